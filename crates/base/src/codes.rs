@@ -1,0 +1,66 @@
+//! Error codes: what `headworks explain CODE` tells.
+
+/// An explained error.
+#[derive(Clone, Copy, Debug)]
+pub struct Code {
+    /// The code, such as `HW201`.
+    pub code: &'static str,
+    /// What it is, in a few words.
+    pub title: &'static str,
+    /// Why it happens and what to do, in a few sentences.
+    pub text: &'static str,
+}
+
+/// The explanation of a code, in any case of letters.
+pub fn code(name: &str) -> Option<&'static Code> {
+    CODES.iter().find(|code| code.code.eq_ignore_ascii_case(name))
+}
+
+macro_rules! codes {
+    ($($code:literal $title:literal $text:literal)*) => {
+        /// Every code, in the order of its number: 1xx project, 2xx sources, 3xx SQL and models, 4xx engine,
+        /// 5xx warehouse, 6xx rules, 7xx runs.
+        pub const CODES: &[Code] = &[$(Code { code: $code, title: $title, text: $text }),*];
+    };
+}
+
+codes! {
+    "HW101" "the YAML cannot be read" "The file is not valid YAML: a tab used for indentation, a key given twice, a missing colon or quote. The message marks the place. Indent with spaces, and give every key once."
+    "HW102" "unknown key or choice" "A key or a choice that Headworks does not know stands in a project file. Nothing is ignored silently, because a mistyped `on_failure` would otherwise switch a rule off. The message names the nearest known one; `headworks schema` prints all of them."
+    "HW103" "a key is missing" "A key that has no default is missing. The message names it and the place where it belongs."
+    "HW104" "a value does not fit" "A value has the wrong type or form: text where a number belongs, a size without a unit."
+    "HW105" "a secret cannot be resolved" "A reference such as `${env:SHOP_URL}` or `${file:secrets/shop}` names a variable that is not set or a file that cannot be read. Secrets are read at the moment they are used and are never stored or shown."
+    "HW106" "this is no project" "No `headworks.yaml` was found in the folder. Go into a project, give `--project FOLDER`, or make one with `headworks init FILES…`."
+    "HW201" "the source cannot be found" "No file matches the path, or the dataset does not exist in the source. Paths are relative to the project folder."
+    "HW202" "the source holds no data" "The file is empty, or holds a header and no rows where rows are needed to tell the types of its columns."
+    "HW203" "the file is not what its name says" "A file could not be read in the format that its name or its settings say: bytes that are no text in a `.csv`, a Parquet file without its footer, a broken gzip stream. Nothing of the file was loaded."
+    "HW204" "the columns of the source changed" "A delivery lacks columns that the dataset had, or two of its columns have the same name. Columns that are new are added; columns that are missing need a decision, so nothing is loaded until it is made."
+    "HW205" "too many malformed records" "More records than the source tolerates could not be read as rows. Each is kept in the quarantine of the dataset with file, line and reason. Often the delimiter is wrong, or a column holds another type than it had in the first rows: declare it under `columns:` of the source."
+    "HW206" "the database cannot be reached" "The database refused the connection, the password or the query. Passwords are never shown; look at the URL that the reference resolves to."
+    "HW301" "the SQL cannot be read" "The SELECT has a mistake. The message marks the place and, for an unknown name, gives the nearest known one."
+    "HW302" "unknown table" "The FROM of a model names a table that is neither a dataset of a source (`source.dataset`) nor a model of the project."
+    "HW303" "the models form a circle" "Each of the models reads the next one, so none can be first. Break the circle by moving the shared part into a model of its own."
+    "HW304" "the key does not fit the rows" "The columns that should identify a row do not exist in the result of the model, or hold nulls."
+    "HW401" "the memory limit was reached" "A step needed more memory than `engine: { memory: … }` allows, also after it was tried again with joins and sorts that spill to disk. Raise the limit, or make the step smaller: select fewer columns, filter earlier, load in smaller windows."
+    "HW402" "the disk limit was reached" "The step spilled more to disk than `engine: { disk: … }` allows, or the disk is full. Nothing was published. Free space or raise the limit, then run again: finished steps are not repeated."
+    "HW501" "the warehouse cannot be written" "A folder or file of the warehouse could not be written. Nothing became visible. Look at the permissions and the free space of the folder that the message names, then run again."
+    "HW502" "another writer changed the table" "While the batch was staged, somebody else committed to the same table. The batch was discarded and nothing is lost; run again."
+    "HW503" "no such version" "The table has no version of that number, or its files were removed by retention. `headworks status --table NAME` lists the versions."
+    "HW601" "data was blocked by a rule" "A rule with `on_failure: block` broke, so nothing of the step became visible and readers keep the version before. Fix the data at its source, let the model handle it, send the rows to quarantine with `on_failure: quarantine`, or set a tolerance or `on_failure: alert` if it is acceptable."
+    "HW602" "a rule cannot be judged" "The rule names a column that the table does not have, or its expression is no valid SQL. A rule that cannot be judged has not held."
+    "HW701" "a run is going on" "Two runs of one project would write the same tables. The second is refused; wait for the first to end. The lock is released by the operating system when the process ends, however it ends."
+    "HW702" "the ledger cannot be used" "The file `.headworks/ledger.db` cannot be opened or written. If it was damaged, move it away: the next run rebuilds its tables from the raw copies."
+    "HW703" "the run was interrupted" "Ctrl-C or a signal ended the run. Steps that had published stay published; the others left nothing visible. The next `headworks run` continues."
+    "HW901" "a bug in Headworks" "Headworks broke one of its own promises. Nothing became visible. Please report the message with the command that led to it."
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_in_order() {
+        assert!(CODES.is_sorted_by(|a, b| a.code < b.code));
+        assert!(code("hw201").is_some() && code("HW999").is_none());
+    }
+}

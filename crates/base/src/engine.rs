@@ -1,0 +1,352 @@
+//! The port to an engine: SQL text and plain values go in, plain values come out.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::{Column, Result, Rows, TableFacts, TableName, Timestamp, Value};
+
+/// A future on the heap, so that ports need no generic parameters.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A table name in a query, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    /// The parts of the name: `["shop", "customer_orders"]`.
+    pub parts: Vec<String>,
+    /// One-based line in the query.
+    pub line: usize,
+    /// One-based column in that line.
+    pub column: usize,
+}
+
+/// What a name in a query stands for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Input {
+    /// A table of the warehouse.
+    Table {
+        /// The name in the query: `shop.customer_orders`.
+        name: String,
+        /// The table.
+        table: TableName,
+        /// This version; the newest where `None`.
+        version: Option<i64>,
+        /// Only batches later than this one, for a raw copy.
+        after_batch: Option<i64>,
+        /// Only batches up to this one, for a raw copy.
+        up_to_batch: Option<i64>,
+    },
+    /// A source dataset that was opened through [`crate::Sources::open`].
+    Live {
+        /// The name in the query.
+        name: String,
+        /// The relation that `open` returned.
+        relation: String,
+    },
+    /// A query under a name, over the inputs before it.
+    Query {
+        /// The name in the query.
+        name: String,
+        /// Its SELECT.
+        sql: String,
+    },
+}
+
+/// A query together with what its names stand for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reader {
+    /// One SELECT.
+    pub sql: String,
+    /// What its names stand for. Every table of the warehouse can also be named without being listed.
+    pub inputs: Vec<Input>,
+    /// The file that the SQL comes from, for messages.
+    pub file: Option<String>,
+}
+
+/// How a batch changes its table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LoadMode {
+    /// The batch becomes the table.
+    Replace,
+    /// The batch is added; rows whose key the table already has are left out where there is a key.
+    Append {
+        /// The columns that identify a row; empty for none.
+        key: Vec<String>,
+    },
+    /// The batch is merged by key; of two rows with one key the later one stays.
+    Upsert {
+        /// The columns that identify a row.
+        key: Vec<String>,
+        /// The column that tells which of two rows is the later one. Where it is equal, or there is none, the batch
+        /// wins over the table.
+        later_by: Option<String>,
+        /// A Boolean column or expression that marks a row as deleted.
+        deleted_when: Option<String>,
+    },
+}
+
+/// What to count about every row on the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowWatch {
+    /// The rule's name.
+    pub id: String,
+    /// A Boolean expression over the row; true breaks the rule, null does not.
+    pub violates: String,
+    /// Whether violating rows go to the quarantine table instead of the table.
+    pub diverts: bool,
+}
+
+/// An aggregate to compute on the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AggregateWatch {
+    /// The rule's name.
+    pub id: String,
+    /// An SQL aggregate over the rows that are not diverted: `sum(total_amount)`.
+    pub expression: String,
+}
+
+/// Everything to be counted in one scan, however many rules there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// Rules on single rows.
+    pub rows: Vec<RowWatch>,
+    /// Aggregates.
+    pub aggregates: Vec<AggregateWatch>,
+    /// Columns shown with a violating row, besides those of the rule: the key.
+    pub key: Vec<String>,
+    /// How many violating rows to keep per rule as examples.
+    pub examples: usize,
+    /// Whether to keep the number of every violating row (0-based, in the order of the input).
+    pub all_rows: bool,
+}
+
+/// What a scan counted for one rule.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WatchedRule {
+    /// The rule's name.
+    pub id: String,
+    /// Rows that break it.
+    pub violations: u64,
+    /// Some of them.
+    pub examples: Rows,
+    /// The numbers of all of them, where they were asked for.
+    pub violating_rows: Option<Vec<u64>>,
+}
+
+/// The value of a watched aggregate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WatchedAggregate {
+    /// The rule's name.
+    pub id: String,
+    /// Its value; null over no rows.
+    pub value: Value,
+}
+
+/// What a scan counted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Watched {
+    /// Rows seen, diverted ones included.
+    pub rows: u64,
+    /// Per row rule, in the order of the watch.
+    pub rules: Vec<WatchedRule>,
+    /// Per aggregate, in the order of the watch.
+    pub aggregates: Vec<WatchedAggregate>,
+}
+
+/// An order to stage one batch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Staging {
+    /// The table to change.
+    pub table: TableName,
+    /// The rows.
+    pub reader: Reader,
+    /// How they change the table.
+    pub mode: LoadMode,
+    /// Partition columns with the expression that fills each: `("order_month", "date_trunc('month', order_date)")`.
+    /// An expression that is the column itself partitions by an existing column.
+    pub partition_by: Vec<(String, String)>,
+    /// What to count.
+    pub watch: Watch,
+    /// Whether the batch replaces all that is there, as the first load and a rebuild do, whatever the mode.
+    pub is_rebuild: bool,
+    /// Rows to take out of the table in the same commit, as a Boolean expression: the earlier copy of a changed file.
+    pub withdraw: Option<String>,
+    /// The word that starts the name of every staged file, so that leftovers can be told: run and step.
+    pub label: String,
+    /// Whether to compute a hash of the content that does not depend on the order of rows.
+    pub hash_content: bool,
+}
+
+/// A Parquet file that no log entry names yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StagedFile {
+    /// Its path below the table's folder.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its rows.
+    pub rows: u64,
+    /// Its partition values, by column.
+    pub partition: Vec<(String, Option<String>)>,
+    /// Its statistics, in Delta's JSON form.
+    pub stats: String,
+}
+
+/// Rows written where no reader sees them, with all that was counted on the way.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StagedBatch {
+    /// The table's folder below the warehouse.
+    pub table: String,
+    /// The version of the table that the batch builds on; `None` where there is no table yet.
+    pub base: Option<i64>,
+    /// Files to add.
+    pub files: Vec<StagedFile>,
+    /// Files of the table to take away.
+    pub removed: Vec<String>,
+    /// Files to add to the quarantine table.
+    pub quarantined: Vec<StagedFile>,
+    /// The Arrow schema of the table after the batch, as the engine writes it.
+    pub schema: Json,
+    /// The Arrow schema of the quarantine files.
+    pub quarantine_schema: Json,
+    /// The partition columns.
+    pub partition_columns: Vec<String>,
+    /// Rows the query returned.
+    pub rows_read: u64,
+    /// Rows that enter the table as new or changed.
+    pub rows_written: u64,
+    /// Rows diverted to the quarantine table.
+    pub rows_quarantined: u64,
+    /// Rows of the table after the batch.
+    pub rows_after: u64,
+    /// Rows of the batch left out because a later row with their key is in the batch or in the table.
+    pub rows_superseded: u64,
+    /// What was counted.
+    pub watched: Watched,
+    /// The content hash, where asked for.
+    pub content_hash: Option<String>,
+    /// Bytes spilled to disk.
+    pub spilled_bytes: u64,
+}
+
+impl StagedBatch {
+    /// Whether publishing it would change nothing.
+    pub fn changes_nothing(&self) -> bool {
+        self.files.is_empty() && self.removed.is_empty() && self.base.is_some()
+    }
+}
+
+/// What a commit says about itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommitNote {
+    /// The application of the transaction: project and table.
+    pub application: String,
+    /// Its number: the window. A table that has seen it is not changed again.
+    pub window: i64,
+    /// Run id, code fingerprint, input versions and verdict.
+    pub details: Json,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// The version that holds the rows.
+    pub version: i64,
+    /// Whether an earlier attempt had already made it.
+    pub was_there: bool,
+}
+
+/// The newest version of a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableState {
+    /// Its number.
+    pub version: i64,
+    /// Its columns.
+    pub columns: Vec<Column>,
+    /// Its rows, where the log tells.
+    pub rows: Option<u64>,
+    /// The bytes of its files.
+    pub bytes: u64,
+    /// The number of its files.
+    pub files: u64,
+    /// The last window of `application`, where it was asked for.
+    pub window: Option<i64>,
+}
+
+/// One entry of a table's history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableVersion {
+    /// Its number.
+    pub version: i64,
+    /// When it was made.
+    pub at: Option<Timestamp>,
+    /// What made it: `WRITE`, `RESTORE` …
+    pub operation: String,
+    /// The run that made it.
+    pub run: Option<String>,
+}
+
+/// How much to read when measuring.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Sample {
+    /// Every row.
+    All,
+    /// About this many rows.
+    Rows(u64),
+}
+
+/// How to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeasureSettings {
+    /// How much to read.
+    pub sample: Sample,
+    /// How many of the most frequent values to keep per column.
+    pub top_values: usize,
+}
+
+/// An engine: it reads, measures, stages and publishes. It judges nothing.
+pub trait Engine: Send + Sync {
+    /// The tables that a SELECT reads, in the order they appear; names of its own `with` parts are left out.
+    fn reads(&self, sql: &str, file: Option<&str>) -> Result<Vec<Reference>>;
+
+    /// The columns that a query returns; nothing is read.
+    fn columns<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Column>>>;
+
+    /// Runs a query and returns its first `limit` rows.
+    fn query<'a>(&'a self, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>>;
+
+    /// Measures the rows of a query in one pass.
+    fn measure<'a>(&'a self, reader: &'a Reader, settings: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>>;
+
+    /// Counts what `watch` asks for in one scan, and writes nothing.
+    fn watch<'a>(&'a self, reader: &'a Reader, watch: &'a Watch) -> BoxFuture<'a, Result<Watched>>;
+
+    /// Writes a batch where no reader sees it.
+    fn stage<'a>(&'a self, staging: &'a Staging) -> BoxFuture<'a, Result<StagedBatch>>;
+
+    /// Runs a query over a staged batch: `staged` names its rows, `after` the table as it would be; other names as in
+    /// `reader`.
+    fn query_staged<'a>(&'a self, batch: &'a StagedBatch, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>>;
+
+    /// Makes a staged batch visible in one commit, once however often it is called.
+    fn publish<'a>(&'a self, batch: &'a StagedBatch, note: &'a CommitNote) -> BoxFuture<'a, Result<Published>>;
+
+    /// Removes the files of a batch that will not be published.
+    fn discard<'a>(&'a self, batch: &'a StagedBatch) -> BoxFuture<'a, Result<()>>;
+
+    /// Removes the files that an attempt with this label left behind and that no version names.
+    fn sweep<'a>(&'a self, table: &'a TableName, label: &'a str) -> BoxFuture<'a, Result<u64>>;
+
+    /// The newest version of a table; `None` where there is no table.
+    fn table<'a>(&'a self, table: &'a TableName, application: Option<&'a str>) -> BoxFuture<'a, Result<Option<TableState>>>;
+
+    /// The versions of a table, newest first.
+    fn versions<'a>(&'a self, table: &'a TableName, limit: usize) -> BoxFuture<'a, Result<Vec<TableVersion>>>;
+
+    /// Makes an earlier version the newest, as a new commit. Returns the number of that commit.
+    fn roll_back<'a>(&'a self, table: &'a TableName, version: i64, details: &'a Json) -> BoxFuture<'a, Result<i64>>;
+}

@@ -1,0 +1,181 @@
+//! The memory of past runs, as a port and the values it keeps.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::{Result, SourceFile, Timestamp, Verdict};
+
+/// The name of a run: sorts by start.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub String);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Table → version, as one consistent group.
+pub type VersionGroup = BTreeMap<String, i64>;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// Every step was carried out, some of them published something.
+    Succeeded,
+    /// A rule kept at least one step from being published.
+    Blocked,
+    /// A step failed.
+    Failed,
+    /// There was nothing to do.
+    Unchanged,
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepOutcome {
+    /// It started and is not known to have ended.
+    Started,
+    /// Its rows are visible.
+    Published,
+    /// A rule kept its rows from becoming visible.
+    Blocked,
+    /// It failed.
+    Failed,
+    /// A step that it reads was blocked or failed, so it did not run.
+    Skipped,
+    /// There was nothing new to load.
+    Unchanged,
+}
+
+/// How far a step has read one of its inputs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Position {
+    /// These files of the source have been loaded.
+    Files(Vec<SourceFile>),
+    /// Rows up to this value of the followed column have been loaded.
+    Watermark(String),
+    /// The raw copy has been read up to and including this batch.
+    Batch(i64),
+    /// The table has been read at this version.
+    Version(i64),
+    /// The rows had this content hash.
+    Content(String),
+}
+
+/// Where a step stands after its last success.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// A hash of everything that defines the step; another one means a rebuild.
+    pub fingerprint: String,
+    /// The number of its last window, from 1. It is the version of the transaction that published it.
+    pub window: i64,
+    /// How far each input has been read, by name.
+    pub inputs: BTreeMap<String, Position>,
+    /// The version of the table that it published last.
+    pub version: Option<i64>,
+}
+
+/// What one step of a run did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// The step: a model's name, or `raw/shop.customer_orders`.
+    pub model: String,
+    /// How it loads: `append`, `upsert` …
+    pub load: String,
+    /// The window it loaded, in words.
+    pub window: String,
+    /// How it ended.
+    pub outcome: StepOutcome,
+    /// Rows it read.
+    pub rows_read: u64,
+    /// Rows it made visible.
+    pub rows_written: u64,
+    /// Rows it put into quarantine.
+    pub rows_quarantined: u64,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// The most memory the process held while the step ran.
+    pub peak_memory_bytes: u64,
+    /// Bytes written to disk because memory was short.
+    pub spilled_bytes: u64,
+    /// The commit that made it visible.
+    pub commit: Option<StepCommit>,
+    /// How its rules came out.
+    pub verdict: Verdict,
+    /// The error it ended with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Where it stands once published; kept from the start, so that a killed run can be continued.
+    pub progress: Progress,
+}
+
+/// The commit of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepCommit {
+    /// The table.
+    pub table: String,
+    /// Its version.
+    pub version: i64,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its name.
+    pub run: RunId,
+    /// The project.
+    pub project: String,
+    /// When it started.
+    pub started: Timestamp,
+    /// When it ended; `None` while it runs, and for a run that was killed.
+    pub ended: Option<Timestamp>,
+    /// How it ended.
+    pub outcome: Option<RunOutcome>,
+    /// Its steps, in the order they ran.
+    pub steps: Vec<StepRecord>,
+    /// The versions of all tables after it.
+    pub version_group: VersionGroup,
+}
+
+/// Remembers runs. Every method is one transaction: after a crash it has happened wholly or not at all.
+pub trait Ledger: Send + Sync {
+    /// Records that a run starts.
+    fn begin(&self, run: &RunRecord) -> Result<()>;
+
+    /// Records a step of `run`, replacing what was recorded of the step of that name.
+    ///
+    /// A published or unchanged step also becomes the step's [`Progress`], in the same transaction.
+    fn save_step(&self, run: &RunId, step: &StepRecord) -> Result<()>;
+
+    /// Records how a run ended.
+    fn end(&self, run: &RunRecord) -> Result<()>;
+
+    /// The newest run that has not ended, if the newest run has not.
+    fn unfinished(&self) -> Result<Option<RunRecord>>;
+
+    /// The last runs, newest first, at most `limit`.
+    fn runs(&self, limit: usize) -> Result<Vec<RunRecord>>;
+
+    /// Where a step stands.
+    fn progress(&self, step: &str) -> Result<Option<Progress>>;
+
+    /// Where every step stands, by name; one query however many steps there are.
+    fn all_progress(&self) -> Result<BTreeMap<String, Progress>>;
+
+    /// Forgets where a step stands, so that the next run rebuilds it.
+    fn forget(&self, step: &str) -> Result<()>;
+
+    /// Keeps a note under a name, such as a survey of a source; replaces an older one.
+    fn note(&self, name: &str, note: &Json) -> Result<()>;
+
+    /// The note of that name.
+    fn noted(&self, name: &str) -> Result<Option<Json>>;
+}

@@ -1,0 +1,37 @@
+//! The words every other room shares: errors that help, names, units, the quality vocabulary, and
+//! the ports through which the light rooms ask for work.
+//!
+//! Nothing here does I/O or knows a file format, a database or an engine.
+
+mod clock;
+mod codes;
+mod engine;
+mod error;
+mod facts;
+mod ledger;
+mod names;
+mod quality;
+mod rows;
+mod settings;
+mod shape;
+mod sources;
+mod sql;
+mod units;
+
+pub use clock::{Clock, FixedClock, Timestamp};
+pub use codes::{CODES, Code, code};
+pub use engine::{
+    AggregateWatch, BoxFuture, CommitNote, Engine, Input, LoadMode, MeasureSettings, Published, Reader, Reference, RowWatch, Sample,
+    StagedBatch, StagedFile, Staging, TableState, TableVersion, Watch, Watched, WatchedAggregate, WatchedRule,
+};
+pub use error::{Blame, Error, Result, Retry, Span, nearest, unknown};
+pub use facts::{ColumnFacts, Histogram, NumberFacts, PatternCount, Quantile, ShapeCount, TableFacts, TextFacts, ValueCount};
+pub use ledger::{Ledger, Position, Progress, RunId, RunOutcome, RunRecord, StepOutcome, StepRecord, VersionGroup};
+pub use names::{DatasetName, TableName, snake_case};
+pub use quality::{Dimension, Issue, OnFailure, RuleResult, Severity, Verdict};
+pub use rows::{Column, ColumnType, Rows, Value};
+pub use settings::{Entry, Node, Settings, SettingsMap};
+pub use shape::{TextShape, character_pattern};
+pub use sources::{Delivered, Delivery, SourceFile, Sources, Survey};
+pub use sql::{identifier, literal, qualified};
+pub use units::{ByteSize, Share, Span as TimeSpan, Tolerance, count, duration, plural};

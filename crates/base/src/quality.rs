@@ -1,0 +1,196 @@
+//! The vocabulary of data quality: six dimensions, severities, issues, rule results and verdicts.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Column, Tolerance, Value};
+
+/// One of the six dimensions of data quality. The blueprint fixes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Dimension {
+    /// Values are there.
+    Completeness,
+    /// Values are true.
+    Accuracy,
+    /// Values agree with each other.
+    Consistency,
+    /// Values are recent enough.
+    Timeliness,
+    /// Values have the form they should have.
+    Validity,
+    /// Things are recorded once.
+    Uniqueness,
+}
+
+impl Dimension {
+    /// All six, in the blueprint's order.
+    pub const ALL: [Self; 6] = [Self::Completeness, Self::Accuracy, Self::Consistency, Self::Timeliness, Self::Validity, Self::Uniqueness];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Completeness => "completeness",
+            Self::Accuracy => "accuracy",
+            Self::Consistency => "consistency",
+            Self::Timeliness => "timeliness",
+            Self::Validity => "validity",
+            Self::Uniqueness => "uniqueness",
+        }
+    }
+}
+
+/// How much an issue matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Severity {
+    /// Fix it before the data is used.
+    High,
+    /// Fix it soon.
+    Medium,
+    /// Worth knowing.
+    Low,
+}
+
+/// What a broken rule does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// Nothing of the step becomes visible, and the run ends with exit code 1.
+    #[default]
+    Block,
+    /// The rows that break the rule go to the quarantine table; the others are loaded.
+    Quarantine,
+    /// Everything is loaded, and an alert says so.
+    Alert,
+    /// Everything is loaded, and the run's record says so.
+    Log,
+}
+
+impl OnFailure {
+    /// The word for it in a project.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Quarantine => "quarantine",
+            Self::Alert => "alert",
+            Self::Log => "log",
+        }
+    }
+}
+
+/// A finding about data: bad data is never an error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Issue {
+    /// A stable word for the kind of finding, such as `missing_values`.
+    pub code: String,
+    /// The one dimension it counts against.
+    pub dimension: Dimension,
+    /// The column, where it is one.
+    pub column: Option<String>,
+    /// All columns involved; empty for the table as a whole.
+    pub columns: Vec<String>,
+    /// Rows affected.
+    pub rows: u64,
+    /// Affected rows as a share of all rows looked at, 0 to 1.
+    pub share: f64,
+    /// How much it matters.
+    pub severity: Severity,
+    /// How sure the finding is, 0 to 1: 1 is a fact, less a suspicion.
+    pub confidence: f64,
+    /// What was found, in one sentence with its numbers.
+    pub description: String,
+    /// Some of the values found.
+    pub examples: Vec<String>,
+    /// A query that shows the affected rows.
+    pub query: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+/// How one rule came out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RuleResult {
+    /// The rule's name, unique within its table or dataset.
+    pub id: String,
+    /// The kind of rule: `not_null`.
+    pub kind: String,
+    /// The dimension it watches.
+    pub dimension: Dimension,
+    /// The columns it looks at.
+    pub columns: Vec<String>,
+    /// Whether it held.
+    pub held: bool,
+    /// How many rows it was judged on.
+    pub rows: u64,
+    /// Which rows those are, in words: `rows of this batch`, `rows of the table after this load`.
+    pub population: String,
+    /// How many of them break it.
+    pub violations: u64,
+    /// `violations` as a share of `rows`, 0 to 1; 0 for no rows.
+    pub share: f64,
+    /// How much it tolerates, in words.
+    pub tolerance: String,
+    /// What was measured, for rules on an aggregate: `mean(total_amount) = 12.5`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<String>,
+    /// What happens if it breaks.
+    pub action: OnFailure,
+    /// Some of the rows or values that break it.
+    pub examples: Vec<String>,
+    /// A query that shows all rows that break it, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// The numbers (from 0, in file order) of all violating rows, where they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub violating_rows: Option<Vec<u64>>,
+    /// Why it could not be judged. A rule that could not be judged has not held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// How all rules of one batch came out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Whether every rule held, whatever its action.
+    pub held: bool,
+    /// One result per rule, in the order they were declared.
+    pub results: Vec<RuleResult>,
+}
+
+impl Verdict {
+    /// The verdict over `results`.
+    pub fn over(results: Vec<RuleResult>) -> Self {
+        Self { held: results.iter().all(|result| result.held), results }
+    }
+
+    /// The broken rules that keep the batch from being published.
+    pub fn blocking(&self) -> impl Iterator<Item = &RuleResult> {
+        self.broken().filter(|result| result.action == OnFailure::Block)
+    }
+
+    /// The broken rules.
+    pub fn broken(&self) -> impl Iterator<Item = &RuleResult> {
+        self.results.iter().filter(|result| !result.held)
+    }
+}
+
+impl RuleResult {
+    /// Judges a count of violations against a tolerance.
+    pub fn holds(violations: u64, rows: u64, tolerance: Tolerance) -> bool {
+        tolerance.admits(violations, rows)
+    }
+}
+
+/// Writes some columns of a row as `order_id=7, status=unknown`.
+pub(crate) fn render_row(columns: &[Column], row: &[Value]) -> String {
+    let pairs = columns.iter().zip(row).map(|(column, value)| format!("{}={value}", column.name));
+    pairs.collect::<Vec<_>>().join(", ")
+}
+
+impl crate::Rows {
+    /// Every row as `order_id=7, status=unknown`.
+    pub fn rendered(&self) -> Vec<String> {
+        self.rows.iter().map(|row| render_row(&self.columns, row)).collect()
+    }
+}

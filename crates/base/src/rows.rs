@@ -1,0 +1,121 @@
+//! Small query results and column descriptions, as plain values that cross the engine port.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of value a column holds, as far as the light rooms need to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnType {
+    /// True or false.
+    Boolean,
+    /// Whole numbers.
+    Integer,
+    /// Exact decimals.
+    Decimal,
+    /// Floating-point numbers.
+    Float,
+    /// Text.
+    Text,
+    /// A day.
+    Date,
+    /// A time of day.
+    Time,
+    /// A moment.
+    Timestamp,
+    /// Bytes.
+    Binary,
+    /// Lists, structs and whatever else.
+    Other,
+}
+
+impl ColumnType {
+    /// Whether values can be added up.
+    pub fn is_numeric(self) -> bool {
+        matches!(self, Self::Integer | Self::Decimal | Self::Float)
+    }
+
+    /// Whether values are days or moments.
+    pub fn is_temporal(self) -> bool {
+        matches!(self, Self::Date | Self::Timestamp)
+    }
+}
+
+/// A column of a dataset, a table or a query.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What kind of value it holds.
+    pub kind: ColumnType,
+    /// The type in SQL's words: `bigint`, `decimal(12,2)`, `timestamp`.
+    pub sql_type: String,
+}
+
+/// One value of a result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// Missing.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A floating-point number.
+    Float(f64),
+    /// Text; also decimals, dates and moments, in their SQL form.
+    Text(String),
+}
+
+impl Value {
+    /// The value as a number, where it is one or reads as one.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Int(number) => Some(*number as f64),
+            Self::Float(number) => Some(*number),
+            Self::Text(text) => text.parse().ok(),
+            Self::Bool(_) | Self::Null => None,
+        }
+    }
+
+    /// The value as a count, where it is one.
+    pub fn as_u64(&self) -> Option<u64> {
+        match self {
+            Self::Int(number) => u64::try_from(*number).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    /// `null` for missing values, the bare value otherwise.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => value.fmt(f),
+            Self::Int(value) => value.fmt(f),
+            Self::Float(value) => value.fmt(f),
+            Self::Text(value) => value.fmt(f),
+        }
+    }
+}
+
+/// The rows of a result, or the first of them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rows {
+    /// The columns, in order.
+    pub columns: Vec<Column>,
+    /// The rows, each as long as `columns`.
+    pub rows: Vec<Vec<Value>>,
+    /// Whether there were more rows than were asked for.
+    pub is_cut: bool,
+}
+
+impl Rows {
+    /// The only value of a one-row, one-column result.
+    pub fn single(&self) -> Option<&Value> {
+        self.rows.first().and_then(|row| row.first())
+    }
+}

@@ -1,0 +1,259 @@
+//! What a piece of text looks like: a number, a date, an e-mail address … by its characters alone.
+
+use serde::{Deserialize, Serialize};
+
+/// What a text looks like. The first that fits, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextShape {
+    /// No characters, or white space only.
+    Blank,
+    /// `true`, `false`, `yes`, `no`, in any case.
+    Boolean,
+    /// A whole number without leading zeros, up to 18 digits.
+    Integer,
+    /// A decimal number with a point.
+    Decimal,
+    /// `2026-01-31`.
+    Date,
+    /// `2026-01-31T12:00:00` and its neighbours.
+    Timestamp,
+    /// `31/01/2026`, `1.31.26` and other dates that are not ISO.
+    OtherDate,
+    /// A number with leading zeros, separators, a currency or a unit.
+    NumberLike,
+    /// `a@b.example`.
+    Email,
+    /// `https://…`.
+    Url,
+    /// A UUID.
+    Uuid,
+    /// An IPv4 or IPv6 address.
+    IpAddress,
+    /// Anything else.
+    Other,
+}
+
+impl TextShape {
+    /// The shape of `text`, without its surrounding white space.
+    pub fn of(text: &str) -> Self {
+        let text = text.trim();
+        let bytes = text.as_bytes();
+        let Some(&first) = bytes.first() else { return Self::Blank };
+        if first.is_ascii_digit() || matches!(first, b'-' | b'+' | b'.' | b'$' | b'(') || !first.is_ascii() {
+            return Self::of_number_like(text);
+        }
+        match text.len() {
+            2..=5 if is_boolean(text) => Self::Boolean,
+            36 if is_uuid(bytes) => Self::Uuid,
+            _ if is_email(text) => Self::Email,
+            _ if is_url(text) => Self::Url,
+            _ if bytes.contains(&b':') && text.parse::<std::net::IpAddr>().is_ok() => Self::IpAddress,
+            _ => Self::Other,
+        }
+    }
+
+    fn of_number_like(text: &str) -> Self {
+        let bytes = text.as_bytes();
+        let digits = bytes.strip_prefix(b"-").or_else(|| bytes.strip_prefix(b"+")).unwrap_or(bytes);
+        if !digits.is_empty() && digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit) {
+            return if digits.len() > 1 && digits[0] == b'0' { Self::NumberLike } else { Self::Integer };
+        }
+        if is_decimal(digits) {
+            return Self::Decimal;
+        }
+        if is_iso_date(bytes) {
+            return match bytes.len() {
+                10 => Self::Date,
+                _ if is_time(&text[11..]) && matches!(bytes[10], b'T' | b' ') => Self::Timestamp,
+                _ => Self::Other,
+            };
+        }
+        match text.len() {
+            36 if is_uuid(bytes) => Self::Uuid,
+            _ if is_other_date(text) => Self::OtherDate,
+            _ if text.contains(['.', ':']) && text.parse::<std::net::IpAddr>().is_ok() => Self::IpAddress,
+            _ if is_email(text) => Self::Email,
+            _ if is_number_with_dressing(text) => Self::NumberLike,
+            _ => Self::Other,
+        }
+    }
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Blank => "blank",
+            Self::Boolean => "boolean",
+            Self::Integer => "integer",
+            Self::Decimal => "decimal",
+            Self::Date => "date",
+            Self::Timestamp => "timestamp",
+            Self::OtherDate => "date in another format",
+            Self::NumberLike => "number with leading zeros, separators or a unit",
+            Self::Email => "e-mail address",
+            Self::Url => "URL",
+            Self::Uuid => "UUID",
+            Self::IpAddress => "IP address",
+            Self::Other => "other text",
+        }
+    }
+}
+
+fn is_boolean(text: &str) -> bool {
+    ["true", "false", "yes", "no"].iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+fn is_decimal(digits: &[u8]) -> bool {
+    let mantissa_end = digits.iter().position(|b| matches!(b, b'e' | b'E')).unwrap_or(digits.len());
+    let (mantissa, exponent) = digits.split_at(mantissa_end);
+    let points = mantissa.iter().filter(|b| **b == b'.').count();
+    let only_digits = mantissa.iter().all(|b| b.is_ascii_digit() || *b == b'.') && mantissa.iter().any(u8::is_ascii_digit);
+    let exponent_digits = exponent.get(1..).map(|e| e.strip_prefix(b"-").or_else(|| e.strip_prefix(b"+")).unwrap_or(e));
+    let good_exponent = exponent_digits.is_none_or(|e| !e.is_empty() && e.len() <= 3 && e.iter().all(u8::is_ascii_digit));
+    let has_leading_zero = mantissa.len() > 1 && mantissa[0] == b'0' && mantissa[1].is_ascii_digit();
+    only_digits && good_exponent && points <= 1 && (points == 1 || !exponent.is_empty()) && !has_leading_zero
+}
+
+fn two_digits(bytes: &[u8]) -> Option<u32> {
+    match bytes {
+        [a, b] if a.is_ascii_digit() && b.is_ascii_digit() => Some(u32::from(a - b'0') * 10 + u32::from(b - b'0')),
+        _ => None,
+    }
+}
+
+fn is_iso_date(bytes: &[u8]) -> bool {
+    bytes.len() >= 10
+        && bytes[..4].iter().all(u8::is_ascii_digit)
+        && bytes[4] == b'-'
+        && bytes[7] == b'-'
+        && two_digits(&bytes[5..7]).is_some_and(|month| (1..=12).contains(&month))
+        && two_digits(&bytes[8..10]).is_some_and(|day| (1..=31).contains(&day))
+}
+
+fn is_time(text: &str) -> bool {
+    let text = text.strip_suffix('Z').unwrap_or(text);
+    let (clock, zone) = match text.rfind(['+', '-']) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    let zone_is_good = zone.is_empty() || (zone.len() <= 6 && zone[1..].bytes().all(|b| b.is_ascii_digit() || b == b':'));
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    let parts: Vec<Option<u32>> = clock.trim().split(':').map(|part| two_digits(part.as_bytes())).collect();
+    let limits = [24, 60, 61];
+    zone_is_good
+        && (2..=3).contains(&parts.len())
+        && parts.iter().zip(limits).all(|(part, limit)| part.is_some_and(|value| value < limit))
+        && fraction.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn is_other_date(text: &str) -> bool {
+    let day = text.split([' ', 'T']).next().unwrap_or(text);
+    ['/', '.', '-'].iter().any(|separator| {
+        let parts: Vec<Option<u32>> = day.split(*separator).map(|part| if part.len() <= 4 { part.parse().ok() } else { None }).collect();
+        match parts[..] {
+            [Some(a), Some(b), Some(c)] => {
+                let (first, last) = if a > 31 { (c, a) } else { (a, c) };
+                (1..=31).contains(&first)
+                    && (1..=31).contains(&b)
+                    && (first <= 12 || b <= 12)
+                    && (last <= 99 || (1800..=2200).contains(&last))
+            }
+            _ => false,
+        }
+    })
+}
+
+fn is_number_with_dressing(text: &str) -> bool {
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    let others = text
+        .chars()
+        .filter(|c| !c.is_ascii_digit() && !c.is_alphabetic())
+        .all(|c| matches!(c, ',' | '.' | ' ' | '\'' | '_' | '%' | '$' | '€' | '£' | '¥' | '-' | '+' | '(' | ')'));
+    digits > 0 && letters <= 3 && others && !text.contains('-')
+}
+
+/// `a@b.example`: one `@`, a name, and a domain with a dot.
+fn is_email(text: &str) -> bool {
+    let Some((name, domain)) = text.split_once('@') else { return false };
+    let good_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._%+-".contains(&b));
+    let good_domain = domain.contains('.')
+        && domain.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
+    good_name && good_domain
+}
+
+fn is_url(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, rest)| {
+        (2..=10).contains(&scheme.len()) && scheme.bytes().all(|b| b.is_ascii_alphabetic()) && rest.contains('.') && !rest.contains(' ')
+    })
+}
+
+fn is_uuid(bytes: &[u8]) -> bool {
+    bytes.len() == 36
+        && bytes.iter().enumerate().all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })
+}
+
+/// The character pattern of a text: `A` for upper case, `a` for lower case, `9` for digits, others as they are; runs are
+/// written once with `+`: `SKU-1042` → `A+-9+`.
+pub fn character_pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len().min(32));
+    let mut last = '\0';
+    let mut is_run = false;
+    for c in text.chars() {
+        let class = match c {
+            c if c.is_ascii_digit() => '9',
+            c if c.is_uppercase() => 'A',
+            c if c.is_alphabetic() => 'a',
+            c => c,
+        };
+        if class == last && matches!(class, '9' | 'A' | 'a') {
+            if !is_run {
+                pattern.push('+');
+                is_run = true;
+            }
+        } else {
+            if pattern.len() > 60 {
+                pattern.push('…');
+                break;
+            }
+            pattern.push(class);
+            last = class;
+            is_run = false;
+        }
+    }
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(shape: TextShape, texts: &[&str]) {
+        for text in texts {
+            assert_eq!(TextShape::of(text), shape, "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_are_told_by_their_characters() {
+        check(TextShape::Blank, &["", "  "]);
+        check(TextShape::Boolean, &["true", "No"]);
+        check(TextShape::Integer, &["0", "-12", " 42 "]);
+        check(TextShape::Decimal, &["1.5", "-0.25", "1e9", ".5"]);
+        check(TextShape::Date, &["2026-01-31"]);
+        check(TextShape::Timestamp, &["2026-01-31T12:00:00", "2026-01-31 12:00:00.123Z", "2026-01-31T12:00:00+02:00"]);
+        check(TextShape::OtherDate, &["31/01/2026", "1.31.26", "2026/01/31"]);
+        check(TextShape::NumberLike, &["007", "1,250.00", "$5", "12 kg", "5%", "€ 9"]);
+        check(TextShape::Email, &["a.b@c.example", "1a@b.co"]);
+        check(TextShape::Url, &["https://a.example/x"]);
+        check(TextShape::Uuid, &["123e4567-e89b-12d3-a456-426614174000"]);
+        check(TextShape::IpAddress, &["10.0.0.1", "::1"]);
+        check(TextShape::Other, &["delivered", "a@b", "12 Main St"]);
+    }
+
+    #[test]
+    fn patterns_fold_runs() {
+        assert_eq!(["SKU-1042", "ab1", "A1B2"].map(character_pattern), ["A+-9+", "a+9", "A9A9"]);
+    }
+}

@@ -1,0 +1,112 @@
+//! Writing names and values into SQL safely.
+
+/// A name as SQL needs it: bare where that is safe, else in double quotes.
+pub fn identifier(name: &str) -> String {
+    let plain = name.chars().enumerate().all(|(i, c)| c.is_ascii_lowercase() || c == '_' || (i > 0 && c.is_ascii_digit()));
+    if plain && !name.is_empty() && !RESERVED.contains(&name) { name.into() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+/// A dotted name, each part written as [`identifier`].
+pub fn qualified<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    parts.into_iter().map(identifier).collect::<Vec<_>>().join(".")
+}
+
+/// A text literal with its quotes doubled.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// Words that cannot stand bare where a column can.
+const RESERVED: &[&str] = &[
+    "all",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "between",
+    "by",
+    "case",
+    "cast",
+    "column",
+    "cross",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "date",
+    "desc",
+    "distinct",
+    "else",
+    "end",
+    "except",
+    "exists",
+    "extract",
+    "false",
+    "fetch",
+    "filter",
+    "for",
+    "from",
+    "full",
+    "group",
+    "having",
+    "in",
+    "inner",
+    "intersect",
+    "interval",
+    "into",
+    "is",
+    "join",
+    "lateral",
+    "left",
+    "like",
+    "limit",
+    "natural",
+    "not",
+    "null",
+    "offset",
+    "on",
+    "or",
+    "order",
+    "outer",
+    "over",
+    "partition",
+    "primary",
+    "qualify",
+    "right",
+    "row",
+    "rows",
+    "select",
+    "set",
+    "some",
+    "table",
+    "then",
+    "time",
+    "timestamp",
+    "to",
+    "top",
+    "true",
+    "union",
+    "unique",
+    "unnest",
+    "user",
+    "using",
+    "values",
+    "when",
+    "where",
+    "window",
+    "with",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_need_quotes_get_them() {
+        assert_eq!(
+            ["order_id", "Order", "a b", "order", "x\"y"].map(identifier),
+            ["order_id", "\"Order\"", "\"a b\"", "\"order\"", "\"x\"\"y\""]
+        );
+        assert_eq!(literal("o'clock"), "'o''clock'");
+    }
+}
