@@ -37,6 +37,8 @@ pub enum Input {
         after_batch: Option<i64>,
         /// Only batches up to this one, for a raw copy.
         up_to_batch: Option<i64>,
+        /// Whether the columns that tell where a raw row came from (`_file`, `_batch` …) are left out.
+        hides_origin: bool,
     },
     /// A source dataset that was opened through [`crate::Sources::open`].
     Live {
@@ -175,8 +177,14 @@ pub struct Staging {
     pub withdraw: Option<String>,
     /// The word that starts the name of every staged file, so that leftovers can be told: run and step.
     pub label: String,
+    /// The run, as quarantined rows name it.
+    pub run: String,
+    /// When, as quarantined rows tell it.
+    pub at: Timestamp,
     /// Whether to compute a hash of the content that does not depend on the order of rows.
     pub hash_content: bool,
+    /// Columns of the query that rules may look at and that quarantined rows keep, but that the table does not have.
+    pub hidden: Vec<String>,
 }
 
 /// A Parquet file that no log entry names yet.

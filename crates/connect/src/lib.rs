@@ -1,1 +1,23 @@
-//! Stub.
+//! Where data comes from: the shelf of connectors, and the port through which the other rooms read sources.
+//!
+//! A connector makes a dataset readable as a table of the engine and never loads it. Records that cannot be read as rows
+//! arrive all the same, as rows that say what is wrong with them, so that they neither stop a run nor disappear.
+
+mod connectors;
+mod file_source;
+mod files;
+mod layout;
+mod paths;
+mod project;
+mod recognise;
+mod text;
+mod types;
+
+pub use connectors::{
+    CONNECTORS, Connector, CsvSettings, DeltaSettings, JsonSettings, Opened, ParquetSettings, Place, PostgresSettings, Secrets, Source,
+    TableListing, connector, original, tables,
+};
+pub use paths::Paths;
+pub use project::ProjectSources;
+pub use recognise::{OpenedPath, open_path, recognise};
+pub use types::{arrow_to_sql_type, column_of, column_type, sql_type_to_arrow};

@@ -1,2 +1,63 @@
-//! Stub.
-fn main() {}
+//! The program: reads arguments, prints, and chooses the exit code. Everything else is done by the rooms.
+
+mod commands;
+mod demo;
+mod house;
+mod machine;
+mod report;
+mod terminal;
+
+use std::process::ExitCode;
+
+use hw_base::{Blame, Error};
+
+use crate::terminal::Terminal;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let matches = match commands::arguments().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error),
+    };
+    let terminal = Terminal::of(&matches);
+    let outcome = start(&matches, &terminal);
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            terminal.error(&error);
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+fn start(matches: &clap::ArgMatches, terminal: &Terminal) -> hw_base::Result<u8> {
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        return Err(Error::bug("the TLS provider was installed twice"));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(8 << 20)
+        .build()
+        .map_err(|error| Error::outside(format!("the program cannot start its threads: {error}")))?;
+    let result = runtime.block_on(commands::run(matches, terminal));
+    // Tasks of an interrupted run may be in the middle of a batch; nobody waits for them.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    result
+}
+
+/// Help goes to standard output with code 0; a wrong argument to standard error with code 2.
+fn usage(error: &clap::Error) -> ExitCode {
+    // Nothing is left to be told if the terminal is gone.
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+}
+
+fn exit_code(error: &Error) -> u8 {
+    match error.blame() {
+        Blame::User => 2,
+        Blame::Outside => 3,
+        Blame::Headworks => 70,
+    }
+}

@@ -1,1 +1,15 @@
-//! Stub.
+//! Stage 3: the plan of a run (pure) and carrying it out: order, windows, retries, resume.
+//!
+//! The plan is a value; explaining it and carrying it out are two readers of it. Whatever touches the world goes through
+//! the ports.
+
+mod graph;
+mod plan;
+mod project;
+mod run;
+mod settings;
+
+pub use plan::{Asking, Decision, Extent, Plan, ReadFrom, Selection, Step, Work, plan};
+pub use project::{Model, ModelText, Project, ProjectText, fingerprint};
+pub use run::{Meter, Narrator, Ports, alerts, exit_code, recover, run};
+pub use settings::{Append, EngineSettings, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert};

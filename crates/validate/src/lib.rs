@@ -1,1 +1,32 @@
-//! Stub.
+//! Stage 4: rules, the gate that judges them, and the verdict.
+//!
+//! A rule says what must hold about a dataset or a table. Its kind (a file of the shelf `kinds/`) owns its settings, its
+//! manual page and the SQL that tells which rows break it. The [`Gate`] fits rules to the columns of a table, says what a
+//! scan has to count ([`Gate::watch`]) and turns counts into a [`hw_base::Verdict`].
+//!
+//! Nothing here runs SQL: it is handed to the [`hw_base::Engine`]. Staging, quarantine and publishing belong to the
+//! pipeline, which obeys the verdict.
+
+mod columns;
+mod common;
+mod explain;
+mod gate;
+mod judge;
+mod kinds;
+mod moment;
+mod propose;
+mod rule;
+mod scalar;
+mod shape;
+
+#[cfg(test)]
+mod testing;
+
+pub use common::Common;
+pub use explain::{About, explain, rules_schema};
+pub use gate::Gate;
+pub use judge::{Judging, Population};
+pub use kinds::{RULE_KINDS, RuleKind, rule_kind};
+pub use propose::{Proposal, propose};
+pub use rule::{Problems, Rule, RuleBody, Scope, read_rules};
+pub use shape::{Bounds, Limit, Shape, Template};

@@ -1,0 +1,135 @@
+//! What to do about the issues, in the order that pays, with the score that each fix would give.
+
+use hw_base::{Dimension, Severity};
+use serde::Serialize;
+
+use crate::score::{Ground, overall, rounded};
+use crate::{Examination, Finding, Score, Scores};
+
+/// How much work a fix is likely to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effort {
+    /// An expression or a setting in the pipeline.
+    Low,
+    /// A look at the data and a decision.
+    Medium,
+    /// Somebody else has to change the source.
+    High,
+}
+
+impl Effort {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// Something worth doing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Action {
+    /// How urgent it is.
+    pub priority: Severity,
+    /// What to do.
+    pub action: String,
+    /// Why, with the numbers of the issue.
+    pub rationale: String,
+    /// How much work it is likely to be.
+    pub estimated_effort: Effort,
+    /// What the score would become without the issue, recomputed: `completeness 92.0 -> 100.0`.
+    pub expected_improvement: String,
+    /// The kind of issue it mends.
+    pub issue: String,
+    /// The column, where it is one.
+    pub column: Option<String>,
+    /// What the overall score would become, 0 to 100.
+    pub overall_score_after: f64,
+}
+
+/// One action for each issue that takes something from a score; what pays most comes first.
+pub fn recommend(examination: &Examination, findings: &[Finding], scores: &Scores) -> Vec<Action> {
+    let mut worth: Vec<&Finding> = findings.iter().filter(|finding| is_worth_mending(finding)).collect();
+    worth.sort_by(|a, b| payoff(examination, b).total_cmp(&payoff(examination, a)));
+    let ground = Ground::of(examination);
+    let mending = Mending { examination, ground: &ground, findings, scores };
+    worth.into_iter().map(|finding| mending.action(finding)).collect()
+}
+
+fn is_worth_mending(finding: &Finding) -> bool {
+    finding.affected > 0.0 || finding.issue.severity == Severity::High
+}
+
+/// Rows × severity × criticality against effort.
+fn payoff(examination: &Examination, finding: &Finding) -> f64 {
+    let issue = &finding.issue;
+    let severity = match issue.severity {
+        Severity::High => 9.0,
+        Severity::Medium => 3.0,
+        Severity::Low => 1.0,
+    };
+    let is_critical = issue.columns.iter().any(|column| examination.is_critical(column));
+    let effort = match effort(&issue.code) {
+        Effort::Low => 1.0,
+        Effort::Medium => 2.0,
+        Effort::High => 3.0,
+    };
+    let criticality = if is_critical { 2.0 } else { 1.0 };
+    issue.rows.max(1) as f64 * issue.confidence * severity * criticality / effort
+}
+
+/// What is needed to see the scores without one of the findings.
+struct Mending<'a> {
+    examination: &'a Examination<'a>,
+    ground: &'a Ground<'a>,
+    findings: &'a [Finding],
+    scores: &'a Scores,
+}
+
+impl Mending<'_> {
+    fn action(&self, mended: &Finding) -> Action {
+        let others: Vec<&Finding> = self.findings.iter().filter(|finding| !std::ptr::eq(*finding, mended)).collect();
+        let own = self.ground.score(mended.issue.dimension, &others);
+        let after: Vec<Score> =
+            self.scores.dimensions.iter().map(|score| if score.dimension == own.dimension { &own } else { score }).cloned().collect();
+        let issue = &mended.issue;
+        Action {
+            priority: issue.severity,
+            action: addressed(issue.column.as_deref(), &issue.fix),
+            rationale: issue.description.clone(),
+            estimated_effort: effort(&issue.code),
+            expected_improvement: improvement(issue.dimension, self.scores.of(issue.dimension), own.score),
+            issue: issue.code.clone(),
+            column: issue.column.clone(),
+            overall_score_after: overall(&after, &self.examination.limits.weights),
+        }
+    }
+}
+
+fn addressed(column: Option<&str>, fix: &str) -> String {
+    match column {
+        Some(column) => format!("`{column}`: {fix}"),
+        None => fix.to_owned(),
+    }
+}
+
+/// `completeness 92.0 -> 100.0`; with two decimals where one would hide the difference.
+fn improvement(dimension: Dimension, before: Option<f64>, after: Option<f64>) -> String {
+    let (before, after) = (before.unwrap_or(0.0), after.unwrap_or(0.0));
+    let decimals = if rounded(after - before).abs() < 0.2 { 2 } else { 1 };
+    format!("{} {before:.decimals$} -> {after:.decimals$}", dimension.name())
+}
+
+/// How much work the fix of an issue of this kind is likely to be.
+fn effort(code: &str) -> Effort {
+    match code {
+        "missing_values" | "malformed_emails" | "no_data" => Effort::High,
+        "duplicate_keys" | "mixed_formats" | "negative_values" | "outliers" | "future_dates" | "stale_data" | "malformed_records" => {
+            Effort::Medium
+        }
+        _ => Effort::Low,
+    }
+}

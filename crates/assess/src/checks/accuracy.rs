@@ -1,0 +1,156 @@
+//! Values that can hardly be true.
+
+use hw_base::{ColumnFacts, Dimension, NumberFacts, TimeSpan, Value, ValueCount, identifier};
+
+use super::completeness::number_stand_ins;
+use crate::column::{examples, is_temporal, moment, present, quantile, share_of};
+use crate::examination::Counted;
+use crate::meaning::meaning;
+use crate::{Examination, Finding, words};
+
+pub(super) fn negative_values(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
+    let negatives = column.numbers.as_ref()?.negatives;
+    let is_quantity = words::has_word(&column.name, words::NEVER_NEGATIVE) && !words::has_word(&column.name, words::SIGNED);
+    let is_rare = share_of(negatives, present(column)) < examination.limits.negative_share;
+    let frequent = column.top_values.iter().map(|top| &top.value).filter(|value| value.as_f64().is_some_and(|number| number < 0.0));
+    let least = std::iter::once(&column.min).filter(|least| !column.top_values.iter().any(|top| top.value == **least));
+    (negatives > 0 && column.kind.is_numeric() && is_quantity && is_rare).then(|| {
+        Finding::new("negative_values", Dimension::Accuracy, negatives)
+            .column(&column.name)
+            .confidence(0.8)
+            .says(format!("{} are below zero in `{}`, whose name says a quantity", examination.of_rows(negatives), column.name))
+            .rows_where(format!("{} < 0", identifier(&column.name)))
+            .shows(examples(frequent.chain(least)))
+            .fix("find out whether these are refunds; if not, let `range` with `min: 0` send the rows to quarantine")
+    })
+}
+
+/// Values far beyond the quartiles. In columns with a long right tail the upper fence stands on the logarithm.
+pub(super) fn outliers(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
+    let numbers = column.numbers.as_ref()?;
+    if !column.kind.is_numeric() || meaning(column, examination.facts).semantic_type != "measure" {
+        return None;
+    }
+    let (low, high) = fences(numbers, examination.limits.outlier_ranges)?;
+    let (min, max) = (column.min.as_f64()?, column.max.as_f64()?);
+    if min >= low && max <= high {
+        return None;
+    }
+    let aside = number_stand_ins(column);
+    let condition = beyond_condition(column, (low, high), &aside);
+    let counted = examination.rows_where(&condition, beyond(numbers, (low, high), column, &aside));
+    let share = share_of(counted.rows, present(column));
+    let extremes = [(&column.min, min < low), (&column.max, max > high)].into_iter().filter(|(_, is_beyond)| *is_beyond);
+    let shown = examples(extremes.map(|(value, _)| value).filter(|value| aside.iter().all(|top| top.value != **value)));
+    (share > 0.0 && share <= examination.limits.outlier_share)
+        .then(|| outlier_finding(examination, column, counted, (low, high)).rows_where(condition).shows(shown))
+}
+
+fn outlier_finding(examination: &Examination, column: &ColumnFacts, counted: Counted, (low, high): (f64, f64)) -> Finding {
+    let rows = examination.of_rows(counted.rows);
+    let sentence = format!(
+        "{}{rows} are outside {low} to {high} in `{}`, more than {} interquartile ranges beyond the quartiles",
+        counted.about(),
+        column.name,
+        examination.limits.outlier_ranges,
+    );
+    Finding::new("outliers", Dimension::Accuracy, counted.rows)
+        .column(&column.name)
+        .confidence(0.4)
+        .says(sentence)
+        .counted(counted)
+        .fix("look at the values; if they are mistakes, a `range` rule keeps the next ones out")
+}
+
+/// The fences, rounded to what their distance makes worth showing; `None` where half of the values are equal.
+fn fences(numbers: &NumberFacts, ranges: f64) -> Option<(f64, f64)> {
+    let (first, middle, third) = (quantile(numbers, 0.25)?, quantile(numbers, 0.5)?, quantile(numbers, 0.75)?);
+    let spread = third - first;
+    if spread <= 0.0 {
+        return None;
+    }
+    let is_skewed = first > 0.0 && third - middle > 1.5 * (middle - first);
+    let linear = third + ranges * spread;
+    let high = if is_skewed { linear.max(third * (third / first).powf(ranges)) } else { linear };
+    let step = 10_f64.powf(spread.log10().floor() - 2.0);
+    let rounded = |value: f64| (value / step).round() * step;
+    let (low, high) = (tidy(rounded(first - ranges * spread)), tidy(rounded(high)));
+    (low.is_finite() && high.is_finite()).then_some((low, high))
+}
+
+/// Drops the digits that only the binary form of a number has.
+fn tidy(value: f64) -> f64 {
+    format!("{value:.9e}").parse().unwrap_or(value)
+}
+
+/// The condition of a value beyond the fences that is no stand-in for a missing one.
+fn beyond_condition(column: &ColumnFacts, (low, high): (f64, f64), aside: &[&ValueCount]) -> String {
+    let name = identifier(&column.name);
+    let condition = format!("({name} < {low} or {name} > {high})");
+    if aside.is_empty() {
+        return condition;
+    }
+    let values: Vec<String> = aside.iter().map(|top| top.value.to_string()).collect();
+    format!("{condition} and {name} not in ({})", values.join(", "))
+}
+
+/// About how many values lie beyond the fences, by the histogram and without the stand-ins for missing ones; at least
+/// one where an extreme is no stand-in.
+fn beyond(numbers: &NumberFacts, (low, high): (f64, f64), column: &ColumnFacts, aside: &[&ValueCount]) -> u64 {
+    let present = present(column);
+    let histogram = &numbers.histogram;
+    let step = (histogram.high - histogram.low) / histogram.counts.len().max(1) as f64;
+    let all: u64 = histogram.counts.iter().sum();
+    let is_beyond = |index: usize| {
+        let start = histogram.low + step * index as f64;
+        start >= high || start + step <= low
+    };
+    let outside: u64 = histogram.counts.iter().enumerate().filter(|(index, _)| is_beyond(*index)).map(|(_, count)| count).sum();
+    let scaled = u128::from(outside) * u128::from(present) / u128::from(all.max(1));
+    let scaled = u64::try_from(scaled).unwrap_or(u64::MAX).min(present);
+    let is_aside = |extreme: &Value| aside.iter().any(|top| top.value == *extreme);
+    let least = u64::from(aside.is_empty() || !(is_aside(&column.min) || is_aside(&column.max)));
+    scaled.saturating_sub(aside.iter().map(|top| top.count).sum()).max(least)
+}
+
+/// An event that has not happened yet cannot be recorded truly. A day of grace allows for time zones.
+pub(super) fn future_dates(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
+    let (is_change, is_event) = (words::has_word(&column.name, words::CHANGE_TIME), words::has_word(&column.name, words::EVENT_TIME));
+    let lies_ahead = words::has_word(&column.name, words::OTHER_TIME) && !is_change;
+    if !is_temporal(column) || !(is_change || is_event) || lies_ahead {
+        return None;
+    }
+    let newest = moment(&column.max)?;
+    let limit = examination.now + chrono::TimeDelta::days(1);
+    if newest <= limit || newest.format("%Y").to_string() == "9999" {
+        return None;
+    }
+    let condition = format!("cast({} as timestamp) > timestamp '{}'", identifier(&column.name), limit.format("%Y-%m-%d %H:%M:%S"));
+    let counted = examination.rows_where(&condition, 1);
+    let grace = TimeSpan(std::time::Duration::from_hours(24));
+    (counted.rows > 0).then(|| {
+        let rows = if counted.is_estimate { "at least ".to_owned() } else { String::new() } + &examination.of_rows(counted.rows);
+        Finding::new("future_dates", Dimension::Accuracy, counted.rows)
+            .column(&column.name)
+            .confidence(if is_change { 0.95 } else { 0.8 })
+            .says(format!("{rows} are more than {grace} ahead of now in `{}`; the latest is {}", column.name, column.max))
+            .rows_where(condition)
+            .shows(examples([&column.max]))
+            .counted(counted)
+            .fix("check the time zone and the clock of the source; an `expression` rule keeps the next ones out")
+    })
+}
+
+/// A column of one value may be a default that nobody ever filled in. A hint: it takes nothing from the score.
+pub(super) fn constant_column(_: &Examination, column: &ColumnFacts) -> Option<Finding> {
+    let is_constant = column.distinct == 1 && column.nulls == 0 && column.rows >= 10;
+    is_constant.then(|| {
+        Finding::new("constant_column", Dimension::Accuracy, column.rows)
+            .column(&column.name)
+            .confidence(0.2)
+            .weight(0.0)
+            .says(format!("every `{}` is `{}`; it may be a default that nobody filled in", column.name, column.min))
+            .shows(examples([&column.min]))
+            .fix("leave the column out if it says nothing")
+    })
+}

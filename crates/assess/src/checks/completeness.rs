@@ -1,0 +1,119 @@
+//! Values that are not there, openly or in disguise.
+
+use hw_base::{ColumnFacts, ColumnType, Dimension, Value, ValueCount, identifier, literal};
+
+use crate::column::{blanks, quantile, stand_ins};
+use crate::{Examination, Finding};
+
+pub(super) fn no_data(examination: &Examination) -> Option<Finding> {
+    let facts = examination.facts;
+    let what = match (facts.columns.is_empty(), facts.rows) {
+        (true, _) => "columns",
+        (false, 0) => "rows",
+        _ => return None,
+    };
+    let mut finding = Finding::new("no_data", Dimension::Completeness, 0)
+        .says(format!("the dataset has no {what}, so nothing vouches for it"))
+        .fix("check that the source delivered, and that the path or the query names it")
+        .affects(0.0);
+    finding.issue.share = 1.0;
+    Some(finding)
+}
+
+pub(super) fn missing_values(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
+    let name = identifier(&column.name);
+    (column.nulls > 0).then(|| {
+        Finding::new("missing_values", Dimension::Completeness, column.nulls)
+            .column(&column.name)
+            .says(format!("{} have no `{}`", examination.of_rows(column.nulls), column.name))
+            .rows_where(format!("{name} is null"))
+            .fix("fill in the missing values at the source, or let `not_null` send the rows to quarantine")
+    })
+}
+
+/// Values that stand for a missing one. Blank text is nearly certain, words less so.
+pub(super) fn disguised_missing(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
+    let disguises = match column.kind {
+        ColumnType::Text => text_disguises(column),
+        kind if kind.is_numeric() => number_disguises(column),
+        kind if kind.is_temporal() => date_disguises(column),
+        _ => return None,
+    };
+    let rows: u64 = disguises.iter().map(|disguise| disguise.rows).sum();
+    let weighted: f64 = disguises.iter().map(|disguise| disguise.rows as f64 * disguise.confidence).sum();
+    let shown: Vec<String> = disguises.iter().take(5).map(|disguise| disguise.shown.clone()).collect();
+    (rows > 0).then(|| {
+        Finding::new("disguised_missing", Dimension::Completeness, rows)
+            .column(&column.name)
+            .confidence(weighted / rows as f64)
+            .says(format!("{} hold a stand-in for a missing `{}`: {}", examination.of_rows(rows), column.name, shown.join(", ")))
+            .rows_where(condition(column, &disguises))
+            .shows(shown)
+            .fix("read these values as null when loading; then `not_null` sees them")
+    })
+}
+
+/// How many values of the column are stand-ins for a missing one, for the list of columns.
+pub(crate) fn disguised_nulls(findings: &[Finding], column: &str) -> u64 {
+    let same = |finding: &&Finding| finding.issue.code == "disguised_missing" && finding.issue.column.as_deref() == Some(column);
+    findings.iter().filter(same).map(|finding| finding.issue.rows).sum()
+}
+
+struct Disguise {
+    shown: String,
+    sql: String,
+    rows: u64,
+    confidence: f64,
+}
+
+fn text_disguises(column: &ColumnFacts) -> Vec<Disguise> {
+    let blank = column.text.as_ref().map_or(0, blanks);
+    let blank = (blank > 0).then(|| Disguise { shown: "(blank)".into(), sql: "''".into(), rows: blank, confidence: 0.95 });
+    let words = stand_ins(column).into_iter().map(|(text, rows, confidence)| {
+        let sql = literal(&text.trim().to_lowercase());
+        Disguise { shown: text.into(), sql, rows, confidence }
+    });
+    blank.into_iter().chain(words).collect()
+}
+
+fn number_disguises(column: &ColumnFacts) -> Vec<Disguise> {
+    let marked = number_stand_ins(column).into_iter();
+    marked.map(|top| Disguise { shown: top.value.to_string(), sql: top.value.to_string(), rows: top.count, confidence: 0.6 }).collect()
+}
+
+/// Runs of nines far away from all other values, such as 9999 or -999.
+pub(super) fn number_stand_ins(column: &ColumnFacts) -> Vec<&ValueCount> {
+    let Some(numbers) = &column.numbers else { return Vec::new() };
+    let (Some(low), Some(high)) = (quantile(numbers, 0.25), quantile(numbers, 0.75)) else { return Vec::new() };
+    let reach = 3.0 * (high - low).max(1.0);
+    let is_far = |value: f64| value < low - reach || value > high + reach;
+    let is_marker = |value: f64| [99.0, 999.0, 9999.0, 99_999.0, 999_999.0].iter().any(|nines| (value.abs() - nines).abs() < 1e-9);
+    let is_extreme = |value: &Value| *value == column.min || *value == column.max;
+    let tops = column.top_values.iter().filter(|top| top.count >= 2 && is_extreme(&top.value));
+    tops.filter(|top| top.value.as_f64().is_some_and(|value| is_marker(value) && is_far(value))).collect()
+}
+
+/// Days that programs write when they have none.
+fn date_disguises(column: &ColumnFacts) -> Vec<Disguise> {
+    let markers = ["0001-01-01", "1899-12-30", "1900-01-01", "1970-01-01", "9999-12-31"];
+    let tops = column.top_values.iter().filter(|top| top.count >= 2);
+    let marked = tops.filter_map(|top| {
+        let text = top.value.to_string();
+        let marker = markers.iter().find(|marker| text.starts_with(**marker))?;
+        Some(Disguise { shown: text, sql: format!("date '{marker}'"), rows: top.count, confidence: 0.7 })
+    });
+    marked.collect()
+}
+
+fn condition(column: &ColumnFacts, disguises: &[Disguise]) -> String {
+    let mut values: Vec<&str> = disguises.iter().map(|disguise| disguise.sql.as_str()).collect();
+    values.sort_unstable();
+    values.dedup();
+    let name = identifier(&column.name);
+    let values = values.join(", ");
+    match column.kind {
+        ColumnType::Text => format!("lower(trim({name})) in ({values})"),
+        kind if kind.is_temporal() => format!("cast({name} as date) in ({values})"),
+        _ => format!("{name} in ({values})"),
+    }
+}

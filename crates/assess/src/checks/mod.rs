@@ -1,0 +1,55 @@
+//! The checks, one file per dimension. Each looks at facts and writes down findings; none reads data.
+
+mod accuracy;
+mod completeness;
+mod consistency;
+mod timeliness;
+mod uniqueness;
+mod validity;
+
+pub(crate) use completeness::disguised_nulls;
+pub(crate) use timeliness::age;
+pub use timeliness::{Freshness, freshness};
+pub(crate) use uniqueness::{is_key_candidate, is_key_like};
+
+use hw_base::ColumnFacts;
+
+use crate::{Examination, Finding};
+
+type TableCheck = fn(&Examination) -> Option<Finding>;
+type ColumnCheck = fn(&Examination, &ColumnFacts) -> Option<Finding>;
+
+const TABLE_CHECKS: &[TableCheck] =
+    &[completeness::no_data, uniqueness::duplicate_rows, validity::malformed_records, timeliness::stale_data];
+
+const COLUMN_CHECKS: &[ColumnCheck] = &[
+    completeness::missing_values,
+    completeness::disguised_missing,
+    accuracy::negative_values,
+    accuracy::outliers,
+    accuracy::future_dates,
+    accuracy::constant_column,
+    consistency::inconsistent_casing,
+    consistency::padded_values,
+    consistency::rare_categories,
+    consistency::mixed_date_formats,
+    validity::mixed_formats,
+    validity::malformed_emails,
+    validity::numbers_stored_as_text,
+    validity::dates_stored_as_text,
+    validity::non_printing_characters,
+    uniqueness::duplicate_keys,
+];
+
+/// Everything that is wrong with a dataset, as far as its measurements tell; what matters most comes first.
+pub fn find_issues(examination: &Examination) -> Vec<Finding> {
+    let in_table = TABLE_CHECKS.iter().filter_map(|check| check(examination));
+    let columns = examination.facts.columns.iter();
+    let in_columns = columns.flat_map(|column| COLUMN_CHECKS.iter().filter_map(move |check| check(examination, column)));
+    let mut findings: Vec<Finding> = in_table.chain(in_columns).map(|finding| finding.rated(examination)).collect();
+    findings.sort_by(|a, b| {
+        let ((severity_a, rows_a), (severity_b, rows_b)) = (a.rank(), b.rank());
+        severity_a.cmp(&severity_b).then(rows_b.total_cmp(&rows_a))
+    });
+    findings
+}

@@ -1,0 +1,93 @@
+//! How old the newest row is, against what is usual for the dataset.
+
+use hw_base::{ColumnFacts, Dimension, Timestamp, duration};
+
+use crate::column::{is_temporal, moment, present, quantile};
+use crate::{Examination, Finding, words};
+
+/// What the time columns tell about the age of the data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Freshness {
+    /// The column that tells.
+    pub column: String,
+    /// Its earliest moment.
+    pub oldest: Timestamp,
+    /// Its latest moment that is not in the future.
+    pub newest: Timestamp,
+    /// How old the newest row is, in seconds; never below zero.
+    pub age_seconds: f64,
+    /// How old it may be, in seconds: a day, or three times the usual pause between two moments if that is longer.
+    pub allowed_seconds: f64,
+    /// How surely the column tells the age of the data, 0 to 1.
+    pub confidence: f64,
+}
+
+/// The freshness by the column that tells it most surely; `None` where no time column does.
+pub fn freshness(examination: &Examination) -> Option<Freshness> {
+    let columns = examination.facts.columns.iter().filter(|column| is_temporal(column) && present(column) > 0);
+    let rated = columns.filter_map(|column| Some((column, confidence(&column.name)?)));
+    let readings = rated.filter_map(|(column, confidence)| reading(examination, column, confidence));
+    readings.max_by(|a, b| a.confidence.total_cmp(&b.confidence).then(a.newest.cmp(&b.newest)))
+}
+
+/// How surely a column of this name tells when rows came; `None` for moments of another kind, such as a birthday.
+fn confidence(name: &str) -> Option<f64> {
+    match () {
+        () if words::has_word(name, words::CHANGE_TIME) => Some(0.9),
+        () if words::has_word(name, words::OTHER_TIME) => None,
+        () if words::has_word(name, words::EVENT_TIME) => Some(0.7),
+        () => Some(0.5),
+    }
+}
+
+fn reading(examination: &Examination, column: &ColumnFacts, confidence: f64) -> Option<Freshness> {
+    let (oldest, newest) = (moment(&column.min)?, newest(examination, column)?);
+    let age_seconds = (examination.now - newest).as_seconds_f64().max(0.0);
+    let span = (newest - oldest).as_seconds_f64().max(0.0);
+    let usual_pause = span / column.distinct.saturating_sub(1).max(1) as f64;
+    let limits = examination.limits;
+    let allowed_seconds = limits.fresh_seconds.max(limits.fresh_pauses * usual_pause);
+    Some(Freshness { column: column.name.clone(), oldest, newest, age_seconds, allowed_seconds, confidence })
+}
+
+/// The latest moment; where that lies in the future, the 99th percentile tells more.
+fn newest(examination: &Examination, column: &ColumnFacts) -> Option<Timestamp> {
+    let latest = moment(&column.max)?;
+    let nearly = column.numbers.as_ref().and_then(|numbers| quantile(numbers, 0.99)).and_then(from_seconds);
+    match nearly {
+        Some(nearly) if latest > examination.now => Some(nearly),
+        _ => Some(latest),
+    }
+}
+
+fn from_seconds(seconds: f64) -> Option<Timestamp> {
+    #[expect(clippy::cast_possible_truncation, reason = "whole seconds are enough, and the cast saturates")]
+    Timestamp::from_timestamp(seconds as i64, 0)
+}
+
+pub(super) fn stale_data(examination: &Examination) -> Option<Finding> {
+    let freshness = freshness(examination)?;
+    let late = freshness.age_seconds - freshness.allowed_seconds;
+    let is_very_late = freshness.age_seconds > 10.0 * freshness.allowed_seconds;
+    (late > 0.0).then(|| {
+        Finding::new("stale_data", Dimension::Timeliness, examination.facts.rows)
+            .column(&freshness.column)
+            .confidence(freshness.confidence)
+            .weight(if is_very_late && freshness.confidence >= 0.9 { 0.5 } else { 0.1 })
+            .affects(late)
+            .says(format!(
+                "the newest `{}` is {} old; {} would be usual at the pace of the rows",
+                freshness.column,
+                age(freshness.age_seconds),
+                age(freshness.allowed_seconds)
+            ))
+            .shows(vec![freshness.newest.format("%Y-%m-%d %H:%M:%S").to_string()])
+            .query(format!("select max({}) as newest from {}", hw_base::identifier(&freshness.column), examination.shown_as))
+            .fix("check that the source still delivers; promise an age with `freshness`, and every run is judged by it")
+    })
+}
+
+/// An age for people: in days from two days on.
+pub(crate) fn age(seconds: f64) -> String {
+    if seconds >= 172_800.0 { format!("{:.1} days", seconds / 86_400.0) } else { duration(seconds) }
+}

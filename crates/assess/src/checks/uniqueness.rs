@@ -1,0 +1,68 @@
+//! Things that are recorded more than once.
+
+use hw_base::{ColumnFacts, ColumnType, Dimension, TableFacts, identifier};
+
+use crate::column::{examples, present};
+use crate::{Examination, Finding, words};
+
+pub(super) fn duplicate_rows(examination: &Examination) -> Option<Finding> {
+    let facts = examination.facts;
+    let names: Vec<String> = facts.columns.iter().map(|column| identifier(&column.name)).collect();
+    let names = names.join(", ");
+    let about = if facts.duplicates_are_exact { "" } else { "about " };
+    (facts.duplicate_rows > 0).then(|| {
+        let mut finding = Finding::new("duplicate_rows", Dimension::Uniqueness, facts.duplicate_rows)
+            .confidence(if facts.duplicates_are_exact { 1.0 } else { 0.9 })
+            .weight(2.0)
+            .says(format!("{about}{} equal an earlier row in every column", examination.of_rows(facts.duplicate_rows)))
+            .query(format!("select {names}, count(*) as copies from {} group by {names} having count(*) > 1", examination.shown_as))
+            .fix("keep one of each when loading: `select distinct`, or an upsert by key");
+        finding.is_estimate = !facts.duplicates_are_exact;
+        finding
+    })
+}
+
+pub(super) fn duplicate_keys(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
+    let repeats = present(column).saturating_sub(column.distinct);
+    if repeats == 0 || !is_key_like(column, examination.facts) || is_within_error(column) {
+        return None;
+    }
+    let name = identifier(&column.name);
+    let about = if column.distinct_is_exact { "" } else { "about " };
+    let copies = if column.distinct_is_exact { column.top_values.as_slice() } else { &[] };
+    let certainty = if words::is_identifier(&column.name) { 0.9 } else { 0.7 };
+    let mut finding = Finding::new("duplicate_keys", Dimension::Uniqueness, repeats)
+        .column(&column.name)
+        .confidence(if column.distinct_is_exact { certainty } else { certainty - 0.2 })
+        .weight(5.0)
+        .says(format!("{about}{} repeat the `{}` of an earlier row, though it looks like a key", examination.of_rows(repeats), column.name))
+        .shows(examples(copies.iter().filter(|top| top.count > 1).map(|top| &top.value)))
+        .query(format!(
+            "select {name}, count(*) as copies from {} where {name} is not null group by {name} having count(*) > 1",
+            examination.shown_as
+        ))
+        .fix(format!("upsert by `{}`, or let `unique` block the load until the source is right", column.name));
+    finding.is_estimate = !column.distinct_is_exact;
+    Some(finding)
+}
+
+/// Whether the values of `column` should tell its rows apart: it is named so, and nearly all of them do. The first
+/// column may be named `…_id` and repeat more often.
+pub(crate) fn is_key_like(column: &ColumnFacts, facts: &TableFacts) -> bool {
+    let rows = present(column);
+    let share = if rows == 0 { 0.0 } else { column.distinct as f64 / rows as f64 };
+    let is_first = facts.columns.first().is_some_and(|first| first.name == column.name);
+    let is_named_first = words::is_identifier(&column.name) && (is_first || words::words(&column.name) == ["id"]);
+    is_key_candidate(column) && share >= if is_named_first { 0.8 } else { 0.95 }
+}
+
+/// Whether type and name allow the column to be a key.
+pub(crate) fn is_key_candidate(column: &ColumnFacts) -> bool {
+    let has_type = matches!(column.kind, ColumnType::Integer | ColumnType::Text | ColumnType::Decimal);
+    has_type && present(column) >= 2 && words::may_identify(&column.name)
+}
+
+/// Whether the repeats may come from the error of an estimated count alone.
+fn is_within_error(column: &ColumnFacts) -> bool {
+    !column.distinct_is_exact && column.distinct as f64 >= 0.97 * present(column) as f64
+}

@@ -1,0 +1,131 @@
+//! Values that do not have the form they should have.
+
+use hw_base::{ColumnFacts, Dimension, Share, TextFacts, TextShape, count, identifier, plural};
+
+use super::consistency::but_for_stand_ins;
+use crate::column::{shape_count, share_of, telling, text_of};
+use crate::meaning::{EMAIL_PATTERN, dominant_form, meaning};
+use crate::{Examination, Finding, words};
+
+/// Nearly all values have one form; the others break it.
+pub(super) fn mixed_formats(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
+    let text = column.text.as_ref()?;
+    let (form, fitting) = dominant_form(column, examination.limits.dominant_share)?;
+    let rows = telling(column, text).saturating_sub(fitting);
+    let is_code = matches!(meaning(column, examination.facts).semantic_type, "code" | "phone" | "identifier") && form.name != "uuid";
+    if rows == 0 || words::is_email(&column.name) || is_code || words::has_word(&column.name, words::CODE) {
+        return None;
+    }
+    let sentence = format!(
+        "{} hold something in `{}` that is no {}, unlike the other {}",
+        examination.of_rows(rows),
+        column.name,
+        form.name.replace('_', " "),
+        count(fitting)
+    );
+    Some(
+        misfits("mixed_formats", column, rows, form.pattern, |text| !form.shapes.contains(&TextShape::of(text)))
+            .confidence(0.9)
+            .says(sentence)
+            .fix(format!(
+                "correct them at the source, or let a `matches` rule on the {} form send the rows to quarantine",
+                form.name.replace('_', " ")
+            )),
+    )
+}
+
+pub(super) fn malformed_emails(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
+    let text = column.text.as_ref()?;
+    let emails = shape_count(text, &[TextShape::Email]);
+    let rows = telling(column, text).saturating_sub(emails);
+    let is_mostly_email = emails > 0 && emails >= rows;
+    (words::is_email(&column.name) && rows > 0 && is_mostly_email).then(|| {
+        misfits("malformed_emails", column, rows, EMAIL_PATTERN, |text| TextShape::of(text) != TextShape::Email)
+            .confidence(0.95)
+            .says(format!("{} hold something in `{}` that is no e-mail address", examination.of_rows(rows), column.name))
+            .fix("correct them at the source, or let a `matches` rule send the rows to quarantine")
+    })
+}
+
+/// The finding about values of `column` that do not fit a pattern.
+fn misfits(code: &str, column: &ColumnFacts, rows: u64, pattern: &str, is_misfit: impl Fn(&str) -> bool) -> Finding {
+    let name = identifier(&column.name);
+    let telling = column.top_values.iter().filter_map(text_of).filter(|text| words::stands_for_missing(text).is_none());
+    let shown = telling.filter(|text| is_misfit(text)).take(5).map(Into::into).collect();
+    Finding::new(code, Dimension::Validity, rows)
+        .column(&column.name)
+        .rows_where(format!("trim({name}) !~ {} and trim({name}) <> ''{}", hw_base::literal(pattern), but_for_stand_ins(column)))
+        .shows(shown)
+}
+
+pub(super) fn numbers_stored_as_text(_: &Examination, column: &ColumnFacts) -> Option<Finding> {
+    let is_code = words::is_identifier(&column.name) || words::has_word(&column.name, words::CODE);
+    (!is_code).then(|| stored_as_text(column, "numbers_stored_as_text", &["integer", "decimal"])).flatten()
+}
+
+pub(super) fn dates_stored_as_text(_: &Examination, column: &ColumnFacts) -> Option<Finding> {
+    stored_as_text(column, "dates_stored_as_text", &["date", "timestamp"])
+}
+
+/// Every telling value reads as another type than text.
+fn stored_as_text(column: &ColumnFacts, code: &str, types: &[&str]) -> Option<Finding> {
+    let text = column.text.as_ref()?;
+    let (form, fitting) = dominant_form(column, 1.0)?;
+    if !types.contains(&form.name) || fitting < telling(column, text) {
+        return None;
+    }
+    let name = identifier(&column.name);
+    Some(
+        Finding::new(code, Dimension::Validity, fitting)
+            .column(&column.name)
+            .confidence(if form.name == "integer" { 0.6 } else { 0.8 })
+            .weight(0.1)
+            .says(format!(
+                "all {} values of `{}` read as {} (blanks and stand-ins aside), but the column holds text",
+                count(fitting),
+                column.name,
+                form.name
+            ))
+            .rows_where(format!("trim({name}) <> ''{}", but_for_stand_ins(column)))
+            .shows(
+                column
+                    .top_values
+                    .iter()
+                    .filter_map(text_of)
+                    .filter(|text| words::stands_for_missing(text).is_none())
+                    .take(3)
+                    .map(Into::into)
+                    .collect(),
+            )
+            .fix(format!("declare `{}` as {} where it is loaded", column.name, form.name)),
+    )
+}
+
+pub(super) fn non_printing_characters(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
+    let rows = column.text.as_ref().map_or(0, |text: &TextFacts| text.non_printing);
+    (rows > 0).then(|| {
+        Finding::new("non_printing_characters", Dimension::Validity, rows)
+            .column(&column.name)
+            .confidence(0.9)
+            .says(format!("{} have control or other non-printing characters in `{}`", examination.of_rows(rows), column.name))
+            .rows_where(format!("{} ~ '[[:cntrl:]]'", identifier(&column.name)))
+            .fix("remove these characters when loading")
+    })
+}
+
+/// Records that never became rows. Each would have filled every column once.
+pub(super) fn malformed_records(examination: &Examination) -> Option<Finding> {
+    let facts = examination.facts;
+    let records = facts.rows + facts.malformed;
+    let share = share_of(facts.malformed, records);
+    (facts.malformed > 0).then(|| {
+        let sentence = format!("{} of {} ({}) could not be read as rows", count(facts.malformed), plural(records, "record"), Share(share));
+        let mut finding = Finding::new("malformed_records", Dimension::Validity, facts.malformed)
+            .weight(5.0)
+            .says(sentence)
+            .affects(facts.malformed as f64 * facts.columns.len() as f64)
+            .fix("look at them in the quarantine of the dataset; often the delimiter, a quote or a column's type is wrong");
+        finding.issue.share = share;
+        finding
+    })
+}

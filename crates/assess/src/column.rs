@@ -1,0 +1,96 @@
+//! Readings of one column's facts that several checks share.
+
+use chrono::{NaiveDate, NaiveDateTime, TimeZone, Utc};
+use hw_base::{ColumnFacts, NumberFacts, TextFacts, TextShape, Timestamp, Value, ValueCount};
+
+use crate::words;
+
+/// Values that are not null.
+pub(crate) fn present(column: &ColumnFacts) -> u64 {
+    column.rows.saturating_sub(column.nulls)
+}
+
+/// A count as a share of a whole, 0 where there is no whole.
+pub(crate) fn share_of(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Values of no character, or of white space only.
+pub(crate) fn blanks(text: &TextFacts) -> u64 {
+    shape_count(text, &[TextShape::Blank]).max(text.empty).max(text.blank)
+}
+
+/// Values that have one of `shapes`.
+pub(crate) fn shape_count(text: &TextFacts, shapes: &[TextShape]) -> u64 {
+    text.shapes.iter().filter(|shape| shapes.contains(&shape.shape)).map(|shape| shape.count).sum()
+}
+
+/// The frequent words of a text column that stand for a missing value, with how surely they do.
+pub(crate) fn stand_ins(column: &ColumnFacts) -> Vec<(&str, u64, f64)> {
+    let texts = column.top_values.iter().filter_map(|top| text_of(top).map(|text| (text, top.count)));
+    let words = texts.filter(|(text, _)| !text.trim().is_empty());
+    words.filter_map(|(text, count)| Some((text, count, words::stands_for_missing(text)?))).collect()
+}
+
+/// The text of a frequent value, where it is text.
+pub(crate) fn text_of(top: &ValueCount) -> Option<&str> {
+    match &top.value {
+        Value::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// The values of a text column that say something: neither blank nor a word for a missing value.
+pub(crate) fn telling(column: &ColumnFacts, text: &TextFacts) -> u64 {
+    let silent = blanks(text) + stand_ins(column).iter().map(|(_, count, _)| count).sum::<u64>();
+    let counted: u64 = text.shapes.iter().map(|shape| shape.count).sum();
+    counted.saturating_sub(silent)
+}
+
+/// A quantile, where it was measured and is a number.
+pub(crate) fn quantile(numbers: &NumberFacts, at: f64) -> Option<f64> {
+    let found = numbers.quantiles.iter().find(|quantile| (quantile.at - at).abs() < 1e-9)?;
+    found.value.is_finite().then_some(found.value)
+}
+
+/// A value as a moment, where it is or reads as a day or a moment; without a zone it is taken as UTC.
+pub(crate) fn moment(value: &Value) -> Option<Timestamp> {
+    let Value::Text(text) = value else { return None };
+    let text = text.trim();
+    if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return Some(Utc.from_utc_datetime(&day.and_time(chrono::NaiveTime::MIN)));
+    }
+    if let Ok(zoned) = text.replacen(' ', "T", 1).parse::<Timestamp>() {
+        return Some(zoned);
+    }
+    let formats = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
+    let local = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())?;
+    Some(Utc.from_utc_datetime(&local))
+}
+
+/// Whether the column holds days or moments: by its type, or as text whose every telling value is an ISO day or moment.
+pub(crate) fn is_temporal(column: &ColumnFacts) -> bool {
+    let iso = |text: &TextFacts| shape_count(text, &[TextShape::Date, TextShape::Timestamp]);
+    let is_iso_text = |text: &TextFacts| iso(text) > 0 && iso(text) == present(column);
+    column.kind.is_temporal() || column.text.as_ref().is_some_and(is_iso_text)
+}
+
+/// The first five of `values`, as text.
+pub(crate) fn examples<'a>(values: impl IntoIterator<Item = &'a Value>) -> Vec<String> {
+    values.into_iter().take(5).map(ToString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read_in_the_forms_sql_writes() {
+        let day = |text: &str| moment(&Value::Text(text.into())).map(|at| at.to_rfc3339());
+        assert_eq!(day("2026-01-31").as_deref(), Some("2026-01-31T00:00:00+00:00"));
+        assert_eq!(day("2026-01-31 10:20:30.5").as_deref(), Some("2026-01-31T10:20:30.500+00:00"));
+        assert_eq!(day("2026-01-31T10:20:30Z").as_deref(), Some("2026-01-31T10:20:30+00:00"));
+        assert_eq!(day("2026-01-31 10:20:30+02:00").as_deref(), Some("2026-01-31T08:20:30+00:00"));
+        assert_eq!(day("soon"), None);
+    }
+}

@@ -1,0 +1,197 @@
+//! What the checks look at, and the findings they write down.
+
+use std::collections::BTreeMap;
+
+use hw_base::{Dimension, Issue, Severity, Share, TableFacts, Timestamp, count};
+
+use crate::column::share_of;
+use crate::{About, Limits};
+
+/// Everything the checks may look at. They read nothing else, so the same examination finds the same issues.
+#[derive(Clone, Debug)]
+pub struct Examination<'a> {
+    /// The measurements.
+    pub facts: &'a TableFacts,
+    /// Where a finding begins.
+    pub limits: &'a Limits,
+    /// The columns whose flaws matter most.
+    pub critical: &'a [String],
+    /// How queries name the dataset, as SQL.
+    pub shown_as: &'a str,
+    /// The present moment.
+    pub now: Timestamp,
+    /// Rows counted for conditions that the measurements can only estimate, by condition.
+    pub counted: &'a BTreeMap<String, u64>,
+}
+
+impl<'a> Examination<'a> {
+    /// The examination of `facts` as `about` asks for it.
+    pub fn new(facts: &'a TableFacts, about: &'a About, now: Timestamp, counted: &'a BTreeMap<String, u64>) -> Self {
+        Self { facts, limits: &about.limits, critical: &about.critical, shown_as: &about.shown_as, now, counted }
+    }
+
+    /// Whether `column` was named as critical.
+    pub fn is_critical(&self, column: &str) -> bool {
+        self.critical.iter().any(|critical| critical == column)
+    }
+
+    /// `80 of 1,000 rows (8 %)`, or `… sampled rows …`.
+    pub(crate) fn of_rows(&self, rows: u64) -> String {
+        let noun = if self.facts.scanned_all_rows { "rows" } else { "sampled rows" };
+        let share = Share(share_of(rows, self.facts.rows));
+        format!("{} of {} {noun} ({share})", count(rows), count(self.facts.rows))
+    }
+
+    /// The rows that meet `condition`: counted where that was done, otherwise `estimate`.
+    pub(crate) fn rows_where(&self, condition: &str, estimate: u64) -> Counted {
+        match self.counted.get(condition) {
+            Some(rows) => Counted { rows: *rows, is_estimate: false },
+            None => Counted { rows: estimate, is_estimate: true },
+        }
+    }
+}
+
+/// A number of rows, and whether it is an estimate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counted {
+    pub(crate) rows: u64,
+    pub(crate) is_estimate: bool,
+}
+
+impl Counted {
+    /// `about ` before an estimate.
+    pub(crate) fn about(self) -> &'static str {
+        if self.is_estimate { "about " } else { "" }
+    }
+}
+
+/// An issue together with what its score needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// The issue.
+    pub issue: Issue,
+    /// What it takes from the score of its dimension, in that dimension's unit and before confidence: cells, rows or
+    /// seconds.
+    pub affected: f64,
+    /// Whether `issue.rows` is an estimate.
+    pub is_estimate: bool,
+    /// The condition that the affected rows meet, where one tells.
+    pub condition: Option<String>,
+    /// How much the kind of issue matters: 0 is a hint.
+    pub(crate) weight: f64,
+}
+
+impl Finding {
+    /// A certain finding about `rows` rows; each counts once.
+    pub(crate) fn new(code: &str, dimension: Dimension, rows: u64) -> Self {
+        let issue = Issue {
+            code: code.into(),
+            dimension,
+            column: None,
+            columns: Vec::new(),
+            rows,
+            share: 0.0,
+            severity: Severity::Low,
+            confidence: 1.0,
+            description: String::new(),
+            examples: Vec::new(),
+            query: String::new(),
+            fix: String::new(),
+        };
+        Self { issue, affected: rows as f64, is_estimate: false, condition: None, weight: 1.0 }
+    }
+
+    /// About the column `name`.
+    pub(crate) fn column(mut self, name: &str) -> Self {
+        self.issue.column = Some(name.into());
+        self.issue.columns = vec![name.into()];
+        self
+    }
+
+    /// Says what was found.
+    pub(crate) fn says(mut self, description: impl Into<String>) -> Self {
+        self.issue.description = description.into();
+        self
+    }
+
+    /// Says what to do.
+    pub(crate) fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.issue.fix = fix.into();
+        self
+    }
+
+    /// Shows values.
+    pub(crate) fn shows(mut self, examples: Vec<String>) -> Self {
+        self.issue.examples = examples;
+        self
+    }
+
+    /// The affected rows are those that meet `condition`.
+    pub(crate) fn rows_where(mut self, condition: impl Into<String>) -> Self {
+        self.condition = Some(condition.into());
+        self
+    }
+
+    /// The query that shows the affected rows, where a condition does not tell.
+    pub(crate) fn query(mut self, query: impl Into<String>) -> Self {
+        self.issue.query = query.into();
+        self
+    }
+
+    /// How sure it is, 0 to 1.
+    pub(crate) fn confidence(mut self, confidence: f64) -> Self {
+        self.issue.confidence = (confidence * 100.0).round() / 100.0;
+        self
+    }
+
+    /// How much this kind of issue matters; 1 is usual, 0 a hint that takes nothing from the score.
+    pub(crate) fn weight(mut self, weight: f64) -> Self {
+        self.weight = weight;
+        if weight == 0.0 {
+            self.affected = 0.0;
+        }
+        self
+    }
+
+    /// Takes `affected` from the score instead of one per row.
+    pub(crate) fn affects(mut self, affected: f64) -> Self {
+        self.affected = affected;
+        self
+    }
+
+    /// Marks the rows as an estimate where they are one.
+    pub(crate) fn counted(mut self, counted: Counted) -> Self {
+        self.is_estimate = counted.is_estimate;
+        self
+    }
+
+    /// Fills in share, severity and query.
+    pub(crate) fn rated(mut self, examination: &Examination) -> Self {
+        let issue = &mut self.issue;
+        if issue.share == 0.0 {
+            issue.share = share_of(issue.rows, examination.facts.rows).min(1.0);
+        }
+        let is_critical = issue.columns.iter().any(|column| examination.is_critical(column));
+        let factor = if is_critical { 5.0 } else { 1.0 };
+        issue.severity = severity(issue.share * self.weight * factor, issue.confidence, examination.limits);
+        if let (true, Some(condition)) = (issue.query.is_empty(), &self.condition) {
+            issue.query = format!("select * from {} where {condition}", examination.shown_as);
+        }
+        self
+    }
+
+    /// How much it matters against the others: severity first, then rows and confidence; hints come last.
+    pub(crate) fn rank(&self) -> (Severity, f64) {
+        let counts = if self.weight > 0.0 { 1.0 } else { 0.0 };
+        (self.issue.severity, self.issue.rows as f64 * self.issue.confidence * counts)
+    }
+}
+
+/// A suspicion below one in two is never of high severity.
+fn severity(weighted_share: f64, confidence: f64, limits: &Limits) -> Severity {
+    match weighted_share {
+        share if share >= limits.high_share && confidence >= 0.5 => Severity::High,
+        share if share >= limits.medium_share => Severity::Medium,
+        _ => Severity::Low,
+    }
+}

@@ -1,0 +1,213 @@
+//! The machine-readable form of an assessment, by the published contract.
+
+use hw_base::{ColumnFacts, Dimension, Issue, OnFailure};
+use hw_validate::Proposal;
+use serde_json::{Map, Value as Json, json};
+
+use crate::checks::{age, disguised_nulls};
+use crate::column::share_of;
+use crate::meaning::dominant_form;
+use crate::rules::rule_names;
+use crate::score::rounded;
+use crate::{Assessment, Meaning, Score};
+
+/// The version of the form.
+const SCHEMA_VERSION: &str = "1.0";
+
+/// How many frequent values and patterns the form lists per column.
+const LISTED_VALUES: usize = 20;
+
+impl Assessment {
+    /// The assessment by the contract `assessment.schema.json`, with further fields. Percentages are 0 to 100, shares
+    /// and confidences 0 to 1.
+    pub fn to_json(&self) -> Json {
+        json!({
+            "schema_version": SCHEMA_VERSION,
+            "assessment_id": self.id,
+            "dataset": self.dataset(),
+            "assessment_date": self.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            "population": self.population(),
+            "dimensions": self.dimensions(),
+            "overall_score": self.scores.overall,
+            "weights": self.about.limits.weights,
+            "recommended_actions": self.actions,
+            "validation_rules": self.rules(),
+            "columns": self.columns(),
+            "keys": self.keys,
+            "dependencies": [],
+            "issues": self.issues().collect::<Vec<_>>(),
+        })
+    }
+
+    fn dataset(&self) -> Json {
+        let day = |at: hw_base::Timestamp| at.format("%Y-%m-%d").to_string();
+        let period = self.freshness.as_ref().map(|freshness| format!("{} to {}", day(freshness.oldest), day(freshness.newest)));
+        json!({
+            "name": self.about.name,
+            "source": self.about.source,
+            "time_period": period,
+            "row_count": self.facts.rows,
+            "column_count": self.facts.columns.len(),
+            "malformed_records": self.facts.malformed,
+            "all_rows_measured": self.facts.scanned_all_rows,
+            "use": self.about.use_for,
+            "critical_columns": self.about.critical,
+        })
+    }
+
+    fn dimensions(&self) -> Json {
+        let entries = self.scores.dimensions.iter().map(|score| {
+            let mut entry = Map::new();
+            entry.insert("score".into(), json!(score.score));
+            entry.extend(self.details(score.dimension));
+            entry.insert("formula".into(), formula(score));
+            (score.dimension.name().to_owned(), Json::Object(entry))
+        });
+        Json::Object(entries.collect())
+    }
+
+    fn details(&self, dimension: Dimension) -> Map<String, Json> {
+        let details = match dimension {
+            Dimension::Completeness => self.completeness(),
+            Dimension::Accuracy => json!({ "validation_rules_failed": self.failed_rules() }),
+            Dimension::Consistency => json!({ "inconsistencies": self.inconsistencies() }),
+            Dimension::Timeliness => self.timeliness(),
+            Dimension::Validity => json!({ "schema_drift_detected": false, "type_mismatches": self.type_mismatches() }),
+            Dimension::Uniqueness => {
+                let rate = percent(share_of(self.facts.duplicate_rows, self.facts.rows));
+                json!({ "duplicate_records": self.facts.duplicate_rows, "duplicate_rate": rate })
+            }
+        };
+        details.as_object().cloned().unwrap_or_default()
+    }
+
+    fn completeness(&self) -> Json {
+        let columns = || self.facts.columns.iter();
+        let missing = columns().map(|column| (column.name.clone(), json!(percent(share_of(column.nulls, column.rows)))));
+        let disguised = columns().map(|column| (column, disguised_nulls(&self.findings, &column.name)));
+        let disguised = disguised.map(|(column, rows)| (column.name.clone(), json!(percent(share_of(rows, column.rows)))));
+        let is_missing = |name: &str| self.issues_of(Dimension::Completeness).any(|issue| issue.column.as_deref() == Some(name));
+        let critical: Vec<&String> = self.about.critical.iter().filter(|name| is_missing(name)).collect();
+        json!({
+            "missing_values_by_column": missing.collect::<Map<_, _>>(),
+            "disguised_missing_by_column": disguised.collect::<Map<_, _>>(),
+            "critical_missing_fields": critical,
+        })
+    }
+
+    fn failed_rules(&self) -> Vec<Json> {
+        let failed = self.issues_of(Dimension::Accuracy).map(
+            |issue| json!({ "rule": issue.code, "column": issue.column, "failure_rate": percent(issue.share), "examples": issue.examples }),
+        );
+        failed.collect()
+    }
+
+    fn inconsistencies(&self) -> Vec<Json> {
+        let found = self.issues_of(Dimension::Consistency).map(|issue| {
+            let kind =
+                if matches!(issue.code.as_str(), "padded_values" | "mixed_date_formats") { "format_mismatch" } else { "conflicting" };
+            json!({
+                "type": kind, "column": issue.column, "description": issue.description,
+                "affected_rows": issue.rows, "severity": issue.severity,
+            })
+        });
+        found.collect()
+    }
+
+    fn timeliness(&self) -> Json {
+        let freshness = match &self.freshness {
+            Some(freshness) => format!("the newest `{}` is {} old", freshness.column, age(freshness.age_seconds)),
+            None => "unknown: no column tells when rows came".into(),
+        };
+        let stale: Vec<&String> = self.issues_of(Dimension::Timeliness).map(|issue| &issue.description).collect();
+        json!({ "freshness": freshness, "staleness_issues": stale })
+    }
+
+    fn type_mismatches(&self) -> Vec<Json> {
+        let of_type = ["mixed_formats", "malformed_emails", "numbers_stored_as_text", "dates_stored_as_text"];
+        let issues = self.issues_of(Dimension::Validity).filter(|issue| of_type.contains(&issue.code.as_str()));
+        issues.filter_map(|issue| self.type_mismatch(issue)).collect()
+    }
+
+    fn type_mismatch(&self, issue: &Issue) -> Option<Json> {
+        let column = self.facts.columns.iter().find(|column| Some(&column.name) == issue.column.as_ref())?;
+        let form = dominant_form(column, self.about.limits.dominant_share).map(|(form, _)| form.name);
+        let expected = if issue.code == "malformed_emails" { "email" } else { form.unwrap_or("text") };
+        Some(json!({
+            "column": column.name, "expected_type": expected, "actual_type": column.sql_type, "error_rate": percent(issue.share),
+        }))
+    }
+
+    fn columns(&self) -> Vec<Json> {
+        let columns = self.facts.columns.iter().zip(&self.meanings).zip(&self.scores.columns);
+        columns.map(|((column, meaning), scores)| self.column(column, meaning, &scores.scores)).collect()
+    }
+
+    fn column(&self, column: &ColumnFacts, meaning: &Meaning, scores: &[Score]) -> Json {
+        let numbers = column.numbers.as_ref().filter(|_| column.rows > column.nulls);
+        let quantiles = numbers.map(|numbers| numbers.quantiles.iter().filter(|quantile| quantile.value.is_finite()).collect::<Vec<_>>());
+        let patterns = column.text.as_ref().map(|text| text.patterns.iter().take(LISTED_VALUES).collect::<Vec<_>>());
+        let scores = scores.iter().map(|score| (score.dimension.name().to_owned(), json!(score.score)));
+        json!({
+            "name": column.name,
+            "physical_type": column.sql_type,
+            "logical_type": meaning.logical_type,
+            "semantic_type": meaning.semantic_type,
+            "semantic_confidence": rounded(meaning.semantic_confidence),
+            "nulls": column.nulls,
+            "disguised_nulls": disguised_nulls(&self.findings, &column.name),
+            "distinct": column.distinct,
+            "distinct_is_exact": column.distinct_is_exact,
+            "min": column.min,
+            "max": column.max,
+            "quantiles": quantiles.unwrap_or_default(),
+            "top_values": column.top_values.iter().take(LISTED_VALUES).collect::<Vec<_>>(),
+            "patterns": patterns.unwrap_or_default(),
+            "numbers": numbers,
+            "text": column.text,
+            "scores": scores.collect::<Map<_, _>>(),
+        })
+    }
+
+    fn rules(&self) -> Vec<Json> {
+        let named = rule_names(&self.proposals).into_iter().zip(&self.proposals);
+        named.map(|(name, proposal)| self.rule(&name, proposal)).collect()
+    }
+
+    /// The contract knows no quarantine, so that action shows as block beside its true name.
+    fn rule(&self, name: &str, proposal: &Proposal) -> Json {
+        let failure_action = match proposal.on_failure {
+            OnFailure::Block | OnFailure::Quarantine => "block",
+            OnFailure::Alert => "alert",
+            OnFailure::Log => "log",
+        };
+        json!({
+            "rule_name": name,
+            "rule_definition": proposal.definition_for(&self.about.shown_as),
+            "applies_to": proposal.columns,
+            "failure_action": failure_action,
+            "action": proposal.on_failure.name(),
+            "kind": proposal.kind,
+            "settings": proposal.settings,
+            "dimension": proposal.dimension,
+            "reason": proposal.reason,
+            "support": proposal.support,
+        })
+    }
+}
+
+/// The numbers that a score was made of.
+fn formula(score: &Score) -> Json {
+    json!({
+        "text": "100 × (1 − affected / judged), where affected is the sum of affected × confidence, per column at most what it has",
+        "affected": score.affected,
+        "judged": score.judged,
+        "unit": score.unit,
+        "parts": score.parts,
+    })
+}
+
+/// A share as a percentage, 0 to 100.
+fn percent(share: f64) -> f64 {
+    rounded(share * 100.0).clamp(0.0, 100.0)
+}

@@ -1,0 +1,199 @@
+//! The report for reviews and tickets.
+
+use hw_base::{ColumnFacts, Issue, Severity, Share, count, plural};
+
+use crate::column::share_of;
+use crate::{Assessment, Finding, Meaning, Score, rules_yaml};
+
+impl Assessment {
+    /// The assessment as Markdown. Values and names come from the data, so they never become markup.
+    pub fn to_markdown(&self) -> String {
+        let sections =
+            [self.summary(), self.score_section(), self.issue_section(), self.action_section(), self.column_section(), self.rule_section()];
+        sections.join("\n\n") + "\n"
+    }
+
+    fn summary(&self) -> String {
+        let mut lines = vec![
+            format!("# Data quality of {}", code(&self.about.name)),
+            String::new(),
+            format!(
+                "**Overall score: {:.1} of 100.** Measured on {}, {}.",
+                self.scores.overall,
+                self.population(),
+                plural(self.facts.columns.len() as u64, "column")
+            ),
+            String::new(),
+            format!("- Source: {}", code(&self.about.source)),
+            format!("- Assessed: {} (id {})", self.at.format("%Y-%m-%d %H:%M UTC"), code(&self.id)),
+        ];
+        lines.extend(self.about.use_for.as_ref().map(|use_for| format!("- Used for: {}", escaped(use_for))));
+        lines.extend(self.freshness.as_ref().map(|freshness| {
+            let (from, to) = (freshness.oldest.format("%Y-%m-%d"), freshness.newest.format("%Y-%m-%d"));
+            format!("- Period: {from} to {to}, by {}", code(&freshness.column))
+        }));
+        lines.push(format!("- Issues: {}", self.issue_counts()));
+        lines.join("\n")
+    }
+
+    fn issue_counts(&self) -> String {
+        let of = |severity| self.issues().filter(|issue| issue.severity == severity).count();
+        format!("{} high, {} medium, {} low", of(Severity::High), of(Severity::Medium), of(Severity::Low))
+    }
+
+    fn score_section(&self) -> String {
+        let mut lines = vec![
+            "## Scores".to_owned(),
+            String::new(),
+            "| dimension | score | affected | judged | unit |".into(),
+            "| --- | ---: | ---: | ---: | --- |".into(),
+        ];
+        lines.extend(self.scores.dimensions.iter().map(score_line));
+        lines.push(String::new());
+        lines.push("Score = 100 × (1 − affected / judged). An issue adds to `affected` what it affects times its confidence; the issues of one column add up to no more than the column has. The overall score is the mean of the scores by their weights.".into());
+        let parts: Vec<String> = self.scores.dimensions.iter().flat_map(part_lines).collect();
+        if !parts.is_empty() {
+            lines.push(String::new());
+            lines.extend(parts);
+        }
+        lines.join("\n")
+    }
+
+    fn issue_section(&self) -> String {
+        let heading = "## Issues".to_owned();
+        if self.findings.is_empty() {
+            return format!("{heading}\n\nNone found on {}.", self.population());
+        }
+        let issues = self.findings.iter().enumerate().map(|(index, finding)| issue_text(index + 1, finding));
+        std::iter::once(heading).chain(issues).collect::<Vec<_>>().join("\n\n")
+    }
+
+    fn action_section(&self) -> String {
+        if self.actions.is_empty() {
+            return "## What to do\n\nNothing that would raise a score.".into();
+        }
+        let mut lines = vec![
+            "## What to do".to_owned(),
+            String::new(),
+            "What pays most comes first: rows, severity and critical columns against effort.".into(),
+            String::new(),
+        ];
+        lines.push("| priority | action | effort | score without the issue | overall |".into());
+        lines.push("| --- | --- | --- | --- | ---: |".into());
+        lines.extend(self.actions.iter().map(|action| {
+            format!(
+                "| {} | {} | {} | {} | {:.1} |",
+                severity(action.priority),
+                escaped(&action.action),
+                action.estimated_effort.name(),
+                action.expected_improvement,
+                action.overall_score_after
+            )
+        }));
+        lines.join("\n")
+    }
+
+    fn column_section(&self) -> String {
+        let mut lines = vec![
+            format!("## Columns\n\nOver {}.\n", self.population()),
+            "| column | type | reads as | means | null | distinct | least | greatest | most frequent |".into(),
+            "| --- | --- | --- | --- | ---: | ---: | --- | --- | --- |".into(),
+        ];
+        lines.extend(self.facts.columns.iter().zip(&self.meanings).map(|(column, meaning)| column_line(column, meaning)));
+        lines.join("\n")
+    }
+
+    fn rule_section(&self) -> String {
+        format!("## Proposed rules\n\n{}", fenced("yaml", &rules_yaml(&self.proposals, &self.about.name)))
+    }
+}
+
+fn score_line(score: &Score) -> String {
+    let value = score.score.map_or("unknown".into(), |value| format!("{value:.1}"));
+    format!("| {} | {value} | {} | {} | {} |", score.dimension.name(), score.affected, score.judged, score.unit)
+}
+
+fn part_lines(score: &Score) -> impl Iterator<Item = String> {
+    score.parts.iter().map(move |part| {
+        let column = part.column.as_ref().map(|column| format!(" in {}", code(column))).unwrap_or_default();
+        format!("- {}: {}{column} affects {} at confidence {}", score.dimension.name(), part.code, part.affected, part.confidence)
+    })
+}
+
+fn issue_text(number: usize, finding: &Finding) -> String {
+    let issue = &finding.issue;
+    let place = issue.column.as_ref().map(|column| format!(" in {}", code(column))).unwrap_or_default();
+    let mut parts = vec![
+        format!("### {number}. {}{place}", issue.code.replace('_', " ")),
+        format!(
+            "{}, {}, confidence {}. {}.",
+            severity(issue.severity),
+            issue.dimension.name(),
+            issue.confidence,
+            escaped(&issue.description)
+        ),
+    ];
+    parts.extend(examples_line(issue));
+    parts.push(format!("Fix: {}.", escaped(&issue.fix)));
+    if !issue.query.is_empty() {
+        parts.push(fenced("sql", &issue.query));
+    }
+    parts.join("\n\n")
+}
+
+fn examples_line(issue: &Issue) -> Option<String> {
+    let examples: Vec<String> = issue.examples.iter().map(|example| code(example)).collect();
+    (!examples.is_empty()).then(|| format!("Examples: {}", examples.join(", ")))
+}
+
+fn column_line(column: &ColumnFacts, meaning: &Meaning) -> String {
+    let about = if column.distinct_is_exact { "" } else { "about " };
+    let frequent = column.top_values.iter().take(3).map(|top| format!("{} ({})", code(&top.value.to_string()), count(top.count)));
+    format!(
+        "| {} | {} | {} | {} ({:.0} %) | {} | {about}{} | {} | {} | {} |",
+        code(&column.name),
+        column.sql_type,
+        meaning.logical_type,
+        meaning.semantic_type.replace('_', " "),
+        meaning.semantic_confidence * 100.0,
+        Share(share_of(column.nulls, column.rows)),
+        count(column.distinct),
+        code(&column.min.to_string()),
+        code(&column.max.to_string()),
+        frequent.collect::<Vec<_>>().join(", "),
+    )
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::High => "HIGH",
+        Severity::Medium => "MEDIUM",
+        Severity::Low => "LOW",
+    }
+}
+
+/// Text from the data as a code span of one line, cut to what a table can hold.
+fn code(text: &str) -> String {
+    let visible: String = text.chars().take(60).flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect();
+    let visible = if text.chars().nth(60).is_some() { visible + "…" } else { visible };
+    let visible = visible.replace('|', "\\|");
+    let needs_space = visible.contains('`') || visible.trim() != visible || visible.is_empty();
+    let fence = "`".repeat(longest_run_of_backticks(&visible) + 1);
+    if needs_space { format!("{fence} {visible} {fence}") } else { format!("{fence}{visible}{fence}") }
+}
+
+/// A sentence as one line of Markdown, with its code spans but without markup of its own.
+fn escaped(text: &str) -> String {
+    let one_line = text.replace(['\n', '\r'], " ");
+    one_line.replace('|', "\\|").replace('<', "&lt;")
+}
+
+/// A block that its content cannot close.
+fn fenced(language: &str, content: &str) -> String {
+    let fence = "`".repeat(longest_run_of_backticks(content).max(2) + 1);
+    format!("{fence}{language}\n{}\n{fence}", content.trim_end())
+}
+
+fn longest_run_of_backticks(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}

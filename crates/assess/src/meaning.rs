@@ -1,0 +1,147 @@
+//! What a column means: the type its values read as, and the role they play.
+
+use hw_base::{ColumnFacts, ColumnType, TableFacts, TextFacts, TextShape};
+use serde::Serialize;
+
+use crate::column::{present, shape_count, share_of, telling};
+use crate::{checks, words};
+
+/// What a column means.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Meaning {
+    /// The type its values read as: `integer`, `date`, `text` …
+    pub logical_type: &'static str,
+    /// The role they play: `identifier`, `email`, `measure`, `category` …
+    pub semantic_type: &'static str,
+    /// How sure the role is, 0 to 1.
+    pub semantic_confidence: f64,
+}
+
+/// What `column` means, told from its type, its name and its values.
+pub fn meaning(column: &ColumnFacts, facts: &TableFacts) -> Meaning {
+    let (semantic_type, semantic_confidence) = semantic_type(column, facts);
+    Meaning { logical_type: logical_type(column), semantic_type, semantic_confidence }
+}
+
+/// A form that text can have: what its values look like and what they should be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    /// The type in words.
+    pub(crate) name: &'static str,
+    /// The shapes that have it.
+    pub(crate) shapes: &'static [TextShape],
+    /// A regular expression for the trimmed text.
+    pub(crate) pattern: &'static str,
+}
+
+const FORMS: &[Form] = &[
+    Form { name: "integer", shapes: &[TextShape::Integer], pattern: "^[-+]?[0-9]+$" },
+    Form {
+        name: "decimal",
+        shapes: &[TextShape::Integer, TextShape::Decimal],
+        pattern: r"^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$",
+    },
+    Form { name: "date", shapes: &[TextShape::Date], pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" },
+    Form { name: "timestamp", shapes: &[TextShape::Timestamp], pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]" },
+    Form {
+        name: "date",
+        shapes: &[TextShape::Date, TextShape::Timestamp, TextShape::OtherDate],
+        pattern: "^[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}",
+    },
+    Form { name: "boolean", shapes: &[TextShape::Boolean], pattern: "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[Yy][Ee][Ss]|[Nn][Oo])$" },
+    Form { name: "email", shapes: &[TextShape::Email], pattern: EMAIL_PATTERN },
+    Form { name: "url", shapes: &[TextShape::Url], pattern: "^[A-Za-z]{2,10}://" },
+    Form { name: "uuid", shapes: &[TextShape::Uuid], pattern: "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$" },
+    Form { name: "ip_address", shapes: &[TextShape::IpAddress], pattern: "^[0-9A-Fa-f.:]+$" },
+];
+
+/// What an e-mail address looks like.
+pub(crate) const EMAIL_PATTERN: &str = "^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$";
+
+/// The narrowest form that at least `least` of the telling values have, with how many do.
+pub(crate) fn dominant_form(column: &ColumnFacts, least: f64) -> Option<(&'static Form, u64)> {
+    let text = column.text.as_ref()?;
+    let all = telling(column, text);
+    let counted = FORMS.iter().map(|form| (form, shape_count(text, form.shapes)));
+    let candidates = counted.filter(|(_, count)| all > 0 && *count as f64 >= least * all as f64);
+    candidates.fold(None, |best, (form, count)| match best {
+        Some((_, most)) if most >= count => best,
+        _ => Some((form, count)),
+    })
+}
+
+fn logical_type(column: &ColumnFacts) -> &'static str {
+    match column.kind {
+        ColumnType::Boolean => "boolean",
+        ColumnType::Integer => "integer",
+        ColumnType::Decimal => "decimal",
+        ColumnType::Float => "float",
+        ColumnType::Date => "date",
+        ColumnType::Time => "time",
+        ColumnType::Timestamp => "timestamp",
+        ColumnType::Binary => "binary",
+        ColumnType::Other => "other",
+        ColumnType::Text => text_type(column),
+    }
+}
+
+fn text_type(column: &ColumnFacts) -> &'static str {
+    match dominant_form(column, 0.9) {
+        Some((form, _)) if matches!(form.name, "integer" | "decimal" | "date" | "timestamp" | "boolean") => form.name,
+        _ => "text",
+    }
+}
+
+fn semantic_type(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64) {
+    let name = column.name.as_str();
+    match logical_type(column) {
+        _ if present(column) == 0 => ("unknown", 0.0),
+        "boolean" => ("flag", 0.95),
+        "date" => ("date", 0.95),
+        "timestamp" => ("timestamp", 0.95),
+        "integer" | "decimal" | "float" => number_role(column, facts),
+        "text" => text_role(column, facts),
+        _ if words::is_identifier(name) => ("identifier", 0.8),
+        _ => ("unknown", 0.3),
+    }
+}
+
+fn number_role(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64) {
+    let name = column.name.as_str();
+    match () {
+        () if words::is_identifier(name) || checks::is_key_like(column, facts) => ("identifier", 0.9),
+        () if words::has_word(name, words::PHONE) => ("phone", 0.8),
+        () if words::has_word(name, words::CODE) => ("code", 0.7),
+        () if words::has_word(name, &["type", "status", "kind", "category", "class", "level", "flag"]) => ("category", 0.8),
+        () if words::has_word(name, words::NEVER_NEGATIVE) || words::has_word(name, words::SIGNED) => ("measure", 0.9),
+        () => ("measure", 0.6),
+    }
+}
+
+fn text_role(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64) {
+    let name = column.name.as_str();
+    match dominant_form(column, 0.9) {
+        Some((form, count)) if matches!(form.name, "email" | "url" | "uuid" | "ip_address") => {
+            (form.name, share_of(count, present(column)))
+        }
+        _ if words::is_email(name) => ("email", 0.7),
+        _ if words::has_word(name, words::PHONE) => ("phone", 0.8),
+        _ if words::is_identifier(name) || checks::is_key_like(column, facts) => ("identifier", 0.9),
+        _ if is_category(column) => ("category", 0.85),
+        _ if words::has_word(name, words::CODE) || column.text.as_ref().is_some_and(has_one_pattern) => ("code", 0.7),
+        _ if words::has_word(name, &["name", "firstname", "lastname", "surname"]) => ("name", 0.8),
+        _ => ("free_text", 0.6),
+    }
+}
+
+/// Whether few values occur again and again.
+pub(crate) fn is_category(column: &ColumnFacts) -> bool {
+    let present = present(column);
+    column.distinct > 0 && column.distinct <= 200 && present >= 20 && column.distinct.saturating_mul(10) <= present
+}
+
+/// Whether nearly all values have one pattern that holds digits.
+fn has_one_pattern(text: &TextFacts) -> bool {
+    let all: u64 = text.patterns.iter().map(|pattern| pattern.count).sum();
+    text.patterns.first().is_some_and(|first| first.pattern.contains('9') && first.count as f64 >= 0.9 * all as f64)
+}

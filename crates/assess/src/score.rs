@@ -1,0 +1,204 @@
+//! The six scores, by one formula that a reader can follow with a pencil.
+//!
+//! `score = 100 × (1 − affected / judged)`, where `affected` adds up what each issue takes, times its confidence, and
+//! `judged` is all that was looked at:
+//!
+//! | dimension | judged |
+//! | --- | --- |
+//! | completeness | cells: rows × columns |
+//! | accuracy, consistency | cells that hold a value |
+//! | validity | cells that hold a value, and those that malformed records would have filled |
+//! | uniqueness | rows, once as a whole and once more per column that looks like a key |
+//! | timeliness | seconds: the age of the newest row, or the allowed age if that is longer |
+//!
+//! The issues of one column take no more than the column has. Where nothing could be judged the score is 0, because
+//! nothing vouches for the data; timeliness alone is then left out.
+
+use std::collections::BTreeMap;
+
+use hw_base::{ColumnFacts, Dimension, TableFacts};
+use serde::Serialize;
+
+use crate::checks::{freshness, is_key_like};
+use crate::column::present;
+use crate::{Examination, Finding, Freshness, Weights};
+
+/// One score and the numbers that went in.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Score {
+    /// The dimension.
+    pub dimension: Dimension,
+    /// 0 to 100, rounded to two decimals; `None` where nothing tells.
+    pub score: Option<f64>,
+    /// What the issues take, times their confidence, in `unit`.
+    pub affected: f64,
+    /// What was looked at, in `unit`.
+    pub judged: f64,
+    /// The unit of both, in words.
+    pub unit: &'static str,
+    /// What each issue takes.
+    pub parts: Vec<ScorePart>,
+}
+
+/// What one issue takes from a score.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ScorePart {
+    /// The kind of issue.
+    pub code: String,
+    /// The column, where it is one.
+    pub column: Option<String>,
+    /// What it takes before confidence, in the unit of the score.
+    pub affected: f64,
+    /// How sure it is, 0 to 1.
+    pub confidence: f64,
+}
+
+/// The scores of one column; `None` for a dimension on which the column was not judged.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ColumnScores {
+    /// The column.
+    pub column: String,
+    /// One per dimension, in the order of [`Dimension::ALL`].
+    pub scores: Vec<Score>,
+}
+
+/// All scores of a dataset.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Scores {
+    /// One per dimension, in the order of [`Dimension::ALL`].
+    pub dimensions: Vec<Score>,
+    /// The mean of the dimensions that have a score, by their weights; rounded to two decimals.
+    pub overall: f64,
+    /// Per column, in order.
+    pub columns: Vec<ColumnScores>,
+}
+
+impl Scores {
+    /// The scores of what was examined, given what was found.
+    pub fn from(examination: &Examination, findings: &[Finding]) -> Self {
+        let ground = Ground::of(examination);
+        let findings: Vec<&Finding> = findings.iter().collect();
+        let columns = examination.facts.columns.iter().map(|column| ground.column_scores(&column.name, &findings)).collect();
+        let dimensions: Vec<Score> = Dimension::ALL.into_iter().map(|dimension| ground.score(dimension, &findings)).collect();
+        let overall = overall(&dimensions, &examination.limits.weights);
+        Self { dimensions, overall, columns }
+    }
+
+    /// The score of one dimension of the whole dataset.
+    pub fn of(&self, dimension: Dimension) -> Option<f64> {
+        self.dimensions.iter().find(|score| score.dimension == dimension)?.score
+    }
+}
+
+/// The mean of the dimensions that have a score, by their weights.
+pub(crate) fn overall(scores: &[Score], weights: &Weights) -> f64 {
+    let weighed = || scores.iter().filter_map(|score| Some((score.score?, weights.of(score.dimension))));
+    let whole: f64 = weighed().map(|(_, weight)| weight).sum();
+    let sum: f64 = weighed().map(|(score, weight)| score * weight).sum();
+    if whole > 0.0 { rounded(sum / whole) } else { 0.0 }
+}
+
+/// Rounded to two decimals.
+pub(crate) fn rounded(number: f64) -> f64 {
+    // Adding zero turns the negative zero of an empty sum into the usual one.
+    (number * 100.0).round() / 100.0 + 0.0
+}
+
+/// What was looked at: the denominator of every score.
+pub(crate) struct Ground<'a> {
+    columns: BTreeMap<&'a str, [f64; 6]>,
+    table: [f64; 6],
+}
+
+impl<'a> Ground<'a> {
+    /// The ground of an examination.
+    pub(crate) fn of(examination: &Examination<'a>) -> Self {
+        let facts = examination.facts;
+        let freshness = freshness(examination);
+        let judged = |column| Dimension::ALL.map(|dimension| judged_in_column(facts, freshness.as_ref(), dimension, column));
+        let columns: BTreeMap<&str, [f64; 6]> = facts.columns.iter().map(|column| (column.name.as_str(), judged(column))).collect();
+        let in_columns = |dimension| columns.values().map(|judged| judged[dimension as usize]).sum::<f64>();
+        let table = Dimension::ALL.map(|dimension| in_columns(dimension) + judged_as_a_whole(facts, dimension));
+        Self { columns, table }
+    }
+
+    /// The score of the dataset on one dimension, given what was found.
+    pub(crate) fn score(&self, dimension: Dimension, findings: &[&Finding]) -> Score {
+        let own: Vec<&Finding> = findings.iter().copied().filter(|finding| finding.issue.dimension == dimension).collect();
+        let mut taken: BTreeMap<Option<&str>, f64> = BTreeMap::new();
+        for finding in &own {
+            *taken.entry(finding.issue.column.as_deref()).or_default() += finding.affected * finding.issue.confidence;
+        }
+        let capped = taken.into_iter().map(|(column, taken)| column.map_or(taken, |column| taken.min(self.judged(column, dimension))));
+        score(dimension, capped.sum(), self.table[dimension as usize], &own)
+    }
+
+    fn column_scores(&self, column: &str, findings: &[&Finding]) -> ColumnScores {
+        let own: Vec<&Finding> = findings.iter().copied().filter(|finding| finding.issue.column.as_deref() == Some(column)).collect();
+        let scores = Dimension::ALL.into_iter().map(|dimension| self.column_score(column, dimension, &own));
+        ColumnScores { column: column.to_owned(), scores: scores.collect() }
+    }
+
+    fn column_score(&self, column: &str, dimension: Dimension, findings: &[&Finding]) -> Score {
+        let own: Vec<&Finding> = findings.iter().copied().filter(|finding| finding.issue.dimension == dimension).collect();
+        let judged = self.judged(column, dimension);
+        let taken: f64 = own.iter().map(|finding| finding.affected * finding.issue.confidence).sum();
+        let mut score = score(dimension, taken.min(judged), judged, &own);
+        score.score = score.score.filter(|_| judged > 0.0);
+        score
+    }
+
+    fn judged(&self, column: &str, dimension: Dimension) -> f64 {
+        self.columns.get(column).map_or(0.0, |judged| judged[dimension as usize])
+    }
+}
+
+fn score(dimension: Dimension, affected: f64, judged: f64, findings: &[&Finding]) -> Score {
+    let value = if judged > 0.0 { rounded(100.0 * (1.0 - (affected / judged).min(1.0))) } else { 0.0 };
+    let is_untold = dimension == Dimension::Timeliness && judged <= 0.0;
+    let parts = findings.iter().filter(|finding| finding.affected > 0.0).map(|finding| part(finding)).collect();
+    Score {
+        dimension,
+        score: (!is_untold).then_some(value),
+        affected: rounded(affected),
+        judged: rounded(judged),
+        unit: unit(dimension),
+        parts,
+    }
+}
+
+fn part(finding: &Finding) -> ScorePart {
+    let issue = &finding.issue;
+    ScorePart { code: issue.code.clone(), column: issue.column.clone(), affected: rounded(finding.affected), confidence: issue.confidence }
+}
+
+fn unit(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::Completeness => "cells",
+        Dimension::Accuracy | Dimension::Consistency | Dimension::Validity => "cells that hold a value",
+        Dimension::Uniqueness => "rows, as a whole and per key column",
+        Dimension::Timeliness => "seconds of age",
+    }
+}
+
+/// What is judged besides the columns.
+fn judged_as_a_whole(facts: &TableFacts, dimension: Dimension) -> f64 {
+    match dimension {
+        Dimension::Validity => facts.malformed as f64 * facts.columns.len() as f64,
+        Dimension::Uniqueness => facts.rows as f64,
+        Dimension::Completeness | Dimension::Accuracy | Dimension::Consistency | Dimension::Timeliness => 0.0,
+    }
+}
+
+fn judged_in_column(facts: &TableFacts, freshness: Option<&Freshness>, dimension: Dimension, column: &ColumnFacts) -> f64 {
+    match dimension {
+        Dimension::Completeness => column.rows as f64,
+        Dimension::Accuracy | Dimension::Consistency | Dimension::Validity => present(column) as f64,
+        Dimension::Uniqueness if is_key_like(column, facts) => present(column) as f64,
+        Dimension::Uniqueness => 0.0,
+        Dimension::Timeliness => match freshness {
+            Some(freshness) if freshness.column == column.name => freshness.age_seconds.max(freshness.allowed_seconds),
+            _ => 0.0,
+        },
+    }
+}

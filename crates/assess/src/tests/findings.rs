@@ -1,0 +1,228 @@
+//! What is found in which facts.
+
+use expect_test::{Expect, expect};
+
+use super::{CUSTOMER_ORDERS, assessment};
+
+#[track_caller]
+fn check(facts: &str, expected: Expect) {
+    let issues = assessment(facts).findings.into_iter().map(|finding| {
+        let issue = finding.issue;
+        let examples = if issue.examples.is_empty() { String::new() } else { format!("\n  examples: {}", issue.examples.join(" | ")) };
+        let query = if issue.query.is_empty() { String::new() } else { format!("\n  query: {}", issue.query) };
+        format!(
+            "{:?} {} {} ({}): {}{examples}{query}\n",
+            issue.severity,
+            issue.dimension.name(),
+            issue.code,
+            issue.confidence,
+            issue.description
+        )
+    });
+    expected.assert_eq(&issues.collect::<String>());
+}
+
+#[test]
+fn the_blueprints_table_shows_its_flaws() {
+    check(
+        CUSTOMER_ORDERS,
+        expect![[r#"
+            Medium completeness missing_values (1): 80 of 1,000 rows (8 %) have no `customer_id`
+              query: select * from shop.orders where customer_id is null
+            Medium consistency inconsistent_casing (0.95): 40 of 1,000 rows (4 %) write `status` in another case than a more frequent value
+              examples: Delivered | DELIVERED
+              query: select lower(trim(status)) as folded, count(distinct status) as spellings, count(*) as rows_affected from shop.orders group by lower(trim(status)) having count(distinct status) > 1
+            Medium accuracy negative_values (0.8): 20 of 1,000 rows (2 %) are below zero in `total_amount`, whose name says a quantity
+              examples: -5 | -20
+              query: select * from shop.orders where total_amount < 0
+            Medium uniqueness duplicate_rows (1): 10 of 1,000 rows (1 %) equal an earlier row in every column
+              query: select order_id, customer_id, status, total_amount, updated_at, count(*) as copies from shop.orders group by order_id, customer_id, status, total_amount, updated_at having count(*) > 1
+            Medium uniqueness duplicate_keys (0.9): 10 of 1,000 rows (1 %) repeat the `order_id` of an earlier row, though it looks like a key
+              examples: 7 | 8
+              query: select order_id, count(*) as copies from shop.orders where order_id is not null group by order_id having count(*) > 1
+        "#]],
+    );
+}
+
+#[test]
+fn clean_data_has_no_issue() {
+    check(
+        "rows 1000
+         id integer; distinct 1000; min 1; max 1000
+         country text; distinct 5; folded 5; top Chad*500, Mali*300, Togo*190, Niger*10
+         price float; distinct 500; min 1; max 50; quantiles 10 20 30
+         created_at timestamp; distinct 900; min 2026-01-01; max 2026-02-28_12:00:00",
+        expect![[""]],
+    );
+}
+
+#[test]
+fn stand_ins_for_missing_values_are_suspicions() {
+    check(
+        "rows 100
+         phone text; distinct 80; empty 3; top N/A*5, unknown*2, 555*2
+         weight float; distinct 50; min 1; max 9999; quantiles 10 20 30; top 9999*4, 20*3
+         joined date; distinct 50; min 1900-01-01; max 2020-01-01; top 1900-01-01*6",
+        expect![[r#"
+            Medium completeness disguised_missing (0.85): 10 of 100 rows (10 %) hold a stand-in for a missing `phone`: (blank), N/A, unknown
+              examples: (blank) | N/A | unknown
+              query: select * from shop.orders where lower(trim(phone)) in ('', 'n/a', 'unknown')
+            Medium completeness disguised_missing (0.7): 6 of 100 rows (6 %) hold a stand-in for a missing `joined`: 1900-01-01
+              examples: 1900-01-01
+              query: select * from shop.orders where cast(joined as date) in (date '1900-01-01')
+            Medium completeness disguised_missing (0.6): 4 of 100 rows (4 %) hold a stand-in for a missing `weight`: 9999
+              examples: 9999
+              query: select * from shop.orders where weight in (9999)
+        "#]],
+    );
+}
+
+#[test]
+fn values_that_break_the_form_of_the_others() {
+    check(
+        "rows 1000
+         email text; distinct 900; shapes email*950, other*50; top N/A*10, a@b*5, a@b.example*2
+         amount text; distinct 500; shapes integer*600, decimal*350, other*50; top 12.5*9, twelve*4
+         day text; distinct 300; shapes date*950, other_date*50; top 2026-01-31*9, 31/01/2026*4
+         zip text; distinct 300; shapes integer*950, number_like*50",
+        expect![[r#"
+            Medium validity dates_stored_as_text (0.8): all 1,000 values of `day` read as date (blanks and stand-ins aside), but the column holds text
+              examples: 2026-01-31 | 31/01/2026
+              query: select * from shop.orders where trim(day) <> ''
+            Medium validity mixed_formats (0.9): 50 of 1,000 rows (5 %) hold something in `amount` that is no decimal, unlike the other 950
+              examples: twelve
+              query: select * from shop.orders where trim(amount) !~ '^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$' and trim(amount) <> ''
+            Medium consistency mixed_date_formats (0.9): 50 of 1,000 rows (5 %) write `day` in another format than the 950 that are of the shape date
+              examples: 31/01/2026
+              query: select * from shop.orders where trim(day) !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' and trim(day) <> ''
+            Medium validity malformed_emails (0.95): 40 of 1,000 rows (4 %) hold something in `email` that is no e-mail address
+              examples: a@b
+              query: select * from shop.orders where trim(email) !~ '^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$' and trim(email) <> '' and lower(trim(email)) not in ('n/a')
+            Low completeness disguised_missing (0.9): 10 of 1,000 rows (1 %) hold a stand-in for a missing `email`: N/A
+              examples: N/A
+              query: select * from shop.orders where lower(trim(email)) in ('n/a')
+        "#]],
+    );
+}
+
+#[test]
+fn text_that_holds_nothing_but_another_type() {
+    check(
+        "rows 100
+         rating text; distinct 5; shapes integer*100; top 5*60, 4*40
+         sold_on text; distinct 50; shapes date*100; min 2026-02-01; max 2026-02-28; top 2026-02-28*4
+         order_no text; distinct 90; shapes integer*100",
+        expect![[r#"
+            Medium validity dates_stored_as_text (0.8): all 100 values of `sold_on` read as date (blanks and stand-ins aside), but the column holds text
+              examples: 2026-02-28
+              query: select * from shop.orders where trim(sold_on) <> ''
+            Medium validity numbers_stored_as_text (0.6): all 100 values of `rating` read as integer (blanks and stand-ins aside), but the column holds text
+              examples: 5 | 4
+              query: select * from shop.orders where trim(rating) <> ''
+        "#]],
+    );
+}
+
+#[test]
+fn slips_of_the_pen_and_loose_white_space() {
+    check(
+        "rows 10000
+         status text; distinct 4; folded 4; top delivered*6000, shipped*3990, delivred*8, recalled*2
+         city text; distinct 4000; folded 4000; padded 12; non_printing 3; top Oslo_*12",
+        expect![[r#"
+            Low consistency padded_values (1): 12 of 10,000 rows (0.12 %) have white space before or after `city`
+              examples: "Oslo "
+              query: select * from shop.orders where city ~ '^\s' or city ~ '\s$'
+            Low consistency rare_categories (0.75): 8 of 10,000 rows (0.0800 %) hold a rare value of `status` that is nearly a frequent one: `delivred` for `delivered`
+              examples: delivred
+              query: select * from shop.orders where status in ('delivred')
+            Low validity non_printing_characters (0.9): 3 of 10,000 rows (0.0300 %) have control or other non-printing characters in `city`
+              query: select * from shop.orders where city ~ '[[:cntrl:]]'
+        "#]],
+    );
+}
+
+#[test]
+fn keys_that_repeat() {
+    check(
+        "rows 1000
+         customer_id integer; distinct 990; top 7*3
+         email text; distinct 995; shapes email*1000
+         amount float; distinct 960
+         invoice_id integer; estimated 985
+         ticket_id integer; estimated 960",
+        expect![[r#"
+            High uniqueness duplicate_keys (0.7): about 40 of 1,000 rows (4 %) repeat the `ticket_id` of an earlier row, though it looks like a key
+              query: select ticket_id, count(*) as copies from shop.orders where ticket_id is not null group by ticket_id having count(*) > 1
+            Medium uniqueness duplicate_keys (0.9): 10 of 1,000 rows (1 %) repeat the `customer_id` of an earlier row, though it looks like a key
+              examples: 7
+              query: select customer_id, count(*) as copies from shop.orders where customer_id is not null group by customer_id having count(*) > 1
+            Medium uniqueness duplicate_keys (0.7): 5 of 1,000 rows (0.50 %) repeat the `email` of an earlier row, though it looks like a key
+              query: select email, count(*) as copies from shop.orders where email is not null group by email having count(*) > 1
+        "#]],
+    );
+}
+
+#[test]
+fn numbers_far_away_and_moments_to_come() {
+    check(
+        "rows 1000
+         price float; distinct 500; min -400; max 5000; quantiles 10 20 30; histogram -400 5000 997 0 0 0 0 0 0 3
+         longtail float; distinct 500; min 1; max 5000; quantiles 10 20 80; histogram 0 5000 900 50 30 10 5 5
+         created_at timestamp; distinct 500; min 2025-01-01; max 2031-01-01_00:00:00
+         due_date date; distinct 500; min 2025-01-01; max 2031-01-01
+         currency text; distinct 1; top EUR*1000; min EUR; max EUR",
+        expect![[r#"
+            Low accuracy outliers (0.4): about 3 of 1,000 rows (0.30 %) are outside -50 to 90 in `price`, more than 3 interquartile ranges beyond the quartiles
+              examples: -400 | 5000
+              query: select * from shop.orders where (price < -50 or price > 90)
+            Low accuracy future_dates (0.8): at least 1 of 1,000 rows (0.10 %) are more than 1d ahead of now in `created_at`; the latest is 2031-01-01 00:00:00
+              examples: 2031-01-01 00:00:00
+              query: select * from shop.orders where cast(created_at as timestamp) > timestamp '2026-03-02 00:00:00'
+            Low accuracy constant_column (0.2): every `currency` is `EUR`; it may be a default that nobody filled in
+              examples: EUR
+        "#]],
+    );
+}
+
+#[test]
+fn old_and_broken_deliveries() {
+    check(
+        "rows 100; malformed 25
+         id integer; distinct 100
+         updated_at timestamp; distinct 100; min 2025-01-01; max 2025-06-01_00:00:00",
+        expect![[r#"
+            High timeliness stale_data (0.9): the newest `updated_at` is 273.0 days old; 4.6 days would be usual at the pace of the rows
+              examples: 2025-06-01 00:00:00
+              query: select max(updated_at) as newest from shop.orders
+            High validity malformed_records (1): 25 of 125 records (20 %) could not be read as rows
+        "#]],
+    );
+}
+
+#[test]
+fn nothing_at_all_is_an_issue() {
+    check(
+        "rows 0\n id integer",
+        expect![[r#"
+        High completeness no_data (1): the dataset has no rows, so nothing vouches for it
+    "#]],
+    );
+    check(
+        "rows 0",
+        expect![[r#"
+        High completeness no_data (1): the dataset has no columns, so nothing vouches for it
+    "#]],
+    );
+}
+
+#[test]
+fn odd_names_are_quoted_in_queries() {
+    check(
+        "rows 10\n Order!Date date; nulls 1",
+        expect![[r#"
+        Medium completeness missing_values (1): 1 of 10 rows (10 %) have no `Order!Date`
+          query: select * from shop.orders where "Order!Date" is null
+    "#]],
+    );
+}

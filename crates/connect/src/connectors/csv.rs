@@ -1,0 +1,152 @@
+//! `csv`: files of delimited text.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hw_base::{BoxFuture, Delivery, Error, Result, Settings, Share, SourceFile, Survey, Tolerance};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+
+use super::{Connector, Opened, Place, Source};
+use crate::file_source::{FileSource, delivered_files, survey};
+use crate::paths::Paths;
+use crate::text::{self, DelimitedOptions};
+use crate::types::declared_types;
+
+/// The connector for CSV and its kin.
+pub(super) struct Csv;
+
+/// Settings of a `csv` source: delimited text, plain or compressed with gzip or Zstandard.
+///
+/// What is not set is detected per file: delimiter, encoding, header and the types of the columns.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CsvSettings {
+    /// The files: a path, a folder or a glob such as `landing/orders/*.csv`; or a map from dataset to such a path.
+    /// Relative paths start at the project folder.
+    pub path: Paths,
+    /// The character between fields. Detected among `,` `;` tab `|` `:`.
+    #[serde(default)]
+    pub delimiter: Option<String>,
+    /// The character around fields that hold delimiters or line ends, doubled inside them; empty for none.
+    #[serde(default)]
+    pub quote: Option<String>,
+    /// The encoding, such as `utf-8`, `latin1` or `utf-16`. Detected by the first bytes.
+    #[serde(default)]
+    pub encoding: Option<String>,
+    /// Whether the first record names the columns. Detected; without names they are `column_1`, `column_2` …
+    #[serde(default)]
+    pub header: Option<bool>,
+    /// Spellings of a missing value, beside the empty field: `["NULL", "n/a"]`.
+    #[serde(default)]
+    pub null: Vec<String>,
+    /// Types of columns, where the detected ones do not fit: `{ zip: text, amount: "decimal(12,2)" }`.
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
+    /// Lines above the header to leave out.
+    #[serde(default)]
+    pub skip_rows: usize,
+    /// The character that starts a comment line.
+    #[serde(default)]
+    pub comment: Option<String>,
+    /// How many records may be malformed before a delivery is refused. Each one is kept in quarantine.
+    #[serde(default = "one_percent")]
+    pub malformed: Tolerance,
+}
+
+/// The tolerance for malformed records where none is set.
+pub(super) fn one_percent() -> Tolerance {
+    Tolerance::Share(Share(0.01))
+}
+
+impl Connector for Csv {
+    fn kind(&self) -> &'static str {
+        "csv"
+    }
+
+    fn summary(&self) -> &'static str {
+        "delimited text files, plain, gzip or Zstandard"
+    }
+
+    fn endings(&self) -> &'static [&'static str] {
+        &["csv", "tsv", "tab", "psv", "txt"]
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<CsvSettings>()
+    }
+
+    fn source(&self, settings: &Settings, place: Place) -> Result<Box<dyn Source>> {
+        let csv: CsvSettings = settings.read()?;
+        let options = options(&csv, settings)?;
+        let files = FileSource { place, paths: csv.path, endings: self.endings() };
+        Ok(Box::new(CsvSource { files, malformed: csv.malformed, options: Arc::new(options) }))
+    }
+}
+
+/// Settings as the reader takes them.
+fn options(csv: &CsvSettings, settings: &Settings) -> Result<DelimitedOptions> {
+    let mark = |key: &str, value: &Option<String>| match value {
+        Some(text) => one_byte(key, text).map(Some).map_err(|error| placed(error, settings, key)),
+        None => Ok(None),
+    };
+    let quote = match csv.quote.as_deref() {
+        None => Some(b'"'),
+        Some("") => None,
+        Some(_) => mark("quote", &csv.quote)?,
+    };
+    Ok(DelimitedOptions {
+        delimiter: mark("delimiter", &csv.delimiter)?,
+        quote,
+        comment: mark("comment", &csv.comment)?,
+        encoding: csv.encoding.as_deref().map(text::encoding_named).transpose().map_err(|error| placed(error, settings, "encoding"))?,
+        has_header: csv.header,
+        nulls: csv.null.clone(),
+        declared: declared_types(&csv.columns, settings, csv.path.count())?,
+        skip_rows: csv.skip_rows,
+    })
+}
+
+fn one_byte(key: &str, text: &str) -> Result<u8> {
+    match (text, text.as_bytes()) {
+        ("tab" | "\\t", _) => Ok(b'\t'),
+        (_, [byte]) if byte.is_ascii() && !matches!(byte, b'\r' | b'\n') => Ok(*byte),
+        _ => Err(Error::user(format!("`{key}` must be one ASCII character, found `{text}`"))
+            .code("HW104")
+            .help("write for instance `\";\"` or `tab`")),
+    }
+}
+
+/// Marks the value of `key` as the place of an error.
+fn placed(error: Error, settings: &Settings, key: &str) -> Error {
+    match settings.get(key).and_then(|value| value.span.clone()) {
+        Some(span) => error.at(span),
+        None => error,
+    }
+}
+
+struct CsvSource {
+    files: FileSource,
+    malformed: Tolerance,
+    options: Arc<DelimitedOptions>,
+}
+
+impl Source for CsvSource {
+    fn datasets(&self) -> Vec<String> {
+        self.files.datasets()
+    }
+
+    fn malformed(&self) -> Tolerance {
+        self.malformed
+    }
+
+    fn survey<'a>(&'a self, dataset: &'a str) -> BoxFuture<'a, Result<Survey>> {
+        Box::pin(survey(self.files.clone(), dataset.to_owned()))
+    }
+
+    fn open<'a>(&'a self, dataset: &'a str, delivery: &'a Delivery) -> BoxFuture<'a, Result<Opened>> {
+        let (options, root) = (Arc::clone(&self.options), self.files.place.root.clone());
+        let open = move |files: &[SourceFile], delivery: &Delivery| text::open_delimited(&root, files, &options, &delivery.expected);
+        Box::pin(delivered_files(self.files.clone(), dataset.to_owned(), delivery.clone(), open))
+    }
+}

@@ -1,0 +1,103 @@
+//! The shelf of connectors: the kinds of places that data comes from.
+//!
+//! Add one: a file in this folder, its `mod` line and its line in [`CONNECTORS`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use hw_base::{BoxFuture, Column, Delivery, Result, Settings, Survey, Timestamp, Tolerance, unknown};
+use schemars::{Schema, SchemaGenerator};
+
+mod csv;
+mod delta;
+mod json;
+mod parquet;
+mod postgres;
+
+pub use csv::CsvSettings;
+pub use delta::DeltaSettings;
+pub use json::JsonSettings;
+pub use parquet::ParquetSettings;
+pub use postgres::{PostgresSettings, TableListing, original, tables};
+
+/// Every connector there is, in the order the manual lists them.
+pub const CONNECTORS: &[&dyn Connector] = &[&csv::Csv, &json::Json, &parquet::Parquet, &delta::Delta, &postgres::Postgres];
+
+/// Resolves the secret references of a setting, such as `${env:SHOP_URL}`.
+pub type Secrets = Arc<dyn Fn(&str) -> Result<String> + Send + Sync>;
+
+/// A kind of place that data comes from.
+pub trait Connector: Send + Sync {
+    /// The word a project uses: `csv: { … }`.
+    fn kind(&self) -> &'static str;
+
+    /// What it reads, in one line.
+    fn summary(&self) -> &'static str;
+
+    /// The endings of its files in lower case, without those of a compression; none for what is no file.
+    fn endings(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The JSON Schema of its settings.
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+
+    /// Reads the settings of a source. Nothing is opened yet.
+    fn source(&self, settings: &Settings, place: Place) -> Result<Box<dyn Source>>;
+}
+
+/// Where a source stands.
+#[derive(Clone)]
+pub struct Place {
+    /// The name of the source.
+    pub source: String,
+    /// The folder that paths are relative to.
+    pub root: PathBuf,
+    /// Resolves references to secrets, at the moment of use.
+    pub secrets: Secrets,
+}
+
+/// A source of a project.
+pub trait Source: Send + Sync {
+    /// The datasets it names.
+    fn datasets(&self) -> Vec<String>;
+
+    /// The malformed records it tolerates.
+    fn malformed(&self) -> Tolerance {
+        Tolerance::NONE
+    }
+
+    /// Lists what a dataset holds, without reading its rows.
+    fn survey<'a>(&'a self, dataset: &'a str) -> BoxFuture<'a, Result<Survey>>;
+
+    /// Makes a delivery of a dataset readable.
+    fn open<'a>(&'a self, dataset: &'a str, delivery: &'a Delivery) -> BoxFuture<'a, Result<Opened>>;
+
+    /// When the newest row of a dataset was made, where the source knows.
+    fn newest<'a>(&'a self, _dataset: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>>> {
+        Box::pin(async { Ok(None) })
+    }
+}
+
+/// A delivery that the engine can read.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The rows, read when they are asked for.
+    pub table: Arc<dyn TableProvider>,
+    /// The columns of the dataset, without the hidden ones.
+    pub columns: Vec<Column>,
+    /// Whether the table has the hidden columns `_file`, `_line` and `_malformed`.
+    pub has_origin: bool,
+    /// Whether it is known to hold no rows.
+    pub is_empty: bool,
+}
+
+/// The connector of a kind.
+pub fn connector(kind: &str) -> Result<&'static dyn Connector> {
+    let found = CONNECTORS.iter().copied().find(|connector| connector.kind() == kind);
+    found.ok_or_else(|| unknown("kind of source", kind, CONNECTORS.iter().map(|connector| connector.kind())).code("HW102"))
+}
+
+#[cfg(test)]
+mod tests;

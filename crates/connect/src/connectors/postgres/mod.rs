@@ -1,0 +1,175 @@
+//! PostgreSQL: its tables and views as datasets, read through parallel binary `COPY` under one snapshot.
+//!
+//! Owns the connection, the catalog, the decoding of binary `COPY` and the table that streams it. Leaves to
+//! others: resolving the reference behind `url`, naming datasets, remembering watermarks.
+//!
+//! What becomes of each type is decided by one thought: no value is changed or lost without being counted.
+//! `numeric(p, s)` up to 38 digits is an exact decimal; `numeric` without digits, `time`, `interval` and every
+//! type without a counterpart become the text that PostgreSQL prints; arrays become lists. What is left are
+//! values that their column's type cannot hold: `NaN` in a decimal, `infinity` or a year beyond 262,000 in a
+//! date or timestamp, an array of several dimensions, bytes that are no UTF-8. A row with such a value is a
+//! malformed record: [`MALFORMED`] names the value and holds the record as JSON, the other columns are null. Who
+//! wants the row instead names the column under `as_text` and gets PostgreSQL's own text.
+
+mod catalog;
+mod decode;
+mod errors;
+mod read;
+mod server;
+mod source;
+mod tls;
+mod types;
+mod values;
+
+#[cfg(test)]
+mod decode_tests;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use hw_base::{Column, Error, Result, Survey};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use server::Server;
+pub(super) use source::Postgres;
+
+/// The hidden column for the file of a row; always null here.
+pub(super) const FILE: &str = "_file";
+/// The hidden column for the line of a row; always null here.
+pub(super) const LINE: &str = "_line";
+/// The hidden column that says what is wrong with a malformed record and holds it; null for all other rows.
+pub(super) const MALFORMED: &str = "_malformed";
+
+/// Tables and views of a PostgreSQL database, version 12 or later.
+///
+/// Holds the URL as the project writes it, which may be a secret: no `Debug`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresSettings {
+    /// Where the database is: `postgres://user:password@host:5432/database?sslmode=verify-full`, best as a reference
+    /// such as `${env:SHOP_URL}`. `sslmode` means what it means to `psql`; `verify-full` checks the certificate
+    /// against `sslrootcert=FILE`, or against the public authorities.
+    pub url: String,
+    /// The schema that holds the tables.
+    #[serde(default = "default_schema")]
+    pub schema: String,
+    /// The tables and views to read; all that the user may read where it is left out.
+    #[serde(default)]
+    pub tables: Option<Vec<String>>,
+    /// How many connections read one table at the same time.
+    #[serde(default = "default_connections")]
+    #[schemars(range(min = 1, max = 32))]
+    pub connections: usize,
+    /// Columns to read as text, each as `table.column`, because they hold values such as `infinity` that their type
+    /// cannot hold outside PostgreSQL.
+    #[serde(default)]
+    pub as_text: Vec<String>,
+}
+
+fn default_schema() -> String {
+    "public".into()
+}
+
+fn default_connections() -> usize {
+    2
+}
+
+/// A table or view that a source offers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableListing {
+    /// Its name, without the schema.
+    pub name: String,
+    /// About how many rows it has; `None` for views and for tables that were never analyzed.
+    pub estimated_rows: Option<u64>,
+    /// Bytes on the server's disk without indexes; `None` for views and foreign tables.
+    pub bytes: Option<u64>,
+    /// Its columns, in order.
+    pub columns: Vec<Column>,
+    /// The columns of its primary key, in the order of the key; none where it has no key.
+    pub primary_key: Vec<String>,
+}
+
+/// What to read of a database.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Selection<'a> {
+    /// The schema.
+    pub schema: &'a str,
+    /// The table or view.
+    pub table: &'a str,
+    /// Only rows whose column is greater than the value, which is written as text.
+    pub after: Option<(&'a str, &'a str)>,
+    /// How many connections to read with, at least 1.
+    pub connections: usize,
+    /// Columns to read as text, without the table.
+    pub as_text: Vec<&'a str>,
+}
+
+/// Lists the tables and views of `schema` that the user may read, by name. Partitions are part of their parent.
+///
+/// # Errors
+/// HW206 where the database cannot be reached or refuses; HW201 where there is no such schema.
+pub async fn tables(url: &str, schema: &str) -> Result<Vec<TableListing>> {
+    let server = Server::at(url)?;
+    let session = server.connect().await?;
+    let listing = catalog::list(&server, &session, schema).await;
+    session.close().await;
+    listing
+}
+
+/// Learns the size of a table without reading its rows.
+///
+/// PostgreSQL keeps no exact count of rows, so `rows` is `None`; see [`TableListing::estimated_rows`].
+///
+/// # Errors
+/// As for [`open`].
+pub(super) async fn survey(url: &str, schema: &str, table: &str) -> Result<Survey> {
+    let server = Server::at(url)?;
+    let session = server.connect().await?;
+    let relation = catalog::relation(&server, &session, schema, table).await;
+    session.close().await;
+    Ok(Survey { files: None, rows: None, bytes: relation?.bytes })
+}
+
+/// Opens a table for reading, and returns it with its own columns.
+///
+/// The table also has the hidden columns [`FILE`] (text), [`LINE`] (bigint) and [`MALFORMED`] (text), after its own.
+/// Each scan reads in one transaction of its own, so it sees all of the table at one moment, however many
+/// connections share the work. Memory is bounded: a scan holds at most two batches per connection, each of at most
+/// 8,192 rows and about 16 MiB, and the server waits while nobody takes them.
+///
+/// # Errors
+/// HW206 where the database cannot be reached or refuses; HW201 for an unknown schema, table or column, with the
+/// nearest known one.
+pub(super) async fn open(url: &str, selection: &Selection<'_>) -> Result<(Arc<dyn TableProvider>, Vec<Column>)> {
+    let server = Server::at(url)?;
+    let session = server.connect().await?;
+    let table = read::learn(&server, &session, selection).await;
+    session.close().await;
+    let table = table?;
+    let columns = table.columns();
+    Ok((Arc::new(table), columns))
+}
+
+/// Splits the `as_text` entries that name a column of `table`.
+pub(super) fn text_columns<'a>(as_text: &'a [String], table: &str) -> Vec<&'a str> {
+    as_text.iter().filter_map(|entry| entry.strip_prefix(table)?.strip_prefix('.')).collect()
+}
+
+/// Takes what DataFusion wrapped apart again: the error of this connector, where it is one.
+///
+/// An error in the middle of a scan travels through DataFusion, which knows only its own; this brings blame, retry
+/// and help back.
+pub fn original(error: &datafusion::error::DataFusionError) -> Option<&Error> {
+    match error.find_root() {
+        datafusion::error::DataFusionError::External(inner) => inner.downcast_ref(),
+        _ => None,
+    }
+}
+
+/// A name in double quotes, as PostgreSQL always takes it.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

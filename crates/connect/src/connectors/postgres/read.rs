@@ -1,0 +1,373 @@
+//! A table as DataFusion reads it: several connections copy parts of it under one snapshot.
+//!
+//! The work happens when a scan is carried out, not when it is planned: the first connection begins a transaction
+//! and exports its snapshot, the others join it, and each copies a range of the table's pages. The last range is
+//! open, so rows that the table gained since its size was taken belong to it. Views, foreign and partitioned tables
+//! have no pages to share out and come through one connection.
+
+use std::fmt;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::{Session as PlanningSession, TableProvider};
+use datafusion::datasource::TableType;
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use futures::StreamExt;
+use futures::future::try_join_all;
+use hw_base::{Column, Error, Result, literal, unknown};
+use tokio::sync::mpsc::Sender;
+use tokio::task::JoinSet;
+
+use super::decode::{Decoded, Decoder, Malformed};
+use super::errors::Explained;
+use super::server::{Server, Session};
+use super::types::SourceColumn;
+use super::{FILE, LINE, MALFORMED, Selection, catalog, quoted};
+
+/// Pages that are worth a connection of their own: 1 MiB.
+const PAGES_PER_CONNECTION: u64 = 128;
+/// The most connections of one scan.
+const MOST_CONNECTIONS: usize = 32;
+
+type Batches = Sender<Result<RecordBatch, DataFusionError>>;
+
+/// A table of a database, ready to be read. Clones share it.
+#[derive(Clone)]
+pub(super) struct PostgresTable(Arc<Source>);
+
+struct Source {
+    server: Server,
+    oid: u32,
+    schema: String,
+    name: String,
+    columns: Vec<SourceColumn>,
+    /// Which rows to read, as SQL.
+    filter: Option<String>,
+    /// How many connections may share the work.
+    connections: usize,
+    arrow_schema: SchemaRef,
+}
+
+impl fmt::Debug for PostgresTable {
+    /// Only the name: the server holds the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PostgresTable({})", self.0.display_name())
+    }
+}
+
+/// Learns what there is to know about a table, and tries whether it may be read.
+pub(super) async fn learn(server: &Server, session: &Session, selection: &Selection<'_>) -> Result<PostgresTable> {
+    let relation = catalog::relation(server, session, selection.schema, selection.table).await?;
+    let columns = catalog::columns(server, session, &[relation.oid]).await?.remove(&relation.oid).unwrap_or_default();
+    refuse_reserved(&columns, selection)?;
+    let filter = selection.after.map(|(column, value)| after(&columns, selection, column, value)).transpose()?;
+    let columns = with_text_columns(columns, selection)?;
+    let can_split = relation.can_split && server.is_single();
+    let source = Source {
+        server: server.clone(),
+        oid: relation.oid,
+        schema: selection.schema.into(),
+        name: relation.name,
+        arrow_schema: arrow_schema(&columns),
+        columns,
+        filter,
+        connections: if can_split { selection.connections.clamp(1, MOST_CONNECTIONS) } else { 1 },
+    };
+    let probe = source.select(&source.columns, None, Some(0));
+    session.client.batch_execute(&probe).await.explained(server, || source.purpose())?;
+    Ok(PostgresTable(Arc::new(source)))
+}
+
+fn refuse_reserved(columns: &[SourceColumn], selection: &Selection<'_>) -> Result<()> {
+    let reserved = [FILE, LINE, MALFORMED];
+    let Some(column) = columns.iter().find(|column| reserved.contains(&column.name.as_str())) else { return Ok(()) };
+    Err(Error::user(format!("column `{}` of `{}.{}` has a name that Headworks needs", column.name, selection.schema, selection.table))
+        .code("HW201")
+        .help("read the table through a view that gives the column another name"))
+}
+
+fn after(columns: &[SourceColumn], selection: &Selection<'_>, column: &str, value: &str) -> Result<String> {
+    let column = named(columns, selection, column)?;
+    Ok(format!("{} > {}::{}", quoted(&column.name), literal(value), column.declared))
+}
+
+fn named<'a>(columns: &'a [SourceColumn], selection: &Selection<'_>, name: &str) -> Result<&'a SourceColumn> {
+    let found = columns.iter().find(|column| column.name == name);
+    found.ok_or_else(|| {
+        unknown("column", name, columns.iter().map(|column| column.name.as_str()))
+            .code("HW201")
+            .because(format!("the table is `{}.{}`", selection.schema, selection.table))
+    })
+}
+
+fn with_text_columns(columns: Vec<SourceColumn>, selection: &Selection<'_>) -> Result<Vec<SourceColumn>> {
+    for name in &selection.as_text {
+        named(&columns, selection, name)?;
+    }
+    let as_asked = |column: SourceColumn| if selection.as_text.contains(&column.name.as_str()) { column.into_text() } else { column };
+    Ok(columns.into_iter().map(as_asked).collect())
+}
+
+/// The table's own columns, then the hidden ones.
+fn arrow_schema(columns: &[SourceColumn]) -> SchemaRef {
+    let hidden = [(FILE, DataType::Utf8), (LINE, DataType::Int64), (MALFORMED, DataType::Utf8)];
+    let hidden = hidden.map(|(name, data_type)| Field::new(name, data_type, true));
+    Arc::new(Schema::new(columns.iter().map(SourceColumn::field).chain(hidden).collect::<Vec<_>>()))
+}
+
+impl PostgresTable {
+    /// The table's own columns.
+    pub(super) fn columns(&self) -> Vec<Column> {
+        self.0.columns.iter().map(SourceColumn::column).collect()
+    }
+
+    fn plan(&self, projection: Option<&Vec<usize>>, limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        let scan = Arc::new(Scan::new(&self.0, projection, limit)?);
+        let schema = Arc::clone(&scan.schema);
+        Ok(Arc::new(StreamingTableExec::try_new(schema, vec![Arc::new(ScanStream(scan))], None, [], false, limit)?))
+    }
+}
+
+// Written without the macro: the future is ready at once, so there is nothing for it to carry.
+impl TableProvider for PostgresTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.0.arrow_schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn scan<'table, 'session, 'projection, 'filters, 'future>(
+        &'table self,
+        _session: &'session dyn PlanningSession,
+        projection: Option<&'projection Vec<usize>>,
+        _filters: &'filters [Expr],
+        limit: Option<usize>,
+    ) -> Pin<Box<dyn Future<Output = Result<Arc<dyn ExecutionPlan>, DataFusionError>> + Send + 'future>>
+    where
+        'table: 'future,
+        'session: 'future,
+        'projection: 'future,
+        'filters: 'future,
+        Self: 'future,
+    {
+        Box::pin(std::future::ready(self.plan(projection, limit)))
+    }
+}
+
+impl Source {
+    fn display_name(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+
+    fn purpose(&self) -> String {
+        format!("read `{}`", self.display_name())
+    }
+
+    fn select(&self, columns: &[SourceColumn], pages: Option<&Pages>, limit: Option<usize>) -> String {
+        let expressions: Vec<String> = columns.iter().map(SourceColumn::expression).collect();
+        let conditions: Vec<String> = pages.map(Pages::condition).into_iter().chain(self.filter.clone()).collect();
+        let rows = if conditions.is_empty() { String::new() } else { format!(" where {}", conditions.join(" and ")) };
+        let limit = limit.map(|limit| format!(" limit {limit}")).unwrap_or_default();
+        format!("select {} from {}.{}{rows}{limit}", expressions.join(", "), quoted(&self.schema), quoted(&self.name))
+    }
+
+    /// Connects as often as the table is worth it. All sessions see the table at the same moment.
+    async fn sessions(&self, connections: usize) -> Result<Vec<(Session, Option<Pages>)>> {
+        let first = self.server.connect().await?;
+        let ranges = if connections > 1 { Pages::shared_out(self.pages(&first).await?, connections) } else { Vec::new() };
+        if ranges.len() < 2 {
+            return Ok(vec![(first, None)]);
+        }
+        let snapshot = self.export_snapshot(&first).await?;
+        let others = try_join_all(ranges[1..].iter().map(|_| self.join_snapshot(&snapshot))).await?;
+        Ok(std::iter::once(first).chain(others).zip(ranges.into_iter().map(Some)).collect())
+    }
+
+    async fn pages(&self, session: &Session) -> Result<u64> {
+        let sql = "select pg_relation_size($1::oid) / current_setting('block_size')::int8";
+        let row = session.client.query_one(sql, &[&self.oid]).await.explained(&self.server, || self.purpose())?;
+        let pages: Option<i64> = row.try_get(0).explained(&self.server, || self.purpose())?;
+        Ok(pages.and_then(|pages| u64::try_from(pages).ok()).unwrap_or_default())
+    }
+
+    async fn export_snapshot(&self, session: &Session) -> Result<String> {
+        let row = session.client.query_one("select pg_export_snapshot()", &[]).await;
+        row.and_then(|row| row.try_get(0)).explained(&self.server, || self.purpose())
+    }
+
+    async fn join_snapshot(&self, snapshot: &str) -> Result<Session> {
+        let session = self.server.connect().await?;
+        let sql = format!("set transaction snapshot {}", literal(snapshot));
+        session.client.batch_execute(&sql).await.explained(&self.server, || self.purpose())?;
+        Ok(session)
+    }
+}
+
+/// A range of pages of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pages {
+    from: u64,
+    /// The first page that is no longer part of it; `None` for the last range.
+    to: Option<u64>,
+}
+
+impl Pages {
+    /// Shares `pages` out between at most `connections`.
+    fn shared_out(pages: u64, connections: usize) -> Vec<Self> {
+        let parts = (pages / PAGES_PER_CONNECTION).clamp(1, connections as u64);
+        let edge = |part: u64| pages * part / parts;
+        (0..parts).map(|part| Self { from: edge(part), to: (part + 1 < parts).then(|| edge(part + 1)) }).collect()
+    }
+
+    fn condition(&self) -> String {
+        let Self { from, to } = self;
+        match to {
+            Some(to) => format!("ctid >= '({from},0)'::tid and ctid < '({to},0)'::tid"),
+            None => format!("ctid >= '({from},0)'::tid"),
+        }
+    }
+}
+
+/// One reading of some columns of a table.
+struct Scan {
+    source: Arc<Source>,
+    /// What the SELECT asks for.
+    fetched: Vec<SourceColumn>,
+    /// Where each column of `schema` comes from.
+    outputs: Vec<Output>,
+    malformed: Malformed,
+    limit: Option<usize>,
+    schema: SchemaRef,
+}
+
+#[derive(Clone, Copy)]
+enum Output {
+    /// This one of the fetched columns.
+    Fetched(usize),
+    /// The description of malformed records.
+    Malformed,
+    /// A hidden column that a database has no value for.
+    Null,
+}
+
+impl Scan {
+    /// Fetches the columns that are asked for. Who asks for malformed records gets them told by all columns.
+    fn new(source: &Arc<Source>, projection: Option<&Vec<usize>>, limit: Option<usize>) -> Result<Self, DataFusionError> {
+        let all = source.columns.len();
+        let wanted = projection.cloned().unwrap_or_else(|| (0..source.arrow_schema.fields().len()).collect());
+        let malformed_at = all + 2;
+        let malformed = if wanted.contains(&malformed_at) { Malformed::Described } else { Malformed::Null };
+        let fetched: Vec<usize> = match malformed {
+            Malformed::Described => (0..all).collect(),
+            Malformed::Null => wanted.iter().copied().filter(|column| *column < all).collect(),
+        };
+        let output = |column: &usize| match fetched.iter().position(|fetched| fetched == column) {
+            Some(place) => Output::Fetched(place),
+            None if *column == malformed_at => Output::Malformed,
+            None => Output::Null,
+        };
+        Ok(Self {
+            outputs: wanted.iter().map(output).collect(),
+            fetched: fetched.iter().map(|column| source.columns[*column].clone()).collect(),
+            malformed,
+            limit,
+            schema: Arc::new(source.arrow_schema.project(&wanted)?),
+            source: Arc::clone(source),
+        })
+    }
+
+    /// Reads everything into `batches`.
+    async fn run(self: Arc<Self>, batches: Batches) -> Result<()> {
+        // A limit asks for a look at the table; one connection is enough for that.
+        let connections = if self.limit.is_some() { 1 } else { self.source.connections };
+        let mut copies = JoinSet::new();
+        for (session, pages) in self.source.sessions(connections).await? {
+            copies.spawn(Arc::clone(&self).copy(session, pages, batches.clone()));
+        }
+        while let Some(copied) = copies.join_next().await {
+            copied.map_err(|error| Error::bug("the copy of a table ended in disorder").because(error))??;
+        }
+        Ok(())
+    }
+
+    /// Copies a range of pages, until it ends or nobody wants more.
+    async fn copy(self: Arc<Self>, session: Session, pages: Option<Pages>, batches: Batches) -> Result<()> {
+        let source = &self.source;
+        let sql = format!("copy ({}) to stdout (format binary)", source.select(&self.fetched, pages.as_ref(), self.limit));
+        let mut chunks = pin!(session.client.copy_out(&sql).await.explained(&source.server, || source.purpose())?);
+        let mut decoder = Decoder::new(&self.fetched, self.malformed);
+        while let Some(chunk) = chunks.next().await {
+            let mut chunk = chunk.explained(&source.server, || source.purpose())?;
+            while let Some(decoded) = decoder.read(&mut chunk)? {
+                if batches.send(self.batch(decoded)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        if let Some(decoded) = decoder.finish()? {
+            // Where nobody wants it there is nothing left to do either.
+            let _ = batches.send(self.batch(decoded)).await;
+        }
+        session.close().await;
+        Ok(())
+    }
+
+    fn batch(&self, decoded: Decoded) -> Result<RecordBatch, DataFusionError> {
+        let Decoded { rows, columns, malformed } = decoded;
+        let malformed = malformed.map(|malformed| Arc::new(malformed) as ArrayRef);
+        let array = |(output, field): (&Output, &Arc<Field>)| match (output, &malformed) {
+            (Output::Fetched(place), _) => Arc::clone(&columns[*place]),
+            (Output::Malformed, Some(malformed)) => Arc::clone(malformed),
+            (Output::Malformed | Output::Null, _) => new_null_array(field.data_type(), rows),
+        };
+        let arrays = self.outputs.iter().zip(self.schema.fields()).map(array).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)?)
+    }
+}
+
+/// A scan as the only partition of a plan; every execution of it is a reading of its own.
+struct ScanStream(Arc<Scan>);
+
+impl fmt::Debug for ScanStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PostgresScan({})", self.0.source.display_name())
+    }
+}
+
+impl PartitionStream for ScanStream {
+    fn schema(&self) -> &SchemaRef {
+        &self.0.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let scan = Arc::clone(&self.0);
+        let mut builder = RecordBatchReceiverStreamBuilder::new(Arc::clone(&scan.schema), scan.source.connections);
+        let batches = builder.tx();
+        builder.spawn(async move { scan.run(batches).await.map_err(|error| DataFusionError::External(Box::new(error))) });
+        builder.build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_shared_out_without_gap_or_overlap() {
+        let pages = |from, to| Pages { from, to };
+        assert_eq!(Pages::shared_out(0, 4), [pages(0, None)]);
+        assert_eq!(Pages::shared_out(255, 4), [pages(0, None)]);
+        assert_eq!(Pages::shared_out(1000, 3), [pages(0, Some(333)), pages(333, Some(666)), pages(666, None)]);
+        assert_eq!(pages(5, Some(9)).condition(), "ctid >= '(5,0)'::tid and ctid < '(9,0)'::tid");
+    }
+}

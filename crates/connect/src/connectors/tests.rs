@@ -1,0 +1,186 @@
+//! The contract of every connector, and sources as a project names them.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::prelude::SessionContext;
+use hw_base::{DatasetName, Delivery, Settings, Sources};
+use hw_engine::LiveTables;
+use serde_json::{Value as Json, json};
+
+use super::CONNECTORS;
+use crate::{ProjectSources, Secrets, open_path};
+
+fn project(root: &Path, sources: &Json, live: &LiveTables) -> hw_base::Result<ProjectSources> {
+    let read: Vec<(String, Settings)> =
+        sources.as_object().unwrap().iter().map(|(name, settings)| (name.clone(), Settings::from_json(settings))).collect();
+    let secrets: Secrets = Arc::new(|text| Ok(text.to_owned()));
+    ProjectSources::new(root, &read, live.clone(), &secrets)
+}
+
+fn write_parquet(path: &Path, ids: Vec<i64>) {
+    let names: StringArray = ids.iter().map(|id| Some(format!("n{id}"))).collect();
+    let columns: [(&str, ArrayRef); 2] = [("id", Arc::new(Int64Array::from(ids))), ("name", Arc::new(names))];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut writer = ArrowWriter::try_new(fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+/// A folder with one small dataset of every kind.
+fn landing() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let landing = folder.path().join("landing/orders");
+    fs::create_dir_all(&landing).unwrap();
+    fs::write(landing.join("a.csv"), "id,name\n1,n1\n2,n2\n").unwrap();
+    fs::write(landing.join("a.ndjson"), "{\"id\":1,\"name\":\"n1\"}\n{\"id\":2,\"name\":\"n2\"}\n").unwrap();
+    write_parquet(&landing.join("a.parquet"), vec![1, 2]);
+    folder
+}
+
+async fn sum(live: &LiveTables, relation: &str) -> i64 {
+    let context = SessionContext::new();
+    context.register_table("t", live.find(relation).unwrap()).unwrap();
+    let batches = context.sql("select sum(id) as total from t where name like 'n%'").await.unwrap().collect().await.unwrap();
+    batches[0].column(0).as_any().downcast_ref::<Int64Array>().unwrap().value(0)
+}
+
+#[test]
+fn every_file_of_the_shelf_is_in_the_table() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/connectors");
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    let mut kinds: Vec<String> = names.filter_map(|name| name.strip_suffix(".rs").map(str::to_owned)).collect();
+    kinds.retain(|kind| !matches!(kind.as_str(), "mod" | "tests"));
+    kinds.sort();
+    let mut table: Vec<&str> = CONNECTORS.iter().map(|connector| connector.kind()).collect();
+    table.sort_unstable();
+    assert_eq!(table, kinds);
+}
+
+#[test]
+fn every_connector_has_a_summary_and_a_schema_that_describes_each_setting() {
+    for connector in CONNECTORS {
+        assert!(!connector.summary().is_empty());
+        let mut generator = schemars::SchemaGenerator::default();
+        let _ = connector.schema(&mut generator);
+        for (name, schema) in generator.definitions() {
+            for (key, setting) in schema.get("properties").and_then(Json::as_object).into_iter().flatten() {
+                assert!(setting.get("description").is_some(), "`{key}` of {name} has no description");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_connector_refuses_unknown_keys_and_explains_a_missing_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for connector in CONNECTORS.iter().filter(|connector| matches!(connector.kind(), "csv" | "json" | "parquet" | "delta")) {
+        let (kind, live) = (connector.kind(), LiveTables::default());
+        let wrong = project(folder.path(), &json!({ "shop": { kind: { "path": "x", "pth": "y" } } }), &live).map(drop).unwrap_err();
+        assert!(wrong.to_string().contains("did you mean `path`?"), "{wrong}");
+        let sources = project(folder.path(), &json!({ "shop": { kind: { "path": "no/such" } } }), &live).unwrap();
+        let missing = runtime.block_on(sources.survey(&DatasetName::new("shop", "such"))).unwrap_err();
+        assert!(missing.known_code() == Some("HW201") && !missing.remedies().is_empty(), "{missing}");
+    }
+}
+
+#[tokio::test]
+async fn datasets_are_surveyed_and_opened_again_and_again() {
+    let folder = landing();
+    let live = LiveTables::default();
+    let settings = json!({
+        "c": { "csv": { "path": "landing/orders/*.csv", "columns": { "id": "bigint" } } },
+        "j": { "json": { "path": { "events": "landing/orders/*.ndjson" } } },
+        "p": { "parquet": { "path": "landing/orders" } },
+    });
+    let sources = project(folder.path(), &settings, &live).unwrap();
+    let names: Vec<String> = sources.datasets().iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["c.orders", "j.events", "p.orders"]);
+    for dataset in sources.datasets() {
+        let survey = sources.survey(&dataset).await.unwrap();
+        let delivery = Delivery { files: survey.files, ..Delivery::default() };
+        let first = sources.open(&dataset, &delivery).await.unwrap();
+        let second = sources.open(&dataset, &Delivery { expected: first.columns.clone(), ..Delivery::default() }).await.unwrap();
+        assert_ne!(first.relation, second.relation);
+        assert_eq!(first.columns, second.columns);
+        let types: Vec<&str> = first.columns.iter().map(|column| column.sql_type.as_str()).collect();
+        assert_eq!(types, ["bigint", "text"]);
+        assert_eq!((sum(&live, &first.relation).await, sum(&live, &second.relation).await), (3, 3));
+    }
+}
+
+#[tokio::test]
+async fn settings_of_a_csv_are_obeyed() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("t.txt"), "made by hand\nid;zip;'note'\n% none\n1;007;'a;b'\nNULL;008;-\n").unwrap();
+    let settings = json!({ "s": { "csv": {
+        "path": "t.txt", "delimiter": ";", "quote": "'", "comment": "%", "skip_rows": 1, "null": ["NULL", "-"], "columns": { "id": "int" },
+    } } });
+    let live = LiveTables::default();
+    let sources = project(folder.path(), &settings, &live).unwrap();
+    let dataset = DatasetName::new("s", "t");
+    let opened = sources.open(&dataset, &Delivery::default()).await.unwrap();
+    let types: Vec<&str> = opened.columns.iter().map(|column| column.sql_type.as_str()).collect();
+    assert_eq!((types, sources.malformed(&dataset).unwrap().to_string().as_str()), (vec!["int", "text", "text"], "1 %"));
+    let context = SessionContext::new();
+    context.register_table("t", live.find(&opened.relation).unwrap()).unwrap();
+    let sql =
+        "select count(*) from t where _malformed is null and ((id = 1 and note = 'a;b' and _line = 4) or (id is null and note is null))";
+    let batches = context.sql(sql).await.unwrap().collect().await.unwrap();
+    assert_eq!(batches[0].column(0).as_any().downcast_ref::<Int64Array>().unwrap().value(0), 2);
+}
+
+#[tokio::test]
+async fn a_truncated_parquet_file_and_a_changed_type_are_refused() {
+    let folder = landing();
+    let path = folder.path().join("landing/orders/a.parquet");
+    let live = LiveTables::default();
+    let sources = project(folder.path(), &json!({ "p": { "parquet": { "path": "landing/orders" } } }), &live).unwrap();
+    let dataset = DatasetName::new("p", "orders");
+    let mut expected = sources.open(&dataset, &Delivery::default()).await.unwrap().columns;
+    expected[1].sql_type = "date".into();
+    let error = sources.open(&dataset, &Delivery { expected, ..Delivery::default() }).await.unwrap_err();
+    assert!(error.to_string().starts_with("error[HW204]: column `name` is text in `landing/orders/a.parquet`"), "{error}");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 20]).unwrap();
+    let error = sources.open(&dataset, &Delivery::default()).await.unwrap_err();
+    assert!(error.to_string().starts_with("error[HW203]: `landing/orders/a.parquet` is no whole Parquet file"), "{error}");
+}
+
+#[tokio::test]
+async fn a_delta_table_is_read_with_plain_types() {
+    use deltalake_core::DeltaTable;
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("orders");
+    fs::create_dir_all(&table).unwrap();
+    let columns: [(&str, ArrayRef); 2] =
+        [("id", Arc::new(Int64Array::from(vec![1, 2]))), ("name", Arc::new(StringArray::from(vec!["n1", "n2"])))];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let delta = DeltaTable::try_from_url(url::Url::from_directory_path(&table).unwrap()).await.unwrap();
+    delta.write([batch]).with_partition_columns(["name"]).await.unwrap();
+    let live = LiveTables::default();
+    let opened = open_path(folder.path(), "orders", &live).await.unwrap();
+    let types: Vec<&str> = opened.delivered.columns.iter().map(|column| column.sql_type.as_str()).collect();
+    assert_eq!((opened.kind, types), ("delta", vec!["bigint", "text"]));
+    assert_eq!(sum(&live, &opened.delivered.relation).await, 3);
+}
+
+#[tokio::test]
+async fn paths_without_a_project_are_recognised() {
+    let folder = landing();
+    let live = LiveTables::default();
+    for (path, kind) in [("landing/orders/a.csv", "csv"), ("landing/orders/*.ndjson", "json"), ("landing/orders/a.parquet", "parquet")] {
+        let opened = open_path(folder.path(), path, &live).await.unwrap();
+        assert_eq!((opened.kind, opened.files.len(), opened.is_empty), (kind, 1, false));
+        assert_eq!(sum(&live, &opened.delivered.relation).await, 3);
+    }
+    fs::rename(folder.path().join("landing/orders/a.parquet"), folder.path().join("landing/x.csv")).unwrap();
+    let error = open_path(folder.path(), "landing/x.csv", &live).await.unwrap_err().to_string();
+    assert!(error.starts_with("error[HW203]: `landing/x.csv` is a Parquet file"), "{error}");
+    let error = open_path(folder.path(), "landing/y.csv", &live).await.unwrap_err().to_string();
+    assert!(error.contains("did you mean `landing/x.csv`?"), "{error}");
+}

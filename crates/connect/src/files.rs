@@ -1,0 +1,212 @@
+//! The files of a dataset: found by path, folder or glob, listed in the order of their paths.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use hw_base::{Error, Result, SourceFile, nearest, snake_case};
+
+/// Endings of compressed files.
+const COMPRESSED: [&str; 3] = ["gz", "zst", "zstd"];
+/// Characters that make a path a glob.
+const GLOB: [char; 3] = ['*', '?', '['];
+/// How many names an error lists.
+const MOST_NAMES: usize = 8;
+
+/// Lists the files that `pattern` names below `root`: one file, all files with one of `endings` below a folder, or what
+/// a glob matches.
+pub(crate) fn list(root: &Path, pattern: &str, endings: &[&str]) -> Result<Vec<SourceFile>> {
+    let whole = root.join(pattern);
+    let paths = if is_glob(pattern) {
+        glob_paths(root, pattern)?
+    } else if whole.is_dir() {
+        let mut found = Vec::new();
+        walk(&whole, endings, &mut found).map_err(|error| unreadable(pattern, &error))?;
+        found
+    } else if whole.is_file() {
+        vec![whole]
+    } else {
+        Vec::new()
+    };
+    let mut files = paths.iter().map(|path| describe(root, path)).collect::<Result<Vec<_>>>()?;
+    files.sort();
+    if files.is_empty() { Err(nothing_found(root, pattern, endings)) } else { Ok(files) }
+}
+
+/// The path of a listed file.
+pub(crate) fn path_of(root: &Path, file: &SourceFile) -> PathBuf {
+    root.join(&file.path)
+}
+
+/// The ending of a file name in lower case, without that of a compression.
+pub(crate) fn ending(path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
+    let name = COMPRESSED.iter().find_map(|ending| name.strip_suffix(&format!(".{ending}"))).unwrap_or(&name);
+    name.rsplit_once('.').map(|(_, ending)| ending.to_owned()).unwrap_or_default()
+}
+
+/// The name of the dataset behind a path: the file without its ending, else the last folder that is no glob.
+pub(crate) fn dataset_name(pattern: &str) -> Option<String> {
+    let mut parts = pattern.trim_end_matches('/').rsplit('/').map(|part| (part, is_glob(part)));
+    let (file, is_pattern) = parts.next()?;
+    let name = if is_pattern {
+        parts.find(|(part, is_pattern)| !is_pattern && !matches!(*part, "" | "." | ".."))?.0
+    } else {
+        without_ending(file)
+    };
+    (!name.is_empty() && !matches!(name, "." | "..")).then(|| snake_case(name))
+}
+
+/// The error for a file that cannot be read.
+pub(crate) fn unreadable(name: &str, error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => Error::user(format!("the file `{name}` is gone")).code("HW201").help("run again to list the files anew"),
+        io::ErrorKind::PermissionDenied => {
+            Error::user(format!("the file `{name}` may not be read")).code("HW201").because(error).help("grant read access to the file")
+        }
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof | io::ErrorKind::Other => {
+            Error::user(format!("the file `{name}` is damaged or incomplete"))
+                .code("HW203")
+                .because(error)
+                .help("fetch or compress the file again; nothing of it was loaded")
+        }
+        _ => Error::passing(format!("the file `{name}` cannot be read")).code("HW203").because(error).help("try again; look at the disk"),
+    }
+}
+
+fn is_glob(text: &str) -> bool {
+    text.contains(GLOB)
+}
+
+fn without_ending(file: &str) -> &str {
+    let lower = file.to_lowercase();
+    let kept = COMPRESSED.iter().find(|ending| lower.ends_with(&format!(".{ending}"))).map_or(file.len(), |e| file.len() - e.len() - 1);
+    let file = file.get(..kept).unwrap_or(file);
+    file.rsplit_once('.').map_or(file, |(stem, _)| if stem.is_empty() { file } else { stem })
+}
+
+fn glob_paths(root: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
+    let escaped = glob::Pattern::escape(&root.to_string_lossy());
+    let whole = Path::new(&escaped).join(pattern);
+    let options = glob::MatchOptions { require_literal_leading_dot: true, require_literal_separator: true, case_sensitive: true };
+    let paths = glob::glob_with(&whole.to_string_lossy(), options).map_err(|error| {
+        Error::user(format!("`{pattern}` is no valid path pattern"))
+            .code("HW104")
+            .because(error)
+            .help("`*` stands for any characters of a name, `**` for any folders")
+    })?;
+    paths
+        .filter_map(|path| match path {
+            Ok(path) => path.is_file().then_some(Ok(path)),
+            Err(error) => Some(Err(unreadable(&error.path().to_string_lossy(), error.error()))),
+        })
+        .collect()
+}
+
+fn walk(folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.starts_with(['.', '_']) {
+            continue;
+        }
+        if path.is_dir() {
+            walk(&path, endings, found)?;
+        } else if endings.contains(&ending(&name).as_str()) {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn describe(root: &Path, path: &Path) -> Result<SourceFile> {
+    let shown = path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/");
+    let facts = fs::metadata(path).map_err(|error| unreadable(&shown, &error))?;
+    let modified = facts.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(|age| age.as_micros());
+    Ok(SourceFile { path: shown, bytes: facts.len(), modified: modified.and_then(|micros| i64::try_from(micros).ok()).unwrap_or_default() })
+}
+
+/// The error for a path that names no file: it tells how far the path exists and what lies there.
+fn nothing_found(root: &Path, pattern: &str, endings: &[&str]) -> Error {
+    let (folder, missing) = deepest_folder(root, pattern);
+    let names = names_in(&root.join(&folder));
+    let shown = if folder.is_empty() { ".".to_owned() } else { folder.clone() };
+    let what = if is_glob(pattern) || root.join(pattern).is_dir() { "no file matches" } else { "there is no file" };
+    let error = Error::user(format!("{what} `{pattern}`")).code("HW201").because(listing(&shown, &names));
+    let wanted = without_ending(&missing).trim_matches(GLOB);
+    let same_kind = names.iter().find(|name| endings.contains(&ending(name).as_str()));
+    match nearest(&missing, names.iter().map(String::as_str))
+        .or_else(|| nearest(wanted, names.iter().map(String::as_str)))
+        .or(same_kind.map(String::as_str))
+    {
+        Some(meant) if folder.is_empty() => error.help(format!("did you mean `{meant}`?")),
+        Some(meant) => error.help(format!("did you mean `{folder}/{meant}`?")),
+        None => error.help("paths are relative to the project folder; `*` stands for any characters of a name"),
+    }
+}
+
+/// The deepest folder of the path that exists, and the next part of the path.
+fn deepest_folder(root: &Path, pattern: &str) -> (String, String) {
+    let mut folder = String::new();
+    for part in pattern.trim_end_matches('/').split('/') {
+        let next = if folder.is_empty() && !pattern.starts_with('/') { part.to_owned() } else { format!("{folder}/{part}") };
+        if is_glob(part) || !root.join(&next).is_dir() {
+            return (folder, part.to_owned());
+        }
+        folder = next;
+    }
+    (folder, String::new())
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).filter(|name| !name.starts_with('.')).collect();
+    names.sort();
+    names
+}
+
+fn listing(folder: &str, names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(MOST_NAMES).map(|name| format!("`{name}`")).collect();
+    match names.len() {
+        0 => format!("the folder `{folder}` is empty or does not exist"),
+        count if count > MOST_NAMES => format!("the folder `{folder}` holds {} and {} more", shown.join(", "), count - MOST_NAMES),
+        _ => format!("the folder `{folder}` holds {}", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn datasets_are_named_after_files_and_folders() {
+        let name = |pattern: &str| dataset_name(pattern).unwrap_or_default();
+        assert_eq!(name("landing/orders/*.csv"), "orders");
+        assert_eq!(name("landing/Products 2026.parquet"), "products_2026");
+        assert_eq!(name("/data/orders.csv.gz"), "orders");
+        assert_eq!(name("landing/*/orders.csv"), "orders");
+        assert_eq!(name("landing/orders/"), "orders");
+        assert_eq!(name("landing/orders/**/2026-*.csv"), "orders");
+        assert_eq!(dataset_name("*.csv"), None);
+    }
+
+    #[test]
+    fn files_are_listed_by_path_and_a_miss_is_explained() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("landing/orders")).unwrap();
+        for name in ["b.csv", "a.csv.gz", "note.md", ".hidden.csv"] {
+            fs::write(folder.path().join("landing/orders").join(name), "x").unwrap();
+        }
+        let paths =
+            |pattern: &str| -> Vec<String> { list(folder.path(), pattern, &["csv"]).unwrap().into_iter().map(|file| file.path).collect() };
+        assert_eq!(paths("landing/orders"), ["landing/orders/a.csv.gz", "landing/orders/b.csv"]);
+        assert_eq!(paths("landing/*/b*"), ["landing/orders/b.csv"]);
+        let error = list(folder.path(), "landing/ordres/*.csv", &["csv"]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "error[HW201]: no file matches `landing/ordres/*.csv`\n  because: the folder `landing` holds `orders`\n  help: did you mean `landing/orders`?"
+        );
+    }
+}

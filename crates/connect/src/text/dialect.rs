@@ -1,0 +1,162 @@
+//! How a CSV file is written: its delimiter, its line ends, and whether it has a header.
+
+use hw_base::TextShape;
+use memchr::memchr;
+
+use super::cells::{Cells, ChunkText};
+use super::delimited::Reading;
+use super::split::{Chunk, Marks, first_record_end};
+
+/// Delimiters to try, the likelier first.
+const DELIMITERS: [u8; 5] = [b',', b';', b'\t', b'|', b':'];
+/// How many records are looked at.
+const RECORDS: usize = 500;
+/// The share of records that must agree with a delimiter for it to be one.
+const AGREEMENT: f64 = 0.5;
+
+/// What the project says about a dialect; the rest is detected.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    pub(super) delimiter: Option<u8>,
+    pub(super) quote: Option<u8>,
+    pub(super) comment: Option<u8>,
+    pub(super) has_header: Option<bool>,
+}
+
+/// How a file is written.
+#[derive(Clone, Debug)]
+pub(super) struct Dialect {
+    pub(super) marks: Marks,
+    pub(super) has_header: bool,
+    /// The fields of the first record.
+    pub(super) first: Vec<String>,
+}
+
+/// Detects the dialect of a text. `is_whole` says that nothing follows after the sample.
+pub(super) fn detect(sample: &[u8], is_whole: bool, known: Known) -> Dialect {
+    let line_end = if memchr(b'\n', sample).is_none() && memchr(b'\r', sample).is_some() { b'\r' } else { b'\n' };
+    let with = |delimiter| Marks { delimiter, quote: known.quote, comment: known.comment, line_end };
+    let delimiter = known.delimiter.unwrap_or_else(|| best_delimiter(sample, is_whole, with));
+    let rows = first_records(sample, is_whole, with(delimiter));
+    let has_header = known.has_header.unwrap_or_else(|| looks_like_header(&rows));
+    Dialect { marks: with(delimiter), has_header, first: rows.into_iter().next().unwrap_or_default() }
+}
+
+/// Whether the first record of a sample ends inside it.
+pub(super) fn holds_a_record(sample: &[u8], is_whole: bool, marks: Marks) -> bool {
+    is_whole || first_record_end(sample, marks).is_some()
+}
+
+fn best_delimiter(sample: &[u8], is_whole: bool, with: impl Fn(u8) -> Marks) -> u8 {
+    let mut best = (AGREEMENT, 0, DELIMITERS[0]);
+    for delimiter in DELIMITERS {
+        let (agreement, fields) = agreement(&field_counts(sample, is_whole, with(delimiter)));
+        let is_better = agreement > best.0 + 0.02 || (agreement > best.0 - 0.02 && fields > best.1);
+        if fields > 1 && is_better {
+            best = (agreement, fields, delimiter);
+        }
+    }
+    best.2
+}
+
+/// The number of fields in each of the first records.
+fn field_counts(sample: &[u8], is_whole: bool, marks: Marks) -> Vec<usize> {
+    let (mut reading, mut counts) = (Reading::new(sample, marks), Vec::new());
+    while counts.len() < RECORDS && reading.skip_to_record() {
+        reading.record(&mut Cells::new(0));
+        let is_cut = reading.cursor.at >= sample.len() && !is_whole;
+        if !is_cut || counts.is_empty() {
+            counts.push(reading.field_count);
+        }
+    }
+    counts
+}
+
+/// The share of records that have as many fields as most have, and that number. A first record with another number
+/// halves it: the header knows the columns.
+fn agreement(counts: &[usize]) -> (f64, usize) {
+    let mut sorted = counts.to_vec();
+    sorted.sort_unstable();
+    let most = sorted.chunk_by(|a, b| a == b).max_by_key(|run| run.len());
+    let (fields, agreeing) = most.and_then(|run| Some((*run.first()?, run.len()))).unwrap_or_default();
+    let share = agreeing as f64 / counts.len().max(1) as f64;
+    if counts.first() == Some(&fields) { (share, fields) } else { (share / 2.0, fields) }
+}
+
+/// The fields of the first records.
+fn first_records(sample: &[u8], is_whole: bool, marks: Marks) -> Vec<Vec<String>> {
+    let chunk = ChunkText::from(Chunk { text: sample.to_vec(), first_line: 1, is_too_long: false });
+    let mut reading = Reading::new(chunk.text.as_bytes(), marks);
+    let mut rows = Vec::new();
+    while rows.len() < RECORDS.min(100) && reading.skip_to_record() {
+        let mut cells = Cells::new(usize::MAX);
+        reading.record(&mut cells);
+        let is_cut = reading.cursor.at >= sample.len() && !is_whole;
+        if !is_cut || rows.is_empty() {
+            rows.push(cells.all.iter().map(|cell| unquoted(cell.of(&chunk.text), marks)).collect());
+        }
+    }
+    rows
+}
+
+fn unquoted(text: &str, marks: Marks) -> String {
+    match marks.quote.map(char::from) {
+        Some(quote) => text.replace(&format!("{quote}{quote}"), &quote.to_string()),
+        None => text.to_owned(),
+    }
+}
+
+/// A first record is a header unless a number or a date in it stands above others of its kind, and no text above any.
+fn looks_like_header(rows: &[Vec<String>]) -> bool {
+    let Some((first, rest)) = rows.split_first() else { return true };
+    let (mut values, mut titles) = (0, 0);
+    for (at, field) in first.iter().enumerate() {
+        let mut below = rest.iter().filter_map(|row| row.get(at)).filter(|field| !field.is_empty()).peekable();
+        let has_values_below = below.peek().is_some() && below.all(|field| is_value(field));
+        match is_value(field) {
+            true if has_values_below || rest.is_empty() => values += 1,
+            false if has_values_below && !field.is_empty() => titles += 1,
+            _ => {}
+        }
+    }
+    values == 0 || titles > 0
+}
+
+fn is_value(field: &str) -> bool {
+    matches!(TextShape::of(field), TextShape::Integer | TextShape::Decimal | TextShape::Date | TextShape::Timestamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, delimiter: char, has_header: bool, first: &[&str]) {
+        let dialect = detect(text.as_bytes(), true, Known { delimiter: None, quote: Some(b'"'), comment: None, has_header: None });
+        assert_eq!((char::from(dialect.marks.delimiter), dialect.has_header), (delimiter, has_header), "{text}");
+        assert_eq!(dialect.first, first);
+    }
+
+    #[test]
+    fn delimiters_are_told_by_agreement() {
+        check("a,b\n1,2\n3,4\n", ',', true, &["a", "b"]);
+        check("name;price\nx, y;1,5\nz;2,5\n", ';', true, &["name", "price"]);
+        check("a\tb\n1\t2\n", '\t', true, &["a", "b"]);
+        check("a|b\n\"x|y\"|2\n", '|', true, &["a", "b"]);
+        check("at\n2026-01-01T10:00:00\n2026-01-01T11:00:00\n", ',', true, &["at"]);
+        check("id,at\n1,10:00:00\n2,11:00:00\n", ',', true, &["id", "at"]);
+        check("a;b\r1;2\r", ';', true, &["a", "b"]);
+    }
+
+    #[test]
+    fn a_first_record_of_values_is_no_header() {
+        check("1,x,2026-01-01\n2,y,2026-01-02\n", ',', false, &["1", "x", "2026-01-01"]);
+        check("id,2024,2025\n1,5,6\n", ',', true, &["id", "2024", "2025"]);
+        check("name,city\nann,rome\n", ',', true, &["name", "city"]);
+    }
+
+    #[test]
+    fn an_empty_text_has_no_fields() {
+        check("", ',', true, &[]);
+    }
+}

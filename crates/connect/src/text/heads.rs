@@ -1,0 +1,177 @@
+//! The heads of CSV files: what their first bytes tell about encoding, dialect and columns.
+
+use std::path::{Path, PathBuf};
+
+use encoding_rs::Encoding;
+use hw_base::{ByteSize, Column, Error, Result, SourceFile};
+use memchr::memchr;
+
+use super::bytes::{self, SAMPLE_BYTES};
+use super::delimited::DelimitedFile;
+use super::dialect::{self, Dialect, Known};
+use super::encoding;
+use super::open::open;
+use crate::connectors::Opened;
+use crate::files::{path_of, unreadable};
+use crate::layout::{self, Layout};
+use crate::types::Declared;
+
+/// What a project says about its CSV files; the rest is detected.
+#[derive(Debug)]
+pub(crate) struct DelimitedOptions {
+    pub(crate) delimiter: Option<u8>,
+    pub(crate) quote: Option<u8>,
+    pub(crate) comment: Option<u8>,
+    pub(crate) encoding: Option<&'static Encoding>,
+    pub(crate) has_header: Option<bool>,
+    pub(crate) nulls: Vec<String>,
+    pub(crate) declared: Declared,
+    pub(crate) skip_rows: usize,
+}
+
+/// The encoding of a name.
+pub(crate) fn encoding_named(label: &str) -> Result<&'static Encoding> {
+    encoding::named(label).ok_or_else(|| {
+        Error::user(format!("`{label}` is no encoding"))
+            .code("HW104")
+            .help("write for instance `utf-8`, `latin1`, `windows-1252`, `utf-16le` or `shift_jis`")
+    })
+}
+
+/// Opens CSV files as one dataset.
+pub(crate) fn open_delimited(root: &Path, files: &[SourceFile], options: &DelimitedOptions, expected: &[Column]) -> Result<Opened> {
+    let mut heads = Vec::with_capacity(files.len());
+    for file in files {
+        heads.extend(Head::read(root, file, options)?);
+    }
+    if heads.is_empty() {
+        return Err(empty(files));
+    }
+    let layout = Layout { files: heads.iter().map(|head| (head.name.as_str(), &head.columns[..])).collect(), expected };
+    let columns = layout.columns()?;
+    let bytes = files.iter().map(|file| file.bytes).sum();
+    let readable = heads.into_iter().map(|head| head.into_file(&columns, options)).collect();
+    open(&columns, readable, bytes, &options.declared, expected)
+}
+
+/// The error for files without a byte.
+pub(super) fn empty(files: &[SourceFile]) -> Error {
+    let names: Vec<String> = files.iter().take(5).map(|file| format!("`{}`", file.path)).collect();
+    let what = if files.len() == 1 { "is empty" } else { "are empty" };
+    Error::user(format!("{} {what}", names.join(", "))).code("HW202").help("check the export that writes it; it holds not even a header")
+}
+
+/// What is known about a file before its records are read.
+struct Head {
+    name: String,
+    path: PathBuf,
+    encoding: &'static Encoding,
+    mark: usize,
+    dialect: Dialect,
+    columns: Vec<String>,
+}
+
+impl Head {
+    /// Reads the head of a file; `None` for an empty one.
+    fn read(root: &Path, file: &SourceFile, options: &DelimitedOptions) -> Result<Option<Self>> {
+        let path = path_of(root, file);
+        let sample = bytes::sample(&path, SAMPLE_BYTES).map_err(|error| unreadable(&file.path, &error))?;
+        let (encoding, mark) = bytes::encoding_of(&sample, options.encoding);
+        let is_whole = sample.len() < SAMPLE_BYTES;
+        let text = bytes::decode_sample(&sample, encoding, mark);
+        check_is_text(&file.path, &sample, &text)?;
+        let text = without_lines(&text, options.skip_rows);
+        if text.trim_ascii().is_empty() {
+            return Ok(None);
+        }
+        let dialect = dialect::detect(text, is_whole, options.known());
+        if !dialect::holds_a_record(text, is_whole, dialect.marks) {
+            return Err(endless(&file.path));
+        }
+        let columns = names(&dialect);
+        layout::check_duplicates(&file.path, &columns)?;
+        Ok(Some(Self { name: file.path.clone(), path, encoding, mark, dialect, columns }))
+    }
+
+    fn into_file(self, columns: &[String], options: &DelimitedOptions) -> DelimitedFile {
+        DelimitedFile {
+            places: layout::places(columns, &self.columns),
+            width: self.columns.len(),
+            name: self.name,
+            path: self.path,
+            encoding: self.encoding,
+            mark: self.mark,
+            marks: self.dialect.marks,
+            skip_rows: options.skip_rows,
+            has_header: self.dialect.has_header,
+            nulls: options.nulls.clone(),
+        }
+    }
+}
+
+impl Default for DelimitedOptions {
+    fn default() -> Self {
+        Self {
+            delimiter: None,
+            quote: Some(b'"'),
+            comment: None,
+            encoding: None,
+            has_header: None,
+            nulls: Vec::new(),
+            declared: Declared::default(),
+            skip_rows: 0,
+        }
+    }
+}
+
+impl DelimitedOptions {
+    fn known(&self) -> Known {
+        Known { delimiter: self.delimiter, quote: self.quote, comment: self.comment, has_header: self.has_header }
+    }
+}
+
+/// The names of the columns; those without a name are numbered.
+fn names(dialect: &Dialect) -> Vec<String> {
+    let named = |(at, field): (usize, &String)| match field.trim() {
+        name if name.is_empty() || !dialect.has_header => format!("column_{}", at + 1),
+        name => name.to_owned(),
+    };
+    dialect.first.iter().enumerate().map(named).collect()
+}
+
+fn without_lines(mut text: &[u8], lines: usize) -> &[u8] {
+    for _ in 0..lines {
+        text = memchr(b'\n', text).and_then(|end| text.get(end + 1..)).unwrap_or_default();
+    }
+    text
+}
+
+/// Refuses what is no text, and says what it is where its first bytes tell.
+pub(crate) fn check_is_text(name: &str, raw: &[u8], text: &[u8]) -> Result<()> {
+    let what = match raw {
+        [b'P', b'A', b'R', b'1', ..] => Some(("a Parquet file", "read it as `parquet: { path: … }`, or give it the ending `.parquet`")),
+        [b'P', b'K', 3, 4, ..] => Some(("a ZIP archive or an Excel workbook", "unpack it, or save the sheet as CSV")),
+        [0xD0, 0xCF, 0x11, 0xE0, ..] => Some(("an old Excel workbook", "save the sheet as CSV")),
+        [b'S', b'Q', b'L', b'i', b't', b'e', ..] => Some(("an SQLite database", "export its tables as CSV")),
+        [b'%', b'P', b'D', b'F', ..] => Some(("a PDF document", "ask for the data as CSV")),
+        _ if looks_binary(text) => Some(("no text", "look at the file; an encoding can be named under `encoding:`")),
+        _ => None,
+    };
+    match what {
+        Some((what, help)) => Err(Error::user(format!("`{name}` is {what}")).code("HW203").because("text was expected").help(help)),
+        None => Ok(()),
+    }
+}
+
+/// Whether more than one character in fifty is one that no text holds.
+fn looks_binary(text: &[u8]) -> bool {
+    let odd = text.iter().filter(|byte| matches!(byte, 0..=8 | 14..=26 | 28..=31)).count();
+    odd * 50 > text.len()
+}
+
+fn endless(name: &str) -> Error {
+    Error::user(format!("the first record of `{name}` does not end within {}", ByteSize(SAMPLE_BYTES as u64)))
+        .code("HW203")
+        .because("a header is expected there")
+        .help("look at the file; a quote that is never closed can be ruled out with `quote: \"\"`")
+}

@@ -1,0 +1,27 @@
+//! Files of text records: how their bytes become text, text becomes records, records become cells and cells become
+//! typed columns. CSV and JSON share all of it but the step from a record to its cells.
+//!
+//! Bytes are never trusted: what cannot be read as a record becomes a malformed row that says why, with its line.
+
+mod bytes;
+mod cells;
+mod columns;
+mod delimited;
+mod dialect;
+mod encoding;
+mod heads;
+mod infer;
+mod json;
+mod objects;
+mod open;
+mod scan;
+mod split;
+mod table;
+mod values;
+
+pub(crate) use bytes::{SAMPLE_BYTES, sample};
+pub(crate) use heads::{DelimitedOptions, check_is_text, encoding_named, open_delimited};
+pub(crate) use json::{JsonOptions, open_json};
+
+#[cfg(test)]
+mod tests;

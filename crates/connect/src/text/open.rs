@@ -1,0 +1,49 @@
+//! Record files become a table whose columns have types.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field};
+use hw_base::{Column, Error, Result};
+
+use super::cells::RecordFile;
+use super::infer;
+use super::table::RecordTable;
+use crate::connectors::Opened;
+use crate::types::{Declared, column_of, sql_type_to_arrow};
+
+/// Types the columns and makes the table. What the project declares comes first, then what the raw copy has, then what
+/// the values look like.
+pub(super) fn open<F: RecordFile + 'static>(
+    columns: &[String],
+    files: Vec<F>,
+    bytes: u64,
+    declared: &Declared,
+    expected: &[Column],
+) -> Result<Opened> {
+    let (inferred, records) = infer::infer(&files.iter().map(|file| file as &dyn RecordFile).collect::<Vec<_>>(), columns.len())?;
+    let kept: HashMap<&str, DataType> =
+        expected.iter().filter_map(|column| Some((column.name.as_str(), sql_type_to_arrow(&column.sql_type)?))).collect();
+    check_declared(columns, declared)?;
+    let fields: Vec<Field> = columns
+        .iter()
+        .zip(inferred)
+        .map(|(name, inferred)| {
+            let known = declared.types.get(name).or_else(|| kept.get(name.as_str())).cloned();
+            Field::new(name, known.unwrap_or(inferred), true)
+        })
+        .collect();
+    let described = fields.iter().map(column_of).collect();
+    let files = files.into_iter().map(|file| Arc::new(file) as Arc<dyn RecordFile>).collect();
+    let table = Arc::new(RecordTable::new(fields, files, bytes));
+    Ok(Opened { table, columns: described, has_origin: true, is_empty: records == 0 })
+}
+
+fn check_declared(columns: &[String], declared: &Declared) -> Result<()> {
+    let mut unknown: Vec<&String> = declared.types.keys().filter(|name| !declared.is_shared && !columns.contains(name)).collect();
+    unknown.sort();
+    let errors = unknown.into_iter().map(|name| {
+        hw_base::unknown("column", name, columns.iter().map(String::as_str)).code("HW204").because("`columns:` of the source declares it")
+    });
+    Error::all(errors.collect()).map_or(Ok(()), Err)
+}

@@ -1,0 +1,355 @@
+//! A dataset of record files as a table of the engine.
+//!
+//! Each partition works through files of its own and, when there are none left, helps with the chunks of a file that
+//! another one began: one large file and many small ones keep all cores busy alike. A chunk is cut under the lock of its
+//! file, which costs little, and read outside it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, StringViewArray, UInt32Array};
+use datafusion::arrow::compute::{nullif, take};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use futures::{Future, StreamExt, TryStreamExt, stream};
+
+use super::cells::{Cell, Cells, ChunkText, Cursor, Record, RecordFile, malformed};
+use super::columns::{self, ColumnCells};
+use super::split::{CHUNK_BYTES, Chunk, LONGEST_RECORD, Splitter};
+use crate::files::unreadable;
+use crate::layout::HIDDEN;
+
+/// How many cells are split at a time, so that wide records need no more memory than narrow ones.
+const CELLS_AT_ONCE: usize = 256 << 10;
+
+/// A dataset of record files.
+#[derive(Debug)]
+pub(super) struct RecordTable {
+    /// The columns of the dataset, then the hidden ones.
+    schema: SchemaRef,
+    files: Arc<[Arc<dyn RecordFile>]>,
+    bytes: u64,
+}
+
+impl RecordTable {
+    /// A table of `columns` over `files` with so many bytes in all.
+    pub(super) fn new(mut columns: Vec<Field>, files: Vec<Arc<dyn RecordFile>>, bytes: u64) -> Self {
+        let types = [DataType::Utf8View, DataType::Int64, DataType::Utf8View];
+        columns.extend(HIDDEN.into_iter().zip(types).map(|(name, data_type)| Field::new(name, data_type, true)));
+        Self { schema: Arc::new(Schema::new(columns)), files: files.into(), bytes }
+    }
+
+    fn plan(&self, state: &dyn Session, projection: Option<&Vec<usize>>, limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
+        let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let projected = Arc::new(self.schema.project(&projection)?);
+        let most = usize::try_from(self.bytes / CHUNK_BYTES as u64).unwrap_or(usize::MAX).saturating_add(1);
+        let count = state.config().target_partitions().min(most).max(1);
+        let scan = Arc::new(Scan {
+            whole: Arc::clone(&self.schema),
+            is_projected: flags(&projection, self.schema.fields().len()),
+            projection,
+            projected: Arc::clone(&projected),
+            files: Arc::clone(&self.files),
+            queues: Mutex::default(),
+        });
+        let partitions = (0..count).map(|_| Partition::over(&scan)).collect();
+        Ok(Arc::new(StreamingTableExec::try_new(projected, partitions, None, [], false, limit)?))
+    }
+}
+
+/// Which of so many columns a projection names.
+fn flags(projection: &[usize], columns: usize) -> Vec<bool> {
+    let mut flags = vec![false; columns];
+    for column in projection {
+        flags[*column] = true;
+    }
+    flags
+}
+
+impl TableProvider for RecordTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn scan<'this, 'state, 'projection, 'filters, 'future>(
+        &'this self,
+        state: &'state dyn Session,
+        projection: Option<&'projection Vec<usize>>,
+        _filters: &'filters [Expr],
+        limit: Option<usize>,
+    ) -> Pin<Box<dyn Future<Output = Result<Arc<dyn ExecutionPlan>>> + Send + 'future>>
+    where
+        'this: 'future,
+        'state: 'future,
+        'projection: 'future,
+        'filters: 'future,
+        Self: 'future,
+    {
+        Box::pin(std::future::ready(self.plan(state, projection, limit)))
+    }
+}
+
+/// One scan of a table.
+#[derive(Debug)]
+struct Scan {
+    /// All columns of the table.
+    whole: SchemaRef,
+    projection: Vec<usize>,
+    is_projected: Vec<bool>,
+    projected: SchemaRef,
+    files: Arc<[Arc<dyn RecordFile>]>,
+    /// The work of each execution; a plan can be executed more than once.
+    queues: Mutex<Vec<Arc<Queue>>>,
+}
+
+impl Scan {
+    /// The work of the `execution`-th execution.
+    fn queue(&self, execution: usize) -> Arc<Queue> {
+        let mut queues = locked(&self.queues);
+        while queues.len() <= execution {
+            queues.push(Arc::new(Queue::new(self.files.len())));
+        }
+        Arc::clone(&queues[execution])
+    }
+}
+
+/// One of the streams of a scan.
+#[derive(Debug)]
+struct Partition {
+    scan: Arc<Scan>,
+    executions: AtomicUsize,
+}
+
+impl Partition {
+    fn over(scan: &Arc<Scan>) -> Arc<dyn PartitionStream> {
+        Arc::new(Self { scan: Arc::clone(scan), executions: AtomicUsize::new(0) })
+    }
+}
+
+impl PartitionStream for Partition {
+    fn schema(&self) -> &SchemaRef {
+        &self.scan.projected
+    }
+
+    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let queue = self.scan.queue(self.executions.fetch_add(1, Ordering::Relaxed));
+        let worker = Worker { scan: Arc::clone(&self.scan), queue, own: None, batch_rows: context.session_config().batch_size() };
+        let batches = stream::try_unfold(worker, next_batches).map_ok(|batches| stream::iter(batches).map(Ok)).try_flatten();
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.scan.projected), batches))
+    }
+}
+
+/// The batches of the next chunk, made on a thread for blocking work.
+async fn next_batches(mut worker: Worker) -> Result<Option<(Vec<RecordBatch>, Worker)>> {
+    let work = move || worker.next_batches().map(|batches| batches.map(|batches| (batches, worker)));
+    tokio::task::spawn_blocking(work).await.map_err(|error| DataFusionError::External(Box::new(error)))?
+}
+
+/// The files of one execution.
+#[derive(Debug)]
+struct Queue {
+    waiting: Mutex<VecDeque<usize>>,
+    begun: Mutex<Vec<Arc<BegunFile>>>,
+}
+
+/// A file that somebody reads, and where others can help.
+struct BegunFile {
+    file: usize,
+    progress: Mutex<Progress>,
+}
+
+enum Progress {
+    Unopened,
+    Open(Box<Splitter>),
+    Done,
+}
+
+impl fmt::Debug for BegunFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BegunFile").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+impl Queue {
+    fn new(files: usize) -> Self {
+        Self { waiting: Mutex::new((0..files).collect()), begun: Mutex::default() }
+    }
+
+    /// A file to work on: a fresh one, else one that is not done.
+    fn next_file(&self) -> Option<Arc<BegunFile>> {
+        let mut begun = locked(&self.begun);
+        if let Some(file) = locked(&self.waiting).pop_front() {
+            begun.push(Arc::new(BegunFile { file, progress: Mutex::new(Progress::Unopened) }));
+            return begun.last().cloned();
+        }
+        begun.first().cloned()
+    }
+
+    fn finish(&self, file: &Arc<BegunFile>) {
+        locked(&self.begun).retain(|begun| !Arc::ptr_eq(begun, file));
+    }
+}
+
+impl BegunFile {
+    fn next_chunk(&self, file: &dyn RecordFile) -> hw_base::Result<Option<Chunk>> {
+        let mut progress = locked(&self.progress);
+        if matches!(*progress, Progress::Unopened) {
+            *progress = Progress::Open(Box::new(file.open()?));
+        }
+        let Progress::Open(splitter) = &mut *progress else { return Ok(None) };
+        let chunk = splitter.next_chunk().map_err(|error| unreadable(file.name(), &error))?;
+        if chunk.is_none() {
+            *progress = Progress::Done;
+        }
+        Ok(chunk)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What one stream is about to do.
+struct Worker {
+    scan: Arc<Scan>,
+    queue: Arc<Queue>,
+    own: Option<Arc<BegunFile>>,
+    batch_rows: usize,
+}
+
+impl Worker {
+    /// The rows of the next chunk; `None` when all is read.
+    fn next_batches(&mut self) -> Result<Option<Vec<RecordBatch>>> {
+        let chunk = self.next_chunk().map_err(|error| DataFusionError::External(Box::new(error)))?;
+        chunk.map(|(file, chunk)| self.batches(file.as_ref(), &chunk.into())).transpose()
+    }
+
+    fn next_chunk(&mut self) -> hw_base::Result<Option<(Arc<dyn RecordFile>, Chunk)>> {
+        loop {
+            let Some(begun) = self.own.take().or_else(|| self.queue.next_file()) else { return Ok(None) };
+            let file = &self.scan.files[begun.file];
+            if let Some(chunk) = begun.next_chunk(file.as_ref())? {
+                self.own = Some(begun);
+                return Ok(Some((Arc::clone(file), chunk)));
+            }
+            self.queue.finish(&begun);
+        }
+    }
+
+    fn batches(&self, file: &dyn RecordFile, chunk: &ChunkText) -> Result<Vec<RecordBatch>> {
+        let most = self.batch_rows.min(CELLS_AT_ONCE / file.width().max(1)).max(1);
+        let (mut batches, mut cursor) = (Vec::new(), Cursor { at: 0, line: chunk.first_line });
+        if chunk.is_too_long {
+            return Ok(vec![self.batch(file, chunk, &too_long(file, chunk))?]);
+        }
+        let mut cells = Cells::new(file.width());
+        loop {
+            cells.clear();
+            file.read(chunk, &mut cursor, most, &mut cells);
+            if cells.records.is_empty() {
+                return Ok(batches);
+            }
+            batches.push(self.batch(file, chunk, &cells)?);
+        }
+    }
+
+    fn batch(&self, file: &dyn RecordFile, chunk: &ChunkText, cells: &Cells) -> Result<RecordBatch> {
+        let rows = cells.records.len();
+        let hidden = self.scan.whole.fields().len() - HIDDEN.len();
+        let is_wanted = |column: usize| self.scan.is_projected.get(column).copied().unwrap_or_default();
+        let judges = is_wanted(hidden + 2);
+        let mut rows_in_columns = Rows { file, chunk, cells, problems: Vec::new() };
+        let mut arrays: Vec<Option<ArrayRef>> = (0..hidden)
+            .map(|column| (judges || is_wanted(column)).then(|| rows_in_columns.column(column, self.scan.whole.field(column))))
+            .collect();
+        if judges {
+            rows_in_columns.void_malformed(&mut arrays)?;
+        }
+        let projected = self.scan.projection.iter().map(|column| match column.checked_sub(hidden) {
+            None => Ok(arrays.get(*column).cloned().flatten().unwrap_or_else(|| columns::nulls(&DataType::Utf8View, rows))),
+            Some(0) => rows_in_columns.names(),
+            Some(1) => Ok(rows_in_columns.lines()),
+            Some(_) => Ok(rows_in_columns.malformed()),
+        });
+        let arrays = projected.collect::<Result<Vec<_>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.scan.projected), arrays, &options)?)
+    }
+}
+
+/// The one record of a chunk that holds the beginning of one.
+fn too_long(file: &dyn RecordFile, chunk: &ChunkText) -> Cells {
+    let problem = format!("the record is longer than {}", hw_base::ByteSize(LONGEST_RECORD as u64));
+    let record = Record { start: 0, end: chunk.text.len(), line: chunk.first_line, problem: Some(problem) };
+    Cells { width: file.width(), all: vec![Cell::MISSING; file.width()], records: vec![record] }
+}
+
+/// Split records on their way into arrays.
+struct Rows<'a> {
+    file: &'a dyn RecordFile,
+    chunk: &'a ChunkText,
+    cells: &'a Cells,
+    /// Values that kept their record from being a row, beside the records that are malformed as a whole.
+    problems: Vec<(usize, String)>,
+}
+
+impl Rows<'_> {
+    fn column(&mut self, column: usize, field: &Field) -> ArrayRef {
+        let Some(place) = self.file.cell_of(column) else { return columns::nulls(field.data_type(), self.cells.records.len()) };
+        let cells =
+            ColumnCells { file: self.file, chunk: self.chunk, cells: self.cells, place, name: field.name(), data_type: field.data_type() };
+        let built = columns::build(&cells);
+        self.problems.extend(built.problems);
+        built.array
+    }
+
+    /// Makes every column null in the records of which a value could not be read.
+    fn void_malformed(&mut self, arrays: &mut [Option<ArrayRef>]) -> Result<()> {
+        if self.problems.is_empty() {
+            return Ok(());
+        }
+        self.problems.sort_by_key(|(row, _)| *row);
+        let mut is_malformed = vec![false; self.cells.records.len()];
+        self.problems.iter().for_each(|(row, _)| is_malformed[*row] = true);
+        let is_malformed = BooleanArray::from(is_malformed);
+        for array in arrays.iter_mut().flatten() {
+            *array = nullif(array.as_ref(), &is_malformed)?;
+        }
+        Ok(())
+    }
+
+    fn names(&self) -> Result<ArrayRef> {
+        let name = StringViewArray::from_iter_values([self.file.name()]);
+        Ok(take(&name, &UInt32Array::from(vec![0; self.cells.records.len()]), None)?)
+    }
+
+    fn lines(&self) -> ArrayRef {
+        Arc::new(self.cells.records.iter().map(|record| i64::try_from(record.line).ok()).collect::<Int64Array>())
+    }
+
+    /// The hidden column that says what is wrong with a record.
+    fn malformed(&self) -> ArrayRef {
+        let mut problems = self.problems.iter().peekable();
+        let texts = self.cells.records.iter().enumerate().map(|(row, record)| {
+            let mut reason = record.problem.as_deref();
+            while let Some((_, problem)) = problems.next_if(|(at, _)| *at == row) {
+                reason = reason.or(Some(problem));
+            }
+            reason.map(|reason| malformed(reason, self.chunk.text.get(record.start..record.end).unwrap_or_default()))
+        });
+        Arc::new(texts.collect::<StringViewArray>())
+    }
+}

@@ -1,0 +1,445 @@
+//! CSV and JSON files, from bytes to rows.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Cursor as Bytes, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use hw_base::{Column, SourceFile};
+
+use super::cells::{Cells, ChunkText, Cursor, Form, RecordFile};
+use super::delimited::DelimitedFile;
+use super::split::{CHUNK_BYTES, Marks, Splitter};
+use super::{DelimitedOptions, JsonOptions, open_delimited, open_json};
+use crate::connectors::Opened;
+use crate::types::{Declared, column_type};
+
+/// Writes files into a folder and lists them.
+fn files(folder: &Path, contents: &[(&str, &[u8])]) -> Vec<SourceFile> {
+    let write = |(name, content): &(&str, &[u8])| {
+        fs::write(folder.join(name), content).unwrap();
+        SourceFile { path: (*name).to_owned(), bytes: content.len() as u64, modified: 0 }
+    };
+    contents.iter().map(write).collect()
+}
+
+/// Runs a query over an opened dataset named `t`.
+fn query(opened: &Opened, sql: &str) -> Vec<RecordBatch> {
+    let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(3));
+    context.register_table("t", Arc::clone(&opened.table)).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async { context.sql(sql).await.unwrap().collect().await.unwrap() })
+}
+
+/// The rows of a query, one line each, `·` for null.
+fn rows(opened: &Opened, sql: &str) -> String {
+    let options = FormatOptions::default().with_null("·");
+    let mut text = String::new();
+    for batch in query(opened, sql) {
+        let columns: Vec<ArrayFormatter<'_>> = batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options).unwrap()).collect();
+        for row in 0..batch.num_rows() {
+            let cells: Vec<String> = columns.iter().map(|column| column.value(row).to_string()).collect();
+            writeln!(text, "{}", cells.join(" | ")).unwrap();
+        }
+    }
+    text
+}
+
+fn types(opened: &Opened) -> String {
+    opened.columns.iter().map(|column| format!("{} {}", column.name, column.sql_type)).collect::<Vec<_>>().join(", ")
+}
+
+fn csv(content: &[u8]) -> (tempfile::TempDir, Opened) {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path(), &[("t.csv", content)]);
+    let opened = open_delimited(folder.path(), &files, &DelimitedOptions::default(), &[]).unwrap();
+    (folder, opened)
+}
+
+fn csv_error(contents: &[(&str, &[u8])], expected: &[Column]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path(), contents);
+    open_delimited(folder.path(), &files, &DelimitedOptions::default(), expected).unwrap_err().to_string()
+}
+
+#[track_caller]
+fn check_csv(content: &str, expected_types: &str, expected_rows: &str) {
+    let (_folder, opened) = csv(content.as_bytes());
+    assert_eq!(types(&opened), expected_types);
+    assert_eq!(rows(&opened, "select * from t order by _line").replace("t.csv | ", ""), expected_rows);
+}
+
+fn column(name: &str, sql_type: &str) -> Column {
+    let data_type = crate::types::sql_type_to_arrow(sql_type).unwrap();
+    Column { name: name.into(), kind: column_type(&data_type), sql_type: sql_type.into() }
+}
+
+#[test]
+fn values_become_typed_and_keep_their_line() {
+    check_csv(
+        "id,name,amount,at,ok\n1,\"Rome, Italy\",12.5,2026-01-31 10:00:00,true\n\n2,\"say \"\"hi\"\"\nthere\",-0.75,2026-02-01,false\r\n3,,,,\n4,\"\",1,,\n",
+        "id bigint, name text, amount decimal(18,2), at timestamp, ok boolean",
+        "1 | Rome, Italy | 12.50 | 2026-01-31T10:00:00 | true | 2 | ·\n\
+         2 | say \"hi\"\nthere | -0.75 | 2026-02-01T00:00:00 | false | 4 | ·\n\
+         3 | · | · | · | · | 6 | ·\n\
+         4 |  | 1.00 | · | · | 7 | ·\n",
+    );
+}
+
+#[test]
+fn malformed_records_are_rows_that_say_why() {
+    let mut text = String::from("id,name\n");
+    (1..=20_000).for_each(|id| writeln!(text, "{id},n{id}").unwrap());
+    text.push_str("x,late\n20002\n20003,a,b\n20004,\"open\n20005,\"ok\"\n20006,\"odd\"x\n");
+    let (_folder, opened) = csv(text.as_bytes());
+    assert_eq!(
+        rows(&opened, "select id, name, _line, _malformed from t where _malformed is not null order by _line"),
+        "· | · | 20002 | {\"reason\":\"column `id`: `x` is no bigint\",\"record\":\"x,late\"}\n\
+         · | · | 20003 | {\"reason\":\"expected 2 fields, found 1\",\"record\":\"20002\"}\n\
+         · | · | 20004 | {\"reason\":\"expected 2 fields, found 3\",\"record\":\"20003,a,b\"}\n\
+         · | · | 20005 | {\"reason\":\"the quote that opens field 2 is not closed as it must be\",\"record\":\"20004,\\\"open\"}\n\
+         · | · | 20007 | {\"reason\":\"the quote that opens field 2 is not closed as it must be\",\"record\":\"20006,\\\"odd\\\"x\"}\n"
+    );
+    assert_eq!(rows(&opened, "select count(*), count(id) from t"), "20006 | 20001\n");
+}
+
+#[test]
+fn broken_characters_cost_their_record_only() {
+    let mut content = "city,n\nMünchen,1\nKöln,2\nZürich,3\n".repeat(20).into_bytes();
+    content = [b"city,n\n".to_vec(), content[7..].to_vec(), b"K\xffln,9\n".to_vec()].concat();
+    let (_folder, opened) = csv(&content);
+    let found = rows(&opened, "select _malformed from t where _malformed like '%UTF-8%'");
+    assert!(found.contains("K?ln,9") && found.lines().count() == 1, "{found}");
+}
+
+#[test]
+fn other_encodings_and_compressions_read_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "city;n\r\nZürich;1\r\nKöln;2\r\n";
+    let latin: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    let wide: Vec<u8> = "\u{feff}".chars().chain(text.chars()).map(|c| c as u16).flat_map(u16::to_le_bytes).collect();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text.as_bytes()).unwrap();
+    let contents =
+        [latin, wide, gzip.finish().unwrap(), zstd::encode_all(text.as_bytes(), 1).unwrap(), text.replace("\r\n", "\r").into_bytes()];
+    for content in contents {
+        let files = files(folder.path(), &[("t.csv", &content)]);
+        let opened = open_delimited(folder.path(), &files, &DelimitedOptions::default(), &[]).unwrap();
+        assert_eq!(rows(&opened, "select city, n, _line from t"), "Zürich | 1 | 2\nKöln | 2 | 3\n");
+    }
+}
+
+#[test]
+fn a_broken_compression_is_an_error() {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    gzip.write_all("id\n1\n".repeat(10_000).as_bytes()).unwrap();
+    let whole = gzip.finish().unwrap();
+    let error = csv_error(&[("t.csv", &whole[..whole.len() / 2])], &[]);
+    assert!(error.starts_with("error[HW203]: the file `t.csv` is damaged or incomplete"), "{error}");
+}
+
+#[test]
+fn files_are_joined_by_the_names_of_their_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path(), &[("1.csv", b"a,b\n1,x\n"), ("2.csv", b"b;c;a\ny;2026-01-01;2\n"), ("3.csv", b"")]);
+    let opened = open_delimited(folder.path(), &files, &DelimitedOptions::default(), &[]).unwrap();
+    assert_eq!(types(&opened), "a bigint, b text, c date");
+    assert_eq!(rows(&opened, "select * from t order by a"), "1 | x | · | 1.csv | 2 | ·\n2 | y | 2026-01-01 | 2.csv | 2 | ·\n");
+}
+
+#[test]
+fn what_the_raw_copy_has_is_kept_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path(), &[("1.csv", b"id,more\n7,x\n8.5,y\n")]);
+    let opened = open_delimited(folder.path(), &files, &DelimitedOptions::default(), &[column("id", "bigint")]).unwrap();
+    assert_eq!(types(&opened), "id bigint, more text");
+    assert_eq!(rows(&opened, "select count(*) from t where _malformed is not null"), "1\n");
+    assert_eq!(
+        csv_error(&[("1.csv", b"id\n1\n")], &[column("id", "bigint"), column("name", "text")]),
+        "error[HW204]: `1.csv` lacks the column `name`\n  because: the dataset had them before; the file has `id`\n  help: deliver the file again with the column, or load it as a dataset of its own"
+    );
+}
+
+#[test]
+fn files_that_cannot_be_a_table_are_refused_with_a_remedy() {
+    #[track_caller]
+    fn refused(content: &[u8], start: &str) {
+        let error = csv_error(&[("t.csv", content)], &[]);
+        assert!(error.starts_with(start) && error.contains("help:"), "{error}");
+    }
+    refused(b"", "error[HW202]: `t.csv` is empty");
+    refused(b"\n\r\n", "error[HW202]: `t.csv` is empty");
+    refused(b"PAR1\x15\x04", "error[HW203]: `t.csv` is a Parquet file");
+    refused(&[0x89, 0, 1, 2, 3, 4, 5, 6, 7, 0xFF], "error[HW203]: `t.csv` is no text");
+    refused(b"id,a,ID\n1,2,3\n", "error[HW204]: two columns of `t.csv` are named `ID`: the 1st and the 3rd");
+    refused(&vec![b'x'; 3 << 20], "error[HW203]: the first record of `t.csv` does not end within 1.0 MiB");
+    refused(b"_line,a\n1,2\n", "error[HW204]: a column of the dataset is named `_line`");
+}
+
+#[test]
+fn a_header_alone_gives_columns_and_no_rows() {
+    let (_folder, opened) = csv(b"id,,name\n");
+    assert!(opened.is_empty);
+    assert_eq!(types(&opened), "id text, column_2 text, name text");
+    assert_eq!(rows(&opened, "select count(*) from t"), "0\n");
+}
+
+#[test]
+fn thousands_of_columns_are_read() {
+    let line = |cell: &str| vec![cell; 5000].join(",");
+    let header: Vec<String> = (0..5000).map(|column| format!("c{column}")).collect();
+    let (_folder, opened) = csv(format!("{}\n{}\n{}\n", header.join(","), line("1"), line("2")).as_bytes());
+    assert_eq!(rows(&opened, "select sum(c0), max(c4999), count(*) from t where _malformed is null"), "3 | 2 | 2\n");
+}
+
+#[test]
+fn a_record_of_many_megabytes_costs_itself_only() {
+    let content = format!("id,text\n1,a\n2,{}\n3,c\n", "x".repeat(40 << 20));
+    let (_folder, opened) = csv(content.as_bytes());
+    assert_eq!(
+        rows(&opened, "select id, _line, _malformed is null, octet_length(_malformed) < 5000 from t order by _line"),
+        "1 | 2 | true | ·\n· | 3 | false | true\n3 | 4 | true | ·\n"
+    );
+}
+
+#[test]
+fn json_lines_and_lists_read_alike() {
+    let lines = "{\"id\":1,\"price\":1.10,\"tags\":[1, \"a\"],\"at\":\"2026-01-01\"}\n\n{\"price\":2,\"id\":2,\"name\":\"K\\u00f6ln\"}\n{\"id\":\"x\"}\n{\"id\":4]\n";
+    let list = "[{\"id\":1,\"price\":1.10,\"tags\":[1, \"a\"],\"at\":\"2026-01-01\"}\n,\n{\"price\":2,\"id\":2,\"name\":\"K\\u00f6ln\"},\n{\"id\":\"x\"},\n{id:4}\n]";
+    for (content, last) in [(lines, "expected `}`, found `]`"), (list, "expected a key in quotes, found `i`")] {
+        let folder = tempfile::tempdir().unwrap();
+        let files = files(folder.path(), &[("t.json", content.as_bytes())]);
+        let options = JsonOptions { declared: Declared { types: [("id".to_owned(), DataType::Int64)].into(), is_shared: false } };
+        let opened = open_json(folder.path(), &files, &options, &[]).unwrap();
+        assert_eq!(types(&opened), "id bigint, price decimal(18,2), tags text, at date, name text");
+        let found = rows(&opened, "select id, price, tags, at, name, _line, _malformed is null from t order by _line");
+        assert_eq!(
+            found,
+            "1 | 1.10 | [1, \"a\"] | 2026-01-01 | · | 1 | true\n2 | 2.00 | · | · | Köln | 3 | true\n\
+             · | · | · | · | · | 4 | false\n· | · | · | · | · | 5 | false\n"
+        );
+        let reasons = rows(&opened, "select _malformed from t where _malformed is not null order by _line");
+        assert!(reasons.contains("column `id`: `x` is no bigint") && reasons.contains(last), "{reasons}");
+    }
+}
+
+#[test]
+fn a_list_that_breaks_off_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path(), &[("t.json", b"[{\"id\":1},\n{\"id\":2")]);
+    let error = open_json(folder.path(), &files, &JsonOptions::default(), &[]).unwrap_err().to_string();
+    assert!(error.starts_with("error[HW203]: the file `t.json` is damaged") && error.contains("not closed"), "{error}");
+}
+
+#[test]
+fn a_key_that_appears_late_is_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = "{\"id\":1}\n".repeat(200_000);
+    text.push_str("{\"id\":2,\"new\":true}\n");
+    let files = files(folder.path(), &[("t.ndjson", text.as_bytes())]);
+    let opened = open_json(folder.path(), &files, &JsonOptions::default(), &[]).unwrap();
+    assert_eq!(
+        rows(&opened, "select _line, _malformed from t where _malformed is not null"),
+        "200001 | {\"reason\":\"unknown key `new`\",\"record\":\"{\\\"id\\\":2,\\\"new\\\":true}\"}\n"
+    );
+}
+
+/// Numbers that look random and are the same every time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % sides as u64).unwrap()
+    }
+
+    fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.roll(items.len())]
+    }
+}
+
+const MARKS: Marks = Marks { delimiter: b',', quote: Some(b'"'), comment: None, line_end: b'\n' };
+
+fn delimited(width: usize) -> DelimitedFile {
+    DelimitedFile {
+        name: "t.csv".into(),
+        path: "t.csv".into(),
+        encoding: encoding_rs::UTF_8,
+        mark: 0,
+        marks: MARKS,
+        skip_rows: 0,
+        has_header: false,
+        width,
+        places: (0..width).map(Some).collect(),
+        nulls: Vec::new(),
+    }
+}
+
+/// All records of a text, cut into chunks of about `chunk_bytes`: line, problem and cells.
+fn read(content: &[u8], chunk_bytes: usize, width: usize) -> Vec<(u64, Option<String>, Vec<Option<String>>)> {
+    let (file, mut records) = (delimited(width), Vec::new());
+    let mut splitter = Splitter::new(Box::new(Bytes::new(content.to_vec())), MARKS).with_chunk_bytes(chunk_bytes);
+    while let Some(chunk) = splitter.next_chunk().unwrap() {
+        let chunk = ChunkText::from(chunk);
+        let (mut cursor, mut cells, mut spare) = (Cursor { at: 0, line: chunk.first_line }, Cells::new(width), String::new());
+        file.read(&chunk, &mut cursor, usize::MAX, &mut cells);
+        for (record, row) in cells.records.iter().zip(cells.all.chunks(width)) {
+            let texts = row.iter().map(|cell| match cell.form {
+                Form::Missing => None,
+                Form::Bare if file.is_null(cell.of(&chunk.text)) => None,
+                Form::Escaped => file.unescape(cell.of(&chunk.text), &mut spare).map(str::to_owned),
+                _ => Some(cell.of(&chunk.text).to_owned()),
+            });
+            records.push((record.line, record.problem.clone(), texts.collect()));
+        }
+    }
+    records
+}
+
+/// A cell and how it is written.
+fn random_cell(dice: &mut Dice) -> (Option<String>, String) {
+    let letters = ["a", "7", "é", ",", "\"", "\n", "\r\n", " ", "x\"", "€", ";", "\r"];
+    let text: String = (0..dice.roll(6)).map(|_| dice.pick(&letters)).collect();
+    let is_plain = !text.is_empty() && !text.contains([',', '"', '\n', '\r']);
+    match dice.roll(3) {
+        0 => (None, String::new()),
+        1 if is_plain => (Some(text.clone()), text),
+        _ => (Some(text.clone()), format!("\"{}\"", text.replace('"', "\"\""))),
+    }
+}
+
+#[test]
+fn what_was_written_is_read_however_it_is_cut() {
+    let mut dice = Dice(0x5DEE_CE66);
+    for round in 0..300 {
+        let (width, count) = (2 + dice.roll(4), dice.roll(30));
+        let (mut content, mut expected, mut line) = (String::new(), Vec::new(), 1);
+        for _ in 0..count {
+            let (cells, written): (Vec<_>, Vec<_>) = (0..width).map(|_| random_cell(&mut dice)).unzip();
+            expected.push((line, None, cells));
+            let record = format!("{}{}", written.join(","), dice.pick(&["\n", "\r\n"]));
+            line += record.matches('\n').count() as u64;
+            content.push_str(&record);
+        }
+        for chunk_bytes in [1, 2, 3, 17, 100, CHUNK_BYTES] {
+            assert_eq!(read(content.as_bytes(), chunk_bytes, width), expected, "round {round}, chunks of {chunk_bytes}\n{content}");
+        }
+    }
+}
+
+#[test]
+fn any_bytes_are_read_and_the_cut_makes_no_difference() {
+    let mut dice = Dice(0xB00_7AB1E);
+    let bytes = [b'a', b'1', b',', b',', b'"', b'"', b'\n', b'\n', b'\r', b' ', 0xC3, 0xA9, 0xFF, 0];
+    for round in 0..2000 {
+        let content: Vec<u8> = (0..dice.roll(200)).map(|_| dice.pick(&bytes)).collect();
+        let whole = read(&content, CHUNK_BYTES, 3);
+        for chunk_bytes in [1, 5, 23] {
+            assert_eq!(
+                read(&content, chunk_bytes, 3),
+                whole,
+                "round {round}, chunks of {chunk_bytes}\n{:?}",
+                String::from_utf8_lossy(&content)
+            );
+        }
+    }
+}
+
+#[test]
+fn any_bytes_open_or_are_refused() {
+    let mut dice = Dice(0xC0FF_EE11);
+    let pieces =
+        ["id", ",", ";", "\n", "\"", "1", "2026-01-01", "\r", "{", "}", "[", "]", ":", "\\", "null", "\u{feff}", "é", "\0", "-", "."];
+    for _ in 0..150 {
+        let content: String = (0..dice.roll(60)).map(|_| dice.pick(&pieces)).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let files = files(folder.path(), &[("t", content.as_bytes())]);
+        for opened in [
+            open_delimited(folder.path(), &files, &DelimitedOptions::default(), &[]),
+            open_json(folder.path(), &files, &JsonOptions::default(), &[]),
+        ] {
+            if let Ok(opened) = opened {
+                query(&opened, "select * from t");
+            }
+        }
+    }
+}
+
+/// The processor time of this process so far, by the hundredth of a second.
+fn cpu_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap_or_default() / 100.0).sum()
+}
+
+/// Prints how fast CSV is read. Run it alone: `--ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+#[expect(clippy::print_stdout, reason = "a measurement is printed")]
+fn speed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = String::from("order_id,customer_id,name,address,city,quantity,price,total,ordered_at,is_gift\n");
+    let mut id = 0_u64;
+    while text.len() < 200 << 20 {
+        id += 1;
+        let cents = id * 7919 % 100_000;
+        writeln!(
+            text,
+            "{id},{},Customer {},\"{} Main Street, Apt {}\",Springfield,{},{}.{:02},{}.{:02},2026-{:02}-{:02} {:02}:{:02}:{:02},{}",
+            id * 31 % 50_000,
+            id % 997,
+            id % 1000,
+            id % 60,
+            id % 9 + 1,
+            cents / 100,
+            cents % 100,
+            cents / 20,
+            cents % 100,
+            id % 12 + 1,
+            id % 28 + 1,
+            id % 24,
+            id % 60,
+            id % 60,
+            id % 3 == 0
+        )
+        .unwrap();
+    }
+    let listed = files(folder.path(), &[("t.csv", text.as_bytes())]);
+    let megabytes = text.len() as f64 / 1e6;
+    drop(text);
+    let opened = open_delimited(folder.path(), &listed, &DelimitedOptions::default(), &[]).unwrap();
+    println!("{}", types(&opened));
+    for partitions in [1, 2] {
+        let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(partitions));
+        context.register_table("t", Arc::clone(&opened.table)).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        for sql in ["select * from t", "select sum(total) from t", "select count(*) from t"] {
+            let (start, cpu) = (std::time::Instant::now(), cpu_seconds());
+            let count = runtime.block_on(async {
+                let mut stream = context.sql(sql).await.unwrap().execute_stream_partitioned().await.unwrap();
+                let work = stream.drain(..).map(|stream| {
+                    tokio::spawn(futures::TryStreamExt::try_fold(stream, 0, |rows, batch| async move { Ok(rows + batch.num_rows()) }))
+                });
+                let mut rows = 0;
+                for work in work.collect::<Vec<_>>() {
+                    rows += work.await.unwrap().unwrap();
+                }
+                rows
+            });
+            let seconds = start.elapsed().as_secs_f64();
+            let cpu = cpu_seconds() - cpu;
+            println!(
+                "{partitions} partitions, {sql}: {count} rows, {seconds:.2} s, {:.0} MB/s, {:.0} MB per CPU second",
+                megabytes / seconds,
+                megabytes / cpu
+            );
+        }
+    }
+}

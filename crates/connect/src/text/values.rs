@@ -1,0 +1,277 @@
+//! Single values, read straight from their bytes. `None` means that the text is no value of the type.
+
+/// Microseconds in a second.
+const MICROS: i64 = 1_000_000;
+/// Seconds in a day.
+const DAY_SECONDS: i64 = 86_400;
+
+/// Text without blanks at both ends.
+pub(super) fn trimmed(text: &[u8]) -> &[u8] {
+    match text {
+        [b'!'..=b'~', .., b'!'..=b'~'] | [b'!'..=b'~'] => text,
+        _ => text.trim_ascii(),
+    }
+}
+
+/// A whole number.
+pub(super) fn integer(text: &[u8]) -> Option<i64> {
+    let (is_negative, digits) = signed(text);
+    if digits.is_empty() || digits.len() > 19 {
+        return None;
+    }
+    let mut number: u64 = 0;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number * 10 + u64::from(digit);
+    }
+    if is_negative { 0_i64.checked_sub_unsigned(number) } else { i64::try_from(number).ok() }
+}
+
+/// A floating-point number.
+pub(super) fn double(text: &[u8]) -> Option<f64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Why a text is no decimal of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoDecimal {
+    /// It is no decimal number.
+    NoNumber,
+    /// It has more decimal places.
+    TooManyPlaces,
+    /// It has more digits.
+    TooLarge,
+}
+
+/// An exact decimal with at most `precision` digits, `scale` of them after the point. Zeros at the end do not count.
+pub(super) fn decimal(text: &[u8], precision: u8, scale: u8) -> Result<i128, NoDecimal> {
+    let (is_negative, digits) = signed(text);
+    let (whole, places) = match memchr::memchr(b'.', digits) {
+        Some(point) => (&digits[..point], &digits[point + 1..]),
+        None => (digits, &[][..]),
+    };
+    if whole.is_empty() && places.is_empty() {
+        return Err(NoDecimal::NoNumber);
+    }
+    let number = appended(0, whole)?;
+    let kept = places.len().min(usize::from(scale));
+    let number = appended(number, &places[..kept])?;
+    check_beyond(&places[kept..])?;
+    let missing = u32::from(scale) - u32::try_from(kept).unwrap_or_default();
+    let number = 10_i128.checked_pow(missing).and_then(|factor| number.checked_mul(factor)).ok_or(NoDecimal::TooLarge)?;
+    if number >= 10_i128.pow(u32::from(precision.min(38))) {
+        return Err(NoDecimal::TooLarge);
+    }
+    Ok(if is_negative { -number } else { number })
+}
+
+/// A number with further digits.
+fn appended(number: i128, digits: &[u8]) -> Result<i128, NoDecimal> {
+    if digits.len() <= 18 && number == 0 {
+        return short(digits).map(i128::from);
+    }
+    let mut number = number;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return Err(NoDecimal::NoNumber);
+        }
+        number = number.checked_mul(10).and_then(|number| number.checked_add(i128::from(digit))).ok_or(NoDecimal::TooLarge)?;
+    }
+    Ok(number)
+}
+
+/// A number of up to 18 digits.
+fn short(digits: &[u8]) -> Result<i64, NoDecimal> {
+    let mut number: i64 = 0;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return Err(NoDecimal::NoNumber);
+        }
+        number = number * 10 + i64::from(digit);
+    }
+    Ok(number)
+}
+
+/// Whether the digits beyond the scale are zeros.
+fn check_beyond(digits: &[u8]) -> Result<(), NoDecimal> {
+    match digits.iter().find(|byte| **byte != b'0') {
+        None => Ok(()),
+        Some(_) if digits.iter().all(u8::is_ascii_digit) => Err(NoDecimal::TooManyPlaces),
+        Some(_) => Err(NoDecimal::NoNumber),
+    }
+}
+
+/// True or false, in the spellings of databases and spreadsheets.
+pub(super) fn boolean(text: &[u8]) -> Option<bool> {
+    let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()));
+    match () {
+        () if is(&["true", "t", "yes", "y", "1"]) => Some(true),
+        () if is(&["false", "f", "no", "n", "0"]) => Some(false),
+        () => None,
+    }
+}
+
+/// A day, `2026-01-31`, in days since 1970.
+pub(super) fn date(text: &[u8]) -> Option<i32> {
+    let text: &[u8; 10] = text.try_into().ok()?;
+    if text[4] != b'-' || text[7] != b'-' {
+        return None;
+    }
+    let year = i64::from(pair(text[0], text[1])?) * 100 + i64::from(pair(text[2], text[3])?);
+    let (month, day) = (pair(text[5], text[6])?, pair(text[8], text[9])?);
+    let is_possible = (1..=12).contains(&month) && day >= 1 && day <= days_in(year, month);
+    if is_possible { i32::try_from(days_since_1970(year, i64::from(month), i64::from(day))).ok() } else { None }
+}
+
+/// A moment, `2026-01-31T12:00:00.123456+01:00` and its shorter forms, in microseconds since 1970 UTC. A moment without
+/// a zone is taken as it stands; digits beyond the microsecond do not count.
+pub(super) fn timestamp(text: &[u8]) -> Option<i64> {
+    let days = date(text.get(..10)?)?;
+    let midnight = i64::from(days) * DAY_SECONDS * MICROS;
+    match text.get(10) {
+        None => Some(midnight),
+        Some(b'T' | b't' | b' ') => Some(midnight + time_and_zone(text.get(11..)?)?),
+        Some(_) => None,
+    }
+}
+
+/// A time of day, in microseconds since midnight.
+pub(super) fn time(text: &[u8]) -> Option<i64> {
+    let (micros, rest) = clock(text)?;
+    rest.is_empty().then_some(micros)
+}
+
+fn time_and_zone(text: &[u8]) -> Option<i64> {
+    let (micros, rest) = clock(text)?;
+    let rest = rest.strip_prefix(b" ").unwrap_or(rest);
+    Some(micros - zone_seconds(rest)? * MICROS)
+}
+
+/// Reads `HH:MM[:SS[.fraction]]` and returns what follows it.
+fn clock(text: &[u8]) -> Option<(i64, &[u8])> {
+    let [hour_tens, hour_ones, b':', minute_tens, minute_ones, rest @ ..] = text else { return None };
+    let (hour, minute) = (pair(*hour_tens, *hour_ones)?, pair(*minute_tens, *minute_ones)?);
+    let (second, fraction, rest) = match rest {
+        [b':', tens, ones, rest @ ..] => {
+            let (fraction, rest) = fraction(rest)?;
+            (pair(*tens, *ones)?, fraction, rest)
+        }
+        _ => (0, 0, rest),
+    };
+    let is_possible = hour < 24 && minute < 60 && second < 60;
+    let seconds = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second);
+    is_possible.then_some((seconds * MICROS + fraction, rest))
+}
+
+/// Reads `.123456` where it stands.
+fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+    let Some(digits) = text.strip_prefix(b".").or_else(|| text.strip_prefix(b",")) else { return Some((0, text)) };
+    let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if length == 0 || length > 12 {
+        return None;
+    }
+    let mut micros = 0;
+    for place in 0..6 {
+        micros = micros * 10 + digits.get(place).filter(|_| place < length).map_or(0, |digit| i64::from(digit - b'0'));
+    }
+    Some((micros, &digits[length..]))
+}
+
+/// Reads `Z`, `UTC`, `+01`, `+0100` or `+01:00`.
+fn zone_seconds(text: &[u8]) -> Option<i64> {
+    let (sign, hours, minutes) = match *text {
+        [] | [b'Z' | b'z'] | [b'U', b'T', b'C'] => return Some(0),
+        [sign, a, b] => (sign, pair(a, b)?, 0),
+        [sign, a, b, c, d] | [sign, a, b, b':', c, d] => (sign, pair(a, b)?, pair(c, d)?),
+        _ => return None,
+    };
+    let seconds = i64::from(hours) * 3600 + i64::from(minutes) * 60;
+    match sign {
+        b'+' if hours <= 18 && minutes < 60 => Some(seconds),
+        b'-' if hours <= 18 && minutes < 60 => Some(-seconds),
+        _ => None,
+    }
+}
+
+fn signed(text: &[u8]) -> (bool, &[u8]) {
+    match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    }
+}
+
+fn pair(tens: u8, ones: u8) -> Option<u32> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    (tens <= 9 && ones <= 9).then(|| u32::from(tens) * 10 + u32::from(ones))
+}
+
+fn days_in(year: i64, month: u32) -> u32 {
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days since 1970 in the Gregorian calendar, by counting years that start in March.
+fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_keep_to_their_limits() {
+        let read = |text: &str| integer(text.as_bytes());
+        assert_eq!([read("0"), read("-42"), read("+7")], [Some(0), Some(-42), Some(7)]);
+        assert_eq!([read("9223372036854775807"), read("-9223372036854775808")], [Some(i64::MAX), Some(i64::MIN)]);
+        assert_eq!([read(""), read("-"), read("1.0"), read("9223372036854775808"), read("99999999999999999999"), read("1 2")], [None; 6]);
+    }
+
+    #[test]
+    fn decimals_are_exact_or_refused() {
+        let read = |text: &str| decimal(text.as_bytes(), 6, 2);
+        assert_eq!([read("12.5"), read("-.05"), read("7."), read("1.2300")], [Ok(1250), Ok(-5), Ok(700), Ok(123)]);
+        assert_eq!(read("1.234"), Err(NoDecimal::TooManyPlaces));
+        assert_eq!([read("10000.00"), read(&"9".repeat(60))], [Err(NoDecimal::TooLarge); 2]);
+        assert_eq!([read(""), read("."), read("1,5"), read("1.x"), read("1e3")], [Err(NoDecimal::NoNumber); 5]);
+        assert_eq!(decimal("9".repeat(38).as_bytes(), 38, 0), Ok(10_i128.pow(38) - 1));
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        let read = |text: &str| date(text.as_bytes());
+        assert_eq!([read("1970-01-01"), read("2000-02-29"), read("1969-12-31")], [Some(0), Some(11_016), Some(-1)]);
+        assert_eq!([read("2026-02-29"), read("2026-13-01"), read("2026-00-10"), read("2026-1-1"), read("26-01-01")], [None; 5]);
+    }
+
+    #[test]
+    fn moments_are_in_utc() {
+        let read = |text: &str| timestamp(text.as_bytes());
+        assert_eq!(read("1970-01-01T00:00:01.5Z"), Some(1_500_000));
+        assert_eq!(read("1970-01-01 01:00:00+01:00"), Some(0));
+        assert_eq!(read("1970-01-01 00:01"), Some(60_000_000));
+        assert_eq!(read("1970-01-01T00:00:00.123456789"), Some(123_456));
+        assert_eq!(read("1970-01-02"), Some(86_400_000_000));
+        assert_eq!([read("1970-01-01T24:00:00"), read("1970-01-01T"), read("1970-01-01x"), read("1970-01-01T00:00:00 CET")], [None; 4]);
+        assert_eq!(time(b"23:59:59.5"), Some(86_399_500_000));
+    }
+
+    #[test]
+    fn truth_has_many_spellings() {
+        assert_eq!(["TRUE", "n", "1", "maybe"].map(|text| boolean(text.as_bytes())), [Some(true), Some(false), Some(true), None]);
+    }
+}

@@ -1,0 +1,178 @@
+//! SQL type names and Arrow types, in both directions.
+
+use std::collections::{BTreeMap, HashMap};
+
+use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
+use hw_base::{Column, ColumnType, Error, Result, Settings, nearest};
+
+/// The most digits a decimal can have.
+pub(crate) const MOST_DIGITS: u8 = 38;
+
+/// The Arrow type behind an SQL type name such as `bigint`, `decimal(12,2)` or `timestamp`; `None` for an unknown name.
+///
+/// Text is `Utf8View`: short values lie inside the array itself, so that comparing, grouping and filtering rows moves
+/// sixteen bytes and copies no text, and it is the type in which the engine reads text back from the warehouse.
+pub fn sql_type_to_arrow(name: &str) -> Option<DataType> {
+    let name = name.trim().to_ascii_lowercase();
+    Some(match name.as_str() {
+        "boolean" | "bool" => DataType::Boolean,
+        "tinyint" => DataType::Int8,
+        "smallint" => DataType::Int16,
+        "int" | "integer" => DataType::Int32,
+        "bigint" | "long" => DataType::Int64,
+        "real" | "float" => DataType::Float32,
+        "double" | "double precision" => DataType::Float64,
+        "text" | "string" | "varchar" => DataType::Utf8View,
+        "date" => DataType::Date32,
+        "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, None),
+        "timestamptz" | "timestamp with time zone" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        "time" => DataType::Time64(TimeUnit::Microsecond),
+        "binary" | "bytea" => DataType::BinaryView,
+        "decimal" | "numeric" => DataType::Decimal128(MOST_DIGITS, 10),
+        other => return decimal_type(other),
+    })
+}
+
+/// Reads `decimal(p,s)` and `decimal(p)`.
+fn decimal_type(name: &str) -> Option<DataType> {
+    let inner = name.strip_prefix("decimal").or_else(|| name.strip_prefix("numeric"))?.trim();
+    let inner = inner.strip_prefix('(')?.strip_suffix(')')?;
+    let (precision, scale) = inner.split_once(',').unwrap_or((inner, "0"));
+    let (precision, scale) = (precision.trim().parse::<u8>().ok()?, scale.trim().parse::<u8>().ok()?);
+    let is_possible = (1..=MOST_DIGITS).contains(&precision) && scale <= precision;
+    is_possible.then_some(DataType::Decimal128(precision, i8::try_from(scale).ok()?))
+}
+
+/// The SQL name of an Arrow type. Types that SQL has no short word for are named as Arrow names them.
+pub fn arrow_to_sql_type(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Boolean => "boolean".into(),
+        DataType::Int8 => "tinyint".into(),
+        DataType::Int16 | DataType::UInt8 => "smallint".into(),
+        DataType::Int32 | DataType::UInt16 => "int".into(),
+        DataType::Int64 | DataType::UInt32 => "bigint".into(),
+        DataType::UInt64 => "decimal(20,0)".into(),
+        DataType::Float16 | DataType::Float32 => "real".into(),
+        DataType::Float64 => "double".into(),
+        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) | DataType::Decimal128(p, s) | DataType::Decimal256(p, s) => {
+            format!("decimal({p},{s})")
+        }
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".into(),
+        DataType::Date32 | DataType::Date64 => "date".into(),
+        DataType::Timestamp(_, None) => "timestamp".into(),
+        DataType::Timestamp(_, Some(_)) => "timestamptz".into(),
+        DataType::Time32(_) | DataType::Time64(_) => "time".into(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => "binary".into(),
+        DataType::Dictionary(_, values) => arrow_to_sql_type(values),
+        other => other.to_string().to_lowercase(),
+    }
+}
+
+/// The one Arrow type in which values of this kind are handed on: what the warehouse stores and SQL has a word for.
+pub(crate) fn plain_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+        DataType::Binary | DataType::LargeBinary | DataType::FixedSizeBinary(_) => DataType::BinaryView,
+        DataType::Dictionary(_, values) => plain_type(values),
+        DataType::UInt8 => DataType::Int16,
+        DataType::UInt16 => DataType::Int32,
+        DataType::UInt32 => DataType::Int64,
+        DataType::UInt64 => DataType::Decimal128(20, 0),
+        DataType::Float16 => DataType::Float32,
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => DataType::Decimal128(*precision, *scale),
+        DataType::Date64 => DataType::Date32,
+        DataType::Time32(_) | DataType::Time64(_) => DataType::Time64(TimeUnit::Microsecond),
+        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.as_ref().map(|_| "UTC".into())),
+        other => other.clone(),
+    }
+}
+
+/// The type that holds the values of two plain types without loss; `None` where there is none.
+pub(crate) fn common_type(first: &DataType, second: &DataType) -> Option<DataType> {
+    let rank =
+        |data_type: &DataType| [DataType::Int8, DataType::Int16, DataType::Int32, DataType::Int64].iter().position(|t| t == data_type);
+    match (first, second) {
+        _ if first == second => Some(first.clone()),
+        _ if first.is_integer() && second.is_integer() => Some(if rank(first) >= rank(second) { first } else { second }.clone()),
+        (DataType::Float32, DataType::Float64) | (DataType::Float64, DataType::Float32) => Some(DataType::Float64),
+        (DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)) => {
+            let scale = *s1.max(s2);
+            let whole = (p1.saturating_sub(s1.unsigned_abs())).max(p2.saturating_sub(s2.unsigned_abs()));
+            let precision = whole + scale.unsigned_abs();
+            (precision <= MOST_DIGITS).then_some(DataType::Decimal128(precision, scale))
+        }
+        (DataType::Date32, stamp @ DataType::Timestamp(..)) | (stamp @ DataType::Timestamp(..), DataType::Date32) => Some(stamp.clone()),
+        (DataType::Timestamp(..), DataType::Timestamp(..)) => Some(first.clone()),
+        _ => None,
+    }
+}
+
+/// What kind of value an Arrow type holds.
+pub fn column_type(data_type: &DataType) -> ColumnType {
+    match data_type {
+        DataType::Boolean => ColumnType::Boolean,
+        other if other.is_integer() => ColumnType::Integer,
+        other if other.is_floating() => ColumnType::Float,
+        other if other.is_decimal() => ColumnType::Decimal,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => ColumnType::Text,
+        DataType::Date32 | DataType::Date64 => ColumnType::Date,
+        DataType::Timestamp(..) => ColumnType::Timestamp,
+        DataType::Time32(_) | DataType::Time64(_) => ColumnType::Time,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => ColumnType::Binary,
+        DataType::Dictionary(_, values) => column_type(values),
+        _ => ColumnType::Other,
+    }
+}
+
+/// An Arrow field as the light rooms know it.
+pub fn column_of(field: &Field) -> Column {
+    Column { name: field.name().clone(), kind: column_type(field.data_type()), sql_type: arrow_to_sql_type(field.data_type()) }
+}
+
+/// The names that an error about types lists.
+const COMMON: [&str; 9] = ["bigint", "int", "double", "decimal(12,2)", "boolean", "date", "timestamp", "time", "text"];
+
+/// The types that the `columns` setting of a source declares.
+#[derive(Debug, Default)]
+pub(crate) struct Declared {
+    pub(crate) types: HashMap<String, DataType>,
+    /// Whether several datasets share them, so that none needs to have all of the columns.
+    pub(crate) is_shared: bool,
+}
+
+/// Reads the `columns` setting of a source that has so many datasets.
+pub(crate) fn declared_types(columns: &BTreeMap<String, String>, settings: &Settings, datasets: usize) -> Result<Declared> {
+    let declared = columns.iter().map(|(name, sql_type)| match sql_type_to_arrow(sql_type) {
+        Some(data_type) if data_type != DataType::BinaryView => Ok((name.clone(), data_type)),
+        _ => Err(unknown_type(name, sql_type, settings)),
+    });
+    Ok(Declared { types: declared.collect::<Result<_>>()?, is_shared: datasets > 1 })
+}
+
+fn unknown_type(column: &str, sql_type: &str, settings: &Settings) -> Error {
+    let error = Error::user(format!("column `{column}`: `{sql_type}` is no type of a column")).code("HW104");
+    let error = match nearest(sql_type, COMMON) {
+        Some(meant) => error.help(format!("did you mean `{meant}`?")),
+        None => error.help(format!("known: {}", COMMON.join(", "))),
+    };
+    match settings.get("columns").and_then(|columns| columns.get(column)).and_then(|value| value.span.clone()) {
+        Some(span) => error.at(span),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_types_lead_to_each_other() {
+        for name in
+            ["boolean", "tinyint", "smallint", "int", "bigint", "real", "double", "text", "date", "timestamp", "time", "decimal(12,2)"]
+        {
+            assert_eq!(sql_type_to_arrow(name).as_ref().map(arrow_to_sql_type).as_deref(), Some(name));
+        }
+        assert_eq!(sql_type_to_arrow("numeric(9)"), Some(DataType::Decimal128(9, 0)));
+        assert_eq!(["decimal(39,0)", "decimal(2,3)", "money", "decimal(", ""].map(sql_type_to_arrow), [None, None, None, None, None]);
+    }
+}

@@ -1,0 +1,218 @@
+//! Turning the engine's failures into errors that help: who must act, where, and what to try next.
+
+use datafusion::common::{DataFusionError, Diagnostic, SchemaError};
+use deltalake_core::DeltaTableError;
+use hw_base::{ByteSize, Error, Span, nearest};
+
+/// What a failing query was about.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Context<'a> {
+    /// The file it comes from.
+    pub(crate) file: Option<&'a str>,
+    /// The memory limit.
+    pub(crate) memory: Option<ByteSize>,
+}
+
+/// Explains a failure of a query.
+pub(crate) fn explain(error: DataFusionError, context: &Context<'_>) -> Error {
+    let span = error.diagnostic().and_then(|diagnostic| place(diagnostic, context));
+    let innermost = match unwrap(error) {
+        Unwrapped::Ours(error) => return *error,
+        Unwrapped::Engine(error) => error,
+    };
+    let explained = match *innermost {
+        DataFusionError::SchemaError(error, _) => schema_problem(&error),
+        DataFusionError::SQL(error, _) => sql_problem(&error.to_string(), context),
+        DataFusionError::Plan(message) => plan_problem(&message),
+        DataFusionError::ResourcesExhausted(message) if message.contains("disk") => {
+            Error::user("the step spilled more to disk than it may")
+                .code("HW402")
+                .because(first_line(&message))
+                .help("raise `engine: { disk: … }` in headworks.yaml, or free disk space")
+        }
+        DataFusionError::ResourcesExhausted(message) => memory_problem(&message, context),
+        DataFusionError::IoError(error) => io_problem(&error),
+        DataFusionError::NotImplemented(message) => {
+            Error::user(format!("the engine cannot do this: {}", first_line(&message))).code("HW301")
+        }
+        DataFusionError::ObjectStore(error) => Error::outside(format!("a file could not be read: {error}")).code("HW501"),
+        other => execution_problem(&other.to_string()),
+    };
+    match span.or_else(|| whole(context)) {
+        Some(span) => explained.at(span),
+        None => explained,
+    }
+}
+
+/// Explains a failure of the table format.
+pub(crate) fn explain_delta(error: DeltaTableError) -> Error {
+    match error {
+        DeltaTableError::ObjectStore { source } => store_problem(&source),
+        DeltaTableError::Io { source } => io_problem(&source),
+        DeltaTableError::InvalidVersion(version) => Error::user(format!("there is no version {version}")).code("HW503"),
+        other => {
+            let message = other.to_string();
+            if is_out_of_space(&message) { out_of_space(&message) } else { Error::outside(message).code("HW501") }
+        }
+    }
+}
+
+/// Explains a failure of the file system.
+pub(crate) fn io_problem(error: &std::io::Error) -> Error {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => out_of_space(&error.to_string()),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Error::outside(format!("a file cannot be written or read: {error}"))
+            .code("HW501")
+            .help("look at the permissions of the folder, then run again"),
+        _ if is_out_of_space(&error.to_string()) => out_of_space(&error.to_string()),
+        _ => Error::outside(format!("a file operation failed: {error}")).code("HW501"),
+    }
+}
+
+fn store_problem(error: &object_store::Error) -> Error {
+    let message = error.to_string();
+    if is_out_of_space(&message) { out_of_space(&message) } else { Error::outside(message).code("HW501") }
+}
+
+fn is_out_of_space(message: &str) -> bool {
+    message.contains("No space left") || message.contains("os error 28") || message.contains("Disk quota")
+}
+
+fn out_of_space(message: &str) -> Error {
+    Error::outside("the disk is full")
+        .code("HW402")
+        .because(first_line(message))
+        .help("free some space, then run again: nothing was published, and finished steps are not repeated")
+}
+
+enum Unwrapped {
+    Ours(Box<Error>),
+    Engine(Box<DataFusionError>),
+}
+
+/// Takes off the wrappers that only add context.
+fn unwrap(error: DataFusionError) -> Unwrapped {
+    match error {
+        DataFusionError::Diagnostic(_, inner) | DataFusionError::Context(_, inner) => unwrap(*inner),
+        DataFusionError::External(inner) => match inner.downcast::<Error>() {
+            Ok(ours) => Unwrapped::Ours(ours),
+            Err(inner) => match inner.downcast::<DataFusionError>() {
+                Ok(inner) => unwrap(*inner),
+                Err(inner) => Unwrapped::Engine(Box::new(DataFusionError::External(inner))),
+            },
+        },
+        DataFusionError::ArrowError(arrow, backtrace) => match *arrow {
+            datafusion::arrow::error::ArrowError::ExternalError(inner) => unwrap(DataFusionError::External(inner)),
+            datafusion::arrow::error::ArrowError::IoError(_, inner) => Unwrapped::Engine(Box::new(DataFusionError::IoError(inner))),
+            other => Unwrapped::Engine(Box::new(DataFusionError::ArrowError(Box::new(other), backtrace))),
+        },
+        DataFusionError::Collection(errors) => match errors.into_iter().next() {
+            Some(first) => unwrap(first),
+            None => Unwrapped::Engine(Box::new(DataFusionError::Execution("several errors without a message".into()))),
+        },
+        DataFusionError::Shared(shared) => match std::sync::Arc::try_unwrap(shared) {
+            Ok(inner) => unwrap(inner),
+            Err(shared) => Unwrapped::Engine(Box::new(DataFusionError::Execution(shared.to_string()))),
+        },
+        other => Unwrapped::Engine(Box::new(other)),
+    }
+}
+
+fn schema_problem(error: &SchemaError) -> Error {
+    match error {
+        SchemaError::FieldNotFound { field, valid_fields } => {
+            let name = field.name();
+            let problem = Error::user(format!("there is no column `{}`", field.flat_name())).code("HW301");
+            let mut known: Vec<&str> =
+                valid_fields.iter().map(datafusion::common::Column::name).filter(|name| !name.starts_with('_')).collect();
+            known.sort_unstable();
+            known.dedup();
+            match nearest(name, known.iter().copied()) {
+                Some(meant) if !meant.eq_ignore_ascii_case(name) => problem.help(format!("did you mean `{meant}`?")),
+                Some(meant) => problem.help(format!("did you mean `\"{meant}\"`? Names with capitals need double quotes in SQL")),
+                None if known.is_empty() => problem,
+                None => problem.help(format!("columns here: {}", list(&known))),
+            }
+        }
+        SchemaError::AmbiguousReference { field } => Error::user(format!("column `{}` could come from more than one table", field.name()))
+            .code("HW301")
+            .help("put the table's name or alias in front of it"),
+        other => Error::user(first_line(&other.to_string())).code("HW301"),
+    }
+}
+
+fn list(names: &[&str]) -> String {
+    let shown = names.iter().take(40).copied().collect::<Vec<_>>().join(", ");
+    if names.len() > 40 { format!("{shown} … ({} in all)", names.len()) } else { shown }
+}
+
+/// A parser's message ends in `at Line: 3, Column: 12`.
+fn sql_problem(message: &str, context: &Context<'_>) -> Error {
+    let message = message.strip_prefix("sql parser error: ").unwrap_or(message);
+    let (text, place) = message.split_once(" at Line: ").unwrap_or((message, ""));
+    let problem =
+        Error::user(format!("the SQL cannot be read: {}", text.trim_start_matches("Expected: ").trim_end_matches('.'))).code("HW301");
+    let mut numbers = place.split(", Column: ").map(|part| part.trim().parse::<usize>().ok());
+    match (numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(line), Some(column)) => problem.at(Span { file: file_of(context), line, column, length: 1 }),
+        _ => problem,
+    }
+}
+
+fn plan_problem(message: &str) -> Error {
+    let line = first_line(message);
+    let problem = Error::user(line.clone()).code("HW301");
+    match line.split_once("Invalid function '") {
+        Some((_, rest)) => {
+            let name = rest.split('\'').next().unwrap_or_default();
+            let problem = Error::user(format!("there is no function `{name}`")).code("HW301");
+            match rest.split_once("Did you mean '").and_then(|(_, meant)| meant.split('\'').next()) {
+                Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+                None => problem,
+            }
+        }
+        None => problem,
+    }
+}
+
+fn execution_problem(message: &str) -> Error {
+    if is_out_of_space(message) {
+        return out_of_space(message);
+    }
+    if message.contains("Resources exhausted") || message.contains("memory limit") {
+        return memory_problem(message, &Context::default());
+    }
+    Error::user(first_line(message)).code("HW301")
+}
+
+fn memory_problem(message: &str, context: &Context<'_>) -> Error {
+    let limit = context.memory.map_or_else(|| "the memory limit".to_owned(), |limit| format!("the memory limit of {limit}"));
+    Error::user(format!("a query needs more than {limit}"))
+        .code("HW401")
+        .because(first_line(message))
+        .help("raise `engine: { memory: … }` in headworks.yaml, select fewer columns, or filter earlier")
+}
+
+fn first_line(message: &str) -> String {
+    let line = message.lines().find(|line| !line.trim().is_empty()).unwrap_or(message).trim();
+    ["Error during planning: ", "Execution error: ", "Arrow error: ", "External error: ", "Optimizer rule "]
+        .iter()
+        .fold(line, |line, prefix| line.strip_prefix(prefix).unwrap_or(line))
+        .to_owned()
+}
+
+fn file_of(context: &Context<'_>) -> std::path::PathBuf {
+    context.file.unwrap_or("query").into()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "lines and columns of a query are small")]
+fn place(diagnostic: &Diagnostic, context: &Context<'_>) -> Option<Span> {
+    let span = diagnostic.span?;
+    let length = if span.end.line == span.start.line { span.end.column.saturating_sub(span.start.column).max(1) } else { 1 };
+    Some(Span { file: file_of(context), line: span.start.line as usize, column: span.start.column as usize, length: length as usize })
+}
+
+fn whole(context: &Context<'_>) -> Option<Span> {
+    context.file.map(|file| Span { file: file.into(), line: 1, column: 1, length: 1 })
+}

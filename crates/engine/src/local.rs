@@ -1,0 +1,292 @@
+//! The engine in this process: DataFusion within a memory limit, over a warehouse of Delta tables.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::physical_plan::execute_stream_partitioned;
+use deltalake_core::DeltaTable;
+use futures::TryStreamExt;
+use hw_base::{
+    BoxFuture, ByteSize, Column, CommitNote, Engine, MeasureSettings, Published, Reader, Reference, Result, Rows, StagedBatch, StagedFile,
+    Staging, TableFacts, TableName, TableState, TableVersion, Watch, Watched,
+};
+use serde_json::Value as Json;
+
+use crate::failure::{Context, explain, explain_delta, io_problem};
+use crate::files::FileTable;
+use crate::live::LiveTables;
+use crate::session::{Effort, Session};
+use crate::warehouse::{Warehouse, arrow_schema};
+use crate::{measure, publish, schema, sql, stage, types};
+
+/// What the engine may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Memory of the process.
+    pub memory: ByteSize,
+    /// Disk for what does not fit into memory.
+    pub disk: ByteSize,
+    /// Cores; all where `None`.
+    pub threads: Option<usize>,
+}
+
+/// The engine in this process.
+pub struct LocalEngine {
+    pub(crate) warehouse: Warehouse,
+    pub(crate) runtime: Arc<RuntimeEnv>,
+    pub(crate) live: LiveTables,
+    pub(crate) memory: ByteSize,
+    pub(crate) threads: usize,
+    scratch: PathBuf,
+}
+
+impl LocalEngine {
+    /// An engine over the warehouse in `warehouse`, which need not exist yet; `scratch` is for files of its own.
+    pub fn new(warehouse: PathBuf, scratch: PathBuf, live: LiveTables, limits: Limits) -> Result<Self> {
+        let threads = limits.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get));
+        // Half of the limit goes to the operators that ask; the other half is for decoding, encoding and key sets.
+        let pool = FairSpillPool::new(usize::try_from(limits.memory.0 / 2).unwrap_or(usize::MAX));
+        let pool = TrackConsumersPool::new(pool, NonZeroUsize::MIN.saturating_add(2));
+        let spill = scratch.join("spill");
+        std::fs::create_dir_all(&spill)
+            .map_err(|error| io_problem(&error).within(format_args!("the folder `{}` cannot be made", spill.display())))?;
+        let disk =
+            DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill])).with_max_temp_directory_size(limits.disk.0);
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc();
+        let runtime = runtime.map_err(|error| explain(error, &Context::default()))?;
+        Ok(Self { warehouse: Warehouse::new(warehouse), runtime, live, memory: limits.memory, threads, scratch })
+    }
+
+    /// The opened source datasets.
+    pub fn live(&self) -> &LiveTables {
+        &self.live
+    }
+
+    /// Every table of the warehouse.
+    pub fn tables(&self) -> Vec<TableName> {
+        self.warehouse.tables()
+    }
+
+    /// The folder of the warehouse.
+    pub fn warehouse_folder(&self) -> &Path {
+        self.warehouse.root()
+    }
+
+    /// A folder for files that one staging needs for itself.
+    pub(crate) fn scratch(&self, label: &str) -> PathBuf {
+        self.scratch.join(label)
+    }
+
+    /// Removes what an attempt left in the folders of a table, where nothing of it was published.
+    pub(crate) fn sweep_label(&self, table: &TableName, label: &str) -> Result<u64> {
+        std::fs::remove_dir_all(self.scratch(label)).ok();
+        let named = std::collections::HashSet::new();
+        Ok(sweep_folder(&self.warehouse.folder(table), label, &named)?
+            + sweep_folder(&self.warehouse.folder(&table.quarantine()), label, &named)?)
+    }
+
+    async fn run_query(&self, reader: &Reader, limit: usize, effort: Effort) -> Result<Rows> {
+        let session = Session::for_reader(self, reader, effort).await?;
+        let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
+        let failed = |error| explain(error, &session.about(reader.file.as_deref()));
+        let schema = frame.schema().as_arrow().clone();
+        let batches = frame.limit(0, Some(limit.saturating_add(1))).map_err(failed)?.collect().await.map_err(failed)?;
+        Ok(types::rows(&schema, &batches, limit))
+    }
+
+    async fn run_measure(&self, reader: &Reader, settings: MeasureSettings) -> Result<TableFacts> {
+        let session = Session::for_reader(self, reader, Effort::Fast).await?;
+        let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
+        let failed = |error| explain(error, &session.about(reader.file.as_deref()));
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let task = Arc::new(frame.task_ctx());
+        let plan = frame.create_physical_plan().await.map_err(failed)?;
+        let streams = execute_stream_partitioned(plan, task).map_err(failed)?;
+        measure::measure(streams, schema, settings, usize::try_from(self.memory.0 / 2).unwrap_or(usize::MAX)).await
+    }
+
+    async fn with_less_memory<'a, T, F>(&'a self, run: impl Fn(Effort) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>> + 'a,
+    {
+        let mut effort = Effort::Fast;
+        loop {
+            match run(effort).await {
+                Err(error) if error.known_code() == Some("HW401") && effort.next().is_some() => effort = effort.next().unwrap_or(effort),
+                result => return result,
+            }
+        }
+    }
+
+    async fn run_query_staged(&self, batch: &StagedBatch, reader: &Reader, limit: usize) -> Result<Rows> {
+        let run = |effort: Effort| async move {
+            let session = Session::for_staged(self, batch, reader, effort).await?;
+            let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
+            let failed = |error| explain(error, &session.about(reader.file.as_deref()));
+            let schema = frame.schema().as_arrow().clone();
+            let batches = frame.limit(0, Some(limit.saturating_add(1))).map_err(failed)?.collect().await.map_err(failed)?;
+            Ok(types::rows(&schema, &batches, limit))
+        };
+        self.with_less_memory(run).await
+    }
+
+    /// The rows of a staged batch, and the table as it would be.
+    pub(crate) async fn staged_tables(&self, batch: &StagedBatch) -> Result<(FileTable, FileTable)> {
+        let name = TableName::model(&batch.table);
+        let schema = arrow_schema(&schema::from_log(&batch.schema)?, &batch.partition_columns)?;
+        let partitions = batch.partition_columns.len();
+        let folder = self.warehouse.folder(&name);
+        let folder = folder.canonicalize().map_err(|error| io_problem(&error))?;
+        let arriving: Vec<_> = batch.files.iter().map(|file| stage::in_folder(&folder, file)).collect();
+        let mut after = arriving.clone();
+        if let (Some(base), false) = (batch.base, batch.removed.is_empty() && batch.files.is_empty() && batch.base.is_none()) {
+            let present = self.warehouse.open(&name, Some(base)).await?;
+            after.extend(present.into_iter().flat_map(|present| present.files).filter(|file| !batch.removed.contains(&file.name)));
+        }
+        Ok((FileTable::new(Arc::clone(&schema), partitions, arriving), FileTable::new(schema, partitions, after)))
+    }
+
+    async fn table_state(&self, table: &TableName, application: Option<&str>) -> Result<Option<TableState>> {
+        let Some(snapshot) = self.warehouse.open(table, None).await? else { return Ok(None) };
+        let window = match application {
+            Some(application) => snapshot.window(application).await?,
+            None => None,
+        };
+        Ok(Some(TableState {
+            version: snapshot.version,
+            columns: types::columns(&snapshot.schema),
+            rows: snapshot.rows(),
+            bytes: snapshot.files.iter().map(|file| file.bytes).sum(),
+            files: snapshot.files.len() as u64,
+            window,
+        }))
+    }
+
+    async fn table_versions(&self, table: &TableName, limit: usize) -> Result<Vec<TableVersion>> {
+        let Some(snapshot) = self.warehouse.open(table, None).await? else { return Ok(vec![]) };
+        let newest = snapshot.version;
+        let mut handle = DeltaTable::new(snapshot.log_store);
+        handle.load().await.map_err(explain_delta)?;
+        let commits: Vec<_> = handle.history(Some(limit)).try_collect().await.map_err(explain_delta)?;
+        let version = |(age, info): (i64, &deltalake_core::kernel::CommitInfo)| TableVersion {
+            version: newest - age,
+            at: info.timestamp.and_then(chrono::DateTime::from_timestamp_millis),
+            operation: info.operation.clone().unwrap_or_default(),
+            run: info.info.get("headworks.run").and_then(Json::as_str).map(str::to_owned),
+        };
+        Ok((0_i64..).zip(&commits).map(version).collect())
+    }
+
+    fn remove(&self, folder: &TableName, files: &[StagedFile]) -> Result<()> {
+        let folder = self.warehouse.folder(folder);
+        for file in files {
+            match std::fs::remove_file(folder.join(&file.path)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io_problem(&error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn sweep_table(&self, table: &TableName, label: &str) -> Result<u64> {
+        let mut removed = 0;
+        for table in [table.clone(), table.quarantine()] {
+            let named = self.warehouse.open(&table, None).await?.map(|snapshot| snapshot.files.into_iter().map(|file| file.name).collect());
+            removed += sweep_folder(&self.warehouse.folder(&table), label, &named.unwrap_or_default())?;
+        }
+        let scratch = std::fs::read_dir(&self.scratch).into_iter().flatten().flatten();
+        for entry in scratch.filter(|entry| entry.file_name().to_string_lossy().starts_with(label)) {
+            std::fs::remove_dir_all(entry.path()).ok();
+        }
+        Ok(removed)
+    }
+}
+
+/// Removes the files below `folder` whose names start with `label` and that are not `named` by the table.
+fn sweep_folder(folder: &Path, label: &str, named: &std::collections::HashSet<String>) -> Result<u64> {
+    let mut removed = 0;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(current) = folders.pop() {
+        for entry in std::fs::read_dir(&current).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let file_name = entry.file_name();
+            let file_name = file_name.to_string_lossy();
+            if path.is_dir() && file_name != "_delta_log" {
+                folders.push(path);
+            } else if file_name.starts_with(label) && file_name.ends_with(".parquet") {
+                let below = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+                if !named.contains(&below) {
+                    std::fs::remove_file(&path).map_err(|error| io_problem(&error))?;
+                    removed += 1;
+                }
+            }
+        }
+    }
+    Ok(removed)
+}
+
+impl Engine for LocalEngine {
+    fn reads(&self, sql: &str, file: Option<&str>) -> Result<Vec<Reference>> {
+        sql::references(sql, file)
+    }
+
+    fn columns<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Column>>> {
+        Box::pin(async move {
+            let session = Session::for_reader(self, reader, Effort::Fast).await?;
+            let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
+            Ok(types::columns(&types::stored_schema(frame.schema().as_arrow())))
+        })
+    }
+
+    fn query<'a>(&'a self, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>> {
+        Box::pin(self.with_less_memory(move |effort| self.run_query(reader, limit, effort)))
+    }
+
+    fn measure<'a>(&'a self, reader: &'a Reader, settings: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>> {
+        Box::pin(self.run_measure(reader, settings))
+    }
+
+    fn watch<'a>(&'a self, reader: &'a Reader, watch: &'a Watch) -> BoxFuture<'a, Result<Watched>> {
+        Box::pin(stage::watch(self, reader, watch))
+    }
+
+    fn stage<'a>(&'a self, staging: &'a Staging) -> BoxFuture<'a, Result<StagedBatch>> {
+        Box::pin(stage::stage(self, staging))
+    }
+
+    fn query_staged<'a>(&'a self, batch: &'a StagedBatch, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>> {
+        Box::pin(self.run_query_staged(batch, reader, limit))
+    }
+
+    fn publish<'a>(&'a self, batch: &'a StagedBatch, note: &'a CommitNote) -> BoxFuture<'a, Result<Published>> {
+        Box::pin(publish::publish(self, batch, note))
+    }
+
+    fn discard<'a>(&'a self, batch: &'a StagedBatch) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let table = TableName::model(&batch.table);
+            self.remove(&table, &batch.files)?;
+            self.remove(&table.quarantine(), &batch.quarantined)
+        })
+    }
+
+    fn sweep<'a>(&'a self, table: &'a TableName, label: &'a str) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(self.sweep_table(table, label))
+    }
+
+    fn table<'a>(&'a self, table: &'a TableName, application: Option<&'a str>) -> BoxFuture<'a, Result<Option<TableState>>> {
+        Box::pin(self.table_state(table, application))
+    }
+
+    fn versions<'a>(&'a self, table: &'a TableName, limit: usize) -> BoxFuture<'a, Result<Vec<TableVersion>>> {
+        Box::pin(self.table_versions(table, limit))
+    }
+
+    fn roll_back<'a>(&'a self, table: &'a TableName, version: i64, details: &'a Json) -> BoxFuture<'a, Result<i64>> {
+        Box::pin(publish::roll_back(self, table, version, details))
+    }
+}

@@ -1,0 +1,228 @@
+//! Publishing: staged files become visible in one commit, once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake_core::kernel::{Action, Add, MetadataExt, Protocol, Remove, StructType, Transaction, new_metadata};
+use deltalake_core::operations::create::CreateBuilder;
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use deltalake_core::{DeltaTable, TableProperty};
+use hw_base::{CommitNote, Error, Published, Result, StagedBatch, StagedFile, TableName};
+use serde_json::Value as Json;
+
+use crate::failure::explain_delta;
+use crate::local::LocalEngine;
+use crate::schema::from_log;
+use crate::warehouse::Snapshot;
+
+/// Commits between two checkpoints of a log.
+const CHECKPOINT_INTERVAL: &str = "10";
+
+/// One commit to make.
+struct Commit<'a> {
+    table: TableName,
+    files: &'a [StagedFile],
+    removed: &'a [String],
+    schema: StructType,
+    partition_columns: &'a [String],
+}
+
+/// Makes a batch visible: first its quarantined rows, then its rows. Each commit is made once.
+pub(crate) async fn publish(engine: &LocalEngine, batch: &StagedBatch, note: &CommitNote) -> Result<Published> {
+    let table = TableName::model(&batch.table);
+    if !batch.quarantined.is_empty() {
+        let quarantine = table.quarantine();
+        let present = engine.warehouse.open(&quarantine, None).await?;
+        let schema = with_columns_of(present.as_ref(), from_log(&batch.quarantine_schema)?)?;
+        let commit = Commit { table: quarantine, files: &batch.quarantined, removed: &[], schema, partition_columns: &[] };
+        commit.make(engine, present, note).await?;
+    }
+    let present = engine.warehouse.open(&table, None).await?;
+    let schema = from_log(&batch.schema)?;
+    let commit = Commit { table, files: &batch.files, removed: &batch.removed, schema, partition_columns: &batch.partition_columns };
+    if let Some(present) = &present
+        && batch.base != Some(present.version)
+        && !is_done(present, note).await?
+    {
+        return Err(changed_meanwhile(&commit.table));
+    }
+    commit.make(engine, present, note).await
+}
+
+async fn is_done(present: &Snapshot, note: &CommitNote) -> Result<bool> {
+    Ok(present.window(&note.application).await?.is_some_and(|window| window >= note.window))
+}
+
+fn changed_meanwhile(table: &TableName) -> Error {
+    Error::passing(format!("another writer changed `{table}` while the batch was staged"))
+        .code("HW502")
+        .help("nothing was published and nothing is lost; run again")
+}
+
+impl Commit<'_> {
+    async fn make(&self, engine: &LocalEngine, present: Option<Snapshot>, note: &CommitNote) -> Result<Published> {
+        if let Some(present) = &present
+            && is_done(present, note).await?
+        {
+            return Ok(Published { version: present.version, was_there: true });
+        }
+        let properties = properties(note);
+        let result = match &present {
+            Some(present) => self.change(present, properties, note).await,
+            None => self.create(engine, properties, note).await,
+        };
+        let version = match result {
+            Ok(version) => version,
+            Err(error) => return Err(self.refused(engine, error, note).await?),
+        };
+        Ok(Published { version, was_there: false })
+    }
+
+    /// A refused commit is the answer to a race: somebody else was first.
+    async fn refused(&self, engine: &LocalEngine, error: Error, note: &CommitNote) -> Result<Error> {
+        let message = error.message().to_lowercase();
+        let lost_a_race = ["concurrent", "already exists", "commit attempts", "conflict"].iter().any(|word| message.contains(word));
+        match engine.warehouse.open(&self.table, None).await? {
+            Some(present) if is_done(&present, note).await? => Ok(Error::bug(format!("`{}` was published twice at once", self.table))),
+            _ if lost_a_race => Ok(changed_meanwhile(&self.table)),
+            _ => Ok(error.within(format_args!("`{}` cannot be published", self.table))),
+        }
+    }
+
+    async fn create(&self, engine: &LocalEngine, properties: CommitProperties, note: &CommitNote) -> Result<i64> {
+        engine.warehouse.make_folder(&self.table)?;
+        let table = CreateBuilder::new()
+            .with_log_store(engine.warehouse.log_store(&self.table)?)
+            .with_columns(self.schema.fields().cloned())
+            .with_partition_columns(self.partition_columns.iter().cloned())
+            .with_configuration_property(TableProperty::CheckpointInterval, Some(CHECKPOINT_INTERVAL))
+            .with_actions(self.files.iter().map(|file| Action::Add(add(file, note))))
+            .with_commit_properties(properties)
+            .await
+            .map_err(explain_delta)?;
+        Ok(table.version().and_then(|version| i64::try_from(version).ok()).unwrap_or_default())
+    }
+
+    async fn change(&self, present: &Snapshot, properties: CommitProperties, note: &CommitNote) -> Result<i64> {
+        let mut actions = self.schema_change(present)?;
+        let handle = present.state.log_data();
+        let views: HashMap<String, Remove> = handle.iter().map(|file| (file.path().into_owned(), file.remove_action(true))).collect();
+        for name in self.removed {
+            let mut remove =
+                views.get(name).cloned().ok_or_else(|| Error::bug(format!("`{name}` is to be removed but is not in the table")))?;
+            remove.deletion_timestamp = Some(note.at.timestamp_millis());
+            actions.push(Action::Remove(remove));
+        }
+        actions.extend(self.files.iter().map(|file| Action::Add(add(file, note))));
+        let mode = if self.removed.is_empty() { SaveMode::Append } else { SaveMode::Overwrite };
+        let partition_by = (!self.partition_columns.is_empty()).then(|| self.partition_columns.to_vec());
+        let operation = DeltaOperation::Write { mode, partition_by, predicate: None };
+        let builder: CommitBuilder = properties.into();
+        let commit = builder.with_actions(actions).build(Some(&present.state), Arc::clone(&present.log_store), operation);
+        let done = commit.await.map_err(explain_delta)?;
+        Ok(i64::try_from(done.version()).unwrap_or(i64::MAX))
+    }
+
+    /// The actions that change the columns of the table, where the batch does.
+    fn schema_change(&self, present: &Snapshot) -> Result<Vec<Action>> {
+        let same_partitions = present.partition_columns == self.partition_columns;
+        if present.state.schema().as_ref() == &self.schema && same_partitions {
+            return Ok(vec![]);
+        }
+        let refused = |error: &dyn std::fmt::Display| {
+            Error::outside(format!("the columns of `{}` cannot be changed: {error}", self.table)).code("HW501")
+        };
+        let metadata = if same_partitions {
+            present.state.metadata().clone().with_schema(&self.schema).map_err(|error| refused(&error))?
+        } else {
+            let configuration = present.state.metadata().configuration().clone();
+            let metadata = new_metadata(&self.schema, self.partition_columns.iter(), configuration).map_err(|error| refused(&error))?;
+            metadata.with_table_id(present.state.metadata().id().to_owned()).map_err(|error| refused(&error))?
+        };
+        let mut actions = vec![Action::Metadata(metadata)];
+        if has_timestamps_without_zone(&self.schema) && !has_timestamps_without_zone(present.state.schema().as_ref()) {
+            actions.insert(0, Action::Protocol(with_timestamps_without_zone(present.state.protocol())?));
+        }
+        Ok(actions)
+    }
+}
+
+fn has_timestamps_without_zone(schema: &StructType) -> bool {
+    deltalake_core::kernel::contains_timestampntz(schema.fields())
+}
+
+/// A protocol that has the one feature beyond the basic ones that Headworks may need.
+fn with_timestamps_without_zone(protocol: &Protocol) -> Result<Protocol> {
+    let failed = |error: serde_json::Error| Error::bug(format!("the protocol of a table could not be changed: {error}"));
+    let mut json = serde_json::to_value(protocol).map_err(failed)?;
+    for (version, needed, list) in [("minReaderVersion", 3, "readerFeatures"), ("minWriterVersion", 7, "writerFeatures")] {
+        json[version] = needed.into();
+        let mut features = json[list].as_array().cloned().unwrap_or_default();
+        if !features.iter().any(|feature| feature == "timestampNtz") {
+            features.push("timestampNtz".into());
+        }
+        json[list] = features.into();
+    }
+    serde_json::from_value(json).map_err(failed)
+}
+
+/// The columns of the quarantine table with those of a batch added. A column of another type gets a name of its own.
+fn with_columns_of(present: Option<&Snapshot>, arriving: StructType) -> Result<StructType> {
+    let Some(present) = present else { return Ok(arriving) };
+    let known = present.state.schema();
+    let mut fields: Vec<_> = known.fields().cloned().collect();
+    fields.extend(arriving.fields().filter(|field| known.field(field.name()).is_none()).cloned());
+    StructType::try_new(fields).map_err(|error| Error::bug(format!("the columns of a quarantine table do not fit together: {error}")))
+}
+
+fn properties(note: &CommitNote) -> CommitProperties {
+    let details = match &note.details {
+        Json::Object(details) => details.iter().map(|(key, value)| (format!("headworks.{key}"), value.clone())).collect::<Vec<_>>(),
+        _ => vec![],
+    };
+    let transaction = Transaction::new_with_last_update(&note.application, note.window, Some(note.at.timestamp_millis()));
+    CommitProperties::default()
+        .with_max_retries(0)
+        .with_application_transaction(transaction)
+        .with_metadata(details)
+        .with_cleanup_expired_logs(Some(false))
+}
+
+fn add(file: &StagedFile, note: &CommitNote) -> Add {
+    Add {
+        path: file.path.clone(),
+        partition_values: file.partition.iter().cloned().collect(),
+        size: i64::try_from(file.bytes).unwrap_or(i64::MAX),
+        modification_time: note.at.timestamp_millis(),
+        data_change: true,
+        stats: Some(file.stats.clone()),
+        ..Add::default()
+    }
+}
+
+/// Makes an earlier version the newest, as a new commit.
+pub(crate) async fn roll_back(engine: &LocalEngine, table: &TableName, version: i64, details: &Json) -> Result<i64> {
+    let missing = || {
+        Error::user(format!("`{table}` has no version {version}"))
+            .code("HW503")
+            .help(format!("`headworks status --table {table}` lists the versions"))
+    };
+    let Some(present) = engine.warehouse.open(table, None).await? else {
+        return Err(Error::user(format!("there is no table `{table}`")).code("HW503"));
+    };
+    let wanted = u64::try_from(version).map_err(|_| missing())?;
+    if version > present.version {
+        return Err(missing());
+    }
+    let mut handle = DeltaTable::new(present.log_store);
+    handle.load().await.map_err(explain_delta)?;
+    let metadata = [("headworks.rollback".to_owned(), details.clone())];
+    let (table, _) = handle
+        .restore()
+        .with_version_to_restore(wanted)
+        .with_commit_properties(CommitProperties::default().with_metadata(metadata))
+        .await
+        .map_err(explain_delta)?;
+    Ok(table.version().and_then(|version| i64::try_from(version).ok()).unwrap_or_default())
+}

@@ -1,0 +1,211 @@
+//! Sessions: a query with its names bound to tables, within the memory limit.
+
+use std::sync::Arc;
+
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, TableProvider};
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::context::SQLOptions;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use hw_base::{ByteSize, DatasetName, Error, Input, Reader, Reference, Result, Span, StagedBatch, TableName, unknown};
+
+use crate::failure::{Context, explain};
+use crate::local::LocalEngine;
+use crate::sql::references;
+
+/// How a query is run: each level uses less memory and more time than the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// Hash joins, all cores.
+    Fast,
+    /// Joins that sort and spill.
+    Spilling,
+    /// The same on one core, so that one operator may use all of the memory.
+    Single,
+}
+
+impl Effort {
+    /// The level to try when this one ran out of memory.
+    pub(crate) fn next(self) -> Option<Self> {
+        match self {
+            Self::Fast => Some(Self::Spilling),
+            Self::Spilling => Some(Self::Single),
+            Self::Single => None,
+        }
+    }
+}
+
+/// A session whose names are bound.
+pub(crate) struct Session {
+    /// DataFusion's own session.
+    pub(crate) context: SessionContext,
+    memory: ByteSize,
+}
+
+const CATALOG: &str = "warehouse";
+const SCHEMA: &str = "main";
+
+impl Session {
+    /// An empty session.
+    pub(crate) fn new(engine: &LocalEngine, effort: Effort) -> Self {
+        let threads = if effort == Effort::Single { 1 } else { engine.threads };
+        let mut config = SessionConfig::new()
+            .with_target_partitions(threads)
+            .with_default_catalog_and_schema(CATALOG, SCHEMA)
+            .with_create_default_catalog_and_schema(true)
+            .with_information_schema(false);
+        let options = config.options_mut();
+        options.sql_parser.collect_spans = true;
+        options.optimizer.prefer_hash_join = effort == Effort::Fast;
+        options.execution.parquet.pushdown_filters = false;
+        Self { context: SessionContext::new_with_config_rt(config, Arc::clone(&engine.runtime)), memory: engine.memory }
+    }
+
+    /// A session in which every table that `reader` names is bound.
+    pub(crate) async fn for_reader(engine: &LocalEngine, reader: &Reader, effort: Effort) -> Result<Self> {
+        let session = Self::new(engine, effort);
+        for reference in session.all_references(reader)? {
+            session.bind(engine, reader, &reference).await?;
+        }
+        for input in &reader.inputs {
+            if let Input::Query { name, sql } = input {
+                let view = session.query(sql, None).await?.into_view();
+                session.register(&name.split('.').collect::<Vec<_>>(), view)?;
+            }
+        }
+        Ok(session)
+    }
+
+    /// A session in which `staged` names the rows of a batch and `after` the table as it would be.
+    pub(crate) async fn for_staged(engine: &LocalEngine, batch: &StagedBatch, reader: &Reader, effort: Effort) -> Result<Self> {
+        let session = Self::new(engine, effort);
+        let (staged, after) = engine.staged_tables(batch).await?;
+        session.register(&["staged"], Arc::new(staged))?;
+        session.register(&["after"], Arc::new(after))?;
+        for reference in session.all_references(reader)? {
+            if !["staged", "after"].contains(&reference.parts.join(".").as_str()) {
+                session.bind(engine, reader, &reference).await?;
+            }
+        }
+        Ok(session)
+    }
+
+    /// The tables that the query and the queries among its inputs name.
+    fn all_references(&self, reader: &Reader) -> Result<Vec<Reference>> {
+        let mut all = references(&reader.sql, reader.file.as_deref())?;
+        for input in &reader.inputs {
+            if let Input::Query { sql, .. } = input {
+                all.extend(references(sql, None)?);
+            }
+        }
+        all.dedup_by(|a, b| a.parts == b.parts);
+        Ok(all)
+    }
+
+    async fn bind(&self, engine: &LocalEngine, reader: &Reader, reference: &Reference) -> Result<()> {
+        let name = reference.parts.join(".");
+        let parts: Vec<&str> = reference.parts.iter().map(String::as_str).collect();
+        let input = reader.inputs.iter().find(|input| match input {
+            Input::Table { name: own, .. } | Input::Live { name: own, .. } | Input::Query { name: own, .. } => *own == name,
+        });
+        let table = match input {
+            Some(Input::Query { .. }) => return Ok(()),
+            Some(Input::Live { relation, .. }) => engine.live.find(relation),
+            Some(Input::Table { table, version, after_batch, up_to_batch, hides_origin, .. }) => {
+                let snapshot = engine.warehouse.open(table, *version).await?;
+                let table = snapshot.map(|snapshot| {
+                    let files = snapshot.files.iter().filter(|file| batch_is_between(file, *after_batch, *up_to_batch)).cloned().collect();
+                    Arc::new(snapshot.table_of(files)) as Arc<dyn TableProvider>
+                });
+                match table {
+                    Some(table) if *hides_origin => Some(self.without_origin(table)?),
+                    table => table,
+                }
+            }
+            None => match table_of(&parts) {
+                Some(table) => engine.warehouse.open(&table, None).await?.map(|snapshot| Arc::new(snapshot.table()) as _),
+                None => engine.live.find(&name),
+            },
+        };
+        let table = match table {
+            Some(table) => table,
+            None => return Err(unknown_table(engine, reader, reference)),
+        };
+        self.register(&parts, table)
+    }
+
+    /// The table without the columns that tell where a row came from.
+    fn without_origin(&self, table: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
+        let schema = table.schema();
+        let own: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).filter(|name| !name.starts_with('_')).collect();
+        let frame = self.context.read_table(table).and_then(|frame| frame.select_columns(&own));
+        frame.map(DataFrame::into_view).map_err(|error| explain(error, &Context::default()))
+    }
+
+    /// Registers a table under a name of up to three parts.
+    pub(crate) fn register(&self, parts: &[&str], table: Arc<dyn TableProvider>) -> Result<()> {
+        let (catalog, schema, name) = match parts {
+            [name] => (CATALOG, SCHEMA, *name),
+            [schema, name] => (CATALOG, *schema, *name),
+            [catalog, schema, name] => (*catalog, *schema, *name),
+            _ => return Err(Error::user(format!("`{}` has too many parts to be a table", parts.join("."))).code("HW302")),
+        };
+        let catalog = self.context.catalog(catalog).unwrap_or_else(|| {
+            let made: Arc<dyn CatalogProvider> = Arc::new(MemoryCatalogProvider::new());
+            self.context.register_catalog(catalog, Arc::clone(&made));
+            made
+        });
+        if catalog.schema(schema).is_none() {
+            let made = Arc::new(MemorySchemaProvider::new());
+            catalog.register_schema(schema, made).map_err(|error| explain(error, &Context::default()))?;
+        }
+        let schema = catalog.schema(schema).ok_or_else(|| Error::bug("a schema that was just made is gone"))?;
+        if schema.table_exist(name) {
+            return Ok(());
+        }
+        schema.register_table(name.to_owned(), table).map(|_| ()).map_err(|error| explain(error, &Context::default()))
+    }
+
+    /// Plans a query. Only SELECTs are allowed.
+    pub(crate) async fn query(&self, sql: &str, file: Option<&str>) -> Result<DataFrame> {
+        let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let planned = Box::pin(self.context.sql_with_options(sql, options)).await;
+        planned.map_err(|error| explain(error, &self.about(file)))
+    }
+
+    /// What a failure of a query from `file` is about.
+    pub(crate) fn about<'a>(&self, file: Option<&'a str>) -> Context<'a> {
+        Context { file, memory: Some(self.memory) }
+    }
+}
+
+/// The table of the warehouse that a name means by itself.
+fn table_of(parts: &[&str]) -> Option<TableName> {
+    match parts {
+        [name] => Some(TableName::model(*name)),
+        ["quarantine", name] => Some(TableName::model(*name).quarantine()),
+        ["raw", source, dataset] => Some(TableName::raw(&DatasetName::new(*source, *dataset))),
+        _ => None,
+    }
+}
+
+fn batch_is_between(file: &crate::files::TableFile, after: Option<i64>, up_to: Option<i64>) -> bool {
+    let batch = file.partition.iter().find(|(column, _)| column == "_batch").and_then(|(_, value)| value.as_ref()?.parse::<i64>().ok());
+    match batch {
+        Some(batch) => after.is_none_or(|after| batch > after) && up_to.is_none_or(|up_to| batch <= up_to),
+        None => true,
+    }
+}
+
+fn unknown_table(engine: &LocalEngine, reader: &Reader, reference: &Reference) -> Error {
+    let named = reader.inputs.iter().map(|input| match input {
+        Input::Table { name, .. } | Input::Live { name, .. } | Input::Query { name, .. } => name.clone(),
+    });
+    let known: Vec<String> = named.chain(engine.warehouse.tables().iter().map(|table| table.sql().replace('"', ""))).collect();
+    let error = unknown("table", &reference.parts.join("."), known.iter().map(String::as_str)).code("HW302");
+    error.at(Span {
+        file: reader.file.as_deref().unwrap_or("query").into(),
+        line: reference.line,
+        column: reference.column,
+        length: reference.parts.join(".").chars().count(),
+    })
+}

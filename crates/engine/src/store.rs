@@ -1,0 +1,168 @@
+//! A local object store that flushes what it writes to disk before it says that it is written.
+//!
+//! The log entry of a commit is written aside, flushed, linked under its name and only then counts, so that a power
+//! failure leaves either no entry or a whole one.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::ops::Range;
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions,
+    PutPayload, PutResult, RenameOptions, Result, UploadPart,
+};
+
+/// [`LocalFileSystem`] with flushes.
+#[derive(Debug)]
+pub(crate) struct DurableStore {
+    inner: Arc<LocalFileSystem>,
+}
+
+impl DurableStore {
+    /// The whole file system, or the part below `prefix`.
+    pub(crate) fn below(prefix: Option<&FilePath>) -> Result<Self> {
+        let inner = match prefix {
+            Some(prefix) => LocalFileSystem::new_with_prefix(prefix)?,
+            None => LocalFileSystem::new(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+}
+
+/// Flushes a file and the folder that names it.
+pub(crate) fn flush(path: &FilePath) -> std::io::Result<()> {
+    File::open(path)?.sync_all()?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// Writes `content` under a name that must be free, whole or not at all.
+fn create(path: &FilePath, content: &PutPayload) -> std::io::Result<()> {
+    use std::io::Write;
+    let folder = path.parent().unwrap_or(FilePath::new("/"));
+    fs::create_dir_all(folder)?;
+    let aside = folder.join(format!(".{}.{}.tmp", path.file_name().unwrap_or_default().to_string_lossy(), std::process::id()));
+    let mut file = File::create(&aside)?;
+    let written = content.iter().try_for_each(|part| file.write_all(part)).and_then(|()| file.sync_all());
+    let linked = written.and_then(|()| fs::hard_link(&aside, path));
+    fs::remove_file(&aside)?;
+    linked?;
+    File::open(folder)?.sync_all()
+}
+
+fn failed(location: &Path, error: std::io::Error) -> object_store::Error {
+    let path = location.to_string();
+    match error.kind() {
+        std::io::ErrorKind::AlreadyExists => object_store::Error::AlreadyExists { path, source: Box::new(error) },
+        std::io::ErrorKind::PermissionDenied => object_store::Error::PermissionDenied { path, source: Box::new(error) },
+        _ => object_store::Error::Generic { store: "local files", source: Box::new(error) },
+    }
+}
+
+async fn blocking<T: Send + 'static>(location: Path, work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(|error| failed(&location, error)),
+        Err(error) => Err(object_store::Error::Generic { store: "local files", source: Box::new(error) }),
+    }
+}
+
+impl DurableStore {
+    async fn flushed(&self, location: &Path) -> Result<()> {
+        let path: PathBuf = self.inner.path_to_filesystem(location)?;
+        blocking(location.clone(), move || flush(&path)).await
+    }
+}
+
+impl fmt::Display for DurableStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Durable({})", self.inner)
+    }
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for DurableStore {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        if matches!(options.mode, PutMode::Create) {
+            let path = self.inner.path_to_filesystem(location)?;
+            blocking(location.clone(), move || create(&path, &payload)).await?;
+            return Ok(PutResult { e_tag: None, version: None });
+        }
+        let result = self.inner.put_opts(location, payload, options).await?;
+        self.flushed(location).await?;
+        Ok(result)
+    }
+
+    async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        let inner = self.inner.put_multipart_opts(location, options).await?;
+        let path = self.inner.path_to_filesystem(location)?;
+        Ok(Box::new(DurableUpload { inner, path, location: location.clone() }))
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.inner.get_opts(location, options).await
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.inner.get_ranges(location, ranges).await
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list_with_offset(prefix, offset)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await?;
+        self.flushed(to).await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.flushed(from).await?;
+        self.inner.rename_opts(from, to, options).await?;
+        self.flushed(to).await
+    }
+}
+
+#[derive(Debug)]
+struct DurableUpload {
+    inner: Box<dyn MultipartUpload>,
+    path: PathBuf,
+    location: Path,
+}
+
+#[async_trait::async_trait]
+impl MultipartUpload for DurableUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        self.inner.put_part(data)
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let result = self.inner.complete().await?;
+        let path = self.path.clone();
+        blocking(self.location.clone(), move || flush(&path)).await?;
+        Ok(result)
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.inner.abort().await
+    }
+}

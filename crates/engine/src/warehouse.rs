@@ -1,0 +1,176 @@
+//! The warehouse: a folder of Delta tables, and what their logs say.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use deltalake_core::kernel::StructType;
+use deltalake_core::kernel::engine::arrow_conversion::TryIntoArrow;
+use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use deltalake_core::table::state::DeltaTableState;
+use hw_base::{Error, Result, TableName};
+use url::Url;
+
+use crate::failure::{explain_delta, io_problem};
+use crate::files::{FileTable, TableFile};
+use crate::store::DurableStore;
+use crate::types;
+
+/// A folder of Delta tables.
+#[derive(Clone, Debug)]
+pub(crate) struct Warehouse {
+    root: PathBuf,
+}
+
+/// One version of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    /// What the log says.
+    pub(crate) state: DeltaTableState,
+    /// The log.
+    pub(crate) log_store: LogStoreRef,
+    /// The number of the version.
+    pub(crate) version: i64,
+    /// The columns as they are stored, partition columns last.
+    pub(crate) schema: SchemaRef,
+    /// The partition columns.
+    pub(crate) partition_columns: Vec<String>,
+    /// The files.
+    pub(crate) files: Vec<TableFile>,
+}
+
+impl Snapshot {
+    /// The rows as a table.
+    pub(crate) fn table(&self) -> FileTable {
+        self.table_of(self.files.clone())
+    }
+
+    /// Some of the files as a table.
+    pub(crate) fn table_of(&self, files: Vec<TableFile>) -> FileTable {
+        FileTable::new(Arc::clone(&self.schema), self.partition_columns.len(), files)
+    }
+
+    /// Rows of the table, where the log tells.
+    pub(crate) fn rows(&self) -> Option<u64> {
+        self.files.iter().map(|file| file.rows).sum()
+    }
+
+    /// The last transaction of `application`.
+    pub(crate) async fn window(&self, application: &str) -> Result<Option<i64>> {
+        self.state.transaction_version(self.log_store.as_ref(), application).await.map_err(explain_delta)
+    }
+}
+
+impl Warehouse {
+    /// The warehouse in `root`, which need not exist yet.
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// Its folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of a table.
+    pub(crate) fn folder(&self, table: &TableName) -> PathBuf {
+        self.root.join(table.folder())
+    }
+
+    /// Makes the folder of a table.
+    pub(crate) fn make_folder(&self, table: &TableName) -> Result<PathBuf> {
+        let folder = self.folder(table);
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| io_problem(&error).within(format_args!("the warehouse folder `{}` cannot be made", folder.display())))?;
+        Ok(folder)
+    }
+
+    /// Every table, by its folder below the warehouse, sorted.
+    pub(crate) fn tables(&self) -> Vec<TableName> {
+        let in_folder = |prefix: &str| {
+            let entries = std::fs::read_dir(self.root.join(prefix)).into_iter().flatten().flatten();
+            let tables = entries.filter(|entry| entry.path().join("_delta_log").is_dir());
+            tables.map(|entry| TableName::model(format!("{prefix}{}", entry.file_name().to_string_lossy()))).collect::<Vec<_>>()
+        };
+        let mut tables = [in_folder(""), in_folder("raw/"), in_folder("quarantine/")].concat();
+        tables.sort();
+        tables
+    }
+
+    /// The log of a table whose folder exists.
+    pub(crate) fn log_store(&self, table: &TableName) -> Result<LogStoreRef> {
+        let folder = self.folder(table);
+        let folder = folder.canonicalize().map_err(|error| io_problem(&error).within(folder.display()))?;
+        let url =
+            Url::from_directory_path(&folder).map_err(|()| Error::user(format!("`{}` is no folder", folder.display())).code("HW501"))?;
+        let store = |prefix: Option<&Path>| DurableStore::below(prefix).map(Arc::new).map_err(|source| explain_delta(source.into()));
+        Ok(default_logstore(store(Some(&folder))?, store(None)?, &url, &StorageConfig::default()))
+    }
+
+    /// A version of a table, the newest where `version` is `None`; `None` where there is no table.
+    pub(crate) async fn open(&self, table: &TableName, version: Option<i64>) -> Result<Option<Snapshot>> {
+        if !self.has_log(table) {
+            return Ok(None);
+        }
+        let log_store = self.log_store(table)?;
+        let wanted = version.and_then(|version| u64::try_from(version).ok());
+        let state = DeltaTableState::try_new(log_store.as_ref(), wanted).await.map_err(|error| no_such_version(error, table, version))?;
+        self.snapshot(table, state, log_store).map(Some)
+    }
+
+    /// Whether a first commit of the table exists; a folder of staged files alone is no table.
+    fn has_log(&self, table: &TableName) -> bool {
+        let entries = std::fs::read_dir(self.folder(table).join("_delta_log")).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name()).any(|name| {
+            let name = name.to_string_lossy();
+            !name.starts_with('.') && (name.ends_with(".json") || name.ends_with(".parquet"))
+        })
+    }
+
+    pub(crate) fn snapshot(&self, table: &TableName, state: DeltaTableState, log_store: LogStoreRef) -> Result<Snapshot> {
+        let partition_columns: Vec<String> = state.metadata().partition_columns().to_vec();
+        let schema = arrow_schema(state.schema().as_ref(), &partition_columns)?;
+        let folder = self.folder(table);
+        let folder = folder.canonicalize().map_err(|error| io_problem(&error).within(folder.display()))?;
+        let mut files: Vec<TableFile> = state
+            .log_data()
+            .iter()
+            .map(|file| {
+                let values = file.partition_values_map();
+                TableFile {
+                    path: folder.join(file.path().as_ref()).to_string_lossy().into_owned(),
+                    name: file.path().into_owned(),
+                    bytes: u64::try_from(file.size()).unwrap_or_default(),
+                    rows: file.num_records().map(|rows| rows as u64),
+                    partition: partition_columns.iter().map(|column| (column.clone(), values.get(column).cloned().flatten())).collect(),
+                    stats: file.stats(),
+                }
+            })
+            .collect();
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        let version = i64::try_from(state.version()).unwrap_or(i64::MAX);
+        Ok(Snapshot { state, log_store, version, schema, partition_columns, files })
+    }
+}
+
+/// The columns that a log describes, as the engine reads them, partition columns last.
+pub(crate) fn arrow_schema(logged: &StructType, partition_columns: &[String]) -> Result<SchemaRef> {
+    let schema: Schema = logged
+        .try_into_arrow()
+        .map_err(|error| Error::outside(format!("the schema of the table cannot be read: {error}")).code("HW501"))?;
+    let schema = types::stored_schema(&schema);
+    let is_partition = |name: &String| partition_columns.contains(name);
+    let in_files = schema.fields().iter().filter(|field| !is_partition(field.name())).cloned();
+    let partitions = partition_columns.iter().filter_map(|name| schema.fields().iter().find(|field| field.name() == name).cloned());
+    Ok(Arc::new(Schema::new(in_files.chain(partitions).collect::<Vec<_>>())))
+}
+
+fn no_such_version(error: deltalake_core::DeltaTableError, table: &TableName, version: Option<i64>) -> Error {
+    match version {
+        Some(version) => Error::user(format!("`{table}` has no version {version}"))
+            .code("HW503")
+            .because(error)
+            .help(format!("`headworks status --table {table}` lists the versions")),
+        None => explain_delta(error).within(format_args!("table `{table}` cannot be read")),
+    }
+}

@@ -1,0 +1,252 @@
+//! Counting for rules: every rule of a watch is judged on every batch as it passes by, so one scan serves all of them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::arrow::array::{Array, AsArray, BooleanArray, StringArray};
+use datafusion::arrow::compute::or_kleene;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::common::DFSchema;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use hw_base::{Error, Result, Rows, Value, Watch, Watched, WatchedAggregate, WatchedRule};
+use tokio::sync::mpsc;
+
+use crate::failure::{Context, explain};
+use crate::session::Session;
+use crate::types;
+
+/// The row rules of a watch, compiled for one schema.
+pub(crate) struct Watcher {
+    schema: SchemaRef,
+    rules: Vec<CompiledRule>,
+    examples: usize,
+    all_rows: bool,
+}
+
+struct CompiledRule {
+    id: String,
+    violates: Arc<dyn PhysicalExpr>,
+    diverts: bool,
+    shown: Vec<usize>,
+}
+
+/// What one task has counted.
+#[derive(Default)]
+pub(crate) struct Counts {
+    rows: u64,
+    rules: Vec<RuleCount>,
+}
+
+#[derive(Default)]
+struct RuleCount {
+    violations: u64,
+    examples: Vec<Vec<Value>>,
+    rows: Vec<u64>,
+}
+
+/// Rows of a batch that may not enter the table.
+pub(crate) struct Diverted {
+    /// True where a row is diverted.
+    pub(crate) mask: BooleanArray,
+    /// The rules that each diverted row breaks, in the order of the rows.
+    pub(crate) rules: StringArray,
+}
+
+impl Watcher {
+    /// Compiles the row rules of `watch` for rows of `schema`.
+    pub(crate) fn compile(session: &Session, schema: &SchemaRef, watch: &Watch) -> Result<Self> {
+        let df_schema = DFSchema::try_from(Arc::clone(schema)).map_err(|error| explain(error, &Context::default()))?;
+        let key: Vec<usize> = watch.key.iter().filter_map(|column| schema.index_of(column).ok()).collect();
+        let compile = |rule: &hw_base::RowWatch| {
+            let expression = session.context.parse_sql_expr(&rule.violates, &df_schema);
+            let violates = expression
+                .and_then(|expression| session.context.create_physical_expr(expression, &df_schema))
+                .map_err(|error| cannot_judge(&rule.id, explain(error, &Context::default())))?;
+            let mut shown = key.clone();
+            let mut own: Vec<usize> =
+                collect_columns(&violates).iter().map(datafusion::physical_expr::expressions::Column::index).collect();
+            own.sort_unstable();
+            shown.extend(own.into_iter().filter(|index| !key.contains(index)));
+            Ok(CompiledRule { id: rule.id.clone(), violates, diverts: rule.diverts, shown })
+        };
+        let rules = watch.rows.iter().map(compile).collect::<Result<_>>()?;
+        Ok(Self { schema: Arc::clone(schema), rules, examples: watch.examples, all_rows: watch.all_rows })
+    }
+
+    /// Empty counts.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts { rows: 0, rules: self.rules.iter().map(|_| RuleCount::default()).collect() }
+    }
+
+    /// Judges every rule on a batch, and tells which rows are to be diverted.
+    pub(crate) fn look(&self, batch: &RecordBatch, counts: &mut Counts) -> Result<Option<Diverted>> {
+        let mut broken: Vec<(&str, BooleanArray)> = Vec::new();
+        for (rule, count) in self.rules.iter().zip(&mut counts.rules) {
+            let violates = rule.evaluate(batch)?;
+            let violations = violates.true_count();
+            if violations == 0 {
+                continue;
+            }
+            count.violations += violations as u64;
+            self.note_rows(rule, batch, &violates, counts.rows, count);
+            if rule.diverts {
+                broken.push((&rule.id, violates));
+            }
+        }
+        counts.rows += batch.num_rows() as u64;
+        diverted(&broken)
+    }
+
+    fn note_rows(&self, rule: &CompiledRule, batch: &RecordBatch, violates: &BooleanArray, before: u64, count: &mut RuleCount) {
+        let rows = || (0..batch.num_rows()).filter(|row| violates.is_valid(*row) && violates.value(*row));
+        let missing = self.examples.saturating_sub(count.examples.len());
+        count.examples.extend(
+            rows().take(missing).map(|row| rule.shown.iter().map(|index| types::value(batch.column(*index).as_ref(), row)).collect()),
+        );
+        if self.all_rows {
+            count.rows.extend(rows().map(|row| before + row as u64));
+        }
+    }
+
+    /// Adds up what the tasks have counted.
+    pub(crate) fn watched(&self, counts: Vec<Counts>, aggregates: Vec<WatchedAggregate>) -> Watched {
+        let mut watched =
+            Watched { rows: counts.iter().map(|count| count.rows).sum(), aggregates, rules: Vec::with_capacity(self.rules.len()) };
+        let mut per_rule: Vec<RuleCount> = self.rules.iter().map(|_| RuleCount::default()).collect();
+        for count in counts {
+            for (sum, part) in per_rule.iter_mut().zip(count.rules) {
+                sum.violations += part.violations;
+                sum.examples.extend(part.examples);
+                sum.rows.extend(part.rows);
+            }
+        }
+        for (rule, mut sum) in self.rules.iter().zip(per_rule) {
+            sum.examples.truncate(self.examples);
+            sum.rows.sort_unstable();
+            let shown = Schema::new(rule.shown.iter().map(|index| self.schema.field(*index).clone()).collect::<Vec<_>>());
+            watched.rules.push(WatchedRule {
+                id: rule.id.clone(),
+                violations: sum.violations,
+                examples: Rows { columns: types::columns(&shown), is_cut: sum.violations > sum.examples.len() as u64, rows: sum.examples },
+                violating_rows: self.all_rows.then_some(sum.rows),
+            });
+        }
+        watched
+    }
+}
+
+impl CompiledRule {
+    fn evaluate(&self, batch: &RecordBatch) -> Result<BooleanArray> {
+        let failed = |error| cannot_judge(&self.id, explain(error, &Context::default()));
+        let array = self.violates.evaluate(batch).and_then(|value| value.into_array(batch.num_rows())).map_err(failed)?;
+        match array.as_boolean_opt() {
+            Some(boolean) => Ok(boolean.clone()),
+            None => Err(Error::user(format!(
+                "rule `{}` cannot be judged: its expression gives {}, not true or false",
+                self.id,
+                types::sql_type(array.data_type())
+            ))
+            .code("HW602")),
+        }
+    }
+}
+
+fn cannot_judge(id: &str, error: Error) -> Error {
+    let mut explained = Error::user(format!("rule `{id}` cannot be judged: {}", error.message())).code("HW602");
+    for help in error.remedies() {
+        explained = explained.help(help.clone());
+    }
+    explained
+}
+
+/// Joins the masks of the broken rules, and names the rules of each row.
+fn diverted(broken: &[(&str, BooleanArray)]) -> Result<Option<Diverted>> {
+    let Some((_, first)) = broken.first() else { return Ok(None) };
+    let mut mask = first.clone();
+    for (_, other) in &broken[1..] {
+        mask = or_kleene(&mask, other).map_err(|error| explain(error.into(), &Context::default()))?;
+    }
+    let is_broken = |rule: &BooleanArray, row: usize| rule.is_valid(row) && rule.value(row);
+    let mask: BooleanArray = (0..mask.len()).map(|row| Some(is_broken(&mask, row))).collect();
+    let rules = (0..mask.len()).filter(|row| mask.value(*row)).map(|row| {
+        let names: Vec<&str> = broken.iter().filter(|(_, rule)| is_broken(rule, row)).map(|(id, _)| *id).collect();
+        Some(names.join(", "))
+    });
+    Ok(Some(Diverted { rules: rules.collect(), mask }))
+}
+
+/// A query over the batches as they pass by, fed through channels: any SQL aggregate, in the same scan.
+pub(crate) struct Tap {
+    ids: Vec<String>,
+    senders: Vec<mpsc::Sender<RecordBatch>>,
+    query: tokio::task::JoinHandle<Result<Vec<Value>>>,
+}
+
+impl Tap {
+    /// Starts the aggregates of `watch` over rows of `schema` from `tasks` tasks; `None` where there are none.
+    pub(crate) async fn open(session: &Session, schema: &SchemaRef, watch: &Watch, tasks: usize) -> Result<Option<Self>> {
+        if watch.aggregates.is_empty() {
+            return Ok(None);
+        }
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..tasks).map(|_| mpsc::channel(2)).unzip();
+        let parts = receivers.into_iter().map(|receiver| {
+            let stream = Channel { schema: Arc::clone(schema), receiver: Mutex::new(Some(receiver)) };
+            Arc::new(stream) as Arc<dyn PartitionStream>
+        });
+        let table = StreamingTable::try_new(Arc::clone(schema), parts.collect()).map_err(|error| explain(error, &Context::default()))?;
+        session.register(&[PASSING], Arc::new(table))?;
+        for aggregate in &watch.aggregates {
+            let alone = format!("select {} from {PASSING}", aggregate.expression);
+            session.query(&alone, None).await.map_err(|error| cannot_judge(&aggregate.id, error))?;
+        }
+        let columns: Vec<String> =
+            watch.aggregates.iter().enumerate().map(|(i, aggregate)| format!("{} as a{i}", aggregate.expression)).collect();
+        let frame = session.query(&format!("select {} from {PASSING}", columns.join(", ")), None).await?;
+        let query = tokio::spawn(async move {
+            let batches = frame.collect().await.map_err(|error| explain(error, &Context::default()))?;
+            let row = batches.iter().find(|batch| batch.num_rows() > 0);
+            Ok(row.map(|batch| batch.columns().iter().map(|column| types::value(column.as_ref(), 0)).collect()).unwrap_or_default())
+        });
+        Ok(Some(Self { ids: watch.aggregates.iter().map(|aggregate| aggregate.id.clone()).collect(), senders, query }))
+    }
+
+    /// The channel of one task. Dropping it says that the task has no more rows.
+    pub(crate) fn sender(&self, task: usize) -> Option<mpsc::Sender<RecordBatch>> {
+        self.senders.get(task).cloned()
+    }
+
+    /// The aggregates, once every task has dropped its channel.
+    pub(crate) async fn finish(self) -> Result<Vec<WatchedAggregate>> {
+        drop(self.senders);
+        let values = self.query.await.map_err(|error| Error::bug(format!("the aggregates of the rules ended early: {error}")))??;
+        Ok(self.ids.into_iter().zip(values).map(|(id, value)| WatchedAggregate { id, value }).collect())
+    }
+}
+
+const PASSING: &str = "passing_rows";
+
+#[derive(Debug)]
+struct Channel {
+    schema: SchemaRef,
+    receiver: Mutex<Option<mpsc::Receiver<RecordBatch>>>,
+}
+
+impl PartitionStream for Channel {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let batches = futures::stream::unfold(receiver, |receiver| async move {
+            let mut receiver = receiver?;
+            receiver.recv().await.map(|batch| (Ok(batch), Some(receiver)))
+        });
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
+    }
+}

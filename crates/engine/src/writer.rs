@@ -1,0 +1,203 @@
+//! Writing staged Parquet files: one open file per partition, flushed to disk before it is named to anyone.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
+use datafusion::arrow::compute::{cast, take_record_batch};
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::arrow::arrow_writer::ArrowWriterOptions;
+use datafusion::parquet::basic::{Compression, ZstdLevel};
+use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use hw_base::{Error, Result, StagedFile};
+
+use crate::failure::{Context, explain, io_problem};
+use crate::{stats, store};
+
+/// A file is closed once it holds about this many bytes, so that an upsert rewrites little.
+const FILE_BYTES: usize = 128 << 20;
+/// Rows per row group: few enough that many partitions can be open at once.
+const GROUP_ROWS: usize = 256 * 1024;
+
+/// Writes the rows of one task into staged files.
+pub(crate) struct Writer {
+    folder: PathBuf,
+    label: String,
+    file_schema: SchemaRef,
+    partition_columns: Vec<String>,
+    budget: usize,
+    open: HashMap<Vec<Option<String>>, OpenFile>,
+    finished: Vec<StagedFile>,
+    next: usize,
+}
+
+struct OpenFile {
+    path: String,
+    file: ArrowWriter<BufWriter<File>>,
+    rows: u64,
+}
+
+impl Writer {
+    /// A writer of files below `folder` whose names start with `label`. The last `partition_columns` columns of `schema`
+    /// go into the partition values. Unflushed rows use at most about `budget` bytes.
+    pub(crate) fn new(folder: &Path, label: String, schema: &SchemaRef, partition_columns: &[String], budget: usize) -> Self {
+        let in_files = schema.fields().len() - partition_columns.len();
+        Self {
+            folder: folder.to_owned(),
+            label,
+            file_schema: Arc::new(Schema::new(schema.fields()[..in_files].to_vec())),
+            partition_columns: partition_columns.to_vec(),
+            budget,
+            open: HashMap::new(),
+            finished: Vec::new(),
+            next: 0,
+        }
+    }
+
+    /// Writes the rows of a batch.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let in_files = self.file_schema.fields().len();
+        let rows = batch.project(&(0..in_files).collect::<Vec<_>>()).map_err(engine_failed)?;
+        if self.partition_columns.is_empty() {
+            return self.write_partition(Vec::new(), &rows);
+        }
+        let partitions = batch.columns()[in_files..].iter().map(|column| cast(column, &DataType::Utf8)).collect::<Result<Vec<_>, _>>();
+        for (partition, indices) in group(&partitions.map_err(engine_failed)?, batch.num_rows()) {
+            if indices.len() == batch.num_rows() {
+                return self.write_partition(partition, &rows);
+            }
+            let part = take_record_batch(&rows, &UInt32Array::from(indices)).map_err(engine_failed)?;
+            self.write_partition(partition, &part)?;
+        }
+        Ok(())
+    }
+
+    fn write_partition(&mut self, partition: Vec<Option<String>>, rows: &RecordBatch) -> Result<()> {
+        if !self.open.contains_key(&partition) {
+            let file = self.create(&partition)?;
+            self.open.insert(partition.clone(), file);
+        }
+        let Some(open) = self.open.get_mut(&partition) else { return Err(Error::bug("a file that was just opened is gone")) };
+        open.file.write(rows).map_err(|error| writing_failed(&error, &open.path))?;
+        open.rows += rows.num_rows() as u64;
+        if open.file.bytes_written() + open.file.in_progress_size() > FILE_BYTES
+            && let Some(full) = self.open.remove(&partition)
+        {
+            self.close(partition, full)?;
+        }
+        self.keep_within_budget()
+    }
+
+    /// Ends the row group of the fullest file while unflushed rows use too much memory.
+    fn keep_within_budget(&mut self) -> Result<()> {
+        while self.open.len() > 1 && self.open.values().map(|open| open.file.memory_size()).sum::<usize>() > self.budget {
+            let Some(fullest) = self.open.values_mut().max_by_key(|open| open.file.memory_size()) else { break };
+            if fullest.file.in_progress_rows() == 0 {
+                break;
+            }
+            fullest.file.flush().map_err(|error| writing_failed(&error, &fullest.path))?;
+        }
+        Ok(())
+    }
+
+    fn create(&mut self, partition: &[Option<String>]) -> Result<OpenFile> {
+        let mut path = String::new();
+        for (column, value) in self.partition_columns.iter().zip(partition) {
+            path.push_str(&format!("{column}={}/", folder_name(value.as_deref())));
+        }
+        path.push_str(&format!("{}-{:04}.parquet", self.label, self.next));
+        self.next += 1;
+        let place = self.folder.join(&path);
+        let parent = place.parent().unwrap_or(&self.folder);
+        let failed = |error: std::io::Error| io_problem(&error).within(format_args!("`{}` cannot be written", place.display()));
+        std::fs::create_dir_all(parent).map_err(failed)?;
+        let file = BufWriter::with_capacity(1 << 20, File::create(&place).map_err(failed)?);
+        let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
+        let file = ArrowWriter::try_new_with_options(file, Arc::clone(&self.file_schema), options)
+            .map_err(|error| writing_failed(&error, &path))?;
+        Ok(OpenFile { path, file, rows: 0 })
+    }
+
+    fn close(&mut self, partition: Vec<Option<String>>, open: OpenFile) -> Result<()> {
+        let OpenFile { path, mut file, rows } = open;
+        let metadata = file.finish().map_err(|error| writing_failed(&error, &path))?;
+        drop(file);
+        let place = self.folder.join(&path);
+        let failed = |error: std::io::Error| io_problem(&error).within(format_args!("`{}` cannot be written", place.display()));
+        store::flush(&place).map_err(failed)?;
+        let bytes = std::fs::metadata(&place).map_err(failed)?.len();
+        let partition = self.partition_columns.iter().cloned().zip(partition).collect();
+        self.finished.push(StagedFile { path, bytes, rows, partition, stats: stats::of(&metadata, &self.file_schema) });
+        Ok(())
+    }
+
+    /// Closes and flushes every file.
+    pub(crate) fn finish(mut self) -> Result<Vec<StagedFile>> {
+        for (partition, open) in std::mem::take(&mut self.open) {
+            self.close(partition, open)?;
+        }
+        self.finished.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(self.finished)
+    }
+}
+
+fn properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_created_by(concat!("headworks ", env!("CARGO_PKG_VERSION")).to_owned())
+        .build()
+}
+
+/// The rows of each partition, in the order the partitions appear.
+fn group(partitions: &[ArrayRef], rows: usize) -> Vec<(Vec<Option<String>>, Vec<u32>)> {
+    let columns: Vec<_> = partitions.iter().map(|column| column.as_string::<i32>()).collect();
+    let value = |row: usize| columns.iter().map(|column| column.is_valid(row).then(|| column.value(row))).collect::<Vec<_>>();
+    let mut groups: Vec<(Vec<Option<&str>>, Vec<u32>)> = Vec::new();
+    let mut last = 0;
+    for row in 0..rows {
+        let wanted = value(row);
+        let index = match groups.get(last) {
+            Some((known, _)) if *known == wanted => last,
+            _ => groups.iter().position(|(known, _)| *known == wanted).unwrap_or_else(|| {
+                groups.push((wanted, Vec::new()));
+                groups.len() - 1
+            }),
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "a batch has a few thousand rows")]
+        groups[index].1.push(row as u32);
+        last = index;
+    }
+    groups.into_iter().map(|(partition, rows)| (partition.into_iter().map(|value| value.map(str::to_owned)).collect(), rows)).collect()
+}
+
+/// A folder name that every file system takes; the log holds the true value.
+fn folder_name(value: Option<&str>) -> String {
+    match value {
+        None => "__HIVE_DEFAULT_PARTITION__".into(),
+        Some(value) => value.chars().take(80).map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect(),
+    }
+}
+
+fn engine_failed(error: datafusion::arrow::error::ArrowError) -> Error {
+    explain(error.into(), &Context::default())
+}
+
+fn writing_failed(error: &datafusion::parquet::errors::ParquetError, path: &str) -> Error {
+    match error {
+        datafusion::parquet::errors::ParquetError::External(source) => match source.downcast_ref::<std::io::Error>() {
+            Some(source) => io_problem(source).within(format_args!("`{path}` cannot be written")),
+            None => io_problem(&std::io::Error::other(error.to_string())).within(format_args!("`{path}` cannot be written")),
+        },
+        _ => io_problem(&std::io::Error::other(error.to_string())).within(format_args!("`{path}` cannot be written")),
+    }
+}

@@ -1,0 +1,114 @@
+//! `headworks rollback`: makes an earlier version of a table the newest.
+
+use std::collections::BTreeMap;
+
+use clap::{ArgMatches, Args, Command as Clap};
+use hw_base::{
+    BoxFuture, Clock, Engine, Error, Ledger, Result, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, TableName, Verdict, count,
+};
+use hw_ledger::{RunLock, next_run_id};
+use serde_json::json;
+
+use super::{Command, Common, read};
+use crate::house::House;
+use crate::machine::{self, SystemClock};
+use crate::terminal::{Format, Terminal};
+
+/// The command.
+pub(crate) struct Rollback;
+
+#[derive(Args)]
+struct Arguments {
+    /// The table
+    table: String,
+    /// The version to go back to; the one before the newest where it is not given
+    #[arg(long, value_name = "VERSION")]
+    to: Option<i64>,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Command for Rollback {
+    fn arguments(&self) -> Clap {
+        Arguments::augment_args(Clap::new("rollback").about("Make an earlier version of a table the newest, as a new commit"))
+    }
+
+    fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
+        Box::pin(async move {
+            let arguments: Arguments = read(matches)?;
+            let house = House::open(&terminal.root)?;
+            roll_back(&house, &TableName::model(&arguments.table), arguments.to, terminal).await
+        })
+    }
+}
+
+async fn roll_back(house: &House, table: &TableName, to: Option<i64>, terminal: &Terminal) -> Result<u8> {
+    let now = SystemClock.now();
+    let run = next_run_id(now, machine::salt(now));
+    let _lock = RunLock::take(&house.state(), &run)?;
+    let Some(state) = house.engine.table(table, None).await? else {
+        let known = house.engine.tables();
+        return Err(hw_base::unknown("table", table.folder(), known.iter().map(TableName::folder)));
+    };
+    let to = to.unwrap_or(state.version - 1);
+    if to < 0 || to >= state.version {
+        return Err(Error::user(format!("`{table}` has no earlier version {to}; the newest is {}", state.version))
+            .code("HW503")
+            .help(format!("`headworks status --table {table}` lists the versions")));
+    }
+    let version = house.engine.roll_back(table, to, &json!({ "to": to, "run": run })).await?;
+    let after = house.engine.table(table, None).await?;
+    remember(house, &run, table, to, version)?;
+    let rows = after.and_then(|state| state.rows);
+    match terminal.format {
+        Format::Json => {
+            terminal.json(&json!({ "schema_version": "1", "table": table, "restored": to, "version": version, "rows": rows }))?
+        }
+        Format::Text | Format::Markdown => {
+            terminal
+                .line(format!("`{table}` shows version {to} again, as version {version}: {} rows", rows.map_or_else(|| "?".into(), count)));
+            terminal.line("the next run keeps it as it is until one of its inputs changes; tables that read it are loaded again");
+        }
+    }
+    Ok(0)
+}
+
+/// The table has a new version now; whoever reads it has to know.
+fn remember(house: &House, run: &hw_base::RunId, table: &TableName, to: i64, version: i64) -> Result<()> {
+    let Some(mut progress) = house.ledger.progress(table.folder())? else { return Ok(()) };
+    progress.version = Some(version);
+    let now = SystemClock.now();
+    let step = StepRecord {
+        model: table.folder().to_owned(),
+        load: "rollback".into(),
+        window: format!("version {to}"),
+        outcome: StepOutcome::Published,
+        rows_read: 0,
+        rows_written: 0,
+        rows_quarantined: 0,
+        seconds: 0.0,
+        peak_memory_bytes: 0,
+        spilled_bytes: 0,
+        commit: Some(StepCommit { table: table.folder().to_owned(), version }),
+        verdict: Verdict::over(vec![]),
+        error: None,
+        progress,
+    };
+    let mut record = RunRecord {
+        run: run.clone(),
+        project: house.project.settings.project.clone(),
+        started: now,
+        ended: None,
+        outcome: None,
+        steps: vec![],
+        version_group: BTreeMap::new(),
+    };
+    house.ledger.begin(&record)?;
+    house.ledger.save_step(run, &step)?;
+    record.steps.push(step);
+    record.ended = Some(now);
+    record.outcome = Some(RunOutcome::Succeeded);
+    record.version_group =
+        house.ledger.all_progress()?.into_iter().filter_map(|(name, progress)| Some((name, progress.version?))).collect();
+    house.ledger.end(&record)
+}

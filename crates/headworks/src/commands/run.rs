@@ -1,0 +1,122 @@
+//! `headworks run`: carries out the plan.
+
+use clap::{ArgMatches, Args, Command as Clap};
+use hw_base::{BoxFuture, Clock, Error, Result, RunId, RunRecord, StepRecord};
+use hw_ledger::{RunLock, next_run_id};
+use hw_pipeline::{Asking, Narrator, Ports, Selection, Step, exit_code, plan, recover, run};
+
+use super::{Command, Common, read};
+use crate::house::House;
+use crate::machine::{self, ProcessMemory, SystemClock};
+use crate::report;
+use crate::terminal::{Format, Terminal};
+
+/// The command.
+pub(crate) struct Run;
+
+#[derive(Args)]
+struct Arguments {
+    /// Only these models, with everything they read
+    #[arg(value_name = "MODEL")]
+    models: Vec<String>,
+    /// Build the tables anew from the raw copies
+    #[arg(long)]
+    rebuild: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Command for Run {
+    fn arguments(&self) -> Clap {
+        Arguments::augment_args(Clap::new("run").about("Load what is new: stage, check, publish"))
+    }
+
+    fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
+        Box::pin(async move {
+            let arguments: Arguments = read(matches)?;
+            let selection = Selection { models: arguments.models, rebuild: arguments.rebuild };
+            let (record, errors) = run_project(terminal, &selection).await?;
+            match terminal.format {
+                Format::Json => terminal.json(&report::run_json(&record))?,
+                Format::Text | Format::Markdown => report::run_summary(&record, terminal),
+            }
+            for error in &errors {
+                terminal.error(error);
+            }
+            Ok(exit_code(&record, &errors))
+        })
+    }
+}
+
+/// Runs the project of the terminal. Only one run goes on at a time; one that was killed is continued.
+pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> Result<(RunRecord, Vec<Error>)> {
+    let house = House::open(&terminal.root)?;
+    let now = SystemClock.now();
+    let fresh = next_run_id(now, machine::salt(now));
+    let _lock = RunLock::take(&house.state(), &fresh)?;
+    let narrator = ToTerminal(terminal);
+    let ports = Ports {
+        engine: &house.engine,
+        sources: &house.sources,
+        ledger: &house.ledger,
+        clock: &SystemClock,
+        narrator: &narrator,
+        memory: &ProcessMemory,
+    };
+    let earlier = recover(&house.project, ports).await?;
+    let id = earlier.as_ref().map_or(fresh, |earlier| earlier.run.clone());
+    if let Some(earlier) = &earlier {
+        terminal.say(format!("continuing run {} from {}", earlier.run, report::moment(earlier.started)));
+    }
+    let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
+    let plan = plan(&house.project, asking, selection).await?;
+    tokio::select! {
+        result = run(&house.project, &plan, id.clone(), earlier, ports) => result,
+        () = interrupted() => Err(stop(&house, &id, ports).await),
+    }
+}
+
+/// Waits for Ctrl-C or a polite request to end.
+async fn interrupted() {
+    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => if result.is_err() { std::future::pending().await },
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Removes what the interrupted step left behind.
+async fn stop(house: &House, run: &RunId, ports: Ports<'_>) -> Error {
+    let swept = recover(&house.project, ports).await;
+    let error = Error::outside(format!("run {run} was interrupted"))
+        .code("HW703")
+        .help("nothing half done is visible; `headworks run` continues where it stopped");
+    match swept {
+        Ok(_) => error,
+        Err(cause) => error.because(format!("cleaning up failed: {}", cause.message())),
+    }
+}
+
+/// Tells the terminal what happens.
+struct ToTerminal<'a>(&'a Terminal);
+
+impl Narrator for ToTerminal<'_> {
+    fn step_starts(&self, step: &Step) {
+        self.0.busy(format!("{} ({}): {}", step.name, step.load, step.window));
+    }
+
+    fn step_ended(&self, record: &StepRecord) {
+        self.0.clear();
+        if self.0.format == Format::Text {
+            for line in report::step_lines(record) {
+                self.0.line(line);
+            }
+        }
+    }
+
+    fn note(&self, text: &str) {
+        self.0.say(text);
+    }
+}

@@ -1,0 +1,80 @@
+//! `headworks status`: the last runs, or the versions of a table.
+
+use clap::{ArgMatches, Args, Command as Clap};
+use hw_base::{BoxFuture, Engine, Ledger, Result, TableName};
+use serde_json::json;
+
+use super::{Command, Common, read};
+use crate::house::House;
+use crate::report;
+use crate::terminal::{Format, Terminal, table};
+
+/// The command.
+pub(crate) struct Status;
+
+#[derive(Args)]
+struct Arguments {
+    /// Show the versions of this table instead of the runs
+    #[arg(long, value_name = "TABLE")]
+    table: Option<String>,
+    /// How many to show
+    #[arg(long, default_value_t = 10)]
+    limit: usize,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Command for Status {
+    fn arguments(&self) -> Clap {
+        Arguments::augment_args(Clap::new("status").about("Show the last runs, or the versions of a table"))
+    }
+
+    fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
+        Box::pin(async move {
+            let arguments: Arguments = read(matches)?;
+            let house = House::open(&terminal.root)?;
+            match &arguments.table {
+                Some(name) => versions(&house, name, arguments.limit, terminal).await,
+                None => runs(&house, arguments.limit, terminal),
+            }
+        })
+    }
+}
+
+fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
+    let runs = house.ledger.runs(limit)?;
+    if terminal.format == Format::Json {
+        let runs: Vec<_> = runs.iter().map(report::run_json).collect();
+        terminal.json(&json!({ "schema_version": "1", "runs": runs }))?;
+        return Ok(0);
+    }
+    if runs.is_empty() {
+        terminal.line("no run yet; `headworks run` makes the first");
+        return Ok(0);
+    }
+    for line in report::runs_lines(&runs) {
+        terminal.line(line);
+    }
+    Ok(0)
+}
+
+async fn versions(house: &House, name: &str, limit: usize, terminal: &Terminal) -> Result<u8> {
+    let name = TableName::model(name);
+    let versions = house.engine.versions(&name, limit).await?;
+    if versions.is_empty() {
+        let known = house.engine.tables();
+        let known: Vec<&str> = known.iter().map(TableName::folder).collect();
+        return Err(hw_base::unknown("table", name.folder(), known));
+    }
+    if terminal.format == Format::Json {
+        terminal.json(&json!({ "schema_version": "1", "table": name, "versions": versions }))?;
+        return Ok(0);
+    }
+    let mut rows = vec![["version", "made", "by", "run"].map(str::to_owned).to_vec()];
+    rows.extend(versions.iter().map(|version| {
+        let run = version.run.clone().unwrap_or_default();
+        vec![version.version.to_string(), version.at.map(report::moment).unwrap_or_default(), version.operation.to_lowercase(), run]
+    }));
+    table(&rows, &[0]).iter().for_each(|line| terminal.line(line));
+    Ok(0)
+}

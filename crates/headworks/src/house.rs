@@ -1,0 +1,162 @@
+//! An opened project: its settings, its engine, its sources and its ledger.
+
+use std::path::{Path, PathBuf};
+
+use hw_base::{DatasetName, Engine, Error, Input, Ledger, Reader, Result, TableName};
+use hw_config::project_files;
+use hw_connect::ProjectSources;
+use hw_engine::{Limits, LiveTables, LocalEngine};
+use hw_ledger::SqliteLedger;
+use hw_pipeline::{EngineSettings, Model, ModelText, Project, ProjectText};
+
+use crate::machine;
+
+/// The folder of a project that is never committed.
+pub(crate) const STATE: &str = ".headworks";
+
+/// An opened project.
+pub(crate) struct House {
+    /// What its files say.
+    pub(crate) project: Project,
+    /// Reads and writes its tables.
+    pub(crate) engine: LocalEngine,
+    /// Its sources.
+    pub(crate) sources: ProjectSources,
+    /// Its memory.
+    pub(crate) ledger: SqliteLedger,
+}
+
+/// Reads the files of the project in `root`.
+pub(crate) fn read_project(root: &Path) -> Result<Project> {
+    let files = project_files(root)?;
+    let model = |model: hw_config::ModelFile| ModelText {
+        name: model.name,
+        sql: model.sql,
+        file: model.sql_path.to_string_lossy().into_owned(),
+        settings: model.yaml,
+    };
+    let text = ProjectText {
+        root: files.root,
+        settings: files.settings,
+        models: files.models.into_iter().map(model).collect(),
+        rules: files.rules.into_iter().map(|rules| (rules.dataset, rules.settings)).collect(),
+    };
+    Project::read(&text)
+}
+
+/// An engine over a warehouse, with its files of its own in `state`.
+pub(crate) fn engine(warehouse: PathBuf, state: &Path, settings: &EngineSettings) -> Result<LocalEngine> {
+    let limits = Limits { memory: settings.memory, disk: settings.disk, threads: settings.threads };
+    LocalEngine::new(warehouse, state.join("scratch"), LiveTables::default(), limits)
+}
+
+impl House {
+    /// Opens the project in `root`.
+    pub(crate) fn open(root: &Path) -> Result<Self> {
+        let project = read_project(root)?;
+        let state = root.join(STATE);
+        make_folder(&state)?;
+        let warehouse = warehouse_folder(root, &project.settings.warehouse)?;
+        let engine = engine(warehouse, &state, &project.settings.engine)?;
+        let sources = ProjectSources::new(root, &project.sources, engine.live().clone(), &machine::secrets(root))?;
+        let ledger = SqliteLedger::open(&state.join("ledger.db"))?;
+        Ok(Self { project, engine, sources, ledger })
+    }
+
+    /// The folder of its state.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.project.root.join(STATE)
+    }
+
+    /// A query as a person writes it: `preview.MODEL` is the model's SELECT, `source.dataset` the raw copy, or the source
+    /// itself before the first run.
+    pub(crate) async fn reader(&self, sql: &str) -> Result<Reader> {
+        let mut inputs = Vec::new();
+        for reference in self.engine.reads(sql, None)? {
+            let parts: Vec<&str> = reference.parts.iter().map(String::as_str).collect();
+            match parts[..] {
+                ["preview", name] => {
+                    let model = self.model(name)?;
+                    for inner in self.engine.reads(&model.sql, Some(&model.file))? {
+                        self.bind(&inner.parts.join("."), &mut inputs).await?;
+                    }
+                    inputs.push(Input::Query { name: format!("preview.{name}"), sql: model.sql.clone() });
+                }
+                _ => self.bind(&reference.parts.join("."), &mut inputs).await?,
+            }
+        }
+        Ok(Reader { sql: sql.to_owned(), inputs, file: None })
+    }
+
+    /// The model of that name.
+    pub(crate) fn model(&self, name: &str) -> Result<&Model> {
+        let known = || self.project.models.iter().map(|model| model.name.as_str());
+        self.project.model(name).ok_or_else(|| hw_base::unknown("model", name, known()))
+    }
+
+    /// Binds `source.dataset`; every other name stands for itself.
+    async fn bind(&self, name: &str, inputs: &mut Vec<Input>) -> Result<()> {
+        let Some(dataset) =
+            DatasetName::parse(name).filter(|dataset| self.project.sources.iter().any(|(source, _)| *source == dataset.source))
+        else {
+            return Ok(());
+        };
+        let table = TableName::raw(&dataset);
+        let input = match self.engine.table(&table, None).await? {
+            Some(_) => {
+                let window = self.ledger.progress(table.folder())?.map(|progress| progress.window);
+                let is_snapshot = hw_base::Sources::survey(&self.sources, &dataset).await.is_ok_and(|survey| survey.files.is_none());
+                let follows = self.project.models.iter().any(|model| model.settings.follow.contains_key(name));
+                let after_batch = window.filter(|_| is_snapshot && !follows).map(|window| window - 1);
+                Input::Table { name: name.to_owned(), table, version: None, after_batch, up_to_batch: None, hides_origin: true }
+            }
+            None => {
+                let delivered = hw_base::Sources::open(&self.sources, &dataset, &hw_base::Delivery::default()).await?;
+                live_rows(name, &delivered, inputs)
+            }
+        };
+        inputs.push(input);
+        Ok(())
+    }
+}
+
+/// The rows of an opened dataset under a name, without the records that cannot be read as rows.
+pub(crate) fn live_rows(name: &str, delivered: &hw_base::Delivered, inputs: &mut Vec<Input>) -> Input {
+    if !delivered.has_origin {
+        return Input::Live { name: name.to_owned(), relation: delivered.relation.clone() };
+    }
+    inputs.push(Input::Live { name: delivered.relation.clone(), relation: delivered.relation.clone() });
+    let columns: Vec<String> = delivered.columns.iter().map(|column| hw_base::identifier(&column.name)).collect();
+    Input::Query {
+        name: name.to_owned(),
+        sql: format!("select {} from {} where _malformed is null", columns.join(", "), delivered.relation),
+    }
+}
+
+/// The folder of the warehouse. Other places than folders are refused until they are there.
+fn warehouse_folder(root: &Path, warehouse: &str) -> Result<PathBuf> {
+    if warehouse.contains("://") {
+        let scheme = warehouse.split("://").next().unwrap_or_default();
+        return Err(Error::user(format!("a warehouse at `{scheme}://` is not supported"))
+            .code("HW104")
+            .help("give a folder: `warehouse: warehouse/`"));
+    }
+    Ok(root.join(warehouse))
+}
+
+/// Makes a folder and all above it.
+#[expect(clippy::disallowed_methods, reason = "a project's own folders are made by the program")]
+pub(crate) fn make_folder(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        Error::outside(format!("the folder `{}` cannot be made: {error}", folder.display())).code("HW501").help("look at its permissions")
+    })
+}
+
+/// Writes a file of a project or a report.
+#[expect(clippy::disallowed_methods, reason = "a project's own files are written by the program")]
+pub(crate) fn write_file(path: &Path, text: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
+    std::fs::write(path, text).map_err(|error| Error::outside(format!("`{}` cannot be written: {error}", path.display())).code("HW501"))
+}

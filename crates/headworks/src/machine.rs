@@ -1,0 +1,48 @@
+//! The machine: its clock, its memory and its environment.
+
+use std::sync::Arc;
+
+use hw_base::{Clock, Timestamp};
+use hw_connect::Secrets;
+use hw_pipeline::Meter;
+
+/// The clock of the system.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    fn now(&self) -> Timestamp {
+        chrono::Utc::now()
+    }
+}
+
+/// The memory of this process, as Linux tells it.
+pub(crate) struct ProcessMemory;
+
+impl Meter for ProcessMemory {
+    #[expect(clippy::disallowed_methods, reason = "the kernel's accounting is a file")]
+    fn reset(&self) {
+        // A system without this file has no peak per step.
+        let _ = std::fs::write("/proc/self/clear_refs", "5");
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the kernel's accounting is a file")]
+    fn peak_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+        kibibytes.unwrap_or_default() * 1024
+    }
+}
+
+/// Resolves secret references: variables of the environment, and files of the project.
+#[expect(clippy::disallowed_methods, reason = "secret references name variables of the environment")]
+pub(crate) fn secrets(root: &std::path::Path) -> Secrets {
+    let root = root.to_owned();
+    Arc::new(move |text| Ok(hw_config::resolve(text, &|name| std::env::var(name).ok(), &root)?.expose().to_owned()))
+}
+
+/// A number that differs between runs that start in the same second.
+pub(crate) fn salt(now: Timestamp) -> u64 {
+    u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(now.timestamp_subsec_nanos())
+}

@@ -1,0 +1,264 @@
+//! Results in words: what a person reads in the terminal, and the JSON that programs read.
+
+use hw_assess::Assessment;
+use hw_base::{
+    ByteSize, OnFailure, Rows, RuleResult, RunOutcome, RunRecord, StepOutcome, StepRecord, Timestamp, Value, Verdict, count, duration,
+    plural,
+};
+use hw_pipeline::{Decision, Plan};
+use serde_json::{Value as Json, json};
+
+use crate::terminal::{Terminal, table};
+
+/// A moment for people.
+pub(crate) fn moment(at: Timestamp) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A run, as programs read it: stable and versioned.
+pub(crate) fn run_json(record: &RunRecord) -> Json {
+    let mut json = serde_json::to_value(record).unwrap_or_default();
+    json["schema_version"] = "1".into();
+    if let Some(steps) = json["steps"].as_array_mut() {
+        for step in steps {
+            if let Some(step) = step.as_object_mut() {
+                step.remove("progress");
+            }
+        }
+    }
+    json
+}
+
+/// A verdict, as programs read it.
+pub(crate) fn verdict_json(verdict: &Verdict) -> Json {
+    json!({ "schema_version": "1", "held": verdict.held, "results": verdict.results })
+}
+
+/// A query's result, as programs read it.
+pub(crate) fn rows_json(rows: &Rows) -> Json {
+    json!({ "schema_version": "1", "columns": rows.columns, "rows": rows.rows, "is_cut": rows.is_cut })
+}
+
+/// A query's result as a table.
+pub(crate) fn rows_lines(rows: &Rows) -> Vec<String> {
+    let right: Vec<usize> =
+        rows.columns.iter().enumerate().filter(|(_, column)| column.kind.is_numeric()).map(|(index, _)| index).collect();
+    let cell = |value: &Value| match value {
+        Value::Null => "∅".to_owned(),
+        Value::Text(text) if text.chars().count() > 80 => text.chars().take(79).chain(['…']).collect(),
+        other => other.to_string().replace('\n', "⏎"),
+    };
+    let mut cells: Vec<Vec<String>> = vec![rows.columns.iter().map(|column| column.name.clone()).collect()];
+    cells.extend(rows.rows.iter().map(|row| row.iter().map(cell).collect()));
+    let mut lines = table(&cells, &right);
+    if let Some(header) = lines.first() {
+        let rule = "─".repeat(header.chars().count().max(lines.iter().map(|line| line.chars().count()).max().unwrap_or_default()));
+        lines.insert(1, rule);
+    }
+    let shown = rows.rows.len() as u64;
+    lines.push(if rows.is_cut {
+        format!("first {} shown; there are more (`--limit`)", plural(shown, "row"))
+    } else {
+        plural(shown, "row")
+    });
+    lines
+}
+
+/// A plan as a table with reasons.
+pub(crate) fn plan_lines(plan: &Plan) -> Vec<String> {
+    let verb = |decision: &Decision| match decision {
+        Decision::Run(_) => "run",
+        Decision::Rebuild(_) => "build",
+        Decision::Ask(_) => "ask",
+        Decision::Skip(_) => "skip",
+    };
+    let mut rows = vec![["step", "does", "load", "reads", "size", "why"].map(str::to_owned).to_vec()];
+    for step in &plan.steps {
+        let size =
+            if step.decision.may_run() { step.bytes.map(|bytes| ByteSize(bytes).to_string()).unwrap_or_default() } else { String::new() };
+        let window = if step.decision.may_run() { step.window.clone() } else { String::new() };
+        rows.push(vec![
+            step.name.clone(),
+            verb(&step.decision).to_owned(),
+            step.load.to_owned(),
+            window,
+            size,
+            step.decision.reason().to_owned(),
+        ]);
+    }
+    let mut lines = table(&rows, &[4]);
+    let running = plan.steps.iter().filter(|step| step.decision.may_run()).count() as u64;
+    lines.push(String::new());
+    lines.push(match running {
+        0 => format!("nothing to do: all {} are up to date", plural(plan.steps.len() as u64, "step")),
+        running => format!("{} of {} would run; `headworks run` does it", running, plural(plan.steps.len() as u64, "step")),
+    });
+    lines
+}
+
+/// One step of a run: a line, and what went wrong.
+pub(crate) fn step_lines(step: &StepRecord) -> Vec<String> {
+    let mark = match step.outcome {
+        StepOutcome::Published => "✓",
+        StepOutcome::Unchanged => "·",
+        StepOutcome::Skipped => "-",
+        StepOutcome::Blocked | StepOutcome::Failed | StepOutcome::Started => "✗",
+    };
+    let mut line = format!("{mark} {:<28} {:<8}", step.model, step.load);
+    match step.outcome {
+        StepOutcome::Published => {
+            line.push_str(&format!("{:>12} rows", count(step.rows_written)));
+            if step.rows_quarantined > 0 {
+                line.push_str(&format!(", {} to quarantine", count(step.rows_quarantined)));
+            }
+            line.push_str(&format!("  {}", duration(step.seconds)));
+        }
+        StepOutcome::Unchanged => line.push_str("nothing new"),
+        StepOutcome::Skipped => line.push_str(&format!("skipped: {}", step.error.as_deref().unwrap_or_default())),
+        StepOutcome::Blocked => line.push_str(&format!("blocked after {}: nothing of it is visible", duration(step.seconds))),
+        StepOutcome::Failed | StepOutcome::Started => line.push_str("failed"),
+    }
+    let mut lines = vec![line];
+    if matches!(step.outcome, StepOutcome::Published | StepOutcome::Blocked) {
+        lines.extend(step.verdict.broken().filter(|result| result.action != OnFailure::Log).flat_map(broken_rule_lines));
+    }
+    lines
+}
+
+fn broken_rule_lines(result: &RuleResult) -> Vec<String> {
+    let mut lines = vec![format!("    {} ({}): {}", result.id, result.action.name(), finding(result))];
+    let examples: Vec<&str> = result.examples.iter().take(3).map(String::as_str).collect();
+    if result.action == OnFailure::Block && !examples.is_empty() {
+        lines.push(format!("      examples: {}", examples.join(" | ")));
+    }
+    if let (OnFailure::Block, Some(query)) = (result.action, &result.query) {
+        lines.push(format!("      see all:  headworks sql \"{}\"", query.replace('"', "\\\"")));
+    }
+    lines
+}
+
+fn finding(result: &RuleResult) -> String {
+    if let Some(error) = &result.error {
+        return error.clone();
+    }
+    if let Some(measured) = &result.measured {
+        return format!("{measured}, expected {}", result.tolerance);
+    }
+    format!(
+        "{} of {} {} break it ({}), {} tolerated",
+        count(result.violations),
+        count(result.rows),
+        result.population,
+        hw_base::Share(result.share),
+        if result.tolerance == "0 rows" { "none" } else { &result.tolerance }
+    )
+}
+
+/// How a run ended, in plain sentences.
+pub(crate) fn run_summary(record: &RunRecord, terminal: &Terminal) {
+    let seconds = record.ended.map_or(0.0, |ended| (ended - record.started).num_milliseconds() as f64 / 1000.0);
+    let published = record.steps.iter().filter(|step| step.outcome == StepOutcome::Published).count() as u64;
+    terminal.line(match record.outcome {
+        Some(RunOutcome::Unchanged) => format!("nothing changed: no source has anything new (run {})", record.run),
+        Some(RunOutcome::Succeeded) => {
+            format!("done in {}: {} published (run {})", duration(seconds), plural(published, "table"), record.run)
+        }
+        Some(RunOutcome::Blocked) => format!(
+            "blocked after {}: {} published, the blocked ones keep their last good version (run {})",
+            duration(seconds),
+            plural(published, "table"),
+            record.run
+        ),
+        Some(RunOutcome::Failed) | None => {
+            format!("failed after {}: {} published (run {})", duration(seconds), plural(published, "table"), record.run)
+        }
+    });
+    if record.outcome == Some(RunOutcome::Blocked) {
+        terminal.line("  what to do: mend the data at its source, let the model handle it, send the rows to quarantine");
+        terminal.line("  (`on_failure: quarantine`), or accept it (`at_most: …`, `on_failure: alert`); then run again.");
+        terminal.line("  `headworks explain HW601` says more.");
+    }
+}
+
+/// The last runs as a table.
+pub(crate) fn runs_lines(runs: &[RunRecord]) -> Vec<String> {
+    let mut rows = vec![["run", "started", "took", "outcome", "published", "rows", "quarantined"].map(str::to_owned).to_vec()];
+    for run in runs {
+        let took = run.ended.map_or_else(|| "not ended".into(), |ended| duration((ended - run.started).num_milliseconds() as f64 / 1000.0));
+        let published: Vec<&StepRecord> = run.steps.iter().filter(|step| step.outcome == StepOutcome::Published).collect();
+        let outcome = match run.outcome {
+            Some(RunOutcome::Succeeded) => "succeeded",
+            Some(RunOutcome::Blocked) => "blocked",
+            Some(RunOutcome::Failed) => "failed",
+            Some(RunOutcome::Unchanged) => "unchanged",
+            None => "running or killed",
+        };
+        rows.push(vec![
+            run.run.to_string(),
+            moment(run.started),
+            took,
+            outcome.to_owned(),
+            plural(published.len() as u64, "table"),
+            count(published.iter().map(|step| step.rows_written).sum()),
+            count(published.iter().map(|step| step.rows_quarantined).sum()),
+        ]);
+    }
+    let mut lines = table(&rows, &[5, 6]);
+    for step in runs.first().into_iter().flat_map(|run| &run.steps) {
+        if matches!(step.outcome, StepOutcome::Blocked | StepOutcome::Failed) {
+            lines.extend(step_lines(step));
+        }
+    }
+    lines
+}
+
+/// How the rules came out.
+pub(crate) fn verdict_lines(verdict: &Verdict) -> Vec<String> {
+    let mut lines = Vec::new();
+    for result in &verdict.results {
+        let mark = if result.held { "✓" } else { "✗" };
+        let text = if result.held && result.measured.is_none() && result.error.is_none() {
+            format!("{} of {} {} break it", count(result.violations), count(result.rows), result.population)
+        } else {
+            finding(result)
+        };
+        lines.push(format!("{mark} {:<32} {:<10} {text}", result.id, result.action.name()));
+        if !result.held && !result.examples.is_empty() {
+            lines.push(format!("    examples: {}", result.examples.join(" | ")));
+        }
+    }
+    let broken = verdict.broken().count() as u64;
+    lines.push(match broken {
+        0 => format!("all {} held", plural(verdict.results.len() as u64, "rule")),
+        broken => format!("{} of {} broke", broken, plural(verdict.results.len() as u64, "rule")),
+    });
+    lines
+}
+
+/// An assessment in a screenful.
+pub(crate) fn assessment_lines(assessment: &Assessment) -> Vec<String> {
+    let scores: Vec<String> = assessment
+        .scores
+        .dimensions
+        .iter()
+        .map(|score| format!("{} {}", score.dimension.name(), score.score.map_or_else(|| "–".into(), |score| format!("{score:.1}"))))
+        .collect();
+    let mut lines = vec![
+        format!("{}: {:.1} of 100 ({})", assessment.about.name, assessment.scores.overall, assessment.population()),
+        format!("  {}", scores.join(" · ")),
+    ];
+    let issues: Vec<_> = assessment.issues().collect();
+    for issue in issues.iter().take(12) {
+        let severity = match issue.severity {
+            hw_base::Severity::High => "HIGH",
+            hw_base::Severity::Medium => "MEDIUM",
+            hw_base::Severity::Low => "LOW",
+        };
+        lines.push(format!("  {severity:<7}{}", issue.description));
+    }
+    if issues.len() > 12 {
+        lines.push(format!("  … and {} more; `--format markdown` or `--out FOLDER` shows all", issues.len() - 12));
+    }
+    lines.push(format!("  {} proposed", plural(assessment.proposals.len() as u64, "rule")));
+    lines
+}

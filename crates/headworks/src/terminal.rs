@@ -1,0 +1,112 @@
+//! The terminal: where results, errors and progress go.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use hw_base::Error;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: stable and versioned.
+    Json,
+    /// For tickets and reviews.
+    Markdown,
+}
+
+/// The terminal.
+pub(crate) struct Terminal {
+    /// How results are printed.
+    pub(crate) format: Format,
+    /// The project's folder.
+    pub(crate) root: PathBuf,
+    color: bool,
+    bar: Mutex<Option<ProgressBar>>,
+}
+
+impl Terminal {
+    /// The terminal that the arguments ask for.
+    pub(crate) fn of(matches: &clap::ArgMatches) -> Self {
+        let inner = matches.subcommand().map_or(matches, |(_, inner)| inner);
+        let format = inner.try_get_one::<Format>("format").ok().flatten().copied().unwrap_or_default();
+        let root = inner.try_get_one::<PathBuf>("project").ok().flatten().cloned().unwrap_or_else(|| PathBuf::from("."));
+        Self { format, root, color: std::io::stderr().is_terminal(), bar: Mutex::new(None) }
+    }
+
+    /// The same terminal for another project folder, in text.
+    pub(crate) fn inside(&self, root: &Path) -> Self {
+        Self { format: Format::Text, root: root.to_owned(), color: self.color, bar: Mutex::new(None) }
+    }
+
+    /// Prints a line of a result.
+    pub(crate) fn line(&self, text: impl AsRef<str>) {
+        self.clear();
+        // A closed pipe ends the output, not the work.
+        let _ = writeln!(std::io::stdout(), "{}", text.as_ref());
+    }
+
+    /// Prints a line for people beside the result; nothing where the result is for programs.
+    pub(crate) fn say(&self, text: impl AsRef<str>) {
+        match self.format {
+            Format::Text => self.line(text),
+            Format::Json | Format::Markdown => {
+                self.clear();
+                let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
+            }
+        }
+    }
+
+    /// Prints a result as JSON.
+    pub(crate) fn json(&self, value: &impl Serialize) -> hw_base::Result<()> {
+        let text =
+            serde_json::to_string_pretty(value).map_err(|error| Error::bug(format!("a result could not be written as JSON: {error}")))?;
+        self.line(text);
+        Ok(())
+    }
+
+    /// Prints an error.
+    pub(crate) fn error(&self, error: &Error) {
+        self.clear();
+        let _ = writeln!(std::io::stderr(), "{}", hw_config::render(error, &self.root, self.color));
+    }
+
+    /// Shows that something goes on, once it has lasted for a second. Nothing where nobody watches.
+    pub(crate) fn busy(&self, text: impl Into<String>) {
+        self.clear();
+        if !std::io::stderr().is_terminal() {
+            return;
+        }
+        let bar = ProgressBar::new_spinner().with_message(text.into());
+        if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        *self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(bar);
+    }
+
+    /// Ends what [`Terminal::busy`] shows.
+    pub(crate) fn clear(&self) {
+        if let Some(bar) = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Lines up columns; the first is left-aligned, those in `right` are right-aligned.
+pub(crate) fn table(rows: &[Vec<String>], right: &[usize]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let cell = |(column, text): (usize, &String)| {
+        let padding = " ".repeat(widths[column].saturating_sub(text.chars().count()));
+        if right.contains(&column) { format!("{padding}{text}") } else { format!("{text}{padding}") }
+    };
+    rows.iter().map(|row| row.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ").trim_end().to_owned()).collect()
+}

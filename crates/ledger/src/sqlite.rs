@@ -1,0 +1,303 @@
+//! The ledger in a `SQLite` file.
+//!
+//! The file is in WAL mode, so that readers go on while a run writes, and every commit is synced.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hw_base::{Error, Ledger, Progress, Result, RunId, RunRecord, StepOutcome, StepRecord, Timestamp};
+use rusqlite::types::Type;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, Transaction, TransactionBehavior, named_params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use crate::schema::{self, Age};
+
+/// How long to wait for another writer of the file.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What to do about a folder that cannot be written.
+const LOOK_AT_FOLDER: &str = "look at the permissions and the free space of its folder";
+
+/// What to do about a file that is damaged.
+const MOVE_AWAY: &str = "move the file away: the next run begins a new ledger and rebuilds its tables from the raw copies";
+
+/// A [`Ledger`] in one `SQLite` file.
+#[derive(Debug)]
+pub struct SqliteLedger {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+}
+
+impl SqliteLedger {
+    /// Opens the ledger at `path` for a run; makes file and folder where they are missing, and brings an older
+    /// file to the newest tables.
+    ///
+    /// # Errors
+    /// `HW702` for a damaged file, one of a later Headworks, and a folder that cannot be written.
+    pub fn open(path: &Path) -> Result<Self> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| unusable(path).because(error).help(LOOK_AT_FOLDER))?;
+        }
+        let connection = connect_for_writing(path).map_err(|error| refusal(path, &error))?;
+        let ledger = Self { path: path.into(), connection: Mutex::new(connection) };
+        match ledger.age()? {
+            Age::Current => Ok(ledger),
+            Age::Newer => Err(too_new(path)),
+            Age::Empty | Age::Older => {
+                schema::migrate(&mut ledger.locked()).map_err(|error| refusal(path, &error))?;
+                Ok(ledger)
+            }
+        }
+    }
+
+    /// Opens the ledger at `path` for reading only, as `headworks status` does while a run goes on.
+    ///
+    /// # Errors
+    /// `HW702` where there is no ledger yet, and as for [`Self::open`]; an older file needs a run first.
+    pub fn open_read_only(path: &Path) -> Result<Self> {
+        if !path.exists() {
+            return Err(no_run_yet(path));
+        }
+        let connection = connect_for_reading(path).map_err(|error| refusal(path, &error))?;
+        let ledger = Self { path: path.into(), connection: Mutex::new(connection) };
+        match ledger.age()? {
+            Age::Current => Ok(ledger),
+            Age::Newer => Err(too_new(path)),
+            Age::Empty => Err(no_run_yet(path)),
+            Age::Older => Err(unusable(path).because("an older Headworks wrote it").help("the next `headworks run` brings it up to date")),
+        }
+    }
+
+    fn age(&self) -> Result<Age> {
+        schema::age(&self.locked()).map_err(|error| refusal(&self.path, &error))
+    }
+
+    /// A panic while the lock was held has rolled its transaction back, so the connection is still good.
+    fn locked(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        query(&self.locked()).map_err(|error| refusal(&self.path, &error))
+    }
+
+    /// Does `change` in one transaction; a failure leaves nothing of it.
+    fn write(&self, change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<()> {
+        let mut connection = self.locked();
+        let changed = connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
+            change(&transaction)?;
+            transaction.commit()
+        });
+        changed.map_err(|error| refusal(&self.path, &error))
+    }
+}
+
+impl Ledger for SqliteLedger {
+    fn begin(&self, run: &RunRecord) -> Result<()> {
+        self.write(|transaction| save_run(transaction, run))
+    }
+
+    fn save_step(&self, run: &RunId, step: &StepRecord) -> Result<()> {
+        self.write(|transaction| {
+            save_step(transaction, run, step)?;
+            match step.outcome {
+                StepOutcome::Published | StepOutcome::Unchanged => save_progress(transaction, &step.model, &step.progress),
+                StepOutcome::Started | StepOutcome::Blocked | StepOutcome::Failed | StepOutcome::Skipped => Ok(()),
+            }
+        })
+    }
+
+    fn end(&self, run: &RunRecord) -> Result<()> {
+        self.write(|transaction| save_run(transaction, run))
+    }
+
+    fn unfinished(&self) -> Result<Option<RunRecord>> {
+        let newest = self.runs(1)?.pop();
+        Ok(newest.filter(|run| run.ended.is_none()))
+    }
+
+    fn runs(&self, limit: usize) -> Result<Vec<RunRecord>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.read(|connection| {
+            // One transaction, so that runs and steps are of one moment.
+            let snapshot = connection.unchecked_transaction()?;
+            let mut runs = newest_runs(&snapshot, limit)?;
+            for run in &mut runs {
+                run.steps = step_records(&snapshot, &run.run)?;
+            }
+            Ok(runs)
+        })
+    }
+
+    fn progress(&self, step: &str) -> Result<Option<Progress>> {
+        let query = "select record from progress where step = ?";
+        self.read(|connection| connection.prepare_cached(query)?.query_row([step], |row| from_json(row, 0)).optional())
+    }
+
+    fn all_progress(&self) -> Result<BTreeMap<String, Progress>> {
+        self.read(|connection| {
+            let mut query = connection.prepare_cached("select step, record from progress")?;
+            query.query_map([], |row| Ok((row.get(0)?, from_json(row, 1)?)))?.collect()
+        })
+    }
+
+    fn forget(&self, step: &str) -> Result<()> {
+        self.write(|transaction| transaction.execute("delete from progress where step = ?", [step]).map(drop))
+    }
+
+    fn note(&self, name: &str, note: &Json) -> Result<()> {
+        let statement = "insert into notes values (?1, ?2) on conflict (name) do update set note = excluded.note";
+        self.write(|transaction| transaction.execute(statement, (name, note.to_string())).map(drop))
+    }
+
+    fn noted(&self, name: &str) -> Result<Option<Json>> {
+        let query = "select note from notes where name = ?";
+        self.read(|connection| connection.prepare_cached(query)?.query_row([name], |row| from_json(row, 0)).optional())
+    }
+}
+
+fn connect_for_writing(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+fn connect_for_reading(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(PATIENCE)?;
+    Ok(connection)
+}
+
+/// Saves a run and the steps that its record has; steps that were saved before stay.
+fn save_run(transaction: &Transaction<'_>, run: &RunRecord) -> rusqlite::Result<()> {
+    let statement = "insert into runs values (:run, :project, :started, :ended, :outcome, :record)
+        on conflict (run) do update set project = excluded.project, started = excluded.started, ended = excluded.ended,
+        outcome = excluded.outcome, record = excluded.record";
+    transaction.prepare_cached(statement)?.execute(named_params! {
+        ":run": run.run.0,
+        ":project": run.project,
+        ":started": moment(run.started),
+        ":ended": run.ended.map(moment),
+        ":outcome": run.outcome.as_ref().map(word).transpose()?,
+        ":record": to_json(&without_steps(run))?,
+    })?;
+    run.steps.iter().try_for_each(|step| save_step(transaction, &run.run, step))
+}
+
+/// The steps have a table of their own.
+fn without_steps(run: &RunRecord) -> RunRecord {
+    let RunRecord { run, project, started, ended, outcome, steps: _, version_group } = run;
+    RunRecord {
+        run: run.clone(),
+        project: project.clone(),
+        started: *started,
+        ended: *ended,
+        outcome: *outcome,
+        steps: Vec::new(),
+        version_group: version_group.clone(),
+    }
+}
+
+/// Saves a step in the place it had, or as the last one.
+fn save_step(transaction: &Transaction<'_>, run: &RunId, step: &StepRecord) -> rusqlite::Result<()> {
+    let statement = "insert or replace into steps values (
+        :run,
+        coalesce((select position from steps where run = :run and model = :model),
+                 (select coalesce(max(position), 0) + 1 from steps where run = :run)),
+        :model, :load, :outcome, :rows_read, :rows_written, :rows_quarantined, :seconds, :peak_memory_bytes, :spilled_bytes,
+        :table_name, :table_version, :rules_held, :error, :record)";
+    transaction.prepare_cached(statement)?.execute(named_params! {
+        ":run": run.0,
+        ":model": step.model,
+        ":load": step.load,
+        ":outcome": word(&step.outcome)?,
+        ":rows_read": whole(step.rows_read),
+        ":rows_written": whole(step.rows_written),
+        ":rows_quarantined": whole(step.rows_quarantined),
+        ":seconds": step.seconds,
+        ":peak_memory_bytes": whole(step.peak_memory_bytes),
+        ":spilled_bytes": whole(step.spilled_bytes),
+        ":table_name": step.commit.as_ref().map(|commit| &commit.table),
+        ":table_version": step.commit.as_ref().map(|commit| commit.version),
+        ":rules_held": step.verdict.held,
+        ":error": step.error,
+        ":record": to_json(step)?,
+    })?;
+    Ok(())
+}
+
+fn save_progress(transaction: &Transaction<'_>, step: &str, progress: &Progress) -> rusqlite::Result<()> {
+    let statement = "insert or replace into progress values (?1, ?2, ?3, ?4, ?5)";
+    let values = (step, &progress.fingerprint, progress.window, progress.version, to_json(progress)?);
+    transaction.prepare_cached(statement)?.execute(values).map(drop)
+}
+
+/// The newest runs, without their steps.
+fn newest_runs(connection: &Connection, limit: i64) -> rusqlite::Result<Vec<RunRecord>> {
+    let mut query = connection.prepare_cached("select record from runs order by started desc, run desc limit ?")?;
+    query.query_map([limit], |row| from_json(row, 0))?.collect()
+}
+
+fn step_records(connection: &Connection, run: &RunId) -> rusqlite::Result<Vec<StepRecord>> {
+    let mut query = connection.prepare_cached("select record from steps where run = ? order by position")?;
+    query.query_map([&run.0], |row| from_json(row, 0))?.collect()
+}
+
+/// A moment as text of one length, so that it sorts.
+fn moment(moment: Timestamp) -> String {
+    moment.format("%Y-%m-%dT%H:%M:%S%.9fZ").to_string()
+}
+
+/// A number as `SQLite` holds it; none that is counted here comes near the limit.
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The bare word of an outcome: `published`.
+fn word(outcome: &impl Serialize) -> rusqlite::Result<String> {
+    Ok(to_json(outcome)?.trim_matches('"').into())
+}
+
+fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    serde_json::from_str(text).map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))
+}
+
+fn unusable(path: &Path) -> Error {
+    Error::outside(format!("the ledger `{}` cannot be used", path.display())).code("HW702")
+}
+
+fn too_new(path: &Path) -> Error {
+    Error::user(format!("a newer Headworks wrote the ledger `{}`", path.display())).code("HW702").help("use that version, or a later one")
+}
+
+fn no_run_yet(path: &Path) -> Error {
+    Error::user(format!("there is no ledger `{}` yet", path.display())).code("HW702").help("`headworks run` begins one")
+}
+
+/// What `SQLite` refused, with what to do about it.
+fn refusal(path: &Path, error: &rusqlite::Error) -> Error {
+    let busy = || Error::passing(format!("the ledger `{}` is busy", path.display())).code("HW702");
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            busy().because(error).help("try again when the other program has ended")
+        }
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) | None => unusable(path).because(error).help(MOVE_AWAY),
+        Some(ErrorCode::ConstraintViolation) => Error::bug("a record does not fit the ledger").because(error),
+        Some(_) => unusable(path).because(error).help(LOOK_AT_FOLDER),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! Which model reads what, and the order that follows from it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hw_base::{DatasetName, Engine, Error, Reference, Result, Span, unknown};
+
+use crate::project::{Model, Project};
+
+/// What a name in a model's FROM stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// A dataset of a source; its raw copy is read. `with_origin` keeps the columns that tell where a row came from.
+    Dataset { name: String, dataset: DatasetName, with_origin: bool },
+    /// Another model.
+    Model(String),
+}
+
+/// The models in an order in which each comes after those it reads.
+#[derive(Clone, Debug)]
+pub(crate) struct Graph {
+    /// The models' names in order.
+    pub(crate) order: Vec<String>,
+    /// What each reads.
+    pub(crate) reads: BTreeMap<String, Vec<Read>>,
+}
+
+impl Graph {
+    /// Finds out what every model reads.
+    ///
+    /// # Errors
+    /// Every SQL text that cannot be read, every unknown table, and a circle of models.
+    pub(crate) fn of(project: &Project, engine: &dyn Engine) -> Result<Self> {
+        let mut errors = Vec::new();
+        let mut reads = BTreeMap::new();
+        for model in &project.models {
+            match reads_of(project, model, engine) {
+                Ok(own) => drop(reads.insert(model.name.clone(), own)),
+                Err(error) => errors.push(error),
+            }
+        }
+        match Error::all(errors) {
+            Some(error) => Err(error),
+            None => Ok(Self { order: order(project, &reads)?, reads }),
+        }
+    }
+
+    /// The datasets that the models read, sorted.
+    pub(crate) fn datasets(&self) -> Vec<DatasetName> {
+        let all: BTreeSet<DatasetName> = self.reads.values().flatten().filter_map(Read::dataset).cloned().collect();
+        all.into_iter().collect()
+    }
+}
+
+impl Read {
+    /// The dataset, if it is one.
+    pub(crate) fn dataset(&self) -> Option<&DatasetName> {
+        match self {
+            Self::Dataset { dataset, .. } => Some(dataset),
+            Self::Model(_) => None,
+        }
+    }
+}
+
+fn reads_of(project: &Project, model: &Model, engine: &dyn Engine) -> Result<Vec<Read>> {
+    let mut reads = Vec::new();
+    let mut errors = Vec::new();
+    for reference in engine.reads(&model.sql, Some(&model.file))? {
+        match resolve(project, &reference) {
+            Some(read) => reads.push(read),
+            None => errors.push(unknown_table(project, model, &reference)),
+        }
+    }
+    Error::all(errors).map_or(Ok(reads), Err)
+}
+
+fn resolve(project: &Project, reference: &Reference) -> Option<Read> {
+    let is_source = |name: &str| project.sources.iter().any(|(source, _)| source == name);
+    let parts: Vec<&str> = reference.parts.iter().map(String::as_str).collect();
+    let name = reference.parts.join(".");
+    match parts[..] {
+        [model] if project.model(model).is_some() => Some(Read::Model(model.to_owned())),
+        [source, dataset] if is_source(source) => {
+            Some(Read::Dataset { name, dataset: DatasetName::new(source, dataset), with_origin: false })
+        }
+        ["raw", source, dataset] if is_source(source) => {
+            Some(Read::Dataset { name, dataset: DatasetName::new(source, dataset), with_origin: true })
+        }
+        _ => None,
+    }
+}
+
+fn unknown_table(project: &Project, model: &Model, reference: &Reference) -> Error {
+    let name = reference.parts.join(".");
+    let models = project.models.iter().map(|model| model.name.clone());
+    let sources = project.sources.iter().map(|(source, _)| format!("{source}.…"));
+    let known: Vec<String> = models.chain(sources).collect();
+    let span = Span { file: model.file.clone().into(), line: reference.line, column: reference.column, length: name.chars().count() };
+    unknown("table", &name, known.iter().map(String::as_str)).code("HW302").at(span)
+}
+
+/// A depth-first order; models without a relation to each other keep their order by name.
+fn order(project: &Project, reads: &BTreeMap<String, Vec<Read>>) -> Result<Vec<String>> {
+    let mut order = Vec::with_capacity(reads.len());
+    let mut done = BTreeSet::new();
+    for name in reads.keys() {
+        visit(project, reads, name, &mut Vec::new(), &mut done, &mut order)?;
+    }
+    Ok(order)
+}
+
+fn visit(
+    project: &Project,
+    reads: &BTreeMap<String, Vec<Read>>,
+    name: &str,
+    path: &mut Vec<String>,
+    done: &mut BTreeSet<String>,
+    order: &mut Vec<String>,
+) -> Result<()> {
+    if done.contains(name) {
+        return Ok(());
+    }
+    if let Some(start) = path.iter().position(|on_path| on_path == name) {
+        return Err(circle(project, &path[start..]));
+    }
+    path.push(name.to_owned());
+    for read in reads.get(name).into_iter().flatten() {
+        if let Read::Model(other) = read {
+            visit(project, reads, other, path, done, order)?;
+        }
+    }
+    path.pop();
+    done.insert(name.to_owned());
+    order.push(name.to_owned());
+    Ok(())
+}
+
+fn circle(project: &Project, path: &[String]) -> Error {
+    let names: Vec<String> = path.iter().chain(path.first()).map(|name| format!("`{name}`")).collect();
+    let error = Error::user(format!("the models form a circle: {}", names.join(" reads ")))
+        .code("HW303")
+        .help("move the shared part into a model of its own");
+    match path.first().and_then(|name| project.model(name)) {
+        Some(model) => error.at(Span { file: model.file.clone().into(), line: 1, column: 1, length: 1 }),
+        None => error,
+    }
+}

@@ -1,0 +1,175 @@
+//! A project: its models with their settings and rules, and the sources they may read.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Tolerance};
+use hw_validate::{Rule, read_rules};
+
+use crate::settings::{ModelSettings, ProjectSettings};
+
+/// The files of a project, read but not yet understood.
+#[derive(Clone, Debug)]
+pub struct ProjectText {
+    /// The folder.
+    pub root: PathBuf,
+    /// `headworks.yaml`.
+    pub settings: Settings,
+    /// The models.
+    pub models: Vec<ModelText>,
+    /// The rules of source datasets, by file stem: `shop.orders`.
+    pub rules: Vec<(String, Settings)>,
+}
+
+/// The files of a model.
+#[derive(Clone, Debug)]
+pub struct ModelText {
+    /// Its name: the file's stem.
+    pub name: String,
+    /// Its SELECT.
+    pub sql: String,
+    /// The file of the SELECT, relative to the project.
+    pub file: String,
+    /// Its YAML.
+    pub settings: Option<Settings>,
+}
+
+/// A project.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The folder.
+    pub root: PathBuf,
+    /// What `headworks.yaml` says.
+    pub settings: ProjectSettings,
+    /// The sources, as the connectors read them.
+    pub sources: Vec<(String, Settings)>,
+    /// The models, by name.
+    pub models: Vec<Model>,
+    /// The rules of source datasets.
+    pub dataset_rules: BTreeMap<DatasetName, Vec<Rule>>,
+}
+
+/// A model.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Its name, and its table's.
+    pub name: String,
+    /// Its SELECT.
+    pub sql: String,
+    /// The file of the SELECT, relative to the project.
+    pub file: String,
+    /// How it is loaded and kept.
+    pub settings: ModelSettings,
+    /// What its rows must keep to.
+    pub rules: Vec<Rule>,
+    /// A hash of everything that defines it.
+    pub fingerprint: String,
+}
+
+impl Project {
+    /// Understands the files of a project.
+    ///
+    /// # Errors
+    /// All problems of all files in one error.
+    pub fn read(text: &ProjectText) -> Result<Self> {
+        let mut errors = Vec::new();
+        let mut keep = |error: Error| errors.push(error);
+        let sources = text.settings.get("sources").map(|sources| sources.entries()).unwrap_or_default();
+        let sources: Vec<(String, Settings)> = sources.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
+        let settings = without(&text.settings, "sources").read::<ProjectSettings>().map_err(&mut keep).ok();
+        let mut models = Vec::with_capacity(text.models.len());
+        for model in &text.models {
+            match Model::read(model) {
+                Ok(model) => models.push(model),
+                Err(error) => errors.push(error),
+            }
+        }
+        let mut dataset_rules = BTreeMap::new();
+        for (stem, rules) in &text.rules {
+            match read_dataset_rules(stem, rules) {
+                Ok((dataset, rules)) => drop(dataset_rules.insert(dataset, rules)),
+                Err(error) => errors.push(error),
+            }
+        }
+        match (Error::all(errors), settings) {
+            (None, Some(settings)) => Ok(Self { root: text.root.clone(), settings, sources, models, dataset_rules }),
+            (Some(error), _) => Err(error),
+            (None, None) => Err(Error::bug("a project was refused without a reason")),
+        }
+    }
+
+    /// The model of that name.
+    pub fn model(&self, name: &str) -> Option<&Model> {
+        self.models.iter().find(|model| model.name == name)
+    }
+
+    /// How many malformed records a dataset's source tolerates.
+    pub fn malformed_tolerance(&self, dataset: &DatasetName) -> Tolerance {
+        let source = self.sources.iter().find(|(name, _)| *name == dataset.source);
+        let connector = source.and_then(|(_, settings)| settings.entries().first());
+        let setting = connector.and_then(|entry| entry.value.get("malformed"));
+        setting.and_then(|setting| setting.read().ok()).unwrap_or(Tolerance::Share(hw_base::Share(0.01)))
+    }
+}
+
+fn without(settings: &Settings, key: &str) -> Settings {
+    let entries = settings.entries().iter().filter(|entry| entry.key != key).cloned().collect();
+    Settings { node: Node::Map(SettingsMap(entries)), span: settings.span.clone() }
+}
+
+fn read_dataset_rules(stem: &str, settings: &Settings) -> Result<(DatasetName, Vec<Rule>)> {
+    let dataset = DatasetName::parse(stem).ok_or_else(|| {
+        Error::user(format!("`rules/{stem}.yaml` names no dataset"))
+            .code("HW104")
+            .help("name the file after source and dataset: `rules/shop.orders.yaml`")
+    })?;
+    let rest = without(settings, "rules");
+    if let Some(entry) = rest.entries().iter().find(|entry| !["description", "rules"].contains(&entry.key.as_str())) {
+        let error = hw_base::unknown("key", &entry.key, ["rules", "description"]).code("HW102");
+        return Err(match &entry.key_span {
+            Some(span) => error.at(span.clone()),
+            None => error,
+        });
+    }
+    let rules = settings.get("rules").map(read_rules).transpose()?.unwrap_or_default();
+    Ok((dataset, rules))
+}
+
+impl Model {
+    fn read(text: &ModelText) -> Result<Self> {
+        let empty = Settings { node: Node::Map(SettingsMap::default()), span: None };
+        let yaml = text.settings.as_ref().unwrap_or(&empty);
+        let settings = without(yaml, "rules").read::<ModelSettings>();
+        let rules = yaml.get("rules").map(read_rules).transpose();
+        let (settings, rules) = match (settings, rules) {
+            (Ok(settings), Ok(rules)) => (settings, rules.unwrap_or_default()),
+            (Err(first), Err(second)) => return Err(Error::all(vec![first, second]).unwrap_or_else(|| Error::bug("two errors are none"))),
+            (Err(error), _) | (_, Err(error)) => return Err(error),
+        };
+        if let crate::settings::Load::Upsert(upsert) = &settings.load
+            && upsert.key.is_empty()
+        {
+            let error = Error::user(format!("`{}` is upserted without a key", text.name))
+                .code("HW103")
+                .help("name the columns that identify a row: `upsert: { key: [order_id] }`");
+            return Err(match yaml.get("load").and_then(|load| load.span.clone()) {
+                Some(span) => error.at(span),
+                None => error,
+            });
+        }
+        settings.partition_by.columns()?;
+        let fingerprint = fingerprint(&[&text.sql, &yaml.to_json().to_string()]);
+        Ok(Self { name: text.name.clone(), sql: text.sql.clone(), file: text.file.clone(), settings, rules, fingerprint })
+    }
+}
+
+/// A hash of texts that is the same in every process and version (FNV-1a, 64 bits).
+pub fn fingerprint(texts: &[&str]) -> String {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for text in texts {
+        for byte in text.bytes().chain([0]) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    format!("{hash:016x}")
+}

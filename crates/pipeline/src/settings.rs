@@ -1,0 +1,172 @@
+//! What the user said: the settings of a project and of its models. Reading them does no work.
+
+use std::collections::BTreeMap;
+
+use hw_base::{ByteSize, Error, Result, identifier};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `headworks.yaml`, without `sources`, which the connectors read.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectSettings {
+    /// The name of the project; it is part of every commit's transaction id.
+    pub project: String,
+    /// The folder of the warehouse, relative to the project. Each table is a Delta table in it.
+    #[serde(default = "default_warehouse")]
+    pub warehouse: String,
+    /// What the engine may use.
+    #[serde(default)]
+    pub engine: EngineSettings,
+}
+
+fn default_warehouse() -> String {
+    "warehouse".into()
+}
+
+/// What the engine may use.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineSettings {
+    /// Memory of the process, such as `2GiB`.
+    pub memory: ByteSize,
+    /// Disk for what does not fit into memory, such as `50GiB`.
+    pub disk: ByteSize,
+    /// Cores; all of them where it is not given.
+    pub threads: Option<usize>,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self { memory: ByteSize(2 << 30), disk: ByteSize(50 << 30), threads: None }
+    }
+}
+
+/// `models/NAME.yaml`, without `rules`, which the rule kinds read.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelSettings {
+    /// What the table is for.
+    pub description: Option<String>,
+    /// What one row stands for: `one row per order`.
+    pub grain: Option<String>,
+    /// How a batch changes the table.
+    pub load: Load,
+    /// Datasets of which a run reads only what arrived since the last run, each with the column that tells which of two
+    /// rows with one key is the later one: `shop.customer_orders: updated_at`.
+    pub follow: BTreeMap<String, String>,
+    /// How the table is split into folders: a column, or `year(column)`, `month(column)`, `day(column)`.
+    pub partition_by: PartitionBy,
+}
+
+/// How a batch changes its table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Load {
+    /// Every run replaces the whole table.
+    #[default]
+    Replace,
+    /// Every run adds the rows of its batch.
+    Append(Append),
+    /// Every run adds the rows whose key is new, and replaces those whose key is known.
+    Upsert(Upsert),
+}
+
+/// How rows are added.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Append {
+    /// Rows whose key the table already has are left out.
+    pub key: Vec<String>,
+}
+
+/// How rows are merged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Upsert {
+    /// The columns that identify a row.
+    pub key: Vec<String>,
+    /// A Boolean SQL expression over the row; where it is true, the row with that key is deleted.
+    #[serde(default)]
+    pub delete_when: Option<String>,
+}
+
+impl Load {
+    /// The word for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Replace => "replace",
+            Self::Append(_) => "append",
+            Self::Upsert(_) => "upsert",
+        }
+    }
+
+    /// The columns that identify a row.
+    pub fn key(&self) -> &[String] {
+        match self {
+            Self::Replace => &[],
+            Self::Append(append) => &append.key,
+            Self::Upsert(upsert) => &upsert.key,
+        }
+    }
+}
+
+/// One partition column or several.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PartitionBy(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for PartitionBy {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = PartitionBy;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a column such as `month(order_date)`, or a list of them")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<PartitionBy, E> {
+                Ok(PartitionBy(vec![text.to_owned()]))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<PartitionBy, A::Error> {
+                let mut columns = Vec::new();
+                while let Some(column) = items.next_element()? {
+                    columns.push(column);
+                }
+                Ok(PartitionBy(columns))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for PartitionBy {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "PartitionBy".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": ["string", "array"], "items": { "type": "string" } })
+    }
+}
+
+impl PartitionBy {
+    /// The partition columns, each with the expression that fills it.
+    pub fn columns(&self) -> Result<Vec<(String, String)>> {
+        self.0.iter().map(|text| partition_column(text)).collect()
+    }
+}
+
+fn partition_column(text: &str) -> Result<(String, String)> {
+    let wrong = || {
+        Error::user(format!("`{text}` cannot partition a table"))
+            .code("HW104")
+            .help("write a column, or `year(column)`, `month(column)`, `day(column)`")
+    };
+    let text = text.trim();
+    match text.split_once('(') {
+        None => Ok((text.to_owned(), identifier(text))),
+        Some((unit @ ("year" | "month" | "day"), rest)) => {
+            let column = rest.strip_suffix(')').ok_or_else(wrong)?.trim();
+            Ok((format!("{column}_{unit}"), format!("cast(date_trunc('{unit}', {}) as date)", identifier(column))))
+        }
+        Some(_) => Err(wrong()),
+    }
+}

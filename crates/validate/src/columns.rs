@@ -1,0 +1,86 @@
+//! Finding a rule's columns among those of a table, and writing them into SQL.
+
+use hw_base::{Column, ColumnType, identifier, nearest};
+
+/// The column called `name`.
+///
+/// # Errors
+/// Says that there is none, with the nearest name that there is.
+pub(crate) fn find<'a>(columns: &'a [Column], name: &str) -> Result<&'a Column, String> {
+    columns.iter().find(|column| column.name == name).ok_or_else(|| no_such_column(columns, name))
+}
+
+/// Makes sure that all of `names` are columns.
+pub(crate) fn find_all<'a>(columns: &'a [Column], names: &[String]) -> Result<Vec<&'a Column>, String> {
+    names.iter().map(|name| find(columns, name)).collect()
+}
+
+fn no_such_column(columns: &[Column], name: &str) -> String {
+    let known = columns.iter().map(|column| column.name.as_str());
+    match nearest(name, known.clone()) {
+        Some(meant) => format!("there is no column `{name}`; did you mean `{meant}`?"),
+        None => format!("there is no column `{name}`; there are: {}", known.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// The column as SQL for text, cast where it holds something else.
+pub(crate) fn as_text(column: &Column) -> String {
+    let name = identifier(&column.name);
+    match column.kind {
+        ColumnType::Text => name,
+        _ => format!("cast({name} as varchar)"),
+    }
+}
+
+/// Names as a list in SQL: `order_id, "Line No"`.
+pub(crate) fn list(names: &[String]) -> String {
+    names.iter().map(|name| identifier(name)).collect::<Vec<_>>().join(", ")
+}
+
+/// A condition that all of `names` are there: `a is not null and b is not null`.
+pub(crate) fn all_present(names: &[String]) -> String {
+    names.iter().map(|name| format!("{} is not null", identifier(name))).collect::<Vec<_>>().join(" and ")
+}
+
+/// SQL that a user wrote, in parentheses. A comment at its end cannot swallow what follows.
+pub(crate) fn in_parentheses(sql: &str) -> String {
+    let sql = sql.trim().trim_end_matches(';').trim_end();
+    if sql.contains("--") { format!("({sql}\n)") } else { format!("({sql})") }
+}
+
+/// The columns whose names occur in `sql`, in the order of the table.
+pub(crate) fn mentioned(columns: &[Column], sql: &str) -> Vec<String> {
+    let without_text: String = sql.split('\'').step_by(2).collect::<Vec<_>>().join(" ");
+    let words: Vec<&str> = without_text.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+    let is_mentioned = |column: &&Column| {
+        let name = column.name.as_str();
+        words.iter().any(|word| word.eq_ignore_ascii_case(name)) || without_text.contains(&format!("\"{name}\""))
+    };
+    columns.iter().filter(is_mentioned).map(|column| column.name.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::columns;
+
+    #[test]
+    fn a_missing_column_names_its_neighbour() {
+        let table = columns("customer_id bigint, status varchar");
+        assert_eq!(find(&table, "custmer_id").unwrap_err(), "there is no column `custmer_id`; did you mean `customer_id`?");
+        assert_eq!(find(&table, "zebra").unwrap_err(), "there is no column `zebra`; there are: customer_id, status");
+    }
+
+    #[test]
+    fn columns_are_found_in_sql_but_not_in_its_texts() {
+        let table = columns("a bigint, status varchar, Order No varchar");
+        assert_eq!(mentioned(&table, "A > 1 and x = 'status'"), ["a"]);
+        assert_eq!(mentioned(&table, "\"Order No\" <> ''"), ["Order No"]);
+    }
+
+    #[test]
+    fn a_comment_cannot_swallow_the_rest() {
+        assert_eq!(in_parentheses(" a > 1; "), "(a > 1)");
+        assert_eq!(in_parentheses("a > 1 -- why"), "(a > 1 -- why\n)");
+    }
+}

@@ -1,0 +1,121 @@
+//! The settings that rules of many kinds share, written into each kind's settings so that every key keeps its place.
+
+use hw_base::{OnFailure, Share, Tolerance};
+
+/// What all rules have besides the settings of their kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Common {
+    /// The name the user gave.
+    pub name: Option<String>,
+    /// How much may break the rule.
+    pub tolerance: Tolerance,
+    /// What happens if it breaks.
+    pub on_failure: OnFailure,
+    /// Only rows where this SQL is true are judged.
+    pub condition: Option<String>,
+}
+
+/// The tolerance that `at_least` or `at_most` says; none where neither is given.
+pub(crate) fn tolerance(at_least: Option<Share>, at_most: Option<Tolerance>) -> Tolerance {
+    match (at_least, at_most) {
+        (Some(share), _) => Tolerance::Share(complement(share)),
+        (None, Some(tolerance)) => tolerance,
+        (None, None) => Tolerance::NONE,
+    }
+}
+
+/// `1 - share`, rounded so that 95 % leaves exactly 5 %.
+fn complement(Share(share): Share) -> Share {
+    Share(((1.0 - share) * 1e12).round() / 1e12)
+}
+
+/// Declares the settings of a kind that counts rows: its own, and those that all such kinds share.
+macro_rules! counting_settings {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$about])*
+        #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        struct $name {
+            $($(#[$doc])* $field: $type,)*
+            /// A name of your own for the rule, unique within its list.
+            name: Option<String>,
+            /// The share of rows that must hold, such as `95%`. All of them where neither this nor `at_most` is given.
+            at_least: Option<hw_base::Share>,
+            /// How many rows may break the rule: a share such as `5%`, or a number of rows such as `100`.
+            at_most: Option<hw_base::Tolerance>,
+            /// What happens if the rule breaks.
+            #[serde(default)]
+            on_failure: hw_base::OnFailure,
+            /// Judge only the rows where this SQL condition is true.
+            #[serde(rename = "where")]
+            condition: Option<String>,
+        }
+
+        impl $name {
+            fn shared(&self) -> $crate::common::Common {
+                $crate::common::Common {
+                    name: self.name.clone(),
+                    tolerance: $crate::common::tolerance(self.at_least, self.at_most),
+                    on_failure: self.on_failure,
+                    condition: self.condition.clone(),
+                }
+            }
+        }
+    };
+}
+
+/// Declares the settings of a kind that measures one value over all rows: its own, and those that all such kinds share.
+macro_rules! measuring_settings {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$about])*
+        #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        struct $name {
+            $($(#[$doc])* $field: $type,)*
+            /// A name of your own for the rule, unique within its list.
+            name: Option<String>,
+            /// What happens if the rule breaks. `quarantine` needs a rule on single rows.
+            #[serde(default)]
+            on_failure: hw_base::OnFailure,
+            /// Measure only the rows where this SQL condition is true.
+            #[serde(rename = "where")]
+            condition: Option<String>,
+        }
+
+        impl $name {
+            fn shared(&self) -> $crate::common::Common {
+                $crate::common::Common {
+                    name: self.name.clone(),
+                    tolerance: hw_base::Tolerance::NONE,
+                    on_failure: self.on_failure,
+                    condition: self.condition.clone(),
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use {counting_settings, measuring_settings};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(at_least: &str, violations: u64, rows: u64, holds: bool) {
+        let share: Tolerance = at_least.parse().unwrap();
+        let Tolerance::Share(share) = share else { panic!("{at_least} is no share") };
+        assert_eq!(tolerance(Some(share), None).admits(violations, rows), holds, "{at_least}: {violations} of {rows}");
+    }
+
+    #[test]
+    fn at_least_admits_exactly_its_complement() {
+        check("95%", 50, 1000, true);
+        check("95%", 51, 1000, false);
+        check("90%", 100_000_000, 1_000_000_000, true);
+        check("90%", 100_000_001, 1_000_000_000, false);
+        check("100%", 1, 1_000_000, false);
+        check("0%", 10, 10, true);
+        check("95%", 0, 0, true);
+    }
+}

@@ -1,0 +1,82 @@
+//! The manual of the rule kinds, and the JSON Schema of a list of rules.
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::{Map, Value as Json};
+
+use crate::kinds::{RULE_KINDS, rule_kind};
+
+/// The manual page of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// What it finds.
+    pub finds: &'static str,
+    /// Why it matters.
+    pub matters: &'static str,
+    /// One rule or more, in YAML, as they stand under `rules:`.
+    pub example: &'static str,
+    /// What to do if it breaks.
+    pub remedy: &'static str,
+}
+
+/// The manual page of a kind as Markdown, for `headworks explain rule KIND`; `None` for an unknown kind.
+pub fn explain(kind: &str) -> Option<String> {
+    let kind = rule_kind(kind).ok()?;
+    let About { finds, matters, example, remedy } = kind.about();
+    let (name, dimension, scope) = (kind.name(), kind.dimension().name(), kind.scope().words());
+    Some(format!(
+        "# {name}\n\nDimension: {dimension}. Looks at {scope}.\n\n## What it finds\n\n{finds}\n\n## Why it matters\n\n{matters}\n\n\
+         ## Example\n\n```yaml\nrules:\n{example}\n```\n\n## What to do\n\n{remedy}\n",
+        example = indented(example),
+    ))
+}
+
+fn indented(yaml: &str) -> String {
+    yaml.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// The JSON Schema of a list of rules: each item has exactly one kind as its key.
+pub fn rules_schema(generator: &mut SchemaGenerator) -> Schema {
+    let mut kinds = Map::new();
+    for kind in RULE_KINDS {
+        let mut settings = kind.schema(generator);
+        settings.insert("description".into(), kind.about().finds.into());
+        kinds.insert(kind.name().into(), settings.into());
+    }
+    json_schema!({
+        "type": "array",
+        "description": "Rules: what must hold about the rows.",
+        "items": {
+            "type": "object",
+            "properties": Json::Object(kinds),
+            "additionalProperties": false,
+            "minProperties": 1,
+            "maxProperties": 1,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_page_has_its_four_parts() {
+        let page = explain("not_null").unwrap();
+        for part in
+            ["# not_null", "Dimension: completeness. Looks at every row", "What it finds", "Why it matters", "What to do", "  - not_null:"]
+        {
+            assert!(page.contains(part), "{part} is not in\n{page}");
+        }
+        assert_eq!(explain("nonsense"), None);
+    }
+
+    #[test]
+    fn the_schema_knows_every_kind_and_its_settings() {
+        let mut generator = SchemaGenerator::default();
+        let schema = rules_schema(&mut generator).to_value();
+        let kinds = schema["items"]["properties"].as_object().unwrap();
+        assert_eq!(kinds.len(), RULE_KINDS.len());
+        let definitions = serde_json::to_string(generator.definitions()).unwrap();
+        assert!(definitions.contains("\"where\"") && definitions.contains("\"at_least\""), "{definitions}");
+    }
+}

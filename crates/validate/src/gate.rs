@@ -1,0 +1,230 @@
+//! The gate: rules fitted to the columns of one table.
+
+use hw_base::{AggregateWatch, Blame, Column, ColumnType, Engine, Error, Input, OnFailure, Reader, Result, RowWatch, Watch};
+
+use crate::columns::mentioned;
+use crate::rule::Rule;
+use crate::shape::Shape;
+
+/// Names the aggregate that counts the rows that no quarantine rule takes.
+pub(crate) const KEPT: &str = "#kept";
+
+/// The relation that a rule is tried on.
+const TRIED: &str = "judged";
+
+/// Rules fitted to the columns of one table.
+///
+/// A rule that does not fit stays in the gate: its result says why, and it has not held.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    pub(crate) fitted: Vec<Fitted>,
+}
+
+/// A rule, and what it asks of the table.
+#[derive(Clone, Debug)]
+pub(crate) struct Fitted {
+    /// The rule.
+    pub(crate) rule: Rule,
+    /// The columns it looks at, those in the user's own SQL included.
+    pub(crate) columns: Vec<String>,
+    /// What it asks, or why it cannot be judged.
+    pub(crate) shape: Result<Shape, String>,
+}
+
+impl Gate {
+    /// Fits `rules` to a table with these columns.
+    pub fn new(rules: &[Rule], columns: &[Column]) -> Self {
+        Self { fitted: rules.iter().map(|rule| Fitted::new(rule, columns)).collect() }
+    }
+
+    /// The rules, in the order they were declared.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.fitted.iter().map(|fitted| &fitted.rule)
+    }
+
+    /// The rules that cannot be judged, each as the error to show where a plan is made.
+    pub fn misfits(&self) -> impl Iterator<Item = Error> {
+        self.fitted.iter().filter_map(Fitted::misfit)
+    }
+
+    /// Tries the SQL that users wrote on the rows of `reader`, without reading one. A rule whose SQL is not valid becomes
+    /// one that cannot be judged, instead of a failure of the scan it takes part in.
+    ///
+    /// # Errors
+    /// If the engine fails for another reason than the SQL.
+    pub async fn try_sql(&mut self, engine: &dyn Engine, reader: &Reader) -> Result<()> {
+        for fitted in &mut self.fitted {
+            let Some(sql) = fitted.sql_to_try() else { continue };
+            let mut inputs = reader.inputs.clone();
+            inputs.push(Input::Query { name: TRIED.into(), sql: reader.sql.clone() });
+            match engine.columns(&Reader { sql, inputs, file: None }).await {
+                Ok(columns) => fitted.expect_type(&columns),
+                Err(error) if error.blame() == Blame::User => fitted.shape = Err(reason(&error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// What a scan has to count: all rules on single rows, and all aggregates.
+    ///
+    /// `key` is shown with every one of the `examples`; `all_rows` keeps the number of every violating row. Rows of
+    /// a `quarantine` rule are diverted, however many the rule tolerates.
+    pub fn watch(&self, key: &[String], examples: usize, all_rows: bool) -> Watch {
+        Watch {
+            rows: self.fitted.iter().flat_map(Fitted::row_watches).collect(),
+            aggregates: self.fitted.iter().filter_map(Fitted::aggregate_watch).chain(self.kept_watch()).collect(),
+            key: key.to_vec(),
+            examples,
+            all_rows,
+        }
+    }
+
+    /// Counts the rows that stay, where some may not.
+    fn kept_watch(&self) -> Option<AggregateWatch> {
+        self.diverting().next().map(|_| AggregateWatch { id: KEPT.into(), expression: "count(*)".into() })
+    }
+
+    /// For every quarantine rule, the SQL that is true for the rows it diverts.
+    pub(crate) fn diverting(&self) -> impl Iterator<Item = String> {
+        self.fitted.iter().filter(|fitted| fitted.diverts()).filter_map(Fitted::violates)
+    }
+}
+
+/// Names the count of the rows that a rule with `where` is judged on.
+pub(crate) fn judged_id(rule: &Rule) -> String {
+    format!("{}#judged", rule.id)
+}
+
+/// An error as the reason why a rule cannot be judged.
+pub(crate) fn reason(error: &Error) -> String {
+    let parts = std::iter::once(error.message()).chain(error.causes().iter().map(String::as_str));
+    let remedies = error.remedies().iter().map(String::as_str);
+    parts.chain(remedies).collect::<Vec<_>>().join("; ")
+}
+
+impl Fitted {
+    fn new(rule: &Rule, columns: &[Column]) -> Self {
+        let sql = [rule.body.sql(), rule.condition.as_deref().filter(|_| rule.columns.is_empty())];
+        let in_sql = sql.into_iter().flatten().flat_map(|sql| mentioned(columns, sql));
+        let mut named = rule.columns.clone();
+        for column in in_sql {
+            if !named.contains(&column) {
+                named.push(column);
+            }
+        }
+        Self { rule: rule.clone(), columns: named, shape: rule.body.shape(columns) }
+    }
+
+    fn misfit(&self) -> Option<Error> {
+        let reason = self.shape.as_ref().err()?;
+        let error = Error::user(format!("rule `{}` cannot be judged", self.rule.id)).code("HW602").because(reason);
+        Some(match &self.rule.span {
+            Some(span) => error.at(span.clone()),
+            None => error,
+        })
+    }
+
+    fn diverts(&self) -> bool {
+        self.rule.on_failure == OnFailure::Quarantine
+    }
+
+    /// The SQL that is true for violating rows, where the rule is one on single rows.
+    pub(crate) fn violates(&self) -> Option<String> {
+        match (&self.shape, self.rule.condition_sql()) {
+            (Ok(Shape::Row { violates }), None) => Some(violates.clone()),
+            (Ok(Shape::Row { violates }), Some(condition)) => Some(format!("{condition} and ({violates})")),
+            _ => None,
+        }
+    }
+
+    fn row_watches(&self) -> Vec<RowWatch> {
+        let Some(violates) = self.violates() else { return Vec::new() };
+        let judged = self.rule.condition_sql().map(|condition| RowWatch { id: judged_id(&self.rule), violates: condition, diverts: false });
+        let watch = RowWatch { id: self.rule.id.clone(), violates, diverts: self.diverts() };
+        std::iter::once(watch).chain(judged).collect()
+    }
+
+    pub(crate) fn aggregate_watch(&self) -> Option<AggregateWatch> {
+        match &self.shape {
+            Ok(Shape::Aggregate { expression, .. }) => Some(AggregateWatch { id: self.rule.id.clone(), expression: expression.clone() }),
+            _ => None,
+        }
+    }
+
+    /// A SELECT that is valid if the user's own SQL in the rule is.
+    fn sql_to_try(&self) -> Option<String> {
+        let condition = self.rule.condition_sql();
+        let expression = match self.shape.as_ref().ok()? {
+            _ if self.rule.body.sql().is_none() && condition.is_none() => return None,
+            Shape::Row { .. } => self.violates()?,
+            Shape::Aggregate { expression, .. } => expression.clone(),
+            Shape::Set { .. } | Shape::Columns { .. } => condition?,
+        };
+        Some(format!("select {expression} as result from {TRIED}"))
+    }
+
+    /// Makes sure that what should be true or false is so.
+    fn expect_type(&mut self, columns: &[Column]) {
+        let found = columns.first().filter(|column| column.kind != ColumnType::Boolean);
+        if let (Some(column), Ok(Shape::Row { .. } | Shape::Set { .. })) = (found, &self.shape) {
+            self.shape = Err(format!("the SQL must be true or false for every row; it is {}", column.sql_type));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{FakeEngine, block_on, columns, rules};
+
+    fn gate() -> Gate {
+        let rules = rules(&json!([
+            {"not_null": {"column": "a"}},
+            {"range": {"column": "a", "min": 0, "on_failure": "quarantine", "where": "b = 'x'"}},
+            {"row_count": {"min": 1}},
+            {"unique": {"column": "a"}},
+            {"not_null": {"column": "aa"}},
+        ]));
+        Gate::new(&rules, &columns("a bigint, b varchar"))
+    }
+
+    #[test]
+    fn one_scan_counts_rows_and_aggregates() {
+        let watch = gate().watch(&["a".into()], 5, true);
+        let rows: Vec<String> = watch.rows.iter().map(|row| format!("{}: {} ({})", row.id, row.violates, row.diverts)).collect();
+        assert_eq!(rows, ["not_null_a: a is null (false)", "range_a: (b = 'x') and (a < 0) (true)", "range_a#judged: (b = 'x') (false)"]);
+        let aggregates: Vec<String> =
+            watch.aggregates.iter().map(|aggregate| format!("{}: {}", aggregate.id, aggregate.expression)).collect();
+        assert_eq!(aggregates, ["row_count: count(*)", "#kept: count(*)"]);
+        assert_eq!((watch.key, watch.examples, watch.all_rows), (vec!["a".to_owned()], 5, true));
+    }
+
+    #[test]
+    fn a_rule_that_does_not_fit_is_told_where_the_plan_is_made() {
+        let misfits: Vec<String> = gate().misfits().map(|error| error.to_string()).collect();
+        assert_eq!(misfits, ["error[HW602]: rule `not_null_aa` cannot be judged\n  because: there is no column `aa`; did you mean `a`?"]);
+    }
+
+    #[test]
+    fn sql_of_users_is_tried_before_the_scan() {
+        let rules = rules(&json!([
+            {"expression": {"sql": "a + 1"}},
+            {"expression": {"sql": "a >"}},
+            {"expression": {"sql": "a > 1"}},
+            {"unique": {"column": "a", "where": "zebra"}},
+        ]));
+        let mut gate = Gate::new(&rules, &columns("a bigint"));
+        let engine = FakeEngine::default()
+            .describes("select not (a + 1) as result from judged", Ok("result bigint"))
+            .describes("select not (a >) as result from judged", Err(Error::user("syntax error").because("near `)`")))
+            .describes("select not (a > 1) as result from judged", Ok("result boolean"))
+            .describes("select (zebra) as result from judged", Err(Error::user("no field `zebra`")));
+        block_on(gate.try_sql(&engine, &Reader { sql: "select 1 as a".into(), inputs: vec![], file: None })).unwrap();
+        let misfits: Vec<String> = gate.misfits().map(|error| error.causes().join("; ")).collect();
+        assert_eq!(misfits, ["the SQL must be true or false for every row; it is bigint", "syntax error; near `)`", "no field `zebra`"]);
+        assert_eq!(gate.fitted[2].columns, ["a"]);
+    }
+}

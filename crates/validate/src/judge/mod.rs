@@ -1,0 +1,239 @@
+//! Turning counts into a verdict.
+//!
+//! Rules on single rows are judged by what the scan counted. Rules on sets of rows, and aggregates of a table that the
+//! batch only changes, are asked of the engine over the table as it would be after the load.
+
+mod relation;
+
+use std::collections::HashMap;
+
+use hw_base::{Engine, Reader, Result, RuleResult, StagedBatch, Timestamp, Tolerance, Value, Verdict, Watched};
+
+use crate::gate::{Fitted, Gate, judged_id};
+use crate::shape::{Shape, Template};
+use relation::{Answer, Relation};
+
+/// What a batch is to its table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Population {
+    /// Whether the rows of the batch become the whole table: a replace, a rebuild or the first load.
+    pub batch_is_table: bool,
+    /// The columns by which the load itself keeps one row per key; empty where it does not.
+    pub unique_by: Vec<String>,
+}
+
+/// All that judging needs besides the counts.
+#[derive(Clone, Copy)]
+pub struct Judging<'a> {
+    /// Answers the questions that the scan could not.
+    pub engine: &'a dyn Engine,
+    /// The rows that were scanned, and what the names in its query stand for.
+    pub reader: &'a Reader,
+    /// What the batch is to its table.
+    pub population: &'a Population,
+    /// How queries that people run later name the table.
+    pub shown_as: &'a str,
+    /// How many violating rows to show per rule on sets.
+    pub examples: usize,
+    /// The present moment, for freshness.
+    pub now: Timestamp,
+}
+
+impl Gate {
+    /// Judges a staged batch together with the table that it would make.
+    ///
+    /// A `quarantine` rule counts the rows it diverted as violations; it held if its tolerance admits them. It never
+    /// blocks, as [`Verdict::blocking`] says.
+    ///
+    /// # Errors
+    /// If the engine fails. SQL that it refuses is a rule that cannot be judged, and no error.
+    pub async fn judge_staged(&self, judging: &Judging<'_>, batch: &StagedBatch) -> Result<Verdict> {
+        self.judge_over(&Relation::staged(judging, batch)).await
+    }
+
+    /// Judges rows that were only read, as `headworks check` does.
+    ///
+    /// Rows that a quarantine rule would divert take no part in rules on sets and in aggregates, as in a run.
+    ///
+    /// # Errors
+    /// If the engine fails. SQL that it refuses is a rule that cannot be judged, and no error.
+    pub async fn judge(&self, judging: &Judging<'_>, watched: &Watched) -> Result<Verdict> {
+        self.judge_over(&Relation::read(self, judging, watched)?).await
+    }
+
+    async fn judge_over(&self, relation: &Relation<'_>) -> Result<Verdict> {
+        let values = self.measure(relation).await?;
+        let mut results = Vec::with_capacity(self.fitted.len());
+        for fitted in &self.fitted {
+            results.push(judge_rule(fitted, relation, &values).await?);
+        }
+        Ok(Verdict::over(results))
+    }
+
+    /// The values of all aggregates, by the name of their rule.
+    async fn measure(&self, relation: &Relation<'_>) -> Result<HashMap<String, Result<Value, String>>> {
+        let watches: Vec<_> = self.fitted.iter().filter_map(Fitted::aggregate_watch).collect();
+        let mut values = HashMap::new();
+        if relation.aggregates_were_watched {
+            for watch in watches {
+                let value = relation.watched_value(&watch.id)?;
+                values.insert(watch.id, Ok(value));
+            }
+            return Ok(values);
+        }
+        let expressions: Vec<&str> = watches.iter().map(|watch| watch.expression.as_str()).collect();
+        let answers = relation.measure(&expressions).await?;
+        values.extend(watches.iter().map(|watch| watch.id.clone()).zip(answers));
+        Ok(values)
+    }
+}
+
+async fn judge_rule(fitted: &Fitted, relation: &Relation<'_>, values: &HashMap<String, Result<Value, String>>) -> Result<RuleResult> {
+    Ok(match &fitted.shape {
+        Err(reason) => unjudged(fitted, relation, reason),
+        Ok(Shape::Row { .. }) => judge_rows(fitted, relation)?,
+        Ok(Shape::Aggregate { .. }) => judge_aggregate(fitted, relation, values.get(&fitted.rule.id)),
+        Ok(Shape::Columns { judged, differences }) => judge_columns(fitted, relation, *judged, differences),
+        Ok(Shape::Set { count, examples, .. }) => judge_set(fitted, relation, count, examples).await?,
+    })
+}
+
+/// A result that says nothing yet: not held, nothing counted.
+fn blank(fitted: &Fitted, relation: &Relation<'_>) -> RuleResult {
+    let rule = &fitted.rule;
+    RuleResult {
+        id: rule.id.clone(),
+        kind: rule.kind.name().into(),
+        dimension: rule.dimension,
+        columns: fitted.columns.clone(),
+        held: false,
+        rows: 0,
+        population: String::new(),
+        violations: 0,
+        share: 0.0,
+        tolerance: tolerance_in_words(fitted),
+        measured: None,
+        action: rule.on_failure,
+        examples: Vec::new(),
+        query: query(fitted, relation),
+        violating_rows: None,
+        error: None,
+    }
+}
+
+fn unjudged(fitted: &Fitted, relation: &Relation<'_>, reason: &str) -> RuleResult {
+    RuleResult { error: Some(format!("HW602: {reason}")), query: None, ..blank(fitted, relation) }
+}
+
+/// Judges a count of violating rows.
+fn counted(fitted: &Fitted, relation: &Relation<'_>, violations: u64, rows: u64) -> RuleResult {
+    RuleResult {
+        held: RuleResult::holds(violations, rows, fitted.rule.tolerance),
+        rows,
+        violations,
+        share: if rows == 0 { 0.0 } else { violations as f64 / rows as f64 },
+        ..blank(fitted, relation)
+    }
+}
+
+fn judge_rows(fitted: &Fitted, relation: &Relation<'_>) -> Result<RuleResult> {
+    let rule = &fitted.rule;
+    let watched = relation.watched_rule(&rule.id)?;
+    let rows = match rule.condition {
+        Some(_) => relation.watched_rule(&judged_id(rule))?.violations,
+        None => relation.watched.rows,
+    };
+    Ok(RuleResult {
+        population: population(fitted, relation.scanned),
+        examples: watched.examples.rendered(),
+        violating_rows: watched.violating_rows.clone(),
+        ..counted(fitted, relation, watched.violations, rows)
+    })
+}
+
+fn judge_aggregate(fitted: &Fitted, relation: &Relation<'_>, value: Option<&Result<Value, String>>) -> RuleResult {
+    let (Ok(Shape::Aggregate { label, bounds, .. }), Some(Ok(value))) = (&fitted.shape, value) else {
+        let reason = value.and_then(|value| value.as_ref().err()).map_or("its value was not measured", String::as_str);
+        return unjudged(fitted, relation, reason);
+    };
+    let measured = bounds.judge(label, value, relation.judging.now);
+    RuleResult {
+        held: measured.held,
+        rows: relation.table_rows,
+        population: population(fitted, relation.table),
+        measured: Some(measured.words),
+        error: measured.error.map(|reason| format!("HW602: {reason}")),
+        ..blank(fitted, relation)
+    }
+}
+
+fn judge_columns(fitted: &Fitted, relation: &Relation<'_>, judged: u64, differences: &[String]) -> RuleResult {
+    RuleResult {
+        population: "columns of the table".into(),
+        examples: differences.to_vec(),
+        ..counted(fitted, relation, differences.len() as u64, judged)
+    }
+}
+
+async fn judge_set(fitted: &Fitted, relation: &Relation<'_>, count: &Template, examples: &Template) -> Result<RuleResult> {
+    if is_kept_by_the_load(fitted, relation) {
+        let population = format!("{}; the load keeps one row per key", relation.table);
+        return Ok(RuleResult { population, ..counted(fitted, relation, 0, relation.table_rows) });
+    }
+    let (violations, rows) = match relation.count(count, fitted.rule.condition_sql()).await? {
+        Ok(counts) => counts,
+        Err(reason) => return Ok(unjudged(fitted, relation, &reason)),
+    };
+    let examples = match violations {
+        0 => Vec::new(),
+        _ => rendered(relation.examples(examples, fitted.rule.condition_sql()).await?),
+    };
+    Ok(RuleResult { population: population(fitted, relation.table), examples, ..counted(fitted, relation, violations, rows) })
+}
+
+/// Whether the load keeps one row per key, and the rule asks for no more.
+fn is_kept_by_the_load(fitted: &Fitted, relation: &Relation<'_>) -> bool {
+    let key = &relation.judging.population.unique_by;
+    fitted.rule.kind.name() == "unique"
+        && fitted.rule.condition.is_none()
+        && !key.is_empty()
+        && key.iter().all(|column| fitted.rule.columns.contains(column))
+}
+
+/// Examples help, and their absence changes no verdict.
+fn rendered(answer: Answer) -> Vec<String> {
+    answer.map(|rows| rows.rendered()).unwrap_or_default()
+}
+
+fn population(fitted: &Fitted, rows: &str) -> String {
+    match &fitted.rule.condition {
+        Some(condition) => format!("{rows} where {}", condition.trim()),
+        None => rows.into(),
+    }
+}
+
+fn tolerance_in_words(fitted: &Fitted) -> String {
+    match (&fitted.shape, fitted.rule.tolerance) {
+        (Ok(Shape::Aggregate { bounds, .. }), _) => bounds.words(),
+        (_, Tolerance::NONE) => "none".into(),
+        (_, Tolerance::Share(share)) => format!("at most {share} of the rows"),
+        (_, tolerance @ Tolerance::Rows(_)) => format!("at most {tolerance}"),
+    }
+}
+
+/// A query for people: all violating rows, or the measured value.
+fn query(fitted: &Fitted, relation: &Relation<'_>) -> Option<String> {
+    let name = relation.judging.shown_as;
+    match fitted.shape.as_ref().ok()? {
+        Shape::Row { .. } => Some(format!("select * from {name} where {}", fitted.violates()?)),
+        Shape::Aggregate { expression, .. } => Some(format!("select {expression} as measured from {name}")),
+        Shape::Set { violations, .. } => {
+            let rows = fitted.rule.condition_sql().map_or(name.to_owned(), |condition| format!("(select * from {name} where {condition})"));
+            Some(violations.over(&rows, name, relation.own.as_deref()))
+        }
+        Shape::Columns { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

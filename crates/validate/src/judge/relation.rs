@@ -1,0 +1,170 @@
+//! The rows that rules are judged on, and how to ask about them.
+
+use hw_base::{Blame, Error, Input, Reader, Result, Rows, StagedBatch, TableName, Value, Watched, WatchedRule};
+
+use super::Judging;
+use crate::columns::in_parentheses;
+use crate::gate::{Gate, KEPT, reason};
+use crate::shape::Template;
+
+/// The relation of all rows that rules on sets look at: the table as it would be, or the rows read.
+pub(super) const ALL_ROWS: &str = "after";
+
+/// The relation of the rows read, where quarantine rules take some of them away.
+const READ: &str = "read_before_quarantine";
+
+/// The rows of an answer, or why the engine refused the SQL.
+pub(super) type Answer = Result<Rows, String>;
+
+/// The rows that rules are judged on.
+pub(super) struct Relation<'a> {
+    pub(super) judging: &'a Judging<'a>,
+    /// What the scan counted.
+    pub(super) watched: &'a Watched,
+    /// The rows of the scan, in words.
+    pub(super) scanned: &'static str,
+    /// The rows that sets and aggregates are about, in words.
+    pub(super) table: &'static str,
+    /// How many those are.
+    pub(super) table_rows: u64,
+    /// Whether the aggregates of the scan are those of the table.
+    pub(super) aggregates_were_watched: bool,
+    /// The name of the table itself, where it is one.
+    pub(super) own: Option<String>,
+    batch: Option<&'a StagedBatch>,
+    inputs: Vec<Input>,
+}
+
+impl<'a> Relation<'a> {
+    /// A staged batch, and the table that it would make.
+    pub(super) fn staged(judging: &'a Judging<'a>, batch: &'a StagedBatch) -> Self {
+        Self {
+            judging,
+            watched: &batch.watched,
+            scanned: "rows of this batch",
+            table: "rows of the table after this load",
+            table_rows: batch.rows_after,
+            aggregates_were_watched: judging.population.batch_is_table && batch.rows_superseded == 0,
+            own: Some(TableName::model(&batch.table).leaf().to_owned()),
+            batch: Some(batch),
+            inputs: judging.reader.inputs.clone(),
+        }
+    }
+
+    /// Rows that were only read.
+    pub(super) fn read(gate: &Gate, judging: &'a Judging<'a>, watched: &'a Watched) -> Result<Self> {
+        let mut inputs = judging.reader.inputs.clone();
+        let sql = judging.reader.sql.clone();
+        let kept: Vec<String> = gate.diverting().map(|violates| format!("{} is not true", in_parentheses(&violates))).collect();
+        let diverts = !kept.is_empty();
+        if diverts {
+            inputs.push(Input::Query { name: READ.into(), sql });
+            inputs.push(Input::Query { name: ALL_ROWS.into(), sql: format!("select * from {READ} where {}", kept.join(" and ")) });
+        } else {
+            inputs.push(Input::Query { name: ALL_ROWS.into(), sql });
+        }
+        let mut relation = Self {
+            judging,
+            watched,
+            scanned: "rows read",
+            table: if diverts { "rows read and not quarantined" } else { "rows read" },
+            table_rows: watched.rows,
+            aggregates_were_watched: true,
+            own: None,
+            batch: None,
+            inputs,
+        };
+        if diverts {
+            relation.table_rows = whole_number(&relation.watched_value(KEPT)?).unwrap_or_default();
+        }
+        Ok(relation)
+    }
+
+    /// What the scan counted under `id`.
+    pub(super) fn watched_rule(&self, id: &str) -> Result<&'a WatchedRule> {
+        self.watched.rules.iter().find(|rule| rule.id == id).ok_or_else(|| not_counted(id))
+    }
+
+    /// The aggregate that the scan took under `id`.
+    pub(super) fn watched_value(&self, id: &str) -> Result<Value> {
+        let found = self.watched.aggregates.iter().find(|aggregate| aggregate.id == id);
+        found.map(|aggregate| aggregate.value.clone()).ok_or_else(|| not_counted(id))
+    }
+
+    /// Takes all aggregates in one query; one by one where one of them spoils it.
+    pub(super) async fn measure(&self, expressions: &[&str]) -> Result<Vec<Result<Value, String>>> {
+        if expressions.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.query(measuring(expressions), 1).await? {
+            Ok(rows) => Ok(first_row(&rows, expressions.len())),
+            Err(reason) if expressions.len() == 1 => Ok(vec![Err(reason)]),
+            Err(_) => {
+                let mut values = Vec::with_capacity(expressions.len());
+                for expression in expressions {
+                    let answer = self.query(measuring(&[*expression]), 1).await?;
+                    values.push(answer.and_then(|rows| first_row(&rows, 1).remove(0)));
+                }
+                Ok(values)
+            }
+        }
+    }
+
+    /// The number of violating rows, and of the rows judged.
+    pub(super) async fn count(&self, count: &Template, condition: Option<String>) -> Result<Result<(u64, u64), String>> {
+        let sql = self.over(count, condition.as_deref());
+        let sql = match &condition {
+            Some(condition) => format!("select ({sql}) as violations, (select count(*) from {ALL_ROWS} where {condition}) as judged"),
+            None => sql,
+        };
+        let answer = self.query(sql, 1).await?;
+        Ok(answer.and_then(|rows| {
+            let cells = rows.rows.first().map(Vec::as_slice).unwrap_or_default();
+            let number = |at: usize| cells.get(at).and_then(whole_number);
+            let judged = if condition.is_some() { number(1) } else { Some(self.table_rows) };
+            number(0).zip(judged).ok_or_else(|| "the engine did not return a count".to_owned())
+        }))
+    }
+
+    /// Some of the violating rows.
+    pub(super) async fn examples(&self, examples: &Template, condition: Option<String>) -> Result<Answer> {
+        self.query(self.over(examples, condition.as_deref()), self.judging.examples).await
+    }
+
+    fn over(&self, template: &Template, condition: Option<&str>) -> String {
+        let rows = condition.map_or(ALL_ROWS.to_owned(), |condition| format!("(select * from {ALL_ROWS} where {condition})"));
+        template.over(&rows, ALL_ROWS, self.own.as_deref())
+    }
+
+    async fn query(&self, sql: String, limit: usize) -> Result<Answer> {
+        let reader = Reader { sql, inputs: self.inputs.clone(), file: None };
+        let answer = match self.batch {
+            Some(batch) => self.judging.engine.query_staged(batch, &reader, limit).await,
+            None => self.judging.engine.query(&reader, limit).await,
+        };
+        match answer {
+            Ok(rows) => Ok(Ok(rows)),
+            Err(error) if error.blame() == Blame::User => Ok(Err(reason(&error))),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn measuring(expressions: &[&str]) -> String {
+    let named: Vec<String> = expressions.iter().enumerate().map(|(at, expression)| format!("{expression} as measured_{at}")).collect();
+    format!("select {} from {ALL_ROWS}", named.join(", "))
+}
+
+/// The cells of the only row.
+fn first_row(rows: &Rows, length: usize) -> Vec<Result<Value, String>> {
+    let cells = rows.rows.first().map(Vec::as_slice).unwrap_or_default();
+    (0..length).map(|at| cells.get(at).cloned().ok_or_else(|| "the engine returned no value".to_owned())).collect()
+}
+
+fn whole_number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.to_string().parse().ok())
+}
+
+fn not_counted(id: &str) -> Error {
+    Error::bug(format!("the scan did not count `{id}`")).help("judge with the gate that made the watch")
+}

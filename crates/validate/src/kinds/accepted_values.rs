@@ -1,0 +1,196 @@
+//! `accepted_values`: the column holds only values of a list.
+
+use std::sync::Arc;
+
+use hw_base::{Column, ColumnFacts, ColumnType, Dimension, Result, Settings, TableFacts, TextShape, Value, identifier, plural};
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Value as Json, json};
+
+use crate::columns::{as_text, find};
+use crate::common::{Common, counting_settings};
+use crate::explain::About;
+use crate::kinds::RuleKind;
+use crate::propose::{Proposal, percent_above};
+use crate::rule::{Problems, RuleBody, Scope, read_body};
+use crate::scalar::Scalar;
+use crate::shape::Shape;
+
+/// More values than this are no list.
+const MOST_VALUES: u64 = 20;
+
+/// A value that occurs less often may be a slip.
+const FEWEST_OCCURRENCES: u64 = 5;
+
+/// More rows than this outside the supported values make the list doubtful.
+const MOST_OUTSIDE: f64 = 0.01;
+
+/// The column holds only values of a list.
+#[derive(Debug)]
+pub(super) struct AcceptedValues;
+
+counting_settings! {
+    /// Settings of `accepted_values`.
+    AcceptedValuesSettings {
+        /// The column.
+        column: String,
+        /// The values it may hold. Nulls are the business of `not_null`.
+        values: Vec<Scalar>,
+        /// Whether upper and lower case are the same.
+        #[serde(default)]
+        ignore_case: bool,
+    }
+}
+
+impl RuleKind for AcceptedValues {
+    fn name(&self) -> &'static str {
+        "accepted_values"
+    }
+
+    fn dimension(&self) -> Dimension {
+        Dimension::Validity
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Row
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<AcceptedValuesSettings>()
+    }
+
+    fn read(&self, settings: &Settings) -> Result<Arc<dyn RuleBody>> {
+        read_body::<AcceptedValuesSettings>(settings)
+    }
+
+    fn about(&self) -> About {
+        About {
+            finds: "Values that are not in the list. Nulls are the business of `not_null`.",
+            matters: "A status that nobody has heard of is counted by no report: it is in no group, and in no total.",
+            example: "- accepted_values: { column: status, values: [pending, shipped, delivered, cancelled], on_failure: quarantine }",
+            remedy: "A new value that is right belongs in the list; look for models that name the values. A misspelled one is mapped to the right one in the model, or mended at the source.",
+        }
+    }
+
+    fn propose(&self, facts: &TableFacts) -> Vec<Proposal> {
+        facts.columns.iter().filter_map(|column| propose_for(column, facts)).collect()
+    }
+}
+
+/// Proposes the values that occur often enough, if they cover (almost) all rows.
+fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
+    let values = column.rows.saturating_sub(column.nulls);
+    if !is_a_list_of_words(column) || values < FEWEST_OCCURRENCES * column.distinct {
+        return None;
+    }
+    let supported = column.top_values.iter().filter(|found| found.value != Value::Null && found.count >= FEWEST_OCCURRENCES);
+    let (names, counts): (Vec<String>, Vec<u64>) = supported.map(|found| (found.value.to_string(), found.count)).unzip();
+    let outside = values.saturating_sub(counts.iter().sum());
+    let share = outside as f64 / values as f64;
+    if names.is_empty() || share > MOST_OUTSIDE {
+        return None;
+    }
+    let reason = format!(
+        "{} of `{}` cover {} of {}",
+        plural(names.len() as u64, "value"),
+        column.name,
+        hw_base::count(values - outside),
+        plural(values, "row")
+    );
+    Proposal::new("accepted_values", &settings(column, names, share), facts, reason, values)
+}
+
+fn settings(column: &ColumnFacts, mut names: Vec<String>, outside: f64) -> Json {
+    names.sort();
+    if outside > 0.0 {
+        json!({ "column": column.name, "values": names, "at_most": percent_above(outside), "on_failure": "alert" })
+    } else {
+        json!({ "column": column.name, "values": names, "on_failure": "quarantine" })
+    }
+}
+
+/// Whether a text column repeats a few words; dates and numbers in a text are no words.
+fn is_a_list_of_words(column: &ColumnFacts) -> bool {
+    let are_words = column.text.as_ref().is_none_or(|text| {
+        text.shapes.iter().all(|found| found.count == 0 || matches!(found.shape, TextShape::Other | TextShape::Boolean))
+    });
+    column.kind == ColumnType::Text && column.distinct_is_exact && (1..=MOST_VALUES).contains(&column.distinct) && are_words
+}
+
+impl RuleBody for AcceptedValuesSettings {
+    fn common(&self) -> Common {
+        self.shared()
+    }
+
+    fn columns(&self) -> Vec<String> {
+        vec![self.column.clone()]
+    }
+
+    fn check(&self, problems: &mut Problems<'_>) {
+        if self.values.is_empty() {
+            problems.add("values", "`values` is empty", "list the values that are right, such as `[pending, shipped]`");
+        }
+    }
+
+    fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
+        let column = find(columns, &self.column)?;
+        let values = self.values.iter().map(|value| value.for_column(column)).collect::<Result<Vec<_>, _>>()?;
+        let name = match column.kind {
+            ColumnType::Binary | ColumnType::Other | ColumnType::Time => as_text(column),
+            _ => identifier(&column.name),
+        };
+        let violates = if self.ignore_case && column.kind == ColumnType::Text {
+            let lower: Vec<String> = values.iter().map(|value| value.to_lowercase()).collect();
+            format!("lower({name}) not in ({})", lower.join(", "))
+        } else {
+            format!("{name} not in ({})", values.join(", "))
+        };
+        Ok(Shape::Row { violates })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::testing::{check_misfit, check_proposals, check_row, refused, text_facts};
+
+    #[test]
+    fn values_are_written_for_the_type_of_the_column() {
+        let rule = |values| json!({"accepted_values": {"column": "a", "values": values}});
+        check_row(&rule(json!(["x", "o'clock", 5])), "a varchar", "a not in ('x', 'o''clock', '5')");
+        check_row(&rule(json!([1, "2"])), "a bigint", "a not in (1, 2)");
+        check_row(&rule(json!(["2026-01-31"])), "a date", "a not in (cast('2026-01-31' as date))");
+        check_row(&rule(json!([true])), "a boolean", "a not in (true)");
+        check_misfit(&rule(json!(["x"])), "a bigint", "`x` does not fit column `a`, which is bigint");
+    }
+
+    #[test]
+    fn case_is_ignored_on_request() {
+        let rule = json!({"accepted_values": {"column": "a", "values": ["New", "OLD"], "ignore_case": true}});
+        check_row(&rule, "a varchar", "lower(a) not in ('new', 'old')");
+    }
+
+    #[test]
+    fn an_empty_list_accepts_nothing_and_is_refused() {
+        assert!(refused(&json!([{"accepted_values": {"column": "a", "values": []}}])).contains("`values` is empty"));
+    }
+
+    #[test]
+    fn only_supported_values_are_proposed() {
+        check_proposals(
+            "accepted_values",
+            &text_facts("status", &[("shipped", 600), ("pending", 400)]),
+            &[
+                r#"{"column":"status","values":["pending","shipped"],"on_failure":"quarantine"}: 2 values of `status` cover 1,000 of 1,000 rows"#,
+            ],
+        );
+        check_proposals(
+            "accepted_values",
+            &text_facts("status", &[("shipped", 600), ("pending", 397), ("shiped", 3)]),
+            &[
+                r#"{"column":"status","values":["pending","shipped"],"at_most":"1%","on_failure":"alert"}: 2 values of `status` cover 997 of 1,000 rows"#,
+            ],
+        );
+        check_proposals("accepted_values", &text_facts("status", &[("a", 3), ("b", 3), ("c", 3)]), &[]);
+    }
+}

@@ -1,0 +1,96 @@
+//! `freshness`: the newest row is not older than promised.
+
+use std::sync::Arc;
+
+use hw_base::{Column, ColumnType, Dimension, Result, Settings, TimeSpan, identifier};
+use schemars::{Schema, SchemaGenerator};
+
+use crate::columns::find;
+use crate::common::{Common, measuring_settings};
+use crate::explain::About;
+use crate::kinds::RuleKind;
+use crate::rule::{RuleBody, Scope, read_body};
+use crate::shape::{Bounds, Shape};
+
+/// The newest row is not older than promised.
+#[derive(Debug)]
+pub(super) struct Freshness;
+
+measuring_settings! {
+    /// Settings of `freshness`.
+    FreshnessSettings {
+        /// The column that says when the row was made or changed. Moments without a time zone are read as UTC; a date counts from its midnight.
+        column: String,
+        /// The greatest age of the newest row, such as `2h` or `7d`.
+        within: TimeSpan,
+    }
+}
+
+impl RuleKind for Freshness {
+    fn name(&self) -> &'static str {
+        "freshness"
+    }
+
+    fn dimension(&self) -> Dimension {
+        Dimension::Timeliness
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Aggregate
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<FreshnessSettings>()
+    }
+
+    fn read(&self, settings: &Settings) -> Result<Arc<dyn RuleBody>> {
+        read_body::<FreshnessSettings>(settings)
+    }
+
+    fn about(&self) -> About {
+        About {
+            finds: "A table whose newest row is older than promised. A table without rows is not fresh.",
+            matters: "A pipeline that runs on time with the data of last week looks healthy from outside.",
+            example: "- freshness: { column: updated_at, within: 2h, on_failure: alert }",
+            remedy: "Ask whether the source delivered: `headworks status` shows the newest file or row of each. If it did, look at the filter and the watermark of the model.",
+        }
+    }
+}
+
+impl RuleBody for FreshnessSettings {
+    fn common(&self) -> Common {
+        self.shared()
+    }
+
+    fn columns(&self) -> Vec<String> {
+        vec![self.column.clone()]
+    }
+
+    fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
+        let column = find(columns, &self.column)?;
+        let name = identifier(&column.name);
+        let moment = match column.kind {
+            ColumnType::Date | ColumnType::Timestamp => name.clone(),
+            ColumnType::Text => format!("try_cast({name} as timestamp)"),
+            _ => return Err(format!("`freshness` needs dates or moments, and column `{}` is {}", column.name, column.sql_type)),
+        };
+        let expression = super::filtered(&format!("max({moment})"), self.condition.as_deref());
+        Ok(Shape::Aggregate { expression, label: format!("max({name})"), bounds: Bounds::Within(self.within) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::testing::{check_aggregate, check_misfit, refused};
+
+    #[test]
+    fn the_newest_row_counts() {
+        let rule = json!({"freshness": {"column": "a", "within": "2h"}});
+        check_aggregate(&rule, "a timestamp", "max(a): at most 2h old");
+        check_aggregate(&rule, "a varchar", "max(try_cast(a as timestamp)): at most 2h old");
+        check_misfit(&rule, "a bigint", "`freshness` needs dates or moments, and column `a` is bigint");
+        assert!(refused(&json!([{"freshness": {"column": "a", "within": "soon"}}])).contains("`soon` is no span of time"));
+    }
+}

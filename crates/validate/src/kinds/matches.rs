@@ -1,0 +1,184 @@
+//! `matches`: text has the form that a regular expression describes.
+
+use std::sync::Arc;
+
+use hw_base::{Column, ColumnFacts, ColumnType, Dimension, Result, Settings, TableFacts, TextShape, count, literal, plural};
+use regex::Regex;
+use schemars::{Schema, SchemaGenerator};
+use serde_json::json;
+
+use crate::columns::{as_text, find};
+use crate::common::{Common, counting_settings};
+use crate::explain::About;
+use crate::kinds::RuleKind;
+use crate::propose::{Proposal, percent_above};
+use crate::rule::{Problems, RuleBody, Scope, read_body};
+use crate::shape::Shape;
+
+/// A form that fewer of the values have is not the form of the column.
+const FEWEST_OF_SHAPE: f64 = 0.95;
+
+/// The forms that are worth a rule, and how to tell them.
+const FORMS: &[(TextShape, &str)] = &[
+    (TextShape::Email, r"^\s*[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\s*$"),
+    (TextShape::Uuid, r"^\s*[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\s*$"),
+    (TextShape::Date, r"^\s*[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\s*$"),
+    (TextShape::Timestamp, r"^\s*[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ][0-9]{2}:[0-9]{2}"),
+    (TextShape::Url, r"^\s*[A-Za-z]{2,10}://[^ ]*\.[^ ]*\s*$"),
+];
+
+/// Text has the form that a regular expression describes.
+#[derive(Debug)]
+pub(super) struct Matches;
+
+counting_settings! {
+    /// Settings of `matches`.
+    MatchesSettings {
+        /// The column.
+        column: String,
+        /// The regular expression. It may match anywhere in the text; `^` and `$` tie it to the ends.
+        pattern: String,
+        /// Whether the text must not match.
+        #[serde(default)]
+        not: bool,
+        /// Whether upper and lower case are the same.
+        #[serde(default)]
+        ignore_case: bool,
+    }
+}
+
+impl RuleKind for Matches {
+    fn name(&self) -> &'static str {
+        "matches"
+    }
+
+    fn dimension(&self) -> Dimension {
+        Dimension::Validity
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Row
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<MatchesSettings>()
+    }
+
+    fn read(&self, settings: &Settings) -> Result<Arc<dyn RuleBody>> {
+        read_body::<MatchesSettings>(settings)
+    }
+
+    fn about(&self) -> About {
+        About {
+            finds: "Texts that the regular expression does not match; with `not: true`, texts that it does match. Nulls are the business of `not_null`.",
+            matters: "An address without an `@` bounces, and a code with a blank in it joins to nothing.",
+            example: "- matches: { column: email, pattern: '^[^@ ]+@[^@ ]+\\.[^@ ]+$', at_most: 1% }",
+            remedy: "Mend the form in the model where it can be told, for example with `trim` or `upper`; ask the source otherwise. Check with the examples that the expression itself is right.",
+        }
+    }
+
+    fn propose(&self, facts: &TableFacts) -> Vec<Proposal> {
+        facts.columns.iter().filter(|column| column.kind == ColumnType::Text).filter_map(|column| propose_for(column, facts)).collect()
+    }
+}
+
+fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
+    let values = column.rows.saturating_sub(column.nulls);
+    let shapes = &column.text.as_ref()?.shapes;
+    let (found, (_, pattern)) = FORMS.iter().find_map(|form| {
+        shapes.iter().find(|found| found.shape == form.0 && is_the_form(found.count, values)).map(|found| (found, form))
+    })?;
+    let others = values.saturating_sub(found.count);
+    let settings = match others {
+        0 => json!({ "column": column.name, "pattern": pattern, "on_failure": "quarantine" }),
+        _ => {
+            json!({ "column": column.name, "pattern": pattern, "at_most": percent_above(others as f64 / values as f64), "on_failure": "alert" })
+        }
+    };
+    let reason =
+        format!("{} of {} of `{}` have the form `{}`", count(found.count), plural(values, "value"), column.name, found.shape.name());
+    Proposal::new("matches", &settings, facts, reason, values)
+}
+
+fn is_the_form(count: u64, values: u64) -> bool {
+    count > 0 && count as f64 >= FEWEST_OF_SHAPE * values as f64
+}
+
+impl RuleBody for MatchesSettings {
+    fn common(&self) -> Common {
+        self.shared()
+    }
+
+    fn columns(&self) -> Vec<String> {
+        vec![self.column.clone()]
+    }
+
+    fn check(&self, problems: &mut Problems<'_>) {
+        if let Err(error) = Regex::new(&self.pattern) {
+            let reason = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            problems.add(
+                "pattern",
+                format!("`pattern` is no regular expression: {reason}"),
+                "put the pattern in single quotes, and a `\\` before a sign that is meant as it stands, such as `\\(`",
+            );
+        }
+    }
+
+    fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
+        let column = find(columns, &self.column)?;
+        let inverted = if self.not { "" } else { "not " };
+        let flags = if self.ignore_case { ", 'i'" } else { "" };
+        Ok(Shape::Row { violates: format!("{inverted}regexp_like({}, {}{flags})", as_text(column), literal(&self.pattern)) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hw_base::{ShapeCount, TextShape};
+    use regex::Regex;
+    use serde_json::json;
+
+    use super::FORMS;
+    use crate::testing::{check_proposals, check_row, refused, text_facts};
+
+    #[test]
+    fn texts_are_compared_with_the_expression() {
+        check_row(&json!({"matches": {"column": "a", "pattern": "^'"}}), "a varchar", "not regexp_like(a, '^''')");
+        check_row(&json!({"matches": {"column": "a", "pattern": "x", "not": true}}), "a varchar", "regexp_like(a, 'x')");
+        check_row(
+            &json!({"matches": {"column": "a", "pattern": "x", "ignore_case": true}}),
+            "a bigint",
+            "not regexp_like(cast(a as varchar), 'x', 'i')",
+        );
+    }
+
+    #[test]
+    fn an_expression_that_does_not_compile_is_refused() {
+        let error = refused(&json!([{"matches": {"column": "a", "pattern": "(x"}}]));
+        assert!(error.contains("`pattern` is no regular expression: unclosed group"), "{error}");
+    }
+
+    #[test]
+    fn every_form_matches_what_has_its_shape() {
+        let texts = ["a.b@c.example", "123e4567-e89b-12d3-a456-426614174000", "2026-01-31", "2026-01-31T12:00:00Z", "https://a.example/x"];
+        for ((shape, pattern), text) in FORMS.iter().zip(texts) {
+            assert_eq!(TextShape::of(text), *shape);
+            assert!(Regex::new(pattern).unwrap().is_match(text), "{pattern} does not match {text}");
+            assert!(!Regex::new(pattern).unwrap().is_match("nothing of the kind"));
+        }
+    }
+
+    #[test]
+    fn a_form_that_almost_all_texts_have_is_proposed() {
+        let mut table = text_facts("email", &[("a@b.example", 600), ("c@d.example", 400)]);
+        table.columns[0].text.as_mut().unwrap().shapes =
+            vec![ShapeCount { shape: TextShape::Email, count: 980 }, ShapeCount { shape: TextShape::Other, count: 20 }];
+        check_proposals(
+            "matches",
+            &table,
+            &[
+                r#"{"column":"email","pattern":"^\\s*[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)+\\s*$","at_most":"3%","on_failure":"alert"}: 980 of 1,000 values of `email` have the form `e-mail address`"#,
+            ],
+        );
+    }
+}

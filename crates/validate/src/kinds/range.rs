@@ -1,0 +1,218 @@
+//! `range`: values lie between two limits.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use hw_base::{Column, ColumnFacts, ColumnType, Dimension, Result, Settings, TableFacts, identifier};
+use schemars::{Schema, SchemaGenerator};
+use serde_json::json;
+
+use crate::columns::find;
+use crate::common::{Common, counting_settings};
+use crate::explain::About;
+use crate::kinds::RuleKind;
+use crate::propose::{Proposal, percent_above, share_in_words};
+use crate::rule::{Problems, RuleBody, Scope, read_body};
+use crate::scalar::Scalar;
+use crate::shape::Shape;
+
+/// Above this share of negative values a measure counts as one that may be negative.
+const MOST_NEGATIVE: f64 = 0.01;
+
+/// Measures whose name holds one of these words may be negative.
+const SIGNED: &[&str] = &[
+    "balance",
+    "change",
+    "delta",
+    "diff",
+    "profit",
+    "margin",
+    "latitude",
+    "longitude",
+    "lat",
+    "lon",
+    "lng",
+    "temperature",
+    "offset",
+    "id",
+];
+
+/// Values lie between two limits.
+#[derive(Debug)]
+pub(super) struct Range;
+
+counting_settings! {
+    /// Settings of `range`.
+    RangeSettings {
+        /// The column.
+        column: String,
+        /// The least value: a number, a date such as `2026-01-31`, or a moment such as `2026-01-31 12:00`.
+        min: Option<Scalar>,
+        /// The greatest value. A date means its first moment where the column holds moments.
+        max: Option<Scalar>,
+        /// Whether the limits themselves are outside.
+        #[serde(default)]
+        exclusive: bool,
+    }
+}
+
+impl RuleKind for Range {
+    fn name(&self) -> &'static str {
+        "range"
+    }
+
+    fn dimension(&self) -> Dimension {
+        Dimension::Validity
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Row
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<RangeSettings>()
+    }
+
+    fn read(&self, settings: &Settings) -> Result<Arc<dyn RuleBody>> {
+        read_body::<RangeSettings>(settings)
+    }
+
+    fn about(&self) -> About {
+        About {
+            finds: "Values below `min` or above `max`. In a text column, texts that read as numbers or dates are compared as such, and others are left to `matches`.",
+            matters: "One price with a slipped decimal point outweighs a thousand right ones in every mean.",
+            example: "- range: { column: total_amount, min: 0, max: 100000, on_failure: quarantine }\n- range: { column: order_date, min: 2015-01-01 }",
+            remedy: "Look at the examples: a unit that changed needs a conversion in the model, a sign may mean a refund that belongs in a column of its own. Widen the limits if the values are right.",
+        }
+    }
+
+    fn propose(&self, facts: &TableFacts) -> Vec<Proposal> {
+        facts.columns.iter().filter(|column| is_a_measure(column)).filter_map(|column| propose_for(column, facts)).collect()
+    }
+}
+
+/// Proposes that a measure is not negative, where (almost) none is.
+fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
+    let negatives = column.numbers.as_ref()?.negatives;
+    let values = column.rows.saturating_sub(column.nulls);
+    let share = negatives as f64 / values.max(1) as f64;
+    if values == 0 || share > MOST_NEGATIVE {
+        return None;
+    }
+    let settings = match negatives {
+        0 => json!({ "column": column.name, "min": 0, "on_failure": "quarantine" }),
+        _ => json!({ "column": column.name, "min": 0, "at_most": percent_above(share), "on_failure": "alert" }),
+    };
+    let reason = format!("`{}` is below zero in {}", column.name, share_in_words(negatives, values));
+    Proposal::new("range", &settings, facts, reason, values)
+}
+
+fn is_a_measure(column: &ColumnFacts) -> bool {
+    let name = column.name.to_lowercase();
+    column.kind.is_numeric() && !name.split('_').any(|word| SIGNED.contains(&word))
+}
+
+impl RangeSettings {
+    /// Both limits with the comparison that breaks them.
+    fn limits(&self) -> Vec<(&Scalar, &'static str)> {
+        let (below, above) = if self.exclusive { ("<=", ">=") } else { ("<", ">") };
+        let pairs = [(self.min.as_ref(), below), (self.max.as_ref(), above)];
+        pairs.into_iter().filter_map(|(limit, breaks)| limit.map(|limit| (limit, breaks))).collect()
+    }
+}
+
+impl RuleBody for RangeSettings {
+    fn common(&self) -> Common {
+        self.shared()
+    }
+
+    fn columns(&self) -> Vec<String> {
+        vec![self.column.clone()]
+    }
+
+    fn check(&self, problems: &mut Problems<'_>) {
+        let (Some(min), Some(max)) = (&self.min, &self.max) else {
+            if self.min.is_none() && self.max.is_none() {
+                problems.add("min", "neither `min` nor `max` is given", "add `min:`, `max:` or both");
+            }
+            return;
+        };
+        match min.compare(max) {
+            None => problems.add(
+                "max",
+                format!("`{min}` and `{max}` are no two values of one kind"),
+                "give two numbers, two dates or two moments",
+            ),
+            Some(Ordering::Greater) => problems.add("min", "`min` is greater than `max`", "swap them"),
+            Some(Ordering::Equal) if self.exclusive => {
+                problems.add("exclusive", "no value lies between equal limits", "remove `exclusive`");
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
+        let column = find(columns, &self.column)?;
+        let sides = self.limits().into_iter().map(|(limit, breaks)| side(column, limit, breaks)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Shape::Row { violates: sides.join(" or ") })
+    }
+}
+
+/// One side of the range: `total_amount < 0`.
+fn side(column: &Column, limit: &Scalar, breaks: &str) -> Result<String, String> {
+    let name = identifier(&column.name);
+    if column.kind != ColumnType::Text {
+        return Ok(format!("{name} {breaks} {}", limit.for_column(column)?));
+    }
+    let as_type = |sql_type: &str, written: String| format!("try_cast({name} as {sql_type}) {breaks} {written}");
+    let of_kind = |kind: ColumnType| limit.for_column(&Column { kind, ..column.clone() });
+    Ok(match limit {
+        Scalar::Int(_) | Scalar::Float(_) => as_type("double", of_kind(ColumnType::Float)?),
+        _ if limit.as_moment().is_some() => as_type("timestamp", of_kind(ColumnType::Timestamp)?),
+        _ => format!("{name} {breaks} {}", limit.for_column(column)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::testing::{check_misfit, check_proposals, check_row, number_facts, refused};
+
+    #[test]
+    fn limits_are_written_for_the_type_of_the_column() {
+        let rule = json!({"range": {"column": "a", "min": 0, "max": 1.5}});
+        check_row(&rule, "a double", "a < 0 or a > 1.5");
+        check_row(&rule, "a varchar", "try_cast(a as double) < 0 or try_cast(a as double) > 1.5");
+        check_misfit(&rule, "a date", "`0` does not fit column `a`, which is date");
+        let dates = json!({"range": {"column": "a", "min": "2026-01-31", "exclusive": true}});
+        check_row(&dates, "a date", "a <= cast('2026-01-31' as date)");
+        check_row(&dates, "a timestamp", "a <= cast('2026-01-31 00:00:00' as timestamp)");
+        check_row(&dates, "a varchar", "try_cast(a as timestamp) <= cast('2026-01-31 00:00:00' as timestamp)");
+    }
+
+    #[test]
+    fn limits_must_leave_room() {
+        let refuse = |settings| refused(&json!([{ "range": settings }]));
+        assert!(refuse(json!({"column": "a"})).contains("neither `min` nor `max`"));
+        assert!(refuse(json!({"column": "a", "min": 10, "max": 9})).contains("`min` is greater than `max`"));
+        assert!(refuse(json!({"column": "a", "min": 10, "max": "2026-01-31"})).contains("no two values of one kind"));
+        assert!(refuse(json!({"column": "a", "min": 1, "max": 1, "exclusive": true})).contains("no value lies between"));
+    }
+
+    #[test]
+    fn measures_without_negatives_are_kept_so() {
+        check_proposals(
+            "range",
+            &number_facts("amount", 1000, 0),
+            &[r#"{"column":"amount","min":0,"on_failure":"quarantine"}: `amount` is below zero in 0 of 1,000 rows"#],
+        );
+        check_proposals(
+            "range",
+            &number_facts("amount", 1000, 4),
+            &[r#"{"column":"amount","min":0,"at_most":"1%","on_failure":"alert"}: `amount` is below zero in 4 of 1,000 rows (0.40 %)"#],
+        );
+        check_proposals("range", &number_facts("amount", 1000, 400), &[]);
+        check_proposals("range", &number_facts("account_balance", 1000, 0), &[]);
+    }
+}

@@ -1,0 +1,179 @@
+//! `schema`: the columns are there, with their types.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hw_base::{Column, Dimension, Result, Settings, nearest};
+use schemars::{Schema, SchemaGenerator};
+
+use crate::common::Common;
+use crate::explain::About;
+use crate::kinds::RuleKind;
+use crate::rule::{Problems, RuleBody, Scope, read_body};
+use crate::shape::Shape;
+
+/// The columns are there, with their types.
+#[derive(Debug)]
+pub(super) struct ColumnsAndTypes;
+
+/// Settings of `schema`.
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SchemaSettings {
+    /// The type of each column in SQL's words, such as `bigint`, `decimal(12,2)` or `timestamp`; `any` for any type.
+    columns: BTreeMap<String, String>,
+    /// Whether there may be no other columns.
+    #[serde(default)]
+    exact: bool,
+    /// A name of your own for the rule, unique within its list.
+    name: Option<String>,
+    /// What happens if the rule breaks. `quarantine` needs a rule on single rows.
+    #[serde(default)]
+    on_failure: hw_base::OnFailure,
+}
+
+impl RuleKind for ColumnsAndTypes {
+    fn name(&self) -> &'static str {
+        "schema"
+    }
+
+    fn dimension(&self) -> Dimension {
+        Dimension::Validity
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Columns
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<SchemaSettings>()
+    }
+
+    fn read(&self, settings: &Settings) -> Result<Arc<dyn RuleBody>> {
+        read_body::<SchemaSettings>(settings)
+    }
+
+    fn about(&self) -> About {
+        About {
+            finds: "Columns that are missing or have another type than declared; with `exact: true`, also columns that were not declared. No row is read.",
+            matters: "Readers rely on names and types. A column that became text still loads, and breaks the first sum that somebody writes.",
+            example: "- schema: { columns: { order_id: bigint, total_amount: 'decimal(12,2)', note: any }, exact: true }",
+            remedy: "Cast the column in the model, so that its type does not follow the source. If the change is meant, tell the readers, then change the rule.",
+        }
+    }
+}
+
+impl RuleBody for SchemaSettings {
+    fn common(&self) -> Common {
+        Common { name: self.name.clone(), tolerance: hw_base::Tolerance::NONE, on_failure: self.on_failure, condition: None }
+    }
+
+    fn columns(&self) -> Vec<String> {
+        self.columns.keys().cloned().collect()
+    }
+
+    fn label(&self) -> String {
+        String::new()
+    }
+
+    fn check(&self, problems: &mut Problems<'_>) {
+        if self.columns.is_empty() {
+            problems.add("columns", "`columns` is empty", "declare columns with their types, such as `{ order_id: bigint }`");
+        }
+    }
+
+    fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
+        let declared = self.columns.iter().filter_map(|(name, sql_type)| difference(columns, name, sql_type));
+        let others = columns.iter().filter(|column| self.exact && !self.columns.contains_key(&column.name));
+        let undeclared: Vec<String> = others.map(|column| format!("`{}` is not declared", column.name)).collect();
+        let judged = self.columns.len() as u64 + undeclared.len() as u64;
+        Ok(Shape::Columns { judged, differences: declared.chain(undeclared).collect() })
+    }
+}
+
+/// What is wrong with one declared column.
+fn difference(columns: &[Column], name: &str, sql_type: &str) -> Option<String> {
+    let Some(column) = columns.iter().find(|column| column.name == name) else {
+        let close = nearest(name, columns.iter().map(|column| column.name.as_str()));
+        return Some(close.map_or_else(|| format!("`{name}` is missing"), |close| format!("`{name}` is missing; there is `{close}`")));
+    };
+    (!is_of_type(&column.sql_type, sql_type)).then(|| format!("`{name}` is {}, declared {sql_type}", column.sql_type))
+}
+
+/// Whether a type is the declared one. A type declared without its length or precision has any.
+fn is_of_type(found: &str, declared: &str) -> bool {
+    let (found, declared) = (SqlType::parse(found), SqlType::parse(declared));
+    declared.word == "any" || (found.word == declared.word && (declared.parameters.is_empty() || found.parameters == declared.parameters))
+}
+
+/// A type in one spelling.
+struct SqlType {
+    word: String,
+    parameters: String,
+}
+
+impl SqlType {
+    fn parse(text: &str) -> Self {
+        let text = text.trim().to_lowercase();
+        let (word, parameters) = text.split_once('(').unwrap_or((&text, ""));
+        let (parameters, rest) = parameters.split_once(')').unwrap_or((parameters, ""));
+        let word = format!("{}{rest}", word.trim());
+        let parameters = parameters.replace(' ', "");
+        // A length is no part of a text type, and a precision none of a moment: every engine stores them alike.
+        let keeps_parameters = one_spelling(&word) == "decimal";
+        Self { word: one_spelling(&word).into(), parameters: if keeps_parameters { parameters } else { String::new() } }
+    }
+}
+
+fn one_spelling(word: &str) -> &str {
+    match word {
+        "int" | "int4" | "int32" | "integer" => "integer",
+        "int8" | "int64" | "long" | "bigint" => "bigint",
+        "int2" | "int16" | "short" | "smallint" => "smallint",
+        "text" | "string" | "utf8" | "varchar" | "char" | "character varying" => "varchar",
+        "float8" | "float64" | "double" | "double precision" => "double",
+        "float4" | "float32" | "real" | "float" => "real",
+        "numeric" | "decimal" => "decimal",
+        "bool" | "boolean" => "boolean",
+        "timestamp" | "timestamptz" | "datetime" | "timestamp with time zone" | "timestamp without time zone" => "timestamp",
+        "binary" | "bytea" | "blob" => "binary",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use crate::shape::Shape;
+    use crate::testing::{refused, shape_of};
+
+    #[track_caller]
+    fn check(settings: &Json, columns: &str, expected: &[&str]) {
+        let Ok(Shape::Columns { differences, .. }) = shape_of(&json!({ "schema": settings }), columns) else { panic!("no columns") };
+        assert_eq!(differences, expected);
+    }
+
+    #[test]
+    fn every_difference_is_named() {
+        let table = "order_id bigint, amount decimal(12,2), note varchar";
+        check(&json!({"columns": {"order_id": "BIGINT", "amount": "numeric", "note": "any"}, "exact": true}), table, &[]);
+        check(&json!({"columns": {"amount": "decimal(12, 2)", "note": "text"}}), table, &[]);
+        check(
+            &json!({"columns": {"ordr_id": "bigint", "amount": "decimal(10,2)", "zebra": "any"}, "exact": true}),
+            table,
+            &[
+                "`amount` is decimal(12,2), declared decimal(10,2)",
+                "`ordr_id` is missing; there is `order_id`",
+                "`zebra` is missing",
+                "`order_id` is not declared",
+                "`note` is not declared",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_schema_declares_columns() {
+        assert!(refused(&json!([{"schema": {"columns": {}}}])).contains("`columns` is empty"));
+    }
+}

@@ -1,0 +1,156 @@
+//! Rules that the measured rows obey, and that rows to come should.
+
+use std::collections::HashSet;
+
+use hw_base::{Column, Dimension, OnFailure, Settings, TableFacts, count, plural};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+use crate::kinds::RULE_KINDS;
+use crate::rule::{Rule, read_rules};
+use crate::shape::{Shape, Template};
+
+/// A rule that the measured rows obey, within its tolerance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// The kind: `not_null`.
+    pub kind: String,
+    /// Its settings, as they go under the kind in YAML.
+    pub settings: Json,
+    /// The columns it names.
+    pub columns: Vec<String>,
+    /// The dimension it watches.
+    pub dimension: Dimension,
+    /// What happens if it breaks.
+    pub on_failure: OnFailure,
+    /// A SELECT of the number of violating rows, or of the measured value; `{table}` stands for the table.
+    pub definition: String,
+    /// Why, with the numbers it rests on.
+    pub reason: String,
+    /// How many rows or values it rests on.
+    pub support: u64,
+}
+
+/// Proposes rules of all kinds that the measured rows obey, and leaves out those that another one implies.
+pub fn propose(facts: &TableFacts) -> Vec<Proposal> {
+    let all: Vec<Proposal> = RULE_KINDS.iter().flat_map(|kind| kind.propose(facts)).collect();
+    let strong: HashSet<(String, Option<String>)> = all.iter().map(|proposal| (proposal.kind.clone(), proposal.only_column())).collect();
+    let is_implied = |proposal: &Proposal| {
+        let stronger = stronger_than(&proposal.kind).iter();
+        stronger.into_iter().any(|kind| strong.contains(&((*kind).to_owned(), proposal.only_column())))
+    };
+    all.into_iter().filter(|proposal| !is_implied(proposal)).collect()
+}
+
+/// Kinds whose rule on a column makes one of `kind` on the same column needless.
+fn stronger_than(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "matches" => &["accepted_values"],
+        "length" => &["accepted_values", "matches"],
+        "not_blank" => &["accepted_values", "matches", "length"],
+        _ => &[],
+    }
+}
+
+impl Proposal {
+    /// A proposal to set a rule of `kind`; `None` where the kind refuses the settings.
+    pub(crate) fn new(kind: &str, settings: &Json, facts: &TableFacts, reason: String, support: u64) -> Option<Self> {
+        let rule = read_rules(&Settings::from_json(&json!([{ kind: settings }]))).ok()?.pop()?;
+        Some(Self {
+            kind: kind.into(),
+            settings: settings.clone(),
+            columns: rule.columns.clone(),
+            dimension: rule.dimension,
+            on_failure: rule.on_failure,
+            definition: definition(&rule, facts)?,
+            reason,
+            support,
+        })
+    }
+
+    /// The definition for the table that SQL calls `name`.
+    pub fn definition_for(&self, name: &str) -> String {
+        self.definition.replace(Template::TABLE, name)
+    }
+
+    /// The rule as an item of a `rules:` list.
+    pub fn rule(&self) -> Json {
+        json!({ self.kind.clone(): self.settings })
+    }
+
+    fn only_column(&self) -> Option<String> {
+        self.columns.first().filter(|_| self.columns.len() == 1).cloned()
+    }
+}
+
+fn definition(rule: &Rule, facts: &TableFacts) -> Option<String> {
+    let columns: Vec<Column> =
+        facts.columns.iter().map(|facts| Column { name: facts.name.clone(), kind: facts.kind, sql_type: facts.sql_type.clone() }).collect();
+    match rule.body.shape(&columns).ok()? {
+        Shape::Row { violates } => Some(format!("select count(*) as violations from {} where {violates}", Template::TABLE)),
+        Shape::Aggregate { expression, .. } => Some(format!("select {expression} as measured from {}", Template::TABLE)),
+        Shape::Set { count, .. } => Some(count.over(Template::TABLE, Template::TABLE, None)),
+        Shape::Columns { .. } => None,
+    }
+}
+
+/// The next whole percentage above a share: room for a little more than was seen.
+pub(crate) fn percent_above(share: f64) -> String {
+    format!("{}%", ((share * 100.0 + 1e-9).floor() + 1.0).min(100.0))
+}
+
+/// A count in its whole: `23 of 1,000 rows (2.30 %)`.
+pub(crate) fn share_in_words(part: u64, whole: u64) -> String {
+    match part {
+        0 => format!("0 of {}", plural(whole, "row")),
+        _ => format!("{} of {} ({:.2} %)", count(part), plural(whole, "row"), part as f64 * 100.0 / whole.max(1) as f64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hw_base::{ShapeCount, TextShape};
+
+    use super::*;
+    use crate::kinds::rule_kind;
+    use crate::testing::{facts, text_facts};
+
+    #[test]
+    fn a_tolerance_leaves_a_little_room() {
+        assert_eq!([0.0, 0.001, 0.01, 0.0234, 0.999, 1.0].map(percent_above), ["1%", "1%", "2%", "3%", "100%", "100%"]);
+    }
+
+    #[test]
+    fn every_proposal_is_a_rule_with_a_definition_that_runs() {
+        let table = facts(1000, &[("order_id", "bigint", 0, 1000), ("Amount", "double", 23, 10)]);
+        let proposals = propose(&table);
+        let rules: Json = proposals.iter().map(Proposal::rule).collect();
+        assert_eq!(read_rules(&Settings::from_json(&rules)).unwrap().len(), proposals.len());
+        let definitions: Vec<String> = proposals.iter().map(|proposal| proposal.definition_for("t")).collect();
+        assert_eq!(
+            definitions,
+            [
+                "select count(*) as violations from t where order_id is null",
+                "select count(*) as violations from t where \"Amount\" is null",
+                "select cast(coalesce(sum(copies_of_key), 0) as bigint) as violations from (select order_id, count(*) as copies_of_key from t as judged \
+                 where order_id is not null group by order_id having count(*) > 1) as repeated",
+                "select count(*) as measured from t",
+            ]
+        );
+        assert!(proposals.iter().all(|proposal| proposal.dimension == rule_kind(&proposal.kind).unwrap().dimension()));
+    }
+
+    #[test]
+    fn a_list_of_values_implies_their_form() {
+        let kinds = |table: &TableFacts| propose(table).into_iter().map(|proposal| proposal.kind).collect::<Vec<_>>();
+        let mut table = text_facts("status", &[("on", 50), ("of", 50)]);
+        assert_eq!(kinds(&table), ["not_null", "accepted_values", "row_count"]);
+        table.columns[0].text.as_mut().unwrap().shapes = vec![ShapeCount { shape: TextShape::Date, count: 100 }];
+        assert_eq!(kinds(&table), ["not_null", "matches", "row_count"]);
+    }
+
+    #[test]
+    fn no_rows_prove_nothing() {
+        assert_eq!(propose(&facts(0, &[("a", "bigint", 0, 0)])), []);
+    }
+}

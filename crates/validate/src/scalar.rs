@@ -1,0 +1,191 @@
+//! A value in a rule's settings, and how it is written for a column of a given type.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+
+use hw_base::{Column, ColumnType, literal};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
+
+use crate::moment::Moment;
+
+/// A number, text, date, moment or truth value, as YAML gives it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Scalar {
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Any other number.
+    Float(f64),
+    /// Text; also dates and moments.
+    Text(String),
+}
+
+impl Scalar {
+    /// The value as a number, where it is one or reads as one.
+    pub(crate) fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Int(number) => Some(*number as f64),
+            Self::Float(number) => Some(*number).filter(|number| number.is_finite()),
+            Self::Text(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
+            Self::Bool(_) => None,
+        }
+    }
+
+    /// The value as a date or moment.
+    pub(crate) fn as_moment(&self) -> Option<Moment> {
+        match self {
+            Self::Text(text) => Moment::parse(text),
+            _ => None,
+        }
+    }
+
+    /// How two values of the same kind are ordered; `None` where they are of different kinds.
+    pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
+        if let (Some(a), Some(b)) = (self.as_f64(), other.as_f64()) {
+            return a.partial_cmp(&b);
+        }
+        if let (Some(a), Some(b)) = (self.as_moment(), other.as_moment()) {
+            return Some(a.at().cmp(&b.at()));
+        }
+        match (self, other) {
+            (Self::Text(a), Self::Text(b)) if self.is_plain() && other.is_plain() => Some(a.cmp(b)),
+            _ => None,
+        }
+    }
+
+    fn is_plain(&self) -> bool {
+        self.as_f64().is_none() && self.as_moment().is_none()
+    }
+
+    /// The value as an SQL literal of the type of `column`.
+    ///
+    /// # Errors
+    /// Says that the value can never occur in a column of that type.
+    pub(crate) fn for_column(&self, column: &Column) -> Result<String, String> {
+        let written = match column.kind {
+            ColumnType::Integer | ColumnType::Decimal | ColumnType::Float => self.as_f64().map(|_| self.to_string().trim().to_owned()),
+            ColumnType::Date => self.as_moment().map(date_literal),
+            ColumnType::Timestamp => self.as_moment().map(timestamp_literal),
+            ColumnType::Boolean => self.as_bool().map(|value| value.to_string()),
+            ColumnType::Text | ColumnType::Time | ColumnType::Binary | ColumnType::Other => Some(literal(&self.to_string())),
+        };
+        written.ok_or_else(|| format!("`{self}` does not fit column `{}`, which is {}", column.name, column.sql_type))
+    }
+
+    fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            Self::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
+            Self::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
+            _ => None,
+        }
+    }
+}
+
+/// A moment stays a moment even where the column holds days: noon is after midnight.
+fn date_literal(moment: Moment) -> String {
+    match moment {
+        Moment::Day(at) => format!("cast('{}' as date)", at.format("%Y-%m-%d")),
+        Moment::Instant(_) => timestamp_literal(moment),
+    }
+}
+
+/// Always with seconds, which engines want, and in UTC.
+fn timestamp_literal(moment: Moment) -> String {
+    format!("cast('{}' as timestamp)", moment.at().format("%Y-%m-%d %H:%M:%S%.f"))
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(value) => value.fmt(f),
+            Self::Int(value) => value.fmt(f),
+            Self::Float(value) => value.fmt(f),
+            Self::Text(value) => value.fmt(f),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Scalar;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number, a date or text")
+            }
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Scalar, E> {
+                Ok(Scalar::Bool(value))
+            }
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Scalar, E> {
+                Ok(Scalar::Int(number))
+            }
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Scalar, E> {
+                i64::try_from(number).map(Scalar::Int).map_err(|_| E::custom(format!("`{number}` is too large")))
+            }
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Scalar, E> {
+                Ok(Scalar::Float(number))
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Scalar, E> {
+                Ok(Scalar::Text(text.into()))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for Scalar {
+    fn schema_name() -> Cow<'static, str> {
+        "Scalar".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number", "boolean"], "description": "a number, a date, a moment or text" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::columns;
+
+    #[track_caller]
+    fn check(value: &Scalar, column: &str, expected: &str) {
+        let column = &columns(column)[0];
+        let found = value.for_column(column).unwrap_or_else(|error| error);
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn values_are_written_for_the_type_of_the_column() {
+        check(&Scalar::Int(5), "a bigint", "5");
+        check(&Scalar::Text("5".into()), "a bigint", "5");
+        check(&Scalar::Int(5), "a varchar", "'5'");
+        check(&Scalar::Float(0.5), "a decimal(12,2)", "0.5");
+        check(&Scalar::Text("o'clock".into()), "a varchar", "'o''clock'");
+        check(&Scalar::Text("2026-01-31".into()), "a date", "cast('2026-01-31' as date)");
+        check(&Scalar::Text("2026-01-31 12:00".into()), "a date", "cast('2026-01-31 12:00:00' as timestamp)");
+        check(&Scalar::Text("2026-01-31".into()), "a timestamp", "cast('2026-01-31 00:00:00' as timestamp)");
+        check(&Scalar::Text("2026-01-31T12:00:00.5+02:00".into()), "a timestamp", "cast('2026-01-31 10:00:00.500' as timestamp)");
+        check(&Scalar::Bool(true), "a boolean", "true");
+    }
+
+    #[test]
+    fn a_value_that_can_never_occur_is_refused() {
+        check(&Scalar::Text("many".into()), "a bigint", "`many` does not fit column `a`, which is bigint");
+        check(&Scalar::Int(5), "a date", "`5` does not fit column `a`, which is date");
+        check(&Scalar::Float(f64::INFINITY), "a double", "`inf` does not fit column `a`, which is double");
+        check(&Scalar::Int(5), "a boolean", "`5` does not fit column `a`, which is boolean");
+    }
+
+    #[test]
+    fn only_values_of_one_kind_are_ordered() {
+        let text = |text: &str| Scalar::Text(text.into());
+        assert_eq!(Scalar::Int(2).compare(&text("10")), Some(Ordering::Less));
+        assert_eq!(text("2026-02-01").compare(&text("2026-01-31 12:00")), Some(Ordering::Greater));
+        assert_eq!(text("a").compare(&text("b")), Some(Ordering::Less));
+        assert_eq!(Scalar::Int(2).compare(&text("2026-01-31")), None);
+    }
+}
