@@ -106,7 +106,7 @@ fn is_boolean(text: &str) -> bool {
 fn is_decimal(digits: &[u8]) -> bool {
     let mantissa_end = digits.iter().position(|b| matches!(b, b'e' | b'E')).unwrap_or(digits.len());
     let (mantissa, exponent) = digits.split_at(mantissa_end);
-    let points = mantissa.iter().filter(|b| **b == b'.').count();
+    let points: usize = mantissa.iter().map(|b| usize::from(*b == b'.')).sum();
     let only_digits = mantissa.iter().all(|b| b.is_ascii_digit() || *b == b'.') && mantissa.iter().any(u8::is_ascii_digit);
     let exponent_digits = exponent.get(1..).map(|e| e.strip_prefix(b"-").or_else(|| e.strip_prefix(b"+")).unwrap_or(e));
     let good_exponent = exponent_digits.is_none_or(|e| !e.is_empty() && e.len() <= 3 && e.iter().all(u8::is_ascii_digit));

@@ -6,7 +6,7 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray, UInt32Array};
 use datafusion::arrow::compute::{cast, take_record_batch};
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
@@ -161,23 +161,24 @@ fn properties() -> WriterProperties {
 /// The rows of each partition, in the order the partitions appear.
 fn group(partitions: &[ArrayRef], rows: usize) -> Vec<(Vec<Option<String>>, Vec<u32>)> {
     let columns: Vec<_> = partitions.iter().map(|column| column.as_string::<i32>()).collect();
-    let value = |row: usize| columns.iter().map(|column| column.is_valid(row).then(|| column.value(row))).collect::<Vec<_>>();
-    let mut groups: Vec<(Vec<Option<&str>>, Vec<u32>)> = Vec::new();
+    let value = |column: &StringArray, row: usize| column.is_valid(row).then(|| column.value(row).to_owned());
+    let is_same = |a: usize, b: usize| {
+        columns.iter().all(|column| column.is_valid(a) == column.is_valid(b) && (column.is_null(a) || column.value(a) == column.value(b)))
+    };
+    // Each group by its first row; rows of one partition mostly come together.
+    let mut groups: Vec<(usize, Vec<u32>)> = Vec::new();
     let mut last = 0;
     for row in 0..rows {
-        let wanted = value(row);
-        let index = match groups.get(last) {
-            Some((known, _)) if *known == wanted => last,
-            _ => groups.iter().position(|(known, _)| *known == wanted).unwrap_or_else(|| {
-                groups.push((wanted, Vec::new()));
+        if !groups.get(last).is_some_and(|(first, _)| is_same(*first, row)) {
+            last = groups.iter().position(|(first, _)| is_same(*first, row)).unwrap_or_else(|| {
+                groups.push((row, Vec::with_capacity(rows)));
                 groups.len() - 1
-            }),
-        };
+            });
+        }
         #[expect(clippy::cast_possible_truncation, reason = "a batch has a few thousand rows")]
-        groups[index].1.push(row as u32);
-        last = index;
+        groups[last].1.push(row as u32);
     }
-    groups.into_iter().map(|(partition, rows)| (partition.into_iter().map(|value| value.map(str::to_owned)).collect(), rows)).collect()
+    groups.into_iter().map(|(first, rows)| (columns.iter().map(|column| value(column, first)).collect(), rows)).collect()
 }
 
 /// A folder name that every file system takes; the log holds the true value.

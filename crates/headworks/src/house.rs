@@ -54,6 +54,7 @@ impl House {
     /// Opens the project in `root`.
     pub(crate) fn open(root: &Path) -> Result<Self> {
         let project = read_project(root)?;
+        let root = &absolute(root)?;
         let state = root.join(STATE);
         make_folder(&state)?;
         let warehouse = warehouse_folder(root, &project.settings.warehouse)?;
@@ -133,6 +134,11 @@ pub(crate) fn live_rows(name: &str, delivered: &hw_base::Delivered, inputs: &mut
     }
 }
 
+/// A folder as a path from the root of the file system, because the engine knows no other.
+pub(crate) fn absolute(folder: &Path) -> Result<PathBuf> {
+    folder.canonicalize().map_err(|error| Error::user(format!("the folder `{}` cannot be read: {error}", folder.display())).code("HW106"))
+}
+
 /// The folder of the warehouse. Other places than folders are refused until they are there.
 fn warehouse_folder(root: &Path, warehouse: &str) -> Result<PathBuf> {
     if warehouse.contains("://") {
@@ -145,7 +151,6 @@ fn warehouse_folder(root: &Path, warehouse: &str) -> Result<PathBuf> {
 }
 
 /// Makes a folder and all above it.
-#[expect(clippy::disallowed_methods, reason = "a project's own folders are made by the program")]
 pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| {
         Error::outside(format!("the folder `{}` cannot be made: {error}", folder.display())).code("HW501").help("look at its permissions")
@@ -153,7 +158,6 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
 }
 
 /// Writes a file of a project or a report.
-#[expect(clippy::disallowed_methods, reason = "a project's own files are written by the program")]
 pub(crate) fn write_file(path: &Path, text: &str) -> Result<()> {
     if let Some(folder) = path.parent() {
         make_folder(folder)?;

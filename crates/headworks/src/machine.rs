@@ -20,13 +20,11 @@ impl Clock for SystemClock {
 pub(crate) struct ProcessMemory;
 
 impl Meter for ProcessMemory {
-    #[expect(clippy::disallowed_methods, reason = "the kernel's accounting is a file")]
     fn reset(&self) {
         // A system without this file has no peak per step.
         let _ = std::fs::write("/proc/self/clear_refs", "5");
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the kernel's accounting is a file")]
     fn peak_bytes(&self) -> u64 {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

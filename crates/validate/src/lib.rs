@@ -8,7 +8,7 @@
 //! pipeline, which obeys the verdict.
 
 mod columns;
-mod common;
+mod shared_settings;
 mod explain;
 mod gate;
 mod judge;
@@ -22,7 +22,7 @@ mod shape;
 #[cfg(test)]
 mod testing;
 
-pub use common::Common;
+pub use shared_settings::Common;
 pub use explain::{About, explain, rules_schema};
 pub use gate::Gate;
 pub use judge::{Judging, Population};

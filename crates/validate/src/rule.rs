@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use crate::columns::in_parentheses;
-use crate::common::Common;
+use crate::shared_settings::Common;
 use crate::kinds::{RuleKind, rule_kind};
 use crate::shape::Shape;
 

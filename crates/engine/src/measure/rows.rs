@@ -72,7 +72,8 @@ impl Filter {
         let malformed = flags.map_or(0, |flags| flags.len() - flags.logical_null_count());
         let Some(flags) = flags.filter(|_| malformed > 0) else { return Ok(visible) };
         self.malformed.fetch_add(malformed as u64, Ordering::Relaxed);
-        let is_readable: BooleanArray = (0..flags.len()).map(|row| Some(flags.is_null(row))).collect();
+        let nulls = flags.logical_nulls();
+        let is_readable: BooleanArray = (0..flags.len()).map(|row| Some(nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)))).collect();
         filter_record_batch(&visible, &is_readable)
     }
 }

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use datafusion::arrow::array::*;
+use datafusion::dataframe::DataFrameWriteOptions;
+use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use futures::StreamExt;
 use hw_base::{MeasureSettings, Sample};
 
 use super::lane::mix;
@@ -86,4 +89,56 @@ fn every_kind_of_column() {
     if only.is_empty() {
         report("all 14 columns", &COLUMNS);
     }
+}
+
+/// Ten million orders in twelve columns, five of them text, as one Parquet file.
+const ORDERS: &str = "select value as order_id, value * 7919 % 1000003 as customer_id, \
+    arrow_cast(value * 31 % 100000, 'Decimal128(12, 2)') as amount, value * 104729 % 100 as quantity, \
+    sin(value) * 1000 as score, value % 3 = 0 as is_gift, \
+    date '2024-01-01' + cast(value % 700 as int) as order_date, \
+    ['pending', 'shipped', 'delivered', 'cancelled'][value % 4 + 1] as status, \
+    'City ' || (value * 17 % 900) as city, \
+    'Customer Name ' || (value * 7919 % 1000003) as customer, \
+    'user' || (value * 7919 % 8000009) || '@mail.example' as email, \
+    'SKU-' || (value * 13 % 50021) as sku \
+    from generate_series(1, 10000000)";
+
+#[test]
+#[ignore = "a measurement of speed, not of correctness"]
+fn ten_million_orders_from_parquet() {
+    let path = std::env::temp_dir().join("headworks-ten-million-orders.parquet");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    runtime.block_on(async {
+        let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
+        let file = path.to_str().unwrap();
+        if !path.exists() {
+            let orders = session.sql(ORDERS).await.unwrap();
+            orders.write_parquet(file, DataFrameWriteOptions::new().with_single_file_output(true), None).await.unwrap();
+        }
+        for _ in 0..RUNS {
+            let orders = session.read_parquet(file, ParquetReadOptions::default()).await.unwrap();
+            let schema = orders.schema().inner().clone();
+            let (start, cpu_start) = (Instant::now(), cpu_seconds());
+            let streams = orders.clone().execute_stream_partitioned().await.unwrap();
+            for stream in streams {
+                stream.map(|batch| batch.unwrap().num_rows()).fold(0, |all, rows| async move { all + rows }).await;
+            }
+            println!("read only: {:?}, {:.2} s of CPU", start.elapsed(), cpu_seconds() - cpu_start);
+            let (start, cpu_start) = (Instant::now(), cpu_seconds());
+            let streams = orders.execute_stream_partitioned().await.unwrap();
+            let settings = MeasureSettings { sample: Sample::All, top_values: 20 };
+            let facts = super::measure(streams, schema, settings, 1 << 30).await.unwrap();
+            println!("measured:  {:?}, {:.2} s of CPU", start.elapsed(), cpu_seconds() - cpu_start);
+            let distinct = facts.columns.iter().map(|column| (&column.name, column.distinct, column.distinct_is_exact));
+            println!(
+                "{} rows, {} duplicates ({}), {:?}",
+                facts.rows,
+                facts.duplicate_rows,
+                facts.duplicates_are_exact,
+                distinct.collect::<Vec<_>>()
+            );
+        }
+    });
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    println!("{}", status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default());
 }

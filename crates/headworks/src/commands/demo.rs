@@ -53,7 +53,6 @@ impl Command for Demo {
 }
 
 /// Removes an earlier demo. Anything else that is there is left alone.
-#[expect(clippy::disallowed_methods, reason = "an earlier demo is the program's own")]
 fn clear(folder: &Path) -> Result<()> {
     let is_used = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
     if !is_used {

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use crate::columns::find;
-use crate::common::{Common, counting_settings};
+use crate::shared_settings::{Common, counting_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{RuleBody, Scope, read_body};

@@ -6,7 +6,7 @@ use hw_base::{Column, Dimension, Result, Settings, identifier};
 use schemars::{Schema, SchemaGenerator};
 
 use crate::columns::find;
-use crate::common::{Common, measuring_settings};
+use crate::shared_settings::{Common, measuring_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody, Scope, read_body};

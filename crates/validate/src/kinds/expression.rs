@@ -6,7 +6,7 @@ use hw_base::{Column, Dimension, Result, Settings};
 use schemars::{Schema, SchemaGenerator};
 
 use crate::columns::in_parentheses;
-use crate::common::{Common, counting_settings};
+use crate::shared_settings::{Common, counting_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody, Scope, read_body};

@@ -7,7 +7,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::json;
 
 use crate::columns::{as_text, find};
-use crate::common::{Common, counting_settings};
+use crate::shared_settings::{Common, counting_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::propose::{Proposal, percent_above, share_in_words};

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
 use crate::columns::{find_all, list};
-use crate::common::{Common, counting_settings};
+use crate::shared_settings::{Common, counting_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody, Scope, read_body};

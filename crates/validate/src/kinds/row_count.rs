@@ -6,7 +6,7 @@ use hw_base::{Column, Dimension, Result, Settings, TableFacts, plural};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::json;
 
-use crate::common::{Common, measuring_settings};
+use crate::shared_settings::{Common, measuring_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::propose::Proposal;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hw_base::{Column, Dimension, Result, Settings, nearest};
 use schemars::{Schema, SchemaGenerator};
 
-use crate::common::Common;
+use crate::shared_settings::Common;
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody, Scope, read_body};

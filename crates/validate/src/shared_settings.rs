@@ -52,10 +52,10 @@ macro_rules! counting_settings {
         }
 
         impl $name {
-            fn shared(&self) -> $crate::common::Common {
-                $crate::common::Common {
+            fn shared(&self) -> $crate::shared_settings::Common {
+                $crate::shared_settings::Common {
                     name: self.name.clone(),
-                    tolerance: $crate::common::tolerance(self.at_least, self.at_most),
+                    tolerance: $crate::shared_settings::tolerance(self.at_least, self.at_most),
                     on_failure: self.on_failure,
                     condition: self.condition.clone(),
                 }
@@ -83,8 +83,8 @@ macro_rules! measuring_settings {
         }
 
         impl $name {
-            fn shared(&self) -> $crate::common::Common {
-                $crate::common::Common {
+            fn shared(&self) -> $crate::shared_settings::Common {
+                $crate::shared_settings::Common {
                     name: self.name.clone(),
                     tolerance: hw_base::Tolerance::NONE,
                     on_failure: self.on_failure,

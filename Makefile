@@ -1,0 +1,40 @@
+# The targets a person needs; `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := bash
+CARGO ?= cargo
+ROWS ?= 1000000
+INTO ?= headworks-demo
+
+.PHONY: help demo build test lint check bench docs install
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+build: ## Compile the program, with a line of progress now and then
+	@echo "Compiling Headworks; the first time this takes some minutes."
+	@$(CARGO) build --locked --workspace --all-targets 2>&1 | awk '/Compiling/ { n++; if (n % 40 == 0) { print "  " n " crates compiled …"; fflush() } } /^(error|warning: unused)/ { print; e = 1 } e { print } END { print "  compiled" }'
+
+demo: build ## Compile, then watch raw data become a guarded warehouse
+	@"$$($(CARGO) metadata --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')/debug/headworks" demo --rows $(ROWS) --into $(INTO)
+
+test: ## Install and start what the tests need, and run every test
+	@bash tests/run.sh
+
+lint: ## Format, clippy and the house rules
+	$(CARGO) fmt --all --check
+	$(CARGO) xtask tidy
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+check: ## What a developer runs: format, house rules, the light rooms' tests
+	$(CARGO) fmt --all --check
+	$(CARGO) xtask tidy
+	$(CARGO) test --locked --workspace --lib
+
+bench: ## Measure against DuckDB in alternating runs (PyPI's duckdb)
+	@bash bench/run.sh
+
+docs: ## Write the reference pages that are made from the program's own tables
+	@bash docs/write.sh
+
+install: ## Compile with all optimisations and install
+	$(CARGO) install --locked --path crates/headworks

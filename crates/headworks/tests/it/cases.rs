@@ -1,0 +1,114 @@
+//! Cases as pages: prose, files and console sessions. `UPDATE_CASES=1` rewrites what the sessions print.
+//!
+//! A block ```` ```file PATH ```` writes a file; a block ```` ```console ```` runs its `$ ` lines with a shell in the case's own
+//! folder and compares what they print. Run ids, times and temporary folders are replaced by words.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use regex::Regex;
+
+use crate::program::PROGRAM;
+
+#[test]
+fn every_page_of_cases_holds() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let pages: Vec<PathBuf> = ["cases", "docs"].iter().flat_map(|folder| pages(&root.join(folder))).collect();
+    assert!(pages.len() > 3, "the pages of cases are gone");
+    let failures: Vec<String> = pages.iter().filter_map(|page| check(page)).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+fn pages(folder: &Path) -> Vec<PathBuf> {
+    let mut pages: Vec<PathBuf> = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            pages.extend(self::pages(&path));
+        } else if path.extension().is_some_and(|ending| ending == "md") {
+            pages.push(path);
+        }
+    }
+    pages.sort();
+    pages
+}
+
+/// Runs one page; returns what differs.
+fn check(page: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(page).unwrap();
+    if text.contains("needs: postgres") && std::env::var("HEADWORKS_TEST_POSTGRES").is_err() {
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut found = String::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let _ = writeln!(found, "{line}");
+        let Some(info) = line.strip_prefix("```").filter(|info| !info.is_empty()) else { continue };
+        let body: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+        match info.split_once(' ').unwrap_or((info, "")) {
+            ("file", path) => {
+                write(&folder.path().join(path), &body);
+                body.iter().for_each(|line| drop(writeln!(found, "{line}")));
+            }
+            ("console", _) => body.iter().filter(|line| line.starts_with("$ ")).for_each(|line| found.push_str(&session(folder.path(), line))),
+            _ => body.iter().for_each(|line| drop(writeln!(found, "{line}"))),
+        }
+        found.push_str("```\n");
+    }
+    if found == text {
+        return None;
+    }
+    if std::env::var("UPDATE_CASES").is_ok() {
+        std::fs::write(page, &found).unwrap();
+        return None;
+    }
+    let difference = found.lines().zip(text.lines()).enumerate().find(|(_, (found, expected))| found != expected);
+    Some(match difference {
+        Some((number, (found, expected))) => format!("{}:{}\n  expected: {expected}\n  found:    {found}", page.display(), number + 1),
+        None => format!("{}: the page is longer or shorter than what was printed", page.display()),
+    })
+}
+
+fn write(path: &Path, body: &[&str]) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut text = body.join("\n");
+    text.push('\n');
+    std::fs::write(path, text).unwrap();
+}
+
+fn session(folder: &Path, line: &str) -> String {
+    let bin = Path::new(PROGRAM).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+    let command = format!("exec 2>&1; {}", line.trim_start_matches("$ "));
+    let output = Command::new("sh").args(["-c", &command]).current_dir(folder).env("PATH", path).stdin(Stdio::null()).output().unwrap();
+    let mut text = format!("{line}\n{}", plain(&String::from_utf8_lossy(&output.stdout), folder));
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    match output.status.code() {
+        Some(0) => {}
+        Some(code) => drop(writeln!(text, "[exit {code}]")),
+        None => text.push_str("[killed]\n"),
+    }
+    text
+}
+
+/// Replaces what differs from run to run.
+fn plain(text: &str, folder: &Path) -> String {
+    let canonical = folder.canonicalize().unwrap();
+    let text = text.replace(&*canonical.to_string_lossy(), "FOLDER").replace(&*folder.to_string_lossy(), "FOLDER");
+    let rules = [
+        (r"\d{8}T\d{6}Z-[0-9a-f]{6}", "RUN"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "MOMENT"),
+        (r" +(\d+ min )?\d+(\.\d+)? s\b", " TIME"),
+        (r"postgres://[^ `@]*@127\.0\.0\.1:\d+", "postgres://HOST"),
+        (r"127\.0\.0\.1:\d+", "HOST"),
+    ];
+    let mut text = text;
+    for (pattern, word) in rules {
+        text = Regex::new(pattern).unwrap().replace_all(&text, word).into_owned();
+    }
+    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}

@@ -1,0 +1,123 @@
+//! kill -9 at any moment: readers see the old or the new version of each table, and the resumed run ends as an undisturbed one.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::program::{PROGRAM, copy, headworks, printed};
+
+const TABLES: [&str; 4] = ["fact_orders", "dim_customers", "dim_products", "dim_dates"];
+const KILLS: u32 = 60;
+
+/// All rows of a table in a fixed order, or a word for no table.
+fn rows(project: &Path, table: &str) -> String {
+    let query = format!("select * from {table} order by 1");
+    let output = headworks(project, &["sql", &query, "--format", "json", "--limit", "1000000"]);
+    if output.status.success() { String::from_utf8_lossy(&output.stdout).into_owned() } else { "no table".into() }
+}
+
+fn all_rows(project: &Path) -> Vec<String> {
+    TABLES.iter().map(|table| rows(project, table)).collect()
+}
+
+/// A number that looks random and is the same in every run.
+fn dice(number: u32) -> f64 {
+    f64::from(number.wrapping_mul(2_654_435_761) >> 8) / f64::from(1_u32 << 24)
+}
+
+/// A small demo project that is ready for its first good run.
+fn ready(folder: &Path) -> std::path::PathBuf {
+    let project = folder.join("project");
+    printed(folder, &["demo", "--rows", "1500", "--into", "project", "--prepare-only"]);
+    let yaml = std::fs::read_to_string(project.join("models/fact_orders.yaml")).unwrap();
+    std::fs::write(project.join("models/fact_orders.yaml"), yaml.replace("at_least: 95%, on_failure: block", "at_least: 50%, on_failure: block")).unwrap();
+    project
+}
+
+#[test]
+fn a_killed_run_leaves_the_old_or_the_new_and_is_continued() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = ready(folder.path());
+    let undisturbed = folder.path().join("undisturbed");
+    copy(&before, &undisturbed);
+    let begun = Instant::now();
+    printed(&undisturbed, &["run"]);
+    let whole = begun.elapsed();
+    let (old, new) = (all_rows(&before), all_rows(&undisturbed));
+    assert!(old.iter().all(|rows| rows == "no table") && new.iter().all(|rows| rows != "no table"));
+    let mut seen_half_way = 0;
+    for number in 0..KILLS {
+        let project = folder.path().join(format!("killed-{number}"));
+        copy(&before, &project);
+        kill_after(&project, whole.mul_f64(dice(number)));
+        let between = all_rows(&project);
+        for (table, rows) in between.iter().enumerate() {
+            assert!(*rows == old[table] || *rows == new[table], "kill {number}: {} is neither old nor new", TABLES[table]);
+        }
+        seen_half_way += u32::from(between != old && between != new);
+        printed(&project, &["run"]);
+        assert!(all_rows(&project) == new, "kill {number}: the resumed run differs from an undisturbed one");
+        assert_eq!(strays(&project), Vec::<String>::new(), "kill {number}: files that no version names");
+        std::fs::remove_dir_all(&project).unwrap();
+    }
+    assert!(seen_half_way > 0, "no kill hit the middle of a run");
+}
+
+fn kill_after(project: &Path, delay: Duration) {
+    let mut child = Command::new(PROGRAM).arg("run").current_dir(project).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    sleep(delay);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Data files of the warehouse that no log entry of their table names.
+fn strays(project: &Path) -> Vec<String> {
+    let mut files = Vec::new();
+    let mut logs = String::new();
+    let mut folders = vec![project.join("warehouse")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.extension().and_then(|ending| ending.to_str()) {
+                _ if path.is_dir() => folders.push(path),
+                Some("json") => logs.push_str(&std::fs::read_to_string(path).unwrap()),
+                Some("parquet") if !path.to_string_lossy().contains("_delta_log") => files.push(path.file_name().unwrap().to_string_lossy().into_owned()),
+                _ => {}
+            }
+        }
+    }
+    files.retain(|file| !logs.contains(file.as_str()));
+    files
+}
+
+#[test]
+fn two_runs_at_once_are_refused_with_the_name_of_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = ready(folder.path());
+    let mut first = Command::new(PROGRAM).arg("run").current_dir(&project).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let lock = project.join(".headworks/lock");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while std::fs::read_to_string(&lock).unwrap_or_default().is_empty() && Instant::now() < deadline {
+        sleep(Duration::from_millis(1));
+    }
+    let name = std::fs::read_to_string(&lock).unwrap();
+    let second = headworks(&project, &["run"]);
+    first.wait().unwrap();
+    let message = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(2), "{message}");
+    assert!(message.contains("HW701") && message.contains(name.trim()), "{message}");
+}
+
+#[test]
+fn a_second_run_changes_nothing_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = ready(folder.path());
+    printed(&project, &["run"]);
+    let before = all_rows(&project);
+    let begun = Instant::now();
+    let text = printed(&project, &["run"]);
+    assert!(text.contains("nothing changed"), "{text}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "it took {:?}", begun.elapsed());
+    assert!(all_rows(&project) == before);
+}

@@ -1,0 +1,8 @@
+//! Drives the built program as its users do. It links no engine itself, so it builds in seconds.
+
+#![expect(clippy::disallowed_methods, reason = "tests are told by the environment where the servers are")]
+
+mod cases;
+mod crash;
+mod durable;
+mod program;

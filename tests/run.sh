@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Runs every test. Installs the PostgreSQL server from Debian's packages where it is absent, and starts it on a free port
+# of this machine for as long as the tests run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+postgres_bin() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1; }
+
+if [ -z "$(postgres_bin)" ]; then
+  echo "installing the PostgreSQL server (Debian's package)"
+  as_root=""; [ "$(id -u)" = 0 ] || as_root="sudo"
+  $as_root apt-get update -qq && $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null
+fi
+bin=$(postgres_bin)
+
+folder=$(mktemp -d /tmp/headworks-postgres.XXXXXX)
+run_as() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
+[ "$(id -u)" = 0 ] && chown postgres "$folder"
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+stop() { run_as "$bin/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null 2>&1 || true; rm -rf "$folder"; }
+trap stop EXIT
+run_as "$bin/initdb" -D "$folder/data" -U headworks --auth=trust --encoding=UTF8 >/dev/null
+run_as "$bin/pg_ctl" -D "$folder/data" -o "-p $port -c listen_addresses=127.0.0.1 -k $folder -c fsync=off" -l "$folder/log" -w start >/dev/null
+export HEADWORKS_TEST_POSTGRES="postgres://headworks@127.0.0.1:$port/postgres"
+
+cargo build --locked --workspace --all-targets
+cargo test --locked --workspace --all-targets
