@@ -12,7 +12,7 @@ help: ## List the targets
 
 build: ## Compile the program, with a line of progress now and then
 	@echo "Compiling Headworks; the first time this takes some minutes."
-	@$(CARGO) build --locked --workspace --all-targets 2>&1 | awk '/Compiling/ { n++; if (n % 40 == 0) { print "  " n " crates compiled …"; fflush() } } /^(error|warning: unused)/ { print; e = 1 } e { print } END { print "  compiled" }'
+	@$(CARGO) build --locked --workspace 2>&1 | awk '/Compiling/ { n++; if (n % 40 == 0) { print "  " n " crates compiled …"; fflush() } } /^(error|warning: unused)/ { print; e = 1 } e { print } END { print "  compiled" }'
 
 demo: build ## Compile, then watch raw data become a guarded warehouse
 	@"$$($(CARGO) metadata --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')/debug/headworks" demo --rows $(ROWS) --into $(INTO)

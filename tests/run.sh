@@ -12,6 +12,10 @@ if [ -z "$(postgres_bin)" ]; then
   $as_root apt-get update -qq && $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null
 fi
 bin=$(postgres_bin)
+if ! command -v strace >/dev/null; then
+  as_root=""; [ "$(id -u)" = 0 ] || as_root="sudo"
+  $as_root apt-get install -y -qq strace >/dev/null || { $as_root apt-get update -qq && $as_root apt-get install -y -qq strace >/dev/null; }
+fi
 
 folder=$(mktemp -d /tmp/headworks-postgres.XXXXXX)
 run_as() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
@@ -23,5 +27,11 @@ run_as "$bin/initdb" -D "$folder/data" -U headworks --auth=trust --encoding=UTF8
 run_as "$bin/pg_ctl" -D "$folder/data" -o "-p $port -c listen_addresses=127.0.0.1 -k $folder -c fsync=off" -l "$folder/log" -w start >/dev/null
 export HEADWORKS_TEST_POSTGRES="postgres://headworks@127.0.0.1:$port/postgres"
 
-cargo build --locked --workspace --all-targets
+cargo build --locked --workspace
 cargo test --locked --workspace --all-targets
+
+python3 -m venv "$folder-venv"
+trap 'stop; rm -rf "$folder-venv"' EXIT
+"$folder-venv/bin/pip" install --quiet jsonschema==4.* pyyaml deltalake==1.6.* pyarrow
+target=$(cargo metadata --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')
+"$folder-venv/bin/python" tests/outsiders.py "$target/debug/headworks"

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, TableProvider};
 use datafusion::dataframe::DataFrame;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use hw_base::{ByteSize, DatasetName, Error, Input, Reader, Reference, Result, Span, StagedBatch, TableName, unknown};
@@ -66,13 +67,19 @@ impl Session {
         for reference in session.all_references(reader)? {
             session.bind(engine, reader, &reference).await?;
         }
+        session.name_queries(reader).await?;
+        Ok(session)
+    }
+
+    /// Gives the queries among the inputs their names.
+    async fn name_queries(&self, reader: &Reader) -> Result<()> {
         for input in &reader.inputs {
             if let Input::Query { name, sql } = input {
-                let view = session.query(sql, None).await?.into_view();
-                session.register(&name.split('.').collect::<Vec<_>>(), view)?;
+                let view = self.query(sql, None).await?.into_view();
+                self.register(&name.split('.').collect::<Vec<_>>(), view)?;
             }
         }
-        Ok(session)
+        Ok(())
     }
 
     /// A session in which `staged` names the rows of a batch and `after` the table as it would be.
@@ -86,6 +93,7 @@ impl Session {
                 session.bind(engine, reader, &reference).await?;
             }
         }
+        session.name_queries(reader).await?;
         Ok(session)
     }
 
@@ -170,6 +178,11 @@ impl Session {
         let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         let planned = Box::pin(self.context.sql_with_options(sql, options)).await;
         planned.map_err(|error| explain(error, &self.about(file)))
+    }
+
+    /// The rows of a query, as one stream.
+    pub(crate) async fn rows(&self, sql: &str) -> Result<SendableRecordBatchStream> {
+        self.query(sql, None).await?.execute_stream().await.map_err(|error| explain(error, &self.about(None)))
     }
 
     /// What a failure of a query from `file` is about.

@@ -337,23 +337,20 @@ impl<'a> Attempt<'a> {
     }
 
     /// Decides which of the rows that were set aside, and of those they meet in the table, stay.
-    async fn settle(&self, batch: &mut StagedBatch, shared: &Shared, aside: Vec<StagedFile>) -> Result<()> {
+    async fn settle(&self, batch: &mut StagedBatch, shared: &Arc<Shared>, aside: Vec<StagedFile>) -> Result<()> {
         let straight: u64 = batch.files.iter().map(|file| file.rows).sum();
         let waiting: u64 = aside.iter().map(|file| file.rows).sum();
         let mut untouched: u64 = 0;
         let mut met = Vec::new();
         if let Some(kept) = self.kept() {
             untouched = kept.rows().unwrap_or_default();
-            if let (true, Some(seen)) = (waiting > 0, &shared.seen) {
-                let mut staying = self.writer(&self.folder, "stay", &self.columns.schema, &self.columns.partition_columns);
-                let mut meeting = self.writer(&self.engine.scratch(&self.staging.label), "meet", &self.columns.schema, &[]);
-                for file in self.touched(kept, &shared.key, seen).await? {
-                    untouched -= file.rows.unwrap_or_default().min(untouched);
-                    self.split(kept, &file, shared, seen, &mut staying, &mut meeting).await?;
-                    batch.removed.push(file.name);
+            if waiting > 0 && shared.seen.is_some() {
+                for part in self.meet(kept, shared).await? {
+                    untouched -= part.rows_taken.min(untouched);
+                    batch.removed.extend(part.removed);
+                    batch.files.extend(part.staying);
+                    met.extend(part.meeting);
                 }
-                batch.files.extend(staying.finish()?);
-                met = meeting.finish()?;
             }
             self.withdraw(kept, batch, &mut untouched).await?;
         } else if let Some(target) = &self.target {
@@ -384,53 +381,25 @@ impl<'a> Attempt<'a> {
         batch.rows_after = self.kept().and_then(Snapshot::rows).unwrap_or_default();
     }
 
-    /// The files of the table that hold at least one of the keys.
-    async fn touched(&self, kept: &Snapshot, key: &[usize], seen: &KeySet) -> Result<Vec<TableFile>> {
-        let names: Vec<String> = key.iter().map(|index| identifier(self.columns.schema.field(*index).name())).collect();
-        let types: Vec<DataType> = key.iter().map(|index| self.columns.schema.field(*index).data_type().clone()).collect();
-        let mut touched = Vec::new();
-        for file in &kept.files {
+    /// Takes apart the files of the table that hold at least one key of the batch: rows that the batch meets are set aside,
+    /// the others are written anew. The files are shared out between the cores.
+    async fn meet(&self, kept: &Snapshot, shared: &Arc<Shared>) -> Result<Vec<Met>> {
+        let mut groups: Vec<Vec<TableFile>> = (0..self.engine.threads.max(1)).map(|_| Vec::new()).collect();
+        for (index, file) in kept.files.iter().enumerate() {
+            let group = index % groups.len();
+            groups[group].push(file.clone());
+        }
+        let mut tasks = Vec::new();
+        for (number, files) in groups.into_iter().enumerate().filter(|(_, files)| !files.is_empty()) {
             let session = Session::new(self.engine, Effort::Fast);
-            session.register(&["one_file"], Arc::new(kept.table_of(vec![file.clone()])))?;
-            let sql = format!("select {} from one_file", names.join(", "));
-            let frame = session.query(&sql, None).await?;
-            let mut stream = frame.execute_stream().await.map_err(|error| explain(error, &session.about(None)))?;
-            while let Some(batch) = stream.next().await {
-                let batch = batch.map_err(|error| explain(error, &session.about(None)))?;
-                let columns = cast_all(batch.columns(), &types)?;
-                if seen.holds_any(&hashes(&columns, batch.num_rows())?) {
-                    touched.push(file.clone());
-                    break;
-                }
+            for (index, file) in files.iter().enumerate() {
+                session.register(&[&file_name(index)], Arc::new(kept.table_of(vec![file.clone()])))?;
             }
+            let staying = self.writer(&self.folder, &format!("stay{number}"), &self.columns.schema, &self.columns.partition_columns);
+            let meeting = self.writer(&self.engine.scratch(&self.staging.label), &format!("meet{number}"), &self.columns.schema, &[]);
+            tasks.push(tokio::spawn(meet_files(session, files, Arc::clone(shared), staying, meeting)));
         }
-        Ok(touched)
-    }
-
-    /// Copies the rows of a file that the batch does not meet; sets the others aside.
-    async fn split(
-        &self,
-        kept: &Snapshot,
-        file: &TableFile,
-        shared: &Shared,
-        seen: &KeySet,
-        staying: &mut Writer,
-        meeting: &mut Writer,
-    ) -> Result<()> {
-        let session = Session::new(self.engine, Effort::Fast);
-        session.register(&["one_file"], Arc::new(kept.table_of(vec![file.clone()])))?;
-        let sql = "select * from one_file";
-        let frame = session.query(sql, None).await?;
-        let mut stream = frame.execute_stream().await.map_err(|error| explain(error, &session.about(None)))?;
-        while let Some(batch) = stream.next().await {
-            let batch = batch.map_err(|error| explain(error, &session.about(None)))?;
-            let batch = shared.columns.fit(&batch)?;
-            let columns: Vec<ArrayRef> = shared.key.iter().map(|index| Arc::clone(batch.column(*index))).collect();
-            let meets = seen.mask(&hashes(&columns, batch.num_rows())?);
-            meeting.write(&filtered(&batch, &meets)?)?;
-            staying.write(&kept_rows(&batch, &meets)?)?;
-        }
-        Ok(())
+        joined(tasks).await
     }
 
     /// Rewrites the files that hold rows to be taken out, without those rows.
@@ -495,6 +464,20 @@ impl<'a> Attempt<'a> {
 }
 
 impl Shared {
+    /// Whether a file of the table holds at least one of the keys; reads the key columns alone.
+    async fn is_touched(&self, session: &Session, file: &str, seen: &KeySet) -> Result<bool> {
+        let names: Vec<String> = self.key.iter().map(|index| identifier(self.columns.schema.field(*index).name())).collect();
+        let types: Vec<DataType> = self.key.iter().map(|index| self.columns.schema.field(*index).data_type().clone()).collect();
+        let mut rows = session.rows(&format!("select {} from {file}", names.join(", "))).await?;
+        while let Some(batch) = rows.next().await {
+            let batch = batch.map_err(|error| explain(error, &session.about(None)))?;
+            if seen.holds_any(&hashes(&cast_all(batch.columns(), &types)?, batch.num_rows())?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn note_content(&self, batch: &RecordBatch) -> Result<()> {
         let Some(content) = &self.content else { return Ok(()) };
         let own = self.columns.schema.fields().iter().enumerate().filter(|(_, field)| !field.name().starts_with('_'));
@@ -531,6 +514,42 @@ impl Shared {
         let mask: &BooleanArray = datafusion::arrow::array::AsArray::as_boolean(mask.as_ref());
         kept_rows(batch, mask)
     }
+}
+
+/// What became of some files of the table.
+#[derive(Default)]
+struct Met {
+    removed: Vec<String>,
+    rows_taken: u64,
+    staying: Vec<StagedFile>,
+    meeting: Vec<StagedFile>,
+}
+
+fn file_name(index: usize) -> String {
+    format!("file_{index}")
+}
+
+async fn meet_files(session: Session, files: Vec<TableFile>, shared: Arc<Shared>, mut staying: Writer, mut meeting: Writer) -> Result<Met> {
+    let mut met = Met::default();
+    let Some(seen) = &shared.seen else { return Ok(met) };
+    for (index, file) in files.into_iter().enumerate() {
+        if !shared.is_touched(&session, &file_name(index), seen).await? {
+            continue;
+        }
+        let mut rows = session.rows(&format!("select * from {}", file_name(index))).await?;
+        while let Some(batch) = rows.next().await {
+            let batch = shared.columns.fit(&batch.map_err(|error| explain(error, &session.about(None)))?)?;
+            let columns: Vec<ArrayRef> = shared.key.iter().map(|index| Arc::clone(batch.column(*index))).collect();
+            let meets = seen.mask(&hashes(&columns, batch.num_rows())?);
+            meeting.write(&filtered(&batch, &meets)?)?;
+            staying.write(&kept_rows(&batch, &meets)?)?;
+        }
+        met.rows_taken += file.rows.unwrap_or_default();
+        met.removed.push(file.name);
+    }
+    met.staying = staying.finish()?;
+    met.meeting = meeting.finish()?;
+    Ok(met)
 }
 
 /// Notes the keys of one slice of the hash space that occur again. Returns false when memory does not suffice.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hw_base::{Clock, Timestamp};
+use hw_base::{BoxFuture, Clock, Timestamp};
 use hw_connect::Secrets;
 use hw_pipeline::Meter;
 
@@ -13,6 +13,10 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     fn now(&self) -> Timestamp {
         chrono::Utc::now()
+    }
+
+    fn pause(&self, span: std::time::Duration) -> BoxFuture<'_, ()> {
+        Box::pin(tokio::time::sleep(span))
     }
 }
 

@@ -1,11 +1,12 @@
 //! Carrying out a plan: stage → check → publish, step by step, each done once however often it is begun.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use hw_base::{
-    Blame, Clock, CommitNote, Delivery, Engine, Error, Input, Ledger, LoadMode, OnFailure, Position, Progress, Reader, Result, Retry,
-    RowWatch, RunId, RunOutcome, RunRecord, Sources, StagedBatch, Staging, StepCommit, StepOutcome, StepRecord, TableName, Verdict,
-    identifier, literal, snake_case,
+    AggregateWatch, Blame, Clock, CommitNote, Delivery, Engine, Error, Input, Ledger, LoadMode, OnFailure, Position, Progress, Reader,
+    Result, Retry, RowWatch, RunId, RunOutcome, RunRecord, Sources, StagedBatch, Staging, StepCommit, StepOutcome, StepRecord, TableName,
+    Verdict, identifier, literal, snake_case,
 };
 use hw_validate::{Gate, Judging, Population};
 use serde_json::json;
@@ -232,6 +233,7 @@ async fn carry_out_with_retries(project: &Project, step: &Step, run: &RunId, por
         match result {
             Err(Halt::Failed(error, _)) if error.retry() == Retry::WithBackoff && attempt < ATTEMPTS => {
                 ports.narrator.note(&format!("{}: {} (attempt {attempt} of {ATTEMPTS})", step.name, error.message()));
+                ports.clock.pause(Duration::from_secs(1 << attempt)).await;
             }
             result => return result,
         }
@@ -310,16 +312,18 @@ async fn load(
     gate.try_sql(ports.engine, &batch.staging.reader).await?;
     let key = step_key(step);
     let mut watch = gate.watch(&key, 5, false);
-    watch.rows.extend(std::mem::take(&mut batch.staging.watch.rows));
+    watch.rows.append(&mut batch.staging.watch.rows);
+    watch.aggregates.append(&mut batch.staging.watch.aggregates);
     batch.staging.watch = watch;
     ports.ledger.save_step(run, record)?;
     let staged = Staged(ports.engine.stage(&batch.staging).await?);
     note_counts(record, &staged.0);
+    note_reached(&mut batch.progress, &staged.0);
     if let Some(error) = too_many_malformed(project, step, &staged.0) {
         ports.engine.discard(&staged.0).await?;
         return Err(error);
     }
-    if is_unchanged(step, &staged.0, &batch.progress) {
+    if is_unchanged(step, &staged.0) {
         ports.engine.discard(&staged.0).await?;
         record.progress = settled(step, &batch.progress);
         return Ok(StepOutcome::Unchanged);
@@ -354,6 +358,9 @@ async fn load(
             return Ok(StepOutcome::Blocked);
         }
     };
+    // What the scan has learned must be known to whoever continues this run after the commit.
+    record.progress = batch.progress.clone();
+    ports.ledger.save_step(run, record)?;
     publish(project, step, run, ports, &checked, batch, record).await?;
     Ok(StepOutcome::Published)
 }
@@ -412,13 +419,23 @@ fn note_counts(record: &mut StepRecord, batch: &StagedBatch) {
     record.spilled_bytes = batch.spilled_bytes;
 }
 
+/// Notes how far the scan has read: the greatest value of the followed column, the hash of the content.
+fn note_reached(progress: &mut Progress, batch: &StagedBatch) {
+    let watermark = batch.watched.aggregates.iter().find(|aggregate| aggregate.id == WATERMARK);
+    if let Some(hw_base::Value::Text(value)) = watermark.map(|aggregate| &aggregate.value) {
+        progress.inputs.insert(WATERMARK.into(), Position::Watermark(value.clone()));
+    }
+    if let Some(hash) = &batch.content_hash {
+        progress.inputs.insert(CONTENT.into(), Position::Content(hash.clone()));
+    }
+}
+
 /// Whether there is nothing to publish: no row arrived, or the source holds what it held before.
-fn is_unchanged(step: &Step, batch: &StagedBatch, progress: &Progress) -> bool {
+fn is_unchanged(step: &Step, batch: &StagedBatch) -> bool {
     let same_content = match (&step.work, step.progress.as_ref().and_then(|progress| progress.inputs.get(CONTENT)), &batch.content_hash) {
         (Work::Extract { .. }, Some(Position::Content(before)), Some(now)) => before == now,
         _ => false,
     };
-    let _ = progress;
     same_content || (batch.changes_nothing() && batch.quarantined.is_empty())
 }
 
@@ -477,13 +494,15 @@ async fn prepare_extract(step: &Step, run: &RunId, ports: Ports<'_>) -> Result<O
     };
     let watermark = before.as_ref().and_then(|progress| progress.inputs.get(WATERMARK));
     let after = match (follow, watermark) {
-        (Some(column), Some(Position::Watermark(value))) if files.is_none() => Some((column.clone(), value.clone())),
+        (Some(column), Some(Position::Watermark(value))) if files.is_none() => {
+            Some((originals.get(column).unwrap_or(column).clone(), value.clone()))
+        }
         _ => None,
     };
     let delivery = Delivery { files: files.clone(), after, expected };
     let delivered = ports.sources.open(dataset, &delivery).await?;
     let names = raw_names(&delivered.columns);
-    ports.ledger.note(&names_note(step), &json!(names))?;
+    ports.ledger.note(&names_note(step), &json!(names.iter().cloned().collect::<BTreeMap<_, _>>()))?;
     let window = before.as_ref().map_or(0, |progress| progress.window).max(last_window(step, ports).await?) + 1;
     let now = ports.clock.now();
     let mut columns: Vec<String> = names.iter().map(|(raw, original)| format!("{} as {}", identifier(original), identifier(raw))).collect();
@@ -527,14 +546,10 @@ async fn prepare_extract(step: &Step, run: &RunId, ports: Ports<'_>) -> Result<O
         inputs.insert(FILES.into(), Position::Files(known));
     }
     if let (Some(column), None) = (follow, files) {
-        let greatest = Reader {
-            sql: format!("select cast(max({}) as text) as newest from arriving", identifier(column)),
-            inputs: reader.inputs.clone(),
-            file: None,
-        };
-        if let Some(hw_base::Value::Text(value)) = ports.engine.query(&greatest, 1).await?.single() {
-            inputs.insert(WATERMARK.into(), Position::Watermark(value.clone()));
-        }
+        staging
+            .watch
+            .aggregates
+            .push(AggregateWatch { id: WATERMARK.into(), expression: format!("cast(max({}) as text)", identifier(column)) });
     }
     let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
     Ok(Some(Batch { staging, progress, gate_reader: reader }))
@@ -544,18 +559,19 @@ fn names_note(step: &Step) -> String {
     format!("columns of {}", step.name)
 }
 
-/// Column names that need no quotes, each with the name that the source gives it.
-fn raw_names(columns: &[hw_base::Column]) -> BTreeMap<String, String> {
-    let mut names: BTreeMap<String, String> = BTreeMap::new();
+/// Column names that need no quotes, each with the name that the source gives it, in the source's order.
+fn raw_names(columns: &[hw_base::Column]) -> Vec<(String, String)> {
+    let mut names: Vec<(String, String)> = Vec::with_capacity(columns.len());
+    let mut taken = BTreeSet::new();
     for column in columns {
         let plain = snake_case(&column.name);
         let mut name = plain.clone();
         let mut number = 2;
-        while names.contains_key(&name) {
+        while !taken.insert(name.clone()) {
             name = format!("{plain}_{number}");
             number += 1;
         }
-        names.insert(name, column.name.clone());
+        names.push((name, column.name.clone()));
     }
     names
 }

@@ -8,7 +8,6 @@
 //! pipeline, which obeys the verdict.
 
 mod columns;
-mod shared_settings;
 mod explain;
 mod gate;
 mod judge;
@@ -18,11 +17,11 @@ mod propose;
 mod rule;
 mod scalar;
 mod shape;
+mod shared_settings;
 
 #[cfg(test)]
 mod testing;
 
-pub use shared_settings::Common;
 pub use explain::{About, explain, rules_schema};
 pub use gate::Gate;
 pub use judge::{Judging, Population};
@@ -30,3 +29,4 @@ pub use kinds::{RULE_KINDS, RuleKind, rule_kind};
 pub use propose::{Proposal, propose};
 pub use rule::{Problems, Rule, RuleBody, Scope, read_rules};
 pub use shape::{Bounds, Limit, Shape, Template};
+pub use shared_settings::Common;

@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use crate::columns::in_parentheses;
-use crate::shared_settings::Common;
 use crate::kinds::{RuleKind, rule_kind};
 use crate::shape::Shape;
+use crate::shared_settings::Common;
 
 /// What a rule looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -86,7 +86,9 @@ fn project_name(root: &Path) -> String {
 
 async fn look_at(path: &str, terminal: &Terminal) -> Result<Found> {
     if path.contains("://") {
-        return Err(Error::user(format!("`{}` cannot be read", hw_config::redact_url(path))).code("HW201").help("give files, or a URL such as `postgres://user@host/database`"));
+        return Err(Error::user(format!("`{}` cannot be read", hw_config::redact_url(path)))
+            .code("HW201")
+            .help("give files, or a URL such as `postgres://user@host/database`"));
     }
     let kind = recognise(&terminal.root, path).await?;
     terminal.busy(format!("measuring {path}"));
@@ -101,7 +103,9 @@ async fn look_at_database(url: &str, schema: &str, terminal: &Terminal) -> Resul
     terminal.busy("listing the tables");
     let listings = hw_connect::tables(url, schema).await?;
     if listings.is_empty() {
-        return Err(Error::user(format!("schema `{schema}` has no tables that this user may read")).code("HW201").help("name another one with `--schema`"));
+        return Err(Error::user(format!("schema `{schema}` has no tables that this user may read"))
+            .code("HW201")
+            .help("name another one with `--schema`"));
     }
     let state = std::env::temp_dir().join(format!("headworks-{}", std::process::id()));
     let engine = house::engine(state.join("warehouse"), &state, &EngineSettings::default())?;
@@ -132,6 +136,15 @@ impl Found {
         DatasetName::new(source_of(self.kind), if self.kind == "postgres" { name.clone() } else { snake_case(name) })
     }
 
+    /// The proposed rules, by the names that the columns have in the raw copy.
+    fn proposals(&self) -> Vec<hw_validate::Proposal> {
+        let mut facts = self.assessment.facts.clone();
+        for column in &mut facts.columns {
+            column.name = snake_case(&column.name);
+        }
+        hw_validate::propose(&facts)
+    }
+
     fn told(self, terminal: &Terminal) -> Self {
         if terminal.format == Format::Text {
             report::assessment_lines(&self.assessment).iter().for_each(|line| terminal.line(line));
@@ -154,7 +167,7 @@ fn write(root: &Path, name: &str, found: &[Found]) -> Result<Vec<String>> {
         let table = &dataset.dataset;
         files.push((format!("models/{table}.sql"), model_text(one)));
         files.push((format!("models/{table}.yaml"), model_settings(one)));
-        files.push((format!("rules/{dataset}.yaml"), rules_yaml(&one.assessment.proposals, &dataset.to_string())));
+        files.push((format!("rules/{dataset}.yaml"), rules_yaml(&one.proposals(), &dataset.to_string())));
     }
     for (file, text) in &files {
         write_file(&root.join(file), text)?;

@@ -52,7 +52,9 @@ fn check(page: &Path) -> Option<String> {
                 write(&folder.path().join(path), &body);
                 body.iter().for_each(|line| drop(writeln!(found, "{line}")));
             }
-            ("console", _) => body.iter().filter(|line| line.starts_with("$ ")).for_each(|line| found.push_str(&session(folder.path(), line))),
+            ("console", _) => {
+                body.iter().filter(|line| line.starts_with("$ ")).for_each(|line| found.push_str(&session(folder.path(), line)))
+            }
             _ => body.iter().for_each(|line| drop(writeln!(found, "{line}"))),
         }
         found.push_str("```\n");

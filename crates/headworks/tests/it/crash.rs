@@ -31,7 +31,11 @@ fn ready(folder: &Path) -> std::path::PathBuf {
     let project = folder.join("project");
     printed(folder, &["demo", "--rows", "1500", "--into", "project", "--prepare-only"]);
     let yaml = std::fs::read_to_string(project.join("models/fact_orders.yaml")).unwrap();
-    std::fs::write(project.join("models/fact_orders.yaml"), yaml.replace("at_least: 95%, on_failure: block", "at_least: 50%, on_failure: block")).unwrap();
+    std::fs::write(
+        project.join("models/fact_orders.yaml"),
+        yaml.replace("at_least: 95%, on_failure: block", "at_least: 50%, on_failure: block"),
+    )
+    .unwrap();
     project
 }
 
@@ -82,7 +86,9 @@ fn strays(project: &Path) -> Vec<String> {
             match path.extension().and_then(|ending| ending.to_str()) {
                 _ if path.is_dir() => folders.push(path),
                 Some("json") => logs.push_str(&std::fs::read_to_string(path).unwrap()),
-                Some("parquet") if !path.to_string_lossy().contains("_delta_log") => files.push(path.file_name().unwrap().to_string_lossy().into_owned()),
+                Some("parquet") if !path.to_string_lossy().contains("_delta_log") => {
+                    files.push(path.file_name().unwrap().to_string_lossy().into_owned())
+                }
                 _ => {}
             }
         }

@@ -15,14 +15,28 @@ fn files_and_log_entries_are_flushed_before_a_commit_counts() {
     let project = folder.path().join("project");
     let trace = folder.path().join("trace");
     let calls = "trace=openat,fsync,fdatasync,link,linkat,close";
-    Command::new("strace").args(["-f", "-y", "-e", calls, "-o"]).arg(&trace).args([PROGRAM, "run"]).current_dir(&project).stdout(Stdio::null()).status().unwrap();
+    Command::new("strace")
+        .args(["-f", "-y", "-e", calls, "-o"])
+        .arg(&trace)
+        .args([PROGRAM, "run"])
+        .current_dir(&project)
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
     let trace = std::fs::read_to_string(trace).unwrap();
     let lines: Vec<&str> = trace.lines().collect();
-    let links: Vec<usize> = lines.iter().enumerate().filter(|(_, line)| line.contains("link") && line.contains("_delta_log/0000")).map(|(number, _)| number).collect();
+    let links: Vec<usize> = lines
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| line.contains("link") && line.contains("_delta_log/0000"))
+        .map(|(number, _)| number)
+        .collect();
     assert!(links.len() >= 5, "{} commits were seen", links.len());
     for link in links {
         let table = lines[link].split("/_delta_log/").next().unwrap().rsplit("warehouse/").next().unwrap();
-        let flushed = |part: &str| lines[..link].iter().any(|line| line.contains("sync(") && line.contains(&format!("warehouse/{table}")) && line.contains(part));
+        let flushed = |part: &str| {
+            lines[..link].iter().any(|line| line.contains("sync(") && line.contains(&format!("warehouse/{table}")) && line.contains(part))
+        };
         assert!(flushed(".parquet"), "{table}: no data file was flushed before its commit");
         assert!(flushed(".json."), "{table}: the log entry was not flushed before it got its name");
         let after = lines[link..].iter().any(|line| line.contains("sync(") && line.contains(&format!("warehouse/{table}/_delta_log>")));

@@ -7,13 +7,13 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Value as Json, json};
 
 use crate::columns::{as_text, find};
-use crate::shared_settings::{Common, counting_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::propose::{Proposal, percent_above};
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
+use crate::shared_settings::{Common, counting_settings};
 
 /// More values than this are no list.
 const MOST_VALUES: u64 = 20;

@@ -8,12 +8,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use crate::columns::find;
-use crate::shared_settings::{Common, measuring_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::scalar::Scalar;
 use crate::shape::{Bounds, Limit, Shape};
+use crate::shared_settings::{Common, measuring_settings};
 
 /// A value measured over all rows lies between two limits.
 #[derive(Debug)]

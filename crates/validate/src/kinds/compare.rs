@@ -7,11 +7,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use crate::columns::find;
-use crate::shared_settings::{Common, counting_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{RuleBody, Scope, read_body};
 use crate::shape::Shape;
+use crate::shared_settings::{Common, counting_settings};
 
 /// Two columns of a row stand in an order.
 #[derive(Debug)]

@@ -6,11 +6,11 @@ use hw_base::{Column, Dimension, Result, Settings, identifier};
 use schemars::{Schema, SchemaGenerator};
 
 use crate::columns::find;
-use crate::shared_settings::{Common, measuring_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::shape::Shape;
+use crate::shared_settings::{Common, measuring_settings};
 
 /// A column has a number of different values between two limits.
 #[derive(Debug)]

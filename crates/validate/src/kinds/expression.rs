@@ -6,11 +6,11 @@ use hw_base::{Column, Dimension, Result, Settings};
 use schemars::{Schema, SchemaGenerator};
 
 use crate::columns::in_parentheses;
-use crate::shared_settings::{Common, counting_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::shape::Shape;
+use crate::shared_settings::{Common, counting_settings};
 
 /// SQL of your own is true for every row.
 #[derive(Debug)]

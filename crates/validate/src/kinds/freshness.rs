@@ -6,11 +6,11 @@ use hw_base::{Column, ColumnType, Dimension, Result, Settings, TimeSpan, identif
 use schemars::{Schema, SchemaGenerator};
 
 use crate::columns::find;
-use crate::shared_settings::{Common, measuring_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{RuleBody, Scope, read_body};
 use crate::shape::{Bounds, Shape};
+use crate::shared_settings::{Common, measuring_settings};
 
 /// The newest row is not older than promised.
 #[derive(Debug)]

@@ -7,12 +7,12 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::json;
 
 use crate::columns::{as_text, find};
-use crate::shared_settings::{Common, counting_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::propose::Proposal;
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::shape::Shape;
+use crate::shared_settings::{Common, counting_settings};
 
 /// Fewer values than this do not show that a length is constant.
 const FEWEST_VALUES: u64 = 20;

@@ -8,12 +8,12 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::json;
 
 use crate::columns::{as_text, find};
-use crate::shared_settings::{Common, counting_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::propose::{Proposal, percent_above};
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::shape::Shape;
+use crate::shared_settings::{Common, counting_settings};
 
 /// A form that fewer of the values have is not the form of the column.
 const FEWEST_OF_SHAPE: f64 = 0.95;

@@ -7,12 +7,12 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::json;
 
 use crate::columns::{as_text, find};
-use crate::shared_settings::{Common, counting_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::propose::{Proposal, percent_above, share_in_words};
 use crate::rule::{RuleBody, Scope, read_body};
 use crate::shape::Shape;
+use crate::shared_settings::{Common, counting_settings};
 
 /// Above this share of blank values no rule is proposed.
 const MOST_BLANK: f64 = 0.05;

@@ -8,13 +8,13 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::json;
 
 use crate::columns::find;
-use crate::shared_settings::{Common, counting_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::propose::{Proposal, percent_above, share_in_words};
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
+use crate::shared_settings::{Common, counting_settings};
 
 /// Above this share of negative values a measure counts as one that may be negative.
 const MOST_NEGATIVE: f64 = 0.01;

@@ -8,11 +8,11 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
 use crate::columns::{find_all, list};
-use crate::shared_settings::{Common, counting_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::shape::{Shape, Template};
+use crate::shared_settings::{Common, counting_settings};
 
 /// Every value occurs in a column of another table.
 #[derive(Debug)]

@@ -6,12 +6,12 @@ use hw_base::{Column, Dimension, Result, Settings, TableFacts, plural};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::json;
 
-use crate::shared_settings::{Common, measuring_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::propose::Proposal;
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::shape::Shape;
+use crate::shared_settings::{Common, measuring_settings};
 
 /// The table has a number of rows between two limits.
 #[derive(Debug)]

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use hw_base::{Column, Dimension, Result, Settings, nearest};
 use schemars::{Schema, SchemaGenerator};
 
-use crate::shared_settings::Common;
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::shape::Shape;
+use crate::shared_settings::Common;
 
 /// The columns are there, with their types.
 #[derive(Debug)]

@@ -7,12 +7,12 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::json;
 
 use crate::columns::{all_present, find_all, list};
-use crate::shared_settings::{Common, counting_settings};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::propose::Proposal;
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::shape::{Shape, Template};
+use crate::shared_settings::{Common, counting_settings};
 
 /// Fewer rows than this prove no key.
 const FEWEST_ROWS: u64 = 20;
