@@ -5,7 +5,8 @@ CARGO ?= cargo
 ROWS ?= 1000000
 INTO ?= headworks-demo
 
-.PHONY: help demo build test lint check bench docs install
+
+.PHONY: help demo build test tidy lint check bench docs install
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,9 +21,11 @@ demo: build ## Compile, then watch raw data become a guarded warehouse
 test: ## Install and start what the tests need, and run every test
 	@bash tests/run.sh
 
-lint: ## Format, clippy and the house rules
+tidy: ## Format and the house rules
 	$(CARGO) fmt --all --check
 	$(CARGO) xtask tidy
+
+lint: tidy ## Format, the house rules and clippy
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 check: ## What a developer runs: format, house rules, the light rooms' tests

@@ -98,6 +98,9 @@ pub struct RowWatch {
     pub violates: String,
     /// Whether violating rows go to the quarantine table instead of the table.
     pub diverts: bool,
+    /// Whether violating rows are no rows at all, so that the rules after this one do not see them.
+    #[serde(default)]
+    pub excludes: bool,
 }
 
 /// An aggregate to compute on the way.

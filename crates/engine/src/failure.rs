@@ -152,7 +152,7 @@ fn sql_problem(message: &str, context: &Context<'_>) -> Error {
     let message = message.strip_prefix("sql parser error: ").unwrap_or(message);
     let (text, place) = message.split_once(" at Line: ").unwrap_or((message, ""));
     let problem =
-        Error::user(format!("the SQL cannot be read: {}", text.trim_start_matches("Expected: ").trim_end_matches('.'))).code("HW301");
+        Error::user(format!("the SQL cannot be read: {}", text.replacen("Expected: ", "expected ", 1).trim_end_matches('.'))).code("HW301");
     let mut numbers = place.split(", Column: ").map(|part| part.trim().parse::<usize>().ok());
     match (numbers.next().flatten(), numbers.next().flatten()) {
         (Some(line), Some(column)) => problem.at(Span { file: file_of(context), line, column, length: 1 }),

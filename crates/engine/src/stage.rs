@@ -236,7 +236,8 @@ impl<'a> Attempt<'a> {
             set_aside.extend(output.aside);
         }
         batch.watched = shared.watcher.watched(counts, aggregates);
-        batch.rows_read = batch.watched.rows;
+        let excluding = watch.rows.iter().zip(&batch.watched.rules).filter(|(rule, _)| rule.excludes);
+        batch.rows_read = batch.watched.rows + excluding.map(|(_, counted)| counted.violations).sum::<u64>();
         batch.rows_quarantined = batch.quarantined.iter().map(|file| file.rows).sum();
         batch.content_hash = shared.content.as_ref().map(|hash| format!("{:016x}", hash.load(Ordering::Relaxed)));
         batch.spilled_bytes = spilled(plan.as_ref());
@@ -580,7 +581,7 @@ async fn note_repeated(
 fn add_key_rule(watch: &mut Watch, key: &[usize], schema: &Schema) {
     if !key.is_empty() {
         let missing: Vec<String> = key.iter().map(|index| format!("{} is null", identifier(schema.field(*index).name()))).collect();
-        watch.rows.push(hw_base::RowWatch { id: "key_is_present".into(), violates: missing.join(" or "), diverts: true });
+        watch.rows.push(hw_base::RowWatch { id: "key_is_present".into(), violates: missing.join(" or "), diverts: true, excludes: false });
     }
 }
 

@@ -32,6 +32,7 @@ struct CompiledRule {
     id: String,
     violates: Arc<dyn PhysicalExpr>,
     diverts: bool,
+    excludes: bool,
     shown: Vec<usize>,
 }
 
@@ -72,7 +73,7 @@ impl Watcher {
                 collect_columns(&violates).iter().map(datafusion::physical_expr::expressions::Column::index).collect();
             own.sort_unstable();
             shown.extend(own.into_iter().filter(|index| !key.contains(index)));
-            Ok(CompiledRule { id: rule.id.clone(), violates, diverts: rule.diverts, shown })
+            Ok(CompiledRule { id: rule.id.clone(), violates, diverts: rule.diverts, excludes: rule.excludes, shown })
         };
         let rules = watch.rows.iter().map(compile).collect::<Result<_>>()?;
         Ok(Self { schema: Arc::clone(schema), rules, examples: watch.examples, all_rows: watch.all_rows })
@@ -86,8 +87,15 @@ impl Watcher {
     /// Judges every rule on a batch, and tells which rows are to be diverted.
     pub(crate) fn look(&self, batch: &RecordBatch, counts: &mut Counts) -> Result<Option<Diverted>> {
         let mut broken: Vec<(&str, BooleanArray)> = Vec::new();
+        let mut excluded: Option<BooleanArray> = None;
         for (rule, count) in self.rules.iter().zip(&mut counts.rules) {
-            let violates = rule.evaluate(batch)?;
+            let violates = match &excluded {
+                Some(excluded) => and_not_excluded(&rule.evaluate(batch)?, excluded),
+                None => rule.evaluate(batch)?,
+            };
+            if rule.excludes && violates.true_count() > 0 {
+                excluded = Some(violates.clone());
+            }
             let violations = violates.true_count();
             if violations == 0 {
                 continue;
@@ -98,7 +106,7 @@ impl Watcher {
                 broken.push((&rule.id, violates));
             }
         }
-        counts.rows += batch.num_rows() as u64;
+        counts.rows += (batch.num_rows() - excluded.map_or(0, |excluded| excluded.true_count())) as u64;
         diverted(&broken)
     }
 
@@ -154,6 +162,12 @@ impl CompiledRule {
             .code("HW602")),
         }
     }
+}
+
+/// The violations among the rows that are not excluded.
+fn and_not_excluded(violates: &BooleanArray, excluded: &BooleanArray) -> BooleanArray {
+    let is_true = |array: &BooleanArray, row: usize| array.is_valid(row) && array.value(row);
+    (0..violates.len()).map(|row| Some(is_true(violates, row) && !is_true(excluded, row))).collect()
 }
 
 fn cannot_judge(id: &str, error: Error) -> Error {

@@ -107,7 +107,7 @@ pub(crate) fn step_lines(step: &StepRecord) -> Vec<String> {
     let mut line = format!("{mark} {:<28} {:<8}", step.model, step.load);
     match step.outcome {
         StepOutcome::Published => {
-            line.push_str(&format!("{:>12} rows", count(step.rows_written)));
+            line.push_str(&format!("{:>12} row{}", count(step.rows_written), if step.rows_written == 1 { "" } else { "s" }));
             if step.rows_quarantined > 0 {
                 line.push_str(&format!(", {} to quarantine", count(step.rows_quarantined)));
             }

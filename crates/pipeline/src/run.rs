@@ -312,7 +312,7 @@ async fn load(
     gate.try_sql(ports.engine, &batch.staging.reader).await?;
     let key = step_key(step);
     let mut watch = gate.watch(&key, 5, false);
-    watch.rows.append(&mut batch.staging.watch.rows);
+    watch.rows.splice(0..0, std::mem::take(&mut batch.staging.watch.rows));
     watch.aggregates.append(&mut batch.staging.watch.aggregates);
     batch.staging.watch = watch;
     ports.ledger.save_step(run, record)?;
@@ -529,7 +529,12 @@ async fn prepare_extract(step: &Step, run: &RunId, ports: Ports<'_>) -> Result<O
     staging.hash_content = files.is_none() && follow.is_none();
     if delivered.has_origin {
         staging.hidden = vec!["_malformed".into()];
-        staging.watch.rows.push(RowWatch { id: MALFORMED.into(), violates: "_malformed is not null".into(), diverts: true });
+        staging.watch.rows.push(RowWatch {
+            id: MALFORMED.into(),
+            violates: "_malformed is not null".into(),
+            diverts: true,
+            excludes: true,
+        });
     }
     if !changed.is_empty() {
         let paths: Vec<String> = changed.iter().map(|path| literal(path)).collect();

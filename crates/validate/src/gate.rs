@@ -140,8 +140,13 @@ impl Fitted {
 
     fn row_watches(&self) -> Vec<RowWatch> {
         let Some(violates) = self.violates() else { return Vec::new() };
-        let judged = self.rule.condition_sql().map(|condition| RowWatch { id: judged_id(&self.rule), violates: condition, diverts: false });
-        let watch = RowWatch { id: self.rule.id.clone(), violates, diverts: self.diverts() };
+        let judged = self.rule.condition_sql().map(|condition| RowWatch {
+            id: judged_id(&self.rule),
+            violates: condition,
+            diverts: false,
+            excludes: false,
+        });
+        let watch = RowWatch { id: self.rule.id.clone(), violates, diverts: self.diverts(), excludes: false };
         std::iter::once(watch).chain(judged).collect()
     }
 

@@ -50,12 +50,12 @@ fn check(page: &Path) -> Option<String> {
         match info.split_once(' ').unwrap_or((info, "")) {
             ("file", path) => {
                 write(&folder.path().join(path), &body);
-                body.iter().for_each(|line| drop(writeln!(found, "{line}")));
+                body.iter().for_each(|line| found.push_str(&format!("{line}\n")));
             }
             ("console", _) => {
                 body.iter().filter(|line| line.starts_with("$ ")).for_each(|line| found.push_str(&session(folder.path(), line)))
             }
-            _ => body.iter().for_each(|line| drop(writeln!(found, "{line}"))),
+            _ => body.iter().for_each(|line| found.push_str(&format!("{line}\n"))),
         }
         found.push_str("```\n");
     }
@@ -91,7 +91,7 @@ fn session(folder: &Path, line: &str) -> String {
     }
     match output.status.code() {
         Some(0) => {}
-        Some(code) => drop(writeln!(text, "[exit {code}]")),
+        Some(code) => text.push_str(&format!("[exit {code}]\n")),
         None => text.push_str("[killed]\n"),
     }
     text

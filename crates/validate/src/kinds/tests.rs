@@ -6,7 +6,6 @@ use std::path::Path;
 use hw_base::Settings;
 use serde_json::{Value as Json, json};
 
-use crate::explain::rules_schema;
 use crate::kinds::RULE_KINDS;
 use crate::rule::{Rule, read_rules};
 use crate::testing::{columns, refused};
