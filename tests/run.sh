@@ -19,13 +19,15 @@ fi
 
 folder=$(mktemp -d /tmp/headworks-postgres.XXXXXX)
 run_as() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
-[ "$(id -u)" = 0 ] && chown postgres "$folder"
+if [ "$(id -u)" = 0 ]; then chown postgres "$folder"; fi
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 stop() { run_as "$bin/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null 2>&1 || true; rm -rf "$folder"; }
 trap stop EXIT
-run_as "$bin/initdb" -D "$folder/data" -U headworks --auth=trust --encoding=UTF8 >/dev/null
+echo secret > "$folder/password"
+if [ "$(id -u)" = 0 ]; then chown postgres "$folder/password"; fi
+run_as "$bin/initdb" -D "$folder/data" -U headworks --auth-local=trust --auth-host=scram-sha-256 --pwfile="$folder/password" --encoding=UTF8 >/dev/null
 run_as "$bin/pg_ctl" -D "$folder/data" -o "-p $port -c listen_addresses=127.0.0.1 -k $folder -c fsync=off" -l "$folder/log" -w start >/dev/null
-export HEADWORKS_TEST_POSTGRES="postgres://headworks@127.0.0.1:$port/postgres"
+export HEADWORKS_TEST_POSTGRES="postgres://headworks:secret@127.0.0.1:$port/postgres"
 
 cargo build --locked --workspace
 cargo test --locked --workspace --all-targets

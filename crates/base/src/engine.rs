@@ -352,6 +352,11 @@ pub trait Engine: Send + Sync {
     /// Removes the files that an attempt with this label left behind and that no version names.
     fn sweep<'a>(&'a self, table: &'a TableName, label: &'a str) -> BoxFuture<'a, Result<u64>>;
 
+    /// Whether the warehouse holds the table; asks no log, so that it is cheap for many.
+    fn has_table(&self, _table: &TableName) -> bool {
+        true
+    }
+
     /// The newest version of a table; `None` where there is no table.
     fn table<'a>(&'a self, table: &'a TableName, application: Option<&'a str>) -> BoxFuture<'a, Result<Option<TableState>>>;
 

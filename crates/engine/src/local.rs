@@ -278,6 +278,10 @@ impl Engine for LocalEngine {
         Box::pin(self.sweep_table(table, label))
     }
 
+    fn has_table(&self, table: &TableName) -> bool {
+        self.warehouse.has_log(table)
+    }
+
     fn table<'a>(&'a self, table: &'a TableName, application: Option<&'a str>) -> BoxFuture<'a, Result<Option<TableState>>> {
         Box::pin(self.table_state(table, application))
     }

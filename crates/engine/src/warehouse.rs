@@ -119,7 +119,7 @@ impl Warehouse {
     }
 
     /// Whether a first commit of the table exists; a folder of staged files alone is no table.
-    fn has_log(&self, table: &TableName) -> bool {
+    pub(crate) fn has_log(&self, table: &TableName) -> bool {
         let entries = std::fs::read_dir(self.folder(table).join("_delta_log")).into_iter().flatten().flatten();
         entries.map(|entry| entry.file_name()).any(|name| {
             let name = name.to_string_lossy();

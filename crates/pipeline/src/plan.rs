@@ -174,12 +174,13 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
     });
     for dataset in datasets {
         let survey = asking.sources.survey(&dataset).await?;
-        let known = progress.remove(TableName::raw(&dataset).folder());
+        // A table that is gone, or another warehouse, is loaded from the start.
+        let known = progress.remove(TableName::raw(&dataset).folder()).filter(|_| asking.engine.has_table(&TableName::raw(&dataset)));
         steps.push(extract(project, &dataset, survey, known, follows.get(&dataset.to_string()).cloned()));
     }
     for name in selected {
         let Some(model) = project.model(&name) else { continue };
-        let known = progress.remove(&name);
+        let known = progress.remove(&name).filter(|_| asking.engine.has_table(&TableName::model(&name)));
         let step = build(model, graph.reads.get(&name).map(Vec::as_slice).unwrap_or_default(), known, &steps, selection)?;
         steps.push(step);
     }
