@@ -58,9 +58,7 @@ fn clear(folder: &Path) -> Result<()> {
     if !is_used {
         return Ok(());
     }
-    let is_a_demo = std::fs::read_to_string(folder.join("headworks.yaml"))
-        .is_ok_and(|text| text.starts_with("project: customer_analytics"))
-        || folder.join("landing/orders").is_dir();
+    let is_a_demo = std::fs::read_to_string(folder.join("headworks.yaml")).is_ok_and(|text| text.starts_with(demo::FIRST_LINE));
     if !is_a_demo {
         return Err(
             Error::user(format!("`{}` holds files that are no demo", folder.display())).help("give an empty folder with `--into FOLDER`")
@@ -83,6 +81,8 @@ async fn show(arguments: &Arguments, terminal: &Terminal) -> Result<u8> {
     let folder = arguments.into.as_path();
     let begun = SystemClock.now();
     title(terminal, "1  Raw data lands");
+    // The project comes first, so that a demo that is killed half way is known as one and can be started again.
+    demo::write_project(folder, &arguments.memory)?;
     terminal.busy("writing the shop's files");
     demo::write_landing(&folder.join("landing"), size)?;
     terminal.line(format!(
@@ -94,7 +94,6 @@ async fn show(arguments: &Arguments, terminal: &Terminal) -> Result<u8> {
         count(size.orders),
         size.seed
     ));
-    demo::write_project(folder, &arguments.memory)?;
     if arguments.prepare_only {
         return Ok(0);
     }

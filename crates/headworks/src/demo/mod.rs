@@ -4,4 +4,4 @@ mod data;
 mod project;
 
 pub(crate) use data::{Size, deliver_day_two, write_landing};
-pub(crate) use project::{apply_remedy, write_project};
+pub(crate) use project::{FIRST_LINE, apply_remedy, write_project};

@@ -6,7 +6,11 @@ use hw_base::Result;
 
 use crate::house::write_file;
 
+/// The line by which an earlier demo is known; nothing else is ever removed.
+pub(crate) const FIRST_LINE: &str = "# Made by `headworks demo`.";
+
 const SETTINGS: &str = "\
+# Made by `headworks demo`. The next demo into this folder replaces everything in it.
 project: customer_analytics
 warehouse: warehouse/
 engine: { memory: MEMORY }
