@@ -1,6 +1,6 @@
 //! Writing staged Parquet files: one open file per partition, flushed to disk before it is named to anyone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -14,15 +14,21 @@ use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
 use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use datafusion::parquet::schema::types::ColumnPath;
 use hw_base::{Error, Result, StagedFile};
 
 use crate::failure::{Context, explain, io_problem};
+use crate::keys::hashes;
 use crate::{stats, store};
 
 /// A file is closed once it holds about this many bytes, so that an upsert rewrites little.
 const FILE_BYTES: usize = 128 << 20;
 /// Rows per row group: few enough that many partitions can be open at once.
 const GROUP_ROWS: usize = 256 * 1024;
+/// So many rows tell whether the values of a column repeat; fewer do not.
+const TELLING_ROWS: usize = 1024;
+/// No more rows than these are looked at.
+const LOOKED_AT_ROWS: usize = 8192;
 
 /// Writes the rows of one task into staged files.
 pub(crate) struct Writer {
@@ -31,6 +37,7 @@ pub(crate) struct Writer {
     file_schema: SchemaRef,
     partition_columns: Vec<String>,
     budget: usize,
+    properties: Option<WriterProperties>,
     open: HashMap<Vec<Option<String>>, OpenFile>,
     finished: Vec<StagedFile>,
     next: usize,
@@ -53,6 +60,7 @@ impl Writer {
             file_schema: Arc::new(Schema::new(schema.fields()[..in_files].to_vec())),
             partition_columns: partition_columns.to_vec(),
             budget,
+            properties: None,
             open: HashMap::new(),
             finished: Vec::new(),
             next: 0,
@@ -66,6 +74,9 @@ impl Writer {
         }
         let in_files = self.file_schema.fields().len();
         let rows = batch.project(&(0..in_files).collect::<Vec<_>>()).map_err(engine_failed)?;
+        if self.properties.is_none() {
+            self.properties = Some(properties(&rows)?);
+        }
         if self.partition_columns.is_empty() {
             return self.write_partition(Vec::new(), &rows);
         }
@@ -120,7 +131,7 @@ impl Writer {
         let failed = |error: std::io::Error| io_problem(&error).within(format_args!("`{}` cannot be written", place.display()));
         std::fs::create_dir_all(parent).map_err(failed)?;
         let file = BufWriter::with_capacity(1 << 20, File::create(&place).map_err(failed)?);
-        let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
+        let options = ArrowWriterOptions::new().with_properties(self.properties.clone().unwrap_or_default()).with_skip_arrow_metadata(true);
         let file = ArrowWriter::try_new_with_options(file, Arc::clone(&self.file_schema), options)
             .map_err(|error| writing_failed(&error, &path))?;
         Ok(OpenFile { path, file, rows: 0 })
@@ -149,13 +160,33 @@ impl Writer {
     }
 }
 
-fn properties() -> WriterProperties {
-    WriterProperties::builder()
+/// How files are written, given the first rows: a dictionary only where values repeat. Building one for values that hardly
+/// do costs more than all other encoding, and is thrown away as soon as it has grown too large.
+fn properties(first: &RecordBatch) -> Result<WriterProperties> {
+    let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_created_by(concat!("headworks ", env!("CARGO_PKG_VERSION")).to_owned())
-        .build()
+        .set_created_by(concat!("headworks ", env!("CARGO_PKG_VERSION")).to_owned());
+    for (field, column) in first.schema().fields().iter().zip(first.columns()) {
+        if !field.data_type().is_nested() && !repeats(column)? {
+            properties = properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
+        }
+    }
+    Ok(properties.build())
+}
+
+/// Whether at most half of the values are different. Nulls are no values.
+fn repeats(column: &ArrayRef) -> Result<bool> {
+    let looked_at = column.slice(0, column.len().min(LOOKED_AT_ROWS));
+    let values = looked_at.len() - looked_at.null_count();
+    if values < TELLING_ROWS {
+        return Ok(true);
+    }
+    let is_value = |row: &usize| looked_at.is_valid(*row);
+    let hashes = hashes(std::slice::from_ref(&looked_at), looked_at.len())?;
+    let distinct: HashSet<u64> = (0..looked_at.len()).filter(is_value).map(|row| hashes[row]).collect();
+    Ok(distinct.len() <= values / 2)
 }
 
 /// The rows of each partition, in the order the partitions appear.
