@@ -25,6 +25,10 @@ use crate::{stats, store};
 const FILE_BYTES: usize = 128 << 20;
 /// Rows per row group: few enough that many partitions can be open at once.
 const GROUP_ROWS: usize = 256 * 1024;
+/// A file that got no row for so many batches has probably got all of its rows …
+const IDLE_BATCHES: u64 = 32;
+/// … and its row group is ended if it has so many rows, which frees what compressing each column needs.
+const WORTH_A_GROUP: usize = 16 * 1024;
 /// So many rows tell whether the values of a column repeat; fewer do not.
 const TELLING_ROWS: usize = 1024;
 /// No more rows than these are looked at.
@@ -39,6 +43,8 @@ pub(crate) struct Writer {
     budget: usize,
     properties: Option<WriterProperties>,
     open: HashMap<Vec<Option<String>>, OpenFile>,
+    /// Batches written so far.
+    batches: u64,
     finished: Vec<StagedFile>,
     next: usize,
 }
@@ -47,6 +53,14 @@ struct OpenFile {
     path: String,
     file: ArrowWriter<BufWriter<File>>,
     rows: u64,
+    /// The batch that last brought it rows.
+    last_batch: u64,
+}
+
+impl OpenFile {
+    fn end_group(&mut self) -> Result<()> {
+        self.file.flush().map_err(|error| writing_failed(&error, &self.path))
+    }
 }
 
 impl Writer {
@@ -62,6 +76,7 @@ impl Writer {
             budget,
             properties: None,
             open: HashMap::new(),
+            batches: 0,
             finished: Vec::new(),
             next: 0,
         }
@@ -72,6 +87,8 @@ impl Writer {
         if batch.num_rows() == 0 {
             return Ok(());
         }
+        self.batches += 1;
+        self.end_idle_groups()?;
         let in_files = self.file_schema.fields().len();
         let rows = batch.project(&(0..in_files).collect::<Vec<_>>()).map_err(engine_failed)?;
         if self.properties.is_none() {
@@ -99,6 +116,7 @@ impl Writer {
         let Some(open) = self.open.get_mut(&partition) else { return Err(Error::bug("a file that was just opened is gone")) };
         open.file.write(rows).map_err(|error| writing_failed(&error, &open.path))?;
         open.rows += rows.num_rows() as u64;
+        open.last_batch = self.batches;
         if open.file.bytes_written() + open.file.in_progress_size() > FILE_BYTES
             && let Some(full) = self.open.remove(&partition)
         {
@@ -114,9 +132,15 @@ impl Writer {
             if fullest.file.in_progress_rows() == 0 {
                 break;
             }
-            fullest.file.flush().map_err(|error| writing_failed(&error, &fullest.path))?;
+            fullest.end_group()?;
         }
         Ok(())
+    }
+
+    /// Ends the row groups of files that get no more rows, as it is when rows come ordered by their partition.
+    fn end_idle_groups(&mut self) -> Result<()> {
+        let is_idle = |open: &&mut OpenFile| open.last_batch + IDLE_BATCHES < self.batches && open.file.in_progress_rows() >= WORTH_A_GROUP;
+        self.open.values_mut().filter(is_idle).try_for_each(OpenFile::end_group)
     }
 
     fn create(&mut self, partition: &[Option<String>]) -> Result<OpenFile> {
@@ -134,11 +158,11 @@ impl Writer {
         let options = ArrowWriterOptions::new().with_properties(self.properties.clone().unwrap_or_default()).with_skip_arrow_metadata(true);
         let file = ArrowWriter::try_new_with_options(file, Arc::clone(&self.file_schema), options)
             .map_err(|error| writing_failed(&error, &path))?;
-        Ok(OpenFile { path, file, rows: 0 })
+        Ok(OpenFile { path, file, rows: 0, last_batch: self.batches })
     }
 
     fn close(&mut self, partition: Vec<Option<String>>, open: OpenFile) -> Result<()> {
-        let OpenFile { path, mut file, rows } = open;
+        let OpenFile { path, mut file, rows, .. } = open;
         let metadata = file.finish().map_err(|error| writing_failed(&error, &path))?;
         drop(file);
         let place = self.folder.join(&path);
