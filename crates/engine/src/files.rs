@@ -10,7 +10,7 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{DFSchema, Result, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::physical_plan::{FileGroup, FileGroupPartitioner, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -97,7 +97,7 @@ impl FileTable {
             source = source.with_predicate(state.create_physical_expr(filter, &DFSchema::try_from(Arc::clone(&self.schema))?)?);
         }
         let files = self.files.iter().map(|file| self.partitioned_file(file, &partition_fields)).collect::<Result<Vec<_>>>()?;
-        let groups = FileGroup::new(files).split_files(state.config().target_partitions());
+        let groups = balanced(FileGroup::new(files), state.config().target_partitions());
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
             .with_file_groups(groups)
             .with_statistics(self.statistics())
@@ -106,6 +106,13 @@ impl FileTable {
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }
+}
+
+/// The files in as many groups as there are cores, of about equal bytes: a large file is shared out by its row groups.
+fn balanced(files: FileGroup, cores: usize) -> Vec<FileGroup> {
+    let whole = [files];
+    let partitioner = FileGroupPartitioner::new().with_target_partitions(cores);
+    partitioner.repartition_file_groups(&whole).unwrap_or_else(|| whole.into_iter().flat_map(|files| files.split_files(cores)).collect())
 }
 
 /// A partition value, which the log keeps as text.
