@@ -57,7 +57,7 @@ impl FileTable {
         (Arc::new(Schema::new(fields[..in_files].to_vec())), fields[in_files..].to_vec())
     }
 
-    fn partitioned_file(&self, file: &TableFile, partition_fields: &[Arc<Field>]) -> Result<PartitionedFile> {
+    fn partitioned_file(file: &TableFile, partition_fields: &[Arc<Field>]) -> Result<PartitionedFile> {
         let values = partition_fields.iter().map(|field| {
             let text = file.partition.iter().find(|(column, _)| column == field.name()).and_then(|(_, value)| value.as_deref());
             partition_value(text, field.data_type())
@@ -96,7 +96,7 @@ impl FileTable {
         if let Some(filter) = conjunction(filters.iter().cloned()) {
             source = source.with_predicate(state.create_physical_expr(filter, &DFSchema::try_from(Arc::clone(&self.schema))?)?);
         }
-        let files = self.files.iter().map(|file| self.partitioned_file(file, &partition_fields)).collect::<Result<Vec<_>>>()?;
+        let files = self.files.iter().map(|file| Self::partitioned_file(file, &partition_fields)).collect::<Result<Vec<_>>>()?;
         let groups = balanced(FileGroup::new(files), state.config().target_partitions());
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
             .with_file_groups(groups)

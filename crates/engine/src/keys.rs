@@ -88,7 +88,6 @@ impl KeySet {
 }
 
 fn shard_of(hash: u64) -> usize {
-    #[expect(clippy::cast_possible_truncation, reason = "four bits")]
     let index = (hash >> 60) as usize;
     index % SHARDS
 }

@@ -78,8 +78,8 @@ fn is_narrower(from: &DataType, to: &DataType) -> bool {
     };
     match (from, to) {
         (a, b) if a == b => true,
-        (DataType::Float32, DataType::Float64) | (DataType::Date32, DataType::Timestamp(TimeUnit::Microsecond, None)) => true,
-        (DataType::Int8 | DataType::Int16 | DataType::Int32, DataType::Float64) => true,
+        (DataType::Date32, DataType::Timestamp(TimeUnit::Microsecond, None))
+        | (DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Float32, DataType::Float64) => true,
         _ => match (digits(from), digits(to)) {
             (Some((from, from_scale)), Some((to, to_scale))) => {
                 to_scale >= from_scale && i16::from(to) - i16::from(to_scale) >= i16::from(from) - i16::from(from_scale)

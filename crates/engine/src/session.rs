@@ -64,7 +64,7 @@ impl Session {
     /// A session in which every table that `reader` names is bound.
     pub(crate) async fn for_reader(engine: &LocalEngine, reader: &Reader, effort: Effort) -> Result<Self> {
         let session = Self::new(engine, effort);
-        for reference in session.all_references(reader)? {
+        for reference in Self::all_references(reader)? {
             session.bind(engine, reader, &reference).await?;
         }
         session.name_queries(reader).await?;
@@ -88,7 +88,7 @@ impl Session {
         let (staged, after) = engine.staged_tables(batch).await?;
         session.register(&["staged"], Arc::new(staged))?;
         session.register(&["after"], Arc::new(after))?;
-        for reference in session.all_references(reader)? {
+        for reference in Self::all_references(reader)? {
             if !["staged", "after"].contains(&reference.parts.join(".").as_str()) {
                 session.bind(engine, reader, &reference).await?;
             }
@@ -98,7 +98,7 @@ impl Session {
     }
 
     /// The tables that the query and the queries among its inputs name.
-    fn all_references(&self, reader: &Reader) -> Result<Vec<Reference>> {
+    fn all_references(reader: &Reader) -> Result<Vec<Reference>> {
         let mut all = references(&reader.sql, reader.file.as_deref())?;
         for input in &reader.inputs {
             if let Input::Query { sql, .. } = input {
@@ -134,10 +134,7 @@ impl Session {
                 None => engine.live.find(&name),
             },
         };
-        let table = match table {
-            Some(table) => table,
-            None => return Err(unknown_table(engine, reader, reference)),
-        };
+        let Some(table) = table else { return Err(unknown_table(engine, reader, reference)) };
         self.register(&parts, table)
     }
 

@@ -67,7 +67,7 @@ impl Watcher {
             let expression = session.context.parse_sql_expr(&rule.violates, &df_schema);
             let violates = expression
                 .and_then(|expression| session.context.create_physical_expr(expression, &df_schema))
-                .map_err(|error| cannot_judge(&rule.id, explain(error, &Context::default())))?;
+                .map_err(|error| cannot_judge(&rule.id, &explain(error, &Context::default())))?;
             let mut shown = key.clone();
             let mut own: Vec<usize> =
                 collect_columns(&violates).iter().map(datafusion::physical_expr::expressions::Column::index).collect();
@@ -150,7 +150,7 @@ impl Watcher {
 
 impl CompiledRule {
     fn evaluate(&self, batch: &RecordBatch) -> Result<BooleanArray> {
-        let failed = |error| cannot_judge(&self.id, explain(error, &Context::default()));
+        let failed = |error| cannot_judge(&self.id, &explain(error, &Context::default()));
         let array = self.violates.evaluate(batch).and_then(|value| value.into_array(batch.num_rows())).map_err(failed)?;
         match array.as_boolean_opt() {
             Some(boolean) => Ok(boolean.clone()),
@@ -170,7 +170,7 @@ fn and_not_excluded(violates: &BooleanArray, excluded: &BooleanArray) -> Boolean
     (0..violates.len()).map(|row| Some(is_true(violates, row) && !is_true(excluded, row))).collect()
 }
 
-fn cannot_judge(id: &str, error: Error) -> Error {
+fn cannot_judge(id: &str, error: &Error) -> Error {
     let mut explained = Error::user(format!("rule `{id}` cannot be judged: {}", error.message())).code("HW602");
     for help in error.remedies() {
         explained = explained.help(help.clone());
@@ -216,7 +216,7 @@ impl Tap {
         session.register(&[PASSING], Arc::new(table))?;
         for aggregate in &watch.aggregates {
             let alone = format!("select {} from {PASSING}", aggregate.expression);
-            session.query(&alone, None).await.map_err(|error| cannot_judge(&aggregate.id, error))?;
+            session.query(&alone, None).await.map_err(|error| cannot_judge(&aggregate.id, &error))?;
         }
         let columns: Vec<String> =
             watch.aggregates.iter().enumerate().map(|(i, aggregate)| format!("{} as a{i}", aggregate.expression)).collect();

@@ -215,7 +215,7 @@ fn repeats(column: &ArrayRef) -> Result<bool> {
 
 /// The rows of each partition, in the order the partitions appear.
 fn group(partitions: &[ArrayRef], rows: usize) -> Vec<(Vec<Option<String>>, Vec<u32>)> {
-    let columns: Vec<_> = partitions.iter().map(|column| column.as_string::<i32>()).collect();
+    let columns: Vec<_> = partitions.iter().map(AsArray::as_string::<i32>).collect();
     let value = |column: &StringArray, row: usize| column.is_valid(row).then(|| column.value(row).to_owned());
     let is_same = |a: usize, b: usize| {
         columns.iter().all(|column| column.is_valid(a) == column.is_valid(b) && (column.is_null(a) || column.value(a) == column.value(b)))

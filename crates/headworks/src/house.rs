@@ -103,18 +103,15 @@ impl House {
             return Ok(());
         };
         let table = TableName::raw(&dataset);
-        let input = match self.engine.table(&table, None).await? {
-            Some(_) => {
-                let window = self.ledger.progress(table.folder())?.map(|progress| progress.window);
-                let is_snapshot = hw_base::Sources::survey(&self.sources, &dataset).await.is_ok_and(|survey| survey.files.is_none());
-                let follows = self.project.models.iter().any(|model| model.settings.follow.contains_key(name));
-                let after_batch = window.filter(|_| is_snapshot && !follows).map(|window| window - 1);
-                Input::Table { name: name.to_owned(), table, version: None, after_batch, up_to_batch: None, hides_origin: true }
-            }
-            None => {
-                let delivered = hw_base::Sources::open(&self.sources, &dataset, &hw_base::Delivery::default()).await?;
-                live_rows(name, &delivered, inputs)
-            }
+        let input = if self.engine.table(&table, None).await?.is_some() {
+            let window = self.ledger.progress(table.folder())?.map(|progress| progress.window);
+            let is_snapshot = hw_base::Sources::survey(&self.sources, &dataset).await.is_ok_and(|survey| survey.files.is_none());
+            let follows = self.project.models.iter().any(|model| model.settings.follow.contains_key(name));
+            let after_batch = window.filter(|_| is_snapshot && !follows).map(|window| window - 1);
+            Input::Table { name: name.to_owned(), table, version: None, after_batch, up_to_batch: None, hides_origin: true }
+        } else {
+            let delivered = hw_base::Sources::open(&self.sources, &dataset, &hw_base::Delivery::default()).await?;
+            live_rows(name, &delivered, inputs)
         };
         inputs.push(input);
         Ok(())

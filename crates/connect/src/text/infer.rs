@@ -223,7 +223,9 @@ mod tests {
     #[track_caller]
     fn check(values: &[&str], sql_type: &str) {
         let mut guess = Guess::default();
-        values.iter().for_each(|value| guess.see(value.as_bytes(), u8::MAX));
+        for value in values {
+            guess.see(value.as_bytes(), u8::MAX);
+        }
         assert_eq!(arrow_to_sql_type(&guess.data_type()), sql_type, "{values:?}");
     }
 

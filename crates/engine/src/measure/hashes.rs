@@ -167,7 +167,6 @@ fn is_kept(hash: u64, level: u32) -> bool {
 }
 
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "only the first bits remain")]
 fn bucket_of(hash: u64) -> usize {
     (hash >> (u64::BITS - BUCKET_BITS)) as usize
 }

@@ -83,6 +83,7 @@ fn cpu_seconds() -> f64 {
 
 #[test]
 #[ignore = "a measurement of speed, not of correctness"]
+#[expect(clippy::disallowed_methods, reason = "a measurement is told by the environment what to measure")]
 fn every_kind_of_column() {
     let only = std::env::var("MEASURE_ONLY").unwrap_or_default();
     COLUMNS.iter().filter(|column| column.0.contains(&only)).for_each(|column| report(column.0, &[*column]));

@@ -160,7 +160,9 @@ fn show(assessment: &Assessment, terminal: &Terminal) -> Result<()> {
             Ok(())
         }
         Format::Text => {
-            report::assessment_lines(assessment).iter().for_each(|line| terminal.line(line));
+            for line in report::assessment_lines(assessment) {
+                terminal.line(line);
+            }
             Ok(())
         }
     }

@@ -46,7 +46,7 @@ impl Command for Check {
                 Format::Json => terminal.json(&report::verdict_json(&verdict))?,
                 Format::Text | Format::Markdown => report::verdict_lines(&verdict).iter().for_each(|line| terminal.line(line)),
             }
-            exit_code(&verdict)
+            Ok(exit_code(&verdict))
         })
     }
 }
@@ -79,9 +79,9 @@ async fn judge(opened: &OpenedData, rules: &[Rule], arguments: &Arguments) -> Re
 }
 
 /// 1 where a blocking rule broke; 2 where a rule could not be judged.
-fn exit_code(verdict: &Verdict) -> Result<u8> {
+fn exit_code(verdict: &Verdict) -> u8 {
     if verdict.results.iter().any(|result| result.error.is_some()) {
-        return Ok(2);
+        return 2;
     }
-    Ok(u8::from(verdict.broken().any(|result| result.action == OnFailure::Block)))
+    u8::from(verdict.broken().any(|result| result.action == OnFailure::Block))
 }

@@ -67,7 +67,9 @@ impl Command for Init {
             match terminal.format {
                 Format::Json => terminal.json(&serde_json::json!({ "schema_version": "1", "project": name, "files": written }))?,
                 Format::Text | Format::Markdown => {
-                    written.iter().for_each(|file| terminal.line(format!("written: {file}")));
+                    for file in &written {
+                        terminal.line(format!("written: {file}"));
+                    }
                     if found.iter().any(|one| one.kind == "postgres") {
                         terminal.line(format!("the project reads the URL of the database from the environment: export {URL_VARIABLE}=…"));
                     }
@@ -147,7 +149,9 @@ impl Found {
 
     fn told(self, terminal: &Terminal) -> Self {
         if terminal.format == Format::Text {
-            report::assessment_lines(&self.assessment).iter().for_each(|line| terminal.line(line));
+            for line in report::assessment_lines(&self.assessment) {
+                terminal.line(line);
+            }
         }
         self
     }

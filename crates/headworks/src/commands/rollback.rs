@@ -62,7 +62,7 @@ async fn roll_back(house: &House, table: &TableName, to: Option<i64>, terminal: 
     let rows = after.and_then(|state| state.rows);
     match terminal.format {
         Format::Json => {
-            terminal.json(&json!({ "schema_version": "1", "table": table, "restored": to, "version": version, "rows": rows }))?
+            terminal.json(&json!({ "schema_version": "1", "table": table, "restored": to, "version": version, "rows": rows }))?;
         }
         Format::Text | Format::Markdown => {
             terminal

@@ -75,6 +75,8 @@ async fn versions(house: &House, name: &str, limit: usize, terminal: &Terminal) 
         let run = version.run.clone().unwrap_or_default();
         vec![version.version.to_string(), version.at.map(report::moment).unwrap_or_default(), version.operation.to_lowercase(), run]
     }));
-    table(&rows, &[0]).iter().for_each(|line| terminal.line(line));
+    for line in table(&rows, &[0]) {
+        terminal.line(line);
+    }
     Ok(0)
 }

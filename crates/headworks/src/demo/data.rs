@@ -51,7 +51,7 @@ impl Dice {
 
     /// A whole number below `limit`.
     fn below(self, purpose: u64, limit: u64) -> u64 {
-        (u128::from(self.roll(purpose)) * u128::from(limit.max(1)) >> 64) as u64
+        ((u128::from(self.roll(purpose)) * u128::from(limit.max(1))) >> 64) as u64
     }
 
     /// True in `parts` of a thousand cases.

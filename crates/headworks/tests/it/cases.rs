@@ -47,15 +47,17 @@ fn check(page: &Path) -> Option<String> {
         let _ = writeln!(found, "{line}");
         let Some(info) = line.strip_prefix("```").filter(|info| !info.is_empty()) else { continue };
         let body: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+        let kept = body.iter().map(|line| format!("{line}\n"));
         match info.split_once(' ').unwrap_or((info, "")) {
+            ("console", _) => {
+                let commands = body.iter().filter(|line| line.starts_with("$ "));
+                found.extend(commands.map(|line| session(folder.path(), line)));
+            }
             ("file", path) => {
                 write(&folder.path().join(path), &body);
-                body.iter().for_each(|line| found.push_str(&format!("{line}\n")));
+                found.extend(kept);
             }
-            ("console", _) => {
-                body.iter().filter(|line| line.starts_with("$ ")).for_each(|line| found.push_str(&session(folder.path(), line)))
-            }
-            _ => body.iter().for_each(|line| found.push_str(&format!("{line}\n"))),
+            _ => found.extend(kept),
         }
         found.push_str("```\n");
     }
@@ -112,5 +114,5 @@ fn plain(text: &str, folder: &Path) -> String {
     for (pattern, word) in rules {
         text = Regex::new(pattern).unwrap().replace_all(&text, word).into_owned();
     }
-    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }

@@ -1,8 +1,10 @@
 //! Drives the built program as its users do. It links no engine itself, so it builds in seconds.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::disallowed_methods, reason = "tests are told by the environment where the servers are")]
 
 mod cases;
 mod crash;
 mod durable;
+mod limits;
 mod program;

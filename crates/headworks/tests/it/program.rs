@@ -25,3 +25,32 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
     assert!(status.success());
 }
+
+/// All rows of a table in a fixed order, or a word for no table.
+pub(crate) fn rows(project: &Path, table: &str) -> String {
+    let query = format!("select * from {table} order by 1");
+    let output = headworks(project, &["sql", &query, "--format", "json", "--limit", "1000000"]);
+    if output.status.success() { String::from_utf8_lossy(&output.stdout).into_owned() } else { "no table".into() }
+}
+
+/// Data files of the warehouse that no log entry of their table names.
+pub(crate) fn strays(project: &Path) -> Vec<String> {
+    let mut files = Vec::new();
+    let mut logs = String::new();
+    let mut folders = vec![project.join("warehouse")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.extension().and_then(|ending| ending.to_str()) {
+                _ if path.is_dir() => folders.push(path),
+                Some("json") => logs.push_str(&std::fs::read_to_string(path).unwrap()),
+                Some("parquet") if !path.to_string_lossy().contains("_delta_log") => {
+                    files.push(path.file_name().unwrap().to_string_lossy().into_owned());
+                }
+                _ => {}
+            }
+        }
+    }
+    files.retain(|file| !logs.contains(file.as_str()));
+    files
+}

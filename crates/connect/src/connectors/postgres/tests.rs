@@ -21,6 +21,7 @@ struct Place {
     client: Client,
 }
 
+#[expect(clippy::disallowed_methods, reason = "tests are told by the environment where the servers are")]
 async fn place(schema: &'static str) -> Option<Place> {
     let url = std::env::var("HEADWORKS_TEST_POSTGRES").ok()?;
     let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
@@ -413,6 +414,7 @@ async fn connections_are_encrypted_as_asked() {
     assert_eq!(is_encrypted("sslmode=require").await.is_ok_and(|encrypted| encrypted), has_tls);
     let error = is_encrypted("sslmode=verify-full").await.unwrap_err();
     assert!(error.blame() == Blame::User && error.message().contains("no encrypted connection to PostgreSQL"), "{error}");
+    #[expect(clippy::disallowed_methods, reason = "tests are told by the environment where the servers are")]
     if let Ok(authority) = std::env::var("HEADWORKS_TEST_POSTGRES_CA") {
         assert!(is_encrypted(&format!("sslmode=verify-full&sslrootcert={authority}")).await.unwrap());
     }

@@ -1,0 +1,139 @@
+//! What a run does when something runs out: memory, disk for spilling, the disk itself, the user's patience.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::program::{PROGRAM, copy, headworks, printed, rows, strays};
+
+/// A project over a file of many rows, wide enough that sorting them takes some memory.
+fn project(folder: &Path, engine: &str, model: &str) {
+    let mut text = String::from("id,place,note\n");
+    for id in 0..300_000_u64 {
+        let place = id.wrapping_mul(2_654_435_761) % 1_000_003;
+        text.push_str(&format!("{id},{place},note number {place} about row {id} that is some eighty characters long in all\n"));
+    }
+    std::fs::create_dir_all(folder.join("models")).unwrap();
+    std::fs::write(folder.join("rows.csv"), text).unwrap();
+    std::fs::write(folder.join("models/sorted.sql"), model).unwrap();
+    let settings = format!("project: limits\nengine: {engine}\nsources:\n  shop:\n    csv: {{ path: {{ rows: rows.csv }} }}\n");
+    std::fs::write(folder.join("headworks.yaml"), settings).unwrap();
+}
+
+/// Sorts all rows with all that is in them.
+const SORTED: &str = "select id, note, row_number() over (order by note desc, place) as number from shop.rows";
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn a_sort_larger_than_the_memory_spills_and_gives_the_same_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    project(folder.path(), "{ memory: 2GiB }", SORTED);
+    printed(folder.path(), &["run"]);
+    let question = ["sql", "select count(*) as rows, sum(number * id) as check_sum from sorted", "--format", "json"];
+    let plenty = printed(folder.path(), &question);
+    project(folder.path(), "{ memory: 48MiB }", SORTED);
+    let run: Value = serde_json::from_str(&printed(folder.path(), &["run", "--rebuild", "--format", "json"])).unwrap();
+    let step = run["steps"].as_array().unwrap().iter().find(|step| step["model"] == "sorted").unwrap();
+    assert!(step["spilled_bytes"].as_u64().unwrap() > 0, "nothing was spilled: {step}");
+    assert_eq!(printed(folder.path(), &question), plenty);
+}
+
+#[test]
+fn a_query_that_cannot_spill_names_the_limit_and_the_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    project(folder.path(), "{ memory: 32MiB }", "select array_agg(note) as notes from shop.rows");
+    let output = headworks(folder.path(), &["run"]);
+    let message = text(&output);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    for words in ["HW401", "32 MiB", "engine: { memory:", "sorted"] {
+        assert!(message.contains(words), "`{words}` is missing in: {message}");
+    }
+    assert_eq!(rows(folder.path(), "sorted"), "no table");
+    assert_eq!(strays(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn spilling_stays_within_the_disk_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    project(folder.path(), "{ memory: 32MiB, disk: 1MiB }", SORTED);
+    let output = headworks(folder.path(), &["run"]);
+    let message = text(&output);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("HW402") && message.contains("engine: { disk:"), "{message}");
+    assert_eq!(strays(folder.path()), Vec::<String>::new());
+}
+
+/// A shell script in a file system of its own, which is as large as the test needs it.
+const FULL_DISK: &str = r#"
+set -u
+mount -t tmpfs -o size=12m tmpfs disk || exit 99
+cp -a project disk/
+cd disk/project
+"$HEADWORKS" run; echo "exit $?"
+"$HEADWORKS" sql "select count(*) as n from sorted"; echo "exit $?"
+mount -o remount,size=200m ..
+"$HEADWORKS" run; echo "exit $?"
+"$HEADWORKS" sql "select count(*) as n from sorted"
+cp -a ../project ../../after
+"#;
+
+#[test]
+fn a_full_disk_loses_nothing_and_the_next_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = folder.path().join("project");
+    project(&before, "{ memory: 256MiB }", "select *, sha256(note) as digest from shop.rows");
+    // The file stays outside, so that the small disk holds the warehouse alone.
+    let data = folder.path().join("rows.csv");
+    std::fs::rename(before.join("rows.csv"), &data).unwrap();
+    std::os::unix::fs::symlink(&data, before.join("rows.csv")).unwrap();
+    std::fs::create_dir(folder.path().join("disk")).unwrap();
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--mount", "--user", "--map-root-user", "sh", "-c", FULL_DISK]).env("HEADWORKS", PROGRAM);
+    let output = unshare.current_dir(folder.path()).stdin(Stdio::null()).output().unwrap();
+    let told = text(&output);
+    assert_ne!(output.status.code(), Some(99), "no file system can be mounted here: {told}");
+    assert!(told.contains("error[HW402]: the disk is full"), "{told}");
+    assert!(told.contains("exit 3") && told.contains("unknown table `sorted`"), "{told}");
+    assert!(told.contains("exit 0") && told.contains("300000"), "{told}");
+    assert_eq!(strays(&folder.path().join("after")), Vec::<String>::new());
+}
+
+#[test]
+fn an_interrupted_run_cleans_up_and_is_continued() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = folder.path().join("project");
+    project(&before, "{ memory: 256MiB }", SORTED);
+    let undisturbed = folder.path().join("undisturbed");
+    copy(&before, &undisturbed);
+    let begun = Instant::now();
+    printed(&undisturbed, &["run"]);
+    let whole = begun.elapsed();
+    let expected = rows(&undisturbed, "sorted");
+    let mut interrupted = 0;
+    for part in [0.2, 0.4, 0.6, 0.8] {
+        let project = folder.path().join(format!("interrupted-{part}"));
+        copy(&before, &project);
+        let child = Command::new(PROGRAM).arg("run").current_dir(&project).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        sleep(whole.mul_f64(part));
+        let process = child.id().to_string();
+        Command::new("kill").args(["-INT", &process]).status().unwrap();
+        let asked = Instant::now();
+        let output = child.wait_with_output().unwrap();
+        assert!(asked.elapsed() < Duration::from_secs(20), "it took {:?} to stop", asked.elapsed());
+        let message = text(&output);
+        if output.status.code() == Some(3) {
+            interrupted += 1;
+            assert!(message.contains("HW703") && message.contains("continues where it stopped"), "{message}");
+            assert_eq!(strays(&project), Vec::<String>::new(), "at {part}");
+        }
+        printed(&project, &["run"]);
+        assert!(rows(&project, "sorted") == expected, "interrupted at {part}: other rows");
+    }
+    assert!(interrupted > 0, "no interrupt hit a run");
+}
