@@ -44,10 +44,9 @@ impl Graph {
         }
     }
 
-    /// The datasets that the models read, sorted.
-    pub(crate) fn datasets(&self) -> Vec<DatasetName> {
-        let all: BTreeSet<DatasetName> = self.reads.values().flatten().filter_map(Read::dataset).cloned().collect();
-        all.into_iter().collect()
+    /// The datasets that these models read, sorted.
+    pub(crate) fn datasets_of(&self, models: &[String]) -> BTreeSet<DatasetName> {
+        models.iter().filter_map(|model| self.reads.get(model)).flatten().filter_map(Read::dataset).cloned().collect()
     }
 }
 

@@ -5,9 +5,15 @@
 
 mod graph;
 mod plan;
+mod position;
 mod project;
 mod run;
 mod settings;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
 
 pub use plan::{Asking, Decision, Extent, Plan, ReadFrom, Selection, Step, Work, plan};
 pub use project::{Model, ModelText, Project, ProjectText, fingerprint};

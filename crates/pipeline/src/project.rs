@@ -74,7 +74,7 @@ impl Project {
     pub fn read(text: &ProjectText) -> Result<Self> {
         let mut errors = Vec::new();
         let mut keep = |error: Error| errors.push(error);
-        let sources = text.settings.get("sources").map(|sources| sources.entries()).unwrap_or_default();
+        let sources = text.settings.get("sources").map(Settings::entries).unwrap_or_default();
         let sources: Vec<(String, Settings)> = sources.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
         let settings = without(&text.settings, "sources").read::<ProjectSettings>().map_err(&mut keep).ok();
         let mut models = Vec::with_capacity(text.models.len());

@@ -1,0 +1,123 @@
+//! The step that copies what is new in a source dataset.
+
+use hw_base::{DatasetName, Position, Progress, Result, SourceFile, Survey, TableName, count, plural};
+
+use super::{Asking, Decision, Step, Work, was_rolled_back};
+use crate::position::{FILES, WATERMARK};
+use crate::project::Project;
+
+/// What there is to read of a dataset, and what was read before.
+struct Reading {
+    survey: Survey,
+    follow: Option<String>,
+    progress: Option<Progress>,
+}
+
+/// Plans the extraction of a dataset of which `progress` was read.
+pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: DatasetName, progress: Option<Progress>) -> Result<Step> {
+    let table = TableName::raw(&dataset);
+    let survey = asking.sources.survey(&dataset).await?;
+    let follow = followed_column(project, &dataset).filter(|_| survey.files.is_none());
+    let reading = Reading { survey, follow, progress };
+    let decision = match reading.why_anew(asking, &table).await? {
+        Some(reason) => Decision::Rebuild(reason),
+        None => reading.decision(),
+    };
+    let anew = matches!(decision, Decision::Rebuild(_));
+    let files = reading.files(anew);
+    Ok(Step {
+        name: table.folder().to_owned(),
+        load: "append",
+        decision,
+        anew,
+        window: reading.window(files.as_deref(), anew),
+        after: vec![],
+        rows: reading.survey.rows,
+        bytes: files.as_ref().map_or(reading.survey.bytes, |files| Some(files.iter().map(|file| file.bytes).sum())),
+        rules: project.dataset_rules.get(&dataset).cloned().unwrap_or_default(),
+        fingerprint: reading.way(),
+        work: Work::Extract { dataset, changed: reading.changed(files.as_deref(), anew), files, follow: reading.follow },
+        progress: reading.progress,
+        table,
+    })
+}
+
+/// The column by which a dataset is followed, where all models that follow it agree.
+fn followed_column(project: &Project, dataset: &DatasetName) -> Option<String> {
+    let dataset = dataset.to_string();
+    let mut columns = project.models.iter().filter_map(|model| model.settings.follow.get(&dataset));
+    let first = columns.next()?;
+    columns.all(|column| column == first).then(|| first.clone())
+}
+
+impl Reading {
+    /// How the dataset is read: what was read in another way cannot be continued.
+    fn way(&self) -> String {
+        match (&self.survey.files, &self.follow) {
+            (Some(_), _) => "extract".into(),
+            (None, Some(column)) => format!("extract what is new by {column}"),
+            (None, None) => "extract all rows".into(),
+        }
+    }
+
+    /// Why the raw copy cannot be continued, where it cannot.
+    async fn why_anew(&self, asking: Asking<'_>, table: &TableName) -> Result<Option<String>> {
+        let Some(progress) = &self.progress else {
+            return Ok(asking.engine.has_table(table).then(|| "the ledger does not know the raw copy".into()));
+        };
+        if progress.fingerprint != self.way() {
+            return Ok(Some("it is extracted in another way now".into()));
+        }
+        if self.decision().may_run() && was_rolled_back(asking.engine, table, progress).await? {
+            return Ok(Some("the raw copy was rolled back".into()));
+        }
+        Ok(None)
+    }
+
+    fn decision(&self) -> Decision {
+        match self.files(false) {
+            Some(files) if files.is_empty() => Decision::Skip("no new files".into()),
+            Some(files) if self.loaded().is_empty() => Decision::Run(plural(files.len() as u64, "file")),
+            Some(files) => Decision::Run(plural(files.len() as u64, "new or changed file")),
+            None if self.progress.is_none() => Decision::Run("first extraction".into()),
+            None => Decision::Ask("the source is asked for changes".into()),
+        }
+    }
+
+    /// The files that were read before.
+    fn loaded(&self) -> &[SourceFile] {
+        match self.progress.as_ref().and_then(|progress| progress.inputs.get(FILES)) {
+            Some(Position::Files(files)) => files,
+            _ => &[],
+        }
+    }
+
+    /// The files to read.
+    fn files(&self, anew: bool) -> Option<Vec<SourceFile>> {
+        let present = self.survey.files.as_ref()?;
+        Some(present.iter().filter(|file| anew || !self.loaded().contains(file)).cloned().collect())
+    }
+
+    /// The files of which the raw copy may have rows already.
+    fn changed(&self, files: Option<&[SourceFile]>, anew: bool) -> Vec<String> {
+        let may_have = |file: &&SourceFile| anew || self.loaded().iter().any(|known| known.path == file.path);
+        files.unwrap_or_default().iter().filter(may_have).map(|file| file.path.clone()).collect()
+    }
+
+    fn window(&self, files: Option<&[SourceFile]>, anew: bool) -> String {
+        let watermark = self.progress.as_ref().filter(|_| !anew).and_then(|progress| progress.inputs.get(WATERMARK));
+        match (files, &self.follow, watermark) {
+            (Some(files), ..) => files_in_words(files),
+            (None, Some(column), Some(Position::Watermark(value))) => format!("{column} > {value}"),
+            _ => "all rows".into(),
+        }
+    }
+}
+
+fn files_in_words(files: &[SourceFile]) -> String {
+    match files {
+        [] => "nothing".into(),
+        [one] => one.path.clone(),
+        [first, .., last] => format!("{} files, {} to {}", count(files.len() as u64), first.path, last.path),
+    }
+}

@@ -1,0 +1,223 @@
+//! The plan: which steps a run takes, in which order, and why. Making it reads no data and changes nothing.
+
+mod dataset;
+mod model;
+
+use hw_base::{DatasetName, Engine, Ledger, Progress, Result, SourceFile, Sources, TableName};
+use hw_validate::Rule;
+use serde::Serialize;
+
+use crate::graph::{Graph, Read};
+use crate::project::Project;
+use crate::settings::Load;
+
+/// What a run does.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// The format of this value.
+    pub schema_version: &'static str,
+    /// The project.
+    pub project: String,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+}
+
+/// One step of a plan: it makes or changes one table.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    /// Its name: a model's, or `raw/shop.customer_orders`.
+    pub name: String,
+    /// The table.
+    pub table: TableName,
+    /// What it does.
+    pub work: Work,
+    /// How it loads: `append`, `upsert` …
+    pub load: &'static str,
+    /// Whether it runs.
+    pub decision: Decision,
+    /// Whether it loads all rows in place of what it had, should it run.
+    #[serde(skip)]
+    pub anew: bool,
+    /// The window it loads, in words.
+    pub window: String,
+    /// Names of the steps it reads.
+    pub after: Vec<String>,
+    /// Rows to read, where known.
+    pub rows: Option<u64>,
+    /// Bytes to read, where known.
+    pub bytes: Option<u64>,
+    /// What its rows must keep to.
+    #[serde(skip)]
+    pub rules: Vec<Rule>,
+    /// A hash of everything that defines it.
+    pub fingerprint: String,
+    /// Where it stands.
+    #[serde(skip)]
+    pub progress: Option<Progress>,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Copies what is new in a source dataset.
+    Extract {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The files to read; `None` for a database.
+        files: Option<Vec<SourceFile>>,
+        /// Files that were read before and have changed: their earlier rows are taken out.
+        changed: Vec<String>,
+        /// The column whose greatest value so far tells where to go on, for a database.
+        follow: Option<String>,
+    },
+    /// Builds the table of a model.
+    Build {
+        /// Its SELECT.
+        sql: String,
+        /// The file of the SELECT.
+        file: String,
+        /// How it loads.
+        settings: Load,
+        /// Partition columns with the expressions that fill them.
+        partition_by: Vec<(String, String)>,
+        /// The column that tells which of two rows is the later one.
+        later_by: Option<String>,
+        /// What the names in the SELECT stand for.
+        #[serde(skip)]
+        reads: Vec<ReadFrom>,
+    },
+}
+
+/// What a name in a SELECT stands for, and how much of it is read.
+#[derive(Clone, Debug)]
+pub struct ReadFrom {
+    /// The name in the SELECT.
+    pub name: String,
+    /// The step that makes the table.
+    pub step: String,
+    /// The table.
+    pub table: TableName,
+    /// How much of it is read.
+    pub extent: Extent,
+    /// Whether the columns that tell where a raw row came from are left out.
+    pub hides_origin: bool,
+}
+
+/// How much of an input a step reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    All,
+    /// What arrived since the last time.
+    New,
+    /// The last batch, which is the whole dataset as it was then.
+    LastBatch,
+}
+
+/// Whether a step runs, and why.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// It runs.
+    Run(String),
+    /// It runs and builds everything anew.
+    Rebuild(String),
+    /// It asks the source whether anything is new.
+    Ask(String),
+    /// There is nothing to do.
+    Skip(String),
+}
+
+impl Decision {
+    /// Why.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Run(reason) | Self::Rebuild(reason) | Self::Ask(reason) | Self::Skip(reason) => reason,
+        }
+    }
+
+    /// Whether the step may change its table.
+    pub fn may_run(&self) -> bool {
+        !matches!(self, Self::Skip(_))
+    }
+}
+
+/// What the plan is made for.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Only these models and what they read; all where empty.
+    pub models: Vec<String>,
+    /// Build the selected models anew.
+    pub rebuild: bool,
+}
+
+/// The ports that planning asks.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// Parses SQL.
+    pub engine: &'a dyn Engine,
+    /// Lists what the sources hold.
+    pub sources: &'a dyn Sources,
+    /// Tells where every step stands.
+    pub ledger: &'a dyn Ledger,
+}
+
+/// Makes the plan.
+///
+/// # Errors
+/// Everything that is wrong with the models' SQL and names, all at once; a source that cannot be listed.
+pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) -> Result<Plan> {
+    let graph = Graph::of(project, asking.engine)?;
+    let selected = selected(project, &graph, selection)?;
+    let mut progress = asking.ledger.all_progress()?;
+    // A table that is gone, or another warehouse, is loaded from the start.
+    let mut standing = |table: &TableName| progress.remove(table.folder()).filter(|_| asking.engine.has_table(table));
+    let mut steps: Vec<Step> = Vec::new();
+    for dataset in graph.datasets_of(&selected) {
+        let known = standing(&TableName::raw(&dataset));
+        steps.push(dataset::step(project, asking, dataset, known).await?);
+    }
+    for model in selected.iter().filter_map(|name| project.model(name)) {
+        let known = standing(&TableName::model(&model.name));
+        let reads = graph.reads.get(&model.name).map(Vec::as_slice).unwrap_or_default();
+        let planning = model::Planning { model, reads, before: &steps, selection };
+        let step = planning.step(asking.engine, known).await?;
+        steps.push(step);
+    }
+    Ok(Plan { schema_version: "1", project: project.settings.project.clone(), steps })
+}
+
+/// The selected models with all that they read, in order.
+fn selected(project: &Project, graph: &Graph, selection: &Selection) -> Result<Vec<String>> {
+    if selection.models.is_empty() {
+        return Ok(graph.order.clone());
+    }
+    let mut wanted = selection.models.clone();
+    let mut at = 0;
+    while let Some(name) = wanted.get(at).cloned() {
+        if project.model(&name).is_none() {
+            return Err(hw_base::unknown("model", &name, project.models.iter().map(|model| model.name.as_str())));
+        }
+        for read in graph.reads.get(&name).into_iter().flatten() {
+            if let Read::Model(other) = read
+                && !wanted.contains(other)
+            {
+                wanted.push(other.clone());
+            }
+        }
+        at += 1;
+    }
+    Ok(graph.order.iter().filter(|name| wanted.contains(name)).cloned().collect())
+}
+
+/// Whether somebody made an earlier version of the step's table the newest since the step published last.
+///
+/// The step's inputs have been read further then than its table shows.
+async fn was_rolled_back(engine: &dyn Engine, table: &TableName, progress: &Progress) -> Result<bool> {
+    /// Foreign commits, such as a compaction, that may have followed the rollback.
+    const LOOKED_AT: usize = 20;
+    let Some(published) = progress.version else { return Ok(false) };
+    let versions = engine.versions(table, LOOKED_AT).await?;
+    Ok(versions.iter().any(|version| version.version >= published && version.operation == "RESTORE"))
+}

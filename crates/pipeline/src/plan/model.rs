@@ -1,0 +1,145 @@
+//! The step that builds the table of a model, and what is decided about it.
+
+use hw_base::{Engine, Error, Progress, Result, Span, TableName};
+
+use super::{Decision, Extent, ReadFrom, Selection, Step, Work, was_rolled_back};
+use crate::graph::Read;
+use crate::position::{has_moved, lost_ground};
+use crate::project::Model;
+use crate::settings::Load;
+
+/// A model, and what was planned before it.
+pub(super) struct Planning<'a> {
+    /// The model.
+    pub(super) model: &'a Model,
+    /// What it reads.
+    pub(super) reads: &'a [Read],
+    /// The steps before its own.
+    pub(super) before: &'a [Step],
+    /// What the plan is made for.
+    pub(super) selection: &'a Selection,
+}
+
+impl Planning<'_> {
+    /// Plans the build of the model, which stands at `progress`.
+    pub(super) async fn step(&self, engine: &dyn Engine, progress: Option<Progress>) -> Result<Step> {
+        self.refuse_foreign_follow()?;
+        let Model { name, sql, file, settings, rules, fingerprint } = self.model;
+        let table = TableName::model(name);
+        let reads: Vec<ReadFrom> = self.reads.iter().map(|read| self.read_from(read)).collect();
+        let inputs: Vec<&Step> = self.before.iter().filter(|step| reads.iter().any(|read| read.step == step.name)).collect();
+        let mut decision = self.decide(progress.as_ref(), &inputs);
+        let mut anew = matches!(decision, Decision::Rebuild(_));
+        if let Some(progress) = progress.as_ref().filter(|_| self.reads_on(&decision, &reads))
+            && was_rolled_back(engine, &table, progress).await?
+        {
+            decision = after_rollback(decision);
+            anew = true;
+        }
+        Ok(Step {
+            name: name.clone(),
+            load: settings.load.name(),
+            window: self.window(&decision, anew, &reads),
+            decision,
+            anew,
+            after: reads.iter().map(|read| read.step.clone()).collect(),
+            rows: None,
+            bytes: inputs.iter().map(|step| step.bytes).sum(),
+            rules: rules.clone(),
+            fingerprint: fingerprint.clone(),
+            progress,
+            work: Work::Build {
+                sql: sql.clone(),
+                file: file.clone(),
+                settings: settings.load.clone(),
+                partition_by: settings.partition_by.columns()?,
+                later_by: settings.follow.values().next().cloned(),
+                reads,
+            },
+            table,
+        })
+    }
+
+    fn refuse_foreign_follow(&self) -> Result<()> {
+        let is_read = |dataset: &&String| self.reads.iter().any(|read| read.dataset().is_some_and(|own| own.to_string() == **dataset));
+        match self.model.settings.follow.keys().find(|dataset| !is_read(dataset)) {
+            None => Ok(()),
+            Some(dataset) => Err(Error::user(format!("`{}` follows `{dataset}`, which its SELECT does not read", self.model.name))
+                .code("HW302")
+                .at(Span { file: self.model.file.clone().into(), line: 1, column: 1, length: 1 })
+                .help("remove it from `follow:`, or read it in the SELECT")),
+        }
+    }
+
+    fn read_from(&self, read: &Read) -> ReadFrom {
+        match read {
+            Read::Model(name) => {
+                ReadFrom { name: name.clone(), step: name.clone(), table: TableName::model(name), extent: Extent::All, hides_origin: false }
+            }
+            Read::Dataset { name, dataset, with_origin } => {
+                let table = TableName::raw(dataset);
+                let extent = match self.model.settings.follow.contains_key(&dataset.to_string()) {
+                    true => Extent::New,
+                    false if self.is_snapshot(&table) => Extent::LastBatch,
+                    false => Extent::All,
+                };
+                ReadFrom { name: name.clone(), step: table.folder().to_owned(), table, extent, hides_origin: !with_origin }
+            }
+        }
+    }
+
+    /// Whether each batch of a raw copy is the whole dataset as it was then.
+    fn is_snapshot(&self, table: &TableName) -> bool {
+        let extracts_all = |step: &Step| matches!(&step.work, Work::Extract { files: None, follow: None, .. });
+        self.before.iter().any(|step| step.table == *table && extracts_all(step))
+    }
+
+    fn decide(&self, progress: Option<&Progress>, inputs: &[&Step]) -> Decision {
+        let Some(progress) = progress else { return Decision::Rebuild("first load".into()) };
+        if self.selection.rebuild && (self.selection.models.is_empty() || self.selection.models.contains(&self.model.name)) {
+            return Decision::Rebuild("a rebuild was asked for".into());
+        }
+        if progress.fingerprint != self.model.fingerprint {
+            return Decision::Rebuild("the model changed".into());
+        }
+        // A load that replaces the table does not mind what it has read before.
+        let keeps_rows = self.model.settings.load != Load::Replace;
+        if let Some(reason) = inputs.iter().filter(|_| keeps_rows).find_map(|input| lost_ground(input, progress)) {
+            return Decision::Rebuild(reason);
+        }
+        let moved: Vec<&str> = inputs.iter().filter(|input| has_moved(input, progress)).map(|input| input.name.as_str()).collect();
+        if !moved.is_empty() {
+            return Decision::Run(format!("new rows in {}", moved.join(", ")));
+        }
+        let is_asked = |input: &&&Step| matches!(input.decision, Decision::Ask(_));
+        let changing = inputs.iter().find(|input| input.decision.may_run() && !is_asked(input));
+        match (changing, inputs.iter().find(is_asked)) {
+            (Some(input), _) => Decision::Run(format!("{} changes", input.name)),
+            (None, Some(input)) => Decision::Ask(format!("if {} has new rows", input.name)),
+            (None, None) => Decision::Skip("no input changed".into()),
+        }
+    }
+
+    /// Whether the load goes on where the last one has stopped.
+    fn reads_on(&self, decision: &Decision, reads: &[ReadFrom]) -> bool {
+        let is_continued = matches!(decision, Decision::Run(_) | Decision::Ask(_)) && self.model.settings.load != Load::Replace;
+        is_continued && reads.iter().any(|read| read.extent == Extent::New)
+    }
+
+    fn window(&self, decision: &Decision, anew: bool, reads: &[ReadFrom]) -> String {
+        let new: Vec<&str> = reads.iter().filter(|read| read.extent == Extent::New).map(|read| read.name.as_str()).collect();
+        match decision {
+            Decision::Skip(_) => "nothing".into(),
+            _ if anew || new.is_empty() || self.model.settings.load == Load::Replace => "all rows".into(),
+            _ => format!("new rows of {}", new.join(", ")),
+        }
+    }
+}
+
+/// What becomes of a decision where the table shows less than the step has read.
+fn after_rollback(decision: Decision) -> Decision {
+    match decision {
+        Decision::Ask(condition) => Decision::Ask(format!("{condition}; all rows then, because the table was rolled back")),
+        _ => Decision::Rebuild("the table was rolled back".into()),
+    }
+}

@@ -1,0 +1,59 @@
+//! How far a step has read its inputs, and whether an input still is what the step has read.
+//!
+//! A raw copy is read batch by batch, any other table version by version. Of every input both numbers are noted down: a
+//! rollback changes the version and not the window, and a table that was removed and made anew may come to a version that
+//! it had before, but never to a window.
+
+use hw_base::{Position, Progress, TableName};
+
+use crate::plan::{Step, Work};
+
+/// The name under which an extraction notes the files it has read.
+pub(crate) const FILES: &str = "files";
+/// The name under which an extraction notes how far it has read.
+pub(crate) const WATERMARK: &str = "watermark";
+/// The name under which an extraction notes the hash of what it has read.
+pub(crate) const CONTENT: &str = "content";
+/// The name under which an extraction notes the last batch that took rows of earlier batches out.
+pub(crate) const TAKEN_OUT: &str = "taken_out";
+
+/// What a step notes down about an input that stands at `at`.
+pub(crate) fn noted(input: &str, table: &TableName, at: Option<&Progress>) -> [(String, Position); 2] {
+    let window = Position::Batch(at.map(|at| at.window).unwrap_or_default());
+    let version = Position::Version(at.and_then(|at| at.version).unwrap_or_default());
+    if table.is_raw() {
+        [(input.to_owned(), window), (format!("{input}#version"), version)]
+    } else {
+        [(input.to_owned(), version), (format!("{input}#window"), window)]
+    }
+}
+
+/// Whether an input is at another place than it was when a step read it.
+pub(crate) fn has_moved(input: &Step, reader: &Progress) -> bool {
+    let Some(at) = &input.progress else { return false };
+    noted(&input.name, &input.table, Some(at)).iter().any(|(name, now)| match reader.inputs.get(name) {
+        Some(read) => read != now,
+        None => *name == input.name,
+    })
+}
+
+/// Why rows that a step has read from a raw copy may not be there any more, or may come again, where that is so.
+///
+/// A step that reads only new batches would keep the former and add the latter once more.
+pub(crate) fn lost_ground(input: &Step, reader: &Progress) -> Option<String> {
+    let Some(Position::Batch(read)) = reader.inputs.get(&input.name) else { return None };
+    let dataset = input.table.leaf();
+    if input.anew {
+        return Some(format!("the raw copy of `{dataset}` is loaded anew"));
+    }
+    let Some(at) = input.progress.as_ref().filter(|at| at.window >= *read) else {
+        return Some(format!("the raw copy of `{dataset}` was removed"));
+    };
+    if matches!(&input.work, Work::Extract { changed, .. } if !changed.is_empty()) {
+        return Some(format!("files of `{dataset}` changed"));
+    }
+    if matches!(at.inputs.get(TAKEN_OUT), Some(Position::Batch(batch)) if batch > read) {
+        return Some(format!("rows of `{dataset}` were taken out"));
+    }
+    (at.window == *read && has_moved(input, reader)).then(|| format!("the raw copy of `{dataset}` was rolled back"))
+}

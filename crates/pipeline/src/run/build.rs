@@ -1,0 +1,68 @@
+//! What a step is about to load into the table of a model.
+
+use std::collections::BTreeMap;
+
+use hw_base::{Input, LoadMode, Position, Progress, Reader, Result, Staging};
+
+use super::load::Batch;
+use super::task::Task;
+use crate::plan::{Decision, Extent, ReadFrom, Work};
+use crate::position::noted;
+use crate::settings::Load;
+
+/// Prepares the batch of a model; `None` where no input changed.
+pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
+    let Task { step, ports, .. } = task;
+    let Work::Build { sql, file, settings, partition_by, later_by, reads } = &step.work else { return Ok(None) };
+    let standing = ports.ledger.all_progress()?;
+    let inputs: BTreeMap<String, Position> =
+        reads.iter().flat_map(|read| noted(&read.step, &read.table, standing.get(&read.step))).collect();
+    let is_needed = matches!(step.decision, Decision::Rebuild(_)) || step.progress.as_ref().is_none_or(|before| before.inputs != inputs);
+    if !is_needed {
+        return Ok(None);
+    }
+    let window = task.next_window(task.table().await?.as_ref())?;
+    let reads_all = step.anew || *settings == Load::Replace;
+    let bound = reads.iter().map(|read| bind(step.progress.as_ref(), read, standing.get(&read.step), reads_all)).collect();
+    let reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
+    let columns = ports.engine.columns(&reader).await?;
+    let later_by = later_by.clone().filter(|later_by| columns.iter().any(|column| column.name == *later_by));
+    let staging = Staging {
+        mode: mode(settings, later_by),
+        partition_by: partition_by.clone(),
+        is_rebuild: step.anew,
+        ..task.staging(window, reader)
+    };
+    let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
+    Ok(Some(Batch { staging, progress }))
+}
+
+fn mode(settings: &Load, later_by: Option<String>) -> LoadMode {
+    match settings {
+        Load::Replace => LoadMode::Replace,
+        Load::Append(append) => LoadMode::Append { key: append.key.clone() },
+        Load::Upsert(upsert) => LoadMode::Upsert { key: upsert.key.clone(), later_by, deleted_when: upsert.delete_when.clone() },
+    }
+}
+
+/// What a name in the SELECT stands for in this run: `before` is where the model stands, `at` where the input does.
+fn bind(before: Option<&Progress>, read: &ReadFrom, at: Option<&Progress>, reads_all: bool) -> Input {
+    let read_before = match before.and_then(|before| before.inputs.get(&read.step)) {
+        Some(Position::Batch(batch)) => Some(*batch),
+        _ => None,
+    };
+    let is_raw = read.table.is_raw();
+    let newest = at.filter(|_| is_raw).map(|at| at.window);
+    Input::Table {
+        name: read.name.clone(),
+        table: read.table.clone(),
+        version: at.filter(|_| !is_raw).and_then(|at| at.version),
+        after_batch: match read.extent {
+            Extent::LastBatch => newest.map(|newest| newest - 1),
+            Extent::New if !reads_all => read_before,
+            Extent::New | Extent::All => None,
+        },
+        up_to_batch: newest,
+        hides_origin: read.hides_origin,
+    }
+}

@@ -1,0 +1,222 @@
+//! What a step is about to copy from a source.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hw_base::{
+    AggregateWatch, Column, DatasetName, Delivered, Delivery, Input, Position, Progress, Reader, Result, SourceFile, Staging, TableState,
+    Timestamp, identifier, literal, snake_case,
+};
+use serde_json::json;
+
+use super::load::Batch;
+use super::malformed;
+use super::task::Task;
+use crate::plan::Work;
+use crate::position::{FILES, TAKEN_OUT, WATERMARK};
+
+/// The column of a raw copy that holds the file of a row.
+const FILE: &str = "_file";
+/// The column of a raw copy that holds the batch of a row.
+const BATCH: &str = "_batch";
+/// The columns that a raw copy has besides those of its dataset.
+const OWN_COLUMNS: [&str; 5] = [FILE, "_line", "_loaded_at", "_run", BATCH];
+
+/// Column names that need no quotes, each with the name that the source gives it.
+type Names = BTreeMap<String, String>;
+
+/// What becomes of the rows that a raw copy has.
+enum Earlier {
+    /// They stay.
+    Stay,
+    /// Those for which the SQL is true are taken out.
+    Withdrawn(String),
+    /// The batch takes the place of all.
+    Replaced,
+}
+
+/// A dataset and the raw copy that it is copied to.
+struct Copying<'a> {
+    task: Task<'a>,
+    dataset: &'a DatasetName,
+    files: Option<&'a [SourceFile]>,
+    changed: &'a [String],
+    follow: Option<&'a str>,
+    /// Where it is continued; `None` where it starts.
+    before: Option<&'a Progress>,
+    table: Option<TableState>,
+    earlier: Earlier,
+    names: Names,
+}
+
+/// Prepares the batch of a dataset.
+pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
+    let Work::Extract { dataset, files, changed, follow } = &task.step.work else { return Ok(None) };
+    let table = task.table().await?;
+    let window = task.next_window(table.as_ref())?;
+    let before = task.step.progress.as_ref().filter(|_| !task.step.anew);
+    let (files, follow) = (files.as_deref(), follow.as_deref());
+    let mut copying = Copying { task, dataset, files, changed, follow, before, table, earlier: Earlier::Stay, names: Names::new() };
+    copying.earlier = copying.earlier();
+    copying.names = copying.known_names()?;
+    copying.batch(window).await.map(Some)
+}
+
+impl Copying<'_> {
+    fn earlier(&self) -> Earlier {
+        let step = self.task.step;
+        let Some(table) = &self.table else { return Earlier::Stay };
+        let was_read_otherwise = step.progress.as_ref().is_some_and(|progress| progress.fingerprint != step.fingerprint);
+        let tells_files = table.columns.iter().any(|column| column.name == FILE);
+        match self.files {
+            None if step.anew => Earlier::Replaced,
+            None => Earlier::Stay,
+            Some(_) if was_read_otherwise => Earlier::Replaced,
+            Some(_) if self.changed.is_empty() => Earlier::Stay,
+            Some(_) if tells_files => Earlier::Withdrawn(self.rows_of_changed_files()),
+            Some(_) => Earlier::Replaced,
+        }
+    }
+
+    fn rows_of_changed_files(&self) -> String {
+        let paths: Vec<String> = self.changed.iter().map(|path| literal(path)).collect();
+        let of_files = format!("{FILE} in ({})", paths.join(", "));
+        if self.task.step.anew { format!("{FILE} is null or {of_files}") } else { of_files }
+    }
+
+    /// The names that the columns of the raw copy have in the source.
+    fn known_names(&self) -> Result<Names> {
+        if self.table.is_none() || matches!(self.earlier, Earlier::Replaced) {
+            return Ok(Names::new());
+        }
+        let note = self.task.ports.ledger.noted(&self.note_of_names())?;
+        Ok(note.and_then(|note| serde_json::from_value(note).ok()).unwrap_or_default())
+    }
+
+    fn note_of_names(&self) -> String {
+        format!("columns of {}", self.task.step.name)
+    }
+
+    /// Files that were read before and have not changed.
+    fn files_before(&self) -> Vec<SourceFile> {
+        match self.task.step.progress.as_ref().and_then(|progress| progress.inputs.get(FILES)) {
+            Some(Position::Files(known)) => known.iter().filter(|file| !self.changed.contains(&file.path)).cloned().collect(),
+            _ => vec![],
+        }
+    }
+
+    /// What is asked of the source.
+    fn delivery(&self) -> Delivery {
+        let is_whole = !self.task.step.anew && matches!(self.earlier, Earlier::Replaced);
+        let files = self.files.map(|files| {
+            let mut files = [files, &if is_whole { self.files_before() } else { vec![] }].concat();
+            files.sort();
+            files
+        });
+        Delivery { files, after: self.after(), expected: self.expected() }
+    }
+
+    /// How far a database was read.
+    fn after(&self) -> Option<(String, String)> {
+        let Position::Watermark(value) = self.before?.inputs.get(WATERMARK)? else { return None };
+        let column = self.follow?;
+        Some((self.names.get(column).map_or(column, String::as_str).to_owned(), value.clone()))
+    }
+
+    /// The columns that the raw copy has, as the source names them.
+    fn expected(&self) -> Vec<Column> {
+        let kept = self.table.iter().filter(|_| !matches!(self.earlier, Earlier::Replaced));
+        let columns = kept.flat_map(|table| &table.columns).filter(|column| !OWN_COLUMNS.contains(&column.name.as_str()));
+        columns.map(|column| Column { name: self.names.get(&column.name).unwrap_or(&column.name).clone(), ..column.clone() }).collect()
+    }
+
+    async fn batch(self, window: i64) -> Result<Batch> {
+        let Task { step, ports, .. } = self.task;
+        let delivered = ports.sources.open(self.dataset, &self.delivery()).await?;
+        let names = raw_names(&delivered.columns, &self.names);
+        let all_names: Names = self.names.iter().map(|(raw, source)| (raw.clone(), source.clone())).chain(names.iter().cloned()).collect();
+        ports.ledger.note(&self.note_of_names(), &json!(all_names))?;
+        let reader = Reader {
+            sql: raw_rows(&names, delivered.has_origin, window, self.task.run.0.as_str(), ports.clock.now()),
+            inputs: vec![Input::Live { name: "arriving".into(), relation: delivered.relation.clone() }],
+            file: None,
+        };
+        let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs: self.inputs(window), version: None };
+        Ok(Batch { staging: self.staging(window, reader, &delivered), progress })
+    }
+
+    fn staging(&self, window: i64, reader: Reader, delivered: &Delivered) -> Staging {
+        let mut staging = self.task.staging(window, reader);
+        staging.partition_by = vec![(BATCH.into(), BATCH.into())];
+        staging.hash_content = self.files.is_none() && self.follow.is_none();
+        if delivered.has_origin {
+            staging.hidden = vec!["_malformed".into()];
+            staging.watch.rows.push(malformed::watch());
+        }
+        match &self.earlier {
+            Earlier::Stay => {}
+            Earlier::Withdrawn(rows) => staging.withdraw = Some(rows.clone()),
+            Earlier::Replaced => staging.is_rebuild = true,
+        }
+        if let (Some(column), None) = (self.follow, self.files) {
+            let expression = format!("cast(max({}) as text)", identifier(column));
+            staging.watch.aggregates.push(AggregateWatch { id: WATERMARK.into(), expression });
+        }
+        staging
+    }
+
+    /// How far the source has been read once the batch is published, as far as it is known before.
+    fn inputs(&self, window: i64) -> BTreeMap<String, Position> {
+        let mut inputs = self.before.map(|progress| progress.inputs.clone()).unwrap_or_default();
+        if let Some(files) = self.files {
+            let mut known: Vec<SourceFile> =
+                self.files_before().into_iter().map(|file| self.remembered(file)).chain(files.to_vec()).collect();
+            known.sort();
+            inputs.insert(FILES.into(), Position::Files(known));
+        }
+        if self.before.is_none() || !matches!(self.earlier, Earlier::Stay) {
+            inputs.insert(TAKEN_OUT.into(), Position::Batch(window));
+        }
+        inputs
+    }
+
+    /// A file that is not read. Where nobody knows whether the raw copy has its rows, it counts as changed should it come
+    /// back.
+    fn remembered(&self, file: SourceFile) -> SourceFile {
+        if self.task.step.anew { SourceFile { bytes: 0, modified: 0, ..file } } else { file }
+    }
+}
+
+/// The rows that arrive, with the names of the raw copy and the columns that tell where each came from.
+fn raw_rows(names: &[(String, String)], has_origin: bool, window: i64, run: &str, now: Timestamp) -> String {
+    let mut columns: Vec<String> = names.iter().map(|(raw, source)| format!("{} as {}", identifier(source), identifier(raw))).collect();
+    if has_origin {
+        columns.extend([FILE, "_line", "_malformed"].map(str::to_owned));
+    }
+    columns.push(format!(
+        "arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))') as _loaded_at",
+        literal(&now.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string())
+    ));
+    columns.push(format!("{} as _run", literal(run)));
+    columns.push(format!("cast({window} as bigint) as {BATCH}"));
+    format!("select {} from arriving", columns.join(", "))
+}
+
+/// The columns of a delivery, each with its name in the raw copy and in the source. A column keeps the name that it has.
+fn raw_names(columns: &[Column], known: &Names) -> Vec<(String, String)> {
+    let mut taken: BTreeSet<String> = known.keys().cloned().collect();
+    let mut name = |source: &str| match known.iter().find(|(_, known)| *known == source) {
+        Some((raw, _)) => raw.clone(),
+        None => free_name(&snake_case(source), &mut taken),
+    };
+    columns.iter().map(|column| (name(&column.name), column.name.clone())).collect()
+}
+
+fn free_name(plain: &str, taken: &mut BTreeSet<String>) -> String {
+    let mut name = plain.to_owned();
+    let mut number = 2;
+    while !taken.insert(name.clone()) {
+        name = format!("{plain}_{number}");
+        number += 1;
+    }
+    name
+}

@@ -1,0 +1,240 @@
+//! Stage → check → publish.
+
+use std::collections::BTreeMap;
+
+use hw_base::{
+    Column, ColumnType, CommitNote, Engine, Error, LoadMode, Position, Progress, Published, Result, StagedBatch, Staging, StepCommit,
+    StepOutcome, StepRecord, Value, Verdict, identifier,
+};
+use hw_validate::{Gate, Judging, Population};
+use serde_json::json;
+
+use super::record::{Halt, standing, started, unchanged};
+use super::task::{Task, application, version_with};
+use super::{build, extract, malformed};
+use crate::plan::{Step, Work};
+use crate::position::{CONTENT, FILES, WATERMARK};
+
+/// How many violating rows to show per rule.
+const EXAMPLES: usize = 5;
+
+/// What a step is about to load.
+pub(super) struct Batch {
+    /// The order to stage it.
+    pub(super) staging: Staging,
+    /// Where the step stands once the batch is published.
+    pub(super) progress: Progress,
+}
+
+/// Rows written where no reader sees them yet.
+struct Staged(StagedBatch);
+
+/// Rows that passed every blocking rule. Only they can be published.
+struct Checked(StagedBatch);
+
+/// A batch that a rule keeps from being published.
+struct Refused(StagedBatch);
+
+impl Staged {
+    /// Judges the batch. There is no way to publish it without.
+    async fn check(self, gate: &Gate, judging: &Judging<'_>) -> Result<(Result<Checked, Refused>, Verdict)> {
+        let verdict = gate.judge_staged(judging, &self.0).await?;
+        let checked = if verdict.blocking().next().is_some() { Err(Refused(self.0)) } else { Ok(Checked(self.0)) };
+        Ok((checked, verdict))
+    }
+}
+
+impl Checked {
+    /// Makes the rows visible in one commit. There is no other way to publish.
+    async fn publish(&self, engine: &dyn Engine, note: &CommitNote) -> Result<Published> {
+        engine.publish(&self.0, note).await
+    }
+}
+
+/// Carries out a step once.
+pub(super) async fn carry_out(task: Task<'_>) -> Result<StepRecord, Halt> {
+    let Task { step, ports, .. } = task;
+    if !step.decision.may_run() {
+        return Ok(unchanged(step));
+    }
+    ports.narrator.step_starts(step);
+    ports.memory.reset();
+    let begun = ports.clock.now();
+    let prepared = match &step.work {
+        Work::Extract { .. } => extract::prepare(task).await,
+        Work::Build { .. } => build::prepare(task).await,
+    };
+    let mut batch = match prepared {
+        Ok(Some(batch)) => batch,
+        Ok(None) => return Ok(unchanged(step)),
+        Err(error) => return Err(Halt::Failed(error, Box::new(started(step, standing(step))))),
+    };
+    let mut record = started(step, batch.progress.clone());
+    let result = load(task, &mut batch, &mut record).await;
+    record.seconds = (ports.clock.now() - begun).num_milliseconds() as f64 / 1000.0;
+    record.peak_memory_bytes = ports.memory.peak_bytes();
+    match result {
+        Ok(StepOutcome::Blocked) => {
+            let record = StepRecord { outcome: StepOutcome::Blocked, progress: standing(step), ..record };
+            Err(Halt::Blocked(Box::new(record)))
+        }
+        Ok(outcome) => Ok(StepRecord { outcome, ..record }),
+        Err(error) => Err(Halt::Failed(error, Box::new(StepRecord { progress: standing(step), ..record }))),
+    }
+}
+
+/// Stages the batch and brings it to its end: published, or removed without a trace.
+async fn load(task: Task<'_>, batch: &mut Batch, record: &mut StepRecord) -> Result<StepOutcome> {
+    let gate = fitted_gate(task, batch).await?;
+    task.ports.ledger.save_step(task.run, record)?;
+    let staged = task.ports.engine.stage(&batch.staging).await?;
+    match settle(task, &gate, batch, staged, record).await {
+        Ok(outcome) => Ok(outcome),
+        Err(error) => Err(task.swept(&batch.staging.label, error).await),
+    }
+}
+
+/// Fits the rules to the columns, and has them counted while the batch is staged.
+async fn fitted_gate(task: Task<'_>, batch: &mut Batch) -> Result<Gate> {
+    let mut columns = task.ports.engine.columns(&batch.staging.reader).await?;
+    for (name, _) in &batch.staging.partition_by {
+        if !columns.iter().any(|column| column.name == *name) {
+            columns.push(Column { name: name.clone(), kind: ColumnType::Date, sql_type: "date".into() });
+        }
+    }
+    let mut gate = Gate::new(&task.step.rules, &columns);
+    gate.try_sql(task.ports.engine, &batch.staging.reader).await?;
+    let own = std::mem::replace(&mut batch.staging.watch, gate.watch(key(task.step), EXAMPLES, false));
+    batch.staging.watch.rows.splice(0..0, own.rows);
+    batch.staging.watch.aggregates.extend(own.aggregates);
+    Ok(gate)
+}
+
+/// Check → publish.
+async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBatch, record: &mut StepRecord) -> Result<StepOutcome> {
+    let Task { step, ports, .. } = task;
+    note_counts(record, &staged);
+    note_reached(&mut batch.progress, &staged);
+    if let Some(error) = malformed::too_many(task, &staged) {
+        return Err(error);
+    }
+    if is_unchanged(step, &staged) {
+        ports.engine.discard(&staged).await?;
+        record.progress = settled(step, &batch.progress, &staged);
+        return Ok(StepOutcome::Unchanged);
+    }
+    let is_table = staged.base.is_none() || batch.staging.is_rebuild || batch.staging.mode == LoadMode::Replace;
+    let judging = Judging {
+        engine: ports.engine,
+        reader: &batch.staging.reader,
+        population: &Population { batch_is_table: is_table, unique_by: key(step).to_vec() },
+        shown_as: &shown_as(step),
+        examples: EXAMPLES,
+        now: ports.clock.now(),
+    };
+    let (checked, verdict) = Staged(staged).check(gate, &judging).await?;
+    record.verdict = verdict;
+    match checked {
+        Ok(checked) => publish(task, &checked, batch, record).await,
+        Err(refused) => {
+            ports.engine.discard(&refused.0).await?;
+            record.rows_written = 0;
+            record.rows_quarantined = 0;
+            Ok(StepOutcome::Blocked)
+        }
+    }
+}
+
+async fn publish(task: Task<'_>, checked: &Checked, batch: &Batch, record: &mut StepRecord) -> Result<StepOutcome> {
+    let Task { project, step, run, ports, .. } = task;
+    // What the scan has learned must be known to whoever continues this run after the commit.
+    record.progress = batch.progress.clone();
+    ports.ledger.save_step(run, record)?;
+    let version = match checked.publish(ports.engine, &commit_note(task, batch, record)).await {
+        Ok(published) if published.was_there => return Err(seen_already(step, batch.progress.window)),
+        Ok(published) => published.version,
+        // The commit may be there although its answer was lost; doing it once more would double its rows.
+        Err(error) => match version_with(project, &step.table, batch.progress.window, ports).await {
+            Ok(Some(version)) => version,
+            Ok(None) | Err(_) => return Err(error),
+        },
+    };
+    if task.is_repeated {
+        // The quarantine may have the rows of an attempt before this one, and not the files of this one.
+        ports.engine.sweep(&step.table, &batch.staging.label).await.ok();
+    }
+    record.progress.version = Some(version);
+    record.commit = Some(StepCommit { table: step.name.clone(), version });
+    Ok(StepOutcome::Published)
+}
+
+fn commit_note(task: Task<'_>, batch: &Batch, record: &StepRecord) -> CommitNote {
+    let step = task.step;
+    let inputs: BTreeMap<&String, &Position> = batch.progress.inputs.iter().filter(|(name, _)| name.as_str() != FILES).collect();
+    let broken: Vec<&str> = record.verdict.broken().map(|result| result.id.as_str()).collect();
+    CommitNote {
+        application: application(task.project, &step.table),
+        window: batch.progress.window,
+        details: json!({
+            "run": task.run, "step": step.name, "fingerprint": step.fingerprint, "window": step.window, "inputs": inputs,
+            "rules": { "judged": record.verdict.results.len(), "broken": broken },
+        }),
+        at: task.ports.clock.now(),
+    }
+}
+
+fn seen_already(step: &Step, window: i64) -> Error {
+    Error::bug(format!("somebody else has published window {window} of `{}`", step.name)).code("HW901")
+}
+
+fn key(step: &Step) -> &[String] {
+    match &step.work {
+        Work::Extract { .. } => &[],
+        Work::Build { settings, .. } => settings.key(),
+    }
+}
+
+/// How a person queries the rows that were judged, later: a model's SELECT is readable although nothing of it was loaded.
+fn shown_as(step: &Step) -> String {
+    match &step.work {
+        Work::Extract { dataset, .. } => dataset.to_string(),
+        Work::Build { .. } => format!("preview.{}", identifier(&step.name)),
+    }
+}
+
+fn note_counts(record: &mut StepRecord, batch: &StagedBatch) {
+    record.rows_read = batch.rows_read;
+    record.rows_written = batch.rows_written;
+    record.rows_quarantined = batch.rows_quarantined;
+    record.spilled_bytes = batch.spilled_bytes;
+}
+
+/// Notes how far the scan has read: the greatest value of the followed column, the hash of the content.
+fn note_reached(progress: &mut Progress, batch: &StagedBatch) {
+    let watermark = batch.watched.aggregates.iter().find(|aggregate| aggregate.id == WATERMARK);
+    if let Some(Value::Text(value)) = watermark.map(|aggregate| &aggregate.value) {
+        progress.inputs.insert(WATERMARK.into(), Position::Watermark(value.clone()));
+    }
+    if let Some(hash) = &batch.content_hash {
+        progress.inputs.insert(CONTENT.into(), Position::Content(hash.clone()));
+    }
+}
+
+/// Whether there is nothing to publish: no row arrived, or the source holds what it held before.
+fn is_unchanged(step: &Step, batch: &StagedBatch) -> bool {
+    let before = step.progress.as_ref().filter(|_| !step.anew).and_then(|progress| progress.inputs.get(CONTENT));
+    let same_content = match (&step.work, before, &batch.content_hash) {
+        (Work::Extract { .. }, Some(Position::Content(before)), Some(now)) => before == now,
+        _ => false,
+    };
+    same_content || (batch.changes_nothing() && batch.quarantined.is_empty())
+}
+
+/// Where an unchanged step stands: it has read its inputs, but its last window and version stay.
+fn settled(step: &Step, progress: &Progress, batch: &StagedBatch) -> Progress {
+    let (window, version) = match &step.progress {
+        Some(before) => (before.window, before.version),
+        None => (progress.window, batch.base),
+    };
+    Progress { window, version, ..progress.clone() }
+}

@@ -1,0 +1,35 @@
+//! Records of a source that cannot be read as rows: counted, set aside, and tolerated up to a limit.
+
+use hw_base::{Error, RowWatch, StagedBatch, count};
+
+use super::task::Task;
+use crate::plan::Work;
+
+const MALFORMED: &str = "malformed_record";
+
+/// Diverts malformed records before any rule sees them.
+pub(super) fn watch() -> RowWatch {
+    RowWatch { id: MALFORMED.into(), violates: "_malformed is not null".into(), diverts: true, excludes: true }
+}
+
+/// The error for a delivery with more malformed records than its source tolerates.
+pub(super) fn too_many(task: Task<'_>, batch: &StagedBatch) -> Option<Error> {
+    let Work::Extract { dataset, .. } = &task.step.work else { return None };
+    let rule = batch.watched.rules.iter().find(|rule| rule.id == MALFORMED)?;
+    let tolerance = task.project.malformed_tolerance(dataset);
+    if tolerance.admits(rule.violations, batch.rows_read) {
+        return None;
+    }
+    let examples: Vec<String> = rule.examples.rendered().into_iter().take(3).collect();
+    let records = format!("{} of {} records of `{dataset}`", count(rule.violations), count(batch.rows_read));
+    Some(
+        Error::user(format!("{records} cannot be read as rows; the source tolerates {tolerance}"))
+            .code("HW205")
+            .because(examples.join("\n"))
+            .help(format!(
+                "look at one of them; if a column holds another type, declare it: `columns: {{ NAME: text }}` under source `{}`",
+                dataset.source
+            ))
+            .help("if the records are to be left out, raise `malformed: 5%` there; they are kept in the quarantine"),
+    )
+}

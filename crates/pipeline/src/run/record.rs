@@ -1,0 +1,105 @@
+//! What is recorded of a step and of a run, and the exit code that follows from it.
+
+use std::collections::BTreeMap;
+
+use hw_base::{Blame, Error, OnFailure, Progress, RuleResult, RunOutcome, RunRecord, StepOutcome, StepRecord, Verdict};
+
+use crate::plan::Step;
+
+/// Why a step did not go through.
+pub(super) enum Halt {
+    /// A step that it reads did not.
+    Skipped(String),
+    /// A rule kept its rows from becoming visible.
+    Blocked(Box<StepRecord>),
+    /// It failed.
+    Failed(Error, Box<StepRecord>),
+}
+
+impl Halt {
+    /// What is recorded of it, and the error to show.
+    pub(super) fn record(self, step: &Step) -> (StepRecord, Option<Error>) {
+        match self {
+            Self::Skipped(reason) => {
+                (StepRecord { outcome: StepOutcome::Skipped, error: Some(reason), ..started(step, standing(step)) }, None)
+            }
+            Self::Blocked(record) => (*record, None),
+            Self::Failed(error, record) => {
+                let message = error.message().to_owned();
+                (StepRecord { outcome: StepOutcome::Failed, error: Some(message), ..*record }, Some(error))
+            }
+        }
+    }
+}
+
+/// Where a step stands before it is carried out.
+pub(super) fn standing(step: &Step) -> Progress {
+    let first = || Progress { fingerprint: step.fingerprint.clone(), window: 0, inputs: BTreeMap::new(), version: None };
+    step.progress.clone().unwrap_or_else(first)
+}
+
+/// The record of a step that starts; `progress` is where it would stand at its end.
+pub(super) fn started(step: &Step, progress: Progress) -> StepRecord {
+    StepRecord {
+        model: step.name.clone(),
+        load: step.load.to_owned(),
+        window: step.window.clone(),
+        outcome: StepOutcome::Started,
+        rows_read: 0,
+        rows_written: 0,
+        rows_quarantined: 0,
+        seconds: 0.0,
+        peak_memory_bytes: 0,
+        spilled_bytes: 0,
+        commit: None,
+        verdict: Verdict::over(vec![]),
+        error: None,
+        progress,
+    }
+}
+
+/// The record of a step that had nothing to do.
+pub(super) fn unchanged(step: &Step) -> StepRecord {
+    StepRecord { outcome: StepOutcome::Unchanged, window: "nothing".into(), ..started(step, standing(step)) }
+}
+
+/// The record of a step that a run had carried out before it was killed, and was to carry out again.
+pub(super) fn continued(earlier: &StepRecord, done: &StepRecord) -> StepRecord {
+    match (earlier.outcome, done.outcome) {
+        (StepOutcome::Published, StepOutcome::Unchanged) => StepRecord { progress: done.progress.clone(), ..earlier.clone() },
+        _ => done.clone(),
+    }
+}
+
+/// How a run with these steps ended.
+pub(super) fn outcome_of(steps: &[StepRecord]) -> RunOutcome {
+    let any = |outcome: StepOutcome| steps.iter().any(|step| step.outcome == outcome);
+    if any(StepOutcome::Failed) {
+        RunOutcome::Failed
+    } else if any(StepOutcome::Blocked) {
+        RunOutcome::Blocked
+    } else if any(StepOutcome::Published) {
+        RunOutcome::Succeeded
+    } else {
+        RunOutcome::Unchanged
+    }
+}
+
+/// The exit code of a run: 0 done, 1 blocked by a rule, 2 the user must act, 3 something outside failed, 70 a bug.
+pub fn exit_code(record: &RunRecord, errors: &[Error]) -> u8 {
+    match errors.first().map(Error::blame) {
+        Some(Blame::User) => 2,
+        Some(Blame::Outside) => 3,
+        Some(Blame::Headworks) => 70,
+        None if record.outcome == Some(RunOutcome::Blocked) => 1,
+        None => 0,
+    }
+}
+
+/// Broken rules that only warn, over all steps.
+pub fn alerts(record: &RunRecord) -> impl Iterator<Item = (&StepRecord, &RuleResult)> {
+    record
+        .steps
+        .iter()
+        .flat_map(|step| step.verdict.broken().filter(|result| result.action == OnFailure::Alert).map(move |result| (step, result)))
+}

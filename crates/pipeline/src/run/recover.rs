@@ -1,0 +1,24 @@
+//! Continuing a run that was killed.
+
+use hw_base::{Result, RunRecord, StepCommit, StepOutcome, TableName};
+
+use super::Ports;
+use super::task::version_with;
+use crate::project::Project;
+
+/// Continues a run that was killed, if there is one: what it had published is recorded, what it left behind is removed.
+pub async fn recover(project: &Project, ports: Ports<'_>) -> Result<Option<RunRecord>> {
+    let Some(mut record) = ports.ledger.unfinished()? else { return Ok(None) };
+    for step in record.steps.iter_mut().filter(|step| step.outcome == StepOutcome::Started) {
+        let table = TableName::model(&step.model);
+        if let Some(version) = version_with(project, &table, step.progress.window, ports).await? {
+            step.outcome = StepOutcome::Published;
+            step.progress.version = Some(version);
+            step.commit = Some(StepCommit { table: step.model.clone(), version });
+            ports.ledger.save_step(&record.run, step)?;
+        }
+        ports.engine.sweep(&table, &format!("{}-", record.run)).await?;
+    }
+    record.steps.retain(|step| step.outcome == StepOutcome::Published);
+    Ok(Some(record))
+}

@@ -1,0 +1,98 @@
+//! A step of a run with all that carrying it out needs, and the numbers of its windows.
+
+use hw_base::{Error, LoadMode, Reader, Result, RunId, Staging, TableName, TableState, Watch};
+
+use super::Ports;
+use crate::plan::Step;
+use crate::project::Project;
+
+/// A step of a run, and all that carrying it out needs.
+#[derive(Clone, Copy)]
+pub(super) struct Task<'a> {
+    /// The project.
+    pub(super) project: &'a Project,
+    /// The step.
+    pub(super) step: &'a Step,
+    /// The run.
+    pub(super) run: &'a RunId,
+    /// The ports.
+    pub(super) ports: Ports<'a>,
+    /// Whether the run may have tried the step before.
+    pub(super) is_repeated: bool,
+}
+
+/// What names the transactions of a table.
+pub(super) fn application(project: &Project, table: &TableName) -> String {
+    format!("headworks/{}/{table}", project.settings.project)
+}
+
+/// The version of a table that has seen a window of its step; `None` where it has not.
+pub(super) async fn version_with(project: &Project, table: &TableName, window: i64, ports: Ports<'_>) -> Result<Option<i64>> {
+    let state = ports.engine.table(table, Some(&application(project, table))).await?;
+    Ok(state.filter(|state| state.window.is_some_and(|seen| seen >= window)).map(|state| state.version))
+}
+
+impl Task<'_> {
+    /// The step's table as it is, with the last window that it has seen.
+    pub(super) async fn table(&self) -> Result<Option<TableState>> {
+        let application = application(self.project, &self.step.table);
+        self.ports.engine.table(&self.step.table, Some(&application)).await
+    }
+
+    /// The number of the window that comes next.
+    ///
+    /// Where the ledger has forgotten the step, or the table is gone, a number that was given is not given again: the
+    /// quarantine and the models that read the table may have seen it.
+    ///
+    /// # Errors
+    /// If the table has seen windows that the ledger does not know: their rows would be loaded twice, and the next ones
+    /// be taken for rows that are there.
+    pub(super) fn next_window(&self, table: Option<&TableState>) -> Result<i64> {
+        let seen = table.and_then(|table| table.window).unwrap_or_default();
+        match &self.step.progress {
+            Some(before) if seen > before.window => Err(self.ledger_is_behind(seen, before.window)),
+            Some(before) => Ok(before.window + 1),
+            None => {
+                let known = self.ports.ledger.progress(&self.step.name)?.map_or(0, |progress| progress.window);
+                let commits = table.map_or(0, |table| table.version + 1);
+                Ok(known.max(seen).max(commits) + 1)
+            }
+        }
+    }
+
+    fn ledger_is_behind(&self, seen: i64, known: i64) -> Error {
+        let table = &self.step.table;
+        Error::user(format!("the ledger is older than the table `{table}`"))
+            .code("HW702")
+            .because(format!("the table has seen window {seen}, the ledger knows windows up to {known}"))
+            .help("put the ledger back that belongs to the warehouse")
+            .help(format!("or move the folder of `{table}` away: the next run loads the table from the start"))
+    }
+
+    /// An order to stage the rows of `reader` for a window; they are added to the table.
+    pub(super) fn staging(&self, window: i64, reader: Reader) -> Staging {
+        let now = self.ports.clock.now();
+        Staging {
+            table: self.step.table.clone(),
+            reader,
+            mode: LoadMode::Append { key: vec![] },
+            partition_by: vec![],
+            watch: Watch::default(),
+            is_rebuild: false,
+            withdraw: None,
+            label: format!("{}-{window}-{:x}", self.run, now.timestamp_micros()),
+            run: self.run.0.clone(),
+            at: now,
+            hash_content: false,
+            hidden: vec![],
+        }
+    }
+
+    /// Removes what an attempt left that ends with `error`. Files that a version names stay.
+    pub(super) async fn swept(&self, label: &str, error: Error) -> Error {
+        match self.ports.engine.sweep(&self.step.table, label).await {
+            Ok(_) => error,
+            Err(cause) => error.because(format!("what it left behind could not be removed: {}", cause.message())),
+        }
+    }
+}

@@ -1,0 +1,429 @@
+//! What an extraction asks of its source, and what becomes of the rows that the raw copy has.
+
+use expect_test::{Expect, expect};
+use hw_base::{Error, RowWatch};
+use serde_json::json;
+
+use super::{check_plan, check_run, following, following_database, replaced};
+use crate::fixture::World;
+
+/// Checks only what concerns raw copies.
+#[track_caller]
+fn check(world: &World, expected: Expect) {
+    let lines = world.run();
+    let about_raw = |line: &&str| line.contains("raw/") || line.starts_with("open");
+    expected.assert_eq(&lines.lines().filter(about_raw).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn of_files_only_the_new_and_the_changed_are_read() {
+    let world = World::new(&[replaced()]);
+    world.holds("shop.orders", "a.csv b.csv");
+    check(
+        &world,
+        expect![[r#"
+        open shop.orders: a.csv b.csv
+        stage raw/shop.orders: append from the source
+        publish raw/shop.orders as window 1
+        raw/shop.orders: published 3 rows as version 0"#]],
+    );
+    world.holds("shop.orders", "a.csv b.csv c.csv");
+    check(
+        &world,
+        expect![[r#"
+        open shop.orders: c.csv; expecting id status updated_at
+        stage raw/shop.orders: append from the source
+        publish raw/shop.orders as window 2
+        raw/shop.orders: published 3 rows as version 1"#]],
+    );
+    world.holds("shop.orders", "a.csv b.csv*2 c.csv d.csv");
+    check(
+        &world,
+        expect![[r#"
+        open shop.orders: b.csv d.csv; expecting id status updated_at
+        stage raw/shop.orders: append from the source, takes out _file in ('b.csv')
+        publish raw/shop.orders as window 3
+        raw/shop.orders: published 3 rows as version 2"#]],
+    );
+    expect!["window 3, version 2: files [a.csv*1 b.csv*2 c.csv*1 d.csv*1], taken_out batch 3"]
+        .assert_eq(&world.standing("raw/shop.orders"));
+}
+
+#[test]
+fn a_file_that_vanished_keeps_its_rows_and_is_not_read_when_it_comes_back() {
+    let world = World::new(&[replaced()]);
+    world.holds("shop.orders", "a.csv b.csv");
+    world.run();
+    world.holds("shop.orders", "b.csv");
+    check(&world, expect!["raw/shop.orders: unchanged"]);
+    world.holds("shop.orders", "a.csv b.csv");
+    check(&world, expect!["raw/shop.orders: unchanged"]);
+}
+
+#[test]
+fn a_quote_in_a_path_stays_a_quote() {
+    let world = World::new(&[replaced()]);
+    world.holds("shop.orders", "o'clock.csv");
+    world.run();
+    world.holds("shop.orders", "o'clock.csv*2");
+    check(
+        &world,
+        expect![[r#"
+        open shop.orders: o'clock.csv; expecting id status updated_at
+        stage raw/shop.orders: append from the source, takes out _file in ('o''clock.csv')
+        publish raw/shop.orders as window 2
+        raw/shop.orders: published 3 rows as version 1"#]],
+    );
+}
+
+#[test]
+fn files_that_do_not_tell_where_a_row_came_from_are_read_as_a_whole_when_one_changes() {
+    let world = World::new(&[("a", "select * from lake.orders", json!({}))]);
+    world.holds("lake.orders", "a.parquet b.parquet");
+    world.run();
+    world.holds("lake.orders", "a.parquet b.parquet c.parquet");
+    check(
+        &world,
+        expect![[r#"
+        open lake.orders: c.parquet; expecting id status updated_at
+        stage raw/lake.orders: append from the source
+        publish raw/lake.orders as window 2
+        raw/lake.orders: published 3 rows as version 1"#]],
+    );
+    world.holds("lake.orders", "a.parquet b.parquet*2 c.parquet");
+    check(
+        &world,
+        expect![[r#"
+        open lake.orders: a.parquet b.parquet c.parquet
+        stage raw/lake.orders: append anew from the source
+        publish raw/lake.orders as window 3
+        raw/lake.orders: published 3 rows as version 2"#]],
+    );
+    expect!["window 3, version 2: files [a.parquet*1 b.parquet*2 c.parquet*1], taken_out batch 3"]
+        .assert_eq(&world.standing("raw/lake.orders"));
+}
+
+#[test]
+fn a_database_that_is_followed_is_asked_from_the_watermark_on() {
+    let world = World::new(&[following_database()]);
+    world.arrives("raw/crm.orders", "rows 3; watermark 2026-01-05");
+    world.arrives("raw/crm.orders", "rows 0");
+    world.arrives("raw/crm.orders", "rows 1; watermark 2026-01-06");
+    check(
+        &world,
+        expect![[r#"
+        open crm.orders: all
+        stage raw/crm.orders: append from the source
+        publish raw/crm.orders as window 1
+        raw/crm.orders: published 3 rows as version 0"#]],
+    );
+    check(
+        &world,
+        expect![[r#"
+        open crm.orders: updated_at > 2026-01-05; expecting id status updated_at
+        stage raw/crm.orders: append from the source
+        discard raw/crm.orders
+        raw/crm.orders: unchanged"#]],
+    );
+    expect!["window 1, version 0: taken_out batch 1, watermark > 2026-01-05"].assert_eq(&world.standing("raw/crm.orders"));
+    check(
+        &world,
+        expect![[r#"
+        open crm.orders: updated_at > 2026-01-05; expecting id status updated_at
+        stage raw/crm.orders: append from the source
+        publish raw/crm.orders as window 2
+        raw/crm.orders: published 1 rows as version 1"#]],
+    );
+    expect!["window 2, version 1: taken_out batch 1, watermark > 2026-01-06"].assert_eq(&world.standing("raw/crm.orders"));
+}
+
+#[test]
+fn a_watermark_is_asked_for_by_the_name_that_the_source_gives_the_column() {
+    let world = World::new(&[following_database()]);
+    world.state().columns.insert("crm.orders".into(), "Id, Status, Updated At".into());
+    world.arrives("raw/crm.orders", "rows 3; watermark 2026-01-05");
+    world.run();
+    check(
+        &world,
+        expect![[r#"
+        open crm.orders: Updated At > 2026-01-05; expecting Id Status Updated At
+        stage raw/crm.orders: append from the source
+        publish raw/crm.orders as window 2
+        raw/crm.orders: published 3 rows as version 1"#]],
+    );
+}
+
+#[test]
+fn a_database_that_nobody_follows_is_copied_as_a_whole_if_it_changed() {
+    let world = World::new(&[("a", "select * from crm.orders", json!({}))]);
+    world.arrives("raw/crm.orders", "rows 3; hash a");
+    world.arrives("raw/crm.orders", "rows 3; hash a");
+    world.arrives("raw/crm.orders", "rows 3; hash b");
+    check(
+        &world,
+        expect![[r#"
+        open crm.orders: all
+        stage raw/crm.orders: append from the source
+        publish raw/crm.orders as window 1
+        raw/crm.orders: published 3 rows as version 0"#]],
+    );
+    check(
+        &world,
+        expect![[r#"
+        open crm.orders: expecting id status updated_at
+        stage raw/crm.orders: append from the source
+        discard raw/crm.orders
+        raw/crm.orders: unchanged"#]],
+    );
+    check(
+        &world,
+        expect![[r#"
+        open crm.orders: expecting id status updated_at
+        stage raw/crm.orders: append from the source
+        publish raw/crm.orders as window 2
+        raw/crm.orders: published 3 rows as version 1"#]],
+    );
+    expect!["window 2, version 1: content hash b, taken_out batch 1"].assert_eq(&world.standing("raw/crm.orders"));
+}
+
+#[test]
+fn models_that_follow_by_different_columns_are_served_with_whole_copies() {
+    let other = ("other", "select * from crm.orders", json!({ "follow": { "crm.orders": "id" } }));
+    let world = World::new(&[following_database(), other]);
+    world.arrives("raw/crm.orders", "rows 3; hash a; watermark 2026-01-05");
+    world.arrives("raw/crm.orders", "rows 3; hash b; watermark 2026-01-06");
+    world.run();
+    check(
+        &world,
+        expect![[r#"
+        open crm.orders: expecting id status updated_at
+        stage raw/crm.orders: append from the source
+        publish raw/crm.orders as window 2
+        raw/crm.orders: published 3 rows as version 1"#]],
+    );
+}
+
+#[test]
+fn a_database_that_is_followed_from_now_on_is_copied_from_the_start() {
+    let mut world = World::new(&[("a", "select * from crm.orders", json!({}))]).ran();
+    world.change_models(&[("a", "select * from crm.orders", json!({})), following_database()]);
+    check_plan(
+        &world,
+        expect![[r#"
+        raw/crm.orders: rebuild, it is extracted in another way now | all rows
+        a: run, raw/crm.orders changes | all rows
+        orders: rebuild, first load | all rows"#]],
+    );
+    world.arrives("raw/crm.orders", "rows 3; watermark 2026-01-05");
+    check_run(
+        &world,
+        expect![[r#"
+        open crm.orders: all
+        stage raw/crm.orders: append anew from the source
+        publish raw/crm.orders as window 2
+        stage a: replace from crm.orders up to batch 2
+        publish a as window 2
+        stage orders: upsert id, later by updated_at anew from crm.orders up to batch 2
+        publish orders as window 1
+        raw/crm.orders: published 3 rows as version 1
+        a: published 3 rows as version 1
+        orders: published 3 rows as version 0
+        Succeeded, exit code 0"#]],
+    );
+    check_plan(
+        &world,
+        expect![[r#"
+        raw/crm.orders: ask, the source is asked for changes | updated_at > 2026-01-05
+        a: ask, if raw/crm.orders has new rows | all rows
+        orders: ask, if raw/crm.orders has new rows | new rows of crm.orders"#]],
+    );
+}
+
+#[test]
+fn a_raw_copy_that_the_ledger_does_not_know_is_not_loaded_twice() {
+    let world = World::new(&[following(), ("names", "select * from crm.orders", json!({}))]).ran();
+    for step in ["raw/shop.orders", "raw/crm.orders", "orders", "names"] {
+        world.forget(step);
+    }
+    check_plan(
+        &world,
+        expect![[r#"
+        raw/crm.orders: rebuild, the ledger does not know the raw copy | all rows
+        raw/shop.orders: rebuild, the ledger does not know the raw copy | a.csv
+        names: rebuild, first load | all rows
+        orders: rebuild, first load | all rows"#]],
+    );
+    check_run(
+        &world,
+        expect![[r#"
+        open crm.orders: all
+        stage raw/crm.orders: append anew from the source
+        publish raw/crm.orders as window 2
+        open shop.orders: a.csv; expecting id status updated_at
+        stage raw/shop.orders: append from the source, takes out _file is null or _file in ('a.csv')
+        publish raw/shop.orders as window 2
+        stage names: replace anew from crm.orders after batch 1 up to 2
+        publish names as window 2
+        stage orders: upsert id, later by updated_at anew from shop.orders up to batch 2
+        publish orders as window 2
+        raw/crm.orders: published 3 rows as version 1
+        raw/shop.orders: published 3 rows as version 1
+        names: published 3 rows as version 1
+        orders: published 3 rows as version 1
+        Succeeded, exit code 0"#]],
+    );
+    check_plan(
+        &world,
+        expect![[r#"
+        raw/crm.orders: ask, the source is asked for changes | all rows
+        raw/shop.orders: skip, no new files | nothing
+        names: ask, if raw/crm.orders has new rows | all rows
+        orders: skip, no input changed | nothing"#]],
+    );
+}
+
+#[test]
+fn batches_of_another_project_are_not_numbered_once_more() {
+    let world = World::new(&[replaced()]).ran();
+    world.holds("shop.orders", "a.csv b.csv");
+    world.run();
+    world.forget("raw/shop.orders");
+    world.state().tables.get_mut("raw/shop.orders").unwrap().window = 0;
+    check(
+        &world,
+        expect![[r#"
+        open shop.orders: a.csv b.csv; expecting id status updated_at
+        stage raw/shop.orders: append from the source, takes out _file is null or _file in ('a.csv', 'b.csv')
+        publish raw/shop.orders as window 3
+        raw/shop.orders: published 3 rows as version 2"#]],
+    );
+}
+
+#[test]
+fn a_column_keeps_its_name_whatever_the_order_of_the_columns() {
+    let world = World::new(&[replaced()]);
+    world.state().columns.insert("shop.orders".into(), "Order ID, order_id".into());
+    world.run();
+    expect![[r#"{"order_id":"Order ID","order_id_2":"order_id"}"#]]
+        .assert_eq(&world.state().notes["columns of raw/shop.orders"].to_string());
+    world.state().columns.insert("shop.orders".into(), "order_id, ORDER-ID, Order ID".into());
+    world.holds("shop.orders", "a.csv b.csv");
+    check(
+        &world,
+        expect![[r#"
+        open shop.orders: b.csv; expecting Order ID order_id
+        stage raw/shop.orders: append from the source
+        publish raw/shop.orders as window 2
+        raw/shop.orders: published 3 rows as version 1"#]],
+    );
+    expect![[r#"{"order_id":"Order ID","order_id_2":"order_id","order_id_3":"ORDER-ID"}"#]]
+        .assert_eq(&world.state().notes["columns of raw/shop.orders"].to_string());
+}
+
+#[test]
+fn a_ledger_that_is_older_than_the_table_is_refused() {
+    let world = World::new(&[replaced()]).ran();
+    let before = world.state().progress.clone();
+    world.holds("shop.orders", "a.csv b.csv");
+    world.run();
+    world.state().progress = before;
+    let (_, errors) = world.try_run().unwrap();
+    expect![[r#"
+        error[HW702]: the ledger is older than the table `raw/shop.orders`
+          because: the table has seen window 2, the ledger knows windows up to 1
+          help: put the ledger back that belongs to the warehouse
+          help: or move the folder of `raw/shop.orders` away: the next run loads the table from the start"#]]
+    .assert_eq(&errors[0].to_string());
+    expect![[""]].assert_eq(&world.asked());
+}
+
+#[test]
+fn rules_of_a_dataset_judge_its_raw_copy() {
+    let world = World::new(&[("a", "select * from shop.guarded", json!({}))]);
+    world.state().surveys.insert("shop.guarded".into(), hw_base::Survey { files: None, rows: None, bytes: None });
+    world.arrives("raw/shop.guarded", "rows 3; not_null_id 1");
+    check_run(
+        &world,
+        expect![[r#"
+        open shop.guarded: all
+        stage raw/shop.guarded: append from the source
+        discard raw/shop.guarded
+        raw/shop.guarded: blocked
+        a: skipped, `raw/shop.guarded` did not go through
+        Blocked, exit code 1"#]],
+    );
+}
+
+/// Checks the order to stage a raw copy, which is the last one because nothing else is staged.
+#[track_caller]
+fn check_staging(dataset: &str, columns: &str, expected: Expect) {
+    let world = World::new(&[("a", &format!("select * from {dataset}"), json!({ "follow": { (dataset): "updated_at" } }))]);
+    world.state().columns.insert(dataset.into(), columns.into());
+    world.fails(&format!("stage raw/{dataset}"), || Error::outside("seen enough"));
+    world.run();
+    let staging = world.state().staging.take().unwrap();
+    let rule = |rule: &RowWatch| format!("{}: {}; diverts {}, excludes {}", rule.id, rule.violates, rule.diverts, rule.excludes);
+    let rules: Vec<String> = staging.watch.rows.iter().map(rule).collect();
+    let aggregates: Vec<String> = staging.watch.aggregates.iter().map(|watch| format!("{}: {}", watch.id, watch.expression)).collect();
+    let shown = [
+        staging.reader.sql.replace(", ", ",\n  ").replace(" from", "\nfrom"),
+        format!("partitions {:?}, hidden {:?}, hash {}", staging.partition_by, staging.hidden, staging.hash_content),
+        format!("rules {rules:?}, aggregates {aggregates:?}"),
+    ];
+    expected.assert_eq(&shown.join("\n"));
+}
+
+#[test]
+fn every_row_of_a_raw_copy_tells_where_it_came_from() {
+    check_staging(
+        "shop.orders",
+        "Order ID, select, order_id",
+        expect![[r#"
+            select "Order ID" as order_id,
+              "select" as "select",
+              order_id as order_id_2,
+              _file,
+              _line,
+              _malformed,
+              arrow_cast('2026-03-01T00:00:00.000000Z',
+              'Timestamp(Microsecond,
+              Some("UTC"))') as _loaded_at,
+              'r1' as _run,
+              cast(1 as bigint) as _batch
+            from arriving
+            partitions [("_batch", "_batch")], hidden ["_malformed"], hash false
+            rules ["malformed_record: _malformed is not null; diverts true, excludes true"], aggregates []"#]],
+    );
+    check_staging(
+        "lake.orders",
+        "id",
+        expect![[r#"
+        select id as id,
+          arrow_cast('2026-03-01T00:00:00.000000Z',
+          'Timestamp(Microsecond,
+          Some("UTC"))') as _loaded_at,
+          'r1' as _run,
+          cast(1 as bigint) as _batch
+        from arriving
+        partitions [("_batch", "_batch")], hidden [], hash false
+        rules [], aggregates []"#]],
+    );
+    check_staging(
+        "crm.orders",
+        "id, updated_at",
+        expect![[r#"
+            select id as id,
+              updated_at as updated_at,
+              _file,
+              _line,
+              _malformed,
+              arrow_cast('2026-03-01T00:00:00.000000Z',
+              'Timestamp(Microsecond,
+              Some("UTC"))') as _loaded_at,
+              'r1' as _run,
+              cast(1 as bigint) as _batch
+            from arriving
+            partitions [("_batch", "_batch")], hidden ["_malformed"], hash false
+            rules ["malformed_record: _malformed is not null; diverts true, excludes true"], aggregates ["watermark: cast(max(updated_at) as text)"]"#]],
+    );
+}

@@ -1,0 +1,113 @@
+//! Which steps a plan has, in which order.
+
+use expect_test::{Expect, expect};
+use serde_json::json;
+
+use super::Models;
+use crate::Selection;
+use crate::fixture::World;
+
+/// Checks the steps of a plan, each with those it comes after.
+#[track_caller]
+fn check(models: Models<'_>, selection: &[&str], expected: Expect) {
+    let selection = Selection { models: selection.iter().map(|model| (*model).to_owned()).collect(), rebuild: false };
+    let shown = match World::new(models).try_plan(&selection) {
+        Ok(plan) => plan.steps.iter().map(|step| format!("{}: {}", step.name, step.after.join(", "))).collect::<Vec<_>>().join("\n"),
+        Err(error) => error.to_string(),
+    };
+    expected.assert_eq(&shown);
+}
+
+fn chain() -> [(&'static str, &'static str, serde_json::Value); 4] {
+    [
+        ("a_report", "select * from facts join names", json!({})),
+        ("facts", "select * from shop.orders join names", json!({})),
+        ("names", "select * from raw.crm.customers", json!({})),
+        ("other", "select * from lake.orders", json!({})),
+    ]
+}
+
+#[test]
+fn raw_copies_come_first_and_every_model_after_those_it_reads() {
+    check(
+        &chain(),
+        &[],
+        expect![[r#"
+        raw/crm.customers: 
+        raw/lake.orders: 
+        raw/shop.orders: 
+        names: raw/crm.customers
+        facts: raw/shop.orders, names
+        a_report: facts, names
+        other: raw/lake.orders"#]],
+    );
+}
+
+#[test]
+fn a_selection_brings_what_it_reads_and_nothing_else() {
+    check(
+        &chain(),
+        &["facts"],
+        expect![[r#"
+        raw/crm.customers: 
+        raw/shop.orders: 
+        names: raw/crm.customers
+        facts: raw/shop.orders, names"#]],
+    );
+}
+
+#[test]
+fn an_unknown_selection_is_answered_with_the_known_models() {
+    check(
+        &chain(),
+        &["fact"],
+        expect![[r#"
+        error: unknown model `fact`
+          help: did you mean `facts`?"#]],
+    );
+}
+
+#[test]
+fn models_in_a_circle_are_named_in_order() {
+    let circle =
+        [("a", "select * from b", json!({})), ("b", "select * from c join shop.orders", json!({})), ("c", "select * from b", json!({}))];
+    check(
+        &circle,
+        &[],
+        expect![[r#"
+        error[HW303]: the models form a circle: `b` reads `c` reads `b`
+          at: models/b.sql:1:1
+          help: move the shared part into a model of its own"#]],
+    );
+}
+
+#[test]
+fn all_mistakes_of_all_models_come_at_once() {
+    let wrong = [
+        ("a", "selct 1", json!({})),
+        ("b", "select * from shopp.orders join bb", json!({})),
+        ("bb", "select * from raw.shop.orders", json!({})),
+    ];
+    check(
+        &wrong,
+        &[],
+        expect![[r#"
+        error[HW301]: `selct` is no SQL
+
+        error[HW302]: unknown table `shopp.orders`
+          at: models/b.sql:1:15
+          help: known: a, b, bb, crm.…, lake.…, shop.…"#]],
+    );
+}
+
+#[test]
+fn only_what_is_read_can_be_followed() {
+    check(
+        &[("a", "select * from shop.orders", json!({ "follow": { "crm.orders": "updated_at" } }))],
+        &[],
+        expect![[r#"
+        error[HW302]: `a` follows `crm.orders`, which its SELECT does not read
+          at: models/a.sql:1:1
+          help: remove it from `follow:`, or read it in the SELECT"#]],
+    );
+}
