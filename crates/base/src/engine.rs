@@ -178,7 +178,7 @@ pub struct Staging {
     pub is_rebuild: bool,
     /// Rows to take out of the table in the same commit, as a Boolean expression: the earlier copy of a changed file.
     pub withdraw: Option<String>,
-    /// The word that starts the name of every staged file, so that leftovers can be told: run and step.
+    /// The word that starts the name of every staged file, so that leftovers can be told: `RUN-WINDOW-MOMENT`.
     pub label: String,
     /// The run, as quarantined rows name it.
     pub run: String,
@@ -348,6 +348,11 @@ pub trait Engine: Send + Sync {
 
     /// Removes the files of a batch that will not be published.
     fn discard<'a>(&'a self, batch: &'a StagedBatch) -> BoxFuture<'a, Result<()>>;
+
+    /// Waits until nothing that was begun is still being written, also where nobody waits for it any more.
+    fn idle(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 
     /// Removes the files that an attempt with this label left behind and that no version names.
     fn sweep<'a>(&'a self, table: &'a TableName, label: &'a str) -> BoxFuture<'a, Result<u64>>;

@@ -27,7 +27,7 @@ pub use engine::{
 pub use error::{Blame, Error, Result, Retry, Span, nearest, unknown};
 pub use facts::{ColumnFacts, Histogram, NumberFacts, PatternCount, Quantile, ShapeCount, TableFacts, TextFacts, ValueCount};
 pub use ledger::{Ledger, Position, Progress, RunId, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, VersionGroup};
-pub use names::{DatasetName, TableName, snake_case};
+pub use names::{DatasetName, ORIGIN_COLUMNS, TableName, snake_case};
 pub use quality::{Dimension, Issue, OnFailure, RuleResult, Severity, Verdict};
 pub use rows::{Column, ColumnType, Rows, Value};
 pub use settings::{Entry, Node, Settings, SettingsMap};

@@ -117,6 +117,10 @@ pub fn snake_case(name: &str) -> String {
     }
 }
 
+/// The columns that say where and when a row of a raw copy arrived. Models do not see them; a column of a source that is named
+/// like one of them gets another name in the raw copy.
+pub const ORIGIN_COLUMNS: [&str; 6] = ["_file", "_line", "_malformed", "_loaded_at", "_run", "_batch"];
+
 #[cfg(test)]
 mod tests {
     use super::*;

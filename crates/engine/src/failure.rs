@@ -24,19 +24,14 @@ pub(crate) fn explain(error: DataFusionError, context: &Context<'_>) -> Error {
         DataFusionError::SchemaError(error, _) => schema_problem(&error),
         DataFusionError::SQL(error, _) => sql_problem(&error.to_string(), context),
         DataFusionError::Plan(message) => plan_problem(&message),
-        DataFusionError::ResourcesExhausted(message) if message.contains("disk") => {
-            Error::user("the step spilled more to disk than it may")
-                .code("HW402")
-                .because(first_line(&message))
-                .help("raise `engine: { disk: … }` in headworks.yaml, or free disk space")
-        }
+        DataFusionError::ResourcesExhausted(message) if is_spill_limit(&message) => spilled_too_much(&message),
         DataFusionError::ResourcesExhausted(message) => memory_problem(&message, context),
         DataFusionError::IoError(error) => io_problem(&error),
         DataFusionError::NotImplemented(message) => {
             Error::user(format!("the engine cannot do this: {}", first_line(&message))).code("HW301")
         }
         DataFusionError::ObjectStore(error) => Error::outside(format!("a file could not be read: {error}")).code("HW501"),
-        other => execution_problem(&other.to_string()),
+        other => execution_problem(&other.to_string(), context),
     };
     match span.or_else(|| whole(context)) {
         Some(span) => explained.at(span),
@@ -65,6 +60,7 @@ pub(crate) fn io_problem(error: &std::io::Error) -> Error {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Error::outside(format!("a file cannot be written or read: {error}"))
             .code("HW501")
             .help("look at the permissions of the folder, then run again"),
+        _ if is_spill_limit(&error.to_string()) => spilled_too_much(&error.to_string()),
         _ if is_out_of_space(&error.to_string()) => out_of_space(&error.to_string()),
         _ => Error::outside(format!("a file operation failed: {error}")).code("HW501"),
     }
@@ -73,6 +69,18 @@ pub(crate) fn io_problem(error: &std::io::Error) -> Error {
 fn store_problem(error: &object_store::Error) -> Error {
     let message = error.to_string();
     if is_out_of_space(&message) { out_of_space(&message) } else { Error::outside(message).code("HW501") }
+}
+
+fn is_spill_limit(message: &str) -> bool {
+    message.contains("disk space during the spilling")
+}
+
+fn spilled_too_much(message: &str) -> Error {
+    let allowed = message.split_once("allowable limit of ").and_then(|(_, rest)| rest.split(". ").next()).unwrap_or("its limit");
+    Error::user("the step spilled more to disk than it may")
+        .code("HW402")
+        .because(format!("`engine: {{ disk: … }}` allows {allowed}"))
+        .help("raise `engine: { disk: … }` in headworks.yaml, or raise `engine: { memory: … }`, so that less has to be spilled")
 }
 
 fn is_out_of_space(message: &str) -> bool {
@@ -125,7 +133,7 @@ fn schema_problem(error: &SchemaError) -> Error {
             let name = field.name();
             let problem = Error::user(format!("there is no column `{}`", field.flat_name())).code("HW301");
             let mut known: Vec<&str> =
-                valid_fields.iter().map(datafusion::common::Column::name).filter(|name| !name.starts_with('_')).collect();
+                valid_fields.iter().map(datafusion::common::Column::name).filter(|name| !hw_base::ORIGIN_COLUMNS.contains(name)).collect();
             known.sort_unstable();
             known.dedup();
             match nearest(name, known.iter().copied()) {
@@ -176,12 +184,13 @@ fn plan_problem(message: &str) -> Error {
     }
 }
 
-fn execution_problem(message: &str) -> Error {
+fn execution_problem(message: &str, context: &Context<'_>) -> Error {
     if is_out_of_space(message) {
         return out_of_space(message);
     }
-    if message.contains("Resources exhausted") || message.contains("memory limit") {
-        return memory_problem(message, &Context::default());
+    // The last is how a join says that it could not even hold the first batch of what it was to spill.
+    if ["Resources exhausted", "memory limit", "no data to spill"].iter().any(|words| message.contains(words)) {
+        return memory_problem(message, context);
     }
     Error::user(first_line(message)).code("HW301")
 }

@@ -20,6 +20,7 @@ mod store;
 mod types;
 mod warehouse;
 mod watch;
+mod working;
 mod writer;
 
 pub use live::LiveTables;

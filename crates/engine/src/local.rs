@@ -274,6 +274,10 @@ impl Engine for LocalEngine {
         })
     }
 
+    fn idle(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.warehouse.working.ended())
+    }
+
     fn sweep<'a>(&'a self, table: &'a TableName, label: &'a str) -> BoxFuture<'a, Result<u64>> {
         Box::pin(self.sweep_table(table, label))
     }

@@ -31,23 +31,50 @@ struct Commit<'a> {
 /// Makes a batch visible: first its quarantined rows, then its rows. Each commit is made once.
 pub(crate) async fn publish(engine: &LocalEngine, batch: &StagedBatch, note: &CommitNote) -> Result<Published> {
     let table = TableName::model(&batch.table);
-    if !batch.quarantined.is_empty() {
-        let quarantine = table.quarantine();
-        let present = engine.warehouse.open(&quarantine, None).await?;
-        let schema = with_columns_of(present.as_ref(), from_log(&batch.quarantine_schema)?)?;
-        let commit = Commit { table: quarantine, files: &batch.quarantined, removed: &[], schema, partition_columns: &[] };
-        commit.make(engine, present, note).await?;
-    }
     let present = engine.warehouse.open(&table, None).await?;
-    let schema = from_log(&batch.schema)?;
-    let commit = Commit { table, files: &batch.files, removed: &batch.removed, schema, partition_columns: &batch.partition_columns };
+    if let Some(present) = &present
+        && is_done(present, note).await?
+    {
+        return Ok(Published { version: present.version, was_there: true });
+    }
     if let Some(present) = &present
         && batch.base != Some(present.version)
-        && !is_done(present, note).await?
     {
-        return Err(changed_meanwhile(&commit.table));
+        return Err(changed_meanwhile(&table));
     }
+    quarantine(engine, batch, note).await?;
+    let schema = from_log(&batch.schema)?;
+    let commit = Commit { table, files: &batch.files, removed: &batch.removed, schema, partition_columns: &batch.partition_columns };
     commit.make(engine, present, note).await
+}
+
+/// Adds the quarantined rows of a batch whose table has not seen its window yet. What an attempt that ended between the two
+/// commits has left there is taken out: the same rows come again, perhaps with others.
+async fn quarantine(engine: &LocalEngine, batch: &StagedBatch, note: &CommitNote) -> Result<()> {
+    let table = TableName::model(&batch.table).quarantine();
+    let present = engine.warehouse.open(&table, None).await?;
+    let of_window = |name: &&String| window_of(name) == Some(note.window);
+    let (own, left): (Vec<String>, Vec<String>) = match &present {
+        Some(present) => present
+            .files
+            .iter()
+            .map(|file| &file.name)
+            .filter(of_window)
+            .cloned()
+            .partition(|name| batch.quarantined.iter().any(|file| file.path == *name)),
+        None => (vec![], vec![]),
+    };
+    if !own.is_empty() || (batch.quarantined.is_empty() && left.is_empty()) {
+        return Ok(());
+    }
+    let schema = with_columns_of(present.as_ref(), from_log(&batch.quarantine_schema)?)?;
+    let commit = Commit { table, files: &batch.quarantined, removed: &left, schema, partition_columns: &[] };
+    commit.make(engine, present, note).await.map(|_| ())
+}
+
+/// The window for which a file was staged; its name begins with run and window, see [`hw_base::Staging::label`].
+fn window_of(file: &str) -> Option<i64> {
+    file.split('-').nth(2)?.parse().ok()
 }
 
 async fn is_done(present: &Snapshot, note: &CommitNote) -> Result<bool> {
@@ -62,11 +89,6 @@ fn changed_meanwhile(table: &TableName) -> Error {
 
 impl Commit<'_> {
     async fn make(&self, engine: &LocalEngine, present: Option<Snapshot>, note: &CommitNote) -> Result<Published> {
-        if let Some(present) = &present
-            && is_done(present, note).await?
-        {
-            return Ok(Published { version: present.version, was_there: true });
-        }
         let properties = properties(note);
         let result = match &present {
             Some(present) => self.change(present, properties, note).await,

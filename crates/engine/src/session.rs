@@ -7,7 +7,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use hw_base::{ByteSize, DatasetName, Error, Input, Reader, Reference, Result, Span, StagedBatch, TableName, unknown};
+use hw_base::{ByteSize, DatasetName, Error, Input, ORIGIN_COLUMNS, Reader, Reference, Result, Span, StagedBatch, TableName, unknown};
 
 use crate::failure::{Context, explain};
 use crate::local::LocalEngine;
@@ -141,7 +141,8 @@ impl Session {
     /// The table without the columns that tell where a row came from.
     fn without_origin(&self, table: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
         let schema = table.schema();
-        let own: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).filter(|name| !name.starts_with('_')).collect();
+        let own: Vec<&str> =
+            schema.fields().iter().map(|field| field.name().as_str()).filter(|name| !ORIGIN_COLUMNS.contains(name)).collect();
         let frame = self.context.read_table(table).and_then(|frame| frame.select_columns(&own));
         frame.map(DataFrame::into_view).map_err(|error| explain(error, &Context::default()))
     }

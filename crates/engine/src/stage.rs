@@ -16,7 +16,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use futures::StreamExt;
-use hw_base::{Error, LoadMode, Reader, Result, StagedBatch, StagedFile, Staging, Watch, Watched, identifier};
+use hw_base::{Error, LoadMode, ORIGIN_COLUMNS, Reader, Result, StagedBatch, StagedFile, Staging, Watch, Watched, identifier};
 use tokio::sync::mpsc;
 
 use crate::failure::{Context, explain};
@@ -103,22 +103,37 @@ fn merged(streams: Vec<SendableRecordBatchStream>, most: usize) -> Vec<SendableR
     groups.into_iter().map(merge).collect()
 }
 
+/// What all tasks return. When one fails the others are ended, and have ended when this returns.
 async fn joined<T>(tasks: Vec<tokio::task::JoinHandle<Result<T>>>) -> Result<Vec<T>> {
     let guards: Vec<_> = tasks.iter().map(|task| AbortOnDrop(task.abort_handle())).collect();
-    let mut results = Vec::with_capacity(tasks.len());
+    let (mut results, mut failure) = (Vec::with_capacity(tasks.len()), None);
     for task in tasks {
-        results.push(task.await.map_err(|error| Error::bug(format!("a task ended early: {error}")).code("HW901"))??);
+        let problem = match task.await {
+            Ok(Ok(result)) => {
+                results.push(result);
+                continue;
+            }
+            Ok(Err(error)) => error,
+            Err(ended) => Error::bug(format!("a task ended early: {ended}")).code("HW901"),
+        };
+        failure.get_or_insert(problem);
+        guards.iter().for_each(AbortOnDrop::abort);
     }
-    drop(guards);
-    Ok(results)
+    failure.map_or(Ok(results), Err)
 }
 
 /// Ends a task when whoever waits for it goes away.
 struct AbortOnDrop(tokio::task::AbortHandle);
 
+impl AbortOnDrop {
+    fn abort(&self) {
+        self.0.abort();
+    }
+}
+
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
-        self.0.abort();
+        self.abort();
     }
 }
 
@@ -216,7 +231,7 @@ impl<'a> Attempt<'a> {
         let tap = Tap::open(&self.session, &self.columns.schema, &watch, streams.len()).await?;
         let tasks = streams.into_iter().enumerate().map(|(task, stream)| {
             let sender = tap.as_ref().and_then(|tap| tap.sender(task));
-            tokio::spawn(self.task(task, stream, Arc::clone(&shared), sender))
+            self.engine.warehouse.working.spawn(self.task(task, stream, Arc::clone(&shared), sender))
         });
         let outputs = joined(tasks.collect()).await?;
         let aggregates = match tap {
@@ -398,7 +413,7 @@ impl<'a> Attempt<'a> {
             }
             let staying = self.writer(&self.folder, &format!("stay{number}"), &self.columns.schema, &self.columns.partition_columns);
             let meeting = self.writer(&self.engine.scratch(&self.staging.label), &format!("meet{number}"), &self.columns.schema, &[]);
-            tasks.push(tokio::spawn(meet_files(session, files, Arc::clone(shared), staying, meeting)));
+            tasks.push(self.engine.warehouse.working.spawn(meet_files(session, files, Arc::clone(shared), staying, meeting)));
         }
         joined(tasks).await
     }
@@ -481,7 +496,7 @@ impl Shared {
 
     fn note_content(&self, batch: &RecordBatch) -> Result<()> {
         let Some(content) = &self.content else { return Ok(()) };
-        let own = self.columns.schema.fields().iter().enumerate().filter(|(_, field)| !field.name().starts_with('_'));
+        let own = self.columns.schema.fields().iter().enumerate().filter(|(_, field)| !ORIGIN_COLUMNS.contains(&field.name().as_str()));
         let columns: Vec<ArrayRef> = own.map(|(index, _)| Arc::clone(batch.column(index))).collect();
         let sum = hashes(&columns, batch.num_rows())?.iter().fold(0_u64, |sum, hash| sum.wrapping_add(*hash));
         content.fetch_add(sum, Ordering::Relaxed);

@@ -18,20 +18,23 @@ use object_store::{
     PutPayload, PutResult, RenameOptions, Result, UploadPart,
 };
 
+use crate::working::Working;
+
 /// [`LocalFileSystem`] with flushes.
 #[derive(Debug)]
 pub(crate) struct DurableStore {
     inner: Arc<LocalFileSystem>,
+    working: Working,
 }
 
 impl DurableStore {
     /// The whole file system, or the part below `prefix`.
-    pub(crate) fn below(prefix: Option<&FilePath>) -> Result<Self> {
+    pub(crate) fn below(prefix: Option<&FilePath>, working: &Working) -> Result<Self> {
         let inner = match prefix {
             Some(prefix) => LocalFileSystem::new_with_prefix(prefix)?,
             None => LocalFileSystem::new(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), working: working.clone() })
     }
 }
 
@@ -92,7 +95,13 @@ impl ObjectStore for DurableStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         if matches!(options.mode, PutMode::Create) {
             let path = self.inner.path_to_filesystem(location)?;
-            blocking(location.clone(), move || create(&path, &payload)).await?;
+            let going_on = self.working.begin();
+            let create = move || {
+                let created = create(&path, &payload);
+                drop(going_on);
+                created
+            };
+            blocking(location.clone(), create).await?;
             return Ok(PutResult { e_tag: None, version: None });
         }
         let result = self.inner.put_opts(location, payload, options).await?;

@@ -15,11 +15,14 @@ use crate::failure::{explain_delta, io_problem};
 use crate::files::{FileTable, TableFile};
 use crate::store::DurableStore;
 use crate::types;
+use crate::working::Working;
 
 /// A folder of Delta tables.
 #[derive(Clone, Debug)]
 pub(crate) struct Warehouse {
     root: PathBuf,
+    /// What is being written.
+    pub(crate) working: Working,
 }
 
 /// One version of a table.
@@ -64,7 +67,7 @@ impl Snapshot {
 impl Warehouse {
     /// The warehouse in `root`, which need not exist yet.
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, working: Working::default() }
     }
 
     /// Its folder.
@@ -103,7 +106,8 @@ impl Warehouse {
         let folder = folder.canonicalize().map_err(|error| io_problem(&error).within(folder.display()))?;
         let url =
             Url::from_directory_path(&folder).map_err(|()| Error::user(format!("`{}` is no folder", folder.display())).code("HW501"))?;
-        let store = |prefix: Option<&Path>| DurableStore::below(prefix).map(Arc::new).map_err(|source| explain_delta(source.into()));
+        let store =
+            |prefix: Option<&Path>| DurableStore::below(prefix, &self.working).map(Arc::new).map_err(|source| explain_delta(source.into()));
         Ok(default_logstore(store(Some(&folder))?, store(None)?, &url, &StorageConfig::default()))
     }
 

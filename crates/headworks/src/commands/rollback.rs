@@ -46,6 +46,11 @@ async fn roll_back(house: &House, table: &TableName, to: Option<i64>, terminal: 
     let now = SystemClock.now();
     let run = next_run_id(now, machine::salt(now));
     let _lock = RunLock::take(&house.state(), &run)?;
+    if let Some(unfinished) = house.ledger.unfinished()? {
+        return Err(Error::user(format!("run {} was interrupted and may have published a part of its tables", unfinished.run))
+            .code("HW703")
+            .help("`headworks run` continues it; then roll back"));
+    }
     let Some(state) = house.engine.table(table, None).await? else {
         let known = house.engine.tables();
         return Err(hw_base::unknown("table", table.folder(), known.iter().map(TableName::folder)));

@@ -89,6 +89,7 @@ async fn interrupted() {
 
 /// Removes what the interrupted step left behind.
 async fn stop(house: &House, run: &RunId, ports: Ports<'_>) -> Error {
+    ports.engine.idle().await;
     let swept = recover(&house.project, ports).await;
     let error = Error::outside(format!("run {run} was interrupted"))
         .code("HW703")

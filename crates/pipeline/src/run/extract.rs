@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hw_base::{
-    AggregateWatch, Column, DatasetName, Delivered, Delivery, Input, Position, Progress, Reader, Result, SourceFile, Staging, TableState,
-    Timestamp, identifier, literal, snake_case,
+    AggregateWatch, Column, DatasetName, Delivered, Delivery, Input, ORIGIN_COLUMNS, Position, Progress, Reader, Result, SourceFile,
+    Staging, TableState, Timestamp, identifier, literal, snake_case,
 };
 use serde_json::json;
 
@@ -18,8 +18,6 @@ use crate::position::{FILES, TAKEN_OUT, WATERMARK};
 const FILE: &str = "_file";
 /// The column of a raw copy that holds the batch of a row.
 const BATCH: &str = "_batch";
-/// The columns that a raw copy has besides those of its dataset.
-const OWN_COLUMNS: [&str; 5] = [FILE, "_line", "_loaded_at", "_run", BATCH];
 
 /// Column names that need no quotes, each with the name that the source gives it.
 type Names = BTreeMap<String, String>;
@@ -125,7 +123,7 @@ impl Copying<'_> {
     /// The columns that the raw copy has, as the source names them.
     fn expected(&self) -> Vec<Column> {
         let kept = self.table.iter().filter(|_| !matches!(self.earlier, Earlier::Replaced));
-        let columns = kept.flat_map(|table| &table.columns).filter(|column| !OWN_COLUMNS.contains(&column.name.as_str()));
+        let columns = kept.flat_map(|table| &table.columns).filter(|column| !ORIGIN_COLUMNS.contains(&column.name.as_str()));
         columns.map(|column| Column { name: self.names.get(&column.name).unwrap_or(&column.name).clone(), ..column.clone() }).collect()
     }
 
@@ -203,7 +201,7 @@ fn raw_rows(names: &[(String, String)], has_origin: bool, window: i64, run: &str
 
 /// The columns of a delivery, each with its name in the raw copy and in the source. A column keeps the name that it has.
 fn raw_names(columns: &[Column], known: &Names) -> Vec<(String, String)> {
-    let mut taken: BTreeSet<String> = known.keys().cloned().collect();
+    let mut taken: BTreeSet<String> = known.keys().cloned().chain(ORIGIN_COLUMNS.map(str::to_owned)).collect();
     let mut name = |source: &str| match known.iter().find(|(_, known)| *known == source) {
         Some((raw, _)) => raw.clone(),
         None => free_name(&snake_case(source), &mut taken),
