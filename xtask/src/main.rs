@@ -1,5 +1,7 @@
 //! House rules as a program: `cargo xtask tidy` fails where a manifest or a folder breaks them.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what it finds is for the terminal")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,19 +51,19 @@ fn imports(root: &Path) -> Vec<String> {
     let table: BTreeMap<&str, &[&str]> = ROOMS.iter().copied().collect();
     let mut problems = Vec::new();
     for folder in folders(&root.join("crates")) {
-        let room = name(&folder);
-        let Some(allowed) = table.get(room.as_str()) else {
-            problems.push(format!("crates/{room} is no room of the table in xtask and ARCHITECTURE.md"));
+        let importer = name(&folder);
+        let Some(allowed) = table.get(importer.as_str()) else {
+            problems.push(format!("crates/{importer} is no room of the table in xtask and ARCHITECTURE.md"));
             continue;
         };
         for dependency in dependencies(&folder.join("Cargo.toml")) {
             if let Some(other) = dependency.strip_prefix("hw-")
                 && !allowed.contains(&other)
             {
-                problems.push(format!("crates/{room} imports {other}, which the table does not allow"));
+                problems.push(format!("crates/{importer} imports {other}, which the table does not allow"));
             }
-            if HEAVY.contains(&dependency.as_str()) && !HEAVY_ROOMS.contains(&room.as_str()) {
-                problems.push(format!("crates/{room} names {dependency}; only engine and connect may"));
+            if HEAVY.contains(&dependency.as_str()) && !HEAVY_ROOMS.contains(&importer.as_str()) {
+                problems.push(format!("crates/{importer} names {dependency}; only engine and connect may"));
             }
         }
     }
@@ -115,7 +117,7 @@ fn files(root: &Path) -> Vec<String> {
             }
             if path.is_dir() {
                 folders.push(path);
-            } else if shown.ends_with(".rs") && product_lines(&path) > LONGEST_FILE {
+            } else if path.extension().is_some_and(|ending| ending == "rs") && product_lines(&path) > LONGEST_FILE {
                 problems.push(format!("{shown} is longer than {LONGEST_FILE} product lines; split it by nouns"));
             }
         }

@@ -17,7 +17,7 @@ pub(crate) fn share_of(part: u64, whole: u64) -> f64 {
 
 /// Values of no character, or of white space only.
 pub(crate) fn blanks(text: &TextFacts) -> u64 {
-    shape_count(text, &[TextShape::Blank]).max(text.empty).max(text.blank)
+    shape_count(text, &[TextShape::Blank]).max(text.empty + text.blank)
 }
 
 /// Values that have one of `shapes`.

@@ -1,7 +1,5 @@
 //! Facts written as small tables, so that tests do not know the API.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop")]
-
 use hw_base::{
     ColumnFacts, ColumnType, Histogram, NumberFacts, Quantile, ShapeCount, TableFacts, TextFacts, TextShape, Timestamp, Value, ValueCount,
 };
@@ -75,6 +73,9 @@ fn apply(column: &mut ColumnFacts, key: &str, value: &str) {
         "histogram" => column.numbers.as_mut().unwrap().histogram = histogram(value),
         "folded" => column.text.as_mut().unwrap().distinct_folded = Some(number(value)),
         "padded" => column.text.as_mut().unwrap().padded = number(value),
+        "blank" => column.text.as_mut().unwrap().blank = number(value),
+        // As the engine measures a column without a value.
+        "bare" => (column.numbers, column.text) = (None, None),
         "empty" => column.text.as_mut().unwrap().empty = number(value),
         "non_printing" => column.text.as_mut().unwrap().non_printing = number(value),
         "shapes" => {

@@ -199,10 +199,11 @@ impl Assessment {
 /// The numbers that a score was made of.
 fn formula(score: &Score) -> Json {
     json!({
-        "text": "100 × (1 − affected / judged), where affected is the sum of affected × confidence, per column at most what it has",
+        "text": "100 × (1 − affected / judged), where affected is the sum of affected × confidence of the parts, per column at most its at_most",
         "affected": score.affected,
         "judged": score.judged,
         "unit": score.unit,
+        "basis": score.basis,
         "parts": score.parts,
     })
 }

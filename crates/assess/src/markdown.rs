@@ -1,6 +1,6 @@
 //! The report for reviews and tickets.
 
-use hw_base::{ColumnFacts, Issue, Severity, Share, count, plural};
+use hw_base::{ColumnFacts, Dimension, Issue, Severity, Share, count, plural};
 
 use crate::column::share_of;
 use crate::{Assessment, Finding, Meaning, Score, rules_yaml};
@@ -45,18 +45,32 @@ impl Assessment {
         let mut lines = vec![
             "## Scores".to_owned(),
             String::new(),
-            "| dimension | score | affected | judged | unit |".into(),
-            "| --- | ---: | ---: | ---: | --- |".into(),
+            "| dimension | score | affected | judged | unit | judged is |".into(),
+            "| --- | ---: | ---: | ---: | --- | --- |".into(),
         ];
         lines.extend(self.scores.dimensions.iter().map(score_line));
         lines.push(String::new());
-        lines.push("Score = 100 × (1 − affected / judged). An issue adds to `affected` what it affects times its confidence; the issues of one column add up to no more than the column has. The overall score is the mean of the scores by their weights.".into());
+        lines.push("Score = 100 × (1 − affected / judged). An issue adds to `affected` what it affects times its confidence; the issues of one column add up to no more than the column has.".into());
+        lines.push(self.overall_sentence());
         let parts: Vec<String> = self.scores.dimensions.iter().flat_map(part_lines).collect();
         if !parts.is_empty() {
             lines.push(String::new());
             lines.extend(parts);
         }
         lines.join("\n")
+    }
+
+    /// How the overall score comes about.
+    fn overall_sentence(&self) -> String {
+        let weights = &self.about.limits.weights;
+        let known: Vec<Dimension> =
+            self.scores.dimensions.iter().filter(|score| score.score.is_some()).map(|score| score.dimension).collect();
+        let has_one_weight = known.windows(2).all(|pair| weights.of(pair[0]).total_cmp(&weights.of(pair[1])).is_eq());
+        if has_one_weight {
+            return format!("The overall score is the mean of the {} scores that are known.", known.len());
+        }
+        let listed: Vec<String> = known.iter().map(|dimension| format!("{} {}", dimension.name(), weights.of(*dimension))).collect();
+        format!("The overall score is the mean of the scores that are known, by their weights: {}.", listed.join(", "))
     }
 
     fn issue_section(&self) -> String {
@@ -110,13 +124,14 @@ impl Assessment {
 
 fn score_line(score: &Score) -> String {
     let value = score.score.map_or("unknown".into(), |value| format!("{value:.1}"));
-    format!("| {} | {value} | {} | {} | {} |", score.dimension.name(), score.affected, score.judged, score.unit)
+    format!("| {} | {value} | {} | {} | {} | {} |", score.dimension.name(), score.affected, score.judged, score.unit, escaped(&score.basis))
 }
 
 fn part_lines(score: &Score) -> impl Iterator<Item = String> {
     score.parts.iter().map(move |part| {
         let column = part.column.as_ref().map(|column| format!(" in {}", code(column))).unwrap_or_default();
-        format!("- {}: {}{column} affects {} at confidence {}", score.dimension.name(), part.code, part.affected, part.confidence)
+        let (dimension, code) = (score.dimension.name(), &part.code);
+        format!("- {dimension}: {code}{column} affects {} of {} at confidence {}", part.affected, part.at_most, part.confidence)
     })
 }
 

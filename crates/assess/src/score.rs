@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{ColumnFacts, Dimension, TableFacts};
+use hw_base::{ColumnFacts, Dimension, TableFacts, count, plural};
 use serde::Serialize;
 
 use crate::checks::{freshness, is_key_like};
@@ -36,6 +36,8 @@ pub struct Score {
     pub judged: f64,
     /// The unit of both, in words.
     pub unit: &'static str,
+    /// How `judged` comes about, in words with the numbers that add up to it; empty for a single column.
+    pub basis: String,
     /// What each issue takes.
     pub parts: Vec<ScorePart>,
 }
@@ -51,6 +53,8 @@ pub struct ScorePart {
     pub affected: f64,
     /// How sure it is, 0 to 1.
     pub confidence: f64,
+    /// What all issues of its column take together at most: what the column has; for issues of the whole, `judged`.
+    pub at_most: f64,
 }
 
 /// The scores of one column; `None` for a dimension on which the column was not judged.
@@ -79,7 +83,8 @@ impl Scores {
         let ground = Ground::of(examination);
         let findings: Vec<&Finding> = findings.iter().collect();
         let columns = examination.facts.columns.iter().map(|column| ground.column_scores(&column.name, &findings)).collect();
-        let dimensions: Vec<Score> = Dimension::ALL.into_iter().map(|dimension| ground.score(dimension, &findings)).collect();
+        let told = |dimension| Score { basis: basis(examination, dimension), ..ground.score(dimension, &findings) };
+        let dimensions: Vec<Score> = Dimension::ALL.into_iter().map(told).collect();
         let overall = overall(&dimensions, &examination.limits.weights);
         Self { dimensions, overall, columns }
     }
@@ -130,7 +135,7 @@ impl<'a> Ground<'a> {
             *taken.entry(finding.issue.column.as_deref()).or_default() += finding.affected * finding.issue.confidence;
         }
         let capped = taken.into_iter().map(|(column, taken)| column.map_or(taken, |column| taken.min(self.judged(column, dimension))));
-        score(dimension, capped.sum(), self.table[dimension as usize], &own)
+        self.told(dimension, capped.sum(), self.table[dimension as usize], &own)
     }
 
     fn column_scores(&self, column: &str, findings: &[&Finding]) -> ColumnScores {
@@ -143,33 +148,42 @@ impl<'a> Ground<'a> {
         let own: Vec<&Finding> = findings.iter().copied().filter(|finding| finding.issue.dimension == dimension).collect();
         let judged = self.judged(column, dimension);
         let taken: f64 = own.iter().map(|finding| finding.affected * finding.issue.confidence).sum();
-        let mut score = score(dimension, taken.min(judged), judged, &own);
+        let mut score = self.told(dimension, taken.min(judged), judged, &own);
         score.score = score.score.filter(|_| judged > 0.0);
         score
+    }
+
+    fn told(&self, dimension: Dimension, affected: f64, judged: f64, findings: &[&Finding]) -> Score {
+        let value = if judged > 0.0 { rounded(100.0 * (1.0 - (affected / judged).min(1.0))) } else { 0.0 };
+        let is_untold = dimension == Dimension::Timeliness && judged <= 0.0;
+        let parts = findings.iter().filter(|finding| finding.affected > 0.0).map(|finding| self.part(finding));
+        Score {
+            dimension,
+            score: (!is_untold).then_some(value),
+            affected: rounded(affected),
+            judged: rounded(judged),
+            unit: unit(dimension),
+            basis: String::new(),
+            parts: parts.collect(),
+        }
+    }
+
+    fn part(&self, finding: &Finding) -> ScorePart {
+        let issue = &finding.issue;
+        let whole = self.table[issue.dimension as usize];
+        let at_most = issue.column.as_ref().map_or(whole, |column| self.judged(column, issue.dimension));
+        ScorePart {
+            code: issue.code.clone(),
+            column: issue.column.clone(),
+            affected: rounded(finding.affected),
+            confidence: issue.confidence,
+            at_most: rounded(at_most),
+        }
     }
 
     fn judged(&self, column: &str, dimension: Dimension) -> f64 {
         self.columns.get(column).map_or(0.0, |judged| judged[dimension as usize])
     }
-}
-
-fn score(dimension: Dimension, affected: f64, judged: f64, findings: &[&Finding]) -> Score {
-    let value = if judged > 0.0 { rounded(100.0 * (1.0 - (affected / judged).min(1.0))) } else { 0.0 };
-    let is_untold = dimension == Dimension::Timeliness && judged <= 0.0;
-    let parts = findings.iter().filter(|finding| finding.affected > 0.0).map(|finding| part(finding)).collect();
-    Score {
-        dimension,
-        score: (!is_untold).then_some(value),
-        affected: rounded(affected),
-        judged: rounded(judged),
-        unit: unit(dimension),
-        parts,
-    }
-}
-
-fn part(finding: &Finding) -> ScorePart {
-    let issue = &finding.issue;
-    ScorePart { code: issue.code.clone(), column: issue.column.clone(), affected: rounded(finding.affected), confidence: issue.confidence }
 }
 
 fn unit(dimension: Dimension) -> &'static str {
@@ -178,6 +192,36 @@ fn unit(dimension: Dimension) -> &'static str {
         Dimension::Accuracy | Dimension::Consistency | Dimension::Validity => "cells that hold a value",
         Dimension::Uniqueness => "rows, as a whole and per key column",
         Dimension::Timeliness => "seconds of age",
+    }
+}
+
+/// How the denominator of a dimension comes about.
+fn basis(examination: &Examination, dimension: Dimension) -> String {
+    let facts = examination.facts;
+    let (rows, columns) = (plural(facts.rows, "row"), plural(facts.columns.len() as u64, "column"));
+    let cells = facts.columns.iter().map(|column| column.rows).sum::<u64>();
+    let nulls = facts.columns.iter().map(|column| column.nulls).sum::<u64>();
+    let values = format!("{} − {} missing", plural(cells, "cell"), count(nulls));
+    match dimension {
+        Dimension::Completeness => format!("{rows} × {columns}"),
+        Dimension::Validity if facts.malformed > 0 => {
+            format!("{values} + {} × {columns}", plural(facts.malformed, "malformed record"))
+        }
+        Dimension::Accuracy | Dimension::Consistency | Dimension::Validity => values,
+        Dimension::Uniqueness => {
+            let keys = facts.columns.iter().filter(|column| is_key_like(column, facts));
+            let keys = keys.map(|column| format!(" + {} of `{}`", plural(present(column), "value"), column.name));
+            std::iter::once(rows).chain(keys).collect()
+        }
+        Dimension::Timeliness => match freshness(examination) {
+            Some(freshness) => format!(
+                "the longer of the age of the newest `{}`, {} s, and the {} s that are allowed",
+                freshness.column,
+                rounded(freshness.age_seconds),
+                rounded(freshness.allowed_seconds)
+            ),
+            None => "no column tells when rows came".into(),
+        },
     }
 }
 

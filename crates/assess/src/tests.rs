@@ -1,10 +1,9 @@
 //! Tests of the whole stage on facts written as tables.
 
-#![allow(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
-#![allow(clippy::needless_pass_by_value, reason = "`expect!` reads best as an argument")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop")]
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them when it updates a test")]
 
 mod asking;
+mod contract;
 mod findings;
 mod reports;
 mod scores;

@@ -109,9 +109,9 @@ pub struct TextFacts {
     pub mean_length: f64,
     /// Values of no character.
     pub empty: u64,
-    /// Values of nothing but white space.
+    /// Values of nothing but white space, of at least one character; empty ones are not among them.
     pub blank: u64,
-    /// Values with white space before or after.
+    /// Values with white space before or after something else; blank ones are not among them.
     pub padded: u64,
     /// Values with control or other non-printing characters.
     pub non_printing: u64,

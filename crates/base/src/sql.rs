@@ -16,7 +16,7 @@ pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Words that cannot stand bare where a column can.
+/// Words that cannot stand bare where a column can, in any clause.
 const RESERVED: &[&str] = &[
     "all",
     "and",
@@ -30,6 +30,7 @@ const RESERVED: &[&str] = &[
     "cast",
     "column",
     "cross",
+    "cube",
     "current_date",
     "current_time",
     "current_timestamp",
@@ -72,18 +73,22 @@ const RESERVED: &[&str] = &[
     "partition",
     "primary",
     "qualify",
+    "returning",
     "right",
+    "rollup",
     "row",
     "rows",
     "select",
     "set",
     "some",
+    "struct",
     "table",
     "then",
     "time",
     "timestamp",
     "to",
     "top",
+    "trim",
     "true",
     "union",
     "unique",
@@ -107,6 +112,11 @@ mod tests {
             ["order_id", "Order", "a b", "order", "x\"y"].map(identifier),
             ["order_id", "\"Order\"", "\"a b\"", "\"order\"", "\"x\"\"y\""]
         );
+        assert_eq!(
+            ["trim", "struct", "cube", "rollup", "returning"].map(identifier).concat(),
+            "\"trim\"\"struct\"\"cube\"\"rollup\"\"returning\""
+        );
+        assert!(RESERVED.is_sorted());
         assert_eq!(literal("o'clock"), "'o''clock'");
     }
 }

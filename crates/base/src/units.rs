@@ -38,6 +38,12 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// The message and what to do, as settings take a custom error apart again.
+fn in_one_line(error: &Error) -> String {
+    let remedies = error.remedies().iter().map(String::as_str);
+    std::iter::once(error.message()).chain(remedies).collect::<Vec<_>>().join("; ")
+}
+
 /// Implements serde and JSON Schema for a type that is written as one text or number.
 macro_rules! written_as_text {
     ($type:ty, $name:literal, $pattern:literal, $description:literal) => {
@@ -56,7 +62,7 @@ macro_rules! written_as_text {
                         f.write_str($description)
                     }
                     fn visit_str<E: de::Error>(self, text: &str) -> Result<$type, E> {
-                        text.parse().map_err(|error: Error| E::custom(error.message()))
+                        text.parse().map_err(|error: Error| E::custom(in_one_line(&error)))
                     }
                     fn visit_u64<E: de::Error>(self, number: u64) -> Result<$type, E> {
                         self.visit_str(&number.to_string())
@@ -176,18 +182,35 @@ written_as_text!(Span, "Span", r"^[0-9._]+ *[a-z]+$", "a span of time such as `9
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Share(pub f64);
 
+/// The parts of a whole up to which shares are told apart: finer ones are the rounding of binary fractions.
+const PARTS: u64 = 1_000_000_000_000;
+
+impl Share {
+    /// The share in whole parts of [`PARTS`].
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share lies between 0 and 1; the cast saturates")]
+    fn parts(self) -> u64 {
+        (self.0 * PARTS as f64).round() as u64
+    }
+
+    /// What is left of the whole: 5 % for 95 %.
+    #[must_use]
+    pub fn complement(self) -> Self {
+        Self(PARTS.saturating_sub(self.parts()) as f64 / PARTS as f64)
+    }
+}
+
 impl FromStr for Share {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || Error::user(format!("`{text}` is no share")).help("write a percentage such as `95%`, or a fraction between 0 and 1");
         let (number, unit) = number_and_unit(text).ok_or_else(wrong)?;
-        let share = match unit {
-            "%" => number / 100.0,
-            "" => number,
-            _ => return Err(wrong()),
-        };
-        if (0.0..=1.0).contains(&share) { Ok(Self(share)) } else { Err(wrong()) }
+        match unit {
+            "%" if number <= 100.0 => Ok(Self(number / 100.0)),
+            "" if number <= 1.0 => Ok(Self(number)),
+            "" if number <= 100.0 => Err(Error::user(format!("`{text}` is no share")).help(format!("write `{}%`", text.trim()))),
+            _ => Err(wrong()),
+        }
     }
 }
 
@@ -205,31 +228,7 @@ impl fmt::Display for Share {
     }
 }
 
-impl Serialize for Share {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}%", self.0 * 100.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Share {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Tolerance::deserialize(deserializer)? {
-            Tolerance::Share(share) => Ok(share),
-            Tolerance::Rows(0) => Ok(Self(0.0)),
-            Tolerance::Rows(1) => Ok(Self(1.0)),
-            Tolerance::Rows(rows) => Err(de::Error::custom(format!("`{rows}` is no share; write `{rows}%`"))),
-        }
-    }
-}
-
-impl JsonSchema for Share {
-    fn schema_name() -> Cow<'static, str> {
-        "Share".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "number"], "pattern": r"^[0-9._]+ *%?$", "description": "a percentage such as `95%`" })
-    }
-}
+written_as_text!(Share, "Share", r"^[0-9._]+ *%?$", "a percentage such as `95%`, or a fraction between 0 and 1");
 
 /// How much may break a rule: a share of the rows (`5%`) or a number of rows (`100`).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -246,11 +245,12 @@ impl Tolerance {
 
     /// Whether `violations` of `rows` rows are within it.
     ///
-    /// A share is compared without rounding: 5 % of 1,000 rows admits 50 and refuses 51.
+    /// A share is compared in whole numbers, so that no rounding decides: 5 % of 1,000 rows admits 50 and refuses 51,
+    /// and 29 % of a billion rows admits exactly 290,000,000.
     pub fn admits(self, violations: u64, rows: u64) -> bool {
         match self {
             Self::Rows(limit) => violations <= limit,
-            Self::Share(Share(share)) => violations == 0 || violations as f64 <= share * rows as f64 + 1e-9,
+            Self::Share(share) => u128::from(violations) * u128::from(PARTS) <= u128::from(share.parts()) * u128::from(rows),
         }
     }
 }
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn units_are_read_as_people_write_them() {
         assert_eq!("2GiB".parse::<ByteSize>().ok(), Some(ByteSize(2 << 30)));
-        assert_eq!("15m".parse::<Span>().ok(), Some(Span(Duration::from_secs(900))));
+        assert_eq!("15m".parse::<Span>().ok(), Some(Span(Duration::from_mins(15))));
         assert_eq!("5%".parse::<Tolerance>().ok(), Some(Tolerance::Share(Share(0.05))));
         assert_eq!("100 rows".parse::<Tolerance>().ok(), Some(Tolerance::Rows(100)));
         assert!("five".parse::<Tolerance>().is_err() && "120%".parse::<Tolerance>().is_err());
@@ -302,6 +302,38 @@ mod tests {
     fn a_share_admits_exactly_its_limit() {
         let five = Tolerance::Share(Share(0.05));
         assert!(five.admits(50, 1000) && !five.admits(51, 1000) && five.admits(0, 0));
+    }
+
+    #[test]
+    fn no_rounding_decides_about_a_tolerance() {
+        for percent in 1..=99_u64 {
+            let tolerance: Tolerance = format!("{percent}%").parse().unwrap();
+            for hundreds in [1, 3, 1_000, 10_000_000, 30_000_007, 9_007_199_254_740_991] {
+                let limit = percent * hundreds;
+                assert!(tolerance.admits(limit, 100 * hundreds), "{limit} of {} at {percent} %", 100 * hundreds);
+                assert!(!tolerance.admits(limit + 1, 100 * hundreds), "{} of {} at {percent} %", limit + 1, 100 * hundreds);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_and_everything_are_tolerated_where_said() {
+        let admits = |text: &str, violations, rows| text.parse::<Tolerance>().unwrap().admits(violations, rows);
+        assert!(admits("0%", 0, 0) && admits("5%", 0, 0) && admits("100%", 0, 0) && admits("0", 0, 0));
+        assert!(admits("0%", 0, 10) && !admits("0%", 1, u64::MAX) && !admits("0", 1, 10));
+        assert!(admits("100%", 10, 10) && admits("100%", u64::MAX, u64::MAX) && admits("10", 10, 10) && !admits("10", 11, 1_000_000));
+    }
+
+    #[test]
+    fn a_share_is_no_number_of_rows() {
+        let read = |json: serde_json::Value| serde_json::from_value::<Share>(json).map_err(|error| error.to_string());
+        assert_eq!(read("95%".into()), Ok(Share(0.95)));
+        assert_eq!(read(1.into()), Ok(Share(1.0)));
+        assert_eq!(read(0.95.into()), Ok(Share(0.95)));
+        assert_eq!(read(95.into()), Err("`95` is no share; write `95%`".into()));
+        for wrong in ["1 row", "100 rows", "120%", "-5%", "many"] {
+            assert!(read(wrong.into()).unwrap_err().starts_with(&format!("`{wrong}` is no share; write a percentage")), "{wrong}");
+        }
     }
 
     #[test]

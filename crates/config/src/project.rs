@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use hw_base::{Error, Result, Settings, nearest};
+use hw_base::{Error, Node, Result, Settings, nearest};
 
 use crate::yaml::{read_text, read_yaml};
 
@@ -65,7 +65,7 @@ pub fn project_files(root: &Path) -> Result<ProjectFiles> {
         return Err(no_project(root));
     }
     let mut reading = Reading { root, errors: Vec::new() };
-    let settings = reading.keep(read_yaml(&root.join(PROJECT_FILE), Path::new(PROJECT_FILE)));
+    let settings = reading.keep(read_keys(root, Path::new(PROJECT_FILE)));
     let models = reading.models();
     let rules = reading.rules();
     match (Error::all(reading.errors), settings) {
@@ -110,7 +110,7 @@ impl Reading<'_> {
         let root = self.root;
         let files = self.by_name("dataset", files).into_iter().collect();
         let read = in_parallel(files, |(dataset, path)| {
-            let settings = read_yaml(&root.join(&path), &path)?;
+            let settings = read_keys(root, &path)?;
             Ok(RulesFile { dataset, settings, path })
         });
         read.into_iter().filter_map(|rules| self.keep(rules)).collect()
@@ -155,11 +155,27 @@ impl Reading<'_> {
     }
 }
 
+/// Reads a YAML file of the project in `root`, which holds keys with values.
+fn read_keys(root: &Path, path: &Path) -> Result<Settings> {
+    let settings = read_yaml(&root.join(path), path)?;
+    let found = match &settings.node {
+        Node::Map(_) => return Ok(settings),
+        Node::List(_) => "a list",
+        _ => "a single value",
+    };
+    let error = Error::user(format!("expected keys with values in `{}`, found {found}", path.display())).code("HW104");
+    let error = error.help("write each as `key: value`; `headworks schema` lists them");
+    Err(match settings.span {
+        Some(span) => error.at(span),
+        None => error,
+    })
+}
+
 /// Reads a model; its settings too if `yaml` lists them.
 fn read_model(root: &Path, name: String, sql_path: PathBuf, yaml: &BTreeSet<PathBuf>) -> Result<ModelFile> {
     let yaml_path = sql_path.with_extension("yaml");
     let sql = read_text(&root.join(&sql_path), &sql_path);
-    let settings = yaml.contains(&yaml_path).then(|| read_yaml(&root.join(&yaml_path), &yaml_path)).transpose();
+    let settings = yaml.contains(&yaml_path).then(|| read_keys(root, &yaml_path)).transpose();
     match (sql, settings) {
         (Ok(sql), Ok(yaml)) => Ok(ModelFile { name, sql_path, sql, yaml, yaml_path }),
         (sql, settings) => {
@@ -298,8 +314,26 @@ mod tests {
     }
 
     #[test]
+    fn every_file_holds_keys_with_values() {
+        refused(
+            &[
+                ("headworks.yaml", "- project: p\n"),
+                ("models/a.sql", "select 1"),
+                ("models/a.yaml", "replace\n"),
+                ("rules/shop.orders.yaml", "[]\n"),
+            ],
+            &[
+                "error[HW104]: expected keys with values in `headworks.yaml`, found a list",
+                "at: headworks.yaml:1:1",
+                "expected keys with values in `models/a.yaml`, found a single value",
+                "expected keys with values in `rules/shop.orders.yaml`, found a list",
+                "help: write each as `key: value`",
+            ],
+        );
+    }
+
+    #[test]
     #[ignore = "measures: cargo test -p hw-config thousand -- --ignored --nocapture"]
-    #[expect(clippy::print_stdout, reason = "the figure is the result")]
     fn a_thousand_models_are_read_quickly() {
         let sql = "select order_id, customer_id, total_amount from shop.orders where total_amount > 0\n".repeat(10);
         let yaml = "grain: one row per order\nload: { upsert: { key: [order_id] } }\nfollow: { shop.orders: updated_at }\nretain: 36 months\nrules:\n  - not_null: { column: customer_id, at_least: 95%, on_failure: block }\n  - accepted_values: { column: status, values: [pending, shipped, delivered], on_failure: quarantine }\n  - unique: { columns: [order_id], on_failure: block }\n";

@@ -70,8 +70,9 @@ fn push_line(out: &mut String, span: &Span, text: &str, paint: Paint) {
     let bar = paint.cyan("|");
     let _ = write!(out, "\n    {margin} {bar}\n    {} {bar} {}", paint.cyan(&number), visible.trim_end());
     if shown == text {
-        let indentation = " ".repeat((span.column - 1).saturating_sub(skipped));
-        let length = span.length.clamp(1, visible.chars().count().saturating_sub(indentation.len()).max(1));
+        let width = visible.chars().count();
+        let indentation = " ".repeat(span.column.saturating_sub(skipped + 1).min(width));
+        let length = span.length.clamp(1, width.saturating_sub(indentation.len()).max(1));
         let _ = write!(out, "\n    {margin} {bar} {indentation}{}", paint.red(&"^".repeat(length)));
     }
 }
@@ -134,6 +135,14 @@ mod tests {
     fn several_errors_are_counted_and_a_line_that_is_gone_is_left_out() {
         let errors = vec![Error::user("one").at(span(9, 1, 1)), Error::user("two")];
         check("a: 1\n", &Error::all(errors).unwrap(), "error: one\n  at: headworks.yaml:9:1\n\nerror: two\n\n2 errors");
+    }
+
+    #[test]
+    fn a_place_that_nobody_knows_exactly_is_no_reason_to_panic() {
+        let shown = "error: m\n  at: headworks.yaml:1:0\n      |\n    1 | a: 1\n      | ^";
+        check("a: 1\n", &Error::user("m").at(span(1, 0, 0)), shown);
+        check("a: 1\n", &Error::user("m").at(span(0, 0, 0)), "error: m\n  at: headworks.yaml:0:0");
+        check("a: 1\n", &Error::user("m").at(span(1, 99, 5)), "error: m\n  at: headworks.yaml:1:99\n      |\n    1 | a: 1\n      |     ^");
     }
 
     #[test]

@@ -7,13 +7,17 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io::ErrorKind as FileErrorKind;
 use std::path::Path;
 
 use hw_base::{Entry, Error, Node, Result, Settings, SettingsMap, Span};
-use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span as Place, StrInput, StructureStyle, Tag};
+use serde_saphyr::granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span as Place, StrInput, StructureStyle, Tag};
 
 /// How many nodes a file may have once its aliases are followed.
 const MOST_NODES: usize = 1_000_000;
+
+/// How many lists and maps may stand in each other, those behind an alias included: whoever walks the tree does so on a stack.
+const MOST_LEVELS: usize = 64;
 
 /// Reads the YAML file at `path`. Places and messages name it `shown_as`.
 ///
@@ -23,16 +27,19 @@ pub fn read_yaml(path: &Path, shown_as: &Path) -> Result<Settings> {
     parse_yaml(&read_text(path, shown_as)?, shown_as)
 }
 
-/// Reads YAML text. An empty text is an empty map; whole numbers beyond 64 bits stay text.
+/// Reads YAML text. An empty text is an empty map; whole numbers beyond 64 bits stay text, and so do other numbers that are
+/// not written as they are shown, such as `1.50` and `1e3`: a code may look like a number, and a limit may have more digits
+/// than a float.
 ///
 /// # Errors
 /// `HW101` for YAML that cannot be read, with the place; one error per key that is given twice.
 pub fn parse_yaml(text: &str, shown_as: &Path) -> Result<Settings> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let source = Source { text, file: shown_as };
-    let options = serde_saphyr::granit_parser::options! { emit_comments: false, flow_nesting_limit: 64, block_nesting_limit: 64 };
+    let options =
+        serde_saphyr::granit_parser::options! { emit_comments: false, flow_nesting_limit: MOST_LEVELS, block_nesting_limit: MOST_LEVELS };
     let parser = Parser::new_from_str_with_options(text, options);
-    let mut reading = Reading { source, parser, anchors: HashMap::new(), nodes: 0, errors: Vec::new() };
+    let mut reading = Reading { source, parser, anchors: HashMap::new(), nodes: 0, levels: 0, errors: Vec::new() };
     match reading.document() {
         Ok(settings) => Error::all(reading.errors).map_or(Ok(settings), Err),
         Err(error) => {
@@ -44,12 +51,20 @@ pub fn parse_yaml(text: &str, shown_as: &Path) -> Result<Settings> {
 
 /// Reads a text file of a project; a byte order mark at its start is left out.
 pub(crate) fn read_text(path: &Path, shown_as: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).map_err(|error| Error::outside(format!("`{}` cannot be read", shown_as.display())).because(error))?;
+    let bytes = std::fs::read(path).map_err(|error| unreadable(shown_as, &error))?;
     let mut text = String::from_utf8(bytes).map_err(|error| not_text(error.as_bytes(), error.utf8_error().valid_up_to(), shown_as))?;
     if text.starts_with('\u{feff}') {
         text.drain(..'\u{feff}'.len_utf8());
     }
     Ok(text)
+}
+
+fn unreadable(shown_as: &Path, error: &std::io::Error) -> Error {
+    let message = format!("`{}` cannot be read", shown_as.display());
+    match error.kind() {
+        FileErrorKind::NotFound | FileErrorKind::IsADirectory => Error::user(message).because(error).help("check the path"),
+        _ => Error::outside(message).because(error).help("look at the permissions of the file"),
+    }
 }
 
 fn not_text(bytes: &[u8], valid_bytes: usize, shown_as: &Path) -> Error {
@@ -77,6 +92,8 @@ struct Reading<'a> {
     /// Nodes with an anchor, each with the number of nodes in it.
     anchors: HashMap<usize, (Settings, usize)>,
     nodes: usize,
+    /// Lists and maps that are open.
+    levels: usize,
     errors: Vec<Error>,
 }
 
@@ -123,7 +140,7 @@ impl<'a> Reading<'a> {
             }
             Event::SequenceStart(style, anchor, _) => (self.list()?, self.source.opening(style, place, key), anchor),
             Event::MappingStart(style, anchor, _) => (self.map()?, self.source.opening(style, place, key), anchor),
-            _ => return Err(self.source.error("a value is missing", place)),
+            _ => return Err(self.source.error("a value is missing", place).help("write a value, or remove the key")),
         };
         let settings = Settings { node, span: Some(span) };
         if anchor != 0 {
@@ -137,16 +154,23 @@ impl<'a> Reading<'a> {
         if self.nodes <= MOST_NODES {
             return Ok(());
         }
-        Err(self.source.error("the file has too many values", place).because("an alias counts as often as it is used"))
+        let error = self.source.error("the file has too many values", place).because("an alias counts as often as it is used");
+        Err(error.help("write the values out where they are needed, or split the file"))
     }
 
     fn alias(&mut self, anchor: usize, place: Place) -> Result<Settings> {
         let nodes = self.anchors.get(&anchor).map_or(0, |(_, nodes)| *nodes);
         self.count(nodes, place)?;
-        match self.anchors.get(&anchor) {
-            Some((settings, _)) => Ok(Settings { span: Some(self.source.span(place)), ..settings.clone() }),
-            None => Err(self.source.error("an alias cannot stand inside the value that it names", place)),
+        let inside_itself = || {
+            let error = self.source.error("an alias cannot stand inside the value that it names", place);
+            error.help("name another value with `&name`, or write it out")
+        };
+        let (settings, _) = self.anchors.get(&anchor).ok_or_else(inside_itself)?;
+        if self.levels + levels(settings) > MOST_LEVELS {
+            let error = self.source.error("the file nests too deeply", place);
+            return Err(error.because(format!("an alias brings its own levels, and there may be {MOST_LEVELS}")).help("nest less deeply"));
         }
+        Ok(Settings { span: Some(self.source.span(place)), ..settings.clone() })
     }
 
     fn check_tag(&mut self, tag: Option<&Tag>, place: Place) {
@@ -157,25 +181,33 @@ impl<'a> Reading<'a> {
 
     fn list(&mut self) -> Result<Node> {
         let mut items = Vec::new();
+        self.levels += 1;
         loop {
             match self.event()? {
-                (Event::SequenceEnd, _) => return Ok(Node::List(items)),
+                (Event::SequenceEnd, _) => break,
                 (event, place) => items.push(self.node(event, place, None)?),
             }
         }
+        self.levels -= 1;
+        Ok(Node::List(items))
     }
 
     fn map(&mut self) -> Result<Node> {
         let mut map = SettingsMap::default();
         let mut merged = Vec::new();
+        self.levels += 1;
         loop {
             match self.event()? {
                 (Event::MappingEnd, _) => break,
                 (Event::Scalar(key, style, ..), place) if key == "<<" && style == ScalarStyle::Plain => merged.push(self.merged(place)?),
                 (Event::Scalar(key, ..), place) => self.entry(&mut map, key, place)?,
-                (_, place) => return Err(self.source.error("a key must be plain text", place)),
+                (_, place) => {
+                    let error = self.source.error("a key must be plain text", place);
+                    return Err(error.help("write `key: value`; a list or a map cannot be a key"));
+                }
             }
         }
+        self.levels -= 1;
         for entry in merged.into_iter().flatten() {
             if !map.0.iter().any(|own| own.key == entry.key) {
                 map.0.push(entry);
@@ -205,8 +237,17 @@ impl<'a> Reading<'a> {
             Node::List(maps) if maps.iter().all(|map| matches!(map.node, Node::Map(_))) => {
                 Ok(maps.iter().flat_map(|map| map.entries().to_vec()).collect())
             }
-            _ => Err(self.source.error("`<<` merges maps only", key)),
+            _ => Err(self.source.error("`<<` merges maps only", key).help("name a map with `&name`, and merge it with `<<: *name`")),
         }
+    }
+}
+
+/// How many lists and maps stand in each other in `settings`.
+fn levels(settings: &Settings) -> usize {
+    match &settings.node {
+        Node::List(items) => 1 + items.iter().map(levels).max().unwrap_or_default(),
+        Node::Map(map) => 1 + map.0.iter().map(|entry| levels(&entry.value)).max().unwrap_or_default(),
+        _ => 0,
     }
 }
 
@@ -236,7 +277,7 @@ fn number(text: &str) -> Option<Node> {
         let is_padded = digits.len() > 1 && digits.starts_with('0');
         return text.parse().ok().filter(|_| !is_padded).map(Node::Integer);
     }
-    text.parse().ok().filter(|number: &f64| number.is_finite()).map(Node::Float)
+    text.parse().ok().filter(|number: &f64| number.is_finite() && number.to_string() == text).map(Node::Float)
 }
 
 impl Source<'_> {
@@ -290,17 +331,52 @@ impl Source<'_> {
         if let Some(tab) = self.indenting_tab(marker.line()) {
             return Error::user("a tab is used for indentation").code("HW101").at(tab).help("indent with spaces");
         }
-        self.error(&format!("`{}` is no valid YAML", self.file.display()), Place::empty(marker)).because(error.kind())
+        let refused = self.error(&format!("`{}` is no valid YAML", self.file.display()), Place::empty(marker));
+        refused.because(error.kind()).help(remedy(error.kind()))
     }
 
-    /// The place of a tab in the indentation of `line`, or of a line directly beside it.
+    /// The place of a tab in the indentation of `line`, or else of a line directly beside it.
     fn indenting_tab(&self, line: usize) -> Option<Span> {
-        let mut near = self.text.lines().enumerate().skip(line.saturating_sub(2)).take(3);
-        near.find_map(|(index, text)| {
-            let indentation = &text[..text.len() - text.trim_start().len()];
+        let near = [line, line.saturating_sub(1), line + 1];
+        near.into_iter().find_map(|line| {
+            let text = self.text.lines().nth(line.checked_sub(1)?)?;
+            let indentation = &text[..text.find(|c: char| !c.is_whitespace())?];
             let column = indentation.chars().position(|c| c == '\t')? + 1;
-            Some(Span { file: self.file.into(), line: index + 1, column, length: 1 })
+            Some(Span { file: self.file.into(), line, column, length: 1 })
         })
+    }
+}
+
+/// What to do about a mistake in the YAML.
+fn remedy(kind: &ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::MappingValueNotAllowed | ErrorKind::MappingKeyNotAllowed | ErrorKind::InvalidColonPlacement => {
+            "indent this line like the keys that it stands with; put text that holds `: ` in single quotes"
+        }
+        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey | ErrorKind::ExpectedBlockMappingKey => {
+            "write `key: value`, with a space after the colon, and indent keys that stand together alike"
+        }
+        ErrorKind::UnclosedQuotedScalar
+        | ErrorKind::InvalidTrailingSingleQuotedScalar
+        | ErrorKind::InvalidTrailingDoubleQuotedScalar
+        | ErrorKind::InvalidQuotedScalarIndent => "close the quote; inside single quotes, write `''` for one of them",
+        ErrorKind::UnknownQuotedScalarEscape | ErrorKind::InvalidQuotedScalarHexEscape => {
+            "put text with a `\\`, such as a pattern, in single quotes"
+        }
+        ErrorKind::UnclosedFlowCollection { .. }
+        | ErrorKind::MisplacedFlowCollectionEnd
+        | ErrorKind::MismatchedFlowCollectionEnd { .. }
+        | ErrorKind::ExpectedFlowSequenceSeparator
+        | ErrorKind::ExpectedFlowMappingSeparator
+        | ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnexpectedEofFlowMapping => "close every `[` and `{`, and put a comma between what stands in it",
+        ErrorKind::BlockSequenceEntryNotAllowed | ErrorKind::ExpectedBlockSequenceEntry | ErrorKind::BlockEntryInFlowCollection => {
+            "begin a list in the line below its key, each item with `- ` and all indented alike"
+        }
+        ErrorKind::RecursionLimitExceeded => "nest less deeply",
+        ErrorKind::UnknownAnchor => "name a value with `&name` above, or write it out",
+        ErrorKind::UnexpectedCharacter { .. } => "put text that begins with a sign, such as `@`, `%` or a backtick, in single quotes",
+        _ => "look at this line and the one above: often a quote, a bracket, a colon or a space is missing",
     }
 }
 
@@ -314,158 +390,4 @@ fn given_twice(first: &Entry, again: Span) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<Settings> {
-        parse_yaml(text, Path::new("t.yaml"))
-    }
-
-    #[track_caller]
-    fn refused(text: &str, parts: &[&str]) {
-        let message = parse(text).unwrap_err().to_string();
-        for part in parts {
-            assert!(message.contains(part), "`{part}` is not in\n{message}");
-        }
-    }
-
-    fn places(settings: &Settings, out: &mut Vec<String>) {
-        let place = |span: &Option<Span>| span.as_ref().map(|span| format!("{}:{}+{}", span.line, span.column, span.length));
-        out.push(place(&settings.span).unwrap_or_default());
-        for entry in settings.entries() {
-            out.push(format!("{} {}", entry.key, place(&entry.key_span).unwrap_or_default()));
-            places(&entry.value, out);
-        }
-        settings.items().iter().for_each(|item| places(item, out));
-    }
-
-    #[track_caller]
-    fn check_places(text: &str, expected: &[&str]) {
-        let mut found = Vec::new();
-        places(&parse(text).unwrap(), &mut found);
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn values_keep_their_types_and_only_true_and_false_are_boolean() {
-        let text = "a: 1\nb: -2.5\nc: true\nd: no\non: yes\nf:\ng: '7'\nh: 18446744073709551616\ni: 9223372036854775808\nj: 007\nk: 1e3\nl: |\n  x\n  y\nm: .nan\n";
-        let json = parse(text).unwrap().to_json().to_string();
-        assert_eq!(
-            json,
-            r#"{"a":1,"b":-2.5,"c":true,"d":"no","on":"yes","f":null,"g":"7","h":"18446744073709551616","i":"9223372036854775808","j":"007","k":1000.0,"l":"x\ny\n","m":".nan"}"#
-        );
-    }
-
-    #[test]
-    fn every_node_and_key_has_its_place() {
-        check_places(
-            "äb: hello # c\nload: { upsert: [id, 'b c'] }\nx:\n  y: 1\n",
-            &[
-                "1:1+13",
-                "äb 1:1+2",
-                "1:5+5",
-                "load 2:1+4",
-                "2:7+1",
-                "upsert 2:9+6",
-                "2:17+1",
-                "2:18+2",
-                "2:22+5",
-                "x 3:1+1",
-                "3:1+1",
-                "y 4:3+1",
-                "4:6+1",
-            ],
-        );
-    }
-
-    #[test]
-    fn a_list_item_is_its_line_and_a_missing_value_stands_at_its_key() {
-        check_places(
-            "- not_null: a\n  at: 1\n- b:\n",
-            &["1:1+13", "1:3+11", "not_null 1:3+8", "1:13+1", "at 2:3+2", "2:7+1", "3:3+2", "b 3:3+1", "3:3+1"],
-        );
-    }
-
-    #[test]
-    fn long_text_is_marked_on_its_first_line_only() {
-        check_places("a: |\n  x\n  y\nb: \"q\n  r\"\n", &["1:1+4", "a 1:1+1", "2:3+1", "b 4:1+1", "4:4+2"]);
-    }
-
-    #[test]
-    fn anchors_and_merges_are_followed() {
-        let settings = parse("base: &base { a: 1, b: 2 }\nuse: *base\nmore: { <<: *base, b: 3 }\n").unwrap();
-        assert_eq!(settings.get("use").unwrap().to_json().to_string(), r#"{"a":1,"b":2}"#);
-        let more = settings.get("more").unwrap();
-        assert_eq!((more.get("a").unwrap().to_json(), more.get("b").unwrap().to_json()), (1.into(), 3.into()));
-        assert_eq!(settings.get("use").unwrap().span.as_ref().map(|span| (span.line, span.column)), Some((2, 6)));
-    }
-
-    #[test]
-    fn an_empty_text_is_an_empty_map_and_a_byte_order_mark_is_skipped() {
-        for text in ["", "\n", "# nothing\n", "---\n", "\u{feff}"] {
-            assert_eq!(parse(text).unwrap().node, Node::Map(SettingsMap::default()), "{text:?}");
-        }
-        check_places("\u{feff}a: 1", &["1:1+4", "a 1:1+1", "1:4+1"]);
-    }
-
-    #[test]
-    fn every_key_given_twice_is_named_with_its_place() {
-        refused(
-            "a: 1\nb: { c: 1, c: 2 }\na: 2\n",
-            &[
-                "error[HW101]: the key `c` is given twice",
-                "t.yaml:2:12",
-                "the key `a` is given twice",
-                "already stands in line 1",
-                "t.yaml:3:1",
-            ],
-        );
-    }
-
-    #[test]
-    fn broken_yaml_is_refused_with_its_place() {
-        refused("a:\n\tb: 1\n", &["error[HW101]: a tab is used for indentation", "at: t.yaml:2:1", "help: indent with spaces"]);
-        refused("a:\n  b: 1\n\tc: 2\n", &["a tab is used", "at: t.yaml:3:1"]);
-        refused("a: [1, 2\nb: 3\n", &["error[HW101]: `t.yaml` is no valid YAML", "because: ", "at: t.yaml:"]);
-        refused("a: 'x\n", &["is no valid YAML", "at: t.yaml:"]);
-        refused("a: 1\n---\nb: 2\n", &["error[HW101]: a second document begins", "at: t.yaml:2:1"]);
-        refused("a: *nowhere\n", &["at: t.yaml:1:4"]);
-    }
-
-    #[test]
-    fn what_yaml_allows_and_a_project_does_not_is_refused() {
-        refused("[a]: 1\n", &["a key must be plain text", "t.yaml:1:1"]);
-        refused("a: !foo b\n", &["the tag `!foo` has no meaning here"]);
-        refused("a: &x [*x]\n", &["an alias cannot stand inside the value that it names", "t.yaml:1:8"]);
-        refused("a: { <<: 3 }\n", &["`<<` merges maps only"]);
-        refused(&"[".repeat(10_000), &["is no valid YAML", "recursion limit"]);
-        let bomb: Vec<String> = (0..9).map(|level| format!("a{level}: &a{level} [{}]\n", format!("*a{},", level - 1).repeat(10))).collect();
-        refused(&bomb.concat().replace("*a-1", "x"), &["the file has too many values"]);
-    }
-
-    #[test]
-    fn a_file_that_is_no_text_says_where() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.yaml");
-        std::fs::write(&path, b"a: 1\nb: \xff\n").unwrap();
-        let message = read_yaml(&path, Path::new("x.yaml")).unwrap_err().to_string();
-        assert!(message.contains("`x.yaml` is no UTF-8 text") && message.contains("x.yaml:2:4"), "{message}");
-        let message = read_yaml(&folder.path().join("none.yaml"), Path::new("none.yaml")).unwrap_err().to_string();
-        assert!(message.contains("`none.yaml` cannot be read"), "{message}");
-    }
-
-    #[test]
-    fn problems_of_typed_settings_point_into_the_file() {
-        #[derive(Debug, serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
-        #[expect(dead_code, reason = "only read")]
-        struct Item {
-            name: String,
-            size: u32,
-        }
-        let error = parse("- nmae: x\n  size: 1\n- name: y\n  size: big\n").unwrap().read::<Vec<Item>>().unwrap_err().to_string();
-        for part in ["unknown key `nmae`", "t.yaml:1:3", "did you mean `name`?", "expected u32", "t.yaml:4:9"] {
-            assert!(error.contains(part), "`{part}` is not in\n{error}");
-        }
-    }
-}
+mod tests;

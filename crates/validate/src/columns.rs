@@ -32,6 +32,12 @@ pub(crate) fn as_text(column: &Column) -> String {
     }
 }
 
+/// The column as a moment in microseconds. Left to themselves, engines compare a day with a moment in nanoseconds, which end
+/// in the year 2262.
+pub(crate) fn as_moment(column: &Column) -> String {
+    format!("cast({} as timestamp(6))", identifier(&column.name))
+}
+
 /// Names as a list in SQL: `order_id, "Line No"`.
 pub(crate) fn list(names: &[String]) -> String {
     names.iter().map(|name| identifier(name)).collect::<Vec<_>>().join(", ")

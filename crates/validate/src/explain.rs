@@ -3,7 +3,7 @@
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value as Json};
 
-use crate::kinds::{RULE_KINDS, rule_kind};
+use crate::kinds::{RULE_KINDS, RuleKind, rule_kind};
 
 /// The manual page of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +25,24 @@ pub fn explain(kind: &str) -> Option<String> {
     let (name, dimension, scope) = (kind.name(), kind.dimension().name(), kind.scope().words());
     Some(format!(
         "# {name}\n\nDimension: {dimension}. Looks at {scope}.\n\n## What it finds\n\n{finds}\n\n## Why it matters\n\n{matters}\n\n\
-         ## Example\n\n```yaml\nrules:\n{example}\n```\n\n## What to do\n\n{remedy}\n",
+         ## Example\n\n```yaml\nrules:\n{example}\n```\n\n## Settings\n\n{settings}\n\n## What to do\n\n{remedy}\n",
         example = indented(example),
+        settings = settings(kind),
     ))
+}
+
+/// The settings of a kind, one per line, as their doc comments tell them.
+fn settings(kind: &dyn RuleKind) -> String {
+    let mut generator = SchemaGenerator::default();
+    kind.schema(&mut generator);
+    let definitions: Vec<&Json> = generator.definitions().values().collect();
+    let own = definitions.iter().find(|definition| definition["properties"]["on_failure"].is_object());
+    let properties = own.and_then(|definition| definition["properties"].as_object());
+    let line = |(name, property): (&String, &Json)| {
+        let about = property["description"].as_str().unwrap_or_default().replace('\n', " ");
+        format!("- `{name}`: {about}")
+    };
+    properties.into_iter().flatten().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn indented(yaml: &str) -> String {

@@ -73,7 +73,7 @@ impl Gate {
     pub fn watch(&self, key: &[String], examples: usize, all_rows: bool) -> Watch {
         Watch {
             rows: self.fitted.iter().flat_map(Fitted::row_watches).collect(),
-            aggregates: self.fitted.iter().filter_map(Fitted::aggregate_watch).chain(self.kept_watch()).collect(),
+            aggregates: self.fitted.iter().flat_map(Fitted::aggregate_watches).chain(self.kept_watch()).collect(),
             key: key.to_vec(),
             examples,
             all_rows,
@@ -150,30 +150,43 @@ impl Fitted {
         std::iter::once(watch).chain(judged).collect()
     }
 
-    pub(crate) fn aggregate_watch(&self) -> Option<AggregateWatch> {
-        match &self.shape {
-            Ok(Shape::Aggregate { expression, .. }) => Some(AggregateWatch { id: self.rule.id.clone(), expression: expression.clone() }),
-            _ => None,
-        }
+    /// The value to measure, where the rule is about one, and the number of rows that it is measured on.
+    pub(crate) fn aggregate_watches(&self) -> Vec<AggregateWatch> {
+        let Ok(Shape::Aggregate { expression, .. }) = &self.shape else { return Vec::new() };
+        let judged = self
+            .rule
+            .condition_sql()
+            .map(|condition| AggregateWatch { id: judged_id(&self.rule), expression: format!("count(*) filter (where {condition})") });
+        let watch = AggregateWatch { id: self.rule.id.clone(), expression: expression.clone() };
+        std::iter::once(watch).chain(judged).collect()
     }
 
-    /// A SELECT that is valid if the user's own SQL in the rule is.
+    /// A SELECT that is valid if the user's own SQL in the rule is. Beside a count, only an aggregate is.
     fn sql_to_try(&self) -> Option<String> {
         let condition = self.rule.condition_sql();
         let expression = match self.shape.as_ref().ok()? {
             _ if self.rule.body.sql().is_none() && condition.is_none() => return None,
             Shape::Row { .. } => self.violates()?,
-            Shape::Aggregate { expression, .. } => expression.clone(),
+            Shape::Aggregate { expression, .. } => {
+                return Some(format!("select {expression} as result, count(*) as judged_rows from {TRIED}"));
+            }
             Shape::Set { .. } | Shape::Columns { .. } => condition?,
         };
         Some(format!("select {expression} as result from {TRIED}"))
     }
 
-    /// Makes sure that what should be true or false is so.
+    /// Makes sure that what should be true or false is so, and that what should be measured can be.
     fn expect_type(&mut self, columns: &[Column]) {
-        let found = columns.first().filter(|column| column.kind != ColumnType::Boolean);
-        if let (Some(column), Ok(Shape::Row { .. } | Shape::Set { .. })) = (found, &self.shape) {
-            self.shape = Err(format!("the SQL must be true or false for every row; it is {}", column.sql_type));
+        let Some(column) = columns.first() else { return };
+        let can_be_measured = column.kind.is_numeric() || column.kind.is_temporal() || column.kind == ColumnType::Text;
+        match &self.shape {
+            Ok(Shape::Row { .. } | Shape::Set { .. }) if column.kind != ColumnType::Boolean => {
+                self.shape = Err(format!("the SQL must be true or false for every row; it is {}", column.sql_type));
+            }
+            Ok(Shape::Aggregate { .. }) if !can_be_measured => {
+                self.shape = Err(format!("the SQL must give a number, a date or a moment; it is {}", column.sql_type));
+            }
+            _ => {}
         }
     }
 }
@@ -220,16 +233,29 @@ mod tests {
             {"expression": {"sql": "a >"}},
             {"expression": {"sql": "a > 1"}},
             {"unique": {"column": "a", "where": "zebra"}},
+            {"aggregate": {"sql": "a", "min": 1}},
+            {"aggregate": {"sql": "max(a) > 1 -- why", "min": 1}},
         ]));
         let mut gate = Gate::new(&rules, &columns("a bigint"));
         let engine = FakeEngine::default()
             .describes("select not (a + 1) as result from judged", Ok("result bigint"))
             .describes("select not (a >) as result from judged", Err(Error::user("syntax error").because("near `)`")))
             .describes("select not (a > 1) as result from judged", Ok("result boolean"))
-            .describes("select (zebra) as result from judged", Err(Error::user("no field `zebra`")));
+            .describes("select (zebra) as result from judged", Err(Error::user("no field `zebra`")))
+            .describes("select (a) as result, count(*) as judged_rows from judged", Err(Error::user("`a` is no aggregate")))
+            .describes("select (max(a) > 1 -- why\n) as result, count(*) as judged_rows from judged", Ok("result boolean"));
         block_on(gate.try_sql(&engine, &Reader { sql: "select 1 as a".into(), inputs: vec![], file: None })).unwrap();
         let misfits: Vec<String> = gate.misfits().map(|error| error.causes().join("; ")).collect();
-        assert_eq!(misfits, ["the SQL must be true or false for every row; it is bigint", "syntax error; near `)`", "no field `zebra`"]);
+        assert_eq!(
+            misfits,
+            [
+                "the SQL must be true or false for every row; it is bigint",
+                "syntax error; near `)`",
+                "no field `zebra`",
+                "`a` is no aggregate",
+                "the SQL must give a number, a date or a moment; it is boolean",
+            ]
+        );
         assert_eq!(gate.fitted[2].columns, ["a"]);
     }
 }

@@ -8,6 +8,7 @@
 //! pipeline, which obeys the verdict.
 
 mod columns;
+mod exact;
 mod explain;
 mod gate;
 mod judge;
@@ -22,6 +23,7 @@ mod shared_settings;
 #[cfg(test)]
 mod testing;
 
+pub use exact::Exact;
 pub use explain::{About, explain, rules_schema};
 pub use gate::Gate;
 pub use judge::{Judging, Population};

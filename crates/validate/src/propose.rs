@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::kinds::RULE_KINDS;
 use crate::rule::{Rule, read_rules};
-use crate::shape::{Shape, Template};
+use crate::shape::{Shape, Template, filled};
 
 /// A rule that the measured rows obey, within its tolerance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ impl Proposal {
 
     /// The definition for the table that SQL calls `name`.
     pub fn definition_for(&self, name: &str) -> String {
-        self.definition.replace(Template::TABLE, name)
+        filled(&self.definition, &[(Template::TABLE, name)])
     }
 
     /// The rule as an item of a `rules:` list.

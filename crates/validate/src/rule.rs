@@ -173,6 +173,9 @@ fn check_common(kind: &dyn RuleKind, common: &Common, settings: &Settings) -> Re
             problems.add(key, format!("`{key}` is empty"), format!("remove `{key}`, or say something"));
         }
     }
+    if common.name.as_ref().is_some_and(|name| name.contains('#')) {
+        problems.add("name", "`name` holds a `#`", "leave it out: counts that belong to a rule are named with it");
+    }
     problems.finish()
 }
 
@@ -341,5 +344,6 @@ mod tests {
         assert!(refused(&rules).contains("two rules are named `x`"));
         assert!(refused(&json!({"not_null": {"column": "a"}})).contains("rules are a list"));
         assert!(refused(&json!([{"not_null": {"column": "a", "where": " "}}])).contains("`where` is empty"));
+        assert!(refused(&json!([{"not_null": {"column": "a", "name": "x#judged"}}])).contains("`name` holds a `#`"));
     }
 }

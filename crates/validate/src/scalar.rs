@@ -8,6 +8,7 @@ use hw_base::{Column, ColumnType, literal};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
+use crate::exact::Exact;
 use crate::moment::Moment;
 
 /// A number, text, date, moment or truth value, as YAML gives it.
@@ -24,12 +25,12 @@ pub(crate) enum Scalar {
 }
 
 impl Scalar {
-    /// The value as a number, where it is one or reads as one.
-    pub(crate) fn as_f64(&self) -> Option<f64> {
+    /// The value as a number with all its digits, where it is one or reads as one.
+    pub(crate) fn as_number(&self) -> Option<Exact> {
         match self {
-            Self::Int(number) => Some(*number as f64),
-            Self::Float(number) => Some(*number).filter(|number| number.is_finite()),
-            Self::Text(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
+            Self::Int(number) => Exact::parse(&number.to_string()),
+            Self::Float(number) => Exact::of(*number),
+            Self::Text(text) => Exact::parse(text),
             Self::Bool(_) => None,
         }
     }
@@ -44,8 +45,8 @@ impl Scalar {
 
     /// How two values of the same kind are ordered; `None` where they are of different kinds.
     pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
-        if let (Some(a), Some(b)) = (self.as_f64(), other.as_f64()) {
-            return a.partial_cmp(&b);
+        if let (Some(a), Some(b)) = (self.as_number(), other.as_number()) {
+            return Some(a.cmp(&b));
         }
         if let (Some(a), Some(b)) = (self.as_moment(), other.as_moment()) {
             return Some(a.at().cmp(&b.at()));
@@ -56,8 +57,13 @@ impl Scalar {
         }
     }
 
+    /// Whether the value is a moment that no column of days can be compared with as it is.
+    pub(crate) fn is_moment_for(&self, column: &Column) -> bool {
+        column.kind == ColumnType::Date && matches!(self.as_moment(), Some(Moment::Instant(_)))
+    }
+
     fn is_plain(&self) -> bool {
-        self.as_f64().is_none() && self.as_moment().is_none()
+        self.as_number().is_none() && self.as_moment().is_none()
     }
 
     /// The value as an SQL literal of the type of `column`.
@@ -66,7 +72,8 @@ impl Scalar {
     /// Says that the value can never occur in a column of that type.
     pub(crate) fn for_column(&self, column: &Column) -> Result<String, String> {
         let written = match column.kind {
-            ColumnType::Integer | ColumnType::Decimal | ColumnType::Float => self.as_f64().map(|_| self.to_string().trim().to_owned()),
+            ColumnType::Integer | ColumnType::Decimal => self.as_number().map(|number| number.sql()),
+            ColumnType::Float => self.as_number().map(|number| float_literal(&number, column)),
             ColumnType::Date => self.as_moment().map(date_literal),
             ColumnType::Timestamp => self.as_moment().map(timestamp_literal),
             ColumnType::Boolean => self.as_bool().map(|value| value.to_string()),
@@ -85,6 +92,11 @@ impl Scalar {
     }
 }
 
+/// In a column of single precision, 0.1 is another number than in one of double precision.
+fn float_literal(number: &Exact, column: &Column) -> String {
+    if column.sql_type == "real" { format!("cast({number} as real)") } else { number.to_string() }
+}
+
 /// A moment stays a moment even where the column holds days: noon is after midnight.
 fn date_literal(moment: Moment) -> String {
     match moment {
@@ -93,9 +105,10 @@ fn date_literal(moment: Moment) -> String {
     }
 }
 
-/// Always with seconds, which engines want, and in UTC.
+/// Always with seconds, which engines want, and in UTC. In microseconds, because nanoseconds end in the year 2262 and limits
+/// such as 9999-12-31 are usual.
 fn timestamp_literal(moment: Moment) -> String {
-    format!("cast('{}' as timestamp)", moment.at().format("%Y-%m-%d %H:%M:%S%.f"))
+    format!("cast('{}' as timestamp(6))", moment.at().format("%Y-%m-%d %H:%M:%S%.f"))
 }
 
 impl fmt::Display for Scalar {
@@ -163,13 +176,25 @@ mod tests {
         check(&Scalar::Int(5), "a bigint", "5");
         check(&Scalar::Text("5".into()), "a bigint", "5");
         check(&Scalar::Int(5), "a varchar", "'5'");
-        check(&Scalar::Float(0.5), "a decimal(12,2)", "0.5");
+        check(&Scalar::Float(0.5), "a double", "0.5");
+        check(&Scalar::Float(0.1), "a real", "cast(0.1 as real)");
+        check(&Scalar::Text("1.10".into()), "a varchar", "'1.10'");
         check(&Scalar::Text("o'clock".into()), "a varchar", "'o''clock'");
         check(&Scalar::Text("2026-01-31".into()), "a date", "cast('2026-01-31' as date)");
-        check(&Scalar::Text("2026-01-31 12:00".into()), "a date", "cast('2026-01-31 12:00:00' as timestamp)");
-        check(&Scalar::Text("2026-01-31".into()), "a timestamp", "cast('2026-01-31 00:00:00' as timestamp)");
-        check(&Scalar::Text("2026-01-31T12:00:00.5+02:00".into()), "a timestamp", "cast('2026-01-31 10:00:00.500' as timestamp)");
+        check(&Scalar::Text("2026-01-31 12:00".into()), "a date", "cast('2026-01-31 12:00:00' as timestamp(6))");
+        check(&Scalar::Text("2026-01-31".into()), "a timestamp", "cast('2026-01-31 00:00:00' as timestamp(6))");
+        check(&Scalar::Text("9999-12-31".into()), "a timestamp", "cast('9999-12-31 00:00:00' as timestamp(6))");
+        check(&Scalar::Text("2026-01-31T12:00:00.5+02:00".into()), "a timestamp", "cast('2026-01-31 10:00:00.500' as timestamp(6))");
         check(&Scalar::Bool(true), "a boolean", "true");
+    }
+
+    #[test]
+    fn numbers_reach_exact_columns_with_all_their_digits() {
+        check(&Scalar::Float(99_999.99), "a decimal(12,2)", "cast('99999.99' as decimal(7,2))");
+        check(&Scalar::Text("12345678901234567.89".into()), "a decimal(12,2)", "cast('12345678901234567.89' as decimal(19,2))");
+        check(&Scalar::Float(1.5), "a bigint", "cast('1.5' as decimal(2,1))");
+        check(&Scalar::Int(i64::MIN), "a bigint", "cast('-9223372036854775808' as decimal(19,0))");
+        check(&Scalar::Int(-5), "a decimal(12,2)", "-5");
     }
 
     #[test]
@@ -187,5 +212,7 @@ mod tests {
         assert_eq!(text("2026-02-01").compare(&text("2026-01-31 12:00")), Some(Ordering::Greater));
         assert_eq!(text("a").compare(&text("b")), Some(Ordering::Less));
         assert_eq!(Scalar::Int(2).compare(&text("2026-01-31")), None);
+        assert_eq!(text("12345678901234567.88").compare(&text("12345678901234567.89")), Some(Ordering::Less));
+        assert_eq!(Scalar::Int(9_007_199_254_740_993).compare(&Scalar::Int(9_007_199_254_740_992)), Some(Ordering::Greater));
     }
 }

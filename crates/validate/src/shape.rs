@@ -1,7 +1,10 @@
 //! What a rule asks of a table once its columns are known.
 
+use std::cmp::Ordering;
+
 use hw_base::{TimeSpan, Timestamp, Value, duration, qualified};
 
+use crate::exact::Exact;
 use crate::moment::Moment;
 use crate::scalar::Scalar;
 
@@ -66,13 +69,35 @@ impl Template {
     /// `own` is the name of the table being judged: where the other table is the table itself, `whole` (all its rows)
     /// stands for it, so that rows may refer to rows of the same load.
     pub fn over(&self, relation: &str, whole: &str, own: Option<&str>) -> String {
-        let sql = match &self.other {
-            Some(parts) if own.is_some_and(|own| parts.join(".") == own) => self.text.replace(Self::OTHER, whole),
-            Some(parts) => self.text.replace(Self::OTHER, &qualified(parts.iter().map(String::as_str))),
-            None => self.text.clone(),
+        let other = match &self.other {
+            Some(parts) if own.is_some_and(|own| parts.join(".") == own) => whole.to_owned(),
+            Some(parts) => qualified(parts.iter().map(String::as_str)),
+            None => return filled(&self.text, &[(Self::TABLE, relation)]),
         };
-        sql.replace(Self::TABLE, relation)
+        filled(&self.text, &[(Self::TABLE, relation), (Self::OTHER, &other)])
     }
+}
+
+/// Puts `replacements` in their places in `sql`. Between quotes, where names and values stand, nothing is a place.
+pub(crate) fn filled(sql: &str, replacements: &[(&str, &str)]) -> String {
+    let mut out = String::with_capacity(sql.len());
+    let mut rest = sql;
+    while let Some(at) = rest.find(['\'', '"', '{']) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let place = replacements.iter().find(|(place, _)| rest.starts_with(place));
+        let length = place.map_or_else(|| quoted_length(rest), |(place, _)| place.len());
+        out.push_str(place.map_or(&rest[..length], |(_, replacement)| replacement));
+        rest = &rest[length..];
+    }
+    out + rest
+}
+
+/// The length of what stands in quotes at the beginning of `sql`; 1 where nothing does. A doubled quote ends a part and
+/// begins the next.
+fn quoted_length(sql: &str) -> usize {
+    let end = sql.chars().next().filter(|quote| *quote != '{').and_then(|quote| sql[1..].find(quote));
+    end.map_or(1, |end| end + 2)
 }
 
 /// Where a measured value must lie.
@@ -93,7 +118,7 @@ pub enum Bounds {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Limit {
     /// A number.
-    Number(f64),
+    Number(Exact),
     /// A date or a moment, as it was written.
     Moment(String, Timestamp),
 }
@@ -102,14 +127,15 @@ impl Limit {
     /// The limit that a setting means; `None` where it is neither a number nor a moment.
     pub(crate) fn of(value: &Scalar) -> Option<Self> {
         let moment = || value.as_moment().map(|moment| Self::Moment(value.to_string(), moment.at()));
-        value.as_f64().map(Self::Number).or_else(moment)
+        value.as_number().map(Self::Number).or_else(moment)
     }
 
-    /// How far `value` is from the limit: `None` where the two cannot be compared.
-    fn compare(&self, value: &Value) -> Option<std::cmp::Ordering> {
-        match self {
-            Self::Number(limit) => value.as_f64()?.partial_cmp(limit),
-            Self::Moment(_, limit) => Some(Moment::parse(&value.to_string())?.at().cmp(limit)),
+    /// How `value` compares with the limit: `None` where the two cannot be compared.
+    fn compare(&self, value: &Value) -> Option<Ordering> {
+        match (self, value) {
+            (Self::Number(_), Value::Float(number)) if number.is_infinite() => number.partial_cmp(&0.0),
+            (Self::Number(limit), _) => Some(Exact::measured(value)?.cmp(limit)),
+            (Self::Moment(_, limit), _) => Some(Moment::parse(&value.to_string())?.at().cmp(limit)),
         }
     }
 }
@@ -124,10 +150,11 @@ impl std::fmt::Display for Limit {
 }
 
 impl Bounds {
-    /// Judges a measured value. A null value means that there were no rows, and breaks the rule.
+    /// Judges a measured value. No value, because there are no rows or only nulls, breaks the rule, and so does `NaN`: it
+    /// lies between no limits.
     pub(crate) fn judge(&self, label: &str, value: &Value, now: Timestamp) -> Measured {
         if *value == Value::Null {
-            return Measured { held: false, words: format!("{label}: no rows"), error: None };
+            return Measured { held: false, words: format!("{label}: no value"), error: None };
         }
         let (inside, words) = match self {
             Self::Between { min, max } => (lies_between(value, min.as_ref(), max.as_ref()), format!("{label} = {value}")),
@@ -162,8 +189,11 @@ pub(crate) struct Measured {
 }
 
 fn lies_between(value: &Value, min: Option<&Limit>, max: Option<&Limit>) -> Option<bool> {
-    let above = min.map_or(Some(true), |limit| limit.compare(value).map(std::cmp::Ordering::is_ge))?;
-    let below = max.map_or(Some(true), |limit| limit.compare(value).map(std::cmp::Ordering::is_le))?;
+    if matches!(value, Value::Float(number) if number.is_nan()) {
+        return Some(false);
+    }
+    let above = min.map_or(Some(true), |limit| limit.compare(value).map(Ordering::is_ge))?;
+    let below = max.map_or(Some(true), |limit| limit.compare(value).map(Ordering::is_le))?;
     Some(above && below)
 }
 
@@ -174,4 +204,51 @@ fn lies_within(label: &str, value: &Value, span: TimeSpan, now: Timestamp) -> (O
     };
     let age = (now - moment.at()).to_std().unwrap_or_default();
     (Some(age <= span.0), format!("{label} = {value}, {} old", duration(age.as_secs_f64())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(min: Option<&str>, max: Option<&str>, value: &Value) -> (bool, Option<String>) {
+        let limit = |text: &str| Limit::of(&Scalar::Text(text.into())).unwrap();
+        let measured = Bounds::Between { min: min.map(limit), max: max.map(limit) }.judge("sum(a)", value, Timestamp::UNIX_EPOCH);
+        (measured.held, measured.error)
+    }
+
+    #[track_caller]
+    fn check(min: Option<&str>, max: Option<&str>, value: &Value, held: bool) {
+        assert_eq!(judged(min, max, value), (held, None), "{min:?} {value:?} {max:?}");
+    }
+
+    #[test]
+    fn limits_are_inside_to_the_last_digit() {
+        let text = |text: &str| Value::Text(text.into());
+        check(Some("12345678901234567.89"), None, &text("12345678901234567.88"), false);
+        check(Some("12345678901234567.89"), None, &text("12345678901234567.89"), true);
+        check(None, Some("9007199254740992"), &Value::Int(9_007_199_254_740_993), false);
+        check(Some("0.1"), Some("0.10"), &Value::Float(0.1), true);
+        check(Some("0.1"), None, &text("0.100"), true);
+        check(Some("2026-01-31"), None, &text("2026-01-31T00:00:00Z"), true);
+        check(None, Some("2026-01-31"), &text("2026-01-31T00:00:01"), false);
+    }
+
+    #[test]
+    fn what_is_no_number_lies_between_no_limits() {
+        for (min, max) in [(Some("0"), None), (None, Some("10")), (Some("0"), Some("10"))] {
+            check(min, max, &Value::Float(f64::NAN), false);
+            check(min, max, &Value::Null, false);
+        }
+        check(Some("0"), None, &Value::Float(f64::INFINITY), true);
+        check(None, Some("0"), &Value::Float(f64::INFINITY), false);
+        check(None, Some("0"), &Value::Float(f64::NEG_INFINITY), true);
+        assert!(judged(Some("0"), None, &Value::Text("abc".into())).1.is_some());
+    }
+
+    #[test]
+    fn names_and_values_are_no_places() {
+        let sql = r#"select "{table}", "a""{other}" from {table} where x = '{table}''{other}' and {other} {no "{"#;
+        let expected = r#"select "{table}", "a""{other}" from t where x = '{table}''{other}' and {table} {no "{"#;
+        assert_eq!(filled(sql, &[("{table}", "t"), ("{other}", "{table}")]), expected);
+    }
 }

@@ -18,15 +18,10 @@ pub struct Common {
 /// The tolerance that `at_least` or `at_most` says; none where neither is given.
 pub(crate) fn tolerance(at_least: Option<Share>, at_most: Option<Tolerance>) -> Tolerance {
     match (at_least, at_most) {
-        (Some(share), _) => Tolerance::Share(complement(share)),
+        (Some(share), _) => Tolerance::Share(share.complement()),
         (None, Some(tolerance)) => tolerance,
         (None, None) => Tolerance::NONE,
     }
-}
-
-/// `1 - share`, rounded so that 95 % leaves exactly 5 %.
-fn complement(Share(share): Share) -> Share {
-    Share(((1.0 - share) * 1e12).round() / 1e12)
 }
 
 /// Declares the settings of a kind that counts rows: its own, and those that all such kinds share.
@@ -43,7 +38,7 @@ macro_rules! counting_settings {
             at_least: Option<hw_base::Share>,
             /// How many rows may break the rule: a share such as `5%`, or a number of rows such as `100`.
             at_most: Option<hw_base::Tolerance>,
-            /// What happens if the rule breaks.
+            /// What happens if the rule breaks: `block` (where it is not given), `quarantine` (for rules on single rows), `alert` or `log`.
             #[serde(default)]
             on_failure: hw_base::OnFailure,
             /// Judge only the rows where this SQL condition is true.
@@ -74,7 +69,7 @@ macro_rules! measuring_settings {
             $($(#[$doc])* $field: $type,)*
             /// A name of your own for the rule, unique within its list.
             name: Option<String>,
-            /// What happens if the rule breaks. `quarantine` needs a rule on single rows.
+            /// What happens if the rule breaks: `block` (where it is not given), `alert` or `log`.
             #[serde(default)]
             on_failure: hw_base::OnFailure,
             /// Measure only the rows where this SQL condition is true.

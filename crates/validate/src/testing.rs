@@ -22,7 +22,7 @@ pub(crate) fn columns(text: &str) -> Vec<Column> {
         let (name, sql_type) = text.trim().rsplit_once(' ').unwrap();
         Column { name: name.into(), kind: kind(sql_type), sql_type: sql_type.into() }
     };
-    text.replace("(12,2)", "(12;2)").split(',').map(|text| column(&text.replace(';', ","))).collect()
+    text.replace("(12,2)", "(12;2)").replace("(12,0)", "(12;0)").split(',').map(|text| column(&text.replace(';', ","))).collect()
 }
 
 fn kind(sql_type: &str) -> ColumnType {
@@ -30,7 +30,7 @@ fn kind(sql_type: &str) -> ColumnType {
         "boolean" => ColumnType::Boolean,
         "bigint" => ColumnType::Integer,
         "decimal" => ColumnType::Decimal,
-        "double" => ColumnType::Float,
+        "double" | "real" => ColumnType::Float,
         "varchar" => ColumnType::Text,
         "date" => ColumnType::Date,
         "timestamp" => ColumnType::Timestamp,

@@ -1,6 +1,6 @@
 //! Values that can hardly be true.
 
-use hw_base::{ColumnFacts, Dimension, NumberFacts, TimeSpan, Value, ValueCount, identifier};
+use hw_base::{ColumnFacts, ColumnType, Dimension, NumberFacts, TimeSpan, Value, ValueCount, identifier};
 
 use super::completeness::number_stand_ins;
 use crate::column::{examples, is_temporal, moment, present, quantile, share_of};
@@ -86,7 +86,9 @@ fn tidy(value: f64) -> f64 {
 /// The condition of a value beyond the fences that is no stand-in for a missing one.
 fn beyond_condition(column: &ColumnFacts, (low, high): (f64, f64), aside: &[&ValueCount]) -> String {
     let name = identifier(&column.name);
-    let condition = format!("({name} < {low} or {name} > {high})");
+    // Engines compare a decimal with a bare fence as decimals of 15 digits before the point, which is not enough for some.
+    let number = if column.kind == ColumnType::Decimal { format!("cast({name} as double)") } else { name.clone() };
+    let condition = format!("({number} < {low} or {number} > {high})");
     if aside.is_empty() {
         return condition;
     }
@@ -125,7 +127,10 @@ pub(super) fn future_dates(examination: &Examination, column: &ColumnFacts) -> O
     if newest <= limit || newest.format("%Y").to_string() == "9999" {
         return None;
     }
-    let condition = format!("cast({} as timestamp) > timestamp '{}'", identifier(&column.name), limit.format("%Y-%m-%d %H:%M:%S"));
+    // In microseconds: nanoseconds end in the year 2262, and a moment after that would end the query.
+    let cast = if column.kind == ColumnType::Text { "try_cast" } else { "cast" };
+    let moment = format!("{cast}({} as timestamp(6))", identifier(&column.name));
+    let condition = format!("{moment} > cast('{}' as timestamp(6))", limit.format("%Y-%m-%d %H:%M:%S"));
     let counted = examination.rows_where(&condition, 1);
     let grace = TimeSpan(std::time::Duration::from_hours(24));
     (counted.rows > 0).then(|| {

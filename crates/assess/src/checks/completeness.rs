@@ -61,6 +61,7 @@ pub(crate) fn disguised_nulls(findings: &[Finding], column: &str) -> u64 {
 
 struct Disguise {
     shown: String,
+    /// The value in SQL; empty for blanks, which are no single value.
     sql: String,
     rows: u64,
     confidence: f64,
@@ -68,7 +69,7 @@ struct Disguise {
 
 fn text_disguises(column: &ColumnFacts) -> Vec<Disguise> {
     let blank = column.text.as_ref().map_or(0, blanks);
-    let blank = (blank > 0).then(|| Disguise { shown: "(blank)".into(), sql: "''".into(), rows: blank, confidence: 0.95 });
+    let blank = (blank > 0).then(|| Disguise { shown: "(blank)".into(), sql: String::new(), rows: blank, confidence: 0.95 });
     let words = stand_ins(column).into_iter().map(|(text, rows, confidence)| {
         let sql = literal(&text.trim().to_lowercase());
         Disguise { shown: text.into(), sql, rows, confidence }
@@ -110,8 +111,11 @@ fn condition(column: &ColumnFacts, disguises: &[Disguise]) -> String {
     values.sort_unstable();
     values.dedup();
     let name = identifier(&column.name);
-    let values = values.join(", ");
+    let has_blanks = values.first().is_some_and(|value| value.is_empty());
+    let values = values.into_iter().filter(|value| !value.is_empty()).collect::<Vec<_>>().join(", ");
     match column.kind {
+        ColumnType::Text if has_blanks && values.is_empty() => format!(r"not regexp_like({name}, '\S')"),
+        ColumnType::Text if has_blanks => format!(r"(not regexp_like({name}, '\S') or lower(trim({name})) in ({values}))"),
         ColumnType::Text => format!("lower(trim({name})) in ({values})"),
         kind if kind.is_temporal() => format!("cast({name} as date) in ({values})"),
         _ => format!("{name} in ({values})"),

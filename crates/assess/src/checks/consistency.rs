@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hw_base::{ColumnFacts, Dimension, TextShape, ValueCount, count, identifier};
 
-use crate::column::{blanks, present, shape_count, share_of, stand_ins, telling, text_of};
+use crate::column::{present, shape_count, share_of, stand_ins, telling, text_of};
 use crate::meaning::{is_category, meaning};
 use crate::{Examination, Finding, words};
 
@@ -53,8 +53,7 @@ fn casing_variants(column: &ColumnFacts) -> Vec<(&str, u64)> {
 
 pub(super) fn padded_values(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
     let text = column.text.as_ref()?;
-    let blank_spaces = blanks(text).saturating_sub(text.empty);
-    let rows = text.padded.saturating_sub(blank_spaces);
+    let rows = text.padded;
     let name = identifier(&column.name);
     let padded = column.top_values.iter().filter_map(text_of).filter(|text| text.trim() != *text && !text.trim().is_empty());
     (rows > 0).then(|| {

@@ -101,6 +101,11 @@ fn stored_as_text(column: &ColumnFacts, code: &str, types: &[&str]) -> Option<Fi
     )
 }
 
+/// What the engine counts as non-printing: control characters but for tab and line ends, marks without a width, and blanks that
+/// do not break.
+const NON_PRINTING: &str =
+    r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x{A0}\x{AD}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{206F}\x{FEFF}\x{FFFD}]";
+
 pub(super) fn non_printing_characters(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
     let rows = column.text.as_ref().map_or(0, |text: &TextFacts| text.non_printing);
     (rows > 0).then(|| {
@@ -108,7 +113,7 @@ pub(super) fn non_printing_characters(examination: &Examination, column: &Column
             .column(&column.name)
             .confidence(0.9)
             .says(format!("{} have control or other non-printing characters in `{}`", examination.of_rows(rows), column.name))
-            .rows_where(format!("{} ~ '[[:cntrl:]]'", identifier(&column.name)))
+            .rows_where(format!("{} ~ '{NON_PRINTING}'", identifier(&column.name)))
             .fix("remove these characters when loading")
     })
 }

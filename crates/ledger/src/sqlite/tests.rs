@@ -228,7 +228,6 @@ fn a_busy_file_may_be_tried_again() {
 
 #[test]
 #[ignore = "measures: cargo test -p hw-ledger speed -- --ignored --nocapture"]
-#[expect(clippy::print_stdout, reason = "the figure is the result")]
 fn speed_of_a_thousand_steps() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = ledger(&folder);

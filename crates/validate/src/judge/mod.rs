@@ -11,7 +11,7 @@ use hw_base::{Engine, Reader, Result, RuleResult, StagedBatch, Timestamp, Tolera
 
 use crate::gate::{Fitted, Gate, judged_id};
 use crate::shape::{Shape, Template};
-use relation::{Answer, Relation};
+use relation::{Answer, Relation, whole_number};
 
 /// What a batch is to its table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Gate {
 
     /// The values of all aggregates, by the name of their rule.
     async fn measure(&self, relation: &Relation<'_>) -> Result<HashMap<String, Result<Value, String>>> {
-        let watches: Vec<_> = self.fitted.iter().filter_map(Fitted::aggregate_watch).collect();
+        let watches: Vec<_> = self.fitted.iter().flat_map(Fitted::aggregate_watches).collect();
         let mut values = HashMap::new();
         if relation.aggregates_were_watched {
             for watch in watches {
@@ -92,7 +92,7 @@ async fn judge_rule(fitted: &Fitted, relation: &Relation<'_>, values: &HashMap<S
     Ok(match &fitted.shape {
         Err(reason) => unjudged(fitted, relation, reason),
         Ok(Shape::Row { .. }) => judge_rows(fitted, relation)?,
-        Ok(Shape::Aggregate { .. }) => judge_aggregate(fitted, relation, values.get(&fitted.rule.id)),
+        Ok(Shape::Aggregate { .. }) => judge_aggregate(fitted, relation, values),
         Ok(Shape::Columns { judged, differences }) => judge_columns(fitted, relation, *judged, differences),
         Ok(Shape::Set { count, examples, .. }) => judge_set(fitted, relation, count, examples).await?,
     })
@@ -151,15 +151,17 @@ fn judge_rows(fitted: &Fitted, relation: &Relation<'_>) -> Result<RuleResult> {
     })
 }
 
-fn judge_aggregate(fitted: &Fitted, relation: &Relation<'_>, value: Option<&Result<Value, String>>) -> RuleResult {
+fn judge_aggregate(fitted: &Fitted, relation: &Relation<'_>, values: &HashMap<String, Result<Value, String>>) -> RuleResult {
+    let value = values.get(&fitted.rule.id);
     let (Ok(Shape::Aggregate { label, bounds, .. }), Some(Ok(value))) = (&fitted.shape, value) else {
         let reason = value.and_then(|value| value.as_ref().err()).map_or("its value was not measured", String::as_str);
         return unjudged(fitted, relation, reason);
     };
     let measured = bounds.judge(label, value, relation.judging.now);
+    let counted = values.get(&judged_id(&fitted.rule)).and_then(|rows| whole_number(rows.as_ref().ok()?));
     RuleResult {
         held: measured.held,
-        rows: relation.table_rows,
+        rows: counted.unwrap_or(relation.table_rows),
         population: population(fitted, relation.table),
         measured: Some(measured.words),
         error: measured.error.map(|reason| format!("HW602: {reason}")),

@@ -150,9 +150,10 @@ impl<'a> Relation<'a> {
     }
 }
 
+/// Takes the aggregates in one row. The count keeps out what is none, and would give a row per row.
 fn measuring(expressions: &[&str]) -> String {
     let named: Vec<String> = expressions.iter().enumerate().map(|(at, expression)| format!("{expression} as measured_{at}")).collect();
-    format!("select {} from {ALL_ROWS}", named.join(", "))
+    format!("select {}, count(*) as measured_rows from {ALL_ROWS}", named.join(", "))
 }
 
 /// The cells of the only row.
@@ -161,7 +162,7 @@ fn first_row(rows: &Rows, length: usize) -> Vec<Result<Value, String>> {
     (0..length).map(|at| cells.get(at).cloned().ok_or_else(|| "the engine returned no value".to_owned())).collect()
 }
 
-fn whole_number(value: &Value) -> Option<u64> {
+pub(super) fn whole_number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.to_string().parse().ok())
 }
 

@@ -132,7 +132,7 @@ fn aggregates_of_a_whole_table_come_from_the_scan() {
             "aggregate_mean_amount: broken, 0/5000 rows of the table after this load, at most 12 [mean(amount) = 12.50]",
             "freshness_updated_at: held, 0/5000 rows of the table after this load, at most 2h old [max(updated_at) = 2026-01-31 10:30:00, 90 min 0 s old]",
             "newest: broken, 0/5000 rows of the table after this load, at most 1h old [max(updated_at) = 2026-01-31T10:30:00Z, 90 min 0 s old]",
-            "total: broken, 0/5000 rows of the table after this load, at least 1 [sum(amount): no rows]",
+            "total: broken, 0/5000 rows of the table after this load, at least 1 [sum(amount): no value]",
         ]
     );
 }
@@ -141,8 +141,8 @@ fn aggregates_of_a_whole_table_come_from_the_scan() {
 fn aggregates_of_a_changed_table_take_one_query() {
     let list = json!([{"row_count": {"min": 1}}, {"distinct_count": {"column": "status", "max": 3}}]);
     let engine = no_engine().answers(
-        "select count(*) as measured_0, count(distinct status) as measured_1 from after",
-        Ok(vec![vec![Value::Int(5000), Value::Int(4)]]),
+        "select count(*) as measured_0, count(distinct status) as measured_1, count(*) as measured_rows from after",
+        Ok(vec![vec![Value::Int(5000), Value::Int(4), Value::Int(5000)]]),
     );
     let verdict = staged(&list, &engine, &Population::default(), watched(&[], &[])).unwrap();
     assert_eq!(
@@ -159,9 +159,9 @@ fn aggregates_of_a_changed_table_take_one_query() {
 fn one_wrong_aggregate_does_not_spoil_the_others() {
     let list = json!([{"row_count": {"min": 1}}, {"aggregate": {"sql": "summ(amount)", "min": 1, "name": "total"}}]);
     let engine = no_engine()
-        .answers("select count(*) as measured_0, summ", Err(Error::user("unknown function `summ`")))
-        .answers("select count(*) as measured_0 from", Ok(vec![vec![Value::Int(9)]]))
-        .answers("select summ", Err(Error::user("unknown function `summ`")));
+        .answers("select count(*) as measured_0, (summ", Err(Error::user("unknown function `summ`")))
+        .answers("select count(*) as measured_0, count(*) as measured_rows from", Ok(vec![vec![Value::Int(9)]]))
+        .answers("select (summ", Err(Error::user("unknown function `summ`")));
     let verdict = staged(&list, &engine, &Population::default(), watched(&[], &[])).unwrap();
     assert_eq!(
         written(&verdict),
@@ -169,6 +169,19 @@ fn one_wrong_aggregate_does_not_spoil_the_others() {
             "row_count: held, 0/5000 rows of the table after this load, at least 1 [count(*) = 9]",
             "total: broken, 0/0 , at least 1 [HW602: unknown function `summ`]",
         ]
+    );
+}
+
+#[test]
+fn a_measure_of_some_rows_says_how_many_those_are() {
+    let list = json!([{"freshness": {"column": "updated_at", "within": "2h", "where": "status = 'sent'"}}]);
+    let values = [("freshness_updated_at", Value::Text("2026-01-31T11:00:00".into())), ("freshness_updated_at#judged", Value::Int(300))];
+    let population = Population { batch_is_table: true, ..Population::default() };
+    let verdict = staged(&list, &no_engine(), &population, watched(&[], &values)).unwrap();
+    assert_eq!(
+        written(&verdict),
+        ["freshness_updated_at: held, 0/300 rows of the table after this load where status = 'sent', at most 2h old \
+          [max(updated_at) = 2026-01-31T11:00:00, 60 min 0 s old]"]
     );
 }
 
@@ -273,5 +286,5 @@ fn a_check_leaves_out_what_a_run_would_divert() {
     );
     let inputs = engine.inputs.lock().unwrap();
     let Input::Query { sql, .. } = &inputs[1] else { panic!("{inputs:?}") };
-    assert_eq!(sql, "select * from read_before_quarantine where (amount < 0) is not true");
+    assert_eq!(sql, "select * from read_before_quarantine where (amount < 0 or amount > cast('Infinity' as double)) is not true");
 }

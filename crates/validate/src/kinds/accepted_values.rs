@@ -6,7 +6,7 @@ use hw_base::{Column, ColumnFacts, ColumnType, Dimension, Result, Settings, Tabl
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Value as Json, json};
 
-use crate::columns::{as_text, find};
+use crate::columns::{as_moment, as_text, find};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::propose::{Proposal, percent_above};
@@ -64,7 +64,7 @@ impl RuleKind for AcceptedValues {
 
     fn about(&self) -> About {
         About {
-            finds: "Values that are not in the list. Nulls are the business of `not_null`.",
+            finds: "Values that are not in the list. Upper and lower case differ unless `ignore_case: true` is set, and white space counts. Nulls are the business of `not_null`.",
             matters: "A status that nobody has heard of is counted by no report: it is in no group, and in no total.",
             example: "- accepted_values: { column: status, values: [pending, shipped, delivered, cancelled], on_failure: quarantine }",
             remedy: "A new value that is right belongs in the list; look for models that name the values. A misspelled one is mapped to the right one in the model, or mended at the source.",
@@ -136,6 +136,7 @@ impl RuleBody for AcceptedValuesSettings {
         let values = self.values.iter().map(|value| value.for_column(column)).collect::<Result<Vec<_>, _>>()?;
         let name = match column.kind {
             ColumnType::Binary | ColumnType::Other | ColumnType::Time => as_text(column),
+            ColumnType::Date if self.values.iter().any(|value| value.is_moment_for(column)) => as_moment(column),
             _ => identifier(&column.name),
         };
         let violates = if self.ignore_case && column.kind == ColumnType::Text {
@@ -161,6 +162,12 @@ mod tests {
         check_row(&rule(json!([1, "2"])), "a bigint", "a not in (1, 2)");
         check_row(&rule(json!(["2026-01-31"])), "a date", "a not in (cast('2026-01-31' as date))");
         check_row(&rule(json!([true])), "a boolean", "a not in (true)");
+        check_row(&rule(json!([0.1, 7])), "a decimal(12,2)", "a not in (cast('0.1' as decimal(1,1)), 7)");
+        check_row(
+            &rule(json!(["2026-01-31 12:00"])),
+            "a date",
+            "cast(a as timestamp(6)) not in (cast('2026-01-31 12:00:00' as timestamp(6)))",
+        );
         check_misfit(&rule(json!(["x"])), "a bigint", "`x` does not fit column `a`, which is bigint");
     }
 
@@ -168,6 +175,12 @@ mod tests {
     fn case_is_ignored_on_request() {
         let rule = json!({"accepted_values": {"column": "a", "values": ["New", "OLD"], "ignore_case": true}});
         check_row(&rule, "a varchar", "lower(a) not in ('new', 'old')");
+    }
+
+    #[test]
+    fn a_null_is_no_value() {
+        let error = refused(&json!([{"accepted_values": {"column": "a", "values": ["x", null]}}]));
+        assert!(error.contains("expected a number, a date or text, found nothing") && error.contains("t.yaml:"), "{error}");
     }
 
     #[test]

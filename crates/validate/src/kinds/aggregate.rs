@@ -7,7 +7,7 @@ use hw_base::{Column, Dimension, Result, Settings, identifier};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use crate::columns::find;
+use crate::columns::{find, in_parentheses};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody, Scope, read_body};
@@ -62,8 +62,22 @@ impl Function {
         }
     }
 
-    fn needs_numbers(self) -> bool {
-        matches!(self, Self::Sum | Self::Mean | Self::Median | Self::StandardDeviation)
+    /// Makes sure that the function can measure `column`. The least text is no least number: `10` stands before `9`.
+    fn can_measure(self, column: &Column) -> Result<(), String> {
+        let (can, wanted) = match self {
+            Self::Sum | Self::Mean | Self::Median | Self::StandardDeviation => (column.kind.is_numeric(), "numbers"),
+            Self::Min | Self::Max => (column.kind.is_numeric() || column.kind.is_temporal(), "numbers, dates or moments"),
+            Self::Count => (true, ""),
+        };
+        let name = self.name();
+        let refusal = || format!("`{name}` needs {wanted}, and column `{}` is {}", column.name, column.sql_type);
+        let help = || format!("cast it with `sql: {}(cast({} as double))`", self.sql(), identifier(&column.name));
+        if can { Ok(()) } else { Err(format!("{}; {}", refusal(), help())) }
+    }
+
+    /// Whether its value is a date or a moment.
+    fn gives_moments(self, column: &Column) -> bool {
+        matches!(self, Self::Min | Self::Max) && column.kind.is_temporal()
     }
 }
 
@@ -108,7 +122,7 @@ impl RuleKind for Aggregate {
 
     fn about(&self) -> About {
         About {
-            finds: "A value over all rows, such as a sum or a mean, that lies below `min` or above `max`, measured on the table as it would be after the load.",
+            finds: "A value over all rows, such as a sum or a mean, that lies below `min` or above `max`, measured on the table as it would be after the load. Nulls take no part. Where there is no value at all, because there are no rows or only nulls, the rule is broken; `NaN` breaks it too.",
             matters: "Every row can be right by itself and the whole still wrong: amounts in cents instead of euros move the mean a hundredfold.",
             example: "- aggregate: { function: mean, column: total_amount, min: 20, max: 200, on_failure: alert }\n- aggregate: { sql: 'sum(discount) / sum(total_amount)', name: discount_rate, max: 0.4 }",
             remedy: "Compare with the table version before: find the partition, shop or file whose share changed. Move the limits if the change is real.",
@@ -149,12 +163,17 @@ impl AggregateSettings {
     /// The aggregate in SQL, and how messages name it.
     fn measure(&self, columns: &[Column]) -> Result<(String, String), String> {
         let (Some(function), Some(name)) = (self.function, &self.column) else {
-            let sql = self.sql.as_deref().unwrap_or_default().trim().trim_end_matches(';').to_owned();
-            return Ok((sql.clone(), sql));
+            let sql = self.sql.as_deref().unwrap_or_default();
+            return Ok((in_parentheses(sql), sql.trim().trim_end_matches(';').to_owned()));
         };
         let column = find(columns, name)?;
-        if function.needs_numbers() && !column.kind.is_numeric() {
-            return Err(format!("`{}` needs numbers, and column `{name}` is {}", function.name(), column.sql_type));
+        function.can_measure(column)?;
+        for limit in [&self.min, &self.max].into_iter().flatten() {
+            let fits = matches!(Limit::of(limit), Some(Limit::Moment(..))) == function.gives_moments(column);
+            let kind = if function.gives_moments(column) { "a date or a moment" } else { "a number" };
+            if !fits {
+                return Err(format!("`{limit}` is no limit for `{}({name})`, which is {kind}", function.name()));
+            }
         }
         let of = |function: &str| format!("{function}({})", identifier(name));
         Ok((super::filtered(&of(function.sql()), self.condition.as_deref()), of(function.name())))
@@ -196,14 +215,16 @@ impl RuleBody for AggregateSettings {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
 
     use crate::testing::{check_aggregate, check_misfit, refused};
 
     #[test]
     fn a_function_or_sql_is_measured() {
         check_aggregate(&json!({"aggregate": {"function": "mean", "column": "a", "min": 1.5}}), "a double", "avg(a): at least 1.5");
-        check_aggregate(&json!({"aggregate": {"sql": "sum(a) / sum(b)", "max": 1}}), "a double", "sum(a) / sum(b): at most 1");
+        check_aggregate(&json!({"aggregate": {"sql": "sum(a) / sum(b)", "max": 1}}), "a double", "(sum(a) / sum(b)): at most 1");
+        check_aggregate(&json!({"aggregate": {"sql": "sum(a); ", "max": 1}}), "a double", "(sum(a)): at most 1");
+        check_aggregate(&json!({"aggregate": {"sql": "sum(a) -- in cents", "max": 1}}), "a double", "(sum(a) -- in cents\n): at most 1");
         check_aggregate(
             &json!({"aggregate": {"function": "max", "column": "a", "max": "2026-12-31"}}),
             "a date",
@@ -212,8 +233,23 @@ mod tests {
         check_misfit(
             &json!({"aggregate": {"function": "sum", "column": "a", "min": 1}}),
             "a varchar",
-            "`sum` needs numbers, and column `a` is varchar",
+            "`sum` needs numbers, and column `a` is varchar; cast it with `sql: sum(cast(a as double))`",
         );
+    }
+
+    #[test]
+    fn texts_have_no_least_number_and_limits_fit_the_measure() {
+        let rule = |function: &str, limit: Json| json!({"aggregate": {"function": function, "column": "a", "min": limit}});
+        check_misfit(
+            &rule("min", json!(5)),
+            "a varchar",
+            "`min` needs numbers, dates or moments, and column `a` is varchar; cast it with `sql: min(cast(a as double))`",
+        );
+        check_misfit(&rule("max", json!(5)), "a date", "`5` is no limit for `max(a)`, which is a date or a moment");
+        check_misfit(&rule("mean", json!("2026-01-31")), "a double", "`2026-01-31` is no limit for `mean(a)`, which is a number");
+        check_misfit(&rule("count", json!("2026-01-31")), "a date", "`2026-01-31` is no limit for `count(a)`, which is a number");
+        check_aggregate(&rule("count", json!(5)), "a varchar", "count(a): at least 5");
+        check_aggregate(&rule("sum", json!("12345678901234567.89")), "a decimal(12,2)", "sum(a): at least 12345678901234567.89");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use hw_base::{Column, ColumnType, Dimension, Result, Settings, identifier};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use crate::columns::find;
+use crate::columns::{as_moment, find};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{RuleBody, Scope, read_body};
@@ -89,7 +89,7 @@ impl RuleKind for Compare {
 
     fn about(&self) -> About {
         About {
-            finds: "Rows whose two columns do not stand in the given order. Rows with a null in one of them are left out.",
+            finds: "Rows whose two columns do not compare as `operator` says: `<`, `<=`, `=`, `<>`, `>=` or `>`, in quotes. Rows with a null in one of them are left out.",
             matters: "A parcel that arrives before it was sent shows that one of two dates is wrong, and every duration made of them with it.",
             example: "- compare: { left: shipped_at, operator: '<=', right: delivered_at, on_failure: quarantine }",
             remedy: "Look for dates read with day and month swapped, time zones that differ between the two columns, and rows that were corrected in one place only.",
@@ -114,7 +114,17 @@ impl RuleBody for CompareSettings {
                 left.name, left.sql_type, right.name, right.sql_type
             ));
         }
-        Ok(Shape::Row { violates: format!("{} {} {}", identifier(&left.name), self.operator.opposite(), identifier(&right.name)) })
+        let violates = format!("{} {} {}", beside(left, right), self.operator.opposite(), beside(right, left));
+        Ok(Shape::Row { violates })
+    }
+}
+
+/// The column as SQL that compares with `other` by value: a decimal with a float as a float, a day with a moment as a moment.
+fn beside(column: &Column, other: &Column) -> String {
+    match (column.kind, other.kind) {
+        (ColumnType::Decimal, ColumnType::Float) => format!("cast({} as double)", identifier(&column.name)),
+        (ColumnType::Date, ColumnType::Timestamp) => as_moment(column),
+        _ => identifier(&column.name),
     }
 }
 
@@ -136,7 +146,9 @@ mod tests {
     #[test]
     fn the_opposite_breaks_the_rule() {
         let rule = json!({"compare": {"left": "a", "operator": "<=", "right": "B"}});
-        check_row(&rule, "a date, B timestamp", "a > \"B\"");
+        check_row(&rule, "a date, B timestamp", "cast(a as timestamp(6)) > \"B\"");
+        check_row(&rule, "a double, B decimal(12,2)", "a > cast(\"B\" as double)");
+        check_row(&rule, "a bigint, B decimal(12,2)", "a > \"B\"");
         check_row(&json!({"compare": {"left": "a", "operator": "!=", "right": "b"}}), "a bigint, b double", "a = b");
         check_misfit(
             &rule,

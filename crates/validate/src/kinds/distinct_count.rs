@@ -51,7 +51,7 @@ impl RuleKind for DistinctCount {
 
     fn about(&self) -> About {
         About {
-            finds: "A column with fewer different values than `min` or more than `max`. Nulls are no value.",
+            finds: "A column with fewer different values than `min` or more than `max`, counted in the table as it would be after the load. Nulls are no value, so that no rows have 0 different values.",
             matters: "When a shop stops to deliver, its rows are simply not there; only the number of shops tells.",
             example: "- distinct_count: { column: shop_id, min: 12, on_failure: alert }",
             remedy: "List the values and compare them with a table version from before, to see which one went missing or came up new.",

@@ -49,10 +49,10 @@ impl RuleKind for Freshness {
 
     fn about(&self) -> About {
         About {
-            finds: "A table whose newest row is older than promised. A table without rows is not fresh.",
+            finds: "A table whose newest row is older than promised, counted from the moment of the run. A table without rows, or with nothing but nulls in the column, is not fresh. A moment in the future is fresh.",
             matters: "A pipeline that runs on time with the data of last week looks healthy from outside.",
             example: "- freshness: { column: updated_at, within: 2h, on_failure: alert }",
-            remedy: "Ask whether the source delivered: `headworks status` shows the newest file or row of each. If it did, look at the filter and the watermark of the model.",
+            remedy: "Ask whether the source delivered: `headworks plan` tells what a run would load of it, `headworks status` when the last runs loaded something. If it did deliver, look at the filter of the model and at the column that it follows. One moment far in the future hides all that is late: find it with `expression: { sql: 'updated_at <= now()' }`.",
         }
     }
 }
@@ -71,7 +71,7 @@ impl RuleBody for FreshnessSettings {
         let name = identifier(&column.name);
         let moment = match column.kind {
             ColumnType::Date | ColumnType::Timestamp => name.clone(),
-            ColumnType::Text => format!("try_cast({name} as timestamp)"),
+            ColumnType::Text => format!("try_cast({name} as timestamp(6))"),
             _ => return Err(format!("`freshness` needs dates or moments, and column `{}` is {}", column.name, column.sql_type)),
         };
         let expression = super::filtered(&format!("max({moment})"), self.condition.as_deref());
@@ -89,7 +89,7 @@ mod tests {
     fn the_newest_row_counts() {
         let rule = json!({"freshness": {"column": "a", "within": "2h"}});
         check_aggregate(&rule, "a timestamp", "max(a): at most 2h old");
-        check_aggregate(&rule, "a varchar", "max(try_cast(a as timestamp)): at most 2h old");
+        check_aggregate(&rule, "a varchar", "max(try_cast(a as timestamp(6))): at most 2h old");
         check_misfit(&rule, "a bigint", "`freshness` needs dates or moments, and column `a` is bigint");
         assert!(refused(&json!([{"freshness": {"column": "a", "within": "soon"}}])).contains("`soon` is no span of time"));
     }

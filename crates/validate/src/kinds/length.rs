@@ -56,7 +56,7 @@ impl RuleKind for Length {
 
     fn about(&self) -> About {
         About {
-            finds: "Texts with fewer characters than `min` or more than `max`. Nulls are the business of `not_null`.",
+            finds: "Texts with fewer characters than `min` or more than `max`. White space counts, and a letter with an accent is one character. Values of other types are measured as they are written. Nulls are the business of `not_null`.",
             matters: "A code that lost a leading zero, or was cut off by an export, joins to nothing or to the wrong row.",
             example: "- length: { column: country_code, min: 2, max: 2 }",
             remedy: "Read the column as text at the source, so that leading zeros stay, and pad or trim it in the model where the right form is known.",

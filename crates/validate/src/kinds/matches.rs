@@ -70,7 +70,7 @@ impl RuleKind for Matches {
 
     fn about(&self) -> About {
         About {
-            finds: "Texts that the regular expression does not match; with `not: true`, texts that it does match. Nulls are the business of `not_null`.",
+            finds: "Texts that the regular expression does not match; with `not: true`, texts that it does match. It may match anywhere in the text: begin it with `^` and end it with `$` to match the whole. Nulls are the business of `not_null`.",
             matters: "An address without an `@` bounces, and a code with a blank in it joins to nothing.",
             example: "- matches: { column: email, pattern: '^[^@ ]+@[^@ ]+\\.[^@ ]+$', at_most: 1% }",
             remedy: "Mend the form in the model where it can be told, for example with `trim` or `upper`; ask the source otherwise. Check with the examples that the expression itself is right.",

@@ -112,7 +112,7 @@ fn check_limits(min: Option<u64>, max: Option<u64>, problems: &mut Problems<'_>)
 
 /// Bounds of a count.
 fn count_bounds(min: Option<u64>, max: Option<u64>) -> Bounds {
-    let limit = |count: u64| Limit::Number(count as f64);
+    let limit = |count: u64| Limit::Number(count.into());
     Bounds::Between { min: min.map(limit), max: max.map(limit) }
 }
 

@@ -52,7 +52,7 @@ impl RuleKind for NotBlank {
 
     fn about(&self) -> About {
         About {
-            finds: "Texts of no characters, or of nothing but white space. Missing values are the business of `not_null`.",
+            finds: "Texts of no characters, or of nothing but white space such as blanks, tabs and line ends. Nulls are the business of `not_null`.",
             matters: "An empty text passes every test for null, and yet says nothing: it is a missing value in disguise.",
             example: "- not_blank: { column: customer_name, on_failure: quarantine }",
             remedy: "Turn blank texts into nulls in the model, with `nullif(trim(customer_name), '')`, and decide by `not_null` how many may be missing.",
@@ -67,7 +67,7 @@ impl RuleKind for NotBlank {
 fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
     let text = column.text.as_ref().filter(|_| column.kind == ColumnType::Text)?;
     let values = column.rows.saturating_sub(column.nulls);
-    let blank = text.blank.max(text.empty);
+    let blank = text.blank + text.empty;
     let share = blank as f64 / column.rows.max(1) as f64;
     if values == 0 || share >= MOST_BLANK {
         return None;
@@ -111,6 +111,12 @@ mod tests {
     fn it_is_proposed_where_few_texts_are_blank() {
         let mut table = text_facts("a", &[("one", 500), ("two", 500)]);
         check_proposals("not_blank", &table, &[r#"{"column":"a","on_failure":"alert"}: `a` is blank in 0 of 1,000 rows"#]);
+        (table.columns[0].text.as_mut().unwrap().blank, table.columns[0].text.as_mut().unwrap().empty) = (18, 17);
+        check_proposals(
+            "not_blank",
+            &table,
+            &[r#"{"column":"a","at_most":"4%","on_failure":"alert"}: `a` is blank in 35 of 1,000 rows (3.50 %)"#],
+        );
         table.columns[0].text.as_mut().unwrap().blank = 51;
         check_proposals("not_blank", &table, &[]);
     }

@@ -52,7 +52,7 @@ impl RuleKind for NotNull {
 
     fn about(&self) -> About {
         About {
-            finds: "Rows without a value in the column.",
+            finds: "Rows without a value in the column. An empty text and `NaN` are values: they are the business of `not_blank` and `range`.",
             matters: "A missing value falls out of joins, sums and filters without a word, so totals shrink and nobody is told.",
             example: "- not_null: { column: customer_id, at_least: 95%, on_failure: block }",
             remedy: "Fill the values at the source, or give them a default in the model. Where the value is optional, lower `at_least`; where single rows may be left out, use `on_failure: quarantine`.",

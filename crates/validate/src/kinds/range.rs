@@ -7,7 +7,7 @@ use hw_base::{Column, ColumnFacts, ColumnType, Dimension, Result, Settings, Tabl
 use schemars::{Schema, SchemaGenerator};
 use serde_json::json;
 
-use crate::columns::find;
+use crate::columns::{as_moment, find};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::propose::{Proposal, percent_above, share_in_words};
@@ -48,7 +48,7 @@ counting_settings! {
         column: String,
         /// The least value: a number, a date such as `2026-01-31`, or a moment such as `2026-01-31 12:00`.
         min: Option<Scalar>,
-        /// The greatest value. A date means its first moment where the column holds moments.
+        /// The greatest value. A date means its midnight where the column holds moments.
         max: Option<Scalar>,
         /// Whether the limits themselves are outside.
         #[serde(default)]
@@ -79,7 +79,7 @@ impl RuleKind for Range {
 
     fn about(&self) -> About {
         About {
-            finds: "Values below `min` or above `max`. In a text column, texts that read as numbers or dates are compared as such, and others are left to `matches`.",
+            finds: "Values below `min` or above `max`; the limits themselves are inside unless `exclusive: true` is set. Nulls are left out, `NaN` is outside. A date as a limit of moments means its midnight, so `max: 2026-01-31` leaves out nearly all of that day. In a text column, texts that read as numbers or dates are compared as such where the limit is one, and the others are left to `matches`.",
             matters: "One price with a slipped decimal point outweighs a thousand right ones in every mean.",
             example: "- range: { column: total_amount, min: 0, max: 100000, on_failure: quarantine }\n- range: { column: order_date, min: 2015-01-01 }",
             remedy: "Look at the examples: a unit that changed needs a conversion in the model, a sign may mean a refund that belongs in a column of its own. Widen the limits if the values are right.",
@@ -91,9 +91,9 @@ impl RuleKind for Range {
     }
 }
 
-/// Proposes that a measure is not negative, where (almost) none is.
+/// Proposes that a measure is not negative, where (almost) none is. `NaN` is as wrong as a negative number.
 fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
-    let negatives = column.numbers.as_ref()?.negatives;
+    let negatives = column.numbers.as_ref()?.negatives + not_numbers(column);
     let values = column.rows.saturating_sub(column.nulls);
     let share = negatives as f64 / values.max(1) as f64;
     if values == 0 || share > MOST_NEGATIVE {
@@ -103,8 +103,14 @@ fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
         0 => json!({ "column": column.name, "min": 0, "on_failure": "quarantine" }),
         _ => json!({ "column": column.name, "min": 0, "at_most": percent_above(share), "on_failure": "alert" }),
     };
-    let reason = format!("`{}` is below zero in {}", column.name, share_in_words(negatives, values));
+    let what = if not_numbers(column) > 0 { "below zero or no number" } else { "below zero" };
+    let reason = format!("`{}` is {what} in {}", column.name, share_in_words(negatives, values));
     Proposal::new("range", &settings, facts, reason, values)
+}
+
+/// Values that are `NaN`, as far as the frequent ones tell.
+fn not_numbers(column: &ColumnFacts) -> u64 {
+    column.top_values.iter().filter(|top| top.value.as_f64().is_some_and(f64::is_nan)).map(|top| top.count).sum()
 }
 
 fn is_a_measure(column: &ColumnFacts) -> bool {
@@ -153,24 +159,39 @@ impl RuleBody for RangeSettings {
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
         let column = find(columns, &self.column)?;
-        let sides = self.limits().into_iter().map(|(limit, breaks)| side(column, limit, breaks)).collect::<Result<Vec<_>, _>>()?;
+        let mut sides = Vec::new();
+        for (limit, breaks) in self.limits() {
+            let (value, kind) = compared(column, limit);
+            let limit = limit.for_column(&Column { kind, ..column.clone() })?;
+            sides.push(format!("{value} {breaks} {limit}"));
+            sides.extend(self.not_a_number(&value, kind));
+        }
         Ok(Shape::Row { violates: sides.join(" or ") })
     }
 }
 
-/// One side of the range: `total_amount < 0`.
-fn side(column: &Column, limit: &Scalar, breaks: &str) -> Result<String, String> {
-    let name = identifier(&column.name);
-    if column.kind != ColumnType::Text {
-        return Ok(format!("{name} {breaks} {}", limit.for_column(column)?));
+impl RangeSettings {
+    /// Finds `NaN` where there is only one limit. Engines order it above all numbers, or below if it has a sign, so that it
+    /// is always beyond one of two limits.
+    fn not_a_number(&self, value: &str, kind: ColumnType) -> Option<String> {
+        match (&self.min, &self.max) {
+            _ if kind != ColumnType::Float => None,
+            (Some(_), None) => Some(format!("{value} > cast('Infinity' as double)")),
+            (None, Some(_)) => Some(format!("{value} < cast('-Infinity' as double)")),
+            _ => None,
+        }
     }
-    let as_type = |sql_type: &str, written: String| format!("try_cast({name} as {sql_type}) {breaks} {written}");
-    let of_kind = |kind: ColumnType| limit.for_column(&Column { kind, ..column.clone() });
-    Ok(match limit {
-        Scalar::Int(_) | Scalar::Float(_) => as_type("double", of_kind(ColumnType::Float)?),
-        _ if limit.as_moment().is_some() => as_type("timestamp", of_kind(ColumnType::Timestamp)?),
-        _ => format!("{name} {breaks} {}", limit.for_column(column)?),
-    })
+}
+
+/// What is compared with a limit, and what kind of value it is. A text is compared as what the limit is.
+fn compared(column: &Column, limit: &Scalar) -> (String, ColumnType) {
+    let name = identifier(&column.name);
+    match column.kind {
+        ColumnType::Text if limit.as_number().is_some() => (format!("try_cast({name} as double)"), ColumnType::Float),
+        ColumnType::Text if limit.as_moment().is_some() => (format!("try_cast({name} as timestamp(6))"), ColumnType::Timestamp),
+        ColumnType::Date if limit.is_moment_for(column) => (as_moment(column), ColumnType::Timestamp),
+        kind => (name, kind),
+    }
 }
 
 #[cfg(test)]
@@ -187,8 +208,33 @@ mod tests {
         check_misfit(&rule, "a date", "`0` does not fit column `a`, which is date");
         let dates = json!({"range": {"column": "a", "min": "2026-01-31", "exclusive": true}});
         check_row(&dates, "a date", "a <= cast('2026-01-31' as date)");
-        check_row(&dates, "a timestamp", "a <= cast('2026-01-31 00:00:00' as timestamp)");
-        check_row(&dates, "a varchar", "try_cast(a as timestamp) <= cast('2026-01-31 00:00:00' as timestamp)");
+        check_row(&dates, "a timestamp", "a <= cast('2026-01-31 00:00:00' as timestamp(6))");
+        check_row(&dates, "a varchar", "try_cast(a as timestamp(6)) <= cast('2026-01-31 00:00:00' as timestamp(6))");
+        check_row(&json!({"range": {"column": "a", "min": "m"}}), "a varchar", "a < 'm'");
+    }
+
+    #[test]
+    fn days_and_moments_are_compared_in_microseconds() {
+        let rule = json!({"range": {"column": "a", "min": "2026-01-31 12:00", "max": "9999-12-31"}});
+        let expected = "cast(a as timestamp(6)) < cast('2026-01-31 12:00:00' as timestamp(6)) or a > cast('9999-12-31' as date)";
+        check_row(&rule, "a date", expected);
+    }
+
+    #[test]
+    fn limits_of_decimals_are_exact() {
+        let rule = json!({"range": {"column": "a", "min": 99999.99, "max": "12345678901234567.89"}});
+        let expected = "a < cast('99999.99' as decimal(7,2)) or a > cast('12345678901234567.89' as decimal(19,2))";
+        check_row(&rule, "a decimal(12,2)", expected);
+    }
+
+    #[test]
+    fn what_is_no_number_is_outside_of_one_limit_too() {
+        let least = json!({"range": {"column": "a", "min": 0}});
+        check_row(&least, "a double", "a < 0 or a > cast('Infinity' as double)");
+        check_row(&least, "a varchar", "try_cast(a as double) < 0 or try_cast(a as double) > cast('Infinity' as double)");
+        check_row(&least, "a bigint", "a < 0");
+        let greatest = json!({"range": {"column": "a", "max": 10, "exclusive": true}});
+        check_row(&greatest, "a double", "a >= 10 or a < cast('-Infinity' as double)");
     }
 
     #[test]
@@ -213,6 +259,10 @@ mod tests {
             &[r#"{"column":"amount","min":0,"at_most":"1%","on_failure":"alert"}: `amount` is below zero in 4 of 1,000 rows (0.40 %)"#],
         );
         check_proposals("range", &number_facts("amount", 1000, 400), &[]);
+        let mut facts = number_facts("amount", 1000, 4);
+        facts.columns[0].top_values = vec![hw_base::ValueCount { value: hw_base::Value::Text("NaN".into()), count: 2 }];
+        let proposal = r#"{"column":"amount","min":0,"at_most":"1%","on_failure":"alert"}: `amount` is below zero or no number in 6 of 1,000 rows (0.60 %)"#;
+        check_proposals("range", &facts, &[proposal]);
         check_proposals("range", &number_facts("account_balance", 1000, 0), &[]);
     }
 }

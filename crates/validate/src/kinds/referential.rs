@@ -113,7 +113,7 @@ impl RuleKind for Referential {
 
     fn about(&self) -> About {
         About {
-            finds: "Rows that refer to a row which the other table does not have. Rows with a null in one of the columns are left out. A table may refer to itself; rows of the same load count as there.",
+            finds: "Rows that refer to a row which the other table does not have, in the table as it would be after the load. Rows with a null in one of the columns are left out, and nulls in the other table match nothing. A table may refer to itself; rows of the same load count as there.",
             matters: "An order of an unknown customer disappears from every report that joins the two, and the totals no longer agree.",
             example: "- referential: { column: customer_id, to: dim_customers.customer_id, at_least: 99% }\n- referential: { columns: [order_id, line], to: { table: order_lines, columns: [order_id, line] } }",
             remedy: "Load the other table first, or let its model keep the rows that were removed there. For facts that come before their dimension row, an inferred member keeps the total whole.",

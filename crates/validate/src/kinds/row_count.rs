@@ -50,7 +50,7 @@ impl RuleKind for RowCount {
 
     fn about(&self) -> About {
         About {
-            finds: "A table with fewer rows than `min` or more than `max`, counted as it would be after the load.",
+            finds: "A table with fewer rows than `min` or more than `max`, counted as it would be after the load and without the rows that go to quarantine. With `where`, only the rows that it is true for are counted.",
             matters: "An export that broke off, or an empty file, is no error to any reader: the numbers are just small.",
             example: "- row_count: { min: 1000, on_failure: block }",
             remedy: "Compare with the deliveries before: a file that is missing or came twice, a filter in the model that lost its rows. Move the limit if the business has grown.",

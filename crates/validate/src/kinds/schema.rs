@@ -27,7 +27,7 @@ struct SchemaSettings {
     exact: bool,
     /// A name of your own for the rule, unique within its list.
     name: Option<String>,
-    /// What happens if the rule breaks. `quarantine` needs a rule on single rows.
+    /// What happens if the rule breaks: `block` (where it is not given), `alert` or `log`.
     #[serde(default)]
     on_failure: hw_base::OnFailure,
 }
@@ -55,7 +55,7 @@ impl RuleKind for ColumnsAndTypes {
 
     fn about(&self) -> About {
         About {
-            finds: "Columns that are missing or have another type than declared; with `exact: true`, also columns that were not declared. No row is read.",
+            finds: "Columns that are missing or have another type than declared; with `exact: true`, also columns that were not declared. `any` stands for every type, and `decimal` for every decimal. No row is read, and every wrong column counts as one violation.",
             matters: "Readers rely on names and types. A column that became text still loads, and breaks the first sum that somebody writes.",
             example: "- schema: { columns: { order_id: bigint, total_amount: 'decimal(12,2)', note: any }, exact: true }",
             remedy: "Cast the column in the model, so that its type does not follow the source. If the change is meant, tell the readers, then change the rule.",
@@ -119,6 +119,7 @@ impl SqlType {
         let (parameters, rest) = parameters.split_once(')').unwrap_or((parameters, ""));
         let word = format!("{}{rest}", word.trim());
         let parameters = parameters.replace(' ', "");
+        let parameters = parameters.strip_suffix(",0").unwrap_or(&parameters).to_owned();
         // A length is no part of a text type, and a precision none of a moment: every engine stores them alike.
         let keeps_parameters = one_spelling(&word) == "decimal";
         Self { word: one_spelling(&word).into(), parameters: if keeps_parameters { parameters } else { String::new() } }
@@ -159,6 +160,7 @@ mod tests {
         let table = "order_id bigint, amount decimal(12,2), note varchar";
         check(&json!({"columns": {"order_id": "BIGINT", "amount": "numeric", "note": "any"}, "exact": true}), table, &[]);
         check(&json!({"columns": {"amount": "decimal(12, 2)", "note": "text"}}), table, &[]);
+        check(&json!({"columns": {"amount": "decimal(12)"}}), "amount decimal(12,0)", &[]);
         check(
             &json!({"columns": {"ordr_id": "bigint", "amount": "decimal(10,2)", "zebra": "any"}, "exact": true}),
             table,

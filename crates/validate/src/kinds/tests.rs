@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use hw_base::Settings;
+use hw_base::{Column, ColumnType, Settings};
 use serde_json::{Value as Json, json};
 
+use crate::explain::explain;
+use crate::gate::Gate;
 use crate::kinds::RULE_KINDS;
-use crate::rule::{Rule, read_rules};
+use crate::rule::{Rule, Scope, read_rules};
+use crate::shape::Shape;
 use crate::testing::{columns, refused};
 
 /// A kind's example, as plain values.
@@ -43,6 +46,74 @@ fn every_kind_has_a_manual_page_whose_example_is_read() {
     }
 }
 
+/// A table that the examples of all kinds are about.
+const EXAMPLE_TABLE: &str = "order_id bigint, line bigint, line_number bigint, customer_id bigint, customer_name varchar, email varchar, \
+    country_code varchar, shop_id bigint, status varchar, total_amount decimal(12,2), discount decimal(12,2), order_date date, \
+    shipped_at timestamp, delivered_at timestamp, updated_at timestamp, note varchar";
+
+#[test]
+fn every_example_fits_a_table_and_asks_something_of_it() {
+    let table = columns(EXAMPLE_TABLE);
+    for kind in RULE_KINDS {
+        let rules = example_rules(kind.about().example);
+        let gate = Gate::new(&rules, &table);
+        assert_eq!(gate.misfits().map(|error| error.to_string()).collect::<Vec<_>>(), [""; 0], "{}", kind.name());
+        let watch = gate.watch(&[], 5, false);
+        let counted = match kind.scope() {
+            Scope::Row => watch.rows.len(),
+            Scope::Aggregate => watch.aggregates.len(),
+            Scope::Set | Scope::Columns => rules.len(),
+        };
+        assert_eq!(counted, rules.len(), "{}", kind.name());
+    }
+}
+
+#[test]
+fn every_manual_page_tells_all_settings() {
+    for kind in RULE_KINDS {
+        let page = explain(kind.name()).unwrap();
+        for part in
+            ["## What it finds", "## Why it matters", "## Example", "## Settings", "## What to do", "- `name`: ", "- `on_failure`: "]
+        {
+            assert!(page.contains(part), "{part} is not in\n{page}");
+        }
+        for rule in example_rules(kind.about().example) {
+            let settings = rule.settings[kind.name()].as_object().unwrap().clone();
+            settings.keys().for_each(|key| assert!(page.contains(&format!("- `{key}`: ")), "{key} is not in\n{page}"));
+        }
+    }
+}
+
+#[test]
+fn no_name_and_no_value_gets_out_of_its_quotes() {
+    let (name, value) = (r#"x"; drop table {table} --"#, "'; drop table [{table}] --");
+    let rule = |kind: &str| match kind {
+        "compare" => json!({"left": name, "operator": "<", "right": name}),
+        "accepted_values" => json!({"column": name, "values": [value]}),
+        "range" => json!({"column": name, "min": value}),
+        "matches" => json!({"column": name, "pattern": value}),
+        "referential" => json!({"column": name, "to": {"table": name, "columns": [name]}}),
+        "length" | "distinct_count" => json!({"column": name, "min": 1}),
+        "freshness" => json!({"column": name, "within": "1h"}),
+        "aggregate" => json!({"function": "count", "column": name, "min": 1}),
+        _ => json!({"column": name}),
+    };
+    let table = [Column { name: name.into(), kind: ColumnType::Text, sql_type: "text".into() }];
+    for kind in RULE_KINDS.iter().filter(|kind| !["expression", "row_count", "schema"].contains(&kind.name())) {
+        let rules = crate::testing::rules(&json!([{ kind.name(): rule(kind.name()) }]));
+        let sql = match rules[0].body.shape(&table).unwrap() {
+            Shape::Row { violates } => violates,
+            Shape::Aggregate { expression, .. } => expression,
+            Shape::Set { count, examples, violations } => {
+                [count, examples, violations].map(|template| template.over("t", "t", None)).join(";")
+            }
+            Shape::Columns { .. } => String::new(),
+        };
+        let outside = sql.replace(&hw_base::identifier(name), "NAME").replace(&hw_base::literal(value), "VALUE");
+        assert!(outside.contains("NAME") && !outside.contains("drop"), "{}: {sql}", kind.name());
+    }
+}
+
 #[test]
 fn every_kind_refuses_unknown_settings_and_knows_the_near_ones() {
     for kind in RULE_KINDS {
@@ -70,7 +141,7 @@ fn every_kind_quotes_odd_names() {
         "matches" => json!({"column": odd, "pattern": "x"}),
         "referential" => json!({"column": odd, "to": {"table": "t", "columns": [odd]}}),
         "freshness" => json!({"column": odd, "within": "1h"}),
-        "aggregate" => json!({"function": "min", "column": odd, "min": 1}),
+        "aggregate" => json!({"function": "count", "column": odd, "min": 1}),
         _ => json!({"column": odd}),
     };
     for kind in RULE_KINDS.iter().filter(|kind| !["expression", "row_count", "schema"].contains(&kind.name())) {

@@ -54,7 +54,7 @@ impl RuleKind for Unique {
 
     fn about(&self) -> About {
         About {
-            finds: "Rows that share the values of the named columns with another row. Every copy counts. Rows with a null in one of them are left out.",
+            finds: "Rows that share the values of the named columns with another row, in the table as it would be after the load. Every copy counts: two rows with one key are two violations. Rows with a null in one of the columns are left out.",
             matters: "A key that occurs twice doubles every sum that is joined to it.",
             example: "- unique: { columns: [order_id, line_number], on_failure: block }",
             remedy: "Load the table with `upsert` and this key, so that one row per key stays, or remove the copies in the model. If the copies are real, the key lacks a column.",
