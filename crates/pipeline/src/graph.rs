@@ -99,41 +99,68 @@ fn unknown_table(project: &Project, model: &Model, reference: &Reference) -> Err
 
 /// A depth-first order; models without a relation to each other keep their order by name.
 fn order(project: &Project, reads: &BTreeMap<String, Vec<Read>>) -> Result<Vec<String>> {
-    let mut order = Vec::with_capacity(reads.len());
-    let mut done = BTreeSet::new();
-    for name in reads.keys() {
-        visit(project, reads, name, &mut Vec::new(), &mut done, &mut order)?;
-    }
-    Ok(order)
+    let mut walk = Walk { project, reads, path: Vec::new(), done: BTreeSet::new(), order: Vec::with_capacity(reads.len()) };
+    reads.keys().try_for_each(|name| walk.visit(name))?;
+    Ok(walk.order)
 }
 
-fn visit(
-    project: &Project,
-    reads: &BTreeMap<String, Vec<Read>>,
-    name: &str,
-    path: &mut Vec<String>,
-    done: &mut BTreeSet<String>,
-    order: &mut Vec<String>,
-) -> Result<()> {
-    if done.contains(name) {
-        return Ok(());
-    }
-    if let Some(start) = path.iter().position(|on_path| on_path == name) {
-        return Err(circle(project, &path[start..]));
-    }
-    path.push(name.to_owned());
-    for read in reads.get(name).into_iter().flatten() {
-        if let Read::Model(other) = read {
-            visit(project, reads, other, path, done, order)?;
+/// A walk through the models, each after all that it needs.
+struct Walk<'a> {
+    project: &'a Project,
+    reads: &'a BTreeMap<String, Vec<Read>>,
+    /// The models that wait for the one that is visited.
+    path: Vec<&'a str>,
+    done: BTreeSet<&'a str>,
+    order: Vec<String>,
+}
+
+impl<'a> Walk<'a> {
+    fn visit(&mut self, name: &'a str) -> Result<()> {
+        if self.done.contains(name) {
+            return Ok(());
         }
+        if let Some(start) = self.path.iter().position(|on_path| *on_path == name) {
+            return Err(circle(self.project, &self.path[start..]));
+        }
+        self.path.push(name);
+        self.models_read(name).try_for_each(|other| self.visit(other))?;
+        self.models_judged_against(name).into_iter().try_for_each(|other| self.visit(other))?;
+        self.path.pop();
+        self.done.insert(name);
+        self.order.push(name.to_owned());
+        Ok(())
     }
-    path.pop();
-    done.insert(name.to_owned());
-    order.push(name.to_owned());
-    Ok(())
+
+    fn models_read(&self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.reads.get(name).into_iter().flatten().filter_map(|read| match read {
+            Read::Model(other) => Some(other.as_str()),
+            Read::Dataset { .. } => None,
+        })
+    }
+
+    /// The models that rules of this one look at. They come first, so that a rule is judged on what this run has loaded, but
+    /// for those that themselves read a model that waits: these are judged as they were.
+    fn models_judged_against(&self, name: &str) -> Vec<&'a str> {
+        let rules = self.project.model(name).into_iter().flat_map(|model| &model.rules);
+        let others = rules.filter_map(|rule| rule.body.other_table()).filter_map(|other| self.reads.get_key_value(other.as_str()));
+        others.map(|(other, _)| other.as_str()).filter(|other| !self.needs_one_that_waits(other)).collect()
+    }
+
+    fn needs_one_that_waits(&self, name: &'a str) -> bool {
+        let (mut reached, mut at) = (vec![name], 0);
+        while let Some(model) = reached.get(at).copied() {
+            if self.path.contains(&model) {
+                return true;
+            }
+            let further: Vec<&str> = self.models_read(model).filter(|other| !reached.contains(other)).collect();
+            reached.extend(further);
+            at += 1;
+        }
+        false
+    }
 }
 
-fn circle(project: &Project, path: &[String]) -> Error {
+fn circle(project: &Project, path: &[&str]) -> Error {
     let names: Vec<String> = path.iter().chain(path.first()).map(|name| format!("`{name}`")).collect();
     let error = Error::user(format!("the models form a circle: {}", names.join(" reads ")))
         .code("HW303")

@@ -49,6 +49,11 @@ pub trait RuleBody: Debug + Send + Sync {
         None
     }
 
+    /// Another table that the rule looks at: `dim_customers`.
+    fn other_table(&self) -> Option<String> {
+        None
+    }
+
     /// Finds what is wrong with the settings, beyond their types.
     fn check(&self, _problems: &mut Problems<'_>) {}
 

@@ -23,8 +23,8 @@ fn files_and_log_entries_are_flushed_before_a_commit_counts() {
         .stdout(Stdio::null())
         .status()
         .unwrap();
-    let traced = std::fs::read_to_string(trace).unwrap();
-    let lines: Vec<&str> = traced.lines().collect();
+    let recorded = std::fs::read_to_string(trace).unwrap();
+    let lines: Vec<&str> = recorded.lines().collect();
     let links: Vec<usize> = lines
         .iter()
         .enumerate()

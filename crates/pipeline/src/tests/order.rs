@@ -111,3 +111,36 @@ fn only_what_is_read_can_be_followed() {
           help: remove it from `follow:`, or read it in the SELECT"#]],
     );
 }
+
+#[test]
+fn a_table_that_a_rule_looks_at_comes_first() {
+    let refers = |to: &str| json!({"rules": [{"referential": {"column": "a", "to": to}}]});
+    check(
+        &[("facts", "select * from shop.orders", refers("people.a")), ("people", "select * from crm.customers", json!({}))],
+        &[],
+        expect![[r#"
+        raw/crm.customers: 
+        raw/shop.orders: 
+        people: raw/crm.customers
+        facts: raw/shop.orders"#]],
+    );
+}
+
+#[test]
+fn rules_that_look_at_each_others_tables_are_no_circle() {
+    let refers = |to: &str| json!({"rules": [{"referential": {"column": "a", "to": to}}]});
+    check(
+        &[
+            ("a", "select * from shop.orders", refers("b.a")),
+            ("b", "select * from crm.customers", refers("c.a")),
+            ("c", "select * from a", refers("c.a")),
+        ],
+        &[],
+        expect![[r#"
+        raw/crm.customers: 
+        raw/shop.orders: 
+        b: raw/crm.customers
+        a: raw/shop.orders
+        c: a"#]],
+    );
+}

@@ -136,6 +136,10 @@ impl RuleBody for ReferentialSettings {
         self.names()
     }
 
+    fn other_table(&self) -> Option<String> {
+        Some(self.to.table.join("."))
+    }
+
     fn check(&self, problems: &mut Problems<'_>) {
         super::check_column_or_columns(self.column.as_deref(), self.columns.as_deref(), problems);
         let (from, to) = (self.names().len(), self.to.columns.len());
