@@ -13,9 +13,6 @@ use hw_base::{Blame, Error};
 
 use crate::terminal::Terminal;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let matches = match commands::arguments().try_get_matches() {
         Ok(matches) => matches,
