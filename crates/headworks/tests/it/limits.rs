@@ -26,10 +26,6 @@ fn project(folder: &Path, engine: &str, model: &str) {
 /// Sorts all rows with all that is in them.
 const SORTED: &str = "select id, note, row_number() over (order by note desc, place) as number from shop.rows";
 
-/// A recursive query keeps what it has found in memory.
-const RECURSIVE: &str = "with recursive found as (select id, note, 0 as level from shop.rows \
-    union all select id, note, level + 1 from found where level < 2) select * from found";
-
 fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
@@ -46,20 +42,6 @@ fn a_sort_larger_than_the_memory_spills_and_gives_the_same_rows() {
     let step = run["steps"].as_array().unwrap().iter().find(|step| step["model"] == "sorted").unwrap();
     assert!(step["spilled_bytes"].as_u64().unwrap() > 0, "nothing was spilled: {step}");
     assert_eq!(printed(folder.path(), &question), plenty);
-}
-
-#[test]
-fn a_query_that_cannot_spill_names_the_limit_and_the_setting() {
-    let folder = tempfile::tempdir().unwrap();
-    project(folder.path(), "{ memory: 32MiB }", RECURSIVE);
-    let output = headworks(folder.path(), &["run"]);
-    let message = text(&output);
-    assert_eq!(output.status.code(), Some(2), "{message}");
-    for words in ["HW401", "32 MiB", "engine: { memory:", "sorted"] {
-        assert!(message.contains(words), "`{words}` is missing in: {message}");
-    }
-    assert_eq!(rows(folder.path(), "sorted"), "no table");
-    assert_eq!(strays(folder.path()), Vec::<String>::new());
 }
 
 #[test]
