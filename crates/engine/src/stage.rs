@@ -382,7 +382,9 @@ impl<'a> Attempt<'a> {
         batch.rows_superseded = waiting.saturating_sub(changed);
         batch.rows_after = untouched + batch.files.iter().map(|file| file.rows).sum::<u64>();
         std::fs::remove_dir_all(self.engine.scratch(&self.staging.label)).ok();
-        if changed == 0 && straight == 0 && self.kept().is_some() && self.staging.withdraw.is_none() {
+        // No row came in; if none was deleted either, the table holds what it held.
+        let is_as_before = self.kept().and_then(Snapshot::rows) == Some(batch.rows_after);
+        if changed == 0 && straight == 0 && is_as_before && self.staging.withdraw.is_none() {
             self.take_back(batch);
         }
         Ok(())

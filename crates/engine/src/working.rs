@@ -46,12 +46,16 @@ mod tests {
     async fn an_aborted_task_is_waited_for_until_it_has_ended() {
         let (working, has_ended) = (Working::default(), Arc::new(AtomicBool::new(false)));
         let ends = Arc::clone(&has_ended);
+        let (starts, has_started) = tokio::sync::oneshot::channel();
         let going_on = working.begin();
         let task = tokio::task::spawn_blocking(move || {
+            starts.send(()).unwrap();
             std::thread::sleep(Duration::from_millis(50));
             ends.store(true, Ordering::SeqCst);
             drop(going_on);
         });
+        // Work that has not begun is simply dropped; this has.
+        has_started.await.unwrap();
         task.abort();
         drop(task);
         working.ended().await;
