@@ -25,21 +25,21 @@ fn files_and_log_entries_are_flushed_before_a_commit_counts() {
         .unwrap();
     let recorded = std::fs::read_to_string(trace).unwrap();
     let lines: Vec<&str> = recorded.lines().collect();
-    let links: Vec<usize> = lines
+    let commits: Vec<usize> = lines
         .iter()
         .enumerate()
         .filter(|(_, line)| line.contains("link") && line.contains("_delta_log/0000"))
         .map(|(number, _)| number)
         .collect();
-    assert!(links.len() >= 5, "{} commits were seen", links.len());
-    for link in links {
-        let table = lines[link].split("/_delta_log/").next().unwrap().rsplit("warehouse/").next().unwrap();
+    assert!(commits.len() >= 5, "{} commits were seen", commits.len());
+    for commit in commits {
+        let table = lines[commit].split("/_delta_log/").next().unwrap().rsplit("warehouse/").next().unwrap();
         let flushed = |part: &str| {
-            lines[..link].iter().any(|line| line.contains("sync(") && line.contains(&format!("warehouse/{table}")) && line.contains(part))
+            lines[..commit].iter().any(|line| line.contains("sync(") && line.contains(&format!("warehouse/{table}")) && line.contains(part))
         };
         assert!(flushed(".parquet"), "{table}: no data file was flushed before its commit");
         assert!(flushed(".json."), "{table}: the log entry was not flushed before it got its name");
-        let after = lines[link..].iter().any(|line| line.contains("sync(") && line.contains(&format!("warehouse/{table}/_delta_log>")));
+        let after = lines[commit..].iter().any(|line| line.contains("sync(") && line.contains(&format!("warehouse/{table}/_delta_log>")));
         assert!(after, "{table}: the folder of the log was not flushed after the commit");
     }
 }
