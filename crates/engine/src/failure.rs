@@ -199,7 +199,7 @@ fn memory_problem(message: &str, context: &Context<'_>) -> Error {
     let limit = context.memory.map_or_else(|| "the memory limit".to_owned(), |limit| format!("the memory limit of {limit}"));
     Error::user(format!("a query needs more than {limit}"))
         .code("HW401")
-        .because(first_line(message))
+        .because(first_line(message).split(" with top memory consumers").next().unwrap_or_default())
         .help("raise `engine: { memory: … }` in headworks.yaml, select fewer columns, or filter earlier")
 }
 

@@ -88,6 +88,26 @@ fn kill_after(project: &Path, delay: Duration) {
 }
 
 #[test]
+fn a_killed_run_is_continued_before_anything_is_rolled_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = ready(folder.path());
+    let mut child = Command::new(PROGRAM).arg("run").current_dir(&project).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !project.join("warehouse/raw").exists() && Instant::now() < deadline {
+        sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let refused = headworks(&project, &["rollback", "dim_customers"]);
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{message}");
+    assert!(message.contains("HW703") && message.contains("`headworks run` continues it"), "{message}");
+    printed(&project, &["run"]);
+    let after = headworks(&project, &["rollback", "dim_customers", "--to", "7"]);
+    assert!(String::from_utf8_lossy(&after.stderr).contains("HW503"), "the run is finished, so the version is what is wrong");
+}
+
+#[test]
 fn two_runs_at_once_are_refused_with_the_name_of_the_first() {
     let folder = tempfile::tempdir().unwrap();
     let project = ready(folder.path());

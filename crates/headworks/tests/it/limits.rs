@@ -44,6 +44,24 @@ fn a_sort_larger_than_the_memory_spills_and_gives_the_same_rows() {
     assert_eq!(printed(folder.path(), &question), plenty);
 }
 
+/// A recursive query keeps what it has found in memory.
+const RECURSIVE: &str = "with recursive found as (select id, note, 0 as level from shop.rows \
+    union all select id, note, level + 1 from found where level < 2) select * from found";
+
+#[test]
+fn a_query_that_cannot_spill_names_the_step_the_limit_and_the_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    project(folder.path(), "{ memory: 32MiB }", RECURSIVE);
+    let output = headworks(folder.path(), &["run"]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    for words in ["HW401", "`sorted`", "32.0 MiB", "engine: { memory:"] {
+        assert!(message.contains(words), "`{words}` is missing in: {message}");
+    }
+    assert_eq!(rows(folder.path(), "sorted"), "no table");
+    assert_eq!(strays(folder.path()), Vec::<String>::new());
+}
+
 #[test]
 fn spilling_stays_within_the_disk_limit() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,340 @@
+//! Staging: the rows of a query become Parquet files that no log entry names, and every rule is counted on the way.
+//!
+//! Rows whose place depends on other rows (a key that occurs twice, a key that the table has) are set aside in a file of
+//! their own and settled at the end; all others are written as they come.
+
+mod merge;
+mod repeated;
+mod rows;
+mod tasks;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use datafusion::arrow::array::{ArrayRef, BooleanArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::StreamExt;
+use hw_base::{LoadMode, ORIGIN_COLUMNS, Reader, Result, StagedBatch, StagedFile, Staging, Watch, Watched, identifier};
+use tokio::sync::mpsc;
+
+use crate::failure::{Context, explain};
+use crate::keys::{KeySet, hashes};
+use crate::local::LocalEngine;
+use crate::schema::{self, Reconciled};
+use crate::session::{Effort, Session};
+use crate::warehouse::Snapshot;
+use crate::watch::{Counts, Tap, Watcher};
+use crate::writer::Writer;
+use rows::{filtered, kept_rows, quarantined};
+use tasks::{joined, send, streams};
+
+pub(crate) use rows::in_folder;
+
+/// Stages a batch, with less memory and more time whenever the memory limit was reached.
+pub(crate) async fn stage(engine: &LocalEngine, staging: &Staging) -> Result<StagedBatch> {
+    let mut effort = Effort::Fast;
+    loop {
+        match Attempt::new(engine, staging, effort).await?.run().await {
+            Err(error) if error.known_code() == Some("HW401") && effort.next().is_some() => {
+                engine.sweep_label(&staging.table, &staging.label)?;
+                effort = effort.next().unwrap_or(effort);
+            }
+            Err(error) => {
+                engine.sweep_label(&staging.table, &staging.label)?;
+                let is_limit = matches!(error.known_code(), Some("HW401" | "HW402"));
+                return Err(if is_limit { error.within(format_args!("`{}`", staging.table)) } else { error });
+            }
+            Ok(batch) => return Ok(batch),
+        }
+    }
+}
+
+/// Counts what a watch asks for, and writes nothing.
+pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) -> Result<Watched> {
+    let effort = if watch.all_rows { Effort::Single } else { Effort::Fast };
+    let session = Session::for_reader(engine, reader, effort).await?;
+    let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
+    let schema = Arc::new(frame.schema().as_arrow().clone());
+    let watcher = Arc::new(Watcher::compile(&session, &schema, watch)?);
+    let (_, streams) = streams(&session, frame, reader).await?;
+    let tap = Tap::open(&session, &schema, watch, streams.len()).await?;
+    let tasks = streams.into_iter().enumerate().map(|(task, mut stream)| {
+        let (watcher, sender, memory) = (Arc::clone(&watcher), tap.as_ref().and_then(|tap| tap.sender(task)), engine.memory);
+        tokio::spawn(async move {
+            let mut counts = watcher.counts();
+            while let Some(batch) = stream.next().await {
+                let batch = batch.map_err(|error| explain(error, &Context { memory: Some(memory), ..Context::default() }))?;
+                watcher.look(&batch, &mut counts)?;
+                send(sender.as_ref(), batch).await;
+            }
+            Ok(counts)
+        })
+    });
+    let counts = joined(tasks.collect()).await?;
+    let aggregates = match tap {
+        Some(tap) => tap.finish().await?,
+        None => vec![],
+    };
+    Ok(watcher.watched(counts, aggregates))
+}
+
+/// One attempt to stage a batch.
+struct Attempt<'a> {
+    engine: &'a LocalEngine,
+    staging: &'a Staging,
+    session: Session,
+    folder: PathBuf,
+    target: Option<Snapshot>,
+    frame: DataFrame,
+    /// The columns of the table after the batch, partition columns last.
+    columns: Reconciled,
+}
+
+/// What the tasks share.
+struct Shared {
+    watcher: Watcher,
+    columns: Reconciled,
+    key: Vec<usize>,
+    /// Hashes of the keys that are set aside; `None` where every row is.
+    aside: Option<KeySet>,
+    /// Hashes of all keys seen, where the table has rows that they may replace.
+    seen: Option<KeySet>,
+    is_deleted: Option<Arc<dyn PhysicalExpr>>,
+    content: Option<AtomicU64>,
+}
+
+/// What one task leaves.
+struct TaskOutput {
+    counts: Counts,
+    files: Vec<StagedFile>,
+    quarantined: Vec<StagedFile>,
+    aside: Vec<StagedFile>,
+}
+
+impl<'a> Attempt<'a> {
+    async fn new(engine: &'a LocalEngine, staging: &'a Staging, effort: Effort) -> Result<Self> {
+        let folder = engine.warehouse.make_folder(&staging.table)?;
+        let target = engine.warehouse.open(&staging.table, None).await?;
+        let session = Session::for_reader(engine, &staging.reader, effort).await?;
+        let frame = session.query(&staging.reader.sql, staging.reader.file.as_deref()).await?;
+        let frame = with_partitions(&session, frame, staging)?;
+        let partitions: Vec<String> = staging.partition_by.iter().map(|(column, _)| column.clone()).collect();
+        let replaces = staging.is_rebuild || staging.mode == LoadMode::Replace;
+        let known = target.as_ref().filter(|_| !replaces).map(|target| target.schema.as_ref());
+        let columns = schema::reconcile(frame.schema().as_arrow(), known, &partitions, &staging.hidden)
+            .map_err(|error| error.within(format_args!("`{}`", staging.table)))?;
+        Ok(Self { engine, staging, session, folder, target, frame, columns })
+    }
+
+    /// The version whose rows stay unless the batch replaces them.
+    fn kept(&self) -> Option<&Snapshot> {
+        let replaces = self.staging.is_rebuild || self.staging.mode == LoadMode::Replace;
+        self.target.as_ref().filter(|target| !replaces && !target.files.is_empty())
+    }
+
+    fn key(&self) -> Result<Vec<usize>> {
+        let key = match &self.staging.mode {
+            LoadMode::Replace => return Ok(vec![]),
+            LoadMode::Append { key } | LoadMode::Upsert { key, .. } => key,
+        };
+        let index = |column: &String| {
+            self.columns.schema.index_of(column).map_err(|_| {
+                let known: Vec<&str> = self.columns.schema.fields().iter().map(|field| field.name().as_str()).collect();
+                hw_base::unknown("key column", column, known).code("HW304").within(format_args!("`{}`", self.staging.table))
+            })
+        };
+        key.iter().map(index).collect()
+    }
+
+    async fn run(self) -> Result<StagedBatch> {
+        let key = self.key()?;
+        let aside = self.keys_to_set_aside(&key).await?;
+        let mut watch = self.staging.watch.clone();
+        add_key_rule(&mut watch, &key, &self.columns.schema);
+        let seen = (self.kept().is_some() && !key.is_empty()).then(KeySet::new);
+        let shared = Arc::new(Shared {
+            watcher: Watcher::compile(&self.session, &self.columns.full, &watch)?,
+            columns: self.columns.clone(),
+            aside,
+            seen,
+            is_deleted: self.is_deleted()?,
+            content: self.staging.hash_content.then(AtomicU64::default),
+            key,
+        });
+        let (plan, streams) = streams(&self.session, self.frame.clone(), &self.staging.reader).await?;
+        let tap = Tap::open(&self.session, &self.columns.schema, &watch, streams.len()).await?;
+        let tasks = streams.into_iter().enumerate().map(|(task, stream)| {
+            let sender = tap.as_ref().and_then(|tap| tap.sender(task));
+            self.engine.warehouse.working.spawn(self.task(task, stream, Arc::clone(&shared), sender))
+        });
+        let outputs = joined(tasks.collect()).await?;
+        let aggregates = match tap {
+            Some(tap) => tap.finish().await?,
+            None => vec![],
+        };
+        let mut batch = StagedBatch {
+            table: self.staging.table.folder().to_owned(),
+            base: self.target.as_ref().map(|target| target.version),
+            ..StagedBatch::default()
+        };
+        let (mut counts, mut set_aside) = (Vec::new(), Vec::new());
+        for output in outputs {
+            counts.push(output.counts);
+            batch.files.extend(output.files);
+            batch.quarantined.extend(output.quarantined);
+            set_aside.extend(output.aside);
+        }
+        batch.watched = shared.watcher.watched(counts, aggregates);
+        let excluding = watch.rows.iter().zip(&batch.watched.rules).filter(|(rule, _)| rule.excludes);
+        batch.rows_read = batch.watched.rows + excluding.map(|(_, counted)| counted.violations).sum::<u64>();
+        batch.rows_quarantined = batch.quarantined.iter().map(|file| file.rows).sum();
+        batch.content_hash = shared.content.as_ref().map(|hash| format!("{:016x}", hash.load(Ordering::Relaxed)));
+        batch.spilled_bytes = spilled(plan.as_ref());
+        self.settle(&mut batch, &shared, set_aside).await?;
+        self.describe(&mut batch)?;
+        Ok(batch)
+    }
+
+    /// The keys whose rows wait for the others: those that occur twice, or all where the table has rows.
+    async fn keys_to_set_aside(&self, key: &[usize]) -> Result<Option<KeySet>> {
+        if key.is_empty() {
+            return Ok(Some(KeySet::new()));
+        }
+        if self.kept().is_some() {
+            return Ok(None);
+        }
+        self.repeated_keys(key).await.map(Some)
+    }
+
+    fn is_deleted(&self) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+        let LoadMode::Upsert { deleted_when: Some(sql), .. } = &self.staging.mode else { return Ok(None) };
+        let failed = |error| explain(error, &Context::default()).within("`deleted_when`");
+        let schema = datafusion::common::DFSchema::try_from(Arc::clone(&self.columns.schema)).map_err(failed)?;
+        let expression = self.session.context.parse_sql_expr(sql, &schema).map_err(failed)?;
+        self.session.context.create_physical_expr(expression, &schema).map(Some).map_err(failed)
+    }
+
+    fn writer(&self, folder: &Path, kind: &str, schema: &SchemaRef, partitions: &[String]) -> Writer {
+        let budget = usize::try_from(self.engine.memory.0 / 16).unwrap_or(usize::MAX);
+        Writer::new(folder, format!("{}-{kind}", self.staging.label), schema, partitions, budget)
+    }
+
+    /// Reads one stream to its end.
+    fn task(
+        &self,
+        number: usize,
+        mut stream: SendableRecordBatchStream,
+        shared: Arc<Shared>,
+        sender: Option<mpsc::Sender<RecordBatch>>,
+    ) -> impl Future<Output = Result<TaskOutput>> + 'static {
+        let schema = Arc::clone(&self.columns.schema);
+        let partitions = self.columns.partition_columns.clone();
+        let mut rows = self.writer(&self.folder, &format!("{number}"), &schema, &partitions);
+        let mut aside = self.writer(&self.engine.scratch(&self.staging.label), &format!("{number}-aside"), &schema, &[]);
+        let quarantine_schema = schema::quarantine(&self.columns.full);
+        let mut quarantine =
+            self.writer(&self.engine.warehouse.folder(&self.staging.table.quarantine()), &format!("{number}"), &quarantine_schema, &[]);
+        let origin = (self.staging.run.clone(), self.staging.at.timestamp_micros());
+        let memory = self.engine.memory;
+        async move {
+            let mut counts = shared.watcher.counts();
+            while let Some(batch) = stream.next().await {
+                let batch = batch.map_err(|error| explain(error, &Context { memory: Some(memory), ..Context::default() }))?;
+                let batch = shared.columns.apply(&batch)?;
+                let diverted = shared.watcher.look(&batch, &mut counts)?;
+                let batch = match diverted {
+                    Some(diverted) => {
+                        quarantine.write(&quarantined(&batch, &diverted, &quarantine_schema, &origin)?)?;
+                        kept_rows(&batch, &diverted.mask)?
+                    }
+                    None => batch,
+                };
+                let batch = shared.columns.stored(batch)?;
+                shared.note_content(&batch)?;
+                send(sender.as_ref(), batch.clone()).await;
+                shared.place(&batch, &mut rows, &mut aside)?;
+            }
+            Ok(TaskOutput { counts, files: rows.finish()?, quarantined: quarantine.finish()?, aside: aside.finish()? })
+        }
+    }
+
+    fn describe(&self, batch: &mut StagedBatch) -> Result<()> {
+        batch.schema = schema::to_log(&self.columns.schema)?;
+        batch.quarantine_schema = schema::to_log(&schema::quarantine(&self.columns.full))?;
+        batch.partition_columns.clone_from(&self.columns.partition_columns);
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn note_content(&self, batch: &RecordBatch) -> Result<()> {
+        let Some(content) = &self.content else { return Ok(()) };
+        let own = self.columns.schema.fields().iter().enumerate().filter(|(_, field)| !ORIGIN_COLUMNS.contains(&field.name().as_str()));
+        let columns: Vec<ArrayRef> = own.map(|(index, _)| Arc::clone(batch.column(index))).collect();
+        let sum = hashes(&columns, batch.num_rows())?.iter().fold(0_u64, |sum, hash| sum.wrapping_add(*hash));
+        content.fetch_add(sum, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Writes the rows that stand for themselves, and sets the others aside.
+    fn place(&self, batch: &RecordBatch, rows: &mut Writer, aside: &mut Writer) -> Result<()> {
+        if self.key.is_empty() {
+            return rows.write(batch);
+        }
+        if self.aside.as_ref().is_some_and(KeySet::is_empty) {
+            return rows.write(&self.not_deleted(batch)?);
+        }
+        let columns: Vec<ArrayRef> = self.key.iter().map(|index| Arc::clone(batch.column(*index))).collect();
+        let hashes = hashes(&columns, batch.num_rows())?;
+        if let Some(seen) = &self.seen {
+            seen.insert(&hashes, None);
+        }
+        let Some(set_aside) = &self.aside else { return aside.write(batch) };
+        let waits = set_aside.mask(&hashes);
+        aside.write(&filtered(batch, &waits)?)?;
+        rows.write(&self.not_deleted(&kept_rows(batch, &waits)?)?)
+    }
+
+    fn not_deleted(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let Some(is_deleted) = &self.is_deleted else { return Ok(batch.clone()) };
+        let failed = |error| explain(error, &Context::default()).within("`deleted_when`");
+        let array = is_deleted.evaluate(batch).and_then(|value| value.into_array(batch.num_rows())).map_err(failed)?;
+        let mask = cast(&array, &DataType::Boolean).map_err(|error| failed(error.into()))?;
+        let mask: &BooleanArray = datafusion::arrow::array::AsArray::as_boolean(mask.as_ref());
+        kept_rows(batch, mask)
+    }
+}
+
+/// Rows without a whole key cannot be loaded by key; they go to quarantine.
+fn add_key_rule(watch: &mut Watch, key: &[usize], schema: &Schema) {
+    if !key.is_empty() {
+        let missing: Vec<String> = key.iter().map(|index| format!("{} is null", identifier(schema.field(*index).name()))).collect();
+        watch.rows.push(hw_base::RowWatch { id: "key_is_present".into(), violates: missing.join(" or "), diverts: true, excludes: false });
+    }
+}
+
+/// Adds the partition columns that the query does not have.
+fn with_partitions(session: &Session, frame: DataFrame, staging: &Staging) -> Result<DataFrame> {
+    let mut frame = frame;
+    for (column, expression) in &staging.partition_by {
+        if frame.schema().as_arrow().index_of(column).is_err() {
+            let failed = |error| explain(error, &session.about(None)).within(format_args!("`partition_by` of `{}`", staging.table));
+            let expression = frame.parse_sql_expr(expression).map_err(failed)?;
+            frame = frame.with_column(column, expression).map_err(failed)?;
+        }
+    }
+    Ok(frame)
+}
+
+/// Bytes that a plan and all of its parts spilled.
+fn spilled(plan: &dyn ExecutionPlan) -> u64 {
+    let own = plan.metrics().and_then(|metrics| metrics.spilled_bytes()).unwrap_or_default() as u64;
+    own + plan.children().iter().map(|child| spilled(child.as_ref())).sum::<u64>()
+}
