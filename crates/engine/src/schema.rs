@@ -90,6 +90,11 @@ fn is_narrower(from: &DataType, to: &DataType) -> bool {
 }
 
 impl Reconciled {
+    /// Whether it is a column of the query that the table does not have.
+    pub(crate) fn is_hidden(&self, column: &str) -> bool {
+        self.full.fields()[self.schema.fields().len()..].iter().any(|field| field.name() == column)
+    }
+
     /// A batch of the query, in the full columns.
     pub(crate) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let columns = self.positions.iter().map(|position| position.map(|index| Arc::clone(batch.column(index))));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Input, LoadMode, Position, Progress, Reader, Result, Staging};
+use hw_base::{Error, Input, LoadMode, Position, Progress, Reader, Result, Span, Staging};
 
 use super::load::Batch;
 use super::task::Task;
@@ -26,15 +26,27 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let bound = reads.iter().map(|read| bind(step.progress.as_ref(), read, standing.get(&read.step), reads_all)).collect();
     let reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
     let columns = ports.engine.columns(&reader).await?;
-    let later_by = later_by.clone().filter(|later_by| columns.iter().any(|column| column.name == *later_by));
+    if let (Load::Upsert(_), Some(later_by)) = (settings, later_by)
+        && !columns.iter().any(|column| column.name == *later_by)
+    {
+        return Err(not_selected(&step.name, file, later_by));
+    }
     let staging = Staging {
-        mode: mode(settings, later_by),
+        mode: mode(settings, later_by.clone()),
         partition_by: partition_by.clone(),
         is_rebuild: step.anew,
         ..task.staging(window, reader)
     };
     let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
     Ok(Some(Batch { staging, progress }))
+}
+
+fn not_selected(model: &str, file: &str, column: &str) -> Error {
+    Error::user(format!("`{model}` follows `{column}`, which its SELECT does not return"))
+        .code("HW304")
+        .because("without it nobody can tell which of two rows with one key is the later one")
+        .at(Span { file: file.into(), line: 1, column: 1, length: 1 })
+        .help(format!("add `{column}` to the SELECT, or follow `_batch`: then the row stays that arrived last"))
 }
 
 fn mode(settings: &Load, later_by: Option<String>) -> LoadMode {
