@@ -151,8 +151,7 @@ impl Attempt<'_> {
         for mut stream in merged(plan_streams, 1) {
             while let Some(batch) = stream.next().await {
                 let batch = batch.map_err(failed)?;
-                let is =
-                    |name: &str| batch.column_by_name(name).map(|column| column.as_boolean().clone()).unwrap_or_else(|| vec![false].into());
+                let is = |name: &str| batch.column_by_name(name).map_or_else(|| vec![false].into(), |column| column.as_boolean().clone());
                 let (arrives, gone) = (is("_arrives"), is("_gone"));
                 let rows = self.columns.fit(&batch)?;
                 if remembers_deleted(&self.staging.mode) {
