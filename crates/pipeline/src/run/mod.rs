@@ -7,12 +7,14 @@ mod malformed;
 mod record;
 mod recover;
 mod task;
+mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hw_base::{Clock, Engine, Error, Ledger, Result, Retry, RunId, RunRecord, Sources, StepRecord};
 
+pub use extract::raw_column_names;
 pub use record::{alerts, exit_code};
 pub use recover::recover;
 
