@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use datafusion::arrow::datatypes::DataType;
-use hw_base::{Delivery, Error, Result};
+use hw_base::{Column, Delivery, Error, Result};
 
 /// The hidden columns: the file, the line where the record starts, and what is wrong with it.
 pub(crate) const HIDDEN: [&str; 3] = ["_file", "_line", "_malformed"];
@@ -31,11 +31,11 @@ impl Layout<'_> {
 
     /// Every file has the columns of the raw copy, but for declared ones.
     fn check_expected(&self) -> Result<()> {
-        let needed = || self.delivery.expected.iter().map(|column| column.name.as_str()).filter(|name| !self.declared.contains_key(*name));
+        let needed = || self.delivery.expected.iter().filter(|column| !self.declared.contains_key(&column.name));
         let mut errors = Vec::new();
         for (file, names) in self.files.iter().filter(|(file, _)| !self.delivery.may_lack.iter().any(|path| path == file)) {
             let names_of_file: HashSet<&str> = names.iter().map(String::as_str).collect();
-            let lacking: Vec<&str> = needed().filter(|name| !names_of_file.contains(name)).collect();
+            let lacking: Vec<&Column> = needed().filter(|column| !names_of_file.contains(column.name.as_str())).collect();
             if !lacking.is_empty() {
                 errors.push(lacks(file, &lacking, names));
             }
@@ -69,18 +69,28 @@ pub(crate) fn check_duplicates(file: &str, names: &[String]) -> Result<()> {
     Error::all(errors).map_or(Ok(()), Err)
 }
 
-fn lacks(file: &str, columns: &[&str], names: &[String]) -> Error {
+fn lacks(file: &str, columns: &[&Column], names: &[String]) -> Error {
     let list =
         |names: &mut dyn Iterator<Item = &str>| names.take(MOST_NAMES).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let what = if columns.len() == 1 { "the column" } else { "the columns" };
-    Error::user(format!("`{file}` lacks {what} {}", list(&mut columns.iter().copied())))
+    Error::user(format!("`{file}` lacks {what} {}", list(&mut columns.iter().map(|column| column.name.as_str()))))
         .code("HW204")
         .because(format!("the dataset had them before; the file has {}", list(&mut names.iter().map(String::as_str))))
         .help("deliver the file again with the column")
         .help(format!(
-            "or say that files may lack it: `columns: {{ {}: text }}` under the source, with its type; it is null there",
-            columns.first().unwrap_or(&"NAME")
+            "or say that files may lack it: `columns: {{ {} }}` under the source; it is null there",
+            columns
+                .iter()
+                .take(MOST_NAMES)
+                .map(|column| format!("{}: {}", column.name, quoted(&column.sql_type)))
+                .collect::<Vec<_>>()
+                .join(", ")
         ))
+}
+
+/// A type as YAML takes it between braces.
+fn quoted(sql_type: &str) -> String {
+    if sql_type.contains(',') { format!("\"{sql_type}\"") } else { sql_type.to_owned() }
 }
 
 /// The name under which a column of a source is read: its own, but for those of the hidden columns, which get a `_` behind

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::{Connector, Opened, Place, Source};
 use crate::file_source::{FileSource, delivered_files, survey};
 use crate::files::{path_of, unreadable};
-use crate::layout::{HIDDEN, Layout, check_duplicates, free_of_hidden};
+use crate::layout::{HIDDEN, Layout, check_duplicates, free_of_hidden, own_name};
 use crate::origin::{OriginFile, OriginTable};
 use crate::paths::Paths;
 use crate::types::{Declared, arrow_to_sql_type, column_of, common_type, declared_types, plain_type, sql_type_to_arrow};
@@ -102,8 +102,7 @@ fn open_files(root: &Path, files: &[SourceFile], declared: &Declared, delivery: 
     };
     let names = layout.columns()?;
     let fields = merged(&names, &footers, declared, &delivery.expected)?;
-    let own = fields.iter().map(|field| Field::new(free_of_hidden(field.name()), field.data_type().clone(), true));
-    let columns = own.map(|field| column_of(&field)).collect();
+    let columns = fields.iter().map(column_of).collect();
     let is_empty = footers.iter().all(|footer| footer.rows == 0);
     let files = files.iter().zip(&footers).map(|(file, footer)| parquet_file(root, file, footer)).collect::<Result<Vec<_>>>()?;
     Ok(Opened { table: parquet_table(fields, files)?, columns, has_origin: true, is_empty })
@@ -117,7 +116,8 @@ fn footer(root: &Path, file: &SourceFile) -> Result<Footer> {
             .because(error)
             .help("its footer is missing or damaged: write or copy the file again; nothing of it was loaded")
     })?;
-    let fields: Vec<Field> = metadata.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
+    let field = |field: &Arc<Field>| field.as_ref().clone().with_name(free_of_hidden(field.name()));
+    let fields: Vec<Field> = metadata.schema().fields().iter().map(field).collect();
     let names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
     check_duplicates(&file.path, &names)?;
     Ok(Footer { file: file.path.clone(), names, fields, rows: metadata.metadata().file_metadata().num_rows() })
@@ -168,15 +168,15 @@ fn parquet_file(root: &Path, file: &SourceFile, footer: &Footer) -> Result<Origi
 
 /// The files as a table with the hidden columns.
 fn parquet_table(fields: Vec<Field>, files: Vec<OriginFile>) -> Result<Arc<dyn TableProvider>> {
-    let is_taken = fields.iter().any(|field| HIDDEN.contains(&field.name().as_str()));
-    if !is_taken {
+    if fields.iter().all(|field| own_name(field.name()) == field.name()) {
         return Ok(Arc::new(OriginTable::new(fields, HIDDEN, files)));
     }
     // Inside, the hidden columns have other names, so that those of the files keep theirs.
     const INSIDE: [&str; 3] = ["_file of headworks", "_line of headworks", "_malformed of headworks"];
-    let own = fields.iter().map(|field| ident(field.name()).alias(free_of_hidden(field.name())));
+    let own = fields.iter().map(|field| ident(own_name(field.name())).alias(field.name()));
     let hidden = INSIDE.iter().zip(HIDDEN).map(|(inside, name)| ident(*inside).alias(name));
     let columns: Vec<Expr> = own.chain(hidden).collect();
+    let fields = fields.into_iter().map(|field| Field::new(own_name(field.name()), field.data_type().clone(), true)).collect();
     let table: Arc<dyn TableProvider> = Arc::new(OriginTable::new(fields, INSIDE, files));
     let plan = LogicalPlanBuilder::scan("parquet", provider_as_source(table), None).and_then(|plan| plan.project(columns)?.build());
     let plan = plan.map_err(|error| Error::bug("the Parquet files cannot be planned").because(error))?;

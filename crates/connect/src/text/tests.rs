@@ -165,7 +165,7 @@ fn what_the_raw_copy_has_is_kept_to() {
     assert_eq!(rows(&opened, "select count(*) from t where _malformed is not null"), "1\n");
     assert_eq!(
         csv_error(&[("1.csv", b"id\n1\n")], &[column("id", "bigint"), column("name", "text")]),
-        "error[HW204]: `1.csv` lacks the column `name`\n  because: the dataset had them before; the file has `id`\n  help: deliver the file again with the column, or load it as a dataset of its own"
+        "error[HW204]: `1.csv` lacks the column `name`\n  because: the dataset had them before; the file has `id`\n  help: deliver the file again with the column\n  help: or say that files may lack it: `columns: { name: text }` under the source; it is null there"
     );
 }
 
@@ -182,7 +182,33 @@ fn files_that_cannot_be_a_table_are_refused_with_a_remedy() {
     refused(&[0x89, 0, 1, 2, 3, 4, 5, 6, 7, 0xFF], "error[HW203]: `t.csv` is no text");
     refused(b"id,a,ID\n1,2,3\n", "error[HW204]: two columns of `t.csv` are named `ID`: the 1st and the 3rd");
     refused(&vec![b'x'; 3 << 20], "error[HW203]: the first record of `t.csv` does not end within 1.0 MiB");
-    refused(b"_line,a\n1,2\n", "error[HW204]: a column of the dataset is named `_line`");
+}
+
+#[test]
+fn columns_named_like_the_hidden_ones_get_another_name() {
+    let (_folder, opened) = csv(b"_line,_file,a\n7,x,2\n");
+    assert_eq!(types(&opened), "_line_ bigint, _file_ text, a bigint");
+    assert_eq!(rows(&opened, "select _line_, _file_, a, _line from t"), "7 | x | 2 | 2\n");
+}
+
+#[test]
+fn every_file_has_the_columns_of_the_raw_copy_whatever_arrives_with_it() {
+    let lacking: &[u8] = b"id\n1\n";
+    let complete: &[u8] = b"id,note\n2,x\n";
+    let known = [column("id", "bigint"), column("note", "text")];
+    for contents in [vec![("1.csv", lacking)], vec![("1.csv", lacking), ("2.csv", complete)], vec![("1.csv", complete), ("2.csv", lacking)]]
+    {
+        let error = csv_error(&contents, &known);
+        assert!(error.contains("lacks the column `note`") && error.contains("`columns: { note: text }`"), "{error}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path(), &[("1.csv", lacking)]);
+    let declared = Declared { types: [("note".to_owned(), DataType::Utf8View)].into(), is_shared: false };
+    let options = DelimitedOptions { declared, ..DelimitedOptions::default() };
+    let opened = open_delimited(folder.path(), &files, &options, &expecting(&known)).unwrap();
+    assert_eq!(rows(&opened, "select id, note from t"), "1 | ·\n");
+    let may_lack = Delivery { may_lack: vec!["1.csv".into()], ..expecting(&known) };
+    assert!(open_delimited(folder.path(), &files, &DelimitedOptions::default(), &may_lack).is_ok());
 }
 
 #[test]

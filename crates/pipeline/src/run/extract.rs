@@ -11,7 +11,7 @@ use serde_json::json;
 use super::load::Batch;
 use super::malformed;
 use super::task::Task;
-use super::types::{Fit, fit};
+use super::types::{Fit, common, fit};
 use crate::plan::Work;
 use crate::position::{FILES, TAKEN_OUT, WATERMARK};
 
@@ -176,7 +176,12 @@ impl Copying<'_> {
             .because("one type does not hold all values of the other")
             .help(match self.files {
                 Some(_) => {
-                    format!("declare a type that holds both: `columns: {{ {}: text }}` under source `{}`", column.name, dataset.source)
+                    format!(
+                        "declare a type that holds both: `columns: {{ {}: \"{}\" }}` under source `{}`",
+                        column.name,
+                        common(&column.sql_type, before),
+                        dataset.source
+                    )
                 }
                 None => format!("read it as text: `as_text: [{}.{}]` under source `{}`", dataset.dataset, column.name, dataset.source),
             })

@@ -1,5 +1,8 @@
 //! Whether the values of one type of column are values of another, by the names of the types.
 
+/// The most digits of a decimal.
+const MOST_DIGITS: u32 = 38;
+
 /// Types of numbers.
 #[derive(Clone, Copy, PartialEq)]
 enum Number {
@@ -30,6 +33,18 @@ pub(super) fn fit(arriving: &str, known: &str) -> Fit {
     // Who declares text or `double` wants it for what is there as well.
     let is_asked_for = arriving == "text" || (arriving == "double" && number(known).is_some());
     if is_asked_for || holds(arriving, known) { Fit::Widens } else { Fit::Clashes }
+}
+
+/// A type that holds the values of two; text holds those of all.
+pub(super) fn common(first: &str, second: &str) -> String {
+    match (number(plain(first)), number(plain(second))) {
+        (Some(Number::Exact(digits, places)), Some(Number::Exact(other_digits, other_places))) => {
+            let (whole, places) =
+                ((digits - places.min(digits)).max(other_digits - other_places.min(other_digits)), places.max(other_places));
+            if whole + places <= MOST_DIGITS { format!("decimal({},{places})", whole + places) } else { "text".into() }
+        }
+        _ => "text".into(),
+    }
 }
 
 fn plain(name: &str) -> &str {
@@ -76,6 +91,13 @@ fn holds(large: &str, small: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_types_have_one_that_holds_both() {
+        assert_eq!(common("decimal(12,2)", "bigint"), "decimal(21,2)");
+        assert_eq!(common("decimal(38,0)", "decimal(12,2)"), "text");
+        assert_eq!(common("date", "bigint"), "text");
+    }
 
     #[test]
     fn a_type_fits_widens_or_clashes() {
