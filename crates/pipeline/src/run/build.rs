@@ -22,8 +22,9 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
         return Ok(None);
     }
     let window = task.next_window(task.table().await?.as_ref())?;
-    let anew = step.anew || lost_rows(step.progress.as_ref(), reads, &standing);
-    let reads_all = anew || *settings == Load::Replace;
+    let replaces = *settings == Load::Replace;
+    let anew = step.anew || (!replaces && lost_rows(step.progress.as_ref(), reads, &standing));
+    let reads_all = anew || replaces;
     let bound = reads.iter().map(|read| bind(step.progress.as_ref(), read, standing.get(&read.step), reads_all)).collect();
     let reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
     let columns = ports.engine.columns(&reader).await?;

@@ -88,7 +88,8 @@ pub async fn run(
         let done = outcome.unwrap_or_else(|halt| {
             stopped.insert(&step.name);
             let (done, error) = halt.record(step);
-            errors.extend(error);
+            // What is wrong with a whole source is said once.
+            errors.extend(error.filter(|error| errors.iter().all(|known: &Error| known.to_string() != error.to_string())));
             done
         });
         keep(&mut record, &done, ports)?;
