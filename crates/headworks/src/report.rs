@@ -71,6 +71,7 @@ pub(crate) fn plan_lines(plan: &Plan) -> Vec<String> {
         Decision::Rebuild(_) => "build",
         Decision::Ask(_) => "ask",
         Decision::Skip(_) => "skip",
+        Decision::Fail(_) => "fail",
     };
     let mut rows = vec![["step", "does", "load", "reads", "size", "why"].map(str::to_owned).to_vec()];
     for step in &plan.steps {

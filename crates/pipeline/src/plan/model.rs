@@ -131,6 +131,9 @@ impl Planning<'_> {
     }
 
     fn decide(&self, progress: Option<&Progress>, inputs: &[&Step]) -> Decision {
+        if let Some(input) = inputs.iter().find(|input| matches!(input.decision, Decision::Fail(_))) {
+            return Decision::Skip(format!("{} cannot be read", input.name));
+        }
         let Some(progress) = progress else { return Decision::Rebuild("first load".into()) };
         if self.selection.rebuild && (self.selection.models.is_empty() || self.selection.models.contains(&self.model.name)) {
             return Decision::Rebuild("a rebuild was asked for".into());
