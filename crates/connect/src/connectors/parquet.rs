@@ -166,13 +166,14 @@ fn parquet_file(root: &Path, file: &SourceFile, footer: &Footer) -> Result<Origi
     Ok(OriginFile { name: file.path.clone(), location, bytes: file.bytes, rows: u64::try_from(footer.rows).unwrap_or_default() })
 }
 
+/// What the hidden columns are called inside, where files have columns of their names.
+const INSIDE: [&str; 3] = ["_file of headworks", "_line of headworks", "_malformed of headworks"];
+
 /// The files as a table with the hidden columns.
 fn parquet_table(fields: Vec<Field>, files: Vec<OriginFile>) -> Result<Arc<dyn TableProvider>> {
     if fields.iter().all(|field| own_name(field.name()) == field.name()) {
         return Ok(Arc::new(OriginTable::new(fields, HIDDEN, files)));
     }
-    // Inside, the hidden columns have other names, so that those of the files keep theirs.
-    const INSIDE: [&str; 3] = ["_file of headworks", "_line of headworks", "_malformed of headworks"];
     let own = fields.iter().map(|field| ident(own_name(field.name())).alias(field.name()));
     let hidden = INSIDE.iter().zip(HIDDEN).map(|(inside, name)| ident(*inside).alias(name));
     let columns: Vec<Expr> = own.chain(hidden).collect();

@@ -85,7 +85,9 @@ async fn file(one: &Discovered, name: String, terminal: &Terminal) -> Result<Fou
 impl Measured<'_> {
     async fn found(self, dataset: DatasetName, kind: &'static str, place: &str, terminal: &Terminal) -> Result<Found> {
         if terminal.format == Format::Text {
-            report::assessment_lines(&self.assessment).into_iter().for_each(|line| terminal.line(line));
+            for line in report::assessment_lines(&self.assessment) {
+                terminal.line(line);
+            }
         }
         let mut facts = self.assessment.facts.clone();
         let own: Vec<Column> = facts
@@ -166,14 +168,14 @@ impl<'a> Database<'a> {
     /// Measures the tables. One that cannot be read is left out, and said so.
     async fn found(&self, names: &mut Names) -> Result<Vec<Found>> {
         let (mut found, mut failed) = (Vec::new(), None);
-        let mut named: Vec<String> = vec![String::new(); self.tables.len()];
+        let mut chosen: Vec<String> = vec![String::new(); self.tables.len()];
         // A table whose name is plain keeps it; others make room.
         let (plain, odd): (Vec<usize>, Vec<usize>) =
             (0..self.tables.len()).partition(|at| snake_case(&self.tables[*at].name) == self.tables[*at].name);
         for at in plain.into_iter().chain(odd) {
-            named[at] = names.free(&snake_case(&self.tables[at].name));
+            chosen[at] = names.free(&snake_case(&self.tables[at].name));
         }
-        for ((at, table), name) in self.tables.iter().enumerate().zip(named) {
+        for ((at, table), name) in self.tables.iter().enumerate().zip(chosen) {
             self.terminal.busy(format!("measuring {}", table.name));
             match self.table(at, table, &name).await {
                 Ok(one) => found.push(one),
