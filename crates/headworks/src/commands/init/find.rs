@@ -29,8 +29,10 @@ const TAKEN: [&str; 3] = ["raw", "quarantine", "preview"];
 /// Rows that were opened, and what was measured of them.
 struct Measured<'a> {
     engine: &'a LocalEngine,
-    /// Only the rows, under the names that the source gives their columns.
-    rows: Reader,
+    /// What the names of its SQL stand for.
+    inputs: Vec<Input>,
+    /// Where the rows are in it, without the malformed records.
+    from: &'static str,
     assessment: Assessment,
 }
 
@@ -76,7 +78,7 @@ async fn file(one: &Discovered, name: String, terminal: &Terminal) -> Result<Fou
     let mut opened = assess::open(&one.path, &EngineSettings::default(), terminal).await?;
     opened.about.name.clone_from(&name);
     let assessment = hw_assess::assess(opened.engine(), &opened.reader, &opened.about, SystemClock.now(), format!("init-{name}")).await?;
-    let measured = Measured { engine: opened.engine(), rows: opened.rows.clone(), assessment };
+    let measured = Measured { engine: opened.engine(), inputs: opened.rows.inputs.clone(), from: "data", assessment };
     measured.found(DatasetName::new(format!("{}_files", one.kind), name), one.kind, &one.path, terminal).await
 }
 
@@ -110,8 +112,8 @@ impl Measured<'_> {
         let rules = read_rules(&Settings::from_json(&Json::Array(proposals.iter().map(Proposal::rule).collect())))?;
         let columns: Vec<String> =
             own.iter().zip(raw).map(|(own, raw)| format!("{} as {}", identifier(&own.name), identifier(raw))).collect();
-        let mut reader = self.rows.clone();
-        reader.sql = format!("select {} from ({}) as rows_of_source", columns.join(", "), reader.sql);
+        let sql = format!("select {} from {}", columns.join(", "), self.from);
+        let reader = Reader { sql, inputs: self.inputs.clone(), file: None };
         let mut gate = Gate::new(&rules, &self.engine.columns(&reader).await?);
         gate.try_sql(self.engine, &reader).await?;
         let watched = self.engine.watch(&reader, &gate.watch(&[], 0, false)).await?;
@@ -166,14 +168,14 @@ impl<'a> Database<'a> {
     /// Measures the tables. One that cannot be read is left out, and said so.
     async fn found(&self, names: &mut Names) -> Result<Vec<Found>> {
         let (mut found, mut failed) = (Vec::new(), None);
-        let mut free: Vec<String> = vec![String::new(); self.tables.len()];
+        let mut chosen: Vec<String> = vec![String::new(); self.tables.len()];
         // A table whose name is plain keeps it; others make room.
         let (plain, odd): (Vec<usize>, Vec<usize>) =
             (0..self.tables.len()).partition(|at| snake_case(&self.tables[*at].name) == self.tables[*at].name);
         for at in plain.into_iter().chain(odd) {
-            free[at] = names.free(&snake_case(&self.tables[at].name));
+            chosen[at] = names.free(&snake_case(&self.tables[at].name));
         }
-        for ((at, table), name) in self.tables.iter().enumerate().zip(free) {
+        for ((at, table), name) in self.tables.iter().enumerate().zip(chosen) {
             self.terminal.busy(format!("measuring {}", table.name));
             match self.table(at, table, &name).await {
                 Ok(one) => found.push(one),
@@ -194,8 +196,7 @@ impl<'a> Database<'a> {
         let reader = Reader { sql: format!("select {columns}, _malformed from all_records"), inputs: vec![live.clone()], file: None };
         let about = About::new(name, self.shown.clone());
         let assessment = hw_assess::assess(&self.engine, &reader, &about, SystemClock.now(), format!("init-{name}")).await?;
-        let rows = Reader { sql: format!("select {columns} from all_records where _malformed is null"), ..reader };
-        let measured = Measured { engine: &self.engine, rows, assessment };
+        let measured = Measured { engine: &self.engine, inputs: vec![live], from: "all_records where _malformed is null", assessment };
         measured.found(DatasetName::new(DATABASE, name), "postgres", &table.name, self.terminal).await
     }
 }
