@@ -6,8 +6,8 @@ use std::task::{Context, Poll, Waker};
 
 use expect_test::expect;
 use hw_base::{
-    BoxFuture, Column, CommitNote, Engine, Error, MeasureSettings, Published, Reader, Reference, Result, Rows, StagedBatch, Staging,
-    TableFacts, TableName, TableState, TableVersion, Value, Watch, Watched,
+    BoxFuture, ByteSize, CodedTable, Column, CommitNote, Engine, Error, MeasureSettings, Published, Reader, Reference, Result, Rows,
+    StagedBatch, Staging, TableFacts, TableName, TableState, TableVersion, Value, Watch, Watched,
 };
 
 use crate::fixture::{facts, now};
@@ -53,6 +53,9 @@ impl Engine for Canned {
     }
     fn measure<'a>(&'a self, _: &'a Reader, _: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>> {
         Box::pin(async { Ok(self.facts.clone()) })
+    }
+    fn coded<'a>(&'a self, _: &'a Reader, _: &'a str, _: ByteSize) -> BoxFuture<'a, Result<CodedTable>> {
+        none()
     }
     fn watch<'a>(&'a self, _: &'a Reader, _: &'a Watch) -> BoxFuture<'a, Result<Watched>> {
         none()
