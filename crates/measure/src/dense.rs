@@ -128,6 +128,12 @@ impl Dense {
         &self.stepping.steps
     }
 
+    /// The same where moments are seconds.
+    pub(crate) fn steps_in_seconds(&self) -> Steps {
+        let keeps_one = self.finer().is_none() || matches!(self.unit, Unit::Parts(_));
+        Steps { by_one: if keeps_one { self.stepping.steps.by_one } else { 0 }, ..self.stepping.steps }
+    }
+
     fn finer(&self) -> Option<Unit> {
         let per_second = match &self.form.values {
             DataType::Timestamp(TimeUnit::Millisecond, _) | DataType::Date64 => 1_000,

@@ -59,7 +59,7 @@ impl Values {
             values.tally.keep_frequent();
         }
         if let Some(numbers) = &mut values.numbers {
-            numbers.add_steps(dense.steps());
+            numbers.add_steps(&dense.steps_in_seconds());
         }
         values
     }
