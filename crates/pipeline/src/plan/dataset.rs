@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hw_base::{DatasetName, Position, Progress, Result, SourceFile, Survey, TableName, count, plural};
+use hw_base::{DatasetName, ORIGIN_COLUMNS, Position, Progress, Result, SourceFile, Survey, TableName, count, plural};
 
 use super::{Asking, Decision, Step, Work, was_rolled_back};
 use crate::position::{FILES, WATERMARK};
@@ -47,7 +47,9 @@ pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: Dataset
 /// The column by which a dataset is followed, where all models that follow it agree.
 fn followed_column(project: &Project, dataset: &DatasetName) -> Option<String> {
     let dataset = dataset.to_string();
-    let mut columns = project.models.iter().filter_map(|model| model.settings.follow.get(&dataset));
+    let followed = project.models.iter().filter_map(|model| model.settings.follow.get(&dataset));
+    // What Headworks adds to a raw copy is nothing that a source could be asked for.
+    let mut columns = followed.filter(|column| !ORIGIN_COLUMNS.contains(&column.as_str()));
     let first = columns.next()?;
     columns.all(|column| column == first).then(|| first.clone())
 }
