@@ -184,8 +184,10 @@ fn bucket_of(hash: u64) -> usize {
 /// Leaves one copy of each hash, by way of an open-addressed table in `slots`.
 fn drop_repeats(hashes: &mut Vec<u64>, slots: &mut Vec<u64>) {
     let size = (hashes.len() * 2).next_power_of_two().max(2);
-    slots.clear();
-    slots.resize(size, 0);
+    // Filled rather than resized, because that is done by whole blocks of memory.
+    slots.resize(slots.len().max(size), 0);
+    let slots = &mut slots[..size];
+    slots.fill(0);
     let shift = u64::BITS - size.trailing_zeros();
     let mut kept = 0;
     for at in 0..hashes.len() {
