@@ -2,3 +2,15 @@
 //! cells that contradict the rest.
 //!
 //! Everything here is a pure function of [`hw_base::CodedTable`]; no order of rows, no run and no machine changes an answer.
+
+mod cell;
+mod dependency;
+mod found;
+mod key;
+mod reference;
+
+pub use cell::{CELL_ISSUES, cells};
+pub use dependency::{dependencies, violations};
+pub use found::{Cell, Dependencies, Dependency, Key, Keys, Reference, TableColumns, Violation};
+pub use key::keys;
+pub use reference::references;
