@@ -12,7 +12,7 @@ use crate::{Dependencies, Dependency, Keys, Violation};
 /// The greatest error (g3) of an approximate dependency that is told.
 const GREATEST_ERROR: f64 = 0.1;
 /// The least strength (μ⁺) of an approximate dependency that is told.
-const LEAST_STRENGTH: f64 = 0.5;
+const LEAST_STRENGTH: f64 = 0.3;
 /// Cells that a first look at all pairs may read, and that exact counting may read.
 const LOOKS: u64 = 400_000_000;
 
@@ -20,7 +20,7 @@ const LOOKS: u64 = 400_000_000;
 ///
 /// Null equals null, as in most published ground truths. Exact ones hold on all coded rows and are minimal; those of keys are
 /// among them, with a low score. Approximate ones have an error (g3, the share of rows to remove) of at most 0.1 and
-/// tell the dependent much better than chance (μ⁺ of at least 0.5); their determinants have one or two columns. Work is
+/// tell the dependent much better than chance (μ⁺ of at least 0.3); their determinants have one or two columns. Work is
 /// bounded; [`Dependencies::is_complete`] says whether all minimal exact ones are there.
 pub fn dependencies(table: &CodedTable, keys: &Keys) -> Dependencies {
     let columns = Column::all(table);

@@ -80,6 +80,12 @@ const FILLER_DAYS: &[&str] = &[
     "31/12/9999",
 ];
 
+/// Whether a text is a word for no value, in whatever column.
+pub(super) fn says_nothing(value: &str) -> bool {
+    let word = value.trim().to_lowercase();
+    word.is_empty() || NOTHING.contains(&word.as_str())
+}
+
 /// Values that stand for no value.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     if profile.column.values() < 2 {

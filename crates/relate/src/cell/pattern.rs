@@ -79,8 +79,9 @@ fn outside(profile: &Profile<'_>, level: fn(&str) -> String) -> Vec<Suspicion> {
     let usual: Vec<(&String, f64)> =
         patterns.iter().map(|(pattern, (rows, _))| (pattern, rows / profile.rows)).filter(|(_, share)| *share >= USUAL).collect();
     let covered: f64 = usual.iter().map(|(_, share)| share).sum();
-    let is_built = usual.iter().all(|(pattern, _)| is_built(pattern));
-    if usual.is_empty() || covered < COVERED || covered >= 1.0 || !is_built {
+    let all_built = usual.iter().all(|(pattern, _)| is_built(pattern) || patterns[*pattern].1.len() == 1);
+    let is_norm = !usual.is_empty() && usual.len() <= 4 && usual.iter().any(|(pattern, _)| is_built(pattern));
+    if !is_norm || covered < COVERED || covered >= 1.0 || !all_built {
         return Vec::new();
     }
     let confidence = 0.5 + 0.45 * (covered - COVERED) / (1.0 - COVERED);

@@ -33,11 +33,6 @@ impl<'a> Profile<'a> {
         (code as usize).checked_sub(1).and_then(|at| self.shapes.get(at)).copied().unwrap_or(TextShape::Blank)
     }
 
-    /// The share of rows that hold a code.
-    pub(crate) fn share(&self, code: u32) -> f64 {
-        f64::from(self.column.counts[code as usize]) / self.rows.max(1.0)
-    }
-
     /// The plain numbers among the values, with their codes and counts.
     pub(crate) fn numbers(&self) -> Vec<(f64, u32, u32)> {
         let plain = self.column.counted().filter(|(code, ..)| matches!(self.shape(*code), TextShape::Integer | TextShape::Decimal));

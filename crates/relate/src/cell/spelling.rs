@@ -34,8 +34,33 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     let close = frequent.iter().filter(|word| near(word).is_some()).count();
     let is_dense = close as f64 > 0.04 * frequent.len() as f64 && close > 2;
     let rare = words.iter().filter(|word| !is_dense || word.letters.len() > 12);
+    let tokens = tokens(&words);
     let found = rare.filter_map(|word| near(word).map(|(usual, edits)| (word, usual, edits)));
+    let found = found.filter(|(word, usual, _)| !is_made_of_known(word, usual, &tokens));
     found.filter_map(|(word, usual, edits)| suspicion(profile, word, usual, edits)).collect()
+}
+
+/// The rows in which each part of a value occurs.
+fn tokens(words: &[Word]) -> HashMap<String, u32> {
+    let mut tokens = HashMap::new();
+    for word in words {
+        for token in parts(word) {
+            *tokens.entry(token).or_default() += word.count;
+        }
+    }
+    tokens
+}
+
+fn parts(word: &Word) -> Vec<String> {
+    word.letters.split(|c| !c.is_alphanumeric()).filter(|part| !part.is_empty()).map(|part| part.iter().collect()).collect()
+}
+
+/// Whether all that distinguishes a value of several parts are parts that occur in many other rows too: `ak_hf-1` is no slip for
+/// `al_hf-1` where `ak_` stands before much else.
+fn is_made_of_known(word: &Word, usual: &Word, tokens: &HashMap<String, u32>) -> bool {
+    let (own, other) = (parts(word), parts(usual));
+    own.len() > 1
+        && own.iter().filter(|part| !other.contains(part)).all(|part| tokens.get(part).is_some_and(|rows| *rows >= word.count + 10))
 }
 
 fn word((code, value, count): (u32, &str, u32)) -> Word {
@@ -107,7 +132,7 @@ fn is_slip(a: &[char], b: &[char]) -> bool {
 fn suspicion(profile: &Profile<'_>, word: &Word, usual: &Word, edits: usize) -> Option<Suspicion> {
     let ratio = f64::from(usual.count) / f64::from(word.count.max(1));
     let length = word.letters.len() as f64;
-    let is_rare = word.count <= 2 || profile.share(word.code) < 0.02;
+    let is_rare = word.count <= 3.max(usual.count / 200);
     let enough = ratio >= if word.letters.len() < 5 { 20.0 } else { 4.0 };
     let confidence = 0.45 + 0.25 * (1.0 - edits as f64 * 3.0 / length.max(3.0)).max(0.0) + 0.25 * (1.0 - 4.0 / ratio.max(4.0));
     let text = profile.column.text(usual.code)?;

@@ -1,0 +1,218 @@
+//! Ballots: the dependencies that may vote, and how far each is trusted.
+
+use std::collections::{BTreeMap, HashSet};
+
+use hw_base::TextShape;
+
+use super::profile::Profile;
+use crate::agreement::{Counter, Extent, agreements, sameness};
+use crate::columns::{Column, groups};
+use crate::words::words;
+use crate::{Dependencies, Keys};
+
+/// A dependency that votes.
+#[derive(Clone, Debug)]
+pub(super) struct Ballot {
+    pub(super) determinant: Vec<usize>,
+    pub(super) dependent: usize,
+    /// How far it is a rule of the data, 0 to 1.
+    pub(super) trust: f64,
+    /// The share of the supported rows with a value that contradict it.
+    pub(super) doubt: f64,
+    /// The column that names the source, where the rows of a group are what several sources say of one thing.
+    pub(super) source: Option<usize>,
+}
+
+/// At most this many dependencies vote on one column; further ones repeat what these say.
+const MOST_BALLOTS: usize = 8;
+/// Tables with more columns than this vote by the dependencies that were found, without a search of their own.
+const MOST_COLUMNS: usize = 60;
+/// Cells that the search for weak dependencies may read.
+const LOOKS: u64 = 200_000_000;
+
+/// The dependencies that vote: those that were found, and of single columns those that errors have weakened below what
+/// would be told as a dependency, and those of things that several sources tell of.
+pub(super) fn ballots(profiles: &[Profile<'_>], keys: &Keys, dependencies: &Dependencies) -> Vec<Ballot> {
+    let mut candidates: Vec<(Vec<usize>, usize)> = Vec::new();
+    for dependency in dependencies.dependencies.iter().filter(|dependency| dependency.score >= 0.2) {
+        candidates.push((dependency.determinant.clone(), dependency.dependent));
+    }
+    candidates.extend(weak(profiles));
+    let mut seen = HashSet::new();
+    let mut ballots: Vec<Ballot> = Vec::new();
+    for (determinant, dependent) in candidates {
+        let is_new = seen.insert((determinant.clone(), dependent));
+        if is_new && (1..3).contains(&determinant.len()) && can_determine(profiles, &determinant) {
+            let measured = Measured::of(profiles, &determinant, dependent);
+            ballots.extend(measured.ballot(profiles, determinant, dependent));
+        }
+    }
+    ballots.sort_by(|a, b| b.trust.total_cmp(&a.trust).then_with(|| (&a.determinant, a.dependent).cmp(&(&b.determinant, b.dependent))));
+    let mut per_column: BTreeMap<usize, usize> = BTreeMap::new();
+    ballots.retain(|ballot| {
+        let count = per_column.entry(ballot.dependent).or_default();
+        *count += 1;
+        *count <= MOST_BALLOTS
+    });
+    let of_sources = sources(profiles, keys);
+    ballots.retain(|ballot| !of_sources.iter().any(|other| other.dependent == ballot.dependent));
+    ballots.extend(of_sources);
+    ballots
+}
+
+/// Pairs of columns that have to do with each other at all.
+fn weak(profiles: &[Profile<'_>]) -> Vec<(Vec<usize>, usize)> {
+    if profiles.len() > MOST_COLUMNS {
+        return Vec::new();
+    }
+    let columns: Vec<&Column<'_>> = profiles.iter().map(|profile| profile.column).collect();
+    let looks = LOOKS / (columns.len() as u64).pow(2).max(1);
+    let mut found = Vec::new();
+    for at in (0..columns.len()).filter(|at| can_determine(profiles, &[*at])) {
+        let others: Vec<usize> = (0..columns.len()).filter(|other| *other != at && columns[*other].values() > 1).collect();
+        let targets: Vec<&Column<'_>> = others.iter().map(|other| columns[*other]).collect();
+        let agreements = agreements(&[columns[at]], &targets, Extent::About(looks));
+        let related = others.iter().zip(agreements).filter(|(other, agreement)| {
+            let contradicted = agreement.violations as f64 / agreement.support.max(1) as f64;
+            agreement.violations > 0 && contradicted < 0.6 && agreement.strength(sameness(columns[**other])) > 0.15
+        });
+        found.extend(related.map(|(other, _)| (vec![at], *other)));
+    }
+    found
+}
+
+/// Whether columns can name a thing: measures, dates and times of day do not.
+fn can_determine(profiles: &[Profile<'_>], determinant: &[usize]) -> bool {
+    determinant.iter().all(|at| !is_measure(&profiles[*at]))
+}
+
+fn is_measure(profile: &Profile<'_>) -> bool {
+    let values = &profile.column.column.values;
+    let is_time = values.iter().take(500).filter(|value| value.contains(':') && value.starts_with(|c: char| c.is_ascii_digit())).count();
+    if profile.dated > 0.5 || is_time * 2 > values.len().min(500) {
+        return true;
+    }
+    profile.numeric > 0.9 && !is_code(profile)
+}
+
+/// Whether numbers are names of things: by the column's name, or because all have the same number of digits, four or more.
+fn is_code(profile: &Profile<'_>) -> bool {
+    const CODES: &[&str] = &[
+        "id", "key", "code", "no", "nr", "num", "number", "zip", "zipcode", "postcode", "postal", "plz", "phone", "tel", "fax", "sku",
+        "isbn", "issn", "ean", "upc", "fips", "iso", "npi", "ssn", "account", "ref",
+    ];
+    let words = words(&profile.column.column.name);
+    let is_named =
+        words.iter().any(|word| CODES.contains(&word.as_str()) || (word.len() > 3 && (word.ends_with("id") || word.ends_with("code"))));
+    let numbers = profile.column.counted().filter(|(code, ..)| profile.shape(*code) == TextShape::Integer);
+    let mut lengths =
+        numbers.map(|(_, value, _)| (value.trim().len(), value.trim().parse::<u32>().is_ok_and(|year| (1700..2200).contains(&year))));
+    let first = lengths.next();
+    is_named
+        || first.is_some_and(|(length, is_year)| length >= 4 && !is_year && lengths.all(|(other, is_year)| other == length && !is_year))
+}
+
+/// How far a determinant tells a dependent, missing values of both left out.
+#[derive(Clone, Debug, Default)]
+struct Measured {
+    rows: f64,
+    purity: f64,
+    sameness: f64,
+    contradicting: f64,
+    /// Rows and contradicting rows of each group.
+    groups: Vec<(f64, f64)>,
+}
+
+impl Measured {
+    fn of(profiles: &[Profile<'_>], determinant: &[usize], dependent: usize) -> Self {
+        let keys: Vec<&Column<'_>> = determinant.iter().map(|at| profiles[*at].column).collect();
+        let column = profiles[dependent].column;
+        let sameness = column.counts[1..].iter().map(|count| (f64::from(*count) / profiles[dependent].rows.max(1.0)).powi(2)).sum();
+        let mut measured = Self { sameness, ..Self::default() };
+        let mut counter = Counter::of(column);
+        groups(&keys, |group| {
+            if keys.iter().all(|key| key.code(group[0]) != 0) {
+                let (top, squares) = counter.count(group.iter().map(|row| column.code(*row)).filter(|code| *code != 0));
+                let size = group.iter().filter(|row| column.code(**row) != 0).count() as f64;
+                if size > 1.0 {
+                    measured.rows += size;
+                    measured.contradicting += size - f64::from(top);
+                    measured.purity += squares / size;
+                    measured.groups.push((size, size - f64::from(top)));
+                }
+            }
+            true
+        });
+        measured
+    }
+
+    /// The measure μ⁺ over the supported rows.
+    fn strength(&self) -> f64 {
+        let groups = self.groups.len() as f64;
+        if self.rows <= groups || self.sameness >= 1.0 {
+            return 0.0;
+        }
+        let doubt = (1.0 - self.purity / self.rows) / (1.0 - self.sameness) * (self.rows - 1.0) / (self.rows - groups);
+        (1.0 - doubt).clamp(0.0, 1.0)
+    }
+
+    fn contradicted(&self) -> f64 {
+        self.contradicting / self.rows.max(1.0)
+    }
+
+    /// Groups with a contradiction, over those to expect if contradictions fell on rows at random. Errors fall at random;
+    /// exceptions to what is no rule gather in some groups, and there is far less than one.
+    fn dispersal(&self) -> f64 {
+        let share = self.contradicted();
+        let expected: f64 = self.groups.iter().map(|(size, _)| 1.0 - (1.0 - share).powf(size - 1.0)).sum();
+        let seen = self.groups.iter().filter(|(_, contradicting)| *contradicting > 0.0).count() as f64;
+        if expected <= 0.0 { 1.0 } else { seen / expected }
+    }
+
+    /// The ballot, where the dependency is rule enough to vote.
+    fn ballot(&self, profiles: &[Profile<'_>], determinant: Vec<usize>, dependent: usize) -> Option<Ballot> {
+        let (strength, contradicted) = (self.strength(), self.contradicted());
+        let is_specific = determinant.iter().any(|at| profiles[dependent].column.values() * 2 >= profiles[*at].column.values());
+        let least = if contradicted <= 0.05 { 0.3 } else { 0.5 };
+        let has_many_groups = self.groups.len() >= 8 || contradicted <= 0.02;
+        let most = if is_measure(&profiles[dependent]) {
+            0.02
+        } else if is_specific {
+            0.45
+        } else {
+            0.06
+        };
+        let is_rule = strength >= least && contradicted <= most && has_many_groups;
+        let trust = (0.55 + 0.5 * strength).min(0.97) * (self.dispersal() / 0.6).min(1.0);
+        let doubt = contradicted.clamp(0.01, 0.6);
+        (is_rule && trust >= 0.5).then_some(Ballot { determinant, dependent, trust, doubt, source: None })
+    }
+}
+
+/// Things that several sources tell of: where a column and another one (the source) make a key together, and the column
+/// strongly determines something, what else it determines far beyond chance is told by vote, however much the sources differ.
+fn sources(profiles: &[Profile<'_>], keys: &Keys) -> Vec<Ballot> {
+    let mut found: Vec<Ballot> = Vec::new();
+    let pairs = keys.keys.iter().filter(|key| key.columns.len() == 2).map(|key| (key.columns[0], key.columns[1]));
+    for (thing, source) in pairs.flat_map(|(a, b)| [(a, b), (b, a)]) {
+        let values = profiles[thing].column.values();
+        let is_told_often = profiles[thing].rows / (values.max(1) as f64) >= 4.0;
+        let is_known = found.iter().any(|ballot| ballot.determinant == [thing]);
+        if !is_told_often || is_known || !can_determine(profiles, &[thing]) || profiles[source].column.values() < 3 {
+            continue;
+        }
+        let is_specific = |at: &usize| profiles[*at].column.values() * 2 >= values;
+        let others = (0..profiles.len()).filter(|at| *at != thing && *at != source && is_specific(at));
+        let measured: Vec<(usize, Measured)> = others.map(|at| (at, Measured::of(profiles, &[thing], at))).collect();
+        let is_thing = measured.iter().any(|(_, measured)| measured.strength() > 0.7);
+        let told = measured.iter().filter(|(_, measured)| is_thing && measured.strength() > 0.15 && measured.dispersal() > 0.6);
+        found.extend(told.map(|(at, measured)| Ballot {
+            determinant: vec![thing],
+            dependent: *at,
+            trust: 0.75 + 0.2 * measured.strength(),
+            doubt: measured.contradicted().clamp(0.01, 0.6),
+            source: Some(source),
+        }));
+    }
+    found
+}
