@@ -98,7 +98,8 @@ pub fn cells(table: &CodedTable, keys: &Keys, dependencies: &Dependencies) -> Ve
     let columns = Column::all(table);
     let profiles: Vec<Profile<'_>> = columns.iter().map(Profile::of).collect();
     let accusations = [swapped::swallowed(&profiles), hole::holes(&profiles)].concat();
-    let suspicions: Vec<Vec<Suspicion>> = (0..profiles.len()).map(|at| suspicions(&profiles, at)).collect();
+    let strewn = swapped::strewn(&profiles);
+    let suspicions: Vec<Vec<Suspicion>> = (0..profiles.len()).map(|at| suspicions(&profiles, at, &strewn)).collect();
     let suspected: Vec<Vec<u32>> = profiles.iter().zip(&suspicions).map(|(profile, suspicions)| suspected(profile, suspicions)).collect();
     let ballots = ballot::ballots(&profiles, keys, dependencies);
     let votes = vote::count(&profiles, &ballots, &suspected);
@@ -114,8 +115,9 @@ pub fn cells(table: &CodedTable, keys: &Keys, dependencies: &Dependencies) -> Ve
 }
 
 /// All evidence on the values of a column.
-fn suspicions(profiles: &[Profile<'_>], at: usize) -> Vec<Suspicion> {
+fn suspicions(profiles: &[Profile<'_>], at: usize, strewn: &[(usize, Suspicion)]) -> Vec<Suspicion> {
     let profile = &profiles[at];
+    let strewn = strewn.iter().filter(|(column, _)| *column == at).map(|(_, suspicion)| suspicion.clone());
     let all = [
         disguised::suspicions(profile),
         blank::suspicions(profile),
@@ -124,6 +126,7 @@ fn suspicions(profiles: &[Profile<'_>], at: usize) -> Vec<Suspicion> {
         pattern::suspicions(profile),
         spelling::suspicions(profile),
         swapped::strangers(profiles, at),
+        strewn.collect(),
     ]
     .concat();
     kept(profile, all)

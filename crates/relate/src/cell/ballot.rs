@@ -92,11 +92,15 @@ fn is_measure(profile: &Profile<'_>) -> bool {
     if profile.dated > 0.5 || is_time * 2 > values.len().min(500) {
         return true;
     }
+    is_plain_number(profile)
+}
+
+fn is_plain_number(profile: &Profile<'_>) -> bool {
     profile.numeric > 0.9 && !is_code(profile)
 }
 
 /// Whether numbers are names of things: by the column's name, or because all have the same number of digits, four or more.
-fn is_code(profile: &Profile<'_>) -> bool {
+pub(super) fn is_code(profile: &Profile<'_>) -> bool {
     const CODES: &[&str] = &[
         "id", "key", "code", "no", "nr", "num", "number", "zip", "zipcode", "postcode", "postal", "plz", "phone", "tel", "fax", "sku",
         "isbn", "issn", "ean", "upc", "fips", "iso", "npi", "ssn", "account", "ref",
@@ -175,7 +179,8 @@ impl Measured {
         let is_specific = determinant.iter().any(|at| profiles[dependent].column.values() * 2 >= profiles[*at].column.values());
         let least = if contradicted <= 0.05 { 0.3 } else { 0.5 };
         let has_many_groups = self.groups.len() >= 8 || contradicted <= 0.02;
-        let most = if is_measure(&profiles[dependent]) {
+        let is_quantity = is_plain_number(&profiles[dependent]) && profiles[dependent].column.values() > 20;
+        let most = if is_quantity {
             0.02
         } else if is_specific {
             0.45
@@ -193,19 +198,34 @@ impl Measured {
 /// strongly determines something, what else it determines far beyond chance is told by vote, however much the sources differ.
 fn sources(profiles: &[Profile<'_>], keys: &Keys) -> Vec<Ballot> {
     let mut found: Vec<Ballot> = Vec::new();
-    let pairs = keys.keys.iter().filter(|key| key.columns.len() == 2).map(|key| (key.columns[0], key.columns[1]));
-    for (thing, source) in pairs.flat_map(|(a, b)| [(a, b), (b, a)]) {
+    for (thing, source) in told_pairs(profiles, keys) {
         let values = profiles[thing].column.values();
-        let is_told_often = profiles[thing].rows / (values.max(1) as f64) >= 4.0;
-        let is_known = found.iter().any(|ballot| ballot.determinant == [thing]);
-        if !is_told_often || is_known || !can_determine(profiles, &[thing]) || profiles[source].column.values() < 3 {
+        if found.iter().any(|ballot| ballot.determinant == [thing]) {
             continue;
         }
         let is_specific = |at: &usize| profiles[*at].column.values() * 2 >= values;
         let others = (0..profiles.len()).filter(|at| *at != thing && *at != source && is_specific(at));
         let measured: Vec<(usize, Measured)> = others.map(|at| (at, Measured::of(profiles, &[thing], at))).collect();
         let is_thing = measured.iter().any(|(_, measured)| measured.strength() > 0.7);
-        let told = measured.iter().filter(|(_, measured)| is_thing && measured.strength() > 0.15 && measured.dispersal() > 0.6);
+        let by_source = |at: usize| Measured::of(profiles, &[source], at).strength();
+        let is_told = |(at, measured): &&(usize, Measured)| {
+            is_thing && measured.strength() > 0.15 && measured.dispersal() > 0.6 && measured.strength() > by_source(*at)
+        };
+        let told = measured.iter().filter(is_told);
+        if std::env::var("DBG").is_ok() {
+            for (at, m) in &measured {
+                eprintln!(
+                    "thing {} source {} at {} strength {:.2} disp {:.2} by_source {:.2} thing {}",
+                    profiles[thing].column.column.name,
+                    profiles[source].column.column.name,
+                    profiles[*at].column.column.name,
+                    m.strength(),
+                    m.dispersal(),
+                    by_source(*at),
+                    is_thing
+                );
+            }
+        }
         found.extend(told.map(|(at, measured)| Ballot {
             determinant: vec![thing],
             dependent: *at,
@@ -215,4 +235,38 @@ fn sources(profiles: &[Profile<'_>], keys: &Keys) -> Vec<Ballot> {
         }));
     }
     found
+}
+
+/// Rows beyond which no table is taken for what several sources tell.
+const MOST_TOLD_ROWS: f64 = 1_000_000.0;
+
+/// Pairs of a thing and a source: together they tell nearly all rows apart, and each thing is told of several times.
+fn told_pairs(profiles: &[Profile<'_>], keys: &Keys) -> Vec<(usize, usize)> {
+    let is_small = profiles.first().is_none_or(|first| (first.column.column.codes.len() as f64) < MOST_TOLD_ROWS);
+    if profiles.len() > 30 || !is_small {
+        return Vec::new();
+    }
+    let names_things = |at: &usize| {
+        let values = profiles[*at].column.values() as f64;
+        values >= 8.0 && profiles[*at].rows / values >= 4.0 && can_determine(profiles, &[*at])
+    };
+    let names_sources = |at: &usize| (3..300).contains(&profiles[*at].column.values()) && can_determine(profiles, &[*at]);
+    let things: Vec<usize> = (0..profiles.len()).filter(names_things).collect();
+    let sources: Vec<usize> = (0..profiles.len()).filter(names_sources).collect();
+    let pairs = things.iter().flat_map(|thing| sources.iter().map(|source| (*thing, *source)));
+    pairs.filter(|(thing, source)| thing != source && tell_apart(profiles, keys, *thing, *source)).collect()
+}
+
+/// Whether two columns are a key, or nearly one.
+fn tell_apart(profiles: &[Profile<'_>], keys: &Keys, a: usize, b: usize) -> bool {
+    let (a, b) = (a.min(b), a.max(b));
+    if keys.keys.iter().any(|key| key.columns == [a, b]) {
+        return true;
+    }
+    let mut twins = 0;
+    groups(&[profiles[a].column, profiles[b].column], |group| {
+        twins += group.len() - 1;
+        true
+    });
+    (twins as f64) < 0.12 * profiles[a].column.column.codes.len() as f64
 }

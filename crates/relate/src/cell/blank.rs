@@ -47,7 +47,7 @@ fn variants(profile: &Profile<'_>) -> Vec<Suspicion> {
 fn marked(profile: &Profile<'_>) -> Vec<Suspicion> {
     let bare = |value: &str| value.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let mut usual: BTreeMap<String, (&str, u32)> = BTreeMap::new();
-    let has_letters = |value: &str| value.chars().filter(|c| c.is_alphabetic()).count() > 1;
+    let has_letters = |value: &str| bare(value).chars().count() > 1 && value.chars().any(char::is_alphabetic);
     for (_, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 0 && has_letters(value)) {
         let known = usual.entry(bare(value)).or_insert((value, count));
         if count > known.1 {

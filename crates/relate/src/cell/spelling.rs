@@ -37,7 +37,20 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     let tokens = tokens(&words);
     let found = rare.filter_map(|word| near(word).map(|(usual, edits)| (word, usual, edits)));
     let found = found.filter(|(word, usual, _)| !is_made_of_known(word, usual, &tokens));
-    found.filter_map(|(word, usual, edits)| suspicion(profile, word, usual, edits)).collect()
+    let suspicions: Vec<Suspicion> = found.filter_map(|(word, usual, edits)| suspicion(profile, word, usual, edits)).collect();
+    let rare = words.iter().filter(|word| word.count < FREQUENT).count();
+    discounted(suspicions, rare)
+}
+
+/// Where most rare values are near to nothing, rare is normal, as it is among names and places; then only a strong likeness
+/// counts.
+fn discounted(mut suspicions: Vec<Suspicion>, rare: usize) -> Vec<Suspicion> {
+    if (suspicions.len() as f64) < 0.15 * rare as f64 {
+        for suspicion in &mut suspicions {
+            suspicion.confidence -= 0.3;
+        }
+    }
+    suspicions
 }
 
 /// The rows in which each part of a value occurs.
