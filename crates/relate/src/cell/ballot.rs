@@ -19,6 +19,8 @@ pub(super) struct Ballot {
     pub(super) trust: f64,
     /// The share of the supported rows with a value that contradict it.
     pub(super) doubt: f64,
+    /// A value that stands for nothing in a column of quantities, such as 0: it is never what a quantity should have been.
+    pub(super) filler: Option<u32>,
     /// The column that names the source, where the rows of a group are what several sources say of one thing.
     pub(super) source: Option<usize>,
 }
@@ -96,7 +98,7 @@ fn is_measure(profile: &Profile<'_>) -> bool {
 }
 
 fn is_plain_number(profile: &Profile<'_>) -> bool {
-    profile.numeric > 0.9 && !is_code(profile)
+    profile.quantities > 0.9 && !is_code(profile)
 }
 
 /// Whether numbers are names of things: by the column's name, or because all have the same number of digits, four or more.
@@ -180,6 +182,7 @@ impl Measured {
         let least = if contradicted <= 0.05 { 0.3 } else { 0.5 };
         let has_many_groups = self.groups.len() >= 8 || contradicted <= 0.02;
         let is_quantity = is_plain_number(&profiles[dependent]) && profiles[dependent].column.values() > 20;
+        let filler = is_quantity.then(|| commonest(&profiles[dependent])).flatten();
         let most = if is_quantity {
             0.02
         } else if is_specific {
@@ -190,51 +193,51 @@ impl Measured {
         let is_rule = strength >= least && contradicted <= most && has_many_groups;
         let trust = (0.55 + 0.5 * strength).min(0.97) * (self.dispersal() / 0.6).min(1.0);
         let doubt = contradicted.clamp(0.01, 0.6);
-        (is_rule && trust >= 0.5).then_some(Ballot { determinant, dependent, trust, doubt, source: None })
+        (is_rule && trust >= 0.5).then_some(Ballot { determinant, dependent, trust, doubt, filler, source: None })
     }
+}
+
+/// The value of a fifth of the rows or more.
+fn commonest(profile: &Profile<'_>) -> Option<u32> {
+    let (code, _, count) = profile.column.counted().max_by_key(|(code, _, count)| (*count, std::cmp::Reverse(*code)))?;
+    (f64::from(count) > 0.2 * profile.rows).then_some(code)
 }
 
 /// Things that several sources tell of: where a column and another one (the source) make a key together, and the column
 /// strongly determines something, what else it determines far beyond chance is told by vote, however much the sources differ.
+/// That they differ in more than a quarter of something shows that they are sources.
 fn sources(profiles: &[Profile<'_>], keys: &Keys) -> Vec<Ballot> {
-    let mut found: Vec<Ballot> = Vec::new();
+    let mut best: BTreeMap<usize, (f64, usize, usize, Measured)> = BTreeMap::new();
     for (thing, source) in told_pairs(profiles, keys) {
         let values = profiles[thing].column.values();
-        if found.iter().any(|ballot| ballot.determinant == [thing]) {
-            continue;
-        }
         let is_specific = |at: &usize| profiles[*at].column.values() * 2 >= values;
         let others = (0..profiles.len()).filter(|at| *at != thing && *at != source && is_specific(at));
         let measured: Vec<(usize, Measured)> = others.map(|at| (at, Measured::of(profiles, &[thing], at))).collect();
-        let is_thing = measured.iter().any(|(_, measured)| measured.strength() > 0.7);
-        let by_source = |at: usize| Measured::of(profiles, &[source], at).strength();
-        let is_told = |(at, measured): &&(usize, Measured)| {
-            is_thing && measured.strength() > 0.15 && measured.dispersal() > 0.6 && measured.strength() > by_source(*at)
-        };
-        let told = measured.iter().filter(is_told);
-        if std::env::var("DBG").is_ok() {
-            for (at, m) in &measured {
-                eprintln!(
-                    "thing {} source {} at {} strength {:.2} disp {:.2} by_source {:.2} thing {}",
-                    profiles[thing].column.column.name,
-                    profiles[source].column.column.name,
-                    profiles[*at].column.column.name,
-                    m.strength(),
-                    m.dispersal(),
-                    by_source(*at),
-                    is_thing
-                );
+        if measured.iter().all(|(_, measured)| measured.strength() <= 0.7) {
+            continue;
+        }
+        for (at, measured) in measured {
+            let strength = measured.strength();
+            let is_known = best.get(&at).is_some_and(|(other, ..)| *other >= strength);
+            if !is_known && Measured::of(profiles, &[source], at).strength() < strength {
+                best.insert(at, (strength, thing, source, measured));
             }
         }
-        found.extend(told.map(|(at, measured)| Ballot {
-            determinant: vec![thing],
-            dependent: *at,
-            trust: 0.75 + 0.2 * measured.strength(),
-            doubt: measured.contradicted().clamp(0.01, 0.6),
-            source: Some(source),
-        }));
     }
-    found
+    let disagree: HashSet<(usize, usize)> =
+        best.values().filter(|(.., measured)| measured.contradicted() > 0.25).map(|(_, thing, source, _)| (*thing, *source)).collect();
+    let told = best.into_iter().filter(|(_, (strength, thing, source, measured))| {
+        *strength > 0.15 && measured.contradicted() > 0.03 && measured.dispersal() > 0.6 && disagree.contains(&(*thing, *source))
+    });
+    told.map(|(dependent, (strength, thing, source, measured))| Ballot {
+        determinant: vec![thing],
+        dependent,
+        trust: 0.75 + 0.2 * strength,
+        doubt: measured.contradicted().clamp(0.01, 0.6),
+        filler: None,
+        source: Some(source),
+    })
+    .collect()
 }
 
 /// Rows beyond which no table is taken for what several sources tell.

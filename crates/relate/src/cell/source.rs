@@ -6,10 +6,11 @@ use super::ballot::Ballot;
 use super::profile::Profile;
 use crate::columns::{Column, groups};
 
-/// Sources that say the same in this share of all they both say copy from each other.
-const COPIES: f64 = 0.99;
+/// Sources that say the same in this share of what they both say, where at least one of them is at odds with most, copy from
+/// each other: that they agree with everybody says nothing.
+const COPIES: f64 = 0.97;
 /// Statements in common that it takes to know.
-const LEAST_IN_COMMON: f64 = 20.0;
+const LEAST_IN_COMMON: f64 = 10.0;
 /// More sources than this are not compared with each other.
 const MOST_SOURCES: usize = 300;
 /// Rounds of weighing by how often the weighted vote bears a source out.
@@ -59,13 +60,17 @@ impl<'a> Weights<'a> {
     fn join_copies(&mut self, things: &[&Column<'_>], told: &[&Column<'_>]) {
         let mut common: HashMap<(u32, u32), (f64, f64)> = HashMap::new();
         groups(things, |group| {
+            let usual: Vec<u32> = told.iter().map(|column| self.ranked(group, column).first().map_or(0, |(code, _)| *code)).collect();
             for (at, a) in group.iter().enumerate() {
                 for b in &group[at + 1..] {
                     let (one, other) = (self.source.code(*a), self.source.code(*b));
                     let pair = common.entry((one.min(other), one.max(other))).or_default();
-                    for column in told.iter().filter(|column| column.code(*a) != 0 && column.code(*b) != 0) {
-                        pair.0 += f64::from(u8::from(column.code(*a) == column.code(*b)));
-                        pair.1 += 1.0;
+                    for (column, usual) in told.iter().zip(&usual) {
+                        let (one, other) = (column.code(*a), column.code(*b));
+                        if one != 0 && other != 0 && (one != *usual || other != *usual) {
+                            pair.0 += f64::from(u8::from(one == other));
+                            pair.1 += 1.0;
+                        }
                     }
                 }
             }

@@ -34,7 +34,7 @@ pub(super) fn strangers(profiles: &[Profile<'_>], at: usize) -> Vec<Suspicion> {
 pub(super) fn strewn(profiles: &[Profile<'_>]) -> Vec<(usize, Suspicion)> {
     let mut places: HashMap<&str, Vec<(usize, u32, u32)>> = HashMap::new();
     for (at, profile) in profiles.iter().enumerate().filter(|(_, profile)| profile.rows >= 50.0) {
-        let is_telling = |value: &str| value.len() > 3 && (value.chars().any(char::is_alphabetic) || value.len() > 5);
+        let is_telling = |value: &str| value.len() > 3 && value.chars().any(char::is_alphabetic);
         for (code, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 1 && is_telling(value)) {
             places.entry(value).or_default().push((at, code, count));
         }

@@ -1,6 +1,6 @@
 //! Votes: rows that agree on a determinant say what the dependent of each of them should be.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::ballot::Ballot;
 use super::profile::Profile;
@@ -70,7 +70,13 @@ pub(super) fn count(profiles: &[Profile<'_>], ballots: &[Ballot], suspected: &[V
         by_determinant.entry(&ballot.determinant).or_default().push(ballot);
     }
     for of_one in by_determinant.values() {
-        each_group(profiles, of_one, |group, polls| accuse(profiles, &mut votes, group, polls));
+        let mut known = HashSet::new();
+        if of_one.iter().any(|ballot| ballot.source.is_some()) {
+            each_group(profiles, of_one, |_, polls| {
+                known.insert(polls.iter().map(|poll| poll.top().0).collect());
+            });
+        }
+        each_group(profiles, of_one, |group, polls| accuse(profiles, &mut votes, group, polls, &known));
     }
     for (votes, rows) in votes.iter_mut().zip(suspected) {
         for row in rows {
@@ -133,23 +139,34 @@ fn each_group(profiles: &[Profile<'_>], ballots: &[&Ballot], mut visit: impl FnM
     });
 }
 
-/// Votes against the values that contradict their group.
-fn accuse(profiles: &[Profile<'_>], votes: &mut [Votes], group: &[u32], polls: &[Poll<'_>]) {
+/// What a row says of the dependents of the polls.
+fn told(profiles: &[Profile<'_>], polls: &[Poll<'_>], row: u32) -> Vec<u32> {
+    polls.iter().map(|poll| profiles[poll.ballot.dependent].column.code(row)).collect()
+}
+
+/// Votes against the values that contradict their group. A row that says of everything what is `known` of another thing tells of
+/// that thing, and nothing of what it says is held against it.
+fn accuse(profiles: &[Profile<'_>], votes: &mut [Votes], group: &[u32], polls: &[Poll<'_>], known: &HashSet<Vec<u32>>) {
     if polls.iter().all(|poll| poll.ranked.len() == 1 && poll.missing == 0) {
         return;
     }
     for row in group {
         let dissents =
             |poll: &&Poll<'_>| !matches!(profiles[poll.ballot.dependent].column.code(*row), code if code == 0 || code == poll.top().0);
-        let dissenting = polls.iter().filter(dissents).count() as f64;
-        let coherence = if polls.len() < 2 { 1.0 } else { 1.0 - (dissenting - 1.0).max(0.0) / (polls.len() as f64 - 1.0) };
+        let dissenting = polls.iter().filter(dissents).count();
+        let coherence = if polls.len() < 2 { 1.0 } else { 1.0 - dissenting.saturating_sub(1) as f64 / (polls.len() as f64 - 1.0) };
+        let is_strange = polls.len() > 2 && dissenting == polls.len() && known.contains(&told(profiles, polls, *row));
+        let stranger = if is_strange { 0.0 } else { 1.0 };
         for poll in polls {
             let column = profiles[poll.ballot.dependent].column;
             let code = column.code(*row);
             if code != poll.top().0 {
                 let is_of_sources = poll.ballot.source.is_some();
-                let weight =
-                    if is_of_sources { weight_of_sources(poll, code) } else { coherence * weight(poll, code, column, group.len()) };
+                let weight = if is_of_sources {
+                    stranger * weight_of_sources(poll, code)
+                } else {
+                    coherence * weight(poll, code, column, group.len())
+                };
                 if weight > 0.0 {
                     votes[poll.ballot.dependent].accuse(*row, weight, poll.top().0);
                 }
@@ -175,6 +192,9 @@ fn weight_of_sources(poll: &Poll<'_>, code: u32) -> f64 {
 /// there more often than errors fall on one value, is an exception to the rule and no slip.
 fn weight(poll: &Poll<'_>, code: u32, column: &Column<'_>, rows: usize) -> f64 {
     let (top, rows) = (poll.top().1, rows as f64);
+    if poll.ballot.filler == Some(poll.top().0) {
+        return 0.0;
+    }
     if code == 0 {
         let second = poll.ranked.get(1).map_or(0.0, |(_, weight)| *weight);
         return if f64::from(poll.missing) > 0.6 * rows || top < 2.0 { 0.0 } else { poll.certainty(top - second) };
