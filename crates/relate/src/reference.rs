@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use hw_base::{CodedTable, ColumnType};
 
+use crate::cell::says_nothing;
 use crate::columns::Column;
 use crate::words::{singular, words};
 use crate::{Key, Keys, Reference, TableColumns, keys};
@@ -100,7 +101,7 @@ fn refer(sides: &[Side<'_>], (from_table, column): (usize, usize), (to_table, ke
     let rows: u64 = own.counts[1..].iter().map(|count| u64::from(*count)).sum();
     let most = (rows as f64 * GREATEST_ORPHANS).ceil() as u64;
     let (mut orphans, mut met, mut shown) = (0, 0, Vec::new());
-    for (_, value, count) in own.counted().filter(|(_, _, count)| *count > 0) {
+    for (_, value, count) in own.counted().filter(|(_, value, count)| *count > 0 && !says_nothing(value)) {
         if known.contains_key(plain(value)) {
             met += 1;
         } else {
@@ -196,6 +197,10 @@ impl Pair<'_> {
     /// Measures, dates and prose do not refer.
     fn kinds(&self) -> f64 {
         let (from, column, _) = self.from;
+        let last = words(&from.table.columns[column].name).pop().unwrap_or_default();
+        if is_number(from.kind(column)) && MEASURES.contains(&last.as_str()) {
+            return 0.3;
+        }
         match from.kind(column) {
             ColumnType::Date => 0.4,
             ColumnType::Decimal | ColumnType::Float
@@ -207,6 +212,47 @@ impl Pair<'_> {
         }
     }
 }
+
+/// Names of what is measured or counted.
+const MEASURES: &[&str] = &[
+    "quantity",
+    "qty",
+    "amount",
+    "price",
+    "cost",
+    "total",
+    "subtotal",
+    "tax",
+    "count",
+    "year",
+    "month",
+    "day",
+    "age",
+    "rating",
+    "score",
+    "level",
+    "stock",
+    "discount",
+    "rate",
+    "length",
+    "duration",
+    "width",
+    "height",
+    "weight",
+    "size",
+    "rank",
+    "percent",
+    "balance",
+    "salary",
+    "units",
+    "milliseconds",
+    "bytes",
+    "minutes",
+    "seconds",
+    "hours",
+    "points",
+    "votes",
+];
 
 /// Parts that people play: a column named so refers to a table of people.
 const STAFF: &[&str] = &[
@@ -260,6 +306,11 @@ fn name_likeness(own: &[String], key: &[String], table: &[String], is_same_table
         .any(|word| matches!(singular(word).as_str(), "employee" | "staff" | "user" | "person" | "people" | "member" | "contact"));
     if is_staff && own.iter().any(|word| STAFF.contains(&word.as_str())) {
         likeness += 0.6;
+    }
+    let is_of_one_stem =
+        |a: &String, b: &String| a.len() > 3 && b.len() > 3 && a.chars().zip(b.chars()).take_while(|(x, y)| x == y).count() >= 4;
+    if likeness < 0.3 && stems.iter().any(|own| of_table.iter().any(|word| is_of_one_stem(own, word))) {
+        likeness += 0.3;
     }
     if is_same_table
         && own.iter().any(|word| {

@@ -81,7 +81,7 @@ const FILLER_DAYS: &[&str] = &[
 ];
 
 /// Whether a text is a word for no value, in whatever column.
-pub(super) fn says_nothing(value: &str) -> bool {
+pub(crate) fn says_nothing(value: &str) -> bool {
     let word = value.trim().to_lowercase();
     word.is_empty() || NOTHING.contains(&word.as_str())
 }
