@@ -75,9 +75,9 @@ fn exact(columns: &[Column<'_>], rows: usize) -> (Vec<Plain>, bool) {
     let all: Set = (0..chosen.len()).map(|at| 1 << at).sum();
     let targets: Vec<Target> = chosen.iter().map(|at| Target { bit: 1 << at, by: all & !(1 << at) }).collect();
     let width = match (rows, chosen.len()) {
-        (..=20_000, ..=20) => 12,
-        (..=200_000, ..=40) => 4,
-        (..=2_000_000, ..=40) => 3,
+        (0..=20_000, 0..=20) => 12,
+        (0..=200_000, 0..=40) => 4,
+        (0..=2_000_000, 0..=40) => 3,
         _ => 2,
     };
     let bounds = Bounds { visits: 40_000_000, width, candidates: 2_000 };
@@ -125,7 +125,7 @@ fn of_pairs(
             let untold = |c: &usize| c != a && c != b && !told.contains(&(vec![*a], *c)) && !told.contains(&(vec![*b], *c));
             let dependents: Vec<usize> = open.iter().copied().filter(untold).collect();
             let of_pair = measured(columns, same, &[*a, *b], dependents, looks);
-            let rows = columns[*a].column.codes.len() as u64;
+            let rows = columns[*a].coded.codes.len() as u64;
             found.extend(of_pair.into_iter().filter(|(_, dependent, agreement)| {
                 agreement.violations > 0 && agreement.support * 2 > rows && agreement.strength(same[*dependent]) > 0.8
             }));
@@ -143,7 +143,7 @@ fn measured(
     looks: u64,
 ) -> Vec<(Vec<usize>, usize, Agreement)> {
     let keys: Vec<&Column<'_>> = determinant.iter().map(|at| &columns[*at]).collect();
-    let rows = keys.first().map_or(0, |column| column.column.codes.len() as u64);
+    let rows = keys.first().map_or(0, |column| column.coded.codes.len() as u64);
     let measure = |dependents: Vec<usize>, extent: Extent, tolerance: f64| -> Vec<(usize, Agreement)> {
         let targets: Vec<&Column<'_>> = dependents.iter().map(|at| &columns[*at]).collect();
         let all = dependents.into_iter().zip(agreements(&keys, &targets, extent));
@@ -185,7 +185,7 @@ impl<'a> Judge<'a> {
         for (determinant, dependent) in exact {
             by_determinant.entry((determinant.len(), determinant)).or_default().push(*dependent);
         }
-        let rows = self.columns.first().map_or(0, |column| column.column.codes.len() as u64);
+        let rows = self.columns.first().map_or(0, |column| column.coded.codes.len() as u64);
         let mut left = LOOKS.max(4 * rows);
         let mut rated = Vec::new();
         for ((_, determinant), dependents) in by_determinant {
@@ -217,7 +217,7 @@ impl<'a> Judge<'a> {
 
 /// Measures and prose determine by chance only.
 fn suits_as_determinant(column: &Column<'_>) -> f64 {
-    match column.column.kind {
+    match column.coded.kind {
         ColumnType::Float | ColumnType::Decimal => 0.4,
         ColumnType::Timestamp | ColumnType::Time => 0.6,
         ColumnType::Binary | ColumnType::Other => 0.5,

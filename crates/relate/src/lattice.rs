@@ -79,10 +79,9 @@ impl Search<'_> {
     /// What pairs of neighbours within the clusters of each column agree on.
     fn sample(&mut self) -> Vec<Set> {
         let mut found = Vec::new();
-        let empty = !self.columns.iter().all(|column| column.distinct == 1);
-        if empty {
-            found.push(0);
-        }
+        // Two rows that differ wherever rows can: no smaller claim stands without a column that varies.
+        let constant = self.columns.iter().enumerate().filter(|(_, column)| column.distinct == 1).map(|(at, _)| 1 << at).sum();
+        found.push(constant);
         for column in self.columns {
             let mut left = PAIRS_PER_COLUMN;
             for distance in [1, 2, 5] {
@@ -192,7 +191,7 @@ impl Search<'_> {
             !open.is_empty()
         };
         let visits = if keys.is_empty() {
-            let rows: Vec<u32> = (0_u32..).take(self.columns.first().map_or(0, |column| column.column.codes.len())).collect();
+            let rows: Vec<u32> = (0_u32..).take(self.columns.first().map_or(0, |column| column.coded.codes.len())).collect();
             if rows.len() > 1 {
                 judge(&rows);
             }

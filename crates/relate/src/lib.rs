@@ -13,6 +13,9 @@ mod lattice;
 mod reference;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use cell::{CELL_ISSUES, cells};
 pub use dependency::{dependencies, violations};
 pub use found::{Cell, Dependencies, Dependency, Key, Keys, Reference, TableColumns, Violation};

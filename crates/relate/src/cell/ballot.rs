@@ -89,7 +89,7 @@ fn can_determine(profiles: &[Profile<'_>], determinant: &[usize]) -> bool {
 }
 
 fn is_measure(profile: &Profile<'_>) -> bool {
-    let values = &profile.column.column.values;
+    let values = &profile.column.coded.values;
     let is_time = values.iter().take(500).filter(|value| value.contains(':') && value.starts_with(|c: char| c.is_ascii_digit())).count();
     if profile.dated > 0.5 || is_time * 2 > values.len().min(500) {
         return true;
@@ -107,7 +107,7 @@ pub(super) fn is_code(profile: &Profile<'_>) -> bool {
         "id", "key", "code", "no", "nr", "num", "number", "zip", "zipcode", "postcode", "postal", "plz", "phone", "tel", "fax", "sku",
         "isbn", "issn", "ean", "upc", "fips", "iso", "npi", "ssn", "account", "ref",
     ];
-    let words = words(&profile.column.column.name);
+    let words = words(&profile.column.coded.name);
     let is_named =
         words.iter().any(|word| CODES.contains(&word.as_str()) || (word.len() > 3 && (word.ends_with("id") || word.ends_with("code"))));
     let numbers = profile.column.counted().filter(|(code, ..)| profile.shape(*code) == TextShape::Integer);
@@ -245,7 +245,7 @@ const MOST_TOLD_ROWS: f64 = 1_000_000.0;
 
 /// Pairs of a thing and a source: together they tell nearly all rows apart, and each thing is told of several times.
 fn told_pairs(profiles: &[Profile<'_>], keys: &Keys) -> Vec<(usize, usize)> {
-    let is_small = profiles.first().is_none_or(|first| (first.column.column.codes.len() as f64) < MOST_TOLD_ROWS);
+    let is_small = profiles.first().is_none_or(|first| (first.column.coded.codes.len() as f64) < MOST_TOLD_ROWS);
     if profiles.len() > 30 || !is_small {
         return Vec::new();
     }
@@ -271,5 +271,5 @@ fn tell_apart(profiles: &[Profile<'_>], keys: &Keys, a: usize, b: usize) -> bool
         twins += group.len() - 1;
         true
     });
-    (twins as f64) < 0.12 * profiles[a].column.column.codes.len() as f64
+    (twins as f64) < 0.12 * profiles[a].column.coded.codes.len() as f64
 }

@@ -76,7 +76,8 @@ fn mixtures(profile: &Profile<'_>, ways: &BTreeMap<(&str, &str), f64>) -> Vec<Su
     let prevails = most / rows > 0.6;
     let others: Vec<&(&str, &str)> = ways.keys().filter(|way| *way != usual).collect();
     let (least, all_one_unit) = (rows * 0.002, others.iter().all(|way| is_one_unit(usual, way)));
-    if !prevails && !(all_one_unit && ways.values().filter(|count| **count > least).count() > 2) {
+    let is_one_in_many_ways = all_one_unit && ways.values().filter(|count| **count > least).count() > 2;
+    if !prevails && !is_one_in_many_ways {
         return strangers(profile);
     }
     let values =
