@@ -83,7 +83,7 @@ fn mixtures(profile: &Profile<'_>, ways: &BTreeMap<(&str, &str), f64>) -> Vec<Su
     let values =
         profile.column.counted().filter_map(|(code, value, _)| undressed(value).map(|(before, _, after)| (code, value, (before, after))));
     let odd = values.filter(|(_, _, way)| !prevails || way != usual);
-    let confidence = if prevails { 0.55 + 0.4 * (most / rows - 0.5) + 0.1 } else { 0.75 };
+    let confidence = if prevails { 0.6 + 0.38 * most / rows } else { 0.75 };
     let mut found: Vec<Suspicion> = odd
         .map(|(code, value, _)| {
             let suspicion = Suspicion::new(code, "unit_mixture", confidence).by_itself();
