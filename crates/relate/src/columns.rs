@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use hw_base::{CodedColumn, CodedTable};
 
+use crate::parallel;
+
 /// The rows of a column by code, each code's rows in ascending order.
 #[derive(Debug)]
 pub(crate) struct Clusters {
@@ -72,7 +74,14 @@ impl<'a> Column<'a> {
 
     /// The columns of a table.
     pub(crate) fn all(table: &'a CodedTable) -> Vec<Self> {
-        table.columns.iter().map(Self::of).collect()
+        parallel::map(&table.columns, Self::of)
+    }
+
+    /// Sorts the rows of all columns by code, each on a core of its own.
+    pub(crate) fn sort_all(columns: &[Self]) {
+        parallel::map(columns, |column| {
+            column.clusters();
+        });
     }
 
     /// The code of a row.

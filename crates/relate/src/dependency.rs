@@ -7,6 +7,7 @@ use hw_base::{CodedTable, ColumnType};
 use crate::agreement::{Agreement, Counter, Extent, agreements, sameness};
 use crate::columns::{Column, groups};
 use crate::lattice::{Bounds, MOST_COLUMNS, Set, Target, minimal, positions};
+use crate::parallel;
 use crate::{Dependencies, Dependency, Keys, Violation};
 
 /// The greatest error (g3) of an approximate dependency that is told.
@@ -24,6 +25,7 @@ const LOOKS: u64 = 40_000_000;
 /// bounded; [`Dependencies::is_complete`] says whether all minimal exact ones are there.
 pub fn dependencies(table: &CodedTable, keys: &Keys) -> Dependencies {
     let columns = Column::all(table);
+    Column::sort_all(&columns);
     let rows = table.coded_rows();
     if rows < 2 {
         return Dependencies { dependencies: Vec::new(), is_complete: true };
@@ -99,10 +101,11 @@ fn approximate(columns: &[Column<'_>], exact: &[Plain], rows: usize) -> Vec<(Vec
     let mut found = Vec::new();
     let mut told: HashSet<Plain> = known;
     let pairs = (determinants.len() * open.len()).max(1) as u64;
-    for at in &determinants {
+    let of_one = parallel::map(&determinants, |at| {
         let dependents: Vec<usize> = open.iter().copied().filter(|b| b != at && !told.contains(&(vec![*at], *b))).collect();
-        found.extend(measured(columns, &same, &[*at], dependents, LOOKS / pairs));
-    }
+        measured(columns, &same, &[*at], dependents, LOOKS / pairs)
+    });
+    found.extend(of_one.into_iter().flatten());
     told.extend(found.iter().map(|(determinant, dependent, _)| (determinant.clone(), *dependent)));
     let narrow: Vec<usize> = determinants.iter().copied().filter(|at| columns[*at].distinct * 2 < rows).collect();
     if narrow.len() <= 30 {
@@ -118,20 +121,18 @@ fn of_pairs(
     open: &[usize],
     told: &HashSet<Plain>,
 ) -> Vec<(Vec<usize>, usize, Agreement)> {
-    let mut found = Vec::new();
     let looks = LOOKS / (narrow.len().pow(2) * open.len() / 2).max(1) as u64;
-    for (i, a) in narrow.iter().enumerate() {
-        for b in &narrow[i + 1..] {
-            let untold = |c: &usize| c != a && c != b && !told.contains(&(vec![*a], *c)) && !told.contains(&(vec![*b], *c));
-            let dependents: Vec<usize> = open.iter().copied().filter(untold).collect();
-            let of_pair = measured(columns, same, &[*a, *b], dependents, looks);
-            let rows = columns[*a].coded.codes.len() as u64;
-            found.extend(of_pair.into_iter().filter(|(_, dependent, agreement)| {
-                agreement.violations > 0 && agreement.support * 2 > rows && agreement.strength(same[*dependent]) > 0.8
-            }));
-        }
-    }
-    found
+    let pairs: Vec<(usize, usize)> = narrow.iter().enumerate().flat_map(|(i, a)| narrow[i + 1..].iter().map(|b| (*a, *b))).collect();
+    let of_pairs = parallel::map(&pairs, |(a, b)| {
+        let untold = |c: &usize| c != a && c != b && !told.contains(&(vec![*a], *c)) && !told.contains(&(vec![*b], *c));
+        let dependents: Vec<usize> = open.iter().copied().filter(untold).collect();
+        measured(columns, same, &[*a, *b], dependents, looks)
+    });
+    let is_worth_telling = |(determinant, dependent, agreement): &(Vec<usize>, usize, Agreement)| {
+        let rows = columns[determinant[0]].coded.codes.len() as u64;
+        agreement.violations > 0 && agreement.support * 2 > rows && agreement.strength(same[*dependent]) > 0.8
+    };
+    of_pairs.into_iter().flatten().filter(is_worth_telling).collect()
 }
 
 /// Measures one determinant, at first on about `looks` rows, then exactly what is left.

@@ -14,6 +14,7 @@ use crate::{Key, Keys};
 /// was met. A table with two equal rows has no key.
 pub fn keys(table: &CodedTable) -> Keys {
     let columns = Column::all(table);
+    Column::sort_all(&columns);
     let rows = table.coded_rows();
     if rows < 2 {
         return Keys { keys: Vec::new(), is_complete: true };

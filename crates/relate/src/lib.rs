@@ -10,6 +10,7 @@ mod dependency;
 mod found;
 mod key;
 mod lattice;
+mod parallel;
 mod reference;
 mod words;
 

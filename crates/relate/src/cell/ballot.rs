@@ -7,6 +7,7 @@ use hw_base::TextShape;
 use super::profile::Profile;
 use crate::agreement::{Counter, Extent, agreements, sameness};
 use crate::columns::{Column, groups};
+use crate::parallel;
 use crate::words::words;
 use crate::{Dependencies, Keys};
 
@@ -41,14 +42,14 @@ pub(super) fn ballots(profiles: &[Profile<'_>], keys: &Keys, dependencies: &Depe
     }
     candidates.extend(weak(profiles));
     let mut seen = HashSet::new();
-    let mut ballots: Vec<Ballot> = Vec::new();
-    for (determinant, dependent) in candidates {
-        let is_new = seen.insert((determinant.clone(), dependent));
-        if is_new && (1..3).contains(&determinant.len()) && can_determine(profiles, &determinant) {
-            let measured = Measured::of(profiles, &determinant, dependent);
-            ballots.extend(measured.ballot(profiles, determinant, dependent));
-        }
-    }
+    candidates.retain(|(determinant, dependent)| {
+        let is_new = seen.insert((determinant.clone(), *dependent));
+        is_new && (1..3).contains(&determinant.len()) && can_determine(profiles, determinant)
+    });
+    let measured = parallel::map(&candidates, |(determinant, dependent)| {
+        Measured::of(profiles, determinant, *dependent).ballot(profiles, determinant.clone(), *dependent)
+    });
+    let mut ballots: Vec<Ballot> = measured.into_iter().flatten().collect();
     ballots.sort_by(|a, b| b.trust.total_cmp(&a.trust).then_with(|| (&a.determinant, a.dependent).cmp(&(&b.determinant, b.dependent))));
     let mut per_column: BTreeMap<usize, usize> = BTreeMap::new();
     ballots.retain(|ballot| {
@@ -69,18 +70,18 @@ fn weak(profiles: &[Profile<'_>]) -> Vec<(Vec<usize>, usize)> {
     }
     let columns: Vec<&Column<'_>> = profiles.iter().map(|profile| profile.column).collect();
     let looks = LOOKS / (columns.len() as u64).pow(2).max(1);
-    let mut found = Vec::new();
-    for at in (0..columns.len()).filter(|at| can_determine(profiles, &[*at])) {
-        let others: Vec<usize> = (0..columns.len()).filter(|other| *other != at && columns[*other].values() > 1).collect();
+    let determinants: Vec<usize> = (0..columns.len()).filter(|at| can_determine(profiles, &[*at])).collect();
+    let related = parallel::map(&determinants, |at| {
+        let others: Vec<usize> = (0..columns.len()).filter(|other| other != at && columns[*other].values() > 1).collect();
         let targets: Vec<&Column<'_>> = others.iter().map(|other| columns[*other]).collect();
-        let agreements = agreements(&[columns[at]], &targets, Extent::About(looks));
-        let related = others.iter().zip(agreements).filter(|(other, agreement)| {
+        let agreements = agreements(&[columns[*at]], &targets, Extent::About(looks));
+        let related = others.into_iter().zip(agreements).filter(|(other, agreement)| {
             let contradicted = agreement.violations as f64 / agreement.support.max(1) as f64;
-            agreement.violations > 0 && contradicted < 0.6 && agreement.strength(sameness(columns[**other])) > 0.15
+            agreement.violations > 0 && contradicted < 0.6 && agreement.strength(sameness(columns[*other])) > 0.15
         });
-        found.extend(related.map(|(other, _)| (vec![at], *other)));
-    }
-    found
+        related.map(|(other, _)| (vec![*at], other)).collect::<Vec<_>>()
+    });
+    related.concat()
 }
 
 /// Whether columns can name a thing: measures, dates and times of day do not.
