@@ -30,5 +30,5 @@ pub use judge::{Judging, Population};
 pub use kinds::{RULE_KINDS, RuleKind, rule_kind};
 pub use propose::{Proposal, propose};
 pub use rule::{Problems, Rule, RuleBody, Scope, read_rules};
-pub use shape::{Bounds, Limit, Shape, Template};
-pub use shared_settings::Common;
+pub use shape::{Bounds, Limit, LimitValue, Shape, Template};
+pub use shared_settings::{Common, Notes};

@@ -18,6 +18,7 @@ mod row_count;
 mod schema;
 mod unique;
 
+use std::cmp::Ordering;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -28,7 +29,8 @@ use crate::columns::in_parentheses;
 use crate::explain::About;
 use crate::propose::Proposal;
 use crate::rule::{Problems, RuleBody, Scope};
-use crate::shape::{Bounds, Limit};
+use crate::scalar::Scalar;
+use crate::shape::{Bounds, Limit, LimitValue};
 
 /// A kind of rule: its settings, its manual page, its SQL and when to propose it.
 pub trait RuleKind: Debug + Send + Sync {
@@ -110,9 +112,35 @@ fn check_limits(min: Option<u64>, max: Option<u64>, problems: &mut Problems<'_>)
     }
 }
 
+/// Checks `min` or `above` against `max` or `below`, given in this order.
+fn check_sides([min, above, max, below]: [&Option<Scalar>; 4], problems: &mut Problems<'_>) {
+    for (one, other, [inside, outside]) in [(min, above, ["min", "above"]), (max, below, ["max", "below"])] {
+        if one.is_some() && other.is_some() {
+            problems.add(outside, format!("`{inside}` and `{outside}` are both given"), "keep one of them");
+            return;
+        }
+    }
+    let (low, high) = (min.as_ref().or(above.as_ref()), max.as_ref().or(below.as_ref()));
+    let (lowest, highest) = (if min.is_some() { "min" } else { "above" }, if max.is_some() { "max" } else { "below" });
+    let Some((low, high)) = low.zip(high) else {
+        if low.or(high).is_none() {
+            problems.add("min", "neither `min` nor `max` is given", "add `min:`, `max:` or both");
+        }
+        return;
+    };
+    match low.compare(high) {
+        None => problems.add(highest, format!("`{low}` and `{high}` are no two values of one kind"), "give two numbers, two dates or two moments"),
+        Some(Ordering::Greater) => problems.add(lowest, format!("`{lowest}` is greater than `{highest}`"), "swap them"),
+        Some(Ordering::Equal) if above.is_some() || below.is_some() => {
+            problems.add(lowest, format!("no value lies above {low} and below {high}"), "use `min` and `max`, which are inside themselves");
+        }
+        Some(_) => {}
+    }
+}
+
 /// Bounds of a count.
 fn count_bounds(min: Option<u64>, max: Option<u64>) -> Bounds {
-    let limit = |count: u64| Limit::Number(count.into());
+    let limit = |count: u64| Limit::inside(LimitValue::Number(count.into()));
     Bounds::Between { min: min.map(limit), max: max.map(limit) }
 }
 

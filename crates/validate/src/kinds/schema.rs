@@ -10,7 +10,7 @@ use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::shape::Shape;
-use crate::shared_settings::Common;
+use crate::shared_settings::{Common, Notes, SeverityWord};
 
 /// The columns are there, with their types.
 #[derive(Debug)]
@@ -30,6 +30,12 @@ struct SchemaSettings {
     /// What happens if the rule breaks: `block` (where it is not given), `alert` or `log`.
     #[serde(default)]
     on_failure: hw_base::OnFailure,
+    /// How much a broken rule matters: `high`, `medium` or `low`.
+    severity: Option<SeverityWord>,
+    /// Who is asked about the rule: a person, a team or an address.
+    owner: Option<String>,
+    /// What the rule promises, in a sentence.
+    description: Option<String>,
 }
 
 impl RuleKind for ColumnsAndTypes {
@@ -65,7 +71,9 @@ impl RuleKind for ColumnsAndTypes {
 
 impl RuleBody for SchemaSettings {
     fn common(&self) -> Common {
-        Common { name: self.name.clone(), tolerance: hw_base::Tolerance::NONE, on_failure: self.on_failure, condition: None }
+        let notes =
+            Notes { severity: self.severity.map(Into::into), owner: self.owner.clone(), description: self.description.clone() };
+        Common { name: self.name.clone(), tolerance: hw_base::Tolerance::NONE, on_failure: self.on_failure, condition: None, notes }
     }
 
     fn columns(&self) -> Vec<String> {
