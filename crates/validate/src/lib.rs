@@ -8,6 +8,7 @@
 //! pipeline, which obeys the verdict.
 
 mod columns;
+mod critical;
 mod exact;
 mod explain;
 mod gate;
@@ -19,6 +20,7 @@ mod rule;
 mod scalar;
 mod shape;
 mod shared_settings;
+mod strftime;
 
 #[cfg(test)]
 mod testing;

@@ -321,7 +321,11 @@ mod tests {
     #[test]
     fn shares_lengths_and_quantiles_are_measured() {
         let check = |function: &str, sql: &str| {
-            check_aggregate(&json!({"aggregate": {"function": function, "column": "a", "above": 0, "below": 1, "where": "b"}}), "a bigint", sql);
+            check_aggregate(
+                &json!({"aggregate": {"function": function, "column": "a", "above": 0, "below": 1, "where": "b"}}),
+                "a bigint",
+                sql,
+            );
         };
         check("median", "median(cast(a as double)) filter (where (b)): above 0 and below 1");
         check("filled_share", "cast(count(a) filter (where (b)) as double) / nullif(count(*) filter (where (b)), 0): above 0 and below 1");

@@ -71,8 +71,7 @@ impl RuleKind for ColumnsAndTypes {
 
 impl RuleBody for SchemaSettings {
     fn common(&self) -> Common {
-        let notes =
-            Notes { severity: self.severity.map(Into::into), owner: self.owner.clone(), description: self.description.clone() };
+        let notes = Notes { severity: self.severity.map(Into::into), owner: self.owner.clone(), description: self.description.clone() };
         Common { name: self.name.clone(), tolerance: hw_base::Tolerance::NONE, on_failure: self.on_failure, condition: None, notes }
     }
 
