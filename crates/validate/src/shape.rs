@@ -73,6 +73,9 @@ impl Template {
     /// Stands for the other table.
     pub const OTHER: &'static str = "{other}";
 
+    /// Stands for the present moment.
+    pub const NOW: &'static str = "{now}";
+
     /// A template that reads one relation.
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), other: None }
@@ -81,14 +84,19 @@ impl Template {
     /// The SELECT over `relation`, which must be fit to stand in a FROM.
     ///
     /// `own` is the name of the table being judged: where the other table is the table itself, `whole` (all its rows)
-    /// stands for it, so that rows may refer to rows of the same load.
+    /// stands for it, so that rows may refer to rows of the same load. The present moment is left to the engine.
     pub fn over(&self, relation: &str, whole: &str, own: Option<&str>) -> String {
+        self.at("now()", relation, whole, own)
+    }
+
+    /// The SELECT over `relation` at the moment that the SQL `now` gives.
+    pub(crate) fn at(&self, now: &str, relation: &str, whole: &str, own: Option<&str>) -> String {
         let other = match &self.other {
             Some(parts) if own.is_some_and(|own| parts.join(".") == own) => whole.to_owned(),
             Some(parts) => qualified(parts.iter().map(String::as_str)),
-            None => return filled(&self.text, &[(Self::TABLE, relation)]),
+            None => return filled(&self.text, &[(Self::TABLE, relation), (Self::NOW, now)]),
         };
-        filled(&self.text, &[(Self::TABLE, relation), (Self::OTHER, &other)])
+        filled(&self.text, &[(Self::TABLE, relation), (Self::OTHER, &other), (Self::NOW, now)])
     }
 }
 
