@@ -21,6 +21,7 @@ mod scalar;
 mod shape;
 mod shared_settings;
 mod strftime;
+mod suites;
 
 #[cfg(test)]
 mod testing;
@@ -34,3 +35,4 @@ pub use propose::{Proposal, propose};
 pub use rule::{Problems, Rule, RuleBody, Scope, read_rules};
 pub use shape::{Bounds, Limit, LimitValue, Shape, Template};
 pub use shared_settings::{Common, Notes};
+pub use suites::{HowWritten, Imported, ImportedItem, Outcome, SUITES, Suite, TableRules, Written, WrittenItem, suite};

@@ -239,6 +239,15 @@ enum SkipIf {
 }
 
 impl SkipIf {
+    /// The SQL that is true for rows that are not left out.
+    fn condition(self, names: &[String]) -> String {
+        match self {
+            Self::AnyNull => all_present(names),
+            Self::AllNull => format!("({})", any_present(names)),
+            Self::Never => "true".into(),
+        }
+    }
+
     /// The SQL that is true for rows that break the rule, where `holds` is true for those that do not, and null where a
     /// null leaves it open.
     fn violates(self, holds: &str, names: &[String]) -> String {
