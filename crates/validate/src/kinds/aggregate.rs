@@ -80,6 +80,11 @@ impl Function {
     /// The aggregate over the rows where `condition` is true. The middle of two whole numbers is no whole number.
     fn sql(self, column: &Column, quantile: f64, condition: Option<&str>) -> String {
         let (name, text) = (identifier(&column.name), as_text(column));
+        let name = if column.kind == ColumnType::Boolean && matches!(self, Self::Sum | Self::Mean) {
+            format!("cast({name} as bigint)")
+        } else {
+            name
+        };
         let number = if column.kind == ColumnType::Integer { format!("cast({name} as double)") } else { name.clone() };
         let over = |aggregate: String| super::filtered(&aggregate, condition);
         match self {
@@ -101,13 +106,10 @@ impl Function {
     /// Makes sure that the function can measure `column`. The least text is no least number: `10` stands before `9`.
     fn can_measure(self, column: &Column) -> Result<(), String> {
         let (can, wanted) = match self {
-            Self::Sum
-            | Self::Mean
-            | Self::Median
-            | Self::StandardDeviation
-            | Self::PopulationStandardDeviation
-            | Self::Variance
-            | Self::Quantile => (column.kind.is_numeric(), "numbers"),
+            Self::Sum | Self::Mean => (column.kind.is_numeric() || column.kind == ColumnType::Boolean, "numbers"),
+            Self::Median | Self::StandardDeviation | Self::PopulationStandardDeviation | Self::Variance | Self::Quantile => {
+                (column.kind.is_numeric(), "numbers")
+            }
             Self::Min | Self::Max => (column.kind.is_numeric() || column.kind.is_temporal(), "numbers, dates or moments"),
             Self::Count | Self::FilledShare | Self::DistinctShare | Self::MinLength | Self::MaxLength | Self::MeanLength => (true, ""),
         };
@@ -328,6 +330,8 @@ mod tests {
             );
         };
         check("median", "median(cast(a as double)) filter (where (b)): above 0 and below 1");
+        let rule = json!({"aggregate": {"function": "mean", "column": "a", "max": 0.5}});
+        check_aggregate(&rule, "a boolean", "avg(cast(a as bigint)): at most 0.5");
         check("filled_share", "cast(count(a) filter (where (b)) as double) / nullif(count(*) filter (where (b)), 0): above 0 and below 1");
         check(
             "distinct_share",

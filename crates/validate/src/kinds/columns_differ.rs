@@ -29,7 +29,7 @@ impl RuleKind for ColumnsDiffer {
 
     fn about(&self) -> About {
         About {
-            finds: "Rows in which two of the named columns hold the same value. Rows with a null in one of the columns are left out; with `skip_if: all_null` or `never`, a null beside a value breaks the rule.",
+            finds: "Rows in which two of the named columns hold the same value. Rows with a null in one of the columns are left out; with `skip_if: all_null` or `never`, a null is a value like any other: it differs from them, and two nulls are the same.",
             matters: "A transfer from an account to itself, or a customer who recommended herself, is a slip that no test of single columns sees.",
             example: "- columns_differ: { columns: [customer_id, shop_id], on_failure: alert }",
             remedy: "Look for a column that is filled from another one where it is missing, and leave it null instead.",
@@ -52,10 +52,11 @@ impl RuleBody for ColumnsDifferSettings {
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
         let found = find_all(columns, &self.columns)?;
+        let differs = if self.skip_if == SkipIf::AnyNull { "<>" } else { "is distinct from" };
         let mut holds = Vec::new();
         for (at, left) in found.iter().enumerate() {
             for right in &found[at + 1..] {
-                holds.push(format!("{} <> {}", beside(left, right)?, beside(right, left)?));
+                holds.push(format!("{} {differs} {}", beside(left, right)?, beside(right, left)?));
             }
         }
         Ok(Shape::Row { violates: self.skip_if.violates(&holds.join(" and "), &self.columns) })
@@ -71,7 +72,11 @@ mod tests {
     #[test]
     fn every_pair_must_differ() {
         let rule = json!({"columns_differ": {"columns": ["a", "b", "c"], "skip_if": "never"}});
-        check_row(&rule, "a bigint, b bigint, c bigint", "(a <> b and a <> c and b <> c) is not true");
+        check_row(
+            &rule,
+            "a bigint, b bigint, c bigint",
+            "(a is distinct from b and a is distinct from c and b is distinct from c) is not true",
+        );
         let rule = json!({"columns_differ": {"columns": ["a", "b"]}});
         check_row(&rule, "a bigint, b bigint", "a is not null and b is not null and not (a <> b)");
         check_misfit(

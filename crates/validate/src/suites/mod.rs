@@ -240,4 +240,3 @@ fn not_of_the_format(format: &str, why: impl std::fmt::Display) -> Error {
 fn read_values(format: &str, text: &str) -> Result<Json> {
     serde_saphyr::from_str(text).map_err(|error| not_of_the_format(format, error))
 }
-

@@ -34,7 +34,8 @@ impl Suite for Sql {
             for rule in table.rules {
                 let how = match violations_sql(rule, table.columns, &table_sql(table.table)) {
                     Ok(sql) => {
-                        let note = rule.notes.description.as_deref().map(|text| format!("-- {}\n", text.replace('\n', " "))).unwrap_or_default();
+                        let note =
+                            rule.notes.description.as_deref().map(|text| format!("-- {}\n", text.replace('\n', " "))).unwrap_or_default();
                         written.text.push_str(&format!("{CHECK} {}.{}\n{note}{sql};\n\n", table.table, rule.id));
                         HowWritten::AsSql
                     }

@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn values_are_read_back_as_they_were() {
-        let value = json!({"a": [{"b": "no", "c": {"d": ["x: y", 1, null]}}, {"e": "31"}], "f": {}, "g": [], "h": [[1, "#"], ["\u{7f}\n"]]});
+        let value =
+            json!({"a": [{"b": "no", "c": {"d": ["x: y", 1, null]}}, {"e": "31"}], "f": {}, "g": [], "h": [[1, "#"], ["\u{7f}\n"]]});
         for text in [flow(&value), block(&value, 0)] {
             let read: Json = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(read, value, "{text}");

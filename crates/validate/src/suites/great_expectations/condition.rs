@@ -9,8 +9,11 @@ use serde_json::Value as Json;
 /// # Errors
 /// Says what has no counterpart.
 pub(super) fn sql(condition: &Json, parser: Option<&str>) -> Result<String, String> {
+    let known =
+        [None, Some("pandas"), Some("great_expectations"), Some("great_expectations__experimental__"), Some("spark"), Some("python")];
     match condition {
-        Json::String(text) if matches!(parser, Some("spark" | "sqlalchemy" | "sql")) => Ok(text.clone()),
+        _ if !known.contains(&parser) => Err(format!("the parser `{}` of the row condition is not known", parser.unwrap_or_default())),
+        Json::String(text) if parser == Some("spark") => Ok(text.clone()),
         Json::String(text) => from_words(text),
         Json::Object(_) => from_tree(condition),
         other => Err(format!("the row condition {other} is not known")),
@@ -159,7 +162,10 @@ mod tests {
         check(&json!("col(\"Order No\").notNull()"), "\"Order No\" is not null");
         check(&json!("col(\"a\") == \"o'clock\""), "a = 'o''clock'");
         check(&json!("y==1 & z != \"x\" and b in [1, -2.5]"), "y = 1 and z <> 'x' and b in (1, -2.5)");
-        check(&json!("(a.isnull() or ~b) and col('c') >= date(\"2026-01-31\")"), "(a is null or not b) and c >= cast('2026-01-31' as date)");
+        check(
+            &json!("(a.isnull() or ~b) and col('c') >= date(\"2026-01-31\")"),
+            "(a is null or not b) and c >= cast('2026-01-31' as date)",
+        );
         check(&json!("a.str.len() > 2"), "`.str.len() > 2` of a row condition has no counterpart");
         check(&json!("a % 2 == 0"), "`%` in the row condition `a % 2 == 0` has no counterpart");
         let tree = json!({"type": "and", "conditions": [

@@ -10,6 +10,9 @@ use crate::suites::{Rules, Translation};
 /// Arguments that say how results are shown, and nothing about the verdict.
 const SHOWN: &[&str] = &["result_format", "catch_exceptions", "include_config", "meta", "batch_id", "auto", "profiler_config"];
 
+/// Said of an expectation that asks for nothing.
+const ALWAYS_HOLDS: &str = "it sets no limit, so it always holds and no rule is needed";
+
 /// The rules that an expectation becomes.
 ///
 /// # Errors
@@ -20,12 +23,18 @@ pub(super) fn translated(kind: &str, kwargs: &Map<String, Json>, expectation: &J
     }
     let arguments = Arguments::new(kwargs);
     arguments.ignore(SHOWN);
-    let rules = one(kind, &arguments)?;
+    let rules = match one(kind, &arguments) {
+        Err(why) if why == ALWAYS_HOLDS => return Ok(Rules::default().note(why)),
+        other => other?,
+    };
     let rules = limited(kind, rules, &arguments)?;
     arguments.all_used()?;
     let note = expectation.get("notes").or_else(|| expectation.pointer("/meta/notes"));
     let note = note.and_then(|note| note.get("content").unwrap_or(note).as_str().map(str::to_owned));
-    Ok(rules.with("description", note.filter(|note| !note.trim().is_empty()).into()).with("severity", severity(expectation)).with("on_failure", action(expectation)))
+    Ok(rules
+        .with("description", note.filter(|note| !note.trim().is_empty()).into())
+        .with("severity", severity(expectation))
+        .with("on_failure", action(expectation)))
 }
 
 fn severity(expectation: &Json) -> Json {
@@ -47,11 +56,12 @@ fn action(expectation: &Json) -> Json {
 
 /// Adds the row condition and the share that must hold.
 fn limited(kind: &str, mut rules: Rules, arguments: &Arguments<'_>) -> Translation {
-    let mostly = arguments.number("mostly").filter(|share| *share < 1.0);
-    if let Some(share) = mostly {
-        if !(0.0..=1.0).contains(&share) {
-            return Err(format!("`mostly: {share}` is no share"));
-        }
+    let mostly = arguments.get("mostly");
+    let share = number(&mostly).filter(|share| (0.0..=1.0).contains(share));
+    if !mostly.is_null() && share.is_none() {
+        return Err(format!("`mostly: {mostly}` is no share"));
+    }
+    if let Some(share) = share.filter(|share| *share < 1.0) {
         rules = rules.with("at_least", percent(share));
         if let Some(judged) = judged_rows(kind, arguments) {
             rules = rules.only_where(&judged);
@@ -109,7 +119,7 @@ fn limits(settings: Json, arguments: &Arguments<'_>) -> Result<Json, String> {
     let (min, max) = (arguments.get("min_value"), arguments.get("max_value"));
     let (strict_min, strict_max) = (arguments.flag("strict_min"), arguments.flag("strict_max"));
     if min.is_null() && max.is_null() {
-        return Err("neither `min_value` nor `max_value` is set, so it always holds".into());
+        return Err(ALWAYS_HOLDS.into());
     }
     settings[if strict_min { "above" } else { "min" }] = min;
     settings[if strict_max { "below" } else { "max" }] = max;
@@ -143,13 +153,13 @@ fn value_set(kind: &str, key: &str, arguments: &Arguments<'_>) -> Translation {
     arguments.ignore(&["parse_strings_as_datetimes"]);
     let set = arguments.get("value_set");
     if set.is_null() {
-        return Err("`value_set` is not set, so it always holds".into());
+        return Err(ALWAYS_HOLDS.into());
     }
     let values: Vec<Json> = set.as_array().cloned().unwrap_or_default().into_iter().filter(|value| !value.is_null()).collect();
     if values.is_empty() {
         return match (kind, key) {
             ("accepted_values", _) | ("distinct_values", "within" | "equal") => on_column("is_null", json!({}), arguments),
-            _ => Err("`value_set` is empty, so it always holds".into()),
+            _ => Err(ALWAYS_HOLDS.into()),
         };
     }
     let mut settings = json!({ key: values });
@@ -279,7 +289,7 @@ fn one(kind: &str, arguments: &Arguments<'_>) -> Translation {
         }
         "table_columns_to_match_ordered_list" => Ok(Rules::one("schema", json!({"order": arguments.texts("column_list")?}))),
         "table_columns_to_match_set" => {
-            let names = arguments.texts("column_set").map_err(|_| "`column_set` is not set, so it always holds".to_owned())?;
+            let names = arguments.texts("column_set").map_err(|_| ALWAYS_HOLDS.to_owned())?;
             let columns: Map<String, Json> = names.into_iter().map(|name| (name, json!("any"))).collect();
             let exact = arguments.get("exact_match") != json!(false);
             Ok(Rules::one("schema", json!({"columns": columns, "exact": exact})))
@@ -336,7 +346,8 @@ fn types(names: Vec<String>, arguments: &Arguments<'_>) -> Translation {
         ours.extend(known.iter().filter(|word| !ours.contains(word)).copied().collect::<Vec<_>>());
     }
     let column = arguments.text("column")?;
-    Ok(Rules::one("schema", json!({"columns": {column: ours}})).note("types are those of Headworks, of which each stands for several of Python and SQL"))
+    Ok(Rules::one("schema", json!({"columns": {column: ours}}))
+        .note("types are those of Headworks, of which each stands for several of Python and SQL"))
 }
 
 fn type_words(name: &str) -> Option<&'static [&'static str]> {
@@ -345,10 +356,18 @@ fn type_words(name: &str) -> Option<&'static [&'static str]> {
         "int" | "integer" | "bigint" | "smallint" | "tinyint" | "long" | "short" | "byte" | "uint" => &["bigint", "integer", "smallint"],
         "float" | "double" | "real" | "doubleprecision" => &["double", "real"],
         "decimal" | "numeric" | "number" => &["decimal"],
-        "str" | "string" | "varchar" | "text" | "char" | "object" | "unicode" | "nvarchar" | "characterv" | "charactervarying" => &["varchar"],
+        "str" | "string" | "varchar" | "text" | "char" | "object" | "unicode" | "nvarchar" | "characterv" | "charactervarying" => {
+            &["varchar"]
+        }
         "bool" | "boolean" => &["boolean"],
         "date" => &["date"],
-        "datetime" | "timestamp" | "timestampntz" | "timestamptz" | "datetime64[ns]" | "timestampwithouttimezone" | "timestampwithtimezone" => &["timestamp"],
+        "datetime"
+        | "timestamp"
+        | "timestampntz"
+        | "timestamptz"
+        | "datetime64[ns]"
+        | "timestampwithouttimezone"
+        | "timestampwithtimezone" => &["timestamp"],
         "binary" | "bytea" | "blob" | "bytes" => &["binary"],
         _ => return None,
     })
@@ -362,10 +381,16 @@ fn distribution(distance: &str, limit: &str, their_limit: &str, arguments: &Argu
     }
     let list = |key: &str| -> Option<Vec<f64>> { partition.get(key)?.as_array()?.iter().map(number).collect() };
     let mut weights = list("weights").ok_or("`partition_object` has no `weights`")?;
-    let (tail, inside) = (arguments.number("tail_weight_holdout").unwrap_or(0.0), arguments.number("internal_weight_holdout").unwrap_or(0.0));
+    let declared: f64 = weights.iter().chain(&list("tail_weights").unwrap_or_default()).sum();
+    if (declared - 1.0).abs() > 0.001 || weights.iter().any(|weight| *weight < 0.0) {
+        return Err(format!("the weights of `partition_object` add up to {declared} and not to 1"));
+    }
+    let (tail, inside) =
+        (arguments.number("tail_weight_holdout").unwrap_or(0.0), arguments.number("internal_weight_holdout").unwrap_or(0.0));
     let zeros = weights.iter().filter(|weight| **weight == 0.0).count();
     let spread = if zeros > 0 { inside / zeros as f64 } else { 0.0 };
-    weights.iter_mut().for_each(|weight| *weight = if *weight == 0.0 { spread } else { *weight * (1.0 - tail - inside) });
+    let kept = 1.0 - tail - inside;
+    weights.iter_mut().for_each(|weight| *weight = if *weight == 0.0 { spread } else { *weight * kept });
     let column = arguments.text("column")?;
     let mut settings = json!({"column": column, "distance": distance, limit: arguments.get(their_limit)});
     if let Some(values) = partition.get("values") {
@@ -380,11 +405,21 @@ fn distribution(distance: &str, limit: &str, their_limit: &str, arguments: &Argu
             bins.insert(0, f64::MIN / 10.0);
             bins.push(f64::MAX / 10.0);
         }
+        bins.iter_mut().for_each(|edge| *edge = edge.clamp(f64::MIN / 10.0, f64::MAX / 10.0));
         settings["bins"] = json!(bins);
     }
-    settings["weights"] = json!(weights);
+    // Their measure brings the weights back to a sum of 1.
+    let sum = weights.iter().sum::<f64>() + settings["others"].as_f64().unwrap_or_default();
+    settings["weights"] = json!(weights.iter().map(|weight| weight / sum).collect::<Vec<_>>());
+    if let Some(others) = settings["others"].as_f64() {
+        settings["others"] = json!(others / sum);
+    }
     let rules = Rules::one("distribution", settings);
-    Ok(if tail > 0.0 { rules.note("all values outside of the partition are one part, where Great Expectations gives each its own") } else { rules })
+    Ok(if tail > 0.0 {
+        rules.note("all values outside of the partition are one part, where Great Expectations gives each its own")
+    } else {
+        rules
+    })
 }
 
 fn query(arguments: &Arguments<'_>) -> Translation {
@@ -436,13 +471,18 @@ mod tests {
     #[test]
     fn what_is_not_translated_says_why() {
         let check_kwargs = |kind: &str, kwargs: Json, why: &str| check(json!({"type": kind, "kwargs": kwargs}), why);
-        check_kwargs("expect_column_values_to_be_between", json!({"column": "a"}), "neither `min_value` nor `max_value` is set, so it always holds");
+        check_kwargs("expect_column_values_to_be_between", json!({"column": "a"}), "[]");
+        check_kwargs("expect_column_values_to_be_null", json!({"column": "a", "mostly": 1.1}), "`mostly: 1.1` is no share");
         check_kwargs(
             "expect_column_mean_to_be_between",
             json!({"column": "a", "min_value": {"$PARAMETER": "low"}}),
             "`min_value` is a parameter that is only known when the suite runs",
         );
-        check_kwargs("expect_day_to_be_sunny", json!({}), "`expect_day_to_be_sunny` is no expectation of the core, and its code is in no suite");
+        check_kwargs(
+            "expect_day_to_be_sunny",
+            json!({}),
+            "`expect_day_to_be_sunny` is no expectation of the core, and its code is in no suite",
+        );
         check_kwargs("expect_column_values_to_be_unique", json!({"column": "a", "new": 1}), "the argument `new: 1` has no counterpart");
     }
 }

@@ -67,7 +67,9 @@ fn in_words(rule: &Rule) -> Option<Vec<(String, Json)>> {
     let settings = settings_without_shared(rule)?;
     let (mostly, condition) = limits_on_rows(rule)?;
     let mut found = words(rule.kind.name(), &settings)?;
-    if (mostly.is_some() || condition.is_some()) && found.iter().any(|(kind, _)| !kind.starts_with("expect_column_value") && !takes_mostly(kind)) {
+    if (mostly.is_some() || condition.is_some())
+        && found.iter().any(|(kind, _)| !kind.starts_with("expect_column_value") && !takes_mostly(kind))
+    {
         return None;
     }
     for (_, kwargs) in &mut found {
@@ -83,7 +85,9 @@ fn in_words(rule: &Rule) -> Option<Vec<(String, Json)>> {
 }
 
 fn takes_mostly(kind: &str) -> bool {
-    ["column_values", "column_value_", "column_pair", "compound", "multicolumn", "select_column"].iter().any(|start| kind.starts_with(start))
+    ["column_values", "column_value_", "column_pair", "compound", "multicolumn", "select_column"]
+        .iter()
+        .any(|start| kind.starts_with(start))
 }
 
 /// `mostly` and the row condition; `None` where they cannot be said. Theirs is a share of the rows that are not null, so a
@@ -95,7 +99,8 @@ fn limits_on_rows(rule: &Rule) -> Option<(Option<f64>, Option<String>)> {
         Tolerance::Share(share) => Some(share.complement().0),
     };
     let about_nulls = matches!(rule.kind.name(), "not_null" | "is_null");
-    let present = rule.columns.first().filter(|_| rule.columns.len() == 1).map(|column| format!("{} is not null", hw_base::identifier(column)));
+    let present =
+        rule.columns.first().filter(|_| rule.columns.len() == 1).map(|column| format!("{} is not null", hw_base::identifier(column)));
     match (&rule.condition, share) {
         (None, None) => Some((None, None)),
         (None, Some(share)) => about_nulls.then_some((Some(share), None)),
@@ -113,7 +118,8 @@ fn limits_on_rows(rule: &Rule) -> Option<(Option<f64>, Option<String>)> {
 /// A condition on one column in the words of Great Expectations.
 fn simple_condition(condition: &str) -> Option<String> {
     let condition = condition.trim();
-    let is_name = |text: &str| text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_name =
+        |text: &str| text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if let Some(column) = condition.strip_suffix(" is not null").filter(|column| is_name(column)) {
         return Some(format!("col(\"{column}\").notNull()"));
     }
@@ -144,7 +150,9 @@ fn words(kind: &str, settings: &Map<String, Json>) -> Option<Vec<(String, Json)>
         "not_null" => one("column_values_to_not_be_null", json!({ "column": column })),
         "is_null" => one("column_values_to_be_null", json!({ "column": column })),
         "unique" => unique(settings),
-        "accepted_values" if only(&["column", "values"]) => one("column_values_to_be_in_set", json!({"column": column, "value_set": get("values")})),
+        "accepted_values" if only(&["column", "values"]) => {
+            one("column_values_to_be_in_set", json!({"column": column, "value_set": get("values")}))
+        }
         "rejected_values" if only(&["column", "values"]) => {
             one("column_values_to_not_be_in_set", json!({"column": column, "value_set": get("values")}))
         }
@@ -159,12 +167,10 @@ fn words(kind: &str, settings: &Map<String, Json>) -> Option<Vec<(String, Json)>
         }
         "matches" => pattern(settings, "regex", "(?i)"),
         "like" if !settings.contains_key("ignore_case") => pattern(settings, "like_pattern", ""),
-        "length" => {
-            one("column_value_lengths_to_be_between", json!({"column": column, "min_value": get("min"), "max_value": get("max")}))
-        }
-        "parses" => settings.contains_key("format").then(|| {
-            vec![("column_values_to_match_strftime_format".into(), json!({"column": column, "strftime_format": get("format")}))]
-        }),
+        "length" => one("column_value_lengths_to_be_between", json!({"column": column, "min_value": get("min"), "max_value": get("max")})),
+        "parses" => settings
+            .contains_key("format")
+            .then(|| vec![("column_values_to_match_strftime_format".into(), json!({"column": column, "strftime_format": get("format")}))]),
         "compare" => compare(settings),
         "columns_equal" => one("multicolumn_values_to_be_equal", columns(settings)),
         "columns_differ" => one("select_column_values_to_be_unique_within_record", columns(settings)),
@@ -233,7 +239,9 @@ fn columns(settings: &Map<String, Json>) -> Json {
 
 fn unique(settings: &Map<String, Json>) -> Option<Vec<(String, Json)>> {
     match (settings.get("column"), settings.get("columns").and_then(Json::as_array)) {
-        (Some(column), None) if !settings.contains_key("skip_if") => Some(vec![("column_values_to_be_unique".into(), json!({ "column": column }))]),
+        (Some(column), None) if !settings.contains_key("skip_if") => {
+            Some(vec![("column_values_to_be_unique".into(), json!({ "column": column }))])
+        }
         (None, Some(list)) if list.len() == 1 && !settings.contains_key("skip_if") => {
             Some(vec![("column_values_to_be_unique".into(), json!({ "column": list[0] }))])
         }
