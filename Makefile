@@ -36,7 +36,7 @@ check: ## What a developer runs: format, house rules, the light rooms' tests
 bench: ## Measure against DuckDB in alternating runs (PyPI's duckdb)
 	@bash bench/run.sh
 
-docs: ## Write the reference pages that are made from the program's own tables
+docs: ## Write the page that shows what the demo prints
 	@bash docs/write.sh
 
 install: ## Compile with all optimisations and install

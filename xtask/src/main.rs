@@ -13,11 +13,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["base"]),
     ("ledger", &["base"]),
     ("validate", &["base"]),
-    ("assess", &["base", "validate"]),
+    ("relate", &["base"]),
+    ("assess", &["base", "validate", "relate"]),
     ("pipeline", &["base", "validate"]),
     ("engine", &["base"]),
     ("connect", &["base", "engine"]),
-    ("headworks", &["base", "config", "ledger", "validate", "assess", "pipeline", "engine", "connect"]),
+    ("headworks", &["base", "config", "ledger", "validate", "relate", "assess", "pipeline", "engine", "connect"]),
 ];
 
 /// Crates that only the heavy rooms may name.

@@ -41,6 +41,7 @@ codes! {
     "HW302" "unknown table" "The FROM of a model names a table that is neither a dataset of a source (`source.dataset`) nor a model of the project."
     "HW303" "the models form a circle" "Each of the models reads the next one, so none can be first. Break the circle by moving the shared part into a model of its own."
     "HW304" "the key does not fit the rows" "The columns that should identify a row do not exist in the result of the model, or hold nulls."
+    "HW305" "datasets cannot be followed together" "A model that joins two followed datasets would only see rows that arrive together: what arrived earlier in one and later in the other would miss each other. Follow one and read the other whole, or give each a model of its own and join these."
     "HW401" "the memory limit was reached" "A step needed more memory than `engine: { memory: … }` allows, also after it was tried again with joins and sorts that spill to disk. Raise the limit, or make the step smaller: select fewer columns, filter earlier, load in smaller windows."
     "HW402" "the disk limit was reached" "The step spilled more to disk than `engine: { disk: … }` allows, or the disk is full. Nothing was published. Free space or raise the limit, then run again: finished steps are not repeated."
     "HW501" "the warehouse cannot be written" "A folder or file of the warehouse could not be written. Nothing became visible. Look at the permissions and the free space of the folder that the message names, then run again."

@@ -81,8 +81,8 @@ pub enum LoadMode {
     Upsert {
         /// The columns that identify a row.
         key: Vec<String>,
-        /// The column that tells which of two rows is the later one. Where it is equal, or there is none, the batch
-        /// wins over the table.
+        /// The column that tells which of two rows is the later one; of equals the content decides, so that the order of
+        /// arrival never does. Where there is none, the row stays that arrived last.
         later_by: Option<String>,
         /// A Boolean column or expression that marks a row as deleted.
         deleted_when: Option<String>,
@@ -216,8 +216,14 @@ pub struct StagedBatch {
     pub files: Vec<StagedFile>,
     /// Files of the table to take away.
     pub removed: Vec<String>,
+    /// Whether nothing stays of what the table had.
+    #[serde(default)]
+    pub replaces: bool,
     /// Files to add to the quarantine table.
     pub quarantined: Vec<StagedFile>,
+    /// Files to add to the table of deleted rows.
+    #[serde(default)]
+    pub deleted: Vec<StagedFile>,
     /// The Arrow schema of the table after the batch, as the engine writes it.
     pub schema: Json,
     /// The Arrow schema of the quarantine files.
@@ -245,7 +251,7 @@ pub struct StagedBatch {
 impl StagedBatch {
     /// Whether publishing it would change nothing.
     pub fn changes_nothing(&self) -> bool {
-        self.files.is_empty() && self.removed.is_empty() && self.base.is_some()
+        self.files.is_empty() && self.removed.is_empty() && self.deleted.is_empty() && self.base.is_some()
     }
 }
 
@@ -323,6 +329,17 @@ pub struct MeasureSettings {
 pub trait Engine: Send + Sync {
     /// The tables that a SELECT reads, in the order they appear; names of its own `with` parts are left out.
     fn reads(&self, sql: &str, file: Option<&str>) -> Result<Vec<Reference>>;
+
+    /// Whether each row of the result follows from one row of the one table that the SELECT reads, so that new rows alone give the
+    /// new rows of the result.
+    fn is_row_by_row(&self, _sql: &str) -> bool {
+        false
+    }
+
+    /// Whether the SELECT brings rows of several of these tables together, as a join does and a union does not.
+    fn joins(&self, _sql: &str, _tables: &[&str]) -> bool {
+        false
+    }
 
     /// The columns that a query returns; nothing is read.
     fn columns<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Column>>>;

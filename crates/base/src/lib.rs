@@ -4,6 +4,7 @@
 //! Nothing here does I/O or knows a file format, a database or an engine.
 
 mod clock;
+mod coded;
 mod codes;
 mod engine;
 mod error;
@@ -19,6 +20,7 @@ mod sql;
 mod units;
 
 pub use clock::{Clock, FixedClock, Timestamp};
+pub use coded::{CodedColumn, CodedTable};
 pub use codes::{CODES, Code, code};
 pub use engine::{
     AggregateWatch, BoxFuture, CommitNote, Engine, Input, LoadMode, MeasureSettings, Published, Reader, Reference, RowWatch, Sample,

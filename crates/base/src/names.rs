@@ -55,6 +55,12 @@ impl TableName {
         Self(format!("quarantine/{}", self.leaf()))
     }
 
+    /// Where the rows are remembered that a load took out of `self` because they are marked as deleted.
+    #[must_use]
+    pub fn deleted(&self) -> Self {
+        Self(format!("deleted/{}", self.leaf()))
+    }
+
     /// The folder below the warehouse, with `/` on every system.
     pub fn folder(&self) -> &str {
         &self.0

@@ -35,6 +35,9 @@ pub struct Delivery {
     pub after: Option<(String, String)>,
     /// The columns and types that the raw copy already has, which the delivery must keep to; empty at first.
     pub expected: Vec<Column>,
+    /// Files that may lack some of these columns, because they may be older than they.
+    #[serde(default)]
+    pub may_lack: Vec<String>,
 }
 
 /// A delivery made readable.

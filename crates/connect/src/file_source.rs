@@ -16,11 +16,12 @@ pub(crate) struct FileSource {
 
 impl FileSource {
     pub(crate) fn datasets(&self) -> Vec<String> {
-        self.paths.datasets(&self.place.source).into_iter().map(|(name, _)| name).collect()
+        self.paths.names(&self.place)
     }
 
     pub(crate) fn list(&self, dataset: &str) -> Result<Vec<SourceFile>> {
-        files::list(&self.place.root, &self.paths.of(&self.place.source, dataset)?, self.endings)
+        let paths = self.paths.resolved(&self.place.secrets)?;
+        files::list(&self.place.root, &paths.of(&self.place.source, dataset)?, self.endings)
     }
 }
 

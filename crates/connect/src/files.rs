@@ -15,10 +15,10 @@ const GLOB: [char; 3] = ['*', '?', '['];
 const MOST_NAMES: usize = 8;
 
 /// Lists the files that `pattern` names below `root`: one file, all files with one of `endings` below a folder, or what
-/// a glob matches.
+/// a glob matches. A file or folder whose own name looks like a glob is taken as it is.
 pub(crate) fn list(root: &Path, pattern: &str, endings: &[&str]) -> Result<Vec<SourceFile>> {
     let whole = root.join(pattern);
-    let paths = if is_glob(pattern) {
+    let paths = if is_glob(pattern) && !whole.exists() {
         glob_paths(root, pattern)?
     } else if whole.is_dir() {
         let mut found = Vec::new();
@@ -75,11 +75,13 @@ pub(crate) fn unreadable(name: &str, error: &io::Error) -> Error {
     }
 }
 
-fn is_glob(text: &str) -> bool {
+/// Whether a path stands for many.
+pub(crate) fn is_glob(text: &str) -> bool {
     text.contains(GLOB)
 }
 
-fn without_ending(file: &str) -> &str {
+/// A file name without its ending and that of a compression.
+pub(crate) fn without_ending(file: &str) -> &str {
     let lower = file.to_lowercase();
     let kept = COMPRESSED.iter().find(|ending| lower.ends_with(&format!(".{ending}"))).map_or(file.len(), |e| file.len() - e.len() - 1);
     let file = file.get(..kept).unwrap_or(file);

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use hw_base::{Column, Error, Result};
+use datafusion::arrow::datatypes::DataType;
+use hw_base::{Column, Delivery, Error, Result};
 
 /// The hidden columns: the file, the line where the record starts, and what is wrong with it.
 pub(crate) const HIDDEN: [&str; 3] = ["_file", "_line", "_malformed"];
@@ -12,8 +13,10 @@ const MOST_NAMES: usize = 10;
 /// The names of the columns of each file, in the order of the files.
 pub(crate) struct Layout<'a> {
     pub(crate) files: Vec<(&'a str, &'a [String])>,
-    /// The columns that the raw copy has.
-    pub(crate) expected: &'a [Column],
+    /// What is asked for, with the columns that the raw copy has.
+    pub(crate) delivery: &'a Delivery,
+    /// The columns that the project declares; a file may lack them.
+    pub(crate) declared: &'a HashMap<String, DataType>,
 }
 
 impl Layout<'_> {
@@ -21,28 +24,20 @@ impl Layout<'_> {
     pub(crate) fn columns(&self) -> Result<Vec<String>> {
         self.check_expected()?;
         let mut known: HashSet<&str> = HashSet::new();
-        let expected = self.expected.iter().map(|column| column.name.as_str());
+        let expected = self.delivery.expected.iter().map(|column| column.name.as_str());
         let found = self.files.iter().flat_map(|(_, names)| names.iter().map(String::as_str));
-        let columns: Vec<String> = expected.chain(found).filter(|name| known.insert(name)).map(str::to_owned).collect();
-        check_hidden(&columns)?;
-        Ok(columns)
+        Ok(expected.chain(found).filter(|name| known.insert(name)).map(str::to_owned).collect())
     }
 
-    /// An expected column may be absent from files that are older than it, and from no other.
+    /// Every file has the columns of the raw copy, but for declared ones.
     fn check_expected(&self) -> Result<()> {
+        let needed = || self.delivery.expected.iter().filter(|column| !self.declared.contains_key(&column.name));
         let mut errors = Vec::new();
-        let mut lacking: HashMap<&str, Vec<&str>> = HashMap::new();
-        for column in self.expected {
-            let has = |names: &[String]| names.contains(&column.name);
-            let first = self.files.iter().position(|(_, names)| has(names));
-            let from = first.unwrap_or(0);
-            for (file, _) in self.files.iter().skip(from).filter(|(_, names)| !has(names)) {
-                lacking.entry(file).or_default().push(&column.name);
-            }
-        }
-        for (file, names) in &self.files {
-            if let Some(columns) = lacking.get(file) {
-                errors.push(lacks(file, columns, names));
+        for (file, names) in self.files.iter().filter(|(file, _)| !self.delivery.may_lack.iter().any(|path| path == file)) {
+            let names_of_file: HashSet<&str> = names.iter().map(String::as_str).collect();
+            let lacking: Vec<&Column> = needed().filter(|column| !names_of_file.contains(column.name.as_str())).collect();
+            if !lacking.is_empty() {
+                errors.push(lacks(file, &lacking, names));
             }
             if errors.len() >= MOST_NAMES {
                 break;
@@ -74,23 +69,39 @@ pub(crate) fn check_duplicates(file: &str, names: &[String]) -> Result<()> {
     Error::all(errors).map_or(Ok(()), Err)
 }
 
-fn lacks(file: &str, columns: &[&str], names: &[String]) -> Error {
+fn lacks(file: &str, columns: &[&Column], names: &[String]) -> Error {
     let list =
         |names: &mut dyn Iterator<Item = &str>| names.take(MOST_NAMES).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let what = if columns.len() == 1 { "the column" } else { "the columns" };
-    Error::user(format!("`{file}` lacks {what} {}", list(&mut columns.iter().copied())))
+    Error::user(format!("`{file}` lacks {what} {}", list(&mut columns.iter().map(|column| column.name.as_str()))))
         .code("HW204")
         .because(format!("the dataset had them before; the file has {}", list(&mut names.iter().map(String::as_str))))
-        .help("deliver the file again with the column, or load it as a dataset of its own")
+        .help("deliver the file again with the column")
+        .help(format!(
+            "or say that files may lack it: `columns: {{ {} }}` under the source; it is null there",
+            columns
+                .iter()
+                .take(MOST_NAMES)
+                .map(|column| format!("{}: {}", column.name, quoted(&column.sql_type)))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ))
 }
 
-fn check_hidden(columns: &[String]) -> Result<()> {
-    match columns.iter().find(|name| HIDDEN.contains(&name.as_str())) {
-        Some(name) => Err(Error::user(format!("a column of the dataset is named `{name}`, which Headworks keeps for itself"))
-            .code("HW204")
-            .help("rename the column at the source")),
-        None => Ok(()),
-    }
+/// A type as YAML takes it between braces.
+fn quoted(sql_type: &str) -> String {
+    if sql_type.contains(',') { format!("\"{sql_type}\"") } else { sql_type.to_owned() }
+}
+
+/// The name under which a column of a source is read: its own, but for those of the hidden columns, which get a `_` behind
+/// them. In the raw copy `_file` of a source is `file`.
+pub(crate) fn free_of_hidden(name: &str) -> String {
+    if HIDDEN.contains(&name) { format!("{name}_") } else { name.to_owned() }
+}
+
+/// The name that a source gives the column that [`free_of_hidden`] named.
+pub(crate) fn own_name(name: &str) -> &str {
+    name.strip_suffix('_').filter(|own| HIDDEN.contains(own)).unwrap_or(name)
 }
 
 fn ordinal(number: usize) -> String {

@@ -4,9 +4,11 @@
 //! arrive all the same, as rows that say what is wrong with them, so that they neither stop a run nor disappear.
 
 mod connectors;
+mod discover;
 mod file_source;
 mod files;
 mod layout;
+mod origin;
 mod paths;
 mod project;
 mod recognise;
@@ -17,6 +19,7 @@ pub use connectors::{
     CONNECTORS, Connector, CsvSettings, DeltaSettings, JsonSettings, Opened, ParquetSettings, Place, PostgresSettings, Secrets, Source,
     TableListing, connector, original, tables,
 };
+pub use discover::{Discovered, Found, discover};
 pub use paths::Paths;
 pub use project::ProjectSources;
 pub use recognise::{OpenedPath, open_path, recognise};

@@ -7,6 +7,7 @@ use hw_base::{Error, Result, unknown};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
+use crate::connectors::{Place, Secrets};
 use crate::files;
 
 /// Where the files of a source lie: a path, a folder or a glob, or a map from dataset to such a path.
@@ -19,6 +20,20 @@ pub enum Paths {
 }
 
 impl Paths {
+    /// The same paths with their references, such as `${env:LANDING}`, resolved.
+    pub(crate) fn resolved(&self, secrets: &Secrets) -> Result<Self> {
+        Ok(match self {
+            Self::One(path) => Self::One(secrets(path)?),
+            Self::Named(paths) => Self::Named(paths.iter().map(|(name, path)| Ok((name.clone(), secrets(path)?))).collect::<Result<_>>()?),
+        })
+    }
+
+    /// The names of the datasets; a path whose references cannot be resolved is named as it is written.
+    pub(crate) fn names(&self, place: &Place) -> Vec<String> {
+        let paths = self.resolved(&place.secrets).unwrap_or_else(|_| self.clone());
+        paths.datasets(&place.source).into_iter().map(|(name, _)| name).collect()
+    }
+
     /// The datasets with their paths. One that has no name of its own is named after the source.
     pub(crate) fn datasets(&self, source: &str) -> Vec<(String, String)> {
         match self {

@@ -85,7 +85,7 @@ fn of_kind(connector: &dyn Connector, files: Vec<SourceFile>) -> Vec<SourceFile>
 }
 
 /// The connector of a file: by its content where that is plain, else by its ending.
-fn recognise_file(root: &Path, file: &SourceFile) -> Result<&'static dyn Connector> {
+pub(crate) fn recognise_file(root: &Path, file: &SourceFile) -> Result<&'static dyn Connector> {
     let head = sample(&path_of(root, file), SAMPLE_BYTES.min(64 << 10)).map_err(|error| unreadable(&file.path, &error))?;
     let ending = files::ending(&file.path);
     let by_ending = CONNECTORS.iter().copied().find(|connector| connector.endings().contains(&ending.as_str()));

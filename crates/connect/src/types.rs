@@ -91,9 +91,15 @@ pub(crate) fn plain_type(data_type: &DataType) -> DataType {
 pub(crate) fn common_type(first: &DataType, second: &DataType) -> Option<DataType> {
     let rank =
         |data_type: &DataType| [DataType::Int8, DataType::Int16, DataType::Int32, DataType::Int64].iter().position(|t| t == data_type);
+    let digits = |data_type: &DataType| rank(data_type).map(|rank| [3, 5, 10, 19][rank]);
     match (first, second) {
         _ if first == second => Some(first.clone()),
         _ if first.is_integer() && second.is_integer() => Some(if rank(first) >= rank(second) { first } else { second }.clone()),
+        // Every integer of up to 32 bits is a double, exactly.
+        (DataType::Float64, small) | (small, DataType::Float64) if matches!(rank(small), Some(0..=2)) => Some(DataType::Float64),
+        (DataType::Decimal128(p, s), whole) | (whole, DataType::Decimal128(p, s)) if digits(whole).is_some() => {
+            common_type(&DataType::Decimal128(*p, *s), &DataType::Decimal128(digits(whole)?, 0))
+        }
         (DataType::Float32, DataType::Float64) | (DataType::Float64, DataType::Float32) => Some(DataType::Float64),
         (DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)) => {
             let scale = *s1.max(s2);
@@ -103,8 +109,14 @@ pub(crate) fn common_type(first: &DataType, second: &DataType) -> Option<DataTyp
         }
         (DataType::Date32, stamp @ DataType::Timestamp(..)) | (stamp @ DataType::Timestamp(..), DataType::Date32) => Some(stamp.clone()),
         (DataType::Timestamp(..), DataType::Timestamp(..)) => Some(first.clone()),
+        // The raw copy keeps them as text.
+        (DataType::Utf8View, other) | (other, DataType::Utf8View) if is_kept_as_text(other) => Some(DataType::Utf8View),
         _ => None,
     }
+}
+
+fn is_kept_as_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Time32(_) | DataType::Time64(_) | DataType::Duration(_) | DataType::Interval(_) | DataType::Null)
 }
 
 /// What kind of value an Arrow type holds.

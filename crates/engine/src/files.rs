@@ -62,7 +62,9 @@ impl FileTable {
             let text = file.partition.iter().find(|(column, _)| column == field.name()).and_then(|(_, value)| value.as_deref());
             partition_value(text, field.data_type())
         });
-        let mut partitioned = PartitionedFile::new(file.path.trim_start_matches('/').to_owned(), file.bytes);
+        let mut partitioned = PartitionedFile::new("", file.bytes);
+        // As it is called on the disk: spaces and letters with accents stay what they are.
+        partitioned.object_meta.location = object_store::path::Path::parse(file.path.trim_start_matches('/'))?;
         partitioned.partition_values = values.collect::<Result<_>>()?;
         Ok(partitioned)
     }

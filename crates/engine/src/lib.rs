@@ -13,6 +13,7 @@ mod plain;
 mod publish;
 mod schema;
 mod session;
+mod shown;
 mod sql;
 mod stage;
 mod stats;
@@ -20,6 +21,7 @@ mod store;
 mod types;
 mod warehouse;
 mod watch;
+mod wide;
 mod working;
 mod writer;
 

@@ -20,7 +20,7 @@ use crate::failure::{Context, explain, explain_delta, io_problem};
 use crate::files::FileTable;
 use crate::live::LiveTables;
 use crate::session::{Effort, Session};
-use crate::warehouse::{Warehouse, arrow_schema};
+use crate::warehouse::{Snapshot, Warehouse, arrow_schema};
 use crate::{measure, publish, schema, sql, stage, types};
 
 /// What the engine may use.
@@ -85,8 +85,8 @@ impl LocalEngine {
     pub(crate) fn sweep_label(&self, table: &TableName, label: &str) -> Result<u64> {
         std::fs::remove_dir_all(self.scratch(label)).ok();
         let named = std::collections::HashSet::new();
-        Ok(sweep_folder(&self.warehouse.folder(table), label, &named)?
-            + sweep_folder(&self.warehouse.folder(&table.quarantine()), label, &named)?)
+        let folders = [table.clone(), table.quarantine(), table.deleted()];
+        folders.iter().map(|table| sweep_folder(&self.warehouse.folder(table), label, &named)).sum()
     }
 
     async fn run_query(&self, reader: &Reader, limit: usize, effort: Effort) -> Result<Rows> {
@@ -150,6 +150,14 @@ impl LocalEngine {
         Ok((FileTable::new(Arc::clone(&schema), partitions, arriving), FileTable::new(schema, partitions, after)))
     }
 
+    /// The rows that were taken out of `table` because they are marked as deleted, as the table's log knows them.
+    pub(crate) async fn deleted_rows(&self, table: &TableName, present: &Snapshot) -> Result<Option<Snapshot>> {
+        match present.window(stage::DELETED).await? {
+            Some(version) => self.warehouse.open(&table.deleted(), Some(version)).await,
+            None => Ok(None),
+        }
+    }
+
     async fn table_state(&self, table: &TableName, application: Option<&str>) -> Result<Option<TableState>> {
         let Some(snapshot) = self.warehouse.open(table, None).await? else { return Ok(None) };
         let window = match application {
@@ -194,7 +202,7 @@ impl LocalEngine {
 
     async fn sweep_table(&self, table: &TableName, label: &str) -> Result<u64> {
         let mut removed = 0;
-        for table in [table.clone(), table.quarantine()] {
+        for table in [table.clone(), table.quarantine(), table.deleted()] {
             let named = self.warehouse.open(&table, None).await?.map(|snapshot| snapshot.files.into_iter().map(|file| file.name).collect());
             removed += sweep_folder(&self.warehouse.folder(&table), label, &named.unwrap_or_default())?;
         }
@@ -234,6 +242,14 @@ impl Engine for LocalEngine {
         sql::references(sql, file)
     }
 
+    fn is_row_by_row(&self, sql: &str) -> bool {
+        sql::is_row_by_row(sql)
+    }
+
+    fn joins(&self, sql: &str, tables: &[&str]) -> bool {
+        sql::joins(sql, tables)
+    }
+
     fn columns<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Column>>> {
         Box::pin(async move {
             let session = Session::for_reader(self, reader, Effort::Fast).await?;
@@ -270,7 +286,8 @@ impl Engine for LocalEngine {
         Box::pin(async move {
             let table = TableName::model(&batch.table);
             self.remove(&table, &batch.files)?;
-            self.remove(&table.quarantine(), &batch.quarantined)
+            self.remove(&table.quarantine(), &batch.quarantined)?;
+            self.remove(&table.deleted(), &batch.deleted)
         })
     }
 

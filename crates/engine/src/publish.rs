@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 use crate::failure::explain_delta;
 use crate::local::LocalEngine;
 use crate::schema::from_log;
+use crate::stage::DELETED;
 use crate::warehouse::Snapshot;
 
 /// Commits between two checkpoints of a log.
@@ -22,13 +23,15 @@ const CHECKPOINT_INTERVAL: &str = "10";
 /// One commit to make.
 struct Commit<'a> {
     table: TableName,
+    /// The version of the table of deleted rows that belongs to it.
+    deleted: Option<i64>,
     files: &'a [StagedFile],
     removed: &'a [String],
     schema: StructType,
     partition_columns: &'a [String],
 }
 
-/// Makes a batch visible: first its quarantined rows, then its rows. Each commit is made once.
+/// Makes a batch visible: first its quarantined and its deleted rows, then its rows. Each commit is made once.
 pub(crate) async fn publish(engine: &LocalEngine, batch: &StagedBatch, note: &CommitNote) -> Result<Published> {
     let table = TableName::model(&batch.table);
     let present = engine.warehouse.open(&table, None).await?;
@@ -43,33 +46,53 @@ pub(crate) async fn publish(engine: &LocalEngine, batch: &StagedBatch, note: &Co
         return Err(changed_meanwhile(&table));
     }
     quarantine(engine, batch, note).await?;
+    let deleted = remember(engine, batch, present.as_ref(), note).await?;
     let schema = from_log(&batch.schema)?;
-    let commit = Commit { table, files: &batch.files, removed: &batch.removed, schema, partition_columns: &batch.partition_columns };
+    let commit =
+        Commit { table, deleted, files: &batch.files, removed: &batch.removed, schema, partition_columns: &batch.partition_columns };
     commit.make(engine, present, note).await
 }
 
 /// Adds the quarantined rows of a batch whose table has not seen its window yet. What an attempt that ended between the two
-/// commits has left there is taken out: the same rows come again, perhaps with others.
+/// commits has left there is taken out: the same rows come again, perhaps with others. So is everything
+/// where the batch replaces the table: all its rows are judged anew.
 async fn quarantine(engine: &LocalEngine, batch: &StagedBatch, note: &CommitNote) -> Result<()> {
     let table = TableName::model(&batch.table).quarantine();
     let present = engine.warehouse.open(&table, None).await?;
-    let of_window = |name: &&String| window_of(name) == Some(note.window);
-    let (own, left): (Vec<String>, Vec<String>) = match &present {
-        Some(present) => present
-            .files
-            .iter()
-            .map(|file| &file.name)
-            .filter(of_window)
-            .cloned()
-            .partition(|name| batch.quarantined.iter().any(|file| file.path == *name)),
-        None => (vec![], vec![]),
-    };
-    if !own.is_empty() || (batch.quarantined.is_empty() && left.is_empty()) {
+    let is_left = |name: &String| batch.replaces || window_of(name) == Some(note.window);
+    let (own, left) = own_and_left(present.as_ref(), &batch.quarantined, is_left);
+    if own || (batch.quarantined.is_empty() && left.is_empty()) {
         return Ok(());
     }
     let schema = with_columns_of(present.as_ref(), from_log(&batch.quarantine_schema)?)?;
-    let commit = Commit { table, files: &batch.quarantined, removed: &left, schema, partition_columns: &[] };
+    let commit = Commit { table, deleted: None, files: &batch.quarantined, removed: &left, schema, partition_columns: &[] };
     commit.make(engine, present, note).await.map(|_| ())
+}
+
+/// Adds the deleted rows of a batch, and returns the version that holds them; the commit of the table names it, so that what an
+/// attempt has left that ended between the two commits never counts.
+async fn remember(engine: &LocalEngine, batch: &StagedBatch, table: Option<&Snapshot>, note: &CommitNote) -> Result<Option<i64>> {
+    let name = TableName::model(&batch.table).deleted();
+    let present = engine.warehouse.open(&name, None).await?;
+    let counting = match table {
+        Some(table) if !batch.replaces => engine.deleted_rows(&TableName::model(&batch.table), table).await?,
+        _ => None,
+    };
+    let counts = |name: &String| counting.as_ref().is_some_and(|counting| counting.files.iter().any(|file| file.name == *name));
+    let (own, left) = own_and_left(present.as_ref(), &batch.deleted, |name| !counts(name));
+    if own || (batch.deleted.is_empty() && left.is_empty()) {
+        return Ok(present.map(|present| present.version));
+    }
+    let schema = with_columns_of(present.as_ref(), from_log(&batch.schema)?)?;
+    let commit = Commit { table: name, deleted: None, files: &batch.deleted, removed: &left, schema, partition_columns: &[] };
+    commit.make(engine, present, note).await.map(|published| Some(published.version))
+}
+
+/// Whether a side table has the files of this attempt already, and those of its other files that are left over.
+fn own_and_left(present: Option<&Snapshot>, own: &[StagedFile], is_left: impl Fn(&String) -> bool) -> (bool, Vec<String>) {
+    let names = present.map(|present| present.files.iter().map(|file| file.name.clone()).collect::<Vec<_>>()).unwrap_or_default();
+    let (own, others): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| own.iter().any(|file| file.path == *name));
+    (!own.is_empty(), others.into_iter().filter(|name| is_left(name)).collect())
 }
 
 /// The window for which a file was staged; its name begins with run and window, see [`hw_base::Staging::label`].
@@ -89,7 +112,7 @@ fn changed_meanwhile(table: &TableName) -> Error {
 
 impl Commit<'_> {
     async fn make(&self, engine: &LocalEngine, present: Option<Snapshot>, note: &CommitNote) -> Result<Published> {
-        let properties = properties(note);
+        let properties = self.properties(note);
         let result = match &present {
             Some(present) => self.change(present, properties, note).await,
             None => self.create(engine, properties, note).await,
@@ -109,6 +132,23 @@ impl Commit<'_> {
             Some(present) if is_done(&present, note).await? => Ok(Error::bug(format!("`{}` was published twice at once", self.table))),
             _ if lost_a_race => Ok(changed_meanwhile(&self.table)),
             _ => Ok(error.within(format_args!("`{}` cannot be published", self.table))),
+        }
+    }
+
+    fn properties(&self, note: &CommitNote) -> CommitProperties {
+        let details = match &note.details {
+            Json::Object(details) => details.iter().map(|(key, value)| (format!("headworks.{key}"), value.clone())).collect::<Vec<_>>(),
+            _ => vec![],
+        };
+        let transaction = |name: &str, version| Transaction::new_with_last_update(name, version, Some(note.at.timestamp_millis()));
+        let properties = CommitProperties::default()
+            .with_max_retries(0)
+            .with_application_transaction(transaction(&note.application, note.window))
+            .with_metadata(details)
+            .with_cleanup_expired_logs(Some(false));
+        match self.deleted {
+            Some(version) => properties.with_application_transaction(transaction(DELETED, version)),
+            None => properties,
         }
     }
 
@@ -196,19 +236,6 @@ fn with_columns_of(present: Option<&Snapshot>, arriving: StructType) -> Result<S
     let mut fields: Vec<_> = known.fields().cloned().collect();
     fields.extend(arriving.fields().filter(|field| known.field(field.name()).is_none()).cloned());
     StructType::try_new(fields).map_err(|error| Error::bug(format!("the columns of a quarantine table do not fit together: {error}")))
-}
-
-fn properties(note: &CommitNote) -> CommitProperties {
-    let details = match &note.details {
-        Json::Object(details) => details.iter().map(|(key, value)| (format!("headworks.{key}"), value.clone())).collect::<Vec<_>>(),
-        _ => vec![],
-    };
-    let transaction = Transaction::new_with_last_update(&note.application, note.window, Some(note.at.timestamp_millis()));
-    CommitProperties::default()
-        .with_max_retries(0)
-        .with_application_transaction(transaction)
-        .with_metadata(details)
-        .with_cleanup_expired_logs(Some(false))
 }
 
 fn add(file: &StagedFile, note: &CommitNote) -> Add {

@@ -1,5 +1,6 @@
 //! The columns of a table before and after a batch, and how the batch is made to fit.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatchOptions, new_null_array};
@@ -37,10 +38,12 @@ pub(crate) fn reconcile(arriving: &Schema, known: Option<&Schema>, partition_col
                 .help("give one of them another name with `as`"));
         }
     }
+    let mut places: HashMap<String, usize> =
+        known.iter().flat_map(|known| known.fields().iter().enumerate()).map(|(at, field)| (field.name().clone(), at)).collect();
     let mut fields: Vec<Field> = known.map(|known| known.fields().iter().map(|field| field.as_ref().clone()).collect()).unwrap_or_default();
     for field in arriving.fields().iter().filter(|field| !hidden.contains(field.name())) {
         let stored = types::stored(field.data_type());
-        match fields.iter().find(|known| known.name() == field.name()) {
+        match places.get(field.name()).and_then(|at| fields.get(*at)) {
             Some(known) if is_narrower(&stored, known.data_type()) => {}
             Some(known) => {
                 return Err(Error::user(format!(
@@ -53,7 +56,10 @@ pub(crate) fn reconcile(arriving: &Schema, known: Option<&Schema>, partition_col
                 .help(format!("cast it: `cast({} as {})`", hw_base::identifier(field.name()), types::sql_type(known.data_type())))
                 .help("or rebuild the table with `headworks run --rebuild`"));
             }
-            None => fields.push(Field::new(field.name(), stored, true)),
+            None => {
+                places.insert(field.name().clone(), fields.len());
+                fields.push(Field::new(field.name(), stored, true));
+            }
         }
     }
     let (partitions, in_files): (Vec<Field>, Vec<Field>) = fields.into_iter().partition(|field| partition_columns.contains(field.name()));
@@ -62,7 +68,8 @@ pub(crate) fn reconcile(arriving: &Schema, known: Option<&Schema>, partition_col
     let unstored = arriving.fields().iter().filter(|field| hidden.contains(field.name()));
     let unstored = unstored.map(|field| Arc::new(Field::new(field.name(), types::stored(field.data_type()), true)));
     let full = Arc::new(Schema::new(schema.fields().iter().cloned().chain(unstored).collect::<Vec<_>>()));
-    let positions = full.fields().iter().map(|field| arriving.index_of(field.name()).ok()).collect();
+    let arrives: HashMap<&str, usize> = arriving.fields().iter().enumerate().map(|(at, field)| (field.name().as_str(), at)).collect();
+    let positions = full.fields().iter().map(|field| arrives.get(field.name().as_str()).copied()).collect();
     Ok(Reconciled { schema, partition_columns: partition_columns.to_vec(), full, positions })
 }
 
@@ -90,6 +97,11 @@ fn is_narrower(from: &DataType, to: &DataType) -> bool {
 }
 
 impl Reconciled {
+    /// Whether it is a column of the query that the table does not have.
+    pub(crate) fn is_hidden(&self, column: &str) -> bool {
+        self.full.fields()[self.schema.fields().len()..].iter().any(|field| field.name() == column)
+    }
+
     /// A batch of the query, in the full columns.
     pub(crate) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let columns = self.positions.iter().map(|position| position.map(|index| Arc::clone(batch.column(index))));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::Field;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, TableProvider};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
@@ -11,7 +12,9 @@ use hw_base::{ByteSize, DatasetName, Error, Input, ORIGIN_COLUMNS, Reader, Refer
 
 use crate::failure::{Context, explain};
 use crate::local::LocalEngine;
+use crate::shown::Shown;
 use crate::sql::references;
+use crate::wide;
 
 /// How a query is run: each level uses less memory and more time than the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +128,7 @@ impl Session {
                     Arc::new(snapshot.table_of(files)) as Arc<dyn TableProvider>
                 });
                 match table {
-                    Some(table) if *hides_origin => Some(self.without_origin(table)?),
+                    Some(table) if *hides_origin => Some(Self::without_origin(table)?),
                     table => table,
                 }
             }
@@ -139,12 +142,10 @@ impl Session {
     }
 
     /// The table without the columns that tell where a row came from.
-    fn without_origin(&self, table: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
-        let schema = table.schema();
-        let own: Vec<&str> =
-            schema.fields().iter().map(|field| field.name().as_str()).filter(|name| !ORIGIN_COLUMNS.contains(name)).collect();
-        let frame = self.context.read_table(table).and_then(|frame| frame.select_columns(&own));
-        frame.map(DataFrame::into_view).map_err(|error| explain(error, &Context::default()))
+    fn without_origin(table: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
+        let own = |field: &Arc<Field>| !ORIGIN_COLUMNS.contains(&field.name().as_str());
+        let shown = table.schema().fields().iter().enumerate().filter(|(_, field)| own(field)).map(|(at, _)| at).collect();
+        Shown::new(table, shown).map(|shown| Arc::new(shown) as _).map_err(|error| explain(error, &Context::default()))
     }
 
     /// Registers a table under a name of up to three parts.
@@ -174,6 +175,11 @@ impl Session {
     /// Plans a query. Only SELECTs are allowed.
     pub(crate) async fn query(&self, sql: &str, file: Option<&str>) -> Result<DataFrame> {
         let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        if let Some(wide) = wide::split(sql)
+            && let Some(frame) = wide.plan(&self.context).await
+        {
+            return Ok(frame);
+        }
         let planned = Box::pin(self.context.sql_with_options(sql, options)).await;
         planned.map_err(|error| explain(error, &self.about(file)))
     }
@@ -194,6 +200,7 @@ fn table_of(parts: &[&str]) -> Option<TableName> {
     match parts {
         [name] => Some(TableName::model(*name)),
         ["quarantine", name] => Some(TableName::model(*name).quarantine()),
+        ["deleted", name] => Some(TableName::model(*name).deleted()),
         ["raw", source, dataset] => Some(TableName::raw(&DatasetName::new(*source, *dataset))),
         _ => None,
     }

@@ -3,9 +3,12 @@
 use std::ops::ControlFlow;
 
 use datafusion::common::DataFusionError;
+use datafusion::functions_aggregate::all_default_aggregate_functions;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::resolve::resolve_table_references;
-use datafusion::sql::sqlparser::ast::{ObjectName, ObjectNamePart, Statement as SqlStatement, TableFactor, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{
+    Expr, GroupByExpr, ObjectName, ObjectNamePart, Query, SetExpr, Statement as SqlStatement, TableFactor, Visit, Visitor,
+};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use hw_base::{Error, Reference, Result};
 
@@ -21,6 +24,78 @@ pub(crate) fn references(sql: &str, file: Option<&str>) -> Result<Vec<Reference>
     let mut found = Relations { own, references: Vec::new() };
     let _ = select.visit(&mut found);
     Ok(found.references)
+}
+
+/// Whether each row of the result follows from one row of the one table that the SELECT reads: no joins, groups, windows, limits
+/// or parts.
+pub(crate) fn is_row_by_row(sql: &str) -> bool {
+    let Some(query) = parsed(sql) else { return false };
+    let SetExpr::Select(select) = query.body.as_ref() else { return false };
+    let is_bounded = query.with.is_some() || query.limit_clause.is_some() || query.fetch.is_some() || select.top.is_some();
+    let is_grouped = select.distinct.is_some()
+        || select.having.is_some()
+        || select.qualify.is_some()
+        || !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
+    let reads_one =
+        matches!(&select.from[..], [one] if one.joins.is_empty() && matches!(one.relation, TableFactor::Table { args: None, .. }));
+    let mut others = OtherRows { names: aggregates() };
+    reads_one && !is_bounded && !is_grouped && query.visit(&mut others).is_continue()
+}
+
+/// Whether a SELECT of the query brings rows of several of these tables together.
+pub(crate) fn joins(sql: &str, tables: &[&str]) -> bool {
+    let Some(query) = parsed(sql) else { return false };
+    query.visit(&mut Joined { tables }).is_break()
+}
+
+fn parsed(sql: &str) -> Option<Box<Query>> {
+    match select(sql, &Context::default()).ok()? {
+        Statement::Statement(statement) => match *statement {
+            SqlStatement::Query(query) => Some(query),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn aggregates() -> Vec<String> {
+    let functions = all_default_aggregate_functions();
+    functions.iter().flat_map(|function| function.aliases().iter().cloned().chain([function.name().to_owned()])).collect()
+}
+
+/// Finds an expression that looks at other rows: an aggregate, a window, a query.
+struct OtherRows {
+    names: Vec<String>,
+}
+
+impl Visitor for OtherRows {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        let looks_at_others = match expr {
+            Expr::Function(function) => function.over.is_some() || self.names.contains(&function.name.to_string().to_lowercase()),
+            Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => true,
+            _ => false,
+        };
+        if looks_at_others { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// Finds a SELECT that names several of the tables.
+struct Joined<'a> {
+    tables: &'a [&'a str],
+}
+
+impl Visitor for Joined<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let SetExpr::Select(select) = query.body.as_ref() else { return ControlFlow::Continue(()) };
+        let mut inside = Relations { own: vec![], references: vec![] };
+        let _ = select.from.visit(&mut inside);
+        let named = inside.references.iter().filter(|reference| self.tables.contains(&reference.parts.join(".").as_str())).count();
+        if named > 1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
 }
 
 /// Collects the tables of a query; functions that return tables are none.
@@ -83,4 +158,38 @@ fn select(sql: &str, context: &Context<'_>) -> Result<Statement> {
 
 fn is_query(statement: &Statement) -> bool {
     matches!(statement, Statement::Statement(inner) if matches!(inner.as_ref(), SqlStatement::Query(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_select_is_row_by_row_unless_other_rows_matter() {
+        for sql in ["select a, upper(b) as b from shop.orders o where a > 1 order by a", "select * from shop.orders"] {
+            assert!(is_row_by_row(sql), "{sql}");
+        }
+        for sql in [
+            "select count(*) from t",
+            "select distinct a from t",
+            "select a, row_number() over (order by a) from t",
+            "select a from t group by a",
+            "select a from t join u using (a)",
+            "select a from t union all select a from u",
+            "select a from t limit 3",
+            "with p as (select a from t) select a from p",
+            "select a from t where a in (select a from u)",
+        ] {
+            assert!(!is_row_by_row(sql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_join_brings_tables_together_and_a_union_does_not() {
+        let both = ["shop.a", "shop.b"];
+        assert!(joins("select 1 from shop.a join shop.b using (id)", &both));
+        assert!(joins("select 1 from shop.a, (select * from shop.b) b", &both));
+        assert!(!joins("select id from shop.a union all select id from shop.b", &both));
+        assert!(!joins("select id from shop.a join shop.c using (id)", &both));
+    }
 }

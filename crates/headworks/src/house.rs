@@ -57,9 +57,11 @@ impl House {
         let root = &absolute(root)?;
         let state = root.join(STATE);
         make_folder(&state)?;
-        let warehouse = warehouse_folder(root, &project.settings.warehouse)?;
+        let secrets = machine::secrets(root);
+        let warehouse = warehouse_folder(root, &secrets(&project.settings.warehouse)?)?;
         let engine = engine(warehouse, &state, &project.settings.engine)?;
-        let sources = ProjectSources::new(root, &project.sources, engine.live().clone(), &machine::secrets(root))?;
+        let sources = ProjectSources::new(root, &project.sources, engine.live().clone(), &secrets)?;
+        refuse_foreign_rules(&project, &engine, &sources)?;
         let ledger = SqliteLedger::open(&state.join("ledger.db"))?;
         Ok(Self { project, engine, sources, ledger })
     }
@@ -116,6 +118,38 @@ impl House {
         inputs.push(input);
         Ok(())
     }
+}
+
+/// Refuses rules of datasets that are not there: nobody would ever judge them.
+fn refuse_foreign_rules(project: &Project, engine: &LocalEngine, sources: &ProjectSources) -> Result<()> {
+    let named = hw_base::Sources::datasets(sources);
+    let mut read: Option<Vec<DatasetName>> = None;
+    let mut errors = Vec::new();
+    for dataset in project.dataset_rules.keys().filter(|dataset| !named.contains(dataset)) {
+        // A database tells its tables only when it is asked; what a model reads is a table of it, or the run says so.
+        if read.get_or_insert_with(|| datasets_read(project, engine)).contains(dataset) {
+            continue;
+        }
+        let of_source = named.iter().chain(read.iter().flatten()).filter(|known| known.source == dataset.source);
+        let known: Vec<String> = of_source.map(ToString::to_string).collect();
+        errors.push(
+            hw_base::unknown("dataset", &dataset.to_string(), known.iter().map(String::as_str))
+                .code("HW201")
+                .because(format!("`rules/{dataset}.yaml` is named after it, and no model reads it")),
+        );
+    }
+    Error::all(errors).map_or(Ok(()), Err)
+}
+
+/// The datasets that models read. A model that cannot be read is told of when it is planned.
+fn datasets_read(project: &Project, engine: &LocalEngine) -> Vec<DatasetName> {
+    let references = project.models.iter().flat_map(|model| engine.reads(&model.sql, Some(&model.file)).unwrap_or_default());
+    references
+        .filter_map(|reference| match reference.parts.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            [source, dataset] | ["raw", source, dataset] => Some(DatasetName::new(source, dataset)),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The rows of an opened dataset under a name, without the records that cannot be read as rows.

@@ -71,6 +71,7 @@ pub(crate) fn plan_lines(plan: &Plan) -> Vec<String> {
         Decision::Rebuild(_) => "build",
         Decision::Ask(_) => "ask",
         Decision::Skip(_) => "skip",
+        Decision::Fail(_) => "fail",
     };
     let mut rows = vec![["step", "does", "load", "reads", "size", "why"].map(str::to_owned).to_vec()];
     for step in &plan.steps {
@@ -87,9 +88,10 @@ pub(crate) fn plan_lines(plan: &Plan) -> Vec<String> {
         ]);
     }
     let mut lines = table(&rows, &[4]);
-    let running = plan.steps.iter().filter(|step| step.decision.may_run()).count() as u64;
+    let running = plan.steps.iter().filter(|step| step.decision.may_run() && !matches!(step.decision, Decision::Fail(_))).count() as u64;
     lines.push(String::new());
     lines.push(match running {
+        0 if plan.steps.iter().any(|step| matches!(step.decision, Decision::Fail(_))) => "no step would run".to_owned(),
         0 => format!("nothing to do: all {} are up to date", plural(plan.steps.len() as u64, "step")),
         running => format!("{} of {} would run; `headworks run` does it", running, plural(plan.steps.len() as u64, "step")),
     });

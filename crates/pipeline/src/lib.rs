@@ -17,5 +17,5 @@ mod tests;
 
 pub use plan::{Asking, Decision, Extent, Plan, ReadFrom, Selection, Step, Work, plan};
 pub use project::{Model, ModelText, Project, ProjectText, fingerprint};
-pub use run::{Meter, Narrator, Ports, alerts, exit_code, recover, run};
+pub use run::{Meter, Narrator, Ports, alerts, exit_code, raw_column_names, recover, run};
 pub use settings::{Append, EngineSettings, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert};

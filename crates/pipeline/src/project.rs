@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Tolerance};
+use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Span, Tolerance};
 use hw_validate::{Rule, read_rules};
 
 use crate::settings::{ModelSettings, ProjectSettings};
@@ -74,8 +74,7 @@ impl Project {
     pub fn read(text: &ProjectText) -> Result<Self> {
         let mut errors = Vec::new();
         let mut keep = |error: Error| errors.push(error);
-        let sources = text.settings.get("sources").map(Settings::entries).unwrap_or_default();
-        let sources: Vec<(String, Settings)> = sources.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
+        let sources = text.settings.get("sources").map(source_entries).transpose().map_err(&mut keep).ok().flatten().unwrap_or_default();
         let settings = without(&text.settings, "sources").read::<ProjectSettings>().map_err(&mut keep).ok();
         let mut models = Vec::with_capacity(text.models.len());
         for model in &text.models {
@@ -85,8 +84,9 @@ impl Project {
             }
         }
         let mut dataset_rules = BTreeMap::new();
+        errors.extend(sources.iter().filter_map(|(name, settings)| check_name("source", name, settings.span.clone()).err()));
         for (stem, rules) in &text.rules {
-            match read_dataset_rules(stem, rules) {
+            match read_dataset_rules(stem, rules, &sources) {
                 Ok((dataset, rules)) => drop(dataset_rules.insert(dataset, rules)),
                 Err(error) => errors.push(error),
             }
@@ -117,12 +117,54 @@ fn without(settings: &Settings, key: &str) -> Settings {
     Settings { node: Node::Map(SettingsMap(entries)), span: settings.span.clone() }
 }
 
-fn read_dataset_rules(stem: &str, settings: &Settings) -> Result<(DatasetName, Vec<Rule>)> {
+/// The names of models' tables that the warehouse needs for folders of its own.
+const FOLDERS: [&str; 3] = ["preview", "quarantine", "raw"];
+
+/// Names stand in SQL without quotes: they are made of lower-case letters, digits and underscores.
+fn check_name(what: &str, name: &str, span: Option<Span>) -> Result<()> {
+    let is_plain = |c: char| c == '_' || c.is_numeric() || (c.is_alphabetic() && !c.is_uppercase());
+    let error = if FOLDERS.contains(&name) {
+        Error::user(format!("a {what} cannot be named `{name}`"))
+            .because("Headworks keeps tables of its own under that name")
+            .help(format!("rename it, for instance to `{name}_data`"))
+    } else if name.is_empty() || name.starts_with(char::is_numeric) || !name.chars().all(is_plain) {
+        Error::user(format!("`{name}` is no name of a {what}"))
+            .because("names are made of lower-case letters, digits and `_`, and start with a letter or `_`, so that SQL takes them without quotes")
+            .help(format!("rename it to `{}`", hw_base::snake_case(name)))
+    } else {
+        return Ok(());
+    };
+    let error = error.code("HW104");
+    Err(match span {
+        Some(span) => error.at(span),
+        None => error,
+    })
+}
+
+/// The sources: names with settings.
+fn source_entries(settings: &Settings) -> Result<Vec<(String, Settings)>> {
+    if !matches!(settings.node, Node::Map(_) | Node::Null) {
+        let error = Error::user("`sources` holds no names with settings")
+            .code("HW104")
+            .help("write each source as `NAME: { csv: { path: … } }`, without `-` before it");
+        return Err(match &settings.span {
+            Some(span) => error.at(span.clone()),
+            None => error,
+        });
+    }
+    Ok(settings.entries().iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect())
+}
+
+fn read_dataset_rules(stem: &str, settings: &Settings, sources: &[(String, Settings)]) -> Result<(DatasetName, Vec<Rule>)> {
     let dataset = DatasetName::parse(stem).ok_or_else(|| {
         Error::user(format!("`rules/{stem}.yaml` names no dataset"))
             .code("HW104")
             .help("name the file after source and dataset: `rules/shop.orders.yaml`")
     })?;
+    if !sources.iter().any(|(source, _)| *source == dataset.source) {
+        let known = sources.iter().map(|(source, _)| source.as_str());
+        return Err(hw_base::unknown("source", &dataset.source, known).code("HW201").within(format_args!("`rules/{stem}.yaml`")));
+    }
     let rest = without(settings, "rules");
     if let Some(entry) = rest.entries().iter().find(|entry| !["description", "rules"].contains(&entry.key.as_str())) {
         let error = hw_base::unknown("key", &entry.key, ["rules", "description"]).code("HW102");
@@ -137,6 +179,7 @@ fn read_dataset_rules(stem: &str, settings: &Settings) -> Result<(DatasetName, V
 
 impl Model {
     fn read(text: &ModelText) -> Result<Self> {
+        check_name("model", &text.name, Some(Span { file: text.file.clone().into(), line: 1, column: 1, length: 1 }))?;
         let empty = Settings { node: Node::Map(SettingsMap::default()), span: None };
         let yaml = text.settings.as_ref().unwrap_or(&empty);
         let settings = without(yaml, "rules").read::<ModelSettings>();

@@ -84,8 +84,10 @@ impl Proposal {
 }
 
 fn definition(rule: &Rule, facts: &TableFacts) -> Option<String> {
+    // A rule looks at its own columns; those of a wide table are many.
+    let own = facts.columns.iter().filter(|facts| rule.columns.is_empty() || rule.columns.contains(&facts.name));
     let columns: Vec<Column> =
-        facts.columns.iter().map(|facts| Column { name: facts.name.clone(), kind: facts.kind, sql_type: facts.sql_type.clone() }).collect();
+        own.map(|facts| Column { name: facts.name.clone(), kind: facts.kind, sql_type: facts.sql_type.clone() }).collect();
     match rule.body.shape(&columns).ok()? {
         Shape::Row { violates } => Some(format!("select count(*) as violations from {} where {violates}", Template::TABLE)),
         Shape::Aggregate { expression, .. } => Some(format!("select {expression} as measured from {}", Template::TABLE)),

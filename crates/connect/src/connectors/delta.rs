@@ -1,5 +1,6 @@
 //! `delta`: Delta tables in a folder.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Schema};
@@ -56,7 +57,7 @@ struct DeltaSource {
 
 impl DeltaSource {
     async fn table(&self, dataset: &str) -> Result<DeltaTable> {
-        let path = self.paths.of(&self.place.source, dataset)?;
+        let path = self.paths.resolved(&self.place.secrets)?.of(&self.place.source, dataset)?;
         let folder = std::path::absolute(self.place.root.join(&path)).map_err(|error| no_table(&path, &error))?;
         if !folder.join("_delta_log").is_dir() {
             return Err(no_table(&path, &"the folder does not exist, or has no `_delta_log`"));
@@ -78,7 +79,7 @@ impl DeltaSource {
         let provider = with_plain_types(provider).map_err(|error| Error::bug("a Delta table cannot be planned").because(error))?;
         let schema = provider.schema();
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-        Layout { files: vec![(dataset, &names)], expected: &delivery.expected }.columns()?;
+        Layout { files: vec![(dataset, &names)], delivery, declared: &HashMap::new() }.columns()?;
         let columns = schema.fields().iter().map(|field| column_of(field)).collect();
         let is_empty = table.snapshot().is_ok_and(|state| state.log_data().num_files() == 0);
         Ok(Opened { table: provider, columns, has_origin: false, is_empty })
@@ -87,7 +88,7 @@ impl DeltaSource {
 
 impl Source for DeltaSource {
     fn datasets(&self) -> Vec<String> {
-        self.paths.datasets(&self.place.source).into_iter().map(|(name, _)| name).collect()
+        self.paths.names(&self.place)
     }
 
     fn survey<'a>(&'a self, dataset: &'a str) -> BoxFuture<'a, Result<Survey>> {

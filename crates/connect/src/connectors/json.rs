@@ -82,7 +82,7 @@ impl Source for JsonSource {
 
     fn open<'a>(&'a self, dataset: &'a str, delivery: &'a Delivery) -> BoxFuture<'a, Result<Opened>> {
         let (options, root) = (Arc::clone(&self.options), self.files.place.root.clone());
-        let open = move |files: &[SourceFile], delivery: &Delivery| text::open_json(&root, files, &options, &delivery.expected);
+        let open = move |files: &[SourceFile], delivery: &Delivery| text::open_json(&root, files, &options, delivery);
         Box::pin(delivered_files(self.files.clone(), dataset.to_owned(), delivery.clone(), open))
     }
 }

@@ -1,37 +1,43 @@
 //! `parquet`: Parquet files.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
-use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, ident};
 use datafusion::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use hw_base::{BoxFuture, Column, Delivery, Error, Result, Settings, SourceFile, Survey};
 use schemars::{JsonSchema, Schema as JsonSchemaOf, SchemaGenerator};
 use serde::Deserialize;
-use url::Url;
 
 use super::{Connector, Opened, Place, Source};
 use crate::file_source::{FileSource, delivered_files, survey};
 use crate::files::{path_of, unreadable};
-use crate::layout::{Layout, check_duplicates};
+use crate::layout::{HIDDEN, Layout, check_duplicates, free_of_hidden, own_name};
+use crate::origin::{OriginFile, OriginTable};
 use crate::paths::Paths;
-use crate::types::{arrow_to_sql_type, column_of, common_type, plain_type, sql_type_to_arrow};
+use crate::types::{Declared, arrow_to_sql_type, column_of, common_type, declared_types, plain_type, sql_type_to_arrow};
 
 /// The connector for Parquet.
 pub(super) struct Parquet;
 
 /// Settings of a `parquet` source.
 ///
-/// Files of one dataset may have their columns in different orders; a column that a file lacks is null there.
+/// Files of one dataset may have their columns in different orders and in types that one of them holds.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ParquetSettings {
     /// The files: a path, a folder or a glob such as `landing/orders/*.parquet`; or a map from dataset to such a path.
     /// Relative paths start at the project folder.
     pub path: Paths,
+    /// Types of columns, where those of the files do not fit: `{ amount: "decimal(12,2)" }`. A file may lack a column that
+    /// is named here.
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
 }
 
 impl Connector for Parquet {
@@ -53,25 +59,29 @@ impl Connector for Parquet {
 
     fn source(&self, settings: &Settings, place: Place) -> Result<Box<dyn Source>> {
         let parquet: ParquetSettings = settings.read()?;
-        Ok(Box::new(ParquetSource(FileSource { place, paths: parquet.path, endings: self.endings() })))
+        let declared = Arc::new(declared_types(&parquet.columns, settings, parquet.path.count())?);
+        Ok(Box::new(ParquetSource { files: FileSource { place, paths: parquet.path, endings: self.endings() }, declared }))
     }
 }
 
-struct ParquetSource(FileSource);
+struct ParquetSource {
+    files: FileSource,
+    declared: Arc<Declared>,
+}
 
 impl Source for ParquetSource {
     fn datasets(&self) -> Vec<String> {
-        self.0.datasets()
+        self.files.datasets()
     }
 
     fn survey<'a>(&'a self, dataset: &'a str) -> BoxFuture<'a, Result<Survey>> {
-        Box::pin(survey(self.0.clone(), dataset.to_owned()))
+        Box::pin(survey(self.files.clone(), dataset.to_owned()))
     }
 
     fn open<'a>(&'a self, dataset: &'a str, delivery: &'a Delivery) -> BoxFuture<'a, Result<Opened>> {
-        let root = self.0.place.root.clone();
-        let open = move |files: &[SourceFile], delivery: &Delivery| open_files(&root, files, &delivery.expected);
-        Box::pin(delivered_files(self.0.clone(), dataset.to_owned(), delivery.clone(), open))
+        let (declared, root) = (Arc::clone(&self.declared), self.files.place.root.clone());
+        let open = move |files: &[SourceFile], delivery: &Delivery| open_files(&root, files, &declared, delivery);
+        Box::pin(delivered_files(self.files.clone(), dataset.to_owned(), delivery.clone(), open))
     }
 }
 
@@ -83,16 +93,19 @@ struct Footer {
     rows: i64,
 }
 
-fn open_files(root: &Path, files: &[SourceFile], expected: &[Column]) -> Result<Opened> {
+fn open_files(root: &Path, files: &[SourceFile], declared: &Declared, delivery: &Delivery) -> Result<Opened> {
     let footers = files.iter().map(|file| footer(root, file)).collect::<Result<Vec<_>>>()?;
-    let layout = Layout { files: footers.iter().map(|footer| (footer.file.as_str(), &footer.names[..])).collect(), expected };
-    let fields = layout.columns()?.iter().map(|name| merged(name, &footers, expected)).collect::<Result<Vec<_>>>()?;
+    let layout = Layout {
+        files: footers.iter().map(|footer| (footer.file.as_str(), &footer.names[..])).collect(),
+        delivery,
+        declared: &declared.types,
+    };
+    let names = layout.columns()?;
+    let fields = merged(&names, &footers, declared, &delivery.expected)?;
     let columns = fields.iter().map(column_of).collect();
-    let urls = files.iter().map(|file| listing_url(root, file)).collect::<Result<Vec<_>>>()?;
-    let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension("");
-    let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(Arc::new(Schema::new(fields)));
-    let table = ListingTable::try_new(config).map_err(|error| Error::bug("the Parquet files cannot be listed").because(error))?;
-    Ok(Opened { table: Arc::new(table), columns, has_origin: false, is_empty: footers.iter().all(|footer| footer.rows == 0) })
+    let is_empty = footers.iter().all(|footer| footer.rows == 0);
+    let files = files.iter().zip(&footers).map(|(file, footer)| parquet_file(root, file, footer)).collect::<Result<Vec<_>>>()?;
+    Ok(Opened { table: parquet_table(fields, files)?, columns, has_origin: true, is_empty })
 }
 
 fn footer(root: &Path, file: &SourceFile) -> Result<Footer> {
@@ -103,41 +116,70 @@ fn footer(root: &Path, file: &SourceFile) -> Result<Footer> {
             .because(error)
             .help("its footer is missing or damaged: write or copy the file again; nothing of it was loaded")
     })?;
-    let fields: Vec<Field> = metadata.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
+    let field = |field: &Arc<Field>| field.as_ref().clone().with_name(free_of_hidden(field.name()));
+    let fields: Vec<Field> = metadata.schema().fields().iter().map(field).collect();
     let names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
     check_duplicates(&file.path, &names)?;
     Ok(Footer { file: file.path.clone(), names, fields, rows: metadata.metadata().file_metadata().num_rows() })
 }
 
-/// The column of all files, in a type that holds the values of each.
-fn merged(name: &str, footers: &[Footer], expected: &[Column]) -> Result<Field> {
-    let mut known: Option<(DataType, &str)> =
-        expected.iter().find(|column| column.name == name).and_then(|column| Some((sql_type_to_arrow(&column.sql_type)?, "the raw copy")));
-    let is_fixed = known.is_some();
+/// The columns of all files, each in a type that holds the values of each file and of the raw copy.
+fn merged(names: &[String], footers: &[Footer], declared: &Declared, expected: &[Column]) -> Result<Vec<Field>> {
+    let kept = |column: &Column| Some((column.name.clone(), (sql_type_to_arrow(&column.sql_type)?, "the raw copy")));
+    let mut known: HashMap<String, (DataType, &str)> = expected.iter().filter_map(kept).collect();
     for footer in footers {
-        let Some(field) = footer.fields.iter().find(|field| field.name() == name) else { continue };
-        let found = plain_type(field.data_type());
-        known = Some(match known {
-            None => (found, &footer.file),
-            Some((data_type, file)) => match common_type(&data_type, &found) {
-                Some(common) if !is_fixed || common == data_type => (common, file),
-                _ => return Err(clash(name, (&footer.file, &found), (file, &data_type))),
-            },
-        });
+        for field in footer.fields.iter().filter(|field| !declared.types.contains_key(field.name())) {
+            let found = plain_type(field.data_type());
+            let common = match known.get(field.name()) {
+                None => (found, footer.file.as_str()),
+                Some((data_type, file)) => match common_type(data_type, &found) {
+                    Some(common) => (common, *file),
+                    None => return Err(clash(field.name(), (&footer.file, &found), (file, data_type))),
+                },
+            };
+            known.insert(field.name().clone(), common);
+        }
     }
-    let data_type = known.map_or(DataType::Utf8View, |(data_type, _)| data_type);
-    Ok(Field::new(name, data_type, true))
+    let mut data_type = |name: &String| match (declared.types.get(name), known.remove(name)) {
+        (Some(declared), _) => declared.clone(),
+        (None, known) => known.map_or(DataType::Utf8View, |(data_type, _)| data_type),
+    };
+    let types: Vec<DataType> = names.iter().map(&mut data_type).collect();
+    Ok(names.iter().zip(types).map(|(name, data_type)| Field::new(name, data_type, true)).collect())
 }
 
 fn clash(column: &str, found: (&str, &DataType), known: (&str, &DataType)) -> Error {
     Error::user(format!("column `{column}` is {} in `{}`", arrow_to_sql_type(found.1), found.0))
         .code("HW204")
         .because(format!("it is {} in {}", arrow_to_sql_type(known.1), known.0))
-        .help("write the file again with the type it had, or load it as a dataset of its own")
+        .help(format!(
+            "declare the type that holds both: `columns: {{ {column}: text }}` under the source; the rows that are there are cast to it"
+        ))
+        .help("or write the file again with the type it had")
 }
 
-fn listing_url(root: &Path, file: &SourceFile) -> Result<ListingTableUrl> {
+/// A file of the dataset as the engine reads it.
+fn parquet_file(root: &Path, file: &SourceFile, footer: &Footer) -> Result<OriginFile> {
+    let wrong = |error: &dyn std::fmt::Display| Error::user(format!("`{}` cannot be read", file.path)).code("HW201").because(error);
     let path = std::path::absolute(path_of(root, file)).map_err(|error| unreadable(&file.path, &error))?;
-    let url = Url::from_file_path(&path).map_err(|()| Error::user(format!("`{}` is no path of a file", file.path)).code("HW201"))?;
-    ListingTableUrl::try_new(url, None).map_err(|error| Error::user(format!("`{}` cannot be read", file.path)).code("HW201").because(error))
+    let location = object_store::path::Path::from_absolute_path(path).map_err(|error| wrong(&error))?;
+    Ok(OriginFile { name: file.path.clone(), location, bytes: file.bytes, rows: u64::try_from(footer.rows).unwrap_or_default() })
+}
+
+/// What the hidden columns are called inside, so that columns of the files that are named like them keep their names.
+const INSIDE: [&str; 3] = ["_file of headworks", "_line of headworks", "_malformed of headworks"];
+
+/// The files as a table with the hidden columns.
+fn parquet_table(fields: Vec<Field>, files: Vec<OriginFile>) -> Result<Arc<dyn TableProvider>> {
+    if fields.iter().all(|field| own_name(field.name()) == field.name()) {
+        return Ok(Arc::new(OriginTable::new(fields, HIDDEN, files)));
+    }
+    let own = fields.iter().map(|field| ident(own_name(field.name())).alias(field.name()));
+    let hidden = INSIDE.iter().zip(HIDDEN).map(|(inside, name)| ident(*inside).alias(name));
+    let columns: Vec<Expr> = own.chain(hidden).collect();
+    let fields = fields.into_iter().map(|field| Field::new(own_name(field.name()), field.data_type().clone(), true)).collect();
+    let table: Arc<dyn TableProvider> = Arc::new(OriginTable::new(fields, INSIDE, files));
+    let plan = LogicalPlanBuilder::scan("parquet", provider_as_source(table), None).and_then(|plan| plan.project(columns)?.build());
+    let plan = plan.map_err(|error| Error::bug("the Parquet files cannot be planned").because(error))?;
+    Ok(Arc::new(ViewTable::new(plan, None)))
 }

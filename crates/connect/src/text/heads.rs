@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use encoding_rs::Encoding;
-use hw_base::{ByteSize, Column, Error, Result, SourceFile};
+use hw_base::{ByteSize, Delivery, Error, Result, SourceFile};
 use memchr::memchr;
 
 use super::bytes::{self, SAMPLE_BYTES};
@@ -39,7 +39,7 @@ pub(crate) fn encoding_named(label: &str) -> Result<&'static Encoding> {
 }
 
 /// Opens CSV files as one dataset.
-pub(crate) fn open_delimited(root: &Path, files: &[SourceFile], options: &DelimitedOptions, expected: &[Column]) -> Result<Opened> {
+pub(crate) fn open_delimited(root: &Path, files: &[SourceFile], options: &DelimitedOptions, delivery: &Delivery) -> Result<Opened> {
     let mut heads = Vec::with_capacity(files.len());
     for file in files {
         heads.extend(Head::read(root, file, options)?);
@@ -47,11 +47,12 @@ pub(crate) fn open_delimited(root: &Path, files: &[SourceFile], options: &Delimi
     if heads.is_empty() {
         return Err(empty(files));
     }
-    let layout = Layout { files: heads.iter().map(|head| (head.name.as_str(), &head.columns[..])).collect(), expected };
+    let files_of = heads.iter().map(|head| (head.name.as_str(), &head.columns[..])).collect();
+    let layout = Layout { files: files_of, delivery, declared: &options.declared.types };
     let columns = layout.columns()?;
     let bytes = files.iter().map(|file| file.bytes).sum();
     let readable = heads.into_iter().map(|head| head.into_file(&columns, options)).collect();
-    open(&columns, readable, bytes, &options.declared, expected)
+    open(&columns, readable, bytes, &options.declared, &delivery.expected)
 }
 
 /// The error for files without a byte.
@@ -134,7 +135,7 @@ impl DelimitedOptions {
 fn names(dialect: &Dialect) -> Vec<String> {
     let named = |(at, field): (usize, &String)| match field.trim() {
         name if name.is_empty() || !dialect.has_header => format!("column_{}", at + 1),
-        name => name.to_owned(),
+        name => layout::free_of_hidden(name),
     };
     dialect.first.iter().enumerate().map(named).collect()
 }

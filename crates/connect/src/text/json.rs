@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use encoding_rs::Encoding;
-use hw_base::{Column, Error, Result, SourceFile};
+use hw_base::{Delivery, Error, Result, SourceFile};
 use memchr::{memchr, memchr_iter};
 
 use super::bytes::{self, Bytes, SAMPLE_BYTES};
@@ -31,7 +31,7 @@ pub(crate) struct JsonOptions {
 }
 
 /// Opens JSON files as one dataset.
-pub(crate) fn open_json(root: &Path, files: &[SourceFile], options: &JsonOptions, expected: &[Column]) -> Result<Opened> {
+pub(crate) fn open_json(root: &Path, files: &[SourceFile], options: &JsonOptions, delivery: &Delivery) -> Result<Opened> {
     let mut heads = Vec::with_capacity(files.len());
     for file in files {
         heads.extend(Head::read(root, file)?);
@@ -39,11 +39,17 @@ pub(crate) fn open_json(root: &Path, files: &[SourceFile], options: &JsonOptions
     if heads.is_empty() {
         return Err(empty(files));
     }
-    let layout = Layout { files: heads.iter().map(|head| (head.file.name.as_str(), &head.keys[..])).collect(), expected: &[] };
+    let expected = &delivery.expected;
+    // A record may lack any key, so a file may too.
+    let free = Delivery::default();
+    let files_of = heads.iter().map(|head| (head.file.name.as_str(), &head.keys[..])).collect();
+    let layout = Layout { files: files_of, delivery: &free, declared: &options.declared.types };
     let mut columns: Vec<String> = expected.iter().map(|column| column.name.clone()).collect();
-    columns.extend(layout.columns()?.into_iter().filter(|name| !expected.iter().any(|column| column.name == *name)));
+    let kept: HashSet<&str> = expected.iter().map(|column| column.name.as_str()).collect();
+    columns.extend(layout.columns()?.into_iter().filter(|name| !kept.contains(name.as_str())));
     layout::check_duplicates(&heads[0].file.name, &columns)?;
-    let known: Arc<HashMap<String, usize>> = Arc::new(columns.iter().cloned().enumerate().map(|(at, name)| (name, at)).collect());
+    let known = columns.iter().enumerate().map(|(at, name)| (layout::own_name(name).to_owned(), at));
+    let known: Arc<HashMap<String, usize>> = Arc::new(known.collect());
     let readable = heads.into_iter().map(|head| JsonFile { known: Arc::clone(&known), ..head.file }).collect();
     open(&columns, readable, files.iter().map(|file| file.bytes).sum(), &options.declared, expected)
 }
@@ -151,7 +157,7 @@ impl JsonFile {
                 let _ = objects::members(chunk.text.get(..place.end).unwrap_or_default(), place.start, |key, _| {
                     let key = plain_key(key);
                     if known.insert(key.clone()) {
-                        keys.push(key);
+                        keys.push(layout::free_of_hidden(&key));
                     }
                     Ok(())
                 });

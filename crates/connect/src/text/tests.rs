@@ -10,7 +10,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use hw_base::{Column, SourceFile};
+use hw_base::{Column, Delivery, SourceFile};
 
 use super::cells::{Cells, ChunkText, Cursor, Form, RecordFile};
 use super::delimited::DelimitedFile;
@@ -57,14 +57,18 @@ fn types(opened: &Opened) -> String {
 fn csv(content: &[u8]) -> (tempfile::TempDir, Opened) {
     let folder = tempfile::tempdir().unwrap();
     let files = files(folder.path(), &[("t.csv", content)]);
-    let opened = open_delimited(folder.path(), &files, &DelimitedOptions::default(), &[]).unwrap();
+    let opened = open_delimited(folder.path(), &files, &DelimitedOptions::default(), &Delivery::default()).unwrap();
     (folder, opened)
+}
+
+fn expecting(columns: &[Column]) -> Delivery {
+    Delivery { expected: columns.to_vec(), ..Delivery::default() }
 }
 
 fn csv_error(contents: &[(&str, &[u8])], expected: &[Column]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let files = files(folder.path(), contents);
-    open_delimited(folder.path(), &files, &DelimitedOptions::default(), expected).unwrap_err().to_string()
+    open_delimited(folder.path(), &files, &DelimitedOptions::default(), &expecting(expected)).unwrap_err().to_string()
 }
 
 #[track_caller]
@@ -129,7 +133,7 @@ fn other_encodings_and_compressions_read_alike() {
         [latin, wide, gzip.finish().unwrap(), zstd::encode_all(text.as_bytes(), 1).unwrap(), text.replace("\r\n", "\r").into_bytes()];
     for content in contents {
         let files = files(folder.path(), &[("t.csv", &content)]);
-        let opened = open_delimited(folder.path(), &files, &DelimitedOptions::default(), &[]).unwrap();
+        let opened = open_delimited(folder.path(), &files, &DelimitedOptions::default(), &Delivery::default()).unwrap();
         assert_eq!(rows(&opened, "select city, n, _line from t"), "Zürich | 1 | 2\nKöln | 2 | 3\n");
     }
 }
@@ -147,7 +151,7 @@ fn a_broken_compression_is_an_error() {
 fn files_are_joined_by_the_names_of_their_columns() {
     let folder = tempfile::tempdir().unwrap();
     let files = files(folder.path(), &[("1.csv", b"a,b\n1,x\n"), ("2.csv", b"b;c;a\ny;2026-01-01;2\n"), ("3.csv", b"")]);
-    let opened = open_delimited(folder.path(), &files, &DelimitedOptions::default(), &[]).unwrap();
+    let opened = open_delimited(folder.path(), &files, &DelimitedOptions::default(), &Delivery::default()).unwrap();
     assert_eq!(types(&opened), "a bigint, b text, c date");
     assert_eq!(rows(&opened, "select * from t order by a"), "1 | x | · | 1.csv | 2 | ·\n2 | y | 2026-01-01 | 2.csv | 2 | ·\n");
 }
@@ -156,12 +160,12 @@ fn files_are_joined_by_the_names_of_their_columns() {
 fn what_the_raw_copy_has_is_kept_to() {
     let folder = tempfile::tempdir().unwrap();
     let files = files(folder.path(), &[("1.csv", b"id,more\n7,x\n8.5,y\n")]);
-    let opened = open_delimited(folder.path(), &files, &DelimitedOptions::default(), &[column("id", "bigint")]).unwrap();
+    let opened = open_delimited(folder.path(), &files, &DelimitedOptions::default(), &expecting(&[column("id", "bigint")])).unwrap();
     assert_eq!(types(&opened), "id bigint, more text");
     assert_eq!(rows(&opened, "select count(*) from t where _malformed is not null"), "1\n");
     assert_eq!(
         csv_error(&[("1.csv", b"id\n1\n")], &[column("id", "bigint"), column("name", "text")]),
-        "error[HW204]: `1.csv` lacks the column `name`\n  because: the dataset had them before; the file has `id`\n  help: deliver the file again with the column, or load it as a dataset of its own"
+        "error[HW204]: `1.csv` lacks the column `name`\n  because: the dataset had them before; the file has `id`\n  help: deliver the file again with the column\n  help: or say that files may lack it: `columns: { name: text }` under the source; it is null there"
     );
 }
 
@@ -178,7 +182,33 @@ fn files_that_cannot_be_a_table_are_refused_with_a_remedy() {
     refused(&[0x89, 0, 1, 2, 3, 4, 5, 6, 7, 0xFF], "error[HW203]: `t.csv` is no text");
     refused(b"id,a,ID\n1,2,3\n", "error[HW204]: two columns of `t.csv` are named `ID`: the 1st and the 3rd");
     refused(&vec![b'x'; 3 << 20], "error[HW203]: the first record of `t.csv` does not end within 1.0 MiB");
-    refused(b"_line,a\n1,2\n", "error[HW204]: a column of the dataset is named `_line`");
+}
+
+#[test]
+fn columns_named_like_the_hidden_ones_get_another_name() {
+    let (_folder, opened) = csv(b"_line,_file,a\n7,x,2\n");
+    assert_eq!(types(&opened), "_line_ bigint, _file_ text, a bigint");
+    assert_eq!(rows(&opened, "select _line_, _file_, a, _line from t"), "7 | x | 2 | 2\n");
+}
+
+#[test]
+fn every_file_has_the_columns_of_the_raw_copy_whatever_arrives_with_it() {
+    let lacking: &[u8] = b"id\n1\n";
+    let complete: &[u8] = b"id,note\n2,x\n";
+    let known = [column("id", "bigint"), column("note", "text")];
+    for contents in [vec![("1.csv", lacking)], vec![("1.csv", lacking), ("2.csv", complete)], vec![("1.csv", complete), ("2.csv", lacking)]]
+    {
+        let error = csv_error(&contents, &known);
+        assert!(error.contains("lacks the column `note`") && error.contains("`columns: { note: text }`"), "{error}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path(), &[("1.csv", lacking)]);
+    let declared = Declared { types: [("note".to_owned(), DataType::Utf8View)].into(), is_shared: false };
+    let options = DelimitedOptions { declared, ..DelimitedOptions::default() };
+    let opened = open_delimited(folder.path(), &files, &options, &expecting(&known)).unwrap();
+    assert_eq!(rows(&opened, "select id, note from t"), "1 | ·\n");
+    let may_lack = Delivery { may_lack: vec!["1.csv".into()], ..expecting(&known) };
+    assert!(open_delimited(folder.path(), &files, &DelimitedOptions::default(), &may_lack).is_ok());
 }
 
 #[test]
@@ -215,7 +245,7 @@ fn json_lines_and_lists_read_alike() {
         let folder = tempfile::tempdir().unwrap();
         let files = files(folder.path(), &[("t.json", content.as_bytes())]);
         let options = JsonOptions { declared: Declared { types: [("id".to_owned(), DataType::Int64)].into(), is_shared: false } };
-        let opened = open_json(folder.path(), &files, &options, &[]).unwrap();
+        let opened = open_json(folder.path(), &files, &options, &Delivery::default()).unwrap();
         assert_eq!(types(&opened), "id bigint, price decimal(18,2), tags text, at date, name text");
         let found = rows(&opened, "select id, price, tags, at, name, _line, _malformed is null from t order by _line");
         assert_eq!(
@@ -232,7 +262,7 @@ fn json_lines_and_lists_read_alike() {
 fn a_list_that_breaks_off_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let files = files(folder.path(), &[("t.json", b"[{\"id\":1},\n{\"id\":2")]);
-    let error = open_json(folder.path(), &files, &JsonOptions::default(), &[]).unwrap_err().to_string();
+    let error = open_json(folder.path(), &files, &JsonOptions::default(), &Delivery::default()).unwrap_err().to_string();
     assert!(error.starts_with("error[HW203]: the file `t.json` is damaged") && error.contains("not closed"), "{error}");
 }
 
@@ -242,7 +272,7 @@ fn a_key_that_appears_late_is_not_lost() {
     let mut text = "{\"id\":1}\n".repeat(200_000);
     text.push_str("{\"id\":2,\"new\":true}\n");
     let files = files(folder.path(), &[("t.ndjson", text.as_bytes())]);
-    let opened = open_json(folder.path(), &files, &JsonOptions::default(), &[]).unwrap();
+    let opened = open_json(folder.path(), &files, &JsonOptions::default(), &Delivery::default()).unwrap();
     assert_eq!(
         rows(&opened, "select _line, _malformed from t where _malformed is not null"),
         "200001 | {\"reason\":\"unknown key `new`\",\"record\":\"{\\\"id\\\":2,\\\"new\\\":true}\"}\n"
@@ -362,8 +392,8 @@ fn any_bytes_open_or_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let files = files(folder.path(), &[("t", content.as_bytes())]);
         let opened = [
-            open_delimited(folder.path(), &files, &DelimitedOptions::default(), &[]),
-            open_json(folder.path(), &files, &JsonOptions::default(), &[]),
+            open_delimited(folder.path(), &files, &DelimitedOptions::default(), &Delivery::default()),
+            open_json(folder.path(), &files, &JsonOptions::default(), &Delivery::default()),
         ];
         for opened in opened.into_iter().flatten() {
             query(&opened, "select * from t");
@@ -412,7 +442,7 @@ fn speed() {
     let listed = files(folder.path(), &[("t.csv", text.as_bytes())]);
     let megabytes = text.len() as f64 / 1e6;
     drop(text);
-    let opened = open_delimited(folder.path(), &listed, &DelimitedOptions::default(), &[]).unwrap();
+    let opened = open_delimited(folder.path(), &listed, &DelimitedOptions::default(), &Delivery::default()).unwrap();
     println!("{}", types(&opened));
     for partitions in [1, 2] {
         let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(partitions));

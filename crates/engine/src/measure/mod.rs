@@ -16,7 +16,7 @@
 //!   [`NumberFacts`](hw_base::NumberFacts).
 //! * A column without values has neither numbers nor text facts; a mean of nothing is not zero.
 //!
-//! Columns named `_file…`, `_line…` and `_malformed…` describe where a row comes from and are not measured. A row whose
+//! The columns `_file`, `_line` and `_malformed` describe where a row comes from and are not measured. A row whose
 //! `_malformed` is not null counts as malformed and in nothing else.
 
 mod cell;

@@ -16,7 +16,7 @@ use super::form::Form;
 
 /// The column that is not null in a record that could not be read as a row.
 const MALFORMED: &str = "_malformed";
-/// How columns begin that say where a row comes from.
+/// The columns that say where a row comes from.
 const HIDDEN: [&str; 3] = ["_file", "_line", MALFORMED];
 
 /// A part of the rows, with the measured columns only.
@@ -44,8 +44,7 @@ impl Rows {
     /// The columns of `schema` to measure.
     pub(super) fn of(schema: &Schema) -> Self {
         let fields = schema.fields();
-        let is_hidden = |name: &str| HIDDEN.iter().any(|hidden| name.starts_with(hidden));
-        let visible: Vec<usize> = (0..fields.len()).filter(|at| !is_hidden(fields[*at].name())).collect();
+        let visible: Vec<usize> = (0..fields.len()).filter(|at| !HIDDEN.contains(&fields[*at].name().as_str())).collect();
         let malformed_column = fields.iter().position(|field| field.name() == MALFORMED);
         Self {
             forms: visible.iter().map(|at| Form::of(&fields[*at])).collect(),

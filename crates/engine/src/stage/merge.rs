@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::datatypes::{DataType, Schema};
-use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray};
+use datafusion::arrow::compute::{and, not};
+use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
 use futures::StreamExt;
 use hw_base::{LoadMode, Result, StagedBatch, StagedFile, identifier};
 
+use super::origin::CARRIED;
 use super::rows::{cast_all, filtered, in_folder, kept_rows};
 use super::tasks::{joined, merged};
-use super::{Attempt, Shared};
+use super::{Attempt, Shared, remembers_deleted};
 use crate::failure::{Context, explain};
 use crate::files::{FileTable, TableFile};
 use crate::keys::{KeySet, hashes};
+use crate::schema::Reconciled;
 use crate::session::{Effort, Session};
 use crate::warehouse::Snapshot;
 use crate::writer::Writer;
@@ -34,6 +36,7 @@ impl Attempt<'_> {
                     batch.files.extend(part.staying);
                     met.extend(part.meeting);
                 }
+                met.extend(self.remembered(shared).await?);
             }
             self.withdraw(kept, batch, &mut untouched).await?;
         } else if let Some(target) = &self.target {
@@ -41,9 +44,10 @@ impl Attempt<'_> {
         }
         let mut changed = waiting;
         if waiting > 0 {
-            let (files, from_batch) = self.winners(aside, met).await?;
-            batch.files.extend(files);
-            changed = from_batch;
+            let winners = self.winners(aside, met).await?;
+            batch.files.extend(winners.files);
+            batch.deleted.extend(winners.deleted);
+            changed = winners.from_batch;
         }
         batch.rows_written = straight + changed;
         batch.rows_superseded = waiting.saturating_sub(changed);
@@ -87,6 +91,21 @@ impl Attempt<'_> {
         joined(tasks).await
     }
 
+    /// The deleted rows whose keys the batch has.
+    async fn remembered(&self, shared: &Arc<Shared>) -> Result<Vec<StagedFile>> {
+        let (Some(deleted), Some(seen)) = (&self.deleted, &shared.seen) else { return Ok(vec![]) };
+        let session = Session::new(self.engine, Effort::Fast);
+        session.register(&["deleted"], Arc::new(deleted.table()))?;
+        let mut meeting = self.writer(&self.engine.scratch(&self.staging.label), "gone", &self.columns.schema, &[]);
+        let mut rows = session.rows("select * from deleted").await?;
+        while let Some(batch) = rows.next().await {
+            let batch = shared.columns.fit(&batch.map_err(|error| explain(error, &session.about(None)))?)?;
+            let columns: Vec<ArrayRef> = shared.key.iter().map(|index| Arc::clone(batch.column(*index))).collect();
+            meeting.write(&filtered(&batch, &seen.mask(&hashes(&columns, batch.num_rows())?))?)?;
+        }
+        meeting.finish()
+    }
+
     /// Rewrites the files that hold rows to be taken out, without those rows.
     async fn withdraw(&self, kept: &Snapshot, batch: &mut StagedBatch, untouched: &mut u64) -> Result<()> {
         let Some(predicate) = &self.staging.withdraw else { return Ok(()) };
@@ -113,32 +132,54 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Of all rows with one key, the one that stays. Returns the files, and how many of their rows come from the batch.
-    async fn winners(&self, aside: Vec<StagedFile>, met: Vec<StagedFile>) -> Result<(Vec<StagedFile>, u64)> {
+    /// Of all rows with one key, the one that stays.
+    async fn winners(&self, aside: Vec<StagedFile>, met: Vec<StagedFile>) -> Result<Winners> {
         let session = Session::new(self.engine, Effort::Spilling);
         let scratch = self.engine.scratch(&self.staging.label);
-        let table = |files: &[StagedFile]| {
-            FileTable::new(Arc::clone(&self.columns.schema), 0, files.iter().map(|file| in_folder(&scratch, file)).collect())
+        let table = |schema: &SchemaRef, files: &[StagedFile]| {
+            FileTable::new(Arc::clone(schema), 0, files.iter().map(|file| in_folder(&scratch, file)).collect())
         };
-        session.register(&["arriving"], Arc::new(table(&aside)))?;
-        session.register(&["present"], Arc::new(table(&met)))?;
-        let sql = winners_sql(&self.columns.schema, &self.staging.mode);
+        session.register(&["arriving"], Arc::new(table(&self.columns.full, &aside)))?;
+        session.register(&["present"], Arc::new(table(&self.columns.schema, &met)))?;
+        let sql = winners_sql(&self.columns, &self.staging.mode);
         let frame = session.query(&sql, None).await?;
         let failed = |error| explain(error, &session.about(None));
         let plan_streams = frame.execute_stream_partitioned().await.map_err(failed)?;
-        let mut writer = self.writer(&self.folder, "last", &self.columns.schema, &self.columns.partition_columns);
+        let mut staying = self.writer(&self.folder, "last", &self.columns.schema, &self.columns.partition_columns);
+        let mut deleted = self.writer(&self.engine.warehouse.folder(&self.staging.table.deleted()), "last", &self.columns.schema, &[]);
         let mut from_batch = 0;
         for mut stream in merged(plan_streams, 1) {
             while let Some(batch) = stream.next().await {
                 let batch = batch.map_err(failed)?;
-                from_batch += arriving(&batch);
-                let columns: Vec<usize> = (0..self.columns.schema.fields().len()).collect();
-                let rows = batch.project(&columns).map_err(|error| explain(error.into(), &Context::default()))?;
-                writer.write(&self.columns.fit(&rows)?)?;
+                let is = |name: &str| batch.column_by_name(name).map_or_else(|| vec![false].into(), |column| column.as_boolean().clone());
+                let (arrives, gone) = (is("_arrives"), is("_gone"));
+                let rows = self.columns.fit(&batch)?;
+                if remembers_deleted(&self.staging.mode) {
+                    deleted.write(&filtered(&rows, &both(&arrives, &gone)?)?)?;
+                }
+                from_batch += both(&arrives, &negated(&gone)?)?.true_count() as u64;
+                staying.write(&kept_rows(&rows, &gone)?)?;
             }
         }
-        Ok((writer.finish()?, from_batch))
+        Ok(Winners { files: staying.finish()?, deleted: deleted.finish()?, from_batch })
     }
+}
+
+fn both(left: &BooleanArray, right: &BooleanArray) -> Result<BooleanArray> {
+    and(left, right).map_err(|error| explain(error.into(), &Context::default()))
+}
+
+fn negated(mask: &BooleanArray) -> Result<BooleanArray> {
+    not(mask).map_err(|error| explain(error.into(), &Context::default()))
+}
+
+/// The rows that stay.
+struct Winners {
+    files: Vec<StagedFile>,
+    /// Rows that are the last of their key and mark it as deleted, as far as they come from the batch.
+    deleted: Vec<StagedFile>,
+    /// How many rows of the files come from the batch.
+    from_batch: u64,
 }
 
 impl Shared {
@@ -193,37 +234,37 @@ async fn meet_files(session: Session, files: Vec<TableFile>, shared: Arc<Shared>
     Ok(met)
 }
 
-/// The query that picks one row per key: the later one; of equals, the one that arrives; then by content, so that the
-/// order of arrival never decides.
-fn winners_sql(schema: &Schema, mode: &LoadMode) -> String {
-    let all: Vec<String> = schema.fields().iter().map(|field| identifier(field.name())).collect();
-    let (key, later, deleted, table_wins) = match mode {
-        LoadMode::Upsert { key, later_by, deleted_when } => (key.as_slice(), later_by.as_deref(), deleted_when.as_deref(), false),
-        LoadMode::Append { key } => (key.as_slice(), None, None, true),
-        LoadMode::Replace => (&[][..], None, None, false),
+/// The query that picks one row per key. Where a column tells which row is the later one it decides, and of equals the content, so that
+/// the order of arrival never does. Where none tells, the row stays that arrived last; for rows that are only added, the first.
+fn winners_sql(columns: &Reconciled, mode: &LoadMode) -> String {
+    let (key, deleted) = match mode {
+        LoadMode::Upsert { key, deleted_when, .. } => (key.as_slice(), deleted_when.as_deref()),
+        LoadMode::Append { key } => (key.as_slice(), None),
+        LoadMode::Replace => (&[][..], None),
     };
-    let by_key: Vec<String> = key.iter().map(|column| identifier(column)).collect();
-    let later = later.map(|column| format!("{} desc nulls last, ", identifier(column))).unwrap_or_default();
-    let first = if table_wins { "asc" } else { "desc" };
-    let rest: Vec<String> = schema
-        .fields()
-        .iter()
-        .filter(|field| !field.data_type().is_nested())
-        .map(|field| format!("{} desc nulls last", identifier(field.name())))
-        .collect();
-    let alive = deleted.map(|deleted| format!(" and ({deleted}) is not true")).unwrap_or_default();
-    let columns = all.join(", ");
+    let origin: Vec<&str> = CARRIED.into_iter().filter(|name| columns.is_hidden(name)).collect();
+    let order = match mode {
+        LoadMode::Upsert { later_by: Some(later), .. } => vec![format!("{} desc nulls last", identifier(later))],
+        LoadMode::Upsert { .. } => by_arrival(&origin, "desc"),
+        LoadMode::Append { .. } | LoadMode::Replace => by_arrival(&origin, "asc"),
+    };
+    let own = |field: &Arc<Field>| identifier(field.name());
+    let all = columns.schema.fields().iter().map(own).collect::<Vec<_>>().join(", ");
+    let plain = columns.schema.fields().iter().filter(|field| !field.data_type().is_nested());
+    let content = plain.map(|field| format!("{} desc nulls last", own(field)));
+    let order: Vec<String> = order.into_iter().chain(content).chain(["_arrives".into()]).collect();
+    let (arriving, present): (String, String) = origin.iter().map(|name| (format!(", {name}"), format!(", null as {name}"))).unzip();
     format!(
-        "select {columns}, _arrives from (select *, row_number() over (partition by {} order by {later}_arrives {first}, {}) as _place from \
-         (select {columns}, true as _arrives from arriving union all select {columns}, false as _arrives from present) as candidates) as placed \
-         where _place = 1{alive}",
-        by_key.join(", "),
-        rest.join(", "),
+        "select {all}, _arrives, coalesce(cast(({}) as boolean), false) as _gone from \
+         (select *, row_number() over (partition by {} order by {}) as _place from \
+         (select {all}, true as _arrives{arriving} from arriving union all select {all}, false as _arrives{present} from present) as candidates) \
+         as placed where _place = 1",
+        deleted.unwrap_or("false"),
+        key.iter().map(|column| identifier(column)).collect::<Vec<_>>().join(", "),
+        order.join(", "),
     )
 }
 
-/// How many rows of a batch of winners come from the batch that arrives.
-fn arriving(batch: &RecordBatch) -> u64 {
-    let last = batch.columns().last().map(|column| datafusion::arrow::array::AsArray::as_boolean(column.as_ref()).true_count());
-    last.unwrap_or_default() as u64
+fn by_arrival(origin: &[&str], direction: &str) -> Vec<String> {
+    ["_arrives"].iter().chain(origin).map(|name| format!("{name} {direction}")).collect()
 }

@@ -4,6 +4,7 @@
 //! their own and settled at the end; all others are written as they come.
 
 mod merge;
+mod origin;
 mod repeated;
 mod rows;
 mod tasks;
@@ -36,6 +37,9 @@ use rows::{filtered, kept_rows, quarantined};
 use tasks::{joined, send, streams};
 
 pub(crate) use rows::in_folder;
+
+/// The name under which a table's log keeps the version of its deleted rows.
+pub(crate) const DELETED: &str = "headworks.deleted";
 
 /// Stages a batch, with less memory and more time whenever the memory limit was reached.
 pub(crate) async fn stage(engine: &LocalEngine, staging: &Staging) -> Result<StagedBatch> {
@@ -92,6 +96,9 @@ struct Attempt<'a> {
     session: Session,
     folder: PathBuf,
     target: Option<Snapshot>,
+    /// The rows that were taken out of the table because they are marked as deleted: an older row that arrives later must
+    /// not come in their place.
+    deleted: Option<Snapshot>,
     frame: DataFrame,
     /// The columns of the table after the batch, partition columns last.
     columns: Reconciled,
@@ -107,6 +114,8 @@ struct Shared {
     /// Hashes of all keys seen, where the table has rows that they may replace.
     seen: Option<KeySet>,
     is_deleted: Option<Arc<dyn PhysicalExpr>>,
+    /// Whether deleted rows are remembered.
+    remembers: bool,
     content: Option<AtomicU64>,
 }
 
@@ -116,6 +125,14 @@ struct TaskOutput {
     files: Vec<StagedFile>,
     quarantined: Vec<StagedFile>,
     aside: Vec<StagedFile>,
+    deleted: Vec<StagedFile>,
+}
+
+/// Where the rows of one task go that are not in quarantine.
+struct Places {
+    rows: Writer,
+    aside: Writer,
+    deleted: Writer,
 }
 
 impl<'a> Attempt<'a> {
@@ -124,19 +141,23 @@ impl<'a> Attempt<'a> {
         let target = engine.warehouse.open(&staging.table, None).await?;
         let session = Session::for_reader(engine, &staging.reader, effort).await?;
         let frame = session.query(&staging.reader.sql, staging.reader.file.as_deref()).await?;
+        let (frame, carried) = if needs_origin(staging) { origin::with_origin(frame)? } else { (frame, vec![]) };
         let frame = with_partitions(&session, frame, staging)?;
         let partitions: Vec<String> = staging.partition_by.iter().map(|(column, _)| column.clone()).collect();
-        let replaces = staging.is_rebuild || staging.mode == LoadMode::Replace;
-        let known = target.as_ref().filter(|_| !replaces).map(|target| target.schema.as_ref());
-        let columns = schema::reconcile(frame.schema().as_arrow(), known, &partitions, &staging.hidden)
+        let known = target.as_ref().filter(|_| !replaces(staging)).map(|target| target.schema.as_ref());
+        let hidden = [staging.hidden.clone(), carried].concat();
+        let columns = schema::reconcile(frame.schema().as_arrow(), known, &partitions, &hidden)
             .map_err(|error| error.within(format_args!("`{}`", staging.table)))?;
-        Ok(Self { engine, staging, session, folder, target, frame, columns })
+        let deleted = match &target {
+            Some(target) if !replaces(staging) && remembers_deleted(&staging.mode) => engine.deleted_rows(&staging.table, target).await?,
+            _ => None,
+        };
+        Ok(Self { engine, staging, session, folder, target, deleted, frame, columns })
     }
 
     /// The version whose rows stay unless the batch replaces them.
     fn kept(&self) -> Option<&Snapshot> {
-        let replaces = self.staging.is_rebuild || self.staging.mode == LoadMode::Replace;
-        self.target.as_ref().filter(|target| !replaces && !target.files.is_empty())
+        self.target.as_ref().filter(|target| !replaces(self.staging) && (!target.files.is_empty() || self.deleted.is_some()))
     }
 
     fn key(&self) -> Result<Vec<usize>> {
@@ -165,6 +186,7 @@ impl<'a> Attempt<'a> {
             aside,
             seen,
             is_deleted: self.is_deleted()?,
+            remembers: remembers_deleted(&self.staging.mode),
             content: self.staging.hash_content.then(AtomicU64::default),
             key,
         });
@@ -182,6 +204,7 @@ impl<'a> Attempt<'a> {
         let mut batch = StagedBatch {
             table: self.staging.table.folder().to_owned(),
             base: self.target.as_ref().map(|target| target.version),
+            replaces: replaces(self.staging),
             ..StagedBatch::default()
         };
         let (mut counts, mut set_aside) = (Vec::new(), Vec::new());
@@ -189,6 +212,7 @@ impl<'a> Attempt<'a> {
             counts.push(output.counts);
             batch.files.extend(output.files);
             batch.quarantined.extend(output.quarantined);
+            batch.deleted.extend(output.deleted);
             set_aside.extend(output.aside);
         }
         batch.watched = shared.watcher.watched(counts, aggregates);
@@ -215,7 +239,7 @@ impl<'a> Attempt<'a> {
 
     fn is_deleted(&self) -> Result<Option<Arc<dyn PhysicalExpr>>> {
         let LoadMode::Upsert { deleted_when: Some(sql), .. } = &self.staging.mode else { return Ok(None) };
-        let failed = |error| explain(error, &Context::default()).within("`deleted_when`");
+        let failed = |error| explain(error, &Context::default()).within("`delete_when`");
         let schema = datafusion::common::DFSchema::try_from(Arc::clone(&self.columns.schema)).map_err(failed)?;
         let expression = self.session.context.parse_sql_expr(sql, &schema).map_err(failed)?;
         self.session.context.create_physical_expr(expression, &schema).map(Some).map_err(failed)
@@ -236,11 +260,15 @@ impl<'a> Attempt<'a> {
     ) -> impl Future<Output = Result<TaskOutput>> + 'static {
         let schema = Arc::clone(&self.columns.schema);
         let partitions = self.columns.partition_columns.clone();
-        let mut rows = self.writer(&self.folder, &format!("{number}"), &schema, &partitions);
-        let mut aside = self.writer(&self.engine.scratch(&self.staging.label), &format!("{number}-aside"), &schema, &[]);
+        let warehouse = &self.engine.warehouse;
+        let mut places = Places {
+            rows: self.writer(&self.folder, &format!("{number}"), &schema, &partitions),
+            aside: self.writer(&self.engine.scratch(&self.staging.label), &format!("{number}-aside"), &self.columns.full, &[]),
+            deleted: self.writer(&warehouse.folder(&self.staging.table.deleted()), &format!("{number}"), &schema, &[]),
+        };
         let quarantine_schema = schema::quarantine(&self.columns.full);
         let mut quarantine =
-            self.writer(&self.engine.warehouse.folder(&self.staging.table.quarantine()), &format!("{number}"), &quarantine_schema, &[]);
+            self.writer(&warehouse.folder(&self.staging.table.quarantine()), &format!("{number}"), &quarantine_schema, &[]);
         let origin = (self.staging.run.clone(), self.staging.at.timestamp_micros());
         let memory = self.engine.memory;
         async move {
@@ -256,12 +284,19 @@ impl<'a> Attempt<'a> {
                     }
                     None => batch,
                 };
-                let batch = shared.columns.stored(batch)?;
-                shared.note_content(&batch)?;
-                send(sender.as_ref(), batch.clone()).await;
-                shared.place(&batch, &mut rows, &mut aside)?;
+                let stored = shared.columns.stored(batch.clone())?;
+                shared.note_content(&stored)?;
+                send(sender.as_ref(), stored.clone()).await;
+                shared.place(&batch, &stored, &mut places)?;
             }
-            Ok(TaskOutput { counts, files: rows.finish()?, quarantined: quarantine.finish()?, aside: aside.finish()? })
+            let Places { rows, aside, deleted } = places;
+            Ok(TaskOutput {
+                counts,
+                files: rows.finish()?,
+                quarantined: quarantine.finish()?,
+                aside: aside.finish()?,
+                deleted: deleted.finish()?,
+            })
         }
     }
 
@@ -283,33 +318,59 @@ impl Shared {
         Ok(())
     }
 
-    /// Writes the rows that stand for themselves, and sets the others aside.
-    fn place(&self, batch: &RecordBatch, rows: &mut Writer, aside: &mut Writer) -> Result<()> {
+    /// Writes the rows that stand for themselves, and sets the others aside: `batch` has the full columns, `stored` those of the
+    /// table.
+    fn place(&self, batch: &RecordBatch, stored: &RecordBatch, places: &mut Places) -> Result<()> {
         if self.key.is_empty() {
-            return rows.write(batch);
+            return places.rows.write(stored);
         }
         if self.aside.as_ref().is_some_and(KeySet::is_empty) {
-            return rows.write(&self.not_deleted(batch)?);
+            return self.write(stored, places);
         }
-        let columns: Vec<ArrayRef> = self.key.iter().map(|index| Arc::clone(batch.column(*index))).collect();
-        let hashes = hashes(&columns, batch.num_rows())?;
+        let columns: Vec<ArrayRef> = self.key.iter().map(|index| Arc::clone(stored.column(*index))).collect();
+        let hashes = hashes(&columns, stored.num_rows())?;
         if let Some(seen) = &self.seen {
             seen.insert(&hashes, None);
         }
-        let Some(set_aside) = &self.aside else { return aside.write(batch) };
+        let Some(set_aside) = &self.aside else { return places.aside.write(batch) };
         let waits = set_aside.mask(&hashes);
-        aside.write(&filtered(batch, &waits)?)?;
-        rows.write(&self.not_deleted(&kept_rows(batch, &waits)?)?)
+        places.aside.write(&filtered(batch, &waits)?)?;
+        self.write(&kept_rows(stored, &waits)?, places)
     }
 
-    fn not_deleted(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let Some(is_deleted) = &self.is_deleted else { return Ok(batch.clone()) };
-        let failed = |error| explain(error, &Context::default()).within("`deleted_when`");
-        let array = is_deleted.evaluate(batch).and_then(|value| value.into_array(batch.num_rows())).map_err(failed)?;
+    /// Writes rows that are alone with their key.
+    fn write(&self, rows: &RecordBatch, places: &mut Places) -> Result<()> {
+        let Some(is_deleted) = &self.is_deleted else { return places.rows.write(rows) };
+        let failed = |error| explain(error, &Context::default()).within("`delete_when`");
+        let array = is_deleted.evaluate(rows).and_then(|value| value.into_array(rows.num_rows())).map_err(failed)?;
         let mask = cast(&array, &DataType::Boolean).map_err(|error| failed(error.into()))?;
         let mask: &BooleanArray = datafusion::arrow::array::AsArray::as_boolean(mask.as_ref());
-        kept_rows(batch, mask)
+        if self.remembers {
+            places.deleted.write(&filtered(rows, mask)?)?;
+        }
+        places.rows.write(&kept_rows(rows, mask)?)
     }
+}
+
+/// Whether nothing stays of what the table has.
+fn replaces(staging: &Staging) -> bool {
+    staging.is_rebuild || staging.mode == LoadMode::Replace
+}
+
+/// Whether deleted rows are remembered: where the order of arrival decides, a row that comes after its deletion is a new one.
+fn remembers_deleted(mode: &LoadMode) -> bool {
+    matches!(mode, LoadMode::Upsert { later_by: Some(_), deleted_when: Some(_), .. })
+}
+
+/// Whether it matters where a row came from: the order of arrival decides between rows with one key, or rows may go to quarantine,
+/// which tells their file and line.
+fn needs_origin(staging: &Staging) -> bool {
+    let by_arrival = match &staging.mode {
+        LoadMode::Replace => false,
+        LoadMode::Append { key } => !key.is_empty(),
+        LoadMode::Upsert { later_by, .. } => later_by.is_none(),
+    };
+    by_arrival || staging.watch.rows.iter().any(|rule| rule.diverts)
 }
 
 /// Rows without a whole key cannot be loaded by key; they go to quarantine.

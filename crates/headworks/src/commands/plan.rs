@@ -2,7 +2,7 @@
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Result};
-use hw_pipeline::{Asking, Selection, plan};
+use hw_pipeline::{Asking, Decision, Selection, Work, plan};
 
 use super::{Command, Common, read};
 use crate::house::House;
@@ -24,6 +24,21 @@ struct Arguments {
     common: Common,
 }
 
+/// Says why steps would fail. 2 where some would, else 0.
+async fn tell_failing(house: &House, plan: &hw_pipeline::Plan, terminal: &Terminal) -> Result<u8> {
+    let mut told: Vec<String> = Vec::new();
+    for step in plan.steps.iter().filter(|step| matches!(step.decision, Decision::Fail(_))) {
+        let Work::Extract { dataset, .. } = &step.work else { continue };
+        if let Err(error) = hw_base::Sources::survey(&house.sources, dataset).await
+            && !told.contains(&error.to_string())
+        {
+            terminal.error(&error);
+            told.push(error.to_string());
+        }
+    }
+    Ok(if told.is_empty() { 0 } else { 2 })
+}
+
 impl Command for Plan {
     fn arguments(&self) -> Clap {
         Arguments::augment_args(Clap::new("plan").about("Show what a run would do and why; change nothing"))
@@ -40,7 +55,7 @@ impl Command for Plan {
                 Format::Json => terminal.json(&plan)?,
                 Format::Text | Format::Markdown => report::plan_lines(&plan).iter().for_each(|line| terminal.line(line)),
             }
-            Ok(0)
+            tell_failing(&house, &plan, terminal).await
         })
     }
 }

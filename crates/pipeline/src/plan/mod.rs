@@ -3,7 +3,7 @@
 mod dataset;
 mod model;
 
-use hw_base::{DatasetName, Engine, Ledger, Progress, Result, SourceFile, Sources, TableName};
+use hw_base::{Blame, DatasetName, Engine, Error, Ledger, Progress, Result, SourceFile, Sources, TableName};
 use hw_validate::Rule;
 use serde::Serialize;
 
@@ -127,13 +127,15 @@ pub enum Decision {
     Ask(String),
     /// There is nothing to do.
     Skip(String),
+    /// It cannot run, because its source cannot be listed.
+    Fail(String),
 }
 
 impl Decision {
     /// Why.
     pub fn reason(&self) -> &str {
         match self {
-            Self::Run(reason) | Self::Rebuild(reason) | Self::Ask(reason) | Self::Skip(reason) => reason,
+            Self::Run(reason) | Self::Rebuild(reason) | Self::Ask(reason) | Self::Skip(reason) | Self::Fail(reason) => reason,
         }
     }
 
@@ -166,7 +168,8 @@ pub struct Asking<'a> {
 /// Makes the plan.
 ///
 /// # Errors
-/// Everything that is wrong with the models' SQL and names, all at once; a source that cannot be listed.
+/// Everything that is wrong with the models' SQL and names, all at once; a source that something outside keeps from being
+/// listed. A dataset that is not there, or is described wrongly, fails alone.
 pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) -> Result<Plan> {
     let graph = Graph::of(project, asking.engine)?;
     let selected = selected(project, &graph, selection)?;
@@ -176,7 +179,10 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
     let mut steps: Vec<Step> = Vec::new();
     for dataset in graph.datasets_of(&selected) {
         let known = standing(&TableName::raw(&dataset));
-        steps.push(dataset::step(project, asking, dataset, known).await?);
+        steps.push(match dataset::step(project, asking, dataset.clone(), known.clone()).await {
+            Err(error) if error.blame() == Blame::User => failing(dataset, known, &error),
+            step => step?,
+        });
     }
     for model in selected.iter().filter_map(|name| project.model(name)) {
         let known = standing(&TableName::model(&model.name));
@@ -186,6 +192,26 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
         steps.push(step);
     }
     Ok(Plan { schema_version: "1", project: project.settings.project.clone(), steps })
+}
+
+/// The step of a dataset that cannot be listed. It fails when it is carried out, and what reads it is skipped.
+fn failing(dataset: DatasetName, progress: Option<Progress>, error: &Error) -> Step {
+    let table = TableName::raw(&dataset);
+    Step {
+        name: table.folder().to_owned(),
+        load: "append",
+        decision: Decision::Fail(error.message().to_owned()),
+        anew: false,
+        window: "nothing".into(),
+        after: vec![],
+        rows: None,
+        bytes: None,
+        rules: vec![],
+        fingerprint: progress.as_ref().map(|progress| progress.fingerprint.clone()).unwrap_or_default(),
+        work: Work::Extract { dataset, files: None, changed: vec![], follow: None },
+        progress,
+        table,
+    }
 }
 
 /// The selected models with all that they read, in order.

@@ -8,6 +8,9 @@ use crate::position::{has_moved, lost_ground};
 use crate::project::Model;
 use crate::settings::Load;
 
+/// What `follow:` names where the order of arrival tells which of two rows is the later one.
+pub(crate) const BY_ARRIVAL: &str = "_batch";
+
 /// A model, and what was planned before it.
 pub(super) struct Planning<'a> {
     /// The model.
@@ -24,9 +27,11 @@ impl Planning<'_> {
     /// Plans the build of the model, which stands at `progress`.
     pub(super) async fn step(&self, engine: &dyn Engine, progress: Option<Progress>) -> Result<Step> {
         self.refuse_foreign_follow()?;
+        self.refuse_joined_follows(engine)?;
         let Model { name, sql, file, settings, rules, fingerprint } = self.model;
         let table = TableName::model(name);
-        let reads: Vec<ReadFrom> = self.reads.iter().map(|read| self.read_from(read)).collect();
+        let by_arrival = self.follows_by_itself(engine);
+        let reads: Vec<ReadFrom> = self.reads.iter().map(|read| self.read_from(read, by_arrival)).collect();
         let inputs: Vec<&Step> = self.before.iter().filter(|step| reads.iter().any(|read| read.step == step.name)).collect();
         let mut decision = self.decide(progress.as_ref(), &inputs);
         let mut anew = matches!(decision, Decision::Rebuild(_));
@@ -53,7 +58,7 @@ impl Planning<'_> {
                 file: file.clone(),
                 settings: settings.load.clone(),
                 partition_by: settings.partition_by.columns()?,
-                later_by: settings.follow.values().next().cloned(),
+                later_by: settings.follow.values().find(|column| *column != BY_ARRIVAL).cloned(),
                 reads,
             },
             table,
@@ -71,7 +76,37 @@ impl Planning<'_> {
         }
     }
 
-    fn read_from(&self, read: &Read) -> ReadFrom {
+    /// Two followed datasets that are joined would miss each other: what arrived earlier in one, and later in the other.
+    fn refuse_joined_follows(&self, engine: &dyn Engine) -> Result<()> {
+        let followed = &self.model.settings.follow;
+        let names: Vec<&str> = followed.keys().map(String::as_str).collect();
+        if names.len() < 2 {
+            return Ok(());
+        }
+        let mut columns = followed.values();
+        let first = columns.next();
+        let problem = if engine.joins(&self.model.sql, &names) {
+            "rows that arrive in one of them would miss rows that arrived in the other earlier"
+        } else if matches!(self.model.settings.load, Load::Upsert(_)) && columns.any(|column| Some(column) != first) {
+            "different columns cannot tell which of two rows with one key is the later one"
+        } else {
+            return Ok(());
+        };
+        Err(Error::user(format!("`{}` cannot follow {} at once", self.model.name, names.join(" and ")))
+            .code("HW305")
+            .because(problem)
+            .at(Span { file: self.model.file.clone().into(), line: 1, column: 1, length: 1 })
+            .help("follow one of them and read the other whole, or give each a model of its own and join these"))
+    }
+
+    /// Whether the model goes on where it has stopped although it does not say so: nothing but new rows can change it.
+    fn follows_by_itself(&self, engine: &dyn Engine) -> bool {
+        let settings = &self.model.settings;
+        let reads_one_dataset = matches!(self.reads, [Read::Dataset { .. }]);
+        settings.load != Load::Replace && settings.follow.is_empty() && reads_one_dataset && engine.is_row_by_row(&self.model.sql)
+    }
+
+    fn read_from(&self, read: &Read, by_arrival: bool) -> ReadFrom {
         match read {
             Read::Model(name) => {
                 ReadFrom { name: name.clone(), step: name.clone(), table: TableName::model(name), extent: Extent::All, hides_origin: false }
@@ -81,6 +116,7 @@ impl Planning<'_> {
                 let extent = match self.model.settings.follow.contains_key(&dataset.to_string()) {
                     true => Extent::New,
                     false if self.is_snapshot(&table) => Extent::LastBatch,
+                    false if by_arrival => Extent::New,
                     false => Extent::All,
                 };
                 ReadFrom { name: name.clone(), step: table.folder().to_owned(), table, extent, hides_origin: !with_origin }
@@ -95,6 +131,9 @@ impl Planning<'_> {
     }
 
     fn decide(&self, progress: Option<&Progress>, inputs: &[&Step]) -> Decision {
+        if let Some(input) = inputs.iter().find(|input| matches!(input.decision, Decision::Fail(_))) {
+            return Decision::Skip(format!("{} cannot be read", input.name));
+        }
         let Some(progress) = progress else { return Decision::Rebuild("first load".into()) };
         if self.selection.rebuild && (self.selection.models.is_empty() || self.selection.models.contains(&self.model.name)) {
             return Decision::Rebuild("a rebuild was asked for".into());

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Input, LoadMode, Position, Progress, Reader, Result, Staging};
+use hw_base::{Error, Input, LoadMode, Position, Progress, Reader, Result, Span, Staging};
 
 use super::load::Batch;
 use super::task::Task;
 use crate::plan::{Decision, Extent, ReadFrom, Work};
-use crate::position::noted;
+use crate::position::{TAKEN_OUT, noted};
 use crate::settings::Load;
 
 /// Prepares the batch of a model; `None` where no input changed.
@@ -22,19 +22,42 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
         return Ok(None);
     }
     let window = task.next_window(task.table().await?.as_ref())?;
-    let reads_all = step.anew || *settings == Load::Replace;
+    let replaces = *settings == Load::Replace;
+    let anew = step.anew || (!replaces && lost_rows(step.progress.as_ref(), reads, &standing));
+    let reads_all = anew || replaces;
     let bound = reads.iter().map(|read| bind(step.progress.as_ref(), read, standing.get(&read.step), reads_all)).collect();
     let reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
     let columns = ports.engine.columns(&reader).await?;
-    let later_by = later_by.clone().filter(|later_by| columns.iter().any(|column| column.name == *later_by));
+    if let (Load::Upsert(_), Some(later_by)) = (settings, later_by)
+        && !columns.iter().any(|column| column.name == *later_by)
+    {
+        return Err(not_selected(&step.name, file, later_by));
+    }
     let staging = Staging {
-        mode: mode(settings, later_by),
+        mode: mode(settings, later_by.clone()),
         partition_by: partition_by.clone(),
-        is_rebuild: step.anew,
+        is_rebuild: anew,
         ..task.staging(window, reader)
     };
     let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
     Ok(Some(Batch { staging, progress }))
+}
+
+fn not_selected(model: &str, file: &str, column: &str) -> Error {
+    Error::user(format!("`{model}` follows `{column}`, which its SELECT does not return"))
+        .code("HW304")
+        .because("without it nobody can tell which of two rows with one key is the later one")
+        .at(Span { file: file.into(), line: 1, column: 1, length: 1 })
+        .help(format!("add `{column}` to the SELECT, or follow `_batch`: then the row stays that arrived last"))
+}
+
+/// Whether a raw copy took rows out, or wrote them anew in wider types, since the step read it last.
+fn lost_rows(before: Option<&Progress>, reads: &[ReadFrom], standing: &BTreeMap<String, Progress>) -> bool {
+    let batch = |progress: Option<&Progress>, name: &str| match progress.and_then(|progress| progress.inputs.get(name)) {
+        Some(Position::Batch(batch)) => Some(*batch),
+        _ => None,
+    };
+    reads.iter().any(|read| batch(before, &read.step).is_some_and(|known| batch(standing.get(&read.step), TAKEN_OUT) > Some(known)))
 }
 
 fn mode(settings: &Load, later_by: Option<String>) -> LoadMode {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hw_base::{
-    AggregateWatch, Column, DatasetName, Delivered, Delivery, Input, ORIGIN_COLUMNS, Position, Progress, Reader, Result, SourceFile,
+    AggregateWatch, Column, DatasetName, Delivered, Delivery, Error, Input, ORIGIN_COLUMNS, Position, Progress, Reader, Result, SourceFile,
     Staging, TableState, Timestamp, identifier, literal, snake_case,
 };
 use serde_json::json;
@@ -11,6 +11,7 @@ use serde_json::json;
 use super::load::Batch;
 use super::malformed;
 use super::task::Task;
+use super::types::{Fit, common, fit};
 use crate::plan::Work;
 use crate::position::{FILES, TAKEN_OUT, WATERMARK};
 
@@ -30,6 +31,8 @@ enum Earlier {
     Withdrawn(String),
     /// The batch takes the place of all.
     Replaced,
+    /// They are part of the batch, because columns get wider types.
+    Rewritten,
 }
 
 /// A dataset and the raw copy that it is copied to.
@@ -68,10 +71,10 @@ impl Copying<'_> {
         match self.files {
             None if step.anew => Earlier::Replaced,
             None => Earlier::Stay,
-            Some(_) if was_read_otherwise => Earlier::Replaced,
+            // Rows that do not tell their file could never be taken out.
+            Some(_) if was_read_otherwise || !tells_files => Earlier::Replaced,
             Some(_) if self.changed.is_empty() => Earlier::Stay,
-            Some(_) if tells_files => Earlier::Withdrawn(self.rows_of_changed_files()),
-            Some(_) => Earlier::Replaced,
+            Some(_) => Earlier::Withdrawn(self.rows_of_changed_files()),
         }
     }
 
@@ -110,7 +113,8 @@ impl Copying<'_> {
             files.sort();
             files
         });
-        Delivery { files, after: self.after(), expected: self.expected() }
+        let may_lack = if self.task.step.anew { self.changed.to_vec() } else { vec![] };
+        Delivery { files, after: self.after(), expected: self.expected(), may_lack }
     }
 
     /// How far a database was read.
@@ -127,19 +131,88 @@ impl Copying<'_> {
         columns.map(|column| Column { name: self.names.get(&column.name).unwrap_or(&column.name).clone(), ..column.clone() }).collect()
     }
 
-    async fn batch(self, window: i64) -> Result<Batch> {
+    async fn batch(mut self, window: i64) -> Result<Batch> {
         let Task { step, ports, .. } = self.task;
         let delivered = ports.sources.open(self.dataset, &self.delivery()).await?;
         let names = raw_names(&delivered.columns, &self.names);
         let all_names: Names = self.names.iter().map(|(raw, source)| (raw.clone(), source.clone())).chain(names.iter().cloned()).collect();
         ports.ledger.note(&self.note_of_names(), &json!(all_names))?;
-        let reader = Reader {
+        let widened = self.widened(&names, &delivered)?;
+        let mut reader = Reader {
             sql: raw_rows(&names, delivered.has_origin, window, self.task.run.0.as_str(), ports.clock.now()),
             inputs: vec![Input::Live { name: "arriving".into(), relation: delivered.relation.clone() }],
             file: None,
         };
+        if !widened.is_empty() {
+            self.rewrite(&mut reader, &names, &widened, delivered.has_origin);
+        }
         let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs: self.inputs(window), version: None };
         Ok(Batch { staging: self.staging(window, reader, &delivered), progress })
+    }
+
+    /// The columns of the raw copy that need a wider type for what arrives, each with that type.
+    ///
+    /// # Errors
+    /// HW204 for a column whose values have no type in common with those that arrive.
+    fn widened(&self, names: &[(String, String)], delivered: &Delivered) -> Result<BTreeMap<String, String>> {
+        let Some(table) = self.table.as_ref().filter(|_| !matches!(self.earlier, Earlier::Replaced)) else { return Ok(BTreeMap::new()) };
+        let known: BTreeMap<&str, &str> = table.columns.iter().map(|column| (column.name.as_str(), column.sql_type.as_str())).collect();
+        let (mut widened, mut errors) = (BTreeMap::new(), Vec::new());
+        for ((raw, _), column) in names.iter().zip(&delivered.columns) {
+            let Some(before) = known.get(raw.as_str()) else { continue };
+            match fit(&column.sql_type, before) {
+                Fit::Fits => {}
+                Fit::Widens => drop(widened.insert(raw.clone(), column.sql_type.clone())),
+                Fit::Clashes => errors.push(self.clash(column, before)),
+            }
+        }
+        Error::all(errors).map_or(Ok(widened), Err)
+    }
+
+    fn clash(&self, column: &Column, before: &str) -> Error {
+        let dataset = self.dataset;
+        Error::user(format!("column `{}` of `{dataset}` is {} now, but the raw copy holds {before}", column.name, column.sql_type))
+            .code("HW204")
+            .because("one type does not hold all values of the other")
+            .help(match self.files {
+                Some(_) => {
+                    format!(
+                        "declare a type that holds both: `columns: {{ {}: \"{}\" }}` under source `{}`",
+                        column.name,
+                        common(&column.sql_type, before),
+                        dataset.source
+                    )
+                }
+                None => format!("read it as text: `as_text: [{}.{}]` under source `{}`", dataset.dataset, column.name, dataset.source),
+            })
+    }
+
+    /// Lets the batch hold the rows of the raw copy as well, in the wider types.
+    fn rewrite(&mut self, reader: &mut Reader, names: &[(String, String)], widened: &BTreeMap<String, String>, has_origin: bool) {
+        let known: BTreeSet<&str> = self.table.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str()).collect();
+        let before = |name: &str| match widened.get(name) {
+            Some(sql_type) if fit(sql_type, "timestamp") == Fit::Fits => identifier(name),
+            Some(sql_type) => format!("cast({0} as {sql_type}) as {0}", identifier(name)),
+            None if known.contains(name) => identifier(name),
+            None => format!("null as {}", identifier(name)),
+        };
+        let origin: &[&str] = if has_origin { &[FILE, "_line", "_malformed"] } else { &[] };
+        let columns = names.iter().map(|(raw, _)| raw.as_str()).chain(origin.iter().copied()).chain(["_loaded_at", "_run", BATCH]);
+        let columns: Vec<String> = columns.map(before).collect();
+        let kept = match &self.earlier {
+            Earlier::Withdrawn(rows) => format!(" where coalesce({rows}, false) is false"),
+            _ => String::new(),
+        };
+        reader.sql = format!("{} union all select {} from before{kept}", reader.sql, columns.join(", "));
+        reader.inputs.push(Input::Table {
+            name: "before".into(),
+            table: self.task.step.table.clone(),
+            version: None,
+            after_batch: None,
+            up_to_batch: None,
+            hides_origin: false,
+        });
+        self.earlier = Earlier::Rewritten;
     }
 
     fn staging(&self, window: i64, reader: Reader, delivered: &Delivered) -> Staging {
@@ -153,7 +226,7 @@ impl Copying<'_> {
         match &self.earlier {
             Earlier::Stay => {}
             Earlier::Withdrawn(rows) => staging.withdraw = Some(rows.clone()),
-            Earlier::Replaced => staging.is_rebuild = true,
+            Earlier::Replaced | Earlier::Rewritten => staging.is_rebuild = true,
         }
         if let (Some(column), None) = (self.follow, self.files) {
             let expression = format!("cast(max({}) as text)", identifier(column));
@@ -199,11 +272,17 @@ fn raw_rows(names: &[(String, String)], has_origin: bool, window: i64, run: &str
     format!("select {} from arriving", columns.join(", "))
 }
 
+/// The names that columns of a source have in its raw copy, where it is made anew.
+pub fn raw_column_names(columns: &[Column]) -> Vec<String> {
+    raw_names(columns, &Names::new()).into_iter().map(|(raw, _)| raw).collect()
+}
+
 /// The columns of a delivery, each with its name in the raw copy and in the source. A column keeps the name that it has.
 fn raw_names(columns: &[Column], known: &Names) -> Vec<(String, String)> {
     let mut taken: BTreeSet<String> = known.keys().cloned().chain(ORIGIN_COLUMNS.map(str::to_owned)).collect();
-    let mut name = |source: &str| match known.iter().find(|(_, known)| *known == source) {
-        Some((raw, _)) => raw.clone(),
+    let kept: BTreeMap<&str, &str> = known.iter().map(|(raw, source)| (source.as_str(), raw.as_str())).collect();
+    let mut name = |source: &str| match kept.get(source) {
+        Some(raw) => (*raw).to_owned(),
         None => free_name(&snake_case(source), &mut taken),
     };
     columns.iter().map(|column| (name(&column.name), column.name.clone())).collect()

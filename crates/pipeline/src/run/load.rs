@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hw_base::{
-    Column, ColumnType, CommitNote, Engine, Error, LoadMode, Position, Progress, Published, Result, StagedBatch, Staging, StepCommit,
-    StepOutcome, StepRecord, Value, Verdict, identifier,
+    Column, ColumnType, CommitNote, DatasetName, Engine, Error, LoadMode, Position, Progress, Published, Result, StagedBatch, Staging,
+    StepCommit, StepOutcome, StepRecord, Value, Verdict, identifier,
 };
 use hw_validate::{Gate, Judging, Population};
 use serde_json::json;
@@ -12,7 +12,7 @@ use serde_json::json;
 use super::record::{Halt, standing, started, unchanged};
 use super::task::{Task, application, version_with};
 use super::{build, extract, malformed};
-use crate::plan::{Step, Work};
+use crate::plan::{Decision, Step, Work};
 use crate::position::{CONTENT, FILES, WATERMARK};
 
 /// How many violating rows to show per rule.
@@ -60,6 +60,9 @@ pub(super) async fn carry_out(task: Task<'_>) -> Result<StepRecord, Halt> {
     ports.narrator.step_starts(step);
     ports.memory.reset();
     let begun = ports.clock.now();
+    if let (Decision::Fail(_), Work::Extract { dataset, .. }) = (&step.decision, &step.work) {
+        return Err(Halt::Failed(still_failing(task, dataset).await, Box::new(started(step, standing(step)))));
+    }
     let prepared = match &step.work {
         Work::Extract { .. } => extract::prepare(task).await,
         Work::Build { .. } => build::prepare(task).await,
@@ -80,6 +83,14 @@ pub(super) async fn carry_out(task: Task<'_>) -> Result<StepRecord, Halt> {
         }
         Ok(outcome) => Ok(StepRecord { outcome, ..record }),
         Err(error) => Err(Halt::Failed(error, Box::new(StepRecord { progress: standing(step), ..record }))),
+    }
+}
+
+/// Why a source cannot be listed. What was wrong when the run was planned is asked for once more, to tell all of it.
+async fn still_failing(task: Task<'_>, dataset: &DatasetName) -> Error {
+    match task.ports.sources.survey(dataset).await {
+        Err(error) => error,
+        Ok(_) => Error::user(format!("`{dataset}` was not there when the run was planned")).code("HW201").help("run again"),
     }
 }
 

@@ -26,10 +26,16 @@ pub(super) fn too_many(task: Task<'_>, batch: &StagedBatch) -> Option<Error> {
         Error::user(format!("{records} cannot be read as rows; the source tolerates {tolerance}"))
             .code("HW205")
             .because(examples.join("\n"))
-            .help(format!(
-                "look at one of them; if a column holds another type, declare it: `columns: {{ NAME: text }}` under source `{}`",
-                dataset.source
-            ))
+            .help(match &task.step.work {
+                Work::Extract { files: None, .. } => format!(
+                    "look at one of them; a column with values that its type cannot hold is read as text with `as_text: [{}.COLUMN]` under source `{}`",
+                    dataset.dataset, dataset.source
+                ),
+                _ => format!(
+                    "look at one of them; if a column holds another type, declare it: `columns: {{ NAME: text }}` under source `{}`",
+                    dataset.source
+                ),
+            })
             .help("if the records are to be left out, raise `malformed: 5%` there; they are kept in the quarantine"),
     )
 }

@@ -7,12 +7,14 @@ mod malformed;
 mod record;
 mod recover;
 mod task;
+mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hw_base::{Clock, Engine, Error, Ledger, Result, Retry, RunId, RunRecord, Sources, StepRecord};
 
+pub use extract::raw_column_names;
 pub use record::{alerts, exit_code};
 pub use recover::recover;
 
@@ -86,7 +88,8 @@ pub async fn run(
         let done = outcome.unwrap_or_else(|halt| {
             stopped.insert(&step.name);
             let (done, error) = halt.record(step);
-            errors.extend(error);
+            // What is wrong with a whole source is said once.
+            errors.extend(error.filter(|error| errors.iter().all(|known: &Error| known.to_string() != error.to_string())));
             done
         });
         keep(&mut record, &done, ports)?;

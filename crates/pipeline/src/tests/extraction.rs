@@ -85,10 +85,10 @@ fn files_that_do_not_tell_where_a_row_came_from_are_read_as_a_whole_when_one_cha
     check(
         &world,
         expect![[r#"
-        open lake.orders: c.parquet; expecting id status updated_at
-        stage raw/lake.orders: append from the source
-        publish raw/lake.orders as window 2
-        raw/lake.orders: published 3 rows as version 1"#]],
+            open lake.orders: a.parquet b.parquet c.parquet
+            stage raw/lake.orders: append anew from the source
+            publish raw/lake.orders as window 2
+            raw/lake.orders: published 3 rows as version 1"#]],
     );
     world.holds("lake.orders", "a.parquet b.parquet*2 c.parquet");
     check(

@@ -51,7 +51,7 @@ fn the_mistakes_of_all_files_come_at_once() {
 fn an_upsert_needs_a_key() {
     let fine = || ("shop.orders", json!({ "description": "orders", "rules": [] }));
     check(
-        &json!({ "project": "p" }),
+        &json!({ "project": "p", "sources": { "shop": {} } }),
         &json!({ "load": { "upsert": { "key": [] } } }),
         fine(),
         expect![[r#"
@@ -76,7 +76,7 @@ fn a_table_is_partitioned_by_columns_and_parts_of_dates() {
 #[test]
 fn a_file_of_rules_knows_no_other_keys() {
     check(
-        &json!({ "project": "p" }),
+        &json!({ "project": "p", "sources": { "shop": {} } }),
         &json!({}),
         ("shop.orders", json!({ "rule": [] })),
         expect![[r#"

@@ -26,14 +26,17 @@ mod decode_tests;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
-use hw_base::{Column, Error, Result, Survey};
+use hw_base::{Column, Error, Result, Survey, Tolerance};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use server::Server;
+
+use super::csv::one_percent;
 pub(super) use source::Postgres;
 
 /// The hidden column for the file of a row; always null here.
@@ -56,9 +59,10 @@ pub struct PostgresSettings {
     /// The schema that holds the tables.
     #[serde(default = "default_schema")]
     pub schema: String,
-    /// The tables and views to read; all that the user may read where it is left out.
+    /// The tables and views to read, as a list, or as a map from a name of your own to the table:
+    /// `{ order_lines: "Order Lines" }`. All that the user may read where it is left out.
     #[serde(default)]
-    pub tables: Option<Vec<String>>,
+    pub tables: Option<Tables>,
     /// How many connections read one table at the same time.
     #[serde(default = "default_connections")]
     #[schemars(range(min = 1, max = 32))]
@@ -67,6 +71,37 @@ pub struct PostgresSettings {
     /// cannot hold outside PostgreSQL.
     #[serde(default)]
     pub as_text: Vec<String>,
+    /// How many records may be malformed before a delivery is refused. Each one is kept in quarantine.
+    #[serde(default = "one_percent")]
+    pub malformed: Tolerance,
+}
+
+/// The tables of a source: as they are called in the database, or with names of your own.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Tables {
+    /// Tables that keep their names.
+    Listed(Vec<String>),
+    /// Tables by names of your own.
+    Named(BTreeMap<String, String>),
+}
+
+impl Tables {
+    /// The names of the datasets.
+    pub(super) fn datasets(&self) -> Vec<String> {
+        match self {
+            Self::Listed(tables) => tables.clone(),
+            Self::Named(tables) => tables.keys().cloned().collect(),
+        }
+    }
+
+    /// The table of a dataset.
+    pub(super) fn of(&self, dataset: &str) -> Option<&str> {
+        match self {
+            Self::Listed(tables) => tables.iter().find(|table| *table == dataset).map(String::as_str),
+            Self::Named(tables) => tables.get(dataset).map(String::as_str),
+        }
+    }
 }
 
 fn default_schema() -> String {
@@ -151,6 +186,11 @@ pub(super) async fn open(url: &str, selection: &Selection<'_>) -> Result<(Arc<dy
     let table = table?;
     let columns = table.columns();
     Ok((Arc::new(table), columns))
+}
+
+/// Looks whether a table exists, where only its name is asked about.
+pub(super) async fn exists(url: &str, schema: &str, table: &str) -> Result<()> {
+    survey(url, schema, table).await.map(drop)
 }
 
 /// Splits the `as_text` entries that name a column of `table`.

@@ -30,6 +30,7 @@ use super::errors::Explained;
 use super::server::{Server, Session};
 use super::types::SourceColumn;
 use super::{FILE, LINE, MALFORMED, Selection, catalog, quoted};
+use crate::layout::own_name;
 
 /// Pages that are worth a connection of their own: 1 MiB.
 const PAGES_PER_CONNECTION: u64 = 128;
@@ -66,7 +67,6 @@ impl fmt::Debug for PostgresTable {
 pub(super) async fn learn(server: &Server, session: &Session, selection: &Selection<'_>) -> Result<PostgresTable> {
     let relation = catalog::relation(server, session, selection.schema, selection.table).await?;
     let columns = catalog::columns(server, session, &[relation.oid]).await?.remove(&relation.oid).unwrap_or_default();
-    refuse_reserved(&columns, selection)?;
     let filter = selection.after.map(|(column, value)| after(&columns, selection, column, value)).transpose()?;
     let columns = with_text_columns(columns, selection)?;
     let can_split = relation.can_split && server.is_single();
@@ -85,21 +85,13 @@ pub(super) async fn learn(server: &Server, session: &Session, selection: &Select
     Ok(PostgresTable(Arc::new(source)))
 }
 
-fn refuse_reserved(columns: &[SourceColumn], selection: &Selection<'_>) -> Result<()> {
-    let reserved = [FILE, LINE, MALFORMED];
-    let Some(column) = columns.iter().find(|column| reserved.contains(&column.name.as_str())) else { return Ok(()) };
-    Err(Error::user(format!("column `{}` of `{}.{}` has a name that Headworks needs", column.name, selection.schema, selection.table))
-        .code("HW201")
-        .help("read the table through a view that gives the column another name"))
-}
-
 fn after(columns: &[SourceColumn], selection: &Selection<'_>, column: &str, value: &str) -> Result<String> {
     let column = named(columns, selection, column)?;
     Ok(format!("{} > {}::{}", quoted(&column.name), literal(value), column.declared))
 }
 
 fn named<'a>(columns: &'a [SourceColumn], selection: &Selection<'_>, name: &str) -> Result<&'a SourceColumn> {
-    let found = columns.iter().find(|column| column.name == name);
+    let found = columns.iter().find(|column| column.name == own_name(name));
     found.ok_or_else(|| {
         unknown("column", name, columns.iter().map(|column| column.name.as_str()))
             .code("HW201")

@@ -1,12 +1,15 @@
 //! PostgreSQL as a source of a project.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use hw_base::{BoxFuture, Delivery, Error, Result, Settings, Survey, Tolerance};
+use datafusion::arrow::datatypes::DataType;
+use hw_base::{BoxFuture, Column, Delivery, Error, Result, Settings, Survey, Tolerance};
 use schemars::{Schema, SchemaGenerator};
 
-use super::{PostgresSettings, Selection, open, survey, text_columns};
+use super::{PostgresSettings, Selection, Tables, exists, open, survey, text_columns};
 use crate::connectors::{Connector, Opened, Place, Source};
+use crate::types::{common_type, sql_type_to_arrow};
 
 /// The connector for PostgreSQL.
 pub(crate) struct Postgres;
@@ -26,8 +29,28 @@ impl Connector for Postgres {
 
     fn source(&self, settings: &Settings, place: Place) -> Result<Box<dyn Source>> {
         let read: PostgresSettings = settings.read()?;
+        check_as_text(&read).map_err(|error| match settings.get("as_text").and_then(|entries| entries.span.clone()) {
+            Some(span) => error.at(span),
+            None => error,
+        })?;
         Ok(Box::new(PostgresSource { settings: Arc::new(read), place }))
     }
+}
+
+/// Refuses entries of `as_text` that name no table of the source.
+fn check_as_text(settings: &PostgresSettings) -> Result<()> {
+    let wrong = |entry: &String| match &settings.tables {
+        None => (!entry.contains('.')).then(|| Error::user(format!("`as_text` names no column with `{entry}`"))),
+        Some(tables) => {
+            let datasets = tables.datasets();
+            let is_known = datasets.iter().any(|table| entry.strip_prefix(table.as_str()).is_some_and(|rest| rest.starts_with('.')));
+            let table = entry.split('.').next().unwrap_or_default();
+            (!is_known).then(|| hw_base::unknown("table", table, datasets.iter().map(String::as_str)))
+        }
+    };
+    let errors = settings.as_text.iter().filter_map(wrong);
+    let errors = errors.map(|error| error.code("HW104").help("write each entry as `table.column`, for instance `orders.placed_at`"));
+    Error::all(errors.collect()).map_or(Ok(()), Err)
 }
 
 struct PostgresSource {
@@ -37,13 +60,18 @@ struct PostgresSource {
 
 impl PostgresSource {
     /// The table of a dataset, where the settings let it be read.
-    fn table<'a>(&self, dataset: &'a str) -> Result<&'a str> {
-        match &self.settings.tables {
-            Some(tables) if !tables.iter().any(|table| table == dataset) => {
-                Err(hw_base::unknown("table", dataset, tables.iter().map(String::as_str)).code("HW201"))
-            }
-            _ => Ok(dataset),
+    fn table<'a>(&'a self, dataset: &'a str) -> Result<&'a str> {
+        if let Some(tables) = &self.settings.tables {
+            let known = tables.datasets();
+            return tables.of(dataset).ok_or_else(|| hw_base::unknown("table", dataset, known.iter().map(String::as_str)).code("HW201"));
         }
+        if dataset.contains(['/', '\\']) {
+            return Err(Error::user(format!("the table `{dataset}` needs another name in the project"))
+                .code("HW104")
+                .because("its raw copy is a folder of that name")
+                .help(format!("name it: `tables: {{ {}: \"{dataset}\" }}` under the source", hw_base::snake_case(dataset))));
+        }
+        Ok(dataset)
     }
 
     async fn survey_table(&self, dataset: &str) -> Result<Survey> {
@@ -54,37 +82,71 @@ impl PostgresSource {
     async fn open_table(&self, dataset: &str, delivery: &Delivery) -> Result<Opened> {
         let url = (self.place.secrets)(&self.settings.url)?;
         let table = self.table(dataset)?;
+        self.check_tables_of_as_text(&url, dataset).await?;
         let selection = Selection {
             schema: &self.settings.schema,
             table,
             after: delivery.after.as_ref().map(|(column, value)| (column.as_str(), value.as_str())),
             connections: self.settings.connections,
-            as_text: text_columns(&self.settings.as_text, table),
+            as_text: text_columns(&self.settings.as_text, dataset),
         };
         let (provider, columns) = open(&url, &selection).await?;
-        let missing: Vec<&str> = delivery
-            .expected
-            .iter()
-            .map(|column| column.name.as_str())
-            .filter(|name| !columns.iter().any(|column| column.name == *name))
-            .collect();
-        if !missing.is_empty() {
-            return Err(Error::user(format!("table `{table}` has lost {}", missing.join(", ")))
-                .code("HW204")
-                .because("the raw copy has columns that the source has no longer")
-                .help("let the models do without them and move the raw copy away, or put the columns back"));
-        }
+        self.check_expected(dataset, &columns, &delivery.expected)?;
         Ok(Opened { table: provider, columns, has_origin: true, is_empty: false })
     }
+
+    /// Refuses entries of `as_text` for tables that the database does not have, where no setting lists the tables.
+    async fn check_tables_of_as_text(&self, url: &str, dataset: &str) -> Result<()> {
+        let is_own = |entry: &&String| entry.strip_prefix(dataset).is_some_and(|rest| rest.starts_with('.'));
+        for entry in self.settings.as_text.iter().filter(|entry| self.settings.tables.is_none() && !is_own(entry)) {
+            let table = entry.split('.').next().unwrap_or_default();
+            exists(url, &self.settings.schema, table).await.map_err(|error| error.within("`as_text`"))?;
+        }
+        Ok(())
+    }
+
+    /// What the raw copy has must be there, in a type that can go on.
+    fn check_expected(&self, dataset: &str, columns: &[Column], expected: &[Column]) -> Result<()> {
+        let found: HashMap<&str, &Column> = columns.iter().map(|column| (column.name.as_str(), column)).collect();
+        let missing: Vec<String> =
+            expected.iter().filter(|column| !found.contains_key(column.name.as_str())).map(|column| format!("`{}`", column.name)).collect();
+        if !missing.is_empty() {
+            return Err(Error::user(format!("table `{dataset}` has lost {}", missing.join(", ")))
+                .code("HW204")
+                .because("the raw copy has columns that the source has no longer")
+                .help(format!(
+                    "put the columns back; or move the folder `raw/{}.{dataset}` of the warehouse away and let the models do without them: the next run copies the table anew",
+                    self.place.source
+                )));
+        }
+        let as_text = text_columns(&self.settings.as_text, dataset);
+        let changed = expected.iter().filter_map(|known| Some((known, *found.get(known.name.as_str())?)));
+        let changed = changed.filter(|(known, now)| !as_text.contains(&now.name.as_str()) && !goes_on(&known.sql_type, &now.sql_type));
+        let errors = changed.map(|(known, now)| {
+            Error::user(format!("column `{}` of `{dataset}` is {} now, but the raw copy holds {}", now.name, now.sql_type, known.sql_type))
+                .code("HW204")
+                .because("one type does not hold all values of the other")
+                .help(format!("read it as text from now on: `as_text: [{dataset}.{}]` under source `{}`", now.name, self.place.source))
+        });
+        Error::all(errors.collect()).map_or(Ok(()), Err)
+    }
+}
+
+/// Whether one of two types holds all values of the other, as far as this room knows them.
+fn goes_on(known: &str, now: &str) -> bool {
+    let (Some(known), Some(now)) = (sql_type_to_arrow(known), sql_type_to_arrow(now)) else { return true };
+    let has_zone = |data_type: &DataType| matches!(data_type, DataType::Timestamp(_, Some(_)));
+    let common = common_type(&known, &now).filter(|_| has_zone(&known) == has_zone(&now));
+    common.is_some_and(|common| common == known || common == now)
 }
 
 impl Source for PostgresSource {
     fn datasets(&self) -> Vec<String> {
-        self.settings.tables.clone().unwrap_or_default()
+        self.settings.tables.as_ref().map(Tables::datasets).unwrap_or_default()
     }
 
     fn malformed(&self) -> Tolerance {
-        Tolerance::Share(hw_base::Share(0.01))
+        self.settings.malformed
     }
 
     fn survey<'a>(&'a self, dataset: &'a str) -> BoxFuture<'a, Result<Survey>> {

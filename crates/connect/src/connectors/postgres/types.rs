@@ -7,6 +7,7 @@ use hw_base::{Column, ColumnType};
 use tokio_postgres::types::Type;
 
 use super::quoted;
+use crate::layout::free_of_hidden;
 
 /// Digits that a 128-bit decimal holds.
 const MOST_DIGITS: i32 = 38;
@@ -83,12 +84,12 @@ impl SourceColumn {
 
     /// The Arrow field. Everything may be null, because the columns of a malformed record are.
     pub(super) fn field(&self) -> Field {
-        Field::new(&self.name, self.wire.data_type(), true)
+        Field::new(free_of_hidden(&self.name), self.wire.data_type(), true)
     }
 
     /// The column as the light rooms know it.
     pub(super) fn column(&self) -> Column {
-        Column { name: self.name.clone(), kind: self.wire.kind(), sql_type: self.wire.sql_type() }
+        Column { name: free_of_hidden(&self.name), kind: self.wire.kind(), sql_type: self.wire.sql_type() }
     }
 }
 

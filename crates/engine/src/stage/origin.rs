@@ -1,0 +1,97 @@
+//! Carrying along where a row came from: the batch, file and line of the raw copy that it was read from, through the SELECT of a
+//! model.
+//!
+//! It is possible where each row of the result comes from one row of the raw copy: through projections, filters, joins, windows
+//! and named parts. Where rows are grouped, made distinct or united, there is no such row.
+
+use std::sync::Arc;
+
+use datafusion::common::Column;
+use datafusion::dataframe::DataFrame;
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, Projection, SubqueryAlias};
+use hw_base::Result;
+
+use crate::failure::{Context, explain};
+
+/// The columns that are carried along, in the order in which they tell which of two rows arrived first.
+pub(crate) const CARRIED: [&str; 3] = ["_batch", "_file", "_line"];
+
+/// The columns that every raw copy has; a table with all of them is one.
+const OF_RAW_COPIES: [&str; 3] = ["_batch", "_run", "_loaded_at"];
+
+/// The query with the columns that tell where each row came from, and their names; as it was where its rows cannot be followed.
+pub(super) fn with_origin(frame: DataFrame) -> Result<(DataFrame, Vec<String>)> {
+    let schema = frame.schema().as_arrow().clone();
+    if CARRIED.iter().any(|name| schema.index_of(name).is_ok()) {
+        return Ok((frame, vec![]));
+    }
+    let (state, plan) = frame.clone().into_parts();
+    let Some((carrying, columns)) = carried(&plan)? else { return Ok((frame, vec![])) };
+    let own = plan.schema().columns().into_iter().map(Expr::Column);
+    let origin = columns.iter().map(|column| Expr::Column(column.clone()).alias(column.name.clone()));
+    let all = Projection::try_new(own.chain(origin).collect(), Arc::new(carrying)).map_err(failed)?;
+    let names = columns.into_iter().map(|column| column.name).collect();
+    Ok((DataFrame::new(state, LogicalPlan::Projection(all)), names))
+}
+
+fn failed(error: datafusion::common::DataFusionError) -> hw_base::Error {
+    explain(error, &Context::default())
+}
+
+/// The plan with the columns of the raw copy added, and what they are called there; `None` where its rows cannot be followed.
+fn carried(plan: &LogicalPlan) -> Result<Option<(LogicalPlan, Vec<Column>)>> {
+    match plan {
+        LogicalPlan::TableScan(_) => Ok(of_raw_copy(plan).map(|columns| (plan.clone(), columns))),
+        LogicalPlan::Projection(projection) => {
+            let Some((input, columns)) = carried(&projection.input)? else { return Ok(None) };
+            let known = |expr: &Expr| matches!(expr, Expr::Column(column) if columns.contains(column));
+            let own = projection.expr.iter().filter(|expr| !known(expr)).cloned();
+            let all = own.chain(columns.iter().cloned().map(Expr::Column)).collect();
+            let plan = Projection::try_new(all, Arc::new(input)).map(LogicalPlan::Projection).map_err(failed)?;
+            Ok(Some((plan, columns)))
+        }
+        LogicalPlan::SubqueryAlias(alias) => {
+            let Some((input, columns)) = carried(&alias.input)? else { return Ok(None) };
+            let plan = SubqueryAlias::try_new(Arc::new(input), alias.alias.clone()).map(LogicalPlan::SubqueryAlias).map_err(failed)?;
+            let columns = columns.into_iter().map(|column| Column::new(Some(alias.alias.clone()), column.name)).collect();
+            Ok(Some((plan, columns)))
+        }
+        LogicalPlan::Join(join) => {
+            let (left, right) = sides(join.join_type);
+            let inputs = [(left, &join.left), (right, &join.right)];
+            for (place, (may_carry, input)) in inputs.into_iter().enumerate() {
+                let Some((input, columns)) = (if may_carry { carried(input)? } else { None }) else { continue };
+                let mut both = [join.left.as_ref().clone(), join.right.as_ref().clone()];
+                both[place] = input;
+                return rebuilt(plan, both.into(), columns).map(Some);
+            }
+            Ok(None)
+        }
+        LogicalPlan::Filter(_) | LogicalPlan::Sort(_) | LogicalPlan::Limit(_) | LogicalPlan::Window(_) => {
+            let Some((input, columns)) = carried(plan.inputs()[0])? else { return Ok(None) };
+            rebuilt(plan, vec![input], columns).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The columns of a scan that tell where a row came from, if it reads a raw copy.
+fn of_raw_copy(plan: &LogicalPlan) -> Option<Vec<Column>> {
+    let schema = plan.schema();
+    let column = |name: &str| schema.columns().into_iter().find(|column| column.name == name);
+    OF_RAW_COPIES.iter().all(|name| column(name).is_some()).then(|| CARRIED.iter().filter_map(|name| column(name)).collect())
+}
+
+/// The sides of a join whose rows can be followed.
+fn sides(join: JoinType) -> (bool, bool) {
+    match join {
+        JoinType::Inner | JoinType::Left | JoinType::Right => (true, true),
+        JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => (true, false),
+        JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => (false, true),
+        JoinType::Full => (false, false),
+    }
+}
+
+fn rebuilt(plan: &LogicalPlan, inputs: Vec<LogicalPlan>, columns: Vec<Column>) -> Result<(LogicalPlan, Vec<Column>)> {
+    plan.with_new_exprs(plan.expressions(), inputs).map(|plan| (plan, columns)).map_err(failed)
+}

@@ -1,0 +1,228 @@
+//! The datasets behind the arguments, each measured, named and with rules that hold.
+
+use std::collections::BTreeSet;
+
+use hw_assess::{About, Assessment};
+use hw_base::{
+    Clock, Column, DatasetName, Delivery, Engine, Error, Input, Reader, Result, Settings, Sources, identifier, snake_case, unknown,
+};
+use hw_connect::{Discovered, ProjectSources, TableListing};
+use hw_engine::LocalEngine;
+use hw_pipeline::{EngineSettings, raw_column_names};
+use hw_validate::{Gate, Judging, Population, Proposal, read_rules};
+use serde_json::{Value as Json, json};
+
+use super::{Arguments, Found};
+use crate::commands::assess;
+use crate::house;
+use crate::machine::SystemClock;
+use crate::report;
+use crate::terminal::{Format, Terminal};
+
+/// The most rules of a dataset: more than a person reads, and a run has to judge them all.
+const MOST_RULES: usize = 500;
+/// The source of the tables of a database.
+const DATABASE: &str = "database";
+/// Names that the warehouse needs for itself.
+const TAKEN: [&str; 3] = ["raw", "quarantine", "preview"];
+
+/// Rows that were opened, and what was measured of them.
+struct Measured<'a> {
+    engine: &'a LocalEngine,
+    /// What the names of its SQL stand for.
+    inputs: Vec<Input>,
+    /// Where the rows are in it, without the malformed records.
+    from: &'static str,
+    assessment: Assessment,
+}
+
+/// Finds and measures the datasets behind the arguments.
+pub(super) async fn datasets(arguments: &Arguments, terminal: &Terminal) -> Result<Vec<Found>> {
+    let (urls, paths): (Vec<String>, Vec<String>) = arguments.data.iter().cloned().partition(|data| data.contains("://"));
+    let discovered = hw_connect::discover(&terminal.root, &paths).await?;
+    for (path, error) in &discovered.left_out {
+        terminal.say(format!("left out: {path}: {}", error.message()));
+    }
+    let mut found = Vec::new();
+    let mut names = Names(TAKEN.map(str::to_owned).into());
+    for one in &discovered.datasets {
+        let is_twin = discovered.datasets.iter().filter(|other| other.name == one.name).count() > 1;
+        let name = names.free(&if is_twin && !one.folder.is_empty() { format!("{}_{}", one.folder, one.name) } else { one.name.clone() });
+        found.push(file(one, name, terminal).await?);
+    }
+    match &urls[..] {
+        [] => {}
+        [url] => found.extend(Database::open(url, arguments, terminal).await?.found(&mut names).await?),
+        _ => return Err(Error::user("only one database can be given").code("HW201").help("make one project from each")),
+    }
+    match discovered.left_out.into_iter().next() {
+        Some((_, error)) if found.is_empty() => Err(error),
+        _ => Ok(found),
+    }
+}
+
+/// Names that are given out once.
+struct Names(BTreeSet<String>);
+
+impl Names {
+    fn free(&mut self, name: &str) -> String {
+        let numbered = (2..).map(|number| format!("{name}_{number}"));
+        let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| !self.0.contains(name)).unwrap_or_default();
+        self.0.insert(free.clone());
+        free
+    }
+}
+
+async fn file(one: &Discovered, name: String, terminal: &Terminal) -> Result<Found> {
+    terminal.busy(format!("measuring {}", one.path));
+    let mut opened = assess::open(&one.path, &EngineSettings::default(), terminal).await?;
+    opened.about.name.clone_from(&name);
+    let assessment = hw_assess::assess(opened.engine(), &opened.reader, &opened.about, SystemClock.now(), format!("init-{name}")).await?;
+    let measured = Measured { engine: opened.engine(), inputs: opened.rows.inputs.clone(), from: "data", assessment };
+    measured.found(DatasetName::new(format!("{}_files", one.kind), name), one.kind, &one.path, terminal).await
+}
+
+impl Measured<'_> {
+    async fn found(self, dataset: DatasetName, kind: &'static str, place: &str, terminal: &Terminal) -> Result<Found> {
+        if terminal.format == Format::Text {
+            for line in report::assessment_lines(&self.assessment) {
+                terminal.line(line);
+            }
+        }
+        let mut facts = self.assessment.facts.clone();
+        let own: Vec<Column> = facts
+            .columns
+            .iter()
+            .map(|facts| Column { name: facts.name.clone(), kind: facts.kind, sql_type: facts.sql_type.clone() })
+            .collect();
+        let columns = raw_column_names(&own);
+        for (facts, name) in facts.columns.iter_mut().zip(&columns) {
+            facts.name.clone_from(name);
+        }
+        let mut rules = hw_validate::propose(&facts);
+        let proposed = rules.len();
+        rules.sort_by_key(rank);
+        rules.truncate(MOST_RULES);
+        let rules = self.that_hold(rules, &own, &columns).await?;
+        Ok(Found { dataset, kind, place: place.to_owned(), columns, rules, proposed })
+    }
+
+    /// The rules that the rows keep to when they are judged as a run will judge them.
+    async fn that_hold(&self, proposals: Vec<Proposal>, own: &[Column], raw: &[String]) -> Result<Vec<Proposal>> {
+        let rules = read_rules(&Settings::from_json(&Json::Array(proposals.iter().map(Proposal::rule).collect())))?;
+        let columns: Vec<String> =
+            own.iter().zip(raw).map(|(own, raw)| format!("{} as {}", identifier(&own.name), identifier(raw))).collect();
+        let sql = format!("select {} from {}", columns.join(", "), self.from);
+        let reader = Reader { sql, inputs: self.inputs.clone(), file: None };
+        let mut gate = Gate::new(&rules, &self.engine.columns(&reader).await?);
+        gate.try_sql(self.engine, &reader).await?;
+        let watched = self.engine.watch(&reader, &gate.watch(&[], 0, false)).await?;
+        let population = Population { batch_is_table: true, unique_by: vec![] };
+        let judging =
+            Judging { engine: self.engine, reader: &reader, population: &population, shown_as: "", examples: 0, now: SystemClock.now() };
+        let verdict = gate.judge(&judging, &watched).await?;
+        let broken: BTreeSet<&str> = verdict.broken().map(|result| result.id.as_str()).collect();
+        Ok(proposals.into_iter().zip(&rules).filter(|(_, rule)| !broken.contains(rule.id.as_str())).map(|(proposal, _)| proposal).collect())
+    }
+}
+
+/// The order in which rules are kept where there are too many: first those on the whole table, then those on keys and gaps.
+fn rank(proposal: &Proposal) -> usize {
+    match (proposal.columns.is_empty(), proposal.kind.as_str()) {
+        (true, _) => 0,
+        (_, "unique") => 1,
+        (_, "not_null") => 3,
+        _ => 2,
+    }
+}
+
+/// The tables of a database.
+struct Database<'a> {
+    engine: LocalEngine,
+    sources: ProjectSources,
+    tables: Vec<TableListing>,
+    shown: String,
+    terminal: &'a Terminal,
+}
+
+impl<'a> Database<'a> {
+    /// Lists the tables that the user may read and asked for.
+    async fn open(url: &str, arguments: &Arguments, terminal: &'a Terminal) -> Result<Self> {
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(Error::user(format!("`{}` cannot be read", hw_config::redact_url(url)))
+                .code("HW201")
+                .help("give files, or a URL such as `postgres://user@host/database`"));
+        }
+        terminal.busy("listing the tables");
+        let tables = chosen(hw_connect::tables(url, &arguments.schema).await?, arguments, terminal)?;
+        let state = std::env::temp_dir().join(format!("headworks-{}", std::process::id()));
+        let engine = house::engine(state.join("warehouse"), &state, &EngineSettings::default())?;
+        let names: serde_json::Map<String, Json> =
+            tables.iter().enumerate().map(|(at, table)| (at.to_string(), table.name.clone().into())).collect();
+        let settings = Settings::from_json(&json!({ "postgres": { "url": url, "schema": arguments.schema, "tables": names } }));
+        let plain: hw_connect::Secrets = std::sync::Arc::new(|text| Ok(text.to_owned()));
+        let sources = ProjectSources::new(&terminal.root, &[(DATABASE.to_owned(), settings)], engine.live().clone(), &plain)?;
+        Ok(Self { engine, sources, tables, shown: hw_config::redact_url(url), terminal })
+    }
+
+    /// Measures the tables. One that cannot be read is left out, and said so.
+    async fn found(&self, names: &mut Names) -> Result<Vec<Found>> {
+        let (mut found, mut failed) = (Vec::new(), None);
+        let mut chosen: Vec<String> = vec![String::new(); self.tables.len()];
+        // A table whose name is plain keeps it; others make room.
+        let (plain, odd): (Vec<usize>, Vec<usize>) =
+            (0..self.tables.len()).partition(|at| snake_case(&self.tables[*at].name) == self.tables[*at].name);
+        for at in plain.into_iter().chain(odd) {
+            chosen[at] = names.free(&snake_case(&self.tables[at].name));
+        }
+        for ((at, table), name) in self.tables.iter().enumerate().zip(chosen) {
+            self.terminal.busy(format!("measuring {}", table.name));
+            match self.table(at, table, &name).await {
+                Ok(one) => found.push(one),
+                Err(error) => {
+                    self.terminal.say(format!("left out: {}: {}", table.name, error.message()));
+                    failed = Some(error);
+                }
+            }
+        }
+        failed.filter(|_| found.is_empty()).map_or(Ok(found), Err)
+    }
+
+    async fn table(&self, at: usize, table: &TableListing, name: &str) -> Result<Found> {
+        let delivered = self.sources.open(&DatasetName::new(DATABASE, at.to_string()), &Delivery::default()).await?;
+        let columns: Vec<String> = delivered.columns.iter().map(|column| identifier(&column.name)).collect();
+        let columns = columns.join(", ");
+        let live = Input::Live { name: "all_records".into(), relation: delivered.relation.clone() };
+        let reader = Reader { sql: format!("select {columns}, _malformed from all_records"), inputs: vec![live.clone()], file: None };
+        let about = About::new(name, self.shown.clone());
+        let assessment = hw_assess::assess(&self.engine, &reader, &about, SystemClock.now(), format!("init-{name}")).await?;
+        let measured = Measured { engine: &self.engine, inputs: vec![live], from: "all_records where _malformed is null", assessment };
+        measured.found(DatasetName::new(DATABASE, name), "postgres", &table.name, self.terminal).await
+    }
+}
+
+/// The tables that the arguments ask for. One without columns has nothing to copy.
+fn chosen(listings: Vec<TableListing>, arguments: &Arguments, terminal: &Terminal) -> Result<Vec<TableListing>> {
+    let known = || listings.iter().map(|listing| listing.name.as_str());
+    let asked = arguments.tables.iter().chain(&arguments.exclude);
+    let errors = asked.filter(|name| !known().any(|known| known == *name)).map(|name| unknown("table", name, known()).code("HW201"));
+    if let Some(error) = Error::all(errors.collect()) {
+        return Err(error);
+    }
+    let is_chosen = |table: &TableListing| {
+        (arguments.tables.is_empty() || arguments.tables.contains(&table.name)) && !arguments.exclude.contains(&table.name)
+    };
+    let (tables, bare): (Vec<_>, Vec<_>) = listings.into_iter().filter(is_chosen).partition(|table| !table.columns.is_empty());
+    for table in bare {
+        terminal.say(format!("left out: {}: the table has no columns", table.name));
+    }
+    if tables.is_empty() {
+        return Err(Error::user(format!(
+            "schema `{}` has no tables with columns that this user may read and that were asked for",
+            arguments.schema
+        ))
+        .code("HW201")
+        .help("name another one with `--schema`"));
+    }
+    Ok(tables)
+}

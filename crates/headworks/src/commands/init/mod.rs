@@ -1,0 +1,112 @@
+//! `headworks init`: makes a project from files or a database: assessed, with rules, and models that load it.
+
+mod find;
+mod write;
+
+use std::path::Path;
+
+use clap::{ArgMatches, Args, Command as Clap};
+use hw_base::{BoxFuture, DatasetName, Error, Result, snake_case};
+use hw_validate::Proposal;
+
+use super::{Command, read};
+use crate::terminal::{Format, Terminal};
+
+/// The command.
+pub(crate) struct Init;
+
+#[derive(Args)]
+struct Arguments {
+    /// Files, folders or globs, relative to the project; or the URL of a PostgreSQL database
+    #[arg(value_name = "DATA", required = true)]
+    data: Vec<String>,
+    /// The schema of the database
+    #[arg(long, default_value = "public")]
+    schema: String,
+    /// Only these tables of the database, by commas
+    #[arg(long, value_name = "TABLES", value_delimiter = ',')]
+    tables: Vec<String>,
+    /// Leave these tables of the database out, by commas
+    #[arg(long, value_name = "TABLES", value_delimiter = ',')]
+    exclude: Vec<String>,
+    /// The name of the project; the folder's name where it is not given
+    #[arg(long)]
+    name: Option<String>,
+    #[command(flatten)]
+    common: super::Common,
+}
+
+/// The variable that holds the URL of the database, which no file of the project may hold.
+const URL_VARIABLE: &str = "HEADWORKS_DATABASE_URL";
+
+/// A dataset that the project will read.
+struct Found {
+    /// Its source, such as `csv_files`, and its name in it.
+    dataset: DatasetName,
+    kind: &'static str,
+    /// Where it lies: the path of a file, the table of a database.
+    place: String,
+    /// The names of its columns in the raw copy.
+    columns: Vec<String>,
+    /// The rules that its rows keep to, by those names.
+    rules: Vec<Proposal>,
+    /// How many rules were proposed.
+    proposed: usize,
+}
+
+impl Command for Init {
+    fn arguments(&self) -> Clap {
+        Arguments::augment_args(
+            Clap::new("init").about("Make a project from files or a database: assessed, with rules, and models that load it"),
+        )
+    }
+
+    fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
+        Box::pin(async move {
+            let arguments: Arguments = read(matches)?;
+            let root = terminal.root.as_path();
+            refuse_project(root)?;
+            let name = arguments.name.clone().unwrap_or_else(|| project_name(root));
+            if name.trim().is_empty() {
+                return Err(Error::user("the name of the project is empty").code("HW104").help("give one: `--name shop`"));
+            }
+            let found = find::datasets(&arguments, terminal).await?;
+            let written = write::project(root, &name, &arguments.schema, &found)?;
+            tell(&name, &found, &written, terminal)?;
+            Ok(0)
+        })
+    }
+}
+
+/// A project is never written over.
+fn refuse_project(root: &Path) -> Result<()> {
+    if !root.join(hw_config::PROJECT_FILE).exists() {
+        return Ok(());
+    }
+    Err(Error::user(format!("`{}` is a project already; nothing was changed", root.display())).code("HW104").help(
+        "add a source and a model to it by hand, or make the other project in a folder of its own: `headworks init DATA --project FOLDER`",
+    ))
+}
+
+fn project_name(root: &Path) -> String {
+    let folder = root.canonicalize().ok().and_then(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()));
+    snake_case(&folder.unwrap_or_else(|| "project".into()))
+}
+
+fn tell(name: &str, found: &[Found], written: &[String], terminal: &Terminal) -> Result<()> {
+    if terminal.format == Format::Json {
+        return terminal.json(&serde_json::json!({ "schema_version": "1", "project": name, "files": written }));
+    }
+    for one in found.iter().filter(|one| one.rules.len() < one.proposed) {
+        let (rules, proposed) = (hw_base::count(one.rules.len() as u64), hw_base::count(one.proposed as u64));
+        terminal.line(format!("{}: {rules} of {proposed} proposed rules are written; `headworks assess` lists all", one.dataset));
+    }
+    for file in written {
+        terminal.line(format!("written: {file}"));
+    }
+    if found.iter().any(|one| one.kind == "postgres") {
+        terminal.line(format!("the project reads the URL of the database from the environment: export {URL_VARIABLE}=…"));
+    }
+    terminal.line("next: `headworks plan` shows what a run would do, `headworks run` does it");
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! The files of the project: what they say, and that they overwrite nothing.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use hw_assess::rules_yaml;
+use hw_base::{Error, Result, identifier};
+
+use super::{Found, URL_VARIABLE};
+use crate::house::write_file;
+
+/// The folders that are never committed.
+const IGNORED: [&str; 2] = [".headworks/", "warehouse/"];
+
+/// Writes the project's files and returns their names.
+pub(super) fn project(root: &Path, name: &str, schema: &str, found: &[Found]) -> Result<Vec<String>> {
+    let mut files = vec![(hw_config::PROJECT_FILE.to_owned(), settings_text(name, schema, found))];
+    for one in found {
+        let table = &one.dataset.dataset;
+        files.push((format!("models/{table}.sql"), model_text(one)));
+        files.push((format!("models/{table}.yaml"), model_settings(one)));
+        files.push((format!("rules/{}.yaml", one.dataset), rules_yaml(&one.rules, &one.dataset.to_string())));
+    }
+    refuse_overwriting(root, &files)?;
+    files.insert(1, (".gitignore".to_owned(), ignored(root)));
+    for (file, text) in &files {
+        write_file(&root.join(file), text)?;
+    }
+    Ok(files.into_iter().map(|(file, _)| file).collect())
+}
+
+fn refuse_overwriting(root: &Path, files: &[(String, String)]) -> Result<()> {
+    let there: Vec<String> =
+        files.iter().filter(|(file, _)| root.join(file).exists()).map(|(file, _)| format!("`{file}`")).take(5).collect();
+    if there.is_empty() {
+        return Ok(());
+    }
+    Err(Error::user(format!("the project would overwrite {}; nothing was written", there.join(", ")))
+        .code("HW104")
+        .help("move these files away, or make the project in another folder"))
+}
+
+/// What is there, and the lines of the project that it lacks.
+fn ignored(root: &Path) -> String {
+    let mut text = std::fs::read_to_string(root.join(".gitignore")).unwrap_or_default();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    for folder in IGNORED {
+        if !text.lines().any(|line| line == folder) {
+            text.push_str(folder);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// Text in YAML's double quotes, whatever it holds.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}') => {
+                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Text that YAML takes for nothing else, else in quotes.
+fn word(text: &str) -> String {
+    let is_word =
+        text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(|c| c.is_ascii_lowercase() || "_0123456789".contains(c));
+    if is_word && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&text) { text.to_owned() } else { quoted(text) }
+}
+
+fn settings_text(name: &str, schema: &str, found: &[Found]) -> String {
+    let mut text = format!("project: {}\nwarehouse: warehouse/\nengine: {{ memory: 2GiB }}\nsources:\n", word(name));
+    let mut sources: Vec<&str> = found.iter().map(|one| one.dataset.source.as_str()).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    for source in sources {
+        let own: Vec<&Found> = found.iter().filter(|one| one.dataset.source == source).collect();
+        let kind = own.first().map_or("", |one| one.kind);
+        let _ = writeln!(text, "  {source}:\n    {kind}:");
+        let key = if kind == "postgres" {
+            let _ = writeln!(text, "      url: \"${{env:{URL_VARIABLE}}}\"\n      schema: {}", word(schema));
+            "tables"
+        } else {
+            "path"
+        };
+        let _ = writeln!(text, "      {key}:");
+        for one in own {
+            // References in a path are resolved; those in the name of a table are none.
+            let place = if kind == "postgres" { one.place.clone() } else { one.place.replace("${", "$${") };
+            let _ = writeln!(text, "        {}: {}", word(&one.dataset.dataset), quoted(&place));
+        }
+    }
+    text
+}
+
+fn model_text(one: &Found) -> String {
+    let columns: Vec<String> = one.columns.iter().map(|column| format!("  {}", identifier(column))).collect();
+    let dataset = hw_base::qualified([one.dataset.source.as_str(), one.dataset.dataset.as_str()]);
+    format!("select\n{}\nfrom {dataset}\n", columns.join(",\n"))
+}
+
+fn model_settings(one: &Found) -> String {
+    format!("description: {} as they were delivered.\nload: replace\n", one.dataset.dataset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_name_holds_yaml_reads_it_back() {
+        for name in ["shop", "no", "it's \"odd\"", "a: b #c", "${env:HOME}", "line\nbreak\\", "1e3", ""] {
+            let settings = hw_config::parse_yaml(&format!("project: {}\n", word(name)), Path::new("headworks.yaml")).unwrap();
+            assert_eq!(settings.get("project").unwrap().read::<String>().unwrap(), name);
+        }
+    }
+}
