@@ -28,6 +28,8 @@ struct SchemaSettings {
     exact: bool,
     /// All columns, in the order that they must have.
     order: Option<Vec<String>>,
+    /// The place of single columns, from 0.
+    places: Option<BTreeMap<String, usize>>,
     /// Columns that must not be there; `*` stands for any characters: `pii_*`.
     forbidden: Option<Vec<String>>,
     /// The fewest columns.
@@ -89,7 +91,7 @@ impl RuleKind for ColumnsAndTypes {
 
     fn about(&self) -> About {
         About {
-            finds: "Columns that are missing or have another type than declared; with `exact: true`, also columns that were not declared. `order` names all columns in their order, `forbidden` those that must not be there, `min_columns` and `max_columns` how many there may be. `any` stands for every type, and `decimal` for every decimal. No row is read, and every wrong column counts as one violation.",
+            finds: "Columns that are missing or have another type than declared; with `exact: true`, also columns that were not declared. `order` names all columns in their order, `places` the place of single ones, `forbidden` those that must not be there, `min_columns` and `max_columns` how many there may be. `any` stands for every type, and `decimal` for every decimal. No row is read, and every wrong column counts as one violation.",
             matters: "Readers rely on names and types. A column that became text still loads, and breaks the first sum that somebody writes.",
             example: "- schema: { columns: { order_id: bigint, total_amount: 'decimal(12,2)', note: any }, exact: true }\n- schema: { columns: { status: any }, forbidden: ['tmp_*'], max_columns: 40, on_failure: alert }",
             remedy: "Cast the column in the model, so that its type does not follow the source. If the change is meant, tell the readers, then change the rule.",
@@ -112,7 +114,11 @@ impl RuleBody for SchemaSettings {
     }
 
     fn check(&self, problems: &mut Problems<'_>) {
-        let says_nothing = self.order.is_none() && self.forbidden.is_none() && self.min_columns.is_none() && self.max_columns.is_none();
+        let says_nothing = self.order.is_none()
+            && self.places.is_none()
+            && self.forbidden.is_none()
+            && self.min_columns.is_none()
+            && self.max_columns.is_none();
         if self.columns.is_empty() && says_nothing {
             problems.add("columns", "`columns` is empty", "declare columns with their types, such as `{ order_id: bigint }`");
         }
@@ -130,13 +136,24 @@ impl RuleBody for SchemaSettings {
         let declared = self.columns.iter().filter_map(|(name, types)| difference(columns, name, types.names()));
         let others = columns.iter().filter(|column| self.exact && !self.columns.contains_key(&column.name));
         let undeclared: Vec<String> = others.map(|column| format!("`{}` is not declared", column.name)).collect();
-        let rest = [self.misplaced(columns), self.forbidden(columns), self.miscounted(columns)].concat();
+        let rest = [self.misplaced(columns), self.displaced(columns), self.forbidden(columns), self.miscounted(columns)].concat();
         let judged = self.columns.len() + undeclared.len() + rest.len();
         Ok(Shape::Columns { judged: judged.max(1) as u64, differences: declared.chain(undeclared).chain(rest).collect() })
     }
 }
 
 impl SchemaSettings {
+    /// Columns that stand in another place than `places` says.
+    fn displaced(&self, columns: &[Column]) -> Vec<String> {
+        let places = self.places.iter().flatten();
+        let wrong = places.filter_map(|(name, place)| match columns.iter().position(|column| column.name == *name) {
+            Some(found) if found == *place => None,
+            Some(found) => Some(format!("`{name}` is at place {found} and not {place}")),
+            None => Some(format!("there is no column `{name}` at place {place}")),
+        });
+        wrong.collect()
+    }
+
     /// Columns that stand in another place than `order` says.
     fn misplaced(&self, columns: &[Column]) -> Vec<String> {
         let Some(order) = &self.order else { return Vec::new() };

@@ -4,7 +4,7 @@
 //! kinds of rules. What it has no word for goes out as the SQL that finds the violating rows, where the format has checks
 //! in SQL; nothing is left out without a line in the report.
 
-// mod dbt;
+mod dbt;
 mod great_expectations;
 // mod odcs;
 mod report;
@@ -31,6 +31,9 @@ pub trait Suite: Debug + Send + Sync {
     /// What the files of the format are, in a few words.
     fn about(&self) -> &'static str;
 
+    /// Whether `text` looks like a file of the format.
+    fn recognises(&self, text: &str) -> bool;
+
     /// Translates the checks of one file.
     ///
     /// # Errors
@@ -42,7 +45,7 @@ pub trait Suite: Debug + Send + Sync {
 }
 
 /// Every format there is, in the order the manual lists them.
-pub const SUITES: &[&dyn Suite] = &[&great_expectations::GreatExpectations, &sql::Sql];
+pub const SUITES: &[&dyn Suite] = &[&great_expectations::GreatExpectations, &dbt::Dbt, &sql::Sql];
 
 /// The format called `name`.
 ///
@@ -51,6 +54,25 @@ pub const SUITES: &[&dyn Suite] = &[&great_expectations::GreatExpectations, &sql
 pub fn suite(name: &str) -> Result<&'static dyn Suite> {
     let known = SUITES.iter().copied().find(|suite| suite.name() == name);
     known.ok_or_else(|| unknown("format of rules", name, SUITES.iter().map(|suite| suite.name())).code("HW102"))
+}
+
+/// Reads a file of checks in the format called `name`, or in the one that its text shows where `name` is `auto`.
+///
+/// # Errors
+/// If the format is not known or the text is not of it.
+pub fn read_suite(name: &str, text: &str) -> Result<Imported> {
+    if name != "auto" {
+        return suite(name)?.read(text);
+    }
+    let found = SUITES.iter().find(|suite| suite.recognises(text));
+    let names = SUITES.iter().map(|suite| suite.name()).collect::<Vec<_>>().join(", ");
+    let suite = found.ok_or_else(|| {
+        Error::user("the file is in none of the formats of rules that are known")
+            .code("HW104")
+            .because(format!("it is not recognised as one of {names}"))
+            .help("rules in the form of Headworks are given with `--rules`")
+    })?;
+    suite.read(text)
 }
 
 /// The checks of a file, each with what became of it.
@@ -69,6 +91,31 @@ pub struct ImportedItem {
     pub check: String,
     /// What became of it.
     pub outcome: Outcome,
+}
+
+impl Imported {
+    /// The rules of all checks, in the order of the file. A name that two checks share is numbered.
+    ///
+    /// # Errors
+    /// If a rule is not valid; those that the formats make are.
+    pub fn to_rules(&self) -> Result<Vec<Rule>> {
+        let mut rules: Vec<Json> = self.items.iter().flat_map(|item| item.outcome.rules()).cloned().collect();
+        let mut taken: Vec<String> = Vec::new();
+        for settings in rules.iter_mut().filter_map(settings_of) {
+            let Some(name) = settings.get("name").and_then(Json::as_str).map(str::to_owned) else { continue };
+            let numbered = (2..).map(|number| format!("{name}_{number}"));
+            let free = std::iter::once(name.clone()).chain(numbered).find(|name| !taken.contains(name)).unwrap_or_default();
+            settings.insert("name".into(), free.clone().into());
+            taken.push(free);
+        }
+        read_rules(&Settings::from_json(&Json::Array(rules)))
+    }
+
+    /// The checks about one table only, and those that name none. `a.orders` is meant by `orders` too.
+    pub fn about(&self, table: &str) -> Self {
+        let is_meant = |named: &str| named == table || named.rsplit('.').next() == Some(table);
+        Self { items: self.items.iter().filter(|item| item.table.as_deref().is_none_or(is_meant)).cloned().collect() }
+    }
 }
 
 /// What became of a check.
@@ -96,6 +143,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What a reader should know about the translation.
+    pub fn note(&self) -> Option<&str> {
+        match self {
+            Self::Translated { note, .. } | Self::AsSql { note, .. } => note.as_deref(),
+            Self::NotTranslated { .. } => None,
+        }
+    }
+
     /// The rules that it became.
     pub fn rules(&self) -> &[Json] {
         match self {

@@ -22,6 +22,12 @@ impl Suite for Sql {
         "queries in plain SQL, each of which returns rows where something is wrong"
     }
 
+    fn recognises(&self, text: &str) -> bool {
+        let first = text.lines().map(str::trim).find(|line| !line.is_empty() && (!line.starts_with("--") || line.starts_with(CHECK)));
+        let first = first.unwrap_or_default().to_lowercase();
+        [CHECK, "select ", "with "].iter().any(|start| (first.clone() + " ").starts_with(start))
+    }
+
     /// One check per query. A line `-- check: table.name` above a query names its table and its rule.
     fn read(&self, text: &str) -> Result<Imported> {
         let items = statements(text).into_iter().enumerate().map(|(at, (heading, sql))| item(at + 1, heading.as_deref(), &sql));

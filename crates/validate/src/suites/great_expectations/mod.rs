@@ -25,6 +25,10 @@ impl Suite for GreatExpectations {
         "expectation suites of Great Expectations in JSON, of versions 0.x and 1.x"
     }
 
+    fn recognises(&self, text: &str) -> bool {
+        text.contains("expectation_type") || (text.contains("\"expectations\"") && text.contains("\"kwargs\""))
+    }
+
     fn read(&self, text: &str) -> Result<Imported> {
         let suite = read_values("Great Expectations", text)?;
         let expectations = suite.get("expectations").unwrap_or(&suite).as_array();

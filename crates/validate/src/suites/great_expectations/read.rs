@@ -13,15 +13,17 @@ const SHOWN: &[&str] = &["result_format", "catch_exceptions", "include_config", 
 /// Said of an expectation that asks for nothing.
 const ALWAYS_HOLDS: &str = "it sets no limit, so it always holds and no rule is needed";
 
+/// Said of an expectation that needs a limit and has none.
+const NO_LIMIT: &str = "neither `min_value` nor `max_value` is set, which Great Expectations refuses";
+
 /// The rules that an expectation becomes.
 ///
 /// # Errors
 /// Says in one sentence why there are none.
 pub(super) fn translated(kind: &str, kwargs: &Map<String, Json>, expectation: &Json) -> Translation {
-    if let Some((key, _)) = kwargs.iter().find(|(_, value)| value.get("$PARAMETER").is_some()) {
-        return Err(format!("`{key}` is a parameter that is only known when the suite runs"));
-    }
-    let arguments = Arguments::new(kwargs);
+    let kwargs: Map<String, Json> =
+        kwargs.iter().map(|(key, value)| Ok((key.clone(), parameter(key, value)?))).collect::<Result<_, String>>()?;
+    let arguments = Arguments::new(&kwargs);
     arguments.ignore(SHOWN);
     let rules = match one(kind, &arguments) {
         Err(why) if why == ALWAYS_HOLDS => return Ok(Rules::default().note(why)),
@@ -35,6 +37,23 @@ pub(super) fn translated(kind: &str, kwargs: &Map<String, Json>, expectation: &J
         .with("description", note.filter(|note| !note.trim().is_empty()).into())
         .with("severity", severity(expectation))
         .with("on_failure", action(expectation)))
+}
+
+/// The value of an argument: itself, or for a parameter the one that the suite gives beside it.
+fn parameter(key: &str, value: &Json) -> Result<Json, String> {
+    let Some(name) = value.get("$PARAMETER").and_then(Json::as_str) else { return Ok(value.clone()) };
+    if let Some(given) = value.get(format!("$PARAMETER.{name}")) {
+        return Ok(given.clone());
+    }
+    let parts = name
+        .strip_prefix("datetime(")
+        .and_then(|rest| rest.strip_suffix(')'))
+        .map(|rest| rest.split(',').map(|part| part.trim().parse::<u32>()));
+    match parts.and_then(|parts| parts.collect::<Result<Vec<_>, _>>().ok()).as_deref() {
+        Some([year, month, day]) => Ok(json!(format!("{year:04}-{month:02}-{day:02}"))),
+        Some([year, month, day, hour, minute]) => Ok(json!(format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:00"))),
+        _ => Err(format!("`{key}` is the parameter `{name}`, which is only known when the suite runs")),
+    }
 }
 
 fn severity(expectation: &Json) -> Json {
@@ -138,7 +157,15 @@ fn count_limits(settings: Json, arguments: &Arguments<'_>) -> Result<Json, Strin
     Ok(settings)
 }
 
+/// Two limits, of which one must be given.
+fn needed_limits(settings: Json, arguments: &Arguments<'_>) -> Result<Json, String> {
+    limits(settings, arguments).map_err(|why| if why == ALWAYS_HOLDS { NO_LIMIT.to_owned() } else { why })
+}
+
 fn aggregate(function: &str, arguments: &Arguments<'_>) -> Translation {
+    if matches!(function, "min" | "max" | "sum") {
+        return Ok(Rules::one("aggregate", needed_limits(json!({"function": function, "column": arguments.text("column")?}), arguments)?));
+    }
     Ok(Rules::one("aggregate", limits(json!({"function": function, "column": arguments.text("column")?}), arguments)?))
 }
 
@@ -153,7 +180,7 @@ fn value_set(kind: &str, key: &str, arguments: &Arguments<'_>) -> Translation {
     arguments.ignore(&["parse_strings_as_datetimes"]);
     let set = arguments.get("value_set");
     if set.is_null() {
-        return Err(ALWAYS_HOLDS.into());
+        return Err(if kind == "rejected_values" { "`value_set` is missing" } else { ALWAYS_HOLDS }.into());
     }
     let values: Vec<Json> = set.as_array().cloned().unwrap_or_default().into_iter().filter(|value| !value.is_null()).collect();
     if values.is_empty() {
@@ -206,7 +233,7 @@ fn one(kind: &str, arguments: &Arguments<'_>) -> Translation {
         "column_values_to_not_be_in_set" => value_set("rejected_values", "values", arguments),
         "column_values_to_be_between" => {
             arguments.ignore(&["parse_strings_as_datetimes", "allow_cross_type_comparisons", "output_strftime_format"]);
-            Ok(Rules::one("range", limits(json!({"column": column()?}), arguments)?))
+            Ok(Rules::one("range", needed_limits(json!({"column": column()?}), arguments)?))
         }
         "column_values_to_match_regex" => patterns("matches", "regex", false, arguments),
         "column_values_to_not_match_regex" => patterns("matches", "regex", true, arguments),
@@ -223,7 +250,10 @@ fn one(kind: &str, arguments: &Arguments<'_>) -> Translation {
         "column_values_to_be_json_parseable" | "column_values_to_match_json_schema" => {
             Err("Headworks does not read JSON inside of a column".into())
         }
-        "column_value_lengths_to_be_between" => Ok(Rules::one("length", count_limits(json!({"column": column()?}), arguments)?)),
+        "column_value_lengths_to_be_between" => {
+            let limits = count_limits(json!({"column": column()?}), arguments);
+            Ok(Rules::one("length", limits.map_err(|why| if why == ALWAYS_HOLDS { NO_LIMIT.to_owned() } else { why })?))
+        }
         "column_value_lengths_to_equal" => {
             let length = arguments.get("value");
             on_column("length", json!({"min": length, "max": length}), arguments)
@@ -236,12 +266,12 @@ fn one(kind: &str, arguments: &Arguments<'_>) -> Translation {
         "column_values_to_be_increasing" => ordered("increasing", arguments),
         "column_values_to_be_decreasing" => ordered("decreasing", arguments),
         "column_values_to_be_of_type" | "column_type_to_be" => types(vec![arguments.text("type_").or_else(|_| arguments.text("type"))?], arguments),
+        "column_values_to_be_in_type_list" if arguments.get("type_list").is_null() => Err(ALWAYS_HOLDS.into()),
         "column_values_to_be_in_type_list" => types(arguments.texts("type_list")?, arguments),
         "column_to_exist" => {
-            if !arguments.get("column_index").is_null() {
-                return Err("a place of one column alone has no counterpart; `schema` has `order` for all columns".into());
-            }
-            Ok(Rules::one("schema", json!({"columns": {column()?: "any"}})))
+            let place = arguments.get("column_index");
+            let places = if place.is_null() { Json::Null } else { json!({column()?: place}) };
+            Ok(Rules::one("schema", json!({"columns": {column()?: "any"}, "places": places})))
         }
         "column_max_to_be_between" => aggregate("max", arguments),
         "column_min_to_be_between" => aggregate("min", arguments),
@@ -287,11 +317,16 @@ fn one(kind: &str, arguments: &Arguments<'_>) -> Translation {
             let limits = count_limits(json!({}), arguments)?;
             Ok(Rules::one("schema", json!({"min_columns": limits["min"], "max_columns": limits["max"]})))
         }
+        "table_columns_to_match_ordered_list" if arguments.get("column_list").is_null() => Err(ALWAYS_HOLDS.into()),
         "table_columns_to_match_ordered_list" => Ok(Rules::one("schema", json!({"order": arguments.texts("column_list")?}))),
         "table_columns_to_match_set" => {
-            let names = arguments.texts("column_set").map_err(|_| ALWAYS_HOLDS.to_owned())?;
-            let columns: Map<String, Json> = names.into_iter().map(|name| (name, json!("any"))).collect();
             let exact = arguments.get("exact_match") != json!(false);
+            let names = match arguments.get("column_set") {
+                Json::Null if exact => return Ok(Rules::one("schema", json!({"max_columns": 0}))),
+                Json::Null => return Err(ALWAYS_HOLDS.into()),
+                _ => arguments.texts("column_set")?,
+            };
+            let columns: Map<String, Json> = names.into_iter().map(|name| (name, json!("any"))).collect();
             Ok(Rules::one("schema", json!({"columns": columns, "exact": exact})))
         }
         "unexpected_rows_expectation" => query(arguments),
@@ -356,10 +391,10 @@ fn type_words(name: &str) -> Option<&'static [&'static str]> {
         "int" | "integer" | "bigint" | "smallint" | "tinyint" | "long" | "short" | "byte" | "uint" => &["bigint", "integer", "smallint"],
         "float" | "double" | "real" | "doubleprecision" => &["double", "real"],
         "decimal" | "numeric" | "number" => &["decimal"],
-        "str" | "string" | "varchar" | "text" | "char" | "object" | "unicode" | "nvarchar" | "characterv" | "charactervarying" => {
+        "str" | "string" | "varchar" | "text" | "char" | "object" | "o" | "unicode" | "nvarchar" | "characterv" | "charactervarying" => {
             &["varchar"]
         }
-        "bool" | "boolean" => &["boolean"],
+        "bool" | "boolean" | "bit" => &["boolean"],
         "date" => &["date"],
         "datetime"
         | "timestamp"
@@ -367,59 +402,96 @@ fn type_words(name: &str) -> Option<&'static [&'static str]> {
         | "timestamptz"
         | "datetime64[ns]"
         | "timestampwithouttimezone"
-        | "timestampwithtimezone" => &["timestamp"],
+        | "timestampwithtimezone"
+        | "datetimetzd" => &["timestamp", "timestamptz"],
         "binary" | "bytea" | "blob" | "bytes" => &["binary"],
         _ => return None,
     })
 }
 
+/// A partition in bins, with what is declared beyond their ends.
+struct Bins {
+    edges: Vec<f64>,
+    weights: Vec<f64>,
+}
+
+/// A limit that every float of a usual kind lies within.
+const ENDLESS: f64 = f64::MAX / 10.0;
+
+impl Bins {
+    /// Adds a bin for what lies beyond each end that is not endless already.
+    fn of(edges: Vec<f64>, weights: Vec<f64>, tails: Option<Vec<f64>>, holdout: f64) -> Result<Self, String> {
+        let mut bins = Self { edges, weights };
+        let is_endless = |edge: Option<&f64>| edge.is_some_and(|edge| edge.is_infinite());
+        let (low, high) = (is_endless(bins.edges.first()), is_endless(bins.edges.last()));
+        let (below, above) = match tails.as_deref() {
+            Some([below, above]) if !low && !high && holdout == 0.0 => (Some(*below), Some(*above)),
+            Some(_) => return Err("`tail_weights` do not go with `tail_weight_holdout` or with endless bins".into()),
+            None if low && high && holdout > 0.0 => return Err("`tail_weight_holdout` does not go with endless bins".into()),
+            None if low || high => ((!low).then_some(holdout), (!high).then_some(holdout)),
+            None => (Some(holdout / 2.0), Some(holdout / 2.0)),
+        };
+        if let Some(below) = below.filter(|_| holdout > 0.0 || tails.is_some()) {
+            bins.weights.insert(0, below);
+            bins.edges.insert(0, -ENDLESS);
+        }
+        if let Some(above) = above.filter(|_| holdout > 0.0 || tails.is_some()) {
+            bins.weights.push(above);
+            bins.edges.push(ENDLESS);
+        }
+        bins.edges = bins.edges.iter().map(|edge| edge.clamp(-ENDLESS, ENDLESS)).collect();
+        Ok(bins)
+    }
+}
+
+/// The weights less what is held out, each zero with its part of what is held out inside.
+fn held_out(weights: &[f64], tail: f64, inside: f64) -> Vec<f64> {
+    let zeros = weights.iter().filter(|weight| **weight == 0.0).count();
+    let spread = if zeros > 0 { inside / zeros as f64 } else { 0.0 };
+    weights.iter().map(|weight| if *weight == 0.0 { spread } else { weight * (1.0 - tail - inside) }).collect()
+}
+
 fn distribution(distance: &str, limit: &str, their_limit: &str, arguments: &Arguments<'_>) -> Translation {
     arguments.ignore(&["bucketize_data"]);
-    let partition = arguments.get("partition_object");
-    if partition.is_null() {
-        return Err("`partition_object` is not set, so that the data is compared with itself".into());
+    let (partition, column, greatest) = (arguments.get("partition_object"), arguments.text("column")?, arguments.get(their_limit));
+    let (tail, inside) =
+        (arguments.number("tail_weight_holdout").unwrap_or(0.0), arguments.number("internal_weight_holdout").unwrap_or(0.0));
+    if greatest.is_null() && distance == "kl_divergence" {
+        return Err(ALWAYS_HOLDS.into());
+    }
+    if [tail, inside].iter().any(|share| !(0.0..=1.0).contains(share)) {
+        return Err("what is held out must be a share between 0 and 1".into());
     }
     let list = |key: &str| -> Option<Vec<f64>> { partition.get(key)?.as_array()?.iter().map(number).collect() };
-    let mut weights = list("weights").ok_or("`partition_object` has no `weights`")?;
+    let weights = list("weights").ok_or("`partition_object` is not set or has no `weights`")?;
     let declared: f64 = weights.iter().chain(&list("tail_weights").unwrap_or_default()).sum();
     if (declared - 1.0).abs() > 0.001 || weights.iter().any(|weight| *weight < 0.0) {
         return Err(format!("the weights of `partition_object` add up to {declared} and not to 1"));
     }
-    let (tail, inside) =
-        (arguments.number("tail_weight_holdout").unwrap_or(0.0), arguments.number("internal_weight_holdout").unwrap_or(0.0));
-    let zeros = weights.iter().filter(|weight| **weight == 0.0).count();
-    let spread = if zeros > 0 { inside / zeros as f64 } else { 0.0 };
-    let kept = 1.0 - tail - inside;
-    weights.iter_mut().for_each(|weight| *weight = if *weight == 0.0 { spread } else { *weight * kept });
-    let column = arguments.text("column")?;
-    let mut settings = json!({"column": column, "distance": distance, limit: arguments.get(their_limit)});
-    if let Some(values) = partition.get("values") {
-        settings["values"] = values.clone();
-        settings["others"] = if tail > 0.0 { json!(tail) } else { Json::Null };
-    } else {
-        let mut bins = list("bins").ok_or("`partition_object` has neither `values` nor `bins`, or endless ones")?;
-        let tails = list("tail_weights").unwrap_or_else(|| if tail > 0.0 { vec![tail / 2.0, tail / 2.0] } else { Vec::new() });
-        if let [low, high] = tails.as_slice() {
-            weights.insert(0, *low);
-            weights.push(*high);
-            bins.insert(0, f64::MIN / 10.0);
-            bins.push(f64::MAX / 10.0);
+    let mut settings = json!({"column": column, "distance": distance, limit: greatest});
+    let (mut weights, mut others) = (held_out(&weights, tail, inside), 0.0);
+    match (partition.get("values"), list("bins")) {
+        (Some(_), _) if inside > 0.0 => return Err("`internal_weight_holdout` does not go with values".into()),
+        (Some(values), _) => (settings["values"], others) = (values.clone(), tail),
+        (None, Some(edges)) if distance == "kl_divergence" => {
+            let bins = Bins::of(edges, weights, list("tail_weights"), tail)?;
+            (settings["bins"], weights) = (json!(bins.edges), bins.weights);
         }
-        bins.iter_mut().for_each(|edge| *edge = edge.clamp(f64::MIN / 10.0, f64::MAX / 10.0));
-        settings["bins"] = json!(bins);
+        _ => {
+            return Err(format!(
+                "`partition_object` has nothing that `{distance}` can measure: give `values`, or `bins` for kl_divergence"
+            ));
+        }
     }
     // Their measure brings the weights back to a sum of 1.
-    let sum = weights.iter().sum::<f64>() + settings["others"].as_f64().unwrap_or_default();
+    let sum = weights.iter().sum::<f64>() + others;
     settings["weights"] = json!(weights.iter().map(|weight| weight / sum).collect::<Vec<_>>());
-    if let Some(others) = settings["others"].as_f64() {
+    if others > 0.0 {
         settings["others"] = json!(others / sum);
     }
     let rules = Rules::one("distribution", settings);
-    Ok(if tail > 0.0 {
-        rules.note("all values outside of the partition are one part, where Great Expectations gives each its own")
-    } else {
-        rules
-    })
+    let note = "all values outside of the partition are one part, where Great Expectations gives each its own";
+    Ok(if others > 0.0 { rules.note(note) } else { rules })
 }
 
 fn query(arguments: &Arguments<'_>) -> Translation {
@@ -431,6 +503,7 @@ fn query(arguments: &Arguments<'_>) -> Translation {
 
 #[cfg(test)]
 mod tests {
+    use super::NO_LIMIT;
     use crate::suites::{Outcome, suite};
     use crate::testing::rules;
     use serde_json::{Value as Json, json};
@@ -471,12 +544,18 @@ mod tests {
     #[test]
     fn what_is_not_translated_says_why() {
         let check_kwargs = |kind: &str, kwargs: Json, why: &str| check(json!({"type": kind, "kwargs": kwargs}), why);
-        check_kwargs("expect_column_values_to_be_between", json!({"column": "a"}), "[]");
+        check_kwargs("expect_column_mean_to_be_between", json!({"column": "a"}), "[]");
+        check_kwargs("expect_column_values_to_be_between", json!({"column": "a"}), NO_LIMIT);
+        check_kwargs(
+            "expect_column_max_to_be_between",
+            json!({"column": "a", "min_value": {"$PARAMETER": "low", "$PARAMETER.low": 3}, "max_value": {"$PARAMETER": "datetime(2026, 1, 5)"}}),
+            "Headworks refuses it: `3` and `2026-01-05` are no two values of one kind; give two numbers, two dates or two moments",
+        );
         check_kwargs("expect_column_values_to_be_null", json!({"column": "a", "mostly": 1.1}), "`mostly: 1.1` is no share");
         check_kwargs(
             "expect_column_mean_to_be_between",
             json!({"column": "a", "min_value": {"$PARAMETER": "low"}}),
-            "`min_value` is a parameter that is only known when the suite runs",
+            "`min_value` is the parameter `low`, which is only known when the suite runs",
         );
         check_kwargs(
             "expect_day_to_be_sunny",
