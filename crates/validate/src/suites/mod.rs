@@ -6,9 +6,10 @@
 
 mod dbt;
 mod great_expectations;
+mod metrics;
 // mod odcs;
 mod report;
-// mod soda;
+mod soda;
 mod sql;
 mod violations;
 mod words;
@@ -45,7 +46,7 @@ pub trait Suite: Debug + Send + Sync {
 }
 
 /// Every format there is, in the order the manual lists them.
-pub const SUITES: &[&dyn Suite] = &[&great_expectations::GreatExpectations, &dbt::Dbt, &sql::Sql];
+pub const SUITES: &[&dyn Suite] = &[&great_expectations::GreatExpectations, &dbt::Dbt, &soda::Soda, &sql::Sql];
 
 /// The format called `name`.
 ///

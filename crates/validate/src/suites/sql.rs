@@ -73,7 +73,7 @@ fn item(number: usize, heading: Option<&str>, sql: &str) -> ImportedItem {
 }
 
 /// Puts the placeholder where the table stands as a word of its own, outside of texts.
-fn with_placeholder(sql: &str, table: &str) -> String {
+pub(super) fn with_placeholder(sql: &str, table: &str) -> String {
     let name = table_sql(table);
     let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '"' | '\'');
     let mut out = String::new();
