@@ -21,14 +21,41 @@ pub(super) struct Threshold {
     pub(super) below: Option<f64>,
     /// Not this.
     pub(super) not: Option<f64>,
-    /// Not between these two, which are outside themselves.
-    pub(super) outside: Option<(f64, f64)>,
+    /// Not in this range.
+    pub(super) outside: Option<Forbidden>,
+}
+
+/// A range of values that must not be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Forbidden {
+    /// Its lower end.
+    pub(super) low: f64,
+    /// Its upper end.
+    pub(super) high: f64,
+    /// Whether its lower end belongs to it.
+    pub(super) holds_low: bool,
+    /// Whether its upper end belongs to it.
+    pub(super) holds_high: bool,
+}
+
+impl Forbidden {
+    /// What lies in it, as a threshold.
+    fn inside(self) -> Threshold {
+        let side = |limit: f64, is_inside: bool| (is_inside.then_some(limit), (!is_inside).then_some(limit));
+        let ((min, above), (max, below)) = (side(self.low, self.holds_low), side(self.high, self.holds_high));
+        Threshold { min, above, max, below, ..Threshold::default() }
+    }
 }
 
 impl Threshold {
     /// Exactly `value`.
     pub(super) fn exactly(value: f64) -> Self {
         Self { min: Some(value), max: Some(value), ..Self::default() }
+    }
+
+    /// Anything but from `low` to `high`.
+    pub(super) fn outside(low: f64, high: f64) -> Self {
+        Self { outside: Some(Forbidden { low, high, holds_low: true, holds_high: true }), ..Self::default() }
     }
 
     /// Whether it says anything.
@@ -66,7 +93,7 @@ impl Threshold {
     fn holds(&self, measure: &str) -> String {
         let sides = [(">=", self.min), (">", self.above), ("<=", self.max), ("<", self.below), ("<>", self.not)];
         let sides = sides.into_iter().filter_map(|(operator, limit)| Some(format!("{measure} {operator} {}", limit?)));
-        let outside = self.outside.map(|(low, high)| format!("({measure} <= {low} or {measure} >= {high})"));
+        let outside = self.outside.map(|range| format!("not ({})", range.inside().holds(measure)));
         sides.chain(outside).collect::<Vec<_>>().join(" and ")
     }
 
@@ -83,10 +110,8 @@ impl Threshold {
         }
         match (min, above, max, below, not, outside) {
             (None, None, None, None, Some(value), None) => Ok(Self::exactly(value)),
-            (None, None, None, None, None, Some((low, high))) => Ok(Self { above: Some(low), below: Some(high), ..Self::default() }),
-            (Some(low), None, Some(high), None, None, None) => {
-                Ok(Self { outside: Some((low.next_down(), high.next_up())), ..Self::default() })
-            }
+            (None, None, None, None, None, Some(range)) => Ok(range.inside()),
+            (Some(low), None, Some(high), None, None, None) => Ok(Self::outside(low, high)),
             (min, above, None, None, None, None) => Ok(Self { below: min, max: above, ..Self::default() }),
             (None, None, max, below, None, None) => Ok(Self { above: max, min: below, ..Self::default() }),
             _ => Err("a condition with two open sides has no opposite that is a threshold".into()),
@@ -230,8 +255,7 @@ mod tests {
         let of = |min, max| Threshold { min, max, ..Threshold::default() };
         assert_eq!(of(Some(5.0), None).opposite().unwrap(), Threshold { below: Some(5.0), ..Threshold::default() });
         assert_eq!(Threshold::exactly(0.0).opposite().unwrap(), Threshold { not: Some(0.0), ..Threshold::default() });
-        let inside = Threshold { outside: Some((1.0, 3.0)), ..Threshold::default() }.opposite().unwrap();
-        assert_eq!((inside.above, inside.below), (Some(1.0), Some(3.0)));
-        assert!(of(Some(1.0), Some(3.0)).opposite().unwrap().holds("m").starts_with("(m <= 0.99999"));
+        assert_eq!(Threshold::outside(1.0, 3.0).opposite().unwrap(), of(Some(1.0), Some(3.0)));
+        assert_eq!(of(Some(1.0), Some(3.0)).opposite().unwrap().holds("m"), "not (m >= 1 and m <= 3)");
     }
 }

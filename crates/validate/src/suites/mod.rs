@@ -7,7 +7,7 @@
 mod dbt;
 mod great_expectations;
 mod metrics;
-// mod odcs;
+mod odcs;
 mod report;
 mod soda;
 mod sql;
@@ -46,7 +46,7 @@ pub trait Suite: Debug + Send + Sync {
 }
 
 /// Every format there is, in the order the manual lists them.
-pub const SUITES: &[&dyn Suite] = &[&great_expectations::GreatExpectations, &dbt::Dbt, &soda::Soda, &sql::Sql];
+pub const SUITES: &[&dyn Suite] = &[&great_expectations::GreatExpectations, &dbt::Dbt, &soda::Soda, &odcs::Odcs, &sql::Sql];
 
 /// The format called `name`.
 ///
@@ -112,8 +112,29 @@ impl Imported {
         read_rules(&Settings::from_json(&Json::Array(rules)))
     }
 
+    /// The checks about some data: those about the table `wanted`, else those about the table called as one of `names`, else
+    /// all where the file is about no more than one table.
+    ///
+    /// # Errors
+    /// Names the tables where none of them is meant.
+    pub fn for_table(&self, wanted: Option<&str>, names: &[&str]) -> Result<Self> {
+        let tables: Vec<&str> = self.tables().into_iter().flatten().collect();
+        let named =
+            |names: &[&str]| names.iter().map(|name| self.about(name)).find(|found| found.items.iter().any(|item| item.table.is_some()));
+        let found = match wanted {
+            Some(table) => named(&[table]),
+            None if tables.len() < 2 => Some(self.clone()),
+            None => named(names),
+        };
+        found.ok_or_else(|| {
+            let meant = wanted.or_else(|| names.first().copied()).unwrap_or_default();
+            let error = Error::user(format!("the suite has no checks about `{meant}`")).code("HW104");
+            error.because(format!("it is about {}", tables.join(", "))).help("name one of these with `--table`")
+        })
+    }
+
     /// The checks about one table only, and those that name none. `a.orders` is meant by `orders` too.
-    pub fn about(&self, table: &str) -> Self {
+    fn about(&self, table: &str) -> Self {
         let is_meant = |named: &str| named == table || named.rsplit('.').next() == Some(table);
         Self { items: self.items.iter().filter(|item| item.table.as_deref().is_none_or(is_meant)).cloned().collect() }
     }
@@ -292,7 +313,11 @@ fn not_of_the_format(format: &str, why: impl std::fmt::Display) -> Error {
     Error::user(format!("the file is not in the format of {format}")).code("HW104").because(why.to_string())
 }
 
-/// Reads YAML or JSON as plain values.
+/// Reads YAML or JSON as plain values. `y` and `no` are names of columns and codes of countries.
 fn read_values(format: &str, text: &str) -> Result<Json> {
-    serde_saphyr::from_str(text).map_err(|error| not_of_the_format(format, error))
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| not_of_the_format(format, error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,11 +20,6 @@ impl<'a> Arguments<'a> {
         self.map.get(key).cloned().unwrap_or_default()
     }
 
-    /// The first of `keys` that is given.
-    pub(super) fn any(&self, keys: &[&str]) -> Json {
-        keys.iter().map(|key| self.get(key)).fold(Json::Null, |found, value| if found.is_null() { value } else { found })
-    }
-
     /// The text under `key`.
     ///
     /// # Errors

@@ -35,7 +35,7 @@ impl Suite for Dbt {
 
     fn recognises(&self, text: &str) -> bool {
         let has_resource = text.lines().any(|line| RESOURCES[..4].iter().any(|key| line.trim_end() == format!("{key}:")));
-        let has_version = text.lines().any(|line| line.replace(' ', "") == "version:2");
+        let has_version = !text.contains("apiVersion") && text.lines().any(|line| line.replace(' ', "") == "version:2");
         singular::is_one(text) || has_version || (has_resource && !text.contains("apiVersion"))
     }
 

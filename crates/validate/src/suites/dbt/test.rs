@@ -99,7 +99,10 @@ impl Test {
         let limits = self.limits()?;
         let arguments = Arguments::new(&self.arguments);
         let rules = match self.counting_groups(&limits) {
-            Some(rules) => rules,
+            Some(rules) => {
+                arguments.ignore(&["column_name", "values", "quote"]);
+                rules
+            }
             None => super::words::translated(&self.kind, &arguments)?,
         };
         arguments.all_used()?;
@@ -107,14 +110,14 @@ impl Test {
         if let Some(condition) = self.text("where") {
             rules = rules.only_where(condition);
         }
-        Ok(limits.iter().fold(Rules { rules: Vec::new(), ..rules.clone() }, |mut all, limit| {
-            let one = rules
-                .clone()
-                .with("on_failure", limit.action.into())
-                .with("at_most", limit.tolerated.map_or(Json::Null, |rows| json!(rows)));
-            all.rules.extend(one.rules);
-            all
-        }))
+        let mut all = Rules { rules: Vec::new(), ..rules.clone() };
+        for (at, limit) in limits.iter().enumerate() {
+            let name = self.text("name").filter(|_| at > 0).map(|name| format!("{name}_warning"));
+            let tolerated = limit.tolerated.map_or(Json::Null, |rows| json!(rows));
+            all.rules
+                .extend(rules.clone().with("name", name.into()).with("on_failure", limit.action.into()).with("at_most", tolerated).rules);
+        }
+        Ok(all)
     }
 
     fn text(&self, key: &str) -> Option<&str> {

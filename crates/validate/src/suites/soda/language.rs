@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::checks::Metric;
 use super::validity::Validity;
-use crate::suites::metrics::{Threshold, measured_in_sql, query_of_one_value};
+use crate::suites::metrics::{Forbidden, Threshold, measured_in_sql, query_of_one_value};
 use crate::suites::sql::with_placeholder;
 use crate::suites::{ImportedItem, Rules, Translation};
 
@@ -294,8 +294,8 @@ fn condition_of(text: &str) -> Result<(Threshold, bool), String> {
         let (is_open_below, is_open_above) = (low.starts_with('('), high.ends_with(')'));
         let (low, high): (f64, f64) = (number(low).ok_or_else(unknown)?, number(high).ok_or_else(unknown)?);
         if not.trim() == "not" {
-            let (low, high) = (if is_open_below { low } else { low.next_down() }, if is_open_above { high } else { high.next_up() });
-            return Ok((Threshold { outside: Some((low, high)), ..Threshold::default() }, is_percent));
+            let range = Forbidden { low, high, holds_low: !is_open_below, holds_high: !is_open_above };
+            return Ok((Threshold { outside: Some(range), ..Threshold::default() }, is_percent));
         }
         let (min, above) = if is_open_below { (None, Some(low)) } else { (Some(low), None) };
         let (max, below) = if is_open_above { (None, Some(high)) } else { (Some(high), None) };

@@ -9,7 +9,7 @@ mod write;
 use hw_base::Result;
 use serde_json::{Map, Value as Json, json};
 
-use super::metrics::{Threshold, measured_in_sql, query_of_one_value};
+use super::metrics::{Forbidden, Threshold, measured_in_sql, query_of_one_value};
 use super::sql::with_placeholder;
 use super::words::number;
 use super::{Imported, ImportedItem, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
@@ -243,19 +243,10 @@ fn threshold_of(threshold: &Json) -> Result<Threshold, String> {
         return sides(between, "");
     }
     if let Some(between) = threshold.get("must_be_not_between") {
-        return Ok(match sides(between, "")? {
-            Threshold { min: Some(low), max: Some(high), .. } => {
-                Threshold { outside: Some((low.next_down(), high.next_up())), ..Threshold::default() }
-            }
-            Threshold { above: Some(low), below: Some(high), .. } => Threshold { outside: Some((low, high)), ..Threshold::default() },
-            Threshold { min: Some(low), below: Some(high), .. } => {
-                Threshold { outside: Some((low.next_down(), high)), ..Threshold::default() }
-            }
-            Threshold { above: Some(low), max: Some(high), .. } => {
-                Threshold { outside: Some((low, high.next_up())), ..Threshold::default() }
-            }
-            _ => return Err("`must_be_not_between` needs two limits".into()),
-        });
+        let Threshold { min, above, max, below, .. } = sides(between, "")?;
+        let (low, high) = min.or(above).zip(max.or(below)).ok_or("`must_be_not_between` needs two limits")?;
+        let range = Forbidden { low, high, holds_low: min.is_some(), holds_high: max.is_some() };
+        return Ok(Threshold { outside: Some(range), ..Threshold::default() });
     }
     if let Some(value) = limit(threshold, "must_be")? {
         return Ok(Threshold::exactly(value));
