@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hw_base::{Column, ColumnType, Dimension, Result, Settings, TimeSpan, identifier};
 use schemars::{Schema, SchemaGenerator};
 
-use crate::columns::{find, find_all, list};
+use crate::columns::{as_moment, find, find_all, list};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{RuleBody, Scope, read_body};
@@ -93,6 +93,8 @@ impl RuleBody for FreshnessSettings {
         };
         if let Some(groups) = self.group_by.as_ref().filter(|groups| !groups.is_empty()) {
             find_all(columns, groups)?;
+            // A day would be compared in nanoseconds, which end in the year 2262.
+            let moment = if column.kind == ColumnType::Date { as_moment(column) } else { moment };
             return Ok(self.by_group(&moment, groups));
         }
         let expression = super::filtered(&format!("max({moment})"), self.condition.as_deref());
@@ -116,6 +118,7 @@ mod tests {
         let expected = "select count(*) as violations from (select b, max(a) as newest from after as judged group by b \
              having (max(a) >= now() - interval '7200 seconds') is not true) as broken";
         check_set(&rule, "a timestamp, b varchar", expected);
+        check_set(&rule, "a date, b varchar", &expected.replace("max(a)", "max(cast(a as timestamp(6)))"));
         assert!(refused(&json!([{"freshness": {"column": "a", "within": "soon"}}])).contains("`soon` is no span of time"));
     }
 }

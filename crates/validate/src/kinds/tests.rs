@@ -46,6 +46,19 @@ fn every_kind_has_a_manual_page_whose_example_is_read() {
     }
 }
 
+#[test]
+fn every_kind_has_data_that_breaks_it_and_repaired_data() {
+    let cases = example(include_str!("../../../../tests/suites/every_rule.yaml"));
+    let mut seen = BTreeSet::new();
+    for case in cases.as_array().unwrap() {
+        let rules = read_rules(&Settings::from_json(&json!([case["rule"]]))).unwrap_or_else(|error| panic!("{case}: {error}"));
+        seen.insert(rules[0].kind.name());
+        let text = |key: &str| case[key].as_str().unwrap_or_else(|| panic!("{case} has no `{key}` data")).to_owned();
+        assert_ne!(text("broken"), text("repaired"), "{case}");
+    }
+    assert_eq!(seen, RULE_KINDS.iter().map(|kind| kind.name()).collect());
+}
+
 /// A table that the examples of all kinds are about.
 const EXAMPLE_TABLE: &str = "order_id bigint, line bigint, line_number bigint, customer_id bigint, customer_name varchar, email varchar, \
     country_code varchar, shop_id bigint, status varchar, total_amount decimal(12,2), discount decimal(12,2), order_date date, \

@@ -93,27 +93,41 @@ fn sequential_values(groups: &[String], arguments: &Arguments<'_>) -> Translatio
 }
 
 fn mutually_exclusive_ranges(arguments: &Arguments<'_>) -> Translation {
-    let bound = |key: &str| {
-        let written = arguments.text(key)?;
-        named(&written).ok_or(format!("`{key}: {written}` is an expression and no column"))
+    let (from, to) = (arguments.text("lower_bound_column")?, arguments.text("upper_bound_column")?);
+    let partition = arguments.text("partition_by").ok();
+    let gaps = arguments.get("gaps");
+    let may_be_empty = arguments.flag("zero_length_range_allowed");
+    let groups: Option<Vec<String>> = partition.iter().flat_map(|list| list.split(',')).map(|name| named(name.trim())).collect();
+    let (Some(from_column), Some(to_column), Some(groups)) = (named(&from), named(&to), groups) else {
+        let partition = partition.map(|list| format!("partition by {list} ")).unwrap_or_default();
+        return overlapping(&from, &to, &partition, gaps.as_str().unwrap_or("allowed"), may_be_empty);
     };
-    let group_by = match arguments.text("partition_by").ok() {
-        Some(list) => {
-            let names = list.split(',').map(|name| named(name.trim()).ok_or(format!("`partition_by: {list}` is an expression")));
-            json!(names.collect::<Result<Vec<_>, _>>()?)
-        }
-        None => Json::Null,
-    };
-    let gaps = match arguments.get("gaps").as_str() {
+    let gaps = match gaps.as_str() {
         Some("not_allowed") => json!("forbidden"),
         Some("required") => json!("required"),
         _ => Json::Null,
     };
-    let empty_ranges = if arguments.flag("zero_length_range_allowed") { json!(true) } else { Json::Null };
-    let settings = json!({
-        "from": bound("lower_bound_column")?, "to": bound("upper_bound_column")?, "group_by": group_by, "gaps": gaps, "empty_ranges": empty_ranges,
-    });
+    let groups = if groups.is_empty() { Json::Null } else { json!(groups) };
+    let empty_ranges = if may_be_empty { json!(true) } else { Json::Null };
+    let settings = json!({"from": from_column, "to": to_column, "group_by": groups, "gaps": gaps, "empty_ranges": empty_ranges});
     Ok(Rules::one("no_overlaps", settings))
+}
+
+/// The ranges between two expressions that reach into the next one, or that end before they begin.
+fn overlapping(from: &str, to: &str, partition: &str, gaps: &str, may_be_empty: bool) -> Translation {
+    let next = match gaps {
+        "allowed" => "<=",
+        "not_allowed" => "=",
+        "required" => "<",
+        other => return Err(format!("`gaps: {other}` is not known")),
+    };
+    let own = if may_be_empty { "<=" } else { "<" };
+    let sql = format!(
+        "with ranges as (select {from} as lower_bound, {to} as upper_bound, lead({from}) over ({partition}order by {from}, {to}) as next_lower_bound, \
+         row_number() over ({partition}order by {from} desc, {to} desc) = 1 as is_last from {{table}}) select * from ranges where \
+         not (coalesce(lower_bound {own} upper_bound, false) and coalesce(upper_bound {next} next_lower_bound, is_last, false))"
+    );
+    Ok(Rules::sql("query", json!({ "sql": sql })))
 }
 
 fn recency(groups: &[String], arguments: &Arguments<'_>) -> Translation {
@@ -133,11 +147,15 @@ fn counts(groups: Vec<String>, differs: &str, arguments: &Arguments<'_>) -> Tran
 }
 
 fn equality(arguments: &Arguments<'_>) -> Translation {
-    if !arguments.get("exclude_columns").is_null() || !arguments.get("precision").is_null() {
-        return Err("`exclude_columns` and `precision` need the columns of the other table; name the columns with `compare_columns`".into());
+    if !arguments.get("precision").is_null() {
+        return Err("`precision` needs the types of the columns; round them in an `expression` or a `query`".into());
     }
-    let listed = expressions(arguments, "compare_columns");
-    let columns = if listed.is_empty() { "*".to_owned() } else { listed.join(", ") };
+    let (listed, excluded) = (expressions(arguments, "compare_columns"), expressions(arguments, "exclude_columns"));
+    let columns = match (listed.is_empty(), excluded.is_empty()) {
+        (false, _) => listed.join(", "),
+        (true, false) => format!("* exclude ({})", excluded.join(", ")),
+        (true, true) => "*".to_owned(),
+    };
     differing_rows(&columns, arguments)
 }
 
