@@ -1,11 +1,9 @@
 //! What the checks look at, and the findings they write down.
 
-use std::collections::BTreeMap;
-
 use hw_base::{Dimension, Issue, Severity, Share, TableFacts, Timestamp, count};
 
 use crate::column::share_of;
-use crate::{About, Limits};
+use crate::{About, Evidence, Limits};
 
 /// Everything the checks may look at. They read nothing else, so the same examination finds the same issues.
 #[derive(Clone, Debug)]
@@ -20,14 +18,14 @@ pub struct Examination<'a> {
     pub shown_as: &'a str,
     /// The present moment.
     pub now: Timestamp,
-    /// Rows counted for conditions that the measurements can only estimate, by condition.
-    pub counted: &'a BTreeMap<String, u64>,
+    /// What is known besides the measurements.
+    pub evidence: &'a Evidence,
 }
 
 impl<'a> Examination<'a> {
     /// The examination of `facts` as `about` asks for it.
-    pub fn new(facts: &'a TableFacts, about: &'a About, now: Timestamp, counted: &'a BTreeMap<String, u64>) -> Self {
-        Self { facts, limits: &about.limits, critical: &about.critical, shown_as: &about.shown_as, now, counted }
+    pub fn new(facts: &'a TableFacts, about: &'a About, now: Timestamp, evidence: &'a Evidence) -> Self {
+        Self { facts, limits: &about.limits, critical: &about.critical, shown_as: &about.shown_as, now, evidence }
     }
 
     /// Whether `column` was named as critical.
@@ -44,7 +42,7 @@ impl<'a> Examination<'a> {
 
     /// The rows that meet `condition`: counted where that was done, otherwise `estimate`.
     pub(crate) fn rows_where(&self, condition: &str, estimate: u64) -> Counted {
-        match self.counted.get(condition) {
+        match self.evidence.counted.get(condition) {
             Some(rows) => Counted { rows: *rows, is_estimate: false },
             None => Counted { rows: estimate, is_estimate: true },
         }

@@ -11,6 +11,8 @@ use crate::{checks, words};
 pub struct Meaning {
     /// The type its values read as: `integer`, `date`, `text` …
     pub logical_type: &'static str,
+    /// How the type is written, where text hides it: `%d/%m/%Y`.
+    pub format: Option<String>,
     /// The role they play: `identifier`, `email`, `measure`, `category` …
     pub semantic_type: &'static str,
     /// How sure the role is, 0 to 1.
@@ -20,7 +22,7 @@ pub struct Meaning {
 /// What `column` means, told from its type, its name and its values.
 pub fn meaning(column: &ColumnFacts, facts: &TableFacts) -> Meaning {
     let (semantic_type, semantic_confidence) = semantic_type(column, facts);
-    Meaning { logical_type: logical_type(column), semantic_type, semantic_confidence }
+    Meaning { logical_type: logical_type(column), format: None, semantic_type, semantic_confidence }
 }
 
 /// A form that text can have: what its values look like and what they should be.

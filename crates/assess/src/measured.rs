@@ -6,7 +6,7 @@ use hw_base::{Engine, Input, MeasureSettings, Reader, Result, Rows, TableFacts, 
 
 use crate::checks::{find_issues, is_key_candidate};
 use crate::column::present;
-use crate::{About, Assessment, Examination, Finding};
+use crate::{About, Assessment, Evidence, Examination, Finding};
 
 /// The name that the stage's own queries give the dataset.
 const ASSESSED: &str = "assessed";
@@ -25,11 +25,12 @@ pub async fn assess(engine: &dyn Engine, reader: &Reader, about: &About, now: Ti
     if facts.scanned_all_rows {
         settle_keys(&dataset, &mut facts).await;
     }
-    let counted = count_estimates(&dataset, &facts, about, now).await;
+    let mut evidence = Evidence::default();
+    evidence.counted = count_estimates(&dataset, &facts, about, now).await;
     let inside = About { shown_as: ASSESSED.into(), ..about.clone() };
-    let asked = find_issues(&Examination::new(&facts, &inside, now, &counted));
+    let asked = find_issues(&Examination::new(&facts, &inside, now, &evidence));
     let examples = fetch_examples(&dataset, &asked, about.limits.example_queries).await;
-    let mut assessment = Assessment::judge(facts, about.clone(), now, id, &counted);
+    let mut assessment = Assessment::judge(facts, about.clone(), now, id, evidence);
     show(&mut assessment.findings, examples);
     Ok(assessment)
 }
@@ -70,12 +71,11 @@ async fn settle_keys(dataset: &Dataset<'_>, facts: &mut TableFacts) {
 
 /// Counts in one scan the rows of all findings whose number the facts only estimate. A sample stays an estimate.
 async fn count_estimates(dataset: &Dataset<'_>, facts: &TableFacts, about: &About, now: Timestamp) -> BTreeMap<String, u64> {
-    let nothing = BTreeMap::new();
-    let findings = find_issues(&Examination::new(facts, about, now, &nothing));
+    let findings = find_issues(&Examination::new(facts, about, now, &Evidence::default()));
     let estimates = findings.into_iter().filter(|finding| finding.is_estimate);
     let conditions: Vec<String> = estimates.filter_map(|finding| finding.condition).collect();
     if conditions.is_empty() || !facts.scanned_all_rows {
-        return nothing;
+        return BTreeMap::new();
     }
     let counts: Vec<String> =
         conditions.iter().enumerate().map(|(index, condition)| format!("count(*) filter (where {condition}) as rows_{index}")).collect();
