@@ -50,7 +50,7 @@ impl Assessment {
         let scores = Scores::from(&examination, &findings);
         let actions = recommend(&examination, &findings, &scores);
         let freshness = freshness(&examination);
-        let meanings = facts.columns.iter().map(|column| meaning(column, &facts)).collect();
+        let meanings = examination.meanings;
         let Evidence { relations, declared, held, drift, .. } = evidence;
         let relations = relations.unwrap_or_else(|| Relations { keys: keys(&facts), ..Relations::default() });
         let proposals = held.as_ref().map_or_else(|| propose(&facts), HeldRules::proposals);

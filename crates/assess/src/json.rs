@@ -158,6 +158,7 @@ impl Assessment {
             "format": meaning.format,
             "semantic_type": meaning.semantic_type,
             "semantic_confidence": rounded(meaning.semantic_confidence),
+            "is_personal": meaning.is_personal(),
             "nulls": column.nulls,
             "disguised_nulls": disguised_nulls(&self.findings, &column.name),
             "distinct": column.distinct,

@@ -1,9 +1,13 @@
 //! What a column means: the type its values read as, and the role they play.
 
+mod forms;
+mod hidden;
+mod roles;
+
 use hw_base::{ColumnFacts, ColumnType, TableFacts, TextFacts, TextShape};
 use serde::Serialize;
 
-use crate::column::{present, shape_count, share_of, telling};
+use crate::column::{present, shape_count, share_of, telling, text_of};
 use crate::{checks, words};
 
 /// What a column means.
@@ -19,10 +23,26 @@ pub struct Meaning {
     pub semantic_confidence: f64,
 }
 
+impl Meaning {
+    /// Whether the values tell about a person: names, addresses, accounts.
+    pub fn is_personal(&self) -> bool {
+        matches!(self.semantic_type, "email" | "phone" | "iban" | "card_number" | "person_name" | "address" | "ip_address")
+    }
+}
+
 /// What `column` means, told from its type, its name and its values.
 pub fn meaning(column: &ColumnFacts, facts: &TableFacts) -> Meaning {
-    let (semantic_type, semantic_confidence) = semantic_type(column, facts);
-    Meaning { logical_type: logical_type(column), format: None, semantic_type, semantic_confidence }
+    let hidden = hidden::hidden(column);
+    let logical_type = hidden.as_ref().map_or_else(|| logical_type(column), |hidden| hidden.logical_type);
+    let (semantic_type, semantic_confidence) = semantic_type(column, facts, logical_type);
+    let format = hidden.map(|hidden| hidden.format);
+    Meaning { logical_type, format, semantic_type, semantic_confidence: (semantic_confidence * 100.0).round() / 100.0 }
+}
+
+/// The frequent texts that say something, with their rows.
+fn texts(column: &ColumnFacts) -> Vec<(&str, u64)> {
+    let texts = column.top_values.iter().filter_map(|top| Some((text_of(top)?, top.count)));
+    texts.filter(|(text, _)| words::stands_for_missing(text).is_none()).collect()
 }
 
 /// A form that text can have: what its values look like and what they should be.
@@ -94,9 +114,9 @@ fn text_type(column: &ColumnFacts) -> &'static str {
     }
 }
 
-fn semantic_type(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64) {
+fn semantic_type(column: &ColumnFacts, facts: &TableFacts, logical_type: &str) -> (&'static str, f64) {
     let name = column.name.as_str();
-    match logical_type(column) {
+    match logical_type {
         _ if present(column) == 0 => ("unknown", 0.0),
         "boolean" => ("flag", 0.95),
         "date" => ("date", 0.95),
@@ -110,29 +130,40 @@ fn semantic_type(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64
 
 fn number_role(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64) {
     let name = column.name.as_str();
-    match () {
-        () if words::is_identifier(name) || checks::is_key_like(column, facts) => ("identifier", 0.9),
-        () if words::has_word(name, words::PHONE) => ("phone", 0.8),
-        () if words::has_word(name, words::CODE) => ("code", 0.7),
-        () if words::has_word(name, &["type", "status", "kind", "category", "class", "level", "flag"]) => ("category", 0.8),
-        () if words::has_word(name, words::NEVER_NEGATIVE) || words::has_word(name, words::SIGNED) => ("measure", 0.9),
-        () => ("measure", 0.6),
+    let (low, high) = (column.min.as_f64().unwrap_or(f64::NAN), column.max.as_f64().unwrap_or(f64::NAN));
+    let is_whole = matches!(column.kind, ColumnType::Integer | ColumnType::Text);
+    let proven = if is_whole { roles::role(column) } else { None };
+    match proven.or_else(|| roles::coordinate(name, low, high)) {
+        Some(proven) => proven,
+        None if words::is_identifier(name) || checks::is_key_like(column, facts) => ("identifier", 0.9),
+        None if words::has_word(name, words::PHONE) => ("phone", 0.8),
+        None if words::has_word(name, words::CODE) => ("code", 0.7),
+        None if is_whole && words::has_word(name, &["year", "yr", "jahr"]) && low >= 1000.0 && high <= 2200.0 => ("year", 0.95),
+        None if words::has_word(name, &["type", "status", "kind", "category", "class", "level", "flag"]) => ("category", 0.8),
+        None if words::has_word(name, words::NEVER_NEGATIVE) || words::has_word(name, words::SIGNED) => ("measure", 0.9),
+        None => ("measure", 0.6),
     }
 }
 
 fn text_role(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64) {
     let name = column.name.as_str();
+    let text = column.text.as_ref();
     match dominant_form(column, 0.9) {
         Some((form, count)) if matches!(form.name, "email" | "url" | "uuid" | "ip_address") => {
-            (form.name, share_of(count, present(column)))
+            return (form.name, share_of(count, present(column)));
         }
-        _ if words::is_email(name) => ("email", 0.7),
-        _ if words::has_word(name, words::PHONE) => ("phone", 0.8),
-        _ if words::is_identifier(name) || checks::is_key_like(column, facts) => ("identifier", 0.9),
-        _ if is_category(column) => ("category", 0.85),
-        _ if words::has_word(name, words::CODE) || column.text.as_ref().is_some_and(has_one_pattern) => ("code", 0.7),
-        _ if words::has_word(name, &["name", "firstname", "lastname", "surname"]) => ("name", 0.8),
-        _ => ("free_text", 0.6),
+        _ => {}
+    }
+    match roles::role(column) {
+        Some(proven) => proven,
+        None if words::is_email(name) => ("email", 0.7),
+        None if words::has_word(name, words::PHONE) => ("phone", 0.8),
+        None if words::is_identifier(name) || checks::is_key_like(column, facts) => ("identifier", 0.9),
+        None if is_category(column) => ("category", 0.85),
+        None if words::has_word(name, words::CODE) || text.is_some_and(has_one_pattern) => ("code", 0.7),
+        None if text.is_some_and(|text| text.mean_length >= 40.0) => ("free_text", 0.85),
+        None if words::has_word(name, &["name", "firstname", "lastname", "surname", "title"]) => ("name", 0.7),
+        None => ("free_text", 0.6),
     }
 }
 

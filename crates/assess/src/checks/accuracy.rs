@@ -5,7 +5,6 @@ use hw_base::{ColumnFacts, ColumnType, Dimension, NumberFacts, TimeSpan, Value, 
 use super::completeness::number_stand_ins;
 use crate::column::{examples, is_temporal, moment, present, quantile, share_of};
 use crate::examination::Counted;
-use crate::meaning::meaning;
 use crate::{Examination, Finding, words};
 
 pub(super) fn negative_values(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
@@ -28,7 +27,7 @@ pub(super) fn negative_values(examination: &Examination, column: &ColumnFacts) -
 /// Values far beyond the quartiles. In columns with a long right tail the upper fence stands on the logarithm.
 pub(super) fn outliers(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
     let numbers = column.numbers.as_ref()?;
-    if !column.kind.is_numeric() || meaning(column, examination.facts).semantic_type != "measure" {
+    if !column.kind.is_numeric() || examination.meaning(column).semantic_type != "measure" {
         return None;
     }
     let (low, high) = fences(numbers, examination.limits.outlier_ranges)?;

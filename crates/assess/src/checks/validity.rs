@@ -4,7 +4,7 @@ use hw_base::{ColumnFacts, Dimension, Share, TextFacts, TextShape, count, identi
 
 use super::consistency::but_for_stand_ins;
 use crate::column::{shape_count, share_of, telling, text_of};
-use crate::meaning::{EMAIL_PATTERN, dominant_form, meaning};
+use crate::meaning::{EMAIL_PATTERN, dominant_form};
 use crate::{Examination, Finding, words};
 
 /// Nearly all values have one form; the others break it.
@@ -12,7 +12,7 @@ pub(super) fn mixed_formats(examination: &Examination, column: &ColumnFacts) -> 
     let text = column.text.as_ref()?;
     let (form, fitting) = dominant_form(column, examination.limits.dominant_share)?;
     let rows = telling(column, text).saturating_sub(fitting);
-    let is_code = matches!(meaning(column, examination.facts).semantic_type, "code" | "phone" | "identifier") && form.name != "uuid";
+    let is_code = matches!(examination.meaning(column).semantic_type, "code" | "phone" | "identifier") && form.name != "uuid";
     if rows == 0 || words::is_email(&column.name) || is_code || words::has_word(&column.name, words::CODE) {
         return None;
     }

@@ -72,13 +72,11 @@ fn card(assessment: &Assessment, index: usize, column: &ColumnFacts, meaning: &M
 fn tags(column: &ColumnFacts, meaning: &Meaning) -> String {
     let physical = text(&column.sql_type);
     let role = text(&meaning.semantic_type.replace('_', " "));
-    let reads = if meaning.logical_type == "text" || meaning.format.is_some() || column.kind == ColumnType::Text {
-        format!("<span class=\"tag\">reads as {}</span>", logical(meaning))
-    } else {
-        String::new()
-    };
+    let hides_another = meaning.format.is_some() || (column.kind == ColumnType::Text && meaning.logical_type != "text");
+    let reads = if hides_another { format!("<span class=\"tag\">reads as {}</span>", logical(meaning)) } else { String::new() };
+    let personal = if meaning.is_personal() { "<span class=\"tag fair\">personal data</span>" } else { "" };
     format!(
-        "<div class=\"tags\"><span class=\"tag\">{physical}</span>{reads}<span class=\"tag\">{role}, {:.0} % sure</span></div>",
+        "<div class=\"tags\"><span class=\"tag\">{physical}</span>{reads}<span class=\"tag\">{role}, {:.0} % sure</span>{personal}</div>",
         meaning.semantic_confidence * 100.0
     )
 }

@@ -30,7 +30,7 @@ fn article(assessment: &Assessment, finding: &Finding) -> String {
     };
     format!(
         "<article class=\"issue {class}\"><header><h3>{}{place}</h3>{}</header><ul class=\"meta\"><li><b>{}</b></li>\
-         <li>{}{} {} of the rows {}</li><li>confidence <b>{:.0} %</b></li></ul><p>{}</p>{}<p><b>Fix:</b> {}</p>{}</article>\n",
+         <li>{}{} {} {}</li><li>confidence <b>{:.0} %</b></li></ul><p>{}</p>{}<p><b>Fix:</b> {}</p>{}</article>\n",
         text(&capital(&issue.code.replace('_', " "))),
         severity_tag(issue.severity),
         issue.dimension.name(),

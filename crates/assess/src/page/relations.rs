@@ -87,7 +87,12 @@ fn diagram(references: &[Relationship], own: Option<&str>) -> String {
     let nodes = placed(references);
     let height = nodes.iter().map(|node| node.y + BOX_HEIGHT).max().unwrap_or(0) + 20;
     let find = |name: &str| nodes.iter().find(|node| node.name == name);
-    let arrows: String = references.iter().filter_map(|reference| Some(arrow(reference, find(&reference.dataset)?, find(&reference.references)?))).collect();
+    let arrow_of = |(index, reference): (usize, &Relationship)| {
+        let into = |other: &&Relationship| other.references == reference.references;
+        let lane = Lane { index: references.iter().take(index).filter(into).count(), all: references.iter().filter(into).count() };
+        Some(arrow(reference, find(&reference.dataset)?, find(&reference.references)?, lane))
+    };
+    let arrows: String = references.iter().enumerate().filter_map(arrow_of).collect();
     let boxes: String = nodes.iter().map(|node| drawn(node, own == Some(node.name))).collect();
     let described: Vec<String> = references.iter().map(|reference| format!("{} refers to {}", reference.dataset, reference.references)).collect();
     format!(
@@ -134,20 +139,42 @@ fn drawn(node: &Node, is_own: bool) -> String {
     )
 }
 
+/// Which of the arrows into one box it is.
+#[derive(Clone, Copy)]
+struct Lane {
+    index: usize,
+    all: usize,
+}
+
+impl Lane {
+    /// How far below the top of the box the arrow arrives.
+    fn offset(self) -> u32 {
+        let part = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        BOX_HEIGHT.saturating_mul(part(self.index + 1)) / part(self.all + 1)
+    }
+}
+
 /// An arrow from the dataset that refers to the one referred to; broken where rows have nothing to refer to.
-fn arrow(reference: &Relationship, from: &Node, to: &Node) -> String {
+fn arrow(reference: &Relationship, from: &Node, to: &Node, lane: Lane) -> String {
     let class = if reference.orphans > 0 { " class=\"broken\"" } else { "" };
-    let (y, to_y) = (from.y + BOX_HEIGHT / 2, to.y + BOX_HEIGHT / 2);
-    let path = match (from.x.cmp(&to.x), from.x + BOX_WIDTH) {
-        (std::cmp::Ordering::Less, right) => {
+    let (y, to_y) = (from.y + BOX_HEIGHT / 2, to.y + lane.offset());
+    let (right, to_right) = (from.x + BOX_WIDTH, to.x + BOX_WIDTH);
+    let path = match from.x.cmp(&to.x) {
+        std::cmp::Ordering::Less => {
             let bend = u32::midpoint(right, to.x);
             format!("M{right} {y}C{bend} {y} {bend} {to_y} {} {to_y}", to.x - 2)
         }
-        (std::cmp::Ordering::Equal, right) => format!("M{right} {y}C{} {y} {} {to_y} {} {to_y}", right + 60, right + 60, right + 2),
-        (std::cmp::Ordering::Greater, _) => {
-            let bend = u32::midpoint(from.x, to.x + BOX_WIDTH);
-            format!("M{} {y}C{bend} {y} {bend} {to_y} {} {to_y}", from.x, to.x + BOX_WIDTH + 2)
+        std::cmp::Ordering::Equal => format!("M{right} {y}C{} {y} {} {to_y} {} {to_y}", right + 60, right + 60, right + 2),
+        std::cmp::Ordering::Greater => {
+            let bend = u32::midpoint(from.x, to_right);
+            format!("M{} {y}C{bend} {y} {bend} {to_y} {} {to_y}", from.x, to_right + 2)
         }
     };
-    format!("<path{class} d=\"{path}\" marker-end=\"url(#tip)\"/>")
+    let label = if from.x < to.x && lane.all <= 2 {
+        let columns = markup::cut(&reference.columns.join(" + "), 13);
+        format!("<text class=\"soft\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", to.x - 14, to_y - 5, text(&columns))
+    } else {
+        String::new()
+    };
+    format!("<path{class} d=\"{path}\" marker-end=\"url(#tip)\"/>{label}")
 }
