@@ -82,19 +82,35 @@ pub(super) fn actions(assessment: &Assessment) -> String {
     if assessment.actions.is_empty() {
         return markup::section("actions", "Actions", "", "<p class=\"card\">Nothing would raise a score.</p>");
     }
-    let items: String = assessment.actions.iter().map(|action| item(assessment, action)).collect();
+    let (first, further) = assessment.actions.split_at(assessment.actions.len().min(SHOWN_ACTIONS));
+    let list = |actions: &[Action], start: usize| {
+        let items: String = actions.iter().map(|action| item(assessment, action)).collect();
+        format!("<ol class=\"acts\" style=\"counter-reset:a {start}\">{items}</ol>")
+    };
+    let further = match further {
+        [] => String::new(),
+        further => format!("<details><summary>{} further</summary>{}</details>", further.len(), list(further, SHOWN_ACTIONS)),
+    };
     let lead = "What pays most comes first: rows affected × severity × use, against effort. Each score is recomputed without the issue.";
-    markup::section("actions", "Actions", lead, &format!("<ol class=\"acts\">{items}</ol>"))
+    markup::section("actions", "Actions", lead, &(list(first, 0) + &further))
 }
+
+/// `98.8 → 99.7`, with two decimals where one would hide the difference.
+fn overall(before: f64, after: f64) -> String {
+    let decimals = if (after - before).abs() < 0.1 { 2 } else { 1 };
+    format!("{before:.decimals$} → {after:.decimals$}")
+}
+
+/// Actions that are shown at once.
+const SHOWN_ACTIONS: usize = 8;
 
 fn item(assessment: &Assessment, action: &Action) -> String {
     format!(
-        "<li class=\"act\"><p>{}</p><ul class=\"meta\"><li class=\"gain\">{}</li><li>overall <b>{:.1} → {:.1}</b></li>\
+        "<li class=\"act\"><p>{}</p><ul class=\"meta\"><li class=\"gain\">{}</li><li>overall <b>{}</b></li>\
          <li>effort {}</li><li>{}</li></ul></li>\n",
         full_sentence(&action.action),
         sentence(&action.expected_improvement.replace("->", "→")),
-        assessment.scores.overall,
-        action.overall_score_after,
+        overall(assessment.scores.overall, action.overall_score_after),
         action.estimated_effort.name(),
         severity_tag(action.priority),
     )

@@ -19,32 +19,37 @@ pub(super) fn drift(assessment: &Assessment) -> String {
         return markup::section("drift", "Drift", &lead, "<p class=\"card\">Nothing changed that matters.</p>");
     }
     let rows: Vec<Vec<String>> = drift.changes.iter().map(change).collect();
-    let headings = ["change", "column", "before", "now", "effect", "test", "matters"];
+    let headings = ["change", "what changed", "before", "now", "test", "matters"];
     markup::section("drift", "Drift", &lead, &table("What changed", &headings, &rows))
 }
 
 fn change(change: &Change) -> Vec<String> {
-    let effect = change.effect.as_ref().map(|effect| format!("{} {} ({})", effect.name, effect.value, effect.size));
-    let test = change.test.as_ref().map(|test| format!("{} {}, p = {}", test.name, test.statistic, test.p_value));
+    let test = change.test.as_ref().map(|test| format!("{} {}, {}", test.name, test.statistic, chance(test.p_value)));
     vec![
         text(change.kind.name()),
-        change.column.as_ref().map(|column| value(column)).unwrap_or_default(),
+        format!("<div class=\"wide\">{}</div>", full_sentence(&change.description)),
         sentence(&change.before),
         sentence(&change.after),
-        text(&effect.unwrap_or_default()),
         text(&test.unwrap_or_default()),
         severity_tag(change.severity),
     ]
+}
+
+/// No chance is nothing; one that is too small for the arithmetic is said to be small.
+fn chance(p_value: f64) -> String {
+    if p_value < 1e-15 { "p < 1e-15".into() } else { format!("p = {p_value}") }
 }
 
 pub(super) fn section(assessment: &Assessment) -> String {
     if assessment.proposals.is_empty() {
         return markup::section("rules", "Proposed rules", "", "<p class=\"card\">The data suggests none.</p>");
     }
-    let split = assessment.held.as_ref().map(|held| format!(" {}.", text(&held.split))).unwrap_or_default();
+    let split = assessment.held.as_ref().map(|held| format!(" {}", full_sentence(&held.split))).unwrap_or_default();
     let lead = format!("Ready to run with <code>headworks check --rules</code>.{split}");
-    let trials = assessment.trials();
-    let rows: Vec<Vec<String>> = assessment.proposals.iter().zip(&trials).map(|(proposal, trial)| rule(proposal, *trial)).collect();
+    let rows: Vec<Vec<String>> = match &assessment.held {
+        Some(held) => held.kept.iter().map(|kept| rule(&kept.proposal, Some(&kept.trial))).collect(),
+        None => assessment.proposals.iter().map(|proposal| rule(proposal, None)).collect(),
+    };
     let headings = ["rule", "on", "dimension", "if it breaks", "#support", "false alarms on rows held back", "why"];
     let yaml = text(&rules_yaml(&assessment.proposals, &assessment.about.name));
     let content = format!(
@@ -67,7 +72,7 @@ fn rule(proposal: &Proposal, trial: Option<&Trial>) -> Vec<String> {
         proposal.on_failure.name().into(),
         hw_base::count(proposal.support),
         trial,
-        full_sentence(&proposal.reason),
+        format!("<div class=\"wide\">{}</div>", full_sentence(&proposal.reason)),
     ]
 }
 
