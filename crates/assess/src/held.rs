@@ -38,6 +38,8 @@ pub struct Trial {
     pub false_alarm_rate: f64,
     /// The upper end of the 95 % interval of that share (Wilson), 0 to 1.
     pub at_most: f64,
+    /// What was measured, for a rule on one value over all rows: such a rule flags no single row.
+    pub measured: Option<String>,
 }
 
 /// A rule that did not hold.
@@ -90,11 +92,20 @@ fn dropped(proposal: &Proposal, reason: String) -> DroppedRule {
 impl Trial {
     fn of(result: &RuleResult) -> Self {
         let share = if result.rows == 0 { 0.0 } else { result.violations as f64 / result.rows as f64 };
-        Self { rows: result.rows, violations: result.violations, false_alarm_rate: share, at_most: upper(result.violations, result.rows) }
+        Self {
+            rows: result.rows,
+            violations: result.violations,
+            false_alarm_rate: share,
+            at_most: upper(result.violations, result.rows),
+            measured: result.measured.clone(),
+        }
     }
 
     /// `0 of 250 rows held back break it, so at most 1.51 % do`.
     pub fn words(&self) -> String {
+        if let Some(measured) = &self.measured {
+            return format!("{measured} on {} held back", plural(self.rows, "row"));
+        }
         let at_most = self.at_most * 100.0;
         format!("{} of {} held back break it, so at most {at_most:.2} % of all do", count(self.violations), plural(self.rows, "row"))
     }
@@ -115,10 +126,8 @@ fn upper(part: u64, whole: u64) -> f64 {
 impl HeldRules {
     /// The rules that held, each with how it came out as part of its reason.
     pub fn proposals(&self) -> Vec<Proposal> {
-        let told = |rule: &HeldRule| Proposal {
-            reason: format!("{}; {}", rule.proposal.reason, rule.trial.words()),
-            ..rule.proposal.clone()
-        };
+        let told =
+            |rule: &HeldRule| Proposal { reason: format!("{}; {}", rule.proposal.reason, rule.trial.words()), ..rule.proposal.clone() };
         self.kept.iter().map(told).collect()
     }
 
@@ -213,7 +222,8 @@ mod tests {
             proposal("length", &["kind"], json!({})),
         ];
         let rules = hold(proposals, &Verdict::over(vec![result(0, true); 6]), "by hash");
-        let kept: Vec<String> = rules.kept.iter().map(|rule| format!("{} {}", rule.proposal.kind, rule.proposal.columns.join("+"))).collect();
+        let kept: Vec<String> =
+            rules.kept.iter().map(|rule| format!("{} {}", rule.proposal.kind, rule.proposal.columns.join("+"))).collect();
         assert_eq!(kept, ["unique id", "accepted_values status", "accepted_values kind", "length kind"]);
         assert_eq!(rules.dropped.len(), 2);
     }

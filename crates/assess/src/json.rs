@@ -75,7 +75,9 @@ impl Assessment {
             Dimension::Accuracy => json!({ "validation_rules_failed": self.failed_rules() }),
             Dimension::Consistency => json!({ "inconsistencies": self.inconsistencies() }),
             Dimension::Timeliness => self.timeliness(),
-            Dimension::Validity => json!({ "schema_drift_detected": self.drift.as_ref().is_some_and(Drift::has_schema_change), "type_mismatches": self.type_mismatches() }),
+            Dimension::Validity => {
+                json!({ "schema_drift_detected": self.drift.as_ref().is_some_and(Drift::has_schema_change), "type_mismatches": self.type_mismatches() })
+            }
             Dimension::Uniqueness => {
                 let rate = percent(share_of(self.facts.duplicate_rows, self.facts.rows));
                 json!({ "duplicate_records": self.facts.duplicate_rows, "duplicate_rate": rate })

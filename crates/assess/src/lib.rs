@@ -24,6 +24,7 @@ mod relations;
 mod rules;
 mod score;
 mod source;
+mod tried;
 mod words;
 
 #[cfg(test)]
@@ -31,7 +32,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use about::{About, Limits, Weights};
+pub use about::{About, Limits, RuleTrial, Weights};
 pub use action::{Action, Effort, recommend};
 pub use assessment::Assessment;
 pub use checks::{Freshness, find_issues, freshness};
@@ -40,8 +41,8 @@ pub use evidence::Evidence;
 pub use examination::{Examination, Finding};
 pub use held::{DroppedRule, HeldRule, HeldRules, Trial, hold};
 pub use meaning::{Meaning, meaning};
-pub use measured::assess;
-pub use relations::{Cell, Dependency, Key, Relations, Relationship, cells_csv};
+pub use measured::{assess, assess_with};
+pub use relations::{Cell, Dependency, Key, Relations, Relationship, cells_csv, relationships};
 pub use rules::rules_yaml;
 pub use score::{ColumnScores, Score, ScorePart, Scores};
 pub use source::{Source, SourceDataset};

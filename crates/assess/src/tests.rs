@@ -4,6 +4,7 @@
 
 mod asking;
 mod contract;
+mod evidence;
 mod findings;
 mod pages;
 mod reports;

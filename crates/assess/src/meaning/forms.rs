@@ -118,7 +118,8 @@ pub(super) fn has_given_name(text: &str) -> bool {
 
 fn is_name_word(word: &str) -> bool {
     let word = word.trim_end_matches([',', '.']);
-    let is_particle = matches!(word, "de" | "da" | "di" | "van" | "von" | "der" | "den" | "la" | "le" | "el" | "al" | "bin" | "del" | "dos");
+    let is_particle =
+        matches!(word, "de" | "da" | "di" | "van" | "von" | "der" | "den" | "la" | "le" | "el" | "al" | "bin" | "del" | "dos");
     let has_capital = word.chars().next().is_some_and(char::is_uppercase);
     is_particle || (has_capital && word.chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | '-' | '’' | '.')))
 }
@@ -128,14 +129,51 @@ pub(super) fn is_address(text: &str) -> bool {
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower.split([' ', ',', '.', '\n']).filter(|word| !word.is_empty()).collect();
     let has_number = words.iter().any(|word| word.len() <= 6 && word.starts_with(|c: char| c.is_ascii_digit()));
-    let says_street = words.iter().any(|word| STREETS.contains(word) || word.ends_with("straße") || word.ends_with("strasse") || word.ends_with("straat"));
+    let says_street = words
+        .iter()
+        .any(|word| STREETS.contains(word) || word.ends_with("straße") || word.ends_with("strasse") || word.ends_with("straat"));
     words.len() >= 2 && has_number && says_street
 }
 
 const STREETS: &[&str] = &[
-    "street", "st", "avenue", "ave", "road", "rd", "lane", "ln", "drive", "dr", "boulevard", "blvd", "court", "ct", "place", "pl", "square",
-    "terrace", "way", "highway", "hwy", "parkway", "pkwy", "circle", "rue", "via", "viale", "piazza", "calle", "avenida", "rua", "str",
-    "allee", "platz", "weg", "gasse", "box", "suite",
+    "street",
+    "st",
+    "avenue",
+    "ave",
+    "road",
+    "rd",
+    "lane",
+    "ln",
+    "drive",
+    "dr",
+    "boulevard",
+    "blvd",
+    "court",
+    "ct",
+    "place",
+    "pl",
+    "square",
+    "terrace",
+    "way",
+    "highway",
+    "hwy",
+    "parkway",
+    "pkwy",
+    "circle",
+    "rue",
+    "via",
+    "viale",
+    "piazza",
+    "calle",
+    "avenida",
+    "rua",
+    "str",
+    "allee",
+    "platz",
+    "weg",
+    "gasse",
+    "box",
+    "suite",
 ];
 
 const GIVEN_NAMES: &str = "james mary robert patricia john jennifer michael linda david elizabeth william barbara richard susan joseph \
@@ -185,8 +223,16 @@ mod tests {
 
     #[test]
     fn checksums_tell_account_and_card_numbers() {
-        check(is_iban, &["DE89370400440532013000", "GB82 WEST 1234 5698 7654 32"], &["DE89370400440532013001", "DE89", "", "äöü0370400440532"]);
-        check(is_card_number, &["4111 1111 1111 1111", "378282246310005", "5555-5555-5555-4444"], &["4111111111111112", "1234567890123", "41111111a1111111"]);
+        check(
+            is_iban,
+            &["DE89370400440532013000", "GB82 WEST 1234 5698 7654 32"],
+            &["DE89370400440532013001", "DE89", "", "äöü0370400440532"],
+        );
+        check(
+            is_card_number,
+            &["4111 1111 1111 1111", "378282246310005", "5555-5555-5555-4444"],
+            &["4111111111111112", "1234567890123", "41111111a1111111"],
+        );
     }
 
     #[test]

@@ -30,7 +30,9 @@ fn in_text(column: &ColumnFacts) -> Option<Hidden> {
     if texts.is_empty() {
         return None;
     }
-    boolean(&texts, column.distinct).or_else(|| may_be_dates(&texts).then(|| date(&texts, &column.name)).flatten()).or_else(|| number(&texts, &column.name))
+    boolean(&texts, column.distinct)
+        .or_else(|| may_be_dates(&texts).then(|| date(&texts, &column.name)).flatten())
+        .or_else(|| number(&texts, &column.name))
 }
 
 fn in_integers(column: &ColumnFacts) -> Option<Hidden> {
@@ -81,8 +83,24 @@ fn boolean(texts: &[(&str, u64)], distinct: u64) -> Option<Hidden> {
 
 /// The formats of days, as `strftime` writes them. Of two that fit all values the first one is told, with the other beside it.
 const DAYS: &[&str] = &[
-    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %b %Y",
-    "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%a, %d %b %Y",
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%Y.%m.%d",
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d.%m.%y",
+    "%d/%m/%y",
+    "%m/%d/%y",
+    "%d %b %Y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%b %d, %Y",
+    "%d %B %Y",
+    "%B %d, %Y",
+    "%a, %d %b %Y",
 ];
 
 /// The formats of moments.

@@ -41,7 +41,9 @@ fn overview(assessment: &Assessment, index: usize, column: &ColumnFacts, meaning
 /// What most values of a column without numbers are.
 fn leading(column: &ColumnFacts) -> String {
     let first = column.top_values.first().filter(|top| top.count > 1);
-    first.map(|top| format!("{} {}", text(&markup::cut(&top.value.to_string(), 18)), Share(share_of(top.count, present(column))))).unwrap_or_default()
+    first
+        .map(|top| format!("{} {}", text(&markup::cut(&top.value.to_string(), 18)), Share(share_of(top.count, present(column)))))
+        .unwrap_or_default()
 }
 
 fn logical(meaning: &Meaning) -> String {
@@ -159,10 +161,7 @@ fn details(column: &ColumnFacts, disguised: u64) -> String {
 }
 
 fn number_pairs(numbers: &NumberFacts) -> Vec<(&'static str, String)> {
-    let mut pairs = vec![
-        ("mean", short(numbers.mean)),
-        ("deviation", short(numbers.standard_deviation)),
-    ];
+    let mut pairs = vec![("mean", short(numbers.mean)), ("deviation", short(numbers.standard_deviation))];
     if numbers.zeros > 0 {
         pairs.push(("zero", count(numbers.zeros)));
     }

@@ -37,7 +37,11 @@ fn article(assessment: &Assessment, finding: &Finding) -> String {
         if finding.is_estimate { "about " } else { "" },
         count(issue.rows),
         rows_word(issue.rows),
-        format_args!("({}) <span style=\"display:inline-block;width:70px\">{}</span>", Share(issue.share), bar(issue.share, class_of(issue.severity))),
+        format_args!(
+            "({}) <span style=\"display:inline-block;width:70px\">{}</span>",
+            Share(issue.share),
+            bar(issue.share, class_of(issue.severity))
+        ),
         issue.confidence * 100.0,
         full_sentence(&issue.description),
         examples(&issue.examples),

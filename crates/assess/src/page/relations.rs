@@ -38,7 +38,11 @@ fn dependencies(assessment: &Assessment) -> String {
     let shown = assessment.relations.dependencies.iter().take(100);
     let rows: Vec<Vec<String>> = shown.map(row).collect();
     let more = assessment.relations.dependencies.len().saturating_sub(rows.len()) as u64;
-    let more = if more > 0 { format!("<p class=\"note\">{} further ones are in <code>assessment.json</code>.</p>", count(more)) } else { String::new() };
+    let more = if more > 0 {
+        format!("<p class=\"note\">{} further ones are in <code>assessment.json</code>.</p>", count(more))
+    } else {
+        String::new()
+    };
     table("Dependencies: what decides what", &["columns", "decide", "#rows that break it"], &rows) + &more
 }
 
@@ -94,7 +98,8 @@ fn diagram(references: &[Relationship], own: Option<&str>) -> String {
     };
     let arrows: String = references.iter().enumerate().filter_map(arrow_of).collect();
     let boxes: String = nodes.iter().map(|node| drawn(node, own == Some(node.name))).collect();
-    let described: Vec<String> = references.iter().map(|reference| format!("{} refers to {}", reference.dataset, reference.references)).collect();
+    let described: Vec<String> =
+        references.iter().map(|reference| format!("{} refers to {}", reference.dataset, reference.references)).collect();
     format!(
         "<svg class=\"diagram\" viewBox=\"0 0 860 {height}\" role=\"img\" aria-label=\"{}\"><defs><marker id=\"tip\" viewBox=\"0 0 8 8\" \
          refX=\"7\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\"><path class=\"head\" d=\"M0 0l8 4l-8 4z\"/></marker></defs>\

@@ -63,7 +63,10 @@ pub(super) fn section(assessment: &Assessment) -> String {
 fn rule(proposal: &Proposal, trial: Option<&Trial>) -> Vec<String> {
     let trial = trial.map_or_else(
         || "not tried".to_owned(),
-        |trial| format!("{} (at most {:.2} %)", Share(trial.false_alarm_rate), trial.at_most * 100.0),
+        |trial| match &trial.measured {
+            Some(measured) => format!("held: {}", sentence(measured)),
+            None => format!("{} (at most {:.2} %)", Share(trial.false_alarm_rate), trial.at_most * 100.0),
+        },
     );
     vec![
         value(&proposal.kind),

@@ -4,9 +4,7 @@ use hw_base::{Dimension, PatternCount, Quantile, Value, Verdict};
 
 use super::{CUSTOMER_ORDERS, assessment};
 use crate::fixture::facts;
-use crate::{
-    About, Assessment, Cell, Dependency, Earlier, Evidence, HeldRules, Key, Relations, Relationship, Source, drift, hold,
-};
+use crate::{About, Assessment, Cell, Dependency, Earlier, Evidence, HeldRules, Key, Relations, Relationship, Source, drift, hold};
 
 /// A shop's orders with everything a page can show.
 const SHOP: &str = "rows 48210; duplicates 31
@@ -30,10 +28,11 @@ fn relations() -> Relations {
         score,
     };
     Relations {
+        rows: 48_210,
         keys: vec![Key { columns: names(&["order_id", "ordered_at"]), minimal: true, score: 0.8 }],
         dependencies: vec![
-            Dependency { determinant: names(&["customer_id"]), dependent: "email".into(), error: 0.0 },
-            Dependency { determinant: names(&["email"]), dependent: "country".into(), error: 0.0041 },
+            Dependency { determinant: names(&["customer_id"]), dependent: "email".into(), error: 0.0, support: 46_000, score: 0.9 },
+            Dependency { determinant: names(&["email"]), dependent: "country".into(), error: 0.0041, support: 46_000, score: 0.8 },
         ],
         references: vec![
             reference("shop.orders", "customer_id", "shop.customers", 42, 0.97),
@@ -79,7 +78,8 @@ fn held(text: &str) -> HeldRules {
 }
 
 fn shop() -> Assessment {
-    let about = About { use_for: Some("churn model".into()), critical: vec!["customer_id".into()], ..About::new("shop.orders", "orders.csv") };
+    let about =
+        About { use_for: Some("churn model".into()), critical: vec!["customer_id".into()], ..About::new("shop.orders", "orders.csv") };
     let evidence = Evidence { relations: Some(relations()), held: Some(held(SHOP)), ..Evidence::default() };
     let mut measured = facts(SHOP);
     let quantiles = [(0.01, 2.5), (0.05, 6.9), (0.25, 24.5), (0.5, 48.9), (0.75, 96.2), (0.95, 212.0), (0.99, 640.0)];
@@ -109,8 +109,15 @@ fn the_page_is_sound_markup() {
         assert_eq!(page.matches("<h1>").count(), 1);
         assert_eq!(page.matches("<table").count(), page.matches("<caption>").count());
         let images = page.matches("<svg").count();
-        assert_eq!(page.matches("role=\"img\" aria-label=\"").count() - page.matches("class=\"fill\" role").count() + page.matches("<svg class=\"spark\"").count() + page.matches("<svg class=\"box\"").count(), images);
-        for landmark in ["<html lang=\"en\">", "<header>", "<nav aria-label=", "<main id=\"main\">", "<footer>", "prefers-color-scheme:dark"] {
+        assert_eq!(
+            page.matches("role=\"img\" aria-label=\"").count() - page.matches("class=\"fill\" role").count()
+                + page.matches("<svg class=\"spark\"").count()
+                + page.matches("<svg class=\"box\"").count(),
+            images
+        );
+        for landmark in
+            ["<html lang=\"en\">", "<header>", "<nav aria-label=", "<main id=\"main\">", "<footer>", "prefers-color-scheme:dark"]
+        {
             assert!(page.contains(landmark), "{landmark}");
         }
         assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("NaN"), "{page}");
@@ -183,8 +190,10 @@ fn two_hundred_columns_fit_in_two_megabytes() {
     let tops: Vec<String> = (0..100).map(|index| format!("{value}_{index}*{}", 200 - index)).collect();
     let text = format!("wide text; nulls 5; distinct 5000; padded 3; top {}", tops.join(", "));
     let bins = vec!["17"; 40].join(" ");
-    let number = format!("wide float; distinct 900; min -5; max 900; quantiles 1 2 3; negatives 5; histogram -5 900 {bins}; top 1*50, 2*40");
-    let columns: Vec<String> = (0..200).map(|index| if index % 2 == 0 { &text } else { &number }.replacen("wide", &format!("wide_column_{index}"), 1)).collect();
+    let number =
+        format!("wide float; distinct 900; min -5; max 900; quantiles 1 2 3; negatives 5; histogram -5 900 {bins}; top 1*50, 2*40");
+    let columns: Vec<String> =
+        (0..200).map(|index| if index % 2 == 0 { &text } else { &number }.replacen("wide", &format!("wide_column_{index}"), 1)).collect();
     let mut facts = facts(&format!("rows 100000\n{}", columns.join("\n")));
     for text in facts.columns.iter_mut().filter_map(|column| column.text.as_mut()) {
         text.patterns = (0..20).map(|index| PatternCount { pattern: format!("{} {index}", "a+ 9+ A".repeat(8)), count: 1000 }).collect();
