@@ -1,7 +1,7 @@
 //! `headworks run`: carries out the plan.
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Clock, Error, Result, RunId, RunRecord, StepRecord};
+use hw_base::{BoxFuture, ByteSize, Clock, Error, Result, RunId, RunRecord, StepRecord};
 use hw_ledger::{RunLock, next_run_id};
 use hw_pipeline::{Asking, Narrator, Ports, Selection, Step, exit_code, plan, recover, run};
 
@@ -10,6 +10,9 @@ use crate::house::House;
 use crate::machine::{self, ProcessMemory, SystemClock};
 use crate::report;
 use crate::terminal::{Format, Terminal};
+
+/// The least memory limit that a run keeps to, measured on wide joins and monthly partitions.
+const LEAST_MEMORY: ByteSize = ByteSize(512 << 20);
 
 /// The command.
 pub(crate) struct Run;
@@ -51,6 +54,10 @@ impl Command for Run {
 /// Runs the project of the terminal. Only one run goes on at a time; one that was killed is continued.
 pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> Result<(RunRecord, Vec<Error>)> {
     let house = House::open(&terminal.root)?;
+    let memory = house.project.settings.engine.memory;
+    if memory < LEAST_MEMORY {
+        terminal.say(format!("the memory limit of {memory} is for queries; with what the program needs itself, a run takes up to {LEAST_MEMORY}"));
+    }
     let now = SystemClock.now();
     let fresh = next_run_id(now, machine::salt(now));
     let _lock = RunLock::take(&house.state(), &fresh)?;
