@@ -136,7 +136,7 @@ fn number_role(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64) 
     match proven.or_else(|| roles::coordinate(name, low, high)) {
         Some(proven) => proven,
         None if words::is_identifier(name) || checks::is_key_like(column, facts) => ("identifier", 0.9),
-        None if words::has_word(name, words::PHONE) => ("phone", 0.8),
+        None if words::has_word(name, words::PHONE) && high >= 1e6 => ("phone", 0.8),
         None if words::has_word(name, words::CODE) => ("code", 0.7),
         None if is_whole && words::has_word(name, &["year", "yr", "jahr"]) && low >= 1000.0 && high <= 2200.0 => ("year", 0.95),
         None if words::has_word(name, &["type", "status", "kind", "category", "class", "level", "flag"]) => ("category", 0.8),
@@ -163,8 +163,18 @@ fn text_role(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64) {
         None if words::has_word(name, words::CODE) || text.is_some_and(has_one_pattern) => ("code", 0.7),
         None if text.is_some_and(|text| text.mean_length >= 40.0) => ("free_text", 0.85),
         None if words::has_word(name, &["name", "firstname", "lastname", "surname", "title"]) => ("name", 0.7),
+        None if column.distinct.saturating_mul(2) <= present(column) => ("category", 0.6),
+        None if text.is_some_and(|text| text.mean_length < 25.0 && is_worded(text)) => ("name", 0.5),
         None => ("free_text", 0.6),
     }
+}
+
+/// Whether most values are one or two words.
+fn is_worded(text: &TextFacts) -> bool {
+    let all: u64 = text.patterns.iter().map(|pattern| pattern.count).sum();
+    let is_short = |pattern: &str| pattern.matches(' ').count() <= 1;
+    let short: u64 = text.patterns.iter().filter(|pattern| is_short(&pattern.pattern)).map(|pattern| pattern.count).sum();
+    all > 0 && short.saturating_mul(2) > all
 }
 
 /// Whether few values occur again and again.

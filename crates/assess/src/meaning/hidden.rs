@@ -184,11 +184,22 @@ fn number(texts: &[(&str, u64)], name: &str) -> Option<Hidden> {
     let format = match around.as_str() {
         "" => digits.to_owned(),
         "%" => format!("{digits} %"),
-        sign if sign.chars().all(char::is_alphabetic) => format!("{digits} {sign}"),
+        sign if UNITS.contains(&sign.to_lowercase().as_str()) || sign.chars().all(char::is_alphabetic) => format!("{digits} {sign}"),
         sign => format!("{sign}{digits}"),
     };
     let logical_type = if has(|dress| dress.has_point || dress.has_comma) { "decimal" } else { "integer" };
     Some(Hidden { logical_type, format })
+}
+
+/// Units that a number carries; a single letter is more often part of a code.
+const UNITS: &[&str] = &[
+    "kg", "mg", "km", "cm", "mm", "ml", "lb", "lbs", "oz", "oz.", "ft", "in", "mi", "hr", "hrs", "min", "min.", "mins", "minutes", "sec", "secs",
+    "seconds", "ms", "days", "kb", "mb", "gb", "tb", "mph", "km/h", "kmh", "kw", "kwh", "hp", "°c", "°f", "m²", "sqft", "ounce", "pieces", "pcs",
+];
+
+/// Nothing, a currency or a per cent sign.
+fn is_sign(around: &str) -> bool {
+    matches!(around, "" | "%" | "$" | "€" | "£" | "¥" | "₹" | "US$") || super::forms::is_currency_code(around)
 }
 
 /// How a number is dressed.
@@ -210,8 +221,8 @@ impl Dress {
         let last = inner.rfind(is_of_number)? + 1;
         let (before, number, after) = (&inner[..first], &inner[first..last], &inner[last..]);
         let around = format!("{}{}", before.trim(), after.trim());
-        let is_short = around.chars().count() <= 3 && !around.chars().any(|c| c.is_ascii_digit() || matches!(c, '-' | '/' | ':' | '#'));
-        let is_plain = number.chars().all(is_of_number) && is_short && (before.is_empty() || after.trim().is_empty());
+        let is_dress = is_sign(before.trim()) && (is_sign(after.trim()) || UNITS.contains(&after.trim().to_lowercase().as_str()));
+        let is_plain = number.chars().all(is_of_number) && is_dress && (before.is_empty() || after.trim().is_empty());
         let starts_with_zero = number.len() > 1 && number.starts_with('0') && number.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
         (is_plain && !starts_with_zero).then(|| Self::with_digits(around, number)).flatten()
     }

@@ -182,6 +182,7 @@ fn names_by_themselves(values: &[&str]) -> Option<(&'static str, f64)> {
 pub(super) fn coordinate(name: &str, low: f64, high: f64) -> Option<(&'static str, f64)> {
     let is_within = |limit: f64| low >= -limit && high <= limit;
     match () {
+        () if words::has_word(name, &["delta", "change", "diff"]) => None,
         () if words::has_word(name, &["lat", "latitude"]) && is_within(90.0) => Some(("latitude", 0.97)),
         () if words::has_word(name, &["lon", "lng", "longitude"]) && is_within(180.0) => Some(("longitude", 0.97)),
         () => None,

@@ -15,7 +15,7 @@ fn codes(assessment: &Assessment) -> Vec<String> {
     assessment.issues().map(|issue| format!("{} {} {}", issue.code, issue.column.as_deref().unwrap_or("-"), issue.rows)).collect()
 }
 
-const PRICES: &str = "rows 1000\n price float; distinct 500; min -5; max 9000; negatives 12; quantiles 10 20 30; top 20*2\n status text; distinct 3; nulls 40; top open*900, opne*2, shut*58";
+const PRICES: &str = "rows 1000\n price float; distinct 500; min -5; max 9000; negatives 12; quantiles 10 20 30; histogram -5 9000 999 0 0 0 0 0 1; top 20*2\n status text; distinct 3; nulls 40; top open*900, opne*2, shut*58";
 
 fn rule(kind: &str, column: &str, dimension: Dimension, violations: u64) -> RuleResult {
     RuleResult {
