@@ -7,7 +7,7 @@ mod roles;
 use hw_base::{ColumnFacts, ColumnType, TableFacts, TextFacts, TextShape};
 use serde::Serialize;
 
-use crate::column::{present, shape_count, share_of, telling, text_of};
+use crate::column::{present, shape_count, share_of, telling, telling_texts};
 use crate::{checks, words};
 
 /// What a column means.
@@ -37,12 +37,6 @@ pub fn meaning(column: &ColumnFacts, facts: &TableFacts) -> Meaning {
     let (semantic_type, semantic_confidence) = semantic_type(column, facts, logical_type);
     let format = hidden.map(|hidden| hidden.format);
     Meaning { logical_type, format, semantic_type, semantic_confidence: (semantic_confidence * 100.0).round() / 100.0 }
-}
-
-/// The frequent texts that say something, with their rows.
-fn texts(column: &ColumnFacts) -> Vec<(&str, u64)> {
-    let texts = column.top_values.iter().filter_map(|top| Some((text_of(top)?, top.count)));
-    texts.filter(|(text, _)| words::stands_for_missing(text).is_none()).collect()
 }
 
 /// A form that text can have: what its values look like and what they should be.
@@ -161,12 +155,21 @@ fn text_role(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64) {
         None if words::is_identifier(name) || checks::is_key_like(column, facts) => ("identifier", 0.9),
         None if is_category(column) => ("category", 0.85),
         None if words::has_word(name, words::CODE) || text.is_some_and(has_one_pattern) => ("code", 0.7),
+        None if are_codes(column) => ("code", 0.6),
         None if text.is_some_and(|text| text.mean_length >= 40.0) => ("free_text", 0.85),
         None if words::has_word(name, &["name", "firstname", "lastname", "surname", "title"]) => ("name", 0.7),
         None if column.distinct.saturating_mul(2) <= present(column) => ("category", 0.6),
         None if text.is_some_and(|text| text.mean_length < 25.0 && is_worded(text)) => ("name", 0.5),
         None => ("free_text", 0.6),
     }
+}
+
+/// Whether the values are short and of capitals and digits alone.
+fn are_codes(column: &ColumnFacts) -> bool {
+    let texts = telling_texts(column);
+    let is_code =
+        |text: &str| (2..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    texts.len() >= 5 && texts.iter().all(|(text, _)| is_code(text))
 }
 
 /// Whether most values are one or two words.

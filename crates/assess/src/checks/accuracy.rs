@@ -33,7 +33,7 @@ pub(super) fn outliers(examination: &Examination, column: &ColumnFacts) -> Optio
     }
     let (low, high) = fences(numbers, examination.limits.outlier_ranges)?;
     let (min, max) = (column.min.as_f64()?, column.max.as_f64()?);
-    let (apart_below, apart_above) = (min < low && stands_below(numbers, min), max > high && has_gap(numbers, Side::Above));
+    let (apart_below, apart_above) = (min < low && stands_below(column, numbers, min), max > high && has_gap(column, numbers, Side::Above));
     if !apart_below && !apart_above {
         return None;
     }
@@ -57,25 +57,27 @@ enum Side {
 
 /// Whether the least value stands apart. Long tails lead upwards far more often than downwards, so a distance is enough where
 /// the steps of the histogram are too wide to show a gap.
-fn stands_below(numbers: &NumberFacts, min: f64) -> bool {
+fn stands_below(column: &ColumnFacts, numbers: &NumberFacts, min: f64) -> bool {
     let quartiles = quantile(numbers, 0.25).zip(quantile(numbers, 0.75));
-    has_gap(numbers, Side::Below) || quartiles.is_some_and(|(first, third)| first - min >= 10.0 * (third - first))
+    has_gap(column, numbers, Side::Below) || quartiles.is_some_and(|(first, third)| first - min >= 10.0 * (third - first))
 }
 
-/// Whether the histogram has a stretch without values on one side of the median that is as wide as all before it.
-fn has_gap(numbers: &NumberFacts, side: Side) -> bool {
+/// Whether the histogram has a stretch without values on one side of the median that is as wide as all before it, and wider than
+/// two usual steps from value to value: whole numbers have gaps by nature.
+fn has_gap(column: &ColumnFacts, numbers: &NumberFacts, side: Side) -> bool {
     let mut counts = numbers.histogram.counts.clone();
     if side == Side::Below {
         counts.reverse();
     }
     let all: u64 = counts.iter().sum();
     let filled: Vec<(usize, u64)> = counts.into_iter().enumerate().filter(|(_, count)| *count > 0).collect();
+    let usual = 2.0 * numbers.histogram.counts.len() as f64 / column.distinct.saturating_sub(1).max(1) as f64;
     let mut seen = 0;
     filled.windows(2).any(|pair| {
         let ((first, _), (last, count), (next, _)) = (filled[0], pair[0], pair[1]);
         seen += count;
         let (gap, width) = (next - last - 1, last - first + 1);
-        seen * 2 > all && gap >= width
+        seen * 2 > all && gap >= width && gap as f64 >= usual
     })
 }
 

@@ -3,7 +3,7 @@
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 use hw_base::{ColumnFacts, ColumnType};
 
-use super::texts;
+use crate::column::telling_texts;
 use crate::words;
 
 /// A type that a column hides, and how it is written.
@@ -26,7 +26,7 @@ pub(super) fn hidden(column: &ColumnFacts) -> Option<Hidden> {
 }
 
 fn in_text(column: &ColumnFacts) -> Option<Hidden> {
-    let texts = texts(column);
+    let texts = telling_texts(column);
     if texts.is_empty() {
         return None;
     }
@@ -118,6 +118,7 @@ const MOMENTS: &[&str] = &[
     "%m/%d/%Y %I:%M %p",
     "%m/%d/%Y %I:%M:%S %p",
     "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d %H:%M",
 ];
 
 /// A look at the digits spares most columns the trial of all formats.
@@ -193,8 +194,9 @@ fn number(texts: &[(&str, u64)], name: &str) -> Option<Hidden> {
 
 /// Units that a number carries; a single letter is more often part of a code.
 const UNITS: &[&str] = &[
-    "kg", "mg", "km", "cm", "mm", "ml", "lb", "lbs", "oz", "oz.", "ft", "in", "mi", "hr", "hrs", "min", "min.", "mins", "minutes", "sec", "secs",
-    "seconds", "ms", "days", "kb", "mb", "gb", "tb", "mph", "km/h", "kmh", "kw", "kwh", "hp", "°c", "°f", "m²", "sqft", "ounce", "pieces", "pcs",
+    "kg", "mg", "km", "cm", "mm", "ml", "lb", "lbs", "oz", "oz.", "ft", "in", "mi", "hr", "hrs", "min", "min.", "mins", "minutes", "sec",
+    "secs", "seconds", "ms", "days", "kb", "mb", "gb", "tb", "mph", "km/h", "kmh", "kw", "kwh", "hp", "°c", "°f", "m²", "sqft", "ounce",
+    "pieces", "pcs",
 ];
 
 /// Nothing, a currency or a per cent sign.

@@ -2,7 +2,8 @@
 
 use hw_base::{ColumnFacts, ColumnType};
 
-use super::{forms, texts};
+use super::forms;
+use crate::column::telling_texts;
 use crate::words;
 
 /// A role that values can play.
@@ -14,6 +15,8 @@ struct Role {
     unless: &'static [&'static str],
     /// Whether a value can play it, once the name says so.
     may_be: fn(&str) -> bool,
+    /// What some of the values must show besides.
+    shows: Option<fn(&str) -> bool>,
     /// How sure it is where both name and values say so.
     named: f64,
     /// Whether a value proves it without the name, and how sure it is then.
@@ -55,21 +58,39 @@ const NOBODY: &[&str] = &[
 ];
 
 const ROLES: &[Role] = &[
-    Role { name: "iban", words: &["iban"], unless: &[], may_be: forms::is_iban, named: 0.99, alone: Some((forms::is_iban, 0.99)) },
+    Role {
+        name: "iban",
+        words: &["iban"],
+        unless: &[],
+        may_be: forms::is_iban,
+        shows: None,
+        named: 0.99,
+        alone: Some((forms::is_iban, 0.99)),
+    },
     Role {
         name: "card_number",
         words: &["card", "creditcard", "pan", "cc"],
         unless: &["id", "type"],
         may_be: forms::is_card_number,
+        shows: None,
         named: 0.99,
         alone: Some((forms::is_card_number, 0.95)),
     },
-    Role { name: "phone", words: words::PHONE, unless: &[], may_be: has_phone_digits, named: 0.95, alone: Some((forms::is_phone, 0.85)) },
+    Role {
+        name: "phone",
+        words: words::PHONE,
+        unless: &[],
+        may_be: has_phone_digits,
+        shows: None,
+        named: 0.95,
+        alone: Some((forms::is_phone, 0.85)),
+    },
     Role {
         name: "postcode",
-        words: &["zip", "zipcode", "postal", "postcode", "plz", "postalcode", "eircode", "pincode"],
+        words: &["zip", "zipcode", "postal", "postcode", "plz", "postalcode", "eircode", "pincode", "postleitzahl"],
         unless: &[],
         may_be: forms::may_be_postcode,
+        shows: None,
         named: 0.95,
         alone: Some((forms::is_distinct_postcode, 0.85)),
     },
@@ -78,6 +99,7 @@ const ROLES: &[Role] = &[
         words: &["country", "nation", "nationality", "iso", "iso2", "iso3", "cc"],
         unless: &["state"],
         may_be: is_country_code,
+        shows: None,
         named: 0.97,
         alone: Some((is_country_code, 0.85)),
     },
@@ -86,6 +108,7 @@ const ROLES: &[Role] = &[
         words: &["currency", "ccy", "curr"],
         unless: &[],
         may_be: forms::is_currency_code,
+        shows: None,
         named: 0.98,
         alone: Some((forms::is_currency_code, 0.85)),
     },
@@ -94,14 +117,16 @@ const ROLES: &[Role] = &[
         words: &["address", "street", "addr", "adresse", "strasse", "addressline"],
         unless: &["email", "mail", "ip", "mac", "web", "url"],
         may_be: is_some_text,
+        shows: None,
         named: 0.85,
         alone: Some((forms::is_address, 0.85)),
     },
     Role {
         name: "person_name",
-        words: &["firstname", "lastname", "surname", "forename", "fullname", "fname", "lname"],
+        words: &["firstname", "lastname", "middlename", "givenname", "familyname", "surname", "forename", "fullname", "fname", "lname"],
         unless: &[],
         may_be: forms::is_name_part,
+        shows: None,
         named: 0.95,
         alone: None,
     },
@@ -123,6 +148,7 @@ const ROLES: &[Role] = &[
         ],
         unless: NOBODY,
         may_be: forms::is_person_name,
+        shows: Some(forms::has_given_name),
         named: 0.85,
         alone: None,
     },
@@ -130,6 +156,8 @@ const ROLES: &[Role] = &[
 
 /// Share of the frequent values that must play a role that the name says.
 const LEAST_NAMED: f64 = 0.75;
+/// Share of the frequent values that must show what a role shows.
+const LEAST_SHOWN: f64 = 0.1;
 /// Share of the frequent values that must prove a role by themselves.
 const LEAST_ALONE: f64 = 0.95;
 /// Distinct values that are enough to prove a role by themselves.
@@ -142,7 +170,7 @@ pub(super) fn role(column: &ColumnFacts) -> Option<(&'static str, f64)> {
         own = column.top_values.iter().map(|top| top.value.to_string()).collect();
         own.iter().map(String::as_str).collect()
     } else {
-        texts(column).into_iter().map(|(text, _)| text.trim()).collect()
+        telling_texts(column).into_iter().map(|(text, _)| text.trim()).collect()
     };
     if values.is_empty() {
         return None;
@@ -158,17 +186,24 @@ pub(super) fn role(column: &ColumnFacts) -> Option<(&'static str, f64)> {
 impl Role {
     fn confidence(&self, name: &str, values: &[&str]) -> Option<f64> {
         let share_of = |fits: fn(&str) -> bool| values.iter().filter(|value| fits(value)).count() as f64 / values.len() as f64;
-        if words::has_word(name, self.unless) {
+        if says(name, self.unless) {
             return None;
         }
         let may_be = share_of(self.may_be);
-        if words::has_word(name, self.words) && may_be >= LEAST_NAMED {
+        let shows = self.shows.is_none_or(|shows| share_of(shows) >= LEAST_SHOWN);
+        if says(name, self.words) && may_be >= LEAST_NAMED && shows {
             return Some(self.named * may_be);
         }
         let (proves, sure) = self.alone?;
         let share = share_of(proves);
         (values.len() >= FEWEST && share >= LEAST_ALONE).then_some(sure * share)
     }
+}
+
+/// Whether a word of `name`, or two words in one, is in `list`: `first_name` says `firstname`.
+fn says(name: &str, list: &[&str]) -> bool {
+    let words = words::words(name);
+    words.iter().any(|word| list.contains(&word.as_str())) || words.windows(2).any(|pair| list.contains(&pair.concat().as_str()))
 }
 
 /// Names of people give themselves away by the given names among them.

@@ -56,7 +56,9 @@ pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> R
     let house = House::open(&terminal.root)?;
     let memory = house.project.settings.engine.memory;
     if memory < LEAST_MEMORY {
-        terminal.say(format!("the memory limit of {memory} is for queries; with what the program needs itself, a run takes up to {LEAST_MEMORY}"));
+        terminal.say(format!(
+            "the memory limit of {memory} is for queries; with what the program needs itself, a run takes up to {LEAST_MEMORY}"
+        ));
     }
     let now = SystemClock.now();
     let fresh = next_run_id(now, machine::salt(now));
