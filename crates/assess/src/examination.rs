@@ -1,17 +1,17 @@
 //! What the checks look at, and the findings they write down.
 
-use std::collections::BTreeMap;
-
-use hw_base::{Dimension, Issue, Severity, Share, TableFacts, Timestamp, count};
+use hw_base::{ColumnFacts, Dimension, Issue, Severity, Share, TableFacts, Timestamp, count};
 
 use crate::column::share_of;
-use crate::{About, Limits};
+use crate::{About, Evidence, Limits, Meaning, meaning};
 
 /// Everything the checks may look at. They read nothing else, so the same examination finds the same issues.
 #[derive(Clone, Debug)]
 pub struct Examination<'a> {
     /// The measurements.
     pub facts: &'a TableFacts,
+    /// What each column means, in their order.
+    pub meanings: Vec<Meaning>,
     /// Where a finding begins.
     pub limits: &'a Limits,
     /// The columns whose flaws matter most.
@@ -20,14 +20,21 @@ pub struct Examination<'a> {
     pub shown_as: &'a str,
     /// The present moment.
     pub now: Timestamp,
-    /// Rows counted for conditions that the measurements can only estimate, by condition.
-    pub counted: &'a BTreeMap<String, u64>,
+    /// What is known besides the measurements.
+    pub evidence: &'a Evidence,
 }
 
 impl<'a> Examination<'a> {
     /// The examination of `facts` as `about` asks for it.
-    pub fn new(facts: &'a TableFacts, about: &'a About, now: Timestamp, counted: &'a BTreeMap<String, u64>) -> Self {
-        Self { facts, limits: &about.limits, critical: &about.critical, shown_as: &about.shown_as, now, counted }
+    pub fn new(facts: &'a TableFacts, about: &'a About, now: Timestamp, evidence: &'a Evidence) -> Self {
+        let meanings = facts.columns.iter().map(|column| meaning(column, facts)).collect();
+        Self { facts, meanings, limits: &about.limits, critical: &about.critical, shown_as: &about.shown_as, now, evidence }
+    }
+
+    /// What `column` means.
+    pub(crate) fn meaning(&self, column: &ColumnFacts) -> Meaning {
+        let known = self.facts.columns.iter().zip(&self.meanings).find(|(facts, _)| std::ptr::eq(*facts, column));
+        known.map_or_else(|| meaning(column, self.facts), |(_, meaning)| meaning.clone())
     }
 
     /// Whether `column` was named as critical.
@@ -44,7 +51,7 @@ impl<'a> Examination<'a> {
 
     /// The rows that meet `condition`: counted where that was done, otherwise `estimate`.
     pub(crate) fn rows_where(&self, condition: &str, estimate: u64) -> Counted {
-        match self.counted.get(condition) {
+        match self.evidence.counted.get(condition) {
             Some(rows) => Counted { rows: *rows, is_estimate: false },
             None => Counted { rows: estimate, is_estimate: true },
         }

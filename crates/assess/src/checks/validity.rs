@@ -3,8 +3,8 @@
 use hw_base::{ColumnFacts, Dimension, Share, TextFacts, TextShape, count, identifier, plural};
 
 use super::consistency::but_for_stand_ins;
-use crate::column::{shape_count, share_of, telling, text_of};
-use crate::meaning::{EMAIL_PATTERN, dominant_form, meaning};
+use crate::column::{shape_count, share_of, telling, telling_texts};
+use crate::meaning::{EMAIL_PATTERN, dominant_form};
 use crate::{Examination, Finding, words};
 
 /// Nearly all values have one form; the others break it.
@@ -12,7 +12,7 @@ pub(super) fn mixed_formats(examination: &Examination, column: &ColumnFacts) -> 
     let text = column.text.as_ref()?;
     let (form, fitting) = dominant_form(column, examination.limits.dominant_share)?;
     let rows = telling(column, text).saturating_sub(fitting);
-    let is_code = matches!(meaning(column, examination.facts).semantic_type, "code" | "phone" | "identifier") && form.name != "uuid";
+    let is_code = matches!(examination.meaning(column).semantic_type, "code" | "phone" | "identifier") && form.name != "uuid";
     if rows == 0 || words::is_email(&column.name) || is_code || words::has_word(&column.name, words::CODE) {
         return None;
     }
@@ -50,7 +50,7 @@ pub(super) fn malformed_emails(examination: &Examination, column: &ColumnFacts) 
 /// The finding about values of `column` that do not fit a pattern.
 fn misfits(code: &str, column: &ColumnFacts, rows: u64, pattern: &str, is_misfit: impl Fn(&str) -> bool) -> Finding {
     let name = identifier(&column.name);
-    let telling = column.top_values.iter().filter_map(text_of).filter(|text| words::stands_for_missing(text).is_none());
+    let telling = telling_texts(column).into_iter().map(|(text, _)| text);
     let shown = telling.filter(|text| is_misfit(text)).take(5).map(Into::into).collect();
     Finding::new(code, Dimension::Validity, rows)
         .column(&column.name)
@@ -87,16 +87,7 @@ fn stored_as_text(column: &ColumnFacts, code: &str, types: &[&str]) -> Option<Fi
                 form.name
             ))
             .rows_where(format!("trim({name}) <> ''{}", but_for_stand_ins(column)))
-            .shows(
-                column
-                    .top_values
-                    .iter()
-                    .filter_map(text_of)
-                    .filter(|text| words::stands_for_missing(text).is_none())
-                    .take(3)
-                    .map(Into::into)
-                    .collect(),
-            )
+            .shows(telling_texts(column).into_iter().take(3).map(|(text, _)| text.into()).collect())
             .fix(format!("declare `{}` as {} where it is loaded", column.name, form.name)),
     )
 }
