@@ -221,6 +221,9 @@ pub struct StagedBatch {
     pub replaces: bool,
     /// Files to add to the quarantine table.
     pub quarantined: Vec<StagedFile>,
+    /// Files of the quarantine table to take away: rows of theirs have been corrected; the others are among those to add.
+    #[serde(default)]
+    pub corrected: Vec<String>,
     /// Files to add to the table of deleted rows.
     #[serde(default)]
     pub deleted: Vec<StagedFile>,
@@ -251,7 +254,7 @@ pub struct StagedBatch {
 impl StagedBatch {
     /// Whether publishing it would change nothing.
     pub fn changes_nothing(&self) -> bool {
-        self.files.is_empty() && self.removed.is_empty() && self.deleted.is_empty() && self.base.is_some()
+        self.files.is_empty() && self.removed.is_empty() && self.deleted.is_empty() && self.corrected.is_empty() && self.base.is_some()
     }
 }
 

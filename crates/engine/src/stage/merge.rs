@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray};
 use datafusion::arrow::compute::{and, not};
 use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
+use datafusion::arrow::record_batch::RecordBatch;
 use futures::StreamExt;
 use hw_base::{LoadMode, Result, StagedBatch, StagedFile, identifier};
 
@@ -106,30 +107,47 @@ impl Attempt<'_> {
         meeting.finish()
     }
 
-    /// Rewrites the files that hold rows to be taken out, without those rows.
+    /// Rewrites the files that hold rows to be taken out, without those rows: in the table and in its quarantine.
     async fn withdraw(&self, kept: &Snapshot, batch: &mut StagedBatch, untouched: &mut u64) -> Result<()> {
         let Some(predicate) = &self.staging.withdraw else { return Ok(()) };
-        let mut staying = self.writer(&self.folder, "keep", &self.columns.schema, &self.columns.partition_columns);
-        for file in kept.files.iter().filter(|file| !batch.removed.contains(&file.name)).cloned().collect::<Vec<_>>() {
+        let staying = self.writer(&self.folder, "keep", &self.columns.schema, &self.columns.partition_columns);
+        let rest = self.without(kept, predicate, &batch.removed, (staying, |rows| self.columns.fit(rows))).await?;
+        *untouched -= rest.rows_before.min(*untouched);
+        batch.removed.extend(rest.removed);
+        batch.files.extend(rest.files);
+        let quarantine = self.staging.table.quarantine();
+        if let Some(present) = self.engine.warehouse.open(&quarantine, None).await? {
+            let staying = self.writer(&self.engine.warehouse.folder(&quarantine), "keep", &present.schema, &[]);
+            let rest = self.without(&present, predicate, &[], (staying, |rows| Ok(rows.clone()))).await?;
+            batch.corrected.extend(rest.removed);
+            batch.quarantined.extend(rest.files);
+        }
+        Ok(())
+    }
+
+    /// The files of `kept` that hold rows for which the SQL is true, and new ones without these rows.
+    async fn without<F>(&self, kept: &Snapshot, predicate: &str, gone: &[String], (mut staying, fit): (Writer, F)) -> Result<Rest>
+    where
+        F: Fn(&RecordBatch) -> Result<RecordBatch>,
+    {
+        let mut rest = Rest::default();
+        for file in kept.files.iter().filter(|file| !gone.contains(&file.name)) {
             let session = Session::new(self.engine, Effort::Fast);
             session.register(&["one_file"], Arc::new(kept.table_of(vec![file.clone()])))?;
-            let hit = format!("select 1 from one_file where {predicate} limit 1");
-            let frame = session.query(&hit, None).await?;
-            let found = frame.collect().await.map_err(|error| explain(error, &session.about(None)))?;
-            if found.iter().all(|batch| batch.num_rows() == 0) {
+            let failed = |error| explain(error, &session.about(None));
+            let hit = session.query(&format!("select 1 from one_file where {predicate} limit 1"), None).await?;
+            if hit.collect().await.map_err(failed)?.iter().all(|batch| batch.num_rows() == 0) {
                 continue;
             }
-            let rest = format!("select * from one_file where ({predicate}) is not true");
-            let mut stream =
-                session.query(&rest, None).await?.execute_stream().await.map_err(|error| explain(error, &session.about(None)))?;
-            while let Some(rows) = stream.next().await {
-                staying.write(&self.columns.fit(&rows.map_err(|error| explain(error, &session.about(None)))?)?)?;
+            let mut rows = session.rows(&format!("select * from one_file where ({predicate}) is not true")).await?;
+            while let Some(batch) = rows.next().await {
+                staying.write(&fit(&batch.map_err(failed)?)?)?;
             }
-            *untouched -= file.rows.unwrap_or_default().min(*untouched);
-            batch.removed.push(file.name);
+            rest.rows_before += file.rows.unwrap_or_default();
+            rest.removed.push(file.name.clone());
         }
-        batch.files.extend(staying.finish()?);
-        Ok(())
+        rest.files = staying.finish()?;
+        Ok(rest)
     }
 
     /// Of all rows with one key, the one that stays.
@@ -171,6 +189,14 @@ fn both(left: &BooleanArray, right: &BooleanArray) -> Result<BooleanArray> {
 
 fn negated(mask: &BooleanArray) -> Result<BooleanArray> {
     not(mask).map_err(|error| explain(error.into(), &Context::default()))
+}
+
+/// What is left of a table when rows are taken out.
+#[derive(Default)]
+struct Rest {
+    removed: Vec<String>,
+    rows_before: u64,
+    files: Vec<StagedFile>,
 }
 
 /// The rows that stay.
