@@ -2,7 +2,7 @@
 
 use hw_base::{Engine, Error, Progress, Result, Span, TableName, snake_case};
 
-use super::{Decision, Extent, Follow, ReadFrom, Selection, Step, Work, was_rolled_back};
+use super::{Decision, Extent, ReadFrom, Selection, Step, Work, was_rolled_back};
 use crate::graph::Read;
 use crate::position::{has_moved, lost_ground};
 use crate::project::Model;
@@ -141,13 +141,13 @@ impl Planning<'_> {
 
     /// The column that tells which of two rows with one key is the later one; `None` where the order of arrival does.
     ///
-    /// A source that tells what is new by itself tells of every change in its order. Where the model keeps one row per row of the
-    /// source, no column knows better.
+    /// A database is read as it is at that moment. Where the model keeps one row per row of the source, what was read later is
+    /// later, and no column knows better.
     fn later_by(&self, engine: &dyn Engine) -> Option<String> {
         let Model { sql, settings, .. } = self.model;
         let column = settings.follow.values().find(|column| *column != BY_ARRIVAL)?;
         let is_row_of_source = |step: &Step| match &step.work {
-            Work::Extract { follow: Some(Follow::BySource), key, .. } => is_same_key(key, settings.load.key()),
+            Work::Extract { follow: Some(_), key, .. } => is_same_key(key, settings.load.key()),
             _ => false,
         };
         let arrives_in_order = match self.reads {

@@ -186,7 +186,7 @@ impl Copying<'_> {
         let source = |(_, source): &(String, String)| identifier(source);
         let raw = |((raw, _), column): (&(String, String), &Column)| {
             let value = if known.contains(raw.as_str()) { identifier(raw) } else { "null".into() };
-            format!("cast({value} as {})", column.sql_type)
+            stored(&value, &column.sql_type)
         };
         let mut arriving: Vec<String> = names.iter().map(source).collect();
         let mut before: Vec<String> = names.iter().zip(&delivered.columns).map(raw).collect();
@@ -199,7 +199,7 @@ impl Copying<'_> {
         let may_come_again = match followed {
             Some(((raw, _), column)) if column.kind != ColumnType::Text && known.contains(raw.as_str()) => {
                 let raw = identifier(raw);
-                format!(" where {raw} is null or {raw} >= cast({} as {})", literal(from), column.sql_type)
+                format!(" where {raw} is null or {raw} >= {}", stored(&literal(from), &column.sql_type))
             }
             _ => String::new(),
         };
@@ -328,6 +328,15 @@ fn raw_rows(names: &[(String, String)], has_origin: bool, window: i64, run: &str
     columns.push(format!("{} as _run", literal(run)));
     columns.push(format!("cast({window} as bigint) as {BATCH}"));
     format!("select {} from {arriving}", columns.join(", "))
+}
+
+/// A value in a type as the raw copy stores it: SQL's own timestamps end in the year 2262.
+fn stored(value: &str, sql_type: &str) -> String {
+    match sql_type {
+        "timestamp" => format!("arrow_cast({value}, 'Timestamp(Microsecond, None)')"),
+        "timestamp with time zone" => format!("arrow_cast({value}, 'Timestamp(Microsecond, Some(\"UTC\"))')"),
+        _ => format!("cast({value} as {sql_type})"),
+    }
 }
 
 /// The name in the raw copy of a column of the source.

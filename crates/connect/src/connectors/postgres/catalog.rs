@@ -76,6 +76,11 @@ const MEMBERS: &str = "
         c.relkind = 'p' or c.relkind = 'r' and coalesce(a.amname = 'heap', false) as tells_transactions
     from member m join pg_catalog.pg_class c on c.oid = m.oid left join pg_catalog.pg_am a on a.oid = c.relam";
 
+/// Columns that rows may have values in which nobody wrote: those of a default that was there when the column was added.
+const FILLED: &str = "
+    select attname::text from pg_catalog.pg_attribute
+    where attrelid = $1 and attnum > 0 and not attisdropped and (atthasdef or atthasmissing)";
+
 /// The transactions of the moment that a session sees; these names of the functions are known to all versions.
 const MOMENT: &str = "select txid_snapshot_xmin(s) as settled, txid_snapshot_xmax(s) as next from txid_current_snapshot() s";
 
@@ -164,6 +169,12 @@ pub(super) async fn members(server: &Server, session: &Session, oid: u32) -> Res
     let members: Vec<(u32, bool, bool)> = rows.iter().map(member).collect::<Result<_, _>>().explained(server, purpose)?;
     let all_tell = members.iter().all(|(_, _, tells)| *tells);
     Ok(all_tell.then(|| members.iter().filter(|(_, has_no_rows, _)| !has_no_rows).map(|(oid, ..)| *oid).collect()))
+}
+
+/// The columns of a table that rows may have values in which nobody wrote.
+pub(super) async fn filled_columns(server: &Server, session: &Session, oid: u32) -> Result<Vec<String>> {
+    let rows = query(server, session, FILLED, &[&oid]).await?;
+    rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().explained(server, purpose)
 }
 
 /// What a table is, as far as its transactions are concerned.

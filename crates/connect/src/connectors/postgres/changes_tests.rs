@@ -2,7 +2,7 @@
 
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
-use hw_base::{Continuing, Part};
+use hw_base::{Column, Continuing, Part};
 use tokio_postgres::{Client, NoTls};
 
 use super::tests::{Place, place, shown};
@@ -14,11 +14,12 @@ struct Reader<'a> {
     table: &'static str,
     column: Option<&'static str>,
     since: Option<String>,
+    known: Vec<Column>,
 }
 
 impl<'a> Reader<'a> {
     fn of(place: &'a Place, table: &'static str) -> Self {
-        Self { place, table, column: None, since: None }
+        Self { place, table, column: None, since: None, known: Vec::new() }
     }
 
     fn by(place: &'a Place, table: &'static str, column: &'static str) -> Self {
@@ -28,7 +29,7 @@ impl<'a> Reader<'a> {
     /// The ids that a reading delivers, sorted, with `all:` before them where it is the whole table.
     async fn next(&mut self) -> String {
         let continuing = Continuing { since: self.since.clone(), column: self.column.map(str::to_owned) };
-        let selection = Selection { continuing: Some(&continuing), ..self.place.select(self.table) };
+        let selection = Selection { continuing: Some(&continuing), known: &self.known, ..self.place.select(self.table) };
         let table = open(&self.place.url, &selection).await.unwrap();
         let context = SessionContext::new();
         context.register_table("t", table.provider).unwrap();
@@ -39,6 +40,7 @@ impl<'a> Reader<'a> {
         }
         ids.sort_unstable();
         self.since = table.reached.get();
+        self.known = table.columns;
         let whole = if table.part == Part::Whole { "all:" } else { "" };
         let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
         format!("{whole}{}", ids.join(" "))
@@ -115,6 +117,12 @@ async fn freezing_and_compacting_a_table_changes_nothing() {
     assert_eq!(reader.next().await, "2 7");
     place.execute("alter table t alter id type bigint").await;
     assert_eq!(reader.next().await, "2 7");
+    // A default fills the rows that are there, and no transaction tells of it.
+    place.execute("alter table t add note text").await;
+    assert_eq!(reader.next().await, "");
+    place.execute("alter table t add grade int default 1").await;
+    assert_eq!(reader.next().await, "all:2 7");
+    assert_eq!(reader.next().await, "");
     place.execute("drop table t; create table t (id int); insert into t values (1)").await;
     assert_eq!(reader.next().await, "all:1");
 }

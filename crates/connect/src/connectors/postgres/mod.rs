@@ -144,10 +144,19 @@ pub(super) struct Selection<'a> {
     pub table: &'a str,
     /// Only what is new since an earlier reading.
     pub continuing: Option<&'a Continuing>,
+    /// The columns that earlier readings have had; none at first.
+    pub known: &'a [Column],
     /// How many connections to read with, at least 1.
     pub connections: usize,
     /// Columns to read as text, without the table.
     pub as_text: Vec<&'a str>,
+}
+
+impl Selection<'_> {
+    /// Whether earlier readings have had a column of that name.
+    fn knows(&self, name: &str) -> bool {
+        self.known.iter().any(|column| column.name == name)
+    }
 }
 
 /// A table that is ready to be read.

@@ -14,15 +14,15 @@ use datafusion::arrow::compute::{SortOptions, cast, concat, filter, sort_to_indi
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
-use hw_base::{Continuing, Error, Part, Result, literal};
+use hw_base::{Error, Part, Result, literal};
 
 use super::changes::{Identity, Moment, Position, unsettled_transaction};
 use super::decode::Decoded;
 use super::errors::Explained;
 use super::server::{Server, Session};
 use super::types::SourceColumn;
-use super::{catalog, quoted};
-use crate::layout::own_name;
+use super::{Selection, catalog, quoted};
+use crate::layout::{free_of_hidden, own_name};
 
 /// How what is new is told.
 pub(super) enum Progress {
@@ -57,12 +57,16 @@ impl Progress {
         session: &Session,
         oid: u32,
         columns: &[SourceColumn],
-        continuing: &Continuing,
+        selection: &Selection<'_>,
     ) -> Result<Self> {
+        let Some(continuing) = selection.continuing else { return Ok(Self::Unasked) };
         if let Some(members) = catalog::members(server, session, oid).await? {
             let table = catalog::identity(server, session, oid).await?;
             let now = catalog::moment(server, session).await?;
-            let before = continuing.since.as_deref().and_then(Position::read).filter(|before| before.leads_to(&table, now));
+            let filled = catalog::filled_columns(server, session, oid).await?;
+            let has_all = selection.known.is_empty() || filled.iter().all(|name| selection.knows(&free_of_hidden(name)));
+            let before = continuing.since.as_deref().and_then(Position::read);
+            let before = before.filter(|before| has_all && before.leads_to(&table, now));
             return Ok(Self::ByTransaction { table, members, before });
         }
         let Some(column) = continuing.column.as_ref().and_then(|name| columns.iter().find(|column| column.name == own_name(name))) else {

@@ -75,10 +75,7 @@ pub(super) async fn learn(server: &Server, session: &Session, selection: &Select
         named(&columns, selection, column)?;
     }
     let columns = with_text_columns(columns, selection)?;
-    let progress = match selection.continuing {
-        Some(continuing) => Progress::of(server, session, relation.oid, &columns, continuing).await?,
-        None => Progress::Unasked,
-    };
+    let progress = Progress::of(server, session, relation.oid, &columns, selection).await?;
     let can_split = relation.can_split && server.is_single();
     let source = Source {
         server: server.clone(),

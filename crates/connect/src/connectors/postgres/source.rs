@@ -114,6 +114,7 @@ impl PostgresSource {
             schema: &self.settings.schema,
             table,
             continuing: delivery.continuing.as_ref(),
+            known: &delivery.expected,
             connections: self.settings.connections,
             as_text: text_columns(&self.settings.as_text, dataset),
         };
