@@ -68,8 +68,10 @@ pub enum Work {
         files: Option<Vec<SourceFile>>,
         /// Files that were read before and have changed: their earlier rows are taken out.
         changed: Vec<String>,
-        /// The column whose greatest value so far tells where to go on, for a database.
-        follow: Option<String>,
+        /// How what is new is told, for a database; `None` where all rows are copied.
+        follow: Option<Follow>,
+        /// The columns that identify a row, as the source names them; none where nobody knows.
+        key: Vec<String>,
     },
     /// Builds the table of a model.
     Build {
@@ -87,6 +89,16 @@ pub enum Work {
         #[serde(skip)]
         reads: Vec<ReadFrom>,
     },
+}
+
+/// How what is new in a dataset of a database is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Follow {
+    /// The source tells it by itself.
+    BySource,
+    /// A column grows with every change.
+    ByColumn(String),
 }
 
 /// What a name in a SELECT stands for, and how much of it is read.
@@ -111,6 +123,8 @@ pub enum Extent {
     All,
     /// What arrived since the last time.
     New,
+    /// Of each row the version that arrived last, where the raw copy holds every version.
+    Newest,
     /// The last batch, which is the whole dataset as it was then.
     LastBatch,
 }
@@ -215,7 +229,7 @@ fn failing(dataset: DatasetName, progress: Option<Progress>, error: &Error) -> S
         bytes: None,
         rules: vec![],
         fingerprint: progress.as_ref().map(|progress| progress.fingerprint.clone()).unwrap_or_default(),
-        work: Work::Extract { dataset, files: None, changed: vec![], follow: None },
+        work: Work::Extract { dataset, files: None, changed: vec![], follow: None, key: vec![] },
         progress,
         table,
     }

@@ -9,6 +9,7 @@ use super::task::Task;
 use crate::plan::{Decision, Extent, ReadFrom, Work};
 use crate::position::{TAKEN_OUT, noted};
 use crate::settings::Load;
+use crate::versions;
 
 /// Prepares the batch of a model; `None` where no input changed.
 pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
@@ -25,7 +26,16 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let replaces = *settings == Load::Replace;
     let anew = step.anew || (!replaces && lost_rows(step.progress.as_ref(), reads, &standing));
     let reads_all = anew || replaces;
-    let bound = reads.iter().map(|read| bind(step.progress.as_ref(), read, standing.get(&read.step), reads_all)).collect();
+    let mut bound = Vec::with_capacity(reads.len());
+    for read in reads {
+        let at = standing.get(&read.step);
+        match read.extent {
+            Extent::Newest => {
+                bound.extend(versions::newest(ports.engine, ports.ledger, &read.name, &read.table, at.map(|at| at.window)).await?)
+            }
+            _ => bound.push(bind(step.progress.as_ref(), read, at, reads_all)),
+        }
+    }
     let reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
     let columns = ports.engine.columns(&reader).await?;
     let is_selected = |name: &str| columns.iter().any(|column| column.name == name);
@@ -45,7 +55,7 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
         ..task.staging(window, reader)
     };
     let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
-    Ok(Some(Batch { staging, progress }))
+    Ok(Some(Batch { staging, progress, delivery: None }))
 }
 
 fn not_selected(model: &str, file: &str, column: &str) -> Error {
@@ -80,7 +90,7 @@ fn bind(before: Option<&Progress>, read: &ReadFrom, at: Option<&Progress>, reads
         after_batch: match read.extent {
             Extent::LastBatch => newest.map(|newest| newest - 1),
             Extent::New if !reads_all => read_before,
-            Extent::New | Extent::All => None,
+            Extent::New | Extent::Newest | Extent::All => None,
         },
         up_to_batch: newest,
         hides_origin: read.hides_origin,
