@@ -69,10 +69,8 @@ impl Assessment {
             0 => "No issue was found".to_owned(),
             all => format!("{} found: {}", plural(all, "issue"), told.join(", ")),
         };
-        let first = self
-            .actions
-            .first()
-            .map(|action| format!(" The action that pays most takes the overall score to {:.1}.", action.overall_score_after));
+        let first = self.actions.iter().find(|action| action.overall_score_after - self.scores.overall >= 0.1);
+        let first = first.map(|action| format!(" The first action that moves it takes the score to {:.1}.", action.overall_score_after));
         format!("<b>{}.</b> {issues}, on {}.{}", scores::band(self.scores.overall).word, self.population(), first.unwrap_or_default())
     }
 

@@ -113,8 +113,9 @@ fn chart(column: &ColumnFacts) -> String {
 
 fn quantiles(numbers: &NumberFacts) -> String {
     let shown = numbers.quantiles.iter().filter(|quantile| quantile.value.is_finite());
-    let shown: String = shown.map(|quantile| format!("<span>{:.0} %: {}</span>", quantile.at * 100.0, short(quantile.value))).collect();
-    format!("<div class=\"axis\" style=\"flex-wrap:wrap\">{shown}</div>")
+    let shown: Vec<String> =
+        shown.map(|quantile| format!("<span>{:.0} %: {}</span>", quantile.at * 100.0, short(quantile.value))).collect();
+    format!("<div class=\"axis\" style=\"flex-wrap:wrap\">{}</div>", shown.concat())
 }
 
 /// An edge of a histogram: a moment for dates, which are measured in seconds, a number otherwise.
@@ -156,8 +157,8 @@ fn details(column: &ColumnFacts, disguised: u64) -> String {
     }
     pairs.extend(column.numbers.as_ref().filter(|_| column.kind.is_numeric() && present(column) > 0).map(number_pairs).unwrap_or_default());
     pairs.extend(column.text.as_ref().map(text_pairs).unwrap_or_default());
-    let pairs: String = pairs.iter().map(|(name, told)| format!("<dt>{name}</dt><dd>{told}</dd>")).collect();
-    format!("<dl>{pairs}</dl>")
+    let pairs: Vec<String> = pairs.iter().map(|(name, told)| format!("<dt>{name}</dt><dd>{told}</dd>")).collect();
+    format!("<dl>{}</dl>", pairs.concat())
 }
 
 fn number_pairs(numbers: &NumberFacts) -> Vec<(&'static str, String)> {
@@ -216,6 +217,6 @@ fn tops_row(name: &str, rows: u64, all: u64) -> String {
 
 fn mini(scores: &[Score]) -> String {
     let judged = scores.iter().filter_map(|score| Some((score.dimension.name(), score.score?)));
-    let items: String = judged.map(|(name, score)| format!("<li>{name} <b>{score:.1}</b></li>")).collect();
-    if items.is_empty() { items } else { format!("<ul class=\"mini\" aria-label=\"Scores of the column\">{items}</ul>") }
+    let items: Vec<String> = judged.map(|(name, score)| format!("<li>{name} <b>{score:.1}</b></li>")).collect();
+    if items.is_empty() { String::new() } else { format!("<ul class=\"mini\" aria-label=\"Scores of the column\">{}</ul>", items.concat()) }
 }

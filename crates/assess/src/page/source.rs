@@ -24,10 +24,10 @@ pub(crate) fn source_page(source: &Source) -> String {
         found => found,
     };
     let body = datasets + &markup::section("relationships", "Relationships", "", &references);
-    let links =
+    let contents =
         [("datasets", "Datasets", Some(source.datasets.len())), ("relationships", "Relationships", Some(source.relationships.len()))];
     let foot = "<p>By Headworks. This page runs no script and loads nothing; the same for programs is in <code>source.json</code>.</p>";
-    page(&format!("Data quality of {}", source.name), &top, &links, &body, foot)
+    page(&format!("Data quality of {}", source.name), &top, &contents, &body, foot)
 }
 
 fn line(dataset: &SourceDataset) -> Vec<String> {

@@ -209,11 +209,3 @@ fn a_page_is_the_same_every_time() {
     assert_eq!(shop().to_html(), shop().to_html());
     assert_eq!(shop().to_json().to_string(), shop().to_json().to_string());
 }
-
-#[test]
-fn zz_write() {
-    std::fs::create_dir_all("/tmp/assess").unwrap();
-    std::fs::write("/tmp/assess/page.html", shop().to_html()).unwrap();
-    std::fs::write("/tmp/assess/source.html", source().to_html()).unwrap();
-    std::fs::write("/tmp/assess/clean.html", assessment("rows 1000\n id integer; distinct 1000; min 1; max 1000").to_html()).unwrap();
-}
