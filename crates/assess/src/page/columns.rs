@@ -2,9 +2,9 @@
 
 use hw_base::{ColumnFacts, ColumnType, NumberFacts, Share, TextFacts, Timestamp, Value, count};
 
-use super::chart::{box_plot, histogram, spark};
+use super::chart::{box_plot, histogram, spark, strip};
 use super::markup::{self, bar, table, text, value};
-use super::number;
+use super::{number, shown_score};
 use crate::checks::disguised_nulls;
 use crate::column::{present, share_of};
 use crate::{Assessment, Meaning, Score};
@@ -61,6 +61,7 @@ fn card(assessment: &Assessment, index: usize, column: &ColumnFacts, meaning: &M
         format!("<article class=\"col\" id=\"c{index}\"><header><h3>{}</h3></header>", value(&column.name)),
         tags(column, meaning),
         filled(column, disguised),
+        gaps(assessment, column),
         chart(column),
         details(column, disguised),
         top_values(column, listed),
@@ -92,6 +93,23 @@ fn filled(column: &ColumnFacts, disguised: u64) -> String {
     format!(
         "<div class=\"fill\" role=\"img\" aria-label=\"{label}\"><i style=\"width:{there:.2}%\"></i>\
          <i class=\"d\" style=\"width:{disguised_share:.2}%\"></i><i class=\"m\" style=\"width:{missing:.2}%\"></i></div>"
+    )
+}
+
+/// Where the column misses values, over time or over the order of the rows.
+fn gaps(assessment: &Assessment, column: &ColumnFacts) -> String {
+    let map = assessment.missing.as_ref();
+    let found = map.and_then(|map| Some((map, map.columns.iter().find(|missing| missing.name == column.name)?)));
+    let Some((map, missing)) = found else { return String::new() };
+    let most = missing.shares.iter().copied().fold(0.0, f64::max);
+    let described = format!("where values are missing from {} to {}; at most {} of a block", map.from, map.to, Share(most));
+    let by = map.by.as_ref().map_or_else(|| "the order of the rows".to_owned(), |by| value(by));
+    format!(
+        "<h4 style=\"margin-top:12px\">Missing by {by}, at most {} at a time</h4>{}<div class=\"axis\"><span>{}</span><span>{}</span></div>",
+        Share(most),
+        strip(&missing.shares, &described),
+        text(&markup::cut(&map.from, 20)),
+        text(&markup::cut(&map.to, 20)),
     )
 }
 
@@ -217,6 +235,6 @@ fn tops_row(name: &str, rows: u64, all: u64) -> String {
 
 fn mini(scores: &[Score]) -> String {
     let judged = scores.iter().filter_map(|score| Some((score.dimension.name(), score.score?)));
-    let items: Vec<String> = judged.map(|(name, score)| format!("<li>{name} <b>{score:.1}</b></li>")).collect();
+    let items: Vec<String> = judged.map(|(name, score)| format!("<li>{name} <b>{}</b></li>", shown_score(score))).collect();
     if items.is_empty() { String::new() } else { format!("<ul class=\"mini\" aria-label=\"Scores of the column\">{}</ul>", items.concat()) }
 }

@@ -24,6 +24,9 @@ fn keys(assessment: &Assessment) -> String {
     table("Candidate keys, the best first", &["columns", "minimal", "#how likely meant"], &rows)
 }
 
+/// Dependencies that the page lists.
+const LISTED: usize = 30;
+
 fn dependencies(assessment: &Assessment) -> String {
     if assessment.relations.dependencies.is_empty() {
         return String::new();
@@ -35,7 +38,7 @@ fn dependencies(assessment: &Assessment) -> String {
         };
         vec![names(&dependency.determinant), value(&dependency.dependent), breaks]
     };
-    let shown = assessment.relations.dependencies.iter().take(100);
+    let shown = assessment.relations.dependencies.iter().take(LISTED);
     let rows: Vec<Vec<String>> = shown.map(row).collect();
     let more = assessment.relations.dependencies.len().saturating_sub(rows.len()) as u64;
     let more = if more > 0 {
