@@ -85,7 +85,7 @@ fn by_time(examination: &Examination) -> Option<Split> {
     let cut = cut.format("%Y-%m-%d %H:%M:%S");
     let name = identifier(&column.name);
     // In microseconds: nanoseconds end in the year 2262, and a moment after that would end the query.
-    let made_from = format!("coalesce(cast({name} as timestamp(6)) < cast('{cut}' as timestamp(6)), true)");
+    let made_from = format!("({name} is null or cast({name} as timestamp(6)) < cast('{cut}' as timestamp(6)))");
     Some(Split { made_from, words: format!("those before {cut} by `{}`, and those since then", column.name) })
 }
 
