@@ -4,9 +4,10 @@ use hw_base::{ColumnFacts, Dimension, Issue, RuleResult, TableFacts, Timestamp};
 use hw_validate::{Proposal, propose};
 
 use crate::checks::{find_issues, freshness};
+use crate::examination::error_of;
 use crate::{
-    About, Action, Drift, Evidence, Examination, Finding, Freshness, HeldRules, Key, Meaning, Relations, Scores, Trial, meaning, recommend,
-    words,
+    About, Action, Drift, Evidence, Examination, Finding, Freshness, HeldRules, Key, Meaning, MissingMap, Relations, Scores, Trial,
+    meaning, recommend, rules_yaml, words,
 };
 
 /// What is known about a dataset: its measurements, its issues, its scores and what to do.
@@ -28,6 +29,8 @@ pub struct Assessment {
     pub scores: Scores,
     /// What the columns say about each other. Where nobody looked, the columns that are a key by themselves.
     pub relations: Relations,
+    /// Where values are missing; `None` where nobody looked or nothing is missing.
+    pub missing: Option<MissingMap>,
     /// How the rules came out that people declared.
     pub declared: Vec<RuleResult>,
     /// What changed since an earlier assessment; `None` where nothing was compared.
@@ -51,10 +54,10 @@ impl Assessment {
         let actions = recommend(&examination, &findings, &scores);
         let freshness = freshness(&examination);
         let meanings = examination.meanings;
-        let Evidence { relations, declared, held, drift, .. } = evidence;
+        let Evidence { relations, missing, declared, held, drift, .. } = evidence;
         let relations = relations.unwrap_or_else(|| Relations { keys: keys(&facts), ..Relations::default() });
         let proposals = held.as_ref().map_or_else(|| propose(&facts), HeldRules::proposals);
-        Self { id, at, about, facts, meanings, findings, scores, relations, declared, drift, freshness, proposals, held, actions }
+        Self { id, at, about, facts, meanings, findings, scores, relations, missing, declared, drift, freshness, proposals, held, actions }
     }
 
     /// Compares with an earlier assessment or a contract, and adds the changes to what is known.
@@ -72,6 +75,18 @@ impl Assessment {
         }
     }
 
+    /// The files of the report, by their paths within its folder: JSON, Markdown, HTML and the rules.
+    pub fn files(&self) -> Vec<(String, String)> {
+        let json = format!("{:#}\n", self.to_json());
+        let rules = format!("rules/{}.yaml", self.about.name);
+        vec![
+            ("assessment.json".into(), json),
+            ("assessment.md".into(), self.to_markdown()),
+            ("assessment.html".into(), self.to_html()),
+            (rules, rules_yaml(&self.proposals, &self.about.name)),
+        ]
+    }
+
     /// The issues, what matters most first.
     pub fn issues(&self) -> impl Iterator<Item = &Issue> {
         self.findings.iter().map(|finding| &finding.issue)
@@ -80,6 +95,20 @@ impl Assessment {
     /// The issues of one dimension.
     pub(crate) fn issues_of(&self, dimension: Dimension) -> impl Iterator<Item = &Issue> {
         self.issues().filter(move |issue| issue.dimension == dimension)
+    }
+
+    /// How far any share of a sample is from that of all rows at most, 19 times out of 20, 0 to 1; `None` where all rows were
+    /// measured. Distinct counts and extremes of a sample are those of the sample.
+    pub fn error_bound(&self) -> Option<f64> {
+        (!self.facts.scanned_all_rows).then(|| error_of(0.5, self.facts.rows))
+    }
+
+    /// The same in words; empty where all rows were measured.
+    pub(crate) fn error_in_words(&self) -> String {
+        self.error_bound().map_or_else(String::new, |bound| {
+            let points = bound * 100.0;
+            format!("Of a sample every share is within {points:.1} percentage points of that of all rows, 19 times out of 20.")
+        })
     }
 
     /// Which rows every number is about: `all 1,000 rows`.

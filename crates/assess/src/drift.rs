@@ -115,7 +115,7 @@ impl Drift {
 pub fn drift(earlier: &Earlier, now: &Assessment) -> Drift {
     let pairing = Pairing::of(earlier, now);
     let mut changes: Vec<Change> = pairing.schema_changes();
-    let compared: Vec<Change> = pairing.pairs.iter().flat_map(|pair| pair.compared()).collect();
+    let compared: Vec<Change> = pairing.pairs.iter().flat_map(Pair::compared).collect();
     let tests = compared.iter().filter(|change| change.test.is_some()).count();
     changes.extend(volume(earlier, now));
     changes.extend(compared.into_iter().filter(|change| is_listed(change, tests)));

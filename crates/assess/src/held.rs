@@ -153,8 +153,7 @@ fn implies(strong: &Proposal, weak: &Proposal) -> bool {
     }
     let same = strong.columns == weak.columns;
     match (strong.kind.as_str(), weak.kind.as_str()) {
-        ("accepted_values", "matches" | "length" | "not_blank" | "range" | "distinct_count") => same,
-        ("matches", "length" | "not_blank") => same,
+        ("accepted_values", "matches" | "length" | "not_blank" | "range" | "distinct_count") | ("matches", "length" | "not_blank") => same,
         ("length", "not_blank") => same && strong.settings["min"].as_u64().is_some_and(|min| min > 0),
         ("unique", "unique") => strong.columns.len() < weak.columns.len() && strong.columns.iter().all(|own| weak.columns.contains(own)),
         _ => false,

@@ -27,6 +27,7 @@ impl Assessment {
             "dataset": self.dataset(),
             "assessment_date": self.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
             "population": self.population(),
+            "error_bound": self.error_bound(),
             "dimensions": self.dimensions(),
             "overall_score": self.scores.overall,
             "weights": self.about.limits.weights,
@@ -37,6 +38,7 @@ impl Assessment {
             "dependencies": self.relations.dependencies,
             "relationships": self.relations.references,
             "bounds": self.relations.bounds,
+            "missing_map": self.missing,
             "drift": self.drift,
             "issues": self.issues().collect::<Vec<_>>(),
         })

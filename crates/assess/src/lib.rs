@@ -8,6 +8,7 @@
 
 mod about;
 mod action;
+mod alike;
 mod assessment;
 mod checks;
 mod column;
@@ -19,6 +20,7 @@ mod json;
 mod markdown;
 mod meaning;
 mod measured;
+mod missing;
 mod page;
 mod relations;
 mod rules;
@@ -34,6 +36,7 @@ mod tests;
 
 pub use about::{About, Limits, RuleTrial, Weights};
 pub use action::{Action, Effort, recommend};
+pub use alike::{Alike, alike_columns};
 pub use assessment::Assessment;
 pub use checks::{Freshness, find_issues, freshness};
 pub use drift::{Change, ChangeKind, Drift, Earlier, EarlierColumn, Effect, Test, drift};
@@ -42,6 +45,7 @@ pub use examination::{Examination, Finding};
 pub use held::{DroppedRule, HeldRule, HeldRules, Trial, hold};
 pub use meaning::{Meaning, meaning};
 pub use measured::{assess, assess_with};
+pub use missing::{MissingColumn, MissingMap};
 pub use relations::{Cell, Dependency, Key, Relations, Relationship, cells_csv, relationships};
 pub use rules::rules_yaml;
 pub use score::{ColumnScores, Score, ScorePart, Scores};

@@ -42,6 +42,7 @@ impl Assessment {
             format!("- Period: {from} to {to}, by {}", code(&freshness.column))
         }));
         lines.push(format!("- Issues: {}", self.issue_counts()));
+        lines.extend(Some(self.error_in_words()).filter(|words| !words.is_empty()).map(|words| format!("- {words}")));
         lines.join("\n")
     }
 

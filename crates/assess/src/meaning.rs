@@ -133,10 +133,17 @@ fn number_role(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64) 
         None if words::has_word(name, words::PHONE) && high >= 1e6 => ("phone", 0.8),
         None if words::has_word(name, words::CODE) => ("code", 0.7),
         None if is_whole && words::has_word(name, &["year", "yr", "jahr"]) && low >= 1000.0 && high <= 2200.0 => ("year", 0.95),
+        None if is_whole && is_numbering(column, high - low) => ("identifier", 0.7),
         None if words::has_word(name, &["type", "status", "kind", "category", "class", "level", "flag"]) => ("category", 0.8),
         None if words::has_word(name, words::NEVER_NEGATIVE) || words::has_word(name, words::SIGNED) => ("measure", 0.9),
         None => ("measure", 0.6),
     }
+}
+
+/// Whether the values number the rows: each another one, with hardly a gap.
+fn is_numbering(column: &ColumnFacts, span: f64) -> bool {
+    let rows = present(column) as f64;
+    column.distinct_is_exact && column.nulls == 0 && rows >= 20.0 && column.distinct == column.rows && span + 1.0 <= rows * 1.1
 }
 
 fn text_role(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64) {

@@ -69,11 +69,10 @@ impl Assessment {
             0 => "No issue was found".to_owned(),
             all => format!("{} found: {}", plural(all, "issue"), told.join(", ")),
         };
-        let first = self
-            .actions
-            .first()
-            .map(|action| format!(" The action that pays most takes the overall score to {:.1}.", action.overall_score_after));
-        format!("<b>{}.</b> {issues}, on {}.{}", scores::band(self.scores.overall).word, self.population(), first.unwrap_or_default())
+        let first = self.actions.iter().find(|action| action.overall_score_after - self.scores.overall >= 0.1);
+        let first = first.map(|action| format!(" The first action that moves it takes the score to {:.1}.", action.overall_score_after));
+        let (word, population, bound) = (scores::band(self.scores.overall).word, self.population(), self.error_in_words());
+        format!("<b>{word}.</b> {issues}, on {population}.{} {bound}", first.unwrap_or_default())
     }
 
     fn foot(&self) -> String {
@@ -125,6 +124,11 @@ fn column_link(assessment: &Assessment, name: &str) -> String {
         Some(anchor) => format!("<a href=\"#{anchor}\">{}</a>", value(name)),
         None => value(name),
     }
+}
+
+/// A score with one decimal; what is not perfect is not shown as 100.
+fn shown_score(score: f64) -> String {
+    if score < 100.0 { format!("{:.1}", score.min(99.9)) } else { "100".into() }
 }
 
 /// A number with at most two decimals and separated thousands: `1,250.5`.

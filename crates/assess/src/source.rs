@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use crate::{Assessment, Relationship, page};
+use crate::{Alike, Assessment, Relationship, alike_columns, page};
 
 /// The datasets of one source.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +14,8 @@ pub struct Source {
     pub datasets: Vec<SourceDataset>,
     /// References between them, the best first.
     pub relationships: Vec<Relationship>,
+    /// Columns that mean the same under other names.
+    pub alike: Vec<Alike>,
     /// What was not searched and why, in sentences.
     pub bounds: Vec<String>,
 }
@@ -38,7 +40,8 @@ pub struct SourceDataset {
 impl Source {
     /// The source that `assessments` are about.
     pub fn new(name: impl Into<String>, assessments: &[Assessment], relationships: Vec<Relationship>, bounds: Vec<String>) -> Self {
-        Self { name: name.into(), datasets: assessments.iter().map(SourceDataset::of).collect(), relationships, bounds }
+        let (datasets, alike) = (assessments.iter().map(SourceDataset::of).collect(), alike_columns(assessments));
+        Self { name: name.into(), datasets, relationships, alike, bounds }
     }
 
     /// The content of `source.json`.
@@ -48,6 +51,7 @@ impl Source {
             "source": self.name,
             "datasets": self.datasets,
             "relationships": self.relationships,
+            "alike": self.alike,
             "bounds": self.bounds,
         })
     }

@@ -16,7 +16,7 @@ const PARTED: &str = "parted";
 const FEWEST_ROWS: u64 = 200;
 
 /// Columns that the hash of a row is made of; more would not part the rows better.
-const HASHED_COLUMNS: usize = 16;
+const HASHED_COLUMNS: usize = 3;
 
 /// How the rows are parted.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +42,8 @@ pub(crate) async fn try_rules(
     let evidence = Evidence::default();
     let split = split(&Examination::new(facts, about, now, &evidence))?;
     let settings = MeasureSettings { sample: Sample::All, top_values: about.limits.top_values };
-    let own = engine.measure(&part(reader, &split.made_from), settings).await.ok()?;
+    let rows = if facts.malformed > 0 { "_malformed is null and " } else { "" };
+    let own = engine.measure(&part(reader, &format!("{rows}{}", split.made_from)), settings).await.ok()?;
     let held_back = facts.rows.saturating_sub(own.rows);
     if !(0.05..=0.5).contains(&share_of(held_back, facts.rows)) {
         return None;
@@ -50,7 +51,7 @@ pub(crate) async fn try_rules(
     let proposals: Vec<Proposal> = propose(&own).into_iter().filter(|proposal| !is_refuted(proposal, facts)).collect();
     let list = Json::Array(proposals.iter().map(Proposal::rule).collect());
     let rules = read_rules(&Settings::from_json(&list)).ok()?;
-    let rest = part(reader, &format!("not ({})", split.made_from));
+    let rest = part(reader, &format!("{rows}not ({})", split.made_from));
     let gate = Gate::new(&rules, &engine.columns(&rest).await.ok()?);
     let watched = engine.watch(&rest, &gate.watch(&[], 0, false)).await.ok()?;
     let population = Population { batch_is_table: true, unique_by: Vec::new() };
@@ -84,17 +85,17 @@ fn by_time(examination: &Examination) -> Option<Split> {
     let cut = cut.format("%Y-%m-%d %H:%M:%S");
     let name = identifier(&column.name);
     // In microseconds: nanoseconds end in the year 2262, and a moment after that would end the query.
-    let made_from = format!("coalesce(cast({name} as timestamp(6)) < cast('{cut}' as timestamp(6)), true)");
+    let made_from = format!("({name} is null or cast({name} as timestamp(6)) < cast('{cut}' as timestamp(6)))");
     Some(Split { made_from, words: format!("those before {cut} by `{}`, and those since then", column.name) })
 }
 
 fn by_hash(facts: &TableFacts) -> Option<Split> {
-    let is_plain = |column: &&ColumnFacts| !matches!(column.kind, ColumnType::Binary | ColumnType::Other);
-    let texts = facts.columns.iter().filter(is_plain).take(HASHED_COLUMNS);
-    let texts: Vec<String> = texts.map(|column| format!("cast({} as varchar)", identifier(&column.name))).collect();
-    if texts.is_empty() {
-        return None;
-    }
+    let is_plain = |column: &&ColumnFacts| !matches!(column.kind, ColumnType::Binary | ColumnType::Other) && column.distinct > 1;
+    let mut columns: Vec<&ColumnFacts> = facts.columns.iter().filter(is_plain).collect();
+    columns.sort_by_key(|column| std::cmp::Reverse(column.distinct));
+    // A column that tells rows apart parts them as well as all together, and hashing it costs less.
+    let needed = if columns.first()?.distinct.saturating_mul(10) >= facts.rows.saturating_mul(9) { 1 } else { HASHED_COLUMNS };
+    let texts: Vec<String> = columns.iter().take(needed).map(|column| format!("cast({} as varchar)", identifier(&column.name))).collect();
     let made_from = format!("md5(concat_ws('|', {})) >= '4'", texts.join(", "));
     Some(Split { made_from, words: "a quarter of the rows, by a hash of what they hold".into() })
 }

@@ -26,15 +26,24 @@ pub(super) fn suspicious_cells(examination: &Examination, known: &[Finding]) -> 
     fresh.filter_map(|((column, issue), cells)| finding(examination, column, issue, &cells)).collect()
 }
 
+/// Whether a suspicion from measurements gives way to the look at every single cell, which sees more.
+pub(super) fn is_superseded(examination: &Examination, finding: &Finding) -> bool {
+    let saw_all =
+        examination.evidence.relations.as_ref().is_some_and(|relations| relations.rows > 0 && relations.rows >= examination.facts.rows);
+    saw_all && matches!(finding.issue.code.as_str(), "outliers" | "rare_categories")
+}
+
 /// The findings on measurements that tell the same as a suspicion about cells.
 fn same_kind(issue: &str) -> &'static [&'static str] {
     match issue {
         "missing_value" => &["missing_values"],
         "disguised_missing" => &["disguised_missing"],
         "blank_variant" => &["padded_values"],
+        "ambiguous_date" => &["mixed_date_formats"],
         "format_outlier" | "type_outlier" => &["mixed_formats", "mixed_date_formats", "malformed_emails", "non_printing_characters"],
         "implausible_date" => &["future_dates"],
-        "misspelling" => &["rare_categories", "inconsistent_casing"],
+        "misspelling" => &["rare_categories"],
+        "case_variant" => &["inconsistent_casing"],
         "numeric_outlier" => &["outliers", "negative_values"],
         _ => &[],
     }
@@ -78,10 +87,16 @@ fn words(issue: &str) -> (&'static str, &'static str) {
         "missing_value" => ("nothing", "fill in the missing values at the source"),
         "disguised_missing" => ("a stand-in for a missing value", "read these values as null when loading; then `not_null` sees them"),
         "blank_variant" => ("a value that differs from another only in white space", "load the column trimmed"),
+        "case_variant" => ("another value in another case", "bring them into one case when loading, and let `accepted_values` keep it"),
         "contradicts_dependency" => (
             "a value that rows like them contradict",
             "find out which side is right, and mend it at the source; a rule keeps the next ones out",
         ),
+        "ambiguous_date" => ("a date that reads in two ways", "read each format for itself when loading, and write days as `2026-01-31`"),
+        "encoding_error" => {
+            ("text that was read in the wrong encoding", "load the source in its own encoding, usually UTF-8 or Windows-1252")
+        }
+        "unit_mixture" => ("a number in another unit than the rest", "bring them into one unit when loading"),
         "format_outlier" => ("a value in another form than the rest", "bring them into one form when loading, and let `matches` keep it"),
         "type_outlier" => {
             ("a value of another type than the rest", "correct them at the source, or let `matches` send the rows to quarantine")

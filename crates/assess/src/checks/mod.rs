@@ -50,6 +50,7 @@ pub fn find_issues(examination: &Examination) -> Vec<Finding> {
     let columns = examination.facts.columns.iter();
     let in_columns = columns.flat_map(|column| COLUMN_CHECKS.iter().filter_map(move |check| check(examination, column)));
     let mut findings: Vec<Finding> = in_table.chain(in_columns).collect();
+    findings.retain(|finding| !cells::is_superseded(examination, finding));
     findings.extend(cells::suspicious_cells(examination, &findings));
     findings.retain(|finding| !declared::is_settled(examination, finding));
     findings.extend(declared::broken_rules(examination));

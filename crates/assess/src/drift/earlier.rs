@@ -75,9 +75,9 @@ impl Earlier {
             _ => objects.iter().find(is_named).ok_or_else(|| no_such_object(objects, dataset))?,
         };
         let version = json["version"].as_str().unwrap_or("without a version");
-        let named = format!("the contract {} {version}", json["id"].as_str().or(json["name"].as_str()).unwrap_or(dataset));
+        let title = json["id"].as_str().or(json["name"].as_str()).unwrap_or(dataset);
         let properties = object["properties"].as_array().map(Vec::as_slice).unwrap_or_default();
-        Ok(Self { named, rows: None, columns: properties.iter().map(agreed_column).collect() })
+        Ok(Self { named: format!("the contract {title} {version}"), rows: None, columns: properties.iter().map(agreed_column).collect() })
     }
 }
 

@@ -45,14 +45,14 @@ pub(crate) fn tidy(value: f64) -> f64 {
 
 /// Two shares compared: the z-test with the pooled share, and Cohen's h.
 pub(crate) fn compare_shares((before, rows_before): (u64, u64), (after, rows_after): (u64, u64)) -> (Test, Effect) {
-    let (n, m) = (rows_before.max(1) as f64, rows_after.max(1) as f64);
-    let (p, q) = (before as f64 / n, after as f64 / m);
-    let pooled = (before as f64 + after as f64) / (n + m);
-    let error = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
-    let z = if error > 0.0 { (q - p) / error } else { 0.0 };
-    let h = 2.0 * q.sqrt().asin() - 2.0 * p.sqrt().asin();
-    let test = Test { name: "two-proportion z-test", statistic: tidy(z), p_value: tidy(two_sided(z)) };
-    (test, Effect::sized("Cohen's h", h, [0.05, 0.2, 0.5]))
+    let (all_before, all_after) = (rows_before.max(1) as f64, rows_after.max(1) as f64);
+    let (was, is) = (before as f64 / all_before, after as f64 / all_after);
+    let pooled = (before as f64 + after as f64) / (all_before + all_after);
+    let error = (pooled * (1.0 - pooled) * (1.0 / all_before + 1.0 / all_after)).sqrt();
+    let statistic = if error > 0.0 { (is - was) / error } else { 0.0 };
+    let distance = 2.0 * is.sqrt().asin() - 2.0 * was.sqrt().asin();
+    let test = Test { name: "two-proportion z-test", statistic: tidy(statistic), p_value: tidy(two_sided(statistic)) };
+    (test, Effect::sized("Cohen's h", distance, [0.05, 0.2, 0.5]))
 }
 
 /// Two lists of counts over the same categories compared: Pearson's χ² and the population stability index.
@@ -185,18 +185,18 @@ fn lower_series(a: f64, x: f64) -> f64 {
 
 /// Lentz's continued fraction.
 fn upper_fraction(a: f64, x: f64) -> f64 {
-    let mut b = x + 1.0 - a;
-    let mut c = 1e300;
-    let mut d = 1.0 / b;
-    let mut result = d;
+    let mut term = x + 1.0 - a;
+    let mut above = 1e300;
+    let mut below = 1.0 / term;
+    let mut result = below;
     for step in 1..500 {
         let step = f64::from(step);
         let factor = step * (a - step);
-        b += 2.0;
-        d = 1.0 / (factor * d + b);
-        c = b + factor / c;
-        result *= d * c;
-        if (d * c - 1.0).abs() < 1e-14 {
+        term += 2.0;
+        below = 1.0 / (factor * below + term);
+        above = term + factor / above;
+        result *= below * above;
+        if (below * above - 1.0).abs() < 1e-14 {
             break;
         }
     }
@@ -223,10 +223,9 @@ fn kolmogorov_tail(x: f64) -> f64 {
     if x < 0.2 {
         return 1.0;
     }
-    let terms = (1..=100).map(|k| {
-        let k = f64::from(k);
-        let sign = if k % 2.0 == 1.0 { 1.0 } else { -1.0 };
-        sign * (-2.0 * k * k * x * x).exp()
+    let terms = (1..=100_u32).map(|step| {
+        let sign = if step.is_multiple_of(2) { -1.0 } else { 1.0 };
+        sign * (-2.0 * (f64::from(step) * x).powi(2)).exp()
     });
     (2.0 * terms.sum::<f64>()).clamp(0.0, 1.0)
 }
@@ -257,7 +256,7 @@ mod tests {
         close(effect.value, 0.2946);
         assert!(test.p_value < 1e-8 && effect.size == "medium", "{test:?} {effect:?}");
         let (test, effect) = compare_shares((0, 1000), (0, 500));
-        assert!(test.p_value == 1.0 && effect.size == "negligible", "{test:?} {effect:?}");
+        assert!(test.p_value > 0.999 && effect.size == "negligible", "{test:?} {effect:?}");
     }
 
     #[test]
@@ -266,7 +265,7 @@ mod tests {
         close(test.statistic, 20.2);
         close(effect.value, 0.04055);
         let (test, effect) = compare_counts(&[500, 500, 0], &[50, 50, 0]);
-        assert!(test.p_value > 0.99 && effect.value == 0.0, "{test:?} {effect:?}");
+        assert!(test.p_value > 0.99 && effect.value.abs() < 1e-12, "{test:?} {effect:?}");
     }
 
     #[test]
@@ -280,7 +279,7 @@ mod tests {
             Spread::of(&numbers).unwrap()
         };
         let (test, effect) = compare_spreads(&spread(0.0, 10.0), &spread(0.0, 10.0));
-        assert!(test.statistic == 0.0 && test.p_value == 1.0 && effect.value == 0.0, "{test:?} {effect:?}");
+        assert!(test.statistic < 1e-12 && test.p_value > 0.999 && effect.value.abs() < 1e-12, "{test:?} {effect:?}");
         let (test, effect) = compare_spreads(&spread(0.0, 10.0), &spread(5.0, 15.0));
         close(test.statistic, 0.5);
         assert!(test.p_value < 1e-50 && effect.size == "large", "{test:?} {effect:?}");

@@ -100,13 +100,13 @@ pub(super) fn is_currency_code(text: &str) -> bool {
 
 /// Whether text reads as the name of a person: two to four words that begin with a capital, perhaps `Last, First`.
 pub(super) fn is_person_name(text: &str) -> bool {
-    let words: Vec<&str> = text.trim().split_whitespace().collect();
+    let words: Vec<&str> = text.split_whitespace().collect();
     (2..=4).contains(&words.len()) && words.iter().all(|word| is_name_word(word))
 }
 
 /// Whether text reads as a given name or a family name: one or two words that begin with a capital.
 pub(super) fn is_name_part(text: &str) -> bool {
-    let words: Vec<&str> = text.trim().split_whitespace().collect();
+    let words: Vec<&str> = text.split_whitespace().collect();
     (1..=2).contains(&words.len()) && words.iter().all(|word| is_name_word(word))
 }
 
@@ -249,7 +249,7 @@ mod tests {
         check(is_country_code_2, &["DE", "US"], &["ZZ", "de", "E ", "D"]);
         check(is_country_code_3, &["DEU", "USA"], &["EU ", "ABC"]);
         check(is_currency_code, &["EUR", "JPY"], &["EURO", "AAA"]);
-        assert!(COUNTRIES_2.len() % 3 == 0 && COUNTRIES_3.len() % 4 == 0 && CURRENCIES.len() % 4 == 0);
+        assert!(COUNTRIES_2.len().is_multiple_of(3) && COUNTRIES_3.len().is_multiple_of(4) && CURRENCIES.len().is_multiple_of(4));
         check(is_distinct_postcode, &["SW1A 1AA", "K1A 0B1", "1012 AB", "90210-1234"], &["12 kg", "AB1", "123-4567", "2026-01"]);
     }
 

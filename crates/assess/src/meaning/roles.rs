@@ -6,6 +6,9 @@ use super::forms;
 use crate::column::telling_texts;
 use crate::words;
 
+/// Tells whether a value fits.
+type Fits = fn(&str) -> bool;
+
 /// A role that values can play.
 struct Role {
     name: &'static str,
@@ -14,13 +17,13 @@ struct Role {
     /// Words that speak against it.
     unless: &'static [&'static str],
     /// Whether a value can play it, once the name says so.
-    may_be: fn(&str) -> bool,
+    may_be: Fits,
     /// What some of the values must show besides.
-    shows: Option<fn(&str) -> bool>,
+    shows: Option<Fits>,
     /// How sure it is where both name and values say so.
     named: f64,
     /// Whether a value proves it without the name, and how sure it is then.
-    alone: Option<(fn(&str) -> bool, f64)>,
+    alone: Option<(Fits, f64)>,
 }
 
 const NOBODY: &[&str] = &[

@@ -3,6 +3,7 @@
 use hw_base::{Histogram, NumberFacts, Quantile};
 
 use super::markup::text;
+use super::shown_score;
 
 /// Width and height of a histogram.
 const WIDTH: f64 = 320.0;
@@ -28,6 +29,38 @@ pub(super) fn spark(histogram: &Histogram) -> String {
         return bars;
     }
     format!("<svg class=\"spark\" viewBox=\"0 0 80 20\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><path d=\"{bars}\"/></svg>")
+}
+
+/// Where values are missing: darker where more are. Blocks of one shade are drawn as one.
+pub(super) fn strip(shares: &[f64], described: &str) -> String {
+    let width = WIDTH / shares.len().max(1) as f64;
+    let mut blocks = String::new();
+    let mut start = 0;
+    while start < shares.len() {
+        let shade = shade(shares[start]);
+        let end = shares[start..].iter().position(|share| self::shade(*share) != shade).map_or(shares.len(), |more| start + more);
+        if shade > 0 {
+            let (left, across) = (width * start as f64, width * (end - start) as f64);
+            blocks.push_str(&format!("<path d=\"M{left:.1} 0h{across:.1}v14h-{across:.1}z\" opacity=\".{shade}\"/>"));
+        }
+        start = end;
+    }
+    format!(
+        "<svg class=\"gaps\" viewBox=\"0 0 {WIDTH} 14\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{}\">{blocks}</svg>",
+        text(described)
+    )
+}
+
+/// 0 for nothing missing, else one of nine shades; the first is dark enough to be seen.
+fn shade(share: f64) -> u8 {
+    match share {
+        share if share <= 0.0 => 0,
+        share if share < 0.05 => 3,
+        share if share < 0.2 => 4,
+        share if share < 0.5 => 6,
+        share if share < 0.8 => 8,
+        _ => 9,
+    }
 }
 
 /// The bars as one path. A step that holds anything is seen.
@@ -76,12 +109,13 @@ fn value(quantile: &Quantile) -> Option<f64> {
 
 /// A score as a ring, 0 to 100, with its number in the middle.
 pub(super) fn ring(score: f64, class: &str) -> String {
+    let shown = shown_score(score);
     let around = 2.0 * std::f64::consts::PI * 52.0;
     let filled = around * score.clamp(0.0, 100.0) / 100.0;
     format!(
-        "<svg class=\"ring {class}\" viewBox=\"0 0 120 120\" role=\"img\" aria-label=\"overall score {score:.1} of 100\">\
+        "<svg class=\"ring {class}\" viewBox=\"0 0 120 120\" role=\"img\" aria-label=\"overall score {shown} of 100\">\
          <circle class=\"track\" cx=\"60\" cy=\"60\" r=\"52\"/>\
          <circle class=\"fill\" cx=\"60\" cy=\"60\" r=\"52\" stroke-dasharray=\"{filled:.1} {around:.1}\" transform=\"rotate(-90 60 60)\"/>\
-         <text x=\"60\" y=\"66\">{score:.1}</text><text class=\"of\" x=\"60\" y=\"84\">of 100</text></svg>"
+         <text x=\"60\" y=\"66\">{shown}</text><text class=\"of\" x=\"60\" y=\"84\">of 100</text></svg>"
     )
 }

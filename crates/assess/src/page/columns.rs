@@ -2,9 +2,9 @@
 
 use hw_base::{ColumnFacts, ColumnType, NumberFacts, Share, TextFacts, Timestamp, Value, count};
 
-use super::chart::{box_plot, histogram, spark};
+use super::chart::{box_plot, histogram, spark, strip};
 use super::markup::{self, bar, table, text, value};
-use super::number;
+use super::{number, shown_score};
 use crate::checks::disguised_nulls;
 use crate::column::{present, share_of};
 use crate::{Assessment, Meaning, Score};
@@ -61,6 +61,7 @@ fn card(assessment: &Assessment, index: usize, column: &ColumnFacts, meaning: &M
         format!("<article class=\"col\" id=\"c{index}\"><header><h3>{}</h3></header>", value(&column.name)),
         tags(column, meaning),
         filled(column, disguised),
+        gaps(assessment, column),
         chart(column),
         details(column, disguised),
         top_values(column, listed),
@@ -95,6 +96,23 @@ fn filled(column: &ColumnFacts, disguised: u64) -> String {
     )
 }
 
+/// Where the column misses values, over time or over the order of the rows.
+fn gaps(assessment: &Assessment, column: &ColumnFacts) -> String {
+    let map = assessment.missing.as_ref();
+    let found = map.and_then(|map| Some((map, map.columns.iter().find(|missing| missing.name == column.name)?)));
+    let Some((map, missing)) = found else { return String::new() };
+    let most = missing.shares.iter().copied().fold(0.0, f64::max);
+    let described = format!("where values are missing from {} to {}; at most {} of a block", map.from, map.to, Share(most));
+    let by = map.by.as_ref().map_or_else(|| "the order of the rows".to_owned(), |by| value(by));
+    format!(
+        "<h4 style=\"margin-top:12px\">Missing by {by}, at most {} at a time</h4>{}<div class=\"axis\"><span>{}</span><span>{}</span></div>",
+        Share(most),
+        strip(&missing.shares, &described),
+        text(&markup::cut(&map.from, 20)),
+        text(&markup::cut(&map.to, 20)),
+    )
+}
+
 fn chart(column: &ColumnFacts) -> String {
     let Some(numbers) = column.numbers.as_ref().filter(|numbers| numbers.histogram.counts.iter().any(|count| *count > 0)) else {
         return String::new();
@@ -113,8 +131,9 @@ fn chart(column: &ColumnFacts) -> String {
 
 fn quantiles(numbers: &NumberFacts) -> String {
     let shown = numbers.quantiles.iter().filter(|quantile| quantile.value.is_finite());
-    let shown: String = shown.map(|quantile| format!("<span>{:.0} %: {}</span>", quantile.at * 100.0, short(quantile.value))).collect();
-    format!("<div class=\"axis\" style=\"flex-wrap:wrap\">{shown}</div>")
+    let shown: Vec<String> =
+        shown.map(|quantile| format!("<span>{:.0} %: {}</span>", quantile.at * 100.0, short(quantile.value))).collect();
+    format!("<div class=\"axis\" style=\"flex-wrap:wrap\">{}</div>", shown.concat())
 }
 
 /// An edge of a histogram: a moment for dates, which are measured in seconds, a number otherwise.
@@ -156,8 +175,8 @@ fn details(column: &ColumnFacts, disguised: u64) -> String {
     }
     pairs.extend(column.numbers.as_ref().filter(|_| column.kind.is_numeric() && present(column) > 0).map(number_pairs).unwrap_or_default());
     pairs.extend(column.text.as_ref().map(text_pairs).unwrap_or_default());
-    let pairs: String = pairs.iter().map(|(name, told)| format!("<dt>{name}</dt><dd>{told}</dd>")).collect();
-    format!("<dl>{pairs}</dl>")
+    let pairs: Vec<String> = pairs.iter().map(|(name, told)| format!("<dt>{name}</dt><dd>{told}</dd>")).collect();
+    format!("<dl>{}</dl>", pairs.concat())
 }
 
 fn number_pairs(numbers: &NumberFacts) -> Vec<(&'static str, String)> {
@@ -216,6 +235,6 @@ fn tops_row(name: &str, rows: u64, all: u64) -> String {
 
 fn mini(scores: &[Score]) -> String {
     let judged = scores.iter().filter_map(|score| Some((score.dimension.name(), score.score?)));
-    let items: String = judged.map(|(name, score)| format!("<li>{name} <b>{score:.1}</b></li>")).collect();
-    if items.is_empty() { items } else { format!("<ul class=\"mini\" aria-label=\"Scores of the column\">{items}</ul>") }
+    let items: Vec<String> = judged.map(|(name, score)| format!("<li>{name} <b>{}</b></li>", shown_score(score))).collect();
+    if items.is_empty() { String::new() } else { format!("<ul class=\"mini\" aria-label=\"Scores of the column\">{}</ul>", items.concat()) }
 }

@@ -71,8 +71,8 @@ fn examples(examples: &[String]) -> String {
     if examples.is_empty() {
         return String::new();
     }
-    let shown: String = examples.iter().map(|example| format!("<code>{}</code>", text(&markup::cut(example, 160)))).collect();
-    format!("<p class=\"examples\"><b>Examples:</b> {shown}</p>")
+    let shown: Vec<String> = examples.iter().map(|example| format!("<code>{}</code>", text(&markup::cut(example, 160)))).collect();
+    format!("<p class=\"examples\"><b>Examples:</b> {}</p>", shown.concat())
 }
 
 fn query(sql: &str) -> String {

@@ -82,7 +82,9 @@ pub(super) fn table(caption: &str, headings: &[&str], rows: &[Vec<String>]) -> S
         let plain = cell((index, cell_of));
         if numbers(index) { plain.replacen("<td>", "<td class=\"n\">", 1) } else { plain }
     };
-    let body: String = rows.iter().map(|row| format!("<tr>{}</tr>\n", row.iter().enumerate().map(aligned).collect::<String>())).collect();
+    let body: Vec<String> =
+        rows.iter().map(|row| format!("<tr>{}</tr>\n", row.iter().enumerate().map(aligned).collect::<String>())).collect();
+    let body = body.concat();
     let head: String = headings.iter().map(heading).collect();
     format!(
         "<div class=\"scroll\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\"><table><caption>{caption}</caption>\

@@ -24,6 +24,9 @@ fn keys(assessment: &Assessment) -> String {
     table("Candidate keys, the best first", &["columns", "minimal", "#how likely meant"], &rows)
 }
 
+/// Dependencies that the page lists.
+const LISTED: usize = 30;
+
 fn dependencies(assessment: &Assessment) -> String {
     if assessment.relations.dependencies.is_empty() {
         return String::new();
@@ -35,7 +38,7 @@ fn dependencies(assessment: &Assessment) -> String {
         };
         vec![names(&dependency.determinant), value(&dependency.dependent), breaks]
     };
-    let shown = assessment.relations.dependencies.iter().take(100);
+    let shown = assessment.relations.dependencies.iter().take(LISTED);
     let rows: Vec<Vec<String>> = shown.map(row).collect();
     let more = assessment.relations.dependencies.len().saturating_sub(rows.len()) as u64;
     let more = if more > 0 {
@@ -71,8 +74,8 @@ fn bounds(bounds: &[String]) -> String {
     if bounds.is_empty() {
         return String::new();
     }
-    let items: String = bounds.iter().map(|bound| format!("<li>{}</li>", sentence(bound))).collect();
-    format!("<p class=\"note\">Not searched to the end:</p><ul class=\"note\">{items}</ul>")
+    let items: Vec<String> = bounds.iter().map(|bound| format!("<li>{}</li>", sentence(bound))).collect();
+    format!("<p class=\"note\">Not searched to the end:</p><ul class=\"note\">{}</ul>", items.concat())
 }
 
 /// A box of the diagram.
@@ -101,9 +104,9 @@ fn diagram(references: &[Relationship], own: Option<&str>) -> String {
     let described: Vec<String> =
         references.iter().map(|reference| format!("{} refers to {}", reference.dataset, reference.references)).collect();
     format!(
-        "<svg class=\"diagram\" viewBox=\"0 0 860 {height}\" role=\"img\" aria-label=\"{}\"><defs><marker id=\"tip\" viewBox=\"0 0 8 8\" \
+        "<div class=\"flow\"><svg class=\"diagram\" viewBox=\"0 0 860 {height}\" role=\"img\" aria-label=\"{}\"><defs><marker id=\"tip\" viewBox=\"0 0 8 8\" \
          refX=\"7\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\"><path class=\"head\" d=\"M0 0l8 4l-8 4z\"/></marker></defs>\
-         {arrows}{boxes}</svg>\n",
+         {arrows}{boxes}</svg></div>\n",
         text(&described.join("; "))
     )
 }

@@ -3,7 +3,7 @@
 use hw_base::Dimension;
 
 use super::markup::{self, bar, sentence, text, value};
-use super::number;
+use super::{number, shown_score};
 use crate::{Assessment, Score};
 
 /// What a score is called.
@@ -40,9 +40,10 @@ fn card(score: &Score) -> String {
     };
     let band = band(value);
     format!(
-        "<article class=\"dim\"><header><h3>{name}</h3><span class=\"big {}\">{value:.1}</span></header>{}\
+        "<article class=\"dim\"><header><h3>{name}</h3><span class=\"big {}\">{}</span></header>{}\
          <p class=\"formula\">100 × (1 − {} / {}) = {}</p><p class=\"note\">{}</p>{}</article>\n",
         band.class,
+        shown_score(value),
         bar(value / 100.0, band.class),
         number(score.affected),
         number(score.judged),

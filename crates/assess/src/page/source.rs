@@ -3,7 +3,8 @@
 use hw_base::{count, plural};
 
 use super::markup::{self, table, text, value};
-use super::{page, relations, scores};
+use super::{page, relations, scores, shown_score};
+use crate::Alike;
 use crate::source::{Source, SourceDataset};
 
 pub(crate) fn source_page(source: &Source) -> String {
@@ -23,18 +24,35 @@ pub(crate) fn source_page(source: &Source) -> String {
         found if found.is_empty() => "<p class=\"card\">No references were found.</p>".to_owned(),
         found => found,
     };
-    let body = datasets + &markup::section("relationships", "Relationships", "", &references);
-    let links =
+    let body = datasets + &markup::section("relationships", "Relationships", "", &(references + &alike(source)));
+    let contents =
         [("datasets", "Datasets", Some(source.datasets.len())), ("relationships", "Relationships", Some(source.relationships.len()))];
     let foot = "<p>By Headworks. This page runs no script and loads nothing; the same for programs is in <code>source.json</code>.</p>";
-    page(&format!("Data quality of {}", source.name), &top, &links, &body, foot)
+    page(&format!("Data quality of {}", source.name), &top, &contents, &body, foot)
+}
+
+/// Columns that mean the same under other names.
+fn alike(source: &Source) -> String {
+    if source.alike.is_empty() {
+        return String::new();
+    }
+    let row = |one: &Alike| {
+        vec![
+            format!("{} {}", text(&one.dataset), value(&one.column)),
+            format!("{} {}", text(&one.other_dataset), value(&one.other_column)),
+            one.shared_values.to_string(),
+            format!("{:.0} %", one.likeness * 100.0),
+        ]
+    };
+    let rows: Vec<Vec<String>> = source.alike.iter().map(row).collect();
+    table("Columns that mean the same under other names", &["column", "and", "#shared values", "#alike"], &rows)
 }
 
 fn line(dataset: &SourceDataset) -> Vec<String> {
     let band = scores::band(dataset.overall_score);
     vec![
         format!("<a href=\"{}/assessment.html\">{}</a>", address(&dataset.name), value(&dataset.name)),
-        format!("<b class=\"{}\">{:.1}</b>", band.class, dataset.overall_score),
+        format!("<b class=\"{}\">{}</b>", band.class, shown_score(dataset.overall_score)),
         band.word.to_lowercase(),
         count(dataset.rows),
         dataset.columns.to_string(),

@@ -167,8 +167,8 @@ fn trial(text: &str, fails: bool) -> String {
 #[test]
 fn rules_are_tried_on_rows_they_were_not_made_from() {
     expect![[r#"
-        measure: select * from parted where md5(concat_ws('|', cast(order_id as varchar), cast(email as varchar))) >= '4'
-        watch: select * from parted where not (md5(concat_ws('|', cast(order_id as varchar), cast(email as varchar))) >= '4')
+        measure: select * from parted where md5(concat_ws('|', cast(order_id as varchar))) >= '4'
+        watch: select * from parted where not (md5(concat_ws('|', cast(order_id as varchar))) >= '4')
         + not_null order_id: `order_id` is missing in 0 of 750 rows; 0 of 250 rows held back break it, so at most 1.51 % of all do
         + not_blank email: `email` is blank in 0 of 750 rows; 0 of 250 rows held back break it, so at most 1.51 % of all do
         + row_count : 750 rows measured; an empty table is never right; count(*) = 250 on 250 rows held back
@@ -181,8 +181,8 @@ fn rules_are_tried_on_rows_they_were_not_made_from() {
 fn rules_are_tried_on_later_rows_where_a_column_tells_the_time() {
     let text = "rows 1000\n order_id integer; distinct 990\n created_at timestamp; distinct 900; min 2026-01-01; max 2026-02-28; quantiles 1 2 1770000000";
     expect![[r#"
-        measure: select * from parted where coalesce(cast(created_at as timestamp(6)) < cast('2026-02-02 02:40:00' as timestamp(6)), true)
-        watch: select * from parted where not (coalesce(cast(created_at as timestamp(6)) < cast('2026-02-02 02:40:00' as timestamp(6)), true))
+        measure: select * from parted where (created_at is null or cast(created_at as timestamp(6)) < cast('2026-02-02 02:40:00' as timestamp(6)))
+        watch: select * from parted where not ((created_at is null or cast(created_at as timestamp(6)) < cast('2026-02-02 02:40:00' as timestamp(6))))
         + not_null order_id: `order_id` is missing in 0 of 750 rows; 0 of 250 rows held back break it, so at most 1.51 % of all do
         + not_null created_at: `created_at` is missing in 0 of 750 rows; 0 of 250 rows held back break it, so at most 1.51 % of all do
         + row_count : 750 rows measured; an empty table is never right; count(*) = 250 on 250 rows held back"#]].assert_eq(&trial(text, false));

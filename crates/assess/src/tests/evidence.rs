@@ -103,7 +103,7 @@ fn suspicious_cells_become_one_issue_per_column_and_kind() {
         .collect();
     expect![[r#"
         contradicts_dependency: 2 of 1,000 rows (0.20 %) hold a value that rows like them contradict in `city`, which `zip` should decide [Paris → Lyon, Nice → Lyon] select rows_of.* from shop.orders as rows_of join (select zip from shop.orders group by zip having count(distinct city) > 1) as disagreeing on rows_of.zip = disagreeing.zip
-        rare_categories: 2 of 1,000 rows (0.20 %) hold a rare value of `status` that is nearly a frequent one: `opne` for `open` [opne] select * from shop.orders where status in ('opne')
+        misspelling: 1 of 1,000 rows (0.10 %) hold a likely misspelling of another value in `status` [opne → open] select * from shop.orders where status in ('opne')
         type_outlier: 1 of 1,000 rows (0.10 %) hold a value of another type than the rest in `zip` [7x] select * from shop.orders where cast(zip as varchar) in ('7x')"#]].assert_eq(&told.join("\n"));
 }
 

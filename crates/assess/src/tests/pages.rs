@@ -4,7 +4,10 @@ use hw_base::{Dimension, PatternCount, Quantile, Value, Verdict};
 
 use super::{CUSTOMER_ORDERS, assessment};
 use crate::fixture::facts;
-use crate::{About, Assessment, Cell, Dependency, Earlier, Evidence, HeldRules, Key, Relations, Relationship, Source, drift, hold};
+use crate::{
+    About, Assessment, Cell, Dependency, Earlier, Evidence, HeldRules, Key, MissingColumn, MissingMap, Relations, Relationship, Source,
+    drift, hold,
+};
 
 /// A shop's orders with everything a page can show.
 const SHOP: &str = "rows 48210; duplicates 31
@@ -52,6 +55,12 @@ fn relations() -> Relations {
     }
 }
 
+fn missing() -> MissingMap {
+    let shares = (0..40).map(|block| if (12..20).contains(&block) { 0.7 } else { 0.02 }).collect();
+    let columns = vec![MissingColumn { name: "customer_id".into(), shares }];
+    MissingMap { by: Some("ordered_at".into()), from: "2025-03-01".into(), to: "2026-02-27".into(), columns }
+}
+
 /// What `check` would find on rows held back: all held but every fifth.
 fn held(text: &str) -> HeldRules {
     let proposals = hw_validate::propose(&facts(text));
@@ -80,7 +89,7 @@ fn held(text: &str) -> HeldRules {
 fn shop() -> Assessment {
     let about =
         About { use_for: Some("churn model".into()), critical: vec!["customer_id".into()], ..About::new("shop.orders", "orders.csv") };
-    let evidence = Evidence { relations: Some(relations()), held: Some(held(SHOP)), ..Evidence::default() };
+    let evidence = Evidence { relations: Some(relations()), held: Some(held(SHOP)), missing: Some(missing()), ..Evidence::default() };
     let mut measured = facts(SHOP);
     let quantiles = [(0.01, 2.5), (0.05, 6.9), (0.25, 24.5), (0.5, 48.9), (0.75, 96.2), (0.95, 212.0), (0.99, 640.0)];
     measured.columns[5].numbers.as_mut().unwrap().quantiles = quantiles.map(|(at, value)| Quantile { at, value }).to_vec();
@@ -208,12 +217,4 @@ fn two_hundred_columns_fit_in_two_megabytes() {
 fn a_page_is_the_same_every_time() {
     assert_eq!(shop().to_html(), shop().to_html());
     assert_eq!(shop().to_json().to_string(), shop().to_json().to_string());
-}
-
-#[test]
-fn zz_write() {
-    std::fs::create_dir_all("/tmp/assess").unwrap();
-    std::fs::write("/tmp/assess/page.html", shop().to_html()).unwrap();
-    std::fs::write("/tmp/assess/source.html", source().to_html()).unwrap();
-    std::fs::write("/tmp/assess/clean.html", assessment("rows 1000\n id integer; distinct 1000; min 1; max 1000").to_html()).unwrap();
 }
