@@ -31,6 +31,37 @@ pub fn explain(kind: &str) -> Option<String> {
     ))
 }
 
+/// The reference of all kinds as Markdown, as `docs/rules.md` holds it.
+#[cfg(test)]
+fn reference() -> String {
+    RULE_KINDS.iter().zip(crate::suites::elsewhere::ELSEWHERE).map(|(kind, elsewhere)| section(*kind, elsewhere)).collect()
+}
+
+#[cfg(test)]
+fn section(kind: &dyn RuleKind, elsewhere: &crate::suites::elsewhere::Elsewhere) -> String {
+    let About { finds, example, .. } = kind.about();
+    let tools =
+        [("Great Expectations", elsewhere.great_expectations), ("dbt", elsewhere.dbt), ("Soda", elsewhere.soda), ("ODCS", elsewhere.odcs)];
+    let called: Vec<String> = tools.iter().filter(|(_, words)| !words.is_empty()).map(|(tool, words)| format!("{tool}: {words}")).collect();
+    let elsewhere = if called.is_empty() { "no word of its own".to_owned() } else { called.join(" · ") };
+    let settings: Vec<String> = settings(kind)
+        .lines()
+        .filter(|line| !SHARED.iter().any(|key| line.starts_with(&format!("- `{key}`:"))))
+        .map(str::to_owned)
+        .collect();
+    format!(
+        "### {name}\n\n{dimension} · looks at {scope}\n\n{finds}\n\n```yaml\n{example}\n```\n\n{settings}\n\nElsewhere: {elsewhere}\n\n",
+        name = kind.name(),
+        dimension = kind.dimension().name(),
+        scope = kind.scope().words(),
+        settings = settings.join("\n"),
+    )
+}
+
+/// Settings that rules of nearly all kinds have.
+#[cfg(test)]
+const SHARED: [&str; 8] = ["name", "at_least", "at_most", "on_failure", "where", "severity", "owner", "description"];
+
 /// The settings of a kind, one per line, as their doc comments tell them.
 fn settings(kind: &dyn RuleKind) -> String {
     let mut generator = SchemaGenerator::default();
@@ -83,6 +114,20 @@ mod tests {
             assert!(page.contains(part), "{part} is not in\n{page}");
         }
         assert_eq!(explain("nonsense"), None);
+    }
+
+    /// `UPDATE_DOCS=1 cargo test -p hw-validate reference` writes the section anew.
+    #[test]
+    fn the_reference_in_the_manual_is_the_one_of_the_kinds() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/rules.md");
+        let page = std::fs::read_to_string(&path).unwrap();
+        let (before, _) = page.split_once("## The kinds\n").unwrap();
+        let expected = format!("{before}## The kinds\n\n{}\n", reference().trim_end());
+        if std::env::vars().any(|(name, _)| name == "UPDATE_DOCS") {
+            std::fs::write(&path, &expected).unwrap();
+        } else {
+            assert_eq!(page, expected, "docs/rules.md is stale");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! in SQL; nothing is left out without a line in the report.
 
 mod dbt;
+pub(crate) mod elsewhere;
 mod great_expectations;
 mod metrics;
 mod odcs;

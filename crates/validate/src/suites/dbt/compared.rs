@@ -48,9 +48,9 @@ impl Side {
     }
 }
 
-/// A query of the groups in which `ours` of the table and `theirs` of the table `with` are further apart than `differs` says,
+/// A query of the groups in which `ours` of the table and `theirs` of the table `with` (or of itself) are further apart than `differs` says,
 /// a condition on `distance` and `share`.
-pub(super) fn unequal(ours: &Side, theirs: &Side, with: &str, differs: &str) -> Rules {
+pub(super) fn unequal(ours: &Side, theirs: &Side, with: Option<&str>, differs: &str) -> Rules {
     let names: Vec<String> = (0..ours.groups.len()).map(|at| format!("group_{at}")).collect();
     let join = if names.is_empty() {
         "ours cross join theirs".to_owned()
@@ -64,7 +64,7 @@ pub(super) fn unequal(ours: &Side, theirs: &Side, with: &str, differs: &str) -> 
         "with ours as ({}), theirs as ({}), compared as (select {groups}ours.measured as measured, theirs.measured as measured_there, \
          {distance} as distance, {distance} / nullif(ours.measured * 1.0, 0) as share from {join}) select * from compared where {differs}",
         ours.select("{table}"),
-        theirs.select(&table(with)),
+        theirs.select(&with.map_or_else(|| "{table}".to_owned(), table)),
     );
     Rules::sql("query", json!({"sql": sql, "reads": with}))
 }
