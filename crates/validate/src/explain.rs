@@ -4,6 +4,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value as Json};
 
 use crate::kinds::{RULE_KINDS, RuleKind, rule_kind};
+use crate::suites::elsewhere::{ELSEWHERE, Elsewhere};
 
 /// The manual page of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,25 +26,31 @@ pub fn explain(kind: &str) -> Option<String> {
     let (name, dimension, scope) = (kind.name(), kind.dimension().name(), kind.scope().words());
     Some(format!(
         "# {name}\n\nDimension: {dimension}. Looks at {scope}.\n\n## What it finds\n\n{finds}\n\n## Why it matters\n\n{matters}\n\n\
-         ## Example\n\n```yaml\nrules:\n{example}\n```\n\n## Settings\n\n{settings}\n\n## What to do\n\n{remedy}\n",
+         ## Example\n\n```yaml\nrules:\n{example}\n```\n\n## Settings\n\n{settings}\n\n## In other tools\n\n{elsewhere}\n\n## What to do\n\n{remedy}\n",
         example = indented(example),
         settings = settings(kind),
+        elsewhere = ELSEWHERE.iter().find(|words| words.kind == name).map(called_elsewhere).unwrap_or_default(),
     ))
 }
 
 /// The reference of all kinds as Markdown, as `docs/rules.md` holds it.
 #[cfg(test)]
 fn reference() -> String {
-    RULE_KINDS.iter().zip(crate::suites::elsewhere::ELSEWHERE).map(|(kind, elsewhere)| section(*kind, elsewhere)).collect()
+    RULE_KINDS.iter().zip(ELSEWHERE).map(|(kind, elsewhere)| section(*kind, elsewhere)).collect()
 }
 
-#[cfg(test)]
-fn section(kind: &dyn RuleKind, elsewhere: &crate::suites::elsewhere::Elsewhere) -> String {
-    let About { finds, example, .. } = kind.about();
+/// What other tools call a kind.
+fn called_elsewhere(elsewhere: &Elsewhere) -> String {
     let tools =
         [("Great Expectations", elsewhere.great_expectations), ("dbt", elsewhere.dbt), ("Soda", elsewhere.soda), ("ODCS", elsewhere.odcs)];
     let called: Vec<String> = tools.iter().filter(|(_, words)| !words.is_empty()).map(|(tool, words)| format!("{tool}: {words}")).collect();
-    let elsewhere = if called.is_empty() { "no word of its own".to_owned() } else { called.join(" · ") };
+    if called.is_empty() { "no word of its own".to_owned() } else { called.join(" · ") }
+}
+
+#[cfg(test)]
+fn section(kind: &dyn RuleKind, elsewhere: &Elsewhere) -> String {
+    let About { finds, example, .. } = kind.about();
+    let elsewhere = called_elsewhere(elsewhere);
     let settings: Vec<String> = settings(kind)
         .lines()
         .filter(|line| !SHARED.iter().any(|key| line.starts_with(&format!("- `{key}`:"))))

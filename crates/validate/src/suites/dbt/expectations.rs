@@ -5,7 +5,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::compared::{before_now, between, expressions, groups_where_not, named, sides, sql, unequal};
+use super::compared::{before, before_now, between, expressions, groups_where_not, named, sides, sql, unequal};
 use super::words::{column, columns, other, sql_list, values};
 use crate::suites::words::{Arguments, number, plain_number};
 use crate::suites::{Rules, Translation};
@@ -213,7 +213,7 @@ fn consistent_casing(arguments: &Arguments<'_>) -> Translation {
 fn within_deviations(arguments: &Arguments<'_>) -> Translation {
     let (column, groups) = (arguments.text("column_name")?, expressions(arguments, "group_by"));
     let limit = arguments.number("sigma_threshold").unwrap_or(3.0);
-    let selected: String = groups.iter().map(|group| format!("{group}, ")).collect();
+    let selected = before(&groups);
     let grouped = if groups.is_empty() { String::new() } else { format!(" group by {}", groups.join(", ")) };
     let sql = format!(
         "with sums as (select {selected}sum({column}) as total from {{table}}{grouped}), spread as (select *, avg(total) over () as mean, \
@@ -238,10 +238,10 @@ fn of_measures(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
         "column_unique_value_count_to_be_between" => measured("count_distinct", "count(distinct {})"),
         "column_quantile_values_to_be_between" => measured("quantile", "quantile_cont({}, QUANTILE)"),
         "table_row_count_to_be_between" => measured("row_count", "count(*)"),
-        "table_row_count_to_equal" => counted("count(*)", "=", arguments),
-        "column_distinct_count_to_equal" => counted("count(distinct {})", "=", arguments),
-        "column_distinct_count_to_be_greater_than" => counted("count(distinct {})", ">", arguments),
-        "column_distinct_count_to_be_less_than" => counted("count(distinct {})", "<", arguments),
+        "table_row_count_to_equal" => Ok(counted("count(*)", "=", arguments)),
+        "column_distinct_count_to_equal" => Ok(counted("count(distinct {})", "=", arguments)),
+        "column_distinct_count_to_be_greater_than" => Ok(counted("count(distinct {})", ">", arguments)),
+        "column_distinct_count_to_be_less_than" => Ok(counted("count(distinct {})", "<", arguments)),
         "column_distinct_values_to_be_in_set" => and_not_null(values("distinct_values", "value_set", arguments), arguments),
         "column_distinct_values_to_contain_set" => distinct("contain", arguments),
         "column_distinct_values_to_equal_set" => and_not_null(distinct("equal", arguments), arguments),
@@ -283,7 +283,7 @@ fn measure(function: &str, expression: &str, arguments: &Arguments<'_>) -> Trans
 }
 
 /// A count that is compared with `value`.
-fn counted(expression: &str, operator: &str, arguments: &Arguments<'_>) -> Translation {
+fn counted(expression: &str, operator: &str, arguments: &Arguments<'_>) -> Rules {
     let (groups, value) = (expressions(arguments, "group_by"), arguments.get("value"));
     let written = arguments.text("column_name").unwrap_or_default();
     let (count, is_of_rows) = (number(&value), expression == "count(*)");
@@ -296,11 +296,11 @@ fn counted(expression: &str, operator: &str, arguments: &Arguments<'_>) -> Trans
         };
         let kind = if is_of_rows { "row_count" } else { "distinct_count" };
         let column = column.filter(|_| !is_of_rows);
-        return Ok(Rules::one(kind, json!({"column": column, "min": min.map(plain_number), "max": max.map(plain_number)})));
+        return Rules::one(kind, json!({"column": column, "min": min.map(plain_number), "max": max.map(plain_number)}));
     }
     let expression = expression.replace("{}", &written);
     let holds = format!("{expression} {operator} {}", sql(&value));
-    Ok(groups_where_not(&expression, &holds, &groups, arguments.text("row_condition").ok().as_deref()))
+    groups_where_not(&expression, &holds, &groups, arguments.text("row_condition").ok().as_deref())
 }
 
 fn distinct(word: &str, arguments: &Arguments<'_>) -> Translation {
