@@ -1,58 +1,80 @@
-"""Tests of the packages dbt_utils and dbt_expectations come out as in dbt: on the seeds of dbt_utils' own integration tests.
+"""Tests of the packages dbt_utils and dbt_expectations come out as in dbt: on the data of their own integration tests.
 
-Arguments: the program, and a copy of the repository dbt-labs/dbt-utils. Needs PyPI's pyyaml. Every test of the seeds holds in
-dbt, but for those with `error_if: "<1"`, which say that they must break. What is not translated is listed.
+Arguments: the program, and copies of the repositories dbt-labs/dbt-utils and metaplane/dbt-expectations. Needs PyPI's pyyaml
+and duckdb. Every test holds in dbt, but for those whose limits say that they must break. What is not translated is listed.
 """
 import collections
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 
+import duckdb
 import yaml
 
-program, repository = sys.argv[1], pathlib.Path(sys.argv[2])
-tests = repository / "integration_tests"
-seeds = {path.stem: path for path in (tests / "data").rglob("*.csv")}
+program, of_utils, of_expectations = sys.argv[1], *(pathlib.Path(path) / "integration_tests" for path in sys.argv[2:4])
+data = {path.stem: path for path in (of_utils / "data").rglob("*.csv")}
+scratch = pathlib.Path(tempfile.mkdtemp())
+
+
+def models():
+    """The models of dbt_expectations that are plain queries, as Parquet."""
+    folder = of_expectations / "models/schema_tests"
+    for name in ["data_test", "data_test_factored", "data_text", "window_function_test"]:
+        sql = (folder / f"{name}.sql").read_text()
+        sql = sql.replace("{{ dbt.type_float() }}", "double").replace("{{ dbt.type_string() }}", "varchar")
+        sql = re.sub(r"{{ ref\([\"'](\w+)[\"']\) }}", r"\1", sql)
+        duckdb.sql(f"create table {name} as {sql}")
+        data[name] = scratch / f"{name}.parquet"
+        duckdb.sql(f"copy {name} to '{data[name]}' (format parquet)")
 
 
 def turned(test):
-    """The test without its limits, and whether it holds in dbt."""
+    """The test without its limits, and whether it holds in dbt; nothing where it is switched off."""
     if not isinstance(test, dict):
         return test, True
     name, arguments = next(iter(test.items()))
     arguments = dict(arguments or {})
-    must_break = arguments.pop("error_if", None) == "<1"
-    arguments.pop("warn_if", None)
-    return {name: arguments}, not must_break
-
-
-def resources():
-    """Each seed with its tests, one by one: seed, YAML of one test, whether it holds."""
-    for file in [tests / "models/generic_tests/schema.yml", tests / "data/schema_tests/schema.yml"]:
-        text = yaml.safe_load(file.read_text())
-        for seed in text.get("seeds", []):
-            for test in seed.get("data_tests", []):
-                test, holds = turned(test)
-                yield seed["name"], {"name": seed["name"], "data_tests": [test]}, holds
-            for column in seed.get("columns", []):
-                for test in column.get("data_tests", []):
-                    test, holds = turned(test)
-                    yield seed["name"], {"name": seed["name"], "columns": [{"name": column["name"], "data_tests": [test]}]}, holds
+    config = dict(arguments.pop("config", None) or {})
+    error_if = arguments.pop("error_if", None) or config.pop("error_if", None)
+    must_break = error_if in ("<1", "=0") or "=0" in config.pop("fail_calc", "")
+    enabled = str(config.pop("enabled", ""))
+    if "target.type in" in enabled and "postgres" not in enabled:
+        return None
+    for key in ("warn_if", "severity"):
+        arguments.pop(key, None)
+        config.pop(key, None)
+    return {name: {**arguments, "config": config} if config else arguments}, not must_break
 
 
 # SQL that dbt's databases take and ours does not.
 known = {"data_test_mutually_exclusive_ranges_with_gaps": "`coalesce` of a date and a text: cast the text to a date"}
+def resources():
+    """Each table with its tests, one by one: table, YAML of one test, whether it holds."""
+    files = [of_utils / "models/generic_tests/schema.yml", of_utils / "data/schema_tests/schema.yml"]
+    for file in [*files, of_expectations / "models/schema_tests/schema.yml"]:
+        text = yaml.safe_load(file.read_text())
+        for table in [*text.get("seeds", []), *text.get("models", [])]:
+            if table["name"] not in data:
+                continue
+            for column in [{}, *table.get("columns", [])]:
+                for test in (column or table).get("data_tests", []) + (column or table).get("tests", []):
+                    found = turned(test)
+                    if found:
+                        place = {"columns": [{"name": column["name"], "data_tests": [found[0]]}]} if column else {"data_tests": [found[0]]}
+                        yield table["name"], {"name": table["name"], **place}, found[1]
+
+
+models()
 agreed, untranslated, wrong = 0, collections.Counter(), []
 for seed, resource, holds in resources():
-    if seed not in seeds:
-        continue
     with tempfile.TemporaryDirectory() as temporary:
         suite = pathlib.Path(temporary) / "schema.yml"
-        suite.write_text(yaml.safe_dump({"version": 2, "seeds": [resource]}))
-        arguments = ["check", str(seeds[seed]), "--suite", str(suite), "--suite-format", "dbt", "--format", "json"]
-        for name, path in seeds.items():
+        suite.write_text(yaml.safe_dump({"version": 2, "models": [resource]}))
+        arguments = ["check", str(data[seed]), "--suite", str(suite), "--suite-format", "dbt", "--format", "json"]
+        for name, path in data.items():
             if name in suite.read_text():
                 arguments += ["--with", f"{name}={path}"]
         found = subprocess.run([program, *arguments], capture_output=True, text=True)

@@ -113,8 +113,12 @@ mod tests {
     fn check(format: &str, fits: &[&str], others: &[&str]) {
         let format = Format::parse(format).unwrap();
         let expression = RegexBuilder::new(&format.expression).case_insensitive(true).build().unwrap();
-        fits.iter().for_each(|text| assert!(expression.is_match(text), "{text}: {format:?}"));
-        others.iter().for_each(|text| assert!(!expression.is_match(text), "{text}: {format:?}"));
+        for text in fits {
+            assert!(expression.is_match(text), "{text}: {format:?}");
+        }
+        for text in others {
+            assert!(!expression.is_match(text), "{text}: {format:?}");
+        }
     }
 
     #[test]

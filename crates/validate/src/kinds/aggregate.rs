@@ -195,6 +195,10 @@ impl AggregateSettings {
             (None, None, Some(_)) if self.condition.is_some() => {
                 problems.add("where", "`where` does not go with `sql`", "write `sum(total_amount) filter (where …)` in `sql`");
             }
+            (None, None, Some(sql)) if divides_by_rows(sql) => {
+                let help = "write `/ nullif(count(*), 0)`, which has no value there, or use `function: filled_share`";
+                problems.add("sql", "the SQL divides by the number of rows, which is zero for an empty table", help);
+            }
             (None, None, Some(_)) | (Some(_), Some(_), None) => {}
             (_, _, Some(_)) => problems.add("sql", "`sql` stands in place of `function` and `column`", "keep one of the two forms"),
             _ => problems.add("function", "nothing to measure", "add `function: mean` and `column: …`, or `sql: …`"),
@@ -246,6 +250,12 @@ impl AggregateSettings {
         };
         Ok((expression, label))
     }
+}
+
+/// Whether the SQL divides by a count as it is.
+fn divides_by_rows(sql: &str) -> bool {
+    let plain: String = sql.to_lowercase().chars().filter(|c| !c.is_whitespace()).collect();
+    plain.contains("/count(") || plain.contains("%count(")
 }
 
 impl RuleBody for AggregateSettings {
@@ -353,6 +363,7 @@ mod tests {
         assert!(refuse(json!({"column": "a", "sql": "sum(a)", "min": 1})).contains("keep one of the two forms"));
         assert!(refuse(json!({"sql": "sum(a)", "where": "b", "min": 1})).contains("`where` does not go with `sql`"));
         assert!(refuse(json!({"sql": "sum(a)"})).contains("neither `min` nor `max`"));
+        assert!(refuse(json!({"sql": "sum(a) / COUNT (*)", "min": 1})).contains("zero for an empty table"));
         assert!(refuse(json!({"sql": "sum(a)", "min": "few"})).contains("neither a number nor a date"));
         assert!(refuse(json!({"sql": "sum(a)", "min": 2, "max": 1})).contains("`min` is greater"));
     }

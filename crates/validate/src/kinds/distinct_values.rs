@@ -97,7 +97,7 @@ mod tests {
     use crate::testing::{check_set, refused};
 
     #[track_caller]
-    fn check(settings: Json, expected: &str) {
+    fn check(settings: &Json, expected: &str) {
         check_set(
             &json!({ "distinct_values": settings }),
             "a bigint",
@@ -111,9 +111,9 @@ mod tests {
              where a is not null and a not in (1, 2)";
         let missing = "select cast(expected_value as varchar) as found_value, 'does not occur' as problem from (values (1), (2)) \
              as expected (expected_value) where not exists (select 1 from after as judged where a = expected_value)";
-        check(json!({"column": "a", "within": [1, 2]}), unexpected);
-        check(json!({"column": "a", "contain": [1, 2]}), missing);
-        check(json!({"column": "a", "equal": [1, 2]}), &format!("{unexpected} union all {missing}"));
+        check(&json!({"column": "a", "within": [1, 2]}), unexpected);
+        check(&json!({"column": "a", "contain": [1, 2]}), missing);
+        check(&json!({"column": "a", "equal": [1, 2]}), &format!("{unexpected} union all {missing}"));
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl RuleBody for LikeSettings {
         let text = as_text(find(columns, &self.column)?);
         let operator = if self.ignore_case { "ilike" } else { "like" };
         let fits = patterns(self.pattern.as_ref(), self.patterns.as_ref()).map(|pattern| format!("{text} {operator} {}", literal(pattern)));
-        Ok(Shape::Row { violates: violates_patterns(fits.collect(), self.require, self.not) })
+        Ok(Shape::Row { violates: violates_patterns(&fits.collect::<Vec<_>>(), self.require, self.not) })
     }
 }
 

@@ -148,7 +148,7 @@ impl RuleBody for MatchesSettings {
         let flags = if self.ignore_case { ", 'i'" } else { "" };
         let matches = patterns(self.pattern.as_ref(), self.patterns.as_ref())
             .map(|pattern| format!("regexp_like({}, {}{flags})", as_text(column), literal(pattern)));
-        Ok(Shape::Row { violates: violates_patterns(matches.collect(), self.require, self.not) })
+        Ok(Shape::Row { violates: violates_patterns(&matches.collect::<Vec<_>>(), self.require, self.not) })
     }
 }
 

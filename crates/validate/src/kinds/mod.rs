@@ -217,7 +217,7 @@ fn check_patterns(one: Option<&str>, several: Option<&[String]>, problems: &mut 
 }
 
 /// The SQL that is true for texts that break the rule, where each of `fits` is true for texts that fit a pattern.
-fn violates_patterns(fits: Vec<String>, require: Require, not: bool) -> String {
+fn violates_patterns(fits: &[String], require: Require, not: bool) -> String {
     match (not, require) {
         (true, _) => format!("({})", fits.join(" or ")),
         (false, Require::Any) => format!("not ({})", fits.join(" or ")),

@@ -135,7 +135,7 @@ mod tests {
     use crate::testing::{check_set, refused};
 
     #[track_caller]
-    fn check(settings: Json, fences: &str) {
+    fn check(settings: &Json, fences: &str) {
         let expected = format!(
             "select count(*) as violations from (select judged.* from after as judged cross join ({fences}) as fences \
              where a < lowest or a > highest) as broken"
@@ -146,13 +146,13 @@ mod tests {
     #[test]
     fn the_middle_of_the_values_tells_how_far_is_too_far() {
         check(
-            json!({"column": "a"}),
+            &json!({"column": "a"}),
             "select first_quartile - 1.5 * (third_quartile - first_quartile) as lowest, \
              third_quartile + 1.5 * (third_quartile - first_quartile) as highest from (select quantile_cont(a, 0.25) as first_quartile, \
              quantile_cont(a, 0.75) as third_quartile from after as measured) as quartiles",
         );
         check(
-            json!({"column": "a", "method": "median_deviation", "multiplier": 2}),
+            &json!({"column": "a", "method": "median_deviation", "multiplier": 2}),
             "select column_median - 2.9652 * median_deviation as lowest, column_median + 2.9652 * median_deviation as highest from \
              (select max(column_median) as column_median, median(abs(a - column_median)) as median_deviation from after as measured \
              cross join (select median(a) as column_median from after as measured) as middle) as deviations",

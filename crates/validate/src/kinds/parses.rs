@@ -155,8 +155,12 @@ mod tests {
     #[track_caller]
     fn check(form: Form, reads: &[&str], others: &[&str]) {
         let expression = Regex::new(&form.expression().unwrap()).unwrap();
-        reads.iter().for_each(|text| assert!(expression.is_match(text), "{form:?}: {text}"));
-        others.iter().for_each(|text| assert!(!expression.is_match(text), "{form:?}: {text}"));
+        for text in reads {
+            assert!(expression.is_match(text), "{form:?}: {text}");
+        }
+        for text in others {
+            assert!(!expression.is_match(text), "{form:?}: {text}");
+        }
     }
 
     #[test]

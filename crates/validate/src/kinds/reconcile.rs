@@ -162,14 +162,14 @@ mod tests {
     use crate::testing::{check_misfit, check_set, refused};
 
     #[track_caller]
-    fn check(settings: Json, table: &str, expected: &str) {
+    fn check(settings: &Json, table: &str, expected: &str) {
         check_set(&json!({ "reconcile": settings }), table, &format!("select count(*) as violations from ({expected}) as broken"));
     }
 
     #[test]
     fn measures_are_taken_on_both_sides() {
         check(
-            json!({"with": "shop.orders", "measures": ["sum(a)"], "within": "1%", "with_where": "b"}),
+            &json!({"with": "shop.orders", "measures": ["sum(a)"], "within": "1%", "with_where": "b"}),
             "a bigint",
             "select * from (select 'sum(a)' as measure, (select cast((sum(a)) as double) from after as judged) as here, \
              (select cast((sum(a)) as double) from (select * from shop.orders where (b)) as referred) as there) as both_sides \
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn rows_are_compared_by_key_or_as_sets() {
         check(
-            json!({"with": "t", "key": ["a"]}),
+            &json!({"with": "t", "key": ["a"]}),
             "a bigint, b bigint",
             "select coalesce(judged.a, referred.a) as a, case when is_there is null then 'only here' when is_here is null then 'only there' \
              else 'differs' end as difference from (select *, true as is_here from after) as judged full outer join \
@@ -188,7 +188,7 @@ mod tests {
              where is_here is null or is_there is null or judged.b is distinct from referred.b",
         );
         check(
-            json!({"with": "t", "columns": ["b"]}),
+            &json!({"with": "t", "columns": ["b"]}),
             "a bigint, b bigint",
             "select *, 'only here' as difference from (select b from after as judged except select b from t as referred) as extra \
              union all select *, 'only there' as difference from (select b from t as referred except select b from after as judged) as missing",

@@ -49,7 +49,7 @@ impl RuleBody for ZScoreSettings {
     }
 
     fn check(&self, problems: &mut Problems<'_>) {
-        if !(self.below > 0.0) {
+        if self.below <= 0.0 || self.below.is_nan() {
             problems.add("below", format!("`{}` leaves no value", self.below), "give a number above 0, such as 3");
         }
     }

@@ -170,6 +170,8 @@ pub(super) fn measured_in_sql(measure: &str, threshold: &Threshold) -> Translati
     if threshold.is_empty() {
         return Err("it has no threshold".into());
     }
+    // An empty table has no share; theirs gives none either.
+    let measure = measure.replace("/ count(*)", "/ nullif(count(*), 0)").replace("/count(*)", "/ nullif(count(*), 0)");
     let Some(mut settings) = threshold.limits() else {
         let sql =
             format!("select * from (select {measure} as measured from {{table}}) as metric where not ({})", threshold.holds("measured"));

@@ -5,6 +5,7 @@
 //! in SQL; nothing is left out without a line in the report.
 
 mod dbt;
+pub(crate) mod elsewhere;
 mod great_expectations;
 mod metrics;
 mod odcs;
@@ -119,12 +120,12 @@ impl Imported {
     /// Names the tables where none of them is meant.
     pub fn for_table(&self, wanted: Option<&str>, names: &[&str]) -> Result<Self> {
         let tables: Vec<&str> = self.tables().into_iter().flatten().collect();
-        let named =
+        let called =
             |names: &[&str]| names.iter().map(|name| self.about(name)).find(|found| found.items.iter().any(|item| item.table.is_some()));
         let found = match wanted {
-            Some(table) => named(&[table]),
+            Some(table) => called(&[table]),
             None if tables.len() < 2 => Some(self.clone()),
-            None => named(names),
+            None => called(names),
         };
         found.ok_or_else(|| {
             let meant = wanted.or_else(|| names.first().copied()).unwrap_or_default();
@@ -231,6 +232,7 @@ type Translation = Result<Rules, String>;
 
 /// Rules that a check became.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "rules with a note are still rules")]
 struct Rules {
     rules: Vec<Json>,
     note: Option<String>,
@@ -260,6 +262,7 @@ impl Rules {
     }
 
     /// Sets `key` in all rules, unless `value` is null.
+    #[expect(clippy::needless_pass_by_value, reason = "callers make the value where they give it")]
     fn with(mut self, key: &str, value: Json) -> Self {
         for settings in self.rules.iter_mut().filter(|_| !value.is_null()).filter_map(settings_of) {
             settings.insert(key.into(), value.clone());

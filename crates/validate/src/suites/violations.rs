@@ -73,7 +73,7 @@ mod tests {
     use crate::testing::{columns, rules};
 
     #[track_caller]
-    fn check(rule: Json, expected: &str) {
+    fn check(rule: &Json, expected: &str) {
         let rule = &rules(&json!([rule]))[0];
         let sql = violations_sql(rule, &columns("a bigint, b date"), "t").unwrap_or_else(|why| why);
         assert_eq!(sql, expected);
@@ -82,25 +82,25 @@ mod tests {
     #[test]
     fn rows_are_returned_where_a_rule_is_broken() {
         check(
-            json!({"not_null": {"column": "a", "where": "b > now()"}}),
+            &json!({"not_null": {"column": "a", "where": "b > now()"}}),
             "select * from (select * from t where (b > now())) as judged where a is null",
         );
         check(
-            json!({"not_null": {"column": "a", "at_least": "95%"}}),
+            &json!({"not_null": {"column": "a", "at_least": "95%"}}),
             "select broken.* from (select * from t as judged where a is null) as broken cross join (select count(*) as violation_count \
              from (select * from t as judged where a is null) as counted) as totals where violation_count > 0.05 * (select count(*) from t as judged)",
         );
         check(
-            json!({"aggregate": {"function": "max", "column": "b", "min": "2026-01-01", "below": "2027-01-01"}}),
+            &json!({"aggregate": {"function": "max", "column": "b", "min": "2026-01-01", "below": "2027-01-01"}}),
             "select * from (select max(b) as measured from t as judged) as measurement where measured is null or \
              measured < cast('2026-01-01 00:00:00' as timestamp) or measured >= cast('2027-01-01 00:00:00' as timestamp)",
         );
         check(
-            json!({"freshness": {"column": "b", "within": "1d"}}),
+            &json!({"freshness": {"column": "b", "within": "1d"}}),
             "select * from (select max(b) as measured from t as judged) as measurement where measured is null or \
              measured < now() - interval '86400 seconds'",
         );
-        check(json!({"schema": {"columns": {"a": "any"}}}), "it is about the columns, and a query of rows cannot tell those");
+        check(&json!({"schema": {"columns": {"a": "any"}}}), "it is about the columns, and a query of rows cannot tell those");
         assert_eq!(table_sql("shop.Orders"), "shop.\"Orders\"");
     }
 }

@@ -6,6 +6,11 @@ use super::words::{is_name, other, plain};
 use crate::suites::Rules;
 use crate::suites::words::Arguments;
 
+/// Expressions in front of another one in a list.
+pub(super) fn before(groups: &[String]) -> String {
+    if groups.is_empty() { String::new() } else { groups.join(", ") + ", " }
+}
+
 /// A list of SQL expressions as it is written in a query.
 pub(super) fn expressions(arguments: &Arguments<'_>, key: &str) -> Vec<String> {
     arguments.texts(key).unwrap_or_default()
@@ -13,7 +18,7 @@ pub(super) fn expressions(arguments: &Arguments<'_>, key: &str) -> Vec<String> {
 
 /// A query of the groups of `groups` where `holds` is false, over the rows where `condition` is true.
 pub(super) fn groups_where_not(measure: &str, holds: &str, groups: &[String], condition: Option<&str>) -> Rules {
-    let selected: String = groups.iter().map(|group| format!("{group}, ")).collect();
+    let selected = before(groups);
     let filter = condition.map(|condition| format!(" where {condition}")).unwrap_or_default();
     let grouped = if groups.is_empty() { String::new() } else { format!(" group by {}", groups.join(", ")) };
     let sql = format!("select {selected}{measure} as measured from {{table}}{filter}{grouped} having not ({holds})");
@@ -41,16 +46,17 @@ pub(super) struct Side {
 
 impl Side {
     fn select(&self, table: &str) -> String {
-        let groups: String = self.groups.iter().enumerate().map(|(at, group)| format!("{group} as group_{at}, ")).collect();
+        let named: Vec<String> = self.groups.iter().enumerate().map(|(at, group)| format!("{group} as group_{at}")).collect();
+        let groups = before(&named);
         let condition = self.condition.as_deref().map(|condition| format!(" where {condition}")).unwrap_or_default();
         let grouped = if self.groups.is_empty() { String::new() } else { format!(" group by {}", self.groups.join(", ")) };
         format!("select {groups}{} as measured from {table}{condition}{grouped}", self.expression)
     }
 }
 
-/// A query of the groups in which `ours` of the table and `theirs` of the table `with` are further apart than `differs` says,
+/// A query of the groups in which `ours` of the table and `theirs` of the table `with` (or of itself) are further apart than `differs` says,
 /// a condition on `distance` and `share`.
-pub(super) fn unequal(ours: &Side, theirs: &Side, with: &str, differs: &str) -> Rules {
+pub(super) fn unequal(ours: &Side, theirs: &Side, with: Option<&str>, differs: &str) -> Rules {
     let names: Vec<String> = (0..ours.groups.len()).map(|at| format!("group_{at}")).collect();
     let join = if names.is_empty() {
         "ours cross join theirs".to_owned()
@@ -58,13 +64,14 @@ pub(super) fn unequal(ours: &Side, theirs: &Side, with: &str, differs: &str) -> 
         let on: Vec<String> = names.iter().map(|name| format!("ours.{name} = theirs.{name}")).collect();
         format!("ours full outer join theirs on {}", on.join(" and "))
     };
-    let groups: String = names.iter().map(|name| format!("coalesce(ours.{name}, theirs.{name}) as {name}, ")).collect();
+    let groups: Vec<String> = names.iter().map(|name| format!("coalesce(ours.{name}, theirs.{name}) as {name}")).collect();
+    let groups = before(&groups);
     let distance = "abs(coalesce(ours.measured, 0) - coalesce(theirs.measured, 0))";
     let sql = format!(
         "with ours as ({}), theirs as ({}), compared as (select {groups}ours.measured as measured, theirs.measured as measured_there, \
          {distance} as distance, {distance} / nullif(ours.measured * 1.0, 0) as share from {join}) select * from compared where {differs}",
         ours.select("{table}"),
-        theirs.select(&table(with)),
+        theirs.select(&with.map_or_else(|| "{table}".to_owned(), table)),
     );
     Rules::sql("query", json!({"sql": sql, "reads": with}))
 }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::compared::{before_now, between, expressions, groups_where_not, named, sides, sql, unequal};
+use super::compared::{before, before_now, between, expressions, groups_where_not, named, sides, sql, unequal};
 use super::words::{column, columns, other, sql_list, values};
 use crate::suites::words::{Arguments, number, plain_number};
 use crate::suites::{Rules, Translation};
@@ -171,8 +171,9 @@ fn ignores_case(arguments: &Arguments<'_>) -> Result<Json, String> {
 }
 
 fn ordered(direction: &str, arguments: &Arguments<'_>) -> Translation {
-    if !arguments.get("step").is_null() {
-        return Err("a `step` between values has no counterpart here; see `sequence`".into());
+    let step = arguments.get("step");
+    if !step.is_null() {
+        return stepping(direction, &step, arguments);
     }
     let column = column(arguments)?;
     let by = arguments.text("sort_column").map_or_else(|_| Some(column.clone()), |written| named(&written));
@@ -181,6 +182,23 @@ fn ordered(direction: &str, arguments: &Arguments<'_>) -> Translation {
     let strictly = arguments.get("strictly") != json!(false);
     let settings = json!({"column": column, "direction": direction, "strictly": only_true(strictly), "by": [by], "group_by": groups});
     Ok(Rules::one("ordered", settings))
+}
+
+/// Values that are one step after the value before, in the order of another column.
+fn stepping(direction: &str, step: &Json, arguments: &Arguments<'_>) -> Translation {
+    arguments.ignore(&["strictly"]);
+    let column = arguments.text("column_name")?;
+    let by = arguments.text("sort_column").unwrap_or_else(|_| column.clone());
+    let groups = expressions(arguments, "group_by");
+    let partition = if groups.is_empty() { String::new() } else { format!("partition by {} ", groups.join(", ")) };
+    let filter = arguments.text("row_condition").ok().map(|condition| format!(" where {condition}")).unwrap_or_default();
+    let distance = if direction == "increasing" { "value - previous" } else { "previous - value" };
+    let sql = format!(
+        "select * from (select {by} as place, {column} as value, lag({column}) over ({partition}order by {by}) as previous from {{table}}{filter}) \
+         as compared where previous is not null and not ({distance} > 0 and {distance} = {})",
+        sql(step)
+    );
+    Ok(Rules::sql("query", json!({ "sql": sql })))
 }
 
 fn consistent_casing(arguments: &Arguments<'_>) -> Translation {
@@ -195,7 +213,7 @@ fn consistent_casing(arguments: &Arguments<'_>) -> Translation {
 fn within_deviations(arguments: &Arguments<'_>) -> Translation {
     let (column, groups) = (arguments.text("column_name")?, expressions(arguments, "group_by"));
     let limit = arguments.number("sigma_threshold").unwrap_or(3.0);
-    let selected: String = groups.iter().map(|group| format!("{group}, ")).collect();
+    let selected = before(&groups);
     let grouped = if groups.is_empty() { String::new() } else { format!(" group by {}", groups.join(", ")) };
     let sql = format!(
         "with sums as (select {selected}sum({column}) as total from {{table}}{grouped}), spread as (select *, avg(total) over () as mean, \
@@ -220,10 +238,10 @@ fn of_measures(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
         "column_unique_value_count_to_be_between" => measured("count_distinct", "count(distinct {})"),
         "column_quantile_values_to_be_between" => measured("quantile", "quantile_cont({}, QUANTILE)"),
         "table_row_count_to_be_between" => measured("row_count", "count(*)"),
-        "table_row_count_to_equal" => counted("count(*)", "=", arguments),
-        "column_distinct_count_to_equal" => counted("count(distinct {})", "=", arguments),
-        "column_distinct_count_to_be_greater_than" => counted("count(distinct {})", ">", arguments),
-        "column_distinct_count_to_be_less_than" => counted("count(distinct {})", "<", arguments),
+        "table_row_count_to_equal" => Ok(counted("count(*)", "=", arguments)),
+        "column_distinct_count_to_equal" => Ok(counted("count(distinct {})", "=", arguments)),
+        "column_distinct_count_to_be_greater_than" => Ok(counted("count(distinct {})", ">", arguments)),
+        "column_distinct_count_to_be_less_than" => Ok(counted("count(distinct {})", "<", arguments)),
         "column_distinct_values_to_be_in_set" => and_not_null(values("distinct_values", "value_set", arguments), arguments),
         "column_distinct_values_to_contain_set" => distinct("contain", arguments),
         "column_distinct_values_to_equal_set" => and_not_null(distinct("equal", arguments), arguments),
@@ -265,7 +283,7 @@ fn measure(function: &str, expression: &str, arguments: &Arguments<'_>) -> Trans
 }
 
 /// A count that is compared with `value`.
-fn counted(expression: &str, operator: &str, arguments: &Arguments<'_>) -> Translation {
+fn counted(expression: &str, operator: &str, arguments: &Arguments<'_>) -> Rules {
     let (groups, value) = (expressions(arguments, "group_by"), arguments.get("value"));
     let written = arguments.text("column_name").unwrap_or_default();
     let (count, is_of_rows) = (number(&value), expression == "count(*)");
@@ -278,11 +296,11 @@ fn counted(expression: &str, operator: &str, arguments: &Arguments<'_>) -> Trans
         };
         let kind = if is_of_rows { "row_count" } else { "distinct_count" };
         let column = column.filter(|_| !is_of_rows);
-        return Ok(Rules::one(kind, json!({"column": column, "min": min.map(plain_number), "max": max.map(plain_number)})));
+        return Rules::one(kind, json!({"column": column, "min": min.map(plain_number), "max": max.map(plain_number)}));
     }
     let expression = expression.replace("{}", &written);
     let holds = format!("{expression} {operator} {}", sql(&value));
-    Ok(groups_where_not(&expression, &holds, &groups, arguments.text("row_condition").ok().as_deref()))
+    groups_where_not(&expression, &holds, &groups, arguments.text("row_condition").ok().as_deref())
 }
 
 fn distinct(word: &str, arguments: &Arguments<'_>) -> Translation {
@@ -357,6 +375,14 @@ fn of_several(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
         "column_pair_values_to_be_equal" => pair("=", arguments),
         "column_pair_values_to_be_in_set" => pairs(arguments),
         "multicolumn_sum_to_equal" => sum_of_columns(arguments),
+        "expression_is_true" => arguments.text("expression").map(|expression| {
+            let condition = arguments.text("test_condition").unwrap_or_default();
+            of_expression(&expression, &format!("({expression}) {condition}"), arguments)
+        }),
+        "expression_between" => arguments.text("expression").map(|expression| {
+            let (min, max) = (arguments.get("min_value"), arguments.get("max_value"));
+            of_expression(&expression, &between(&format!("({expression})"), &min, &max, arguments.flag("strictly")), arguments)
+        }),
         _ => return None,
     })
 }
@@ -371,6 +397,15 @@ fn unique_within_record(arguments: &Arguments<'_>, skip_if: &str) -> Translation
         rules = rules.and("expression", json!({ "sql": sql })).note("a null beside values breaks this test, so it is two rules");
     }
     Ok(rules)
+}
+
+/// An expression over rows, or over the groups of rows that `group_by_columns` names.
+fn of_expression(expression: &str, holds: &str, arguments: &Arguments<'_>) -> Rules {
+    let groups = expressions(arguments, "group_by_columns");
+    if groups.is_empty() {
+        return Rules::sql("expression", json!({"sql": holds.trim()}));
+    }
+    groups_where_not(expression, holds, &groups, arguments.text("row_condition").ok().as_deref())
 }
 
 fn pair(operator: &str, arguments: &Arguments<'_>) -> Translation {
@@ -403,9 +438,9 @@ fn sum_of_columns(arguments: &Arguments<'_>) -> Translation {
 /// Tests against another table.
 fn of_other_tables(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
     let tables = |ours: &str, theirs: &str, differs: &str| {
-        let with = other(arguments, "compare_model")?;
+        let with = if arguments.get("compare_model").is_null() { None } else { Some(other(arguments, "compare_model")?) };
         let (ours, theirs) = sides(ours, theirs, arguments);
-        Ok(unequal(&ours, &theirs, &with, differs))
+        Ok(unequal(&ours, &theirs, with.as_deref(), differs))
     };
     Some(match name {
         "table_row_count_to_equal_other_table" | "table_row_count_to_equal_other_table_times_factor" => {
@@ -417,7 +452,7 @@ fn of_other_tables(name: &str, arguments: &Arguments<'_>) -> Option<Translation>
             let theirs = arguments.text("compare_column_name").unwrap_or_else(|_| ours.clone());
             tables(&format!("count(distinct {ours})"), &format!("count(distinct {theirs})"), "distance > 0")
         }
-        "table_aggregation_to_equal_other_table" => {
+        "table_aggregation_to_equal_other_table" | "equal_expression" => {
             let ours = arguments.text("expression").unwrap_or_default();
             let theirs = arguments.text("compare_expression").unwrap_or_else(|_| ours.clone());
             let differs = match (arguments.number("tolerance_percent"), arguments.number("tolerance")) {

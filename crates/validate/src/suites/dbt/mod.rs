@@ -4,10 +4,10 @@
 //! the freshness of sources. A test of another package, and Jinja that is more than `ref` and `source`, is not translated.
 
 mod compared;
+mod dbt_utils;
 mod expectations;
 mod singular;
 mod test;
-mod utils;
 mod words;
 mod write;
 

@@ -51,14 +51,16 @@ impl Test {
         let none = Map::new();
         let (kind, inner, beside) = match value {
             Json::String(name) => (name.clone(), &none, &none),
-            Json::Object(map) => match map.get("test_name").and_then(Json::as_str) {
-                Some(name) => (name.to_owned(), map, &none),
-                None => {
-                    let test = map.iter().find(|(key, _)| !CONFIG.contains(&key.as_str()) && *key != "config" && *key != "arguments");
-                    let inner = test.and_then(|(_, arguments)| arguments.as_object()).unwrap_or(&none);
-                    (test.map(|(name, _)| name.clone()).unwrap_or_default(), inner, map)
-                }
-            },
+            Json::Object(map) => {
+                let named = map.get("test_name").and_then(Json::as_str);
+                let is_test = |key: &str| !CONFIG.contains(&key) && key != "config" && key != "arguments";
+                let test = map.iter().find(|(key, _)| is_test(key));
+                let inner = test.and_then(|(_, arguments)| arguments.as_object()).unwrap_or(&none);
+                named.map_or_else(
+                    || (test.map(|(name, _)| name.clone()).unwrap_or_default(), inner, map),
+                    |name| (name.to_owned(), map, &none),
+                )
+            }
             _ => (String::new(), &none, &none),
         };
         let (mut arguments, mut config) = (Map::new(), Map::new());

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{expectations, utils};
+use super::{dbt_utils, expectations};
 use crate::suites::words::Arguments;
 use crate::suites::{Rules, Translation};
 
@@ -12,7 +12,7 @@ use crate::suites::{Rules, Translation};
 /// Says in one sentence why there are none.
 pub(super) fn translated(kind: &str, arguments: &Arguments<'_>) -> Translation {
     match kind.split_once('.') {
-        Some(("dbt_utils", name)) => utils::translated(name, arguments),
+        Some(("dbt_utils", name)) => dbt_utils::translated(name, arguments),
         Some(("dbt_expectations", name)) => expectations::translated(name, arguments),
         Some(("dbt", name)) => own(name, arguments),
         Some((package, _)) => Err(format!("the tests of the package `{package}` are macros that only dbt can run")),

@@ -82,7 +82,7 @@ fn from_words(text: &str) -> Result<String, String> {
             ']' => (")".into(), 1),
             '(' | ')' | ',' => (first.to_string(), 1),
             '=' | '!' | '<' | '>' => operator(rest)?,
-            '.' => method(rest, &mut sql)?,
+            '.' => method(rest, &sql)?,
             _ if first.is_ascii_digit() || first == '-' || first == '+' => number(rest),
             _ if first.is_alphabetic() || first == '_' => word(rest)?,
             _ => return Err(format!("`{first}` in the row condition `{text}` has no counterpart")),
@@ -109,7 +109,7 @@ fn operator(rest: &str) -> Result<(String, usize), String> {
 }
 
 /// `.notnull()` and its like, after a column.
-fn method(rest: &str, sql: &mut Vec<String>) -> Result<(String, usize), String> {
+fn method(rest: &str, sql: &[String]) -> Result<(String, usize), String> {
     let lower = rest.to_lowercase();
     for (theirs, ours) in [(".notnull()", "is not null"), (".notna()", "is not null"), (".isnull()", "is null"), (".isna()", "is null")] {
         if lower.starts_with(theirs) && !sql.is_empty() {

@@ -52,8 +52,8 @@ fn item(expectation: &Json) -> ImportedItem {
 
 /// The expectation as a report calls it.
 fn called(kind: &str, kwargs: &Map<String, Json>) -> String {
-    let named = ["column", "column_A", "column_B", "column_list", "column_set"].iter().filter_map(|key| kwargs.get(*key));
-    let names = named.map(|value| match value {
+    let arguments = ["column", "column_A", "column_B", "column_list", "column_set"].iter().filter_map(|key| kwargs.get(*key));
+    let names = arguments.map(|value| match value {
         Json::String(text) => text.clone(),
         other => other.to_string().replace('"', ""),
     });

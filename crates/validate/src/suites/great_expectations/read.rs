@@ -126,9 +126,8 @@ fn skip_if(arguments: &Arguments<'_>, columns: usize) -> &'static str {
     match arguments.get("ignore_row_if").as_str() {
         Some("any_value_is_missing" | "either_value_is_missing") => "any_null",
         Some("never" | "neither") => "never",
-        Some(_) => "all_null",
         None if columns == 0 => "any_null",
-        None => "all_null",
+        _ => "all_null",
     }
 }
 
@@ -224,8 +223,24 @@ fn pair(operator: &str, arguments: &Arguments<'_>) -> Translation {
 }
 
 fn one(kind: &str, arguments: &Arguments<'_>) -> Translation {
+    let name = kind.strip_prefix("expect_").unwrap_or(kind);
+    if name.starts_with("column_value") {
+        of_values(name, arguments)
+    } else if name.starts_with("column_") || name.contains("column") && !name.starts_with("table_") {
+        of_columns(name, arguments)
+    } else {
+        of_tables(name, arguments)
+    }
+}
+
+fn unknown(name: &str) -> String {
+    format!("`expect_{name}` is no expectation of the core, and its code is in no suite")
+}
+
+/// Expectations of single values.
+fn of_values(name: &str, arguments: &Arguments<'_>) -> Translation {
     let column = || arguments.text("column");
-    match kind.strip_prefix("expect_").unwrap_or(kind) {
+    match name {
         "column_values_to_not_be_null" => on_column("not_null", json!({}), arguments),
         "column_values_to_be_null" => on_column("is_null", json!({}), arguments),
         "column_values_to_be_unique" => on_column("unique", json!({}), arguments),
@@ -265,9 +280,19 @@ fn one(kind: &str, arguments: &Arguments<'_>) -> Translation {
         "column_values_to_not_be_outliers" => outliers(arguments),
         "column_values_to_be_increasing" => ordered("increasing", arguments),
         "column_values_to_be_decreasing" => ordered("decreasing", arguments),
-        "column_values_to_be_of_type" | "column_type_to_be" => types(vec![arguments.text("type_").or_else(|_| arguments.text("type"))?], arguments),
+        "column_values_to_be_of_type" | "column_type_to_be" => {
+            types(&[arguments.text("type_").or_else(|_| arguments.text("type"))?], arguments)
+        }
         "column_values_to_be_in_type_list" if arguments.get("type_list").is_null() => Err(ALWAYS_HOLDS.into()),
-        "column_values_to_be_in_type_list" => types(arguments.texts("type_list")?, arguments),
+        "column_values_to_be_in_type_list" => types(&arguments.texts("type_list")?, arguments),
+        _ => Err(unknown(name)),
+    }
+}
+
+/// Expectations of a column as a whole, and of several columns.
+fn of_columns(name: &str, arguments: &Arguments<'_>) -> Translation {
+    let column = || arguments.text("column");
+    match name {
         "column_to_exist" => {
             let place = arguments.get("column_index");
             let places = if place.is_null() { Json::Null } else { json!({column()?: place}) };
@@ -303,6 +328,17 @@ fn one(kind: &str, arguments: &Arguments<'_>) -> Translation {
             let total = arguments.get("sum_total");
             Ok(columns_rule("row_sum", arguments)?.with("equals", total))
         }
+        "column_parameterized_distribution_ks_test_p_value_to_be_greater_than" | "column_bootstrapped_ks_test_p_value_to_be_greater_than" => {
+            Err("its test draws samples by chance or needs a named distribution; declare bins with `distribution: { distance: kolmogorov_smirnov }`".into())
+        }
+        "column_pair_cramers_phi_value_to_be_less_than" => Err("Headworks has no measure of how two columns depend on each other".into()),
+        _ => Err(unknown(name)),
+    }
+}
+
+/// Expectations of tables.
+fn of_tables(name: &str, arguments: &Arguments<'_>) -> Translation {
+    match name {
         "table_row_count_to_be_between" => Ok(Rules::one("row_count", count_limits(json!({}), arguments)?)),
         "table_row_count_to_equal" => {
             let count = arguments.get("value");
@@ -330,12 +366,10 @@ fn one(kind: &str, arguments: &Arguments<'_>) -> Translation {
             Ok(Rules::one("schema", json!({"columns": columns, "exact": exact})))
         }
         "unexpected_rows_expectation" => query(arguments),
-        "column_parameterized_distribution_ks_test_p_value_to_be_greater_than" | "column_bootstrapped_ks_test_p_value_to_be_greater_than" => {
-            Err("its test draws samples by chance or needs a named distribution; declare bins with `distribution: { distance: kolmogorov_smirnov }`".into())
+        "query_results_to_match_comparison" => {
+            Err("it compares with another data source, whose rows Headworks does not have; see `reconcile`".into())
         }
-        "column_pair_cramers_phi_value_to_be_less_than" => Err("Headworks has no measure of how two columns depend on each other".into()),
-        "query_results_to_match_comparison" => Err("it compares with another data source, whose rows Headworks does not have; see `reconcile`".into()),
-        _ => Err(format!("`{kind}` is no expectation of the core, and its code is in no suite")),
+        _ => Err(unknown(name)),
     }
 }
 
@@ -374,9 +408,9 @@ fn quantiles(arguments: &Arguments<'_>) -> Translation {
 }
 
 /// Types as their engines call them, in our words.
-fn types(names: Vec<String>, arguments: &Arguments<'_>) -> Translation {
+fn types(names: &[String], arguments: &Arguments<'_>) -> Translation {
     let mut ours: Vec<&str> = Vec::new();
-    for name in &names {
+    for name in names {
         let known = type_words(name).ok_or_else(|| format!("the type `{name}` is not known"))?;
         ours.extend(known.iter().filter(|word| !ours.contains(word)).copied().collect::<Vec<_>>());
     }
@@ -420,11 +454,11 @@ const ENDLESS: f64 = f64::MAX / 10.0;
 
 impl Bins {
     /// Adds a bin for what lies beyond each end that is not endless already.
-    fn of(edges: Vec<f64>, weights: Vec<f64>, tails: Option<Vec<f64>>, holdout: f64) -> Result<Self, String> {
+    fn of(edges: Vec<f64>, weights: Vec<f64>, tails: Option<&[f64]>, holdout: f64) -> Result<Self, String> {
         let mut bins = Self { edges, weights };
         let is_endless = |edge: Option<&f64>| edge.is_some_and(|edge| edge.is_infinite());
         let (low, high) = (is_endless(bins.edges.first()), is_endless(bins.edges.last()));
-        let (below, above) = match tails.as_deref() {
+        let (below, above) = match tails {
             Some([below, above]) if !low && !high && holdout == 0.0 => (Some(*below), Some(*above)),
             Some(_) => return Err("`tail_weights` do not go with `tail_weight_holdout` or with endless bins".into()),
             None if low && high && holdout > 0.0 => return Err("`tail_weight_holdout` does not go with endless bins".into()),
@@ -474,7 +508,7 @@ fn distribution(distance: &str, limit: &str, their_limit: &str, arguments: &Argu
         (Some(_), _) if inside > 0.0 => return Err("`internal_weight_holdout` does not go with values".into()),
         (Some(values), _) => (settings["values"], others) = (values.clone(), tail),
         (None, Some(edges)) if distance == "kl_divergence" => {
-            let bins = Bins::of(edges, weights, list("tail_weights"), tail)?;
+            let bins = Bins::of(edges, weights, list("tail_weights").as_deref(), tail)?;
             (settings["bins"], weights) = (json!(bins.edges), bins.weights);
         }
         _ => {
@@ -510,7 +544,7 @@ mod tests {
 
     /// Reads one expectation and writes what became of it.
     #[track_caller]
-    fn check(expectation: Json, expected: &str) {
+    fn check(expectation: &Json, expected: &str) {
         let text = json!({"name": "s", "expectations": [expectation]}).to_string();
         let imported = suite("great-expectations").unwrap().read(&text).unwrap();
         let found = match &imported.items[0].outcome {
@@ -524,11 +558,11 @@ mod tests {
     #[test]
     fn mostly_is_a_share_of_the_values_that_are_there() {
         check(
-            json!({"type": "expect_column_values_to_be_between", "kwargs": {"column": "a", "min_value": 1, "strict_max": true, "max_value": 9, "mostly": 0.9}}),
+            &json!({"type": "expect_column_values_to_be_between", "kwargs": {"column": "a", "min_value": 1, "strict_max": true, "max_value": 9, "mostly": 0.9}}),
             r#"[{"range":{"column":"a","min":1,"below":9,"at_least":"90%","where":"a is not null"}}]"#,
         );
         check(
-            json!({"expectation_type": "expect_column_values_to_not_be_null", "kwargs": {"column": "a", "mostly": 0.333}, "meta": {"notes": {"format": "markdown", "content": "why"}}}),
+            &json!({"expectation_type": "expect_column_values_to_not_be_null", "kwargs": {"column": "a", "mostly": 0.333}, "meta": {"notes": {"format": "markdown", "content": "why"}}}),
             r#"[{"not_null":{"column":"a","at_least":"33.3%","description":"why"}}]"#,
         );
     }
@@ -536,14 +570,14 @@ mod tests {
     #[test]
     fn conditions_and_severities_are_kept() {
         check(
-            json!({"type": "expect_column_values_to_be_in_set", "severity": "warning", "kwargs": {"column": "a", "value_set": [1, null], "row_condition": "b==\"x\"", "condition_parser": "pandas"}}),
+            &json!({"type": "expect_column_values_to_be_in_set", "severity": "warning", "kwargs": {"column": "a", "value_set": [1, null], "row_condition": "b==\"x\"", "condition_parser": "pandas"}}),
             r#"[{"accepted_values":{"values":[1],"column":"a","where":"b = 'x'","severity":"medium","on_failure":"alert"}}]"#,
         );
     }
 
     #[test]
     fn what_is_not_translated_says_why() {
-        let check_kwargs = |kind: &str, kwargs: Json, why: &str| check(json!({"type": kind, "kwargs": kwargs}), why);
+        let check_kwargs = |kind: &str, kwargs: Json, why: &str| check(&json!({"type": kind, "kwargs": kwargs}), why);
         check_kwargs("expect_column_mean_to_be_between", json!({"column": "a"}), "[]");
         check_kwargs("expect_column_values_to_be_between", json!({"column": "a"}), NO_LIMIT);
         check_kwargs(

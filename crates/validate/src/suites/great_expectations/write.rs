@@ -165,8 +165,8 @@ fn words(kind: &str, settings: &Map<String, Json>) -> Option<Vec<(String, Json)>
             kwargs["column"] = column;
             one("column_values_to_be_between", kwargs)
         }
-        "matches" => pattern(settings, "regex", "(?i)"),
-        "like" if !settings.contains_key("ignore_case") => pattern(settings, "like_pattern", ""),
+        "matches" => Some(pattern(settings, "regex", "(?i)")),
+        "like" if !settings.contains_key("ignore_case") => Some(pattern(settings, "like_pattern", "")),
         "length" => one("column_value_lengths_to_be_between", json!({"column": column, "min_value": get("min"), "max_value": get("max")})),
         "parses" => settings
             .contains_key("format")
@@ -180,6 +180,17 @@ fn words(kind: &str, settings: &Map<String, Json>) -> Option<Vec<(String, Json)>
             one("multicolumn_sum_to_equal", kwargs)
         }
         "accepted_combinations" => accepted_combinations(settings),
+        _ => words_of_sets(kind, settings),
+    }
+}
+
+/// The words for a kind that looks at rows together.
+fn words_of_sets(kind: &str, settings: &Map<String, Json>) -> Option<Vec<(String, Json)>> {
+    let get = |key: &str| settings.get(key).cloned().unwrap_or_default();
+    let only = |keys: &[&str]| settings.keys().all(|key| keys.contains(&key.as_str()));
+    let column = get("column");
+    let one = |word: &str, kwargs: Json| Some(vec![(word.to_owned(), kwargs)]);
+    match kind {
         "row_count" => one("table_row_count_to_be_between", json!({"min_value": get("min"), "max_value": get("max")})),
         "distinct_count" => {
             one("column_unique_value_count_to_be_between", json!({"column": column, "min_value": get("min"), "max_value": get("max")}))
@@ -202,8 +213,7 @@ fn words(kind: &str, settings: &Map<String, Json>) -> Option<Vec<(String, Json)>
         "schema" => schema(settings),
         "query" if only(&["sql"]) => {
             let sql = get("sql").as_str()?.replace("{table}", "{batch}");
-            Some(vec![("unexpected_rows_expectation".into(), json!({"unexpected_rows_query": sql}))])
-                .map(|found| found.into_iter().map(|(word, kwargs)| (word, kwargs)).collect())
+            one("unexpected_rows_expectation", json!({"unexpected_rows_query": sql}))
         }
         _ => None,
     }
@@ -250,12 +260,12 @@ fn unique(settings: &Map<String, Json>) -> Option<Vec<(String, Json)>> {
     }
 }
 
-fn pattern(settings: &Map<String, Json>, word: &str, ignoring_case: &str) -> Option<Vec<(String, Json)>> {
+fn pattern(settings: &Map<String, Json>, word: &str, ignoring_case: &str) -> Vec<(String, Json)> {
     let get = |key: &str| settings.get(key).cloned().unwrap_or_default();
     let prefix = if get("ignore_case") == json!(true) { ignoring_case } else { "" };
     let not = if get("not") == json!(true) { "not_" } else { "" };
     let prefixed = |pattern: &Json| pattern.as_str().map(|pattern| json!(format!("{prefix}{pattern}")));
-    Some(vec![match settings.get("patterns").and_then(Json::as_array) {
+    vec![match settings.get("patterns").and_then(Json::as_array) {
         Some(list) => {
             let list: Vec<Json> = list.iter().filter_map(prefixed).collect();
             let match_on = if not.is_empty() && get("require") == json!("all") { json!("all") } else { Json::Null };
@@ -263,7 +273,7 @@ fn pattern(settings: &Map<String, Json>, word: &str, ignoring_case: &str) -> Opt
             (format!("column_values_to_{not}match_{word}_list"), kwargs)
         }
         None => (format!("column_values_to_{not}match_{word}"), json!({"column": get("column"), word: prefixed(&get("pattern"))})),
-    }])
+    }]
 }
 
 fn compare(settings: &Map<String, Json>) -> Option<Vec<(String, Json)>> {

@@ -84,7 +84,7 @@ fn metric(check: &Json, column: Option<&str>) -> Translation {
             Counted::rows(rule, &wrong, None).judged(&threshold, is_percent)
         }
         "invalidValues" | "validValues" => {
-            let (rule, wrong) = invalid(of_column()?, argument("validValues"), argument("pattern"))?;
+            let (rule, wrong) = invalid(of_column()?, argument("validValues").as_ref(), argument("pattern").as_ref())?;
             Counted::rows(rule, &wrong, None).judged(&threshold, is_percent)
         }
         "duplicateValues" | "duplicateCount" | "unique" => match (column, argument("properties").as_ref().and_then(texts)) {
@@ -122,10 +122,10 @@ fn value_sql(value: &Json) -> String {
 }
 
 /// Our rule for invalid values, and SQL that is true for them.
-fn invalid(column: &str, values: Option<Json>, pattern: Option<Json>) -> Result<(Rules, String), String> {
+fn invalid(column: &str, values: Option<&Json>, pattern: Option<&Json>) -> Result<(Rules, String), String> {
     let name = identifier(column);
-    let listed = values.as_ref().and_then(Json::as_array).map(|values| values.iter().map(value_sql).collect::<Vec<_>>().join(", "));
-    let pattern = pattern.as_ref().and_then(Json::as_str);
+    let listed = values.and_then(Json::as_array).map(|values| values.iter().map(value_sql).collect::<Vec<_>>().join(", "));
+    let pattern = pattern.and_then(Json::as_str);
     let unlike = |pattern: &str| format!("not regexp_like(cast({name} as varchar), {})", literal(pattern));
     match (listed, pattern) {
         (Some(listed), None) => {

@@ -19,7 +19,7 @@ pub(super) fn items(map: &Map<String, Json>) -> Vec<ImportedItem> {
                 .map_or((table.trim(), None), |(table, name)| (table.trim(), Some(name.trim_end_matches(']'))));
             let filter = partition.map(|name| partition_filter(map, table, name));
             for check in checks.as_array().into_iter().flatten() {
-                items.extend(check_items(table, check, &filter));
+                items.extend(check_items(table, check, filter.as_ref()));
             }
         } else if heading.starts_with("for each") {
             items.push(ImportedItem::new(
@@ -48,7 +48,7 @@ struct Alternative {
 }
 
 /// One item per warning and failure of a check.
-fn check_items(table: &str, check: &Json, partition: &Option<Result<String, String>>) -> Vec<ImportedItem> {
+fn check_items(table: &str, check: &Json, partition: Option<&Result<String, String>>) -> Vec<ImportedItem> {
     let (sentence, settings) = match check {
         Json::String(sentence) => (sentence.clone(), Map::new()),
         Json::Object(map) => {
@@ -69,7 +69,7 @@ fn translated(
     table: &str,
     sentence: &str,
     settings: Map<String, Json>,
-    partition: &Option<Result<String, String>>,
+    partition: Option<&Result<String, String>>,
 ) -> Result<Vec<Rules>, String> {
     let text = Json::Object(settings.clone()).to_string();
     if sentence.contains("${") || text.contains("${") {
@@ -78,7 +78,7 @@ fn translated(
     let mut settings = settings;
     let validity = Validity::take(&mut settings, &Validity::default());
     let own = settings.get("filter").and_then(Json::as_str);
-    let filter = match (partition.clone().transpose()?, own) {
+    let filter = match (partition.cloned().transpose()?, own) {
         (Some(all), Some(own)) => Some(format!("({all}) and ({own})")),
         (all, own) => all.or_else(|| own.map(str::to_owned)),
     };
@@ -185,7 +185,7 @@ impl Sentence<'_> {
         }
         let (short, is_share) = match (name.strip_suffix("_percent"), name.strip_suffix("_count")) {
             (Some(short), _) => (short, true),
-            (None, Some("row")) | (None, None) => (name, *is_percent),
+            (None, Some("row") | None) => (name, *is_percent),
             (None, Some(short)) => (short, *is_percent),
         };
         Metric { name: short, columns, is_percent: is_share, validity: self.validity, filter: self.filter }.judged(threshold)

@@ -104,23 +104,9 @@ impl Validity {
         if let Some(reference) =
             self.settings.get("valid_reference_data").and_then(|data| Some((data.get("dataset")?, data.get("column")?)))
         {
-            parts.push(self.referring(column, reference));
+            parts.push(referring(column, reference));
         }
         if parts.is_empty() { Err("no setting says which values are valid".into()) } else { Ok(parts) }
-    }
-
-    fn referring(&self, column: &str, (dataset, other): (&Json, &Json)) -> (Option<Rules>, String) {
-        let table = dataset.as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default();
-        let other = other.as_str().unwrap_or_default();
-        let rules = Rules::one("referential", json!({"column": column, "to": {"table": table, "columns": [other]}}));
-        let sql = format!(
-            "{} not in (select {} from {} where {} is not null)",
-            identifier(column),
-            identifier(other),
-            crate::suites::violations::table_sql(table),
-            identifier(other)
-        );
-        (Some(rules), sql)
     }
 
     /// The values of a list as SQL.
@@ -146,6 +132,21 @@ impl Validity {
         let name = format.as_str().or_else(|| format.get("name")?.as_str()).unwrap_or_default();
         formats::expression(name).map(Some).ok_or_else(|| format!("the format `{name}` has no regular expression here"))
     }
+}
+
+/// The rule that values occur in a column of another table.
+fn referring(column: &str, (dataset, other): (&Json, &Json)) -> (Option<Rules>, String) {
+    let table = dataset.as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let other = other.as_str().unwrap_or_default();
+    let rules = Rules::one("referential", json!({"column": column, "to": {"table": table, "columns": [other]}}));
+    let sql = format!(
+        "{} not in (select {} from {} where {} is not null)",
+        identifier(column),
+        identifier(other),
+        crate::suites::violations::table_sql(table),
+        identifier(other)
+    );
+    (Some(rules), sql)
 }
 
 fn matches(name: &str, pattern: &str) -> String {

@@ -36,7 +36,7 @@ fn contract(table: &TableRules<'_>, items: &mut Vec<WrittenItem>) -> String {
             }
             None => match violations_sql(rule, table.columns, &table_sql(table.table)) {
                 Ok(sql) => {
-                    of_table.push(check("failed_rows", rule, json!({ "query": sql }), Json::Null));
+                    of_table.push(check("failed_rows", rule, json!({ "query": sql }), &Json::Null));
                     HowWritten::AsSql
                 }
                 Err(why) => HowWritten::NotWritten(why),
@@ -56,7 +56,7 @@ fn contract(table: &TableRules<'_>, items: &mut Vec<WrittenItem>) -> String {
 }
 
 /// A check with what all checks have.
-fn check(word: &str, rule: &Rule, settings: Json, threshold: Json) -> Json {
+fn check(word: &str, rule: &Rule, settings: Json, threshold: &Json) -> Json {
     let mut all = Map::new();
     all.insert("name".into(), rule.notes.description.clone().unwrap_or_else(|| rule.id.clone()).into());
     all.insert("qualifier".into(), rule.id.clone().into());
@@ -99,20 +99,19 @@ fn in_words(rule: &Rule) -> Option<(Option<&str>, Json)> {
         [only] => Some(only.as_str()),
         _ => None,
     };
-    let invalid = |valid: Json| Some((column, check("invalid", rule, valid, tolerated(rule))));
+    let invalid = |valid: Json| Some((column, check("invalid", rule, valid, &tolerated(rule))));
     match rule.kind.name() {
-        "not_null" => Some((column, check("missing", rule, json!({}), tolerated(rule)))),
-        "unique" if rule.tolerance == Tolerance::NONE && only(&["column", "columns"]) => match column {
-            Some(_) => Some((column, check("duplicate", rule, json!({}), Json::Null))),
-            None => None,
-        },
+        "not_null" => Some((column, check("missing", rule, json!({}), &tolerated(rule)))),
+        "unique" if rule.tolerance == Tolerance::NONE && only(&["column", "columns"]) => {
+            column.map(|_| (column, check("duplicate", rule, json!({}), &Json::Null)))
+        }
         "accepted_values" if only(&["column", "values"]) => invalid(json!({"valid_values": get("values")})),
         "rejected_values" if only(&["column", "values"]) => invalid(json!({"invalid_values": get("values")})),
         "range" if only(&["column", "min", "max"]) && [get("min"), get("max")].iter().all(|limit| limit.is_null() || limit.is_number()) => {
             invalid(json!({"valid_min": get("min"), "valid_max": get("max")}))
         }
         "length" if only(&["column", "min", "max"]) => invalid(json!({"valid_min_length": get("min"), "valid_max_length": get("max")})),
-        "row_count" => Some((None, check("row_count", rule, json!({}), limits(&settings)))),
+        "row_count" => Some((None, check("row_count", rule, json!({}), &limits(&settings)))),
         "aggregate" if only(&["column", "function", "min", "max", "above", "below"]) => {
             let function = match get("function").as_str()? {
                 "mean" | "avg" => "avg",
@@ -128,7 +127,7 @@ fn in_words(rule: &Rule) -> Option<(Option<&str>, Json)> {
 /// Theirs passes over a measure of nothing as ours does: with a failure. Dates are no thresholds of theirs.
 fn aggregate<'a>(rule: &Rule, column: Option<&'a str>, function: &str, settings: &Map<String, Json>) -> Option<(Option<&'a str>, Json)> {
     let are_numbers = ["min", "max", "above", "below"].iter().filter_map(|key| settings.get(*key)).all(Json::is_number);
-    are_numbers.then(|| (column, check("aggregate", rule, json!({ "function": function }), limits(settings))))
+    are_numbers.then(|| (column, check("aggregate", rule, json!({ "function": function }), &limits(settings))))
 }
 
 fn limits(settings: &Map<String, Json>) -> Json {

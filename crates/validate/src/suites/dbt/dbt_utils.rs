@@ -143,7 +143,7 @@ fn recency(groups: &[String], arguments: &Arguments<'_>) -> Translation {
 fn counts(groups: Vec<String>, differs: &str, arguments: &Arguments<'_>) -> Translation {
     let side = |groups| Side { expression: "count(*)".into(), groups, condition: None };
     let with = other(arguments, "compare_model")?;
-    Ok(unequal(&side(groups.clone()), &side(groups), &with, differs))
+    Ok(unequal(&side(groups.clone()), &side(groups), Some(&with), differs))
 }
 
 fn equality(arguments: &Arguments<'_>) -> Translation {
