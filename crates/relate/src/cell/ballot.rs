@@ -30,7 +30,7 @@ const MOST_BALLOTS: usize = 8;
 /// Tables with more columns than this vote by the dependencies that were found, without a search of their own.
 const MOST_COLUMNS: usize = 60;
 /// Cells that the search for weak dependencies may read.
-const LOOKS: u64 = 200_000_000;
+const LOOKS: u64 = 20_000_000;
 
 /// The dependencies that vote: those that were found, and of single columns those that errors have weakened below what
 /// would be told as a dependency, and those of things that several sources tell of.
@@ -136,7 +136,7 @@ impl Measured {
         let sameness = column.counts[1..].iter().map(|count| (f64::from(*count) / profiles[dependent].rows.max(1.0)).powi(2)).sum();
         let mut measured = Self { sameness, ..Self::default() };
         let mut counter = Counter::of(column);
-        groups(&keys, |group| {
+        groups(&keys, u64::MAX, |group| {
             if keys.iter().all(|key| key.code(group[0]) != 0) {
                 let (top, squares) = counter.count(group.iter().map(|row| column.code(*row)).filter(|code| *code != 0));
                 let size = group.iter().filter(|row| column.code(**row) != 0).count() as f64;
@@ -267,7 +267,7 @@ fn tell_apart(profiles: &[Profile<'_>], keys: &Keys, a: usize, b: usize) -> bool
         return true;
     }
     let mut twins = 0;
-    groups(&[profiles[a].column, profiles[b].column], |group| {
+    groups(&[profiles[a].column, profiles[b].column], u64::MAX, |group| {
         twins += group.len() - 1;
         true
     });

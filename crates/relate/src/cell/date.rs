@@ -7,9 +7,12 @@ use super::profile::Profile;
 
 /// What is wrong with the values of a column of dates.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
+    if profile.numeric > 0.5 || profile.rows < 10.0 {
+        return Vec::new();
+    }
     let looks_like =
         profile.column.counted().filter(|(_, value, _)| parts(value).is_some()).map(|(_, _, count)| f64::from(count)).sum::<f64>();
-    if looks_like < 0.8 * profile.rows || profile.rows < 10.0 || profile.numeric > 0.5 {
+    if looks_like < 0.8 * profile.rows {
         return Vec::new();
     }
     let mut found = impossible(profile);

@@ -59,7 +59,7 @@ impl<'a> Weights<'a> {
 
     fn join_copies(&mut self, things: &[&Column<'_>], told: &[&Column<'_>]) {
         let mut common: HashMap<(u32, u32), (f64, f64)> = HashMap::new();
-        groups(things, |group| {
+        groups(things, u64::MAX, |group| {
             let usual: Vec<u32> = told.iter().map(|column| self.ranked(group, column).first().map_or(0, |(code, _)| *code)).collect();
             for (at, a) in group.iter().enumerate() {
                 for b in &group[at + 1..] {
@@ -89,7 +89,7 @@ impl<'a> Weights<'a> {
     /// The share of what each source says that the weighted vote bears out.
     fn borne_out(&self, things: &[&Column<'_>], told: &[&Column<'_>]) -> Vec<f64> {
         let mut counts = vec![(0.5, 1.0); self.weights.len()];
-        groups(things, |group| {
+        groups(things, u64::MAX, |group| {
             for column in told {
                 let Some((top, _)) = self.ranked(group, column).first().copied() else { continue };
                 for row in group.iter().filter(|row| column.code(**row) != 0) {

@@ -9,7 +9,9 @@ use crate::words::edits;
 /// How often the right spelling must occur.
 const FREQUENT: u32 = 4;
 /// Values beyond which a column is no list of categories or names that recur.
-const MOST_VALUES: usize = 100_000;
+const MOST_VALUES: usize = 30_000;
+/// Entries of the index beyond which a column is left alone.
+const MOST_DELETIONS: usize = 1_500_000;
 /// Longer values are prose.
 const LONGEST: usize = 120;
 
@@ -29,6 +31,9 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     }
     let words: Vec<Word> = column.counted().filter(|(_, value, count)| *count > 0 && value.len() <= LONGEST).map(word).collect();
     let frequent: Vec<&Word> = words.iter().filter(|word| word.count >= FREQUENT && word.letters.len() > 2).collect();
+    if frequent.iter().map(|word| deletions_of(word.letters.len())).sum::<usize>() > MOST_DELETIONS {
+        return Vec::new();
+    }
     let index = index(&frequent);
     let near = |word: &Word| nearest(word, &index, &frequent);
     let close = frequent.iter().filter(|word| near(word).is_some()).count();
@@ -99,6 +104,11 @@ fn index(frequent: &[&Word]) -> Index {
         }
     }
     index
+}
+
+/// How many deletions a word of this length has, about.
+fn deletions_of(length: usize) -> usize {
+    if reach(length) > 1 && length <= 30 { length * length / 2 } else { length }
 }
 
 /// The word, and the word with one letter (of long but not too long words: two letters) left out.

@@ -118,7 +118,7 @@ fn each_group(profiles: &[Profile<'_>], ballots: &[&Ballot], mut visit: impl FnM
     let keys: Vec<&Column<'_>> = first.determinant.iter().map(|at| profiles[*at].column).collect();
     let mut counters: Vec<Counter> = ballots.iter().map(|ballot| Counter::of(profiles[ballot.dependent].column)).collect();
     let weights = Weights::of(profiles, ballots);
-    groups(&keys, |group| {
+    groups(&keys, u64::MAX, |group| {
         if keys.iter().all(|key| key.code(group[0]) != 0) {
             let mut polls = Vec::new();
             for (ballot, counter) in ballots.iter().zip(&mut counters) {
