@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use hw_base::{DatasetName, News, Position, Progress, Result, SourceFile, Survey, TableName, count, plural};
+use hw_base::{DatasetName, News, ORIGIN_COLUMNS, Position, Progress, Result, SourceFile, Survey, TableName, count, plural};
 
-use super::model::BY_ARRIVAL;
 use super::{Asking, Decision, Follow, Step, Work, was_rolled_back};
 use crate::position::{ALL_FILES, ALL_ROWS, FILES, WATERMARK, WHAT_IS_NEW};
 use crate::project::Project;
@@ -58,7 +57,7 @@ fn follow(project: &Project, dataset: &DatasetName, survey: &Survey) -> Option<F
     if survey.files.is_some() || columns.peek().is_none() {
         return None;
     }
-    let mut columns = columns.filter(|column| *column != BY_ARRIVAL);
+    let mut columns = columns.filter(|column| !ORIGIN_COLUMNS.contains(&column.as_str()));
     match survey.news {
         News::Untold => None,
         News::Exact => Some(Follow::BySource),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Error, Input, LoadMode, Position, Progress, Reader, Result, Span, Staging};
+use hw_base::{Error, Input, Position, Progress, Reader, Result, Span, Staging, unknown};
 
 use super::load::Batch;
 use super::task::Task;
@@ -30,21 +30,24 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     for read in reads {
         let at = standing.get(&read.step);
         match read.extent {
-            Extent::Newest => {
-                bound.extend(versions::newest(ports.engine, ports.ledger, &read.name, &read.table, at.map(|at| at.window)).await?)
-            }
+            Extent::Newest => bound.extend(versions::newest(ports.engine, ports.ledger, &read.name, &read.table, at).await?),
             _ => bound.push(bind(step.progress.as_ref(), read, at, reads_all)),
         }
     }
     let reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
     let columns = ports.engine.columns(&reader).await?;
-    if let (Load::Upsert(_), Some(later_by)) = (settings, later_by)
-        && !columns.iter().any(|column| column.name == *later_by)
+    let is_selected = |name: &str| columns.iter().any(|column| column.name == name);
+    if let (true, Some(later_by)) = (settings.needs_key(), later_by)
+        && !is_selected(later_by)
     {
         return Err(not_selected(&step.name, file, later_by));
     }
+    if let Some((setting, name)) = settings.named().into_iter().find(|(_, name)| !is_selected(name)) {
+        let known = columns.iter().map(|column| column.name.as_str());
+        return Err(unknown("column", name, known).code("HW304").within(format_args!("`{setting}` of `{}`", step.name)));
+    }
     let staging = Staging {
-        mode: mode(settings, later_by.clone()),
+        mode: settings.mode(later_by.clone())?,
         partition_by: partition_by.clone(),
         is_rebuild: anew,
         ..task.staging(window, reader)
@@ -68,14 +71,6 @@ fn lost_rows(before: Option<&Progress>, reads: &[ReadFrom], standing: &BTreeMap<
         _ => None,
     };
     reads.iter().any(|read| batch(before, &read.step).is_some_and(|known| batch(standing.get(&read.step), TAKEN_OUT) > Some(known)))
-}
-
-fn mode(settings: &Load, later_by: Option<String>) -> LoadMode {
-    match settings {
-        Load::Replace => LoadMode::Replace,
-        Load::Append(append) => LoadMode::Append { key: append.key.clone() },
-        Load::Upsert(upsert) => LoadMode::Upsert { key: upsert.key.clone(), later_by, deleted_when: upsert.delete_when.clone() },
-    }
 }
 
 /// What a name in the SELECT stands for in this run: `before` is where the model stands, `at` where the input does.
