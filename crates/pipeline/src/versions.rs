@@ -53,7 +53,7 @@ pub(crate) async fn newest(
     let query = NewestRows { name, key: &key, columns: &state.columns };
     let mut inputs = vec![batches(query.versions(), table, first, newest, false)];
     inputs.extend(first.map(|first| batches(query.first(), table, None, Some(first), false)));
-    inputs.push(Input::Query { name: name.to_owned(), sql: query.sql(first.is_some()) });
+    inputs.push(Input::Query { name: name.to_owned(), sql: if first.is_some() { query.beside_first() } else { query.of_all() } });
     Ok(inputs)
 }
 
@@ -79,24 +79,34 @@ impl NewestRows<'_> {
         format!("first_versions.{}", self.name)
     }
 
+    /// The newest of the versions.
+    fn of_all(&self) -> String {
+        let key: Vec<String> = self.key.iter().map(|column| identifier(column)).collect();
+        format!(
+            "select {own} from (select *, row_number() over (partition by {key} order by _batch desc) as _age from {versions}) as aged where _age = 1",
+            own = self.own_columns(),
+            key = key.join(", "),
+            versions = qualified(["versions", self.name]),
+        )
+    }
+
     /// The first batch is the whole dataset, so it has each row once: its rows need not be sorted, only those be left out of which
     /// there is a later version.
-    fn sql(&self, knows_first: bool) -> String {
+    fn beside_first(&self) -> String {
+        let same = self.key.iter().map(|column| format!("later.{0} = earlier.{0}", identifier(column)));
+        format!(
+            "select {own} from {first} as earlier where not exists (select 1 from {versions} as later where {same}) union all {newest}",
+            own = self.own_columns(),
+            first = qualified(["first_versions", self.name]),
+            versions = qualified(["versions", self.name]),
+            same = same.collect::<Vec<_>>().join(" and "),
+            newest = self.of_all(),
+        )
+    }
+
+    fn own_columns(&self) -> String {
         let own = self.columns.iter().filter(|column| !ORIGIN_COLUMNS.contains(&column.name.as_str()));
-        let own: Vec<String> = own.map(|column| identifier(&column.name)).collect();
-        let key: Vec<String> = self.key.iter().map(|column| identifier(column)).collect();
-        let (own, keys) = (own.join(", "), key.join(", "));
-        let versions = qualified(["versions", self.name]);
-        let newest = format!(
-            "select {own} from (select *, row_number() over (partition by {keys} order by _batch desc) as _age from {versions}) as aged where _age = 1"
-        );
-        if !knows_first {
-            return newest;
-        }
-        let first = qualified(["first_versions", self.name]);
-        let same: Vec<String> = key.iter().map(|column| format!("later.{column} = earlier.{column}")).collect();
-        let same = same.join(" and ");
-        format!("select {own} from {first} as earlier where not exists (select 1 from {versions} as later where {same}) union all {newest}")
+        own.map(|column| identifier(&column.name)).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -112,7 +122,7 @@ mod tests {
         let column = |name: &str| Column { name: name.into(), kind: ColumnType::Text, sql_type: "varchar".into() };
         let columns = ["id", "select", "_batch", "_file"].map(column);
         let query = NewestRows { name: "shop.orders", key: &["id".into()], columns: &columns };
-        expect![[r#"select id, "select" from (select *, row_number() over (partition by id order by _batch desc) as _age from versions."shop.orders") as aged where _age = 1"#]].assert_eq(&query.sql(false));
-        expect![[r#"select id, "select" from first_versions."shop.orders" as earlier where not exists (select 1 from versions."shop.orders" as later where later.id = earlier.id) union all select id, "select" from (select *, row_number() over (partition by id order by _batch desc) as _age from versions."shop.orders") as aged where _age = 1"#]].assert_eq(&query.sql(true));
+        expect![[r#"select id, "select" from (select *, row_number() over (partition by id order by _batch desc) as _age from versions."shop.orders") as aged where _age = 1"#]].assert_eq(&query.of_all());
+        expect![[r#"select id, "select" from first_versions."shop.orders" as earlier where not exists (select 1 from versions."shop.orders" as later where later.id = earlier.id) union all select id, "select" from (select *, row_number() over (partition by id order by _batch desc) as _age from versions."shop.orders") as aged where _age = 1"#]].assert_eq(&query.beside_first());
     }
 }
