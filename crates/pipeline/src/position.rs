@@ -17,6 +17,9 @@ pub(crate) const CONTENT: &str = "content";
 /// The name under which an extraction notes the last batch that took rows of earlier batches out.
 pub(crate) const TAKEN_OUT: &str = "taken_out";
 
+/// The name under which an extraction that copies what is new notes the batch that it began with, which has all rows.
+pub(crate) const FIRST_BATCH: &str = "first_batch";
+
 /// The fingerprint of an extraction that reads files, each once.
 pub(crate) const ALL_FILES: &str = "extract";
 /// The fingerprint of an extraction that copies all rows every time.

@@ -1,12 +1,9 @@
 //! Raw copies that hold every version of a row, because what is new in a database is added to them: how the newest versions are read.
 
-use hw_base::{Column, Engine, Input, Ledger, ORIGIN_COLUMNS, Progress, Result, TableName, identifier, qualified};
+use hw_base::{Column, Engine, Input, Ledger, ORIGIN_COLUMNS, Position, Progress, Result, TableName, identifier, qualified};
 use serde_json::json;
 
-use crate::position::{ALL_ROWS, WHAT_IS_NEW};
-
-/// The schema of the names of raw copies with every version.
-const VERSIONS: &str = "versions";
+use crate::position::{ALL_ROWS, FIRST_BATCH, WHAT_IS_NEW};
 
 /// Notes down which columns of a raw copy identify a row; none where nobody knows.
 pub(crate) fn note_key(ledger: &dyn Ledger, table: &TableName, key: &[String]) -> Result<()> {
@@ -31,52 +28,86 @@ pub async fn current_rows(engine: &dyn Engine, ledger: &dyn Ledger, name: &str, 
     let progress = ledger.progress(table.folder())?;
     let way = progress.as_ref().map_or("", |progress| progress.fingerprint.as_str());
     if way.starts_with(WHAT_IS_NEW) {
-        return newest(engine, ledger, name, table, None).await;
+        return newest(engine, ledger, name, table, progress.as_ref()).await;
     }
-    let last = |progress: &Progress| progress.window - 1;
-    Ok(vec![Input::Table {
-        name: name.to_owned(),
-        table: table.clone(),
-        version: None,
-        after_batch: progress.as_ref().filter(|_| way == ALL_ROWS).map(last),
-        up_to_batch: None,
-        hides_origin: true,
-    }])
+    let after = progress.as_ref().filter(|_| way == ALL_ROWS).map(|progress| progress.window - 1);
+    Ok(vec![batches(name.to_owned(), table, after, None, true)])
 }
 
-/// Of each row of a raw copy the version that arrived last, up to a batch; every version where no key tells them apart.
+/// Of each row of a raw copy that stands at `at` the version that arrived last; every version where no key tells them apart.
 pub(crate) async fn newest(
     engine: &dyn Engine,
     ledger: &dyn Ledger,
     name: &str,
     table: &TableName,
-    up_to_batch: Option<i64>,
+    at: Option<&Progress>,
 ) -> Result<Vec<Input>> {
     let key = key(ledger, table)?;
-    let all = |name: String, hides_origin| Input::Table {
-        name,
-        table: table.clone(),
-        version: None,
-        after_batch: None,
-        up_to_batch,
-        hides_origin,
-    };
+    let newest = at.map(|at| at.window);
     let state = if key.is_empty() { None } else { engine.table(table, None).await? };
-    let Some(state) = state else { return Ok(vec![all(name.to_owned(), true)]) };
-    let sql = newest_of(&qualified([VERSIONS, name]), &key, &state.columns);
-    Ok(vec![all(format!("{VERSIONS}.{name}"), false), Input::Query { name: name.to_owned(), sql }])
+    let Some(state) = state else { return Ok(vec![batches(name.to_owned(), table, None, newest, true)]) };
+    let first = match at.and_then(|at| at.inputs.get(FIRST_BATCH)) {
+        Some(Position::Batch(first)) => Some(*first),
+        _ => None,
+    };
+    let query = NewestRows { name, key: &key, columns: &state.columns };
+    let mut inputs = vec![batches(query.versions(), table, first, newest, false)];
+    inputs.extend(first.map(|first| batches(query.first(), table, None, Some(first), false)));
+    inputs.push(Input::Query { name: name.to_owned(), sql: if first.is_some() { query.beside_first() } else { query.of_all() } });
+    Ok(inputs)
 }
 
-/// The SELECT of the newest rows of `versions`, which stands in it as it is.
-pub(crate) fn newest_of(versions: &str, key: &[String], columns: &[Column]) -> String {
-    let own = columns.iter().filter(|column| !ORIGIN_COLUMNS.contains(&column.name.as_str())).map(|column| identifier(&column.name));
-    let own: Vec<String> = own.collect();
-    let key: Vec<String> = key.iter().map(|column| identifier(column)).collect();
-    format!(
-        "select {own} from (select *, row_number() over (partition by {key} order by _batch desc) as _age from {versions}) as aged where _age = 1",
-        own = own.join(", "),
-        key = key.join(", "),
-    )
+fn batches(name: String, table: &TableName, after_batch: Option<i64>, up_to_batch: Option<i64>, hides_origin: bool) -> Input {
+    Input::Table { name, table: table.clone(), version: None, after_batch, up_to_batch, hides_origin }
+}
+
+/// The SELECT of the newest rows of a raw copy.
+struct NewestRows<'a> {
+    name: &'a str,
+    key: &'a [String],
+    columns: &'a [Column],
+}
+
+impl NewestRows<'_> {
+    /// The name of the versions, without those of the first batch where that is known.
+    fn versions(&self) -> String {
+        format!("versions.{}", self.name)
+    }
+
+    /// The name of the rows of the first batch.
+    fn first(&self) -> String {
+        format!("first_versions.{}", self.name)
+    }
+
+    /// The newest of the versions.
+    fn of_all(&self) -> String {
+        let key: Vec<String> = self.key.iter().map(|column| identifier(column)).collect();
+        format!(
+            "select {own} from (select *, row_number() over (partition by {key} order by _batch desc) as _age from {versions}) as aged where _age = 1",
+            own = self.own_columns(),
+            key = key.join(", "),
+            versions = qualified(["versions", self.name]),
+        )
+    }
+
+    /// The first batch is the whole dataset, so it has each row once: its rows need not be sorted, only those be left out of which
+    /// there is a later version.
+    fn beside_first(&self) -> String {
+        let same = self.key.iter().map(|column| format!("later.{0} = earlier.{0}", identifier(column)));
+        format!(
+            "select {own} from {first} as earlier where not exists (select 1 from {versions} as later where {same}) union all {newest}",
+            own = self.own_columns(),
+            first = qualified(["first_versions", self.name]),
+            versions = qualified(["versions", self.name]),
+            same = same.collect::<Vec<_>>().join(" and "),
+            newest = self.of_all(),
+        )
+    }
+
+    fn own_columns(&self) -> String {
+        let own = self.columns.iter().filter(|column| !ORIGIN_COLUMNS.contains(&column.name.as_str()));
+        own.map(|column| identifier(&column.name)).collect::<Vec<_>>().join(", ")
+    }
 }
 
 #[cfg(test)]
@@ -90,7 +121,8 @@ mod tests {
     fn the_newest_version_of_a_row_is_that_of_the_last_batch() {
         let column = |name: &str| Column { name: name.into(), kind: ColumnType::Text, sql_type: "varchar".into() };
         let columns = ["id", "select", "_batch", "_file"].map(column);
-        expect![[r#"select id, "select" from (select *, row_number() over (partition by id order by _batch desc) as _age from versions.shop.orders) as aged where _age = 1"#]]
-            .assert_eq(&newest_of("versions.shop.orders", &["id".into()], &columns));
+        let query = NewestRows { name: "shop.orders", key: &["id".into()], columns: &columns };
+        expect![[r#"select id, "select" from (select *, row_number() over (partition by id order by _batch desc) as _age from versions."shop.orders") as aged where _age = 1"#]].assert_eq(&query.of_all());
+        expect![[r#"select id, "select" from first_versions."shop.orders" as earlier where not exists (select 1 from versions."shop.orders" as later where later.id = earlier.id) union all select id, "select" from (select *, row_number() over (partition by id order by _batch desc) as _age from versions."shop.orders") as aged where _age = 1"#]].assert_eq(&query.beside_first());
     }
 }

@@ -162,7 +162,7 @@ impl Planning<'_> {
             _ => false,
         };
         let arrives_in_order = match self.reads {
-            [Read::Dataset { dataset, .. }] => {
+            [Read::Dataset { dataset, .. }] if matches!(settings.load, Load::Upsert(_)) => {
                 let table = TableName::raw(dataset);
                 self.before.iter().any(|step| step.table == table && is_row_of_source(step)) && engine.is_row_by_row(sql)
             }

@@ -30,9 +30,7 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     for read in reads {
         let at = standing.get(&read.step);
         match read.extent {
-            Extent::Newest => {
-                bound.extend(versions::newest(ports.engine, ports.ledger, &read.name, &read.table, at.map(|at| at.window)).await?)
-            }
+            Extent::Newest => bound.extend(versions::newest(ports.engine, ports.ledger, &read.name, &read.table, at).await?),
             _ => bound.push(bind(step.progress.as_ref(), read, at, reads_all)),
         }
     }

@@ -13,7 +13,7 @@ use super::malformed;
 use super::task::Task;
 use super::types::{Fit, common, fit};
 use crate::plan::{Follow, Work};
-use crate::position::{CONTENT, FILES, TAKEN_OUT, WATERMARK};
+use crate::position::{CONTENT, FILES, FIRST_BATCH, TAKEN_OUT, WATERMARK};
 use crate::versions;
 
 /// The column of a raw copy that holds the file of a row.
@@ -159,7 +159,7 @@ impl Copying<'_> {
         let mut inputs = vec![Input::Live { name: ARRIVING.into(), relation: delivered.relation.clone() }];
         let arriving = match &delivered.part {
             Part::NewAndSome { column, from } => {
-                inputs.extend(versions::newest(ports.engine, ports.ledger, KNOWN, &step.table, None).await?);
+                inputs.extend(versions::newest(ports.engine, ports.ledger, KNOWN, &step.table, self.before).await?);
                 self.without_known(&delivered, &names, column, from)
             }
             Part::Whole | Part::New => ARRIVING.to_owned(),
@@ -301,6 +301,9 @@ impl Copying<'_> {
         if delivered.part != Part::Whole {
             // The raw copy holds more than what the hash is of.
             inputs.remove(CONTENT);
+        }
+        if self.follow.is_some() && (self.before.is_none() || matches!(self.earlier, Earlier::Replaced)) {
+            inputs.insert(FIRST_BATCH.into(), Position::Batch(window));
         }
         if self.before.is_none() || !matches!(self.earlier, Earlier::Stay) {
             inputs.insert(TAKEN_OUT.into(), Position::Batch(window));

@@ -121,20 +121,22 @@ fn a_database_that_is_followed_is_asked_from_the_watermark_on() {
         &world,
         expect![[r#"
             open crm.orders: updated_at since 2026-01-05; expecting id status updated_at
-            stage raw/crm.orders: append from the source, known_rows
+            stage raw/crm.orders: append from the source, known_rows up to batch 1
             discard raw/crm.orders
             raw/crm.orders: unchanged"#]],
     );
-    expect!["window 1, version 0: taken_out batch 1, watermark > 2026-01-05"].assert_eq(&world.standing("raw/crm.orders"));
+    expect!["window 1, version 0: first_batch batch 1, taken_out batch 1, watermark > 2026-01-05"]
+        .assert_eq(&world.standing("raw/crm.orders"));
     check(
         &world,
         expect![[r#"
             open crm.orders: updated_at since 2026-01-05; expecting id status updated_at
-            stage raw/crm.orders: append from the source, known_rows
+            stage raw/crm.orders: append from the source, known_rows up to batch 1
             publish raw/crm.orders as window 2
             raw/crm.orders: published 1 rows as version 1"#]],
     );
-    expect!["window 2, version 1: taken_out batch 1, watermark > 2026-01-06"].assert_eq(&world.standing("raw/crm.orders"));
+    expect!["window 2, version 1: first_batch batch 1, taken_out batch 1, watermark > 2026-01-06"]
+        .assert_eq(&world.standing("raw/crm.orders"));
 }
 
 #[test]
@@ -147,7 +149,7 @@ fn a_watermark_is_asked_for_by_the_name_that_the_source_gives_the_column() {
         &world,
         expect![[r#"
             open crm.orders: Updated At since 2026-01-05; expecting Id Status Updated At
-            stage raw/crm.orders: append from the source, known_rows
+            stage raw/crm.orders: append from the source, known_rows up to batch 1
             publish raw/crm.orders as window 2
             raw/crm.orders: published 3 rows as version 1"#]],
     );
@@ -168,17 +170,17 @@ fn a_table_that_tells_what_is_new_needs_no_column_and_other_models_read_its_newe
     check_run(
         &world,
         expect![[r#"
-        open crm.customers: all
-        stage raw/crm.customers: append from the source
-        publish raw/crm.customers as window 1
-        stage a: replace anew from versions.crm.customers with origin up to batch 1, query crm.customers
-        publish a as window 1
-        stage customers: upsert id anew from crm.customers up to batch 1
-        publish customers as window 1
-        raw/crm.customers: published 3 rows as version 0
-        a: published 3 rows as version 0
-        customers: published 3 rows as version 0
-        Succeeded, exit code 0"#]],
+            open crm.customers: all
+            stage raw/crm.customers: append from the source
+            publish raw/crm.customers as window 1
+            stage a: replace anew from versions.crm.customers with origin after batch 1 up to 1, first_versions.crm.customers with origin up to batch 1, query crm.customers
+            publish a as window 1
+            stage customers: upsert id anew from crm.customers up to batch 1
+            publish customers as window 1
+            raw/crm.customers: published 3 rows as version 0
+            a: published 3 rows as version 0
+            customers: published 3 rows as version 0
+            Succeeded, exit code 0"#]],
     );
     check_plan(
         &world,
@@ -190,19 +192,19 @@ fn a_table_that_tells_what_is_new_needs_no_column_and_other_models_read_its_newe
     check_run(
         &world,
         expect![[r#"
-        open crm.customers: new since {5}; expecting id status updated_at
-        stage raw/crm.customers: append from the source
-        publish raw/crm.customers as window 2
-        stage a: replace from versions.crm.customers with origin up to batch 2, query crm.customers
-        publish a as window 2
-        stage customers: upsert id from crm.customers after batch 1 up to 2
-        publish customers as window 2
-        raw/crm.customers: published 1 rows as version 1
-        a: published 3 rows as version 1
-        customers: published 3 rows as version 1
-        Succeeded, exit code 0"#]],
+            open crm.customers: new since {5}; expecting id status updated_at
+            stage raw/crm.customers: append from the source
+            publish raw/crm.customers as window 2
+            stage a: replace from versions.crm.customers with origin after batch 1 up to 2, first_versions.crm.customers with origin up to batch 1, query crm.customers
+            publish a as window 2
+            stage customers: upsert id from crm.customers after batch 1 up to 2
+            publish customers as window 2
+            raw/crm.customers: published 1 rows as version 1
+            a: published 3 rows as version 1
+            customers: published 3 rows as version 1
+            Succeeded, exit code 0"#]],
     );
-    expect!["window 2, version 1: taken_out batch 1, watermark > {9}"].assert_eq(&world.standing("raw/crm.customers"));
+    expect!["window 2, version 1: first_batch batch 1, taken_out batch 1, watermark > {9}"].assert_eq(&world.standing("raw/crm.customers"));
 }
 
 #[test]
@@ -224,7 +226,7 @@ fn a_database_that_cannot_go_on_takes_the_place_of_what_was_read_before() {
         customers: published 3 rows as version 1
         Succeeded, exit code 0"#]],
     );
-    expect!["window 2, version 1: taken_out batch 2, watermark > {2}"].assert_eq(&world.standing("raw/crm.customers"));
+    expect!["window 2, version 1: first_batch batch 2, taken_out batch 2, watermark > {2}"].assert_eq(&world.standing("raw/crm.customers"));
 }
 
 #[test]

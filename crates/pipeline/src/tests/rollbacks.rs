@@ -193,7 +193,7 @@ fn a_rolled_back_model_over_a_database_is_built_anew_only_if_there_are_new_rows(
         &world,
         expect![[r#"
             open crm.orders: updated_at since 2026-01-05; expecting id status updated_at
-            stage raw/crm.orders: append from the source, known_rows
+            stage raw/crm.orders: append from the source, known_rows up to batch 1
             discard raw/crm.orders
             raw/crm.orders: unchanged
             orders: unchanged
@@ -203,7 +203,7 @@ fn a_rolled_back_model_over_a_database_is_built_anew_only_if_there_are_new_rows(
         &world,
         expect![[r#"
             open crm.orders: updated_at since 2026-01-05; expecting id status updated_at
-            stage raw/crm.orders: append from the source, known_rows
+            stage raw/crm.orders: append from the source, known_rows up to batch 1
             publish raw/crm.orders as window 2
             stage orders: upsert id, later by updated_at anew from crm.orders up to batch 2
             publish orders as window 2

@@ -106,7 +106,7 @@ fn is_from(settled: u64) -> String {
 
 /// The part of the number of a transaction that a row keeps.
 fn lower(transaction: u64) -> u32 {
-    (transaction & u64::from(u32::MAX)) as u32
+    (transaction & 0xFFFF_FFFF) as u32
 }
 
 fn ranges(numbers: &BTreeSet<u32>) -> Vec<(u32, u32)> {

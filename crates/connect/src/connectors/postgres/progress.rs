@@ -7,8 +7,9 @@
 //! that comes after it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Scalar, new_null_array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Scalar, TimestampMicrosecondArray, new_null_array};
 use datafusion::arrow::compute::kernels::cmp::lt_eq;
 use datafusion::arrow::compute::{SortOptions, cast, concat, filter, sort_to_indices, take};
 use datafusion::arrow::datatypes::{DataType, Int64Type};
@@ -35,7 +36,7 @@ pub(super) enum Progress {
 }
 
 /// What a scan has to know about the moment that it sees.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Now {
     moment: Moment,
     /// Microseconds since 1970.
@@ -170,7 +171,7 @@ fn earlier(column: &SourceColumn, since: String, now: i64) -> String {
 fn greatest(values: &ArrayRef, now: i64) -> Result<ArrayRef, ArrowError> {
     let limit = match values.data_type() {
         DataType::Timestamp(..) | DataType::Date32 => {
-            let now: ArrayRef = std::sync::Arc::new(datafusion::arrow::array::TimestampMicrosecondArray::from(vec![now]));
+            let now: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![now]));
             Some(cast(&now, values.data_type())?)
         }
         _ => None,
@@ -215,9 +216,7 @@ fn not_ordered(column: &SourceColumn, error: ArrowError) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use datafusion::arrow::array::{Date32Array, Int32Array, StringArray, TimestampMicrosecondArray};
+    use datafusion::arrow::array::{Date32Array, Int32Array, StringArray};
 
     use super::*;
 

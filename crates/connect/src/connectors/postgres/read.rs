@@ -299,7 +299,7 @@ impl Scan {
         let now = self.source.progress.now(&self.source.server, &sessions[0].0).await?;
         let mut copies = JoinSet::new();
         for (session, pages) in sessions {
-            copies.spawn(Arc::clone(&self).copy(session, now.clone(), pages, batches.clone()));
+            copies.spawn(Arc::clone(&self).copy(session, now, pages, batches.clone()));
         }
         let mut noted = Vec::new();
         while let Some(copied) = copies.join_next().await {
