@@ -9,6 +9,7 @@ mod keys;
 mod live;
 mod local;
 mod measure;
+mod place;
 mod plain;
 mod publish;
 mod schema;
@@ -22,6 +23,7 @@ mod types;
 mod warehouse;
 mod watch;
 mod wide;
+mod words;
 mod working;
 mod writer;
 

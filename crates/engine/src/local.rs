@@ -92,7 +92,7 @@ impl LocalEngine {
     async fn run_query(&self, reader: &Reader, limit: usize, effort: Effort) -> Result<Rows> {
         let session = Session::for_reader(self, reader, effort).await?;
         let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
-        let failed = |error| explain(error, &session.about(reader.file.as_deref()));
+        let failed = |error| explain(error, &session.reading(reader));
         let schema = frame.schema().as_arrow().clone();
         let batches = frame.limit(0, Some(limit.saturating_add(1))).map_err(failed)?.collect().await.map_err(failed)?;
         Ok(types::rows(&schema, &batches, limit))
@@ -101,7 +101,7 @@ impl LocalEngine {
     async fn run_measure(&self, reader: &Reader, settings: MeasureSettings) -> Result<TableFacts> {
         let session = Session::for_reader(self, reader, Effort::Fast).await?;
         let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
-        let failed = |error| explain(error, &session.about(reader.file.as_deref()));
+        let failed = |error| explain(error, &session.reading(reader));
         let schema = Arc::new(frame.schema().as_arrow().clone());
         let task = Arc::new(frame.task_ctx());
         let plan = frame.create_physical_plan().await.map_err(failed)?;
@@ -126,7 +126,7 @@ impl LocalEngine {
         let run = |effort: Effort| async move {
             let session = Session::for_staged(self, batch, reader, effort).await?;
             let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
-            let failed = |error| explain(error, &session.about(reader.file.as_deref()));
+            let failed = |error| explain(error, &session.reading(reader));
             let schema = frame.schema().as_arrow().clone();
             let batches = frame.limit(0, Some(limit.saturating_add(1))).map_err(failed)?.collect().await.map_err(failed)?;
             Ok(types::rows(&schema, &batches, limit))

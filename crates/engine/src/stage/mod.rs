@@ -25,7 +25,7 @@ use futures::StreamExt;
 use hw_base::{LoadMode, ORIGIN_COLUMNS, Reader, Result, StagedBatch, StagedFile, Staging, Watch, Watched, identifier};
 use tokio::sync::mpsc;
 
-use crate::failure::{Context, explain};
+use crate::failure::{About, Context, explain};
 use crate::keys::{KeySet, hashes};
 use crate::local::LocalEngine;
 use crate::schema::{self, Reconciled};
@@ -70,11 +70,12 @@ pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) 
     let (_, streams) = streams(&session, frame, reader).await?;
     let tap = Tap::open(&session, &schema, watch, streams.len()).await?;
     let tasks = streams.into_iter().enumerate().map(|(task, mut stream)| {
-        let (watcher, sender, memory) = (Arc::clone(&watcher), tap.as_ref().and_then(|tap| tap.sender(task)), engine.memory);
+        let (watcher, sender) = (Arc::clone(&watcher), tap.as_ref().and_then(|tap| tap.sender(task)));
+        let about = About::new(engine, reader);
         tokio::spawn(async move {
             let mut counts = watcher.counts();
             while let Some(batch) = stream.next().await {
-                let batch = batch.map_err(|error| explain(error, &Context { memory: Some(memory), ..Context::default() }))?;
+                let batch = batch.map_err(|error| explain(error, &about.context()))?;
                 watcher.look(&batch, &mut counts)?;
                 send(sender.as_ref(), batch).await;
             }
@@ -270,11 +271,11 @@ impl<'a> Attempt<'a> {
         let mut quarantine =
             self.writer(&warehouse.folder(&self.staging.table.quarantine()), &format!("{number}"), &quarantine_schema, &[]);
         let origin = (self.staging.run.clone(), self.staging.at.timestamp_micros());
-        let memory = self.engine.memory;
+        let about = About::new(self.engine, &self.staging.reader);
         async move {
             let mut counts = shared.watcher.counts();
             while let Some(batch) = stream.next().await {
-                let batch = batch.map_err(|error| explain(error, &Context { memory: Some(memory), ..Context::default() }))?;
+                let batch = batch.map_err(|error| explain(error, &about.context()))?;
                 let batch = shared.columns.apply(&batch)?;
                 let diverted = shared.watcher.look(&batch, &mut counts)?;
                 let batch = match diverted {

@@ -1,6 +1,6 @@
 //! The step that copies what is new in a source dataset.
 
-use hw_base::{DatasetName, Position, Progress, Result, SourceFile, Survey, TableName, count, plural};
+use hw_base::{DatasetName, Delivery, Position, Progress, Result, SourceFile, Survey, TableName, count, plural};
 
 use super::{Asking, Decision, Step, Work, was_rolled_back};
 use crate::position::{FILES, WATERMARK};
@@ -40,6 +40,18 @@ pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: Dataset
         progress: reading.progress,
         table,
     })
+}
+
+/// What the next run would copy of a dataset: its new and changed files, or all rows of a database.
+///
+/// # Errors
+/// If the source cannot be listed.
+pub async fn arriving(project: &Project, asking: Asking<'_>, dataset: &DatasetName) -> Result<Delivery> {
+    let progress = asking.ledger.progress(TableName::raw(dataset).folder())?;
+    let step = step(project, asking, dataset.clone(), progress).await?;
+    let Work::Extract { files, .. } = step.work else { return Ok(Delivery::default()) };
+    // No file at all cannot be opened; then there is nothing new, and what is there is shown.
+    Ok(Delivery { files: files.filter(|files| !files.is_empty()), ..Delivery::default() })
 }
 
 /// The column by which a dataset is followed, where all models that follow it agree.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Error, Input, LoadMode, Position, Progress, Reader, Result, Span, Staging};
+use hw_base::{Input, LoadMode, Position, Progress, Reader, Result, Staging};
 
 use super::load::Batch;
 use super::task::Task;
+use crate::fit;
 use crate::plan::{Decision, Extent, ReadFrom, Work};
 use crate::position::{TAKEN_OUT, noted};
 use crate::settings::Load;
@@ -28,10 +29,8 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let bound = reads.iter().map(|read| bind(step.progress.as_ref(), read, standing.get(&read.step), reads_all)).collect();
     let reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
     let columns = ports.engine.columns(&reader).await?;
-    if let (Load::Upsert(_), Some(later_by)) = (settings, later_by)
-        && !columns.iter().any(|column| column.name == *later_by)
-    {
-        return Err(not_selected(&step.name, file, later_by));
+    if let Some(model) = task.project.model(&step.name) {
+        fit::check(model, &reader, &columns, ports.engine).await?;
     }
     let staging = Staging {
         mode: mode(settings, later_by.clone()),
@@ -41,14 +40,6 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     };
     let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
     Ok(Some(Batch { staging, progress }))
-}
-
-fn not_selected(model: &str, file: &str, column: &str) -> Error {
-    Error::user(format!("`{model}` follows `{column}`, which its SELECT does not return"))
-        .code("HW304")
-        .because("without it nobody can tell which of two rows with one key is the later one")
-        .at(Span { file: file.into(), line: 1, column: 1, length: 1 })
-        .help(format!("add `{column}` to the SELECT, or follow `_batch`: then the row stays that arrived last"))
 }
 
 /// Whether a raw copy took rows out, or wrote them anew in wider types, since the step read it last.
