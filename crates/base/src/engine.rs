@@ -87,6 +87,40 @@ pub enum LoadMode {
         /// A Boolean column or expression that marks a row as deleted.
         deleted_when: Option<String>,
     },
+    /// Every version of a row counts, by key: what the table shows follows from all that ever arrived, in whatever order.
+    History(History),
+}
+
+/// How the versions of a row are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// The columns that identify what the versions are versions of.
+    pub key: Vec<String>,
+    /// The column that tells when a version became true; of two versions of one time the content decides.
+    pub later_by: String,
+    /// A Boolean column or expression that marks a version as a deletion.
+    pub deleted_when: Option<String>,
+    /// What the table shows of them.
+    pub shows: Shows,
+}
+
+/// What a table shows of the versions of a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Shows {
+    /// Each in a row of its own with the time in which it was true (`valid_from`, `valid_to`, `is_current`): SCD type 2.
+    Versions {
+        /// Columns whose change opens no version.
+        ignore: Vec<String>,
+        /// Columns that show their latest value in every version.
+        overwrite: Vec<String>,
+        /// A column to add that identifies a version.
+        surrogate_key: Option<String>,
+    },
+    /// The last one, with `previous_…` and `…_changed_at` for some columns: SCD type 3.
+    Last {
+        /// These columns.
+        previous: Vec<String>,
+    },
 }
 
 /// What to count about every row on the way.
@@ -221,6 +255,9 @@ pub struct StagedBatch {
     pub replaces: bool,
     /// Files to add to the quarantine table.
     pub quarantined: Vec<StagedFile>,
+    /// Files of the quarantine table to take away: rows of theirs have been corrected; the others are among those to add.
+    #[serde(default)]
+    pub corrected: Vec<String>,
     /// Files to add to the table of deleted rows.
     #[serde(default)]
     pub deleted: Vec<StagedFile>,
@@ -251,7 +288,7 @@ pub struct StagedBatch {
 impl StagedBatch {
     /// Whether publishing it would change nothing.
     pub fn changes_nothing(&self) -> bool {
-        self.files.is_empty() && self.removed.is_empty() && self.deleted.is_empty() && self.base.is_some()
+        self.files.is_empty() && self.removed.is_empty() && self.deleted.is_empty() && self.corrected.is_empty() && self.base.is_some()
     }
 }
 

@@ -23,8 +23,8 @@ pub use clock::{Clock, FixedClock, Timestamp};
 pub use coded::{CodedColumn, CodedTable};
 pub use codes::{CODES, Code, code};
 pub use engine::{
-    AggregateWatch, BoxFuture, CommitNote, Engine, Input, LoadMode, MeasureSettings, Published, Reader, Reference, RowWatch, Sample,
-    StagedBatch, StagedFile, Staging, TableState, TableVersion, Watch, Watched, WatchedAggregate, WatchedRule,
+    AggregateWatch, BoxFuture, CommitNote, Engine, History, Input, LoadMode, MeasureSettings, Published, Reader, Reference, RowWatch,
+    Sample, Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion, Watch, Watched, WatchedAggregate, WatchedRule,
 };
 pub use error::{Blame, Error, Result, Retry, Span, nearest, unknown};
 pub use facts::{ColumnFacts, Histogram, NumberFacts, PatternCount, Quantile, ShapeCount, TableFacts, TextFacts, ValueCount};

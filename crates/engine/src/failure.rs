@@ -4,6 +4,7 @@ use datafusion::common::{DataFusionError, Diagnostic, SchemaError};
 use deltalake_core::DeltaTableError;
 use hw_base::{ByteSize, Error, Reader, Span, nearest};
 
+use crate::damage::DAMAGED;
 use crate::local::LocalEngine;
 use crate::place::{self, Mark};
 use crate::words::{Told, told};
@@ -103,9 +104,13 @@ pub(crate) fn explain_delta(error: DeltaTableError) -> Error {
         DeltaTableError::InvalidVersion(version) => Error::user(format!("there is no version {version}")).code("HW503"),
         other => {
             let message = other.to_string();
-            if is_out_of_space(&message) { out_of_space(&message) } else { Error::outside(message).code("HW501") }
+            if is_out_of_space(&message) { out_of_space(&message) } else { unwritten(message) }
         }
     }
+}
+
+fn unwritten(message: impl Into<String>) -> Error {
+    Error::outside(message).code("HW501").help("look at the permissions and the free space of the folder, then run again")
 }
 
 /// Explains a failure of the file system.
@@ -118,13 +123,13 @@ pub(crate) fn io_problem(error: &std::io::Error) -> Error {
             .help("look at the permissions of the folder, then run again"),
         _ if is_spill_limit(&error.to_string()) => spilled_too_much(&error.to_string()),
         _ if is_out_of_space(&error.to_string()) => out_of_space(&error.to_string()),
-        _ => Error::outside(format!("a file operation failed: {error}")).code("HW501"),
+        _ => unwritten(format!("a file operation failed: {error}")),
     }
 }
 
 fn store_problem(error: &object_store::Error) -> Error {
     let message = error.to_string();
-    if is_out_of_space(&message) { out_of_space(&message) } else { Error::outside(message).code("HW501") }
+    if is_out_of_space(&message) { out_of_space(&message) } else { unwritten(message) }
 }
 
 fn is_spill_limit(message: &str) -> bool {
@@ -247,6 +252,7 @@ fn sql_problem(message: &str, context: &Context<'_>) -> Error {
     }
     let problem = Error::user(format!("the SQL cannot be read: {text}")).code("HW301");
     let problem = match text.split_once("found: ").map(|(_, found)| found.to_lowercase()) {
+        _ if text.starts_with("expected )") => problem.help("a parenthesis that was opened is not closed"),
         Some(found) if RESERVED.contains(&found.as_str()) => problem.help(format!(
             "`{found}` is a word of SQL: before it something is missing, or it is a name and needs double quotes: `\"{found}\"`"
         )),
@@ -266,6 +272,9 @@ fn execution_problem(message: &str, context: &Context<'_>, span: &mut Option<Spa
     // The last is how a join says that it could not even hold the first batch of what it was to spill.
     if ["Resources exhausted", "memory limit", "no data to spill"].iter().any(|words| message.contains(words)) {
         return memory_problem(message, context);
+    }
+    if message.contains("Parquet argument error") || message.contains("Parquet error") {
+        return Error::user(DAMAGED).code("HW203").because(told(message).error.message()).help("write or copy the file again");
     }
     placed(told(message), context, span)
 }

@@ -21,7 +21,7 @@ use crate::files::FileTable;
 use crate::live::LiveTables;
 use crate::session::{Effort, Session};
 use crate::warehouse::{Snapshot, Warehouse, arrow_schema};
-use crate::{measure, publish, schema, sql, stage, types};
+use crate::{damage, measure, publish, schema, sql, stage, types};
 
 /// What the engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -259,15 +259,30 @@ impl Engine for LocalEngine {
     }
 
     fn query<'a>(&'a self, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>> {
-        Box::pin(self.with_less_memory(move |effort| self.run_query(reader, limit, effort)))
+        Box::pin(async move {
+            match self.with_less_memory(move |effort| self.run_query(reader, limit, effort)).await {
+                Err(error) => Err(damage::named(self, reader, error).await),
+                found => found,
+            }
+        })
     }
 
     fn measure<'a>(&'a self, reader: &'a Reader, settings: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>> {
-        Box::pin(self.run_measure(reader, settings))
+        Box::pin(async move {
+            match self.run_measure(reader, settings).await {
+                Err(error) => Err(damage::named(self, reader, error).await),
+                found => found,
+            }
+        })
     }
 
     fn watch<'a>(&'a self, reader: &'a Reader, watch: &'a Watch) -> BoxFuture<'a, Result<Watched>> {
-        Box::pin(stage::watch(self, reader, watch))
+        Box::pin(async move {
+            match stage::watch(self, reader, watch).await {
+                Err(error) => Err(damage::named(self, reader, error).await),
+                found => found,
+            }
+        })
     }
 
     fn stage<'a>(&'a self, staging: &'a Staging) -> BoxFuture<'a, Result<StagedBatch>> {

@@ -210,6 +210,7 @@ fn table_of(parts: &[&str]) -> Option<TableName> {
     match parts {
         [name] => Some(TableName::model(*name)),
         ["quarantine", name] => Some(TableName::model(*name).quarantine()),
+        ["quarantine", source, dataset] => Some(TableName::raw(&DatasetName::new(*source, *dataset)).quarantine()),
         ["deleted", name] => Some(TableName::model(*name).deleted()),
         ["raw", source, dataset] => Some(TableName::raw(&DatasetName::new(*source, *dataset))),
         _ => None,

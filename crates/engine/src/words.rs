@@ -55,15 +55,18 @@ fn at_twice(name: &str) -> Option<Told> {
     at(Mark::LastWord(name.into()), format!("two columns of the SELECT are named `{name}`"), help)
 }
 
+/// Functions that need `over (…)`.
+const WINDOW_FUNCTIONS: [&str; 9] = ["row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "nth_value"];
+
 /// Functions: unknown ones, and arguments that they do not take.
 fn functions(line: &str) -> Option<Told> {
     if let Some(rest) = after(line, "Invalid function '") {
         let name = rest.split('\'').next()?;
         let error = wrong(format!("there is no function `{name}`"));
         let error = match rest.split_once("Did you mean '").and_then(|(_, meant)| meant.split('\'').next()) {
-            Some(meant) if meant != name => error.help(format!("did you mean `{meant}`?")),
-            Some(_) => error.help(format!("it is a window function: write `{name}(…) over (order by …)`")),
-            None => error,
+            _ if WINDOW_FUNCTIONS.contains(&name) => error.help(format!("it looks at other rows: write `{name}(…) over (order by …)`")),
+            Some(meant) if hw_base::nearest(name, [meant]).is_some() => error.help(format!("did you mean `{meant}`?")),
+            _ => error,
         };
         return Some(Told { error, mark: Mark::Call(name.into()) });
     }
@@ -80,8 +83,12 @@ fn functions(line: &str) -> Option<Told> {
         (Some(call), _) => {
             let types = call.strip_prefix(name).unwrap_or(call);
             let types = sql_types(types.trim_matches(['(', ')']));
-            let given = if types.is_empty() { "nothing".to_owned() } else { types };
-            (format!("the function `{name}` cannot be given {given}"), "look at the number of its arguments, or cast them".to_owned())
+            let message = if types.is_empty() {
+                format!("the function `{name}` needs arguments")
+            } else {
+                format!("the function `{name}` cannot be given {types}")
+            };
+            (message, "look at the number of its arguments, or cast them".to_owned())
         }
         (None, Some(found)) => {
             let found = sql_types(found);
@@ -124,7 +131,7 @@ fn values(line: &str) -> Option<Told> {
     }
     line.contains("egular expression did not compile").then(|| Told {
         error: wrong("a regular expression of the SELECT cannot be read")
-            .help("a character such as `(` or `*` that stands for itself needs `\\\\` before it"),
+            .help("a character such as `(` or `*` that stands for itself needs `\\` before it"),
         mark: Mark::None,
     })
 }

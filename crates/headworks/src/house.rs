@@ -196,6 +196,12 @@ pub(crate) fn temporary_state() -> PathBuf {
     std::env::temp_dir().join(format!("headworks-{}", std::process::id()))
 }
 
+/// Removes that folder, should this process have made it.
+pub(crate) fn clear_temporary_state() {
+    // It lies among the temporary files, which the system removes too.
+    let _ = std::fs::remove_dir_all(temporary_state());
+}
+
 /// A folder as a path from the root of the file system, because the engine knows no other.
 pub(crate) fn absolute(folder: &Path) -> Result<PathBuf> {
     folder.canonicalize().map_err(|error| Error::user(format!("the folder `{}` cannot be read: {error}", folder.display())).code("HW106"))

@@ -42,6 +42,7 @@ fn start(matches: &clap::ArgMatches, terminal: &Terminal) -> hw_base::Result<u8>
     let result = runtime.block_on(commands::run(matches, terminal));
     // Tasks of an interrupted run may be in the middle of a batch; nobody waits for them.
     runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    house::clear_temporary_state();
     result
 }
 

@@ -4,7 +4,6 @@ use hw_base::{Column, ColumnType, Engine, Error, Input, Reader, Result, Span, un
 
 use crate::plan::BY_ARRIVAL;
 use crate::project::Model;
-use crate::settings::Load;
 
 /// The name under which `delete_when` is tried on the rows of the SELECT.
 const TRIED: &str = "arriving";
@@ -16,12 +15,12 @@ const TRIED: &str = "arriving";
 /// All that does not fit, each with its place in the YAML.
 pub(crate) async fn check(model: &Model, reader: &Reader, columns: &[Column], engine: &dyn Engine) -> Result<()> {
     let fitting = Fitting { model, columns };
-    let mut errors = fitting.key();
+    let mut errors = fitting.twice();
+    errors.extend(fitting.key());
+    errors.extend(fitting.named());
     errors.extend(fitting.follow());
     errors.extend(fitting.partitions()?);
-    if let Load::Upsert(upsert) = &model.settings.load
-        && let Some(condition) = &upsert.delete_when
-    {
+    if let Some(condition) = model.settings.load.deleted_when() {
         errors.extend(deletion(model, condition, reader, engine).await?);
     }
     Error::all(errors).map_or(Ok(()), Err)
@@ -50,8 +49,33 @@ impl Fitting<'_> {
         missing.map(|(at, name)| self.unknown("key column", name, self.model.place(&["load", load.name(), "key"], at))).collect()
     }
 
+    /// Columns of the SELECT that a table cannot tell apart, in any case of letters.
+    fn twice(&self) -> Vec<Error> {
+        let names: Vec<String> = self.columns.iter().map(|column| column.name.to_lowercase()).collect();
+        let second = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
+        let error = second.map(|(_, name)| {
+            Error::user(format!("two columns of the SELECT are named `{name}`"))
+                .code("HW301")
+                .at(Span { file: self.model.file.clone().into(), line: 1, column: 1, length: 1 })
+                .help("give one of them another name with `as`")
+        });
+        error.into_iter().collect()
+    }
+
+    /// The columns that the load names besides the key.
+    fn named(&self) -> Vec<Error> {
+        let load = &self.model.settings.load;
+        let named = load.named();
+        let missing = named.iter().enumerate().filter(|(_, (_, name))| self.column(name).is_none());
+        let error = |(at, (setting, name)): (usize, &(&str, &str))| {
+            let item = named[..at].iter().filter(|(other, _)| other == setting).count();
+            self.unknown(&format!("column in `{setting}`"), name, self.model.place(&["load", load.name(), setting], item))
+        };
+        missing.map(error).collect()
+    }
+
     fn follow(&self) -> Vec<Error> {
-        if !matches!(self.model.settings.load, Load::Upsert(_)) {
+        if !self.model.settings.load.needs_key() {
             return vec![];
         }
         let followed = self.model.settings.follow.iter();
@@ -74,9 +98,11 @@ impl Fitting<'_> {
     fn partitions(&self) -> Result<Vec<Error>> {
         let mut errors = Vec::new();
         let partitions = self.model.settings.partition_by.sources()?;
+        let later_by = self.model.settings.follow.values().find(|column| *column != BY_ARRIVAL);
+        let added = self.model.settings.load.added(self.columns, later_by.map(String::as_str));
         for (at, (unit, name)) in partitions.iter().enumerate() {
             let place = || self.model.place(&["partition_by"], at);
-            match self.column(name) {
+            match self.column(name).or_else(|| added.iter().find(|column| column.name == *name)) {
                 None => errors.push(self.unknown("partition column", name, place())),
                 Some(column) if unit.is_some() && !column.kind.is_temporal() => errors.push(no_moment(column, place())),
                 Some(column) if column.kind == ColumnType::Other => errors.push(no_folder(column, place())),
@@ -84,7 +110,7 @@ impl Fitting<'_> {
             }
         }
         let is_partition = |column: &Column| partitions.iter().any(|(unit, name)| unit.is_none() && *name == column.name);
-        if !self.columns.is_empty() && self.columns.iter().all(is_partition) {
+        if added.is_empty() && !self.columns.is_empty() && self.columns.iter().all(is_partition) {
             let error = Error::user(format!("`{}` is partitioned by all of its columns", self.model.name)).code("HW304");
             let error =
                 error.because("the values of partition columns are in the names of folders, so nothing would be left for the files");
@@ -114,7 +140,7 @@ async fn deletion(model: &Model, condition: &str, reader: &Reader, engine: &dyn 
     let mut inputs = reader.inputs.clone();
     inputs.push(Input::Query { name: TRIED.into(), sql: reader.sql.clone() });
     let tried = Reader { sql: format!("select ({condition}) as deleted from {TRIED}"), inputs, file: None };
-    let place = model.place(&["load", "upsert", "delete_when"], 0);
+    let place = model.place(&["load", model.settings.load.name(), "delete_when"], 0);
     match engine.columns(&tried).await {
         Ok(columns) => Ok(columns.first().filter(|column| column.kind != ColumnType::Boolean).map(|column| {
             Error::user(format!("`delete_when` gives {}, not true or false", column.sql_type))

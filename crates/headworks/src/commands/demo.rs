@@ -23,7 +23,7 @@ const LEAST_ORDERS: u64 = 1000;
 #[derive(Args)]
 struct Arguments {
     /// Orders of the first delivery
-    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(LEAST_ORDERS..), allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 1_000_000, value_parser = orders, allow_negative_numbers = true)]
     rows: u64,
     /// The seed of every value
     #[arg(long, default_value_t = 42)]
@@ -37,6 +37,11 @@ struct Arguments {
     /// Write the data and the project, and stop before the first run
     #[arg(long)]
     prepare_only: bool,
+}
+
+fn orders(text: &str) -> std::result::Result<u64, String> {
+    let enough = text.parse().ok().filter(|orders| *orders >= LEAST_ORDERS);
+    enough.ok_or_else(|| format!("expected a whole number from {} on", count(LEAST_ORDERS)))
 }
 
 impl Command for Demo {

@@ -1,7 +1,7 @@
 //! `headworks run`: carries out the plan.
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Clock, Error, Result, RunId, RunRecord, StepRecord};
+use hw_base::{BoxFuture, ByteSize, Clock, Error, Result, RunId, RunRecord, StepRecord};
 use hw_ledger::{RunLock, next_run_id};
 use hw_pipeline::{Asking, Narrator, Ports, Selection, Step, exit_code, plan, recover, run};
 
@@ -11,16 +11,19 @@ use crate::machine::{self, ProcessMemory, SystemClock};
 use crate::report;
 use crate::terminal::{Format, Terminal};
 
+/// The least memory limit that a run keeps to, measured on wide joins and monthly partitions.
+const LEAST_MEMORY: ByteSize = ByteSize(512 << 20);
+
 /// The command.
 pub(crate) struct Run;
 
 #[derive(Args)]
 struct Arguments {
-    /// Only these models, with everything they read
+    /// Only these models, with everything they read; `MODEL+` adds what reads them
     #[arg(value_name = "MODEL")]
     models: Vec<String>,
     /// Build the tables anew from the raw copies
-    #[arg(long)]
+    #[arg(long, visible_alias = "full")]
     rebuild: bool,
     #[command(flatten)]
     common: Common,
@@ -60,6 +63,12 @@ impl Command for Run {
 /// Runs the project of the terminal. Only one run goes on at a time; one that was killed is continued.
 pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> Result<(RunRecord, Vec<Error>)> {
     let house = House::open(&terminal.root)?;
+    let memory = house.project.settings.engine.memory;
+    if memory < LEAST_MEMORY {
+        terminal.say(format!(
+            "the memory limit of {memory} is for queries; with what the program needs itself, a run takes up to {LEAST_MEMORY}"
+        ));
+    }
     let now = SystemClock.now();
     let fresh = next_run_id(now, machine::salt(now));
     let _lock = RunLock::take(&house.state(), &fresh)?;

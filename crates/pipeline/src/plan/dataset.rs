@@ -1,6 +1,8 @@
 //! The step that copies what is new in a source dataset.
 
-use hw_base::{DatasetName, Delivery, Position, Progress, Result, SourceFile, Survey, TableName, count, plural};
+use std::collections::BTreeSet;
+
+use hw_base::{DatasetName, Delivery, ORIGIN_COLUMNS, Position, Progress, Result, SourceFile, Survey, TableName, count, plural};
 
 use super::{Asking, Decision, Step, Work, was_rolled_back};
 use crate::position::{FILES, WATERMARK};
@@ -57,7 +59,9 @@ pub async fn arriving(project: &Project, asking: Asking<'_>, dataset: &DatasetNa
 /// The column by which a dataset is followed, where all models that follow it agree.
 fn followed_column(project: &Project, dataset: &DatasetName) -> Option<String> {
     let dataset = dataset.to_string();
-    let mut columns = project.models.iter().filter_map(|model| model.settings.follow.get(&dataset));
+    let followed = project.models.iter().filter_map(|model| model.settings.follow.get(&dataset));
+    // What Headworks adds to a raw copy is nothing that a source could be asked for.
+    let mut columns = followed.filter(|column| !ORIGIN_COLUMNS.contains(&column.as_str()));
     let first = columns.next()?;
     columns.all(|column| column == first).then(|| first.clone())
 }
@@ -88,9 +92,9 @@ impl Reading {
 
     fn decision(&self) -> Decision {
         match self.files(false) {
-            Some(files) if files.is_empty() => Decision::Skip("no new files".into()),
+            Some(files) if files.is_empty() => Decision::Skip(format!("no new files{}", self.gone_in_words())),
             Some(files) if self.loaded().is_empty() => Decision::Run(plural(files.len() as u64, "file")),
-            Some(files) => Decision::Run(plural(files.len() as u64, "new or changed file")),
+            Some(files) => Decision::Run(format!("{}{}", plural(files.len() as u64, "new or changed file"), self.gone_in_words())),
             None if self.progress.is_none() => Decision::Run("first extraction".into()),
             None => Decision::Ask("the source is asked for changes".into()),
         }
@@ -110,10 +114,34 @@ impl Reading {
         Some(present.iter().filter(|file| anew || !self.loaded().contains(file)).cloned().collect())
     }
 
-    /// The files of which the raw copy may have rows already.
+    /// The files of which the raw copy may have rows already. A renamed file is there under its earlier name.
     fn changed(&self, files: Option<&[SourceFile]>, anew: bool) -> Vec<String> {
         let may_have = |file: &&SourceFile| anew || self.loaded().iter().any(|known| known.path == file.path);
-        files.unwrap_or_default().iter().filter(may_have).map(|file| file.path.clone()).collect()
+        let files = files.unwrap_or_default();
+        let changed = files.iter().filter(may_have).map(|file| file.path.clone());
+        changed.chain(files.iter().filter_map(|file| self.earlier_name(file))).collect()
+    }
+
+    /// The name that a file had when it was read, where it has another one now: a file of its size and time that is gone.
+    fn earlier_name(&self, file: &SourceFile) -> Option<String> {
+        let is_new = !self.loaded().iter().any(|known| known.path == file.path);
+        let mut gone = self.gone().filter(|_| is_new && file.bytes > 0);
+        gone.find(|gone| (gone.bytes, gone.modified) == (file.bytes, file.modified)).map(|gone| gone.path.clone())
+    }
+
+    /// Files that were read and are not there any more.
+    fn gone(&self) -> impl Iterator<Item = &SourceFile> {
+        let present: BTreeSet<&str> = self.survey.files.iter().flatten().map(|file| file.path.as_str()).collect();
+        self.loaded().iter().filter(move |known| !present.contains(known.path.as_str()))
+    }
+
+    fn gone_in_words(&self) -> String {
+        let renamed = self.survey.files.iter().flatten().filter(|file| self.earlier_name(file).is_some()).count();
+        match self.gone().count().saturating_sub(renamed) {
+            0 => String::new(),
+            1 => "; 1 that was loaded is gone, its rows stay".into(),
+            gone => format!("; {} that were loaded are gone, their rows stay", count(gone as u64)),
+        }
     }
 
     fn window(&self, files: Option<&[SourceFile]>, anew: bool) -> String {

@@ -135,6 +135,13 @@ pub enum Decision {
     Fail(String),
 }
 
+impl Selection {
+    /// Whether a model was chosen by name, or stands in no list because all are.
+    pub(crate) fn names(&self, model: &str) -> bool {
+        self.models.is_empty() || self.models.iter().any(|chosen| chosen.trim_end_matches('+') == model)
+    }
+}
+
 impl Decision {
     /// Why.
     pub fn reason(&self) -> &str {
@@ -152,7 +159,7 @@ impl Decision {
 /// What the plan is made for.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// Only these models and what they read; all where empty.
+    /// Only these models and what they read; all where empty. `name+` adds what reads the model.
     pub models: Vec<String>,
     /// Build the selected models anew.
     pub rebuild: bool,
@@ -218,17 +225,24 @@ fn failing(dataset: DatasetName, progress: Option<Progress>, error: &Error) -> S
     }
 }
 
-/// The selected models with all that they read, in order.
+/// The selected models with all that they read, in order. `name+` selects also what reads the model, directly or not.
 fn selected(project: &Project, graph: &Graph, selection: &Selection) -> Result<Vec<String>> {
     if selection.models.is_empty() {
         return Ok(graph.order.clone());
     }
-    let mut wanted = selection.models.clone();
+    let mut wanted = Vec::new();
+    for chosen in &selection.models {
+        let name = chosen.trim_end_matches('+');
+        if project.model(name).is_none() {
+            return Err(hw_base::unknown("model", name, project.models.iter().map(|model| model.name.as_str())).code("HW302"));
+        }
+        wanted.push(name.to_owned());
+        if chosen.ends_with('+') {
+            wanted.extend(graph.descendants(name));
+        }
+    }
     let mut at = 0;
     while let Some(name) = wanted.get(at).cloned() {
-        if project.model(&name).is_none() {
-            return Err(hw_base::unknown("model", &name, project.models.iter().map(|model| model.name.as_str())).code("HW302"));
-        }
         for read in graph.reads.get(&name).into_iter().flatten() {
             if let Read::Model(other) = read
                 && !wanted.contains(other)

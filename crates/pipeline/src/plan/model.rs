@@ -28,6 +28,7 @@ impl Planning<'_> {
     pub(super) async fn step(&self, engine: &dyn Engine, progress: Option<Progress>) -> Result<Step> {
         self.refuse_foreign_follow()?;
         self.refuse_joined_follows(engine)?;
+        self.refuse_versions_without_times()?;
         let Model { name, sql, file, settings, rules, fingerprint, .. } = self.model;
         let table = TableName::model(name);
         let by_arrival = self.follows_by_itself(engine);
@@ -76,6 +77,16 @@ impl Planning<'_> {
         }
     }
 
+    fn refuse_versions_without_times(&self) -> Result<()> {
+        let settings = &self.model.settings;
+        let tells_time = settings.follow.values().any(|column| column != BY_ARRIVAL);
+        if !settings.load.needs_times() || tells_time {
+            return Ok(());
+        }
+        let error = settings.load.without_times().within(format_args!("`{}`", self.model.name));
+        Err(error.moved_to(self.model.place(&["load"], 0)))
+    }
+
     /// Two followed datasets that are joined would miss each other: what arrived earlier in one, and later in the other.
     fn refuse_joined_follows(&self, engine: &dyn Engine) -> Result<()> {
         let followed = &self.model.settings.follow;
@@ -87,7 +98,7 @@ impl Planning<'_> {
         let first = columns.next();
         let problem = if engine.joins(&self.model.sql, &names) {
             "rows that arrive in one of them would miss rows that arrived in the other earlier"
-        } else if matches!(self.model.settings.load, Load::Upsert(_)) && columns.any(|column| Some(column) != first) {
+        } else if self.model.settings.load.needs_key() && columns.any(|column| Some(column) != first) {
             "different columns cannot tell which of two rows with one key is the later one"
         } else {
             return Ok(());
@@ -135,7 +146,7 @@ impl Planning<'_> {
             return Decision::Skip(format!("{} cannot be read", input.name));
         }
         let Some(progress) = progress else { return Decision::Rebuild("first load".into()) };
-        if self.selection.rebuild && (self.selection.models.is_empty() || self.selection.models.contains(&self.model.name)) {
+        if self.selection.rebuild && self.selection.names(&self.model.name) {
             return Decision::Rebuild("a rebuild was asked for".into());
         }
         if progress.fingerprint != self.model.fingerprint {

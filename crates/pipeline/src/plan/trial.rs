@@ -58,7 +58,9 @@ impl Trial<'_> {
         };
         match tried {
             Ok(columns) => {
-                self.columns.insert(step.name.clone(), columns);
+                let later_by = model.settings.follow.values().next().map(String::as_str);
+                let added = model.settings.load.added(&columns, later_by);
+                self.columns.insert(step.name.clone(), columns.into_iter().chain(added).collect());
                 None
             }
             Err(error) => Some(error).filter(|error| error.blame() == Blame::User),

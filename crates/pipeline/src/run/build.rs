@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Input, LoadMode, Position, Progress, Reader, Result, Staging};
+use hw_base::{Input, Position, Progress, Reader, Result, Staging};
 
 use super::load::Batch;
 use super::task::Task;
@@ -33,7 +33,7 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
         fit::check(model, &reader, &columns, ports.engine).await?;
     }
     let staging = Staging {
-        mode: mode(settings, later_by.clone()),
+        mode: settings.mode(later_by.clone())?,
         partition_by: partition_by.clone(),
         is_rebuild: anew,
         ..task.staging(window, reader)
@@ -49,14 +49,6 @@ fn lost_rows(before: Option<&Progress>, reads: &[ReadFrom], standing: &BTreeMap<
         _ => None,
     };
     reads.iter().any(|read| batch(before, &read.step).is_some_and(|known| batch(standing.get(&read.step), TAKEN_OUT) > Some(known)))
-}
-
-fn mode(settings: &Load, later_by: Option<String>) -> LoadMode {
-    match settings {
-        Load::Replace => LoadMode::Replace,
-        Load::Append(append) => LoadMode::Append { key: append.key.clone() },
-        Load::Upsert(upsert) => LoadMode::Upsert { key: upsert.key.clone(), later_by, deleted_when: upsert.delete_when.clone() },
-    }
 }
 
 /// What a name in the SELECT stands for in this run: `before` is where the model stands, `at` where the input does.

@@ -108,6 +108,9 @@ async fn load(task: Task<'_>, batch: &mut Batch, record: &mut StepRecord) -> Res
 /// Fits the rules to the columns, and has them counted while the batch is staged.
 async fn fitted_gate(task: Task<'_>, batch: &mut Batch) -> Result<Gate> {
     let mut columns = task.ports.engine.columns(&batch.staging.reader).await?;
+    if let Work::Build { settings, later_by, .. } = &task.step.work {
+        columns.extend(settings.added(&columns, later_by.as_deref()));
+    }
     for (name, _) in &batch.staging.partition_by {
         if !columns.iter().any(|column| column.name == *name) {
             columns.push(Column { name: name.clone(), kind: ColumnType::Date, sql_type: "date".into() });
@@ -138,7 +141,7 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
     let judging = Judging {
         engine: ports.engine,
         reader: &batch.staging.reader,
-        population: &Population { batch_is_table: is_table, unique_by: key(step).to_vec() },
+        population: &Population { batch_is_table: is_table, unique_by: unique_by(step).to_vec() },
         shown_as: &shown_as(step),
         examples: EXAMPLES,
         now: ports.clock.now(),
@@ -202,6 +205,13 @@ fn key(step: &Step) -> &[String] {
     match &step.work {
         Work::Extract { .. } => &[],
         Work::Build { settings, .. } => settings.key(),
+    }
+}
+
+fn unique_by(step: &Step) -> &[String] {
+    match &step.work {
+        Work::Extract { .. } => &[],
+        Work::Build { settings, .. } => settings.unique_by(),
     }
 }
 

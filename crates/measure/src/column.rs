@@ -4,22 +4,23 @@
 //! text) is computed from them at the end. When they become too many the column *spills*: from then on each value is
 //! looked at as it passes.
 
-use datafusion::arrow::array::ArrayRef;
-use hw_base::{ColumnFacts, ColumnType, Result, Value, ValueCount};
+use arrow_array::ArrayRef;
+use arrow_schema::ArrowError;
+use hw_base::{ColumnFacts, ColumnType, Value, ValueCount};
 
-use super::cell::{Cell, Extremes};
-use super::form::Form;
-use super::hashes::HashCounter;
-use super::lane::{Lane, mix};
-use super::numbers::Numbers;
-use super::rows::unreadable;
-use super::table::Budget;
-use super::tally::Tally;
-use super::text::Texts;
+use crate::cell::{Cell, Extremes};
+use crate::form::Form;
+use crate::hash::mix;
+use crate::hashes::HashCounter;
+use crate::lane::Lane;
+use crate::numbers::Numbers;
+use crate::table::Budget;
+use crate::tally::Tally;
+use crate::text::Texts;
 
 /// The measurements of a column so far.
 #[derive(Debug)]
-pub(super) struct ColumnState {
+pub(crate) struct ColumnState {
     form: Form,
     budget: Budget,
     rows: u64,
@@ -39,16 +40,17 @@ struct Passing {
 }
 
 /// The parts of a chunk that its columns share.
-pub(super) struct Chunk {
+#[derive(Debug)]
+pub(crate) struct Chunk {
     /// A hash per row, to which every column adds its own.
-    pub(super) row_hashes: Vec<u64>,
+    pub(crate) row_hashes: Vec<u64>,
     /// A random number per row.
-    pub(super) lottery: Vec<u64>,
+    pub(crate) lottery: Vec<u64>,
 }
 
 impl ColumnState {
     /// No rows yet.
-    pub(super) fn new(form: &Form, budget: &Budget) -> Self {
+    pub(crate) fn new(form: &Form, budget: &Budget) -> Self {
         let has_numbers = form.kind.is_numeric() || form.kind.is_temporal();
         Self {
             form: form.clone(),
@@ -63,10 +65,10 @@ impl ColumnState {
     }
 
     /// Adds the column's values of one chunk.
-    pub(super) fn add(&mut self, array: &ArrayRef, chunk: &mut Chunk) -> Result<()> {
-        let lane = Lane::read(array, &self.form).map_err(unreadable)?;
+    pub(crate) fn add(&mut self, array: &ArrayRef, chunk: &mut Chunk) -> Result<(), ArrowError> {
+        let lane = Lane::read(array, &self.form)?;
         let mut hashes = std::mem::take(&mut self.scratch);
-        lane.hash(&mut hashes).map_err(unreadable)?;
+        lane.hash(&mut hashes);
         chunk.row_hashes.iter_mut().zip(&hashes).for_each(|(row, hash)| *row = mix(*row ^ hash));
         self.rows += hashes.len() as u64;
         self.nulls += lane.null_count() as u64;
@@ -118,7 +120,7 @@ impl ColumnState {
     }
 
     /// The facts of a column from the states of all parts; there is at least one.
-    pub(super) fn finish(mut parts: Vec<Self>, top_values: usize) -> Option<ColumnFacts> {
+    pub(crate) fn finish(mut parts: Vec<Self>, top_values: usize) -> Option<ColumnFacts> {
         if parts.iter().any(|part| part.passing.is_some()) {
             parts.iter_mut().for_each(Self::spill);
         }

@@ -4,7 +4,7 @@
 //! it is full, and lets only one row in eight bring a new value. A value that was there from the start and never
 //! forgotten still has its exact count; others are counted low by the rows before they came in.
 
-use super::cell::Cell;
+use crate::cell::Cell;
 
 /// Values counted after the tally has overflowed.
 const FREQUENT_VALUES: usize = 2048;
@@ -12,18 +12,18 @@ const FREQUENT_VALUES: usize = 2048;
 const ROWS_PER_NEWCOMER: u64 = 8;
 
 #[derive(Debug, Default)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// Never 0 in an entry that is taken.
-    pub(super) hash: u64,
-    pub(super) count: u64,
+    pub(crate) hash: u64,
+    pub(crate) count: u64,
     /// About how many times it may have occurred before it was counted.
     missed: u64,
-    pub(super) cell: Option<Box<Cell>>,
+    pub(crate) cell: Option<Box<Cell>>,
 }
 
 /// Values by their hash, with open addressing.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     entries: Vec<Entry>,
     taken: usize,
     heap_bytes: usize,
@@ -32,28 +32,28 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { entries: slots(64), taken: 0, heap_bytes: 0, forgotten: 0 }
     }
 
     /// Values in it.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.taken
     }
 
     /// Bytes its values use on the heap.
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.heap_bytes
     }
 
     /// The entries, in no order.
-    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| entry.hash != 0)
     }
 
     /// Counts a value; a new one is taken in.
     #[inline]
-    pub(super) fn add(&mut self, hash: u64, cell: impl FnOnce() -> Cell) {
+    pub(crate) fn add(&mut self, hash: u64, cell: impl FnOnce() -> Cell) {
         let hash = hash.max(1);
         let entry = find(&mut self.entries, hash);
         if entry.hash == hash {
@@ -65,7 +65,7 @@ impl Tally {
 
     /// Counts a value if it is known; one that is not may come in by a `lottery` ticket.
     #[inline]
-    pub(super) fn add_if_frequent(&mut self, hash: u64, lottery: u64, cell: impl FnOnce() -> Cell) {
+    pub(crate) fn add_if_frequent(&mut self, hash: u64, lottery: u64, cell: impl FnOnce() -> Cell) {
         let hash = hash.max(1);
         let entry = find(&mut self.entries, hash);
         if entry.hash == hash {
@@ -79,7 +79,7 @@ impl Tally {
     }
 
     /// Forgets the rarer values where there are more than the frequent ones.
-    pub(super) fn keep_frequent(&mut self) {
+    pub(crate) fn keep_frequent(&mut self) {
         while self.taken > FREQUENT_VALUES {
             let mut counts: Vec<u64> = self.entries().map(|entry| entry.count).collect();
             let middle = counts.len() / 2;
@@ -119,7 +119,7 @@ impl Tally {
     }
 
     /// Adds the counts of other rows.
-    pub(super) fn merge(&mut self, other: Self) {
+    pub(crate) fn merge(&mut self, other: Self) {
         let mine_missed = self.forgotten;
         self.entries.iter_mut().filter(|entry| entry.hash != 0).for_each(|entry| entry.missed += other.forgotten);
         for mut entry in other.entries.into_iter().filter(|entry| entry.hash != 0) {
@@ -137,7 +137,7 @@ impl Tally {
     }
 
     /// The `count` most frequent values, the most frequent first; of equally frequent ones the lesser first.
-    pub(super) fn top(&self, count: usize) -> Vec<(&Cell, u64)> {
+    pub(crate) fn top(&self, count: usize) -> Vec<(&Cell, u64)> {
         let frequent = self.entries().filter(|entry| entry.count > entry.missed);
         let mut top: Vec<_> = frequent.filter_map(|entry| Some((&**entry.cell.as_ref()?, entry.count))).collect();
         top.sort_unstable_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.compare(b)));

@@ -9,9 +9,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use datafusion::arrow::buffer::NullBuffer;
+use arrow_buffer::NullBuffer;
 
-use super::lane::for_each_valid;
+use crate::lane::for_each_valid;
 
 const BUCKET_BITS: u32 = 8;
 /// Hashes that every bucket may hold however little memory there is.
@@ -19,14 +19,14 @@ const LEAST_CAPACITY: usize = 128;
 
 /// Memory that all counters of a measurement share.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(crate) struct Pool {
     total: usize,
     left: AtomicUsize,
 }
 
 impl Pool {
     /// A pool of so many bytes.
-    pub(super) fn of(bytes: usize) -> Arc<Self> {
+    pub(crate) fn of(bytes: usize) -> Arc<Self> {
         Arc::new(Self { total: bytes, left: AtomicUsize::new(bytes) })
     }
 
@@ -39,7 +39,7 @@ impl Pool {
 
 /// The different hashes of a part of the rows.
 #[derive(Debug)]
-pub(super) struct HashCounter {
+pub(crate) struct HashCounter {
     buckets: Vec<Vec<u64>>,
     /// Hashes are kept if so many of their last bits are zero.
     level: u32,
@@ -51,27 +51,27 @@ pub(super) struct HashCounter {
 
 /// What the counters of all parts found together.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Count {
+pub(crate) struct Count {
     /// Different hashes.
-    pub(super) distinct: u64,
+    pub(crate) distinct: u64,
     /// Hashes that equalled an earlier one.
-    pub(super) repeats: u64,
-    pub(super) is_exact: bool,
+    pub(crate) repeats: u64,
+    pub(crate) is_exact: bool,
 }
 
 impl HashCounter {
     /// An empty counter.
-    pub(super) fn new(pool: &Arc<Pool>) -> Self {
+    pub(crate) fn new(pool: &Arc<Pool>) -> Self {
         Self { buckets: vec![Vec::new(); 1 << BUCKET_BITS], level: 0, repeats: 0, pool: pool.clone(), scratch: Vec::new() }
     }
 
     /// Adds the hashes of the valid rows.
-    pub(super) fn add(&mut self, hashes: &[u64], nulls: Option<&NullBuffer>) {
+    pub(crate) fn add(&mut self, hashes: &[u64], nulls: Option<&NullBuffer>) {
         for_each_valid(nulls, hashes.len(), |row| self.push(hashes[row]));
     }
 
     /// Adds one hash that occurs `count` times.
-    pub(super) fn add_repeated(&mut self, hash: u64, count: u64) {
+    pub(crate) fn add_repeated(&mut self, hash: u64, count: u64) {
         if is_kept(hash, self.level) {
             self.repeats += count.saturating_sub(1);
             self.push(hash);
@@ -138,7 +138,7 @@ impl HashCounter {
     }
 
     /// The count over all parts.
-    pub(super) fn total(counters: Vec<Self>) -> Count {
+    pub(crate) fn total(counters: Vec<Self>) -> Count {
         let level = counters.iter().map(|counter| counter.level).max().unwrap_or(0);
         let mut repeats: u64 = counters.iter().map(|counter| halved(counter.repeats, level - counter.level)).sum();
         let mut kept = 0;

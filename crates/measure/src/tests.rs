@@ -6,28 +6,49 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::*;
-use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::datatypes::{DataType, Field, Int8Type, Int32Type, IntervalMonthDayNano, Schema, SchemaRef, i256};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use arrow_array::types::{Int8Type, Int32Type};
+use arrow_array::*;
+use arrow_buffer::{IntervalMonthDayNano, OffsetBuffer, i256};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use hw_base::{ColumnFacts, MeasureSettings, Sample, TableFacts, TextShape, Value};
 
-use super::lane::mix;
+use crate::hash::mix;
+use crate::{Draw, Measurement, Visible};
 
 const ALL: MeasureSettings = MeasureSettings { sample: Sample::All, top_values: 3 };
 const PLENTY: usize = 1 << 30;
 
 /// Measures `parts`, each a list of batches.
-pub(super) fn measured(schema: &SchemaRef, parts: Vec<Vec<RecordBatch>>, settings: MeasureSettings, memory: usize) -> TableFacts {
-    let streams = parts.into_iter().map(|batches| {
-        let batches = futures::stream::iter(batches.into_iter().map(Ok));
-        Box::pin(RecordBatchStreamAdapter::new(schema.clone(), batches)) as datafusion::execution::SendableRecordBatchStream
+fn measured(schema: &SchemaRef, parts: Vec<Vec<RecordBatch>>, settings: MeasureSettings, memory: usize) -> TableFacts {
+    let visible = Visible::of(schema);
+    let mut malformed = 0;
+    let mut parts: Vec<Vec<RecordBatch>> = parts
+        .into_iter()
+        .map(|batches| {
+            let read = batches.iter().map(|batch| visible.apply(batch).unwrap()).inspect(|(_, count)| malformed += count);
+            read.map(|(batch, _)| batch).collect()
+        })
+        .collect();
+    let mut is_whole = true;
+    if let Sample::Rows(count) = settings.sample {
+        let draws = parts.into_iter().enumerate().map(|(at, batches)| {
+            let mut draw = Draw::new(count as usize, at);
+            batches.into_iter().for_each(|batch| draw.add(batch).unwrap());
+            draw
+        });
+        (parts, is_whole) = Draw::settle(draws.collect()).unwrap();
+    }
+    let measurement = Measurement::new(schema, parts.len(), memory);
+    let measured = parts.iter().enumerate().map(|(at, batches)| {
+        let mut part = measurement.part(at);
+        batches.iter().for_each(|batch| part.add(batch).unwrap());
+        part
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    runtime.block_on(super::measure(streams.collect(), schema.clone(), settings, memory)).unwrap()
+    let facts = measurement.facts(measured.collect(), settings.top_values, 2);
+    TableFacts { malformed, scanned_all_rows: is_whole, ..facts }
 }
 
-pub(super) fn table(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+fn table(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     let fields: Vec<_> = columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, array)| array).collect()).unwrap()
 }
@@ -199,16 +220,6 @@ fn malformed_rows_and_hidden_columns_take_part_in_nothing() {
 }
 
 #[test]
-fn an_error_of_the_source_is_handed_on() {
-    let schema = Arc::new(Schema::empty());
-    let broken = futures::stream::iter([Err(datafusion::error::DataFusionError::Execution("line 7 is torn".into()))]);
-    let stream = Box::pin(RecordBatchStreamAdapter::new(schema.clone(), broken));
-    let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
-    let error = runtime.block_on(super::measure(vec![stream], schema, ALL, PLENTY)).unwrap_err();
-    assert!(error.to_string().contains("line 7 is torn"));
-}
-
-#[test]
 fn a_sample_favours_no_row() {
     let part = |from: i64, to: i64| vec![table(vec![("n", Arc::new(Int64Array::from_iter_values(from..to)) as ArrayRef)])];
     let parts = || vec![part(0, 10_000), part(10_000, 300_000)];
@@ -281,8 +292,8 @@ fn dealt(batch: &RecordBatch, parts: usize, batch_rows: usize) -> Vec<Vec<Record
 /// The values of a column in the form of the facts.
 fn values(batch: &RecordBatch, column: usize) -> Vec<Value> {
     let array = batch.column(column);
-    let form = super::form::Form::of(batch.schema().field(column));
-    let lane = super::lane::Lane::read(array, &form).unwrap();
+    let form = crate::form::Form::of(batch.schema().field(column));
+    let lane = crate::lane::Lane::read(array, &form).unwrap();
     (0..array.len()).map(|row| if array.is_null(row) { Value::Null } else { form.show(&lane.cell(row)) }).collect()
 }
 

@@ -1,18 +1,19 @@
 //! Numbers about numbers: moments by Chan's parallel update, quantiles and histogram from an unbiased sample.
 
-use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::datatypes::{DataType, Decimal256Type, DecimalType, TimeUnit};
+use arrow_array::types::{Decimal256Type, DecimalType};
+use arrow_buffer::NullBuffer;
+use arrow_schema::{DataType, TimeUnit};
 use hw_base::{Histogram, NumberFacts, Quantile};
 
-use super::form::{Form, unsigned};
-use super::lane::{Lane, for_each_valid};
+use crate::form::{Form, unsigned};
+use crate::lane::{Lane, for_each_valid};
 
 const STEPS: usize = 20;
 const QUANTILES: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
 
 /// The numbers of a part of the rows. Only finite ones take part.
 #[derive(Debug)]
-pub(super) struct Numbers {
+pub(crate) struct Numbers {
     count: u64,
     sum: f64,
     mean: f64,
@@ -28,7 +29,7 @@ pub(super) struct Numbers {
 
 impl Numbers {
     /// No numbers yet; of those to come `sample` are kept for quantiles.
-    pub(super) fn new(sample: usize) -> Self {
+    pub(crate) fn new(sample: usize) -> Self {
         Self {
             count: 0,
             sum: 0.0,
@@ -44,7 +45,7 @@ impl Numbers {
     }
 
     /// Adds the values of `lane`; `lottery` holds a random number per row.
-    pub(super) fn add(&mut self, lane: &Lane, form: &Form, lottery: &[u64]) {
+    pub(crate) fn add(&mut self, lane: &Lane, form: &Form, lottery: &[u64]) {
         self.scratch.clear();
         match (lane, &form.values) {
             (Lane::Integers(array), DataType::UInt64) => self.gather(array.values(), lane.nulls(), lottery, |value| unsigned(value) as f64),
@@ -109,7 +110,7 @@ impl Numbers {
     }
 
     /// Adds the numbers of other rows.
-    pub(super) fn merge(&mut self, other: Self) {
+    pub(crate) fn merge(&mut self, other: Self) {
         if other.count == 0 {
             return;
         }
@@ -122,7 +123,7 @@ impl Numbers {
     }
 
     /// The facts; `None` for no numbers.
-    pub(super) fn finish(self) -> Option<NumberFacts> {
+    pub(crate) fn finish(self) -> Option<NumberFacts> {
         let sample = self.sample.sorted();
         let variance = if self.count > 1 { self.squares / (self.count - 1) as f64 } else { 0.0 };
         (self.count > 0).then(|| NumberFacts {

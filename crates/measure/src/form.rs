@@ -1,10 +1,11 @@
 //! What a column's Arrow type means: its kind, its name in SQL, and how its values are written.
 
+use arrow_array::types::{Decimal128Type, Decimal256Type, DecimalType};
+use arrow_schema::{DataType, Field, TimeUnit};
 use chrono::{DateTime, NaiveDateTime, TimeDelta};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, DecimalType, Field, TimeUnit};
 use hw_base::{ColumnType, Value};
 
-use super::cell::Cell;
+use crate::cell::Cell;
 
 /// Characters of a text that are shown; the rest is cut.
 const SHOWN_CHARACTERS: usize = 1000;
@@ -12,7 +13,7 @@ const SHOWN_CHARACTERS: usize = 1000;
 const SHOWN_BYTES: usize = 64;
 
 /// The kind of a column and its type in SQL's words.
-pub(crate) fn column_type(data_type: &DataType) -> (ColumnType, String) {
+fn column_type(data_type: &DataType) -> (ColumnType, String) {
     use DataType as D;
     let (kind, name) = match data_type {
         D::Boolean => (ColumnType::Boolean, "boolean"),
@@ -45,23 +46,23 @@ pub(crate) fn column_type(data_type: &DataType) -> (ColumnType, String) {
 
 /// A column to measure.
 #[derive(Clone, Debug)]
-pub(super) struct Form {
-    pub(super) name: String,
-    pub(super) kind: ColumnType,
-    pub(super) sql_type: String,
+pub(crate) struct Form {
+    pub(crate) name: String,
+    pub(crate) kind: ColumnType,
+    pub(crate) sql_type: String,
     /// The type of its values, without the encoding around them.
-    pub(super) values: DataType,
+    pub(crate) values: DataType,
 }
 
 impl Form {
     /// The form of `field`.
-    pub(super) fn of(field: &Field) -> Self {
+    pub(crate) fn of(field: &Field) -> Self {
         let (kind, sql_type) = column_type(field.data_type());
         Self { name: field.name().clone(), kind, sql_type, values: decoded(field.data_type()).clone() }
     }
 
     /// `cell` as people and JSON read it. What JSON has no number for becomes text.
-    pub(super) fn show(&self, cell: &Cell) -> Value {
+    pub(crate) fn show(&self, cell: &Cell) -> Value {
         match cell {
             Cell::Integer(value) => self.show_integer(*value),
             Cell::Decimal(value) => Value::Text(Decimal128Type::format_decimal(*value, 38, self.scale())),
@@ -74,7 +75,7 @@ impl Form {
     }
 
     /// Digits after the point.
-    pub(super) fn scale(&self) -> i8 {
+    pub(crate) fn scale(&self) -> i8 {
         match self.values {
             DataType::Decimal32(_, s) | DataType::Decimal64(_, s) | DataType::Decimal128(_, s) | DataType::Decimal256(_, s) => s,
             _ => 0,
@@ -115,12 +116,12 @@ impl Form {
 }
 
 /// An unsigned number from the signed one that keeps its order, see [`signed`].
-pub(super) fn unsigned(value: i64) -> u64 {
+pub(crate) fn unsigned(value: i64) -> u64 {
     value.cast_unsigned() ^ (1 << 63)
 }
 
 /// The signed number that stands for an unsigned one and keeps its order.
-pub(super) fn signed(value: u64) -> i64 {
+pub(crate) fn signed(value: u64) -> i64 {
     (value ^ (1 << 63)).cast_signed()
 }
 

@@ -5,10 +5,10 @@
 //! which stands for bytes that could not be read.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::BuildHasher;
 
-use datafusion::common::hash_utils::{HLL_RANDOM_STATE, QualityRandomState};
 use hw_base::{PatternCount, ShapeCount, TextFacts, TextShape, character_pattern};
+
+use crate::hash::hash_bytes;
 
 /// Values whose pattern is kept at a time.
 const PATTERN_VALUES: u64 = 50_000;
@@ -34,7 +34,7 @@ const SHAPES: [TextShape; 13] = [
 
 /// The text of a part of the rows.
 #[derive(Debug, Default)]
-pub(super) struct Texts {
+pub(crate) struct Texts {
     values: u64,
     characters: u64,
     min_length: Option<u32>,
@@ -51,13 +51,13 @@ pub(super) struct Texts {
 
 impl Texts {
     /// No text yet. To look at fewer repeated values again, `remembered` of them are kept in mind.
-    pub(super) fn new(remembered: usize) -> Self {
+    pub(crate) fn new(remembered: usize) -> Self {
         Self { memory: Memory::new(remembered), ..Self::default() }
     }
 
     /// Adds a text that occurs `count` times and has the hash `hash`; `lottery` is a random number.
     #[inline]
-    pub(super) fn add(&mut self, text: &str, count: u64, hash: u64, lottery: u64) {
+    pub(crate) fn add(&mut self, text: &str, count: u64, hash: u64, lottery: u64) {
         let traits = self.memory.recall(hash).unwrap_or_else(|| self.look_at(text, hash));
         self.values += count;
         self.characters += u64::from(traits.length) * count;
@@ -85,13 +85,13 @@ impl Texts {
 
     /// Ends a chunk: thins what has grown too large. Not called while all values are known, so that few values are
     /// looked at completely.
-    pub(super) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.patterns.thin();
         self.memory.end_if_useless();
     }
 
     /// Adds the text of other rows.
-    pub(super) fn merge(&mut self, other: Self) {
+    pub(crate) fn merge(&mut self, other: Self) {
         self.values += other.values;
         self.characters += other.characters;
         self.min_length = self.min_length.into_iter().chain(other.min_length).min();
@@ -106,7 +106,7 @@ impl Texts {
     }
 
     /// The facts, given the number of different values; `None` for no text.
-    pub(super) fn finish(self, distinct: u64) -> Option<TextFacts> {
+    pub(crate) fn finish(self, distinct: u64) -> Option<TextFacts> {
         let shapes = SHAPES.into_iter().zip(self.shapes).filter(|(_, count)| *count > 0);
         let mut shapes: Vec<_> = shapes.map(|(shape, count)| ShapeCount { shape, count }).collect();
         shapes.sort_by_key(|shape| std::cmp::Reverse(shape.count));
@@ -294,7 +294,7 @@ impl Patterns {
 /// The different values after trimming and lower-casing, by their hashes.
 #[derive(Debug, Default)]
 struct Folded {
-    hashes: HashSet<u64, QualityRandomState>,
+    hashes: HashSet<u64>,
     is_overfull: bool,
     buffer: String,
 }
@@ -304,7 +304,7 @@ impl Folded {
         if !self.is_overfull {
             self.buffer.clear();
             fold(text.trim(), &mut self.buffer);
-            self.hashes.insert(HLL_RANDOM_STATE.hash_one(self.buffer.as_str()));
+            self.hashes.insert(hash_bytes(self.buffer.as_bytes()));
             self.limit();
         }
     }

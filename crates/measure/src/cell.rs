@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 
-use datafusion::arrow::datatypes::i256;
+use arrow_buffer::i256;
 
 /// A value of a [`Lane`](super::lane::Lane). Two cells of one column have the same variant.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Cell {
+pub(crate) enum Cell {
     /// Integers, days, moments and times in the unit of the column.
     Integer(i64),
     /// Decimals of up to 38 digits, without their point.
@@ -21,7 +21,7 @@ pub(super) enum Cell {
 
 impl Cell {
     /// The order of values within a column.
-    pub(super) fn compare(&self, other: &Self) -> Ordering {
+    pub(crate) fn compare(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Integer(a), Self::Integer(b)) => a.cmp(b),
             (Self::Decimal(a), Self::Decimal(b)) => a.cmp(b),
@@ -35,12 +35,12 @@ impl Cell {
     }
 
     /// Whether it has a place in the order of values: `NaN` has none.
-    pub(super) fn is_ordered(&self) -> bool {
+    pub(crate) fn is_ordered(&self) -> bool {
         !matches!(self, Self::Float(value) if value.is_nan())
     }
 
     /// Bytes on the heap beside the cell itself.
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
             Self::Bytes(bytes) => bytes.len(),
@@ -51,14 +51,14 @@ impl Cell {
 
 /// The least and the greatest value seen.
 #[derive(Debug, Default)]
-pub(super) struct Extremes {
-    pub(super) least: Option<Cell>,
-    pub(super) greatest: Option<Cell>,
+pub(crate) struct Extremes {
+    pub(crate) least: Option<Cell>,
+    pub(crate) greatest: Option<Cell>,
 }
 
 impl Extremes {
     /// Takes `cell` into account.
-    pub(super) fn add(&mut self, cell: &Cell) {
+    pub(crate) fn add(&mut self, cell: &Cell) {
         if !cell.is_ordered() {
             return;
         }
@@ -71,7 +71,7 @@ impl Extremes {
     }
 
     /// Takes the extremes of other rows into account.
-    pub(super) fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         [&other.least, &other.greatest].into_iter().flatten().for_each(|cell| self.add(cell));
     }
 }

@@ -1,7 +1,7 @@
 //! The profiler: measures every column of a dataset in one pass over its record batches.
 //!
-//! Each partition is measured by its own task in chunks of a few thousand rows; the partial results are joined at the
-//! end, column by column. What is exact and what is not:
+//! Nothing here reads files or waits: whoever has the batches measures each part of them by [`Part::add`], in chunks of a
+//! few thousand rows; [`Measurement::facts`] joins the parts at the end, column by column. What is exact and what is not:
 //!
 //! * **Rows, nulls, least and greatest value, and counts about numbers and text** are exact in every case and do not
 //!   depend on how rows are spread over partitions. Means and deviations are sums in `f64`.
@@ -22,6 +22,7 @@
 mod cell;
 mod column;
 mod form;
+mod hash;
 mod hashes;
 mod lane;
 mod numbers;
@@ -32,38 +33,11 @@ mod tally;
 mod text;
 
 #[cfg(test)]
-mod speed;
-#[cfg(test)]
 mod tests;
 
-use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::execution::SendableRecordBatchStream;
-use hw_base::{MeasureSettings, Result, Sample, TableFacts};
-
-use rows::Rows;
-use table::Budget;
+pub use rows::Visible;
+pub use sample::Draw;
+pub use table::{Measurement, Part};
 
 /// Rows measured at a time: enough to spread the cost of a step, few enough to stay in the processor's cache.
 const CHUNK_ROWS: usize = 8192;
-
-/// Measures the rows of `streams`, which all have `schema`, and uses about `memory` bytes for it.
-///
-/// With [`Sample::Rows`] all rows are read, and that many of them, each as likely as any other, are measured.
-pub(crate) async fn measure(
-    streams: Vec<SendableRecordBatchStream>,
-    schema: SchemaRef,
-    settings: MeasureSettings,
-    memory: usize,
-) -> Result<TableFacts> {
-    let rows = Rows::of(&schema);
-    let parts = streams.into_iter().map(|stream| rows.read(stream)).collect();
-    let (parts, scanned_all_rows) = match settings.sample {
-        Sample::All => (parts, true),
-        Sample::Rows(count) => sample::draw(parts, usize::try_from(count).unwrap_or(usize::MAX)).await?,
-    };
-    let budget = Budget::of(memory, rows.forms.len(), parts.len());
-    let mut facts = table::measure(parts, &rows.forms, &budget, settings.top_values).await?;
-    facts.malformed = rows.malformed();
-    facts.scanned_all_rows = scanned_all_rows;
-    Ok(facts)
-}

@@ -5,28 +5,13 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
-use datafusion::arrow::compute::filter_record_batch;
-use datafusion::arrow::datatypes::DataType;
-use datafusion::arrow::error::ArrowError;
-use futures::{StreamExt, stream};
-use hw_base::Result;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow_schema::{ArrowError, DataType};
+use arrow_select::filter::filter_record_batch;
 
-use super::CHUNK_ROWS;
-use super::lane::mix;
-use super::rows::{Part, unreadable};
-use super::table::side_by_side;
-
-/// Reads all of `parts` and returns `count` of their rows, and whether these are all there are.
-pub(super) async fn draw(parts: Vec<Part>, count: usize) -> Result<(Vec<Part>, bool)> {
-    let draws = parts.into_iter().enumerate().map(|(at, part)| Draw::new(count, at).read(part));
-    let mut draws = side_by_side(draws).await?;
-    let total = draws.iter().map(|draw| draw.rows).sum::<usize>();
-    let is_whole = total <= count && draws.iter().all(|draw| draw.highest_ticket == u64::MAX);
-    let highest_ticket = ticket_of(&draws, count);
-    draws.iter_mut().try_for_each(|draw| draw.keep_up_to(highest_ticket)).map_err(unreadable)?;
-    Ok((draws.into_iter().map(Draw::into_part).collect(), is_whole))
-}
+use crate::CHUNK_ROWS;
+use crate::hash::mix;
 
 /// The highest ticket that belongs to the `count` lowest.
 fn ticket_of<'a>(draws: impl IntoIterator<Item = &'a Draw>, count: usize) -> Option<u64> {
@@ -39,7 +24,8 @@ fn ticket_of<'a>(draws: impl IntoIterator<Item = &'a Draw>, count: usize) -> Opt
 }
 
 /// The rows of a part that may belong to the sample.
-struct Draw {
+#[derive(Debug)]
+pub struct Draw {
     count: usize,
     seed: u64,
     seen: u64,
@@ -49,21 +35,15 @@ struct Draw {
 }
 
 impl Draw {
-    fn new(count: usize, part: usize) -> Self {
+    /// No rows yet of the part with the number `part`; `count` rows of all parts are wanted.
+    pub fn new(count: usize, part: usize) -> Self {
         // Another seed than that of the measurements, so that the two draws do not depend on each other.
         let seed = mix(mix(part as u64) ^ count as u64);
         Self { count, seed, seen: 0, rows: 0, highest_ticket: u64::MAX, kept: Vec::new() }
     }
 
-    async fn read(mut self, mut part: Part) -> Result<Self> {
-        while let Some(batch) = part.next().await {
-            self.add(batch?).map_err(unreadable)?;
-            tokio::task::yield_now().await;
-        }
-        Ok(self)
-    }
-
-    fn add(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
+    /// Lets the rows of `batch` take part.
+    pub fn add(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
         let first = self.seed.wrapping_add(self.seen);
         let tickets: Vec<u64> = (0..batch.num_rows() as u64).map(|row| mix(first.wrapping_add(row))).collect();
         self.seen += batch.num_rows() as u64;
@@ -98,8 +78,14 @@ impl Draw {
         Ok(())
     }
 
-    fn into_part(self) -> Part {
-        stream::iter(self.kept.into_iter().map(|(batch, _)| Ok(batch))).boxed()
+    /// The sample, part by part, and whether it is all there is.
+    pub fn settle(mut draws: Vec<Self>) -> Result<(Vec<Vec<RecordBatch>>, bool), ArrowError> {
+        let count = draws.first().map_or(0, |draw| draw.count);
+        let total = draws.iter().map(|draw| draw.rows).sum::<usize>();
+        let is_whole = total <= count && draws.iter().all(|draw| draw.highest_ticket == u64::MAX);
+        let highest_ticket = ticket_of(&draws, count);
+        draws.iter_mut().try_for_each(|draw| draw.keep_up_to(highest_ticket))?;
+        Ok((draws.into_iter().map(|draw| draw.kept.into_iter().map(|(batch, _)| batch).collect()).collect(), is_whole))
     }
 }
 
