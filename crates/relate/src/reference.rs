@@ -16,7 +16,7 @@ use crate::{Key, Keys, Reference, TableColumns, keys};
 /// The greatest share of referring rows without a counterpart.
 const GREATEST_ORPHANS: f64 = 0.05;
 /// References below this score are not told.
-const LEAST_SCORE: f64 = 0.2;
+const LEAST_SCORE: f64 = 0.3;
 /// Orphans that are shown.
 const SHOWN: usize = 10;
 /// Columns of a composite reference.
@@ -273,6 +273,21 @@ const STAFF: &[&str] = &[
     "by",
 ];
 
+/// How far a key is its table's own and not one that the table shares or borrows: `film_id` is that of `film`, less so of
+/// `film_category`, and `store_id` is not that of `staff`.
+fn home(key_name: &str, table_name: &str) -> f64 {
+    const GENERIC: &[&str] =
+        &["id", "key", "code", "name", "uuid", "number", "no", "nr", "pk", "iso", "iata", "symbol", "abbreviation", "title", "email"];
+    let stem = GENERIC.iter().find_map(|ending| key_name.strip_suffix(ending)).unwrap_or(key_name);
+    match stem {
+        "" => 1.0,
+        _ if stem == table_name => 1.0,
+        _ if table_name.ends_with(stem) || stem.ends_with(table_name) => 0.95,
+        _ if table_name.contains(stem) => 0.8,
+        _ => 0.3,
+    }
+}
+
 /// How far the words of a referring column point at a key: `customer_id` at `customers.id` or `customers.customer_id`, `reports_to` at
 /// nothing by name.
 fn name_likeness(own: &[String], key: &[String], table: &[String], is_same_table: bool) -> f64 {
@@ -281,8 +296,12 @@ fn name_likeness(own: &[String], key: &[String], table: &[String], is_same_table
     let tail = key.last().map_or("", String::as_str);
     let is_generic = matches!(key_name.as_str(), "id" | "key" | "code" | "name" | "uuid" | "no" | "number" | "pk");
     let full = format!("{table_name}{key_name}");
+    let home = home(&key_name, &table_name);
     if own_name == full || (!is_generic && own_name == key_name && !is_same_table) {
-        return 1.0;
+        return home.max(0.7);
+    }
+    if home < 0.5 {
+        return 0.3 * f64::from(u8::from(own_name.contains(&table_name)));
     }
     if own_name == table_name
         || format!("{own_name}{tail}") == full
@@ -311,9 +330,9 @@ fn name_likeness(own: &[String], key: &[String], table: &[String], is_same_table
         likeness += 0.3;
     }
     if is_same_table
-        && own.iter().any(|word| {
-            matches!(word.as_str(), "parent" | "manager" | "report" | "reports" | "supervisor" | "boss" | "predecessor" | "previous")
-        })
+        && own
+            .iter()
+            .any(|word| matches!(word.as_str(), "parent" | "report" | "reports" | "supervisor" | "boss" | "predecessor" | "previous"))
     {
         likeness += 0.7;
     }

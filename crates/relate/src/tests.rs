@@ -182,6 +182,36 @@ fn references_are_told_by_names_and_values() {
 }
 
 #[test]
+fn of_two_tables_with_the_same_key_the_one_named_after_it_is_referred_to() {
+    let film = generated("film", 80, &[("film_id", &|row| (row + 1).to_string()), ("length", &|row| (mixed(row) % 90 + 60).to_string())]);
+    let category = generated(
+        "film_category",
+        80,
+        &[("film_id", &|row| (row + 1).to_string()), ("category_id", &|row| (mixed(row) % 6 + 1).to_string())],
+    );
+    let cast = generated(
+        "film_actor",
+        300,
+        &[("cast_number", &|row| (row + 1_000).to_string()), ("film_id", &|row| (mixed(row + 4) % 80 + 1).to_string())],
+    );
+    let found = references(&[&film, &category, &cast]);
+    let pairs: Vec<(usize, usize)> =
+        found.iter().filter(|found| found.score > 0.7).map(|found| (found.from.table, found.to.table)).collect();
+    assert_eq!(pairs, [(1, 0), (2, 0)], "{found:?}");
+}
+
+#[test]
+fn empty_tables_have_nothing_to_say() {
+    let texts = ["a | b\n", "a | b\n1 | x", "a | b\n | \n | ", "a\n1\n1"];
+    let nothing = CodedTable { name: "nothing".to_owned(), ..CodedTable::default() };
+    for table in texts.iter().map(|text| table("t", text)).chain([nothing]) {
+        let keys = keys(&table);
+        let found = dependencies(&table, &keys);
+        assert!(keys.keys.is_empty() && cells(&table, &keys, &found).is_empty() && references(&[&table]).is_empty(), "{table:?}");
+    }
+}
+
+#[test]
 fn references_through_two_columns_are_found() {
     let stock = generated(
         "stock",
