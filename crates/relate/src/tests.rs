@@ -273,6 +273,7 @@ mod suspicious {
         check(&amount, "about ten", "type_outlier", None);
         check(&amount, "99000000", "numeric_outlier", None);
         check(&amount, "", "missing_value", None);
+        check(&|row| format!("{},{:03}", 1 + mixed(row) % 400, mixed(row + 1) % 1_000), "many", "type_outlier", None);
         check(&town, "Hambrug", "misspelling", Some("Hamburg"));
         check(&town, " Rostock", "blank_variant", Some("Rostock"));
         check(&town, "ROSTOCK", "case_variant", Some("Rostock"));
@@ -286,6 +287,14 @@ mod suspicious {
             None,
         );
         check(&|row| format!("{} kg", mixed(row) % 90 + 10), "45", "unit_mixture", Some("45 kg"));
+    }
+
+    #[test]
+    fn a_great_number_with_more_separators_is_no_other_format() {
+        let votes = |row: usize| {
+            if row == 9 { "1,770,297".to_owned() } else { format!("{},{:03}", 100 + mixed(row) % 800, mixed(row + 1) % 1_000) }
+        };
+        assert_eq!(found(&generated("films", 300, &[("id", &|row| (row + 5000).to_string()), ("votes", &votes)])), []);
     }
 
     #[test]

@@ -20,16 +20,16 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
 
 /// Values that are no numbers in a column of numbers.
 fn strangers(profile: &Profile<'_>) -> Vec<Suspicion> {
-    if profile.numeric < 0.9 || profile.rows < 20.0 {
+    if profile.quantities < 0.9 || profile.rows < 20.0 {
         return Vec::new();
     }
-    let foreign = profile.column.counted().filter(|(code, _, count)| {
-        *count > 0 && !matches!(profile.shape(*code), TextShape::Integer | TextShape::Decimal | TextShape::Blank)
-    });
-    foreign
-        .filter(|(_, value, _)| !is_number(value))
-        .map(|(code, ..)| Suspicion::new(code, "type_outlier", 0.6 + 0.35 * profile.numeric))
-        .collect()
+    let mut usual = vec![TextShape::Integer, TextShape::Decimal, TextShape::Blank];
+    if profile.numeric < 0.9 {
+        usual.push(TextShape::NumberLike);
+    }
+    let foreign =
+        profile.column.counted().filter(|(code, value, count)| *count > 0 && !usual.contains(&profile.shape(*code)) && !is_number(value));
+    foreign.map(|(code, ..)| Suspicion::new(code, "type_outlier", 0.6 + 0.35 * profile.quantities)).collect()
 }
 
 /// Whether a computer reads it as a number all the same: leading zeros, infinity.

@@ -18,7 +18,7 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
         return Vec::new();
     }
     let mut found = Vec::new();
-    let is_plain = profile.numeric > 0.9 && !has_leading_zeros(profile);
+    let is_plain = profile.quantities > 0.9 && !has_leading_zeros(profile);
     if !is_plain {
         for level in [exact, character_pattern, coarse] {
             found = outside(profile, level);
