@@ -292,7 +292,13 @@ mod suspicious {
     #[test]
     fn a_great_number_with_more_separators_is_no_other_format() {
         let votes = |row: usize| {
-            if row == 9 { "1,770,297".to_owned() } else { format!("{},{:03}", 100 + mixed(row) % 800, mixed(row + 1) % 1_000) }
+            if row == 9 {
+                "1,770,297".to_owned()
+            } else if row == 10 {
+                "-566,000".to_owned()
+            } else {
+                format!("{},{:03}", 100 + mixed(row) % 800, mixed(row + 1) % 1_000)
+            }
         };
         assert_eq!(found(&generated("films", 300, &[("id", &|row| (row + 5000).to_string()), ("votes", &votes)])), []);
     }

@@ -22,7 +22,7 @@ pub(crate) struct Profile<'a> {
 impl<'a> Profile<'a> {
     /// Looks at every value once.
     pub(crate) fn of(column: &'a Column<'a>) -> Self {
-        let shapes: Vec<TextShape> = column.coded.values.iter().map(|value| TextShape::of(value)).collect();
+        let shapes: Vec<TextShape> = column.coded.values.iter().map(|value| shape(value)).collect();
         let rows = column.counts[1..].iter().map(|count| f64::from(*count)).sum();
         let share = |wanted: &[TextShape]| share(column, &shapes, wanted, rows);
         let numeric = share(&[TextShape::Integer, TextShape::Decimal]);
@@ -47,6 +47,17 @@ impl<'a> Profile<'a> {
     /// Distinct values per row.
     pub(crate) fn variety(&self) -> f64 {
         self.column.values() as f64 / self.rows.max(1.0)
+    }
+}
+
+/// The shape of a value, where a number with separators may be negative too.
+fn shape(value: &str) -> TextShape {
+    match TextShape::of(value) {
+        TextShape::Other => match value.trim().strip_prefix('-').map(TextShape::of) {
+            Some(TextShape::NumberLike) => TextShape::NumberLike,
+            _ => TextShape::Other,
+        },
+        shape => shape,
     }
 }
 
