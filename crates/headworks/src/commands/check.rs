@@ -90,7 +90,7 @@ impl Command for Check {
             open_others(&mut opened, &arguments, &terminal.root).await?;
             let asked = asked(&arguments, &mut opened)?;
             terminal.busy(format!("checking {}", arguments.data));
-            let verdict = judge(&opened, &asked.rules, &arguments).await?;
+            let verdict = judge(&opened, &asked.rules, arguments.all_rows).await?;
             let results = match &asked.suite {
                 Some(suite) => results_of_suite(suite, &verdict),
                 None => results_of_rules(&verdict),
@@ -129,10 +129,20 @@ fn asked(arguments: &Arguments, opened: &mut OpenedData) -> Result<Asked> {
     rules(arguments, opened).map(|rules| Asked { rules, suite: None })
 }
 
+/// The rules of a file, for columns under the names that they have in a raw copy.
+fn rules_of(file: &Path, opened: &OpenedData) -> Result<Vec<Rule>> {
+    let settings = hw_config::read_yaml(file, file)?;
+    read_rules(&with_raw_names(settings.get("rules").unwrap_or(&settings), &opened.names, Role::Settings))
+}
+
+/// Judges data by the rules of a file.
+pub(crate) async fn judged_by(file: &Path, opened: &OpenedData) -> Result<Verdict> {
+    judge(opened, &rules_of(file, opened)?, false).await
+}
+
 fn rules(arguments: &Arguments, opened: &OpenedData) -> Result<Vec<Rule>> {
     if let Some(file) = &arguments.rules {
-        let settings = hw_config::read_yaml(file, file)?;
-        return read_rules(&with_raw_names(settings.get("rules").unwrap_or(&settings), &opened.names, Role::Settings));
+        return rules_of(file, opened);
     }
     let of_project = opened.house().and_then(|house| {
         let of_model = house.project.model(&arguments.data).map(|model| model.rules.clone());
@@ -183,13 +193,13 @@ fn role_of(key: &str) -> Role {
     }
 }
 
-async fn judge(opened: &OpenedData, rules: &[Rule], arguments: &Arguments) -> Result<Verdict> {
+async fn judge(opened: &OpenedData, rules: &[Rule], all_rows: bool) -> Result<Verdict> {
     let engine = opened.engine();
     let reader = &opened.rows;
     let columns = engine.columns(reader).await?;
     let mut gate = Gate::new(rules, &columns);
     gate.try_sql(engine, reader).await?;
-    let watched = engine.watch(reader, &gate.watch(&[], 5, arguments.all_rows)).await?;
+    let watched = engine.watch(reader, &gate.watch(&[], 5, all_rows)).await?;
     let population = Population { batch_is_table: true, unique_by: vec![] };
     let judging = Judging { engine, reader, population: &population, shown_as: &opened.shown_as, examples: 5, now: SystemClock.now() };
     gate.judge(&judging, &watched).await
