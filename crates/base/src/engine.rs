@@ -6,7 +6,7 @@ use std::pin::Pin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{Column, Result, Rows, TableFacts, TableName, Timestamp, Value};
+use crate::{ByteSize, CodedTable, Column, Result, Rows, TableFacts, TableName, Timestamp, Value};
 
 /// A future on the heap, so that ports need no generic parameters.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -386,6 +386,10 @@ pub trait Engine: Send + Sync {
 
     /// Measures the rows of a query in one pass.
     fn measure<'a>(&'a self, reader: &'a Reader, settings: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>>;
+
+    /// The rows of a query as codes of their distinct values, in file order: all of them where about `memory` bytes hold them, else a
+    /// uniform sample of the rows. Malformed records are no rows and have no number.
+    fn coded<'a>(&'a self, reader: &'a Reader, name: &'a str, memory: ByteSize) -> BoxFuture<'a, Result<CodedTable>>;
 
     /// Counts what `watch` asks for in one scan, and writes nothing.
     fn watch<'a>(&'a self, reader: &'a Reader, watch: &'a Watch) -> BoxFuture<'a, Result<Watched>>;

@@ -27,7 +27,10 @@ pub use engine::{
     Sample, Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion, Watch, Watched, WatchedAggregate, WatchedRule,
 };
 pub use error::{Blame, Error, Result, Retry, Span, nearest, unknown};
-pub use facts::{ColumnFacts, Histogram, NumberFacts, PatternCount, Quantile, ShapeCount, TableFacts, TextFacts, ValueCount};
+pub use facts::{
+    Cadence, CalendarSpan, ColumnFacts, Fences, Histogram, NumberFacts, PatternCount, Quantile, ShapeCount, Spellings, Steps, TableFacts,
+    TextFacts, ValueCount,
+};
 pub use ledger::{Ledger, Position, Progress, RunId, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, VersionGroup};
 pub use names::{DatasetName, ORIGIN_COLUMNS, TableName, snake_case};
 pub use quality::{Dimension, Issue, OnFailure, RuleResult, Severity, Verdict};
