@@ -10,7 +10,7 @@ use reading::{coded, print_line, read};
 fn main() -> Result<(), String> {
     let mut files: Vec<String> = std::env::args().skip(1).collect();
     let declared = match files.iter().position(|argument| argument == "--declared") {
-        Some(at) if at + 1 < files.len() => Some(files.drain(at..at + 2).last().unwrap_or_default()),
+        Some(at) if at + 1 < files.len() => Some(files.drain(at..at + 2).next_back().unwrap_or_default()),
         _ => None,
     };
     let tables = files.iter().map(|file| Ok(coded(file, &read(file)?))).collect::<Result<Vec<_>, String>>()?;

@@ -27,7 +27,7 @@ impl Agreement {
     /// The measure μ⁺: how much better than by chance the determinant tells the dependent, corrected for the number of groups,
     /// 0 to 1. Parciak et al. (ICDE 2024) found it among the three measures that tell real approximate dependencies best.
     ///
-    /// `spread` is the share of pairs of rows with the same dependent, from [`sameness`].
+    /// `sameness` is the chance that two drawn rows have the same dependent, from [`sameness`].
     pub(crate) fn strength(&self, sameness: f64) -> f64 {
         let (rows, groups) = (self.rows as f64, self.groups as f64);
         if rows <= groups || sameness >= 1.0 {
@@ -40,7 +40,7 @@ impl Agreement {
 
 /// The chance that two drawn rows hold the same value.
 pub(crate) fn sameness(column: &Column<'_>) -> f64 {
-    let rows = column.column.codes.len().max(1) as f64;
+    let rows = column.coded.codes.len().max(1) as f64;
     column.counts.iter().map(|count| (f64::from(*count) / rows).powi(2)).sum()
 }
 
@@ -57,7 +57,7 @@ pub(crate) enum Extent {
 pub(crate) fn agreements(keys: &[&Column<'_>], dependents: &[&Column<'_>], extent: Extent) -> Vec<Agreement> {
     let mut found = vec![Agreement::default(); dependents.len()];
     let mut counters: Vec<Counter> = dependents.iter().map(|column| Counter::of(column)).collect();
-    let rows = keys.first().map_or(0, |column| column.column.codes.len() as u64);
+    let rows = keys.first().map_or(0, |column| column.coded.codes.len() as u64);
     let (most, longest) = match extent {
         Extent::All => (u64::MAX, usize::MAX),
         Extent::About(most) => (most, usize::try_from(most / 8).unwrap_or(usize::MAX).max(200)),

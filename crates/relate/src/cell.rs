@@ -26,6 +26,7 @@ use hw_base::{CodedTable, Dimension};
 pub(crate) use disguised::says_nothing;
 
 use crate::columns::Column;
+use crate::parallel;
 use crate::{Cell, Dependencies, Keys};
 use profile::Profile;
 use vote::Votes;
@@ -98,10 +99,12 @@ const GREATEST_SHARE: f64 = 0.2;
 /// `dependencies` are those of the same table.
 pub fn cells(table: &CodedTable, keys: &Keys, dependencies: &Dependencies) -> Vec<Cell> {
     let columns = Column::all(table);
-    let profiles: Vec<Profile<'_>> = columns.iter().map(Profile::of).collect();
+    Column::sort_all(&columns);
+    let profiles: Vec<Profile<'_>> = parallel::map(&columns, Profile::of);
     let accusations = [swapped::swallowed(&profiles), hole::holes(&profiles)].concat();
     let strewn = swapped::strewn(&profiles);
-    let suspicions: Vec<Vec<Suspicion>> = (0..profiles.len()).map(|at| suspicions(&profiles, at, &strewn)).collect();
+    let places: Vec<usize> = (0..profiles.len()).collect();
+    let suspicions: Vec<Vec<Suspicion>> = parallel::map(&places, |at| suspicions(&profiles, *at, &strewn));
     let suspected: Vec<Vec<u32>> = profiles.iter().zip(&suspicions).map(|(profile, suspicions)| suspected(profile, suspicions)).collect();
     let ballots = ballot::ballots(&profiles, keys, dependencies);
     let votes = vote::count(&profiles, &ballots, &suspected);

@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use hw_base::{CodedColumn, CodedTable};
 
+use crate::parallel;
+
 /// The rows of a column by code, each code's rows in ascending order.
 #[derive(Debug)]
 pub(crate) struct Clusters {
@@ -51,7 +53,7 @@ impl Clusters {
 #[derive(Debug)]
 pub(crate) struct Column<'a> {
     /// The column itself.
-    pub(crate) column: &'a CodedColumn,
+    pub(crate) coded: &'a CodedColumn,
     /// Rows per code; the first is the count of nulls.
     pub(crate) counts: Vec<u32>,
     /// Codes that occur, null included.
@@ -67,17 +69,24 @@ impl<'a> Column<'a> {
             counts[*code as usize] += 1;
         }
         let distinct = counts.iter().filter(|count| **count > 0).count();
-        Self { column, counts, distinct, clusters: OnceLock::new() }
+        Self { coded: column, counts, distinct, clusters: OnceLock::new() }
     }
 
     /// The columns of a table.
     pub(crate) fn all(table: &'a CodedTable) -> Vec<Self> {
-        table.columns.iter().map(Self::of).collect()
+        parallel::map(&table.columns, Self::of)
+    }
+
+    /// Sorts the rows of all columns by code, each on a core of its own.
+    pub(crate) fn sort_all(columns: &[Self]) {
+        parallel::map(columns, |column| {
+            column.clusters();
+        });
     }
 
     /// The code of a row.
     pub(crate) fn code(&self, row: u32) -> u32 {
-        self.column.codes[row as usize]
+        self.coded.codes[row as usize]
     }
 
     /// Rows without a value.
@@ -92,17 +101,17 @@ impl<'a> Column<'a> {
 
     /// The rows by code, sorted at the first call.
     pub(crate) fn clusters(&self) -> &Clusters {
-        self.clusters.get_or_init(|| Clusters::of(&self.column.codes, &self.counts))
+        self.clusters.get_or_init(|| Clusters::of(&self.coded.codes, &self.counts))
     }
 
     /// The text of a code; `None` for null.
     pub(crate) fn text(&self, code: u32) -> Option<&'a str> {
-        self.column.values.get((code as usize).checked_sub(1)?).map(String::as_str)
+        self.coded.values.get((code as usize).checked_sub(1)?).map(String::as_str)
     }
 
     /// The values with their codes and counts, null left out.
     pub(crate) fn counted(&self) -> impl Iterator<Item = (u32, &'a str, u32)> {
-        (1_u32..).zip(&self.column.values).zip(&self.counts[1..]).map(|((code, value), count)| (code, value.as_str(), *count))
+        (1_u32..).zip(&self.coded.values).zip(&self.counts[1..]).map(|((code, value), count)| (code, value.as_str(), *count))
     }
 }
 

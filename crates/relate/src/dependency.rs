@@ -7,6 +7,7 @@ use hw_base::{CodedTable, ColumnType};
 use crate::agreement::{Agreement, Counter, Extent, agreements, sameness};
 use crate::columns::{Column, groups};
 use crate::lattice::{Bounds, MOST_COLUMNS, Set, Target, minimal, positions};
+use crate::parallel;
 use crate::{Dependencies, Dependency, Keys, Violation};
 
 /// The greatest error (g3) of an approximate dependency that is told.
@@ -24,6 +25,7 @@ const LOOKS: u64 = 40_000_000;
 /// bounded; [`Dependencies::is_complete`] says whether all minimal exact ones are there.
 pub fn dependencies(table: &CodedTable, keys: &Keys) -> Dependencies {
     let columns = Column::all(table);
+    Column::sort_all(&columns);
     let rows = table.coded_rows();
     if rows < 2 {
         return Dependencies { dependencies: Vec::new(), is_complete: true };
@@ -75,9 +77,9 @@ fn exact(columns: &[Column<'_>], rows: usize) -> (Vec<Plain>, bool) {
     let all: Set = (0..chosen.len()).map(|at| 1 << at).sum();
     let targets: Vec<Target> = chosen.iter().map(|at| Target { bit: 1 << at, by: all & !(1 << at) }).collect();
     let width = match (rows, chosen.len()) {
-        (..=20_000, ..=20) => 12,
-        (..=200_000, ..=40) => 4,
-        (..=2_000_000, ..=40) => 3,
+        (0..=20_000, 0..=20) => 12,
+        (0..=200_000, 0..=40) => 4,
+        (0..=2_000_000, 0..=40) => 3,
         _ => 2,
     };
     let bounds = Bounds { visits: 40_000_000, width, candidates: 2_000 };
@@ -99,10 +101,11 @@ fn approximate(columns: &[Column<'_>], exact: &[Plain], rows: usize) -> Vec<(Vec
     let mut found = Vec::new();
     let mut told: HashSet<Plain> = known;
     let pairs = (determinants.len() * open.len()).max(1) as u64;
-    for at in &determinants {
+    let of_one = parallel::map(&determinants, |at| {
         let dependents: Vec<usize> = open.iter().copied().filter(|b| b != at && !told.contains(&(vec![*at], *b))).collect();
-        found.extend(measured(columns, &same, &[*at], dependents, LOOKS / pairs));
-    }
+        measured(columns, &same, &[*at], dependents, LOOKS / pairs)
+    });
+    found.extend(of_one.into_iter().flatten());
     told.extend(found.iter().map(|(determinant, dependent, _)| (determinant.clone(), *dependent)));
     let narrow: Vec<usize> = determinants.iter().copied().filter(|at| columns[*at].distinct * 2 < rows).collect();
     if narrow.len() <= 30 {
@@ -118,20 +121,18 @@ fn of_pairs(
     open: &[usize],
     told: &HashSet<Plain>,
 ) -> Vec<(Vec<usize>, usize, Agreement)> {
-    let mut found = Vec::new();
     let looks = LOOKS / (narrow.len().pow(2) * open.len() / 2).max(1) as u64;
-    for (i, a) in narrow.iter().enumerate() {
-        for b in &narrow[i + 1..] {
-            let untold = |c: &usize| c != a && c != b && !told.contains(&(vec![*a], *c)) && !told.contains(&(vec![*b], *c));
-            let dependents: Vec<usize> = open.iter().copied().filter(untold).collect();
-            let of_pair = measured(columns, same, &[*a, *b], dependents, looks);
-            let rows = columns[*a].column.codes.len() as u64;
-            found.extend(of_pair.into_iter().filter(|(_, dependent, agreement)| {
-                agreement.violations > 0 && agreement.support * 2 > rows && agreement.strength(same[*dependent]) > 0.8
-            }));
-        }
-    }
-    found
+    let pairs: Vec<(usize, usize)> = narrow.iter().enumerate().flat_map(|(i, a)| narrow[i + 1..].iter().map(|b| (*a, *b))).collect();
+    let of_pairs = parallel::map(&pairs, |(a, b)| {
+        let untold = |c: &usize| c != a && c != b && !told.contains(&(vec![*a], *c)) && !told.contains(&(vec![*b], *c));
+        let dependents: Vec<usize> = open.iter().copied().filter(untold).collect();
+        measured(columns, same, &[*a, *b], dependents, looks)
+    });
+    let is_worth_telling = |(determinant, dependent, agreement): &(Vec<usize>, usize, Agreement)| {
+        let rows = columns[determinant[0]].coded.codes.len() as u64;
+        agreement.violations > 0 && agreement.support * 2 > rows && agreement.strength(same[*dependent]) > 0.8
+    };
+    of_pairs.into_iter().flatten().filter(is_worth_telling).collect()
 }
 
 /// Measures one determinant, at first on about `looks` rows, then exactly what is left.
@@ -143,7 +144,7 @@ fn measured(
     looks: u64,
 ) -> Vec<(Vec<usize>, usize, Agreement)> {
     let keys: Vec<&Column<'_>> = determinant.iter().map(|at| &columns[*at]).collect();
-    let rows = keys.first().map_or(0, |column| column.column.codes.len() as u64);
+    let rows = keys.first().map_or(0, |column| column.coded.codes.len() as u64);
     let measure = |dependents: Vec<usize>, extent: Extent, tolerance: f64| -> Vec<(usize, Agreement)> {
         let targets: Vec<&Column<'_>> = dependents.iter().map(|at| &columns[*at]).collect();
         let all = dependents.into_iter().zip(agreements(&keys, &targets, extent));
@@ -185,7 +186,7 @@ impl<'a> Judge<'a> {
         for (determinant, dependent) in exact {
             by_determinant.entry((determinant.len(), determinant)).or_default().push(*dependent);
         }
-        let rows = self.columns.first().map_or(0, |column| column.column.codes.len() as u64);
+        let rows = self.columns.first().map_or(0, |column| column.coded.codes.len() as u64);
         let mut left = LOOKS.max(4 * rows);
         let mut rated = Vec::new();
         for ((_, determinant), dependents) in by_determinant {
@@ -217,7 +218,7 @@ impl<'a> Judge<'a> {
 
 /// Measures and prose determine by chance only.
 fn suits_as_determinant(column: &Column<'_>) -> f64 {
-    match column.column.kind {
+    match column.coded.kind {
         ColumnType::Float | ColumnType::Decimal => 0.4,
         ColumnType::Timestamp | ColumnType::Time => 0.6,
         ColumnType::Binary | ColumnType::Other => 0.5,

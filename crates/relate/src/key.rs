@@ -14,11 +14,15 @@ use crate::{Key, Keys};
 /// was met. A table with two equal rows has no key.
 pub fn keys(table: &CodedTable) -> Keys {
     let columns = Column::all(table);
+    Column::sort_all(&columns);
     let rows = table.coded_rows();
     if rows < 2 {
         return Keys { keys: Vec::new(), is_complete: true };
     }
     let (eligible, all_taken) = eligible(&columns, rows);
+    if eligible.is_empty() {
+        return Keys { keys: Vec::new(), is_complete: true };
+    }
     let chosen: Vec<&Column<'_>> = eligible.iter().map(|at| &columns[*at]).collect();
     let every: Set = (0..chosen.len()).map(|at| 1 << at).sum();
     let target = Target { bit: 1 << MOST_COLUMNS, by: every };
@@ -39,8 +43,8 @@ pub fn keys(table: &CodedTable) -> Keys {
 
 fn bounds(rows: usize) -> Bounds {
     let width = match rows {
-        ..=50_000 => 10,
-        ..=500_000 => 5,
+        0..=50_000 => 10,
+        50_001..=500_000 => 5,
         _ => 3,
     };
     Bounds { visits: 40_000_000, width, candidates: 3_000 }
@@ -79,7 +83,7 @@ fn expected_twins(columns: &[Column<'_>], key: &[usize], rows: f64) -> f64 {
 /// How well one column suits a key.
 fn quality(table: &CodedTable, column: &Column<'_>, position: usize, width: usize) -> f64 {
     let early = 1.0 - 0.3 * (position as f64 / table.columns.len().max(2) as f64);
-    hint(&table.name, &column.column.name) * kind(column, width) * early
+    hint(&table.name, &column.coded.name) * kind(column, width) * early
 }
 
 /// What the name says.
@@ -101,12 +105,12 @@ fn hint(table: &str, name: &str) -> f64 {
 
 /// What the values say.
 fn kind(column: &Column<'_>, width: usize) -> f64 {
-    match column.column.kind {
+    match column.coded.kind {
         ColumnType::Integer => 1.0,
         ColumnType::Text => text(column),
         ColumnType::Date | ColumnType::Timestamp | ColumnType::Time if width > 1 => 0.8,
         ColumnType::Date | ColumnType::Timestamp => 0.6,
-        ColumnType::Decimal | ColumnType::Float if column.column.values.iter().all(|value| is_whole(value)) => 0.8,
+        ColumnType::Decimal | ColumnType::Float if column.coded.values.iter().all(|value| is_whole(value)) => 0.8,
         ColumnType::Boolean => 0.4,
         _ => 0.2,
     }
@@ -118,10 +122,10 @@ fn is_whole(value: &str) -> bool {
 
 /// Short codes without spaces suit a key, prose does not.
 fn text(column: &Column<'_>) -> f64 {
-    let values = column.column.values.len().max(1) as f64;
-    let length = column.column.values.iter().map(String::len).sum::<usize>() as f64 / values;
-    let spaced = column.column.values.iter().filter(|value| value.contains(' ')).count() as f64 / values;
+    let values = column.coded.values.len().max(1) as f64;
+    let length = column.coded.values.iter().map(String::len).sum::<usize>() as f64 / values;
+    let spaced = column.coded.values.iter().filter(|value| value.contains(' ')).count() as f64 / values;
     let short = if length <= 40.0 { 1.0 } else { (40.0 / length).max(0.2) };
-    let decimal = column.column.values.iter().take(1_000).all(|value| !is_whole(value) && value.parse::<f64>().is_ok());
+    let decimal = column.coded.values.iter().take(1_000).all(|value| !is_whole(value) && value.parse::<f64>().is_ok());
     if decimal { 0.2 } else { short * (1.0 - 0.3 * spaced) }
 }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::columns::{Column, groups};
+use crate::parallel;
 
 /// A set of columns: bit `i` is the column at position `i` of the search.
 pub(crate) type Set = u128;
@@ -56,6 +57,16 @@ const MOST_STEPS: u64 = 1_500_000_000;
 /// Pairs of rows compared per column before any candidate is checked.
 const PAIRS_PER_COLUMN: usize = 60_000;
 
+/// Candidates checked before the bound is looked at again.
+const CHECKED_AT_ONCE: usize = 16;
+
+/// What a check of one set found: the targets it determines, and what the pairs of rows that refute the others agree on.
+struct Check {
+    held: Vec<(usize, Set)>,
+    refutations: Vec<Set>,
+    visits: u64,
+}
+
 struct Search<'a> {
     columns: &'a [&'a Column<'a>],
     targets: &'a [Target],
@@ -79,10 +90,9 @@ impl Search<'_> {
     /// What pairs of neighbours within the clusters of each column agree on.
     fn sample(&mut self) -> Vec<Set> {
         let mut found = Vec::new();
-        let empty = !self.columns.iter().all(|column| column.distinct == 1);
-        if empty {
-            found.push(0);
-        }
+        // Two rows that differ wherever rows can: no smaller claim stands without a column that varies.
+        let constant = self.columns.iter().enumerate().filter(|(_, column)| column.distinct == 1).map(|(at, _)| 1 << at).sum();
+        found.push(constant);
         for column in self.columns {
             let mut left = PAIRS_PER_COLUMN;
             for distance in [1, 2, 5] {
@@ -151,12 +161,17 @@ impl Search<'_> {
         let mut width = 0;
         while width <= self.bounds.width {
             let mut refutations = Vec::new();
-            for (set, targets) in self.unchecked(width, &held) {
+            let unchecked: Vec<(Set, Vec<usize>)> = self.unchecked(width, &held).into_iter().collect();
+            for some in unchecked.chunks(CHECKED_AT_ONCE) {
                 if visits > self.bounds.visits {
                     self.drop_unchecked(&held);
                     return;
                 }
-                visits += self.check(set, &targets, &mut held, &mut refutations);
+                for check in parallel::map(some, |(set, targets)| self.check(*set, targets)) {
+                    visits += check.visits;
+                    held.extend(check.held);
+                    refutations.extend(check.refutations);
+                }
             }
             if refutations.is_empty() {
                 width += 1;
@@ -177,8 +192,9 @@ impl Search<'_> {
         sets
     }
 
-    /// Checks whether `set` determines the targets; those that hold are noted, the others give a pair of rows.
-    fn check(&self, set: Set, targets: &[usize], held: &mut HashSet<(usize, Set)>, refutations: &mut Vec<Set>) -> u64 {
+    /// Checks whether `set` determines the targets.
+    fn check(&self, set: Set, targets: &[usize]) -> Check {
+        let mut refutations = Vec::new();
         let mut open: Vec<usize> = targets.to_vec();
         let keys: Vec<&Column<'_>> = positions(set).map(|at| self.columns[at]).collect();
         let mut judge = |rows: &[u32]| {
@@ -192,7 +208,7 @@ impl Search<'_> {
             !open.is_empty()
         };
         let visits = if keys.is_empty() {
-            let rows: Vec<u32> = (0_u32..).take(self.columns.first().map_or(0, |column| column.column.codes.len())).collect();
+            let rows: Vec<u32> = (0_u32..).take(self.columns.first().map_or(0, |column| column.coded.codes.len())).collect();
             if rows.len() > 1 {
                 judge(&rows);
             }
@@ -200,8 +216,7 @@ impl Search<'_> {
         } else {
             groups(&keys, u64::MAX, judge)
         };
-        held.extend(open.into_iter().map(|target| (target, set)));
-        visits
+        Check { held: open.into_iter().map(|target| (target, set)).collect(), refutations, visits }
     }
 
     fn differ(&self, a: u32, b: u32, target: usize) -> bool {

@@ -10,8 +10,12 @@ mod dependency;
 mod found;
 mod key;
 mod lattice;
+mod parallel;
 mod reference;
 mod words;
+
+#[cfg(test)]
+mod tests;
 
 pub use cell::{CELL_ISSUES, cells};
 pub use dependency::{dependencies, violations};

@@ -1,8 +1,8 @@
 //! References between tables: inclusion dependencies, ranked by how much they look like declared foreign keys.
 //!
 //! Candidates are found on distinct values (the single-column case of `SPIDER`, Bauckmann et al., ICDE 2007) and are told apart
-//! from accidental inclusions by names, keys, coverage and spread, the features that Rostin et al. (WebDB 2009) and Zhang et
-//! al. (VLDB 2010) found to matter.
+//! from accidental inclusions by names, keys, coverage and spread, the features that Rostin et al. (2009) and of
+//! Zhang and others (VLDB 2010) found to matter.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -99,21 +99,21 @@ fn refer(sides: &[Side<'_>], (from_table, column): (usize, usize), (to_table, ke
         return None;
     }
     let rows: u64 = own.counts[1..].iter().map(|count| u64::from(*count)).sum();
-    let most = (rows as f64 * GREATEST_ORPHANS).ceil() as u64;
-    let (mut orphans, mut met, mut shown) = (0, 0, Vec::new());
+    let most = rows as f64 * GREATEST_ORPHANS;
+    let (mut orphans, mut met, mut shown) = (0, 0_u32, Vec::new());
     for (_, value, count) in own.counted().filter(|(_, value, count)| *count > 0 && !says_nothing(value)) {
         if known.contains_key(plain(value)) {
             met += 1;
         } else {
             orphans += u64::from(count);
             shown.push(value.to_owned());
-            if orphans > most {
+            if orphans as f64 > most {
                 return None;
             }
         }
     }
     shown.truncate(SHOWN);
-    let coverage = met as f64 / known.len().max(1) as f64;
+    let coverage = f64::from(met) / known.len().max(1) as f64;
     let orphan_share = orphans as f64 / rows.max(1) as f64;
     let pair = Pair { from: (from, column, from_table), to: (to, target, to_table), key, coverage, met: f64::from(met), orphan_share };
     Some(Reference {
@@ -203,9 +203,7 @@ impl Pair<'_> {
         }
         match from.kind(column) {
             ColumnType::Date => 0.4,
-            ColumnType::Decimal | ColumnType::Float
-                if from.columns[column].column.values.iter().any(|value| plain(value).contains('.')) =>
-            {
+            ColumnType::Decimal | ColumnType::Float if from.columns[column].coded.values.iter().any(|value| plain(value).contains('.')) => {
                 0.3
             }
             _ => 1.0,

@@ -7,6 +7,7 @@ use hw_base::TextShape;
 use super::profile::Profile;
 use crate::agreement::{Counter, Extent, agreements, sameness};
 use crate::columns::{Column, groups};
+use crate::parallel;
 use crate::words::words;
 use crate::{Dependencies, Keys};
 
@@ -41,14 +42,14 @@ pub(super) fn ballots(profiles: &[Profile<'_>], keys: &Keys, dependencies: &Depe
     }
     candidates.extend(weak(profiles));
     let mut seen = HashSet::new();
-    let mut ballots: Vec<Ballot> = Vec::new();
-    for (determinant, dependent) in candidates {
-        let is_new = seen.insert((determinant.clone(), dependent));
-        if is_new && (1..3).contains(&determinant.len()) && can_determine(profiles, &determinant) {
-            let measured = Measured::of(profiles, &determinant, dependent);
-            ballots.extend(measured.ballot(profiles, determinant, dependent));
-        }
-    }
+    candidates.retain(|(determinant, dependent)| {
+        let is_new = seen.insert((determinant.clone(), *dependent));
+        is_new && (1..3).contains(&determinant.len()) && can_determine(profiles, determinant)
+    });
+    let measured = parallel::map(&candidates, |(determinant, dependent)| {
+        Measured::of(profiles, determinant, *dependent).ballot(profiles, determinant.clone(), *dependent)
+    });
+    let mut ballots: Vec<Ballot> = measured.into_iter().flatten().collect();
     ballots.sort_by(|a, b| b.trust.total_cmp(&a.trust).then_with(|| (&a.determinant, a.dependent).cmp(&(&b.determinant, b.dependent))));
     let mut per_column: BTreeMap<usize, usize> = BTreeMap::new();
     ballots.retain(|ballot| {
@@ -69,18 +70,18 @@ fn weak(profiles: &[Profile<'_>]) -> Vec<(Vec<usize>, usize)> {
     }
     let columns: Vec<&Column<'_>> = profiles.iter().map(|profile| profile.column).collect();
     let looks = LOOKS / (columns.len() as u64).pow(2).max(1);
-    let mut found = Vec::new();
-    for at in (0..columns.len()).filter(|at| can_determine(profiles, &[*at])) {
-        let others: Vec<usize> = (0..columns.len()).filter(|other| *other != at && columns[*other].values() > 1).collect();
+    let determinants: Vec<usize> = (0..columns.len()).filter(|at| can_determine(profiles, &[*at])).collect();
+    let related = parallel::map(&determinants, |at| {
+        let others: Vec<usize> = (0..columns.len()).filter(|other| other != at && columns[*other].values() > 1).collect();
         let targets: Vec<&Column<'_>> = others.iter().map(|other| columns[*other]).collect();
-        let agreements = agreements(&[columns[at]], &targets, Extent::About(looks));
-        let related = others.iter().zip(agreements).filter(|(other, agreement)| {
+        let agreements = agreements(&[columns[*at]], &targets, Extent::About(looks));
+        let related = others.into_iter().zip(agreements).filter(|(other, agreement)| {
             let contradicted = agreement.violations as f64 / agreement.support.max(1) as f64;
-            agreement.violations > 0 && contradicted < 0.6 && agreement.strength(sameness(columns[**other])) > 0.15
+            agreement.violations > 0 && contradicted < 0.6 && agreement.strength(sameness(columns[*other])) > 0.15
         });
-        found.extend(related.map(|(other, _)| (vec![at], *other)));
-    }
-    found
+        related.map(|(other, _)| (vec![*at], other)).collect::<Vec<_>>()
+    });
+    related.concat()
 }
 
 /// Whether columns can name a thing: measures, dates and times of day do not.
@@ -89,7 +90,7 @@ fn can_determine(profiles: &[Profile<'_>], determinant: &[usize]) -> bool {
 }
 
 fn is_measure(profile: &Profile<'_>) -> bool {
-    let values = &profile.column.column.values;
+    let values = &profile.column.coded.values;
     let is_time = values.iter().take(500).filter(|value| value.contains(':') && value.starts_with(|c: char| c.is_ascii_digit())).count();
     if profile.dated > 0.5 || is_time * 2 > values.len().min(500) {
         return true;
@@ -107,7 +108,7 @@ pub(super) fn is_code(profile: &Profile<'_>) -> bool {
         "id", "key", "code", "no", "nr", "num", "number", "zip", "zipcode", "postcode", "postal", "plz", "phone", "tel", "fax", "sku",
         "isbn", "issn", "ean", "upc", "fips", "iso", "npi", "ssn", "account", "ref",
     ];
-    let words = words(&profile.column.column.name);
+    let words = words(&profile.column.coded.name);
     let is_named =
         words.iter().any(|word| CODES.contains(&word.as_str()) || (word.len() > 3 && (word.ends_with("id") || word.ends_with("code"))));
     let numbers = profile.column.counted().filter(|(code, ..)| profile.shape(*code) == TextShape::Integer);
@@ -245,7 +246,7 @@ const MOST_TOLD_ROWS: f64 = 1_000_000.0;
 
 /// Pairs of a thing and a source: together they tell nearly all rows apart, and each thing is told of several times.
 fn told_pairs(profiles: &[Profile<'_>], keys: &Keys) -> Vec<(usize, usize)> {
-    let is_small = profiles.first().is_none_or(|first| (first.column.column.codes.len() as f64) < MOST_TOLD_ROWS);
+    let is_small = profiles.first().is_none_or(|first| (first.column.coded.codes.len() as f64) < MOST_TOLD_ROWS);
     if profiles.len() > 30 || !is_small {
         return Vec::new();
     }
@@ -271,5 +272,5 @@ fn tell_apart(profiles: &[Profile<'_>], keys: &Keys, a: usize, b: usize) -> bool
         twins += group.len() - 1;
         true
     });
-    (twins as f64) < 0.12 * profiles[a].column.column.codes.len() as f64
+    (twins as f64) < 0.12 * profiles[a].column.coded.codes.len() as f64
 }

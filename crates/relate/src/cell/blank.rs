@@ -80,7 +80,7 @@ fn broken(profile: &Profile<'_>) -> Vec<Suspicion> {
 }
 
 fn is_broken(value: &str) -> bool {
-    let marks = ["Ã©", "Ã¨", "Ã¡", "Ã³", "Ã±", "Ã¼", "Ã¶", "Ã¤", "Ã§", "Ã­", "Ãª", "Ã\u{a0}", "â€", "Â°", "Â ", "Â£", "ï¿½", "ï»¿"];
+    let marks = ["Ã©", "Ã¨", "Ã¡", "Ã³", "Ã±", "Ã¼", "Ã¶", "Ã¤", "Ã§", "Ã\u{ad}", "Ãª", "Ã\u{a0}", "â€", "Â°", "Â ", "Â£", "ï¿½", "ï»¿"];
     value.chars().any(|c| c == '\u{fffd}' || ('\u{80}'..'\u{a0}').contains(&c) || (c.is_control() && !c.is_whitespace()))
         || marks.iter().any(|mark| value.contains(mark))
         || value.split(|c: char| !c.is_alphanumeric() && !is_mark(c)).any(is_of_two_scripts)

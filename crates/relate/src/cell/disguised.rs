@@ -112,9 +112,9 @@ fn words(profile: &Profile<'_>) -> Vec<Suspicion> {
         let is_symbol = !word.chars().any(char::is_alphanumeric);
         let is_nothing = word.is_empty() || NOTHING.contains(&word.as_str()) && !(is_symbol && is_about_symbols);
         if is_nothing {
-            found.push(Suspicion::new(code, "disguised_missing", 0.9).by_itself());
+            found.push(Suspicion::new(code, "disguised_missing", 0.97).by_itself());
         } else if measured > 0.9 && NOTHING_AMONG_NUMBERS.contains(&word.as_str()) {
-            found.push(Suspicion::new(code, "disguised_missing", 0.85).by_itself());
+            found.push(Suspicion::new(code, "disguised_missing", 0.96).by_itself());
         }
     }
     found
@@ -143,9 +143,9 @@ fn filler_numbers(profile: &Profile<'_>) -> Vec<Suspicion> {
 }
 
 fn is_filler(value: f64) -> bool {
-    let digits = format!("{}", value.abs());
+    let (written, digits) = (format!("{value}"), format!("{}", value.abs()));
     let is_nines = digits.len() > 1 && digits.bytes().all(|digit| digit == b'9');
-    is_nines || value == -1.0 || digits == "88888" || digits == "12345"
+    is_nines || written == "-1" || digits == "88888" || digits == "12345"
 }
 
 /// A filler day that lies apart from the other days, or that is far more frequent than any of them.

@@ -76,13 +76,14 @@ fn mixtures(profile: &Profile<'_>, ways: &BTreeMap<(&str, &str), f64>) -> Vec<Su
     let prevails = most / rows > 0.6;
     let others: Vec<&(&str, &str)> = ways.keys().filter(|way| *way != usual).collect();
     let (least, all_one_unit) = (rows * 0.002, others.iter().all(|way| is_one_unit(usual, way)));
-    if !prevails && !(all_one_unit && ways.values().filter(|count| **count > least).count() > 2) {
+    let is_one_in_many_ways = all_one_unit && ways.values().filter(|count| **count > least).count() > 2;
+    if !prevails && !is_one_in_many_ways {
         return strangers(profile);
     }
     let values =
         profile.column.counted().filter_map(|(code, value, _)| undressed(value).map(|(before, _, after)| (code, value, (before, after))));
     let odd = values.filter(|(_, _, way)| !prevails || way != usual);
-    let confidence = if prevails { 0.55 + 0.4 * (most / rows - 0.5) + 0.1 } else { 0.75 };
+    let confidence = if prevails { 0.6 + 0.38 * most / rows } else { 0.75 };
     let mut found: Vec<Suspicion> = odd
         .map(|(code, value, _)| {
             let suspicion = Suspicion::new(code, "unit_mixture", confidence).by_itself();

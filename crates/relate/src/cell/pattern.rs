@@ -81,14 +81,20 @@ fn outside(profile: &Profile<'_>, level: fn(&str) -> String) -> Vec<Suspicion> {
     let covered: f64 = usual.iter().map(|(_, share)| share).sum();
     let all_built = usual.iter().all(|(pattern, _)| is_built(pattern) || patterns[*pattern].1.len() == 1);
     let is_norm = !usual.is_empty() && usual.len() <= 4 && usual.iter().any(|(pattern, _)| is_built(pattern));
-    if !is_norm || covered < COVERED || covered >= 1.0 || !all_built {
+    if !is_norm || !(COVERED..1.0).contains(&covered) || !all_built {
         return Vec::new();
     }
     let is_of_one_length = usual.len() == 1 && covered >= 0.97;
     let confidence = 0.5 + 0.45 * (covered - COVERED) / (1.0 - COVERED);
     let rare = patterns.iter().filter(|(_, (rows, _))| rows / profile.rows < USUAL / 4.0 || *rows < 2.5);
-    let is_new_form =
-        |pattern: &str| is_of_one_length || usual.iter().all(|(usual, _)| character_pattern(usual) != character_pattern(pattern));
+    let is_mixed = usual.iter().any(|(pattern, _)| pattern.contains('9')) && usual.iter().any(|(pattern, _)| pattern.contains(['A', 'a']));
+    let is_another_code = |pattern: &str| {
+        is_mixed && pattern.chars().all(char::is_alphanumeric) && usual.iter().any(|(usual, _)| usual.len() == pattern.len())
+    };
+    let is_new_form = |pattern: &str| {
+        !is_another_code(pattern)
+            && (is_of_one_length || usual.iter().all(|(usual, _)| character_pattern(usual) != character_pattern(pattern)))
+    };
     let codes = rare.filter(|(pattern, _)| is_new_form(pattern)).flat_map(|(_, (_, codes))| codes.iter().copied());
     let most = (profile.rows / 2_000.0).max(3.0);
     let seldom = codes.filter(|code| f64::from(profile.column.counts[*code as usize]) <= most);

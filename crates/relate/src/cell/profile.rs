@@ -22,7 +22,7 @@ pub(crate) struct Profile<'a> {
 impl<'a> Profile<'a> {
     /// Looks at every value once.
     pub(crate) fn of(column: &'a Column<'a>) -> Self {
-        let shapes: Vec<TextShape> = column.column.values.iter().map(|value| TextShape::of(value)).collect();
+        let shapes: Vec<TextShape> = column.coded.values.iter().map(|value| TextShape::of(value)).collect();
         let rows = column.counts[1..].iter().map(|count| f64::from(*count)).sum();
         let share = |wanted: &[TextShape]| share(column, &shapes, wanted, rows);
         let numeric = share(&[TextShape::Integer, TextShape::Decimal]);
