@@ -11,8 +11,8 @@ use datafusion::physical_plan::execute_stream_partitioned;
 use deltalake_core::DeltaTable;
 use futures::TryStreamExt;
 use hw_base::{
-    BoxFuture, ByteSize, Column, CommitNote, Engine, MeasureSettings, Published, Reader, Reference, Result, Rows, StagedBatch, StagedFile,
-    Staging, TableFacts, TableName, TableState, TableVersion, Watch, Watched,
+    BoxFuture, ByteSize, CodedTable, Column, CommitNote, Engine, MeasureSettings, Published, Reader, Reference, Result, Rows, StagedBatch,
+    StagedFile, Staging, TableFacts, TableName, TableState, TableVersion, Watch, Watched,
 };
 use serde_json::Value as Json;
 
@@ -21,7 +21,7 @@ use crate::files::FileTable;
 use crate::live::LiveTables;
 use crate::session::{Effort, Session};
 use crate::warehouse::{Snapshot, Warehouse, arrow_schema};
-use crate::{measure, publish, schema, sql, stage, types};
+use crate::{coded, measure, publish, schema, sql, stage, types};
 
 /// What the engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +107,19 @@ impl LocalEngine {
         let plan = frame.create_physical_plan().await.map_err(failed)?;
         let streams = execute_stream_partitioned(plan, task).map_err(failed)?;
         measure::measure(streams, schema, settings, usize::try_from(self.memory.0 / 2).unwrap_or(usize::MAX)).await
+    }
+
+    /// On one core, so that the rows come in the order of the files; coding them is shared out.
+    async fn run_coded(&self, reader: &Reader, name: &str, memory: ByteSize) -> Result<CodedTable> {
+        let session = Session::for_reader(self, reader, Effort::Single).await?;
+        let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
+        let failed = |error| explain(error, &session.about(reader.file.as_deref()));
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let task = Arc::new(frame.task_ctx());
+        let plan = frame.create_physical_plan().await.map_err(failed)?;
+        let streams = execute_stream_partitioned(plan, task).map_err(failed)?;
+        let table = coded::code(streams, schema, usize::try_from(memory.0).unwrap_or(usize::MAX), self.threads).await?;
+        Ok(CodedTable { name: name.to_owned(), ..table })
     }
 
     async fn with_less_memory<'a, T, F>(&'a self, run: impl Fn(Effort) -> F) -> Result<T>
@@ -264,6 +277,10 @@ impl Engine for LocalEngine {
 
     fn measure<'a>(&'a self, reader: &'a Reader, settings: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>> {
         Box::pin(self.run_measure(reader, settings))
+    }
+
+    fn coded<'a>(&'a self, reader: &'a Reader, name: &'a str, memory: ByteSize) -> BoxFuture<'a, Result<CodedTable>> {
+        Box::pin(self.run_coded(reader, name, memory))
     }
 
     fn watch<'a>(&'a self, reader: &'a Reader, watch: &'a Watch) -> BoxFuture<'a, Result<Watched>> {

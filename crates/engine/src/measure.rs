@@ -103,11 +103,12 @@ async fn side_by_side<T: Send + 'static>(
 }
 
 /// The error of something that could not be read.
-fn unreadable(error: impl std::fmt::Display) -> Error {
+pub(crate) fn unreadable(error: impl std::fmt::Display) -> Error {
     Error::outside("the rows to measure cannot be read").because(error)
 }
 
-fn ended(error: tokio::task::JoinError) -> Error {
+/// The error of a task that ended on its own.
+pub(crate) fn ended(error: tokio::task::JoinError) -> Error {
     Error::bug("measuring ended early").because(error)
 }
 

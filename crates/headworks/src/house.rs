@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hw_base::{DatasetName, Engine, Error, Input, Ledger, Reader, Result, TableName};
+use hw_base::{DatasetName, Engine, Error, Input, Reader, Result, TableName};
 use hw_config::project_files;
 use hw_connect::ProjectSources;
 use hw_engine::{Limits, LiveTables, LocalEngine};
@@ -105,17 +105,13 @@ impl House {
             return Ok(());
         };
         let table = TableName::raw(&dataset);
-        let input = if self.engine.table(&table, None).await?.is_some() {
-            let window = self.ledger.progress(table.folder())?.map(|progress| progress.window);
-            let is_snapshot = hw_base::Sources::survey(&self.sources, &dataset).await.is_ok_and(|survey| survey.files.is_none());
-            let follows = self.project.models.iter().any(|model| model.settings.follow.contains_key(name));
-            let after_batch = window.filter(|_| is_snapshot && !follows).map(|window| window - 1);
-            Input::Table { name: name.to_owned(), table, version: None, after_batch, up_to_batch: None, hides_origin: true }
+        if self.engine.table(&table, None).await?.is_some() {
+            inputs.extend(hw_pipeline::current_rows(&self.engine, &self.ledger, name, &table).await?);
         } else {
             let delivered = hw_base::Sources::open(&self.sources, &dataset, &hw_base::Delivery::default()).await?;
-            live_rows(name, &delivered, inputs)
-        };
-        inputs.push(input);
+            let input = live_rows(name, &delivered, inputs);
+            inputs.push(input);
+        }
         Ok(())
     }
 }

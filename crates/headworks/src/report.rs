@@ -29,11 +29,6 @@ pub(crate) fn run_json(record: &RunRecord) -> Json {
     json
 }
 
-/// A verdict, as programs read it.
-pub(crate) fn verdict_json(verdict: &Verdict) -> Json {
-    json!({ "schema_version": "1", "held": verdict.held, "results": verdict.results })
-}
-
 /// A query's result, as programs read it.
 pub(crate) fn rows_json(rows: &Rows) -> Json {
     json!({ "schema_version": "1", "columns": rows.columns, "rows": rows.rows, "is_cut": rows.is_cut })

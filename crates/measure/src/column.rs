@@ -1,22 +1,17 @@
-//! The measurements of one column over a part of the rows.
-//!
-//! While a column shows few values they are all kept with their counts, and whatever depends on the value alone (order,
-//! text) is computed from them at the end. When they become too many the column *spills*: from then on each value is
-//! looked at as it passes.
+//! The measurements of one column over a part of the rows: by a cell per possible value while these lie close together,
+//! else by their hashes.
 
 use arrow_array::ArrayRef;
 use arrow_schema::ArrowError;
-use hw_base::{ColumnFacts, ColumnType, Value, ValueCount};
+use hw_base::{ColumnFacts, NumberFacts, TextFacts, Value, ValueCount};
 
 use crate::cell::{Cell, Extremes};
+use crate::dense::Dense;
 use crate::form::Form;
-use crate::hash::mix;
-use crate::hashes::HashCounter;
+use crate::hash::joined;
 use crate::lane::Lane;
-use crate::numbers::Numbers;
 use crate::table::Budget;
-use crate::tally::Tally;
-use crate::text::Texts;
+use crate::values::Values;
 
 /// The measurements of a column so far.
 #[derive(Debug)]
@@ -25,18 +20,22 @@ pub(crate) struct ColumnState {
     budget: Budget,
     rows: u64,
     nulls: u64,
-    tally: Tally,
-    numbers: Option<Numbers>,
-    /// What is measured as values pass, once they are too many to keep.
-    passing: Option<Passing>,
+    /// All values, while they lie close together.
+    dense: Option<Dense>,
+    /// All values, where they do not.
+    values: Option<Box<Values>>,
     scratch: Vec<u64>,
 }
 
+/// What was found in all parts together.
 #[derive(Debug)]
-struct Passing {
-    hashes: HashCounter,
-    extremes: Extremes,
-    texts: Texts,
+pub(crate) struct Found {
+    pub(crate) distinct: u64,
+    pub(crate) distinct_is_exact: bool,
+    pub(crate) extremes: Extremes,
+    pub(crate) top: Vec<(Cell, u64)>,
+    pub(crate) numbers: Option<NumberFacts>,
+    pub(crate) text: Option<TextFacts>,
 }
 
 /// The parts of a chunk that its columns share.
@@ -51,136 +50,77 @@ pub(crate) struct Chunk {
 impl ColumnState {
     /// No rows yet.
     pub(crate) fn new(form: &Form, budget: &Budget) -> Self {
-        let has_numbers = form.kind.is_numeric() || form.kind.is_temporal();
-        Self {
-            form: form.clone(),
-            budget: budget.clone(),
-            rows: 0,
-            nulls: 0,
-            tally: Tally::new(),
-            numbers: has_numbers.then(|| Numbers::new(budget.sampled_values)),
-            passing: None,
-            scratch: Vec::new(),
-        }
+        let dense = Dense::new(form, &budget.pool);
+        Self { form: form.clone(), budget: budget.clone(), rows: 0, nulls: 0, dense, values: None, scratch: Vec::new() }
     }
 
     /// Adds the column's values of one chunk.
     pub(crate) fn add(&mut self, array: &ArrayRef, chunk: &mut Chunk) -> Result<(), ArrowError> {
         let lane = Lane::read(array, &self.form)?;
-        let mut hashes = std::mem::take(&mut self.scratch);
-        lane.hash(&mut hashes);
-        chunk.row_hashes.iter_mut().zip(&hashes).for_each(|(row, hash)| *row = mix(*row ^ hash));
-        self.rows += hashes.len() as u64;
+        let mut words = std::mem::take(&mut self.scratch);
+        lane.words(&mut words);
+        chunk.row_hashes.iter_mut().zip(&words).for_each(|(row, word)| *row = joined(*row, *word));
+        self.rows += words.len() as u64;
         self.nulls += lane.null_count() as u64;
-        if let Some(numbers) = &mut self.numbers {
-            numbers.add(&lane, &self.form, &chunk.lottery);
+        let is_counted = self.dense.as_mut().is_some_and(|dense| dense.add(&lane));
+        if !is_counted {
+            lane.hash(&mut words);
+            self.values().add(&lane, &words, &chunk.lottery);
         }
-        match &mut self.passing {
-            Some(passing) => {
-                lane.for_each_valid(|row| self.tally.add_if_frequent(hashes[row], chunk.lottery[row], || lane.cell(row)));
-                self.tally.keep_frequent();
-                passing.add(&lane, &self.form, &hashes, &chunk.lottery);
-            }
-            None => self.tally_all(&lane, &hashes),
-        }
-        self.scratch = hashes;
+        self.scratch = words;
         Ok(())
     }
 
-    fn tally_all(&mut self, lane: &Lane, hashes: &[u64]) {
-        lane.for_each_valid(|row| self.tally.add(hashes[row], || lane.cell(row)));
-        if self.tally.len() > self.budget.known_values || self.tally.heap_bytes() > self.budget.known_bytes {
-            self.spill();
+    /// The values by their hashes, from now on.
+    fn values(&mut self) -> &mut Values {
+        if let Some(dense) = self.dense.take() {
+            self.values = Some(Box::new(Values::of(&dense, &self.form, &self.budget)));
         }
+        self.values.get_or_insert_with(|| Box::new(Values::new(&self.form, &self.budget)))
     }
 
-    /// Stops keeping all values.
-    fn spill(&mut self) {
-        if self.passing.is_none() {
-            let mut hashes = HashCounter::new(&self.budget.pool);
-            self.tally.entries().for_each(|entry| hashes.add_repeated(entry.hash, entry.count));
-            let (extremes, texts) = self.of_known_values(self.budget.remembered_values);
-            self.tally.keep_frequent();
-            self.passing = Some(Passing { hashes, extremes, texts });
-        }
-    }
-
-    /// Extremes and text facts from the values and their counts.
-    fn of_known_values(&self, remembered: usize) -> (Extremes, Texts) {
-        let (mut extremes, mut texts) = (Extremes::default(), Texts::new(remembered));
-        for entry in self.tally.entries() {
-            if let Some(cell) = &entry.cell {
-                extremes.add(cell);
-                if let (ColumnType::Text, Cell::Text(text)) = (self.form.kind, &**cell) {
-                    texts.add(text, entry.count, entry.hash, 0);
-                }
-            }
-        }
-        (extremes, texts)
+    fn into_values(mut self) -> Option<Values> {
+        self.values();
+        self.values.map(|values| *values)
     }
 
     /// The facts of a column from the states of all parts; there is at least one.
     pub(crate) fn finish(mut parts: Vec<Self>, top_values: usize) -> Option<ColumnFacts> {
-        if parts.iter().any(|part| part.passing.is_some()) {
-            parts.iter_mut().for_each(Self::spill);
-        }
-        let mut parts = parts.into_iter();
-        let mut whole = parts.next()?;
-        let others: Vec<HashCounter> = parts.filter_map(|part| whole.merge(part)).collect();
-        Some(whole.into_facts(others, top_values))
-    }
-
-    /// Joins `other` and returns its hashes, which are counted together at the end.
-    fn merge(&mut self, other: Self) -> Option<HashCounter> {
-        self.rows += other.rows;
-        self.nulls += other.nulls;
-        self.tally.merge(other.tally);
-        if let (Some(mine), Some(theirs)) = (&mut self.numbers, other.numbers) {
-            mine.merge(theirs);
-        }
-        let (mine, theirs) = (self.passing.as_mut()?, other.passing?);
-        mine.extremes.merge(&theirs.extremes);
-        mine.texts.merge(theirs.texts);
-        Some(theirs.hashes)
-    }
-
-    fn into_facts(mut self, others: Vec<HashCounter>, top_values: usize) -> ColumnFacts {
-        let values = self.rows - self.nulls;
-        let (distinct, distinct_is_exact, extremes, texts) = if let Some(Passing { hashes, extremes, texts }) = self.passing.take() {
-            let count = HashCounter::total(others.into_iter().chain([hashes]).collect());
-            // A sample of values without any repeat is that of a key.
-            let distinct = if count.repeats == 0 { values } else { count.distinct.min(values) };
-            (distinct, count.is_exact, extremes, texts)
-        } else {
-            let (extremes, texts) = self.of_known_values(0);
-            (self.tally.len() as u64, true, extremes, texts)
+        let rows: u64 = parts.iter().map(|part| part.rows).sum();
+        let nulls: u64 = parts.iter().map(|part| part.nulls).sum();
+        let form = parts.first()?.form.clone();
+        let found = match Self::join_dense(&mut parts) {
+            Some(dense) => dense.finish(top_values),
+            None => Values::finish(parts.into_iter().filter_map(Self::into_values).collect(), rows - nulls, top_values)?,
         };
-        let show = |cell: &Option<Cell>| cell.as_ref().map_or(Value::Null, |cell| self.form.show(cell));
-        let top = self.tally.top(top_values).into_iter();
-        ColumnFacts {
-            rows: self.rows,
-            nulls: self.nulls,
-            distinct,
-            distinct_is_exact,
-            min: show(&extremes.least),
-            max: show(&extremes.greatest),
-            top_values: top.map(|(cell, count)| ValueCount { value: self.form.show(cell), count }).collect(),
-            numbers: self.numbers.and_then(Numbers::finish),
-            text: texts.finish(distinct),
-            name: self.form.name,
-            kind: self.form.kind,
-            sql_type: self.form.sql_type,
-        }
+        let show = |cell: &Option<Cell>| cell.as_ref().map_or(Value::Null, |cell| form.show(cell));
+        Some(ColumnFacts {
+            rows,
+            nulls,
+            distinct: found.distinct,
+            distinct_is_exact: found.distinct_is_exact,
+            min: show(&found.extremes.least),
+            max: show(&found.extremes.greatest),
+            top_values: found.top.iter().map(|(cell, count)| ValueCount { value: form.show(cell), count: *count }).collect(),
+            numbers: found.numbers,
+            text: found.text,
+            name: form.name,
+            kind: form.kind,
+            sql_type: form.sql_type,
+        })
     }
-}
 
-impl Passing {
-    fn add(&mut self, lane: &Lane, form: &Form, hashes: &[u64], lottery: &[u64]) {
-        self.hashes.add(hashes, lane.nulls());
-        lane.extremes().iter().flatten().for_each(|cell| self.extremes.add(cell));
-        if let (Lane::Texts(array), ColumnType::Text) = (lane, form.kind) {
-            lane.for_each_valid(|row| self.texts.add(array.value(row), 1, hashes[row], lottery[row]));
-            self.texts.settle();
+    /// The counts of all parts as one, where each part has counts and they fit together.
+    fn join_dense(parts: &mut [Self]) -> Option<Dense> {
+        let (first, others) = parts.split_first_mut()?;
+        let mut joined = first.dense.take()?;
+        for other in others {
+            if !other.dense.as_mut().is_some_and(|counts| joined.merge(counts)) {
+                first.dense = Some(joined);
+                return None;
+            }
+            other.dense = None;
         }
+        Some(joined)
     }
 }

@@ -170,15 +170,21 @@ fn written(moment: NaiveDateTime, format: &str) -> String {
     moment.format(format).to_string()
 }
 
-fn cut(text: &str) -> String {
+/// The text as far as it is shown.
+pub(crate) fn cut(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARACTERS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.into(),
     }
 }
 
+/// Bytes as two hexadecimal digits each.
+pub(crate) fn all_hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
 fn hexadecimal(bytes: &[u8]) -> String {
-    let digits = bytes.iter().take(SHOWN_BYTES).flat_map(|byte| [byte >> 4, byte & 15]);
-    let shown: String = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
+    let shown = all_hexadecimal(&bytes[..bytes.len().min(SHOWN_BYTES)]);
     if bytes.len() > SHOWN_BYTES { shown + "…" } else { shown }
 }

@@ -16,12 +16,24 @@ pub(crate) fn mix(number: u64) -> u64 {
 
 #[inline]
 pub(crate) fn mix_wide(number: i128) -> u64 {
-    i64::try_from(number).map_or_else(|_| mix_halves(number.cast_unsigned()), |number| mix(number.cast_unsigned()))
+    mix(word_of_wide(number))
+}
+
+/// The number itself where it fits into 64 bits.
+#[inline]
+pub(crate) fn word_of_wide(number: i128) -> u64 {
+    i64::try_from(number).map_or_else(|_| mix_halves(number.cast_unsigned()), i64::cast_unsigned)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the halves are wanted")]
 fn mix_halves(number: u128) -> u64 {
-    mix(mix(number as u64) ^ (number >> 64) as u64)
+    mix(number as u64) ^ (number >> 64) as u64
+}
+
+/// The hash of a row from that of the columns before it and the word of the next.
+#[inline]
+pub(crate) fn joined(row: u64, word: u64) -> u64 {
+    folded(row ^ word ^ 0x2d35_8dcc_aa6c_78a5, 0x8bb8_4b93_962e_acc9)
 }
 
 pub(crate) fn mix_widest(number: i256) -> u64 {

@@ -30,8 +30,18 @@ impl Pool {
         Arc::new(Self { total: bytes, left: AtomicUsize::new(bytes) })
     }
 
+    /// How many bytes there were at first.
+    pub(crate) fn total(&self) -> usize {
+        self.total
+    }
+
+    /// Gives back what was taken.
+    pub(crate) fn give(&self, bytes: usize) {
+        self.left.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Takes `bytes` if at least `untouched` bytes remain.
-    fn takes(&self, bytes: usize, untouched: usize) -> bool {
+    pub(crate) fn takes(&self, bytes: usize, untouched: usize) -> bool {
         let needed = bytes.saturating_add(untouched);
         self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| (left >= needed).then(|| left.saturating_sub(bytes))).is_ok()
     }

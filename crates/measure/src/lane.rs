@@ -12,7 +12,7 @@ use arrow_schema::{ArrowError, DataType};
 
 use crate::cell::Cell;
 use crate::form::{Form, signed};
-use crate::hash::{NULL_HASH, bits, hash_bytes, mix, mix_wide, mix_widest, without_sign_of_zero};
+use crate::hash::{NULL_HASH, bits, hash_bytes, mix, mix_widest, without_sign_of_zero, word_of_wide};
 
 /// The values of one column in one chunk.
 pub(crate) enum Lane {
@@ -115,20 +115,31 @@ impl Lane {
         [ends.map(|ends| ends.0), ends.map(|ends| ends.1)]
     }
 
-    /// Writes one hash per row into `hashes`. Equal values have equal hashes in every chunk.
-    pub(crate) fn hash(&self, hashes: &mut Vec<u64>) {
-        hashes.clear();
+    /// Writes one word per row into `words`. Equal values have equal words in every batch; those of numbers are their bits.
+    pub(crate) fn words(&self, words: &mut Vec<u64>) {
+        words.clear();
         match self {
-            Self::Integers(array) => hashes.extend(array.values().iter().map(|value| mix(value.cast_unsigned()))),
-            Self::Decimals(array) => hashes.extend(array.values().iter().map(|value| mix_wide(*value))),
-            Self::WideDecimals(array) => hashes.extend(array.values().iter().map(|value| mix_widest(*value))),
-            Self::Floats(array) => hashes.extend(array.values().iter().map(|value| mix(bits(*value)))),
-            Self::Booleans(array) => hashes.extend(array.values().iter().map(|value| mix(u64::from(value)))),
-            Self::Texts(array) => hashes.extend((0..array.len()).map(|row| hash_bytes(array.value(row).as_bytes()))),
-            Self::Bytes(array) => hashes.extend((0..array.len()).map(|row| hash_bytes(array.value(row)))),
+            Self::Integers(array) => words.extend(array.values().iter().map(|value| value.cast_unsigned())),
+            Self::Decimals(array) => words.extend(array.values().iter().map(|value| word_of_wide(*value))),
+            Self::WideDecimals(array) => words.extend(array.values().iter().map(|value| mix_widest(*value))),
+            Self::Floats(array) => words.extend(array.values().iter().map(|value| bits(*value))),
+            Self::Booleans(array) => words.extend(array.values().iter().map(u64::from)),
+            Self::Texts(array) => self.hash_each(words, |row| array.value(row).as_bytes()),
+            Self::Bytes(array) => self.hash_each(words, |row| array.value(row)),
         }
         if let Some(nulls) = self.nulls() {
-            nulls.iter().zip(hashes).filter(|(is_valid, _)| !is_valid).for_each(|(_, hash)| *hash = NULL_HASH);
+            nulls.iter().zip(words).filter(|(is_valid, _)| !is_valid).for_each(|(_, word)| *word = NULL_HASH);
+        }
+    }
+
+    fn hash_each<'a>(&self, words: &mut Vec<u64>, bytes: impl Fn(usize) -> &'a [u8]) {
+        words.extend((0..self.array().len()).map(|row| hash_bytes(bytes(row))));
+    }
+
+    /// Makes the words of this lane its hashes.
+    pub(crate) fn hash(&self, words: &mut [u64]) {
+        if !matches!(self, Self::Texts(_) | Self::Bytes(_) | Self::WideDecimals(_)) {
+            words.iter_mut().for_each(|word| *word = mix(*word));
         }
     }
 }

@@ -19,8 +19,11 @@
 //! The columns `_file`, `_line` and `_malformed` describe where a row comes from and are not measured. A row whose
 //! `_malformed` is not null counts as malformed and in nothing else.
 
+mod cadence;
 mod cell;
+mod coded;
 mod column;
+mod dense;
 mod form;
 mod hash;
 mod hashes;
@@ -31,10 +34,14 @@ mod sample;
 mod table;
 mod tally;
 mod text;
+mod values;
 
+#[cfg(test)]
+mod speed;
 #[cfg(test)]
 mod tests;
 
+pub use coded::{Coder, coders, is_sampled};
 pub use rows::Visible;
 pub use sample::Draw;
 pub use table::{Measurement, Part};

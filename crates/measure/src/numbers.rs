@@ -3,13 +3,17 @@
 use arrow_array::types::{Decimal256Type, DecimalType};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, TimeUnit};
-use hw_base::{Histogram, NumberFacts, Quantile};
+use hw_base::{ColumnType, Fences, Histogram, NumberFacts, Quantile, Steps};
 
+use crate::cadence::{Days, Stepping};
 use crate::form::{Form, unsigned};
+use crate::hash::mix;
 use crate::lane::{Lane, for_each_valid};
 
 const STEPS: usize = 20;
-const QUANTILES: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
+const QUANTILES: [f64; 13] = [0.0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0];
+/// Interquartile ranges from the quartiles to the fences.
+const FENCE: f64 = 3.0;
 
 /// The numbers of a part of the rows. Only finite ones take part.
 #[derive(Debug)]
@@ -24,12 +28,15 @@ pub(crate) struct Numbers {
     negatives: u64,
     zeros: u64,
     sample: Bottom,
+    stepping: Stepping<f64>,
+    /// For days and moments.
+    days: Option<Days>,
     scratch: Vec<f64>,
 }
 
 impl Numbers {
     /// No numbers yet; of those to come `sample` are kept for quantiles.
-    pub(crate) fn new(sample: usize) -> Self {
+    pub(crate) fn new(form: &Form, sample: usize) -> Self {
         Self {
             count: 0,
             sum: 0.0,
@@ -40,6 +47,8 @@ impl Numbers {
             negatives: 0,
             zeros: 0,
             sample: Bottom::new(sample),
+            stepping: Stepping::new(),
+            days: is_on_calendar(form).then(Days::default),
             scratch: Vec::new(),
         }
     }
@@ -65,6 +74,11 @@ impl Numbers {
             (Lane::Booleans(_) | Lane::Texts(_) | Lane::Bytes(_), _) => {}
         }
         self.add_moments();
+        let one = if form.values == DataType::Date32 { 86_400.0 } else { 1.0 };
+        self.stepping.add(&self.scratch, |before, after| (after - before - one).abs() < 1e-9);
+        if let Some(days) = &mut self.days {
+            self.scratch.iter().for_each(|seconds| days.add(*seconds, 1));
+        }
     }
 
     /// Collects the finite numbers, and those that enter the sample.
@@ -109,8 +123,33 @@ impl Numbers {
         self.count += count;
     }
 
+    /// Adds a number that occurs `count` times; its tickets begin at `seed`.
+    pub(crate) fn add_repeated(&mut self, number: f64, count: u64, seed: u64) {
+        if !number.is_finite() {
+            return;
+        }
+        self.low = self.low.min(number);
+        self.high = self.high.max(number);
+        self.negatives += if number < 0.0 { count } else { 0 };
+        self.zeros += if number == 0.0 { count } else { 0 };
+        self.join(count, number * count as f64, number, 0.0);
+        if let Some(days) = &mut self.days {
+            days.add(number, count);
+        }
+        (0..count).for_each(|occurrence| self.sample.add(mix(seed.wrapping_add(occurrence)), number));
+    }
+
+    /// Adds the steps between numbers that were added without their order.
+    pub(crate) fn add_steps(&mut self, steps: &Steps) {
+        self.stepping.add_steps(steps);
+    }
+
     /// Adds the numbers of other rows.
     pub(crate) fn merge(&mut self, other: Self) {
+        self.stepping.add_steps(&other.stepping.steps);
+        if let (Some(mine), Some(theirs)) = (&mut self.days, &other.days) {
+            mine.merge(theirs);
+        }
         if other.count == 0 {
             return;
         }
@@ -124,22 +163,111 @@ impl Numbers {
 
     /// The facts; `None` for no numbers.
     pub(crate) fn finish(self) -> Option<NumberFacts> {
+        let cadence = self.days.as_ref().and_then(Days::finish);
         let sample = self.sample.sorted();
-        let variance = if self.count > 1 { self.squares / (self.count - 1) as f64 } else { 0.0 };
-        (self.count > 0).then(|| NumberFacts {
-            sum: finite(self.sum),
-            mean: finite(self.sum / self.count as f64),
-            standard_deviation: finite(variance.sqrt()),
+        let sampled = || sample.iter().map(|number| (*number, 1));
+        let total = Total {
+            count: self.count,
+            sum: self.sum,
+            squares: self.squares,
             negatives: self.negatives,
             zeros: self.zeros,
-            quantiles: QUANTILES.map(|at| Quantile { at, value: quantile(&sample, at) }).to_vec(),
-            histogram: histogram(&sample, self.low, self.high),
-        })
+            low: self.low,
+            high: self.high,
+        };
+        (self.count > 0).then(|| NumberFacts { steps: self.stepping.steps, cadence, ..facts(&total, sampled()) })
     }
 }
 
+/// The facts about numbers that are all counted, given in ascending order; `None` for no numbers.
+pub(crate) fn of_counts(numbers: impl DoubleEndedIterator<Item = (f64, u64)> + Clone) -> Option<NumberFacts> {
+    let mut total = Total { count: 0, sum: 0.0, squares: 0.0, negatives: 0, zeros: 0, low: f64::INFINITY, high: f64::NEG_INFINITY };
+    for (number, count) in numbers.clone() {
+        total.count += count;
+        total.sum += number * count as f64;
+        total.negatives += if number < 0.0 { count } else { 0 };
+        total.zeros += if number == 0.0 { count } else { 0 };
+        total.low = total.low.min(number);
+        total.high = total.high.max(number);
+    }
+    let mean = total.sum / total.count as f64;
+    total.squares = numbers.clone().fold(0.0, |squares, (number, count)| squares + (number - mean) * (number - mean) * count as f64);
+    (total.count > 0).then(|| facts(&total, numbers))
+}
+
+/// What is known of all numbers.
+struct Total {
+    count: u64,
+    sum: f64,
+    squares: f64,
+    negatives: u64,
+    zeros: u64,
+    low: f64,
+    high: f64,
+}
+
+/// The facts, given all numbers or a sample of them in ascending order.
+fn facts(total: &Total, sample: impl DoubleEndedIterator<Item = (f64, u64)> + Clone) -> NumberFacts {
+    let sampled = sample.clone().map(|(_, count)| count).sum();
+    let values = quantiles(sample.clone(), sampled, &QUANTILES);
+    let quantiles = QUANTILES.iter().zip(&values).map(|(at, value)| Quantile { at: *at, value: *value }).collect();
+    let variance = if total.count > 1 { total.squares / (total.count - 1) as f64 } else { 0.0 };
+    let median = values[6];
+    NumberFacts {
+        sum: finite(total.sum),
+        mean: finite(total.sum / total.count as f64),
+        standard_deviation: finite(variance.sqrt()),
+        negatives: total.negatives,
+        zeros: total.zeros,
+        quantiles,
+        quantile_values: sampled,
+        histogram: histogram(sample.clone(), total.low, total.high),
+        median_deviation: finite(median_deviation(sample.clone(), sampled, median)),
+        fences: fences(sample, sampled, total.count, values[5], values[7]),
+        ..NumberFacts::default()
+    }
+}
+
+/// Whether the values fall on days.
+pub(crate) fn is_on_calendar(form: &Form) -> bool {
+    matches!(form.kind, ColumnType::Date | ColumnType::Timestamp)
+}
+
+/// How many numbers lie beyond the fences; from a sample, in proportion.
+fn fences(sample: impl Iterator<Item = (f64, u64)>, sampled: u64, count: u64, first_quartile: f64, third_quartile: f64) -> Fences {
+    let margin = FENCE * (third_quartile - first_quartile);
+    let (low, high) = (finite(first_quartile - margin), finite(third_quartile + margin));
+    let (mut below, mut above) = (0, 0);
+    for (number, count) in sample {
+        below += if number < low { count } else { 0 };
+        above += if number > high { count } else { 0 };
+    }
+    let of_all = |part: u64| if sampled == count { part } else { scaled(part, count, sampled) };
+    Fences { low, high, below: of_all(below), above: of_all(above), is_exact: sampled == count }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a part of a whole that is a u64")]
+fn scaled(part: u64, whole: u64, sampled: u64) -> u64 {
+    (u128::from(part) * u128::from(whole) / u128::from(sampled.max(1))) as u64
+}
+
+/// The median of the distances from `median`: from the middle outwards, the nearer side first.
+fn median_deviation(sample: impl DoubleEndedIterator<Item = (f64, u64)> + Clone, sampled: u64, median: f64) -> f64 {
+    let below = sample.clone().rev().skip_while(|(number, _)| *number >= median).map(|(number, count)| (median - number, count));
+    let above = sample.skip_while(|(number, _)| *number < median).map(|(number, count)| (number - median, count));
+    let (mut below, mut above) = (below.peekable(), above.peekable());
+    let nearest_first = std::iter::from_fn(move || {
+        let is_below = match (below.peek(), above.peek()) {
+            (Some(left), Some(right)) => left.0 <= right.0,
+            (left, _) => left.is_some(),
+        };
+        if is_below { below.next() } else { above.next() }
+    });
+    quantiles(nearest_first, sampled, &[0.5]).first().copied().unwrap_or_default()
+}
+
 /// What a moment is multiplied with and divided by to give seconds; ones for other numbers.
-fn seconds(values: &DataType) -> (f64, f64) {
+pub(crate) fn seconds(values: &DataType) -> (f64, f64) {
     match values {
         DataType::Date32 => (86_400.0, 1.0),
         DataType::Date64 | DataType::Timestamp(TimeUnit::Millisecond, _) => (1.0, 1e3),
@@ -151,7 +279,7 @@ fn seconds(values: &DataType) -> (f64, f64) {
 
 /// Most decimals fit 64 bits, which convert ten times as fast.
 #[inline]
-fn wide_to_float(value: i128) -> f64 {
+pub(crate) fn wide_to_float(value: i128) -> f64 {
     i64::try_from(value).map_or_else(|_| value as f64, |value| value as f64)
 }
 
@@ -160,21 +288,33 @@ fn finite(number: f64) -> f64 {
     if number.is_nan() { f64::MAX } else { number.clamp(-f64::MAX, f64::MAX) }
 }
 
-/// The quantile of sorted numbers, between two of them in proportion.
-fn quantile(sorted: &[f64], at: f64) -> f64 {
-    let place = at * sorted.len().saturating_sub(1) as f64;
-    let number = |place: f64| sorted.get(whole(place)).copied().unwrap_or_default();
-    let share = place.fract();
-    number(place.floor()) * (1.0 - share) + number(place.ceil()) * share
+/// The quantiles of `count` numbers in ascending order, between two of them in proportion.
+fn quantiles(numbers: impl Iterator<Item = (f64, u64)>, count: u64, wanted: &[f64]) -> Vec<f64> {
+    let places: Vec<f64> = wanted.iter().map(|at| at * count.saturating_sub(1) as f64).collect();
+    let mut ranks: Vec<usize> = places.iter().flat_map(|place| [whole(place.floor()), whole(place.ceil())]).collect();
+    ranks.sort_unstable();
+    ranks.dedup();
+    let (mut found, mut passed) = (Vec::with_capacity(ranks.len()), 0);
+    for (number, count) in numbers {
+        passed += count;
+        while ranks.get(found.len()).is_some_and(|rank| (*rank as u64) < passed) {
+            found.push(number);
+        }
+        if found.len() == ranks.len() {
+            break;
+        }
+    }
+    let number = |rank: f64| found.get(ranks.partition_point(|other| *other < whole(rank))).copied().unwrap_or_default();
+    places.iter().map(|place| number(place.floor()) * (1.0 - place.fract()) + number(place.ceil()) * place.fract()).collect()
 }
 
-fn histogram(numbers: &[f64], low: f64, high: f64) -> Histogram {
+fn histogram(numbers: impl Iterator<Item = (f64, u64)>, low: f64, high: f64) -> Histogram {
     let mut counts = vec![0; STEPS];
     // Halves, because the distance between two floats may be more than a float can hold.
     let width = (high / 2.0 - low / 2.0).max(f64::MIN_POSITIVE);
-    for number in numbers {
+    for (number, count) in numbers {
         let step = whole((number / 2.0 - low / 2.0) / width * STEPS as f64);
-        counts[step.min(STEPS - 1)] += 1;
+        counts[step.min(STEPS - 1)] += count;
     }
     Histogram { low, high, counts }
 }

@@ -2,16 +2,20 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, Schema};
-use hw_base::{ColumnFacts, TableFacts};
+use hw_base::{ColumnFacts, TableFacts, Value};
 
 use crate::CHUNK_ROWS;
 use crate::column::{Chunk, ColumnState};
 use crate::form::Form;
 use crate::hash::mix;
 use crate::hashes::{Count, HashCounter, Pool};
+use crate::lane::Lane;
 use crate::rows::Visible;
+
+/// Rows that are shown.
+const SAMPLE_ROWS: usize = 5;
 
 /// How much each measurement may keep.
 #[derive(Clone, Debug)]
@@ -46,14 +50,14 @@ impl Budget {
 /// What is measured, and with how much memory.
 #[derive(Debug)]
 pub struct Measurement {
-    forms: Vec<Form>,
+    forms: Arc<[Form]>,
     budget: Budget,
 }
 
 impl Measurement {
     /// Measures the visible columns of `schema` in `parts` parts at the same time with about `memory` bytes.
     pub fn new(schema: &Schema, parts: usize, memory: usize) -> Self {
-        let forms = Visible::of(schema).forms(schema);
+        let forms: Arc<[Form]> = Visible::of(schema).forms(schema).into();
         let budget = Budget::of(memory, forms.len(), parts);
         Self { forms, budget }
     }
@@ -66,6 +70,8 @@ impl Measurement {
             row_hashes: HashCounter::new(&self.budget.pool),
             chunk: Chunk { row_hashes: Vec::new(), lottery: Vec::new() },
             seed: mix(at as u64),
+            forms: Arc::clone(&self.forms),
+            sample: Vec::new(),
         }
     }
 
@@ -75,6 +81,8 @@ impl Measurement {
             parts.push(self.part(0));
         }
         let rows = parts.iter().map(|part| part.rows).sum();
+        let mut sample: Vec<(u64, Vec<Value>)> = parts.iter_mut().flat_map(|part| std::mem::take(&mut part.sample)).collect();
+        least(&mut sample);
         let mut row_hashes = Vec::new();
         let mut columns: Vec<Vec<ColumnState>> = self.forms.iter().map(|_| Vec::new()).collect();
         for part in parts {
@@ -82,7 +90,8 @@ impl Measurement {
             columns.iter_mut().zip(part.columns).for_each(|(parts, column)| parts.push(column));
         }
         let columns = side_by_side(columns, threads, |parts| ColumnState::finish(parts, top_values));
-        facts(rows, columns.into_iter().flatten().collect(), HashCounter::total(row_hashes))
+        let facts = facts(rows, columns.into_iter().flatten().collect(), HashCounter::total(row_hashes));
+        TableFacts { sample_rows: sample.into_iter().map(|(_, row)| row).collect(), ..facts }
     }
 }
 
@@ -95,6 +104,9 @@ pub struct Part {
     chunk: Chunk,
     /// Where the part's random numbers begin.
     seed: u64,
+    forms: Arc<[Form]>,
+    /// The rows with the least random numbers.
+    sample: Vec<(u64, Vec<Value>)>,
 }
 
 impl Part {
@@ -119,8 +131,34 @@ impl Part {
             self.row_hashes.add(&chunk.row_hashes, None);
         }
         self.rows += rows;
+        self.draw(batch)
+    }
+
+    /// Lets the rows of a chunk into the handful that is shown.
+    fn draw(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+        let highest = if self.sample.len() < SAMPLE_ROWS { u64::MAX } else { self.sample.last().map_or(0, |(ticket, _)| *ticket) };
+        let mut drawn: Vec<(u64, usize)> =
+            (0..).zip(&self.chunk.lottery).map(|(row, ticket)| (*ticket, row)).filter(|(ticket, _)| *ticket < highest).collect();
+        drawn.sort_unstable();
+        for (ticket, row) in drawn.into_iter().take(SAMPLE_ROWS) {
+            let cells = self.forms.iter().zip(batch.columns()).map(|(form, array)| shown(form, &array.slice(row, 1)));
+            self.sample.push((ticket, cells.collect::<Result<_, _>>()?));
+        }
+        least(&mut self.sample);
         Ok(())
     }
+}
+
+/// The only value of `array` as it is shown.
+fn shown(form: &Form, array: &ArrayRef) -> Result<Value, ArrowError> {
+    let lane = Lane::read(array, form)?;
+    Ok(if lane.null_count() > 0 { Value::Null } else { form.show(&lane.cell(0)) })
+}
+
+/// Keeps the rows with the least random numbers, in their order.
+fn least(rows: &mut Vec<(u64, Vec<Value>)>) {
+    rows.sort_by_key(|(ticket, _)| *ticket);
+    rows.truncate(SAMPLE_ROWS);
 }
 
 /// Rows of which one column is a key have no duplicates, even where they were too many to remember.

@@ -63,6 +63,17 @@ impl Tally {
         }
     }
 
+    /// Adds a value with all its occurrences so far.
+    pub(crate) fn add_repeated(&mut self, hash: u64, count: u64, cell: Cell) {
+        let hash = hash.max(1);
+        let entry = find(&mut self.entries, hash);
+        if entry.hash == hash {
+            entry.count += count;
+        } else {
+            self.insert(Entry { hash, count, missed: 0, cell: Some(Box::new(cell)) });
+        }
+    }
+
     /// Counts a value if it is known; one that is not may come in by a `lottery` ticket.
     #[inline]
     pub(crate) fn add_if_frequent(&mut self, hash: u64, lottery: u64, cell: impl FnOnce() -> Cell) {

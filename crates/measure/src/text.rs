@@ -5,14 +5,17 @@
 //! which stands for bytes that could not be read.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 
-use hw_base::{PatternCount, ShapeCount, TextFacts, TextShape, character_pattern};
+use hw_base::{PatternCount, ShapeCount, Spellings, TextFacts, TextShape, Value, ValueCount, character_pattern};
 
+use crate::form::cut;
 use crate::hash::hash_bytes;
 
 /// Values whose pattern is kept at a time.
 const PATTERN_VALUES: u64 = 50_000;
 const SHOWN_PATTERNS: usize = 20;
+const SHOWN_SPELLINGS: usize = 20;
 /// Different values up to which folded ones are told apart.
 const FOLDED_VALUES: usize = 100_000;
 
@@ -43,6 +46,9 @@ pub(crate) struct Texts {
     blank: u64,
     padded: u64,
     non_printing: u64,
+    mojibake: u64,
+    quoted: u64,
+    delimited: u64,
     shapes: [u64; SHAPES.len()],
     memory: Memory,
     patterns: Patterns,
@@ -70,10 +76,21 @@ impl Texts {
             Space::Blank => self.blank += count,
             Space::Empty => self.empty += count,
         }
-        if traits.is_non_printing {
-            self.non_printing += count;
+        if traits.marks != 0 {
+            self.count_marks(traits.marks, count);
         }
         self.patterns.add(text, count, lottery);
+    }
+
+    #[cold]
+    fn count_marks(&mut self, marks: u8, count: u64) {
+        let counters = [
+            (NON_PRINTING, &mut self.non_printing),
+            (MOJIBAKE, &mut self.mojibake),
+            (QUOTED, &mut self.quoted),
+            (DELIMITED, &mut self.delimited),
+        ];
+        counters.into_iter().filter(|(mark, _)| marks & mark != 0).for_each(|(_, counter)| *counter += count);
     }
 
     fn look_at(&mut self, text: &str, hash: u64) -> Traits {
@@ -100,6 +117,9 @@ impl Texts {
         self.blank += other.blank;
         self.padded += other.padded;
         self.non_printing += other.non_printing;
+        self.mojibake += other.mojibake;
+        self.quoted += other.quoted;
+        self.delimited += other.delimited;
         self.shapes.iter_mut().zip(other.shapes).for_each(|(mine, theirs)| *mine += theirs);
         self.patterns.merge(other.patterns);
         self.folded.merge(other.folded);
@@ -118,6 +138,10 @@ impl Texts {
             blank: self.blank,
             padded: self.padded,
             non_printing: self.non_printing,
+            mojibake: self.mojibake,
+            quoted: self.quoted,
+            delimited: self.delimited,
+            spellings: Vec::new(),
             shapes,
             patterns: self.patterns.finish(),
             distinct_folded: self.folded.count().filter(|_| distinct <= FOLDED_VALUES as u64),
@@ -132,8 +156,32 @@ struct Traits {
     /// The place in [`SHAPES`].
     shape: u8,
     space: Space,
-    is_non_printing: bool,
+    /// [`NON_PRINTING`] and its neighbours, as bits.
+    marks: u8,
 }
+
+const NON_PRINTING: u8 = 1;
+const MOJIBAKE: u8 = 2;
+const QUOTED: u8 = 4;
+const DELIMITED: u8 = 8;
+/// Not a mark of a text but of its bytes.
+const NOT_ASCII: u8 = 16;
+
+/// What each byte says about the text that it stands in.
+const BYTE_MARKS: [u8; 256] = {
+    let mut marks = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        marks[byte] = match byte {
+            9 | 10 | 13 | 0x3b | 0x7c => DELIMITED,
+            0..32 | 127 => NON_PRINTING,
+            128.. => NOT_ASCII,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    marks
+};
 
 #[derive(Clone, Copy, Debug)]
 enum Space {
@@ -145,15 +193,38 @@ enum Space {
 
 impl Traits {
     fn of(text: &str) -> Self {
-        let is_ascii = text.is_ascii();
-        let length = if is_ascii { text.len() } else { text.chars().count() };
-        Self {
-            length: u32::try_from(length).unwrap_or(u32::MAX),
-            shape: TextShape::of(text) as u8,
-            space: Space::of(text),
-            is_non_printing: if is_ascii { has_control(text.as_bytes()) } else { text.chars().any(is_non_printing) },
+        let bytes = text.as_bytes();
+        let mut marks = bytes.iter().fold(0, |marks, byte| marks | BYTE_MARKS[usize::from(*byte)]);
+        let mut length = text.len();
+        if marks & NOT_ASCII != 0 {
+            length = text.chars().count();
+            marks |= if text.chars().any(is_non_printing) { NON_PRINTING } else { 0 };
+            marks |= if is_mojibake(text) { MOJIBAKE } else { 0 };
+            marks &= !NOT_ASCII;
         }
+        if let [first @ (b'"' | b'\''), .., last] = bytes
+            && first == last
+        {
+            marks |= QUOTED;
+        }
+        Self { length: u32::try_from(length).unwrap_or(u32::MAX), shape: TextShape::of(text) as u8, space: Space::of(text), marks }
     }
+}
+
+/// Whether a letter that UTF-8 begins with is followed by a sign that it goes on with, both read as Latin-1 or its Windows kin.
+fn is_mojibake(text: &str) -> bool {
+    let mut last = ' ';
+    text.chars().any(|c| {
+        let is_pair = match last {
+            'Ã' | 'Â' => {
+                matches!(c, '\u{80}'..='\u{bf}' | 'Œ' | 'œ' | 'Š' | 'š' | 'Ÿ' | 'Ž' | 'ž' | 'ƒ' | '\u{2010}'..='\u{203a}' | '€' | '™')
+            }
+            'â' => matches!(c, '€' | '\u{80}' | '„' | '\u{84}'),
+            _ => false,
+        };
+        last = c;
+        is_pair
+    })
 }
 
 impl Space {
@@ -213,25 +284,6 @@ impl Memory {
             *self = Self::default();
         }
     }
-}
-
-/// Whether ASCII bytes hold control characters other than tab and line ends. Eight bytes at a time are checked for any
-/// control character; the rare text that has one is looked at again.
-fn has_control(bytes: &[u8]) -> bool {
-    let (words, rest) = bytes.as_chunks();
-    let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r');
-    let is_suspect = words.iter().any(|word| word_has_control(u64::from_le_bytes(*word)));
-    if is_suspect { bytes.iter().any(is_control) } else { rest.iter().any(is_control) }
-}
-
-/// Whether one of eight ASCII bytes is below the space or above the tilde. The subtraction borrows into the first bit of a
-/// byte that is less than a space, the addition carries into it from a delete character.
-#[inline]
-fn word_has_control(word: u64) -> bool {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let below_space = word.wrapping_sub(ONES * 0x20) & !word;
-    let above_tilde = word.wrapping_add(ONES);
-    (below_space | above_tilde) & (ONES * 0x80) != 0
 }
 
 fn is_non_printing(c: char) -> bool {
@@ -294,7 +346,7 @@ impl Patterns {
 /// The different values after trimming and lower-casing, by their hashes.
 #[derive(Debug, Default)]
 struct Folded {
-    hashes: HashSet<u64>,
+    hashes: HashSet<u64, BuildHasherDefault<AsItIs>>,
     is_overfull: bool,
     buffer: String,
 }
@@ -325,6 +377,42 @@ impl Folded {
     fn count(&self) -> Option<u64> {
         (!self.is_overfull).then_some(self.hashes.len() as u64)
     }
+}
+
+/// Takes a hash for a hash.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = hash_bytes(bytes);
+    }
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+/// Values that are one after folding, from all values of a column and their counts.
+pub(crate) fn spellings<'a>(values: impl Iterator<Item = (&'a str, u64)>) -> Vec<Spellings> {
+    let mut groups: HashMap<String, Vec<(&str, u64)>> = HashMap::new();
+    for (text, count) in values {
+        let mut folded = String::new();
+        fold(text.trim(), &mut folded);
+        groups.entry(folded).or_default().push((text, count));
+    }
+    let rows = |group: &[(&str, u64)]| group.iter().map(|(_, count)| count).sum::<u64>();
+    let mut groups: Vec<_> = groups.into_iter().filter(|(_, group)| group.len() > 1).collect();
+    groups.sort_unstable_by(|(a, mine), (b, theirs)| rows(theirs).cmp(&rows(mine)).then_with(|| a.cmp(b)));
+    groups.truncate(SHOWN_SPELLINGS);
+    let shown = groups.into_iter().map(|(folded, mut group)| {
+        group.sort_unstable_by(|(a, mine), (b, theirs)| theirs.cmp(mine).then_with(|| a.cmp(b)));
+        let spellings = group.into_iter().take(SHOWN_SPELLINGS);
+        Spellings { folded, spellings: spellings.map(|(text, count)| ValueCount { value: Value::Text(cut(text)), count }).collect() }
+    });
+    shown.collect()
 }
 
 fn fold(text: &str, buffer: &mut String) {

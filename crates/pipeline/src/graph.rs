@@ -44,6 +44,19 @@ impl Graph {
         }
     }
 
+    /// The models that read a model, directly or through others.
+    pub(crate) fn descendants(&self, name: &str) -> Vec<String> {
+        let mut found: Vec<&str> = vec![name];
+        // Readers come after what they read, so one pass finds them all.
+        for model in &self.order {
+            let reads_one = |read: &Read| matches!(read, Read::Model(other) if found.contains(&other.as_str()));
+            if self.reads.get(model).into_iter().flatten().any(reads_one) {
+                found.push(model);
+            }
+        }
+        found.into_iter().skip(1).map(str::to_owned).collect()
+    }
+
     /// The datasets that these models read, sorted.
     pub(crate) fn datasets_of(&self, models: &[String]) -> BTreeSet<DatasetName> {
         models.iter().filter_map(|model| self.reads.get(model)).flatten().filter_map(Read::dataset).cloned().collect()

@@ -9,13 +9,15 @@ mod position;
 mod project;
 mod run;
 mod settings;
+mod versions;
 
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use plan::{Asking, Decision, Extent, Plan, ReadFrom, Selection, Step, Work, plan};
+pub use plan::{Asking, Decision, Extent, Follow, Plan, ReadFrom, Selection, Step, Work, plan};
 pub use project::{Model, ModelText, Project, ProjectText, fingerprint};
 pub use run::{Meter, Narrator, Ports, alerts, exit_code, raw_column_names, recover, run};
 pub use settings::{Append, EngineSettings, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert};
+pub use versions::current_rows;

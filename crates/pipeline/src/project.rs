@@ -189,12 +189,11 @@ impl Model {
             (Err(first), Err(second)) => return Err(Error::all(vec![first, second]).unwrap_or_else(|| Error::bug("two errors are none"))),
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
-        if let crate::settings::Load::Upsert(upsert) = &settings.load
-            && upsert.key.is_empty()
-        {
-            let error = Error::user(format!("`{}` is upserted without a key", text.name))
+        if settings.load.needs_key() && settings.load.key().is_empty() {
+            let load = settings.load.name();
+            let error = Error::user(format!("`{}` is loaded by `{load}` without a key", text.name))
                 .code("HW103")
-                .help("name the columns that identify a row: `upsert: { key: [order_id] }`");
+                .help(format!("name the columns that identify a row: `{load}: {{ key: [order_id] }}`"));
             return Err(match yaml.get("load").and_then(|load| load.span.clone()) {
                 Some(span) => error.at(span),
                 None => error,

@@ -4,10 +4,14 @@
 //! and in all; a cell is wrong where the two files differ. With one file it prints the keys, dependencies and cells found.
 //! With `--columns` before the files it prints the figures per column too, with `--list` the cells flagged in vain and missed.
 
+#[path = "reading/mod.rs"]
+mod reading;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use hw_base::{CodedColumn, CodedTable, ColumnType, TextShape};
+use hw_base::CodedTable;
 use hw_relate::{Cell, cells, dependencies, keys};
+use reading::{coded, print_line, read};
 
 fn main() -> Result<(), String> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -43,11 +47,6 @@ fn main() -> Result<(), String> {
         Some(clean) => compare(&table, &dirty, &read(clean)?, &flagged, (asks("--columns"), asks("--list"))),
     }
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "what it measures is for the terminal")]
-fn print_line(line: &str) {
-    println!("{line}");
 }
 
 fn names(table: &CodedTable, columns: &[usize]) -> String {
@@ -157,67 +156,4 @@ fn figures(name: &str, flagged: usize, right: usize, wrong: usize) -> String {
     let recall = right as f64 / wrong.max(1) as f64;
     let f1 = 2.0 * right as f64 / (flagged + wrong).max(1) as f64;
     format!("  {name}: wrong {wrong}, flagged {flagged}, precision {precision:.3}, recall {recall:.3}, F1 {f1:.3}")
-}
-
-fn coded(name: &str, records: &[Vec<String>]) -> CodedTable {
-    let header = records.first().cloned().unwrap_or_default();
-    let columns = header.iter().enumerate().map(|(at, name)| column(name, records.iter().skip(1).map(|record| record.get(at))));
-    let stem = std::path::Path::new(name).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-    CodedTable { name: stem, rows: records.len().saturating_sub(1) as u64, sampled: None, columns: columns.collect() }
-}
-
-fn column<'a>(name: &str, cells: impl Iterator<Item = Option<&'a String>>) -> CodedColumn {
-    let (mut known, mut values, mut codes) = (HashMap::new(), Vec::new(), Vec::new());
-    for cell in cells {
-        codes.push(match cell.filter(|text| !text.is_empty()) {
-            None => 0,
-            Some(text) => *known.entry(text.clone()).or_insert_with(|| {
-                values.push(text.clone());
-                u32::try_from(values.len()).unwrap_or(u32::MAX)
-            }),
-        });
-    }
-    CodedColumn { name: name.to_owned(), kind: kind(&values), values, codes }
-}
-
-fn kind(values: &[String]) -> ColumnType {
-    let all = |allowed: &[TextShape]| !values.is_empty() && values.iter().all(|value| allowed.contains(&TextShape::of(value)));
-    match () {
-        () if all(&[TextShape::Integer]) => ColumnType::Integer,
-        () if all(&[TextShape::Integer, TextShape::Decimal]) => ColumnType::Float,
-        () if all(&[TextShape::Date]) => ColumnType::Date,
-        () if all(&[TextShape::Timestamp]) => ColumnType::Timestamp,
-        () if all(&[TextShape::Boolean]) => ColumnType::Boolean,
-        () => ColumnType::Text,
-    }
-}
-
-/// Reads comma-separated values: quotes, doubled quotes and line ends within quotes.
-fn read(file: &str) -> Result<Vec<Vec<String>>, String> {
-    let bytes = std::fs::read(file).map_err(|error| format!("cannot read {file}: {error}"))?;
-    let text = String::from_utf8_lossy(&bytes);
-    let (mut records, mut record, mut cell) = (Vec::new(), Vec::new(), String::new());
-    let mut characters = text.trim_start_matches('\u{feff}').chars().peekable();
-    let mut is_quoted = false;
-    while let Some(c) = characters.next() {
-        match c {
-            '"' if is_quoted && characters.peek() == Some(&'"') => {
-                characters.next();
-                cell.push('"');
-            }
-            '"' => is_quoted = !is_quoted,
-            ',' if !is_quoted => record.push(std::mem::take(&mut cell)),
-            '\r' if !is_quoted && characters.peek() == Some(&'\n') => {}
-            '\n' if !is_quoted => {
-                record.push(std::mem::take(&mut cell));
-                records.push(std::mem::take(&mut record));
-            }
-            c => cell.push(c),
-        }
-    }
-    if !cell.is_empty() || !record.is_empty() {
-        record.push(cell);
-        records.push(record);
-    }
-    Ok(records)
 }

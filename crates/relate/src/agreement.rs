@@ -63,7 +63,7 @@ pub(crate) fn agreements(keys: &[&Column<'_>], dependents: &[&Column<'_>], exten
         Extent::About(most) => (most, usize::try_from(most / 8).unwrap_or(usize::MAX).max(200)),
     };
     let (mut supported, mut groups_seen) = (0, 0);
-    groups(keys, |group| {
+    let visited = groups(keys, most.saturating_mul(3), |group| {
         let group = &group[..group.len().min(longest)];
         supported += group.len() as u64;
         groups_seen += 1;
@@ -74,7 +74,8 @@ pub(crate) fn agreements(keys: &[&Column<'_>], dependents: &[&Column<'_>], exten
         }
         supported < most
     });
-    let seen = if supported >= most { supported } else { rows };
+    let is_whole = supported < most && visited <= most.saturating_mul(3);
+    let seen = if is_whole { rows } else { visited.max(supported) };
     for agreement in &mut found {
         agreement.rows = seen;
         agreement.support = supported;

@@ -6,6 +6,7 @@
 //! one of its strategies), and the vote of several sources on one thing (Li et al., Truth finding on the deep web, VLDB 2013).
 //! Evidence on a value is gathered once per distinct value, evidence on a row once per group of rows.
 
+mod ballot;
 mod blank;
 mod date;
 mod disguised;
@@ -13,11 +14,16 @@ mod hole;
 mod number;
 mod pattern;
 mod profile;
+mod source;
 mod spelling;
 mod swapped;
 mod vote;
 
+use std::collections::BTreeMap;
+
 use hw_base::{CodedTable, Dimension};
+
+pub(crate) use disguised::says_nothing;
 
 use crate::columns::Column;
 use crate::{Cell, Dependencies, Keys};
@@ -94,13 +100,14 @@ pub fn cells(table: &CodedTable, keys: &Keys, dependencies: &Dependencies) -> Ve
     let columns = Column::all(table);
     let profiles: Vec<Profile<'_>> = columns.iter().map(Profile::of).collect();
     let accusations = [swapped::swallowed(&profiles), hole::holes(&profiles)].concat();
-    let ballots = vote::ballots(&columns, keys, dependencies);
+    let strewn = swapped::strewn(&profiles);
+    let suspicions: Vec<Vec<Suspicion>> = (0..profiles.len()).map(|at| suspicions(&profiles, at, &strewn)).collect();
+    let suspected: Vec<Vec<u32>> = profiles.iter().zip(&suspicions).map(|(profile, suspicions)| suspected(profile, suspicions)).collect();
+    let ballots = ballot::ballots(&profiles, keys, dependencies);
+    let votes = vote::count(&profiles, &ballots, &suspected);
     let mut cells = Vec::new();
     for (at, profile) in profiles.iter().enumerate() {
-        let votes = vote::count(&columns, at, &ballots);
-        let mut suspicions = suspicions(profile);
-        suspicions.extend(swapped::strangers(&profiles, at));
-        let mut of_column = judged(at, profile, &suspicions, &votes);
+        let mut of_column = judged(at, profile, &suspicions[at], &votes[at]);
         for accusation in accusations.iter().filter(|accusation| accusation.column == at) {
             of_column.extend(cell(accusation.row, at, accusation.issue, accusation.confidence, accusation.suggestion.clone()));
         }
@@ -110,23 +117,37 @@ pub fn cells(table: &CodedTable, keys: &Keys, dependencies: &Dependencies) -> Ve
 }
 
 /// All evidence on the values of a column.
-fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
-    [
+fn suspicions(profiles: &[Profile<'_>], at: usize, strewn: &[(usize, Suspicion)]) -> Vec<Suspicion> {
+    let profile = &profiles[at];
+    let strewn = strewn.iter().filter(|(column, _)| *column == at).map(|(_, suspicion)| suspicion.clone());
+    let is_plain = profile.numeric > 0.999;
+    if is_plain {
+        return kept(profile, [disguised::suspicions(profile), number::suspicions(profile)].concat());
+    }
+    let all = [
         disguised::suspicions(profile),
         blank::suspicions(profile),
         number::suspicions(profile),
         date::suspicions(profile),
         pattern::suspicions(profile),
         spelling::suspicions(profile),
+        swapped::strangers(profiles, at),
+        strewn.collect(),
     ]
-    .concat()
+    .concat();
+    kept(profile, all)
+}
+
+/// The rows that hold a suspicious value and that a vote could speak for.
+fn suspected(profile: &Profile<'_>, suspicions: &[Suspicion]) -> Vec<u32> {
+    let open = suspicions.iter().filter(|suspicion| !suspicion.is_certain_by_itself);
+    open.flat_map(|suspicion| profile.column.clusters().rows(suspicion.code).iter().copied()).collect()
 }
 
 /// Weighs the evidence on values against the votes on rows.
 fn judged(at: usize, profile: &Profile<'_>, suspicions: &[Suspicion], votes: &Votes) -> Vec<Cell> {
-    let kept = kept(profile, suspicions);
     let mut cells = Vec::new();
-    for suspicion in kept {
+    for suspicion in suspicions {
         for row in profile.column.clusters().rows(suspicion.code) {
             let trust = if suspicion.is_certain_by_itself { 0.0 } else { votes.trust(*row) };
             let confidence = suspicion.confidence * (1.0 - 0.7 * trust);
@@ -143,17 +164,14 @@ fn judged(at: usize, profile: &Profile<'_>, suspicions: &[Suspicion], votes: &Vo
 }
 
 /// Drops, issue by issue, what would accuse too much of the column.
-fn kept<'a>(profile: &Profile<'_>, suspicions: &'a [Suspicion]) -> Vec<&'a Suspicion> {
-    let share = |issue: &str| {
-        let accused = suspicions.iter().filter(|other| other.issue == issue && !other.is_certain_by_itself);
-        accused.map(|other| f64::from(profile.column.counts[other.code as usize])).sum::<f64>() / profile.rows.max(1.0)
-    };
-    let mut shares: Vec<(&str, f64)> = Vec::new();
-    for (issue, _) in CELL_ISSUES {
-        shares.push((issue, share(issue)));
+fn kept(profile: &Profile<'_>, mut suspicions: Vec<Suspicion>) -> Vec<Suspicion> {
+    let mut rows: BTreeMap<&str, f64> = BTreeMap::new();
+    for suspicion in suspicions.iter().filter(|suspicion| !suspicion.is_certain_by_itself) {
+        *rows.entry(suspicion.issue).or_default() += f64::from(profile.column.counts[suspicion.code as usize]);
     }
-    let is_common = |issue: &str| shares.iter().any(|(other, share)| *other == issue && *share > GREATEST_SHARE);
-    suspicions.iter().filter(|suspicion| suspicion.is_certain_by_itself || !is_common(suspicion.issue)).collect()
+    let is_common = |issue: &str| rows.get(issue).is_some_and(|rows| rows / profile.rows.max(1.0) > GREATEST_SHARE);
+    suspicions.retain(|suspicion| suspicion.is_certain_by_itself || !is_common(suspicion.issue));
+    suspicions
 }
 
 fn cell(row: u32, column: usize, issue: &'static str, confidence: f64, suggestion: Option<String>) -> Option<Cell> {

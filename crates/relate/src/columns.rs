@@ -107,14 +107,17 @@ impl<'a> Column<'a> {
 }
 
 /// Calls `visit` with the rows of every group of at least two rows that agree on all of `keys` (null equals null), until it
-/// answers `false`. Returns the rows that were looked at.
-pub(crate) fn groups(keys: &[&Column<'_>], mut visit: impl FnMut(&[u32]) -> bool) -> u64 {
+/// answers `false`, or until about `most` rows were looked at. Returns how many were.
+pub(crate) fn groups(keys: &[&Column<'_>], most: u64, mut visit: impl FnMut(&[u32]) -> bool) -> u64 {
     let Some((at, pivot)) = keys.iter().enumerate().max_by_key(|(_, column)| column.distinct) else { return 0 };
     let others: Vec<&Column<'_>> = keys.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, column)| *column).collect();
     let mut visited = 0;
     let mut keyed: Vec<(u64, u32)> = Vec::new();
     let mut rows: Vec<u32> = Vec::new();
     for cluster in pivot.clusters().at_least(2) {
+        if visited > most {
+            return visited;
+        }
         visited += cluster.len() as u64;
         if others.is_empty() {
             if !visit(cluster) {

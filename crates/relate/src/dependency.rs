@@ -12,15 +12,15 @@ use crate::{Dependencies, Dependency, Keys, Violation};
 /// The greatest error (g3) of an approximate dependency that is told.
 const GREATEST_ERROR: f64 = 0.1;
 /// The least strength (μ⁺) of an approximate dependency that is told.
-const LEAST_STRENGTH: f64 = 0.5;
+const LEAST_STRENGTH: f64 = 0.3;
 /// Cells that a first look at all pairs may read, and that exact counting may read.
-const LOOKS: u64 = 400_000_000;
+const LOOKS: u64 = 40_000_000;
 
 /// The minimal functional dependencies of a table, the most plausible first.
 ///
 /// Null equals null, as in most published ground truths. Exact ones hold on all coded rows and are minimal; those of keys are
 /// among them, with a low score. Approximate ones have an error (g3, the share of rows to remove) of at most 0.1 and
-/// tell the dependent much better than chance (μ⁺ of at least 0.5); their determinants have one or two columns. Work is
+/// tell the dependent much better than chance (μ⁺ of at least 0.3); their determinants have one or two columns. Work is
 /// bounded; [`Dependencies::is_complete`] says whether all minimal exact ones are there.
 pub fn dependencies(table: &CodedTable, keys: &Keys) -> Dependencies {
     let columns = Column::all(table);
@@ -48,7 +48,7 @@ pub fn violations(table: &CodedTable, dependency: &Dependency) -> Vec<Violation>
     let dependent = &columns[dependency.dependent];
     let mut counter = Counter::of(dependent);
     let mut found = Vec::new();
-    groups(&keys, |group| {
+    groups(&keys, u64::MAX, |group| {
         let ranked = counter.ranked(group.iter().map(|row| dependent.code(*row)));
         if let [(expected, agreeing), (_, second), ..] = ranked[..]
             && agreeing > second
@@ -77,10 +77,10 @@ fn exact(columns: &[Column<'_>], rows: usize) -> (Vec<Plain>, bool) {
     let width = match (rows, chosen.len()) {
         (..=20_000, ..=20) => 12,
         (..=200_000, ..=40) => 4,
-        (_, ..=40) => 3,
+        (..=2_000_000, ..=40) => 3,
         _ => 2,
     };
-    let bounds = Bounds { visits: 200_000_000, width, candidates: 2_000 };
+    let bounds = Bounds { visits: 40_000_000, width, candidates: 2_000 };
     let searched: Vec<&Column<'_>> = chosen.iter().map(|at| &columns[*at]).collect();
     let found = minimal(&searched, &targets, bounds);
     let sets = found.determinants.iter().zip(&chosen);
@@ -186,7 +186,7 @@ impl<'a> Judge<'a> {
             by_determinant.entry((determinant.len(), determinant)).or_default().push(*dependent);
         }
         let rows = self.columns.first().map_or(0, |column| column.column.codes.len() as u64);
-        let mut left = LOOKS / 2;
+        let mut left = LOOKS.max(4 * rows);
         let mut rated = Vec::new();
         for ((_, determinant), dependents) in by_determinant {
             let is_key = determinant.is_empty() || self.keys.contains(determinant);

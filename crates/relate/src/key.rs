@@ -38,8 +38,12 @@ pub fn keys(table: &CodedTable) -> Keys {
 }
 
 fn bounds(rows: usize) -> Bounds {
-    let width = if rows <= 50_000 { 10 } else { 5 };
-    Bounds { visits: 200_000_000, width, candidates: 3_000 }
+    let width = match rows {
+        ..=50_000 => 10,
+        ..=500_000 => 5,
+        _ => 3,
+    };
+    Bounds { visits: 40_000_000, width, candidates: 3_000 }
 }
 
 /// The columns that can be part of a key, and whether all of them fit into one search. Where they do not, those with the most

@@ -198,7 +198,7 @@ impl Search<'_> {
             }
             rows.len() as u64
         } else {
-            groups(&keys, judge)
+            groups(&keys, u64::MAX, judge)
         };
         held.extend(open.into_iter().map(|target| (target, set)));
         visits

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use expect_test::expect;
 use hw_base::{
-    BoxFuture, Column, CommitNote, Engine, Error, MeasureSettings, Published, Reader, Reference, Result, Rows, StagedBatch, Staging,
+    BoxFuture, ByteSize, CodedTable, Column, CommitNote, Engine, Error, MeasureSettings, Published, Reader, Reference, Result, Rows, StagedBatch, Staging,
     TableFacts, TableName, TableState, TableVersion, Value, Watch, Watched, WatchedAggregate, WatchedRule,
 };
 
@@ -61,6 +61,9 @@ impl Engine for Canned {
             return Box::pin(async { Ok(self.early.clone()) });
         }
         Box::pin(async { Ok(self.facts.clone()) })
+    }
+    fn coded<'a>(&'a self, _: &'a Reader, _: &'a str, _: ByteSize) -> BoxFuture<'a, Result<CodedTable>> {
+        none()
     }
     fn watch<'a>(&'a self, reader: &'a Reader, watch: &'a Watch) -> BoxFuture<'a, Result<Watched>> {
         if self.fails {

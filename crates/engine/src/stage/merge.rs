@@ -9,6 +9,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use futures::StreamExt;
 use hw_base::{LoadMode, Result, StagedBatch, StagedFile, identifier};
 
+use super::history;
 use super::origin::CARRIED;
 use super::rows::{cast_all, filtered, in_folder, kept_rows};
 use super::tasks::{joined, merged};
@@ -27,7 +28,7 @@ impl Attempt<'_> {
         let straight: u64 = batch.files.iter().map(|file| file.rows).sum();
         let waiting: u64 = aside.iter().map(|file| file.rows).sum();
         let mut untouched: u64 = 0;
-        let mut met = Vec::new();
+        let (mut met, mut remembered) = (Vec::new(), Vec::new());
         if let Some(kept) = self.kept() {
             untouched = kept.rows().unwrap_or_default();
             if waiting > 0 && shared.seen.is_some() {
@@ -37,20 +38,21 @@ impl Attempt<'_> {
                     batch.files.extend(part.staying);
                     met.extend(part.meeting);
                 }
-                met.extend(self.remembered(shared).await?);
+                remembered = self.remembered(shared).await?;
             }
             self.withdraw(kept, batch, &mut untouched).await?;
         } else if let Some(target) = &self.target {
             batch.removed = target.files.iter().map(|file| file.name.clone()).collect();
         }
-        let mut changed = waiting;
+        let (mut changed, mut shown) = (waiting, waiting);
         if waiting > 0 {
-            let winners = self.winners(aside, met).await?;
+            let winners = self.winners(aside, met, remembered).await?;
             batch.files.extend(winners.files);
             batch.deleted.extend(winners.deleted);
-            changed = winners.from_batch;
+            changed = winners.entered;
+            shown = winners.shown;
         }
-        batch.rows_written = straight + changed;
+        batch.rows_written = straight + shown;
         batch.rows_superseded = waiting.saturating_sub(changed);
         batch.rows_after = untouched + batch.files.iter().map(|file| file.rows).sum::<u64>();
         std::fs::remove_dir_all(self.engine.scratch(&self.staging.label)).ok();
@@ -151,7 +153,7 @@ impl Attempt<'_> {
     }
 
     /// Of all rows with one key, the one that stays.
-    async fn winners(&self, aside: Vec<StagedFile>, met: Vec<StagedFile>) -> Result<Winners> {
+    async fn winners(&self, aside: Vec<StagedFile>, met: Vec<StagedFile>, remembered: Vec<StagedFile>) -> Result<Winners> {
         let session = Session::new(self.engine, Effort::Spilling);
         let scratch = self.engine.scratch(&self.staging.label);
         let table = |schema: &SchemaRef, files: &[StagedFile]| {
@@ -159,13 +161,17 @@ impl Attempt<'_> {
         };
         session.register(&["arriving"], Arc::new(table(&self.columns.full, &aside)))?;
         session.register(&["present"], Arc::new(table(&self.columns.schema, &met)))?;
-        let sql = winners_sql(&self.columns, &self.staging.mode);
+        session.register(&["remembered"], Arc::new(table(&self.columns.schema, &remembered)))?;
+        let sql = match &self.staging.mode {
+            LoadMode::History(history) => history::sql(&self.columns.schema, history),
+            mode => winners_sql(&self.columns, mode),
+        };
         let frame = session.query(&sql, None).await?;
         let failed = |error| explain(error, &session.about(None));
         let plan_streams = frame.execute_stream_partitioned().await.map_err(failed)?;
         let mut staying = self.writer(&self.folder, "last", &self.columns.schema, &self.columns.partition_columns);
         let mut deleted = self.writer(&self.engine.warehouse.folder(&self.staging.table.deleted()), "last", &self.columns.schema, &[]);
-        let mut from_batch = 0;
+        let (mut entered, mut shown) = (0, 0);
         for mut stream in merged(plan_streams, 1) {
             while let Some(batch) = stream.next().await {
                 let batch = batch.map_err(failed)?;
@@ -173,13 +179,16 @@ impl Attempt<'_> {
                 let (arrives, gone) = (is("_arrives"), is("_gone"));
                 let rows = self.columns.fit(&batch)?;
                 if remembers_deleted(&self.staging.mode) {
-                    deleted.write(&filtered(&rows, &both(&arrives, &gone)?)?)?;
+                    deleted.write(&filtered(&rows, &is("_remember"))?)?;
                 }
-                from_batch += both(&arrives, &negated(&gone)?)?.true_count() as u64;
+                let new = both(&arrives, &negated(&gone)?)?.true_count() as u64;
+                shown += new;
+                // A version that is not shown may end another one.
+                entered += if matches!(self.staging.mode, LoadMode::History(_)) { arrives.true_count() as u64 } else { new };
                 staying.write(&kept_rows(&rows, &gone)?)?;
             }
         }
-        Ok(Winners { files: staying.finish()?, deleted: deleted.finish()?, from_batch })
+        Ok(Winners { files: staying.finish()?, deleted: deleted.finish()?, entered, shown })
     }
 }
 
@@ -202,10 +211,12 @@ struct Rest {
 /// The rows that stay.
 struct Winners {
     files: Vec<StagedFile>,
-    /// Rows that are the last of their key and mark it as deleted, as far as they come from the batch.
+    /// Rows to be remembered although the table does not show them.
     deleted: Vec<StagedFile>,
-    /// How many rows of the files come from the batch.
-    from_batch: u64,
+    /// How many rows of the batch made a difference.
+    entered: u64,
+    /// How many of them are in the files.
+    shown: u64,
 }
 
 impl Shared {
@@ -266,13 +277,13 @@ fn winners_sql(columns: &Reconciled, mode: &LoadMode) -> String {
     let (key, deleted) = match mode {
         LoadMode::Upsert { key, deleted_when, .. } => (key.as_slice(), deleted_when.as_deref()),
         LoadMode::Append { key } => (key.as_slice(), None),
-        LoadMode::Replace => (&[][..], None),
+        LoadMode::Replace | LoadMode::History(_) => (&[][..], None),
     };
     let origin: Vec<&str> = CARRIED.into_iter().filter(|name| columns.is_hidden(name)).collect();
     let order = match mode {
         LoadMode::Upsert { later_by: Some(later), .. } => vec![format!("{} desc nulls last", identifier(later))],
         LoadMode::Upsert { .. } => by_arrival(&origin, "desc"),
-        LoadMode::Append { .. } | LoadMode::Replace => by_arrival(&origin, "asc"),
+        LoadMode::Append { .. } | LoadMode::Replace | LoadMode::History(_) => by_arrival(&origin, "asc"),
     };
     let own = |field: &Arc<Field>| identifier(field.name());
     let all = columns.schema.fields().iter().map(own).collect::<Vec<_>>().join(", ");
@@ -281,10 +292,10 @@ fn winners_sql(columns: &Reconciled, mode: &LoadMode) -> String {
     let order: Vec<String> = order.into_iter().chain(content).chain(["_arrives".into()]).collect();
     let (arriving, present): (String, String) = origin.iter().map(|name| (format!(", {name}"), format!(", null as {name}"))).unzip();
     format!(
-        "select {all}, _arrives, coalesce(cast(({}) as boolean), false) as _gone from \
+        "select *, _arrives and _gone as _remember from (select {all}, _arrives, coalesce(cast(({}) as boolean), false) as _gone from \
          (select *, row_number() over (partition by {} order by {}) as _place from \
-         (select {all}, true as _arrives{arriving} from arriving union all select {all}, false as _arrives{present} from present) as candidates) \
-         as placed where _place = 1",
+         (select {all}, true as _arrives{arriving} from arriving union all select {all}, false as _arrives{present} from present \
+         union all select {all}, false as _arrives{present} from remembered) as candidates) as placed where _place = 1) as judged",
         deleted.unwrap_or("false"),
         key.iter().map(|column| identifier(column)).collect::<Vec<_>>().join(", "),
         order.join(", "),

@@ -3,6 +3,9 @@
 //! Rows whose place depends on other rows (a key that occurs twice, a key that the table has) are set aside in a file of
 //! their own and settled at the end; all others are written as they come.
 
+#[cfg(test)]
+mod convergence;
+mod history;
 mod merge;
 mod origin;
 mod repeated;
@@ -22,7 +25,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt;
-use hw_base::{LoadMode, ORIGIN_COLUMNS, Reader, Result, StagedBatch, StagedFile, Staging, Watch, Watched, identifier};
+use hw_base::{History, LoadMode, ORIGIN_COLUMNS, Reader, Result, RowWatch, StagedBatch, StagedFile, Staging, Watch, Watched, identifier};
 use tokio::sync::mpsc;
 
 use crate::failure::{Context, explain};
@@ -142,6 +145,12 @@ impl<'a> Attempt<'a> {
         let session = Session::for_reader(engine, &staging.reader, effort).await?;
         let frame = session.query(&staging.reader.sql, staging.reader.file.as_deref()).await?;
         let (frame, carried) = if needs_origin(staging) { origin::with_origin(frame)? } else { (frame, vec![]) };
+        let frame = match &staging.mode {
+            LoadMode::History(kept) => {
+                history::with_columns(frame, kept).map_err(|error| error.within(format_args!("`{}`", staging.table)))?
+            }
+            _ => frame,
+        };
         let frame = with_partitions(&session, frame, staging)?;
         let partitions: Vec<String> = staging.partition_by.iter().map(|(column, _)| column.clone()).collect();
         let known = target.as_ref().filter(|_| !replaces(staging)).map(|target| target.schema.as_ref());
@@ -163,7 +172,7 @@ impl<'a> Attempt<'a> {
     fn key(&self) -> Result<Vec<usize>> {
         let key = match &self.staging.mode {
             LoadMode::Replace => return Ok(vec![]),
-            LoadMode::Append { key } | LoadMode::Upsert { key, .. } => key,
+            LoadMode::Append { key } | LoadMode::Upsert { key, .. } | LoadMode::History(History { key, .. }) => key,
         };
         let index = |column: &String| {
             self.columns.schema.index_of(column).map_err(|_| {
@@ -178,7 +187,7 @@ impl<'a> Attempt<'a> {
         let key = self.key()?;
         let aside = self.keys_to_set_aside(&key).await?;
         let mut watch = self.staging.watch.clone();
-        add_key_rule(&mut watch, &key, &self.columns.schema);
+        add_key_rules(&mut watch, &key, &self.columns.schema, &self.staging.mode);
         let seen = (self.kept().is_some() && !key.is_empty()).then(KeySet::new);
         let shared = Arc::new(Shared {
             watcher: Watcher::compile(&self.session, &self.columns.full, &watch)?,
@@ -238,7 +247,11 @@ impl<'a> Attempt<'a> {
     }
 
     fn is_deleted(&self) -> Result<Option<Arc<dyn PhysicalExpr>>> {
-        let LoadMode::Upsert { deleted_when: Some(sql), .. } = &self.staging.mode else { return Ok(None) };
+        let (LoadMode::Upsert { deleted_when: Some(sql), .. } | LoadMode::History(History { deleted_when: Some(sql), .. })) =
+            &self.staging.mode
+        else {
+            return Ok(None);
+        };
         let failed = |error| explain(error, &Context::default()).within("`delete_when`");
         let schema = datafusion::common::DFSchema::try_from(Arc::clone(&self.columns.schema)).map_err(failed)?;
         let expression = self.session.context.parse_sql_expr(sql, &schema).map_err(failed)?;
@@ -357,27 +370,33 @@ fn replaces(staging: &Staging) -> bool {
     staging.is_rebuild || staging.mode == LoadMode::Replace
 }
 
-/// Whether deleted rows are remembered: where the order of arrival decides, a row that comes after its deletion is a new one.
+/// Whether rows that the table does not show are remembered. Where the order of arrival decides, a row that comes after its deletion is a
+/// new one.
 fn remembers_deleted(mode: &LoadMode) -> bool {
-    matches!(mode, LoadMode::Upsert { later_by: Some(_), deleted_when: Some(_), .. })
+    matches!(mode, LoadMode::Upsert { later_by: Some(_), deleted_when: Some(_), .. } | LoadMode::History(_))
 }
 
 /// Whether it matters where a row came from: the order of arrival decides between rows with one key, or rows may go to quarantine,
 /// which tells their file and line.
 fn needs_origin(staging: &Staging) -> bool {
     let by_arrival = match &staging.mode {
-        LoadMode::Replace => false,
+        LoadMode::Replace | LoadMode::History(_) => false,
         LoadMode::Append { key } => !key.is_empty(),
         LoadMode::Upsert { later_by, .. } => later_by.is_none(),
     };
     by_arrival || staging.watch.rows.iter().any(|rule| rule.diverts)
 }
 
-/// Rows without a whole key cannot be loaded by key; they go to quarantine.
-fn add_key_rule(watch: &mut Watch, key: &[usize], schema: &Schema) {
+/// Rows without a whole key cannot be loaded by key, and versions without a time have no place among the others; they go to
+/// quarantine.
+fn add_key_rules(watch: &mut Watch, key: &[usize], schema: &Schema, mode: &LoadMode) {
+    let mut divert = |id: &str, violates: String| watch.rows.push(RowWatch { id: id.into(), violates, diverts: true, excludes: false });
     if !key.is_empty() {
         let missing: Vec<String> = key.iter().map(|index| format!("{} is null", identifier(schema.field(*index).name()))).collect();
-        watch.rows.push(hw_base::RowWatch { id: "key_is_present".into(), violates: missing.join(" or "), diverts: true, excludes: false });
+        divert("key_is_present", missing.join(" or "));
+    }
+    if let LoadMode::History(history) = mode {
+        divert("change_time_is_present", format!("{} is null", identifier(&history.later_by)));
     }
 }
 

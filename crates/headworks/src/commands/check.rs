@@ -1,20 +1,38 @@
 //! `headworks check`: judges data by rules without loading it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Clock, DatasetName, Engine, Error, OnFailure, Result, Verdict};
+use hw_base::{BoxFuture, Clock, DatasetName, Engine, Error, Result, Verdict};
+use hw_connect::open_path;
 use hw_pipeline::EngineSettings;
-use hw_validate::{Gate, Judging, Population, Rule, read_rules};
+use hw_validate::{
+    CheckResult, FailOn, Gate, Imported, Judging, Population, Rule, read_rules, read_suite, results_json, results_junit, results_of_rules,
+    results_of_suite,
+};
 
 use super::assess::{OpenedData, open};
 use super::{Command, read};
+use crate::house;
 use crate::machine::SystemClock;
 use crate::report;
-use crate::terminal::{Format, Terminal};
+use crate::terminal::Terminal;
 
 /// The command.
 pub(crate) struct Check;
+
+/// How the results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: stable and versioned.
+    Json,
+    /// For continuous integration: JUnit's XML.
+    Junit,
+}
 
 #[derive(Args)]
 struct Arguments {
@@ -23,11 +41,36 @@ struct Arguments {
     /// The rules; in a project those of the table or dataset where it is not given
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
+    /// Checks of another tool, as they are: a suite of Great Expectations, a file of dbt or Soda, a contract of ODCS, queries in SQL
+    #[arg(long, value_name = "FILE", conflicts_with = "rules")]
+    suite: Option<PathBuf>,
+    /// The tool that the suite is of
+    #[arg(long, value_name = "TOOL", default_value = "auto", requires = "suite")]
+    suite_format: String,
+    /// Which table of the suite the data is, where it has another name
+    #[arg(long, value_name = "TABLE", requires = "suite")]
+    table: Option<String>,
+    /// Other data that the rules name, as `NAME=FILE`
+    #[arg(long = "with", value_name = "NAME=FILE")]
+    others: Vec<String>,
+    /// Which broken rules end with exit code 1
+    #[arg(long, value_name = "WORD", default_value = "block", value_parser = PossibleValuesParser::new(FailOn::WORDS))]
+    fail_on: String,
     /// Keep the number of every row that breaks a rule (from 0, in file order)
     #[arg(long)]
     all_rows: bool,
-    #[command(flatten)]
-    common: super::Common,
+    /// The folder of the project
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    project: PathBuf,
+    /// How to print the results
+    #[arg(long, value_enum, default_value_t)]
+    format: Output,
+}
+
+/// Rules, and the suite that they come from where they do.
+struct Asked {
+    rules: Vec<Rule>,
+    suite: Option<Imported>,
 }
 
 impl Command for Check {
@@ -38,17 +81,45 @@ impl Command for Check {
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
-            let opened = open(&arguments.data, &EngineSettings::default(), terminal).await?;
-            let rules = rules(&arguments, &opened)?;
+            let mut opened = open(&arguments.data, &EngineSettings::default(), terminal).await?;
+            open_others(&mut opened, &arguments, &terminal.root).await?;
+            let asked = asked(&arguments, &opened)?;
             terminal.busy(format!("checking {}", arguments.data));
-            let verdict = judge(&opened, &rules, &arguments).await?;
-            match terminal.format {
-                Format::Json => terminal.json(&report::verdict_json(&verdict))?,
-                Format::Text | Format::Markdown => report::verdict_lines(&verdict).iter().for_each(|line| terminal.line(line)),
-            }
-            Ok(exit_code(&verdict))
+            let verdict = judge(&opened, &asked.rules, &arguments).await?;
+            let results = match &asked.suite {
+                Some(suite) => results_of_suite(suite, &verdict),
+                None => results_of_rules(&verdict),
+            };
+            show(&results, &verdict, &arguments, terminal)?;
+            Ok(exit_code(&results, FailOn::parse(&arguments.fail_on).unwrap_or_default()))
         })
     }
+}
+
+/// Opens the other data that rules may name.
+async fn open_others(opened: &mut OpenedData, arguments: &Arguments, root: &Path) -> Result<()> {
+    for other in &arguments.others {
+        let (name, path) = other.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+            Error::user(format!("`--with {other}` is not of the form `NAME=FILE`"))
+                .code("HW104")
+                .help("write `--with customers=customers.csv`")
+        })?;
+        let delivered = open_path(root, path, opened.engine().live()).await?.delivered;
+        let input = house::live_rows(name, &delivered, &mut opened.rows.inputs);
+        opened.rows.inputs.push(input);
+    }
+    Ok(())
+}
+
+fn asked(arguments: &Arguments, opened: &OpenedData) -> Result<Asked> {
+    if let Some(file) = &arguments.suite {
+        let text = hw_config::read_text(file, file)?;
+        let data =
+            Path::new(&arguments.data).file_stem().map_or_else(|| arguments.data.clone(), |stem| stem.to_string_lossy().into_owned());
+        let suite = read_suite(&arguments.suite_format, &text)?.for_table(arguments.table.as_deref(), &[&arguments.data, &data])?;
+        return Ok(Asked { rules: suite.to_rules()?, suite: Some(suite) });
+    }
+    rules(arguments, opened).map(|rules| Asked { rules, suite: None })
 }
 
 fn rules(arguments: &Arguments, opened: &OpenedData) -> Result<Vec<Rule>> {
@@ -63,6 +134,7 @@ fn rules(arguments: &Arguments, opened: &OpenedData) -> Result<Vec<Rule>> {
     of_project.filter(|rules| !rules.is_empty()).ok_or_else(|| {
         Error::user(format!("there are no rules for `{}`", arguments.data))
             .help("give a file with `--rules FILE`; `headworks assess … --out FOLDER` writes one")
+            .help("checks of another tool are given with `--suite FILE`")
     })
 }
 
@@ -78,10 +150,24 @@ async fn judge(opened: &OpenedData, rules: &[Rule], arguments: &Arguments) -> Re
     gate.judge(&judging, &watched).await
 }
 
-/// 1 where a blocking rule broke; 2 where a rule could not be judged.
-fn exit_code(verdict: &Verdict) -> u8 {
-    if verdict.results.iter().any(|result| result.error.is_some()) {
+fn show(results: &[CheckResult], verdict: &Verdict, arguments: &Arguments, terminal: &Terminal) -> Result<()> {
+    match arguments.format {
+        Output::Json => return terminal.json(&results_json(results)),
+        Output::Junit => terminal.line(results_junit(&arguments.data, results).trim_end()),
+        Output::Text => {
+            report::verdict_lines(verdict).iter().for_each(|line| terminal.line(line));
+            for result in results.iter().filter(|result| result.untranslated.is_some()) {
+                terminal.line(format!("? {}: {}", result.result.id, result.finding()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// 1 where a rule broke that `--fail-on` names; 2 where a rule could not be judged.
+fn exit_code(results: &[CheckResult], fail_on: FailOn) -> u8 {
+    if results.iter().any(|result| result.result.error.is_some()) {
         return 2;
     }
-    u8::from(verdict.broken().any(|result| result.action == OnFailure::Block))
+    u8::from(fail_on.fails(results))
 }

@@ -14,11 +14,11 @@ pub(crate) struct Plan;
 
 #[derive(Args)]
 struct Arguments {
-    /// Only these models, with everything they read
+    /// Only these models, with everything they read; `MODEL+` adds what reads them
     #[arg(value_name = "MODEL")]
     models: Vec<String>,
     /// As if the tables were to be built anew
-    #[arg(long)]
+    #[arg(long, visible_alias = "full")]
     rebuild: bool,
     #[command(flatten)]
     common: Common,

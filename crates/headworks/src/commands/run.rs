@@ -19,11 +19,11 @@ pub(crate) struct Run;
 
 #[derive(Args)]
 struct Arguments {
-    /// Only these models, with everything they read
+    /// Only these models, with everything they read; `MODEL+` adds what reads them
     #[arg(value_name = "MODEL")]
     models: Vec<String>,
     /// Build the tables anew from the raw copies
-    #[arg(long)]
+    #[arg(long, visible_alias = "full")]
     rebuild: bool,
     #[command(flatten)]
     common: Common,

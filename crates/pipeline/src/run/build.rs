@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Error, Input, LoadMode, Position, Progress, Reader, Result, Span, Staging};
+use hw_base::{Error, Input, Position, Progress, Reader, Result, Span, Staging, unknown};
 
 use super::load::Batch;
 use super::task::Task;
 use crate::plan::{Decision, Extent, ReadFrom, Work};
 use crate::position::{TAKEN_OUT, noted};
 use crate::settings::Load;
+use crate::versions;
 
 /// Prepares the batch of a model; `None` where no input changed.
 pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
@@ -25,22 +26,34 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let replaces = *settings == Load::Replace;
     let anew = step.anew || (!replaces && lost_rows(step.progress.as_ref(), reads, &standing));
     let reads_all = anew || replaces;
-    let bound = reads.iter().map(|read| bind(step.progress.as_ref(), read, standing.get(&read.step), reads_all)).collect();
+    let mut bound = Vec::with_capacity(reads.len());
+    for read in reads {
+        let at = standing.get(&read.step);
+        match read.extent {
+            Extent::Newest => bound.extend(versions::newest(ports.engine, ports.ledger, &read.name, &read.table, at).await?),
+            _ => bound.push(bind(step.progress.as_ref(), read, at, reads_all)),
+        }
+    }
     let reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
     let columns = ports.engine.columns(&reader).await?;
-    if let (Load::Upsert(_), Some(later_by)) = (settings, later_by)
-        && !columns.iter().any(|column| column.name == *later_by)
+    let is_selected = |name: &str| columns.iter().any(|column| column.name == name);
+    if let (true, Some(later_by)) = (settings.needs_key(), later_by)
+        && !is_selected(later_by)
     {
         return Err(not_selected(&step.name, file, later_by));
     }
+    if let Some((setting, name)) = settings.named().into_iter().find(|(_, name)| !is_selected(name)) {
+        let known = columns.iter().map(|column| column.name.as_str());
+        return Err(unknown("column", name, known).code("HW304").within(format_args!("`{setting}` of `{}`", step.name)));
+    }
     let staging = Staging {
-        mode: mode(settings, later_by.clone()),
+        mode: settings.mode(later_by.clone())?,
         partition_by: partition_by.clone(),
         is_rebuild: anew,
         ..task.staging(window, reader)
     };
     let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
-    Ok(Some(Batch { staging, progress }))
+    Ok(Some(Batch { staging, progress, delivery: None }))
 }
 
 fn not_selected(model: &str, file: &str, column: &str) -> Error {
@@ -60,14 +73,6 @@ fn lost_rows(before: Option<&Progress>, reads: &[ReadFrom], standing: &BTreeMap<
     reads.iter().any(|read| batch(before, &read.step).is_some_and(|known| batch(standing.get(&read.step), TAKEN_OUT) > Some(known)))
 }
 
-fn mode(settings: &Load, later_by: Option<String>) -> LoadMode {
-    match settings {
-        Load::Replace => LoadMode::Replace,
-        Load::Append(append) => LoadMode::Append { key: append.key.clone() },
-        Load::Upsert(upsert) => LoadMode::Upsert { key: upsert.key.clone(), later_by, deleted_when: upsert.delete_when.clone() },
-    }
-}
-
 /// What a name in the SELECT stands for in this run: `before` is where the model stands, `at` where the input does.
 fn bind(before: Option<&Progress>, read: &ReadFrom, at: Option<&Progress>, reads_all: bool) -> Input {
     let read_before = match before.and_then(|before| before.inputs.get(&read.step)) {
@@ -83,7 +88,7 @@ fn bind(before: Option<&Progress>, read: &ReadFrom, at: Option<&Progress>, reads
         after_batch: match read.extent {
             Extent::LastBatch => newest.map(|newest| newest - 1),
             Extent::New if !reads_all => read_before,
-            Extent::New | Extent::All => None,
+            Extent::New | Extent::Newest | Extent::All => None,
         },
         up_to_batch: newest,
         hides_origin: read.hides_origin,

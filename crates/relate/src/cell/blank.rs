@@ -8,6 +8,7 @@ use super::profile::Profile;
 /// Values that differ from a much more frequent one only by white space or case, stray white space, and broken characters.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     let mut found = variants(profile);
+    found.extend(marked(profile));
     found.extend(stray_blanks(profile));
     found.extend(broken(profile));
     found
@@ -36,6 +37,31 @@ fn variants(profile: &Profile<'_>) -> Vec<Suspicion> {
                 let issue = if differs_by_case.is_some() { "blank_variant" } else { "case_variant" };
                 found.push(Suspicion::new(code, issue, differs_by_case.unwrap_or(0.7)).suggesting(usual));
             }
+        }
+    }
+    found
+}
+
+/// Values that differ from a much more frequent one only by marks such as `*` or a doubled apostrophe, and those with an
+/// apostrophe doubled by an escape that was never undone.
+fn marked(profile: &Profile<'_>) -> Vec<Suspicion> {
+    let bare = |value: &str| value.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+    let mut usual: BTreeMap<String, (&str, u32)> = BTreeMap::new();
+    let has_letters = |value: &str| bare(value).chars().count() > 1 && value.chars().any(char::is_alphabetic);
+    for (_, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 0 && has_letters(value)) {
+        let known = usual.entry(bare(value)).or_insert((value, count));
+        if count > known.1 {
+            *known = (value, count);
+        }
+    }
+    let mut found = Vec::new();
+    for (code, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 0 && has_letters(value)) {
+        let (other, most) = usual[&bare(value)];
+        let is_sign = value.ends_with(['+', '-', '#']) || other.ends_with(['+', '-', '#']);
+        if folded(other) != folded(value) && most >= 5 * count && !is_sign {
+            found.push(Suspicion::new(code, "format_outlier", 0.7).suggesting(other));
+        } else if value.contains("''") {
+            found.push(Suspicion::new(code, "format_outlier", 0.7).suggesting(value.replace("''", "'")));
         }
     }
     found

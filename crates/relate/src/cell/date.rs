@@ -7,9 +7,12 @@ use super::profile::Profile;
 
 /// What is wrong with the values of a column of dates.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
+    if profile.numeric > 0.5 || profile.rows < 10.0 {
+        return Vec::new();
+    }
     let looks_like =
         profile.column.counted().filter(|(_, value, _)| parts(value).is_some()).map(|(_, _, count)| f64::from(count)).sum::<f64>();
-    if looks_like < 0.8 * profile.rows || profile.rows < 10.0 || profile.numeric > 0.5 {
+    if looks_like < 0.8 * profile.rows {
         return Vec::new();
     }
     let mut found = impossible(profile);
@@ -49,7 +52,7 @@ fn readings(([a, b, c], lengths): ([u32; 3], [usize; 3])) -> BTreeSet<(u32, u32,
     let all = match lengths {
         [4, ..] => vec![(a, b, c), (a, c, b)],
         [_, _, 4] => vec![(c, a, b), (c, b, a)],
-        _ => vec![(full(c), a, b), (full(c), b, a), (full(a), b, c), (full(b), a, c)],
+        _ => vec![(full(c), a, b), (full(c), b, a), (full(a), b, c)],
     };
     all.into_iter().filter(|(year, month, day)| is_day(*year, *month, *day)).collect()
 }

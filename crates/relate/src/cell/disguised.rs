@@ -1,5 +1,7 @@
 //! Missing values in disguise: words that stand for nothing, and numbers and dates that nobody measured.
 
+use hw_base::TextShape;
+
 use super::Suspicion;
 use super::profile::Profile;
 
@@ -80,6 +82,12 @@ const FILLER_DAYS: &[&str] = &[
     "31/12/9999",
 ];
 
+/// Whether a text is a word for no value, in whatever column.
+pub(crate) fn says_nothing(value: &str) -> bool {
+    let word = value.trim().to_lowercase();
+    word.is_empty() || NOTHING.contains(&word.as_str())
+}
+
 /// Values that stand for no value.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     if profile.column.values() < 2 {
@@ -94,7 +102,10 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
 fn words(profile: &Profile<'_>) -> Vec<Suspicion> {
     let is_about_symbols = share_of(profile, |value| !value.chars().any(char::is_alphanumeric)) > 0.6;
     let mut found = Vec::new();
-    for (code, value, count) in profile.column.counted().filter(|(_, _, count)| *count > 0) {
+    for (code, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 0 && value.trim().len() < 16) {
+        if matches!(profile.shape(code), TextShape::Integer | TextShape::Decimal | TextShape::Date | TextShape::Timestamp) {
+            continue;
+        }
         let word = value.trim().to_lowercase();
         let others = (profile.rows - f64::from(count)).max(1.0);
         let measured = (profile.numeric + profile.dated) * profile.rows / others;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hw_base::TextShape;
 
 use super::Suspicion;
+use super::ballot::is_code;
 use super::profile::Profile;
 
 /// What does not fit a column of numbers.
@@ -106,7 +107,7 @@ fn is_one_unit(a: &(&str, &str), b: &(&str, &str)) -> bool {
 /// alone, and with a gap to the rest.
 fn outliers(profile: &Profile<'_>) -> Vec<Suspicion> {
     let mut numbers = profile.numbers();
-    if profile.numeric < 0.8 || profile.rows < 30.0 || numbers.len() < 10 {
+    if profile.numeric < 0.8 || profile.rows < 30.0 || numbers.len() < 10 || is_code(profile) {
         return Vec::new();
     }
     numbers.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -79,14 +79,20 @@ fn outside(profile: &Profile<'_>, level: fn(&str) -> String) -> Vec<Suspicion> {
     let usual: Vec<(&String, f64)> =
         patterns.iter().map(|(pattern, (rows, _))| (pattern, rows / profile.rows)).filter(|(_, share)| *share >= USUAL).collect();
     let covered: f64 = usual.iter().map(|(_, share)| share).sum();
-    let is_built = usual.iter().all(|(pattern, _)| is_built(pattern));
-    if usual.is_empty() || covered < COVERED || covered >= 1.0 || !is_built {
+    let all_built = usual.iter().all(|(pattern, _)| is_built(pattern) || patterns[*pattern].1.len() == 1);
+    let is_norm = !usual.is_empty() && usual.len() <= 4 && usual.iter().any(|(pattern, _)| is_built(pattern));
+    if !is_norm || covered < COVERED || covered >= 1.0 || !all_built {
         return Vec::new();
     }
+    let is_of_one_length = usual.len() == 1 && covered >= 0.97;
     let confidence = 0.5 + 0.45 * (covered - COVERED) / (1.0 - COVERED);
     let rare = patterns.iter().filter(|(_, (rows, _))| rows / profile.rows < USUAL / 4.0 || *rows < 2.5);
-    let codes = rare.flat_map(|(_, (_, codes))| codes.iter().copied());
-    codes.map(|code| Suspicion::new(code, "format_outlier", confidence)).collect()
+    let is_new_form =
+        |pattern: &str| is_of_one_length || usual.iter().all(|(usual, _)| character_pattern(usual) != character_pattern(pattern));
+    let codes = rare.filter(|(pattern, _)| is_new_form(pattern)).flat_map(|(_, (_, codes))| codes.iter().copied());
+    let most = (profile.rows / 2_000.0).max(3.0);
+    let seldom = codes.filter(|code| f64::from(profile.column.counts[*code as usize]) <= most);
+    seldom.map(|code| Suspicion::new(code, "format_outlier", confidence)).collect()
 }
 
 /// Whether a pattern is that of something built, not of words: it has digits, or it is a short code of one word.

@@ -13,6 +13,8 @@ pub(crate) struct Profile<'a> {
     pub(crate) shapes: Vec<TextShape>,
     /// The share of rows (with a value) that hold a plain number.
     pub(crate) numeric: f64,
+    /// The share of rows that hold a number, plain or with separators, a currency or a unit, but not with leading zeros.
+    pub(crate) quantities: f64,
     /// The share of rows that hold a date or a moment.
     pub(crate) dated: f64,
 }
@@ -25,17 +27,15 @@ impl<'a> Profile<'a> {
         let share = |wanted: &[TextShape]| share(column, &shapes, wanted, rows);
         let numeric = share(&[TextShape::Integer, TextShape::Decimal]);
         let dated = share(&[TextShape::Date, TextShape::Timestamp, TextShape::OtherDate]);
-        Self { column, rows, shapes, numeric, dated }
+        let dressed =
+            column.counted().zip(&shapes).filter(|((_, value, _), shape)| **shape == TextShape::NumberLike && !value.starts_with('0'));
+        let quantities = numeric + dressed.map(|((_, _, count), _)| f64::from(count)).sum::<f64>() / rows.max(1.0);
+        Self { column, rows, shapes, numeric, quantities, dated }
     }
 
     /// The shape of a code's value.
     pub(crate) fn shape(&self, code: u32) -> TextShape {
         (code as usize).checked_sub(1).and_then(|at| self.shapes.get(at)).copied().unwrap_or(TextShape::Blank)
-    }
-
-    /// The share of rows that hold a code.
-    pub(crate) fn share(&self, code: u32) -> f64 {
-        f64::from(self.column.counts[code as usize]) / self.rows.max(1.0)
     }
 
     /// The plain numbers among the values, with their codes and counts.

@@ -9,7 +9,9 @@ use crate::words::edits;
 /// How often the right spelling must occur.
 const FREQUENT: u32 = 4;
 /// Values beyond which a column is no list of categories or names that recur.
-const MOST_VALUES: usize = 100_000;
+const MOST_VALUES: usize = 30_000;
+/// Entries of the index beyond which a column is left alone.
+const MOST_DELETIONS: usize = 1_500_000;
 /// Longer values are prose.
 const LONGEST: usize = 120;
 
@@ -29,13 +31,54 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     }
     let words: Vec<Word> = column.counted().filter(|(_, value, count)| *count > 0 && value.len() <= LONGEST).map(word).collect();
     let frequent: Vec<&Word> = words.iter().filter(|word| word.count >= FREQUENT && word.letters.len() > 2).collect();
+    if frequent.iter().map(|word| deletions_of(word.letters.len())).sum::<usize>() > MOST_DELETIONS {
+        return Vec::new();
+    }
     let index = index(&frequent);
     let near = |word: &Word| nearest(word, &index, &frequent);
     let close = frequent.iter().filter(|word| near(word).is_some()).count();
     let is_dense = close as f64 > 0.04 * frequent.len() as f64 && close > 2;
     let rare = words.iter().filter(|word| !is_dense || word.letters.len() > 12);
+    let tokens = tokens(&words);
     let found = rare.filter_map(|word| near(word).map(|(usual, edits)| (word, usual, edits)));
-    found.filter_map(|(word, usual, edits)| suspicion(profile, word, usual, edits)).collect()
+    let found = found.filter(|(word, usual, _)| !is_made_of_known(word, usual, &tokens));
+    let suspicions: Vec<Suspicion> = found.filter_map(|(word, usual, edits)| suspicion(profile, word, usual, edits)).collect();
+    let rare = words.iter().filter(|word| word.count < FREQUENT).count();
+    discounted(suspicions, rare)
+}
+
+/// Where most rare values are near to nothing, rare is normal, as it is among names and places; then only a strong likeness
+/// counts.
+fn discounted(mut suspicions: Vec<Suspicion>, rare: usize) -> Vec<Suspicion> {
+    if (suspicions.len() as f64) < 0.15 * rare as f64 {
+        for suspicion in &mut suspicions {
+            suspicion.confidence -= 0.3;
+        }
+    }
+    suspicions
+}
+
+/// The rows in which each part of a value occurs.
+fn tokens(words: &[Word]) -> HashMap<String, u32> {
+    let mut tokens = HashMap::new();
+    for word in words {
+        for token in parts(word) {
+            *tokens.entry(token).or_default() += word.count;
+        }
+    }
+    tokens
+}
+
+fn parts(word: &Word) -> Vec<String> {
+    word.letters.split(|c| !c.is_alphanumeric()).filter(|part| !part.is_empty()).map(|part| part.iter().collect()).collect()
+}
+
+/// Whether all that distinguishes a value of several parts are parts that occur in many other rows too: `ak_hf-1` is no slip for
+/// `al_hf-1` where `ak_` stands before much else.
+fn is_made_of_known(word: &Word, usual: &Word, tokens: &HashMap<String, u32>) -> bool {
+    let (own, other) = (parts(word), parts(usual));
+    own.len() > 1
+        && own.iter().filter(|part| !other.contains(part)).all(|part| tokens.get(part).is_some_and(|rows| *rows >= word.count + 10))
 }
 
 fn word((code, value, count): (u32, &str, u32)) -> Word {
@@ -61,6 +104,11 @@ fn index(frequent: &[&Word]) -> Index {
         }
     }
     index
+}
+
+/// How many deletions a word of this length has, about.
+fn deletions_of(length: usize) -> usize {
+    if reach(length) > 1 && length <= 30 { length * length / 2 } else { length }
 }
 
 /// The word, and the word with one letter (of long but not too long words: two letters) left out.
@@ -107,7 +155,7 @@ fn is_slip(a: &[char], b: &[char]) -> bool {
 fn suspicion(profile: &Profile<'_>, word: &Word, usual: &Word, edits: usize) -> Option<Suspicion> {
     let ratio = f64::from(usual.count) / f64::from(word.count.max(1));
     let length = word.letters.len() as f64;
-    let is_rare = word.count <= 2 || profile.share(word.code) < 0.02;
+    let is_rare = word.count <= 3.max(usual.count / 200);
     let enough = ratio >= if word.letters.len() < 5 { 20.0 } else { 4.0 };
     let confidence = 0.45 + 0.25 * (1.0 - edits as f64 * 3.0 / length.max(3.0)).max(0.0) + 0.25 * (1.0 - 4.0 / ratio.max(4.0));
     let text = profile.column.text(usual.code)?;

@@ -30,6 +30,32 @@ pub(super) fn strangers(profiles: &[Profile<'_>], at: usize) -> Vec<Suspicion> {
     found
 }
 
+/// Texts that are strewn over three and more columns and rare in each: a filler, or cells that slipped.
+pub(super) fn strewn(profiles: &[Profile<'_>]) -> Vec<(usize, Suspicion)> {
+    let mut places: HashMap<&str, Vec<(usize, u32, u32)>> = HashMap::new();
+    for (at, profile) in profiles.iter().enumerate().filter(|(_, profile)| profile.rows >= 50.0) {
+        let is_telling = |value: &str| value.len() > 3 && value.chars().any(char::is_alphabetic);
+        for (code, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 1 && is_telling(value)) {
+            places.entry(value).or_default().push((at, code, count));
+        }
+    }
+    let mut shared: HashMap<(usize, usize), usize> = HashMap::new();
+    for columns in places.values().filter(|columns| columns.len() > 1) {
+        for (at, (a, ..)) in columns.iter().enumerate() {
+            columns[at + 1..].iter().for_each(|(b, ..)| *shared.entry((*a, *b)).or_default() += 1);
+        }
+    }
+    let mut found = Vec::new();
+    for columns in places.values().filter(|columns| columns.len() > 2) {
+        let is_alone =
+            |a: usize| columns.iter().filter(|(b, ..)| shared.get(&(a.min(*b), a.max(*b))).is_some_and(|shared| *shared < 6)).count() > 1;
+        let rare = columns.iter().filter(|(at, _, count)| f64::from(*count) < 0.02 * profiles[*at].rows && is_alone(*at));
+        found.extend(rare.map(|(at, code, _)| (*at, Suspicion::new(*code, "swapped_value", 0.8))));
+    }
+    found.sort_by_key(|(at, suspicion)| (*at, suspicion.code));
+    found
+}
+
 /// Whether a column holds words that recur.
 fn is_of_words(profile: &Profile<'_>) -> bool {
     profile.numeric < 0.1

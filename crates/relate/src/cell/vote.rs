@@ -1,21 +1,12 @@
 //! Votes: rows that agree on a determinant say what the dependent of each of them should be.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::ballot::Ballot;
+use super::profile::Profile;
+use super::source::Weights;
 use crate::agreement::Counter;
 use crate::columns::{Column, groups};
-use crate::{Dependencies, Keys};
-
-/// A dependency that votes.
-#[derive(Clone, Debug)]
-pub(super) struct Ballot {
-    determinant: Vec<usize>,
-    dependent: usize,
-    /// How far it is a rule of the data, 0 to 1.
-    trust: f64,
-    /// The share of the supported rows with a value that contradict it.
-    doubt: f64,
-}
 
 /// What the votes say about the rows of one column.
 #[derive(Default)]
@@ -54,6 +45,15 @@ impl Votes {
         let tally = self.rows.get(&row).filter(|tally| tally.strongest > 0.0)?;
         column.text(tally.expected).map(str::to_owned)
     }
+
+    fn accuse(&mut self, row: u32, weight: f64, expected: u32) {
+        let tally = self.rows.entry(row).or_default();
+        tally.against += weight;
+        if weight > tally.strongest {
+            tally.strongest = weight;
+            tally.expected = expected;
+        }
+    }
 }
 
 impl Tally {
@@ -62,161 +62,166 @@ impl Tally {
     }
 }
 
-/// At most this many dependencies vote on one column; further ones repeat what these say.
-const MOST_BALLOTS: usize = 8;
-
-/// The dependencies that vote: approximate ones and well supported exact ones, and what things told by several sources have.
-pub(super) fn ballots(columns: &[Column<'_>], keys: &Keys, dependencies: &Dependencies) -> Vec<Ballot> {
-    let mut ballots: Vec<Ballot> = Vec::new();
-    let mut per_column: BTreeMap<usize, usize> = BTreeMap::new();
-    for dependency in dependencies.dependencies.iter().filter(|dependency| dependency.score >= 0.25 && dependency.determinant.len() < 3) {
-        let count = per_column.entry(dependency.dependent).or_default();
-        if *count < MOST_BALLOTS && !dependency.determinant.is_empty() {
-            let measured = Measured::of(columns, &dependency.determinant, dependency.dependent);
-            *count += 1;
-            ballots.push(Ballot {
-                determinant: dependency.determinant.clone(),
-                dependent: dependency.dependent,
-                trust: measured.trust(),
-                doubt: measured.doubt(),
+/// Votes on all columns. `suspected` says which rows of each column a word in favour could help.
+pub(super) fn count(profiles: &[Profile<'_>], ballots: &[Ballot], suspected: &[Vec<u32>]) -> Vec<Votes> {
+    let mut votes: Vec<Votes> = profiles.iter().map(|_| Votes::default()).collect();
+    let mut by_determinant: BTreeMap<&[usize], Vec<&Ballot>> = BTreeMap::new();
+    for ballot in ballots {
+        by_determinant.entry(&ballot.determinant).or_default().push(ballot);
+    }
+    for of_one in by_determinant.values() {
+        let mut known = HashSet::new();
+        if of_one.iter().any(|ballot| ballot.source.is_some()) {
+            each_group(profiles, of_one, |_, polls| {
+                known.insert(polls.iter().map(|poll| poll.top().0).collect());
             });
         }
+        each_group(profiles, of_one, |group, polls| accuse(profiles, &mut votes, group, polls, &known));
     }
-    ballots.extend(sources(columns, keys, &ballots));
-    ballots
-}
-
-/// Votes on one column.
-pub(super) fn count(columns: &[Column<'_>], at: usize, ballots: &[Ballot]) -> Votes {
-    let mut votes = Votes::default();
-    let dependent = &columns[at];
-    let mut counter = Counter::of(dependent);
-    for ballot in ballots.iter().filter(|ballot| ballot.dependent == at) {
-        let keys: Vec<&Column<'_>> = ballot.determinant.iter().map(|at| &columns[*at]).collect();
-        groups(&keys, |group| {
-            if keys.iter().all(|key| key.code(group[0]) != 0) {
-                let ranked = counter.ranked(group.iter().map(|row| dependent.code(*row)));
-                cast(&mut votes, ballot, dependent, group, &ranked);
-            }
-            true
-        });
+    for (votes, rows) in votes.iter_mut().zip(suspected) {
+        for row in rows {
+            votes.rows.entry(*row).or_default();
+        }
+    }
+    for of_one in by_determinant.values() {
+        each_group(profiles, of_one, |group, polls| defend(profiles, &mut votes, group, polls));
     }
     votes
 }
 
-/// The votes of one group of rows.
-fn cast(votes: &mut Votes, ballot: &Ballot, dependent: &Column<'_>, group: &[u32], ranked: &[(u32, u32)]) {
-    let nulls = ranked.iter().find(|(code, _)| *code == 0).map_or(0, |(_, count)| *count);
-    let mut valued = ranked.iter().filter(|(code, _)| *code != 0);
-    let Some((top, most)) = valued.next().copied() else { return };
-    let second = valued.next().map_or(0, |(_, count)| *count);
-    let wrong = |lead: u32| ballot.trust * (1.0 - ballot.doubt.powi(i32::try_from(lead).unwrap_or(i32::MAX)));
-    let is_mostly_missing = f64::from(nulls) > 0.6 * group.len() as f64;
-    let is_unanimous = ranked.len() == 1;
-    for row in group {
-        let code = dependent.code(*row);
-        let held = ranked.iter().find(|(other, _)| *other == code).map_or(0, |(_, count)| *count);
-        if code == top {
-            if most > 1 {
-                let lead = most - second.max(1).min(most);
-                votes.rows.entry(*row).or_default().in_favour += if is_unanimous { wrong(most - 1) } else { wrong(lead) };
-            }
-            continue;
-        }
-        let held = if code == 0 { second } else { held };
-        if most <= held.max(1) || (code == 0 && (is_mostly_missing || most < 2)) {
-            continue;
-        }
-        let tally = votes.rows.entry(*row).or_default();
-        let weight = wrong(most - held);
-        tally.against += weight;
-        if weight > tally.strongest {
-            tally.strongest = weight;
-            tally.expected = top;
-        }
+/// What one ballot says in one group of rows.
+struct Poll<'a> {
+    ballot: &'a Ballot,
+    /// Codes with the weight of the rows that hold them, heaviest first, missing values left out.
+    ranked: Vec<(u32, f64)>,
+    missing: u32,
+}
+
+impl Poll<'_> {
+    fn top(&self) -> (u32, f64) {
+        self.ranked[0]
+    }
+
+    fn held(&self, code: u32) -> f64 {
+        self.ranked.iter().find(|(other, _)| *other == code).map_or(0.0, |(_, weight)| *weight)
+    }
+
+    /// How sure it is that a value is wrong that `lead` more rows contradict than hold.
+    fn certainty(&self, lead: f64) -> f64 {
+        self.ballot.trust * (1.0 - self.ballot.doubt.powf(lead.max(0.0)))
     }
 }
 
-/// How far a determinant tells a dependent, missing values of both left out.
-#[derive(Clone, Copy, Debug, Default)]
-struct Measured {
-    rows: f64,
-    groups: f64,
-    supported: f64,
-    contradicting: f64,
-    purity: f64,
-    sameness: f64,
-}
-
-impl Measured {
-    fn of(columns: &[Column<'_>], determinant: &[usize], dependent: usize) -> Self {
-        let keys: Vec<&Column<'_>> = determinant.iter().map(|at| &columns[*at]).collect();
-        let column = &columns[dependent];
-        let valued = f64::from(column.counts[1..].iter().sum::<u32>()).max(1.0);
-        let sameness = column.counts[1..].iter().map(|count| (f64::from(*count) / valued).powi(2)).sum();
-        let mut measured = Self { sameness, ..Self::default() };
-        let mut counter = Counter::of(column);
-        groups(&keys, |group| {
-            if keys.iter().all(|key| key.code(group[0]) != 0) {
-                let (top, squares) = counter.count(group.iter().map(|row| column.code(*row)).filter(|code| *code != 0));
-                let size = group.iter().filter(|row| column.code(**row) != 0).count() as f64;
-                if size > 1.0 {
-                    measured.rows += size;
-                    measured.groups += 1.0;
-                    measured.supported += size;
-                    measured.contradicting += size - f64::from(top);
-                    measured.purity += squares / size;
+/// Takes the polls of every group of rows that agree on the determinant of `ballots`.
+fn each_group(profiles: &[Profile<'_>], ballots: &[&Ballot], mut visit: impl FnMut(&[u32], &[Poll<'_>])) {
+    let Some(first) = ballots.first() else { return };
+    let keys: Vec<&Column<'_>> = first.determinant.iter().map(|at| profiles[*at].column).collect();
+    let mut counters: Vec<Counter> = ballots.iter().map(|ballot| Counter::of(profiles[ballot.dependent].column)).collect();
+    let weights = Weights::of(profiles, ballots);
+    groups(&keys, u64::MAX, |group| {
+        if keys.iter().all(|key| key.code(group[0]) != 0) {
+            let mut polls = Vec::new();
+            for (ballot, counter) in ballots.iter().zip(&mut counters) {
+                let column = profiles[ballot.dependent].column;
+                let counted = counter.ranked(group.iter().map(|row| column.code(*row)));
+                let missing = counted.iter().find(|(code, _)| *code == 0).map_or(0, |(_, count)| *count);
+                let ranked = match &weights {
+                    Some(weights) if ballot.source.is_some() => weights.ranked(group, column),
+                    _ => counted.into_iter().filter(|(code, _)| *code != 0).map(|(code, count)| (code, f64::from(count))).collect(),
+                };
+                if !ranked.is_empty() {
+                    polls.push(Poll { ballot, ranked, missing });
                 }
             }
-            true
-        });
-        measured
-    }
-
-    /// The measure μ⁺ over the supported rows.
-    fn strength(&self) -> f64 {
-        if self.rows <= self.groups || self.sameness >= 1.0 {
-            return 0.0;
+            visit(group, &polls);
         }
-        let doubt = (1.0 - self.purity / self.rows) / (1.0 - self.sameness) * (self.rows - 1.0) / (self.rows - self.groups);
-        (1.0 - doubt).clamp(0.0, 1.0)
-    }
-
-    /// Trust grows with the strength: what is right nine times in ten beyond chance is a rule.
-    fn trust(&self) -> f64 {
-        (self.strength() * 1.1).min(0.97)
-    }
-
-    fn doubt(&self) -> f64 {
-        (self.contradicting / self.supported.max(1.0)).clamp(0.01, 0.6)
-    }
+        true
+    });
 }
 
-/// Things that several sources tell of: where a column and another one (the source) make a key together, and the column
-/// strongly determines something, what else it determines far beyond chance is told by vote, however much the sources differ.
-fn sources(columns: &[Column<'_>], keys: &Keys, known: &[Ballot]) -> Vec<Ballot> {
-    let mut found = Vec::new();
-    let pairs = keys.keys.iter().filter(|key| key.columns.len() == 2);
-    let mut things: Vec<usize> = pairs.flat_map(|key| key.columns.iter().copied()).collect();
-    things.sort_unstable();
-    things.dedup();
-    for thing in things {
-        let rows = columns[thing].column.codes.len() as f64;
-        if rows / (columns[thing].values().max(1) as f64) < 4.0 {
-            continue;
-        }
-        let others: Vec<usize> = (0..columns.len()).filter(|at| *at != thing).collect();
-        let measured: Vec<(usize, Measured)> = others.into_iter().map(|at| (at, Measured::of(columns, &[thing], at))).collect();
-        let is_specific = |at: usize| columns[at].values() * 2 >= columns[thing].values();
-        let is_thing = measured.iter().any(|(at, measured)| measured.strength() > 0.7 && is_specific(*at));
-        let told = measured.iter().filter(|(at, measured)| is_thing && measured.strength() > 0.15 && is_specific(*at));
-        for (at, measured) in told {
-            let is_known = known.iter().any(|ballot| ballot.dependent == *at && ballot.determinant == [thing]);
-            if !is_known {
-                let trust = 0.75 + 0.2 * measured.strength();
-                found.push(Ballot { determinant: vec![thing], dependent: *at, trust, doubt: measured.doubt() });
+/// What a row says of the dependents of the polls.
+fn told(profiles: &[Profile<'_>], polls: &[Poll<'_>], row: u32) -> Vec<u32> {
+    polls.iter().map(|poll| profiles[poll.ballot.dependent].column.code(row)).collect()
+}
+
+/// Votes against the values that contradict their group. A row that says of everything what is `known` of another thing tells of
+/// that thing, and nothing of what it says is held against it.
+fn accuse(profiles: &[Profile<'_>], votes: &mut [Votes], group: &[u32], polls: &[Poll<'_>], known: &HashSet<Vec<u32>>) {
+    if polls.iter().all(|poll| poll.ranked.len() == 1 && poll.missing == 0) {
+        return;
+    }
+    for row in group {
+        let dissents =
+            |poll: &&Poll<'_>| !matches!(profiles[poll.ballot.dependent].column.code(*row), code if code == 0 || code == poll.top().0);
+        let dissenting = polls.iter().filter(dissents).count();
+        let coherence = if polls.len() < 2 { 1.0 } else { 1.0 - dissenting.saturating_sub(1) as f64 / (polls.len() as f64 - 1.0) };
+        let is_strange = polls.len() > 2 && dissenting == polls.len() && known.contains(&told(profiles, polls, *row));
+        let stranger = if is_strange { 0.0 } else { 1.0 };
+        for poll in polls {
+            let column = profiles[poll.ballot.dependent].column;
+            let code = column.code(*row);
+            if code != poll.top().0 {
+                let is_of_sources = poll.ballot.source.is_some();
+                let weight = if is_of_sources {
+                    stranger * weight_of_sources(poll, code)
+                } else {
+                    coherence * weight(poll, code, column, group.len())
+                };
+                if weight > 0.0 {
+                    votes[poll.ballot.dependent].accuse(*row, weight, poll.top().0);
+                }
             }
         }
     }
-    found
+}
+
+/// What several sources say of one thing: the heaviest value against all others, however they are spread.
+fn weight_of_sources(poll: &Poll<'_>, code: u32) -> f64 {
+    let second = poll.ranked.get(1).map_or(0.0, |(_, weight)| *weight);
+    let lead = poll.top().1 - if code == 0 { second } else { poll.held(code) };
+    if code == 0 {
+        poll.ballot.trust
+    } else if lead > 0.0 {
+        poll.certainty(lead).max(0.5)
+    } else {
+        0.0
+    }
+}
+
+/// The weight against one value of a group. A value that lives in this group alone, and more than a few times, or that is
+/// there more often than errors fall on one value, is an exception to the rule and no slip.
+fn weight(poll: &Poll<'_>, code: u32, column: &Column<'_>, rows: usize) -> f64 {
+    let (top, rows) = (poll.top().1, rows as f64);
+    if poll.ballot.filler == Some(poll.top().0) {
+        return 0.0;
+    }
+    if code == 0 {
+        let second = poll.ranked.get(1).map_or(0.0, |(_, weight)| *weight);
+        return if f64::from(poll.missing) > 0.6 * rows || top < 2.0 { 0.0 } else { poll.certainty(top - second) };
+    }
+    let held = poll.held(code);
+    let is_at_home = held > 3.0 && held > 0.34 * f64::from(column.counts[code as usize]);
+    let is_common = held > 2.0 + 4.0 * poll.ballot.doubt * rows;
+    if top <= held || top < 2.0 || is_at_home || is_common { 0.0 } else { poll.certainty(top - held) }
+}
+
+/// Votes in favour of the values that their group confirms, for the rows that something is held against.
+fn defend(profiles: &[Profile<'_>], votes: &mut [Votes], group: &[u32], polls: &[Poll<'_>]) {
+    for poll in polls {
+        let ((top, most), second) = (poll.top(), poll.ranked.get(1).map_or(0.0, |(_, weight)| *weight));
+        if most < 2.0 {
+            continue;
+        }
+        let of_column = &mut votes[poll.ballot.dependent].rows;
+        let column = profiles[poll.ballot.dependent].column;
+        if of_column.is_empty() {
+            continue;
+        }
+        let weight = poll.certainty(if second == 0.0 { most - 1.0 } else { most - second });
+        for row in group.iter().filter(|row| column.code(**row) == top) {
+            if let Some(tally) = of_column.get_mut(row) {
+                tally.in_favour += weight;
+            }
+        }
+    }
 }
