@@ -155,14 +155,14 @@ pub(crate) fn compare_spreads(before: &Spread, after: &Spread) -> (Test, Effect)
 /// The shares of both between the quantiles of the first.
 fn steps(before: &Spread, after: &Spread) -> Vec<(f64, f64)> {
     let mut steps = Vec::with_capacity(before.quantiles.len() + 1);
-    let mut last = (0.0, 0.0);
+    let mut seen = (0.0, 0.0);
     for (at, x) in &before.quantiles {
         let (least, most) = after.bounds_at(*x);
-        let share = (*at, at.clamp(least, most).max(last.1));
-        steps.push((share.0 - last.0, share.1 - last.1));
-        last = share;
+        let share = (*at, at.clamp(least, most).max(seen.1));
+        steps.push((share.0 - seen.0, share.1 - seen.1));
+        seen = share;
     }
-    steps.push((1.0 - last.0, 1.0 - last.1));
+    steps.push((1.0 - seen.0, 1.0 - seen.1));
     steps
 }
 
