@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hw_base::{DatasetName, News, ORIGIN_COLUMNS, Position, Progress, Result, SourceFile, Survey, TableName, count, plural};
+use hw_base::{DatasetName, Delivery, News, ORIGIN_COLUMNS, Position, Progress, Result, SourceFile, Survey, TableName, count, plural};
 
 use super::{Asking, Decision, Follow, Step, Work, was_rolled_back};
 use crate::position::{ALL_FILES, ALL_ROWS, FILES, WATERMARK, WHAT_IS_NEW};
@@ -48,6 +48,18 @@ pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: Dataset
         progress: reading.progress,
         table,
     })
+}
+
+/// What the next run would copy of a dataset: its new and changed files, or all rows of a database.
+///
+/// # Errors
+/// If the source cannot be listed.
+pub async fn arriving(project: &Project, asking: Asking<'_>, dataset: &DatasetName) -> Result<Delivery> {
+    let progress = asking.ledger.progress(TableName::raw(dataset).folder())?;
+    let step = step(project, asking, dataset.clone(), progress).await?;
+    let Work::Extract { files, .. } = step.work else { return Ok(Delivery::default()) };
+    // No file at all cannot be opened; then there is nothing new, and what is there is shown.
+    Ok(Delivery { files: files.filter(|files| !files.is_empty()), ..Delivery::default() })
 }
 
 /// How what is new in a dataset is told, where a model follows it and all of them agree on a column if one is needed.

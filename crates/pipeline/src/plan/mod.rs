@@ -2,11 +2,15 @@
 
 mod dataset;
 mod model;
+mod trial;
 
 use hw_base::{Blame, DatasetName, Engine, Error, Ledger, Progress, Result, SourceFile, Sources, TableName};
 use hw_validate::Rule;
 use serde::Serialize;
 
+pub use self::dataset::arriving;
+pub(crate) use self::model::BY_ARRIVAL;
+pub use self::trial::try_models;
 use crate::graph::{Graph, Read};
 use crate::project::Project;
 use crate::settings::Load;
@@ -141,7 +145,7 @@ pub enum Decision {
     Ask(String),
     /// There is nothing to do.
     Skip(String),
-    /// It cannot run, because its source cannot be listed.
+    /// It cannot run, because its source cannot be listed, or what the model says does not fit.
     Fail(String),
 }
 
@@ -244,7 +248,7 @@ fn selected(project: &Project, graph: &Graph, selection: &Selection) -> Result<V
     for chosen in &selection.models {
         let name = chosen.trim_end_matches('+');
         if project.model(name).is_none() {
-            return Err(hw_base::unknown("model", name, project.models.iter().map(|model| model.name.as_str())));
+            return Err(hw_base::unknown("model", name, project.models.iter().map(|model| model.name.as_str())).code("HW302"));
         }
         wanted.push(name.to_owned());
         if chosen.ends_with('+') {

@@ -1,6 +1,6 @@
 //! The step that builds the table of a model, and what is decided about it.
 
-use hw_base::{Engine, Error, Progress, Result, Span, TableName, snake_case};
+use hw_base::{Engine, Error, Progress, Result, TableName, snake_case};
 
 use super::{Decision, Extent, ReadFrom, Selection, Step, Work, was_rolled_back};
 use crate::graph::Read;
@@ -29,7 +29,7 @@ impl Planning<'_> {
         self.refuse_foreign_follow()?;
         self.refuse_joined_follows(engine)?;
         self.refuse_versions_without_times()?;
-        let Model { name, sql, file, settings, rules, fingerprint } = self.model;
+        let Model { name, sql, file, settings, rules, fingerprint, .. } = self.model;
         let table = TableName::model(name);
         let by_arrival = self.follows_by_itself(engine);
         let reads: Vec<ReadFrom> = self.reads.iter().map(|read| self.read_from(read, by_arrival)).collect();
@@ -72,8 +72,8 @@ impl Planning<'_> {
             None => Ok(()),
             Some(dataset) => Err(Error::user(format!("`{}` follows `{dataset}`, which its SELECT does not read", self.model.name))
                 .code("HW302")
-                .at(Span { file: self.model.file.clone().into(), line: 1, column: 1, length: 1 })
-                .help("remove it from `follow:`, or read it in the SELECT")),
+                .help("remove it from `follow:`, or read it in the SELECT")
+                .moved_to(self.model.place(&["follow", dataset], 0))),
         }
     }
 
@@ -84,7 +84,7 @@ impl Planning<'_> {
             return Ok(());
         }
         let error = settings.load.without_times().within(format_args!("`{}`", self.model.name));
-        Err(error.at(Span { file: self.model.file.clone().into(), line: 1, column: 1, length: 1 }))
+        Err(error.moved_to(self.model.place(&["load"], 0)))
     }
 
     /// Two followed datasets that are joined would miss each other: what arrived earlier in one, and later in the other.
@@ -106,7 +106,7 @@ impl Planning<'_> {
         Err(Error::user(format!("`{}` cannot follow {} at once", self.model.name, names.join(" and ")))
             .code("HW305")
             .because(problem)
-            .at(Span { file: self.model.file.clone().into(), line: 1, column: 1, length: 1 })
+            .moved_to(self.model.place(&["follow"], 0))
             .help("follow one of them and read the other whole, or give each a model of its own and join these"))
     }
 

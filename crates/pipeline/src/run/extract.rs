@@ -352,6 +352,17 @@ pub fn raw_column_names(columns: &[Column]) -> Vec<String> {
     raw_names(columns, &Names::new()).into_iter().map(|(raw, _)| raw).collect()
 }
 
+/// The rows of an opened dataset under a name, without the records that cannot be read as rows. The columns have the names of
+/// the raw copy; `origin` names those that tell where a row came from and are wanted too.
+pub fn live_rows(name: &str, delivered: &Delivered, origin: &[&str], inputs: &mut Vec<Input>) -> Input {
+    inputs.push(Input::Live { name: delivered.relation.clone(), relation: delivered.relation.clone() });
+    let named = delivered.columns.iter().zip(raw_column_names(&delivered.columns));
+    let own = named.map(|(column, raw)| format!("{} as {}", identifier(&column.name), identifier(&raw)));
+    let (origin, rows) = if delivered.has_origin { (origin, " where _malformed is null") } else { (&[][..], "") };
+    let columns: Vec<String> = own.chain(origin.iter().map(|column| (*column).to_owned())).collect();
+    Input::Query { name: name.to_owned(), sql: format!("select {} from {}{rows}", columns.join(", "), delivered.relation) }
+}
+
 /// The columns of a delivery, each with its name in the raw copy and in the source. A column keeps the name that it has.
 fn raw_names(columns: &[Column], known: &Names) -> Vec<(String, String)> {
     let mut taken: BTreeSet<String> = known.keys().cloned().chain(ORIGIN_COLUMNS.map(str::to_owned)).collect();

@@ -217,10 +217,11 @@ fn unique_by(step: &Step) -> &[String] {
     }
 }
 
-/// How a person queries the rows that were judged, later: a model's SELECT is readable although nothing of it was loaded.
+/// How a person queries the rows that were judged, later: what a source has to deliver and what a model selects are readable
+/// although nothing of it was loaded.
 fn shown_as(step: &Step) -> String {
     match &step.work {
-        Work::Extract { dataset, .. } => dataset.to_string(),
+        Work::Extract { dataset, .. } => format!("preview.{dataset}"),
         Work::Build { .. } => format!("preview.{}", identifier(&step.name)),
     }
 }
