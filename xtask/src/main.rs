@@ -14,15 +14,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ledger", &["base"]),
     ("validate", &["base"]),
     ("relate", &["base"]),
+    ("measure", &["base"]),
     ("assess", &["base", "validate", "relate"]),
     ("pipeline", &["base", "validate"]),
-    ("engine", &["base"]),
+    ("engine", &["base", "measure"]),
     ("connect", &["base", "engine"]),
-    ("headworks", &["base", "config", "ledger", "validate", "relate", "assess", "pipeline", "engine", "connect"]),
+    ("headworks", &["base", "config", "ledger", "validate", "relate", "measure", "assess", "pipeline", "engine", "connect"]),
 ];
 
 /// Crates that only the heavy rooms may name.
 const HEAVY: &[&str] = &["datafusion", "deltalake-core", "object_store", "arrow", "parquet"];
+/// What the names of Arrow's small crates start with, and the one room beside the heavy ones that may name them.
+const ARROW: (&str, &str) = ("arrow-", "measure");
 /// The heavy rooms.
 const HEAVY_ROOMS: &[&str] = &["engine", "connect"];
 /// Shelves: a folder, and the file that holds its table.
@@ -62,6 +65,9 @@ fn imports(root: &Path) -> Vec<String> {
                 && !allowed.contains(&other)
             {
                 problems.push(format!("crates/{importer} imports {other}, which the table does not allow"));
+            }
+            if dependency.starts_with(ARROW.0) && importer != ARROW.1 && !HEAVY_ROOMS.contains(&importer.as_str()) {
+                problems.push(format!("crates/{importer} names {dependency}; only {}, engine and connect may", ARROW.1));
             }
             if HEAVY.contains(&dependency.as_str()) && !HEAVY_ROOMS.contains(&importer.as_str()) {
                 problems.push(format!("crates/{importer} names {dependency}; only engine and connect may"));

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{Column, Result, Rows, TableFacts, TableName, Timestamp, Value};
+use crate::{ByteSize, CodedTable, Column, Result, Rows, TableFacts, TableName, Timestamp, Value};
 
 /// A future on the heap, so that ports need no generic parameters.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -86,6 +86,40 @@ pub enum LoadMode {
         later_by: Option<String>,
         /// A Boolean column or expression that marks a row as deleted.
         deleted_when: Option<String>,
+    },
+    /// Every version of a row counts, by key: what the table shows follows from all that ever arrived, in whatever order.
+    History(History),
+}
+
+/// How the versions of a row are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// The columns that identify what the versions are versions of.
+    pub key: Vec<String>,
+    /// The column that tells when a version became true; of two versions of one time the content decides.
+    pub later_by: String,
+    /// A Boolean column or expression that marks a version as a deletion.
+    pub deleted_when: Option<String>,
+    /// What the table shows of them.
+    pub shows: Shows,
+}
+
+/// What a table shows of the versions of a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Shows {
+    /// Each in a row of its own with the time in which it was true (`valid_from`, `valid_to`, `is_current`): SCD type 2.
+    Versions {
+        /// Columns whose change opens no version.
+        ignore: Vec<String>,
+        /// Columns that show their latest value in every version.
+        overwrite: Vec<String>,
+        /// A column to add that identifies a version.
+        surrogate_key: Option<String>,
+    },
+    /// The last one, with `previous_…` and `…_changed_at` for some columns: SCD type 3.
+    Last {
+        /// These columns.
+        previous: Vec<String>,
     },
 }
 
@@ -221,6 +255,9 @@ pub struct StagedBatch {
     pub replaces: bool,
     /// Files to add to the quarantine table.
     pub quarantined: Vec<StagedFile>,
+    /// Files of the quarantine table to take away: rows of theirs have been corrected; the others are among those to add.
+    #[serde(default)]
+    pub corrected: Vec<String>,
     /// Files to add to the table of deleted rows.
     #[serde(default)]
     pub deleted: Vec<StagedFile>,
@@ -251,7 +288,7 @@ pub struct StagedBatch {
 impl StagedBatch {
     /// Whether publishing it would change nothing.
     pub fn changes_nothing(&self) -> bool {
-        self.files.is_empty() && self.removed.is_empty() && self.deleted.is_empty() && self.base.is_some()
+        self.files.is_empty() && self.removed.is_empty() && self.deleted.is_empty() && self.corrected.is_empty() && self.base.is_some()
     }
 }
 
@@ -349,6 +386,10 @@ pub trait Engine: Send + Sync {
 
     /// Measures the rows of a query in one pass.
     fn measure<'a>(&'a self, reader: &'a Reader, settings: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>>;
+
+    /// The rows of a query as codes of their distinct values, in file order: all of them where about `memory` bytes hold them, else a
+    /// uniform sample of the rows. Malformed records are no rows and have no number.
+    fn coded<'a>(&'a self, reader: &'a Reader, name: &'a str, memory: ByteSize) -> BoxFuture<'a, Result<CodedTable>>;
 
     /// Counts what `watch` asks for in one scan, and writes nothing.
     fn watch<'a>(&'a self, reader: &'a Reader, watch: &'a Watch) -> BoxFuture<'a, Result<Watched>>;

@@ -23,17 +23,20 @@ pub use clock::{Clock, FixedClock, Timestamp};
 pub use coded::{CodedColumn, CodedTable};
 pub use codes::{CODES, Code, code};
 pub use engine::{
-    AggregateWatch, BoxFuture, CommitNote, Engine, Input, LoadMode, MeasureSettings, Published, Reader, Reference, RowWatch, Sample,
-    StagedBatch, StagedFile, Staging, TableState, TableVersion, Watch, Watched, WatchedAggregate, WatchedRule,
+    AggregateWatch, BoxFuture, CommitNote, Engine, History, Input, LoadMode, MeasureSettings, Published, Reader, Reference, RowWatch,
+    Sample, Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion, Watch, Watched, WatchedAggregate, WatchedRule,
 };
 pub use error::{Blame, Error, Result, Retry, Span, nearest, unknown};
-pub use facts::{ColumnFacts, Histogram, NumberFacts, PatternCount, Quantile, ShapeCount, TableFacts, TextFacts, ValueCount};
+pub use facts::{
+    Cadence, CalendarSpan, ColumnFacts, Fences, Histogram, NumberFacts, PatternCount, Quantile, ShapeCount, Spellings, Steps, TableFacts,
+    TextFacts, ValueCount,
+};
 pub use ledger::{Ledger, Position, Progress, RunId, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, VersionGroup};
 pub use names::{DatasetName, ORIGIN_COLUMNS, TableName, snake_case};
 pub use quality::{Dimension, Issue, OnFailure, RuleResult, Severity, Verdict};
 pub use rows::{Column, ColumnType, Rows, Value};
 pub use settings::{Entry, Node, Settings, SettingsMap};
 pub use shape::{TextShape, character_pattern};
-pub use sources::{Delivered, Delivery, SourceFile, Sources, Survey};
+pub use sources::{Continuing, Delivered, Delivery, News, Part, SourceFile, Sources, Survey};
 pub use sql::{identifier, literal, qualified};
 pub use units::{ByteSize, Share, Span as TimeSpan, Tolerance, count, duration, plural};

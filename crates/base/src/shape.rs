@@ -46,9 +46,9 @@ impl TextShape {
         match text.len() {
             2..=5 if is_boolean(text) => Self::Boolean,
             36 if is_uuid(bytes) => Self::Uuid,
-            _ if is_email(text) => Self::Email,
-            _ if is_url(text) => Self::Url,
-            _ if bytes.contains(&b':') && text.parse::<std::net::IpAddr>().is_ok() => Self::IpAddress,
+            _ if is_email(bytes) => Self::Email,
+            _ if is_url(bytes) => Self::Url,
+            _ if is_ip_address(bytes, text) => Self::IpAddress,
             _ => Self::Other,
         }
     }
@@ -59,7 +59,7 @@ impl TextShape {
         if !digits.is_empty() && digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit) {
             return if digits.len() > 1 && digits[0] == b'0' { Self::NumberLike } else { Self::Integer };
         }
-        if is_decimal(digits) {
+        if digits.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-')) && is_decimal(digits) {
             return Self::Decimal;
         }
         if is_iso_date(bytes) {
@@ -72,8 +72,8 @@ impl TextShape {
         match text.len() {
             36 if is_uuid(bytes) => Self::Uuid,
             _ if is_other_date(text) => Self::OtherDate,
-            _ if text.contains(['.', ':']) && text.parse::<std::net::IpAddr>().is_ok() => Self::IpAddress,
-            _ if is_email(text) => Self::Email,
+            _ if is_ip_address(bytes, text) => Self::IpAddress,
+            _ if is_email(bytes) => Self::Email,
             _ if is_number_with_dressing(text) => Self::NumberLike,
             _ => Self::Other,
         }
@@ -148,10 +148,14 @@ fn is_time(text: &str) -> bool {
 
 fn is_other_date(text: &str) -> bool {
     let day = text.split([' ', 'T']).next().unwrap_or(text);
+    // Three parts of up to four characters and two separators.
+    if !(5..=14).contains(&day.len()) {
+        return false;
+    }
     ['/', '.', '-'].iter().any(|separator| {
-        let parts: Vec<Option<u32>> = day.split(*separator).map(|part| if part.len() <= 4 { part.parse().ok() } else { None }).collect();
-        match parts[..] {
-            [Some(a), Some(b), Some(c)] => {
+        let mut parts = day.split(*separator).map(|part| if part.len() <= 4 { part.parse::<u32>().ok() } else { None });
+        match [parts.next(), parts.next(), parts.next(), parts.next()] {
+            [Some(Some(a)), Some(Some(b)), Some(Some(c)), None] => {
                 let (first, last) = if a > 31 { (c, a) } else { (a, c) };
                 (1..=31).contains(&first)
                     && (1..=31).contains(&b)
@@ -163,29 +167,54 @@ fn is_other_date(text: &str) -> bool {
     })
 }
 
+/// Up to three letters beside digits and what stands around them; most other text is told by its first few characters.
 fn is_number_with_dressing(text: &str) -> bool {
-    let digits = text.chars().filter(char::is_ascii_digit).count();
-    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
-    let others = text
-        .chars()
-        .filter(|c| !c.is_ascii_digit() && !c.is_alphabetic())
-        .all(|c| matches!(c, ',' | '.' | ' ' | '\'' | '_' | '%' | '$' | '€' | '£' | '¥' | '-' | '+' | '(' | ')'));
-    digits > 0 && letters <= 3 && others && !text.contains('-')
+    let (mut digits, mut letters) = (0, 0);
+    for c in text.chars() {
+        match c {
+            '0'..='9' => digits += 1,
+            ',' | '.' | ' ' | '\'' | '_' | '%' | '$' | '€' | '£' | '¥' | '+' | '(' | ')' => {}
+            c if c.is_alphabetic() && letters < 3 => letters += 1,
+            _ => return false,
+        }
+    }
+    digits > 0
+}
+
+/// Whether only characters of an IP address occur; then it is worth reading.
+fn is_ip_address(bytes: &[u8], text: &str) -> bool {
+    let may_be = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':');
+    bytes.iter().any(|byte| matches!(byte, b'.' | b':')) && bytes.iter().all(may_be) && text.parse::<std::net::IpAddr>().is_ok()
 }
 
 /// `a@b.example`: one `@`, a name, and a domain with a dot.
-fn is_email(text: &str) -> bool {
-    let Some((name, domain)) = text.split_once('@') else { return false };
-    let good_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._%+-".contains(&b));
-    let good_domain = domain.contains('.')
-        && domain.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
-    good_name && good_domain
+fn is_email(bytes: &[u8]) -> bool {
+    if !bytes.contains(&b'@') {
+        return false;
+    }
+    let is_of_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'%' | b'+' | b'-');
+    let name = bytes.iter().take_while(|byte| is_of_name(byte)).count();
+    let domain = bytes[name..].strip_prefix(b"@");
+    name > 0 && domain.is_some_and(|domain| domain.contains(&b'.') && is_domain(domain))
 }
 
-fn is_url(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(scheme, rest)| {
-        (2..=10).contains(&scheme.len()) && scheme.bytes().all(|b| b.is_ascii_alphabetic()) && rest.contains('.') && !rest.contains(' ')
-    })
+/// Letters, digits and hyphens between single dots.
+fn is_domain(domain: &[u8]) -> bool {
+    let mut last = b'.';
+    for byte in domain {
+        let is_good = if *byte == b'.' { last != b'.' } else { byte.is_ascii_alphanumeric() || *byte == b'-' };
+        if !is_good {
+            return false;
+        }
+        last = *byte;
+    }
+    last != b'.'
+}
+
+fn is_url(bytes: &[u8]) -> bool {
+    let scheme = bytes.iter().take(11).position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(0);
+    let rest = bytes[scheme..].strip_prefix(b"://");
+    scheme >= 2 && rest.is_some_and(|rest| rest.contains(&b'.') && !rest.contains(&b' '))
 }
 
 fn is_uuid(bytes: &[u8]) -> bool {
@@ -249,7 +278,9 @@ mod tests {
         check(TextShape::Url, &["https://a.example/x"]);
         check(TextShape::Uuid, &["123e4567-e89b-12d3-a456-426614174000"]);
         check(TextShape::IpAddress, &["10.0.0.1", "::1"]);
-        check(TextShape::Other, &["delivered", "a@b", "12 Main St"]);
+        check(TextShape::Other, &["delivered", "a@b", "12 Main St", "a@.b", "a@b.", "a@b..c", "a@b@c.d", "x://a.b", "12-x"]);
+        check(TextShape::Other, &["31/31/2026", "1/2/3/4", "1234 abcd", "8453 Cedar Dr, Springfield 21517", "http://a b.c", ":"]);
+        check(TextShape::Url, &["ftp://a.b", "abcdefghij://a.b"]);
     }
 
     #[test]

@@ -65,8 +65,8 @@ pub fn read_text(path: &Path, shown_as: &Path) -> Result<String> {
 fn unreadable(shown_as: &Path, error: &std::io::Error) -> Error {
     let message = format!("`{}` cannot be read", shown_as.display());
     match error.kind() {
-        FileErrorKind::NotFound | FileErrorKind::IsADirectory => Error::user(message).because(error).help("check the path"),
-        _ => Error::outside(message).because(error).help("look at the permissions of the file"),
+        FileErrorKind::NotFound | FileErrorKind::IsADirectory => Error::user(message).code("HW108").because(error).help("check the path"),
+        _ => Error::outside(message).code("HW108").because(error).help("look at the permissions of the file"),
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) async fn publish(engine: &LocalEngine, batch: &StagedBatch, note: &Co
 async fn quarantine(engine: &LocalEngine, batch: &StagedBatch, note: &CommitNote) -> Result<()> {
     let table = TableName::model(&batch.table).quarantine();
     let present = engine.warehouse.open(&table, None).await?;
-    let is_left = |name: &String| batch.replaces || window_of(name) == Some(note.window);
+    let is_left = |name: &String| batch.replaces || batch.corrected.contains(name) || window_of(name) == Some(note.window);
     let (own, left) = own_and_left(present.as_ref(), &batch.quarantined, is_left);
     if own || (batch.quarantined.is_empty() && left.is_empty()) {
         return Ok(());

@@ -26,6 +26,11 @@ impl Shown {
         let schema = Arc::new(table.schema().project(&columns)?);
         Ok(Self { table, columns, schema })
     }
+
+    /// The table with all of its columns.
+    pub(crate) fn table(&self) -> &Arc<dyn TableProvider> {
+        &self.table
+    }
 }
 
 // Written without the macro: the inner table has the future.

@@ -44,6 +44,19 @@ impl Graph {
         }
     }
 
+    /// The models that read a model, directly or through others.
+    pub(crate) fn descendants(&self, name: &str) -> Vec<String> {
+        let mut found: Vec<&str> = vec![name];
+        // Readers come after what they read, so one pass finds them all.
+        for model in &self.order {
+            let reads_one = |read: &Read| matches!(read, Read::Model(other) if found.contains(&other.as_str()));
+            if self.reads.get(model).into_iter().flatten().any(reads_one) {
+                found.push(model);
+            }
+        }
+        found.into_iter().skip(1).map(str::to_owned).collect()
+    }
+
     /// The datasets that these models read, sorted.
     pub(crate) fn datasets_of(&self, models: &[String]) -> BTreeSet<DatasetName> {
         models.iter().filter_map(|model| self.reads.get(model)).flatten().filter_map(Read::dataset).cloned().collect()
@@ -94,7 +107,18 @@ fn unknown_table(project: &Project, model: &Model, reference: &Reference) -> Err
     let sources = project.sources.iter().map(|(source, _)| format!("{source}.…"));
     let known: Vec<String> = models.chain(sources).collect();
     let span = Span { file: model.file.clone().into(), line: reference.line, column: reference.column, length: name.chars().count() };
-    unknown("table", &name, known.iter().map(String::as_str)).code("HW302").at(span)
+    let error = unknown("table", &name, known.iter().map(String::as_str)).code("HW302").at(span);
+    match (&reference.parts[..], project.sources.first()) {
+        ([one], _)
+            if DatasetName::parse(one).is_some_and(|dataset| project.sources.iter().any(|(source, _)| *source == dataset.source)) =>
+        {
+            error.help(format!("quotes make one name of it: write `{one}` without them, or quote each part"))
+        }
+        ([one], Some((source, _))) => {
+            error.help(format!("a dataset stands behind its source, such as `{source}.{}`", hw_base::snake_case(one)))
+        }
+        _ => error,
+    }
 }
 
 /// A depth-first order; models without a relation to each other keep their order by name.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{ByteSize, Error, Result, identifier};
+use hw_base::{ByteSize, Column, ColumnType, Error, History, LoadMode, Result, Shows, identifier};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,12 +28,36 @@ fn default_warehouse() -> String {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineSettings {
-    /// Memory of the process, such as `2GiB`.
+    /// Memory of the process, such as `2GiB`; at least `16MiB`.
+    #[serde(deserialize_with = "memory")]
     pub memory: ByteSize,
     /// Disk for what does not fit into memory, such as `50GiB`.
     pub disk: ByteSize,
     /// Cores; all of them where it is not given.
     pub threads: Option<usize>,
+}
+
+/// The least memory with which a query has room to spill.
+const LEAST_MEMORY: ByteSize = ByteSize(16 << 20);
+
+/// The limit of memory, where it is large enough to work with.
+///
+/// # Errors
+/// HW104 for one in which no query could run.
+pub fn sufficient(memory: ByteSize) -> Result<ByteSize> {
+    if memory >= LEAST_MEMORY {
+        return Ok(memory);
+    }
+    let help = "a number without a unit counts bytes: write `512MiB` or `2GiB`";
+    Err(Error::user(format!("{memory} of memory is not enough to work with: the least is {LEAST_MEMORY}")).code("HW104").help(help))
+}
+
+fn memory<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ByteSize, D::Error> {
+    let size = ByteSize::deserialize(deserializer)?;
+    sufficient(size).map_err(|error| {
+        let remedies = error.remedies().iter().map(String::as_str);
+        serde::de::Error::custom(std::iter::once(error.message()).chain(remedies).collect::<Vec<_>>().join("; "))
+    })
 }
 
 impl Default for EngineSettings {
@@ -70,6 +94,12 @@ pub enum Load {
     Append(Append),
     /// Every run adds the rows whose key is new, and replaces those whose key is known.
     Upsert(Upsert),
+    /// As `upsert`: a dimension that shows the last version of each row (slowly changing dimension, type 1).
+    Scd1(Upsert),
+    /// Every version in a row of its own, with the time in which it was true (type 2).
+    Scd2(Versions),
+    /// The last version, with what some columns held before their last change (type 3).
+    Scd3(Previous),
 }
 
 /// How rows are added.
@@ -91,6 +121,39 @@ pub struct Upsert {
     pub delete_when: Option<String>,
 }
 
+/// How versions are kept in rows of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Versions {
+    /// The columns that identify what the versions are versions of.
+    pub key: Vec<String>,
+    /// A Boolean SQL expression over the row; where it is true, the current version ends and no other begins.
+    #[serde(default)]
+    pub delete_when: Option<String>,
+    /// Columns whose change opens no version.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+    /// Columns that show their latest value in every version, as in type 1.
+    #[serde(default)]
+    pub overwrite: Vec<String>,
+    /// A column to add that identifies a version and is the same in every load.
+    #[serde(default)]
+    pub surrogate_key: Option<String>,
+}
+
+/// How the last version is kept with earlier values.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Previous {
+    /// The columns that identify a row.
+    pub key: Vec<String>,
+    /// The columns that get `previous_…` and `…_changed_at` beside them.
+    pub previous: Vec<String>,
+    /// A Boolean SQL expression over the row; where it is true, the row with that key is deleted.
+    #[serde(default)]
+    pub delete_when: Option<String>,
+}
+
 impl Load {
     /// The word for it.
     pub fn name(&self) -> &'static str {
@@ -98,6 +161,9 @@ impl Load {
             Self::Replace => "replace",
             Self::Append(_) => "append",
             Self::Upsert(_) => "upsert",
+            Self::Scd1(_) => "scd1",
+            Self::Scd2(_) => "scd2",
+            Self::Scd3(_) => "scd3",
         }
     }
 
@@ -106,8 +172,107 @@ impl Load {
         match self {
             Self::Replace => &[],
             Self::Append(append) => &append.key,
-            Self::Upsert(upsert) => &upsert.key,
+            Self::Upsert(upsert) | Self::Scd1(upsert) => &upsert.key,
+            Self::Scd2(versions) => &versions.key,
+            Self::Scd3(previous) => &previous.key,
         }
+    }
+
+    /// What marks a row as deleted.
+    pub fn deleted_when(&self) -> Option<&str> {
+        match self {
+            Self::Replace | Self::Append(_) => None,
+            Self::Upsert(upsert) | Self::Scd1(upsert) => upsert.delete_when.as_deref(),
+            Self::Scd2(versions) => versions.delete_when.as_deref(),
+            Self::Scd3(previous) => previous.delete_when.as_deref(),
+        }
+    }
+
+    /// The columns of which no two rows of the table have the same values; none where a key may have several rows.
+    pub fn unique_by(&self) -> &[String] {
+        match self {
+            Self::Scd2(_) => &[],
+            _ => self.key(),
+        }
+    }
+
+    /// Whether rows are merged by their key.
+    pub fn needs_key(&self) -> bool {
+        !matches!(self, Self::Replace | Self::Append(_))
+    }
+
+    /// The columns that the load adds to those of the SELECT, where `later_by` tells when a version became true.
+    pub fn added(&self, columns: &[Column], later_by: Option<&str>) -> Vec<Column> {
+        let like =
+            |name: String, other: &str| columns.iter().find(|column| column.name == other).map(|column| Column { name, ..column.clone() });
+        let of = |name: &str, kind, sql_type: &str| Column { name: name.to_owned(), kind, sql_type: sql_type.to_owned() };
+        let time = |name: String| later_by.and_then(|later_by| like(name, later_by));
+        match self {
+            Self::Scd2(versions) => {
+                let times = ["valid_from", "valid_to"].map(|name| time(name.to_owned()));
+                let key = versions.surrogate_key.iter().map(|name| of(name, ColumnType::Text, "text"));
+                times.into_iter().flatten().chain([of("is_current", ColumnType::Boolean, "boolean")]).chain(key).collect()
+            }
+            Self::Scd3(previous) => {
+                let each = |name: &String| [like(format!("previous_{name}"), name), time(format!("{name}_changed_at"))];
+                previous.previous.iter().flat_map(each).flatten().collect()
+            }
+            _ => vec![],
+        }
+    }
+
+    /// Whether the order of versions decides what the table shows, so that `follow:` must tell when each became true.
+    pub fn needs_times(&self) -> bool {
+        matches!(self, Self::Scd2(_) | Self::Scd3(_))
+    }
+
+    /// The columns of the SELECT that the load names besides the key, each with the setting that does.
+    pub fn named(&self) -> Vec<(&'static str, &str)> {
+        fn each<'a>(setting: &'static str, names: &'a [String]) -> impl Iterator<Item = (&'static str, &'a str)> {
+            names.iter().map(move |name| (setting, name.as_str()))
+        }
+        match self {
+            Self::Scd2(versions) => each("ignore", &versions.ignore).chain(each("overwrite", &versions.overwrite)).collect(),
+            Self::Scd3(previous) => each("previous", &previous.previous).collect(),
+            _ => vec![],
+        }
+    }
+
+    /// How a batch changes the table, where `later_by` tells which of two rows is the later one.
+    ///
+    /// # Errors
+    /// HW305 for versions without a time.
+    pub fn mode(&self, later_by: Option<String>) -> Result<LoadMode> {
+        let upsert =
+            |upsert: &Upsert, later_by| LoadMode::Upsert { key: upsert.key.clone(), later_by, deleted_when: upsert.delete_when.clone() };
+        Ok(match self {
+            Self::Replace => LoadMode::Replace,
+            Self::Append(append) => LoadMode::Append { key: append.key.clone() },
+            Self::Upsert(settings) | Self::Scd1(settings) => upsert(settings, later_by),
+            Self::Scd2(versions) => LoadMode::History(History {
+                key: versions.key.clone(),
+                later_by: later_by.ok_or_else(|| self.without_times())?,
+                deleted_when: versions.delete_when.clone(),
+                shows: Shows::Versions {
+                    ignore: versions.ignore.clone(),
+                    overwrite: versions.overwrite.clone(),
+                    surrogate_key: versions.surrogate_key.clone(),
+                },
+            }),
+            Self::Scd3(previous) => LoadMode::History(History {
+                key: previous.key.clone(),
+                later_by: later_by.ok_or_else(|| self.without_times())?,
+                deleted_when: previous.delete_when.clone(),
+                shows: Shows::Last { previous: previous.previous.clone() },
+            }),
+        })
+    }
+
+    /// Says that nothing tells when a version became true.
+    pub fn without_times(&self) -> Error {
+        Error::user(format!("`load: {}` needs a column that tells when a version became true", self.name()))
+            .code("HW305")
+            .help("name it: `follow: { source.dataset: updated_at }`; where the source has none, select `_loaded_at` and follow that")
     }
 }
 
@@ -152,21 +317,30 @@ impl PartitionBy {
     pub fn columns(&self) -> Result<Vec<(String, String)>> {
         self.0.iter().map(|text| partition_column(text)).collect()
     }
+
+    /// What each partition is made of: a unit of time, where it has one, and a column.
+    pub(crate) fn sources(&self) -> Result<Vec<(Option<&str>, &str)>> {
+        self.0.iter().map(|text| partition_source(text)).collect()
+    }
 }
 
-fn partition_column(text: &str) -> Result<(String, String)> {
+/// What a partition is made of: a unit of time, where it has one, and a column.
+fn partition_source(text: &str) -> Result<(Option<&str>, &str)> {
     let wrong = || {
         Error::user(format!("`{text}` cannot partition a table"))
             .code("HW104")
             .help("write a column, or `year(column)`, `month(column)`, `day(column)`")
     };
-    let text = text.trim();
-    match text.split_once('(') {
-        None => Ok((text.to_owned(), identifier(text))),
-        Some((unit @ ("year" | "month" | "day"), rest)) => {
-            let column = rest.strip_suffix(')').ok_or_else(wrong)?.trim();
-            Ok((format!("{column}_{unit}"), format!("cast(date_trunc('{unit}', {}) as date)", identifier(column))))
-        }
+    match text.trim().split_once('(') {
+        None => Ok((None, text.trim())),
+        Some((unit @ ("year" | "month" | "day"), rest)) => Ok((Some(unit), rest.strip_suffix(')').ok_or_else(wrong)?.trim())),
         Some(_) => Err(wrong()),
     }
+}
+
+fn partition_column(text: &str) -> Result<(String, String)> {
+    Ok(match partition_source(text)? {
+        (None, column) => (column.to_owned(), identifier(column)),
+        (Some(unit), column) => (format!("{column}_{unit}"), format!("cast(date_trunc('{unit}', {}) as date)", identifier(column))),
+    })
 }

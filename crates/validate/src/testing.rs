@@ -4,9 +4,9 @@ use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
 use hw_base::{
-    Blame, BoxFuture, Column, ColumnFacts, ColumnType, CommitNote, Engine, Error, Input, MeasureSettings, NumberFacts, Published, Reader,
-    Reference, Result, Rows, Settings, Span, StagedBatch, Staging, TableFacts, TableName, TableState, TableVersion, TextFacts, TextShape,
-    Value, ValueCount, Watch, Watched,
+    Blame, BoxFuture, ByteSize, CodedTable, Column, ColumnFacts, ColumnType, CommitNote, Engine, Error, Input, MeasureSettings,
+    NumberFacts, Published, Reader, Reference, Result, Rows, Settings, Span, StagedBatch, Staging, TableFacts, TableName, TableState,
+    TableVersion, TextFacts, TextShape, Value, ValueCount, Watch, Watched,
 };
 use serde_json::{Value as Json, json};
 
@@ -238,6 +238,9 @@ impl Engine for FakeEngine {
         Box::pin(async move { self.answer("staged", reader) })
     }
     fn measure<'a>(&'a self, _: &'a Reader, _: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>> {
+        unimplemented!()
+    }
+    fn coded<'a>(&'a self, _: &'a Reader, _: &'a str, _: ByteSize) -> BoxFuture<'a, Result<CodedTable>> {
         unimplemented!()
     }
     fn watch<'a>(&'a self, _: &'a Reader, _: &'a Watch) -> BoxFuture<'a, Result<Watched>> {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray};
 use datafusion::arrow::compute::{and, not};
 use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
+use datafusion::arrow::record_batch::RecordBatch;
 use futures::StreamExt;
 use hw_base::{LoadMode, Result, StagedBatch, StagedFile, identifier};
 
+use super::history;
 use super::origin::CARRIED;
 use super::rows::{cast_all, filtered, in_folder, kept_rows};
 use super::tasks::{joined, merged};
@@ -26,7 +28,7 @@ impl Attempt<'_> {
         let straight: u64 = batch.files.iter().map(|file| file.rows).sum();
         let waiting: u64 = aside.iter().map(|file| file.rows).sum();
         let mut untouched: u64 = 0;
-        let mut met = Vec::new();
+        let (mut met, mut remembered) = (Vec::new(), Vec::new());
         if let Some(kept) = self.kept() {
             untouched = kept.rows().unwrap_or_default();
             if waiting > 0 && shared.seen.is_some() {
@@ -36,20 +38,21 @@ impl Attempt<'_> {
                     batch.files.extend(part.staying);
                     met.extend(part.meeting);
                 }
-                met.extend(self.remembered(shared).await?);
+                remembered = self.remembered(shared).await?;
             }
             self.withdraw(kept, batch, &mut untouched).await?;
         } else if let Some(target) = &self.target {
             batch.removed = target.files.iter().map(|file| file.name.clone()).collect();
         }
-        let mut changed = waiting;
+        let (mut changed, mut shown) = (waiting, waiting);
         if waiting > 0 {
-            let winners = self.winners(aside, met).await?;
+            let winners = self.winners(aside, met, remembered).await?;
             batch.files.extend(winners.files);
             batch.deleted.extend(winners.deleted);
-            changed = winners.from_batch;
+            changed = winners.entered;
+            shown = winners.shown;
         }
-        batch.rows_written = straight + changed;
+        batch.rows_written = straight + shown;
         batch.rows_superseded = waiting.saturating_sub(changed);
         batch.rows_after = untouched + batch.files.iter().map(|file| file.rows).sum::<u64>();
         std::fs::remove_dir_all(self.engine.scratch(&self.staging.label)).ok();
@@ -106,34 +109,51 @@ impl Attempt<'_> {
         meeting.finish()
     }
 
-    /// Rewrites the files that hold rows to be taken out, without those rows.
+    /// Rewrites the files that hold rows to be taken out, without those rows: in the table and in its quarantine.
     async fn withdraw(&self, kept: &Snapshot, batch: &mut StagedBatch, untouched: &mut u64) -> Result<()> {
         let Some(predicate) = &self.staging.withdraw else { return Ok(()) };
-        let mut staying = self.writer(&self.folder, "keep", &self.columns.schema, &self.columns.partition_columns);
-        for file in kept.files.iter().filter(|file| !batch.removed.contains(&file.name)).cloned().collect::<Vec<_>>() {
-            let session = Session::new(self.engine, Effort::Fast);
-            session.register(&["one_file"], Arc::new(kept.table_of(vec![file.clone()])))?;
-            let hit = format!("select 1 from one_file where {predicate} limit 1");
-            let frame = session.query(&hit, None).await?;
-            let found = frame.collect().await.map_err(|error| explain(error, &session.about(None)))?;
-            if found.iter().all(|batch| batch.num_rows() == 0) {
-                continue;
-            }
-            let rest = format!("select * from one_file where ({predicate}) is not true");
-            let mut stream =
-                session.query(&rest, None).await?.execute_stream().await.map_err(|error| explain(error, &session.about(None)))?;
-            while let Some(rows) = stream.next().await {
-                staying.write(&self.columns.fit(&rows.map_err(|error| explain(error, &session.about(None)))?)?)?;
-            }
-            *untouched -= file.rows.unwrap_or_default().min(*untouched);
-            batch.removed.push(file.name);
+        let staying = self.writer(&self.folder, "keep", &self.columns.schema, &self.columns.partition_columns);
+        let rest = self.without(kept, predicate, &batch.removed, (staying, |rows| self.columns.fit(rows))).await?;
+        *untouched -= rest.rows_before.min(*untouched);
+        batch.removed.extend(rest.removed);
+        batch.files.extend(rest.files);
+        let quarantine = self.staging.table.quarantine();
+        if let Some(present) = self.engine.warehouse.open(&quarantine, None).await? {
+            let staying = self.writer(&self.engine.warehouse.folder(&quarantine), "keep", &present.schema, &[]);
+            let rest = self.without(&present, predicate, &[], (staying, |rows| Ok(rows.clone()))).await?;
+            batch.corrected.extend(rest.removed);
+            batch.quarantined.extend(rest.files);
         }
-        batch.files.extend(staying.finish()?);
         Ok(())
     }
 
+    /// The files of `kept` that hold rows for which the SQL is true, and new ones without these rows.
+    async fn without<F>(&self, kept: &Snapshot, predicate: &str, gone: &[String], (mut staying, fit): (Writer, F)) -> Result<Rest>
+    where
+        F: Fn(&RecordBatch) -> Result<RecordBatch>,
+    {
+        let mut rest = Rest::default();
+        for file in kept.files.iter().filter(|file| !gone.contains(&file.name)) {
+            let session = Session::new(self.engine, Effort::Fast);
+            session.register(&["one_file"], Arc::new(kept.table_of(vec![file.clone()])))?;
+            let failed = |error| explain(error, &session.about(None));
+            let hit = session.query(&format!("select 1 from one_file where {predicate} limit 1"), None).await?;
+            if hit.collect().await.map_err(failed)?.iter().all(|batch| batch.num_rows() == 0) {
+                continue;
+            }
+            let mut rows = session.rows(&format!("select * from one_file where ({predicate}) is not true")).await?;
+            while let Some(batch) = rows.next().await {
+                staying.write(&fit(&batch.map_err(failed)?)?)?;
+            }
+            rest.rows_before += file.rows.unwrap_or_default();
+            rest.removed.push(file.name.clone());
+        }
+        rest.files = staying.finish()?;
+        Ok(rest)
+    }
+
     /// Of all rows with one key, the one that stays.
-    async fn winners(&self, aside: Vec<StagedFile>, met: Vec<StagedFile>) -> Result<Winners> {
+    async fn winners(&self, aside: Vec<StagedFile>, met: Vec<StagedFile>, remembered: Vec<StagedFile>) -> Result<Winners> {
         let session = Session::new(self.engine, Effort::Spilling);
         let scratch = self.engine.scratch(&self.staging.label);
         let table = |schema: &SchemaRef, files: &[StagedFile]| {
@@ -141,13 +161,17 @@ impl Attempt<'_> {
         };
         session.register(&["arriving"], Arc::new(table(&self.columns.full, &aside)))?;
         session.register(&["present"], Arc::new(table(&self.columns.schema, &met)))?;
-        let sql = winners_sql(&self.columns, &self.staging.mode);
+        session.register(&["remembered"], Arc::new(table(&self.columns.schema, &remembered)))?;
+        let sql = match &self.staging.mode {
+            LoadMode::History(history) => history::sql(&self.columns.schema, history),
+            mode => winners_sql(&self.columns, mode),
+        };
         let frame = session.query(&sql, None).await?;
         let failed = |error| explain(error, &session.about(None));
         let plan_streams = frame.execute_stream_partitioned().await.map_err(failed)?;
         let mut staying = self.writer(&self.folder, "last", &self.columns.schema, &self.columns.partition_columns);
         let mut deleted = self.writer(&self.engine.warehouse.folder(&self.staging.table.deleted()), "last", &self.columns.schema, &[]);
-        let mut from_batch = 0;
+        let (mut entered, mut shown) = (0, 0);
         for mut stream in merged(plan_streams, 1) {
             while let Some(batch) = stream.next().await {
                 let batch = batch.map_err(failed)?;
@@ -155,13 +179,16 @@ impl Attempt<'_> {
                 let (arrives, gone) = (is("_arrives"), is("_gone"));
                 let rows = self.columns.fit(&batch)?;
                 if remembers_deleted(&self.staging.mode) {
-                    deleted.write(&filtered(&rows, &both(&arrives, &gone)?)?)?;
+                    deleted.write(&filtered(&rows, &is("_remember"))?)?;
                 }
-                from_batch += both(&arrives, &negated(&gone)?)?.true_count() as u64;
+                let new = both(&arrives, &negated(&gone)?)?.true_count() as u64;
+                shown += new;
+                // A version that is not shown may end another one.
+                entered += if matches!(self.staging.mode, LoadMode::History(_)) { arrives.true_count() as u64 } else { new };
                 staying.write(&kept_rows(&rows, &gone)?)?;
             }
         }
-        Ok(Winners { files: staying.finish()?, deleted: deleted.finish()?, from_batch })
+        Ok(Winners { files: staying.finish()?, deleted: deleted.finish()?, entered, shown })
     }
 }
 
@@ -173,13 +200,23 @@ fn negated(mask: &BooleanArray) -> Result<BooleanArray> {
     not(mask).map_err(|error| explain(error.into(), &Context::default()))
 }
 
+/// What is left of a table when rows are taken out.
+#[derive(Default)]
+struct Rest {
+    removed: Vec<String>,
+    rows_before: u64,
+    files: Vec<StagedFile>,
+}
+
 /// The rows that stay.
 struct Winners {
     files: Vec<StagedFile>,
-    /// Rows that are the last of their key and mark it as deleted, as far as they come from the batch.
+    /// Rows to be remembered although the table does not show them.
     deleted: Vec<StagedFile>,
-    /// How many rows of the files come from the batch.
-    from_batch: u64,
+    /// How many rows of the batch made a difference.
+    entered: u64,
+    /// How many of them are in the files.
+    shown: u64,
 }
 
 impl Shared {
@@ -240,13 +277,13 @@ fn winners_sql(columns: &Reconciled, mode: &LoadMode) -> String {
     let (key, deleted) = match mode {
         LoadMode::Upsert { key, deleted_when, .. } => (key.as_slice(), deleted_when.as_deref()),
         LoadMode::Append { key } => (key.as_slice(), None),
-        LoadMode::Replace => (&[][..], None),
+        LoadMode::Replace | LoadMode::History(_) => (&[][..], None),
     };
     let origin: Vec<&str> = CARRIED.into_iter().filter(|name| columns.is_hidden(name)).collect();
     let order = match mode {
         LoadMode::Upsert { later_by: Some(later), .. } => vec![format!("{} desc nulls last", identifier(later))],
         LoadMode::Upsert { .. } => by_arrival(&origin, "desc"),
-        LoadMode::Append { .. } | LoadMode::Replace => by_arrival(&origin, "asc"),
+        LoadMode::Append { .. } | LoadMode::Replace | LoadMode::History(_) => by_arrival(&origin, "asc"),
     };
     let own = |field: &Arc<Field>| identifier(field.name());
     let all = columns.schema.fields().iter().map(own).collect::<Vec<_>>().join(", ");
@@ -255,10 +292,10 @@ fn winners_sql(columns: &Reconciled, mode: &LoadMode) -> String {
     let order: Vec<String> = order.into_iter().chain(content).chain(["_arrives".into()]).collect();
     let (arriving, present): (String, String) = origin.iter().map(|name| (format!(", {name}"), format!(", null as {name}"))).unzip();
     format!(
-        "select {all}, _arrives, coalesce(cast(({}) as boolean), false) as _gone from \
+        "select *, _arrives and _gone as _remember from (select {all}, _arrives, coalesce(cast(({}) as boolean), false) as _gone from \
          (select *, row_number() over (partition by {} order by {}) as _place from \
-         (select {all}, true as _arrives{arriving} from arriving union all select {all}, false as _arrives{present} from present) as candidates) \
-         as placed where _place = 1",
+         (select {all}, true as _arrives{arriving} from arriving union all select {all}, false as _arrives{present} from present \
+         union all select {all}, false as _arrives{present} from remembered) as candidates) as placed where _place = 1) as judged",
         deleted.unwrap_or("false"),
         key.iter().map(|column| identifier(column)).collect::<Vec<_>>().join(", "),
         order.join(", "),

@@ -3,6 +3,9 @@
 //! Rows whose place depends on other rows (a key that occurs twice, a key that the table has) are set aside in a file of
 //! their own and settled at the end; all others are written as they come.
 
+#[cfg(test)]
+mod convergence;
+mod history;
 mod merge;
 mod origin;
 mod repeated;
@@ -22,10 +25,13 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt;
-use hw_base::{LoadMode, ORIGIN_COLUMNS, Reader, Result, StagedBatch, StagedFile, Staging, Watch, Watched, identifier};
+use hw_base::{
+    Error, History, LoadMode, ORIGIN_COLUMNS, Reader, Result, RowWatch, Span, StagedBatch, StagedFile, Staging, Watch, Watched, identifier,
+};
 use tokio::sync::mpsc;
 
-use crate::failure::{Context, explain};
+use crate::damage;
+use crate::failure::{About, Context, explain};
 use crate::keys::{KeySet, hashes};
 use crate::local::LocalEngine;
 use crate::schema::{self, Reconciled};
@@ -53,10 +59,19 @@ pub(crate) async fn stage(engine: &LocalEngine, staging: &Staging) -> Result<Sta
             Err(error) => {
                 engine.sweep_label(&staging.table, &staging.label)?;
                 let is_limit = matches!(error.known_code(), Some("HW401" | "HW402"));
-                return Err(if is_limit { error.within(format_args!("`{}`", staging.table)) } else { error });
+                let error = if is_limit { error.within(format_args!("`{}`", staging.table)) } else { error };
+                return Err(damage::named(engine, &staging.reader, in_its_file(error, &staging.reader)).await);
             }
             Ok(batch) => return Ok(batch),
         }
+    }
+}
+
+/// A problem with the SQL of which nothing tells the place is one of its file.
+fn in_its_file(error: Error, reader: &Reader) -> Error {
+    match &reader.file {
+        Some(file) if error.known_code() == Some("HW301") => error.at(Span { file: file.into(), line: 1, column: 1, length: 1 }),
+        _ => error,
     }
 }
 
@@ -70,11 +85,12 @@ pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) 
     let (_, streams) = streams(&session, frame, reader).await?;
     let tap = Tap::open(&session, &schema, watch, streams.len()).await?;
     let tasks = streams.into_iter().enumerate().map(|(task, mut stream)| {
-        let (watcher, sender, memory) = (Arc::clone(&watcher), tap.as_ref().and_then(|tap| tap.sender(task)), engine.memory);
+        let (watcher, sender) = (Arc::clone(&watcher), tap.as_ref().and_then(|tap| tap.sender(task)));
+        let about = About::new(engine, reader);
         tokio::spawn(async move {
             let mut counts = watcher.counts();
             while let Some(batch) = stream.next().await {
-                let batch = batch.map_err(|error| explain(error, &Context { memory: Some(memory), ..Context::default() }))?;
+                let batch = batch.map_err(|error| explain(error, &about.context()))?;
                 watcher.look(&batch, &mut counts)?;
                 send(sender.as_ref(), batch).await;
             }
@@ -142,6 +158,12 @@ impl<'a> Attempt<'a> {
         let session = Session::for_reader(engine, &staging.reader, effort).await?;
         let frame = session.query(&staging.reader.sql, staging.reader.file.as_deref()).await?;
         let (frame, carried) = if needs_origin(staging) { origin::with_origin(frame)? } else { (frame, vec![]) };
+        let frame = match &staging.mode {
+            LoadMode::History(kept) => {
+                history::with_columns(frame, kept).map_err(|error| error.within(format_args!("`{}`", staging.table)))?
+            }
+            _ => frame,
+        };
         let frame = with_partitions(&session, frame, staging)?;
         let partitions: Vec<String> = staging.partition_by.iter().map(|(column, _)| column.clone()).collect();
         let known = target.as_ref().filter(|_| !replaces(staging)).map(|target| target.schema.as_ref());
@@ -163,7 +185,7 @@ impl<'a> Attempt<'a> {
     fn key(&self) -> Result<Vec<usize>> {
         let key = match &self.staging.mode {
             LoadMode::Replace => return Ok(vec![]),
-            LoadMode::Append { key } | LoadMode::Upsert { key, .. } => key,
+            LoadMode::Append { key } | LoadMode::Upsert { key, .. } | LoadMode::History(History { key, .. }) => key,
         };
         let index = |column: &String| {
             self.columns.schema.index_of(column).map_err(|_| {
@@ -178,7 +200,7 @@ impl<'a> Attempt<'a> {
         let key = self.key()?;
         let aside = self.keys_to_set_aside(&key).await?;
         let mut watch = self.staging.watch.clone();
-        add_key_rule(&mut watch, &key, &self.columns.schema);
+        add_key_rules(&mut watch, &key, &self.columns.schema, &self.staging.mode);
         let seen = (self.kept().is_some() && !key.is_empty()).then(KeySet::new);
         let shared = Arc::new(Shared {
             watcher: Watcher::compile(&self.session, &self.columns.full, &watch)?,
@@ -238,7 +260,11 @@ impl<'a> Attempt<'a> {
     }
 
     fn is_deleted(&self) -> Result<Option<Arc<dyn PhysicalExpr>>> {
-        let LoadMode::Upsert { deleted_when: Some(sql), .. } = &self.staging.mode else { return Ok(None) };
+        let (LoadMode::Upsert { deleted_when: Some(sql), .. } | LoadMode::History(History { deleted_when: Some(sql), .. })) =
+            &self.staging.mode
+        else {
+            return Ok(None);
+        };
         let failed = |error| explain(error, &Context::default()).within("`delete_when`");
         let schema = datafusion::common::DFSchema::try_from(Arc::clone(&self.columns.schema)).map_err(failed)?;
         let expression = self.session.context.parse_sql_expr(sql, &schema).map_err(failed)?;
@@ -270,11 +296,11 @@ impl<'a> Attempt<'a> {
         let mut quarantine =
             self.writer(&warehouse.folder(&self.staging.table.quarantine()), &format!("{number}"), &quarantine_schema, &[]);
         let origin = (self.staging.run.clone(), self.staging.at.timestamp_micros());
-        let memory = self.engine.memory;
+        let about = About::new(self.engine, &self.staging.reader);
         async move {
             let mut counts = shared.watcher.counts();
             while let Some(batch) = stream.next().await {
-                let batch = batch.map_err(|error| explain(error, &Context { memory: Some(memory), ..Context::default() }))?;
+                let batch = batch.map_err(|error| explain(error, &about.context()))?;
                 let batch = shared.columns.apply(&batch)?;
                 let diverted = shared.watcher.look(&batch, &mut counts)?;
                 let batch = match diverted {
@@ -357,27 +383,33 @@ fn replaces(staging: &Staging) -> bool {
     staging.is_rebuild || staging.mode == LoadMode::Replace
 }
 
-/// Whether deleted rows are remembered: where the order of arrival decides, a row that comes after its deletion is a new one.
+/// Whether rows that the table does not show are remembered. Where the order of arrival decides, a row that comes after its deletion is a
+/// new one.
 fn remembers_deleted(mode: &LoadMode) -> bool {
-    matches!(mode, LoadMode::Upsert { later_by: Some(_), deleted_when: Some(_), .. })
+    matches!(mode, LoadMode::Upsert { later_by: Some(_), deleted_when: Some(_), .. } | LoadMode::History(_))
 }
 
 /// Whether it matters where a row came from: the order of arrival decides between rows with one key, or rows may go to quarantine,
 /// which tells their file and line.
 fn needs_origin(staging: &Staging) -> bool {
     let by_arrival = match &staging.mode {
-        LoadMode::Replace => false,
+        LoadMode::Replace | LoadMode::History(_) => false,
         LoadMode::Append { key } => !key.is_empty(),
         LoadMode::Upsert { later_by, .. } => later_by.is_none(),
     };
     by_arrival || staging.watch.rows.iter().any(|rule| rule.diverts)
 }
 
-/// Rows without a whole key cannot be loaded by key; they go to quarantine.
-fn add_key_rule(watch: &mut Watch, key: &[usize], schema: &Schema) {
+/// Rows without a whole key cannot be loaded by key, and versions without a time have no place among the others; they go to
+/// quarantine.
+fn add_key_rules(watch: &mut Watch, key: &[usize], schema: &Schema, mode: &LoadMode) {
+    let mut divert = |id: &str, violates: String| watch.rows.push(RowWatch { id: id.into(), violates, diverts: true, excludes: false });
     if !key.is_empty() {
         let missing: Vec<String> = key.iter().map(|index| format!("{} is null", identifier(schema.field(*index).name()))).collect();
-        watch.rows.push(hw_base::RowWatch { id: "key_is_present".into(), violates: missing.join(" or "), diverts: true, excludes: false });
+        divert("key_is_present", missing.join(" or "));
+    }
+    if let LoadMode::History(history) = mode {
+        divert("change_time_is_present", format!("{} is null", identifier(&history.later_by)));
     }
 }
 

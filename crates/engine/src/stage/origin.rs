@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use datafusion::common::Column;
 use datafusion::dataframe::DataFrame;
-use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, Projection, SubqueryAlias};
+use datafusion::datasource::{provider_as_source, source_as_provider};
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, SubqueryAlias, TableScan};
 use hw_base::Result;
 
 use crate::failure::{Context, explain};
+use crate::shown::Shown;
 
 /// The columns that are carried along, in the order in which they tell which of two rows arrived first.
 pub(crate) const CARRIED: [&str; 3] = ["_batch", "_file", "_line"];
@@ -41,7 +43,10 @@ fn failed(error: datafusion::common::DataFusionError) -> hw_base::Error {
 /// The plan with the columns of the raw copy added, and what they are called there; `None` where its rows cannot be followed.
 fn carried(plan: &LogicalPlan) -> Result<Option<(LogicalPlan, Vec<Column>)>> {
     match plan {
-        LogicalPlan::TableScan(_) => Ok(of_raw_copy(plan).map(|columns| (plan.clone(), columns))),
+        LogicalPlan::TableScan(scan) => {
+            let plan = whole(scan)?;
+            Ok(of_raw_copy(&plan).map(|columns| (plan, columns)))
+        }
         LogicalPlan::Projection(projection) => {
             let Some((input, columns)) = carried(&projection.input)? else { return Ok(None) };
             let known = |expr: &Expr| matches!(expr, Expr::Column(column) if columns.contains(column));
@@ -72,6 +77,17 @@ fn carried(plan: &LogicalPlan) -> Result<Option<(LogicalPlan, Vec<Column>)>> {
             rebuilt(plan, vec![input], columns).map(Some)
         }
         _ => Ok(None),
+    }
+}
+
+/// The scan with the columns that are not shown.
+fn whole(scan: &TableScan) -> Result<LogicalPlan> {
+    let provider = source_as_provider(&scan.source).map_err(failed)?;
+    match provider.downcast_ref::<Shown>() {
+        Some(shown) => LogicalPlanBuilder::scan(scan.table_name.clone(), provider_as_source(Arc::clone(shown.table())), None)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(failed),
+        None => Ok(LogicalPlan::TableScan(scan.clone())),
     }
 }
 

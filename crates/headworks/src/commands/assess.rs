@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_assess::{About, Assessment, rules_yaml};
-use hw_base::{BoxFuture, ByteSize, Clock, Error, Input, Reader, Result, Sample, identifier};
+use hw_base::{BoxFuture, ByteSize, Clock, Column, Engine, Error, Input, Reader, Result, Sample, identifier, qualified};
 use hw_connect::open_path;
 use hw_engine::LocalEngine;
 use hw_ledger::next_run_id;
-use hw_pipeline::EngineSettings;
+use hw_pipeline::{EngineSettings, raw_column_names};
+use hw_validate::Proposal;
 
-use super::{Command, read};
+use super::{Command, at_least_one, described, memory, read};
 use crate::house::{self, House, write_file};
 use crate::machine::{self, SystemClock};
 use crate::report;
@@ -34,36 +35,50 @@ struct Arguments {
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     critical: Vec<String>,
     /// Read about this many rows only; then every number says so
-    #[arg(long, value_name = "ROWS")]
-    sample: Option<u64>,
+    #[arg(long, value_name = "ROWS", value_parser = at_least_one, allow_negative_numbers = true)]
+    sample: Option<usize>,
     /// End with exit code 1 if a dataset scores less
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", value_parser = score, allow_negative_numbers = true)]
     fail_under: Option<f64>,
     /// Memory that may be used
-    #[arg(long, value_name = "SIZE", default_value = "2GiB")]
-    memory: String,
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = memory, allow_negative_numbers = true)]
+    memory: ByteSize,
     #[command(flatten)]
     common: super::Common,
 }
 
 impl Command for Assess {
     fn arguments(&self) -> Clap {
-        Arguments::augment_args(Clap::new("assess").about("Measure data, score it on six dimensions and say what is wrong with it"))
+        described::<Arguments>(
+            "assess",
+            "Measure data, score it and say what is wrong with it",
+            "Examples:\n  headworks assess orders.csv\n  headworks assess orders.csv --out assessment --critical order_id,amount\n  headworks assess shop.orders --fail-under 90 --format json",
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
             let mut worst = f64::INFINITY;
+            let mut shown = Vec::new();
             for data in &arguments.data {
                 let assessment = assess_one(data, &arguments, terminal).await?;
                 worst = worst.min(assessment.scores.overall);
-                show(&assessment, terminal)?;
+                match terminal.format {
+                    Format::Json => shown.push(assessment.to_json()),
+                    Format::Markdown => terminal.line(assessment.to_markdown()),
+                    Format::Text => report::assessment_lines(&assessment).iter().for_each(|line| terminal.line(line)),
+                }
                 if let Some(out) = &arguments.out {
                     let folder = if arguments.data.len() > 1 { out.join(&assessment.about.name) } else { out.clone() };
                     write(&assessment, &folder)?;
                     terminal.say(format!("written: {}", folder.display()));
                 }
+            }
+            match &shown[..] {
+                [] => {}
+                [one] => terminal.json(one)?,
+                several => terminal.json(&several)?,
             }
             Ok(u8::from(arguments.fail_under.is_some_and(|limit| worst < limit)))
         })
@@ -72,10 +87,10 @@ impl Command for Assess {
 
 async fn assess_one(data: &str, arguments: &Arguments, terminal: &Terminal) -> Result<Assessment> {
     terminal.busy(format!("reading {data}"));
-    let memory: ByteSize = arguments.memory.parse()?;
-    let settings = EngineSettings { memory, ..EngineSettings::default() };
+    let settings = EngineSettings { memory: arguments.memory, ..EngineSettings::default() };
     let mut opened = open(data, &settings, terminal).await?;
-    opened.about.sample = arguments.sample.map_or(Sample::All, Sample::Rows);
+    refuse_unknown_columns(&arguments.critical, &opened).await?;
+    opened.about.sample = arguments.sample.map_or(Sample::All, |rows| Sample::Rows(rows as u64));
     opened.about.critical.clone_from(&arguments.critical);
     opened.about.use_for.clone_from(&arguments.use_for);
     let now = SystemClock.now();
@@ -83,13 +98,35 @@ async fn assess_one(data: &str, arguments: &Arguments, terminal: &Terminal) -> R
     hw_assess::assess(opened.engine(), &opened.reader, &opened.about, now, id.0).await
 }
 
+/// A score, as `--fail-under` names one.
+fn score(text: &str) -> std::result::Result<f64, String> {
+    text.parse().ok().filter(|score| (0.0..=100.0).contains(score)).ok_or_else(|| "expected a score from 0 to 100".into())
+}
+
+async fn refuse_unknown_columns(named: &[String], opened: &OpenedData) -> Result<()> {
+    if named.is_empty() {
+        return Ok(());
+    }
+    let columns = opened.engine().columns(&opened.reader).await?;
+    let known = || columns.iter().map(|column| column.name.as_str()).filter(|name| *name != "_malformed");
+    let unknown = named.iter().filter(|name| !known().any(|known| known == *name));
+    let errors = unknown.map(|name| hw_base::unknown("column", name, known()).code("HW107").because("`--critical` names it"));
+    Error::all(errors.collect()).map_or(Ok(()), Err)
+}
+
 /// Data that was opened for reading, with the engine that reads it.
 pub(crate) struct OpenedData {
     engine: Opener,
     /// All of its rows, the malformed records included.
     pub(crate) reader: Reader,
-    /// Only the rows.
+    /// Only the rows, under the names that the columns have in a raw copy.
     pub(crate) rows: Reader,
+    /// Whether `reader` tells malformed records by a column of its own.
+    pub(crate) has_malformed: bool,
+    /// How SQL names it.
+    pub(crate) shown_as: String,
+    /// The names that the file gives its columns, each with its name in `rows`.
+    pub(crate) names: Vec<(String, String)>,
     /// What it is.
     pub(crate) about: About,
 }
@@ -108,6 +145,15 @@ impl OpenedData {
         }
     }
 
+    /// The query of `rows` with the names that the file gives its columns.
+    pub(crate) fn rows_as_named(&self) -> String {
+        if self.names.is_empty() {
+            return self.rows.sql.clone();
+        }
+        let columns = self.names.iter().map(|(own, raw)| format!("{} as {}", identifier(raw), identifier(own)));
+        format!("select {} from data", columns.collect::<Vec<_>>().join(", "))
+    }
+
     /// The project it belongs to, if it does.
     pub(crate) fn house(&self) -> Option<&House> {
         match &self.engine {
@@ -120,52 +166,51 @@ impl OpenedData {
 /// Opens a path, a dataset of a source or a table of the project.
 pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Terminal) -> Result<OpenedData> {
     let root = &terminal.root;
-    let is_path = root.join(data).exists() || data.contains(['/', '*', '?']);
     let has_project = root.join(hw_config::PROJECT_FILE).exists();
-    if is_path || !has_project {
+    if house::is_path(root, data) || !has_project {
         return open_file(data, settings, root).await;
     }
-    let house = House::open(root)?;
-    let name: Vec<String> = data.split('.').map(identifier).collect();
-    let sql = format!("select * from {}", name.join("."));
-    let reader = house.reader(&sql).await?;
+    let house = House::look(root)?;
+    let shown_as = qualified(data.split('.'));
+    let reader = house.reader(&format!("select * from {shown_as}")).await?;
     let about = About::new(data, data);
-    Ok(OpenedData { engine: Opener::Project(Box::new(house)), rows: reader.clone(), reader, about })
+    let (engine, rows) = (Opener::Project(Box::new(house)), reader.clone());
+    Ok(OpenedData { engine, rows, reader, about, has_malformed: false, shown_as, names: vec![] })
 }
 
 async fn open_file(data: &str, settings: &EngineSettings, root: &Path) -> Result<OpenedData> {
-    let state = std::env::temp_dir().join(format!("headworks-{}", std::process::id()));
+    let state = house::temporary_state();
     let engine = house::engine(state.join("warehouse"), &state, settings)?;
     let opened = open_path(root, data, engine.live()).await?;
     if opened.is_empty && opened.delivered.columns.is_empty() {
         return Err(Error::user(format!("`{data}` holds no data")).code("HW202"));
     }
     let mut inputs = Vec::new();
-    let rows = house::live_rows("data", &opened.delivered, &mut inputs);
+    let rows = hw_pipeline::live_rows("data", &opened.delivered, &[], &mut inputs);
     inputs.push(rows);
     let live = Input::Live { name: "all_records".into(), relation: opened.delivered.relation.clone() };
     let hidden = if opened.delivered.has_origin { ", _malformed" } else { "" };
     let columns: Vec<String> = opened.delivered.columns.iter().map(|column| identifier(&column.name)).collect();
     let reader = Reader { sql: format!("select {}{hidden} from all_records", columns.join(", ")), inputs: vec![live], file: None };
-    let rows = Reader { sql: format!("select {} from data", columns.join(", ")), inputs, file: None };
+    let rows = Reader { sql: "select * from data".into(), inputs, file: None };
     let about = About::new(&opened.dataset, data);
-    Ok(OpenedData { engine: Opener::Alone(Box::new(engine)), reader, rows, about })
+    let (engine, has_malformed) = (Opener::Alone(Box::new(engine)), opened.delivered.has_origin);
+    let own = opened.delivered.columns.iter().map(|column| column.name.clone());
+    let names = own.zip(raw_column_names(&opened.delivered.columns)).collect();
+    Ok(OpenedData { engine, reader, rows, about, has_malformed, shown_as: identifier(data), names })
 }
 
-fn show(assessment: &Assessment, terminal: &Terminal) -> Result<()> {
-    match terminal.format {
-        Format::Json => terminal.json(&assessment.to_json()),
-        Format::Markdown => {
-            terminal.line(assessment.to_markdown());
-            Ok(())
-        }
-        Format::Text => {
-            for line in report::assessment_lines(assessment) {
-                terminal.line(line);
-            }
-            Ok(())
-        }
+/// The rules that are proposed, for columns under the names that they have in a raw copy, where a run and `headworks check`
+/// look for them.
+fn rules_to_run(assessment: &Assessment) -> Vec<Proposal> {
+    let mut facts = assessment.facts.clone();
+    let own = facts.columns.iter();
+    let own: Vec<Column> =
+        own.map(|facts| Column { name: facts.name.clone(), kind: facts.kind, sql_type: facts.sql_type.clone() }).collect();
+    for (facts, name) in facts.columns.iter_mut().zip(raw_column_names(&own)) {
+        facts.name = name;
     }
+    hw_validate::propose(&facts)
 }
 
 /// Writes the report and the rules.
@@ -175,5 +220,5 @@ pub(crate) fn write(assessment: &Assessment, folder: &Path) -> Result<()> {
     write_file(&folder.join("assessment.json"), &json)?;
     write_file(&folder.join("assessment.md"), &assessment.to_markdown())?;
     let rules = folder.join("rules").join(format!("{}.yaml", assessment.about.name));
-    write_file(&rules, &rules_yaml(&assessment.proposals, &assessment.about.name))
+    write_file(&rules, &rules_yaml(&rules_to_run(assessment), &assessment.about.name))
 }

@@ -4,17 +4,16 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Clock, DatasetName, Engine, Error, Result, Verdict};
+use hw_base::{BoxFuture, Clock, DatasetName, Engine, Entry, Error, Node, Result, Settings, SettingsMap, Verdict, identifier};
 use hw_connect::open_path;
-use hw_pipeline::EngineSettings;
+use hw_pipeline::{EngineSettings, live_rows};
 use hw_validate::{
     CheckResult, FailOn, Gate, Imported, Judging, Population, Rule, read_rules, read_suite, results_json, results_junit, results_of_rules,
     results_of_suite,
 };
 
 use super::assess::{OpenedData, open};
-use super::{Command, read};
-use crate::house;
+use super::{Command, described, read};
 use crate::machine::SystemClock;
 use crate::report;
 use crate::terminal::Terminal;
@@ -30,6 +29,8 @@ enum Output {
     Text,
     /// For programs: stable and versioned.
     Json,
+    /// For tickets and reviews.
+    Markdown,
     /// For continuous integration: JUnit's XML.
     Junit,
 }
@@ -75,7 +76,11 @@ struct Asked {
 
 impl Command for Check {
     fn arguments(&self) -> Clap {
-        Arguments::augment_args(Clap::new("check").about("Judge data by rules without loading it"))
+        described::<Arguments>(
+            "check",
+            "Judge data by rules; load nothing",
+            "Examples:\n  headworks check orders.csv --rules rules.yaml\n  headworks check fact_orders\n  headworks check shop.orders --format json",
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
@@ -83,7 +88,7 @@ impl Command for Check {
             let arguments: Arguments = read(matches)?;
             let mut opened = open(&arguments.data, &EngineSettings::default(), terminal).await?;
             open_others(&mut opened, &arguments, &terminal.root).await?;
-            let asked = asked(&arguments, &opened)?;
+            let asked = asked(&arguments, &mut opened)?;
             terminal.busy(format!("checking {}", arguments.data));
             let verdict = judge(&opened, &asked.rules, &arguments).await?;
             let results = match &asked.suite {
@@ -105,19 +110,21 @@ async fn open_others(opened: &mut OpenedData, arguments: &Arguments, root: &Path
                 .help("write `--with customers=customers.csv`")
         })?;
         let delivered = open_path(root, path, opened.engine().live()).await?.delivered;
-        let input = house::live_rows(name, &delivered, &mut opened.rows.inputs);
+        let input = live_rows(name, &delivered, &[], &mut opened.rows.inputs);
         opened.rows.inputs.push(input);
     }
     Ok(())
 }
 
-fn asked(arguments: &Arguments, opened: &OpenedData) -> Result<Asked> {
+fn asked(arguments: &Arguments, opened: &mut OpenedData) -> Result<Asked> {
     if let Some(file) = &arguments.suite {
         let text = hw_config::read_text(file, file)?;
         let data =
             Path::new(&arguments.data).file_stem().map_or_else(|| arguments.data.clone(), |stem| stem.to_string_lossy().into_owned());
         let suite =
             read_suite(&arguments.suite_format, &text)?.for_table(arguments.table.as_deref(), &[arguments.data.as_str(), data.as_str()])?;
+        // Another tool knows the columns under the names that the file gives them.
+        opened.rows.sql = opened.rows_as_named();
         return Ok(Asked { rules: suite.to_rules()?, suite: Some(suite) });
     }
     rules(arguments.rules.as_deref(), &arguments.data, opened).map(|rules| Asked { rules, suite: None })
@@ -127,7 +134,7 @@ fn asked(arguments: &Arguments, opened: &OpenedData) -> Result<Asked> {
 pub(super) fn rules(file: Option<&Path>, data: &str, opened: &OpenedData) -> Result<Vec<Rule>> {
     if let Some(file) = file {
         let settings = hw_config::read_yaml(file, file)?;
-        return read_rules(settings.get("rules").unwrap_or(&settings));
+        return read_rules(&with_raw_names(settings.get("rules").unwrap_or(&settings), &opened.names, Role::Settings));
     }
     let of_project = opened.house().and_then(|house| {
         let of_model = house.project.model(data).map(|model| model.rules.clone());
@@ -135,9 +142,47 @@ pub(super) fn rules(file: Option<&Path>, data: &str, opened: &OpenedData) -> Res
     });
     of_project.filter(|rules| !rules.is_empty()).ok_or_else(|| {
         Error::user(format!("there are no rules for `{data}`"))
+            .code("HW103")
             .help("give a file with `--rules FILE`; `headworks assess … --out FOLDER` writes one")
             .help("checks of another tool are given with `--suite FILE`")
     })
+}
+
+/// What a text in the settings of a rule is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Anything but the name of a column or SQL.
+    Settings,
+    /// The name of a column.
+    Column,
+    /// SQL.
+    Sql,
+}
+
+/// The rules with the names of the raw copy where they name columns as the file does: `Order ID` is `order_id`.
+fn with_raw_names(rules: &Settings, names: &[(String, String)], role: Role) -> Settings {
+    let node = match &rules.node {
+        Node::Text(text) => Node::Text(match role {
+            Role::Settings => text.clone(),
+            Role::Column => names.iter().find(|(own, _)| own == text).map_or_else(|| text.clone(), |(_, raw)| raw.clone()),
+            Role::Sql => names.iter().fold(text.clone(), |text, (own, raw)| text.replace(&format!("\"{own}\""), &identifier(raw))),
+        }),
+        Node::List(items) => Node::List(items.iter().map(|item| with_raw_names(item, names, role)).collect()),
+        Node::Map(SettingsMap(entries)) => {
+            let renamed = |entry: &Entry| Entry { value: with_raw_names(&entry.value, names, role_of(&entry.key)), ..entry.clone() };
+            Node::Map(SettingsMap(entries.iter().map(renamed).collect()))
+        }
+        other => other.clone(),
+    };
+    Settings { node, span: rules.span.clone() }
+}
+
+fn role_of(key: &str) -> Role {
+    match key {
+        "column" | "columns" | "left" | "right" | "group_by" => Role::Column,
+        "where" | "sql" | "expression" => Role::Sql,
+        _ => Role::Settings,
+    }
 }
 
 async fn judge(opened: &OpenedData, rules: &[Rule], arguments: &Arguments) -> Result<Verdict> {
@@ -148,7 +193,7 @@ async fn judge(opened: &OpenedData, rules: &[Rule], arguments: &Arguments) -> Re
     gate.try_sql(engine, reader).await?;
     let watched = engine.watch(reader, &gate.watch(&[], 5, arguments.all_rows)).await?;
     let population = Population { batch_is_table: true, unique_by: vec![] };
-    let judging = Judging { engine, reader, population: &population, shown_as: &arguments.data, examples: 5, now: SystemClock.now() };
+    let judging = Judging { engine, reader, population: &population, shown_as: &opened.shown_as, examples: 5, now: SystemClock.now() };
     gate.judge(&judging, &watched).await
 }
 
@@ -156,8 +201,12 @@ fn show(results: &[CheckResult], verdict: &Verdict, arguments: &Arguments, termi
     match arguments.format {
         Output::Json => return terminal.json(&results_json(results)),
         Output::Junit => terminal.line(results_junit(&arguments.data, results).trim_end()),
+        Output::Markdown => {
+            report::markdown::verdict(verdict).iter().for_each(|line| terminal.line(line));
+            terminal.line(format!("\n{}", report::verdict_summary(verdict)));
+        }
         Output::Text => {
-            report::verdict_lines(verdict).iter().for_each(|line| terminal.line(line));
+            report::verdict_lines(verdict, &terminal.root).iter().for_each(|line| terminal.line(line));
             for result in results.iter().filter(|result| result.untranslated.is_some()) {
                 terminal.line(format!("? {}: {}", result.result.id, result.finding()));
             }

@@ -9,7 +9,7 @@ use hw_validate::{TableRules, suite};
 
 use super::assess::open;
 use super::check::rules;
-use super::{Command, read};
+use super::{Command, described, read};
 use crate::house::write_file;
 use crate::terminal::Terminal;
 
@@ -37,7 +37,11 @@ struct Arguments {
 
 impl Command for Export {
     fn arguments(&self) -> Clap {
-        Arguments::augment_args(Clap::new("export").about("Write rules for another tool"))
+        described::<Arguments>(
+            "export",
+            "Write rules for another tool",
+            "Examples:\n  headworks export soda fact_orders\n  headworks export great-expectations orders.csv --rules rules.yaml --out suite.json",
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {

@@ -6,7 +6,7 @@ use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Error, Result};
 use hw_validate::{Imported, read_suite};
 
-use super::{Command, read};
+use super::{Command, described, read};
 use crate::house::write_file;
 use crate::terminal::{Format, Terminal};
 
@@ -28,7 +28,11 @@ struct Arguments {
 
 impl Command for Import {
     fn arguments(&self) -> Clap {
-        Arguments::augment_args(Clap::new("import").about("Turn the checks of another tool into rules"))
+        described::<Arguments>(
+            "import",
+            "Turn the checks of another tool into rules",
+            "Examples:\n  headworks import great-expectations suite.json\n  headworks import dbt my_project --out rules",
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {

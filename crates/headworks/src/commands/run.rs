@@ -1,26 +1,29 @@
 //! `headworks run`: carries out the plan.
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Clock, Error, Result, RunId, RunRecord, StepRecord};
+use hw_base::{BoxFuture, ByteSize, Clock, Error, Result, RunId, RunRecord, StepRecord};
 use hw_ledger::{RunLock, next_run_id};
 use hw_pipeline::{Asking, Narrator, Ports, Selection, Step, exit_code, plan, recover, run};
 
-use super::{Command, Common, read};
+use super::{Command, Common, described, read};
 use crate::house::House;
 use crate::machine::{self, ProcessMemory, SystemClock};
 use crate::report;
 use crate::terminal::{Format, Terminal};
+
+/// The least memory limit that a run keeps to, measured on wide joins and monthly partitions.
+const LEAST_MEMORY: ByteSize = ByteSize(512 << 20);
 
 /// The command.
 pub(crate) struct Run;
 
 #[derive(Args)]
 struct Arguments {
-    /// Only these models, with everything they read
+    /// Only these models, with everything they read; `MODEL+` adds what reads them
     #[arg(value_name = "MODEL")]
     models: Vec<String>,
     /// Build the tables anew from the raw copies
-    #[arg(long)]
+    #[arg(long, visible_alias = "full")]
     rebuild: bool,
     #[command(flatten)]
     common: Common,
@@ -28,7 +31,11 @@ struct Arguments {
 
 impl Command for Run {
     fn arguments(&self) -> Clap {
-        Arguments::augment_args(Clap::new("run").about("Load what is new: stage, check, publish"))
+        described::<Arguments>(
+            "run",
+            "Load what is new: stage, check, publish",
+            "Examples:\n  headworks run\n  headworks run fact_orders\n  headworks run --rebuild fact_orders",
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
@@ -36,14 +43,19 @@ impl Command for Run {
             let arguments: Arguments = read(matches)?;
             let selection = Selection { models: arguments.models, rebuild: arguments.rebuild };
             let (record, errors) = run_project(terminal, &selection).await?;
+            let code = exit_code(&record, &errors);
             match terminal.format {
-                Format::Json => terminal.json(&report::run_json(&record))?,
-                Format::Text | Format::Markdown => report::run_summary(&record, terminal),
+                Format::Json => terminal.json(&report::json::run(&record, &errors, code))?,
+                Format::Text | Format::Markdown => {
+                    if terminal.format == Format::Markdown {
+                        report::markdown::run(&record).iter().for_each(|line| terminal.line(line));
+                        terminal.line("");
+                    }
+                    report::run_summary(&record, terminal);
+                    errors.iter().for_each(|error| terminal.error(error, code));
+                }
             }
-            for error in &errors {
-                terminal.error(error);
-            }
-            Ok(exit_code(&record, &errors))
+            Ok(code)
         })
     }
 }
@@ -51,6 +63,12 @@ impl Command for Run {
 /// Runs the project of the terminal. Only one run goes on at a time; one that was killed is continued.
 pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> Result<(RunRecord, Vec<Error>)> {
     let house = House::open(&terminal.root)?;
+    let memory = house.project.settings.engine.memory;
+    if memory < LEAST_MEMORY {
+        terminal.say(format!(
+            "the memory limit of {memory} is for queries; with what the program needs itself, a run takes up to {LEAST_MEMORY}"
+        ));
+    }
     let now = SystemClock.now();
     let fresh = next_run_id(now, machine::salt(now));
     let _lock = RunLock::take(&house.state(), &fresh)?;
@@ -111,7 +129,7 @@ impl Narrator for ToTerminal<'_> {
     fn step_ended(&self, record: &StepRecord) {
         self.0.clear();
         if self.0.format == Format::Text {
-            for line in report::step_lines(record) {
+            for line in report::step_lines(record, &self.0.root) {
                 self.0.line(line);
             }
         }

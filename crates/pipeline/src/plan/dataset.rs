@@ -1,15 +1,17 @@
 //! The step that copies what is new in a source dataset.
 
-use hw_base::{DatasetName, Position, Progress, Result, SourceFile, Survey, TableName, count, plural};
+use std::collections::BTreeSet;
 
-use super::{Asking, Decision, Step, Work, was_rolled_back};
-use crate::position::{FILES, WATERMARK};
+use hw_base::{DatasetName, Delivery, News, ORIGIN_COLUMNS, Position, Progress, Result, SourceFile, Survey, TableName, count, plural};
+
+use super::{Asking, Decision, Follow, Step, Work, was_rolled_back};
+use crate::position::{ALL_FILES, ALL_ROWS, FILES, WATERMARK, WHAT_IS_NEW};
 use crate::project::Project;
 
 /// What there is to read of a dataset, and what was read before.
 struct Reading {
     survey: Survey,
-    follow: Option<String>,
+    follow: Option<Follow>,
     progress: Option<Progress>,
 }
 
@@ -17,7 +19,7 @@ struct Reading {
 pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: DatasetName, progress: Option<Progress>) -> Result<Step> {
     let table = TableName::raw(&dataset);
     let survey = asking.sources.survey(&dataset).await?;
-    let follow = followed_column(project, &dataset).filter(|_| survey.files.is_none());
+    let follow = follow(project, &dataset, &survey);
     let reading = Reading { survey, follow, progress };
     let decision = match reading.why_anew(asking, &table).await? {
         Some(reason) => Decision::Rebuild(reason),
@@ -36,27 +38,57 @@ pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: Dataset
         bytes: files.as_ref().map_or(reading.survey.bytes, |files| Some(files.iter().map(|file| file.bytes).sum())),
         rules: project.dataset_rules.get(&dataset).cloned().unwrap_or_default(),
         fingerprint: reading.way(),
-        work: Work::Extract { dataset, changed: reading.changed(files.as_deref(), anew), files, follow: reading.follow },
+        work: Work::Extract {
+            dataset,
+            changed: reading.changed(files.as_deref(), anew),
+            files,
+            follow: reading.follow,
+            key: reading.survey.key,
+        },
         progress: reading.progress,
         table,
     })
 }
 
-/// The column by which a dataset is followed, where all models that follow it agree.
-fn followed_column(project: &Project, dataset: &DatasetName) -> Option<String> {
+/// What the next run would copy of a dataset: its new and changed files, or all rows of a database.
+///
+/// # Errors
+/// If the source cannot be listed.
+pub async fn arriving(project: &Project, asking: Asking<'_>, dataset: &DatasetName) -> Result<Delivery> {
+    let progress = asking.ledger.progress(TableName::raw(dataset).folder())?;
+    let step = step(project, asking, dataset.clone(), progress).await?;
+    let Work::Extract { files, .. } = step.work else { return Ok(Delivery::default()) };
+    // No file at all cannot be opened; then there is nothing new, and what is there is shown.
+    Ok(Delivery { files: files.filter(|files| !files.is_empty()), ..Delivery::default() })
+}
+
+/// How what is new in a dataset is told, where a model follows it and all of them agree on a column if one is needed.
+fn follow(project: &Project, dataset: &DatasetName, survey: &Survey) -> Option<Follow> {
     let dataset = dataset.to_string();
-    let mut columns = project.models.iter().filter_map(|model| model.settings.follow.get(&dataset));
-    let first = columns.next()?;
-    columns.all(|column| column == first).then(|| first.clone())
+    let mut columns = project.models.iter().filter_map(|model| model.settings.follow.get(&dataset)).peekable();
+    if survey.files.is_some() || columns.peek().is_none() {
+        return None;
+    }
+    // What Headworks adds to a raw copy is nothing that a source could be asked for.
+    let mut columns = columns.filter(|column| !ORIGIN_COLUMNS.contains(&column.as_str()));
+    match survey.news {
+        News::Untold => None,
+        News::Exact => Some(Follow::BySource),
+        News::ByColumn => {
+            let first = columns.next()?;
+            columns.all(|column| column == first).then(|| Follow::ByColumn(first.clone()))
+        }
+    }
 }
 
 impl Reading {
     /// How the dataset is read: what was read in another way cannot be continued.
     fn way(&self) -> String {
         match (&self.survey.files, &self.follow) {
-            (Some(_), _) => "extract".into(),
-            (None, Some(column)) => format!("extract what is new by {column}"),
-            (None, None) => "extract all rows".into(),
+            (Some(_), _) => ALL_FILES.into(),
+            (None, Some(Follow::BySource)) => WHAT_IS_NEW.into(),
+            (None, Some(Follow::ByColumn(column))) => format!("{WHAT_IS_NEW} by {column}"),
+            (None, None) => ALL_ROWS.into(),
         }
     }
 
@@ -76,9 +108,9 @@ impl Reading {
 
     fn decision(&self) -> Decision {
         match self.files(false) {
-            Some(files) if files.is_empty() => Decision::Skip("no new files".into()),
+            Some(files) if files.is_empty() => Decision::Skip(format!("no new files{}", self.gone_in_words())),
             Some(files) if self.loaded().is_empty() => Decision::Run(plural(files.len() as u64, "file")),
-            Some(files) => Decision::Run(plural(files.len() as u64, "new or changed file")),
+            Some(files) => Decision::Run(format!("{}{}", plural(files.len() as u64, "new or changed file"), self.gone_in_words())),
             None if self.progress.is_none() => Decision::Run("first extraction".into()),
             None => Decision::Ask("the source is asked for changes".into()),
         }
@@ -98,17 +130,42 @@ impl Reading {
         Some(present.iter().filter(|file| anew || !self.loaded().contains(file)).cloned().collect())
     }
 
-    /// The files of which the raw copy may have rows already.
+    /// The files of which the raw copy may have rows already. A renamed file is there under its earlier name.
     fn changed(&self, files: Option<&[SourceFile]>, anew: bool) -> Vec<String> {
         let may_have = |file: &&SourceFile| anew || self.loaded().iter().any(|known| known.path == file.path);
-        files.unwrap_or_default().iter().filter(may_have).map(|file| file.path.clone()).collect()
+        let files = files.unwrap_or_default();
+        let changed = files.iter().filter(may_have).map(|file| file.path.clone());
+        changed.chain(files.iter().filter_map(|file| self.earlier_name(file))).collect()
+    }
+
+    /// The name that a file had when it was read, where it has another one now: a file of its size and time that is gone.
+    fn earlier_name(&self, file: &SourceFile) -> Option<String> {
+        let is_new = !self.loaded().iter().any(|known| known.path == file.path);
+        let mut gone = self.gone().filter(|_| is_new && file.bytes > 0);
+        gone.find(|gone| (gone.bytes, gone.modified) == (file.bytes, file.modified)).map(|gone| gone.path.clone())
+    }
+
+    /// Files that were read and are not there any more.
+    fn gone(&self) -> impl Iterator<Item = &SourceFile> {
+        let present: BTreeSet<&str> = self.survey.files.iter().flatten().map(|file| file.path.as_str()).collect();
+        self.loaded().iter().filter(move |known| !present.contains(known.path.as_str()))
+    }
+
+    fn gone_in_words(&self) -> String {
+        let renamed = self.survey.files.iter().flatten().filter(|file| self.earlier_name(file).is_some()).count();
+        match self.gone().count().saturating_sub(renamed) {
+            0 => String::new(),
+            1 => "; 1 that was loaded is gone, its rows stay".into(),
+            gone => format!("; {} that were loaded are gone, their rows stay", count(gone as u64)),
+        }
     }
 
     fn window(&self, files: Option<&[SourceFile]>, anew: bool) -> String {
         let watermark = self.progress.as_ref().filter(|_| !anew).and_then(|progress| progress.inputs.get(WATERMARK));
         match (files, &self.follow, watermark) {
             (Some(files), ..) => files_in_words(files),
-            (None, Some(column), Some(Position::Watermark(value))) => format!("{column} > {value}"),
+            (None, Some(Follow::ByColumn(column)), Some(Position::Watermark(value))) => format!("{column} >= {value}"),
+            (None, Some(Follow::BySource), Some(_)) => "new and changed rows".into(),
             _ => "all rows".into(),
         }
     }

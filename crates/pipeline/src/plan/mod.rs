@@ -2,11 +2,15 @@
 
 mod dataset;
 mod model;
+mod trial;
 
 use hw_base::{Blame, DatasetName, Engine, Error, Ledger, Progress, Result, SourceFile, Sources, TableName};
 use hw_validate::Rule;
 use serde::Serialize;
 
+pub use self::dataset::arriving;
+pub(crate) use self::model::BY_ARRIVAL;
+pub use self::trial::try_models;
 use crate::graph::{Graph, Read};
 use crate::project::Project;
 use crate::settings::Load;
@@ -68,8 +72,10 @@ pub enum Work {
         files: Option<Vec<SourceFile>>,
         /// Files that were read before and have changed: their earlier rows are taken out.
         changed: Vec<String>,
-        /// The column whose greatest value so far tells where to go on, for a database.
-        follow: Option<String>,
+        /// How what is new is told, for a database; `None` where all rows are copied.
+        follow: Option<Follow>,
+        /// The columns that identify a row, as the source names them; none where nobody knows.
+        key: Vec<String>,
     },
     /// Builds the table of a model.
     Build {
@@ -87,6 +93,16 @@ pub enum Work {
         #[serde(skip)]
         reads: Vec<ReadFrom>,
     },
+}
+
+/// How what is new in a dataset of a database is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Follow {
+    /// The source tells it by itself.
+    BySource,
+    /// A column grows with every change.
+    ByColumn(String),
 }
 
 /// What a name in a SELECT stands for, and how much of it is read.
@@ -111,6 +127,8 @@ pub enum Extent {
     All,
     /// What arrived since the last time.
     New,
+    /// Of each row the version that arrived last, where the raw copy holds every version.
+    Newest,
     /// The last batch, which is the whole dataset as it was then.
     LastBatch,
 }
@@ -127,8 +145,15 @@ pub enum Decision {
     Ask(String),
     /// There is nothing to do.
     Skip(String),
-    /// It cannot run, because its source cannot be listed.
+    /// It cannot run, because its source cannot be listed, or what the model says does not fit.
     Fail(String),
+}
+
+impl Selection {
+    /// Whether a model was chosen by name, or stands in no list because all are.
+    pub(crate) fn names(&self, model: &str) -> bool {
+        self.models.is_empty() || self.models.iter().any(|chosen| chosen.trim_end_matches('+') == model)
+    }
 }
 
 impl Decision {
@@ -148,7 +173,7 @@ impl Decision {
 /// What the plan is made for.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// Only these models and what they read; all where empty.
+    /// Only these models and what they read; all where empty. `name+` adds what reads the model.
     pub models: Vec<String>,
     /// Build the selected models anew.
     pub rebuild: bool,
@@ -208,23 +233,30 @@ fn failing(dataset: DatasetName, progress: Option<Progress>, error: &Error) -> S
         bytes: None,
         rules: vec![],
         fingerprint: progress.as_ref().map(|progress| progress.fingerprint.clone()).unwrap_or_default(),
-        work: Work::Extract { dataset, files: None, changed: vec![], follow: None },
+        work: Work::Extract { dataset, files: None, changed: vec![], follow: None, key: vec![] },
         progress,
         table,
     }
 }
 
-/// The selected models with all that they read, in order.
+/// The selected models with all that they read, in order. `name+` selects also what reads the model, directly or not.
 fn selected(project: &Project, graph: &Graph, selection: &Selection) -> Result<Vec<String>> {
     if selection.models.is_empty() {
         return Ok(graph.order.clone());
     }
-    let mut wanted = selection.models.clone();
+    let mut wanted = Vec::new();
+    for chosen in &selection.models {
+        let name = chosen.trim_end_matches('+');
+        if project.model(name).is_none() {
+            return Err(hw_base::unknown("model", name, project.models.iter().map(|model| model.name.as_str())).code("HW302"));
+        }
+        wanted.push(name.to_owned());
+        if chosen.ends_with('+') {
+            wanted.extend(graph.descendants(name));
+        }
+    }
     let mut at = 0;
     while let Some(name) = wanted.get(at).cloned() {
-        if project.model(&name).is_none() {
-            return Err(hw_base::unknown("model", &name, project.models.iter().map(|model| model.name.as_str())));
-        }
         for read in graph.reads.get(&name).into_iter().flatten() {
             if let Read::Model(other) = read
                 && !wanted.contains(other)

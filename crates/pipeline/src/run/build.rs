@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Error, Input, LoadMode, Position, Progress, Reader, Result, Span, Staging};
+use hw_base::{Input, Position, Progress, Reader, Result, Staging};
 
 use super::load::Batch;
 use super::task::Task;
+use crate::fit;
 use crate::plan::{Decision, Extent, ReadFrom, Work};
 use crate::position::{TAKEN_OUT, noted};
 use crate::settings::Load;
+use crate::versions;
 
 /// Prepares the batch of a model; `None` where no input changed.
 pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
@@ -25,30 +27,27 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let replaces = *settings == Load::Replace;
     let anew = step.anew || (!replaces && lost_rows(step.progress.as_ref(), reads, &standing));
     let reads_all = anew || replaces;
-    let bound = reads.iter().map(|read| bind(step.progress.as_ref(), read, standing.get(&read.step), reads_all)).collect();
+    let mut bound = Vec::with_capacity(reads.len());
+    for read in reads {
+        let at = standing.get(&read.step);
+        match read.extent {
+            Extent::Newest => bound.extend(versions::newest(ports.engine, ports.ledger, &read.name, &read.table, at).await?),
+            _ => bound.push(bind(step.progress.as_ref(), read, at, reads_all)),
+        }
+    }
     let reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
     let columns = ports.engine.columns(&reader).await?;
-    if let (Load::Upsert(_), Some(later_by)) = (settings, later_by)
-        && !columns.iter().any(|column| column.name == *later_by)
-    {
-        return Err(not_selected(&step.name, file, later_by));
+    if let Some(model) = task.project.model(&step.name) {
+        fit::check(model, &reader, &columns, ports.engine).await?;
     }
     let staging = Staging {
-        mode: mode(settings, later_by.clone()),
+        mode: settings.mode(later_by.clone())?,
         partition_by: partition_by.clone(),
         is_rebuild: anew,
         ..task.staging(window, reader)
     };
     let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
-    Ok(Some(Batch { staging, progress }))
-}
-
-fn not_selected(model: &str, file: &str, column: &str) -> Error {
-    Error::user(format!("`{model}` follows `{column}`, which its SELECT does not return"))
-        .code("HW304")
-        .because("without it nobody can tell which of two rows with one key is the later one")
-        .at(Span { file: file.into(), line: 1, column: 1, length: 1 })
-        .help(format!("add `{column}` to the SELECT, or follow `_batch`: then the row stays that arrived last"))
+    Ok(Some(Batch { staging, progress, delivery: None }))
 }
 
 /// Whether a raw copy took rows out, or wrote them anew in wider types, since the step read it last.
@@ -58,14 +57,6 @@ fn lost_rows(before: Option<&Progress>, reads: &[ReadFrom], standing: &BTreeMap<
         _ => None,
     };
     reads.iter().any(|read| batch(before, &read.step).is_some_and(|known| batch(standing.get(&read.step), TAKEN_OUT) > Some(known)))
-}
-
-fn mode(settings: &Load, later_by: Option<String>) -> LoadMode {
-    match settings {
-        Load::Replace => LoadMode::Replace,
-        Load::Append(append) => LoadMode::Append { key: append.key.clone() },
-        Load::Upsert(upsert) => LoadMode::Upsert { key: upsert.key.clone(), later_by, deleted_when: upsert.delete_when.clone() },
-    }
 }
 
 /// What a name in the SELECT stands for in this run: `before` is where the model stands, `at` where the input does.
@@ -83,7 +74,7 @@ fn bind(before: Option<&Progress>, read: &ReadFrom, at: Option<&Progress>, reads
         after_batch: match read.extent {
             Extent::LastBatch => newest.map(|newest| newest - 1),
             Extent::New if !reads_all => read_before,
-            Extent::New | Extent::All => None,
+            Extent::New | Extent::Newest | Extent::All => None,
         },
         up_to_batch: newest,
         hides_origin: read.hides_origin,

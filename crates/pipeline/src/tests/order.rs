@@ -144,3 +144,17 @@ fn rules_that_look_at_each_others_tables_are_no_circle() {
         c: a"#]],
     );
 }
+
+#[test]
+fn a_plus_selects_what_reads_a_model_as_well() {
+    check(
+        &chain(),
+        &["names+"],
+        expect![[r#"
+        raw/crm.customers: 
+        raw/shop.orders: 
+        names: raw/crm.customers
+        facts: raw/shop.orders, names
+        a_report: facts, names"#]],
+    );
+}

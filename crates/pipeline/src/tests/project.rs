@@ -55,7 +55,7 @@ fn an_upsert_needs_a_key() {
         &json!({ "load": { "upsert": { "key": [] } } }),
         fine(),
         expect![[r#"
-        error[HW103]: `orders` is upserted without a key
+        error[HW103]: `orders` is loaded by `upsert` without a key
           help: name the columns that identify a row: `upsert: { key: [order_id] }`"#]],
     );
 }

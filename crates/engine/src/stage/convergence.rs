@@ -1,0 +1,157 @@
+//! Whatever order rows arrive in, and however they are spread over batches, the table equals that of one full load.
+
+use hw_base::{
+    ByteSize, Clock, CommitNote, Engine, FixedClock, History, LoadMode, Reader, Shows, Staging, TableName, Timestamp, Value, Watch,
+};
+
+use crate::{Limits, LiveTables, LocalEngine};
+
+/// A generator of the same numbers for the same seed (xorshift64).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound as u64).unwrap()
+    }
+
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for at in (1..items.len()).rev() {
+            items.swap(at, self.below(at + 1));
+        }
+    }
+}
+
+/// One version of a row, as it arrives: key, tracked, ignored and overwritten value, deletion, time.
+type Event = [usize; 6];
+
+fn history(chance: &mut Chance) -> Vec<Event> {
+    let events = 1 + chance.below(14);
+    (0..events)
+        .map(|_| [chance.below(3), chance.below(3), chance.below(2), chance.below(3), usize::from(chance.below(4) == 0), chance.below(7)])
+        .collect()
+}
+
+/// The events in random order and batches, some of which arrive twice.
+fn deliveries(chance: &mut Chance, mut events: Vec<Event>) -> Vec<Vec<Event>> {
+    chance.shuffle(&mut events);
+    let mut batches: Vec<Vec<Event>> = Vec::new();
+    for event in events {
+        match batches.last_mut() {
+            Some(batch) if chance.below(3) > 0 => batch.push(event),
+            _ => batches.push(vec![event]),
+        }
+    }
+    if chance.below(2) == 0 {
+        let again = batches[chance.below(batches.len())].clone();
+        batches.push(again);
+    }
+    batches
+}
+
+fn modes() -> Vec<(&'static str, LoadMode)> {
+    let key = || vec!["k".to_owned()];
+    let history = |shows, deletes: bool| {
+        LoadMode::History(History { key: key(), later_by: "t".into(), deleted_when: deletes.then(|| "gone".into()), shows })
+    };
+    let versions = |ignore: &[&str], overwrite: &[&str]| Shows::Versions {
+        ignore: ignore.iter().map(|name| (*name).to_owned()).collect(),
+        overwrite: overwrite.iter().map(|name| (*name).to_owned()).collect(),
+        surrogate_key: Some("sk".into()),
+    };
+    vec![
+        ("upsert", LoadMode::Upsert { key: key(), later_by: Some("t".into()), deleted_when: Some("gone".into()) }),
+        ("upsert_kept", LoadMode::Upsert { key: key(), later_by: Some("t".into()), deleted_when: None }),
+        ("scd2", history(versions(&[], &[]), true)),
+        ("scd2_ignore", history(versions(&["b", "gone", "c"], &[]), false)),
+        ("scd2_overwrite", history(versions(&["b"], &["c"]), true)),
+        ("scd3", history(Shows::Last { previous: vec!["a".into(), "c".into()] }, true)),
+    ]
+}
+
+fn staging(table: &TableName, mode: &LoadMode, events: &[Event], window: usize, is_rebuild: bool) -> Staging {
+    let row = |[k, a, b, c, gone, t]: &Event| format!("({k}, 'a{a}', {b}, {c}, {}, timestamp '2026-01-0{} 00:00:00')", *gone == 1, t + 1);
+    let rows: Vec<String> = events.iter().map(row).collect();
+    Staging {
+        table: table.clone(),
+        reader: Reader {
+            sql: format!("select * from (values {}) as events (k, a, b, c, gone, t)", rows.join(", ")),
+            inputs: vec![],
+            file: None,
+        },
+        mode: mode.clone(),
+        partition_by: vec![],
+        watch: Watch::default(),
+        is_rebuild,
+        withdraw: None,
+        label: format!("run-x-{window}-1"),
+        run: "run".into(),
+        at: moment(),
+        hash_content: false,
+        hidden: vec![],
+    }
+}
+
+fn moment() -> Timestamp {
+    FixedClock(Timestamp::default()).now()
+}
+
+async fn load(engine: &LocalEngine, staging: &Staging, window: usize) {
+    let batch = engine.stage(staging).await.unwrap();
+    if batch.changes_nothing() {
+        return engine.discard(&batch).await.unwrap();
+    }
+    let note = CommitNote {
+        application: staging.table.folder().to_owned(),
+        window: i64::try_from(window).unwrap(),
+        details: serde_json::json!({}),
+        at: moment(),
+    };
+    engine.publish(&batch, &note).await.unwrap();
+}
+
+async fn rows(engine: &LocalEngine, table: &TableName) -> Vec<Vec<Value>> {
+    let reader = Reader { sql: format!("select * from {table} order by k, t"), inputs: vec![], file: None };
+    engine.query(&reader, 1_000).await.unwrap().rows
+}
+
+/// One current row per key at most, no overlaps, and a version ends where the next one begins or where the row was deleted.
+async fn versions_fit_together(engine: &LocalEngine, table: &TableName) -> bool {
+    let sql = format!(
+        "select count(*) from (select *, lead(valid_from) over (partition by k order by valid_from) as next, \
+         count(*) filter (where is_current) over (partition by k) as currents from {table}) as v \
+         where currents > 1 or valid_to <= valid_from or is_current <> (valid_to is null) or next < valid_to \
+         or (is_current and next is not null)"
+    );
+    let found = engine.query(&Reader { sql, inputs: vec![], file: None }, 1).await.unwrap();
+    found.rows == vec![vec![Value::Int(0)]]
+}
+
+/// How many histories to try: few in a test, more where `HEADWORKS_HISTORIES` says so.
+fn histories() -> u64 {
+    std::env::var("HEADWORKS_HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(12)
+}
+
+#[tokio::test]
+async fn any_order_of_arrival_gives_the_table_of_one_full_load() {
+    for seed in 1..=histories() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits { memory: ByteSize(1 << 30), disk: ByteSize(1 << 30), threads: Some(1) };
+        let engine = LocalEngine::new(folder.path().join("w"), folder.path().join("s"), LiveTables::default(), limits).unwrap();
+        let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let events = history(&mut chance);
+        for (name, mode) in modes() {
+            let (whole, parts) = (TableName::model(format!("{name}_whole")), TableName::model(format!("{name}_parts")));
+            load(&engine, &staging(&whole, &mode, &events, 1, true), 1).await;
+            let batches = deliveries(&mut chance, events.clone());
+            for (at, batch) in batches.iter().enumerate() {
+                load(&engine, &staging(&parts, &mode, batch, at + 1, at == 0), at + 1).await;
+            }
+            let (expected, found) = (rows(&engine, &whole).await, rows(&engine, &parts).await);
+            assert_eq!(found, expected, "seed {seed}, {name}, batches {batches:?}");
+            assert!(!name.starts_with("scd2") || versions_fit_together(&engine, &parts).await, "seed {seed}, {name}, batches {batches:?}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Loads that keep every version of a row: what the table shows follows from all versions that ever arrived, whatever the
+//! order they came in.
+//!
+//! The versions that the table does not show (a deletion, a version that repeats the one before, what came before the last one)
+//! are remembered in a table of their own. Whenever a key is touched, all of its versions are put in order anew.
+//! Slowly changing dimensions: R. Kimball, M. Ross, *The Data Warehouse Toolkit*, 3rd ed., 2013, ch. 5.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::Schema;
+use datafusion::common::ScalarValue;
+use datafusion::dataframe::DataFrame;
+use datafusion::logical_expr::{Expr, lit};
+use hw_base::{Error, History, Result, Shows, identifier};
+
+use crate::failure::{Context, explain};
+use crate::types;
+
+/// The columns of a version's own.
+const VALID_FROM: &str = "valid_from";
+const VALID_TO: &str = "valid_to";
+const IS_CURRENT: &str = "is_current";
+
+/// The rows with the columns that the load adds, as they are for a key with a single version.
+pub(super) fn with_columns(frame: DataFrame, history: &History) -> Result<DataFrame> {
+    let failed = |error| explain(error, &Context::default());
+    let mut frame = frame;
+    for (name, expression) in added(&frame, history)? {
+        if frame.schema().as_arrow().index_of(&name).is_ok() {
+            return Err(Error::user(format!("the column `{name}` is made by the load, and the SELECT returns one of that name"))
+                .code("HW304")
+                .help(format!("give it another name: `{name} as source_{name}`")));
+        }
+        frame = frame.with_column(&name, expression).map_err(failed)?;
+    }
+    Ok(frame)
+}
+
+/// The added columns, each with its value for a key with a single version.
+fn added(frame: &DataFrame, history: &History) -> Result<Vec<(String, Expr)>> {
+    let failed = |error| explain(error, &Context::default());
+    let parse = |sql: &str| frame.parse_sql_expr(sql).map_err(failed);
+    let time = stored_null(frame.schema().as_arrow(), &history.later_by)?;
+    let own = parse(&identifier(&history.later_by))?;
+    match &history.shows {
+        Shows::Versions { surrogate_key, .. } => {
+            let mut columns = vec![(VALID_FROM.into(), own), (VALID_TO.into(), time), (IS_CURRENT.into(), lit(true))];
+            if let Some(name) = surrogate_key {
+                columns.push((name.clone(), parse(&surrogate(history))?));
+            }
+            Ok(columns)
+        }
+        Shows::Last { previous } => {
+            let mut columns = Vec::new();
+            for column in previous {
+                columns.push((previous_of(column), stored_null(frame.schema().as_arrow(), column)?));
+                columns.push((changed_at(column), time.clone()));
+            }
+            Ok(columns)
+        }
+    }
+}
+
+fn stored_null(schema: &Schema, column: &str) -> Result<Expr> {
+    let known = || schema.fields().iter().map(|field| field.name().as_str());
+    let field = schema.field_with_name(column).map_err(|_| hw_base::unknown("column", column, known()).code("HW304"))?;
+    let null = ScalarValue::try_from(&types::stored(field.data_type())).map_err(|error| explain(error, &Context::default()))?;
+    Ok(lit(null))
+}
+
+/// A key for each version that is the same in every load.
+fn surrogate(history: &History) -> String {
+    let parts = history.key.iter().chain([&history.later_by]).map(|column| format!("cast({} as text)", identifier(column)));
+    format!("md5(concat_ws('|', {}))", parts.collect::<Vec<_>>().join(", "))
+}
+
+fn previous_of(column: &str) -> String {
+    format!("previous_{column}")
+}
+
+fn changed_at(column: &str) -> String {
+    format!("{column}_changed_at")
+}
+
+/// The query that puts the versions of each key in order: `arriving`, `present` and `remembered` are the candidates.
+///
+/// Besides the columns of the table it returns `_arrives`, `_gone` (not shown) and `_remember` (to be noted among the versions that are not
+/// shown).
+pub(super) fn sql(schema: &Arc<Schema>, history: &History) -> String {
+    let sides = [("present", 0), ("remembered", 1), ("arriving", 2)];
+    let names: Vec<String> = schema.fields().iter().map(|field| identifier(field.name())).collect();
+    let all = names.join(", ");
+    let candidates = sides.map(|(table, from)| format!("select {all}, {from} as _from from {table}")).join(" union all ");
+    let key = columns(&history.key);
+    let later = identifier(&history.later_by);
+    let content = content(schema, history).iter().map(|column| format!("{column} desc nulls last, ")).collect::<String>();
+    let deleted = history.deleted_when.as_deref().unwrap_or("false");
+    let events = format!(
+        "select *, _from <> 0 and coalesce(cast(({deleted}) as boolean), false) as _deletes from \
+         (select *, row_number() over (partition by {key}, {later} order by {content}_from) as _place from ({candidates}) as candidates) \
+         as placed where _place = 1"
+    );
+    let (inner, shown, is_shown) = match &history.shows {
+        Shows::Versions { ignore, overwrite, .. } => versions(schema, history, (ignore, overwrite), &events),
+        Shows::Last { previous } => last(history, previous, &events),
+    };
+    let values = schema.fields().iter().map(|field| match shown.iter().find(|(name, _)| name == field.name()) {
+        Some((name, value)) => format!("{value} as {}", identifier(name)),
+        None => identifier(field.name()),
+    });
+    format!(
+        "select {}, _from = 2 as _arrives, not ({is_shown}) as _gone, _from <> 1 and not ({is_shown}) as _remember from ({inner}) as judged",
+        values.collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// A query of the events, the columns that get other values than the event has, and whether an event is shown.
+type Judged = (String, Vec<(String, String)>, String);
+
+/// Every version in a row of its own.
+fn versions(schema: &Schema, history: &History, (ignore, overwrite): (&[String], &[String]), events: &str) -> Judged {
+    let (key, later) = (columns(&history.key), identifier(&history.later_by));
+    let in_order = format!("over (partition by {key} order by {later})");
+    let made = [VALID_FROM, VALID_TO, IS_CURRENT];
+    let tracked = own_columns(schema, history)
+        .filter(|name| !history.key.contains(name) && *name != history.later_by && !ignore.contains(name) && !overwrite.contains(name));
+    let differs: Vec<String> =
+        tracked.map(|name| identifier(&name)).map(|name| format!("({name} is distinct from lag({name}) {in_order})")).collect();
+    let differs = if differs.is_empty() { "false".to_owned() } else { differs.join(" or ") };
+    let turns = format!("select *, coalesce(lag(_deletes) {in_order}, true) as _starts, {differs} as _differs from ({events}) as events");
+    let marked = format!(
+        "select *, not _deletes and (_starts or _differs) as _opens, (not _deletes and (_starts or _differs)) or (_deletes and not _starts) as _turns \
+         from ({turns}) as turns"
+    );
+    let last = overwrite.iter().map(|name| {
+        format!(", first_value({0}) over (partition by {key} order by _deletes, {later} desc) as {1}", identifier(name), latest(name))
+    });
+    let inner = format!(
+        "select *, min(case when _turns then {later} end) over (partition by {key} order by {later} \
+         rows between 1 following and unbounded following) as _until{} from ({marked}) as marked",
+        last.collect::<String>()
+    );
+    let mut shown =
+        vec![(made[0].to_owned(), later), (made[1].to_owned(), "_until".to_owned()), (made[2].to_owned(), "_until is null".to_owned())];
+    shown.extend(
+        overwrite.iter().map(|name| (name.clone(), format!("case when _opens then {} else {} end", latest(name), identifier(name)))),
+    );
+    (inner, shown, "_opens".into())
+}
+
+/// The last version, with what some columns held before their last change.
+fn last(history: &History, previous: &[String], events: &str) -> Judged {
+    let (key, later) = (columns(&history.key), identifier(&history.later_by));
+    let living = format!("over (partition by {key}, _deletes order by {later})");
+    let before = previous.iter().enumerate().map(|(at, name)| {
+        let name = identifier(name);
+        format!(
+            ", lag({name}) {living} as _before_{at}, \
+             not _deletes and row_number() {living} > 1 and ({name} is distinct from lag({name}) {living}) as _changed_{at}"
+        )
+    });
+    let runs = format!("select *{} from ({events}) as events", before.collect::<String>());
+    let found = (0..previous.len()).map(|at| {
+        let order = format!("over (partition by {key} order by _changed_{at} desc, {later} desc)");
+        format!(
+            ", first_value(case when _changed_{at} then _before_{at} end) {order} as _previous_{at}, \
+             first_value(case when _changed_{at} then {later} end) {order} as _at_{at}"
+        )
+    });
+    let inner = format!(
+        "select *, row_number() over (partition by {key} order by {later} desc) as _age{} from ({runs}) as runs",
+        found.collect::<String>()
+    );
+    let shown = previous
+        .iter()
+        .enumerate()
+        .flat_map(|(at, name)| [(previous_of(name), format!("_previous_{at}")), (changed_at(name), format!("_at_{at}"))]);
+    (inner, shown.collect(), "_age = 1 and not _deletes".into())
+}
+
+/// What decides between two versions of one time: all columns of the SELECT, last those that later versions overwrite.
+fn content(schema: &Schema, history: &History) -> Vec<String> {
+    let overwrite = match &history.shows {
+        Shows::Versions { overwrite, .. } => overwrite.as_slice(),
+        Shows::Last { .. } => &[],
+    };
+    let is_plain = |name: &String| schema.field_with_name(name).is_ok_and(|field| !field.data_type().is_nested());
+    let (late, early): (Vec<String>, Vec<String>) =
+        own_columns(schema, history).filter(is_plain).partition(|name| overwrite.contains(name));
+    early.iter().chain(&late).map(|name| identifier(name)).collect()
+}
+
+/// The columns that come from the SELECT.
+fn own_columns<'a>(schema: &'a Schema, history: &'a History) -> impl Iterator<Item = String> + 'a {
+    let made: Vec<String> = match &history.shows {
+        Shows::Versions { surrogate_key, .. } => {
+            [VALID_FROM, VALID_TO, IS_CURRENT].map(str::to_owned).into_iter().chain(surrogate_key.clone()).collect()
+        }
+        Shows::Last { previous } => previous.iter().flat_map(|name| [previous_of(name), changed_at(name)]).collect(),
+    };
+    schema.fields().iter().map(|field| field.name().clone()).filter(move |name| !made.contains(name))
+}
+
+fn columns(names: &[String]) -> String {
+    names.iter().map(|name| identifier(name)).collect::<Vec<_>>().join(", ")
+}
+
+fn latest(column: &str) -> String {
+    identifier(&format!("_latest {column}"))
+}

@@ -1,0 +1,291 @@
+//! Results in words, as a person reads them in the terminal.
+
+pub(crate) mod json;
+pub(crate) mod markdown;
+
+use std::path::Path;
+
+use hw_assess::Assessment;
+use hw_base::{
+    ByteSize, OnFailure, Rows, RuleResult, RunOutcome, RunRecord, StepOutcome, StepRecord, Timestamp, Value, Verdict, count, duration,
+    plural,
+};
+use hw_pipeline::{Decision, Plan};
+
+use crate::terminal::{Terminal, table};
+
+/// A moment for people.
+pub(crate) fn moment(at: Timestamp) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A query's result as a table.
+pub(crate) fn rows_lines(rows: &Rows) -> Vec<String> {
+    let right: Vec<usize> =
+        rows.columns.iter().enumerate().filter(|(_, column)| column.kind.is_numeric()).map(|(index, _)| index).collect();
+    let cell = |value: &Value| match value {
+        Value::Null => "∅".to_owned(),
+        Value::Text(text) if text.chars().count() > 80 => text.chars().take(79).chain(['…']).collect(),
+        other => other.to_string().replace('\n', "⏎"),
+    };
+    let mut cells: Vec<Vec<String>> = vec![rows.columns.iter().map(|column| column.name.clone()).collect()];
+    cells.extend(rows.rows.iter().map(|row| row.iter().map(cell).collect()));
+    let mut lines = table(&cells, &right);
+    if let Some(header) = lines.first() {
+        let rule = "─".repeat(header.chars().count().max(lines.iter().map(|line| line.chars().count()).max().unwrap_or_default()));
+        lines.insert(1, rule);
+    }
+    let shown = rows.rows.len() as u64;
+    lines.push(if rows.is_cut { cut_note(shown) } else { plural(shown, "row") });
+    lines
+}
+
+/// Says that not all rows are shown.
+pub(crate) fn cut_note(shown: u64) -> String {
+    format!("first {} shown; there are more (`--limit`)", plural(shown, "row"))
+}
+
+/// A plan as a table with reasons.
+pub(crate) fn plan_lines(plan: &Plan) -> Vec<String> {
+    let mut rows = vec![["step", "does", "load", "reads", "size", "why"].map(str::to_owned).to_vec()];
+    for step in &plan.steps {
+        let size =
+            if step.decision.may_run() { step.bytes.map(|bytes| ByteSize(bytes).to_string()).unwrap_or_default() } else { String::new() };
+        let window = if step.decision.may_run() { step.window.clone() } else { String::new() };
+        rows.push(vec![
+            step.name.clone(),
+            decision_word(&step.decision).to_owned(),
+            step.load.to_owned(),
+            window,
+            size,
+            step.decision.reason().to_owned(),
+        ]);
+    }
+    let mut lines = table(&rows, &[4]);
+    lines.push(String::new());
+    lines.push(plan_summary(plan));
+    lines
+}
+
+/// What a plan comes to, in a sentence.
+pub(crate) fn plan_summary(plan: &Plan) -> String {
+    let fails = |step: &&hw_pipeline::Step| matches!(step.decision, Decision::Fail(_));
+    let running = plan.steps.iter().filter(|step| step.decision.may_run() && !fails(step)).count() as u64;
+    match running {
+        0 if plan.steps.iter().any(|step| fails(&step)) => "no step would run".to_owned(),
+        0 => format!("nothing to do: all {} are up to date", plural(plan.steps.len() as u64, "step")),
+        running => format!("{} of {} would run; `headworks run` does it", running, plural(plan.steps.len() as u64, "step")),
+    }
+}
+
+/// What a plan does with a step, in a word.
+fn decision_word(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Run(_) => "run",
+        Decision::Rebuild(_) => "build",
+        Decision::Ask(_) => "ask",
+        Decision::Skip(_) => "skip",
+        Decision::Fail(_) => "fail",
+    }
+}
+
+/// How a run ended, in a word.
+fn outcome_word(outcome: Option<RunOutcome>) -> &'static str {
+    match outcome {
+        Some(RunOutcome::Succeeded) => "succeeded",
+        Some(RunOutcome::Blocked) => "blocked",
+        Some(RunOutcome::Failed) => "failed",
+        Some(RunOutcome::Unchanged) => "unchanged",
+        None => "running or killed",
+    }
+}
+
+/// How a step ended, in a word.
+fn step_outcome_word(outcome: StepOutcome) -> &'static str {
+    match outcome {
+        StepOutcome::Started => "not ended",
+        StepOutcome::Published => "published",
+        StepOutcome::Unchanged => "nothing new",
+        StepOutcome::Blocked => "blocked",
+        StepOutcome::Failed => "failed",
+        StepOutcome::Skipped => "skipped",
+    }
+}
+
+/// One step of a run: a line, and what went wrong.
+pub(crate) fn step_lines(step: &StepRecord, root: &Path) -> Vec<String> {
+    let mark = match step.outcome {
+        StepOutcome::Published => "✓",
+        StepOutcome::Unchanged => "·",
+        StepOutcome::Skipped => "-",
+        StepOutcome::Blocked | StepOutcome::Failed | StepOutcome::Started => "✗",
+    };
+    let mut line = format!("{mark} {:<28} {:<8}", step.model, step.load);
+    match step.outcome {
+        StepOutcome::Published => {
+            line.push_str(&format!("{:>12} row{}", count(step.rows_written), if step.rows_written == 1 { "" } else { "s" }));
+            if step.rows_quarantined > 0 {
+                line.push_str(&format!(", {} to quarantine", count(step.rows_quarantined)));
+            }
+            line.push_str(&format!("  {}", duration(step.seconds)));
+        }
+        StepOutcome::Unchanged => line.push_str("nothing new"),
+        StepOutcome::Skipped => line.push_str(&format!("skipped: {}", step.error.as_deref().unwrap_or_default())),
+        StepOutcome::Blocked => line.push_str(&format!("blocked after {}: nothing of it is visible", duration(step.seconds))),
+        StepOutcome::Failed | StepOutcome::Started => line.push_str("failed"),
+    }
+    let mut lines = vec![line];
+    if matches!(step.outcome, StepOutcome::Published | StepOutcome::Blocked) {
+        lines.extend(
+            step.verdict.broken().filter(|result| result.action != OnFailure::Log).flat_map(|result| broken_rule_lines(result, root)),
+        );
+    }
+    lines
+}
+
+fn broken_rule_lines(result: &RuleResult, root: &Path) -> Vec<String> {
+    let mut lines = vec![format!("    {} ({}): {}", result.id, result.action.name(), finding(result))];
+    let examples: Vec<&str> = result.examples.iter().take(3).map(String::as_str).collect();
+    if result.action == OnFailure::Block && !examples.is_empty() {
+        lines.push(format!("      examples: {}", examples.join(" | ")));
+    }
+    if let (OnFailure::Block, Some(query)) = (result.action, &result.query) {
+        lines.push(format!("      see all:  {}", query_command(query, root)));
+    }
+    lines
+}
+
+/// The command that shows the rows of a query, as a shell takes it.
+fn query_command(query: &str, root: &Path) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    let query = if query.contains(['"', '$', '`', '\\', '!']) { quoted(query) } else { format!("\"{query}\"") };
+    let project = if root == Path::new(".") { String::new() } else { format!(" --project {}", quoted(&root.to_string_lossy())) };
+    format!("headworks sql {query}{project}")
+}
+
+fn finding(result: &RuleResult) -> String {
+    if let Some(error) = &result.error {
+        return error.clone();
+    }
+    if let Some(measured) = &result.measured {
+        return format!("{measured}, expected {}", result.tolerance);
+    }
+    if result.held {
+        return format!("{} of {} {} break it", count(result.violations), count(result.rows), result.population);
+    }
+    format!(
+        "{} of {} {} break it ({}), {} tolerated",
+        count(result.violations),
+        count(result.rows),
+        result.population,
+        hw_base::Share(result.share),
+        if result.tolerance == "0 rows" { "none" } else { &result.tolerance }
+    )
+}
+
+/// How a run ended, in plain sentences.
+pub(crate) fn run_summary(record: &RunRecord, terminal: &Terminal) {
+    let seconds = record.ended.map_or(0.0, |ended| (ended - record.started).num_milliseconds() as f64 / 1000.0);
+    let published = record.steps.iter().filter(|step| step.outcome == StepOutcome::Published).count() as u64;
+    terminal.line(match record.outcome {
+        Some(RunOutcome::Unchanged) => format!("nothing changed: no source has anything new (run {})", record.run),
+        Some(RunOutcome::Succeeded) => {
+            format!("done in {}: {} published (run {})", duration(seconds), plural(published, "table"), record.run)
+        }
+        Some(RunOutcome::Blocked) => format!(
+            "blocked after {}: {} published, the blocked ones keep their last good version (run {})",
+            duration(seconds),
+            plural(published, "table"),
+            record.run
+        ),
+        Some(RunOutcome::Failed) | None => {
+            format!("failed after {}: {} published (run {})", duration(seconds), plural(published, "table"), record.run)
+        }
+    });
+    if record.outcome == Some(RunOutcome::Blocked) {
+        terminal.line("  what to do: mend the data at its source, let the model handle it, send the rows to quarantine");
+        terminal.line("  (`on_failure: quarantine`), or accept it (`at_most: …`, `on_failure: alert`); then run again.");
+        terminal.line("  `headworks explain HW601` says more.");
+    }
+}
+
+/// The last runs as a table.
+pub(crate) fn runs_lines(runs: &[RunRecord], root: &Path) -> Vec<String> {
+    let mut rows = vec![["run", "started", "took", "outcome", "published", "rows", "quarantined"].map(str::to_owned).to_vec()];
+    for run in runs {
+        let took = run.ended.map_or_else(|| "not ended".into(), |ended| duration((ended - run.started).num_milliseconds() as f64 / 1000.0));
+        let published: Vec<&StepRecord> = run.steps.iter().filter(|step| step.outcome == StepOutcome::Published).collect();
+        rows.push(vec![
+            run.run.to_string(),
+            moment(run.started),
+            took,
+            outcome_word(run.outcome).to_owned(),
+            plural(published.len() as u64, "table"),
+            count(published.iter().map(|step| step.rows_written).sum()),
+            count(published.iter().map(|step| step.rows_quarantined).sum()),
+        ]);
+    }
+    let mut lines = table(&rows, &[5, 6]);
+    for step in runs.first().into_iter().flat_map(|run| &run.steps) {
+        if matches!(step.outcome, StepOutcome::Blocked | StepOutcome::Failed) {
+            lines.extend(step_lines(step, root));
+            lines.extend(step.error.iter().map(|error| format!("    {}", error.replace('\n', "\n    "))));
+        }
+    }
+    lines
+}
+
+/// How the rules came out.
+pub(crate) fn verdict_lines(verdict: &Verdict, root: &Path) -> Vec<String> {
+    let mut lines = Vec::new();
+    for result in &verdict.results {
+        let mark = if result.held { "✓" } else { "✗" };
+        lines.push(format!("{mark} {:<32} {:<10} {}", result.id, result.action.name(), finding(result)));
+        if !result.held && !result.examples.is_empty() {
+            lines.push(format!("    examples: {}", result.examples.join(" | ")));
+        }
+        if let (false, Some(query)) = (result.held, &result.query) {
+            lines.push(format!("    see all:  {}", query_command(query, root)));
+        }
+    }
+    lines.push(verdict_summary(verdict));
+    lines
+}
+
+/// How many rules held, in a sentence.
+pub(crate) fn verdict_summary(verdict: &Verdict) -> String {
+    let broken = verdict.broken().count() as u64;
+    match (broken, verdict.results.len() as u64) {
+        (0, 1) => "the rule held".to_owned(),
+        (0, all) => format!("all {} held", plural(all, "rule")),
+        (broken, all) => format!("{} of {} broke", broken, plural(all, "rule")),
+    }
+}
+
+/// An assessment in a screenful.
+pub(crate) fn assessment_lines(assessment: &Assessment) -> Vec<String> {
+    let scores: Vec<String> = assessment
+        .scores
+        .dimensions
+        .iter()
+        .map(|score| format!("{} {}", score.dimension.name(), score.score.map_or_else(|| "–".into(), |score| format!("{score:.1}"))))
+        .collect();
+    let mut lines = vec![
+        format!("{}: {:.1} of 100 ({})", assessment.about.name, assessment.scores.overall, assessment.population()),
+        format!("  {}", scores.join(" · ")),
+    ];
+    let issues: Vec<_> = assessment.issues().collect();
+    for issue in issues.iter().take(12) {
+        let severity = match issue.severity {
+            hw_base::Severity::High => "HIGH",
+            hw_base::Severity::Medium => "MEDIUM",
+            hw_base::Severity::Low => "LOW",
+        };
+        lines.push(format!("  {severity:<7}{}", issue.description));
+    }
+    if issues.len() > 12 {
+        lines.push(format!("  … and {} more; `--format markdown` or `--out FOLDER` shows all", issues.len() - 12));
+    }
+    lines.push(format!("  {} proposed", plural(assessment.proposals.len() as u64, "rule")));
+    lines
+}

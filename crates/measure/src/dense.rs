@@ -1,0 +1,434 @@
+//! Values that lie close together, counted one by one: whole numbers, decimals, days, moments, Booleans, and floats that are
+//! whole hundredths.
+//!
+//! Every possible value between the least and the greatest has a cell of one byte, so that a value costs one addition, and
+//! everything about the column follows exactly from the counts. What does not fit gives up, and is measured by its hashes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_schema::{DataType, TimeUnit};
+use hw_base::{NumberFacts, Steps};
+
+use crate::cadence::{Days, Stepping};
+use crate::cell::{Cell, Extremes};
+use crate::column::Found;
+use crate::form::{Form, unsigned};
+use crate::hash::{bits, mix};
+use crate::hashes::Pool;
+use crate::lane::Lane;
+use crate::numbers::{self, seconds, wide_to_float};
+
+/// Cells that any column may have.
+const LEAST_CELLS: u64 = 1 << 16;
+/// Cells that a column may have however few of them are used, once it has shown a few thousand values.
+const EARLY_CELLS: u64 = 1 << 23;
+/// Cells per value, before and after that.
+const EARLY_CELLS_PER_VALUE: u64 = 1024;
+const CELLS_PER_VALUE: u64 = 16;
+/// The part of the pool that a column may take.
+const SHARE: u64 = 8;
+/// The highest count of a cell; what goes beyond is carried.
+const FULL: u8 = u8::MAX;
+
+/// What the distance of one cell means in a column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Unit {
+    /// So many of the column's own units.
+    Of(i64),
+    /// So many make one.
+    Parts(f64),
+}
+
+/// The counts of all values of a column.
+#[derive(Debug)]
+pub(crate) struct Dense {
+    form: Form,
+    unit: Unit,
+    /// The value of the first cell.
+    base: i64,
+    cells: Vec<u8>,
+    /// What was counted beyond a cell's limit.
+    carried: HashMap<usize, u64>,
+    values: u64,
+    stepping: Stepping<i64>,
+    pool: Arc<Pool>,
+    scratch: Vec<i64>,
+}
+
+impl Dense {
+    /// No values yet; `None` for a column whose values are never counted this way.
+    pub(crate) fn new(form: &Form, pool: &Arc<Pool>) -> Option<Self> {
+        use DataType as D;
+        let unit = match &form.values {
+            D::Timestamp(unit, _) => Unit::Of(match unit {
+                TimeUnit::Second => 86_400,
+                TimeUnit::Millisecond => 86_400_000,
+                TimeUnit::Microsecond => 86_400_000_000,
+                TimeUnit::Nanosecond => 86_400_000_000_000,
+            }),
+            D::Date64 => Unit::Of(86_400_000),
+            D::Float64 => Unit::Parts(1.0),
+            D::Boolean | D::Date32 | D::Decimal32(..) | D::Decimal64(..) | D::Decimal128(..) => Unit::Of(1),
+            values if values.is_integer() => Unit::Of(1),
+            _ => return None,
+        };
+        Some(Self::empty(form, unit, pool))
+    }
+
+    /// Counts the values of `lane`, or does nothing and returns false where they do not fit.
+    pub(crate) fn add(&mut self, lane: &Lane) -> bool {
+        let mut places = std::mem::take(&mut self.scratch);
+        let fits = self.places(lane, &mut places);
+        if fits {
+            let one = self.one();
+            self.stepping.add(&places, |before, after| after.wrapping_sub(before) == one);
+            self.count(&places);
+        }
+        self.scratch = places;
+        fits
+    }
+
+    /// The values in units of the cells, which become finer until they fit; false where they never do.
+    fn places(&mut self, lane: &Lane, places: &mut Vec<i64>) -> bool {
+        while !read(lane, self.unit, places) {
+            let Some(unit) = self.finer() else { return false };
+            if !self.refine(unit) {
+                return false;
+            }
+        }
+        let Some((low, high)) = ends(places) else { return true };
+        self.reach(low, high, places.len() as u64)
+    }
+
+    fn count(&mut self, places: &[i64]) {
+        self.values += places.len() as u64;
+        for place in places {
+            let at = index(*place, self.base);
+            let cell = &mut self.cells[at];
+            if *cell == FULL {
+                *cell = 1;
+                *self.carried.entry(at).or_default() += u64::from(FULL);
+            } else {
+                *cell += 1;
+            }
+        }
+    }
+
+    /// What is greater by one, in units.
+    fn one(&self) -> i64 {
+        match self.unit {
+            Unit::Parts(parts) => whole(parts),
+            Unit::Of(_) => 10_i64.checked_pow(u32::try_from(self.form.scale()).unwrap_or(0)).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// The steps from value to value.
+    pub(crate) fn steps(&self) -> &Steps {
+        &self.stepping.steps
+    }
+
+    /// The same where moments are seconds.
+    pub(crate) fn steps_in_seconds(&self) -> Steps {
+        let keeps_one = self.finer().is_none() || matches!(self.unit, Unit::Parts(_));
+        Steps { by_one: if keeps_one { self.stepping.steps.by_one } else { 0 }, ..self.stepping.steps }
+    }
+
+    fn finer(&self) -> Option<Unit> {
+        let per_second = match &self.form.values {
+            DataType::Timestamp(TimeUnit::Millisecond, _) | DataType::Date64 => 1_000,
+            DataType::Timestamp(TimeUnit::Microsecond, _) => 1_000_000,
+            DataType::Timestamp(TimeUnit::Nanosecond, _) => 1_000_000_000,
+            _ => 1,
+        };
+        match self.unit {
+            Unit::Parts(1.0) => Some(Unit::Parts(100.0)),
+            Unit::Of(unit) if unit > per_second => Some(Unit::Of(per_second)),
+            _ => None,
+        }
+    }
+
+    /// Counts in finer units what was counted so far.
+    fn refine(&mut self, unit: Unit) -> bool {
+        let times = match (self.unit, unit) {
+            (Unit::Of(old), Unit::Of(new)) => old / new,
+            (Unit::Parts(old), Unit::Parts(new)) => whole(new / old),
+            _ => return false,
+        };
+        let counted: Vec<(i64, u64)> = self.counted().collect();
+        let Some(counted) = counted.into_iter().map(|(place, count)| Some((place.checked_mul(times)?, count))).collect::<Option<Vec<_>>>()
+        else {
+            return false;
+        };
+        let mut finer = Self::empty(&self.form, unit, &self.pool);
+        let places: Vec<i64> = counted.iter().map(|(place, _)| *place).collect();
+        if ends(&places).is_some_and(|(low, high)| !finer.reach(low, high, self.values)) {
+            return false;
+        }
+        counted.into_iter().for_each(|(place, count)| finer.count_repeated(place, count));
+        finer.stepping = std::mem::replace(&mut self.stepping, Stepping::new());
+        finer.stepping.convert(|last| last.checked_mul(times), matches!(unit, Unit::Parts(_)));
+        *self = finer;
+        true
+    }
+
+    fn empty(form: &Form, unit: Unit, pool: &Arc<Pool>) -> Self {
+        Self {
+            form: form.clone(),
+            unit,
+            base: 0,
+            cells: Vec::new(),
+            carried: HashMap::new(),
+            values: 0,
+            stepping: Stepping::new(),
+            pool: Arc::clone(pool),
+            scratch: Vec::new(),
+        }
+    }
+
+    fn count_repeated(&mut self, place: i64, count: u64) {
+        self.values += count;
+        let at = index(place, self.base);
+        let total = u64::from(self.cells[at]) + self.carried.remove(&at).unwrap_or(0) + count;
+        let (cell, carried) = match u8::try_from(total) {
+            Ok(cell) => (cell, 0),
+            Err(_) => (FULL, total - u64::from(FULL)),
+        };
+        self.cells[at] = cell;
+        if carried > 0 {
+            self.carried.insert(at, carried);
+        }
+    }
+
+    /// Makes cells for all values from `low` to `high` if `more` values are worth them.
+    fn reach(&mut self, low: i64, high: i64, more: u64) -> bool {
+        let length = self.cells.len() as i128;
+        let first = i128::from(self.base);
+        let is_empty = self.cells.is_empty();
+        let new_low = if is_empty { i128::from(low) } else { first.min(low.into()) };
+        let new_high = if is_empty { i128::from(high) } else { (first + length - 1).max(high.into()) };
+        if !is_empty && new_low == first && new_high == first + length - 1 {
+            return true;
+        }
+        let most = self.most_cells(self.values + more);
+        let Some(needed) = u64::try_from(new_high - new_low + 1).ok().filter(|needed| *needed <= most) else { return false };
+        // Room to grow into, on the side where it grew.
+        let wanted = needed.max((self.cells.len() as u64 * 2).min(most));
+        let base = if new_low < first && !is_empty { new_high + 1 - i128::from(wanted) } else { new_low };
+        let (Ok(base), Ok(wanted)) = (i64::try_from(base), usize::try_from(wanted)) else { return false };
+        if base.checked_add_unsigned(wanted as u64).is_none() || !self.pool.takes(wanted - self.cells.len(), 0) {
+            return false;
+        }
+        self.move_to(base, wanted);
+        true
+    }
+
+    fn most_cells(&self, values: u64) -> u64 {
+        let early = (values * EARLY_CELLS_PER_VALUE).clamp(LEAST_CELLS, EARLY_CELLS);
+        early.max(values * CELLS_PER_VALUE).min((self.pool.total() as u64 / SHARE).max(LEAST_CELLS))
+    }
+
+    fn move_to(&mut self, base: i64, length: usize) {
+        let mut cells = vec![0; length];
+        if !self.cells.is_empty() {
+            let shift = index(self.base, base);
+            cells[shift..shift + self.cells.len()].copy_from_slice(&self.cells);
+            self.carried = std::mem::take(&mut self.carried).into_iter().map(|(at, count)| (at + shift, count)).collect();
+        }
+        (self.base, self.cells) = (base, cells);
+    }
+
+    /// Adds the counts of other rows, or does nothing and returns false where they do not fit.
+    pub(crate) fn merge(&mut self, other: &mut Self) -> bool {
+        if self.values == 0 {
+            std::mem::swap(self, other);
+        }
+        let (mine, theirs) = (self.unit, other.unit);
+        let agrees = other.values == 0 || mine == theirs || self.refine_to(theirs) || other.refine_to(mine);
+        let Some((low, _)) = other.counted().next() else { return true };
+        let high = other.counted().last().map_or(low, |(place, _)| place);
+        if !agrees || !self.reach(low, high, other.values) {
+            return false;
+        }
+        other.counted().for_each(|(place, count)| self.count_repeated(place, count));
+        self.stepping.add_steps(other.steps());
+        true
+    }
+
+    fn refine_to(&mut self, unit: Unit) -> bool {
+        self.finer() == Some(unit) && self.refine(unit)
+    }
+
+    /// What the counts say.
+    pub(crate) fn finish(&self, top_values: usize) -> Found {
+        let has_numbers = self.form.kind.is_numeric() || self.form.kind.is_temporal();
+        let least = self.counted().next().map(|(place, _)| self.cell(place));
+        let (distinct, last) = self.counted().fold((0, None), |(distinct, _), (place, _)| (distinct + 1, Some(place)));
+        Found {
+            distinct,
+            distinct_is_exact: true,
+            extremes: Extremes { least, greatest: last.map(|place| self.cell(place)) },
+            top: self.top(top_values).into_iter().map(|(place, count)| (self.cell(place), count)).collect(),
+            numbers: if has_numbers { self.number_facts() } else { None },
+            text: None,
+        }
+    }
+
+    fn number_facts(&self) -> Option<NumberFacts> {
+        let facts = numbers::of_counts(self.numbers())?;
+        let mut days = Days::default();
+        if numbers::is_on_calendar(&self.form) {
+            self.numbers().for_each(|(seconds, count)| days.add(seconds, count));
+        }
+        Some(NumberFacts { steps: *self.steps(), cadence: days.finish(), ..facts })
+    }
+
+    /// The most frequent values, the most frequent first; of equally frequent ones the lesser first.
+    fn top(&self, most: usize) -> Vec<(i64, u64)> {
+        let mut top: Vec<(i64, u64)> = Vec::new();
+        for (place, count) in self.counted() {
+            let is_full = top.len() == most;
+            if is_full && top.last().is_none_or(|(_, least)| count <= *least) {
+                continue;
+            }
+            let at = top.partition_point(|(_, other)| *other >= count);
+            top.truncate(most - usize::from(is_full));
+            top.insert(at, (place, count));
+        }
+        top
+    }
+
+    /// The values that occur, in units, in ascending order, and how often they do.
+    fn counted(&self) -> impl DoubleEndedIterator<Item = (i64, u64)> + Clone {
+        let used = self.cells.iter().enumerate().filter(|(_, count)| **count != 0);
+        used.map(|(at, count)| {
+            let carried = if self.carried.is_empty() { 0 } else { self.carried.get(&at).copied().unwrap_or(0) };
+            (place(at, self.base), u64::from(*count) + carried)
+        })
+    }
+
+    /// The values that occur in ascending order as they are kept elsewhere, and how often they do.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Cell, u64)> + Clone {
+        self.counted().map(|(place, count)| (self.cell(place), count))
+    }
+
+    /// The same values as numbers.
+    pub(crate) fn numbers(&self) -> impl DoubleEndedIterator<Item = (f64, u64)> + Clone {
+        let scale = 10_f64.powi(self.form.scale().into());
+        let (times, over) = seconds(&self.form.values);
+        let is_unsigned = self.form.values == DataType::UInt64;
+        let is_decimal = self.form.kind == hw_base::ColumnType::Decimal;
+        let unit = self.unit;
+        self.counted().map(move |(place, count)| {
+            let number = match unit {
+                Unit::Parts(parts) => place as f64 / parts,
+                Unit::Of(_) if is_unsigned => unsigned(place) as f64,
+                Unit::Of(unit) if is_decimal => wide_to_float(i128::from(place * unit)) / scale,
+                Unit::Of(unit) => (place * unit) as f64 * times / over,
+            };
+            (number, count)
+        })
+    }
+
+    /// A value in units as it is kept elsewhere.
+    fn cell(&self, place: i64) -> Cell {
+        match (self.unit, &self.form.values) {
+            (Unit::Parts(parts), _) => Cell::Float(place as f64 / parts),
+            (Unit::Of(_), DataType::Boolean) => Cell::Boolean(place != 0),
+            (Unit::Of(unit), DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..)) => {
+                Cell::Decimal(i128::from(place * unit))
+            }
+            (Unit::Of(unit), _) => Cell::Integer(place * unit),
+        }
+    }
+
+    /// The hash of one of these values, the same that a lane gives it.
+    pub(crate) fn hash(cell: &Cell) -> u64 {
+        match cell {
+            Cell::Integer(value) => mix(value.cast_unsigned()),
+            Cell::Decimal(value) => crate::hash::mix_wide(*value),
+            Cell::Float(value) => mix(bits(*value)),
+            Cell::Boolean(value) => mix(u64::from(*value)),
+            Cell::WideDecimal(_) | Cell::Text(_) | Cell::Bytes(_) => 0,
+        }
+    }
+}
+
+impl Drop for Dense {
+    fn drop(&mut self) {
+        self.pool.give(self.cells.len());
+    }
+}
+
+/// Reads the valid values of `lane` in `unit` into `places`; false where one of them is between two units.
+fn read(lane: &Lane, unit: Unit, places: &mut Vec<i64>) -> bool {
+    places.clear();
+    let mut is_whole = true;
+    match (lane, unit) {
+        (Lane::Integers(array), Unit::Of(1)) => match lane.nulls() {
+            None => places.extend_from_slice(array.values()),
+            Some(_) => lane.for_each_valid(|row| places.push(array.value(row))),
+        },
+        // Spelled out, so that dividing becomes multiplying.
+        (Lane::Integers(array), Unit::Of(1_000_000)) => lane.for_each_valid(|row| {
+            let (value, place) = (array.value(row), array.value(row) / 1_000_000);
+            is_whole &= place * 1_000_000 == value;
+            places.push(place);
+        }),
+        (Lane::Integers(array), Unit::Of(unit)) => lane.for_each_valid(|row| {
+            if is_whole {
+                let (value, place) = (array.value(row), array.value(row) / unit);
+                is_whole = place * unit == value;
+                places.push(place);
+            }
+        }),
+        (Lane::Decimals(array), _) => lane.for_each_valid(|row| {
+            let place = i64::try_from(array.value(row));
+            is_whole &= place.is_ok();
+            places.push(place.unwrap_or(0));
+        }),
+        (Lane::Booleans(array), _) => lane.for_each_valid(|row| places.push(array.value(row).into())),
+        (Lane::Floats(array), Unit::Parts(parts)) => lane.for_each_valid(|row| {
+            let (value, place) = (array.value(row), nearest(array.value(row) * parts));
+            is_whole &= place / parts == value && place.abs() < FARTHEST;
+            places.push(whole(place));
+        }),
+        _ => return false,
+    }
+    is_whole
+}
+
+/// Floats tell whole numbers apart up to here.
+const FARTHEST: f64 = 2_251_799_813_685_248.0;
+
+/// The nearest whole number of one that is not too great for it; anything for others.
+#[inline]
+fn nearest(number: f64) -> f64 {
+    // Adding this leaves no bits for the fraction.
+    const SHIFT: f64 = 6_755_399_441_055_744.0;
+    (number + SHIFT) - SHIFT
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the number is whole, or not used")]
+fn whole(number: f64) -> i64 {
+    number as i64
+}
+
+fn ends(places: &[i64]) -> Option<(i64, i64)> {
+    let first = *places.first()?;
+    Some(places.iter().fold((first, first), |(low, high), place| (low.min(*place), high.max(*place))))
+}
+
+/// The cell of a value that is not below `base`.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "a place within the cells")]
+fn index(value: i64, base: i64) -> usize {
+    value.wrapping_sub(base).cast_unsigned() as usize
+}
+
+/// The value of a cell.
+#[inline]
+fn place(at: usize, base: i64) -> i64 {
+    base.wrapping_add_unsigned(at as u64)
+}

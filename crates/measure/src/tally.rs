@@ -1,0 +1,174 @@
+//! How often each value occurs: every value while there are few, the frequent ones after that.
+//!
+//! Once there are too many values the tally follows Manku and Motwani's lossy counting: it forgets the rarer half whenever
+//! it is full, and lets only one row in eight bring a new value. A value that was there from the start and never
+//! forgotten still has its exact count; others are counted low by the rows before they came in.
+
+use crate::cell::Cell;
+
+/// Values counted after the tally has overflowed.
+const FREQUENT_VALUES: usize = 2048;
+/// A value is shown if it was counted more often than it can have been missed. New values come in once in so many rows.
+const ROWS_PER_NEWCOMER: u64 = 8;
+
+#[derive(Debug, Default)]
+pub(crate) struct Entry {
+    /// Never 0 in an entry that is taken.
+    pub(crate) hash: u64,
+    pub(crate) count: u64,
+    /// About how many times it may have occurred before it was counted.
+    missed: u64,
+    pub(crate) cell: Option<Box<Cell>>,
+}
+
+/// Values by their hash, with open addressing.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    entries: Vec<Entry>,
+    taken: usize,
+    heap_bytes: usize,
+    /// The highest count that was forgotten.
+    forgotten: u64,
+}
+
+impl Tally {
+    pub(crate) fn new() -> Self {
+        Self { entries: slots(64), taken: 0, heap_bytes: 0, forgotten: 0 }
+    }
+
+    /// Values in it.
+    pub(crate) fn len(&self) -> usize {
+        self.taken
+    }
+
+    /// Bytes its values use on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.heap_bytes
+    }
+
+    /// The entries, in no order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.hash != 0)
+    }
+
+    /// Counts a value; a new one is taken in.
+    #[inline]
+    pub(crate) fn add(&mut self, hash: u64, cell: impl FnOnce() -> Cell) {
+        let hash = hash.max(1);
+        let entry = find(&mut self.entries, hash);
+        if entry.hash == hash {
+            entry.count += 1;
+        } else {
+            self.insert(Entry { hash, count: 1, missed: 0, cell: Some(Box::new(cell())) });
+        }
+    }
+
+    /// Adds a value with all its occurrences so far.
+    pub(crate) fn add_repeated(&mut self, hash: u64, count: u64, cell: Cell) {
+        let hash = hash.max(1);
+        let entry = find(&mut self.entries, hash);
+        if entry.hash == hash {
+            entry.count += count;
+        } else {
+            self.insert(Entry { hash, count, missed: 0, cell: Some(Box::new(cell)) });
+        }
+    }
+
+    /// Counts a value if it is known; one that is not may come in by a `lottery` ticket.
+    #[inline]
+    pub(crate) fn add_if_frequent(&mut self, hash: u64, lottery: u64, cell: impl FnOnce() -> Cell) {
+        let hash = hash.max(1);
+        let entry = find(&mut self.entries, hash);
+        if entry.hash == hash {
+            entry.count += 1;
+            if entry.cell.is_none() {
+                entry.cell = Some(Box::new(cell()));
+            }
+        } else if lottery.is_multiple_of(ROWS_PER_NEWCOMER) {
+            self.insert(Entry { hash, count: 1, missed: self.forgotten + ROWS_PER_NEWCOMER, cell: None });
+        }
+    }
+
+    /// Forgets the rarer values where there are more than the frequent ones.
+    pub(crate) fn keep_frequent(&mut self) {
+        while self.taken > FREQUENT_VALUES {
+            let mut counts: Vec<u64> = self.entries().map(|entry| entry.count).collect();
+            let middle = counts.len() / 2;
+            let (_, median, _) = counts.select_nth_unstable(middle);
+            self.forget_up_to(*median);
+        }
+    }
+
+    fn forget_up_to(&mut self, count: u64) {
+        let old = std::mem::replace(&mut self.entries, slots(FREQUENT_VALUES * 4));
+        (self.taken, self.heap_bytes) = (0, 0);
+        for entry in old.into_iter().filter(|entry| entry.hash != 0) {
+            if entry.count > count {
+                self.insert(entry);
+            } else {
+                self.forgotten = self.forgotten.max(entry.count + entry.missed);
+            }
+        }
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        if (self.taken + 1) * 2 > self.entries.len() {
+            self.grow();
+        }
+        self.taken += 1;
+        self.heap_bytes += entry.cell.as_ref().map_or(0, |cell| cell.heap_bytes());
+        let free = find(&mut self.entries, entry.hash);
+        *free = entry;
+    }
+
+    fn grow(&mut self) {
+        let larger = slots(self.entries.len() * 4);
+        for entry in std::mem::replace(&mut self.entries, larger).into_iter().filter(|entry| entry.hash != 0) {
+            let free = find(&mut self.entries, entry.hash);
+            *free = entry;
+        }
+    }
+
+    /// Adds the counts of other rows.
+    pub(crate) fn merge(&mut self, other: Self) {
+        let mine_missed = self.forgotten;
+        self.entries.iter_mut().filter(|entry| entry.hash != 0).for_each(|entry| entry.missed += other.forgotten);
+        for mut entry in other.entries.into_iter().filter(|entry| entry.hash != 0) {
+            let mine = find(&mut self.entries, entry.hash);
+            if mine.hash == entry.hash {
+                mine.count += entry.count;
+                mine.missed = (mine.missed - other.forgotten) + entry.missed;
+                mine.cell = mine.cell.take().or(entry.cell);
+            } else {
+                entry.missed += mine_missed;
+                self.insert(entry);
+            }
+        }
+        self.forgotten += other.forgotten;
+    }
+
+    /// The `count` most frequent values, the most frequent first; of equally frequent ones the lesser first.
+    pub(crate) fn top(&self, count: usize) -> Vec<(&Cell, u64)> {
+        let frequent = self.entries().filter(|entry| entry.count > entry.missed);
+        let mut top: Vec<_> = frequent.filter_map(|entry| Some((&**entry.cell.as_ref()?, entry.count))).collect();
+        top.sort_unstable_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.compare(b)));
+        top.truncate(count);
+        top
+    }
+}
+
+fn slots(count: usize) -> Vec<Entry> {
+    std::iter::repeat_with(Entry::default).take(count).collect()
+}
+
+/// The entry of `hash`, or the free one where it belongs.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the mask leaves as many bits as the table has")]
+fn find(entries: &mut [Entry], hash: u64) -> &mut Entry {
+    let mask = entries.len() - 1;
+    let mut at = hash as usize & mask;
+    while entries[at].hash != hash && entries[at].hash != 0 {
+        at = (at + 1) & mask;
+    }
+    &mut entries[at]
+}
