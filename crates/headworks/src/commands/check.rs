@@ -46,7 +46,7 @@ struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with = "rules")]
     suite: Option<PathBuf>,
     /// The tool that the suite is of
-    #[arg(long, value_name = "TOOL", default_value = "auto", requires = "suite")]
+    #[arg(long, value_name = "TOOL", default_value = "auto")]
     suite_format: String,
     /// Which table of the suite the data is, where it has another name
     #[arg(long, value_name = "TABLE", requires = "suite")]
@@ -121,12 +121,13 @@ fn asked(arguments: &Arguments, opened: &mut OpenedData) -> Result<Asked> {
         let text = hw_config::read_text(file, file)?;
         let data =
             Path::new(&arguments.data).file_stem().map_or_else(|| arguments.data.clone(), |stem| stem.to_string_lossy().into_owned());
-        let suite = read_suite(&arguments.suite_format, &text)?.for_table(arguments.table.as_deref(), &[&arguments.data, &data])?;
+        let suite =
+            read_suite(&arguments.suite_format, &text)?.for_table(arguments.table.as_deref(), &[arguments.data.as_str(), data.as_str()])?;
         // Another tool knows the columns under the names that the file gives them.
         opened.rows.sql = opened.rows_as_named();
         return Ok(Asked { rules: suite.to_rules()?, suite: Some(suite) });
     }
-    rules(arguments, opened).map(|rules| Asked { rules, suite: None })
+    rules(arguments.rules.as_deref(), &arguments.data, opened).map(|rules| Asked { rules, suite: None })
 }
 
 /// The rules of a file, for columns under the names that they have in a raw copy.
@@ -140,16 +141,17 @@ pub(crate) async fn judged_by(file: &Path, opened: &OpenedData) -> Result<Verdic
     judge(opened, &rules_of(file, opened)?, false).await
 }
 
-fn rules(arguments: &Arguments, opened: &OpenedData) -> Result<Vec<Rule>> {
-    if let Some(file) = &arguments.rules {
+/// The rules of a file; where none is given, those that the project has for the data.
+pub(super) fn rules(file: Option<&Path>, data: &str, opened: &OpenedData) -> Result<Vec<Rule>> {
+    if let Some(file) = file {
         return rules_of(file, opened);
     }
     let of_project = opened.house().and_then(|house| {
-        let of_model = house.project.model(&arguments.data).map(|model| model.rules.clone());
-        of_model.or_else(|| house.project.dataset_rules.get(&DatasetName::parse(&arguments.data)?).cloned())
+        let of_model = house.project.model(data).map(|model| model.rules.clone());
+        of_model.or_else(|| house.project.dataset_rules.get(&DatasetName::parse(data)?).cloned())
     });
     of_project.filter(|rules| !rules.is_empty()).ok_or_else(|| {
-        Error::user(format!("there are no rules for `{}`", arguments.data))
+        Error::user(format!("there are no rules for `{data}`"))
             .code("HW103")
             .help("give a file with `--rules FILE`; `headworks assess … --out FOLDER` writes one")
             .help("checks of another tool are given with `--suite FILE`")
