@@ -21,6 +21,9 @@ use statistics::{Spread, compare_counts, compare_shares, compare_spreads, tidy};
 /// The chance of any false alarm in a whole comparison.
 const ALPHA: f64 = 0.01;
 
+/// How much more alike two columns must be than either is to any third before one is taken for the other.
+const LEAST_LEAD: f64 = 0.03;
+
 /// What changed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Drift {
@@ -167,7 +170,7 @@ impl<'a> Pairing<'a> {
         pairing
     }
 
-    /// Pairs columns that are gone with new ones that hold the same, the most alike first.
+    /// Pairs columns that are gone with new ones that hold the same, the most alike first. Where two could be meant, none is.
     fn find_renamed(&mut self, rows_before: Option<u64>) {
         loop {
             let pairs = self.removed.iter().flat_map(|before| self.added.iter().map(move |after| (*before, *after)));
@@ -175,11 +178,16 @@ impl<'a> Pairing<'a> {
                 let pair = Pair { before, rows_before, after };
                 Some((pair.likeness().filter(|likeness| *likeness >= 0.8)?, pair))
             });
-            let best = alike.fold(None, |best: Option<(f64, Pair)>, next| match best {
-                Some(best) if best.0 >= next.0 => Some(best),
-                _ => Some(next),
-            });
-            let Some((_, pair)) = best else { return };
+            let mut alike: Vec<(f64, Pair)> = alike.collect();
+            alike.sort_by(|a, b| b.0.total_cmp(&a.0));
+            let is_only = |index: usize| {
+                let (likeness, pair) = &alike[index];
+                let shares_one = |other: &Pair| other.before.name == pair.before.name || other.after.facts.name == pair.after.facts.name;
+                let rivals = alike.iter().enumerate().filter(|(at, (_, other))| *at != index && shares_one(other));
+                rivals.map(|(_, (other, _))| *other).fold(0.0, f64::max) < likeness - LEAST_LEAD
+            };
+            let Some(best) = (0..alike.len()).find(|index| is_only(*index)) else { return };
+            let (_, pair) = alike.swap_remove(best);
             self.removed.retain(|before| before.name != pair.before.name);
             self.added.retain(|after| after.facts.name != pair.after.facts.name);
             self.pairs.push(pair);
@@ -280,7 +288,9 @@ impl Pair<'_> {
         let after = self.after.facts;
         let was_unique = self.before.is_unique || (self.before.nulls == Some(0) && self.before.distinct == self.rows_before);
         let repeats = present(after).saturating_sub(after.distinct);
-        let is_judged = was_unique && after.distinct_is_exact && self.rows_before.is_none_or(|rows| rows >= 100);
+        let names_rows =
+            self.before.is_unique || words::may_identify(self.name()) || self.before.semantic_type.as_deref() == Some("identifier");
+        let is_judged = was_unique && names_rows && after.distinct_is_exact && self.rows_before.is_none_or(|rows| rows >= 100);
         (is_judged && repeats > 0).then(|| {
             let description = format!("`{}` told all rows apart; now {} repeat a value", self.name(), count(repeats));
             let (was, is) = ("unique".into(), format!("{} repeats", count(repeats)));

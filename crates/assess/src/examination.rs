@@ -1,5 +1,7 @@
 //! What the checks look at, and the findings they write down.
 
+use std::collections::BTreeMap;
+
 use hw_base::{ColumnFacts, Dimension, Issue, Severity, Share, TableFacts, Timestamp, count};
 
 use crate::column::share_of;
@@ -12,6 +14,8 @@ pub struct Examination<'a> {
     pub facts: &'a TableFacts,
     /// What each column means, in their order.
     pub meanings: Vec<Meaning>,
+    /// Where each column stands, by its name.
+    places: BTreeMap<&'a str, usize>,
     /// Where a finding begins.
     pub limits: &'a Limits,
     /// The columns whose flaws matter most.
@@ -28,13 +32,14 @@ impl<'a> Examination<'a> {
     /// The examination of `facts` as `about` asks for it.
     pub fn new(facts: &'a TableFacts, about: &'a About, now: Timestamp, evidence: &'a Evidence) -> Self {
         let meanings = facts.columns.iter().map(|column| meaning(column, facts)).collect();
-        Self { facts, meanings, limits: &about.limits, critical: &about.critical, shown_as: &about.shown_as, now, evidence }
+        let places = facts.columns.iter().enumerate().map(|(place, column)| (column.name.as_str(), place)).collect();
+        Self { facts, meanings, places, limits: &about.limits, critical: &about.critical, shown_as: &about.shown_as, now, evidence }
     }
 
     /// What `column` means.
     pub(crate) fn meaning(&self, column: &ColumnFacts) -> Meaning {
-        let known = self.facts.columns.iter().zip(&self.meanings).find(|(facts, _)| std::ptr::eq(*facts, column));
-        known.map_or_else(|| meaning(column, self.facts), |(_, meaning)| meaning.clone())
+        let known = self.places.get(column.name.as_str()).and_then(|place| self.meanings.get(*place));
+        known.map_or_else(|| meaning(column, self.facts), Meaning::clone)
     }
 
     /// Whether `column` was named as critical.

@@ -131,7 +131,7 @@ fn number_role(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64) 
         Some(proven) => proven,
         None if words::is_identifier(name) || checks::is_key_like(column, facts) => ("identifier", 0.9),
         None if words::has_word(name, words::PHONE) && high >= 1e6 => ("phone", 0.8),
-        None if words::has_word(name, words::CODE) => ("code", 0.7),
+        None if words::has_word(name, words::CODE) && low.fract().abs() + high.fract().abs() < 1e-9 => ("code", 0.7),
         None if is_whole && words::has_word(name, &["year", "yr", "jahr"]) && low >= 1000.0 && high <= 2200.0 => ("year", 0.95),
         None if is_whole && is_numbering(column, high - low) => ("identifier", 0.7),
         None if words::has_word(name, &["type", "status", "kind", "category", "class", "level", "flag"]) => ("category", 0.8),

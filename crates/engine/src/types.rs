@@ -115,7 +115,8 @@ pub(crate) fn logged_schema(schema: &Schema) -> Schema {
 
 /// One value as a plain one.
 pub(crate) fn value(array: &dyn Array, row: usize) -> Value {
-    if array.is_null(row) {
+    // A column without a type is nothing but nulls, and does not count them.
+    if array.is_null(row) || *array.data_type() == DataType::Null {
         return Value::Null;
     }
     macro_rules! int {

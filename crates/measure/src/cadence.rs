@@ -81,9 +81,10 @@ impl Days {
 
     #[cold]
     fn add_new(&mut self, day: i64, count: u64) {
-        let (first, end) = match self.counts.len() {
-            0 => (day, day.saturating_add(1)),
-            days => (self.first.min(day), (self.first + days as i64).max(day.saturating_add(1))),
+        let end = day.saturating_add(1);
+        let (first, end) = match self.counts.len() as u64 {
+            0 => (day, end),
+            days => (self.first.min(day), self.first.saturating_add_unsigned(days).max(end)),
         };
         let days = end.checked_sub(first).and_then(|days| usize::try_from(days).ok()).filter(|days| *days <= MOST_DAYS);
         let Some(days) = days.filter(|_| !self.is_overfull) else {
@@ -147,7 +148,9 @@ mod tests {
     #[test]
     fn few_days_are_told_one_by_one_and_many_by_month() {
         let mut days = Days::default();
-        [3.0, -1.0, 0.5].iter().for_each(|day| days.add(day * SECONDS_PER_DAY, 2));
+        for day in [3.0, -1.0, 0.5] {
+            days.add(day * SECONDS_PER_DAY, 2);
+        }
         let by_day = Cadence { span: CalendarSpan::Day, first: "1969-12-31".into(), counts: vec![2, 2, 0, 0, 2] };
         assert_eq!(days.finish(), Some(by_day));
         let mut later = Days::default();

@@ -26,7 +26,7 @@ const EARLY_CELLS: u64 = 1 << 23;
 /// Cells per value, before and after that.
 const EARLY_CELLS_PER_VALUE: u64 = 1024;
 const CELLS_PER_VALUE: u64 = 16;
-/// The part of the pool that a column may take.
+/// The part of the pool that a column may take. All together leave half of it to the hashes.
 const SHARE: u64 = 8;
 /// The highest count of a cell; what goes beyond is carried.
 const FULL: u8 = u8::MAX;
@@ -165,7 +165,9 @@ impl Dense {
         if ends(&places).is_some_and(|(low, high)| !finer.reach(low, high, self.values)) {
             return false;
         }
-        counted.into_iter().for_each(|(place, count)| finer.count_repeated(place, count));
+        for (place, count) in counted {
+            finer.count_repeated(place, count);
+        }
         finer.stepping = std::mem::replace(&mut self.stepping, Stepping::new());
         finer.stepping.convert(|last| last.checked_mul(times), matches!(unit, Unit::Parts(_)));
         *self = finer;
@@ -216,7 +218,7 @@ impl Dense {
         let wanted = needed.max((self.cells.len() as u64 * 2).min(most));
         let base = if new_low < first && !is_empty { new_high + 1 - i128::from(wanted) } else { new_low };
         let (Ok(base), Ok(wanted)) = (i64::try_from(base), usize::try_from(wanted)) else { return false };
-        if base.checked_add_unsigned(wanted as u64).is_none() || !self.pool.takes(wanted - self.cells.len(), 0) {
+        if base.checked_add_unsigned(wanted as u64).is_none() || !self.pool.takes(wanted - self.cells.len(), self.pool.total() / 2) {
             return false;
         }
         self.move_to(base, wanted);
@@ -246,7 +248,7 @@ impl Dense {
         let (mine, theirs) = (self.unit, other.unit);
         let agrees = other.values == 0 || mine == theirs || self.refine_to(theirs) || other.refine_to(mine);
         let Some((low, _)) = other.counted().next() else { return true };
-        let high = other.counted().last().map_or(low, |(place, _)| place);
+        let high = other.counted().next_back().map_or(low, |(place, _)| place);
         if !agrees || !self.reach(low, high, other.values) {
             return false;
         }
@@ -262,12 +264,11 @@ impl Dense {
     /// What the counts say.
     pub(crate) fn finish(&self, top_values: usize) -> Found {
         let has_numbers = self.form.kind.is_numeric() || self.form.kind.is_temporal();
-        let least = self.counted().next().map(|(place, _)| self.cell(place));
-        let (distinct, last) = self.counted().fold((0, None), |(distinct, _), (place, _)| (distinct + 1, Some(place)));
+        let end = |entry: Option<(i64, u64)>| entry.map(|(place, _)| self.cell(place));
         Found {
-            distinct,
+            distinct: self.counted().count() as u64,
             distinct_is_exact: true,
-            extremes: Extremes { least, greatest: last.map(|place| self.cell(place)) },
+            extremes: Extremes { least: end(self.counted().next()), greatest: end(self.counted().next_back()) },
             top: self.top(top_values).into_iter().map(|(place, count)| (self.cell(place), count)).collect(),
             numbers: if has_numbers { self.number_facts() } else { None },
             text: None,
@@ -361,6 +362,7 @@ impl Drop for Dense {
 }
 
 /// Reads the valid values of `lane` in `unit` into `places`; false where one of them is between two units.
+#[expect(clippy::float_cmp, reason = "only the very same number counts")]
 fn read(lane: &Lane, unit: Unit, places: &mut Vec<i64>) -> bool {
     places.clear();
     let mut is_whole = true;

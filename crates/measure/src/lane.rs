@@ -139,7 +139,9 @@ impl Lane {
     /// Makes the words of this lane its hashes.
     pub(crate) fn hash(&self, words: &mut [u64]) {
         if !matches!(self, Self::Texts(_) | Self::Bytes(_) | Self::WideDecimals(_)) {
-            words.iter_mut().for_each(|word| *word = mix(*word));
+            for word in words {
+                *word = mix(*word);
+            }
         }
     }
 }

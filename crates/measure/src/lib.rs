@@ -9,9 +9,11 @@
 //!   18 digits have hashes of their own, so they never collide; for other types the chance that even one of `n` values goes
 //!   uncounted is about n² / 2^65: 3 in 100 million for a million values, 3 in a million for ten million. Where the memory
 //!   runs short a column goes on with a fixed share of the hash space, see [`hashes`], and says so.
-//! * **Top values** are exact until a column shows more distinct values than the tally keeps (32,768, fewer where memory is
-//!   short), approximate after that, see [`tally`].
-//! * **Quantiles and histograms** come from an unbiased sample of up to 65,536 values, so they are exact up to there.
+//! * **Top values** of numbers, days and moments that lie close together are exact, see [`dense`]. Those of other columns are
+//!   exact until a column shows more distinct values than the tally keeps (32,768, fewer where memory is short), approximate
+//!   after that, see [`tally`].
+//! * **Quantiles, histograms, deviations from the median and fences** follow from all values where these lie close together;
+//!   else from an unbiased sample of up to 65,536 values, so that they are exact up to there. The facts say how many it were.
 //! * `NaN` counts as a value, but neither as least nor greatest; `NaN` and the infinities take no part in
 //!   [`NumberFacts`](hw_base::NumberFacts).
 //! * A column without values has neither numbers nor text facts; a mean of nothing is not zero.

@@ -33,7 +33,9 @@ fn measured(schema: &SchemaRef, parts: Vec<Vec<RecordBatch>>, settings: MeasureS
     if let Sample::Rows(count) = settings.sample {
         let draws = parts.into_iter().enumerate().map(|(at, batches)| {
             let mut draw = Draw::new(count as usize, at);
-            batches.into_iter().for_each(|batch| draw.add(batch).unwrap());
+            for batch in batches {
+                draw.add(batch).unwrap();
+            }
             draw
         });
         (parts, is_whole) = Draw::settle(draws.collect()).unwrap();
@@ -41,7 +43,9 @@ fn measured(schema: &SchemaRef, parts: Vec<Vec<RecordBatch>>, settings: MeasureS
     let measurement = Measurement::new(schema, parts.len(), memory);
     let measured = parts.iter().enumerate().map(|(at, batches)| {
         let mut part = measurement.part(at);
-        batches.iter().for_each(|batch| part.add(batch).unwrap());
+        for batch in batches {
+            part.add(batch).unwrap();
+        }
         part
     });
     let facts = measurement.facts(measured.collect(), settings.top_values, 2);

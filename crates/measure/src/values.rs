@@ -74,10 +74,10 @@ impl Values {
             passing.extremes.add(&cell);
         }
         self.tally.add_repeated(hash, count, cell);
-        match self.passing {
-            Some(_) if self.tally.len() > self.budget.known_values => self.tally.keep_frequent(),
-            Some(_) => {}
-            None => self.spill_if_many(),
+        if self.passing.is_none() {
+            self.spill_if_many();
+        } else if self.tally.len() > self.budget.known_values {
+            self.tally.keep_frequent();
         }
     }
 
@@ -86,16 +86,13 @@ impl Values {
         if let Some(numbers) = &mut self.numbers {
             numbers.add(lane, &self.form, lottery);
         }
-        match &mut self.passing {
-            Some(passing) => {
-                lane.for_each_valid(|row| self.tally.add_if_frequent(hashes[row], lottery[row], || lane.cell(row)));
-                self.tally.keep_frequent();
-                passing.add(lane, &self.form, hashes, lottery);
-            }
-            None => {
-                lane.for_each_valid(|row| self.tally.add(hashes[row], || lane.cell(row)));
-                self.spill_if_many();
-            }
+        if let Some(passing) = &mut self.passing {
+            lane.for_each_valid(|row| self.tally.add_if_frequent(hashes[row], lottery[row], || lane.cell(row)));
+            self.tally.keep_frequent();
+            passing.add(lane, &self.form, hashes, lottery);
+        } else {
+            lane.for_each_valid(|row| self.tally.add(hashes[row], || lane.cell(row)));
+            self.spill_if_many();
         }
     }
 

@@ -237,12 +237,12 @@ fn place(yaml: &Settings, keys: &[&str], item: usize) -> Option<Span> {
 /// The columns that a key or the partitions name twice.
 fn twice(model: &str, yaml: &Settings, settings: &ModelSettings) -> Vec<Error> {
     let load = &settings.load;
-    let lists = [("key", load.key(), vec!["load", load.name(), "key"]), ("partitions", &settings.partition_by.0, vec!["partition_by"])];
+    let lists = [("key", load.key(), vec!["load", load.name(), "key"]), ("partition_by", &settings.partition_by.0, vec!["partition_by"])];
     let mut errors = Vec::new();
     for (what, names, keys) in &lists {
         for (at, name) in names.iter().enumerate().filter(|(at, name)| names[..*at].contains(name)) {
             errors.push(
-                Error::user(format!("the {what} of `{model}` name `{name}` twice"))
+                Error::user(format!("`{name}` stands twice in `{what}` of `{model}`"))
                     .code("HW304")
                     .help("keep one of them")
                     .moved_to(place(yaml, keys, at)),

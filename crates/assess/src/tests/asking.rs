@@ -6,8 +6,8 @@ use std::task::{Context, Poll, Waker};
 
 use expect_test::expect;
 use hw_base::{
-    BoxFuture, ByteSize, CodedTable, Column, CommitNote, Engine, Error, MeasureSettings, Published, Reader, Reference, Result, Rows, StagedBatch, Staging,
-    TableFacts, TableName, TableState, TableVersion, Value, Watch, Watched, WatchedAggregate, WatchedRule,
+    BoxFuture, ByteSize, CodedTable, Column, CommitNote, Engine, Error, MeasureSettings, Published, Reader, Reference, Result, Rows,
+    StagedBatch, Staging, TableFacts, TableName, TableState, TableVersion, Value, Watch, Watched, WatchedAggregate, WatchedRule,
 };
 
 use crate::fixture::{facts, now};

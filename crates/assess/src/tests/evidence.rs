@@ -187,12 +187,12 @@ fn changes_are_told_with_test_and_effect() {
         ORDERS,
         &now,
         &expect![[r#"
-        High column retyped: `at` was timestamp and is text; timestamp -> text
-        High volume: 4,000 rows where there were 10,000: -60.0 %; 10,000 -> 4,000
-        High null rate: 2.50 % of `note` are missing, 50 % were (Cohen's h -1.253, large) [two-proportion z-test -52.76]; 50 % -> 2.50 %
-        High categories: the values of `status` are spread otherwise; new: `lost`; gone: `void` (population stability index 3.75, large) [χ² test 4037]; `open` 50 % -> `shut` 50 %
-        High distribution: the numbers of `price` are spread otherwise (population stability index 4.085, large) [Kolmogorov–Smirnov test 0.775]; mean 0 ± 0 -> mean 0 ± 0
-        High uniqueness: `order_id` told all rows apart; now 10 repeat a value; unique -> 10 repeats"#]],
+            High column retyped: `at` was timestamp and is text; timestamp -> text
+            High volume: 4,000 rows where there were 10,000: -60.0 %; 10,000 -> 4,000
+            High null rate: 2.50 % of `note` are missing, 50 % were (Cohen's h -1.253, large) [two-proportion z-test -52.76]; 50 % -> 2.50 %
+            High categories: the values of `status` are spread otherwise; new: `lost`; gone: `void` (population stability index 3.75, large) [χ² test 4037]; `open` 50 % -> `shut` 50 %
+            High distribution: the numbers of `price` are spread otherwise (population stability index 1.106, large) [Kolmogorov–Smirnov test 0.775]; mean 0 ± 0 -> mean 0 ± 0
+            High uniqueness: `order_id` told all rows apart; now 10 repeat a value; unique -> 10 repeats"#]],
     );
 }
 

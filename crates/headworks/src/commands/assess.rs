@@ -1,16 +1,18 @@
 //! `headworks assess`: measures datasets, scores them and says what is wrong with them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_assess::{About, Assessment, rules_yaml};
-use hw_base::{BoxFuture, ByteSize, Clock, Column, Engine, Error, Input, Reader, Result, Sample, identifier, qualified};
+use hw_assess::{About, Assessment, Earlier, Evidence, RuleTrial, Source, cells_csv, drift, relationships, rules_yaml};
+use hw_base::{BoxFuture, ByteSize, Clock, CodedTable, Column, Engine, Error, Input, Reader, Result, Sample, identifier, qualified};
 use hw_connect::open_path;
 use hw_engine::LocalEngine;
 use hw_ledger::next_run_id;
 use hw_pipeline::{EngineSettings, raw_column_names};
 use hw_validate::Proposal;
 
+use super::check::judged_by;
 use super::{Command, at_least_one, described, memory, read};
 use crate::house::{self, House, write_file};
 use crate::machine::{self, SystemClock};
@@ -25,9 +27,18 @@ struct Arguments {
     /// Files, folders or globs; in a project also `source.dataset` and tables
     #[arg(value_name = "DATA", required = true)]
     data: Vec<String>,
-    /// Write `assessment.json`, `assessment.md` and `rules/*.yaml` into this folder
+    /// Write `assessment.html`, `.json`, `.md` and `rules/*.yaml` into this folder
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Write every suspicious cell into this CSV file
+    #[arg(long, value_name = "FILE")]
+    cells: Option<PathBuf>,
+    /// Rules that are known to hold; where the data breaks them, that is a fact
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// An earlier `assessment.json`, or a data contract: says what changed since
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
     /// What the data is used for, for the report
     #[arg(long = "use", value_name = "TEXT")]
     use_for: Option<String>,
@@ -47,6 +58,12 @@ struct Arguments {
     common: super::Common,
 }
 
+/// A dataset that was assessed, and its cells for comparing it with others.
+struct Assessed {
+    assessment: Assessment,
+    table: CodedTable,
+}
+
 impl Command for Assess {
     fn arguments(&self) -> Clap {
         described::<Arguments>(
@@ -59,33 +76,95 @@ impl Command for Assess {
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
-            let mut worst = f64::INFINITY;
-            let mut shown = Vec::new();
+            refuse_other_cells(&arguments)?;
+            let mut assessed = Vec::new();
+            let mut names = BTreeSet::new();
             for data in &arguments.data {
-                let assessment = assess_one(data, &arguments, terminal).await?;
-                worst = worst.min(assessment.scores.overall);
-                match terminal.format {
-                    Format::Json => shown.push(assessment.to_json()),
-                    Format::Markdown => terminal.line(assessment.to_markdown()),
-                    Format::Text => report::assessment_lines(&assessment).iter().for_each(|line| terminal.line(line)),
-                }
-                if let Some(out) = &arguments.out {
-                    let folder = if arguments.data.len() > 1 { out.join(&assessment.about.name) } else { out.clone() };
-                    write(&assessment, &folder)?;
-                    terminal.say(format!("written: {}", folder.display()));
-                }
+                let mut one = assess_one(data, &arguments, terminal).await?;
+                one.assessment.about.name = free_name(&one.assessment.about.name, &mut names);
+                one.table.name.clone_from(&one.assessment.about.name);
+                assessed.push(one);
             }
-            match &shown[..] {
-                [] => {}
-                [one] => terminal.json(one)?,
-                several => terminal.json(&several)?,
-            }
+            let source = (assessed.len() > 1).then(|| related(&mut assessed));
+            show(&assessed, terminal)?;
+            write_out(&assessed, source.as_ref(), &arguments, terminal)?;
+            let worst = assessed.iter().map(|one| one.assessment.scores.overall).fold(f64::INFINITY, f64::min);
             Ok(u8::from(arguments.fail_under.is_some_and(|limit| worst < limit)))
         })
     }
 }
 
-async fn assess_one(data: &str, arguments: &Arguments, terminal: &Terminal) -> Result<Assessment> {
+fn refuse_other_cells(arguments: &Arguments) -> Result<()> {
+    match &arguments.cells {
+        Some(file) if arguments.data.len() > 1 => {
+            Err(Error::user(format!("`--cells {}` is for one dataset, and several are given", file.display()))
+                .code("HW107")
+                .help("assess one at a time"))
+        }
+        Some(file) if !file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) => {
+            Err(Error::user(format!("`--cells {}` does not end in `.csv`", file.display()))
+                .code("HW107")
+                .help("cells are written as CSV; `headworks sql` turns that into other formats"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The name, with a number where a dataset before had it.
+fn free_name(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let numbered = (2..).map(|number| format!("{name}_{number}"));
+    let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| taken.insert(name.clone()));
+    free.unwrap_or_else(|| name.to_owned())
+}
+
+/// How the datasets refer to each other; each report gets its own part of it.
+fn related(assessed: &mut [Assessed]) -> Source {
+    let tables: Vec<&CodedTable> = assessed.iter().map(|one| &one.table).collect();
+    let found = relationships(&tables);
+    let sampled = tables.iter().filter(|table| !table.is_whole()).map(|table| format!("of `{}` a sample was compared", table.name));
+    let bounds: Vec<String> = sampled.collect();
+    for one in assessed.iter_mut() {
+        let relations = std::mem::take(&mut one.assessment.relations);
+        one.assessment.relations = relations.with_references(&one.assessment.about.name, &found);
+    }
+    let assessments: Vec<Assessment> = assessed.iter().map(|one| one.assessment.clone()).collect();
+    let name = assessments.iter().map(|assessment| assessment.about.source.clone()).collect::<Vec<_>>().join(", ");
+    Source::new(name, &assessments, found, bounds)
+}
+
+fn show(assessed: &[Assessed], terminal: &Terminal) -> Result<()> {
+    let assessments = || assessed.iter().map(|one| &one.assessment);
+    match terminal.format {
+        Format::Json => match assessed {
+            [one] => return terminal.json(&one.assessment.to_json()),
+            _ => return terminal.json(&assessments().map(Assessment::to_json).collect::<Vec<_>>()),
+        },
+        Format::Markdown => assessments().for_each(|assessment| terminal.line(assessment.to_markdown())),
+        Format::Text => assessments().flat_map(report::assessment_lines).for_each(|line| terminal.line(line)),
+    }
+    Ok(())
+}
+
+fn write_out(assessed: &[Assessed], source: Option<&Source>, arguments: &Arguments, terminal: &Terminal) -> Result<()> {
+    if let (Some(file), [one]) = (&arguments.cells, assessed) {
+        write_file(file, &cells_csv(&one.assessment.relations.cells))?;
+        terminal.say(format!("written: {}", file.display()));
+    }
+    let Some(out) = &arguments.out else { return Ok(()) };
+    for Assessed { assessment, .. } in assessed {
+        let folder = if source.is_some() { out.join(&assessment.about.name) } else { out.clone() };
+        write(assessment, &folder)?;
+        terminal.say(format!("written: {}", folder.display()));
+    }
+    if let Some(source) = source {
+        write_file(&out.join("source.json"), &format!("{:#}\n", source.to_json()))?;
+        write_file(&out.join("source.html"), &source.to_html())?;
+        terminal.say(format!("written: {}", out.join("source.html").display()));
+    }
+    Ok(())
+}
+
+async fn assess_one(data: &str, arguments: &Arguments, terminal: &Terminal) -> Result<Assessed> {
     terminal.busy(format!("reading {data}"));
     let settings = EngineSettings { memory: arguments.memory, ..EngineSettings::default() };
     let mut opened = open(data, &settings, terminal).await?;
@@ -93,9 +172,26 @@ async fn assess_one(data: &str, arguments: &Arguments, terminal: &Terminal) -> R
     opened.about.sample = arguments.sample.map_or(Sample::All, |rows| Sample::Rows(rows as u64));
     opened.about.critical.clone_from(&arguments.critical);
     opened.about.use_for.clone_from(&arguments.use_for);
+    opened.about.rules = RuleTrial::HoldBack;
+    let engine = opened.engine();
+    let table = engine.coded(&opened.reader, &opened.about.name, ByteSize(arguments.memory.0 / 2)).await?;
+    let time = engine.columns(&opened.reader).await?.into_iter().find(|column| column.kind.is_temporal());
+    let mut evidence = Evidence::of_table(&table, time.as_ref().map(|column| column.name.as_str()));
+    if let Some(file) = &arguments.rules {
+        evidence.declared = judged_by(file, &opened).await?.results;
+    }
     let now = SystemClock.now();
     let id = next_run_id(now, machine::salt(now));
-    hw_assess::assess(opened.engine(), &opened.reader, &opened.about, now, id.0).await
+    let assessment = hw_assess::assess_with(engine, &opened.reader, &opened.about, now, id.0, evidence).await?;
+    let assessment = match &arguments.against {
+        Some(file) => {
+            let earlier = Earlier::read(&hw_config::read_yaml(file, file)?.to_json(), &assessment.about.name)?;
+            let changes = drift(&earlier, &assessment);
+            assessment.compared(changes)
+        }
+        None => assessment,
+    };
+    Ok(Assessed { assessment, table })
 }
 
 /// A score, as `--fail-under` names one.
@@ -203,22 +299,18 @@ async fn open_file(data: &str, settings: &EngineSettings, root: &Path) -> Result
 /// The rules that are proposed, for columns under the names that they have in a raw copy, where a run and `headworks check`
 /// look for them.
 fn rules_to_run(assessment: &Assessment) -> Vec<Proposal> {
-    let mut facts = assessment.facts.clone();
-    let own = facts.columns.iter();
+    let own = assessment.facts.columns.iter();
     let own: Vec<Column> =
         own.map(|facts| Column { name: facts.name.clone(), kind: facts.kind, sql_type: facts.sql_type.clone() }).collect();
-    for (facts, name) in facts.columns.iter_mut().zip(raw_column_names(&own)) {
-        facts.name = name;
-    }
-    hw_validate::propose(&facts)
+    let names: BTreeMap<String, String> = own.iter().map(|column| column.name.clone()).zip(raw_column_names(&own)).collect();
+    assessment.proposals.iter().map(|proposal| proposal.renamed(&names)).collect()
 }
 
 /// Writes the report and the rules.
 pub(crate) fn write(assessment: &Assessment, folder: &Path) -> Result<()> {
-    let json = serde_json::to_string_pretty(&assessment.to_json())
-        .map_err(|error| Error::bug(format!("an assessment could not be written: {error}")))?;
-    write_file(&folder.join("assessment.json"), &json)?;
-    write_file(&folder.join("assessment.md"), &assessment.to_markdown())?;
-    let rules = folder.join("rules").join(format!("{}.yaml", assessment.about.name));
-    write_file(&rules, &rules_yaml(&rules_to_run(assessment), &assessment.about.name))
+    for (path, content) in assessment.files() {
+        let content = if path.starts_with("rules/") { rules_yaml(&rules_to_run(assessment), &assessment.about.name) } else { content };
+        write_file(&folder.join(path), &content)?;
+    }
+    Ok(())
 }

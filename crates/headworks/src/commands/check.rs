@@ -46,7 +46,7 @@ struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with = "rules")]
     suite: Option<PathBuf>,
     /// The tool that the suite is of
-    #[arg(long, value_name = "TOOL", default_value = "auto", requires = "suite")]
+    #[arg(long, value_name = "TOOL", default_value = "auto")]
     suite_format: String,
     /// Which table of the suite the data is, where it has another name
     #[arg(long, value_name = "TABLE", requires = "suite")]
@@ -90,7 +90,7 @@ impl Command for Check {
             open_others(&mut opened, &arguments, &terminal.root).await?;
             let asked = asked(&arguments, &mut opened)?;
             terminal.busy(format!("checking {}", arguments.data));
-            let verdict = judge(&opened, &asked.rules, &arguments).await?;
+            let verdict = judge(&opened, &asked.rules, arguments.all_rows).await?;
             let results = match &asked.suite {
                 Some(suite) => results_of_suite(suite, &verdict),
                 None => results_of_rules(&verdict),
@@ -121,25 +121,37 @@ fn asked(arguments: &Arguments, opened: &mut OpenedData) -> Result<Asked> {
         let text = hw_config::read_text(file, file)?;
         let data =
             Path::new(&arguments.data).file_stem().map_or_else(|| arguments.data.clone(), |stem| stem.to_string_lossy().into_owned());
-        let suite = read_suite(&arguments.suite_format, &text)?.for_table(arguments.table.as_deref(), &[&arguments.data, &data])?;
+        let suite =
+            read_suite(&arguments.suite_format, &text)?.for_table(arguments.table.as_deref(), &[arguments.data.as_str(), data.as_str()])?;
         // Another tool knows the columns under the names that the file gives them.
         opened.rows.sql = opened.rows_as_named();
         return Ok(Asked { rules: suite.to_rules()?, suite: Some(suite) });
     }
-    rules(arguments, opened).map(|rules| Asked { rules, suite: None })
+    rules(arguments.rules.as_deref(), &arguments.data, opened).map(|rules| Asked { rules, suite: None })
 }
 
-fn rules(arguments: &Arguments, opened: &OpenedData) -> Result<Vec<Rule>> {
-    if let Some(file) = &arguments.rules {
-        let settings = hw_config::read_yaml(file, file)?;
-        return read_rules(&with_raw_names(settings.get("rules").unwrap_or(&settings), &opened.names, Role::Settings));
+/// The rules of a file, for columns under the names that they have in a raw copy.
+fn rules_of(file: &Path, opened: &OpenedData) -> Result<Vec<Rule>> {
+    let settings = hw_config::read_yaml(file, file)?;
+    read_rules(&with_raw_names(settings.get("rules").unwrap_or(&settings), &opened.names, Role::Settings))
+}
+
+/// Judges data by the rules of a file.
+pub(crate) async fn judged_by(file: &Path, opened: &OpenedData) -> Result<Verdict> {
+    judge(opened, &rules_of(file, opened)?, false).await
+}
+
+/// The rules of a file; where none is given, those that the project has for the data.
+pub(super) fn rules(file: Option<&Path>, data: &str, opened: &OpenedData) -> Result<Vec<Rule>> {
+    if let Some(file) = file {
+        return rules_of(file, opened);
     }
     let of_project = opened.house().and_then(|house| {
-        let of_model = house.project.model(&arguments.data).map(|model| model.rules.clone());
-        of_model.or_else(|| house.project.dataset_rules.get(&DatasetName::parse(&arguments.data)?).cloned())
+        let of_model = house.project.model(data).map(|model| model.rules.clone());
+        of_model.or_else(|| house.project.dataset_rules.get(&DatasetName::parse(data)?).cloned())
     });
     of_project.filter(|rules| !rules.is_empty()).ok_or_else(|| {
-        Error::user(format!("there are no rules for `{}`", arguments.data))
+        Error::user(format!("there are no rules for `{data}`"))
             .code("HW103")
             .help("give a file with `--rules FILE`; `headworks assess … --out FOLDER` writes one")
             .help("checks of another tool are given with `--suite FILE`")
@@ -183,13 +195,13 @@ fn role_of(key: &str) -> Role {
     }
 }
 
-async fn judge(opened: &OpenedData, rules: &[Rule], arguments: &Arguments) -> Result<Verdict> {
+async fn judge(opened: &OpenedData, rules: &[Rule], all_rows: bool) -> Result<Verdict> {
     let engine = opened.engine();
     let reader = &opened.rows;
     let columns = engine.columns(reader).await?;
     let mut gate = Gate::new(rules, &columns);
     gate.try_sql(engine, reader).await?;
-    let watched = engine.watch(reader, &gate.watch(&[], 5, arguments.all_rows)).await?;
+    let watched = engine.watch(reader, &gate.watch(&[], 5, all_rows)).await?;
     let population = Population { batch_is_table: true, unique_by: vec![] };
     let judging = Judging { engine, reader, population: &population, shown_as: &opened.shown_as, examples: 5, now: SystemClock.now() };
     gate.judge(&judging, &watched).await

@@ -4,6 +4,8 @@ mod assess;
 mod check;
 mod demo;
 mod explain;
+mod export;
+mod import;
 mod init;
 mod plan;
 mod rollback;
@@ -38,6 +40,8 @@ pub(crate) const COMMANDS: &[&dyn Command] = &[
     &plan::Plan,
     &run::Run,
     &check::Check,
+    &import::Import,
+    &export::Export,
     &status::Status,
     &sql::Sql,
     &rollback::Rollback,

@@ -224,3 +224,49 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream, may_pass: impl Fn(usize) -> b
     }
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }
+
+/// Transactions of one writer, which overlap those of the others, with savepoints of which some are taken back.
+fn transactions(schema: &str, writer: u32) -> String {
+    let update = |seed: u32| {
+        format!("update {schema}.orders set amount = nextval('{schema}.versions') where id % 7 = {writer} and id % 50 = {};", seed % 50)
+    };
+    let transaction = |number: u32| {
+        let (first, second, third) = (update(number * 13 + writer), update(number * 29 + 3), update(number * 31 + writer * 7));
+        let (long, short) = ((number * 37 + writer * 11) % 10, (number * 17 + writer * 5) % 4);
+        format!(
+            "begin; {first} savepoint a; {second} select pg_sleep(0.1 * {long}); savepoint b; {third} rollback to b;
+             savepoint c; {third} release c; select pg_sleep(0.1 * {short}); commit;"
+        )
+    };
+    (0..25).map(transaction).collect()
+}
+
+#[test]
+fn every_version_that_overlapping_transactions_commit_is_read_once() {
+    let Some(database) = Database::new("hw_it_overlap") else { return };
+    database.execute(
+        "create sequence hw_it_overlap.versions; delete from hw_it_overlap.orders where id > 400;
+         update hw_it_overlap.orders set amount = nextval('hw_it_overlap.versions')",
+    );
+    let project = database.project();
+    let mut runs_meanwhile = 0;
+    std::thread::scope(|scope| {
+        let writer = |number: u32| {
+            let database = &database;
+            scope.spawn(move || database.execute(&transactions(database.schema, number)))
+        };
+        let writers: Vec<_> = (0..7).map(writer).collect();
+        while !writers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            runs(&project, &database.url);
+            runs_meanwhile += 1;
+        }
+    });
+    runs(&project, &database.url);
+    assert!(runs_meanwhile > 2, "the writers ended before anything was read");
+    let all = "count(*) || ' ' || sum(amount) || ' ' || md5(string_agg(id || ':' || amount, ',' order by id))";
+    let there = database.execute(&format!("select {all} from hw_it_overlap.orders"));
+    let here = printed(&project, &["sql", &format!("select {all} as found from orders")]);
+    assert!(here.contains(&there), "expected {there}, found {here}");
+    let versions = printed(&project, &["sql", "select count(*) - count(distinct amount) as twice from raw.shop.orders"]);
+    assert!(versions.lines().any(|line| line.trim() == "0"), "{versions}");
+}

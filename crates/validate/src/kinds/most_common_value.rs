@@ -63,7 +63,7 @@ impl RuleBody for MostCommonValueSettings {
             "select most_common, occurrences from (select *, count(*) over () as most_common_values, \
              sum(case when {is_listed} then 1 else 0 end) over () as listed_values from (select *, max(occurrences) over () as most_occurrences \
              from (select {name} as most_common, count(*) as occurrences from {{table}} as judged where {name} is not null group by {name}) \
-             as counted) as compared where occurrences = most_occurrences) as leading where {broken}"
+             as counted) as compared where occurrences = most_occurrences) as foremost where {broken}"
         )))
     }
 }
@@ -79,7 +79,7 @@ mod tests {
         let leading = "select count(*) as violations from (select most_common, occurrences from (select *, count(*) over () as most_common_values, \
              sum(case when most_common in ('x') then 1 else 0 end) over () as listed_values from (select *, max(occurrences) over () \
              as most_occurrences from (select a as most_common, count(*) as occurrences from after as judged where a is not null group by a) \
-             as counted) as compared where occurrences = most_occurrences) as leading where ";
+             as counted) as compared where occurrences = most_occurrences) as foremost where ";
         let rule = |ties_okay: bool| json!({"most_common_value": {"column": "a", "values": ["x"], "ties_okay": ties_okay}});
         check_set(&rule(true), "a varchar", &format!("{leading}listed_values = 0) as broken"));
         check_set(&rule(false), "a varchar", &format!("{leading}not (most_common in ('x')) or most_common_values > 1) as broken"));

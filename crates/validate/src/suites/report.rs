@@ -1,6 +1,6 @@
 //! What became of checks and rules, for people.
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::yaml::{comment, flow};
 use super::{HowWritten, Imported, ImportedItem, Outcome, Written};
@@ -51,6 +51,21 @@ impl Imported {
             None => format!("  {}", item.line()),
         });
         std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n") + "\n"
+    }
+
+    /// What became of every check, as programs read it.
+    pub fn to_json(&self) -> Json {
+        let item = |item: &ImportedItem| {
+            let (outcome, why) = match &item.outcome {
+                Outcome::Translated { .. } => ("translated", None),
+                Outcome::AsSql { .. } => ("as_sql", None),
+                Outcome::NotTranslated { why } => ("not_translated", Some(why)),
+            };
+            json!({
+                "table": item.table, "check": item.check, "outcome": outcome, "rules": item.outcome.rules(), "note": item.outcome.note(), "why": why,
+            })
+        };
+        json!({"schema_version": "1", "checks": self.items.iter().map(item).collect::<Vec<_>>()})
     }
 
     fn of(&self, table: Option<&str>) -> impl Iterator<Item = &ImportedItem> {

@@ -278,7 +278,7 @@ schema:
           - { metric: nullValues, mustBeLessThan: 5, unit: percent }
           - { metric: missingValues, arguments: { missingValues: [null, "N/A"] }, mustBeLessThan: 3, severity: warning, description: why }
           - { type: text, description: verified }
-          - { type: sql, query: "SELECT count(*) FROM {object} WHERE {property} = ''", mustBeLessOrEqualTo: 1 }
+          - { type: sql, query: "SELECT count(*) FROM {object} WHERE {property} = ''", mustBeLessOrEqualTo: 1, dimension: conformity }
           - { type: custom, engine: greatExpectations, implementation: "type: expect_column_values_to_not_be_null\nkwargs: { column: email }" }
     quality:
       - { metric: rowCount, mustBeBetween: [100, 120] }
@@ -298,7 +298,7 @@ slaProperties:
             r#"orders quality nullValues(email) => [{"aggregate":{"below":5,"sql":"coalesce(100.0 * count(*) filter (where email is null) / nullif(count(*), 0), 0)"}}]"#,
             r#"orders quality missingValues(email) => [{"expression":{"sql":"not (email is null or email in ('N/A'))","at_most":2,"description":"why","severity":"medium","on_failure":"alert"}}]"#,
             "orders quality text(email) => it is a text for people",
-            r#"orders quality sql(email) => [{"query":{"sql":"select * from (select (SELECT count(*) FROM {table} WHERE email = '') as measured) as metric where not (measured <= 1)"}}]"#,
+            r#"orders quality sql(email) => [{"query":{"sql":"select * from (select (SELECT count(*) FROM {table} WHERE email = '') as measured) as metric where not (measured <= 1)","dimension":"validity"}}]"#,
             r#"orders quality custom(email) => [{"not_null":{"column":"email"}}]"#,
             r#"orders quality rowCount() => [{"row_count":{"min":101,"max":119}}]"#,
             r#"orders quality duplicateValues() => [{"unique":{"columns":["id","email"]}}]"#,

@@ -122,10 +122,10 @@ impl Progress {
         if let Self::ByColumn { column, .. } = self
             && let Some(place) = fetched.iter().position(|fetched| fetched.name == column.name)
         {
-            let values = greatest(&rows.columns[place], now.at).map_err(|error| not_ordered(column, error))?;
+            let values = greatest(&rows.columns[place], now.at).map_err(|error| not_ordered(column, &error))?;
             noted.greatest = match noted.greatest.take() {
                 None => Some(values),
-                Some(known) => Some(greatest_of(&known, &values).map_err(|error| not_ordered(column, error))?),
+                Some(known) => Some(greatest_of(&known, &values).map_err(|error| not_ordered(column, &error))?),
             };
         }
         Ok(())
@@ -141,7 +141,7 @@ impl Progress {
             }
             Self::ByColumn { column, from } => {
                 let found: Vec<ArrayRef> = noted.into_iter().filter_map(|noted| noted.greatest).collect();
-                let text = shown(&found).map_err(|error| not_ordered(column, error))?;
+                let text = shown(&found).map_err(|error| not_ordered(column, &error))?;
                 Ok(text.or_else(|| from.clone()))
             }
         }
@@ -207,7 +207,7 @@ fn shown(values: &[ArrayRef]) -> Result<Option<String>, ArrowError> {
     Ok(Some(ArrayFormatter::try_new(&greatest, &FormatOptions::new())?.value(0).to_string()))
 }
 
-fn not_ordered(column: &SourceColumn, error: ArrowError) -> Error {
+fn not_ordered(column: &SourceColumn, error: &ArrowError) -> Error {
     Error::user(format!("column `{}` of type {} does not tell what is new", column.name, column.declared))
         .code("HW304")
         .because(error.to_string())

@@ -4,6 +4,7 @@
 //! at those alone.
 
 mod condition;
+mod moments;
 mod read;
 mod write;
 

@@ -3,7 +3,7 @@
 use hw_base::identifier;
 use serde_json::{Map, Value as Json, json};
 
-use super::condition;
+use super::{condition, moments};
 use crate::suites::words::{Arguments, number, percent, plain_number};
 use crate::suites::{Rules, Translation};
 
@@ -21,6 +21,10 @@ const NO_LIMIT: &str = "neither `min_value` nor `max_value` is set, which Great 
 /// # Errors
 /// Says in one sentence why there are none.
 pub(super) fn translated(kind: &str, kwargs: &Map<String, Json>, expectation: &Json) -> Translation {
+    if let Some(translation) = moments::translated(kind, kwargs) {
+        let severity = severity(expectation);
+        return translation.map(|rules| rules.with("severity", severity).with("on_failure", action(expectation)));
+    }
     let kwargs: Map<String, Json> =
         kwargs.iter().map(|(key, value)| Ok((key.clone(), parameter(key, value)?))).collect::<Result<_, String>>()?;
     let arguments = Arguments::new(&kwargs);

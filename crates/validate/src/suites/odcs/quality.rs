@@ -36,8 +36,31 @@ pub(super) fn translated(check: &Json, table: &str, column: Option<&str>) -> Tra
         Some("error" | "critical" | "high" | "fatal") => (json!("high"), Json::Null),
         _ => (Json::Null, Json::Null),
     };
+    let rules = match text("dimension") {
+        Some(dimension) => of_dimension(rules, dimension),
+        None => rules,
+    };
     let description = text("description").or_else(|| text("businessImpact"));
     Ok(rules.with("description", description.into()).with("severity", severity).with("on_failure", action))
+}
+
+/// Says the dimension where the kind of rule does not tell it. Their conformity is our validity, their coverage our completeness.
+fn of_dimension(mut rules: Rules, dimension: &str) -> Rules {
+    let ours = match dimension {
+        "accuracy" | "ac" => "accuracy",
+        "completeness" | "cp" | "coverage" | "cv" => "completeness",
+        "conformity" | "cf" => "validity",
+        "consistency" | "cs" => "consistency",
+        "timeliness" | "tm" => "timeliness",
+        "uniqueness" | "uq" => "uniqueness",
+        _ => return rules,
+    };
+    for rule in rules.rules.iter_mut().filter(|rule| ["query", "expression", "aggregate"].iter().any(|kind| rule.get(*kind).is_some())) {
+        if let Some(settings) = crate::suites::settings_of(rule) {
+            settings.insert("dimension".into(), ours.into());
+        }
+    }
+    rules
 }
 
 fn threshold(check: &Json) -> Result<Threshold, String> {
