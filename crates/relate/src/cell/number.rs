@@ -24,7 +24,8 @@ fn strangers(profile: &Profile<'_>) -> Vec<Suspicion> {
         return Vec::new();
     }
     let mut usual = vec![TextShape::Integer, TextShape::Decimal, TextShape::Blank];
-    if profile.numeric < 0.9 {
+    let writes_thousands_plainly = profile.numbers().iter().any(|(number, ..)| number.abs() >= 1_000.0);
+    if profile.numeric < 0.9 || !writes_thousands_plainly {
         usual.push(TextShape::NumberLike);
     }
     let foreign =
