@@ -18,8 +18,20 @@ pub struct About {
     pub critical: Vec<String>,
     /// What the data is for, in the words of the people who use it.
     pub use_for: Option<String>,
+    /// How proposed rules are tried.
+    pub rules: RuleTrial,
     /// Where a finding begins.
     pub limits: Limits,
+}
+
+/// How proposed rules are tried before they are proposed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RuleTrial {
+    /// They are made from all rows, and not tried on others.
+    #[default]
+    MakeFromAll,
+    /// They are made from about three quarters of the rows and judged on the rest, which takes a second pass over the rows.
+    HoldBack,
 }
 
 impl About {
@@ -27,8 +39,8 @@ impl About {
     pub fn new(name: impl Into<String>, source: impl Into<String>) -> Self {
         let name = name.into();
         let shown_as = hw_base::qualified(name.split('.'));
-        let (sample, critical, use_for, limits) = (Sample::All, Vec::new(), None, Limits::default());
-        Self { name, shown_as, source: source.into(), sample, critical, use_for, limits }
+        let (sample, critical, use_for, rules, limits) = (Sample::All, Vec::new(), None, RuleTrial::default(), Limits::default());
+        Self { name, shown_as, source: source.into(), sample, critical, use_for, rules, limits }
     }
 }
 

@@ -63,7 +63,7 @@ fn is_worth_mending(finding: &Finding) -> bool {
     finding.affected > 0.0 || finding.issue.severity == Severity::High
 }
 
-/// Rows × severity × criticality against effort.
+/// Rows × severity × use against effort.
 fn payoff(examination: &Examination, finding: &Finding) -> f64 {
     let issue = &finding.issue;
     let severity = match issue.severity {
@@ -71,14 +71,29 @@ fn payoff(examination: &Examination, finding: &Finding) -> f64 {
         Severity::Medium => 3.0,
         Severity::Low => 1.0,
     };
-    let is_critical = issue.columns.iter().any(|column| examination.is_critical(column));
     let effort = match effort(&issue.code) {
         Effort::Low => 1.0,
         Effort::Medium => 2.0,
         Effort::High => 3.0,
     };
-    let criticality = if is_critical { 2.0 } else { 1.0 };
-    issue.rows.max(1) as f64 * issue.confidence * severity * criticality / effort
+    issue.rows.max(1) as f64 * issue.confidence * severity * usage(examination, &issue.columns) / effort
+}
+
+/// How much columns are used, as far as is known: those named as critical most, then those by which tables are joined.
+fn usage(examination: &Examination, columns: &[String]) -> f64 {
+    let relations = examination.evidence.relations.as_ref();
+    let joins = |column: &String| {
+        relations.is_some_and(|relations| {
+            let keys = relations.keys.first().into_iter().flat_map(|key| &key.columns);
+            let references = relations.references.iter().flat_map(|one| one.columns.iter().chain(&one.reference_columns));
+            keys.chain(references).any(|name| name == column)
+        })
+    };
+    match () {
+        () if columns.iter().any(|column| examination.is_critical(column)) => 2.0,
+        () if columns.iter().any(joins) => 1.5,
+        () => 1.0,
+    }
 }
 
 /// What is needed to see the scores without one of the findings.
@@ -126,10 +141,9 @@ fn improvement(dimension: Dimension, before: Option<f64>, after: Option<f64>) ->
 /// How much work the fix of an issue of this kind is likely to be.
 fn effort(code: &str) -> Effort {
     match code {
-        "missing_values" | "malformed_emails" | "no_data" => Effort::High,
-        "duplicate_keys" | "mixed_formats" | "negative_values" | "outliers" | "future_dates" | "stale_data" | "malformed_records" => {
-            Effort::Medium
-        }
+        "missing_values" | "missing_value" | "malformed_emails" | "no_data" | "contradicts_dependency" | "swapped_value" => Effort::High,
+        "broken_rule" | "type_outlier" | "numeric_outlier" | "implausible_date" | "duplicate_keys" | "mixed_formats"
+        | "negative_values" | "outliers" | "future_dates" | "stale_data" | "malformed_records" => Effort::Medium,
         _ => Effort::Low,
     }
 }

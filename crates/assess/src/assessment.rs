@@ -1,13 +1,14 @@
 //! The value that the stage hands on.
 
-use std::collections::BTreeMap;
-
-use hw_base::{ColumnFacts, Dimension, Issue, TableFacts, Timestamp};
+use hw_base::{ColumnFacts, Dimension, Issue, RuleResult, TableFacts, Timestamp};
 use hw_validate::{Proposal, propose};
-use serde::Serialize;
 
 use crate::checks::{find_issues, freshness};
-use crate::{About, Action, Examination, Finding, Freshness, Meaning, Scores, meaning, recommend, words};
+use crate::examination::error_of;
+use crate::{
+    About, Action, Drift, Evidence, Examination, Finding, Freshness, HeldRules, Key, Meaning, MissingMap, Relations, Scores, Trial,
+    meaning, recommend, rules_yaml, words,
+};
 
 /// What is known about a dataset: its measurements, its issues, its scores and what to do.
 #[derive(Clone, Debug)]
@@ -26,38 +27,64 @@ pub struct Assessment {
     pub findings: Vec<Finding>,
     /// The scores.
     pub scores: Scores,
-    /// Columns that identify a row, the best first.
-    pub keys: Vec<Key>,
+    /// What the columns say about each other. Where nobody looked, the columns that are a key by themselves.
+    pub relations: Relations,
+    /// Where values are missing; `None` where nobody looked or nothing is missing.
+    pub missing: Option<MissingMap>,
+    /// How the rules came out that people declared.
+    pub declared: Vec<RuleResult>,
+    /// What changed since an earlier assessment; `None` where nothing was compared.
+    pub drift: Option<Drift>,
     /// How old the data is; `None` where no column tells.
     pub freshness: Option<Freshness>,
-    /// Rules that the data suggests.
+    /// Rules that the data suggests; where rows were held back, those that held on them.
     pub proposals: Vec<Proposal>,
+    /// What became of the proposed rules on rows held back; `None` where none were.
+    pub held: Option<HeldRules>,
     /// What to do, what pays most first.
     pub actions: Vec<Action>,
 }
 
-/// Columns that identify a row: no value is missing and none occurs twice.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Key {
-    /// The columns.
-    pub columns: Vec<String>,
-    /// Whether no column can be left out.
-    pub minimal: bool,
-    /// How likely they are meant to identify a row, 0 to 1.
-    pub score: f64,
-}
-
 impl Assessment {
-    /// Judges measurements; asks nobody. `counted` holds rows counted for conditions the measurements only estimate.
-    pub fn judge(facts: TableFacts, about: About, at: Timestamp, id: String, counted: &BTreeMap<String, u64>) -> Self {
-        let examination = Examination::new(&facts, &about, at, counted);
+    /// Judges measurements in the light of `evidence`; asks nobody.
+    pub fn judge(facts: TableFacts, about: About, at: Timestamp, id: String, evidence: Evidence) -> Self {
+        let examination = Examination::new(&facts, &about, at, &evidence);
         let findings = find_issues(&examination);
         let scores = Scores::from(&examination, &findings);
         let actions = recommend(&examination, &findings, &scores);
         let freshness = freshness(&examination);
-        let meanings = facts.columns.iter().map(|column| meaning(column, &facts)).collect();
-        let (keys, proposals) = (keys(&facts), propose(&facts));
-        Self { id, at, about, facts, meanings, findings, scores, keys, freshness, proposals, actions }
+        let meanings = examination.meanings;
+        let Evidence { relations, missing, declared, held, drift, .. } = evidence;
+        let relations = relations.unwrap_or_else(|| Relations { keys: keys(&facts), ..Relations::default() });
+        let proposals = held.as_ref().map_or_else(|| propose(&facts), HeldRules::proposals);
+        Self { id, at, about, facts, meanings, findings, scores, relations, missing, declared, drift, freshness, proposals, held, actions }
+    }
+
+    /// Compares with an earlier assessment or a contract, and adds the changes to what is known.
+    #[must_use]
+    pub fn compared(mut self, drift: Drift) -> Self {
+        self.drift = Some(drift);
+        self
+    }
+
+    /// How each proposed rule came out on the rows held back, in their order; `None` where it was not tried.
+    pub fn trials(&self) -> Vec<Option<&Trial>> {
+        match &self.held {
+            Some(held) => held.kept.iter().map(|rule| Some(&rule.trial)).collect(),
+            None => vec![None; self.proposals.len()],
+        }
+    }
+
+    /// The files of the report, by their paths within its folder: JSON, Markdown, HTML and the rules.
+    pub fn files(&self) -> Vec<(String, String)> {
+        let json = format!("{:#}\n", self.to_json());
+        let rules = format!("rules/{}.yaml", self.about.name);
+        vec![
+            ("assessment.json".into(), json),
+            ("assessment.md".into(), self.to_markdown()),
+            ("assessment.html".into(), self.to_html()),
+            (rules, rules_yaml(&self.proposals, &self.about.name)),
+        ]
     }
 
     /// The issues, what matters most first.
@@ -68,6 +95,20 @@ impl Assessment {
     /// The issues of one dimension.
     pub(crate) fn issues_of(&self, dimension: Dimension) -> impl Iterator<Item = &Issue> {
         self.issues().filter(move |issue| issue.dimension == dimension)
+    }
+
+    /// How far any share of a sample is from that of all rows at most, 19 times out of 20, 0 to 1; `None` where all rows were
+    /// measured. Distinct counts and extremes of a sample are those of the sample.
+    pub fn error_bound(&self) -> Option<f64> {
+        (!self.facts.scanned_all_rows).then(|| error_of(0.5, self.facts.rows))
+    }
+
+    /// The same in words; empty where all rows were measured.
+    pub(crate) fn error_in_words(&self) -> String {
+        self.error_bound().map_or_else(String::new, |bound| {
+            let points = bound * 100.0;
+            format!("Of a sample every share is within {points:.1} percentage points of that of all rows, 19 times out of 20.")
+        })
     }
 
     /// Which rows every number is about: `all 1,000 rows`.

@@ -25,11 +25,50 @@ pub(crate) fn shape_count(text: &TextFacts, shapes: &[TextShape]) -> u64 {
     text.shapes.iter().filter(|shape| shapes.contains(&shape.shape)).map(|shape| shape.count).sum()
 }
 
-/// The frequent words of a text column that stand for a missing value, with how surely they do.
+/// The frequent words of a text column that stand for a missing value, with how surely they do: by what they say, and by what the
+/// other values are.
 pub(crate) fn stand_ins(column: &ColumnFacts) -> Vec<(&str, u64, f64)> {
     let texts = column.top_values.iter().filter_map(|top| text_of(top).map(|text| (text, top.count)));
-    let words = texts.filter(|(text, _)| !text.trim().is_empty());
-    words.filter_map(|(text, count)| Some((text, count, words::stands_for_missing(text)?))).collect()
+    let said: Vec<(&str, u64)> = texts.filter(|(text, _)| !text.trim().is_empty()).collect();
+    let has_form = column.distinct >= 10 && column.text.as_ref().is_some_and(|text| has_formed_values(text, present(column)));
+    let strangers = if has_form { strangers(&said) } else { Vec::new() };
+    let sure = |text: &str, rows: u64| match words::stands_for_missing(text) {
+        Some(_) if !has_form && is_a_choice(column, text, &said) => None,
+        Some(sure) if has_form => Some(sure.max(0.9)),
+        None if rows >= 5 && strangers.contains(&text) => Some(0.75),
+        sure => sure,
+    };
+    said.iter().filter_map(|(text, rows)| Some((*text, *rows, sure(text, *rows)?))).collect()
+}
+
+/// The frequent texts that say something, with their rows.
+pub(crate) fn telling_texts(column: &ColumnFacts) -> Vec<(&str, u64)> {
+    let silent = stand_ins(column);
+    let texts = column.top_values.iter().filter_map(|top| text_of(top).map(|text| (text, top.count)));
+    texts.filter(|(text, _)| !text.trim().is_empty() && !silent.iter().any(|(word, _, _)| word == text)).collect()
+}
+
+/// Whether most values are numbers, dates or moments.
+fn has_formed_values(text: &TextFacts, present: u64) -> bool {
+    use TextShape::{Date, Decimal, Integer, NumberLike, OtherDate, Timestamp};
+    let formed = shape_count(text, &[Integer, Decimal, Date, Timestamp, OtherDate, NumberLike]);
+    formed > 0 && formed.saturating_mul(2) >= present
+}
+
+/// Texts without a digit among numbers or dates; where they are many, they are no stand-ins.
+fn strangers<'a>(said: &[(&'a str, u64)]) -> Vec<&'a str> {
+    let strange = said.iter().map(|(text, _)| *text).filter(|text| !text.contains(|c: char| c.is_ascii_digit()));
+    let strange: Vec<&str> = strange.collect();
+    if strange.len() <= 3 { strange } else { Vec::new() }
+}
+
+/// Whether a word that may stand for a missing value is one of a few choices, as `none` is beside `driver only`, or a code among
+/// codes, as `NA` is among countries.
+fn is_a_choice(column: &ColumnFacts, text: &str, said: &[(&str, u64)]) -> bool {
+    let is_code = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    let are_codes = said.len() >= 3 && said.iter().all(|(text, _)| is_code(text));
+    let is_category = column.distinct <= 20 && column.distinct.saturating_mul(2) <= present(column);
+    (are_codes && is_code(text)) || (is_category && text.trim().eq_ignore_ascii_case("none"))
 }
 
 /// The text of a frequent value, where it is text.

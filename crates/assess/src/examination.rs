@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Dimension, Issue, Severity, Share, TableFacts, Timestamp, count};
+use hw_base::{ColumnFacts, Dimension, Issue, Severity, Share, TableFacts, Timestamp, count};
 
 use crate::column::share_of;
-use crate::{About, Limits};
+use crate::{About, Evidence, Limits, Meaning, meaning};
 
 /// Everything the checks may look at. They read nothing else, so the same examination finds the same issues.
 #[derive(Clone, Debug)]
 pub struct Examination<'a> {
     /// The measurements.
     pub facts: &'a TableFacts,
+    /// What each column means, in their order.
+    pub meanings: Vec<Meaning>,
+    /// Where each column stands, by its name.
+    places: BTreeMap<&'a str, usize>,
     /// Where a finding begins.
     pub limits: &'a Limits,
     /// The columns whose flaws matter most.
@@ -20,14 +24,22 @@ pub struct Examination<'a> {
     pub shown_as: &'a str,
     /// The present moment.
     pub now: Timestamp,
-    /// Rows counted for conditions that the measurements can only estimate, by condition.
-    pub counted: &'a BTreeMap<String, u64>,
+    /// What is known besides the measurements.
+    pub evidence: &'a Evidence,
 }
 
 impl<'a> Examination<'a> {
     /// The examination of `facts` as `about` asks for it.
-    pub fn new(facts: &'a TableFacts, about: &'a About, now: Timestamp, counted: &'a BTreeMap<String, u64>) -> Self {
-        Self { facts, limits: &about.limits, critical: &about.critical, shown_as: &about.shown_as, now, counted }
+    pub fn new(facts: &'a TableFacts, about: &'a About, now: Timestamp, evidence: &'a Evidence) -> Self {
+        let meanings = facts.columns.iter().map(|column| meaning(column, facts)).collect();
+        let places = facts.columns.iter().enumerate().map(|(place, column)| (column.name.as_str(), place)).collect();
+        Self { facts, meanings, places, limits: &about.limits, critical: &about.critical, shown_as: &about.shown_as, now, evidence }
+    }
+
+    /// What `column` means.
+    pub(crate) fn meaning(&self, column: &ColumnFacts) -> Meaning {
+        let known = self.places.get(column.name.as_str()).and_then(|place| self.meanings.get(*place));
+        known.map_or_else(|| meaning(column, self.facts), Meaning::clone)
     }
 
     /// Whether `column` was named as critical.
@@ -35,20 +47,30 @@ impl<'a> Examination<'a> {
         self.critical.iter().any(|critical| critical == column)
     }
 
-    /// `80 of 1,000 rows (8 %)`, or `… sampled rows …`.
+    /// `80 of 1,000 rows (8 %)`; of a sample with its error: `80 of 1,000 sampled rows (8 % ± 1.7)`.
     pub(crate) fn of_rows(&self, rows: u64) -> String {
-        let noun = if self.facts.scanned_all_rows { "rows" } else { "sampled rows" };
-        let share = Share(share_of(rows, self.facts.rows));
-        format!("{} of {} {noun} ({share})", count(rows), count(self.facts.rows))
+        let share = share_of(rows, self.facts.rows);
+        let (part, all, shown) = (count(rows), count(self.facts.rows), Share(share));
+        if self.facts.scanned_all_rows {
+            return format!("{part} of {all} rows ({shown})");
+        }
+        format!("{part} of {all} sampled rows ({shown} ± {:.1})", 100.0 * error_of(share, self.facts.rows))
     }
 
     /// The rows that meet `condition`: counted where that was done, otherwise `estimate`.
     pub(crate) fn rows_where(&self, condition: &str, estimate: u64) -> Counted {
-        match self.counted.get(condition) {
+        match self.evidence.counted.get(condition) {
             Some(rows) => Counted { rows: *rows, is_estimate: false },
             None => Counted { rows: estimate, is_estimate: true },
         }
     }
+}
+
+/// How far the share of a sample of `rows` rows is from that of all rows, 19 times out of 20: half the width of Wilson's interval,
+/// 0 to 1.
+pub(crate) fn error_of(share: f64, rows: u64) -> f64 {
+    let (z, all) = (1.96, rows.max(1) as f64);
+    z * (share * (1.0 - share) / all + z * z / (4.0 * all * all)).sqrt() / (1.0 + z * z / all)
 }
 
 /// A number of rows, and whether it is an estimate.

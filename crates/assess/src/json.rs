@@ -9,13 +9,13 @@ use crate::column::share_of;
 use crate::meaning::dominant_form;
 use crate::rules::rule_names;
 use crate::score::rounded;
-use crate::{Assessment, Meaning, Score};
+use crate::{Assessment, Drift, Meaning, Score, Trial};
 
 /// The version of the form.
 const SCHEMA_VERSION: &str = "1.0";
 
 /// How many frequent values and patterns the form lists per column.
-const LISTED_VALUES: usize = 20;
+const LISTED_VALUES: usize = 50;
 
 impl Assessment {
     /// The assessment by the contract `assessment.schema.json`, with further fields. Percentages are 0 to 100, shares
@@ -27,14 +27,19 @@ impl Assessment {
             "dataset": self.dataset(),
             "assessment_date": self.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
             "population": self.population(),
+            "error_bound": self.error_bound(),
             "dimensions": self.dimensions(),
             "overall_score": self.scores.overall,
             "weights": self.about.limits.weights,
             "recommended_actions": self.actions,
             "validation_rules": self.rules(),
             "columns": self.columns(),
-            "keys": self.keys,
-            "dependencies": [],
+            "keys": self.relations.keys,
+            "dependencies": self.relations.dependencies,
+            "relationships": self.relations.references,
+            "bounds": self.relations.bounds,
+            "missing_map": self.missing,
+            "drift": self.drift,
             "issues": self.issues().collect::<Vec<_>>(),
         })
     }
@@ -72,7 +77,9 @@ impl Assessment {
             Dimension::Accuracy => json!({ "validation_rules_failed": self.failed_rules() }),
             Dimension::Consistency => json!({ "inconsistencies": self.inconsistencies() }),
             Dimension::Timeliness => self.timeliness(),
-            Dimension::Validity => json!({ "schema_drift_detected": false, "type_mismatches": self.type_mismatches() }),
+            Dimension::Validity => {
+                json!({ "schema_drift_detected": self.drift.as_ref().is_some_and(Drift::has_schema_change), "type_mismatches": self.type_mismatches() })
+            }
             Dimension::Uniqueness => {
                 let rate = percent(share_of(self.facts.duplicate_rows, self.facts.rows));
                 json!({ "duplicate_records": self.facts.duplicate_rows, "duplicate_rate": rate })
@@ -152,8 +159,10 @@ impl Assessment {
             "name": column.name,
             "physical_type": column.sql_type,
             "logical_type": meaning.logical_type,
+            "format": meaning.format,
             "semantic_type": meaning.semantic_type,
             "semantic_confidence": rounded(meaning.semantic_confidence),
+            "is_personal": meaning.is_personal(),
             "nulls": column.nulls,
             "disguised_nulls": disguised_nulls(&self.findings, &column.name),
             "distinct": column.distinct,
@@ -170,12 +179,12 @@ impl Assessment {
     }
 
     fn rules(&self) -> Vec<Json> {
-        let named = rule_names(&self.proposals).into_iter().zip(&self.proposals);
-        named.map(|(name, proposal)| self.rule(&name, proposal)).collect()
+        let named = rule_names(&self.proposals).into_iter().zip(&self.proposals).zip(self.trials());
+        named.map(|((name, proposal), trial)| self.rule(&name, proposal, trial)).collect()
     }
 
     /// The contract knows no quarantine, so that action shows as block beside its true name.
-    fn rule(&self, name: &str, proposal: &Proposal) -> Json {
+    fn rule(&self, name: &str, proposal: &Proposal, trial: Option<&Trial>) -> Json {
         let failure_action = match proposal.on_failure {
             OnFailure::Block | OnFailure::Quarantine => "block",
             OnFailure::Alert => "alert",
@@ -192,6 +201,7 @@ impl Assessment {
             "dimension": proposal.dimension,
             "reason": proposal.reason,
             "support": proposal.support,
+            "held_back": trial,
         })
     }
 }

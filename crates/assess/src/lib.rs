@@ -8,16 +8,25 @@
 
 mod about;
 mod action;
+mod alike;
 mod assessment;
 mod checks;
 mod column;
+mod drift;
+mod evidence;
 mod examination;
+mod held;
 mod json;
 mod markdown;
 mod meaning;
 mod measured;
+mod missing;
+mod page;
+mod relations;
 mod rules;
 mod score;
+mod source;
+mod tried;
 mod words;
 
 #[cfg(test)]
@@ -25,12 +34,19 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use about::{About, Limits, Weights};
+pub use about::{About, Limits, RuleTrial, Weights};
 pub use action::{Action, Effort, recommend};
-pub use assessment::{Assessment, Key};
+pub use alike::{Alike, alike_columns};
+pub use assessment::Assessment;
 pub use checks::{Freshness, find_issues, freshness};
+pub use drift::{Change, ChangeKind, Drift, Earlier, EarlierColumn, Effect, Test, drift};
+pub use evidence::Evidence;
 pub use examination::{Examination, Finding};
+pub use held::{DroppedRule, HeldRule, HeldRules, Trial, hold};
 pub use meaning::{Meaning, meaning};
-pub use measured::assess;
+pub use measured::{assess, assess_with};
+pub use missing::{MissingColumn, MissingMap};
+pub use relations::{Cell, Dependency, Key, Relations, Relationship, cells_csv, relationships};
 pub use rules::rules_yaml;
 pub use score::{ColumnScores, Score, ScorePart, Scores};
+pub use source::{Source, SourceDataset};

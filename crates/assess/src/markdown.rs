@@ -3,14 +3,23 @@
 use hw_base::{ColumnFacts, Dimension, Issue, Severity, Share, count, plural};
 
 use crate::column::share_of;
-use crate::{Assessment, Finding, Meaning, Score, rules_yaml};
+use crate::{Assessment, Drift, Finding, Meaning, Relations, Score, rules_yaml};
 
 impl Assessment {
     /// The assessment as Markdown. Values and names come from the data, so they never become markup.
     pub fn to_markdown(&self) -> String {
-        let sections =
-            [self.summary(), self.score_section(), self.issue_section(), self.action_section(), self.column_section(), self.rule_section()];
-        sections.join("\n\n") + "\n"
+        let sections = [
+            self.summary(),
+            self.score_section(),
+            self.issue_section(),
+            self.action_section(),
+            self.column_section(),
+            relation_section(&self.relations),
+            self.drift.as_ref().map(drift_section).unwrap_or_default(),
+            self.rule_section(),
+        ];
+        let told: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
+        told.join("\n\n") + "\n"
     }
 
     fn summary(&self) -> String {
@@ -33,6 +42,7 @@ impl Assessment {
             format!("- Period: {from} to {to}, by {}", code(&freshness.column))
         }));
         lines.push(format!("- Issues: {}", self.issue_counts()));
+        lines.extend(Some(self.error_in_words()).filter(|words| !words.is_empty()).map(|words| format!("- {words}")));
         lines.join("\n")
     }
 
@@ -118,8 +128,59 @@ impl Assessment {
     }
 
     fn rule_section(&self) -> String {
-        format!("## Proposed rules\n\n{}", fenced("yaml", &rules_yaml(&self.proposals, &self.about.name)))
+        let held = self.held.as_ref();
+        let split = held.map(|held| format!("The rules were {}.\n\n", escaped(&held.split))).unwrap_or_default();
+        let dropped = held.map(|held| held.dropped.as_slice()).unwrap_or_default();
+        let items = dropped.iter().map(|rule| format!("- {} on {}: {}", code(&rule.kind), listed(&rule.columns), escaped(&rule.reason)));
+        let items: Vec<String> = items.collect();
+        let dropped = if items.is_empty() { String::new() } else { format!("\n\nNot proposed:\n\n{}", items.join("\n")) };
+        format!("## Proposed rules\n\n{split}{}{dropped}", fenced("yaml", &rules_yaml(&self.proposals, &self.about.name)))
     }
+}
+
+/// Keys, dependencies and references; empty where there are none.
+fn relation_section(relations: &Relations) -> String {
+    let keys = relations.keys.iter().take(LISTED).map(|key| format!("- {} ({:.2})", listed(&key.columns), key.score));
+    let references = relations.references.iter().take(LISTED).map(|one| {
+        let (from, to) = (listed(&one.columns), listed(&one.reference_columns));
+        format!("- {} {from} → {} {to}: {} ({:.2})", code(&one.dataset), code(&one.references), plural(one.orphans, "orphan"), one.score)
+    });
+    let dependencies = relations.dependencies.iter().take(LISTED).map(|one| {
+        let broken = if one.error > 0.0 { format!(", but for {} of the rows", Share(one.error)) } else { String::new() };
+        format!("- {} → {}{broken}", listed(&one.determinant), code(&one.dependent))
+    });
+    let bounds = relations.bounds.iter().map(|bound| format!("- {}", escaped(bound)));
+    let parts: [(&str, Vec<String>); 4] = [
+        ("Candidate keys, with how likely they are meant:", keys.collect()),
+        ("References:", references.collect()),
+        ("What decides what:", dependencies.collect()),
+        ("Not searched to the end:", bounds.collect()),
+    ];
+    let told: Vec<String> =
+        parts.into_iter().filter(|(_, lines)| !lines.is_empty()).map(|(lead, lines)| format!("{lead}\n\n{}", lines.join("\n"))).collect();
+    if told.is_empty() { String::new() } else { format!("## Keys and relationships\n\n{}", told.join("\n\n")) }
+}
+
+fn drift_section(drift: &Drift) -> String {
+    let lead = format!("## Drift\n\nCompared with {}.", escaped(&drift.against));
+    if drift.changes.is_empty() {
+        return format!("{lead} Nothing changed that matters.");
+    }
+    let mut lines =
+        vec!["| change | what changed | before | now | test | matters |".to_owned(), "| --- | --- | --- | --- | --- | --- |".into()];
+    lines.extend(drift.changes.iter().map(|change| {
+        let test = change.test.as_ref().map(|test| format!("{} {}, p = {}", test.name, test.statistic, test.p_value)).unwrap_or_default();
+        let cells = [change.kind.name(), &change.description, &change.before, &change.after, &test].map(escaped);
+        format!("| {} | {} |", cells.join(" | "), severity(change.severity))
+    }));
+    format!("{lead}\n\n{}", lines.join("\n"))
+}
+
+/// How many keys, references and dependencies are listed.
+const LISTED: usize = 50;
+
+fn listed(columns: &[String]) -> String {
+    columns.iter().map(|column| code(column)).collect::<Vec<_>>().join(" + ")
 }
 
 fn score_line(score: &Score) -> String {
@@ -168,7 +229,10 @@ fn column_line(column: &ColumnFacts, meaning: &Meaning) -> String {
         "| {} | {} | {} | {} ({:.0} %) | {} | {about}{} | {} | {} | {} |",
         code(&column.name),
         column.sql_type,
-        meaning.logical_type,
+        meaning
+            .format
+            .as_ref()
+            .map_or_else(|| meaning.logical_type.to_owned(), |format| format!("{} {}", meaning.logical_type, code(format))),
         meaning.semantic_type.replace('_', " "),
         meaning.semantic_confidence * 100.0,
         Share(share_of(column.nulls, column.rows)),

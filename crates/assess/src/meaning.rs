@@ -1,9 +1,13 @@
 //! What a column means: the type its values read as, and the role they play.
 
+mod forms;
+mod hidden;
+mod roles;
+
 use hw_base::{ColumnFacts, ColumnType, TableFacts, TextFacts, TextShape};
 use serde::Serialize;
 
-use crate::column::{present, shape_count, share_of, telling};
+use crate::column::{present, shape_count, share_of, telling, telling_texts};
 use crate::{checks, words};
 
 /// What a column means.
@@ -11,16 +15,28 @@ use crate::{checks, words};
 pub struct Meaning {
     /// The type its values read as: `integer`, `date`, `text` …
     pub logical_type: &'static str,
+    /// How the type is written, where text hides it: `%d/%m/%Y`.
+    pub format: Option<String>,
     /// The role they play: `identifier`, `email`, `measure`, `category` …
     pub semantic_type: &'static str,
     /// How sure the role is, 0 to 1.
     pub semantic_confidence: f64,
 }
 
+impl Meaning {
+    /// Whether the values tell about a person: names, addresses, accounts.
+    pub fn is_personal(&self) -> bool {
+        matches!(self.semantic_type, "email" | "phone" | "iban" | "card_number" | "person_name" | "address" | "ip_address")
+    }
+}
+
 /// What `column` means, told from its type, its name and its values.
 pub fn meaning(column: &ColumnFacts, facts: &TableFacts) -> Meaning {
-    let (semantic_type, semantic_confidence) = semantic_type(column, facts);
-    Meaning { logical_type: logical_type(column), semantic_type, semantic_confidence }
+    let hidden = hidden::hidden(column);
+    let logical_type = hidden.as_ref().map_or_else(|| logical_type(column), |hidden| hidden.logical_type);
+    let (semantic_type, semantic_confidence) = semantic_type(column, facts, logical_type);
+    let format = hidden.map(|hidden| hidden.format);
+    Meaning { logical_type, format, semantic_type, semantic_confidence: (semantic_confidence * 100.0).round() / 100.0 }
 }
 
 /// A form that text can have: what its values look like and what they should be.
@@ -92,9 +108,9 @@ fn text_type(column: &ColumnFacts) -> &'static str {
     }
 }
 
-fn semantic_type(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64) {
+fn semantic_type(column: &ColumnFacts, facts: &TableFacts, logical_type: &str) -> (&'static str, f64) {
     let name = column.name.as_str();
-    match logical_type(column) {
+    match logical_type {
         _ if present(column) == 0 => ("unknown", 0.0),
         "boolean" => ("flag", 0.95),
         "date" => ("date", 0.95),
@@ -108,30 +124,67 @@ fn semantic_type(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64
 
 fn number_role(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64) {
     let name = column.name.as_str();
-    match () {
-        () if words::is_identifier(name) || checks::is_key_like(column, facts) => ("identifier", 0.9),
-        () if words::has_word(name, words::PHONE) => ("phone", 0.8),
-        () if words::has_word(name, words::CODE) => ("code", 0.7),
-        () if words::has_word(name, &["type", "status", "kind", "category", "class", "level", "flag"]) => ("category", 0.8),
-        () if words::has_word(name, words::NEVER_NEGATIVE) || words::has_word(name, words::SIGNED) => ("measure", 0.9),
-        () => ("measure", 0.6),
+    let (low, high) = (column.min.as_f64().unwrap_or(f64::NAN), column.max.as_f64().unwrap_or(f64::NAN));
+    let is_whole = matches!(column.kind, ColumnType::Integer | ColumnType::Text);
+    let proven = if is_whole { roles::role(column) } else { None };
+    match proven.or_else(|| roles::coordinate(name, low, high)) {
+        Some(proven) => proven,
+        None if words::is_identifier(name) || checks::is_key_like(column, facts) => ("identifier", 0.9),
+        None if words::has_word(name, words::PHONE) && high >= 1e6 => ("phone", 0.8),
+        None if words::has_word(name, words::CODE) && low.fract().abs() + high.fract().abs() < 1e-9 => ("code", 0.7),
+        None if is_whole && words::has_word(name, &["year", "yr", "jahr"]) && low >= 1000.0 && high <= 2200.0 => ("year", 0.95),
+        None if is_whole && is_numbering(column, high - low) => ("identifier", 0.7),
+        None if words::has_word(name, &["type", "status", "kind", "category", "class", "level", "flag"]) => ("category", 0.8),
+        None if words::has_word(name, words::NEVER_NEGATIVE) || words::has_word(name, words::SIGNED) => ("measure", 0.9),
+        None => ("measure", 0.6),
     }
+}
+
+/// Whether the values number the rows: each another one, with hardly a gap.
+fn is_numbering(column: &ColumnFacts, span: f64) -> bool {
+    let rows = present(column) as f64;
+    column.distinct_is_exact && column.nulls == 0 && rows >= 20.0 && column.distinct == column.rows && span + 1.0 <= rows * 1.1
 }
 
 fn text_role(column: &ColumnFacts, facts: &TableFacts) -> (&'static str, f64) {
     let name = column.name.as_str();
+    let text = column.text.as_ref();
     match dominant_form(column, 0.9) {
         Some((form, count)) if matches!(form.name, "email" | "url" | "uuid" | "ip_address") => {
-            (form.name, share_of(count, present(column)))
+            return (form.name, share_of(count, present(column)));
         }
-        _ if words::is_email(name) => ("email", 0.7),
-        _ if words::has_word(name, words::PHONE) => ("phone", 0.8),
-        _ if words::is_identifier(name) || checks::is_key_like(column, facts) => ("identifier", 0.9),
-        _ if is_category(column) => ("category", 0.85),
-        _ if words::has_word(name, words::CODE) || column.text.as_ref().is_some_and(has_one_pattern) => ("code", 0.7),
-        _ if words::has_word(name, &["name", "firstname", "lastname", "surname"]) => ("name", 0.8),
-        _ => ("free_text", 0.6),
+        _ => {}
     }
+    match roles::role(column) {
+        Some(proven) => proven,
+        None if words::is_email(name) => ("email", 0.7),
+        None if words::has_word(name, words::PHONE) => ("phone", 0.8),
+        None if words::is_identifier(name) || checks::is_key_like(column, facts) => ("identifier", 0.9),
+        None if is_category(column) => ("category", 0.85),
+        None if words::has_word(name, words::CODE) || text.is_some_and(has_one_pattern) => ("code", 0.7),
+        None if are_codes(column) => ("code", 0.6),
+        None if text.is_some_and(|text| text.mean_length >= 40.0) => ("free_text", 0.85),
+        None if words::has_word(name, &["name", "firstname", "lastname", "surname", "title"]) => ("name", 0.7),
+        None if column.distinct.saturating_mul(2) <= present(column) => ("category", 0.6),
+        None if text.is_some_and(|text| text.mean_length < 25.0 && is_worded(text)) => ("name", 0.5),
+        None => ("free_text", 0.6),
+    }
+}
+
+/// Whether the values are short and of capitals and digits alone.
+fn are_codes(column: &ColumnFacts) -> bool {
+    let texts = telling_texts(column);
+    let is_code =
+        |text: &str| (2..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    texts.len() >= 5 && texts.iter().all(|(text, _)| is_code(text))
+}
+
+/// Whether most values are one or two words.
+fn is_worded(text: &TextFacts) -> bool {
+    let all: u64 = text.patterns.iter().map(|pattern| pattern.count).sum();
+    let is_short = |pattern: &str| pattern.matches(' ').count() <= 1;
+    let short: u64 = text.patterns.iter().filter(|pattern| is_short(&pattern.pattern)).map(|pattern| pattern.count).sum();
+    all > 0 && short.saturating_mul(2) > all
 }
 
 /// Whether few values occur again and again.

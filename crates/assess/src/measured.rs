@@ -6,7 +6,8 @@ use hw_base::{Engine, Input, MeasureSettings, Reader, Result, Rows, TableFacts, 
 
 use crate::checks::{find_issues, is_key_candidate};
 use crate::column::present;
-use crate::{About, Assessment, Examination, Finding};
+use crate::tried::try_rules;
+use crate::{About, Assessment, Evidence, Examination, Finding, RuleTrial};
 
 /// The name that the stage's own queries give the dataset.
 const ASSESSED: &str = "assessed";
@@ -19,17 +20,33 @@ const EXAMPLES: usize = 5;
 /// Fails only where measuring fails. A question that the engine cannot answer after that leaves an estimate or an
 /// empty list of examples, and says so.
 pub async fn assess(engine: &dyn Engine, reader: &Reader, about: &About, now: Timestamp, id: String) -> Result<Assessment> {
+    assess_with(engine, reader, about, now, id, Evidence::default()).await
+}
+
+/// As [`assess`], in the light of what is known already: relations between the columns, declared rules. What `evidence` holds
+/// is not asked again.
+pub async fn assess_with(
+    engine: &dyn Engine,
+    reader: &Reader,
+    about: &About,
+    now: Timestamp,
+    id: String,
+    mut evidence: Evidence,
+) -> Result<Assessment> {
     let settings = MeasureSettings { sample: about.sample, top_values: about.limits.top_values };
     let mut facts = engine.measure(reader, settings).await?;
     let dataset = Dataset { engine, reader };
     if facts.scanned_all_rows {
         settle_keys(&dataset, &mut facts).await;
     }
-    let counted = count_estimates(&dataset, &facts, about, now).await;
+    evidence.counted.extend(count_estimates(&dataset, &facts, about, now).await);
+    if about.rules == RuleTrial::HoldBack && evidence.held.is_none() {
+        evidence.held = try_rules(engine, reader, &facts, about, now).await;
+    }
     let inside = About { shown_as: ASSESSED.into(), ..about.clone() };
-    let asked = find_issues(&Examination::new(&facts, &inside, now, &counted));
+    let asked = find_issues(&Examination::new(&facts, &inside, now, &evidence));
     let examples = fetch_examples(&dataset, &asked, about.limits.example_queries).await;
-    let mut assessment = Assessment::judge(facts, about.clone(), now, id, &counted);
+    let mut assessment = Assessment::judge(facts, about.clone(), now, id, evidence);
     show(&mut assessment.findings, examples);
     Ok(assessment)
 }
@@ -70,12 +87,11 @@ async fn settle_keys(dataset: &Dataset<'_>, facts: &mut TableFacts) {
 
 /// Counts in one scan the rows of all findings whose number the facts only estimate. A sample stays an estimate.
 async fn count_estimates(dataset: &Dataset<'_>, facts: &TableFacts, about: &About, now: Timestamp) -> BTreeMap<String, u64> {
-    let nothing = BTreeMap::new();
-    let findings = find_issues(&Examination::new(facts, about, now, &nothing));
+    let findings = find_issues(&Examination::new(facts, about, now, &Evidence::default()));
     let estimates = findings.into_iter().filter(|finding| finding.is_estimate);
     let conditions: Vec<String> = estimates.filter_map(|finding| finding.condition).collect();
     if conditions.is_empty() || !facts.scanned_all_rows {
-        return nothing;
+        return BTreeMap::new();
     }
     let counts: Vec<String> =
         conditions.iter().enumerate().map(|(index, condition)| format!("count(*) filter (where {condition}) as rows_{index}")).collect();

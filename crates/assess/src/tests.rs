@@ -4,14 +4,15 @@
 
 mod asking;
 mod contract;
+mod evidence;
 mod findings;
+mod meanings;
+mod pages;
 mod reports;
 mod scores;
 
-use std::collections::BTreeMap;
-
 use crate::fixture::{facts, now};
-use crate::{About, Assessment};
+use crate::{About, Assessment, Evidence};
 
 /// The blueprint's table: 8 % missing `customer_id`, 2 % negative `total_amount`, inconsistent `status`.
 const CUSTOMER_ORDERS: &str = "rows 1000; duplicates 10
@@ -27,5 +28,9 @@ fn assessment(text: &str) -> Assessment {
 }
 
 fn assessment_about(text: &str, about: About) -> Assessment {
-    Assessment::judge(facts(text), about, now(), "a-1".into(), &BTreeMap::new())
+    assessment_in_light_of(text, about, Evidence::default())
+}
+
+fn assessment_in_light_of(text: &str, about: About, evidence: Evidence) -> Assessment {
+    Assessment::judge(facts(text), about, now(), "a-1".into(), evidence)
 }

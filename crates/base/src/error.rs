@@ -81,7 +81,7 @@ impl Error {
 
     /// Headworks broke one of its own promises.
     pub fn bug(message: impl Into<String>) -> Self {
-        Self::new(Blame::Headworks, Retry::Never, message)
+        Self::new(Blame::Headworks, Retry::Never, message).code("HW901")
     }
 
     /// Joins several errors into one that shows them all. Returns `None` for none.
@@ -121,6 +121,13 @@ impl Error {
     #[must_use]
     pub fn at(mut self, span: Span) -> Self {
         self.0.span.get_or_insert(span);
+        self
+    }
+
+    /// Says where it is, in place of what is known: for a text that was taken out of another file.
+    #[must_use]
+    pub fn moved_to(mut self, span: Option<Span>) -> Self {
+        self.0.span = span;
         self
     }
 

@@ -60,7 +60,7 @@ pub enum StepOutcome {
 pub enum Position {
     /// These files of the source have been loaded.
     Files(Vec<SourceFile>),
-    /// Rows up to this value of the followed column have been loaded.
+    /// The rows of a database have been loaded up to here, in the words of its source.
     Watermark(String),
     /// The raw copy has been read up to and including this batch.
     Batch(i64),

@@ -37,6 +37,6 @@ pub use quality::{Dimension, Issue, OnFailure, RuleResult, Severity, Verdict};
 pub use rows::{Column, ColumnType, Rows, Value};
 pub use settings::{Entry, Node, Settings, SettingsMap};
 pub use shape::{TextShape, character_pattern};
-pub use sources::{Delivered, Delivery, SourceFile, Sources, Survey};
+pub use sources::{Continuing, Delivered, Delivery, News, Part, SourceFile, Sources, Survey};
 pub use sql::{identifier, literal, qualified};
 pub use units::{ByteSize, Share, Span as TimeSpan, Tolerance, count, duration, plural};

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 /// What kind of value a column holds, as far as the light rooms need to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -67,6 +68,8 @@ pub enum Value {
     Float(f64),
     /// Text; also decimals, dates and moments, in their SQL form.
     Text(String),
+    /// A list, a struct or a map.
+    Nested(Json),
 }
 
 impl Value {
@@ -76,7 +79,22 @@ impl Value {
             Self::Int(number) => Some(*number as f64),
             Self::Float(number) => Some(*number),
             Self::Text(text) => text.parse().ok(),
-            Self::Bool(_) | Self::Null => None,
+            Self::Bool(_) | Self::Null | Self::Nested(_) => None,
+        }
+    }
+
+    /// The value as JSON that every program reads: decimals, dates and moments are text, so that no digit is lost; so are the
+    /// three numbers that JSON does not have, `NaN`, `Infinity` and `-Infinity`, because null means that there is no value.
+    pub fn to_json(&self) -> Json {
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(value) => Json::Bool(*value),
+            Self::Int(value) => (*value).into(),
+            Self::Float(value) if value.is_nan() => "NaN".into(),
+            Self::Float(value) if value.is_infinite() => if *value > 0.0 { "Infinity" } else { "-Infinity" }.into(),
+            Self::Float(value) => (*value).into(),
+            Self::Text(value) => value.as_str().into(),
+            Self::Nested(value) => value.clone(),
         }
     }
 
@@ -98,6 +116,7 @@ impl fmt::Display for Value {
             Self::Int(value) => value.fmt(f),
             Self::Float(value) => value.fmt(f),
             Self::Text(value) => value.fmt(f),
+            Self::Nested(value) => value.fmt(f),
         }
     }
 }
@@ -117,5 +136,21 @@ impl Rows {
     /// The only value of a one-row, one-column result.
     pub fn single(&self) -> Option<&Value> {
         self.rows.first().and_then(|row| row.first())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_is_lost_as_json() {
+        let shown = |value: Value| value.to_json().to_string();
+        assert_eq!(shown(Value::Float(f64::NAN)), "\"NaN\"");
+        assert_eq!(shown(Value::Float(f64::INFINITY)), "\"Infinity\"");
+        assert_eq!(shown(Value::Float(f64::NEG_INFINITY)), "\"-Infinity\"");
+        assert_eq!(shown(Value::Int(9_007_199_254_740_993)), "9007199254740993");
+        assert_eq!(shown(Value::Text("0.10".into())), "\"0.10\"");
+        assert_eq!(shown(Value::Null), "null");
     }
 }

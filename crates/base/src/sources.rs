@@ -16,7 +16,7 @@ pub struct SourceFile {
 }
 
 /// What a dataset holds now, learned without reading its rows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Survey {
     /// The files, sorted by path; `None` for a database, which does not list what changed.
     pub files: Option<Vec<SourceFile>>,
@@ -24,6 +24,34 @@ pub struct Survey {
     pub rows: Option<u64>,
     /// Bytes to read, where known.
     pub bytes: Option<u64>,
+    /// Whether the source can tell what is new, where it lists no files.
+    #[serde(default)]
+    pub news: News,
+    /// The columns that identify a row, as the source names them; none where nobody knows.
+    #[serde(default)]
+    pub key: Vec<String>,
+}
+
+/// Whether a source that lists no files can tell what is new in a dataset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum News {
+    /// It cannot: every delivery is the whole dataset.
+    #[default]
+    Untold,
+    /// With the help of a column that grows with every change. Rows that came before may come again.
+    ByColumn,
+    /// By itself, and each row comes once.
+    Exact,
+}
+
+/// How a delivery goes on where the one before it ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Continuing {
+    /// Where the one before ended, in the source's own words; `None` for the first.
+    pub since: Option<String>,
+    /// The column that grows with every change, for [`News::ByColumn`].
+    pub column: Option<String>,
 }
 
 /// What to read of a dataset.
@@ -31,8 +59,9 @@ pub struct Survey {
 pub struct Delivery {
     /// Only these files; all of them where `None`.
     pub files: Option<Vec<SourceFile>>,
-    /// Only rows whose `column` is later than `value`; for databases.
-    pub after: Option<(String, String)>,
+    /// Only what is new since an earlier delivery, as far as the source can tell; for databases.
+    #[serde(default)]
+    pub continuing: Option<Continuing>,
     /// The columns and types that the raw copy already has, which the delivery must keep to; empty at first.
     pub expected: Vec<Column>,
     /// Files that may lack some of these columns, because they may be older than they.
@@ -52,6 +81,27 @@ pub struct Delivered {
     /// A malformed record is a row in which `_malformed` says what is wrong and holds the record, and every
     /// column of the dataset is null.
     pub has_origin: bool,
+    /// Which rows of a database they are.
+    #[serde(default)]
+    pub part: Part,
+}
+
+/// Which rows of a dataset a delivery has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// All rows, or all of the files asked for.
+    #[default]
+    Whole,
+    /// The rows that were written since the delivery before, and no other.
+    New,
+    /// Those, and rows that an earlier delivery may have had: `column` is null in them, or at least `from`.
+    NewAndSome {
+        /// The column, as the source names it.
+        column: String,
+        /// The value as text.
+        from: String,
+    },
 }
 
 /// Opens datasets. Secrets are resolved at the moment of use and never leave the room that does it.
@@ -61,6 +111,12 @@ pub trait Sources: Send + Sync {
 
     /// Makes a delivery of `dataset` readable on the engine.
     fn open<'a>(&'a self, dataset: &'a DatasetName, delivery: &'a Delivery) -> BoxFuture<'a, Result<Delivered>>;
+
+    /// Where a delivery ended that was [`Delivery::continuing`], once all of its rows have been read; to be handed in
+    /// as [`Continuing::since`] of the next.
+    fn reached(&self, _relation: &str) -> Option<String> {
+        None
+    }
 
     /// Every dataset the project names, where the source can list them without being read.
     fn datasets(&self) -> Vec<DatasetName>;

@@ -105,7 +105,8 @@ impl FromStr for ByteSize {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = || Error::user(format!("`{text}` is no size")).help("write a number and a unit, such as `512MB` or `2GiB`");
+        let wrong =
+            || Error::user(format!("`{text}` is no size")).code("HW104").help("write a number and a unit, such as `512MB` or `2GiB`");
         let (number, unit) = number_and_unit(text).ok_or_else(wrong)?;
         let factor = match unit.to_ascii_lowercase().as_str() {
             "" | "b" => 1.0,
@@ -150,8 +151,11 @@ impl FromStr for Span {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let wrong =
-            || Error::user(format!("`{text}` is no span of time")).help("write a number and a unit, such as `90s`, `15m`, `2h` or `7d`");
+        let wrong = || {
+            Error::user(format!("`{text}` is no span of time"))
+                .code("HW104")
+                .help("write a number and a unit, such as `90s`, `15m`, `2h` or `7d`")
+        };
         let (number, unit) = number_and_unit(text).ok_or_else(wrong)?;
         let seconds = match unit {
             "s" | "second" | "seconds" => 1.0,
@@ -203,12 +207,18 @@ impl FromStr for Share {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = || Error::user(format!("`{text}` is no share")).help("write a percentage such as `95%`, or a fraction between 0 and 1");
+        let wrong = || {
+            Error::user(format!("`{text}` is no share"))
+                .code("HW104")
+                .help("write a percentage such as `95%`, or a fraction between 0 and 1")
+        };
         let (number, unit) = number_and_unit(text).ok_or_else(wrong)?;
         match unit {
             "%" if number <= 100.0 => Ok(Self(number / 100.0)),
             "" if number <= 1.0 => Ok(Self(number)),
-            "" if number <= 100.0 => Err(Error::user(format!("`{text}` is no share")).help(format!("write `{}%`", text.trim()))),
+            "" if number <= 100.0 => {
+                Err(Error::user(format!("`{text}` is no share")).code("HW104").help(format!("write `{}%`", text.trim())))
+            }
             _ => Err(wrong()),
         }
     }
@@ -259,8 +269,11 @@ impl FromStr for Tolerance {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let wrong =
-            || Error::user(format!("`{text}` is no tolerance")).help("write a percentage such as `5%`, or a number of rows such as `100`");
+        let wrong = || {
+            Error::user(format!("`{text}` is no tolerance"))
+                .code("HW104")
+                .help("write a percentage such as `5%`, or a number of rows such as `100`")
+        };
         match number_and_unit(text).ok_or_else(wrong)? {
             (_, "%") => Ok(Self::Share(text.parse().map_err(|_| wrong())?)),
             (number, "" | "row" | "rows") if number.fract() == 0.0 =>

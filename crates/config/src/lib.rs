@@ -14,4 +14,4 @@ pub use project::{ModelFile, PROJECT_FILE, ProjectFiles, RulesFile, project_file
 pub use redact::{redact, redact_url};
 pub use render::render;
 pub use secret::{Secret, has_reference, resolve};
-pub use yaml::{parse_yaml, read_yaml};
+pub use yaml::{parse_yaml, read_text, read_yaml};

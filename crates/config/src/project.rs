@@ -211,18 +211,22 @@ fn is_hidden(path: &Path) -> bool {
 }
 
 fn unreadable(folder: &Path, error: &std::io::Error) -> Error {
-    Error::outside(format!("the folder `{}` cannot be read", folder.display())).because(error)
+    Error::outside(format!("the folder `{}` cannot be read", folder.display()))
+        .code("HW108")
+        .because(error)
+        .help("look at the permissions of the folder")
 }
 
 fn wrong_ending(path: &Path) -> Error {
     Error::user(format!("`{}` would not be read", path.display()))
+        .code("HW108")
         .because("settings are read from files that end in `.yaml`")
         .help(format!("rename it to `{}`", path.with_extension("yaml").display()))
 }
 
 fn without_model(yaml: &Path, models: &[String]) -> Error {
     let sql = yaml.with_extension("sql");
-    let error = Error::user(format!("`{}` has no model", yaml.display())).because(format!("there is no `{}`", sql.display()));
+    let error = Error::user(format!("`{}` has no model", yaml.display())).code("HW108").because(format!("there is no `{}`", sql.display()));
     match nearest(&stem(yaml), models.iter().map(String::as_str)) {
         Some(meant) => error.help(format!("did you mean the model `{meant}`? Both files have one name and lie in one folder")),
         None => error.help(format!("write its SELECT to `{}`, or remove the file", sql.display())),
@@ -231,6 +235,7 @@ fn without_model(yaml: &Path, models: &[String]) -> Error {
 
 fn named_twice(what: &str, name: &str, first: &Path, second: &Path) -> Error {
     Error::user(format!("the {what} `{name}` has two files"))
+        .code("HW108")
         .because(format!("`{}` and `{}`", first.display(), second.display()))
         .help("names hold across folders; rename or remove one of them")
 }

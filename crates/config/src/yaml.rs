@@ -50,7 +50,10 @@ pub fn parse_yaml(text: &str, shown_as: &Path) -> Result<Settings> {
 }
 
 /// Reads a text file of a project; a byte order mark at its start is left out.
-pub(crate) fn read_text(path: &Path, shown_as: &Path) -> Result<String> {
+///
+/// # Errors
+/// Files that cannot be read or are no UTF-8 text.
+pub fn read_text(path: &Path, shown_as: &Path) -> Result<String> {
     let bytes = std::fs::read(path).map_err(|error| unreadable(shown_as, &error))?;
     let mut text = String::from_utf8(bytes).map_err(|error| not_text(error.as_bytes(), error.utf8_error().valid_up_to(), shown_as))?;
     if text.starts_with('\u{feff}') {
@@ -62,8 +65,8 @@ pub(crate) fn read_text(path: &Path, shown_as: &Path) -> Result<String> {
 fn unreadable(shown_as: &Path, error: &std::io::Error) -> Error {
     let message = format!("`{}` cannot be read", shown_as.display());
     match error.kind() {
-        FileErrorKind::NotFound | FileErrorKind::IsADirectory => Error::user(message).because(error).help("check the path"),
-        _ => Error::outside(message).because(error).help("look at the permissions of the file"),
+        FileErrorKind::NotFound | FileErrorKind::IsADirectory => Error::user(message).code("HW108").because(error).help("check the path"),
+        _ => Error::outside(message).code("HW108").because(error).help("look at the permissions of the file"),
     }
 }
 

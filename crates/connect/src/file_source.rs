@@ -30,7 +30,7 @@ pub(crate) async fn survey(source: FileSource, dataset: String) -> Result<Survey
     blocking(move || {
         let files = source.list(&dataset)?;
         let bytes = files.iter().map(|file| file.bytes).sum();
-        Ok(Survey { files: Some(files), rows: None, bytes: Some(bytes) })
+        Ok(Survey { files: Some(files), bytes: Some(bytes), ..Survey::default() })
     })
     .await
 }

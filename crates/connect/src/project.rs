@@ -1,19 +1,23 @@
 //! The sources of a project, behind the port that the other rooms ask.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use hw_base::{
     BoxFuture, DatasetName, Delivered, Delivery, Error, Result, Settings, Sources, Survey, Timestamp, Tolerance, snake_case, unknown,
 };
 use hw_engine::LiveTables;
 
-use crate::connectors::{CONNECTORS, Opened, Place, Secrets, Source, connector};
+use crate::connectors::{CONNECTORS, Opened, Place, Reached, Secrets, Source, connector};
 
 /// The sources that a project names.
 pub struct ProjectSources {
     sources: Vec<(String, Box<dyn Source>)>,
     live: LiveTables,
+    /// Where deliveries end, by relation.
+    reached: Mutex<HashMap<String, Reached>>,
 }
 
 impl ProjectSources {
@@ -31,7 +35,7 @@ impl ProjectSources {
             }
         }
         match Error::all(errors) {
-            None => Ok(Self { sources: read, live }),
+            None => Ok(Self { sources: read, live, reached: Mutex::default() }),
             Some(error) => Err(error),
         }
     }
@@ -48,7 +52,10 @@ impl ProjectSources {
 
     async fn open_dataset(&self, dataset: &DatasetName, delivery: &Delivery) -> Result<Delivered> {
         let opened = self.source(dataset)?.open(&dataset.dataset, delivery).await?;
-        Ok(register(&self.live, &dataset.to_string(), opened))
+        let reached = opened.reached.clone();
+        let delivered = register(&self.live, &dataset.to_string(), opened);
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).insert(delivered.relation.clone(), reached);
+        Ok(delivered)
     }
 }
 
@@ -59,6 +66,10 @@ impl Sources for ProjectSources {
 
     fn open<'a>(&'a self, dataset: &'a DatasetName, delivery: &'a Delivery) -> BoxFuture<'a, Result<Delivered>> {
         Box::pin(self.open_dataset(dataset, delivery))
+    }
+
+    fn reached(&self, relation: &str) -> Option<String> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).get(relation)?.get()
     }
 
     fn datasets(&self) -> Vec<DatasetName> {
@@ -80,7 +91,7 @@ static OPENED: AtomicU64 = AtomicU64::new(0);
 pub(crate) fn register(live: &LiveTables, name: &str, opened: Opened) -> Delivered {
     let relation = format!("live_{}_{}", OPENED.fetch_add(1, Ordering::Relaxed), snake_case(name));
     live.open(&relation, opened.table);
-    Delivered { relation, columns: opened.columns, has_origin: opened.has_origin }
+    Delivered { relation, columns: opened.columns, has_origin: opened.has_origin, part: opened.part }
 }
 
 /// Reads `{ kind: { … } }`.

@@ -2,41 +2,98 @@
 
 use datafusion::common::{DataFusionError, Diagnostic, SchemaError};
 use deltalake_core::DeltaTableError;
-use hw_base::{ByteSize, Error, Span, nearest};
+use hw_base::{ByteSize, Error, Reader, Span, nearest};
+
+use crate::damage::DAMAGED;
+use crate::local::LocalEngine;
+use crate::place::{self, Mark};
+use crate::words::{Told, told};
+
+/// Words that people like to use as names.
+const RESERVED: [&str; 14] =
+    ["select", "from", "where", "group", "order", "having", "limit", "join", "on", "union", "as", "and", "table", "user"];
 
 /// What a failing query was about.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Context<'a> {
     /// The file it comes from.
     pub(crate) file: Option<&'a str>,
+    /// The SQL.
+    pub(crate) sql: Option<&'a str>,
     /// The memory limit.
     pub(crate) memory: Option<ByteSize>,
 }
 
+/// What a task of its own is about, which outlives the query that it reads.
+pub(crate) struct About {
+    file: Option<String>,
+    sql: String,
+    memory: ByteSize,
+}
+
+impl About {
+    /// The reading of `reader` by a task.
+    pub(crate) fn new(engine: &LocalEngine, reader: &Reader) -> Self {
+        Self { file: reader.file.clone(), sql: reader.sql.clone(), memory: engine.memory }
+    }
+
+    /// The same as a context.
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context { file: self.file.as_deref(), sql: Some(&self.sql), memory: Some(self.memory) }
+    }
+}
+
+impl Context<'_> {
+    /// The place of a mark in the SQL.
+    fn place(&self, mark: &Mark) -> Option<Span> {
+        let sql = self.sql?;
+        place::find(sql, mark).map(|found| place::span(file_of(self), sql, found))
+    }
+
+    /// The place where a file's SELECT begins. A query of the command line is in sight as a whole.
+    fn start(&self) -> Option<Span> {
+        let file = self.file?.into();
+        Some(self.sql.map_or_else(
+            || Span { file: file_of(self), line: 1, column: 1, length: 1 },
+            |sql| place::span(file, sql, (place::first(sql), 1)),
+        ))
+    }
+}
+
 /// Explains a failure of a query.
 pub(crate) fn explain(error: DataFusionError, context: &Context<'_>) -> Error {
-    let span = error.diagnostic().and_then(|diagnostic| place(diagnostic, context));
+    let mut span = error.diagnostic().and_then(|diagnostic| marked(diagnostic, context));
     let innermost = match unwrap(error) {
         Unwrapped::Ours(error) => return *error,
         Unwrapped::Engine(error) => error,
     };
     let explained = match *innermost {
-        DataFusionError::SchemaError(error, _) => schema_problem(&error),
+        DataFusionError::SchemaError(error, _) => schema_problem(&error, context, &mut span),
         DataFusionError::SQL(error, _) => sql_problem(&error.to_string(), context),
-        DataFusionError::Plan(message) => plan_problem(&message),
+        DataFusionError::Plan(message) => placed(told(&message), context, &mut span),
         DataFusionError::ResourcesExhausted(message) if is_spill_limit(&message) => spilled_too_much(&message),
         DataFusionError::ResourcesExhausted(message) => memory_problem(&message, context),
         DataFusionError::IoError(error) => io_problem(&error),
-        DataFusionError::NotImplemented(message) => {
-            Error::user(format!("the engine cannot do this: {}", first_line(&message))).code("HW301")
-        }
+        DataFusionError::NotImplemented(message) => Error::user(format!("this SQL is not supported: {}", told(&message).error.message()))
+            .code("HW301")
+            .help("write it in another way"),
         DataFusionError::ObjectStore(error) => Error::outside(format!("a file could not be read: {error}")).code("HW501"),
-        other => execution_problem(&other.to_string(), context),
+        other => execution_problem(&other.to_string(), context, &mut span),
     };
-    match span.or_else(|| whole(context)) {
+    let is_about_sql = explained.known_code() == Some("HW301");
+    match span.or_else(|| context.start().filter(|_| is_about_sql)) {
         Some(span) => explained.at(span),
         None => explained,
     }
+}
+
+/// An engine's text in plain words. A mark that is found in the SQL is nearer to the point than what the engine marks, which
+/// is often all of a query.
+fn placed(told: Told, context: &Context<'_>, span: &mut Option<Span>) -> Error {
+    if let Some(found) = context.place(&told.mark) {
+        *span = Some(found);
+    }
+    told.error
 }
 
 /// Explains a failure of the table format.
@@ -47,9 +104,13 @@ pub(crate) fn explain_delta(error: DeltaTableError) -> Error {
         DeltaTableError::InvalidVersion(version) => Error::user(format!("there is no version {version}")).code("HW503"),
         other => {
             let message = other.to_string();
-            if is_out_of_space(&message) { out_of_space(&message) } else { Error::outside(message).code("HW501") }
+            if is_out_of_space(&message) { out_of_space(&message) } else { unwritten(message) }
         }
     }
+}
+
+fn unwritten(message: impl Into<String>) -> Error {
+    Error::outside(message).code("HW501").help("look at the permissions and the free space of the folder, then run again")
 }
 
 /// Explains a failure of the file system.
@@ -62,13 +123,13 @@ pub(crate) fn io_problem(error: &std::io::Error) -> Error {
             .help("look at the permissions of the folder, then run again"),
         _ if is_spill_limit(&error.to_string()) => spilled_too_much(&error.to_string()),
         _ if is_out_of_space(&error.to_string()) => out_of_space(&error.to_string()),
-        _ => Error::outside(format!("a file operation failed: {error}")).code("HW501"),
+        _ => unwritten(format!("a file operation failed: {error}")),
     }
 }
 
 fn store_problem(error: &object_store::Error) -> Error {
     let message = error.to_string();
-    if is_out_of_space(&message) { out_of_space(&message) } else { Error::outside(message).code("HW501") }
+    if is_out_of_space(&message) { out_of_space(&message) } else { unwritten(message) }
 }
 
 fn is_spill_limit(message: &str) -> bool {
@@ -127,26 +188,47 @@ fn unwrap(error: DataFusionError) -> Unwrapped {
     }
 }
 
-fn schema_problem(error: &SchemaError) -> Error {
+fn schema_problem(error: &SchemaError, context: &Context<'_>, span: &mut Option<Span>) -> Error {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
             let name = field.name();
             let problem = Error::user(format!("there is no column `{}`", field.flat_name())).code("HW301");
+            let namesake = valid_fields.iter().find(|valid| valid.name() == name);
+            if let (Some(relation), Some(namesake)) = (&field.relation, namesake) {
+                let problem = problem.because(format!("`{relation}` is no table of this SELECT, or has no such column"));
+                return problem.help(format!("did you mean `{}`?", namesake.flat_name()));
+            }
             let mut known: Vec<&str> =
                 valid_fields.iter().map(datafusion::common::Column::name).filter(|name| !hw_base::ORIGIN_COLUMNS.contains(name)).collect();
             known.sort_unstable();
             known.dedup();
             match nearest(name, known.iter().copied()) {
-                Some(meant) if !meant.eq_ignore_ascii_case(name) => problem.help(format!("did you mean `{meant}`?")),
-                Some(meant) => problem.help(format!("did you mean `\"{meant}\"`? Names with capitals need double quotes in SQL")),
+                Some(meant) if meant.eq_ignore_ascii_case(name) && hw_base::identifier(meant).starts_with('"') => {
+                    problem.help(format!("did you mean `\"{meant}\"`? Names with capitals need double quotes in SQL"))
+                }
+                Some(meant) => problem.help(format!("did you mean `{meant}`?")),
                 None if known.is_empty() => problem,
-                None => problem.help(format!("columns here: {}", list(&known))),
+                None => {
+                    let problem = problem.help(format!("columns here: {}", list(&known)));
+                    if field.relation.is_some() {
+                        problem
+                    } else {
+                        problem.help(format!("if it is a text, write it in single quotes: `'{name}'`"))
+                    }
+                }
             }
+        }
+        // A name in the text of the query is marked; one that is not is the name of a column of its result.
+        SchemaError::AmbiguousReference { field } if span.is_none() => {
+            *span = context.place(&Mark::LastWord(field.name().to_owned()));
+            Error::user(format!("two columns of the SELECT are named `{}`", field.name()))
+                .code("HW301")
+                .help("give one of them another name with `as`")
         }
         SchemaError::AmbiguousReference { field } => Error::user(format!("column `{}` could come from more than one table", field.name()))
             .code("HW301")
             .help("put the table's name or alias in front of it"),
-        other => Error::user(first_line(&other.to_string())).code("HW301"),
+        other => placed(told(&other.to_string()), context, span),
     }
 }
 
@@ -159,8 +241,23 @@ fn list(names: &[&str]) -> String {
 fn sql_problem(message: &str, context: &Context<'_>) -> Error {
     let message = message.strip_prefix("sql parser error: ").unwrap_or(message);
     let (text, place) = message.split_once(" at Line: ").unwrap_or((message, ""));
-    let problem =
-        Error::user(format!("the SQL cannot be read: {}", text.replacen("Expected: ", "expected ", 1).trim_end_matches('.'))).code("HW301");
+    let text = text.replacen("Expected: ", "expected ", 1);
+    let text = text.trim_end_matches('.');
+    if let (Some(expected), Some(sql)) = (text.strip_suffix(", found: EOF"), context.sql) {
+        return Error::user(format!("the SQL ends too early: {expected}")).code("HW301").at(place::span(
+            file_of(context),
+            sql,
+            place::end(sql),
+        ));
+    }
+    let problem = Error::user(format!("the SQL cannot be read: {text}")).code("HW301");
+    let problem = match text.split_once("found: ").map(|(_, found)| found.to_lowercase()) {
+        _ if text.starts_with("expected )") => problem.help("a parenthesis that was opened is not closed"),
+        Some(found) if RESERVED.contains(&found.as_str()) => problem.help(format!(
+            "`{found}` is a word of SQL: before it something is missing, or it is a name and needs double quotes: `\"{found}\"`"
+        )),
+        _ => problem,
+    };
     let mut numbers = place.split(", Column: ").map(|part| part.trim().parse::<usize>().ok());
     match (numbers.next().flatten(), numbers.next().flatten()) {
         (Some(line), Some(column)) => problem.at(Span { file: file_of(context), line, column, length: 1 }),
@@ -168,23 +265,7 @@ fn sql_problem(message: &str, context: &Context<'_>) -> Error {
     }
 }
 
-fn plan_problem(message: &str) -> Error {
-    let line = first_line(message);
-    let problem = Error::user(line.clone()).code("HW301");
-    match line.split_once("Invalid function '") {
-        Some((_, rest)) => {
-            let name = rest.split('\'').next().unwrap_or_default();
-            let problem = Error::user(format!("there is no function `{name}`")).code("HW301");
-            match rest.split_once("Did you mean '").and_then(|(_, meant)| meant.split('\'').next()) {
-                Some(meant) => problem.help(format!("did you mean `{meant}`?")),
-                None => problem,
-            }
-        }
-        None => problem,
-    }
-}
-
-fn execution_problem(message: &str, context: &Context<'_>) -> Error {
+fn execution_problem(message: &str, context: &Context<'_>, span: &mut Option<Span>) -> Error {
     if is_out_of_space(message) {
         return out_of_space(message);
     }
@@ -192,7 +273,10 @@ fn execution_problem(message: &str, context: &Context<'_>) -> Error {
     if ["Resources exhausted", "memory limit", "no data to spill"].iter().any(|words| message.contains(words)) {
         return memory_problem(message, context);
     }
-    Error::user(first_line(message)).code("HW301")
+    if message.contains("Parquet argument error") || message.contains("Parquet error") {
+        return Error::user(DAMAGED).code("HW203").because(told(message).error.message()).help("write or copy the file again");
+    }
+    placed(told(message), context, span)
 }
 
 fn memory_problem(message: &str, context: &Context<'_>) -> Error {
@@ -216,12 +300,8 @@ fn file_of(context: &Context<'_>) -> std::path::PathBuf {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "lines and columns of a query are small")]
-fn place(diagnostic: &Diagnostic, context: &Context<'_>) -> Option<Span> {
+fn marked(diagnostic: &Diagnostic, context: &Context<'_>) -> Option<Span> {
     let span = diagnostic.span?;
     let length = if span.end.line == span.start.line { span.end.column.saturating_sub(span.start.column).max(1) } else { 1 };
     Some(Span { file: file_of(context), line: span.start.line as usize, column: span.start.column as usize, length: length as usize })
-}
-
-fn whole(context: &Context<'_>) -> Option<Span> {
-    context.file.map(|file| Span { file: file.into(), line: 1, column: 1, length: 1 })
 }

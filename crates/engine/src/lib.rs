@@ -4,12 +4,14 @@
 //! in one commit. This room judges nothing: whether a batch may be published is the gate's business.
 
 mod coded;
+mod damage;
 mod failure;
 mod files;
 mod keys;
 mod live;
 mod local;
 mod measure;
+mod place;
 mod plain;
 mod publish;
 mod schema;
@@ -23,6 +25,7 @@ mod types;
 mod warehouse;
 mod watch;
 mod wide;
+mod words;
 mod working;
 mod writer;
 

@@ -21,7 +21,7 @@ use crate::files::FileTable;
 use crate::live::LiveTables;
 use crate::session::{Effort, Session};
 use crate::warehouse::{Snapshot, Warehouse, arrow_schema};
-use crate::{coded, measure, publish, schema, sql, stage, types};
+use crate::{coded, damage, measure, publish, schema, sql, stage, types};
 
 /// What the engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +92,7 @@ impl LocalEngine {
     async fn run_query(&self, reader: &Reader, limit: usize, effort: Effort) -> Result<Rows> {
         let session = Session::for_reader(self, reader, effort).await?;
         let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
-        let failed = |error| explain(error, &session.about(reader.file.as_deref()));
+        let failed = |error| explain(error, &session.reading(reader));
         let schema = frame.schema().as_arrow().clone();
         let batches = frame.limit(0, Some(limit.saturating_add(1))).map_err(failed)?.collect().await.map_err(failed)?;
         Ok(types::rows(&schema, &batches, limit))
@@ -101,7 +101,7 @@ impl LocalEngine {
     async fn run_measure(&self, reader: &Reader, settings: MeasureSettings) -> Result<TableFacts> {
         let session = Session::for_reader(self, reader, Effort::Fast).await?;
         let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
-        let failed = |error| explain(error, &session.about(reader.file.as_deref()));
+        let failed = |error| explain(error, &session.reading(reader));
         let schema = Arc::new(frame.schema().as_arrow().clone());
         let task = Arc::new(frame.task_ctx());
         let plan = frame.create_physical_plan().await.map_err(failed)?;
@@ -139,7 +139,7 @@ impl LocalEngine {
         let run = |effort: Effort| async move {
             let session = Session::for_staged(self, batch, reader, effort).await?;
             let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
-            let failed = |error| explain(error, &session.about(reader.file.as_deref()));
+            let failed = |error| explain(error, &session.reading(reader));
             let schema = frame.schema().as_arrow().clone();
             let batches = frame.limit(0, Some(limit.saturating_add(1))).map_err(failed)?.collect().await.map_err(failed)?;
             Ok(types::rows(&schema, &batches, limit))
@@ -272,11 +272,21 @@ impl Engine for LocalEngine {
     }
 
     fn query<'a>(&'a self, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>> {
-        Box::pin(self.with_less_memory(move |effort| self.run_query(reader, limit, effort)))
+        Box::pin(async move {
+            match self.with_less_memory(move |effort| self.run_query(reader, limit, effort)).await {
+                Err(error) => Err(damage::named(self, reader, error).await),
+                found => found,
+            }
+        })
     }
 
     fn measure<'a>(&'a self, reader: &'a Reader, settings: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>> {
-        Box::pin(self.run_measure(reader, settings))
+        Box::pin(async move {
+            match self.run_measure(reader, settings).await {
+                Err(error) => Err(damage::named(self, reader, error).await),
+                found => found,
+            }
+        })
     }
 
     fn coded<'a>(&'a self, reader: &'a Reader, name: &'a str, memory: ByteSize) -> BoxFuture<'a, Result<CodedTable>> {
@@ -284,7 +294,12 @@ impl Engine for LocalEngine {
     }
 
     fn watch<'a>(&'a self, reader: &'a Reader, watch: &'a Watch) -> BoxFuture<'a, Result<Watched>> {
-        Box::pin(stage::watch(self, reader, watch))
+        Box::pin(async move {
+            match stage::watch(self, reader, watch).await {
+                Err(error) => Err(damage::named(self, reader, error).await),
+                found => found,
+            }
+        })
     }
 
     fn stage<'a>(&'a self, staging: &'a Staging) -> BoxFuture<'a, Result<StagedBatch>> {

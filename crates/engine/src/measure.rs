@@ -11,6 +11,8 @@ use hw_base::{Error, MeasureSettings, Result, Sample, TableFacts};
 use hw_measure::{Draw, Measurement, Part, Visible};
 use tokio::task::JoinSet;
 
+use crate::failure::{Context, explain};
+
 /// A part of the rows, with the measured columns only, and how many of its records are malformed.
 type Rows = BoxStream<'static, Result<(RecordBatch, u64)>>;
 
@@ -45,7 +47,7 @@ pub(crate) async fn measure(
 
 /// The rows of `stream` that could be read.
 fn read(stream: SendableRecordBatchStream, visible: Arc<Visible>) -> Rows {
-    stream.map(move |batch| visible.apply(&batch.map_err(unreadable)?).map_err(unreadable)).boxed()
+    stream.map(move |batch| visible.apply(&batch.map_err(|error| explain(error, &Context::default()))?).map_err(unreadable)).boxed()
 }
 
 async fn measure_part(mut part: Part, mut rows: Rows) -> Result<(Part, u64)> {
@@ -104,7 +106,7 @@ async fn side_by_side<T: Send + 'static>(
 
 /// The error of something that could not be read.
 pub(crate) fn unreadable(error: impl std::fmt::Display) -> Error {
-    Error::outside("the rows to measure cannot be read").because(error)
+    Error::outside("the rows to measure cannot be read").code("HW203").because(error)
 }
 
 /// The error of a task that ended on its own.

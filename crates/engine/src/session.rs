@@ -76,10 +76,15 @@ impl Session {
 
     /// Gives the queries among the inputs their names.
     async fn name_queries(&self, reader: &Reader) -> Result<()> {
+        let references = Self::all_references(reader)?;
         for input in &reader.inputs {
             if let Input::Query { name, sql } = input {
                 let view = self.query(sql, None).await?.into_view();
-                self.register(&name.split('.').collect::<Vec<_>>(), view)?;
+                // A dot may stand inside a name, such as that of a file.
+                let written = references.iter().find(|reference| reference.parts.join(".") == *name);
+                let parts: Vec<&str> =
+                    written.map_or_else(|| name.split('.').collect(), |written| written.parts.iter().map(String::as_str).collect());
+                self.register(&parts, view)?;
             }
         }
         Ok(())
@@ -181,7 +186,7 @@ impl Session {
             return Ok(frame);
         }
         let planned = Box::pin(self.context.sql_with_options(sql, options)).await;
-        planned.map_err(|error| explain(error, &self.about(file)))
+        planned.map_err(|error| explain(error, &Context { sql: Some(sql), ..self.about(file) }))
     }
 
     /// The rows of a query, as one stream.
@@ -189,9 +194,14 @@ impl Session {
         self.query(sql, None).await?.execute_stream().await.map_err(|error| explain(error, &self.about(None)))
     }
 
+    /// What a failure of the query of `reader` is about.
+    pub(crate) fn reading<'a>(&self, reader: &'a Reader) -> Context<'a> {
+        Context { sql: Some(&reader.sql), ..self.about(reader.file.as_deref()) }
+    }
+
     /// What a failure of a query from `file` is about.
     pub(crate) fn about<'a>(&self, file: Option<&'a str>) -> Context<'a> {
-        Context { file, memory: Some(self.memory) }
+        Context { file, sql: None, memory: Some(self.memory) }
     }
 }
 

@@ -13,15 +13,16 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use hw_base::{Error, Reference, Result};
 
 use crate::failure::{Context, explain};
+use crate::place::{self, Mark};
 
 /// The tables that one SELECT names, in the order they appear.
 pub(crate) fn references(sql: &str, file: Option<&str>) -> Result<Vec<Reference>> {
-    let context = Context { file, memory: None };
+    let context = Context { file, sql: Some(sql), memory: None };
     let statement = select(sql, &context)?;
     let (_, own) = resolve_table_references(&statement, true).map_err(|error| explain(error, &context))?;
     let own: Vec<String> = own.iter().map(|name| name.table().to_owned()).collect();
     let Statement::Statement(select) = statement else { return Ok(vec![]) };
-    let mut found = Relations { own, references: Vec::new() };
+    let mut found = Relations { own, sql, references: Vec::new() };
     let _ = select.visit(&mut found);
     Ok(found.references)
 }
@@ -91,7 +92,7 @@ impl Visitor for Joined<'_> {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         let SetExpr::Select(select) = query.body.as_ref() else { return ControlFlow::Continue(()) };
-        let mut inside = Relations { own: vec![], references: vec![] };
+        let mut inside = Relations { own: vec![], sql: "", references: vec![] };
         let _ = select.from.visit(&mut inside);
         let named = inside.references.iter().filter(|reference| self.tables.contains(&reference.parts.join(".").as_str())).count();
         if named > 1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -99,12 +100,13 @@ impl Visitor for Joined<'_> {
 }
 
 /// Collects the tables of a query; functions that return tables are none.
-struct Relations {
+struct Relations<'a> {
     own: Vec<String>,
+    sql: &'a str,
     references: Vec<Reference>,
 }
 
-impl Visitor for Relations {
+impl Visitor for Relations<'_> {
     type Break = ();
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
@@ -115,7 +117,7 @@ impl Visitor for Relations {
     }
 }
 
-impl Relations {
+impl Relations<'_> {
     fn note(&mut self, name: &ObjectName) {
         let parts: Vec<String> = name.0.iter().map(normalized).collect();
         let is_own = parts.len() == 1 && self.own.contains(&parts[0]);
@@ -123,7 +125,15 @@ impl Relations {
             return;
         }
         let start = name.0.first().and_then(ObjectNamePart::as_ident).map(|ident| ident.span.start);
-        let (line, column) = start.map_or((1, 1), |start| (start.line, start.column));
+        // A name in single quotes has no place of its own.
+        let (line, column) = match start.filter(|start| start.line > 0) {
+            Some(start) => (start.line, start.column),
+            None => {
+                let found = place::find(self.sql, &Mark::Text(parts[0].clone())).unwrap_or_default();
+                let span = place::span("query".into(), self.sql, found);
+                (span.line as u64, span.column as u64)
+            }
+        };
         #[expect(clippy::cast_possible_truncation, reason = "lines and columns of a query are small")]
         self.references.push(Reference { parts, line: line as usize, column: column as usize });
     }
@@ -151,7 +161,7 @@ fn select(sql: &str, context: &Context<'_>) -> Result<Statement> {
         _ => Err(Error::user("the SQL is no SELECT").code("HW301").help("write one SELECT; Headworks makes and changes the tables itself")),
     }
     .map_err(|error| match context.file {
-        Some(file) => error.at(hw_base::Span { file: file.into(), line: 1, column: 1, length: 1 }),
+        Some(file) => error.at(place::span(file.into(), sql, (place::first(sql), 1))),
         None => error,
     })
 }

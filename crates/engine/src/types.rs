@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Schema, SchemaRef,
     TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
@@ -10,6 +10,7 @@ use datafusion::arrow::datatypes::{
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use hw_base::{Column, ColumnType, Rows, Value};
+use serde_json::Value as Json;
 
 /// The type in SQL's words.
 pub fn sql_type(data_type: &DataType) -> String {
@@ -114,7 +115,8 @@ pub(crate) fn logged_schema(schema: &Schema) -> Schema {
 
 /// One value as a plain one.
 pub(crate) fn value(array: &dyn Array, row: usize) -> Value {
-    if array.is_null(row) {
+    // A column without a type is nothing but nulls, and does not count them.
+    if array.is_null(row) || *array.data_type() == DataType::Null {
         return Value::Null;
     }
     macro_rules! int {
@@ -148,8 +150,35 @@ pub(crate) fn value(array: &dyn Array, row: usize) -> Value {
             let number = array.as_primitive::<Decimal128Type>().value(row);
             i64::try_from(number).map_or_else(|_| Value::Text(number.to_string()), Value::Int)
         }
-        _ => formatted(array, row),
+        _ => nested(array, row).map_or_else(|| formatted(array, row), Value::Nested),
     }
+}
+
+/// A list, a struct or a map as JSON, all the way down; `None` for any other value.
+fn nested(array: &dyn Array, row: usize) -> Option<Json> {
+    Some(match array.data_type() {
+        DataType::List(_) => list(&array.as_list::<i32>().value(row)),
+        DataType::LargeList(_) => list(&array.as_list::<i64>().value(row)),
+        DataType::FixedSizeList(..) => list(&array.as_fixed_size_list().value(row)),
+        DataType::Struct(fields) => {
+            let columns = array.as_struct().columns();
+            Json::Object(fields.iter().zip(columns).map(|(field, column)| (field.name().clone(), json(column, row))).collect())
+        }
+        DataType::Map(..) => {
+            let entries = array.as_map().value(row);
+            let (keys, values) = (entries.column(0), entries.column(1));
+            Json::Object((0..entries.len()).map(|entry| (value(keys, entry).to_string(), json(values, entry))).collect())
+        }
+        _ => return None,
+    })
+}
+
+fn list(items: &ArrayRef) -> Json {
+    (0..items.len()).map(|item| json(items, item)).collect()
+}
+
+fn json(array: &ArrayRef, row: usize) -> Json {
+    value(array.as_ref(), row).to_json()
 }
 
 fn formatted(array: &dyn Array, row: usize) -> Value {

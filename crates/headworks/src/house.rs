@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use hw_base::{DatasetName, Engine, Error, Input, Ledger, Reader, Result, TableName};
+use hw_base::{DatasetName, Engine, Error, Input, Reader, Result, TableName};
 use hw_config::project_files;
 use hw_connect::ProjectSources;
 use hw_engine::{Limits, LiveTables, LocalEngine};
 use hw_ledger::SqliteLedger;
-use hw_pipeline::{EngineSettings, Model, ModelText, Project, ProjectText};
+use hw_pipeline::{Asking, EngineSettings, Model, ModelText, Project, ProjectText, arriving, live_rows};
 
 use crate::machine;
 
@@ -51,18 +51,35 @@ pub(crate) fn engine(warehouse: PathBuf, state: &Path, settings: &EngineSettings
 }
 
 impl House {
-    /// Opens the project in `root`.
+    /// Opens the project in `root` to change its tables.
     pub(crate) fn open(root: &Path) -> Result<Self> {
+        Self::with(root, |root| {
+            let state = root.join(STATE);
+            make_folder(&state)?;
+            let ledger = SqliteLedger::open(&state.join("ledger.db"))?;
+            Ok((state, ledger))
+        })
+    }
+
+    /// Opens the project in `root` for looking only: nothing is written below it, so that a folder will do that may only be read.
+    pub(crate) fn look(root: &Path) -> Result<Self> {
+        Self::with(root, |root| {
+            let ledger = root.join(STATE).join("ledger.db");
+            let ledger = if ledger.exists() { SqliteLedger::open_read_only(&ledger)? } else { SqliteLedger::empty()? };
+            Ok((temporary_state(), ledger))
+        })
+    }
+
+    /// Opens the project in `root` with its state, which is asked for once the files of the project are read.
+    fn with(root: &Path, state: impl FnOnce(&Path) -> Result<(PathBuf, SqliteLedger)>) -> Result<Self> {
         let project = read_project(root)?;
         let root = &absolute(root)?;
-        let state = root.join(STATE);
-        make_folder(&state)?;
         let secrets = machine::secrets(root);
         let warehouse = warehouse_folder(root, &secrets(&project.settings.warehouse)?)?;
+        let (state, ledger) = state(root)?;
         let engine = engine(warehouse, &state, &project.settings.engine)?;
         let sources = ProjectSources::new(root, &project.sources, engine.live().clone(), &secrets)?;
         refuse_foreign_rules(&project, &engine, &sources)?;
-        let ledger = SqliteLedger::open(&state.join("ledger.db"))?;
         Ok(Self { project, engine, sources, ledger })
     }
 
@@ -71,8 +88,8 @@ impl House {
         self.project.root.join(STATE)
     }
 
-    /// A query as a person writes it: `preview.MODEL` is the model's SELECT, `source.dataset` the raw copy, or the source
-    /// itself before the first run.
+    /// A query as a person writes it: `preview.MODEL` is the model's SELECT, `preview.source.dataset` what the source has to
+    /// deliver, `source.dataset` the raw copy, or the source itself before the first run, `"orders.csv"` a file.
     pub(crate) async fn reader(&self, sql: &str) -> Result<Reader> {
         let mut inputs = Vec::new();
         for reference in self.engine.reads(sql, None)? {
@@ -85,6 +102,15 @@ impl House {
                     }
                     inputs.push(Input::Query { name: format!("preview.{name}"), sql: model.sql.clone() });
                 }
+                ["preview", source, dataset] => {
+                    let dataset = DatasetName::new(source, dataset);
+                    let asking = Asking { engine: &self.engine, sources: &self.sources, ledger: &self.ledger };
+                    let delivery = arriving(&self.project, asking, &dataset).await?;
+                    let delivered = hw_base::Sources::open(&self.sources, &dataset, &delivery).await?;
+                    let rows = live_rows(&format!("preview.{dataset}"), &delivered, &["_file", "_line"], &mut inputs);
+                    inputs.push(rows);
+                }
+                [file] if is_path(&self.project.root, file) => bind_file(&self.project.root, file, self.engine.live(), &mut inputs).await?,
                 _ => self.bind(&reference.parts.join("."), &mut inputs).await?,
             }
         }
@@ -94,7 +120,7 @@ impl House {
     /// The model of that name.
     pub(crate) fn model(&self, name: &str) -> Result<&Model> {
         let known = || self.project.models.iter().map(|model| model.name.as_str());
-        self.project.model(name).ok_or_else(|| hw_base::unknown("model", name, known()))
+        self.project.model(name).ok_or_else(|| hw_base::unknown("model", name, known()).code("HW302"))
     }
 
     /// Binds `source.dataset`; every other name stands for itself.
@@ -105,17 +131,13 @@ impl House {
             return Ok(());
         };
         let table = TableName::raw(&dataset);
-        let input = if self.engine.table(&table, None).await?.is_some() {
-            let window = self.ledger.progress(table.folder())?.map(|progress| progress.window);
-            let is_snapshot = hw_base::Sources::survey(&self.sources, &dataset).await.is_ok_and(|survey| survey.files.is_none());
-            let follows = self.project.models.iter().any(|model| model.settings.follow.contains_key(name));
-            let after_batch = window.filter(|_| is_snapshot && !follows).map(|window| window - 1);
-            Input::Table { name: name.to_owned(), table, version: None, after_batch, up_to_batch: None, hides_origin: true }
+        if self.engine.table(&table, None).await?.is_some() {
+            inputs.extend(hw_pipeline::current_rows(&self.engine, &self.ledger, name, &table).await?);
         } else {
             let delivered = hw_base::Sources::open(&self.sources, &dataset, &hw_base::Delivery::default()).await?;
-            live_rows(name, &delivered, inputs)
-        };
-        inputs.push(input);
+            let input = live_rows(name, &delivered, &[], inputs);
+            inputs.push(input);
+        }
         Ok(())
     }
 }
@@ -152,17 +174,28 @@ fn datasets_read(project: &Project, engine: &LocalEngine) -> Vec<DatasetName> {
         .collect()
 }
 
-/// The rows of an opened dataset under a name, without the records that cannot be read as rows.
-pub(crate) fn live_rows(name: &str, delivered: &hw_base::Delivered, inputs: &mut Vec<Input>) -> Input {
-    if !delivered.has_origin {
-        return Input::Live { name: name.to_owned(), relation: delivered.relation.clone() };
-    }
-    inputs.push(Input::Live { name: delivered.relation.clone(), relation: delivered.relation.clone() });
-    let columns: Vec<String> = delivered.columns.iter().map(|column| hw_base::identifier(&column.name)).collect();
-    Input::Query {
-        name: name.to_owned(),
-        sql: format!("select {} from {} where _malformed is null", columns.join(", "), delivered.relation),
-    }
+/// Whether the data that a person names is a file, a folder or a glob below `root`.
+pub(crate) fn is_path(root: &Path, data: &str) -> bool {
+    root.join(data).exists() || data.contains(['/', '*', '?'])
+}
+
+/// Lets a query read the rows of a file by its path.
+pub(crate) async fn bind_file(root: &Path, file: &str, live: &LiveTables, inputs: &mut Vec<Input>) -> Result<()> {
+    let opened = hw_connect::open_path(root, file, live).await?;
+    let rows = live_rows(file, &opened.delivered, &[], inputs);
+    inputs.push(rows);
+    Ok(())
+}
+
+/// A folder for the files of an engine that belongs to no project, or to one that is only looked at.
+pub(crate) fn temporary_state() -> PathBuf {
+    std::env::temp_dir().join(format!("headworks-{}", std::process::id()))
+}
+
+/// Removes that folder, should this process have made it.
+pub(crate) fn clear_temporary_state() {
+    // It lies among the temporary files, which the system removes too.
+    let _ = std::fs::remove_dir_all(temporary_state());
 }
 
 /// A folder as a path from the root of the file system, because the engine knows no other.
@@ -178,7 +211,14 @@ fn warehouse_folder(root: &Path, warehouse: &str) -> Result<PathBuf> {
             .code("HW104")
             .help("give a folder: `warehouse: warehouse/`"));
     }
-    Ok(root.join(warehouse))
+    let folder = root.join(warehouse);
+    if folder.is_file() {
+        return Err(Error::user(format!("the warehouse `{warehouse}` is a file"))
+            .code("HW104")
+            .because("a warehouse is a folder that holds a folder for each table")
+            .help("name another place: `warehouse: warehouse/`"));
+    }
+    Ok(folder)
 }
 
 /// Makes a folder and all above it.

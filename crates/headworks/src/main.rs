@@ -23,8 +23,9 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            terminal.error(&error);
-            ExitCode::from(exit_code(&error))
+            let code = exit_code(&error);
+            terminal.error(&error, code);
+            ExitCode::from(code)
         }
     }
 }
@@ -37,18 +38,25 @@ fn start(matches: &clap::ArgMatches, terminal: &Terminal) -> hw_base::Result<u8>
         .enable_all()
         .thread_stack_size(8 << 20)
         .build()
-        .map_err(|error| Error::outside(format!("the program cannot start its threads: {error}")))?;
+        .map_err(|error| Error::outside(format!("the program cannot start its threads: {error}")).code("HW703"))?;
     let result = runtime.block_on(commands::run(matches, terminal));
     // Tasks of an interrupted run may be in the middle of a batch; nobody waits for them.
     runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    house::clear_temporary_state();
     result
 }
 
-/// Help goes to standard output with code 0; a wrong argument to standard error with code 2.
+/// Help and version are what was asked for; everything else is an error of the command line.
 fn usage(error: &clap::Error) -> ExitCode {
-    // Nothing is left to be told if the terminal is gone.
-    let _ = error.print();
-    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    if matches!(error.kind(), DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
+        // Nothing is left to be told if the terminal is gone.
+        let _ = error.print();
+        return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+    }
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    Terminal::of_unread(&arguments).error(&commands::usage(error), 2);
+    ExitCode::from(2)
 }
 
 fn exit_code(error: &Error) -> u8 {

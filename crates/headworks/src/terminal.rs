@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use hw_base::Error;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+
+use crate::report;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -35,9 +38,19 @@ impl Terminal {
     /// The terminal that the arguments ask for.
     pub(crate) fn of(matches: &clap::ArgMatches) -> Self {
         let inner = matches.subcommand().map_or(matches, |(_, inner)| inner);
-        let format = inner.try_get_one::<Format>("format").ok().flatten().copied().unwrap_or_default();
+        // A command with formats of its own is of another type, and the words are the same.
+        let word = || inner.try_get_raw("format").ok().flatten()?.next()?.to_str().and_then(|word| Format::from_str(word, true).ok());
+        let format = inner.try_get_one::<Format>("format").ok().flatten().copied().or_else(word).unwrap_or_default();
         let root = inner.try_get_one::<PathBuf>("project").ok().flatten().cloned().unwrap_or_else(|| PathBuf::from("."));
         Self { format, root, color: std::io::stderr().is_terminal(), bar: Mutex::new(None) }
+    }
+
+    /// The terminal for a command line that cannot be read: what it would have been, as far as anybody can tell.
+    pub(crate) fn of_unread(arguments: &[std::ffi::OsString]) -> Self {
+        let follows = arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
+        let is_json = follows || arguments.iter().any(|argument| argument == "--format=json");
+        let format = if is_json { Format::Json } else { Format::Text };
+        Self { format, root: PathBuf::from("."), color: std::io::stderr().is_terminal(), bar: Mutex::new(None) }
     }
 
     /// The same terminal for another project folder, in text.
@@ -71,10 +84,21 @@ impl Terminal {
         Ok(())
     }
 
-    /// Prints an error.
-    pub(crate) fn error(&self, error: &Error) {
+    /// Prints the error with which a command ends: for people beside the result, for programs in its place.
+    pub(crate) fn error(&self, error: &Error, exit_code: u8) {
         self.clear();
+        if self.format == Format::Json {
+            let failure = report::json::failure(error, exit_code);
+            let _ = writeln!(std::io::stdout(), "{failure:#}");
+            return;
+        }
         let _ = writeln!(std::io::stderr(), "{}", hw_config::render(error, &self.root, self.color));
+    }
+
+    /// Prints a table; the columns in `right` hold numbers.
+    pub(crate) fn table(&self, rows: &[Vec<String>], right: &[usize]) {
+        let lines = if self.format == Format::Markdown { report::markdown::table(rows, right) } else { table(rows, right) };
+        lines.iter().for_each(|line| self.line(line));
     }
 
     /// Shows that something goes on, once it has lasted for a second. Nothing where nobody watches.

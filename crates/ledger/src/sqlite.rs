@@ -72,6 +72,17 @@ impl SqliteLedger {
         }
     }
 
+    /// A ledger in memory, for looking at a project that has never run.
+    ///
+    /// # Errors
+    /// `HW702` if there is no memory for it.
+    pub fn empty() -> Result<Self> {
+        let path = Path::new(":memory:");
+        let mut connection = Connection::open_in_memory().map_err(|error| refusal(path, &error))?;
+        schema::migrate(&mut connection).map_err(|error| refusal(path, &error))?;
+        Ok(Self { path: path.into(), connection: Mutex::new(connection) })
+    }
+
     fn age(&self) -> Result<Age> {
         schema::age(&self.locked()).map_err(|error| refusal(&self.path, &error))
     }
@@ -169,10 +180,25 @@ fn connect_for_writing(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Where the folder may not be written, the index of the write-ahead log cannot be made: without a log there is nobody who
+/// writes, and the file can be read as it is.
 fn connect_for_reading(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
-    Ok(connection)
+    let has_log = path.with_extension("db-wal").exists();
+    match schema::age(&connection).map_err(|error| error.sqlite_error_code()) {
+        Err(Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) if !has_log => {
+            Connection::open_with_flags(unchanging(path), flags | OpenFlags::SQLITE_OPEN_URI)
+        }
+        _ => Ok(connection),
+    }
+}
+
+/// The file as a URI that says that nobody writes it.
+fn unchanging(path: &Path) -> String {
+    let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    format!("file:{path}?immutable=1")
 }
 
 /// Saves a run and the steps that its record has; steps that were saved before stay.

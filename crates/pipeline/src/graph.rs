@@ -107,7 +107,18 @@ fn unknown_table(project: &Project, model: &Model, reference: &Reference) -> Err
     let sources = project.sources.iter().map(|(source, _)| format!("{source}.…"));
     let known: Vec<String> = models.chain(sources).collect();
     let span = Span { file: model.file.clone().into(), line: reference.line, column: reference.column, length: name.chars().count() };
-    unknown("table", &name, known.iter().map(String::as_str)).code("HW302").at(span)
+    let error = unknown("table", &name, known.iter().map(String::as_str)).code("HW302").at(span);
+    match (&reference.parts[..], project.sources.first()) {
+        ([one], _)
+            if DatasetName::parse(one).is_some_and(|dataset| project.sources.iter().any(|(source, _)| *source == dataset.source)) =>
+        {
+            error.help(format!("quotes make one name of it: write `{one}` without them, or quote each part"))
+        }
+        ([one], Some((source, _))) => {
+            error.help(format!("a dataset stands behind its source, such as `{source}.{}`", hw_base::snake_case(one)))
+        }
+        _ => error,
+    }
 }
 
 /// A depth-first order; models without a relation to each other keep their order by name.

@@ -3,19 +3,22 @@
 //! The plan is a value; explaining it and carrying it out are two readers of it. Whatever touches the world goes through
 //! the ports.
 
+mod fit;
 mod graph;
 mod plan;
 mod position;
 mod project;
 mod run;
 mod settings;
+mod versions;
 
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use plan::{Asking, Decision, Extent, Plan, ReadFrom, Selection, Step, Work, plan};
+pub use plan::{Asking, Decision, Extent, Follow, Plan, ReadFrom, Selection, Step, Work, arriving, plan, try_models};
 pub use project::{Model, ModelText, Project, ProjectText, fingerprint};
-pub use run::{Meter, Narrator, Ports, alerts, exit_code, raw_column_names, recover, run};
-pub use settings::{Append, EngineSettings, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert};
+pub use run::{Meter, Narrator, Ports, alerts, exit_code, live_rows, raw_column_names, recover, run};
+pub use settings::{Append, EngineSettings, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert, sufficient};
+pub use versions::current_rows;

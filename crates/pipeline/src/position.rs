@@ -17,6 +17,16 @@ pub(crate) const CONTENT: &str = "content";
 /// The name under which an extraction notes the last batch that took rows of earlier batches out.
 pub(crate) const TAKEN_OUT: &str = "taken_out";
 
+/// The name under which an extraction that copies what is new notes the batch that it began with, which has all rows.
+pub(crate) const FIRST_BATCH: &str = "first_batch";
+
+/// The fingerprint of an extraction that reads files, each once.
+pub(crate) const ALL_FILES: &str = "extract";
+/// The fingerprint of an extraction that copies all rows every time.
+pub(crate) const ALL_ROWS: &str = "extract all rows";
+/// What the fingerprint of an extraction starts with that copies what is new in a database.
+pub(crate) const WHAT_IS_NEW: &str = "extract what is new";
+
 /// What a step notes down about an input that stands at `at`.
 pub(crate) fn noted(input: &str, table: &TableName, at: Option<&Progress>) -> [(String, Position); 2] {
     let window = Position::Batch(at.map(|at| at.window).unwrap_or_default());

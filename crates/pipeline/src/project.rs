@@ -64,6 +64,8 @@ pub struct Model {
     pub rules: Vec<Rule>,
     /// A hash of everything that defines it.
     pub fingerprint: String,
+    /// Its YAML, for the places of what stands in it.
+    pub yaml: Settings,
 }
 
 impl Project {
@@ -189,6 +191,13 @@ impl Model {
             (Err(first), Err(second)) => return Err(Error::all(vec![first, second]).unwrap_or_else(|| Error::bug("two errors are none"))),
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
+        let mut errors = twice(&text.name, yaml, &settings);
+        if let Err(error) = settings.partition_by.columns() {
+            errors.push(error.moved_to(place(yaml, &["partition_by"], 0)));
+        }
+        if let Some(error) = Error::all(errors) {
+            return Err(error);
+        }
         if settings.load.needs_key() && settings.load.key().is_empty() {
             let load = settings.load.name();
             let error = Error::user(format!("`{}` is loaded by `{load}` without a key", text.name))
@@ -199,10 +208,48 @@ impl Model {
                 None => error,
             });
         }
-        settings.partition_by.columns()?;
         let fingerprint = fingerprint(&[&text.sql, &yaml.to_json().to_string()]);
-        Ok(Self { name: text.name.clone(), sql: text.sql.clone(), file: text.file.clone(), settings, rules, fingerprint })
+        Ok(Self {
+            name: text.name.clone(),
+            sql: text.sql.clone(),
+            file: text.file.clone(),
+            settings,
+            rules,
+            fingerprint,
+            yaml: yaml.clone(),
+        })
     }
+
+    /// Where a setting stands in the YAML: the value below these keys, or its item of that number where it is a list.
+    pub(crate) fn place(&self, keys: &[&str], item: usize) -> Option<Span> {
+        place(&self.yaml, keys, item)
+    }
+}
+
+fn place(yaml: &Settings, keys: &[&str], item: usize) -> Option<Span> {
+    let mut found = yaml;
+    for key in keys {
+        found = found.get(key)?;
+    }
+    found.items().get(item).unwrap_or(found).span.clone()
+}
+
+/// The columns that a key or the partitions name twice.
+fn twice(model: &str, yaml: &Settings, settings: &ModelSettings) -> Vec<Error> {
+    let load = &settings.load;
+    let lists = [("key", load.key(), vec!["load", load.name(), "key"]), ("partition_by", &settings.partition_by.0, vec!["partition_by"])];
+    let mut errors = Vec::new();
+    for (what, names, keys) in &lists {
+        for (at, name) in names.iter().enumerate().filter(|(at, name)| names[..*at].contains(name)) {
+            errors.push(
+                Error::user(format!("`{name}` stands twice in `{what}` of `{model}`"))
+                    .code("HW304")
+                    .help("keep one of them")
+                    .moved_to(place(yaml, keys, at)),
+            );
+        }
+    }
+    errors
 }
 
 /// A hash of texts that is the same in every process and version (FNV-1a, 64 bits).

@@ -28,12 +28,36 @@ fn default_warehouse() -> String {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineSettings {
-    /// Memory of the process, such as `2GiB`.
+    /// Memory of the process, such as `2GiB`; at least `16MiB`.
+    #[serde(deserialize_with = "memory")]
     pub memory: ByteSize,
     /// Disk for what does not fit into memory, such as `50GiB`.
     pub disk: ByteSize,
     /// Cores; all of them where it is not given.
     pub threads: Option<usize>,
+}
+
+/// The least memory with which a query has room to spill.
+const LEAST_MEMORY: ByteSize = ByteSize(16 << 20);
+
+/// The limit of memory, where it is large enough to work with.
+///
+/// # Errors
+/// HW104 for one in which no query could run.
+pub fn sufficient(memory: ByteSize) -> Result<ByteSize> {
+    if memory >= LEAST_MEMORY {
+        return Ok(memory);
+    }
+    let help = "a number without a unit counts bytes: write `512MiB` or `2GiB`";
+    Err(Error::user(format!("{memory} of memory is not enough to work with: the least is {LEAST_MEMORY}")).code("HW104").help(help))
+}
+
+fn memory<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ByteSize, D::Error> {
+    let size = ByteSize::deserialize(deserializer)?;
+    sufficient(size).map_err(|error| {
+        let remedies = error.remedies().iter().map(String::as_str);
+        serde::de::Error::custom(std::iter::once(error.message()).chain(remedies).collect::<Vec<_>>().join("; "))
+    })
 }
 
 impl Default for EngineSettings {
@@ -151,6 +175,16 @@ impl Load {
             Self::Upsert(upsert) | Self::Scd1(upsert) => &upsert.key,
             Self::Scd2(versions) => &versions.key,
             Self::Scd3(previous) => &previous.key,
+        }
+    }
+
+    /// What marks a row as deleted.
+    pub fn deleted_when(&self) -> Option<&str> {
+        match self {
+            Self::Replace | Self::Append(_) => None,
+            Self::Upsert(upsert) | Self::Scd1(upsert) => upsert.delete_when.as_deref(),
+            Self::Scd2(versions) => versions.delete_when.as_deref(),
+            Self::Scd3(previous) => previous.delete_when.as_deref(),
         }
     }
 
@@ -283,21 +317,30 @@ impl PartitionBy {
     pub fn columns(&self) -> Result<Vec<(String, String)>> {
         self.0.iter().map(|text| partition_column(text)).collect()
     }
+
+    /// What each partition is made of: a unit of time, where it has one, and a column.
+    pub(crate) fn sources(&self) -> Result<Vec<(Option<&str>, &str)>> {
+        self.0.iter().map(|text| partition_source(text)).collect()
+    }
 }
 
-fn partition_column(text: &str) -> Result<(String, String)> {
+/// What a partition is made of: a unit of time, where it has one, and a column.
+fn partition_source(text: &str) -> Result<(Option<&str>, &str)> {
     let wrong = || {
         Error::user(format!("`{text}` cannot partition a table"))
             .code("HW104")
             .help("write a column, or `year(column)`, `month(column)`, `day(column)`")
     };
-    let text = text.trim();
-    match text.split_once('(') {
-        None => Ok((text.to_owned(), identifier(text))),
-        Some((unit @ ("year" | "month" | "day"), rest)) => {
-            let column = rest.strip_suffix(')').ok_or_else(wrong)?.trim();
-            Ok((format!("{column}_{unit}"), format!("cast(date_trunc('{unit}', {}) as date)", identifier(column))))
-        }
+    match text.trim().split_once('(') {
+        None => Ok((None, text.trim())),
+        Some((unit @ ("year" | "month" | "day"), rest)) => Ok((Some(unit), rest.strip_suffix(')').ok_or_else(wrong)?.trim())),
         Some(_) => Err(wrong()),
     }
+}
+
+fn partition_column(text: &str) -> Result<(String, String)> {
+    Ok(match partition_source(text)? {
+        (None, column) => (column.to_owned(), identifier(column)),
+        (Some(unit), column) => (format!("{column}_{unit}"), format!("cast(date_trunc('{unit}', {}) as date)", identifier(column))),
+    })
 }

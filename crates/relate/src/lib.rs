@@ -2,3 +2,23 @@
 //! cells that contradict the rest.
 //!
 //! Everything here is a pure function of [`hw_base::CodedTable`]; no order of rows, no run and no machine changes an answer.
+
+mod agreement;
+mod cell;
+mod columns;
+mod dependency;
+mod found;
+mod key;
+mod lattice;
+mod parallel;
+mod reference;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use cell::{CELL_ISSUES, cells};
+pub use dependency::{dependencies, violations};
+pub use found::{Cell, Dependencies, Dependency, Key, Keys, Reference, TableColumns, Violation};
+pub use key::keys;
+pub use reference::references;

@@ -48,6 +48,64 @@ pub(crate) fn all_present(names: &[String]) -> String {
     names.iter().map(|name| format!("{} is not null", identifier(name))).collect::<Vec<_>>().join(" and ")
 }
 
+/// A condition that one of `names` is there: `a is not null or b is not null`.
+pub(crate) fn any_present(names: &[String]) -> String {
+    names.iter().map(|name| format!("{} is not null", identifier(name))).collect::<Vec<_>>().join(" or ")
+}
+
+/// The column as SQL that compares with `other` by value: a decimal with a float as a float, a day with a moment as a moment.
+///
+/// # Errors
+/// Says that the two do not compare.
+pub(crate) fn beside(column: &Column, other: &Column) -> Result<String, String> {
+    if family(column.kind) != family(other.kind) {
+        return Err(format!(
+            "`{}` is {} and `{}` is {}, which do not compare; cast one of them in the model, or use `expression`",
+            column.name, column.sql_type, other.name, other.sql_type
+        ));
+    }
+    Ok(match (column.kind, other.kind) {
+        (ColumnType::Decimal, ColumnType::Float) => format!("cast({} as double)", identifier(&column.name)),
+        (ColumnType::Date, ColumnType::Timestamp) => as_moment(column),
+        _ => identifier(&column.name),
+    })
+}
+
+/// Types that compare with each other.
+fn family(kind: ColumnType) -> ColumnType {
+    match kind {
+        ColumnType::Integer | ColumnType::Decimal | ColumnType::Float => ColumnType::Float,
+        ColumnType::Date | ColumnType::Timestamp => ColumnType::Timestamp,
+        ColumnType::Boolean | ColumnType::Text | ColumnType::Time | ColumnType::Binary | ColumnType::Other => kind,
+    }
+}
+
+/// A column of numbers as SQL for floats; texts that read as numbers count as such.
+///
+/// # Errors
+/// Says that `kind` needs numbers.
+pub(crate) fn as_double(column: &Column, kind: &str) -> Result<String, String> {
+    let name = identifier(&column.name);
+    match column.kind {
+        ColumnType::Float => Ok(name),
+        ColumnType::Integer | ColumnType::Decimal => Ok(format!("cast({name} as double)")),
+        ColumnType::Text => Ok(format!("try_cast({name} as double)")),
+        _ => Err(format!("`{kind}` needs numbers, and column `{}` is {}", column.name, column.sql_type)),
+    }
+}
+
+/// A column of days or moments as SQL for moments; texts that read as such count.
+///
+/// # Errors
+/// Says that `kind` needs moments.
+pub(crate) fn moments_of(column: &Column, kind: &str) -> Result<String, String> {
+    match column.kind {
+        ColumnType::Date | ColumnType::Timestamp => Ok(as_moment(column)),
+        ColumnType::Text => Ok(format!("try_cast({} as timestamp(6))", identifier(&column.name))),
+        _ => Err(format!("`{kind}` needs dates or moments, and column `{}` is {}", column.name, column.sql_type)),
+    }
+}
+
 /// SQL that a user wrote, in parentheses. A comment at its end cannot swallow what follows.
 pub(crate) fn in_parentheses(sql: &str) -> String {
     let sql = sql.trim().trim_end_matches(';').trim_end();

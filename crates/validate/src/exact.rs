@@ -61,7 +61,7 @@ impl Exact {
             Value::Int(number) => Self::parse(&number.to_string()),
             Value::Float(number) => Self::of(*number),
             Value::Text(text) => Self::parse(text),
-            Value::Bool(_) | Value::Null => None,
+            Value::Bool(_) | Value::Null | Value::Nested(_) => None,
         }
     }
 

@@ -4,6 +4,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value as Json};
 
 use crate::kinds::{RULE_KINDS, RuleKind, rule_kind};
+use crate::suites::elsewhere::{ELSEWHERE, Elsewhere};
 
 /// The manual page of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +26,48 @@ pub fn explain(kind: &str) -> Option<String> {
     let (name, dimension, scope) = (kind.name(), kind.dimension().name(), kind.scope().words());
     Some(format!(
         "# {name}\n\nDimension: {dimension}. Looks at {scope}.\n\n## What it finds\n\n{finds}\n\n## Why it matters\n\n{matters}\n\n\
-         ## Example\n\n```yaml\nrules:\n{example}\n```\n\n## Settings\n\n{settings}\n\n## What to do\n\n{remedy}\n",
+         ## Example\n\n```yaml\nrules:\n{example}\n```\n\n## Settings\n\n{settings}\n\n## In other tools\n\n{elsewhere}\n\n## What to do\n\n{remedy}\n",
         example = indented(example),
         settings = settings(kind),
+        elsewhere = ELSEWHERE.iter().find(|words| words.kind == name).map(called_elsewhere).unwrap_or_default(),
     ))
 }
+
+/// The reference of all kinds as Markdown, as `docs/rules.md` holds it.
+#[cfg(test)]
+fn reference() -> String {
+    RULE_KINDS.iter().zip(ELSEWHERE).map(|(kind, elsewhere)| section(*kind, elsewhere)).collect()
+}
+
+/// What other tools call a kind.
+fn called_elsewhere(elsewhere: &Elsewhere) -> String {
+    let tools =
+        [("Great Expectations", elsewhere.great_expectations), ("dbt", elsewhere.dbt), ("Soda", elsewhere.soda), ("ODCS", elsewhere.odcs)];
+    let called: Vec<String> = tools.iter().filter(|(_, words)| !words.is_empty()).map(|(tool, words)| format!("{tool}: {words}")).collect();
+    if called.is_empty() { "no word of its own".to_owned() } else { called.join(" · ") }
+}
+
+#[cfg(test)]
+fn section(kind: &dyn RuleKind, elsewhere: &Elsewhere) -> String {
+    let About { finds, example, .. } = kind.about();
+    let elsewhere = called_elsewhere(elsewhere);
+    let settings: Vec<String> = settings(kind)
+        .lines()
+        .filter(|line| !SHARED.iter().any(|key| line.starts_with(&format!("- `{key}`:"))))
+        .map(str::to_owned)
+        .collect();
+    format!(
+        "### {name}\n\n{dimension} · looks at {scope}\n\n{finds}\n\n```yaml\n{example}\n```\n\n{settings}\n\nElsewhere: {elsewhere}\n\n",
+        name = kind.name(),
+        dimension = kind.dimension().name(),
+        scope = kind.scope().words(),
+        settings = settings.join("\n"),
+    )
+}
+
+/// Settings that rules of nearly all kinds have.
+#[cfg(test)]
+const SHARED: [&str; 8] = ["name", "at_least", "at_most", "on_failure", "where", "severity", "owner", "description"];
 
 /// The settings of a kind, one per line, as their doc comments tell them.
 fn settings(kind: &dyn RuleKind) -> String {
@@ -83,6 +121,20 @@ mod tests {
             assert!(page.contains(part), "{part} is not in\n{page}");
         }
         assert_eq!(explain("nonsense"), None);
+    }
+
+    /// `UPDATE_DOCS=1 cargo test -p hw-validate reference` writes the section anew.
+    #[test]
+    fn the_reference_in_the_manual_is_the_one_of_the_kinds() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/rules.md");
+        let page = std::fs::read_to_string(&path).unwrap();
+        let (before, _) = page.split_once("## The kinds\n").unwrap();
+        let expected = format!("{before}## The kinds\n\n{}\n", reference().trim_end());
+        if std::env::vars().any(|(name, _)| name == "UPDATE_DOCS") {
+            std::fs::write(&path, &expected).unwrap();
+        } else {
+            assert_eq!(page, expected, "docs/rules.md is stale");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! pipeline, which obeys the verdict.
 
 mod columns;
+mod critical;
 mod exact;
 mod explain;
 mod gate;
@@ -15,10 +16,13 @@ mod judge;
 mod kinds;
 mod moment;
 mod propose;
+mod results;
 mod rule;
 mod scalar;
 mod shape;
 mod shared_settings;
+mod strftime;
+mod suites;
 
 #[cfg(test)]
 mod testing;
@@ -29,6 +33,8 @@ pub use gate::Gate;
 pub use judge::{Judging, Population};
 pub use kinds::{RULE_KINDS, RuleKind, rule_kind};
 pub use propose::{Proposal, propose};
+pub use results::{CheckResult, FailOn, results_json, results_junit, results_of_rules, results_of_suite};
 pub use rule::{Problems, Rule, RuleBody, Scope, read_rules};
-pub use shape::{Bounds, Limit, Shape, Template};
-pub use shared_settings::Common;
+pub use shape::{Bounds, Limit, LimitValue, Shape, Template};
+pub use shared_settings::{Common, Notes};
+pub use suites::{HowWritten, Imported, ImportedItem, Outcome, SUITES, Suite, TableRules, Written, WrittenItem, read_suite, suite};

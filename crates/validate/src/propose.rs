@@ -1,6 +1,6 @@
 //! Rules that the measured rows obey, and that rows to come should.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use hw_base::{Column, Dimension, OnFailure, Settings, TableFacts, count, plural};
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,15 @@ fn stronger_than(kind: &str) -> &'static [&'static str] {
     }
 }
 
+/// A name or a list of names, each in place of the other.
+fn with_names(value: &Json, new: &impl Fn(&String) -> String) -> Json {
+    match value {
+        Json::String(name) => new(name).into(),
+        Json::Array(names) => names.iter().map(|name| with_names(name, new)).collect(),
+        other => other.clone(),
+    }
+}
+
 impl Proposal {
     /// A proposal to set a rule of `kind`; `None` where the kind refuses the settings.
     pub(crate) fn new(kind: &str, settings: &Json, facts: &TableFacts, reason: String, support: u64) -> Option<Self> {
@@ -71,6 +80,24 @@ impl Proposal {
     /// The definition for the table that SQL calls `name`.
     pub fn definition_for(&self, name: &str) -> String {
         filled(&self.definition, &[(Template::TABLE, name)])
+    }
+
+    /// The same rule for a table in which columns have other names.
+    #[must_use]
+    pub fn renamed(&self, names: &BTreeMap<String, String>) -> Self {
+        let new = |name: &String| names.get(name).unwrap_or(name).clone();
+        let columns = self.columns.iter().map(new).collect();
+        let settings = match &self.settings {
+            Json::Object(settings) => {
+                let named = |(key, value): (&String, &Json)| match key.as_str() {
+                    "column" | "columns" | "left" | "right" | "group_by" => (key.clone(), with_names(value, &new)),
+                    _ => (key.clone(), value.clone()),
+                };
+                Json::Object(settings.iter().map(named).collect())
+            }
+            other => other.clone(),
+        };
+        Self { columns, settings, ..self.clone() }
     }
 
     /// The rule as an item of a `rules:` list.

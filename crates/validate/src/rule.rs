@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use crate::columns::in_parentheses;
 use crate::kinds::{RuleKind, rule_kind};
 use crate::shape::Shape;
-use crate::shared_settings::Common;
+use crate::shared_settings::{Common, Notes};
 
 /// What a rule looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,8 @@ pub struct Rule {
     pub on_failure: OnFailure,
     /// Only rows where this SQL is true are judged.
     pub condition: Option<String>,
+    /// How much it matters, who is asked about it and what it promises.
+    pub notes: Notes,
     /// The settings of its kind.
     pub body: Arc<dyn RuleBody>,
     /// Where it stands.
@@ -139,6 +141,7 @@ fn read_rule(item: &Settings) -> Result<Rule> {
         tolerance: common.tolerance,
         on_failure: common.on_failure,
         condition: common.condition,
+        notes: common.notes,
         body,
         span: entry.key_span.clone().or_else(|| item.span.clone()),
         settings: item.to_json(),
@@ -173,7 +176,8 @@ fn check_common(kind: &dyn RuleKind, common: &Common, settings: &Settings) -> Re
         let message = format!("`quarantine` needs a rule on single rows; `{}` looks at {}", kind.name(), kind.scope().words());
         problems.add("on_failure", message, "use `block`, `alert` or `log`");
     }
-    for (key, text) in [("where", &common.condition), ("name", &common.name)] {
+    let Notes { owner, description, .. } = &common.notes;
+    for (key, text) in [("where", &common.condition), ("name", &common.name), ("owner", owner), ("description", description)] {
         if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
             problems.add(key, format!("`{key}` is empty"), format!("remove `{key}`, or say something"));
         }

@@ -43,6 +43,20 @@ pub enum Shape {
     },
 }
 
+impl Shape {
+    /// Something about rows together, where `violations` selects the violating rows one by one.
+    pub(crate) fn violating_rows(violations: impl Into<String>) -> Self {
+        Self::violations_of(violations, None)
+    }
+
+    /// The same, where `violations` reads the table `other` too.
+    pub(crate) fn violations_of(violations: impl Into<String>, other: Option<Vec<String>>) -> Self {
+        let violations = Template { text: violations.into(), other };
+        let counted = format!("select count(*) as violations from ({}) as broken", violations.text);
+        Self::Set { count: Template { text: counted, ..violations.clone() }, examples: violations.clone(), violations }
+    }
+}
+
 /// A SELECT over a relation that is named later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
@@ -59,6 +73,9 @@ impl Template {
     /// Stands for the other table.
     pub const OTHER: &'static str = "{other}";
 
+    /// Stands for the present moment.
+    pub const NOW: &'static str = "{now}";
+
     /// A template that reads one relation.
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), other: None }
@@ -67,14 +84,19 @@ impl Template {
     /// The SELECT over `relation`, which must be fit to stand in a FROM.
     ///
     /// `own` is the name of the table being judged: where the other table is the table itself, `whole` (all its rows)
-    /// stands for it, so that rows may refer to rows of the same load.
+    /// stands for it, so that rows may refer to rows of the same load. The present moment is left to the engine.
     pub fn over(&self, relation: &str, whole: &str, own: Option<&str>) -> String {
+        self.at("now()", relation, whole, own)
+    }
+
+    /// The SELECT over `relation` at the moment that the SQL `now` gives.
+    pub(crate) fn at(&self, now: &str, relation: &str, whole: &str, own: Option<&str>) -> String {
         let other = match &self.other {
             Some(parts) if own.is_some_and(|own| parts.join(".") == own) => whole.to_owned(),
             Some(parts) => qualified(parts.iter().map(String::as_str)),
-            None => return filled(&self.text, &[(Self::TABLE, relation)]),
+            None => return filled(&self.text, &[(Self::TABLE, relation), (Self::NOW, now)]),
         };
-        filled(&self.text, &[(Self::TABLE, relation), (Self::OTHER, &other)])
+        filled(&self.text, &[(Self::TABLE, relation), (Self::OTHER, &other), (Self::NOW, now)])
     }
 }
 
@@ -103,7 +125,7 @@ fn quoted_length(sql: &str) -> usize {
 /// Where a measured value must lie.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Bounds {
-    /// Between two limits, both included.
+    /// Between two limits.
     Between {
         /// The least value.
         min: Option<Limit>,
@@ -116,7 +138,16 @@ pub enum Bounds {
 
 /// A limit of a measured value.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Limit {
+pub struct Limit {
+    /// The number or the moment.
+    pub value: LimitValue,
+    /// Whether the limit itself is outside.
+    pub is_outside: bool,
+}
+
+/// What a measured value is compared with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LimitValue {
     /// A number.
     Number(Exact),
     /// A date or a moment, as it was written.
@@ -124,27 +155,49 @@ pub enum Limit {
 }
 
 impl Limit {
+    /// A limit that is inside itself.
+    pub(crate) fn inside(value: LimitValue) -> Self {
+        Self { value, is_outside: false }
+    }
+
     /// The limit that a setting means; `None` where it is neither a number nor a moment.
     pub(crate) fn of(value: &Scalar) -> Option<Self> {
-        let moment = || value.as_moment().map(|moment| Self::Moment(value.to_string(), moment.at()));
-        value.as_number().map(Self::Number).or_else(moment)
+        let moment = || value.as_moment().map(|moment| LimitValue::Moment(value.to_string(), moment.at()));
+        value.as_number().map(LimitValue::Number).or_else(moment).map(Self::inside)
+    }
+
+    /// The limit `inside`, where it is given, else `beyond`, which is itself outside.
+    pub(crate) fn either(inside: Option<&Scalar>, beyond: Option<&Scalar>) -> Option<Self> {
+        let outside = || beyond.and_then(Self::of).map(|limit| Self { is_outside: true, ..limit });
+        inside.and_then(Self::of).or_else(outside)
+    }
+
+    /// Whether the limit is a date or a moment.
+    pub(crate) fn is_moment(&self) -> bool {
+        matches!(self.value, LimitValue::Moment(..))
     }
 
     /// How `value` compares with the limit: `None` where the two cannot be compared.
     fn compare(&self, value: &Value) -> Option<Ordering> {
-        match (self, value) {
-            (Self::Number(_), Value::Float(number)) if number.is_infinite() => number.partial_cmp(&0.0),
-            (Self::Number(limit), _) => Some(Exact::measured(value)?.cmp(limit)),
-            (Self::Moment(_, limit), _) => Some(Moment::parse(&value.to_string())?.at().cmp(limit)),
+        match (&self.value, value) {
+            (LimitValue::Number(_), Value::Float(number)) if number.is_infinite() => number.partial_cmp(&0.0),
+            (LimitValue::Number(limit), _) => Some(Exact::measured(value)?.cmp(limit)),
+            (LimitValue::Moment(_, limit), _) => Some(Moment::parse(&value.to_string())?.at().cmp(limit)),
         }
+    }
+
+    /// Whether `value` lies on the side of the limit that `side` says.
+    fn admits(&self, value: &Value, side: Ordering) -> Option<bool> {
+        let found = self.compare(value)?;
+        Some(found == side || (found == Ordering::Equal && !self.is_outside))
     }
 }
 
 impl std::fmt::Display for Limit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Number(limit) => limit.fmt(f),
-            Self::Moment(written, _) => f.write_str(written),
+        match &self.value {
+            LimitValue::Number(limit) => limit.fmt(f),
+            LimitValue::Moment(written, _) => f.write_str(written),
         }
     }
 }
@@ -167,11 +220,7 @@ impl Bounds {
     /// The bounds in words: `between 1 and 10`.
     pub(crate) fn words(&self) -> String {
         match self {
-            Self::Between { min: Some(min), max: Some(max) } if min == max => format!("exactly {min}"),
-            Self::Between { min: Some(min), max: Some(max) } => format!("between {min} and {max}"),
-            Self::Between { min: Some(min), max: None } => format!("at least {min}"),
-            Self::Between { min: None, max: Some(max) } => format!("at most {max}"),
-            Self::Between { min: None, max: None } => "any value".into(),
+            Self::Between { min, max } => between(min.as_ref(), max.as_ref()),
             Self::Within(span) => format!("at most {span} old"),
         }
     }
@@ -188,12 +237,26 @@ pub(crate) struct Measured {
     pub(crate) error: Option<String>,
 }
 
+/// Two limits in words: `between 1 and 10`, `at least 1 and below 10`.
+fn between(min: Option<&Limit>, max: Option<&Limit>) -> String {
+    let are_inside = min.into_iter().chain(max).all(|limit| !limit.is_outside);
+    match (min, max) {
+        (Some(min), Some(max)) if min == max && are_inside => return format!("exactly {min}"),
+        (Some(min), Some(max)) if are_inside => return format!("between {min} and {max}"),
+        _ => {}
+    }
+    let min = min.map(|limit| format!("{} {limit}", if limit.is_outside { "above" } else { "at least" }));
+    let max = max.map(|limit| format!("{} {limit}", if limit.is_outside { "below" } else { "at most" }));
+    let sides: Vec<String> = min.into_iter().chain(max).collect();
+    if sides.is_empty() { "any value".into() } else { sides.join(" and ") }
+}
+
 fn lies_between(value: &Value, min: Option<&Limit>, max: Option<&Limit>) -> Option<bool> {
     if matches!(value, Value::Float(number) if number.is_nan()) {
         return Some(false);
     }
-    let above = min.map_or(Some(true), |limit| limit.compare(value).map(Ordering::is_ge))?;
-    let below = max.map_or(Some(true), |limit| limit.compare(value).map(Ordering::is_le))?;
+    let above = min.map_or(Some(true), |limit| limit.admits(value, Ordering::Greater))?;
+    let below = max.map_or(Some(true), |limit| limit.admits(value, Ordering::Less))?;
     Some(above && below)
 }
 
@@ -231,6 +294,15 @@ mod tests {
         check(Some("0.1"), None, &text("0.100"), true);
         check(Some("2026-01-31"), None, &text("2026-01-31T00:00:00Z"), true);
         check(None, Some("2026-01-31"), &text("2026-01-31T00:00:01"), false);
+    }
+
+    #[test]
+    fn a_limit_can_be_outside_itself() {
+        let limit = |number: u64, is_outside| Limit { is_outside, ..Limit::inside(LimitValue::Number(number.into())) };
+        let bounds = Bounds::Between { min: Some(limit(1, false)), max: Some(limit(3, true)) };
+        let held = |number| bounds.judge("a", &Value::Int(number), Timestamp::UNIX_EPOCH).held;
+        assert_eq!([0, 1, 2, 3].map(held), [false, true, true, false]);
+        assert_eq!(bounds.words(), "at least 1 and below 3");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The settings that rules of many kinds share, written into each kind's settings so that every key keeps its place.
 
-use hw_base::{OnFailure, Share, Tolerance};
+use hw_base::{OnFailure, Severity, Share, Tolerance};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 /// What all rules have besides the settings of their kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +15,41 @@ pub struct Common {
     pub on_failure: OnFailure,
     /// Only rows where this SQL is true are judged.
     pub condition: Option<String>,
+    /// What the user tells about the rule.
+    pub notes: Notes,
+}
+
+/// What a user tells about a rule, for the people who read its result.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// How much it matters.
+    pub severity: Option<Severity>,
+    /// Who is asked about it: a person, a team or an address.
+    pub owner: Option<String>,
+    /// What it promises, in a sentence.
+    pub description: Option<String>,
+}
+
+/// How much a broken rule matters, as a project writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SeverityWord {
+    /// Fix it before the data is used.
+    High,
+    /// Fix it soon.
+    Medium,
+    /// Worth knowing.
+    Low,
+}
+
+impl From<SeverityWord> for Severity {
+    fn from(word: SeverityWord) -> Self {
+        match word {
+            SeverityWord::High => Self::High,
+            SeverityWord::Medium => Self::Medium,
+            SeverityWord::Low => Self::Low,
+        }
+    }
 }
 
 /// The tolerance that `at_least` or `at_most` says; none where neither is given.
@@ -44,6 +81,12 @@ macro_rules! counting_settings {
             /// Judge only the rows where this SQL condition is true.
             #[serde(rename = "where")]
             condition: Option<String>,
+            /// How much a broken rule matters: `high`, `medium` or `low`.
+            severity: Option<$crate::shared_settings::SeverityWord>,
+            /// Who is asked about the rule: a person, a team or an address.
+            owner: Option<String>,
+            /// What the rule promises, in a sentence.
+            description: Option<String>,
         }
 
         impl $name {
@@ -53,6 +96,11 @@ macro_rules! counting_settings {
                     tolerance: $crate::shared_settings::tolerance(self.at_least, self.at_most),
                     on_failure: self.on_failure,
                     condition: self.condition.clone(),
+                    notes: $crate::shared_settings::Notes {
+                        severity: self.severity.map(Into::into),
+                        owner: self.owner.clone(),
+                        description: self.description.clone(),
+                    },
                 }
             }
         }
@@ -75,6 +123,12 @@ macro_rules! measuring_settings {
             /// Measure only the rows where this SQL condition is true.
             #[serde(rename = "where")]
             condition: Option<String>,
+            /// How much a broken rule matters: `high`, `medium` or `low`.
+            severity: Option<$crate::shared_settings::SeverityWord>,
+            /// Who is asked about the rule: a person, a team or an address.
+            owner: Option<String>,
+            /// What the rule promises, in a sentence.
+            description: Option<String>,
         }
 
         impl $name {
@@ -84,13 +138,43 @@ macro_rules! measuring_settings {
                     tolerance: hw_base::Tolerance::NONE,
                     on_failure: self.on_failure,
                     condition: self.condition.clone(),
+                    notes: $crate::shared_settings::Notes {
+                        severity: self.severity.map(Into::into),
+                        owner: self.owner.clone(),
+                        description: self.description.clone(),
+                    },
                 }
             }
         }
     };
 }
 
-pub(crate) use {counting_settings, measuring_settings};
+/// Declares, inside its `impl RuleKind`, what a kind is called, what it watches and looks at, and the type of its settings.
+macro_rules! kind_is {
+    ($name:literal, $dimension:ident, $scope:ident, $settings:ty) => {
+        fn name(&self) -> &'static str {
+            $name
+        }
+
+        fn dimension(&self) -> hw_base::Dimension {
+            hw_base::Dimension::$dimension
+        }
+
+        fn scope(&self) -> $crate::rule::Scope {
+            $crate::rule::Scope::$scope
+        }
+
+        fn schema(&self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+            generator.subschema_for::<$settings>()
+        }
+
+        fn read(&self, settings: &hw_base::Settings) -> hw_base::Result<std::sync::Arc<dyn $crate::rule::RuleBody>> {
+            $crate::rule::read_body::<$settings>(settings)
+        }
+    };
+}
+
+pub(crate) use {counting_settings, kind_is, measuring_settings};
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,6 @@ use hw_base::{ColumnFacts, ColumnType, Dimension, NumberFacts, TimeSpan, Value, 
 use super::completeness::number_stand_ins;
 use crate::column::{examples, is_temporal, moment, present, quantile, share_of};
 use crate::examination::Counted;
-use crate::meaning::meaning;
 use crate::{Examination, Finding, words};
 
 pub(super) fn negative_values(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
@@ -25,17 +24,20 @@ pub(super) fn negative_values(examination: &Examination, column: &ColumnFacts) -
     })
 }
 
-/// Values far beyond the quartiles. In columns with a long right tail the upper fence stands on the logarithm.
+/// Values far beyond the quartiles that also stand apart from all others. In columns with a long right tail the upper fence
+/// stands on the logarithm; a tail that thins out little by little is the nature of a column and no mistake.
 pub(super) fn outliers(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
     let numbers = column.numbers.as_ref()?;
-    if !column.kind.is_numeric() || meaning(column, examination.facts).semantic_type != "measure" {
+    if !column.kind.is_numeric() || examination.meaning(column).semantic_type != "measure" {
         return None;
     }
     let (low, high) = fences(numbers, examination.limits.outlier_ranges)?;
     let (min, max) = (column.min.as_f64()?, column.max.as_f64()?);
-    if min >= low && max <= high {
+    let (apart_below, apart_above) = (min < low && stands_below(column, numbers, min), max > high && has_gap(column, numbers, Side::Above));
+    if !apart_below && !apart_above {
         return None;
     }
+    let (low, high) = (if apart_below { low } else { low.min(min) }, if apart_above { high } else { high.max(max) });
     let aside = number_stand_ins(column);
     let condition = beyond_condition(column, (low, high), &aside);
     let counted = examination.rows_where(&condition, beyond(numbers, (low, high), column, &aside));
@@ -44,6 +46,39 @@ pub(super) fn outliers(examination: &Examination, column: &ColumnFacts) -> Optio
     let shown = examples(extremes.map(|(value, _)| value).filter(|value| aside.iter().all(|top| top.value != **value)));
     (share > 0.0 && share <= examination.limits.outlier_share)
         .then(|| outlier_finding(examination, column, counted, (low, high)).rows_where(condition).shows(shown))
+}
+
+/// A side of the median.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Below,
+    Above,
+}
+
+/// Whether the least value stands apart. Long tails lead upwards far more often than downwards, so a distance is enough where
+/// the steps of the histogram are too wide to show a gap.
+fn stands_below(column: &ColumnFacts, numbers: &NumberFacts, min: f64) -> bool {
+    let quartiles = quantile(numbers, 0.25).zip(quantile(numbers, 0.75));
+    has_gap(column, numbers, Side::Below) || quartiles.is_some_and(|(first, third)| first - min >= 10.0 * (third - first))
+}
+
+/// Whether the histogram has a stretch without values on one side of the median that is as wide as all before it, and wider than
+/// two usual steps from value to value: whole numbers have gaps by nature.
+fn has_gap(column: &ColumnFacts, numbers: &NumberFacts, side: Side) -> bool {
+    let mut counts = numbers.histogram.counts.clone();
+    if side == Side::Below {
+        counts.reverse();
+    }
+    let all: u64 = counts.iter().sum();
+    let filled: Vec<(usize, u64)> = counts.into_iter().enumerate().filter(|(_, count)| *count > 0).collect();
+    let usual = 2.0 * numbers.histogram.counts.len() as f64 / column.distinct.saturating_sub(1).max(1) as f64;
+    let mut seen = 0;
+    filled.windows(2).any(|pair| {
+        let ((first, _), (last, count), (next, _)) = (filled[0], pair[0], pair[1]);
+        seen += count;
+        let (gap, width) = (next - last - 1, last - first + 1);
+        seen * 2 > all && gap >= width && gap as f64 >= usual
+    })
 }
 
 fn outlier_finding(examination: &Examination, column: &ColumnFacts, counted: Counted, (low, high): (f64, f64)) -> Finding {

@@ -3,7 +3,7 @@
 use hw_base::{ColumnFacts, ColumnType, Dimension, Value, ValueCount, identifier, literal};
 
 use crate::column::{blanks, quantile, stand_ins};
-use crate::{Examination, Finding};
+use crate::{Examination, Finding, words};
 
 pub(super) fn no_data(examination: &Examination) -> Option<Finding> {
     let facts = examination.facts;
@@ -78,8 +78,12 @@ fn text_disguises(column: &ColumnFacts) -> Vec<Disguise> {
 }
 
 fn number_disguises(column: &ColumnFacts) -> Vec<Disguise> {
-    let marked = number_stand_ins(column).into_iter();
-    marked.map(|top| Disguise { shown: top.value.to_string(), sql: top.value.to_string(), rows: top.count, confidence: 0.6 }).collect()
+    let marked = number_stand_ins(column).into_iter().map(|top| (top, 0.6));
+    let alone = lone_markers(column).into_iter();
+    marked
+        .chain(alone)
+        .map(|(top, confidence)| Disguise { shown: top.value.to_string(), sql: top.value.to_string(), rows: top.count, confidence })
+        .collect()
 }
 
 /// Runs of nines far away from all other values, such as 9999 or -999.
@@ -88,10 +92,26 @@ pub(super) fn number_stand_ins(column: &ColumnFacts) -> Vec<&ValueCount> {
     let (Some(low), Some(high)) = (quantile(numbers, 0.25), quantile(numbers, 0.75)) else { return Vec::new() };
     let reach = 3.0 * (high - low).max(1.0);
     let is_far = |value: f64| value < low - reach || value > high + reach;
-    let is_marker = |value: f64| [99.0, 999.0, 9999.0, 99_999.0, 999_999.0].iter().any(|nines| (value.abs() - nines).abs() < 1e-9);
+    let is_marker = |value: f64| MARKERS.iter().any(|nines| (value.abs() - nines).abs() < 1e-9);
     let is_extreme = |value: &Value| *value == column.min || *value == column.max;
     let tops = column.top_values.iter().filter(|top| top.count >= 2 && is_extreme(&top.value));
     tops.filter(|top| top.value.as_f64().is_some_and(|value| is_marker(value) && is_far(value))).collect()
+}
+
+const MARKERS: [f64; 7] = [99.0, 999.0, 9999.0, 99_999.0, 999_999.0, 9_999_999.0, 999_999_999.0];
+
+/// A -1 or a 0 that occurs often and stands alone: the only negative number, or a zero more than three interquartile ranges below
+/// the first quartile.
+fn lone_markers(column: &ColumnFacts) -> Vec<(&ValueCount, f64)> {
+    let Some(numbers) = column.numbers.as_ref().filter(|_| column.distinct >= 10) else { return Vec::new() };
+    let find = |wanted: f64| {
+        column.top_values.iter().find(|top| top.count >= 3 && top.value.as_f64().is_some_and(|value| (value - wanted).abs() < 1e-9))
+    };
+    let is_signed = words::has_word(&column.name, words::SIGNED);
+    let minus_one = find(-1.0).filter(|top| !is_signed && top.count == numbers.negatives && top.value == column.min);
+    let is_far = quantile(numbers, 0.25).zip(quantile(numbers, 0.75)).is_some_and(|(first, third)| first > 3.0 * (third - first));
+    let zero = find(0.0).filter(|top| is_far && !is_signed && top.value == column.min);
+    minus_one.map(|top| (top, 0.6)).into_iter().chain(zero.map(|top| (top, 0.5))).collect()
 }
 
 /// Days that programs write when they have none.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hw_base::{ColumnFacts, Dimension, TextShape, ValueCount, count, identifier};
 
 use crate::column::{present, shape_count, share_of, stand_ins, telling, text_of};
-use crate::meaning::{is_category, meaning};
+use crate::meaning::is_category;
 use crate::{Examination, Finding, words};
 
 /// `Delivered` and `DELIVERED`. Padded values are the business of `padded_values`.
@@ -16,7 +16,7 @@ pub(super) fn inconsistent_casing(examination: &Examination, column: &ColumnFact
     let known: u64 = variants.iter().map(|variant| variant.1).sum();
     let further = if column.distinct_is_exact { column.distinct.saturating_sub(folded).saturating_sub(text.padded) } else { 0 };
     let rows = known.max(further);
-    let role = meaning(column, examination.facts).semantic_type;
+    let role = examination.meaning(column).semantic_type;
     if rows == 0 || matches!(role, "identifier" | "uuid" | "url") {
         return None;
     }

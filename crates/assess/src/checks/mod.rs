@@ -1,8 +1,10 @@
 //! The checks, one file per dimension. Each looks at facts and writes down findings; none reads data.
 
 mod accuracy;
+mod cells;
 mod completeness;
 mod consistency;
+mod declared;
 mod timeliness;
 mod uniqueness;
 mod validity;
@@ -41,12 +43,18 @@ const COLUMN_CHECKS: &[ColumnCheck] = &[
     uniqueness::duplicate_keys,
 ];
 
-/// Everything that is wrong with a dataset, as far as its measurements tell; what matters most comes first.
+/// Everything that is wrong with a dataset, as far as measurements, declared rules and suspicious cells tell; what matters most
+/// comes first.
 pub fn find_issues(examination: &Examination) -> Vec<Finding> {
     let in_table = TABLE_CHECKS.iter().filter_map(|check| check(examination));
     let columns = examination.facts.columns.iter();
     let in_columns = columns.flat_map(|column| COLUMN_CHECKS.iter().filter_map(move |check| check(examination, column)));
-    let mut findings: Vec<Finding> = in_table.chain(in_columns).map(|finding| finding.rated(examination)).collect();
+    let mut findings: Vec<Finding> = in_table.chain(in_columns).collect();
+    findings.retain(|finding| !cells::is_superseded(examination, finding));
+    findings.extend(cells::suspicious_cells(examination, &findings));
+    findings.retain(|finding| !declared::is_settled(examination, finding));
+    findings.extend(declared::broken_rules(examination));
+    let mut findings: Vec<Finding> = findings.into_iter().map(|finding| finding.rated(examination)).collect();
     findings.sort_by(|a, b| {
         let ((severity_a, rows_a), (severity_b, rows_b)) = (a.rank(), b.rank());
         severity_a.cmp(&severity_b).then(rows_b.total_cmp(&rows_a))

@@ -3,8 +3,8 @@
 use hw_base::{ColumnFacts, Dimension, Share, TextFacts, TextShape, count, identifier, plural};
 
 use super::consistency::but_for_stand_ins;
-use crate::column::{shape_count, share_of, telling, text_of};
-use crate::meaning::{EMAIL_PATTERN, dominant_form, meaning};
+use crate::column::{shape_count, share_of, telling, telling_texts};
+use crate::meaning::{EMAIL_PATTERN, dominant_form};
 use crate::{Examination, Finding, words};
 
 /// Nearly all values have one form; the others break it.
@@ -12,7 +12,7 @@ pub(super) fn mixed_formats(examination: &Examination, column: &ColumnFacts) -> 
     let text = column.text.as_ref()?;
     let (form, fitting) = dominant_form(column, examination.limits.dominant_share)?;
     let rows = telling(column, text).saturating_sub(fitting);
-    let is_code = matches!(meaning(column, examination.facts).semantic_type, "code" | "phone" | "identifier") && form.name != "uuid";
+    let is_code = matches!(examination.meaning(column).semantic_type, "code" | "phone" | "identifier") && form.name != "uuid";
     if rows == 0 || words::is_email(&column.name) || is_code || words::has_word(&column.name, words::CODE) {
         return None;
     }
@@ -50,7 +50,7 @@ pub(super) fn malformed_emails(examination: &Examination, column: &ColumnFacts) 
 /// The finding about values of `column` that do not fit a pattern.
 fn misfits(code: &str, column: &ColumnFacts, rows: u64, pattern: &str, is_misfit: impl Fn(&str) -> bool) -> Finding {
     let name = identifier(&column.name);
-    let telling = column.top_values.iter().filter_map(text_of).filter(|text| words::stands_for_missing(text).is_none());
+    let telling = telling_texts(column).into_iter().map(|(text, _)| text);
     let shown = telling.filter(|text| is_misfit(text)).take(5).map(Into::into).collect();
     Finding::new(code, Dimension::Validity, rows)
         .column(&column.name)
@@ -58,47 +58,45 @@ fn misfits(code: &str, column: &ColumnFacts, rows: u64, pattern: &str, is_misfit
         .shows(shown)
 }
 
-pub(super) fn numbers_stored_as_text(_: &Examination, column: &ColumnFacts) -> Option<Finding> {
+pub(super) fn numbers_stored_as_text(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
     let is_code = words::is_identifier(&column.name) || words::has_word(&column.name, words::CODE);
-    (!is_code).then(|| stored_as_text(column, "numbers_stored_as_text", &["integer", "decimal"])).flatten()
+    (!is_code).then(|| stored_as_text(examination, column, "numbers_stored_as_text", &["integer", "decimal"])).flatten()
 }
 
-pub(super) fn dates_stored_as_text(_: &Examination, column: &ColumnFacts) -> Option<Finding> {
-    stored_as_text(column, "dates_stored_as_text", &["date", "timestamp"])
+pub(super) fn dates_stored_as_text(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
+    stored_as_text(examination, column, "dates_stored_as_text", &["date", "timestamp"])
 }
 
-/// Every telling value reads as another type than text.
-fn stored_as_text(column: &ColumnFacts, code: &str, types: &[&str]) -> Option<Finding> {
+/// Every telling value reads as another type than text: by its shape, or by a format that the frequent values have.
+fn stored_as_text(examination: &Examination, column: &ColumnFacts, code: &str, types: &[&str]) -> Option<Finding> {
     let text = column.text.as_ref()?;
-    let (form, fitting) = dominant_form(column, 1.0)?;
-    if !types.contains(&form.name) || fitting < telling(column, text) {
-        return None;
-    }
+    let all = telling(column, text);
+    let meaning = examination.meaning(column);
+    let by_shape =
+        dominant_form(column, 1.0).filter(|(form, fitting)| types.contains(&form.name) && *fitting >= all).map(|(form, _)| form.name);
+    let by_format = meaning.format.as_ref().filter(|_| types.contains(&meaning.logical_type)).map(|_| meaning.logical_type);
+    let name_of_type = by_shape.or(by_format)?;
+    let says = match by_shape {
+        Some(_) => format!("all {} values of `{}` read as {name_of_type}", count(all), column.name),
+        None => format!("the frequent ones of the {} values of `{}` read as {name_of_type}", count(all), column.name),
+    };
+    let written = meaning.format.as_ref().filter(|_| by_shape.is_none_or(|shape| shape == meaning.logical_type));
+    let written = written.map(|format| format!(", written `{format}`,")).unwrap_or_default();
     let name = identifier(&column.name);
-    Some(
-        Finding::new(code, Dimension::Validity, fitting)
+    (all > 0).then(|| {
+        Finding::new(code, Dimension::Validity, all)
             .column(&column.name)
-            .confidence(if form.name == "integer" { 0.6 } else { 0.8 })
+            .confidence(match (by_shape, name_of_type) {
+                (None, _) => 0.7,
+                (Some(_), "integer") => 0.6,
+                (Some(_), _) => 0.8,
+            })
             .weight(0.1)
-            .says(format!(
-                "all {} values of `{}` read as {} (blanks and stand-ins aside), but the column holds text",
-                count(fitting),
-                column.name,
-                form.name
-            ))
+            .says(format!("{says} (blanks and stand-ins aside), but the column holds text"))
             .rows_where(format!("trim({name}) <> ''{}", but_for_stand_ins(column)))
-            .shows(
-                column
-                    .top_values
-                    .iter()
-                    .filter_map(text_of)
-                    .filter(|text| words::stands_for_missing(text).is_none())
-                    .take(3)
-                    .map(Into::into)
-                    .collect(),
-            )
-            .fix(format!("declare `{}` as {} where it is loaded", column.name, form.name)),
-    )
+            .shows(telling_texts(column).into_iter().take(3).map(|(text, _)| text.into()).collect())
+            .fix(format!("declare `{}` as {name_of_type}{written} where it is loaded", column.name))
+    })
 }
 
 /// What the engine counts as non-printing: control characters but for tab and line ends, marks without a width, and blanks that

@@ -7,15 +7,17 @@ use std::task::{Context, Poll, Waker};
 use expect_test::expect;
 use hw_base::{
     BoxFuture, ByteSize, CodedTable, Column, CommitNote, Engine, Error, MeasureSettings, Published, Reader, Reference, Result, Rows,
-    StagedBatch, Staging, TableFacts, TableName, TableState, TableVersion, Value, Watch, Watched,
+    StagedBatch, Staging, TableFacts, TableName, TableState, TableVersion, Value, Watch, Watched, WatchedAggregate, WatchedRule,
 };
 
 use crate::fixture::{facts, now};
-use crate::{About, assess};
+use crate::{About, Assessment, RuleTrial, assess};
 
 /// An engine that knows facts, answers counts with 3 and other queries with one value, and writes down what it was asked.
 struct Canned {
     facts: TableFacts,
+    /// The facts of the rows that rules are made from.
+    early: TableFacts,
     asked: Mutex<Vec<String>>,
     fails: bool,
 }
@@ -45,20 +47,35 @@ impl Engine for Canned {
         Ok(Vec::new())
     }
     fn columns<'a>(&'a self, _: &'a Reader) -> BoxFuture<'a, Result<Vec<Column>>> {
-        none()
+        let column =
+            |column: &hw_base::ColumnFacts| Column { name: column.name.clone(), kind: column.kind, sql_type: column.sql_type.clone() };
+        Box::pin(async move { Ok(self.facts.columns.iter().map(column).collect()) })
     }
     fn query<'a>(&'a self, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>> {
-        assert_eq!(limit, 5);
+        assert!(limit <= 5);
         Box::pin(async { self.answer(reader) })
     }
-    fn measure<'a>(&'a self, _: &'a Reader, _: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>> {
+    fn measure<'a>(&'a self, reader: &'a Reader, _: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>> {
+        if reader.sql.starts_with("select * from parted") {
+            self.asked.lock().unwrap().push(format!("measure: {}", reader.sql));
+            return Box::pin(async { Ok(self.early.clone()) });
+        }
         Box::pin(async { Ok(self.facts.clone()) })
     }
     fn coded<'a>(&'a self, _: &'a Reader, _: &'a str, _: ByteSize) -> BoxFuture<'a, Result<CodedTable>> {
         none()
     }
-    fn watch<'a>(&'a self, _: &'a Reader, _: &'a Watch) -> BoxFuture<'a, Result<Watched>> {
-        none()
+    fn watch<'a>(&'a self, reader: &'a Reader, watch: &'a Watch) -> BoxFuture<'a, Result<Watched>> {
+        if self.fails {
+            return none();
+        }
+        self.asked.lock().unwrap().push(format!("watch: {}", reader.sql));
+        let violations = |id: &str| if id == "not_null_email" { 90 } else { 0 };
+        let rules =
+            watch.rows.iter().map(|rule| WatchedRule { id: rule.id.clone(), violations: violations(&rule.id), ..WatchedRule::default() });
+        let aggregates = watch.aggregates.iter().map(|one| WatchedAggregate { id: one.id.clone(), value: Value::Int(250) });
+        let watched = Watched { rows: 250, rules: rules.collect(), aggregates: aggregates.collect() };
+        Box::pin(async move { Ok(watched) })
     }
     fn stage<'a>(&'a self, _: &'a Staging) -> BoxFuture<'a, Result<StagedBatch>> {
         none()
@@ -92,16 +109,22 @@ const FACTS: &str = "rows 1000; duplicates 4
     email text; distinct 900; shapes email*950, other*50";
 
 fn ask(fails: bool) -> (Vec<String>, Vec<String>) {
-    let engine = Canned { facts: facts(FACTS), asked: Mutex::default(), fails };
+    let (asked, assessment) = assessed(&About::new("orders", "orders.csv"), FACTS, fails);
+    let issues = assessment.issues().map(|issue| format!("{}; {}", issue.description, issue.examples.join(" | ")));
+    (asked, issues.collect())
+}
+
+fn assessed(about: &About, text: &str, fails: bool) -> (Vec<String>, Assessment) {
+    let early = facts(&text.replace("rows 1000", "rows 750").replace("distinct 1000", "distinct 750"));
+    let engine = Canned { facts: facts(text), early, asked: Mutex::default(), fails };
     let reader = Reader { sql: "select * from landing".into(), inputs: Vec::new(), file: None };
-    let about = About::new("orders", "orders.csv");
-    let mut future = pin!(assess(&engine, &reader, &about, now(), "a-1".into()));
+    let mut future = pin!(assess(&engine, &reader, about, now(), "a-1".into()));
     let Poll::Ready(assessment) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
         panic!("canned answers do not wait")
     };
     let assessment = assessment.unwrap();
-    let issues = assessment.issues().map(|issue| format!("{}; {}", issue.description, issue.examples.join(" | ")));
-    (engine.asked.lock().unwrap().clone(), issues.collect())
+    let asked = engine.asked.lock().unwrap().clone();
+    (asked, assessment)
 }
 
 #[test]
@@ -127,4 +150,50 @@ fn an_engine_that_cannot_answer_leaves_estimates() {
         4 of 1,000 rows (0.40 %) equal an earlier row in every column; 
         about 5 of 1,000 rows (0.50 %) are outside -50 to 90 in `price`, more than 3 interquartile ranges beyond the quartiles; 5000"#]]
     .assert_eq(&issues.join("\n"));
+}
+
+/// What is asked about rules, what became of them, and what the rules file says.
+fn trial(text: &str, fails: bool) -> String {
+    let about = About { rules: RuleTrial::HoldBack, ..About::new("orders", "orders.csv") };
+    let (asked, assessment) = assessed(&about, text, fails);
+    let about_parts = asked.into_iter().filter(|question| question.contains("from parted where"));
+    let proposed =
+        assessment.proposals.iter().map(|proposal| format!("+ {} {}: {}", proposal.kind, proposal.columns.join("+"), proposal.reason));
+    let held = assessment.held.iter();
+    let dropped = held.flat_map(|held| &held.dropped).map(|rule| format!("- {} {}: {}", rule.kind, rule.columns.join("+"), rule.reason));
+    about_parts.chain(proposed).chain(dropped).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn rules_are_tried_on_rows_they_were_not_made_from() {
+    expect![[r#"
+        measure: select * from parted where md5(concat_ws('|', cast(order_id as varchar))) >= '4'
+        watch: select * from parted where not (md5(concat_ws('|', cast(order_id as varchar))) >= '4')
+        + not_null order_id: `order_id` is missing in 0 of 750 rows; 0 of 250 rows held back break it, so at most 1.51 % of all do
+        + not_blank email: `email` is blank in 0 of 750 rows; 0 of 250 rows held back break it, so at most 1.51 % of all do
+        + row_count : 750 rows measured; an empty table is never right; count(*) = 250 on 250 rows held back
+        - not_null email: 90 of 250 rows held back break it (36 %), and it tolerates none
+        - unique order_id: it could not be judged on the rows held back: HW602: the engine did not return a count"#]]
+    .assert_eq(&trial("rows 1000\n order_id integer; distinct 1000\n email text; distinct 90; folded 90", false));
+}
+
+#[test]
+fn rules_are_tried_on_later_rows_where_a_column_tells_the_time() {
+    let text = "rows 1000\n order_id integer; distinct 990\n created_at timestamp; distinct 900; min 2026-01-01; max 2026-02-28; quantiles 1 2 1770000000";
+    expect![[r#"
+        measure: select * from parted where (created_at is null or cast(created_at as timestamp(6)) < cast('2026-02-02 02:40:00' as timestamp(6)))
+        watch: select * from parted where not ((created_at is null or cast(created_at as timestamp(6)) < cast('2026-02-02 02:40:00' as timestamp(6))))
+        + not_null order_id: `order_id` is missing in 0 of 750 rows; 0 of 250 rows held back break it, so at most 1.51 % of all do
+        + not_null created_at: `created_at` is missing in 0 of 750 rows; 0 of 250 rows held back break it, so at most 1.51 % of all do
+        + row_count : 750 rows measured; an empty table is never right; count(*) = 250 on 250 rows held back"#]].assert_eq(&trial(text, false));
+}
+
+#[test]
+fn rules_that_cannot_be_tried_are_proposed_as_such() {
+    expect![[r#"
+        measure: select * from parted where md5(concat_ws('|', cast(order_id as varchar))) >= '4'
+        + not_null order_id: `order_id` is missing in 0 of 1,000 rows
+        + unique order_id: `order_id` has a different value in each of 1,000 rows
+        + row_count : 1,000 rows measured; an empty table is never right"#]]
+    .assert_eq(&trial("rows 1000\n order_id integer; distinct 1000", true));
 }

@@ -255,3 +255,30 @@ fn odd_names_are_quoted_in_queries() {
     "#]],
     );
 }
+
+#[test]
+fn stand_ins_are_told_by_what_the_other_values_are() {
+    check(
+        "rows 1000
+         size text; distinct 90; shapes integer*960, other*40; top 12*300, 14*200, refused*35, ask*5, 13*100
+         airbags text; distinct 3; top Driver*400, None*350, Both*250
+         country text; distinct 4; top DE*400, NA*100, FR*300, IT*200
+         pressure float; distinct 80; min 0; max 122; quantiles 64 72 80; histogram 0 122 35 0 0 30 300 400 200 35; top 70*50, 0*35
+         visits integer; distinct 30; min 0; max 40; quantiles 1 4 9; histogram 0 40 300 200 100 100 100 100 50 50; top 0*200
+         retries integer; distinct 12; min -1; max 30; negatives 60; quantiles 1 3 5; top 2*200, -1*60",
+        &expect![[r#"
+            Medium validity numbers_stored_as_text (0.6): all 960 values of `size` read as integer (blanks and stand-ins aside), but the column holds text
+              examples: 12 | 14 | 13
+              query: select * from shop.orders where trim(size) <> '' and lower(trim(size)) not in ('ask', 'refused')
+            Medium completeness disguised_missing (0.6): 60 of 1,000 rows (6 %) hold a stand-in for a missing `retries`: -1
+              examples: -1
+              query: select * from shop.orders where retries in (-1)
+            Medium completeness disguised_missing (0.75): 40 of 1,000 rows (4 %) hold a stand-in for a missing `size`: refused, ask
+              examples: refused | ask
+              query: select * from shop.orders where lower(trim(size)) in ('ask', 'refused')
+            Medium completeness disguised_missing (0.5): 35 of 1,000 rows (3.50 %) hold a stand-in for a missing `pressure`: 0
+              examples: 0
+              query: select * from shop.orders where pressure in (0)
+        "#]],
+    );
+}

@@ -3,8 +3,8 @@
 use expect_test::expect_file;
 use serde_json::Value as Json;
 
-use super::{CUSTOMER_ORDERS, assessment};
-use crate::rules_yaml;
+use super::{CUSTOMER_ORDERS, assessment, assessment_about};
+use crate::{About, Relationship, Source, rules_yaml};
 
 const ODD_FACTS: &[&str] = &[
     "rows 0",
@@ -75,6 +75,43 @@ fn any_text_survives_the_rules_file() {
     proposals[0].settings = serde_json::json!({ "column": "a", "values": texts, "5%": { "x": null } });
     let file: Json = serde_saphyr::from_str(&rules_yaml(&proposals, "shop\norders")).unwrap();
     assert_eq!(file["rules"][0][&proposals[0].kind]["values"], serde_json::json!(texts));
+}
+
+#[test]
+fn a_sample_states_its_error() {
+    let sampled = assessment("rows 1000; sample\n a text; nulls 80; distinct 3");
+    assert_eq!(sampled.findings[0].issue.description, "80 of 1,000 sampled rows (8 % ± 1.7) have no `a`");
+    assert!((sampled.to_json()["error_bound"].as_f64().unwrap() - 0.031).abs() < 1e-3);
+    for text in [sampled.to_markdown(), sampled.to_html()] {
+        assert!(text.contains("every share is within 3.1 percentage points of that of all rows, 19 times out of 20"), "{text}");
+    }
+    assert_eq!(assessment("rows 1000\n a text; nulls 80; distinct 3").to_json()["error_bound"], Json::Null);
+}
+
+#[test]
+fn a_source_tells_its_datasets_and_how_they_refer_to_each_other() {
+    let named = |name: &str, text: &str| assessment_about(text, About::new(name, "shop"));
+    let orders = named("orders", "rows 100\n order_id integer; distinct 100\n status text; distinct 3; top open*50, shut*30, void*20");
+    let returns = named(
+        "returns",
+        "rows 100\n id integer; distinct 100\n state text; distinct 3; top Open*50, shut*30, void*20\n flag text; distinct 2; top a*50, b*50",
+    );
+    let reference = Relationship {
+        dataset: "returns".into(),
+        columns: vec!["order_id".into()],
+        references: "orders".into(),
+        reference_columns: vec!["order_id".into()],
+        orphans: 3,
+        score: 0.9,
+    };
+    let source = Source::new("shop", &[orders, returns], vec![reference], Vec::new()).to_json();
+    let relationship = serde_json::json!({
+        "dataset": "returns", "columns": ["order_id"], "references": "orders", "reference_columns": ["order_id"], "orphans": 3, "score": 0.9,
+    });
+    assert_eq!(source["relationships"], serde_json::json!([relationship]));
+    assert_eq!(source["datasets"][0]["key"], serde_json::json!(["order_id"]));
+    assert_eq!(source["alike"].as_array().unwrap().len(), 1);
+    assert_eq!((&source["alike"][0]["column"], &source["alike"][0]["other_column"]), (&"status".into(), &"state".into()));
 }
 
 #[test]

@@ -9,12 +9,12 @@ use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, ident};
 use deltalake_core::{DeltaTable, open_table};
-use hw_base::{BoxFuture, Delivery, Error, Result, Settings, Survey};
+use hw_base::{BoxFuture, Delivery, Error, Part, Result, Settings, Survey};
 use schemars::{JsonSchema, Schema as JsonSchemaOf, SchemaGenerator};
 use serde::Deserialize;
 use url::Url;
 
-use super::{Connector, Opened, Place, Source};
+use super::{Connector, Opened, Place, Reached, Source};
 use crate::layout::Layout;
 use crate::paths::Paths;
 use crate::types::{column_of, plain_type};
@@ -70,7 +70,7 @@ impl DeltaSource {
         let table = self.table(dataset).await?;
         let bytes =
             table.snapshot().ok().map(|state| state.log_data().iter().map(|file| u64::try_from(file.size()).unwrap_or_default()).sum());
-        Ok(Survey { files: None, rows: None, bytes })
+        Ok(Survey { bytes, ..Survey::default() })
     }
 
     async fn open_table(&self, dataset: &str, delivery: &Delivery) -> Result<Opened> {
@@ -82,7 +82,7 @@ impl DeltaSource {
         Layout { files: vec![(dataset, &names)], delivery, declared: &HashMap::new() }.columns()?;
         let columns = schema.fields().iter().map(|field| column_of(field)).collect();
         let is_empty = table.snapshot().is_ok_and(|state| state.log_data().num_files() == 0);
-        Ok(Opened { table: provider, columns, has_origin: false, is_empty })
+        Ok(Opened { table: provider, columns, has_origin: false, is_empty, part: Part::Whole, reached: Reached::default() })
     }
 }
 

@@ -3,10 +3,10 @@
 //! Add one: a file in this folder, its `mod` line and its line in [`CONNECTORS`].
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::catalog::TableProvider;
-use hw_base::{BoxFuture, Column, Delivery, Result, Settings, Survey, Timestamp, Tolerance, unknown};
+use hw_base::{BoxFuture, Column, Delivery, Part, Result, Settings, Survey, Timestamp, Tolerance, unknown};
 use schemars::{Schema, SchemaGenerator};
 
 mod csv;
@@ -91,6 +91,26 @@ pub struct Opened {
     pub has_origin: bool,
     /// Whether it is known to hold no rows.
     pub is_empty: bool,
+    /// Which rows of a database they are.
+    pub part: Part,
+    /// Where the delivery ends, for a database.
+    pub reached: Reached,
+}
+
+/// Where a delivery ends, known once all of it has been read. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Reached(Arc<Mutex<Option<String>>>);
+
+impl Reached {
+    /// Notes where a reading ended.
+    pub(crate) fn note(&self, reached: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = reached;
+    }
+
+    /// Where the last reading ended that was complete.
+    pub fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// The connector of a kind.

@@ -10,11 +10,11 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, ident};
 use datafusion::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use hw_base::{BoxFuture, Column, Delivery, Error, Result, Settings, SourceFile, Survey};
+use hw_base::{BoxFuture, Column, Delivery, Error, Part, Result, Settings, SourceFile, Survey};
 use schemars::{JsonSchema, Schema as JsonSchemaOf, SchemaGenerator};
 use serde::Deserialize;
 
-use super::{Connector, Opened, Place, Source};
+use super::{Connector, Opened, Place, Reached, Source};
 use crate::file_source::{FileSource, delivered_files, survey};
 use crate::files::{path_of, unreadable};
 use crate::layout::{HIDDEN, Layout, check_duplicates, free_of_hidden, own_name};
@@ -105,7 +105,7 @@ fn open_files(root: &Path, files: &[SourceFile], declared: &Declared, delivery: 
     let columns = fields.iter().map(column_of).collect();
     let is_empty = footers.iter().all(|footer| footer.rows == 0);
     let files = files.iter().zip(&footers).map(|(file, footer)| parquet_file(root, file, footer)).collect::<Result<Vec<_>>>()?;
-    Ok(Opened { table: parquet_table(fields, files)?, columns, has_origin: true, is_empty })
+    Ok(Opened { table: parquet_table(fields, files)?, columns, has_origin: true, is_empty, part: Part::Whole, reached: Reached::default() })
 }
 
 fn footer(root: &Path, file: &SourceFile) -> Result<Footer> {

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field};
-use hw_base::{Column, Error, Result};
+use hw_base::{Column, Error, Part, Result};
 
 use super::cells::RecordFile;
 use super::infer;
 use super::table::RecordTable;
-use crate::connectors::Opened;
+use crate::connectors::{Opened, Reached};
 use crate::types::{Declared, column_of, sql_type_to_arrow};
 
 /// Types the columns and makes the table. What the project declares comes first, then what the raw copy has, then what
@@ -36,7 +36,7 @@ pub(super) fn open<F: RecordFile + 'static>(
     let described = fields.iter().map(column_of).collect();
     let files = files.into_iter().map(|file| Arc::new(file) as Arc<dyn RecordFile>).collect();
     let table = Arc::new(RecordTable::new(fields, files, bytes));
-    Ok(Opened { table, columns: described, has_origin: true, is_empty: records == 0 })
+    Ok(Opened { table, columns: described, has_origin: true, is_empty: records == 0, part: Part::Whole, reached: Reached::default() })
 }
 
 fn check_declared(columns: &[String], declared: &Declared) -> Result<()> {

@@ -125,7 +125,7 @@ fn versions(schema: &Schema, history: &History, (ignore, overwrite): (&[String],
     let tracked = own_columns(schema, history)
         .filter(|name| !history.key.contains(name) && *name != history.later_by && !ignore.contains(name) && !overwrite.contains(name));
     let differs: Vec<String> =
-        tracked.map(|name| identifier(&name)).map(|name| format!("{name} is distinct from lag({name}) {in_order}")).collect();
+        tracked.map(|name| identifier(&name)).map(|name| format!("({name} is distinct from lag({name}) {in_order})")).collect();
     let differs = if differs.is_empty() { "false".to_owned() } else { differs.join(" or ") };
     let turns = format!("select *, coalesce(lag(_deletes) {in_order}, true) as _starts, {differs} as _differs from ({events}) as events");
     let marked = format!(
@@ -156,7 +156,7 @@ fn last(history: &History, previous: &[String], events: &str) -> Judged {
         let name = identifier(name);
         format!(
             ", lag({name}) {living} as _before_{at}, \
-             not _deletes and row_number() {living} > 1 and {name} is distinct from lag({name}) {living} as _changed_{at}"
+             not _deletes and row_number() {living} > 1 and ({name} is distinct from lag({name}) {living}) as _changed_{at}"
         )
     });
     let runs = format!("select *{} from ({events}) as events", before.collect::<String>());

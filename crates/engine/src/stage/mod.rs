@@ -25,10 +25,13 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt;
-use hw_base::{History, LoadMode, ORIGIN_COLUMNS, Reader, Result, RowWatch, StagedBatch, StagedFile, Staging, Watch, Watched, identifier};
+use hw_base::{
+    Error, History, LoadMode, ORIGIN_COLUMNS, Reader, Result, RowWatch, Span, StagedBatch, StagedFile, Staging, Watch, Watched, identifier,
+};
 use tokio::sync::mpsc;
 
-use crate::failure::{Context, explain};
+use crate::damage;
+use crate::failure::{About, Context, explain};
 use crate::keys::{KeySet, hashes};
 use crate::local::LocalEngine;
 use crate::schema::{self, Reconciled};
@@ -56,10 +59,19 @@ pub(crate) async fn stage(engine: &LocalEngine, staging: &Staging) -> Result<Sta
             Err(error) => {
                 engine.sweep_label(&staging.table, &staging.label)?;
                 let is_limit = matches!(error.known_code(), Some("HW401" | "HW402"));
-                return Err(if is_limit { error.within(format_args!("`{}`", staging.table)) } else { error });
+                let error = if is_limit { error.within(format_args!("`{}`", staging.table)) } else { error };
+                return Err(damage::named(engine, &staging.reader, in_its_file(error, &staging.reader)).await);
             }
             Ok(batch) => return Ok(batch),
         }
+    }
+}
+
+/// A problem with the SQL of which nothing tells the place is one of its file.
+fn in_its_file(error: Error, reader: &Reader) -> Error {
+    match &reader.file {
+        Some(file) if error.known_code() == Some("HW301") => error.at(Span { file: file.into(), line: 1, column: 1, length: 1 }),
+        _ => error,
     }
 }
 
@@ -73,11 +85,12 @@ pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) 
     let (_, streams) = streams(&session, frame, reader).await?;
     let tap = Tap::open(&session, &schema, watch, streams.len()).await?;
     let tasks = streams.into_iter().enumerate().map(|(task, mut stream)| {
-        let (watcher, sender, memory) = (Arc::clone(&watcher), tap.as_ref().and_then(|tap| tap.sender(task)), engine.memory);
+        let (watcher, sender) = (Arc::clone(&watcher), tap.as_ref().and_then(|tap| tap.sender(task)));
+        let about = About::new(engine, reader);
         tokio::spawn(async move {
             let mut counts = watcher.counts();
             while let Some(batch) = stream.next().await {
-                let batch = batch.map_err(|error| explain(error, &Context { memory: Some(memory), ..Context::default() }))?;
+                let batch = batch.map_err(|error| explain(error, &about.context()))?;
                 watcher.look(&batch, &mut counts)?;
                 send(sender.as_ref(), batch).await;
             }
@@ -283,11 +296,11 @@ impl<'a> Attempt<'a> {
         let mut quarantine =
             self.writer(&warehouse.folder(&self.staging.table.quarantine()), &format!("{number}"), &quarantine_schema, &[]);
         let origin = (self.staging.run.clone(), self.staging.at.timestamp_micros());
-        let memory = self.engine.memory;
+        let about = About::new(self.engine, &self.staging.reader);
         async move {
             let mut counts = shared.watcher.counts();
             while let Some(batch) = stream.next().await {
-                let batch = batch.map_err(|error| explain(error, &Context { memory: Some(memory), ..Context::default() }))?;
+                let batch = batch.map_err(|error| explain(error, &about.context()))?;
                 let batch = shared.columns.apply(&batch)?;
                 let diverted = shared.watcher.look(&batch, &mut counts)?;
                 let batch = match diverted {

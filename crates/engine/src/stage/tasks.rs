@@ -18,7 +18,7 @@ pub(super) async fn streams(
     frame: DataFrame,
     reader: &Reader,
 ) -> Result<(Arc<dyn ExecutionPlan>, Vec<SendableRecordBatchStream>)> {
-    let failed = |error| explain(error, &session.about(reader.file.as_deref()));
+    let failed = |error| explain(error, &session.reading(reader));
     let task = Arc::new(frame.task_ctx());
     let plan = frame.create_physical_plan().await.map_err(failed)?;
     let streams = execute_stream_partitioned(Arc::clone(&plan), task).map_err(failed)?;

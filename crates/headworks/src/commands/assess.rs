@@ -1,16 +1,19 @@
 //! `headworks assess`: measures datasets, scores them and says what is wrong with them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_assess::{About, Assessment, rules_yaml};
-use hw_base::{BoxFuture, ByteSize, Clock, Error, Input, Reader, Result, Sample, identifier};
+use hw_assess::{About, Assessment, Earlier, Evidence, RuleTrial, Source, cells_csv, drift, relationships, rules_yaml};
+use hw_base::{BoxFuture, ByteSize, Clock, CodedTable, Column, Engine, Error, Input, Reader, Result, Sample, identifier, qualified};
 use hw_connect::open_path;
 use hw_engine::LocalEngine;
 use hw_ledger::next_run_id;
-use hw_pipeline::EngineSettings;
+use hw_pipeline::{EngineSettings, raw_column_names};
+use hw_validate::Proposal;
 
-use super::{Command, read};
+use super::check::judged_by;
+use super::{Command, at_least_one, described, memory, read};
 use crate::house::{self, House, write_file};
 use crate::machine::{self, SystemClock};
 use crate::report;
@@ -24,9 +27,18 @@ struct Arguments {
     /// Files, folders or globs; in a project also `source.dataset` and tables
     #[arg(value_name = "DATA", required = true)]
     data: Vec<String>,
-    /// Write `assessment.json`, `assessment.md` and `rules/*.yaml` into this folder
+    /// Write `assessment.html`, `.json`, `.md` and `rules/*.yaml` into this folder
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Write every suspicious cell into this CSV file
+    #[arg(long, value_name = "FILE")]
+    cells: Option<PathBuf>,
+    /// Rules that are known to hold; where the data breaks them, that is a fact
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// An earlier `assessment.json`, or a data contract: says what changed since
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
     /// What the data is used for, for the report
     #[arg(long = "use", value_name = "TEXT")]
     use_for: Option<String>,
@@ -34,53 +46,168 @@ struct Arguments {
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     critical: Vec<String>,
     /// Read about this many rows only; then every number says so
-    #[arg(long, value_name = "ROWS")]
-    sample: Option<u64>,
+    #[arg(long, value_name = "ROWS", value_parser = at_least_one, allow_negative_numbers = true)]
+    sample: Option<usize>,
     /// End with exit code 1 if a dataset scores less
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", value_parser = score, allow_negative_numbers = true)]
     fail_under: Option<f64>,
     /// Memory that may be used
-    #[arg(long, value_name = "SIZE", default_value = "2GiB")]
-    memory: String,
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = memory, allow_negative_numbers = true)]
+    memory: ByteSize,
     #[command(flatten)]
     common: super::Common,
 }
 
+/// A dataset that was assessed, and its cells for comparing it with others.
+struct Assessed {
+    assessment: Assessment,
+    table: CodedTable,
+}
+
 impl Command for Assess {
     fn arguments(&self) -> Clap {
-        Arguments::augment_args(Clap::new("assess").about("Measure data, score it on six dimensions and say what is wrong with it"))
+        described::<Arguments>(
+            "assess",
+            "Measure data, score it and say what is wrong with it",
+            "Examples:\n  headworks assess orders.csv\n  headworks assess orders.csv --out assessment --critical order_id,amount\n  headworks assess shop.orders --fail-under 90 --format json",
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
-            let mut worst = f64::INFINITY;
+            refuse_other_cells(&arguments)?;
+            let mut assessed = Vec::new();
+            let mut names = BTreeSet::new();
             for data in &arguments.data {
-                let assessment = assess_one(data, &arguments, terminal).await?;
-                worst = worst.min(assessment.scores.overall);
-                show(&assessment, terminal)?;
-                if let Some(out) = &arguments.out {
-                    let folder = if arguments.data.len() > 1 { out.join(&assessment.about.name) } else { out.clone() };
-                    write(&assessment, &folder)?;
-                    terminal.say(format!("written: {}", folder.display()));
-                }
+                let mut one = assess_one(data, &arguments, terminal).await?;
+                one.assessment.about.name = free_name(&one.assessment.about.name, &mut names);
+                one.table.name.clone_from(&one.assessment.about.name);
+                assessed.push(one);
             }
+            let source = (assessed.len() > 1).then(|| related(&mut assessed));
+            show(&assessed, terminal)?;
+            write_out(&assessed, source.as_ref(), &arguments, terminal)?;
+            let worst = assessed.iter().map(|one| one.assessment.scores.overall).fold(f64::INFINITY, f64::min);
             Ok(u8::from(arguments.fail_under.is_some_and(|limit| worst < limit)))
         })
     }
 }
 
-async fn assess_one(data: &str, arguments: &Arguments, terminal: &Terminal) -> Result<Assessment> {
+fn refuse_other_cells(arguments: &Arguments) -> Result<()> {
+    match &arguments.cells {
+        Some(file) if arguments.data.len() > 1 => {
+            Err(Error::user(format!("`--cells {}` is for one dataset, and several are given", file.display()))
+                .code("HW107")
+                .help("assess one at a time"))
+        }
+        Some(file) if !file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) => {
+            Err(Error::user(format!("`--cells {}` does not end in `.csv`", file.display()))
+                .code("HW107")
+                .help("cells are written as CSV; `headworks sql` turns that into other formats"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The name, with a number where a dataset before had it.
+fn free_name(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let numbered = (2..).map(|number| format!("{name}_{number}"));
+    let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| taken.insert(name.clone()));
+    free.unwrap_or_else(|| name.to_owned())
+}
+
+/// How the datasets refer to each other; each report gets its own part of it.
+fn related(assessed: &mut [Assessed]) -> Source {
+    let tables: Vec<&CodedTable> = assessed.iter().map(|one| &one.table).collect();
+    let found = relationships(&tables);
+    let sampled = tables.iter().filter(|table| !table.is_whole()).map(|table| format!("of `{}` a sample was compared", table.name));
+    let bounds: Vec<String> = sampled.collect();
+    for one in assessed.iter_mut() {
+        let relations = std::mem::take(&mut one.assessment.relations);
+        one.assessment.relations = relations.with_references(&one.assessment.about.name, &found);
+    }
+    let assessments: Vec<Assessment> = assessed.iter().map(|one| one.assessment.clone()).collect();
+    let name = assessments.iter().map(|assessment| assessment.about.source.clone()).collect::<Vec<_>>().join(", ");
+    Source::new(name, &assessments, found, bounds)
+}
+
+fn show(assessed: &[Assessed], terminal: &Terminal) -> Result<()> {
+    let assessments = || assessed.iter().map(|one| &one.assessment);
+    match terminal.format {
+        Format::Json => match assessed {
+            [one] => return terminal.json(&one.assessment.to_json()),
+            _ => return terminal.json(&assessments().map(Assessment::to_json).collect::<Vec<_>>()),
+        },
+        Format::Markdown => assessments().for_each(|assessment| terminal.line(assessment.to_markdown())),
+        Format::Text => assessments().flat_map(report::assessment_lines).for_each(|line| terminal.line(line)),
+    }
+    Ok(())
+}
+
+fn write_out(assessed: &[Assessed], source: Option<&Source>, arguments: &Arguments, terminal: &Terminal) -> Result<()> {
+    if let (Some(file), [one]) = (&arguments.cells, assessed) {
+        write_file(file, &cells_csv(&one.assessment.relations.cells))?;
+        terminal.say(format!("written: {}", file.display()));
+    }
+    let Some(out) = &arguments.out else { return Ok(()) };
+    for Assessed { assessment, .. } in assessed {
+        let folder = if source.is_some() { out.join(&assessment.about.name) } else { out.clone() };
+        write(assessment, &folder)?;
+        terminal.say(format!("written: {}", folder.display()));
+    }
+    if let Some(source) = source {
+        write_file(&out.join("source.json"), &format!("{:#}\n", source.to_json()))?;
+        write_file(&out.join("source.html"), &source.to_html())?;
+        terminal.say(format!("written: {}", out.join("source.html").display()));
+    }
+    Ok(())
+}
+
+async fn assess_one(data: &str, arguments: &Arguments, terminal: &Terminal) -> Result<Assessed> {
     terminal.busy(format!("reading {data}"));
-    let memory: ByteSize = arguments.memory.parse()?;
-    let settings = EngineSettings { memory, ..EngineSettings::default() };
+    let settings = EngineSettings { memory: arguments.memory, ..EngineSettings::default() };
     let mut opened = open(data, &settings, terminal).await?;
-    opened.about.sample = arguments.sample.map_or(Sample::All, Sample::Rows);
+    refuse_unknown_columns(&arguments.critical, &opened).await?;
+    opened.about.sample = arguments.sample.map_or(Sample::All, |rows| Sample::Rows(rows as u64));
     opened.about.critical.clone_from(&arguments.critical);
     opened.about.use_for.clone_from(&arguments.use_for);
+    opened.about.rules = RuleTrial::HoldBack;
+    let engine = opened.engine();
+    let table = engine.coded(&opened.reader, &opened.about.name, ByteSize(arguments.memory.0 / 2)).await?;
+    let time = engine.columns(&opened.reader).await?.into_iter().find(|column| column.kind.is_temporal());
+    let mut evidence = Evidence::of_table(&table, time.as_ref().map(|column| column.name.as_str()));
+    if let Some(file) = &arguments.rules {
+        evidence.declared = judged_by(file, &opened).await?.results;
+    }
     let now = SystemClock.now();
     let id = next_run_id(now, machine::salt(now));
-    hw_assess::assess(opened.engine(), &opened.reader, &opened.about, now, id.0).await
+    let assessment = hw_assess::assess_with(engine, &opened.reader, &opened.about, now, id.0, evidence).await?;
+    let assessment = match &arguments.against {
+        Some(file) => {
+            let earlier = Earlier::read(&hw_config::read_yaml(file, file)?.to_json(), &assessment.about.name)?;
+            let changes = drift(&earlier, &assessment);
+            assessment.compared(changes)
+        }
+        None => assessment,
+    };
+    Ok(Assessed { assessment, table })
+}
+
+/// A score, as `--fail-under` names one.
+fn score(text: &str) -> std::result::Result<f64, String> {
+    text.parse().ok().filter(|score| (0.0..=100.0).contains(score)).ok_or_else(|| "expected a score from 0 to 100".into())
+}
+
+async fn refuse_unknown_columns(named: &[String], opened: &OpenedData) -> Result<()> {
+    if named.is_empty() {
+        return Ok(());
+    }
+    let columns = opened.engine().columns(&opened.reader).await?;
+    let known = || columns.iter().map(|column| column.name.as_str()).filter(|name| *name != "_malformed");
+    let unknown = named.iter().filter(|name| !known().any(|known| known == *name));
+    let errors = unknown.map(|name| hw_base::unknown("column", name, known()).code("HW107").because("`--critical` names it"));
+    Error::all(errors.collect()).map_or(Ok(()), Err)
 }
 
 /// Data that was opened for reading, with the engine that reads it.
@@ -88,8 +215,14 @@ pub(crate) struct OpenedData {
     engine: Opener,
     /// All of its rows, the malformed records included.
     pub(crate) reader: Reader,
-    /// Only the rows.
+    /// Only the rows, under the names that the columns have in a raw copy.
     pub(crate) rows: Reader,
+    /// Whether `reader` tells malformed records by a column of its own.
+    pub(crate) has_malformed: bool,
+    /// How SQL names it.
+    pub(crate) shown_as: String,
+    /// The names that the file gives its columns, each with its name in `rows`.
+    pub(crate) names: Vec<(String, String)>,
     /// What it is.
     pub(crate) about: About,
 }
@@ -108,6 +241,15 @@ impl OpenedData {
         }
     }
 
+    /// The query of `rows` with the names that the file gives its columns.
+    pub(crate) fn rows_as_named(&self) -> String {
+        if self.names.is_empty() {
+            return self.rows.sql.clone();
+        }
+        let columns = self.names.iter().map(|(own, raw)| format!("{} as {}", identifier(raw), identifier(own)));
+        format!("select {} from data", columns.collect::<Vec<_>>().join(", "))
+    }
+
     /// The project it belongs to, if it does.
     pub(crate) fn house(&self) -> Option<&House> {
         match &self.engine {
@@ -120,60 +262,55 @@ impl OpenedData {
 /// Opens a path, a dataset of a source or a table of the project.
 pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Terminal) -> Result<OpenedData> {
     let root = &terminal.root;
-    let is_path = root.join(data).exists() || data.contains(['/', '*', '?']);
     let has_project = root.join(hw_config::PROJECT_FILE).exists();
-    if is_path || !has_project {
+    if house::is_path(root, data) || !has_project {
         return open_file(data, settings, root).await;
     }
-    let house = House::open(root)?;
-    let name: Vec<String> = data.split('.').map(identifier).collect();
-    let sql = format!("select * from {}", name.join("."));
-    let reader = house.reader(&sql).await?;
+    let house = House::look(root)?;
+    let shown_as = qualified(data.split('.'));
+    let reader = house.reader(&format!("select * from {shown_as}")).await?;
     let about = About::new(data, data);
-    Ok(OpenedData { engine: Opener::Project(Box::new(house)), rows: reader.clone(), reader, about })
+    let (engine, rows) = (Opener::Project(Box::new(house)), reader.clone());
+    Ok(OpenedData { engine, rows, reader, about, has_malformed: false, shown_as, names: vec![] })
 }
 
 async fn open_file(data: &str, settings: &EngineSettings, root: &Path) -> Result<OpenedData> {
-    let state = std::env::temp_dir().join(format!("headworks-{}", std::process::id()));
+    let state = house::temporary_state();
     let engine = house::engine(state.join("warehouse"), &state, settings)?;
     let opened = open_path(root, data, engine.live()).await?;
     if opened.is_empty && opened.delivered.columns.is_empty() {
         return Err(Error::user(format!("`{data}` holds no data")).code("HW202"));
     }
     let mut inputs = Vec::new();
-    let rows = house::live_rows("data", &opened.delivered, &mut inputs);
+    let rows = hw_pipeline::live_rows("data", &opened.delivered, &[], &mut inputs);
     inputs.push(rows);
     let live = Input::Live { name: "all_records".into(), relation: opened.delivered.relation.clone() };
     let hidden = if opened.delivered.has_origin { ", _malformed" } else { "" };
     let columns: Vec<String> = opened.delivered.columns.iter().map(|column| identifier(&column.name)).collect();
     let reader = Reader { sql: format!("select {}{hidden} from all_records", columns.join(", ")), inputs: vec![live], file: None };
-    let rows = Reader { sql: format!("select {} from data", columns.join(", ")), inputs, file: None };
+    let rows = Reader { sql: "select * from data".into(), inputs, file: None };
     let about = About::new(&opened.dataset, data);
-    Ok(OpenedData { engine: Opener::Alone(Box::new(engine)), reader, rows, about })
+    let (engine, has_malformed) = (Opener::Alone(Box::new(engine)), opened.delivered.has_origin);
+    let own = opened.delivered.columns.iter().map(|column| column.name.clone());
+    let names = own.zip(raw_column_names(&opened.delivered.columns)).collect();
+    Ok(OpenedData { engine, reader, rows, about, has_malformed, shown_as: identifier(data), names })
 }
 
-fn show(assessment: &Assessment, terminal: &Terminal) -> Result<()> {
-    match terminal.format {
-        Format::Json => terminal.json(&assessment.to_json()),
-        Format::Markdown => {
-            terminal.line(assessment.to_markdown());
-            Ok(())
-        }
-        Format::Text => {
-            for line in report::assessment_lines(assessment) {
-                terminal.line(line);
-            }
-            Ok(())
-        }
-    }
+/// The rules that are proposed, for columns under the names that they have in a raw copy, where a run and `headworks check`
+/// look for them.
+fn rules_to_run(assessment: &Assessment) -> Vec<Proposal> {
+    let own = assessment.facts.columns.iter();
+    let own: Vec<Column> =
+        own.map(|facts| Column { name: facts.name.clone(), kind: facts.kind, sql_type: facts.sql_type.clone() }).collect();
+    let names: BTreeMap<String, String> = own.iter().map(|column| column.name.clone()).zip(raw_column_names(&own)).collect();
+    assessment.proposals.iter().map(|proposal| proposal.renamed(&names)).collect()
 }
 
 /// Writes the report and the rules.
 pub(crate) fn write(assessment: &Assessment, folder: &Path) -> Result<()> {
-    let json = serde_json::to_string_pretty(&assessment.to_json())
-        .map_err(|error| Error::bug(format!("an assessment could not be written: {error}")))?;
-    write_file(&folder.join("assessment.json"), &json)?;
-    write_file(&folder.join("assessment.md"), &assessment.to_markdown())?;
-    let rules = folder.join("rules").join(format!("{}.yaml", assessment.about.name));
-    write_file(&rules, &rules_yaml(&assessment.proposals, &assessment.about.name))
+    for (path, content) in assessment.files() {
+        let content = if path.starts_with("rules/") { rules_yaml(&rules_to_run(assessment), &assessment.about.name) } else { content };
+        write_file(&folder.join(path), &content)?;
+    }
+    Ok(())
 }

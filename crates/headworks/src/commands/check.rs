@@ -1,20 +1,39 @@
 //! `headworks check`: judges data by rules without loading it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Clock, DatasetName, Engine, Error, OnFailure, Result, Verdict};
-use hw_pipeline::EngineSettings;
-use hw_validate::{Gate, Judging, Population, Rule, read_rules};
+use hw_base::{BoxFuture, Clock, DatasetName, Engine, Entry, Error, Node, Result, Settings, SettingsMap, Verdict, identifier};
+use hw_connect::open_path;
+use hw_pipeline::{EngineSettings, live_rows};
+use hw_validate::{
+    CheckResult, FailOn, Gate, Imported, Judging, Population, Rule, read_rules, read_suite, results_json, results_junit, results_of_rules,
+    results_of_suite,
+};
 
 use super::assess::{OpenedData, open};
-use super::{Command, read};
+use super::{Command, described, read};
 use crate::machine::SystemClock;
 use crate::report;
-use crate::terminal::{Format, Terminal};
+use crate::terminal::Terminal;
 
 /// The command.
 pub(crate) struct Check;
+
+/// How the results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: stable and versioned.
+    Json,
+    /// For tickets and reviews.
+    Markdown,
+    /// For continuous integration: JUnit's XML.
+    Junit,
+}
 
 #[derive(Args)]
 struct Arguments {
@@ -23,65 +42,193 @@ struct Arguments {
     /// The rules; in a project those of the table or dataset where it is not given
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
+    /// Checks of another tool, as they are: a suite of Great Expectations, a file of dbt or Soda, a contract of ODCS, queries in SQL
+    #[arg(long, value_name = "FILE", conflicts_with = "rules")]
+    suite: Option<PathBuf>,
+    /// The tool that the suite is of
+    #[arg(long, value_name = "TOOL", default_value = "auto")]
+    suite_format: String,
+    /// Which table of the suite the data is, where it has another name
+    #[arg(long, value_name = "TABLE", requires = "suite")]
+    table: Option<String>,
+    /// Other data that the rules name, as `NAME=FILE`
+    #[arg(long = "with", value_name = "NAME=FILE")]
+    others: Vec<String>,
+    /// Which broken rules end with exit code 1
+    #[arg(long, value_name = "WORD", default_value = "block", value_parser = PossibleValuesParser::new(FailOn::WORDS))]
+    fail_on: String,
     /// Keep the number of every row that breaks a rule (from 0, in file order)
     #[arg(long)]
     all_rows: bool,
-    #[command(flatten)]
-    common: super::Common,
+    /// The folder of the project
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    project: PathBuf,
+    /// How to print the results
+    #[arg(long, value_enum, default_value_t)]
+    format: Output,
+}
+
+/// Rules, and the suite that they come from where they do.
+struct Asked {
+    rules: Vec<Rule>,
+    suite: Option<Imported>,
 }
 
 impl Command for Check {
     fn arguments(&self) -> Clap {
-        Arguments::augment_args(Clap::new("check").about("Judge data by rules without loading it"))
+        described::<Arguments>(
+            "check",
+            "Judge data by rules; load nothing",
+            "Examples:\n  headworks check orders.csv --rules rules.yaml\n  headworks check fact_orders\n  headworks check shop.orders --format json",
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
-            let opened = open(&arguments.data, &EngineSettings::default(), terminal).await?;
-            let rules = rules(&arguments, &opened)?;
+            let mut opened = open(&arguments.data, &EngineSettings::default(), terminal).await?;
+            open_others(&mut opened, &arguments, &terminal.root).await?;
+            let asked = asked(&arguments, &mut opened)?;
             terminal.busy(format!("checking {}", arguments.data));
-            let verdict = judge(&opened, &rules, &arguments).await?;
-            match terminal.format {
-                Format::Json => terminal.json(&report::verdict_json(&verdict))?,
-                Format::Text | Format::Markdown => report::verdict_lines(&verdict).iter().for_each(|line| terminal.line(line)),
-            }
-            Ok(exit_code(&verdict))
+            let verdict = judge(&opened, &asked.rules, arguments.all_rows).await?;
+            let results = match &asked.suite {
+                Some(suite) => results_of_suite(suite, &verdict),
+                None => results_of_rules(&verdict),
+            };
+            show(&results, &verdict, &arguments, terminal)?;
+            Ok(exit_code(&results, FailOn::parse(&arguments.fail_on).unwrap_or_default()))
         })
     }
 }
 
-fn rules(arguments: &Arguments, opened: &OpenedData) -> Result<Vec<Rule>> {
-    if let Some(file) = &arguments.rules {
-        let settings = hw_config::read_yaml(file, file)?;
-        return read_rules(settings.get("rules").unwrap_or(&settings));
+/// Opens the other data that rules may name.
+async fn open_others(opened: &mut OpenedData, arguments: &Arguments, root: &Path) -> Result<()> {
+    for other in &arguments.others {
+        let (name, path) = other.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+            Error::user(format!("`--with {other}` is not of the form `NAME=FILE`"))
+                .code("HW104")
+                .help("write `--with customers=customers.csv`")
+        })?;
+        let delivered = open_path(root, path, opened.engine().live()).await?.delivered;
+        let input = live_rows(name, &delivered, &[], &mut opened.rows.inputs);
+        opened.rows.inputs.push(input);
+    }
+    Ok(())
+}
+
+fn asked(arguments: &Arguments, opened: &mut OpenedData) -> Result<Asked> {
+    if let Some(file) = &arguments.suite {
+        let text = hw_config::read_text(file, file)?;
+        let data =
+            Path::new(&arguments.data).file_stem().map_or_else(|| arguments.data.clone(), |stem| stem.to_string_lossy().into_owned());
+        let suite =
+            read_suite(&arguments.suite_format, &text)?.for_table(arguments.table.as_deref(), &[arguments.data.as_str(), data.as_str()])?;
+        // Another tool knows the columns under the names that the file gives them.
+        opened.rows.sql = opened.rows_as_named();
+        return Ok(Asked { rules: suite.to_rules()?, suite: Some(suite) });
+    }
+    rules(arguments.rules.as_deref(), &arguments.data, opened).map(|rules| Asked { rules, suite: None })
+}
+
+/// The rules of a file, for columns under the names that they have in a raw copy.
+fn rules_of(file: &Path, opened: &OpenedData) -> Result<Vec<Rule>> {
+    let settings = hw_config::read_yaml(file, file)?;
+    read_rules(&with_raw_names(settings.get("rules").unwrap_or(&settings), &opened.names, Role::Settings))
+}
+
+/// Judges data by the rules of a file.
+pub(crate) async fn judged_by(file: &Path, opened: &OpenedData) -> Result<Verdict> {
+    judge(opened, &rules_of(file, opened)?, false).await
+}
+
+/// The rules of a file; where none is given, those that the project has for the data.
+pub(super) fn rules(file: Option<&Path>, data: &str, opened: &OpenedData) -> Result<Vec<Rule>> {
+    if let Some(file) = file {
+        return rules_of(file, opened);
     }
     let of_project = opened.house().and_then(|house| {
-        let of_model = house.project.model(&arguments.data).map(|model| model.rules.clone());
-        of_model.or_else(|| house.project.dataset_rules.get(&DatasetName::parse(&arguments.data)?).cloned())
+        let of_model = house.project.model(data).map(|model| model.rules.clone());
+        of_model.or_else(|| house.project.dataset_rules.get(&DatasetName::parse(data)?).cloned())
     });
     of_project.filter(|rules| !rules.is_empty()).ok_or_else(|| {
-        Error::user(format!("there are no rules for `{}`", arguments.data))
+        Error::user(format!("there are no rules for `{data}`"))
+            .code("HW103")
             .help("give a file with `--rules FILE`; `headworks assess … --out FOLDER` writes one")
+            .help("checks of another tool are given with `--suite FILE`")
     })
 }
 
-async fn judge(opened: &OpenedData, rules: &[Rule], arguments: &Arguments) -> Result<Verdict> {
+/// What a text in the settings of a rule is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Anything but the name of a column or SQL.
+    Settings,
+    /// The name of a column.
+    Column,
+    /// SQL.
+    Sql,
+}
+
+/// The rules with the names of the raw copy where they name columns as the file does: `Order ID` is `order_id`.
+fn with_raw_names(rules: &Settings, names: &[(String, String)], role: Role) -> Settings {
+    let node = match &rules.node {
+        Node::Text(text) => Node::Text(match role {
+            Role::Settings => text.clone(),
+            Role::Column => names.iter().find(|(own, _)| own == text).map_or_else(|| text.clone(), |(_, raw)| raw.clone()),
+            Role::Sql => names.iter().fold(text.clone(), |text, (own, raw)| text.replace(&format!("\"{own}\""), &identifier(raw))),
+        }),
+        Node::List(items) => Node::List(items.iter().map(|item| with_raw_names(item, names, role)).collect()),
+        Node::Map(SettingsMap(entries)) => {
+            let renamed = |entry: &Entry| Entry { value: with_raw_names(&entry.value, names, role_of(&entry.key)), ..entry.clone() };
+            Node::Map(SettingsMap(entries.iter().map(renamed).collect()))
+        }
+        other => other.clone(),
+    };
+    Settings { node, span: rules.span.clone() }
+}
+
+fn role_of(key: &str) -> Role {
+    match key {
+        "column" | "columns" | "left" | "right" | "group_by" => Role::Column,
+        "where" | "sql" | "expression" => Role::Sql,
+        _ => Role::Settings,
+    }
+}
+
+async fn judge(opened: &OpenedData, rules: &[Rule], all_rows: bool) -> Result<Verdict> {
     let engine = opened.engine();
     let reader = &opened.rows;
     let columns = engine.columns(reader).await?;
     let mut gate = Gate::new(rules, &columns);
     gate.try_sql(engine, reader).await?;
-    let watched = engine.watch(reader, &gate.watch(&[], 5, arguments.all_rows)).await?;
+    let watched = engine.watch(reader, &gate.watch(&[], 5, all_rows)).await?;
     let population = Population { batch_is_table: true, unique_by: vec![] };
-    let judging = Judging { engine, reader, population: &population, shown_as: &arguments.data, examples: 5, now: SystemClock.now() };
+    let judging = Judging { engine, reader, population: &population, shown_as: &opened.shown_as, examples: 5, now: SystemClock.now() };
     gate.judge(&judging, &watched).await
 }
 
-/// 1 where a blocking rule broke; 2 where a rule could not be judged.
-fn exit_code(verdict: &Verdict) -> u8 {
-    if verdict.results.iter().any(|result| result.error.is_some()) {
+fn show(results: &[CheckResult], verdict: &Verdict, arguments: &Arguments, terminal: &Terminal) -> Result<()> {
+    match arguments.format {
+        Output::Json => return terminal.json(&results_json(results)),
+        Output::Junit => terminal.line(results_junit(&arguments.data, results).trim_end()),
+        Output::Markdown => {
+            report::markdown::verdict(verdict).iter().for_each(|line| terminal.line(line));
+            terminal.line(format!("\n{}", report::verdict_summary(verdict)));
+        }
+        Output::Text => {
+            report::verdict_lines(verdict, &terminal.root).iter().for_each(|line| terminal.line(line));
+            for result in results.iter().filter(|result| result.untranslated.is_some()) {
+                terminal.line(format!("? {}: {}", result.result.id, result.finding()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// 1 where a rule broke that `--fail-on` names; 2 where a rule could not be judged.
+fn exit_code(results: &[CheckResult], fail_on: FailOn) -> u8 {
+    if results.iter().any(|result| result.result.error.is_some()) {
         return 2;
     }
-    u8::from(verdict.broken().any(|result| result.action == OnFailure::Block))
+    u8::from(fail_on.fails(results))
 }

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_assess::Assessment;
-use hw_base::{BoxFuture, ByteSize, Clock, Engine, Error, Result, RunOutcome, RunRecord, count, duration};
+use hw_base::{BoxFuture, Clock, Engine, Error, Result, RunOutcome, RunRecord, count, duration};
 use hw_pipeline::{EngineSettings, Selection};
 
-use super::{Command, assess, read, run_project};
+use super::{Command, assess, described, memory, read, run_project};
 use crate::demo::{self, Size};
 use crate::house::{House, STATE};
 use crate::machine::SystemClock;
@@ -17,10 +17,13 @@ use crate::terminal::Terminal;
 /// The command.
 pub(crate) struct Demo;
 
+/// Fewer orders show nothing: the share that lacks its customer would be a handful of rows.
+const LEAST_ORDERS: u64 = 1000;
+
 #[derive(Args)]
 struct Arguments {
     /// Orders of the first delivery
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 1_000_000, value_parser = orders, allow_negative_numbers = true)]
     rows: u64,
     /// The seed of every value
     #[arg(long, default_value_t = 42)]
@@ -29,22 +32,30 @@ struct Arguments {
     #[arg(long, value_name = "FOLDER", default_value = "headworks-demo")]
     into: PathBuf,
     /// Memory that the engine may use
-    #[arg(long, default_value = "2GiB")]
+    #[arg(long, default_value = "2GiB", value_parser = |text: &str| memory(text).map(|_| text.to_owned()), allow_negative_numbers = true)]
     memory: String,
     /// Write the data and the project, and stop before the first run
     #[arg(long)]
     prepare_only: bool,
 }
 
+fn orders(text: &str) -> std::result::Result<u64, String> {
+    let enough = text.parse().ok().filter(|orders| *orders >= LEAST_ORDERS);
+    enough.ok_or_else(|| format!("expected a whole number from {} on", count(LEAST_ORDERS)))
+}
+
 impl Command for Demo {
     fn arguments(&self) -> Clap {
-        Arguments::augment_args(Clap::new("demo").about("See it work: raw, dirty shop data becomes a guarded warehouse"))
+        described::<Arguments>(
+            "demo",
+            "Show it at work: raw, dirty shop data becomes a guarded warehouse",
+            "Examples:\n  headworks demo\n  headworks demo --rows 10000 --into /tmp/shop",
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
-            arguments.memory.parse::<ByteSize>()?;
             clear(&arguments.into)?;
             let terminal = terminal.inside(&arguments.into);
             show(&arguments, &terminal).await
@@ -60,9 +71,9 @@ fn clear(folder: &Path) -> Result<()> {
     }
     let is_a_demo = std::fs::read_to_string(folder.join("headworks.yaml")).is_ok_and(|text| text.starts_with(demo::FIRST_LINE));
     if !is_a_demo {
-        return Err(
-            Error::user(format!("`{}` holds files that are no demo", folder.display())).help("give an empty folder with `--into FOLDER`")
-        );
+        return Err(Error::user(format!("`{}` holds files that are no demo", folder.display()))
+            .code("HW104")
+            .help("give an empty folder with `--into FOLDER`"));
     }
     for part in ["headworks.yaml", ".gitignore"] {
         std::fs::remove_file(folder.join(part)).ok();
@@ -70,7 +81,8 @@ fn clear(folder: &Path) -> Result<()> {
     for part in ["landing", "models", "rules", "assessment", "warehouse", STATE] {
         let part = folder.join(part);
         if part.exists() {
-            std::fs::remove_dir_all(&part).map_err(|error| Error::outside(format!("`{}` cannot be removed: {error}", part.display())))?;
+            std::fs::remove_dir_all(&part)
+                .map_err(|error| Error::outside(format!("`{}` cannot be removed: {error}", part.display())).code("HW501"))?;
         }
     }
     Ok(())
@@ -164,7 +176,7 @@ fn expect(record: &RunRecord, outcome: RunOutcome) -> Result<()> {
 }
 
 async fn summary(terminal: &Terminal, first: &RunRecord, second: &RunRecord) -> Result<()> {
-    let house = House::open(&terminal.root)?;
+    let house = House::look(&terminal.root)?;
     let number = async |sql: &str| -> Result<u64> {
         let reader = house.reader(sql).await?;
         Ok(house.engine.query(&reader, 1).await?.single().and_then(hw_base::Value::as_u64).unwrap_or_default())

@@ -3,9 +3,10 @@
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, CODES, Result, code, unknown};
 use hw_validate::RULE_KINDS;
+use serde_json::json;
 
-use super::{Command, read};
-use crate::terminal::{Terminal, table};
+use super::{Command, described, read};
+use crate::terminal::{Format, Terminal, table};
 
 /// The command.
 pub(crate) struct Explain;
@@ -16,17 +17,28 @@ struct Arguments {
     what: Option<String>,
     /// The rule kind, after `rule`
     kind: Option<String>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 impl Command for Explain {
     fn arguments(&self) -> Clap {
-        Arguments::augment_args(Clap::new("explain").about("Explain an error code, or a rule kind"))
+        described::<Arguments>(
+            "explain",
+            "Explain an error code, or a kind of rule",
+            "Examples:\n  headworks explain HW601\n  headworks explain rule not_null\n  headworks explain",
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
-            terminal.line(text(arguments.what.as_deref(), arguments.kind.as_deref())?);
+            let text = text(arguments.what.as_deref(), arguments.kind.as_deref())?;
+            match arguments.format {
+                Format::Json => terminal.json(&json!({ "schema_version": "1", "asked": arguments.what, "text": text }))?,
+                Format::Text | Format::Markdown => terminal.line(text),
+            }
             Ok(0)
         })
     }
@@ -37,12 +49,12 @@ fn text(what: Option<&str>, kind: Option<&str>) -> Result<String> {
         (None, _) => Ok([codes(), String::new(), kinds()].join("\n")),
         (Some("rule"), None) => Ok(kinds()),
         (Some("rule"), Some(kind)) => {
-            hw_validate::explain(kind).ok_or_else(|| unknown("rule kind", kind, RULE_KINDS.iter().map(|kind| kind.name())))
+            hw_validate::explain(kind).ok_or_else(|| unknown("rule kind", kind, RULE_KINDS.iter().map(|kind| kind.name())).code("HW107"))
         }
         (Some(name), _) => match (code(name), hw_validate::explain(name)) {
             (Some(code), _) => Ok(format!("{}: {}\n\n{}", code.code, code.title, code.text)),
             (None, Some(text)) => Ok(text),
-            (None, None) => Err(unknown("error code", name, CODES.iter().map(|code| code.code))),
+            (None, None) => Err(unknown("error code", name, CODES.iter().map(|code| code.code)).code("HW107")),
         },
     }
 }

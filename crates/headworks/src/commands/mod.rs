@@ -4,6 +4,8 @@ mod assess;
 mod check;
 mod demo;
 mod explain;
+mod export;
+mod import;
 mod init;
 mod plan;
 mod rollback;
@@ -13,7 +15,7 @@ mod sql;
 mod status;
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Error, Result};
+use hw_base::{BoxFuture, ByteSize, Error, Result};
 
 use crate::terminal::{Format, Terminal};
 
@@ -38,6 +40,8 @@ pub(crate) const COMMANDS: &[&dyn Command] = &[
     &plan::Plan,
     &run::Run,
     &check::Check,
+    &import::Import,
+    &export::Export,
     &status::Status,
     &sql::Sql,
     &rollback::Rollback,
@@ -54,6 +58,55 @@ pub(crate) struct Common {
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+/// The arguments of a command: a quiet line for the list of commands, and examples below its long help.
+fn described<A: Args>(name: &'static str, about: &'static str, examples: &'static str) -> Clap {
+    // The doc comment of a flattened part would take the place of what was said before.
+    A::augment_args(Clap::new(name)).about(about).long_about(format!("{about}.")).after_long_help(examples)
+}
+
+/// A number of rows, runs or versions: at least one.
+fn at_least_one(text: &str) -> std::result::Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(0) => Err("expected at least 1".into()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("expected a whole number from 1 on".into()),
+    }
+}
+
+/// A limit of memory, such as `2GiB`.
+fn memory(text: &str) -> std::result::Result<ByteSize, String> {
+    let size: ByteSize = text.parse().map_err(|error: Error| one_sentence(&error))?;
+    hw_pipeline::sufficient(size).map_err(|error| one_sentence(&error))
+}
+
+fn one_sentence(error: &Error) -> String {
+    let remedies = error.remedies().iter().map(String::as_str);
+    std::iter::once(error.message()).chain(remedies).collect::<Vec<_>>().join("; ")
+}
+
+/// A command line that cannot be read, as an error like all others.
+pub(crate) fn usage(error: &clap::Error) -> Error {
+    let text = error.to_string();
+    let (mut message, mut causes, mut helps) = (String::new(), Vec::new(), Vec::new());
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if let Some(first) = line.strip_prefix("error: ") {
+            message = first.trim_end_matches(':').to_owned();
+        } else if let Some(tip) = line.strip_prefix("tip: ") {
+            helps.push(tip.replace('\'', "`"));
+        } else if let Some(usage) = line.strip_prefix("Usage: ") {
+            helps.push(format!("write `{usage}`"));
+        } else if !line.starts_with("For more information") {
+            causes.push(line.trim_matches(['[', ']']).to_owned());
+        }
+    }
+    let mut explained = Error::user(message.replace('\'', "`")).code("HW107");
+    for cause in causes {
+        explained = explained.because(cause);
+    }
+    helps.push("`headworks --help` lists the commands, `headworks COMMAND --help` what each takes".into());
+    helps.into_iter().fold(explained, Error::help)
 }
 
 /// The arguments of the whole program.
@@ -78,7 +131,7 @@ pub(crate) async fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8>
 
 /// The typed arguments of a command.
 fn read<T: clap::FromArgMatches>(matches: &ArgMatches) -> Result<T> {
-    T::from_arg_matches(matches).map_err(|error| Error::user(error.to_string()))
+    T::from_arg_matches(matches).map_err(|error| usage(&error))
 }
 
 #[cfg(test)]
@@ -102,5 +155,37 @@ mod tests {
     #[test]
     fn the_arguments_are_sound() {
         arguments().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_line_of_its_own_and_examples() {
+        let commands: Vec<Clap> = COMMANDS.iter().map(|command| command.arguments()).collect();
+        let mut lines: Vec<String> = commands.iter().filter_map(|command| Some(command.get_about()?.to_string())).collect();
+        assert!(lines.iter().all(|line| line.chars().count() <= 72 && !line.ends_with('.')), "{lines:#?}");
+        lines.sort();
+        lines.dedup();
+        assert_eq!(lines.len(), COMMANDS.len());
+        for command in commands {
+            let examples = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+            assert!(examples.contains(&format!("headworks {}", command.get_name())), "{}: {examples}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_an_error_like_all_others() {
+        let said = |line: &str| {
+            let error = arguments().try_get_matches_from(line.split(' ')).unwrap_err();
+            usage(&error).to_string()
+        };
+        let limit = said("headworks status --limit 0");
+        assert!(limit.contains("error[HW107]: invalid value `0` for `--limit <LIMIT>`: expected at least 1"), "{limit}");
+        let negative = said("headworks status --limit -1");
+        assert!(negative.contains("expected a whole number from 1 on"), "{negative}");
+        let format = said("headworks sql x --format xml");
+        assert!(format.contains("because: possible values: text, json, markdown"), "{format}");
+        let missing = said("headworks check");
+        assert!(missing.contains("because: <DATA>"), "{missing}");
+        let memory = said("headworks assess x --memory 1");
+        assert!(memory.contains("16.0 MiB"), "{memory}");
     }
 }

@@ -1,10 +1,11 @@
 //! `headworks plan`: shows what a run would do and why; changes nothing.
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Result};
-use hw_pipeline::{Asking, Decision, Selection, Work, plan};
+use hw_base::{BoxFuture, Error, Result};
+use hw_pipeline::{Asking, Decision, Selection, Work, plan, try_models};
+use serde_json::Value as Json;
 
-use super::{Command, Common, read};
+use super::{Command, Common, described, read};
 use crate::house::House;
 use crate::report;
 use crate::terminal::{Format, Terminal};
@@ -24,38 +25,58 @@ struct Arguments {
     common: Common,
 }
 
-/// Says why steps would fail. 2 where some would, else 0.
-async fn tell_failing(house: &House, plan: &hw_pipeline::Plan, terminal: &Terminal) -> Result<u8> {
-    let mut told: Vec<String> = Vec::new();
+/// Why datasets cannot be listed.
+async fn failing(house: &House, plan: &hw_pipeline::Plan) -> Vec<Error> {
+    let mut errors: Vec<Error> = Vec::new();
     for step in plan.steps.iter().filter(|step| matches!(step.decision, Decision::Fail(_))) {
         let Work::Extract { dataset, .. } = &step.work else { continue };
         if let Err(error) = hw_base::Sources::survey(&house.sources, dataset).await
-            && !told.contains(&error.to_string())
+            && errors.iter().all(|known| known.to_string() != error.to_string())
         {
-            terminal.error(&error);
-            told.push(error.to_string());
+            errors.push(error);
         }
     }
-    Ok(if told.is_empty() { 0 } else { 2 })
+    errors
+}
+
+fn json(plan: &hw_pipeline::Plan, errors: &[Error], exit_code: u8) -> Json {
+    let mut json = serde_json::to_value(plan).unwrap_or_default();
+    json["errors"] = report::json::all(errors).into();
+    json["exit_code"] = exit_code.into();
+    json
 }
 
 impl Command for Plan {
     fn arguments(&self) -> Clap {
-        Arguments::augment_args(Clap::new("plan").about("Show what a run would do and why; change nothing"))
+        described::<Arguments>(
+            "plan",
+            "Show what a run would do and why; change nothing",
+            "Examples:\n  headworks plan\n  headworks plan fact_orders\n  headworks plan --rebuild --format markdown",
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
-            let house = House::open(&terminal.root)?;
+            let house = House::look(&terminal.root)?;
             let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
             let selection = Selection { models: arguments.models, rebuild: arguments.rebuild };
-            let plan = plan(&house.project, asking, &selection).await?;
+            let mut plan = plan(&house.project, asking, &selection).await?;
+            let mut errors = failing(&house, &plan).await;
+            errors.extend(try_models(&house.project, asking, &mut plan).await);
+            let code = if errors.is_empty() { 0 } else { 2 };
             match terminal.format {
-                Format::Json => terminal.json(&plan)?,
-                Format::Text | Format::Markdown => report::plan_lines(&plan).iter().for_each(|line| terminal.line(line)),
+                Format::Json => terminal.json(&json(&plan, &errors, code))?,
+                Format::Markdown => {
+                    report::markdown::plan(&plan).iter().for_each(|line| terminal.line(line));
+                    terminal.line(format!("\n{}", report::plan_summary(&plan)));
+                }
+                Format::Text => report::plan_lines(&plan).iter().for_each(|line| terminal.line(line)),
             }
-            tell_failing(&house, &plan, terminal).await
+            if let Some(error) = Error::all(errors).filter(|_| terminal.format != Format::Json) {
+                terminal.error(&error, code);
+            }
+            Ok(code)
         })
     }
 }

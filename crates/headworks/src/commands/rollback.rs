@@ -9,7 +9,7 @@ use hw_base::{
 use hw_ledger::{RunLock, next_run_id};
 use serde_json::json;
 
-use super::{Command, Common, read};
+use super::{Command, Common, described, read};
 use crate::house::House;
 use crate::machine::{self, SystemClock};
 use crate::terminal::{Format, Terminal};
@@ -22,7 +22,7 @@ struct Arguments {
     /// The table
     table: String,
     /// The version to go back to; the one before the newest where it is not given
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", allow_negative_numbers = true)]
     to: Option<i64>,
     #[command(flatten)]
     common: Common,
@@ -30,7 +30,11 @@ struct Arguments {
 
 impl Command for Rollback {
     fn arguments(&self) -> Clap {
-        Arguments::augment_args(Clap::new("rollback").about("Make an earlier version of a table the newest, as a new commit"))
+        described::<Arguments>(
+            "rollback",
+            "Make an earlier version of a table the newest, as a new commit",
+            "Examples:\n  headworks rollback fact_orders\n  headworks rollback fact_orders --to 3",
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
@@ -53,8 +57,13 @@ async fn roll_back(house: &House, table: &TableName, to: Option<i64>, terminal: 
     }
     let Some(state) = house.engine.table(table, None).await? else {
         let known = house.engine.tables();
-        return Err(hw_base::unknown("table", table.folder(), known.iter().map(TableName::folder)));
+        return Err(hw_base::unknown("table", table.folder(), known.iter().map(TableName::folder)).code("HW302"));
     };
+    if state.version == 0 {
+        return Err(Error::user(format!("`{table}` has one version only, so there is none to go back to"))
+            .code("HW503")
+            .help("every run that changes the table adds a version"));
+    }
     let to = to.unwrap_or(state.version - 1);
     if to < 0 || to >= state.version {
         return Err(Error::user(format!("`{table}` has no earlier version {to}; the newest is {}", state.version))

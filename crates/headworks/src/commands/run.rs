@@ -5,7 +5,7 @@ use hw_base::{BoxFuture, ByteSize, Clock, Error, Result, RunId, RunRecord, StepR
 use hw_ledger::{RunLock, next_run_id};
 use hw_pipeline::{Asking, Narrator, Ports, Selection, Step, exit_code, plan, recover, run};
 
-use super::{Command, Common, read};
+use super::{Command, Common, described, read};
 use crate::house::House;
 use crate::machine::{self, ProcessMemory, SystemClock};
 use crate::report;
@@ -31,7 +31,11 @@ struct Arguments {
 
 impl Command for Run {
     fn arguments(&self) -> Clap {
-        Arguments::augment_args(Clap::new("run").about("Load what is new: stage, check, publish"))
+        described::<Arguments>(
+            "run",
+            "Load what is new: stage, check, publish",
+            "Examples:\n  headworks run\n  headworks run fact_orders\n  headworks run --rebuild fact_orders",
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
@@ -39,14 +43,19 @@ impl Command for Run {
             let arguments: Arguments = read(matches)?;
             let selection = Selection { models: arguments.models, rebuild: arguments.rebuild };
             let (record, errors) = run_project(terminal, &selection).await?;
+            let code = exit_code(&record, &errors);
             match terminal.format {
-                Format::Json => terminal.json(&report::run_json(&record))?,
-                Format::Text | Format::Markdown => report::run_summary(&record, terminal),
+                Format::Json => terminal.json(&report::json::run(&record, &errors, code))?,
+                Format::Text | Format::Markdown => {
+                    if terminal.format == Format::Markdown {
+                        report::markdown::run(&record).iter().for_each(|line| terminal.line(line));
+                        terminal.line("");
+                    }
+                    report::run_summary(&record, terminal);
+                    errors.iter().for_each(|error| terminal.error(error, code));
+                }
             }
-            for error in &errors {
-                terminal.error(error);
-            }
-            Ok(exit_code(&record, &errors))
+            Ok(code)
         })
     }
 }
@@ -120,7 +129,7 @@ impl Narrator for ToTerminal<'_> {
     fn step_ended(&self, record: &StepRecord) {
         self.0.clear();
         if self.0.format == Format::Text {
-            for line in report::step_lines(record) {
+            for line in report::step_lines(record, &self.0.root) {
                 self.0.line(line);
             }
         }

@@ -8,7 +8,7 @@ use hw_validate::rules_schema;
 use schemars::SchemaGenerator;
 use serde_json::{Value as Json, json};
 
-use super::{Command, read};
+use super::{Command, described, read};
 use crate::terminal::Terminal;
 
 /// The command.
@@ -35,7 +35,11 @@ struct Arguments {
 
 impl Command for Schema {
     fn arguments(&self) -> Clap {
-        Arguments::augment_args(Clap::new("schema").about("Print the JSON Schema of a project file, for editors"))
+        described::<Arguments>(
+            "schema",
+            "Print the JSON Schema of a project file, for editors",
+            "Examples:\n  headworks schema > headworks.schema.json\n  headworks schema model",
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {

@@ -1,10 +1,13 @@
 //! `headworks sql`: queries the warehouse and the sources.
 
-use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Engine, Result};
+use std::path::Path;
 
-use super::{Command, Common, read};
-use crate::house::House;
+use clap::{ArgMatches, Args, Command as Clap};
+use hw_base::{BoxFuture, Engine, Reader, Result, Rows};
+use hw_pipeline::EngineSettings;
+
+use super::{Command, Common, at_least_one, described, read};
+use crate::house::{self, House};
 use crate::report;
 use crate::terminal::{Format, Terminal};
 
@@ -13,11 +16,11 @@ pub(crate) struct Sql;
 
 #[derive(Args)]
 struct Arguments {
-    /// One SELECT. Tables by name, raw copies as `source.dataset`, rejected rows as `quarantine.TABLE`, the rows that a model
-    /// would load as `preview.MODEL`
+    /// One SELECT. Tables by name, raw copies as `source.dataset`, rejected rows as `quarantine.TABLE`, the rows that the next
+    /// run would load as `preview.MODEL` and `preview.source.dataset`, files as `'orders.csv'`
     query: String,
     /// The most rows to print
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = at_least_one, allow_negative_numbers = true)]
     limit: usize,
     #[command(flatten)]
     common: Common,
@@ -25,21 +28,51 @@ struct Arguments {
 
 impl Command for Sql {
     fn arguments(&self) -> Clap {
-        Arguments::augment_args(Clap::new("sql").about("Query the warehouse and the sources"))
+        described::<Arguments>(
+            "sql",
+            "Query the warehouse, the sources and files",
+            "Examples:\n  headworks sql \"select count(*) from fact_orders\"\n  headworks sql \"select * from quarantine.fact_orders\" --limit 5\n  headworks sql \"select status, count(*) as orders from 'orders.csv' group by status\" --format json",
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
-            let house = House::open(&terminal.root)?;
-            let reader = house.reader(&arguments.query).await?;
             terminal.busy("querying");
-            let rows = house.engine.query(&reader, arguments.limit).await?;
-            match terminal.format {
-                Format::Json => terminal.json(&report::rows_json(&rows))?,
-                Format::Text | Format::Markdown => report::rows_lines(&rows).iter().for_each(|line| terminal.line(line)),
-            }
-            Ok(0)
+            let rows = if terminal.root.join(hw_config::PROJECT_FILE).exists() {
+                let house = House::look(&terminal.root)?;
+                house.engine.query(&house.reader(&arguments.query).await?, arguments.limit).await?
+            } else {
+                files_only(&arguments, &terminal.root).await?
+            };
+            show(&rows, terminal)
         })
     }
+}
+
+/// The rows of a query where there is no project: it may read files.
+async fn files_only(arguments: &Arguments, root: &Path) -> Result<Rows> {
+    let state = house::temporary_state();
+    let engine = house::engine(state.join("warehouse"), &state, &EngineSettings::default())?;
+    let mut inputs = Vec::new();
+    for reference in engine.reads(&arguments.query, None)? {
+        match &reference.parts[..] {
+            [file] if house::is_path(root, file) => house::bind_file(root, file, engine.live(), &mut inputs).await?,
+            // Every other name belongs to a project.
+            _ => drop(house::read_project(root)?),
+        }
+    }
+    engine.query(&Reader { sql: arguments.query.clone(), inputs, file: None }, arguments.limit).await
+}
+
+fn show(rows: &Rows, terminal: &Terminal) -> Result<u8> {
+    match terminal.format {
+        Format::Json => terminal.line(report::json::rows(rows)?),
+        Format::Markdown => report::markdown::rows(rows).iter().for_each(|line| terminal.line(line)),
+        Format::Text => report::rows_lines(rows).iter().for_each(|line| terminal.line(line)),
+    }
+    if rows.is_cut && terminal.format != Format::Text {
+        terminal.say(report::cut_note(rows.rows.len() as u64));
+    }
+    Ok(0)
 }

@@ -4,10 +4,10 @@ use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Engine, Ledger, Result, TableName};
 use serde_json::json;
 
-use super::{Command, Common, read};
+use super::{Command, Common, at_least_one, described, read};
 use crate::house::House;
 use crate::report;
-use crate::terminal::{Format, Terminal, table};
+use crate::terminal::{Format, Terminal};
 
 /// The command.
 pub(crate) struct Status;
@@ -18,7 +18,7 @@ struct Arguments {
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
     /// How many to show
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = at_least_one, allow_negative_numbers = true)]
     limit: usize,
     #[command(flatten)]
     common: Common,
@@ -26,13 +26,17 @@ struct Arguments {
 
 impl Command for Status {
     fn arguments(&self) -> Clap {
-        Arguments::augment_args(Clap::new("status").about("Show the last runs, or the versions of a table"))
+        described::<Arguments>(
+            "status",
+            "Show the last runs, or the versions of a table",
+            "Examples:\n  headworks status\n  headworks status --table fact_orders\n  headworks status --limit 1 --format json",
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
-            let house = House::open(&terminal.root)?;
+            let house = House::look(&terminal.root)?;
             match &arguments.table {
                 Some(name) => versions(&house, name, arguments.limit, terminal).await,
                 None => runs(&house, arguments.limit, terminal),
@@ -44,7 +48,7 @@ impl Command for Status {
 fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
     let runs = house.ledger.runs(limit)?;
     if terminal.format == Format::Json {
-        let runs: Vec<_> = runs.iter().map(report::run_json).collect();
+        let runs: Vec<_> = runs.iter().map(report::json::run_record).collect();
         terminal.json(&json!({ "schema_version": "1", "runs": runs }))?;
         return Ok(0);
     }
@@ -52,9 +56,11 @@ fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
         terminal.line("no run yet; `headworks run` makes the first");
         return Ok(0);
     }
-    for line in report::runs_lines(&runs) {
-        terminal.line(line);
-    }
+    let lines = match terminal.format {
+        Format::Markdown => report::markdown::runs(&runs),
+        Format::Text | Format::Json => report::runs_lines(&runs, &terminal.root),
+    };
+    lines.iter().for_each(|line| terminal.line(line));
     Ok(0)
 }
 
@@ -64,7 +70,7 @@ async fn versions(house: &House, name: &str, limit: usize, terminal: &Terminal) 
     if versions.is_empty() {
         let known = house.engine.tables();
         let known: Vec<&str> = known.iter().map(TableName::folder).collect();
-        return Err(hw_base::unknown("table", name.folder(), known));
+        return Err(hw_base::unknown("table", name.folder(), known).code("HW302"));
     }
     if terminal.format == Format::Json {
         terminal.json(&json!({ "schema_version": "1", "table": name, "versions": versions }))?;
@@ -75,8 +81,6 @@ async fn versions(house: &House, name: &str, limit: usize, terminal: &Terminal) 
         let run = version.run.clone().unwrap_or_default();
         vec![version.version.to_string(), version.at.map(report::moment).unwrap_or_default(), version.operation.to_lowercase(), run]
     }));
-    for line in table(&rows, &[0]) {
-        terminal.line(line);
-    }
+    terminal.table(&rows, &[0]);
     Ok(0)
 }

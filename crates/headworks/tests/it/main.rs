@@ -5,6 +5,7 @@
 
 mod cases;
 mod crash;
+mod database;
 mod durable;
 mod limits;
 mod program;

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use hw_base::{DatasetName, ORIGIN_COLUMNS, Position, Progress, Result, SourceFile, Survey, TableName, count, plural};
+use hw_base::{DatasetName, Delivery, News, ORIGIN_COLUMNS, Position, Progress, Result, SourceFile, Survey, TableName, count, plural};
 
-use super::{Asking, Decision, Step, Work, was_rolled_back};
-use crate::position::{FILES, WATERMARK};
+use super::{Asking, Decision, Follow, Step, Work, was_rolled_back};
+use crate::position::{ALL_FILES, ALL_ROWS, FILES, WATERMARK, WHAT_IS_NEW};
 use crate::project::Project;
 
 /// What there is to read of a dataset, and what was read before.
 struct Reading {
     survey: Survey,
-    follow: Option<String>,
+    follow: Option<Follow>,
     progress: Option<Progress>,
 }
 
@@ -19,7 +19,7 @@ struct Reading {
 pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: DatasetName, progress: Option<Progress>) -> Result<Step> {
     let table = TableName::raw(&dataset);
     let survey = asking.sources.survey(&dataset).await?;
-    let follow = followed_column(project, &dataset).filter(|_| survey.files.is_none());
+    let follow = follow(project, &dataset, &survey);
     let reading = Reading { survey, follow, progress };
     let decision = match reading.why_anew(asking, &table).await? {
         Some(reason) => Decision::Rebuild(reason),
@@ -38,29 +38,57 @@ pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: Dataset
         bytes: files.as_ref().map_or(reading.survey.bytes, |files| Some(files.iter().map(|file| file.bytes).sum())),
         rules: project.dataset_rules.get(&dataset).cloned().unwrap_or_default(),
         fingerprint: reading.way(),
-        work: Work::Extract { dataset, changed: reading.changed(files.as_deref(), anew), files, follow: reading.follow },
+        work: Work::Extract {
+            dataset,
+            changed: reading.changed(files.as_deref(), anew),
+            files,
+            follow: reading.follow,
+            key: reading.survey.key,
+        },
         progress: reading.progress,
         table,
     })
 }
 
-/// The column by which a dataset is followed, where all models that follow it agree.
-fn followed_column(project: &Project, dataset: &DatasetName) -> Option<String> {
+/// What the next run would copy of a dataset: its new and changed files, or all rows of a database.
+///
+/// # Errors
+/// If the source cannot be listed.
+pub async fn arriving(project: &Project, asking: Asking<'_>, dataset: &DatasetName) -> Result<Delivery> {
+    let progress = asking.ledger.progress(TableName::raw(dataset).folder())?;
+    let step = step(project, asking, dataset.clone(), progress).await?;
+    let Work::Extract { files, .. } = step.work else { return Ok(Delivery::default()) };
+    // No file at all cannot be opened; then there is nothing new, and what is there is shown.
+    Ok(Delivery { files: files.filter(|files| !files.is_empty()), ..Delivery::default() })
+}
+
+/// How what is new in a dataset is told, where a model follows it and all of them agree on a column if one is needed.
+fn follow(project: &Project, dataset: &DatasetName, survey: &Survey) -> Option<Follow> {
     let dataset = dataset.to_string();
-    let followed = project.models.iter().filter_map(|model| model.settings.follow.get(&dataset));
+    let mut columns = project.models.iter().filter_map(|model| model.settings.follow.get(&dataset)).peekable();
+    if survey.files.is_some() || columns.peek().is_none() {
+        return None;
+    }
     // What Headworks adds to a raw copy is nothing that a source could be asked for.
-    let mut columns = followed.filter(|column| !ORIGIN_COLUMNS.contains(&column.as_str()));
-    let first = columns.next()?;
-    columns.all(|column| column == first).then(|| first.clone())
+    let mut columns = columns.filter(|column| !ORIGIN_COLUMNS.contains(&column.as_str()));
+    match survey.news {
+        News::Untold => None,
+        News::Exact => Some(Follow::BySource),
+        News::ByColumn => {
+            let first = columns.next()?;
+            columns.all(|column| column == first).then(|| Follow::ByColumn(first.clone()))
+        }
+    }
 }
 
 impl Reading {
     /// How the dataset is read: what was read in another way cannot be continued.
     fn way(&self) -> String {
         match (&self.survey.files, &self.follow) {
-            (Some(_), _) => "extract".into(),
-            (None, Some(column)) => format!("extract what is new by {column}"),
-            (None, None) => "extract all rows".into(),
+            (Some(_), _) => ALL_FILES.into(),
+            (None, Some(Follow::BySource)) => WHAT_IS_NEW.into(),
+            (None, Some(Follow::ByColumn(column))) => format!("{WHAT_IS_NEW} by {column}"),
+            (None, None) => ALL_ROWS.into(),
         }
     }
 
@@ -136,7 +164,8 @@ impl Reading {
         let watermark = self.progress.as_ref().filter(|_| !anew).and_then(|progress| progress.inputs.get(WATERMARK));
         match (files, &self.follow, watermark) {
             (Some(files), ..) => files_in_words(files),
-            (None, Some(column), Some(Position::Watermark(value))) => format!("{column} > {value}"),
+            (None, Some(Follow::ByColumn(column)), Some(Position::Watermark(value))) => format!("{column} >= {value}"),
+            (None, Some(Follow::BySource), Some(_)) => "new and changed rows".into(),
             _ => "all rows".into(),
         }
     }

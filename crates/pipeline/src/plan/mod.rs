@@ -2,11 +2,15 @@
 
 mod dataset;
 mod model;
+mod trial;
 
 use hw_base::{Blame, DatasetName, Engine, Error, Ledger, Progress, Result, SourceFile, Sources, TableName};
 use hw_validate::Rule;
 use serde::Serialize;
 
+pub use self::dataset::arriving;
+pub(crate) use self::model::BY_ARRIVAL;
+pub use self::trial::try_models;
 use crate::graph::{Graph, Read};
 use crate::project::Project;
 use crate::settings::Load;
@@ -68,8 +72,10 @@ pub enum Work {
         files: Option<Vec<SourceFile>>,
         /// Files that were read before and have changed: their earlier rows are taken out.
         changed: Vec<String>,
-        /// The column whose greatest value so far tells where to go on, for a database.
-        follow: Option<String>,
+        /// How what is new is told, for a database; `None` where all rows are copied.
+        follow: Option<Follow>,
+        /// The columns that identify a row, as the source names them; none where nobody knows.
+        key: Vec<String>,
     },
     /// Builds the table of a model.
     Build {
@@ -87,6 +93,16 @@ pub enum Work {
         #[serde(skip)]
         reads: Vec<ReadFrom>,
     },
+}
+
+/// How what is new in a dataset of a database is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Follow {
+    /// The source tells it by itself.
+    BySource,
+    /// A column grows with every change.
+    ByColumn(String),
 }
 
 /// What a name in a SELECT stands for, and how much of it is read.
@@ -111,6 +127,8 @@ pub enum Extent {
     All,
     /// What arrived since the last time.
     New,
+    /// Of each row the version that arrived last, where the raw copy holds every version.
+    Newest,
     /// The last batch, which is the whole dataset as it was then.
     LastBatch,
 }
@@ -127,7 +145,7 @@ pub enum Decision {
     Ask(String),
     /// There is nothing to do.
     Skip(String),
-    /// It cannot run, because its source cannot be listed.
+    /// It cannot run, because its source cannot be listed, or what the model says does not fit.
     Fail(String),
 }
 
@@ -215,7 +233,7 @@ fn failing(dataset: DatasetName, progress: Option<Progress>, error: &Error) -> S
         bytes: None,
         rules: vec![],
         fingerprint: progress.as_ref().map(|progress| progress.fingerprint.clone()).unwrap_or_default(),
-        work: Work::Extract { dataset, files: None, changed: vec![], follow: None },
+        work: Work::Extract { dataset, files: None, changed: vec![], follow: None, key: vec![] },
         progress,
         table,
     }
@@ -230,7 +248,7 @@ fn selected(project: &Project, graph: &Graph, selection: &Selection) -> Result<V
     for chosen in &selection.models {
         let name = chosen.trim_end_matches('+');
         if project.model(name).is_none() {
-            return Err(hw_base::unknown("model", name, project.models.iter().map(|model| model.name.as_str())));
+            return Err(hw_base::unknown("model", name, project.models.iter().map(|model| model.name.as_str())).code("HW302"));
         }
         wanted.push(name.to_owned());
         if chosen.ends_with('+') {

@@ -1,6 +1,6 @@
 //! The step that builds the table of a model, and what is decided about it.
 
-use hw_base::{Engine, Error, Progress, Result, Span, TableName};
+use hw_base::{Engine, Error, Progress, Result, TableName, snake_case};
 
 use super::{Decision, Extent, ReadFrom, Selection, Step, Work, was_rolled_back};
 use crate::graph::Read;
@@ -29,7 +29,7 @@ impl Planning<'_> {
         self.refuse_foreign_follow()?;
         self.refuse_joined_follows(engine)?;
         self.refuse_versions_without_times()?;
-        let Model { name, sql, file, settings, rules, fingerprint } = self.model;
+        let Model { name, sql, file, settings, rules, fingerprint, .. } = self.model;
         let table = TableName::model(name);
         let by_arrival = self.follows_by_itself(engine);
         let reads: Vec<ReadFrom> = self.reads.iter().map(|read| self.read_from(read, by_arrival)).collect();
@@ -59,7 +59,7 @@ impl Planning<'_> {
                 file: file.clone(),
                 settings: settings.load.clone(),
                 partition_by: settings.partition_by.columns()?,
-                later_by: settings.follow.values().find(|column| *column != BY_ARRIVAL).cloned(),
+                later_by: self.later_by(engine),
                 reads,
             },
             table,
@@ -72,8 +72,8 @@ impl Planning<'_> {
             None => Ok(()),
             Some(dataset) => Err(Error::user(format!("`{}` follows `{dataset}`, which its SELECT does not read", self.model.name))
                 .code("HW302")
-                .at(Span { file: self.model.file.clone().into(), line: 1, column: 1, length: 1 })
-                .help("remove it from `follow:`, or read it in the SELECT")),
+                .help("remove it from `follow:`, or read it in the SELECT")
+                .moved_to(self.model.place(&["follow", dataset], 0))),
         }
     }
 
@@ -84,7 +84,7 @@ impl Planning<'_> {
             return Ok(());
         }
         let error = settings.load.without_times().within(format_args!("`{}`", self.model.name));
-        Err(error.at(Span { file: self.model.file.clone().into(), line: 1, column: 1, length: 1 }))
+        Err(error.moved_to(self.model.place(&["load"], 0)))
     }
 
     /// Two followed datasets that are joined would miss each other: what arrived earlier in one, and later in the other.
@@ -106,7 +106,7 @@ impl Planning<'_> {
         Err(Error::user(format!("`{}` cannot follow {} at once", self.model.name, names.join(" and ")))
             .code("HW305")
             .because(problem)
-            .at(Span { file: self.model.file.clone().into(), line: 1, column: 1, length: 1 })
+            .moved_to(self.model.place(&["follow"], 0))
             .help("follow one of them and read the other whole, or give each a model of its own and join these"))
     }
 
@@ -128,6 +128,7 @@ impl Planning<'_> {
                     true => Extent::New,
                     false if self.is_snapshot(&table) => Extent::LastBatch,
                     false if by_arrival => Extent::New,
+                    false if !with_origin && self.versions(&table).is_some_and(|key| !key.is_empty()) => Extent::Newest,
                     false => Extent::All,
                 };
                 ReadFrom { name: name.clone(), step: table.folder().to_owned(), table, extent, hides_origin: !with_origin }
@@ -139,6 +140,35 @@ impl Planning<'_> {
     fn is_snapshot(&self, table: &TableName) -> bool {
         let extracts_all = |step: &Step| matches!(&step.work, Work::Extract { files: None, follow: None, .. });
         self.before.iter().any(|step| step.table == *table && extracts_all(step))
+    }
+
+    /// The key of a raw copy that holds every version of a row that a run has seen.
+    fn versions(&self, table: &TableName) -> Option<&[String]> {
+        self.before.iter().filter(|step| step.table == *table).find_map(|step| match &step.work {
+            Work::Extract { follow: Some(_), key, .. } => Some(key.as_slice()),
+            _ => None,
+        })
+    }
+
+    /// The column that tells which of two rows with one key is the later one; `None` where the order of arrival does.
+    ///
+    /// A database is read as it is at that moment. Where the model keeps one row per row of the source, what was read later is
+    /// later, and no column knows better.
+    fn later_by(&self, engine: &dyn Engine) -> Option<String> {
+        let Model { sql, settings, .. } = self.model;
+        let column = settings.follow.values().find(|column| *column != BY_ARRIVAL)?;
+        let is_row_of_source = |step: &Step| match &step.work {
+            Work::Extract { follow: Some(_), key, .. } => is_same_key(key, settings.load.key()),
+            _ => false,
+        };
+        let arrives_in_order = match self.reads {
+            [Read::Dataset { dataset, .. }] if matches!(settings.load, Load::Upsert(_)) => {
+                let table = TableName::raw(dataset);
+                self.before.iter().any(|step| step.table == table && is_row_of_source(step)) && engine.is_row_by_row(sql)
+            }
+            _ => false,
+        };
+        (!arrives_in_order).then(|| column.clone())
     }
 
     fn decide(&self, progress: Option<&Progress>, inputs: &[&Step]) -> Decision {
@@ -177,13 +207,23 @@ impl Planning<'_> {
     }
 
     fn window(&self, decision: &Decision, anew: bool, reads: &[ReadFrom]) -> String {
+        let every_version = |read: &&ReadFrom| read.extent == Extent::All && self.versions(&read.table).is_some_and(<[String]>::is_empty);
+        let versions: Vec<&str> = reads.iter().filter(every_version).map(|read| read.name.as_str()).collect();
         let new: Vec<&str> = reads.iter().filter(|read| read.extent == Extent::New).map(|read| read.name.as_str()).collect();
         match decision {
             Decision::Skip(_) => "nothing".into(),
+            // Nobody knows which of them belong together.
+            _ if !versions.is_empty() => format!("every version of the rows of {}", versions.join(", ")),
             _ if anew || new.is_empty() || self.model.settings.load == Load::Replace => "all rows".into(),
             _ => format!("new rows of {}", new.join(", ")),
         }
     }
+}
+
+/// Whether a model's key consists of the columns of a dataset's key, as they are named in its raw copy.
+fn is_same_key(dataset: &[String], model: &[String]) -> bool {
+    let is_named = |column: &String| model.contains(&snake_case(column));
+    !dataset.is_empty() && dataset.len() == model.len() && dataset.iter().all(is_named)
 }
 
 /// What becomes of a decision where the table shows less than the step has read.

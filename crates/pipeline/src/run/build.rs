@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Error, Input, Position, Progress, Reader, Result, Span, Staging, unknown};
+use hw_base::{Input, Position, Progress, Reader, Result, Staging};
 
 use super::load::Batch;
 use super::task::Task;
+use crate::fit;
 use crate::plan::{Decision, Extent, ReadFrom, Work};
 use crate::position::{TAKEN_OUT, noted};
 use crate::settings::Load;
+use crate::versions;
 
 /// Prepares the batch of a model; `None` where no input changed.
 pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
@@ -25,18 +27,18 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let replaces = *settings == Load::Replace;
     let anew = step.anew || (!replaces && lost_rows(step.progress.as_ref(), reads, &standing));
     let reads_all = anew || replaces;
-    let bound = reads.iter().map(|read| bind(step.progress.as_ref(), read, standing.get(&read.step), reads_all)).collect();
+    let mut bound = Vec::with_capacity(reads.len());
+    for read in reads {
+        let at = standing.get(&read.step);
+        match read.extent {
+            Extent::Newest => bound.extend(versions::newest(ports.engine, ports.ledger, &read.name, &read.table, at).await?),
+            _ => bound.push(bind(step.progress.as_ref(), read, at, reads_all)),
+        }
+    }
     let reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
     let columns = ports.engine.columns(&reader).await?;
-    let is_selected = |name: &str| columns.iter().any(|column| column.name == name);
-    if let (true, Some(later_by)) = (settings.needs_key(), later_by)
-        && !is_selected(later_by)
-    {
-        return Err(not_selected(&step.name, file, later_by));
-    }
-    if let Some((setting, name)) = settings.named().into_iter().find(|(_, name)| !is_selected(name)) {
-        let known = columns.iter().map(|column| column.name.as_str());
-        return Err(unknown("column", name, known).code("HW304").within(format_args!("`{setting}` of `{}`", step.name)));
+    if let Some(model) = task.project.model(&step.name) {
+        fit::check(model, &reader, &columns, ports.engine).await?;
     }
     let staging = Staging {
         mode: settings.mode(later_by.clone())?,
@@ -45,15 +47,7 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
         ..task.staging(window, reader)
     };
     let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
-    Ok(Some(Batch { staging, progress }))
-}
-
-fn not_selected(model: &str, file: &str, column: &str) -> Error {
-    Error::user(format!("`{model}` follows `{column}`, which its SELECT does not return"))
-        .code("HW304")
-        .because("without it nobody can tell which of two rows with one key is the later one")
-        .at(Span { file: file.into(), line: 1, column: 1, length: 1 })
-        .help(format!("add `{column}` to the SELECT, or follow `_batch`: then the row stays that arrived last"))
+    Ok(Some(Batch { staging, progress, delivery: None }))
 }
 
 /// Whether a raw copy took rows out, or wrote them anew in wider types, since the step read it last.
@@ -80,7 +74,7 @@ fn bind(before: Option<&Progress>, read: &ReadFrom, at: Option<&Progress>, reads
         after_batch: match read.extent {
             Extent::LastBatch => newest.map(|newest| newest - 1),
             Extent::New if !reads_all => read_before,
-            Extent::New | Extent::All => None,
+            Extent::New | Extent::Newest | Extent::All => None,
         },
         up_to_batch: newest,
         hides_origin: read.hides_origin,

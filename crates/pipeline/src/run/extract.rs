@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hw_base::{
-    AggregateWatch, Column, DatasetName, Delivered, Delivery, Error, Input, ORIGIN_COLUMNS, Position, Progress, Reader, Result, SourceFile,
-    Staging, TableState, Timestamp, identifier, literal, snake_case,
+    Column, ColumnType, Continuing, DatasetName, Delivered, Delivery, Error, Input, ORIGIN_COLUMNS, Part, Position, Progress, Reader,
+    Result, SourceFile, Staging, TableState, Timestamp, identifier, literal, snake_case,
 };
 use serde_json::json;
 
@@ -12,13 +12,18 @@ use super::load::Batch;
 use super::malformed;
 use super::task::Task;
 use super::types::{Fit, common, fit};
-use crate::plan::Work;
-use crate::position::{FILES, TAKEN_OUT, WATERMARK};
+use crate::plan::{Follow, Work};
+use crate::position::{CONTENT, FILES, FIRST_BATCH, TAKEN_OUT, WATERMARK};
+use crate::versions;
 
 /// The column of a raw copy that holds the file of a row.
 const FILE: &str = "_file";
 /// The column of a raw copy that holds the batch of a row.
 const BATCH: &str = "_batch";
+/// What the rows that arrive are called.
+const ARRIVING: &str = "arriving";
+/// What the rows are called that the raw copy has of a database.
+const KNOWN: &str = "known_rows";
 
 /// Column names that need no quotes, each with the name that the source gives it.
 type Names = BTreeMap<String, String>;
@@ -41,7 +46,9 @@ struct Copying<'a> {
     dataset: &'a DatasetName,
     files: Option<&'a [SourceFile]>,
     changed: &'a [String],
-    follow: Option<&'a str>,
+    follow: Option<&'a Follow>,
+    /// The columns that identify a row, as the source names them.
+    key: &'a [String],
     /// Where it is continued; `None` where it starts.
     before: Option<&'a Progress>,
     table: Option<TableState>,
@@ -51,12 +58,12 @@ struct Copying<'a> {
 
 /// Prepares the batch of a dataset.
 pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
-    let Work::Extract { dataset, files, changed, follow } = &task.step.work else { return Ok(None) };
+    let Work::Extract { dataset, files, changed, follow, key } = &task.step.work else { return Ok(None) };
     let table = task.table().await?;
     let window = task.next_window(table.as_ref())?;
     let before = task.step.progress.as_ref().filter(|_| !task.step.anew);
-    let (files, follow) = (files.as_deref(), follow.as_deref());
-    let mut copying = Copying { task, dataset, files, changed, follow, before, table, earlier: Earlier::Stay, names: Names::new() };
+    let (files, follow) = (files.as_deref(), follow.as_ref());
+    let mut copying = Copying { task, dataset, files, changed, follow, key, before, table, earlier: Earlier::Stay, names: Names::new() };
     copying.earlier = copying.earlier();
     copying.names = copying.known_names()?;
     copying.batch(window).await.map(Some)
@@ -114,14 +121,20 @@ impl Copying<'_> {
             files
         });
         let may_lack = if self.task.step.anew { self.changed.to_vec() } else { vec![] };
-        Delivery { files, after: self.after(), expected: self.expected(), may_lack }
+        Delivery { files, continuing: self.continuing(), expected: self.expected(), may_lack }
     }
 
     /// How far a database was read.
-    fn after(&self) -> Option<(String, String)> {
-        let Position::Watermark(value) = self.before?.inputs.get(WATERMARK)? else { return None };
-        let column = self.follow?;
-        Some((self.names.get(column).map_or(column, String::as_str).to_owned(), value.clone()))
+    fn continuing(&self) -> Option<Continuing> {
+        let since = match self.before.filter(|_| self.table.is_some()).and_then(|before| before.inputs.get(WATERMARK)) {
+            Some(Position::Watermark(reached)) => Some(reached.clone()),
+            _ => None,
+        };
+        let column = match self.follow? {
+            Follow::BySource => None,
+            Follow::ByColumn(column) => Some(self.names.get(column).unwrap_or(column).clone()),
+        };
+        Some(Continuing { since, column })
     }
 
     /// The columns that the raw copy has, as the source names them.
@@ -134,20 +147,64 @@ impl Copying<'_> {
     async fn batch(mut self, window: i64) -> Result<Batch> {
         let Task { step, ports, .. } = self.task;
         let delivered = ports.sources.open(self.dataset, &self.delivery()).await?;
+        if self.starts_again(&delivered) {
+            self.earlier = Earlier::Replaced;
+        }
         let names = raw_names(&delivered.columns, &self.names);
         let all_names: Names = self.names.iter().map(|(raw, source)| (raw.clone(), source.clone())).chain(names.iter().cloned()).collect();
         ports.ledger.note(&self.note_of_names(), &json!(all_names))?;
+        let key: Vec<String> = self.key.iter().filter_map(|column| raw_name(&names, column)).map(str::to_owned).collect();
+        versions::note_key(ports.ledger, &step.table, &key)?;
         let widened = self.widened(&names, &delivered)?;
-        let mut reader = Reader {
-            sql: raw_rows(&names, delivered.has_origin, window, self.task.run.0.as_str(), ports.clock.now()),
-            inputs: vec![Input::Live { name: "arriving".into(), relation: delivered.relation.clone() }],
-            file: None,
+        let mut inputs = vec![Input::Live { name: ARRIVING.into(), relation: delivered.relation.clone() }];
+        let arriving = match &delivered.part {
+            Part::NewAndSome { column, from } => {
+                inputs.extend(versions::newest(ports.engine, ports.ledger, KNOWN, &step.table, self.before).await?);
+                self.without_known(&delivered, &names, column, from)
+            }
+            Part::Whole | Part::New => ARRIVING.to_owned(),
         };
+        let sql = raw_rows(&names, delivered.has_origin, window, self.task.run.0.as_str(), ports.clock.now(), &arriving);
+        let mut reader = Reader { sql, inputs, file: None };
         if !widened.is_empty() {
             self.rewrite(&mut reader, &names, &widened, delivered.has_origin);
         }
-        let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs: self.inputs(window), version: None };
-        Ok(Batch { staging: self.staging(window, reader, &delivered), progress })
+        let inputs = self.inputs(window, &delivered);
+        let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
+        let delivery = self.follow.map(|_| delivered.relation.clone());
+        Ok(Batch { staging: self.staging(window, reader, &delivered), progress, delivery })
+    }
+
+    /// Whether a database that was to go on where it was read before delivers all of its rows.
+    fn starts_again(&self, delivered: &Delivered) -> bool {
+        self.follow.is_some() && self.table.is_some() && delivered.part == Part::Whole
+    }
+
+    /// The rows that arrive, but for those that the raw copy has as they are.
+    fn without_known(&self, delivered: &Delivered, names: &[(String, String)], column: &str, from: &str) -> String {
+        let known: BTreeSet<&str> = self.table.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str()).collect();
+        let source = |(_, source): &(String, String)| identifier(source);
+        let raw = |((raw, _), column): (&(String, String), &Column)| {
+            let value = if known.contains(raw.as_str()) { identifier(raw) } else { "null".into() };
+            stored(&value, &column.sql_type)
+        };
+        let mut arriving: Vec<String> = names.iter().map(source).collect();
+        let mut before: Vec<String> = names.iter().zip(&delivered.columns).map(raw).collect();
+        if delivered.has_origin {
+            arriving.extend([FILE, "_line", "_malformed"].map(str::to_owned));
+            before.extend(["varchar", "bigint", "varchar"].map(|sql_type| format!("cast(null as {sql_type})")));
+        }
+        let followed = names.iter().zip(&delivered.columns).find(|((_, source), _)| source == column);
+        // Texts may have another order there, so all of them are looked at.
+        let may_come_again = match followed {
+            Some(((raw, _), column)) if column.kind != ColumnType::Text && known.contains(raw.as_str()) => {
+                let raw = identifier(raw);
+                format!(" where {raw} is null or {raw} >= {}", stored(&literal(from), &column.sql_type))
+            }
+            _ => String::new(),
+        };
+        let (arriving, before) = (arriving.join(", "), before.join(", "));
+        format!("(select {arriving} from {ARRIVING} except all select {before} from {KNOWN}{may_come_again}) as {ARRIVING}")
     }
 
     /// The columns of the raw copy that need a wider type for what arrives, each with that type.
@@ -218,7 +275,8 @@ impl Copying<'_> {
     fn staging(&self, window: i64, reader: Reader, delivered: &Delivered) -> Staging {
         let mut staging = self.task.staging(window, reader);
         staging.partition_by = vec![(BATCH.into(), BATCH.into())];
-        staging.hash_content = self.files.is_none() && self.follow.is_none();
+        // Where the source itself tells what is new, the content need not.
+        staging.hash_content = self.files.is_none() && delivered.part == Part::Whole && self.follow != Some(&Follow::BySource);
         if delivered.has_origin {
             staging.hidden = vec!["_malformed".into()];
             staging.watch.rows.push(malformed::watch());
@@ -228,21 +286,24 @@ impl Copying<'_> {
             Earlier::Withdrawn(rows) => staging.withdraw = Some(rows.clone()),
             Earlier::Replaced | Earlier::Rewritten => staging.is_rebuild = true,
         }
-        if let (Some(column), None) = (self.follow, self.files) {
-            let expression = format!("cast(max({}) as text)", identifier(column));
-            staging.watch.aggregates.push(AggregateWatch { id: WATERMARK.into(), expression });
-        }
         staging
     }
 
     /// How far the source has been read once the batch is published, as far as it is known before.
-    fn inputs(&self, window: i64) -> BTreeMap<String, Position> {
+    fn inputs(&self, window: i64, delivered: &Delivered) -> BTreeMap<String, Position> {
         let mut inputs = self.before.map(|progress| progress.inputs.clone()).unwrap_or_default();
         if let Some(files) = self.files {
             let mut known: Vec<SourceFile> =
                 self.files_before().into_iter().map(|file| self.remembered(file)).chain(files.to_vec()).collect();
             known.sort();
             inputs.insert(FILES.into(), Position::Files(known));
+        }
+        if delivered.part != Part::Whole {
+            // The raw copy holds more than what the hash is of.
+            inputs.remove(CONTENT);
+        }
+        if self.follow.is_some() && (self.before.is_none() || matches!(self.earlier, Earlier::Replaced)) {
+            inputs.insert(FIRST_BATCH.into(), Position::Batch(window));
         }
         if self.before.is_none() || !matches!(self.earlier, Earlier::Stay) {
             inputs.insert(TAKEN_OUT.into(), Position::Batch(window));
@@ -258,7 +319,7 @@ impl Copying<'_> {
 }
 
 /// The rows that arrive, with the names of the raw copy and the columns that tell where each came from.
-fn raw_rows(names: &[(String, String)], has_origin: bool, window: i64, run: &str, now: Timestamp) -> String {
+fn raw_rows(names: &[(String, String)], has_origin: bool, window: i64, run: &str, now: Timestamp, arriving: &str) -> String {
     let mut columns: Vec<String> = names.iter().map(|(raw, source)| format!("{} as {}", identifier(source), identifier(raw))).collect();
     if has_origin {
         columns.extend([FILE, "_line", "_malformed"].map(str::to_owned));
@@ -269,12 +330,37 @@ fn raw_rows(names: &[(String, String)], has_origin: bool, window: i64, run: &str
     ));
     columns.push(format!("{} as _run", literal(run)));
     columns.push(format!("cast({window} as bigint) as {BATCH}"));
-    format!("select {} from arriving", columns.join(", "))
+    format!("select {} from {arriving}", columns.join(", "))
+}
+
+/// A value in a type as the raw copy stores it: SQL's own timestamps end in the year 2262.
+fn stored(value: &str, sql_type: &str) -> String {
+    match sql_type {
+        "timestamp" => format!("arrow_cast({value}, 'Timestamp(Microsecond, None)')"),
+        "timestamp with time zone" => format!("arrow_cast({value}, 'Timestamp(Microsecond, Some(\"UTC\"))')"),
+        _ => format!("cast({value} as {sql_type})"),
+    }
+}
+
+/// The name in the raw copy of a column of the source.
+fn raw_name<'a>(names: &'a [(String, String)], column: &str) -> Option<&'a str> {
+    names.iter().find(|(_, source)| source == column).map(|(raw, _)| raw.as_str())
 }
 
 /// The names that columns of a source have in its raw copy, where it is made anew.
 pub fn raw_column_names(columns: &[Column]) -> Vec<String> {
     raw_names(columns, &Names::new()).into_iter().map(|(raw, _)| raw).collect()
+}
+
+/// The rows of an opened dataset under a name, without the records that cannot be read as rows. The columns have the names of
+/// the raw copy; `origin` names those that tell where a row came from and are wanted too.
+pub fn live_rows(name: &str, delivered: &Delivered, origin: &[&str], inputs: &mut Vec<Input>) -> Input {
+    inputs.push(Input::Live { name: delivered.relation.clone(), relation: delivered.relation.clone() });
+    let named = delivered.columns.iter().zip(raw_column_names(&delivered.columns));
+    let own = named.map(|(column, raw)| format!("{} as {}", identifier(&column.name), identifier(&raw)));
+    let (origin, rows) = if delivered.has_origin { (origin, " where _malformed is null") } else { (&[][..], "") };
+    let columns: Vec<String> = own.chain(origin.iter().map(|column| (*column).to_owned())).collect();
+    Input::Query { name: name.to_owned(), sql: format!("select {} from {}{rows}", columns.join(", "), delivered.relation) }
 }
 
 /// The columns of a delivery, each with its name in the raw copy and in the source. A column keeps the name that it has.

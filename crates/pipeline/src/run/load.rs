@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hw_base::{
     Column, ColumnType, CommitNote, DatasetName, Engine, Error, LoadMode, Position, Progress, Published, Result, StagedBatch, Staging,
-    StepCommit, StepOutcome, StepRecord, Value, Verdict, identifier,
+    StepCommit, StepOutcome, StepRecord, Verdict, identifier,
 };
 use hw_validate::{Gate, Judging, Population};
 use serde_json::json;
@@ -24,6 +24,8 @@ pub(super) struct Batch {
     pub(super) staging: Staging,
     /// Where the step stands once the batch is published.
     pub(super) progress: Progress,
+    /// The relation of a delivery that tells where it ended.
+    pub(super) delivery: Option<String>,
 }
 
 /// Rows written where no reader sees them yet.
@@ -128,7 +130,7 @@ async fn fitted_gate(task: Task<'_>, batch: &mut Batch) -> Result<Gate> {
 async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBatch, record: &mut StepRecord) -> Result<StepOutcome> {
     let Task { step, ports, .. } = task;
     note_counts(record, &staged);
-    note_reached(&mut batch.progress, &staged);
+    note_reached(task, batch, &staged);
     if let Some(error) = malformed::too_many(task, &staged) {
         return Err(error);
     }
@@ -215,10 +217,11 @@ fn unique_by(step: &Step) -> &[String] {
     }
 }
 
-/// How a person queries the rows that were judged, later: a model's SELECT is readable although nothing of it was loaded.
+/// How a person queries the rows that were judged, later: what a source has to deliver and what a model selects are readable
+/// although nothing of it was loaded.
 fn shown_as(step: &Step) -> String {
     match &step.work {
-        Work::Extract { dataset, .. } => dataset.to_string(),
+        Work::Extract { dataset, .. } => format!("preview.{dataset}"),
         Work::Build { .. } => format!("preview.{}", identifier(&step.name)),
     }
 }
@@ -230,14 +233,18 @@ fn note_counts(record: &mut StepRecord, batch: &StagedBatch) {
     record.spilled_bytes = batch.spilled_bytes;
 }
 
-/// Notes how far the scan has read: the greatest value of the followed column, the hash of the content.
-fn note_reached(progress: &mut Progress, batch: &StagedBatch) {
-    let watermark = batch.watched.aggregates.iter().find(|aggregate| aggregate.id == WATERMARK);
-    if let Some(Value::Text(value)) = watermark.map(|aggregate| &aggregate.value) {
-        progress.inputs.insert(WATERMARK.into(), Position::Watermark(value.clone()));
+/// Notes how far the scan has read: where the source says that it ended, the hash of the content.
+fn note_reached(task: Task<'_>, batch: &mut Batch, staged: &StagedBatch) {
+    let inputs = &mut batch.progress.inputs;
+    if let Some(relation) = &batch.delivery {
+        // Where the source does not say it, the next run reads all rows.
+        match task.ports.sources.reached(relation) {
+            Some(reached) => drop(inputs.insert(WATERMARK.into(), Position::Watermark(reached))),
+            None => drop(inputs.remove(WATERMARK)),
+        }
     }
-    if let Some(hash) = &batch.content_hash {
-        progress.inputs.insert(CONTENT.into(), Position::Content(hash.clone()));
+    if let Some(hash) = &staged.content_hash {
+        inputs.insert(CONTENT.into(), Position::Content(hash.clone()));
     }
 }
 

@@ -7,6 +7,17 @@ use crate::plan::Work;
 
 const MALFORMED: &str = "malformed_record";
 
+/// The most characters of a record that are shown; the whole record is in the quarantine once its source tolerates it.
+const SHOWN: usize = 300;
+
+fn shortened(record: &str) -> String {
+    let mut shown: String = record.chars().take(SHOWN).collect();
+    if shown.len() < record.len() {
+        shown.push('…');
+    }
+    shown
+}
+
 /// Diverts malformed records before any rule sees them.
 pub(super) fn watch() -> RowWatch {
     RowWatch { id: MALFORMED.into(), violates: "_malformed is not null".into(), diverts: true, excludes: true }
@@ -20,7 +31,7 @@ pub(super) fn too_many(task: Task<'_>, batch: &StagedBatch) -> Option<Error> {
     if tolerance.admits(rule.violations, batch.rows_read) {
         return None;
     }
-    let examples: Vec<String> = rule.examples.rendered().into_iter().take(3).collect();
+    let examples: Vec<String> = rule.examples.rendered().into_iter().take(3).map(|example| shortened(&example)).collect();
     let records = format!("{} of {} records of `{dataset}`", count(rule.violations), count(batch.rows_read));
     Some(
         Error::user(format!("{records} cannot be read as rows; the source tolerates {tolerance}"))

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use hw_base::{Clock, Engine, Error, Ledger, Result, Retry, RunId, RunRecord, Sources, StepRecord};
 
-pub use extract::raw_column_names;
+pub use extract::{live_rows, raw_column_names};
 pub use record::{alerts, exit_code};
 pub use recover::recover;
 

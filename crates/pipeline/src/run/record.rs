@@ -91,9 +91,15 @@ pub fn exit_code(record: &RunRecord, errors: &[Error]) -> u8 {
         Some(Blame::User) => 2,
         Some(Blame::Outside) => 3,
         Some(Blame::Headworks) => 70,
+        None if record.steps.iter().any(is_blocked_by_a_wrong_rule) => 2,
         None if record.outcome == Some(RunOutcome::Blocked) => 1,
         None => 0,
     }
+}
+
+/// Whether a rule keeps the step from going through that could not be judged: no data can mend that.
+fn is_blocked_by_a_wrong_rule(step: &StepRecord) -> bool {
+    step.outcome == StepOutcome::Blocked && step.verdict.blocking().any(|result| result.error.is_some())
 }
 
 /// Broken rules that only warn, over all steps.

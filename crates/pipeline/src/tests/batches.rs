@@ -110,7 +110,6 @@ fn a_column_that_the_result_lacks_cannot_say_what_is_later() {
     expect![[r#"
         error[HW304]: `a` follows `updated_on`, which its SELECT does not return
           because: without it nobody can tell which of two rows with one key is the later one
-          at: models/a.sql:1:1
           help: add `updated_on` to the SELECT, or follow `_batch`: then the row stays that arrived last"#]]
     .assert_eq(&errors[0].to_string());
 }

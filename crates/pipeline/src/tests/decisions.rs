@@ -59,10 +59,10 @@ fn a_database_is_asked() {
     check_plan(
         &world,
         expect![[r#"
-        raw/crm.customers: ask, the source is asked for changes | all rows
-        raw/crm.orders: ask, the source is asked for changes | updated_at > 2026-01-05
-        orders: ask, if raw/crm.orders has new rows | new rows of crm.orders
-        names: ask, if raw/crm.customers has new rows | all rows"#]],
+            raw/crm.customers: ask, the source is asked for changes | all rows
+            raw/crm.orders: ask, the source is asked for changes | updated_at >= 2026-01-05
+            orders: ask, if raw/crm.orders has new rows | new rows of crm.orders
+            names: ask, if raw/crm.customers has new rows | all rows"#]],
     );
 }
 

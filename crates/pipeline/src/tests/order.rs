@@ -62,8 +62,8 @@ fn an_unknown_selection_is_answered_with_the_known_models() {
         &chain(),
         &["fact"],
         expect![[r#"
-        error: unknown model `fact`
-          help: did you mean `facts`?"#]],
+            error[HW302]: unknown model `fact`
+              help: did you mean `facts`?"#]],
     );
 }
 
@@ -106,9 +106,8 @@ fn only_what_is_read_can_be_followed() {
         &[("a", "select * from shop.orders", json!({ "follow": { "crm.orders": "updated_at" } }))],
         &[],
         expect![[r#"
-        error[HW302]: `a` follows `crm.orders`, which its SELECT does not read
-          at: models/a.sql:1:1
-          help: remove it from `follow:`, or read it in the SELECT"#]],
+            error[HW302]: `a` follows `crm.orders`, which its SELECT does not read
+              help: remove it from `follow:`, or read it in the SELECT"#]],
     );
 }
 

@@ -133,7 +133,8 @@ impl<'a> Relation<'a> {
 
     fn over(&self, template: &Template, condition: Option<&str>) -> String {
         let rows = condition.map_or(ALL_ROWS.to_owned(), |condition| format!("(select * from {ALL_ROWS} where {condition})"));
-        template.over(&rows, ALL_ROWS, self.own.as_deref())
+        let now = format!("cast('{}' as timestamp(6))", self.judging.now.format("%Y-%m-%d %H:%M:%S%.f"));
+        template.at(&now, &rows, ALL_ROWS, self.own.as_deref())
     }
 
     async fn query(&self, sql: String, limit: usize) -> Result<Answer> {

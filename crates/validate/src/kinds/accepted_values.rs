@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use hw_base::{Column, ColumnFacts, ColumnType, Dimension, Result, Settings, TableFacts, TextShape, Value, identifier, plural};
+use hw_base::{Column, ColumnFacts, ColumnType, Dimension, Result, Settings, TableFacts, TextShape, Value, plural};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Value as Json, json};
 
-use crate::columns::{as_moment, as_text, find};
+use crate::columns::find;
 use crate::explain::About;
-use crate::kinds::RuleKind;
+use crate::kinds::{RuleKind, comparable};
 use crate::propose::{Proposal, percent_above};
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::scalar::Scalar;
@@ -133,12 +133,7 @@ impl RuleBody for AcceptedValuesSettings {
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
         let column = find(columns, &self.column)?;
-        let values = self.values.iter().map(|value| value.for_column(column)).collect::<Result<Vec<_>, _>>()?;
-        let name = match column.kind {
-            ColumnType::Binary | ColumnType::Other | ColumnType::Time => as_text(column),
-            ColumnType::Date if self.values.iter().any(|value| value.is_moment_for(column)) => as_moment(column),
-            _ => identifier(&column.name),
-        };
+        let (name, values) = comparable(column, &self.values)?;
         let violates = if self.ignore_case && column.kind == ColumnType::Text {
             let lower: Vec<String> = values.iter().map(|value| value.to_lowercase()).collect();
             format!("lower({name}) not in ({})", lower.join(", "))

@@ -1,13 +1,12 @@
 //! `aggregate`: a value measured over all rows lies between two limits.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
-use hw_base::{Column, Dimension, Result, Settings, identifier};
+use hw_base::{Column, ColumnType, Dimension, Result, Settings, identifier};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use crate::columns::{find, in_parentheses};
+use crate::columns::{as_text, find, in_parentheses};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody, Scope, read_body};
@@ -37,8 +36,24 @@ enum Function {
     /// The standard deviation of the sample.
     #[serde(alias = "stddev")]
     StandardDeviation,
+    /// The standard deviation of the values as a whole population.
+    PopulationStandardDeviation,
+    /// The variance of the sample.
+    Variance,
+    /// The value below which the share `quantile` of the values lies, between two values where none lies there.
+    Quantile,
     /// The number of values that are not null.
     Count,
+    /// The share of rows whose value is not null, 0 to 1.
+    FilledShare,
+    /// The number of different values as a share of the values, 0 to 1.
+    DistinctShare,
+    /// The fewest characters of a text.
+    MinLength,
+    /// The most characters of a text.
+    MaxLength,
+    /// The mean number of characters.
+    MeanLength,
 }
 
 impl Function {
@@ -50,28 +65,58 @@ impl Function {
             Self::Min => "min",
             Self::Max => "max",
             Self::StandardDeviation => "standard_deviation",
+            Self::PopulationStandardDeviation => "population_standard_deviation",
+            Self::Variance => "variance",
+            Self::Quantile => "quantile",
             Self::Count => "count",
+            Self::FilledShare => "filled_share",
+            Self::DistinctShare => "distinct_share",
+            Self::MinLength => "min_length",
+            Self::MaxLength => "max_length",
+            Self::MeanLength => "mean_length",
         }
     }
 
-    fn sql(self) -> &'static str {
+    /// The aggregate over the rows where `condition` is true. The middle of two whole numbers is no whole number.
+    fn sql(self, column: &Column, quantile: f64, condition: Option<&str>) -> String {
+        let (name, text) = (identifier(&column.name), as_text(column));
+        let name = if column.kind == ColumnType::Boolean && matches!(self, Self::Sum | Self::Mean) {
+            format!("cast({name} as bigint)")
+        } else {
+            name
+        };
+        let number = if column.kind == ColumnType::Integer { format!("cast({name} as double)") } else { name.clone() };
+        let over = |aggregate: String| super::filtered(&aggregate, condition);
         match self {
-            Self::Mean => "avg",
-            Self::StandardDeviation => "stddev",
-            Self::Sum | Self::Median | Self::Min | Self::Max | Self::Count => self.name(),
+            Self::Sum | Self::Min | Self::Max | Self::Count => over(format!("{}({name})", self.name())),
+            Self::Mean => over(format!("avg({name})")),
+            Self::Median => over(format!("median({number})")),
+            Self::StandardDeviation => over(format!("stddev({name})")),
+            Self::PopulationStandardDeviation => over(format!("stddev_pop({name})")),
+            Self::Variance => over(format!("var_samp({name})")),
+            Self::Quantile => over(format!("quantile_cont({number}, {quantile})")),
+            Self::FilledShare => ratio(&over(format!("count({name})")), &over("count(*)".into())),
+            Self::DistinctShare => ratio(&over(format!("count(distinct {name})")), &over(format!("count({name})"))),
+            Self::MinLength => over(format!("min(character_length({text}))")),
+            Self::MaxLength => over(format!("max(character_length({text}))")),
+            Self::MeanLength => over(format!("avg(character_length({text}))")),
         }
     }
 
     /// Makes sure that the function can measure `column`. The least text is no least number: `10` stands before `9`.
     fn can_measure(self, column: &Column) -> Result<(), String> {
         let (can, wanted) = match self {
-            Self::Sum | Self::Mean | Self::Median | Self::StandardDeviation => (column.kind.is_numeric(), "numbers"),
+            Self::Sum | Self::Mean => (column.kind.is_numeric() || column.kind == ColumnType::Boolean, "numbers"),
+            Self::Median | Self::StandardDeviation | Self::PopulationStandardDeviation | Self::Variance | Self::Quantile => {
+                (column.kind.is_numeric(), "numbers")
+            }
             Self::Min | Self::Max => (column.kind.is_numeric() || column.kind.is_temporal(), "numbers, dates or moments"),
-            Self::Count => (true, ""),
+            Self::Count | Self::FilledShare | Self::DistinctShare | Self::MinLength | Self::MaxLength | Self::MeanLength => (true, ""),
         };
         let name = self.name();
         let refusal = || format!("`{name}` needs {wanted}, and column `{}` is {}", column.name, column.sql_type);
-        let help = || format!("cast it with `sql: {}(cast({} as double))`", self.sql(), identifier(&column.name));
+        let as_number = Column { name: format!("cast({} as double)", identifier(&column.name)), ..column.clone() };
+        let help = || format!("cast it with `sql: {}`", self.sql(&as_number, 0.5, None).replace('"', ""));
         if can { Ok(()) } else { Err(format!("{}; {}", refusal(), help())) }
     }
 
@@ -81,6 +126,11 @@ impl Function {
     }
 }
 
+/// One count as a share of another; null where there is nothing to have a share of.
+fn ratio(part: &str, whole: &str) -> String {
+    format!("cast({part} as double) / nullif({whole}, 0)")
+}
+
 measuring_settings! {
     /// Settings of `aggregate`.
     AggregateSettings {
@@ -88,12 +138,18 @@ measuring_settings! {
         function: Option<Function>,
         /// The column.
         column: Option<String>,
+        /// For `quantile`: which one, between 0 and 1, such as `0.95`.
+        quantile: Option<f64>,
         /// SQL of your own in place of `function` and `column`, such as `sum(discount) / sum(price)`.
         sql: Option<String>,
         /// The least value: a number, a date or a moment.
         min: Option<Scalar>,
         /// The greatest value: a number, a date or a moment.
         max: Option<Scalar>,
+        /// The value must be above this: like `min`, but the limit itself is outside.
+        above: Option<Scalar>,
+        /// The value must be below this: like `max`, but the limit itself is outside.
+        below: Option<Scalar>,
         /// The dimension of quality that the rule watches.
         dimension: Option<Dimension>,
     }
@@ -122,9 +178,9 @@ impl RuleKind for Aggregate {
 
     fn about(&self) -> About {
         About {
-            finds: "A value over all rows, such as a sum or a mean, that lies below `min` or above `max`, measured on the table as it would be after the load. Nulls take no part. Where there is no value at all, because there are no rows or only nulls, the rule is broken; `NaN` breaks it too.",
+            finds: "A value over all rows, such as a sum or a mean, that lies below `min` or above `max`, or not `above` or `below` a limit, measured on the table as it would be after the load. Nulls take no part. Where there is no value at all, because there are no rows or only nulls, the rule is broken; `NaN` breaks it too. Functions: `sum`, `mean`, `median`, `min`, `max`, `standard_deviation` (of a sample; null for one value), `population_standard_deviation`, `variance`, `quantile`, `count`, `filled_share`, `distinct_share`, `min_length`, `max_length`, `mean_length`.",
             matters: "Every row can be right by itself and the whole still wrong: amounts in cents instead of euros move the mean a hundredfold.",
-            example: "- aggregate: { function: mean, column: total_amount, min: 20, max: 200, on_failure: alert }\n- aggregate: { sql: 'sum(discount) / sum(total_amount)', name: discount_rate, max: 0.4 }",
+            example: "- aggregate: { function: mean, column: total_amount, min: 20, max: 200, on_failure: alert }\n- aggregate: { sql: 'sum(discount) / sum(total_amount)', name: discount_rate, max: 0.4 }\n- aggregate: { function: quantile, quantile: 0.95, column: total_amount, below: 900 }",
             remedy: "Compare with the table version before: find the partition, shop or file whose share changed. Move the limits if the change is real.",
         }
     }
@@ -139,6 +195,10 @@ impl AggregateSettings {
             (None, None, Some(_)) if self.condition.is_some() => {
                 problems.add("where", "`where` does not go with `sql`", "write `sum(total_amount) filter (where …)` in `sql`");
             }
+            (None, None, Some(sql)) if divides_by_rows(sql) => {
+                let help = "write `/ nullif(count(*), 0)`, which has no value there, or use `function: filled_share`";
+                problems.add("sql", "the SQL divides by the number of rows, which is zero for an empty table", help);
+            }
             (None, None, Some(_)) | (Some(_), Some(_), None) => {}
             (_, _, Some(_)) => problems.add("sql", "`sql` stands in place of `function` and `column`", "keep one of the two forms"),
             _ => problems.add("function", "nothing to measure", "add `function: mean` and `column: …`, or `sql: …`"),
@@ -146,18 +206,26 @@ impl AggregateSettings {
     }
 
     fn check_limits(&self, problems: &mut Problems<'_>) {
-        for (key, limit) in [("min", &self.min), ("max", &self.max)] {
+        let limits = [("min", &self.min), ("max", &self.max), ("above", &self.above), ("below", &self.below)];
+        for (key, limit) in limits {
             if let Some(limit) = limit.as_ref().filter(|limit| Limit::of(limit).is_none()) {
                 problems.add(key, format!("`{limit}` is neither a number nor a date"), "give a number, a date or a moment");
             }
         }
-        match (&self.min, &self.max) {
-            (None, None) => problems.add("min", "neither `min` nor `max` is given", "add `min:`, `max:` or both"),
-            (Some(min), Some(max)) if min.compare(max) == Some(Ordering::Greater) => {
-                problems.add("min", "`min` is greater than `max`", "swap them");
+        super::check_sides([&self.min, &self.above, &self.max, &self.below], problems);
+        let needs_quantile = self.function == Some(Function::Quantile);
+        match self.quantile {
+            Some(_) if !needs_quantile => problems.add("quantile", "`quantile` goes with `function: quantile`", "remove `quantile`"),
+            None if needs_quantile => problems.add("function", "which quantile?", "add `quantile:` with a number between 0 and 1"),
+            Some(share) if !(0.0..=1.0).contains(&share) => {
+                problems.add("quantile", format!("`{share}` is no share"), "give a number between 0 and 1, such as 0.95");
             }
             _ => {}
         }
+    }
+
+    fn limits(&self) -> [Option<Limit>; 2] {
+        [Limit::either(self.min.as_ref(), self.above.as_ref()), Limit::either(self.max.as_ref(), self.below.as_ref())]
     }
 
     /// The aggregate in SQL, and how messages name it.
@@ -168,16 +236,26 @@ impl AggregateSettings {
         };
         let column = find(columns, name)?;
         function.can_measure(column)?;
-        for limit in [&self.min, &self.max].into_iter().flatten() {
-            let fits = matches!(Limit::of(limit), Some(Limit::Moment(..))) == function.gives_moments(column);
+        for limit in self.limits().into_iter().flatten() {
+            let fits = limit.is_moment() == function.gives_moments(column);
             let kind = if function.gives_moments(column) { "a date or a moment" } else { "a number" };
             if !fits {
                 return Err(format!("`{limit}` is no limit for `{}({name})`, which is {kind}", function.name()));
             }
         }
-        let of = |function: &str| format!("{function}({})", identifier(name));
-        Ok((super::filtered(&of(function.sql()), self.condition.as_deref()), of(function.name())))
+        let expression = function.sql(column, self.quantile.unwrap_or(0.5), self.condition.as_deref());
+        let label = match self.quantile {
+            Some(quantile) => format!("{}({}, {quantile})", function.name(), identifier(name)),
+            None => format!("{}({})", function.name(), identifier(name)),
+        };
+        Ok((expression, label))
     }
+}
+
+/// Whether the SQL divides by a count as it is.
+fn divides_by_rows(sql: &str) -> bool {
+    let plain: String = sql.to_lowercase().chars().filter(|c| !c.is_whitespace()).collect();
+    plain.contains("/count(") || plain.contains("%count(")
 }
 
 impl RuleBody for AggregateSettings {
@@ -208,8 +286,8 @@ impl RuleBody for AggregateSettings {
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
         let (expression, label) = self.measure(columns)?;
-        let bounds = Bounds::Between { min: self.min.as_ref().and_then(Limit::of), max: self.max.as_ref().and_then(Limit::of) };
-        Ok(Shape::Aggregate { expression, label, bounds })
+        let [min, max] = self.limits();
+        Ok(Shape::Aggregate { expression, label, bounds: Bounds::Between { min, max } })
     }
 }
 
@@ -253,12 +331,39 @@ mod tests {
     }
 
     #[test]
+    fn shares_lengths_and_quantiles_are_measured() {
+        let check = |function: &str, sql: &str| {
+            check_aggregate(
+                &json!({"aggregate": {"function": function, "column": "a", "above": 0, "below": 1, "where": "b"}}),
+                "a bigint",
+                sql,
+            );
+        };
+        check("median", "median(cast(a as double)) filter (where (b)): above 0 and below 1");
+        let rule = json!({"aggregate": {"function": "mean", "column": "a", "max": 0.5}});
+        check_aggregate(&rule, "a boolean", "avg(cast(a as bigint)): at most 0.5");
+        check("filled_share", "cast(count(a) filter (where (b)) as double) / nullif(count(*) filter (where (b)), 0): above 0 and below 1");
+        check(
+            "distinct_share",
+            "cast(count(distinct a) filter (where (b)) as double) / nullif(count(a) filter (where (b)), 0): above 0 and below 1",
+        );
+        check("mean_length", "avg(character_length(cast(a as varchar))) filter (where (b)): above 0 and below 1");
+        let rule = json!({"aggregate": {"function": "quantile", "quantile": 0.95, "column": "a", "max": 9}});
+        check_aggregate(&rule, "a double", "quantile_cont(a, 0.95): at most 9");
+        let refuse = |settings| refused(&json!([{ "aggregate": settings }]));
+        assert!(refuse(json!({"function": "quantile", "column": "a", "max": 9})).contains("which quantile?"));
+        assert!(refuse(json!({"function": "quantile", "quantile": 95, "column": "a", "max": 9})).contains("`95` is no share"));
+        assert!(refuse(json!({"function": "mean", "quantile": 0.5, "column": "a", "max": 9})).contains("remove `quantile`"));
+    }
+
+    #[test]
     fn the_measure_must_be_clear() {
         let refuse = |settings| refused(&json!([{ "aggregate": settings }]));
         assert!(refuse(json!({"column": "a", "min": 1})).contains("nothing to measure"));
         assert!(refuse(json!({"column": "a", "sql": "sum(a)", "min": 1})).contains("keep one of the two forms"));
         assert!(refuse(json!({"sql": "sum(a)", "where": "b", "min": 1})).contains("`where` does not go with `sql`"));
         assert!(refuse(json!({"sql": "sum(a)"})).contains("neither `min` nor `max`"));
+        assert!(refuse(json!({"sql": "sum(a) / COUNT (*)", "min": 1})).contains("zero for an empty table"));
         assert!(refuse(json!({"sql": "sum(a)", "min": "few"})).contains("neither a number nor a date"));
         assert!(refuse(json!({"sql": "sum(a)", "min": 2, "max": 1})).contains("`min` is greater"));
     }

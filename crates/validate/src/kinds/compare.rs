@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use hw_base::{Column, ColumnType, Dimension, Result, Settings, identifier};
+use hw_base::{Column, Dimension, Result, Settings};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use crate::columns::{as_moment, find};
+use crate::columns::{beside, find};
 use crate::explain::About;
-use crate::kinds::RuleKind;
+use crate::kinds::{RuleKind, SkipIf};
 use crate::rule::{RuleBody, Scope, read_body};
 use crate::shape::Shape;
 use crate::shared_settings::{Common, counting_settings};
@@ -41,6 +41,17 @@ enum Operator {
 }
 
 impl Operator {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Equal => "=",
+            Self::NotEqual => "<>",
+            Self::GreaterOrEqual => ">=",
+            Self::Greater => ">",
+        }
+    }
+
     /// The operator that is true exactly where this one is false.
     fn opposite(self) -> &'static str {
         match self {
@@ -63,6 +74,9 @@ counting_settings! {
         operator: Operator,
         /// The column on the right.
         right: String,
+        /// Which rows are left out: those with `any_null` of the two (where it is not given), those with `all_null`, or `never` one.
+        #[serde(default)]
+        skip_if: SkipIf,
     }
 }
 
@@ -89,7 +103,7 @@ impl RuleKind for Compare {
 
     fn about(&self) -> About {
         About {
-            finds: "Rows whose two columns do not compare as `operator` says: `<`, `<=`, `=`, `<>`, `>=` or `>`, in quotes. Rows with a null in one of them are left out.",
+            finds: "Rows whose two columns do not compare as `operator` says: `<`, `<=`, `=`, `<>`, `>=` or `>`, in quotes. Rows with a null in one of them are left out; with `skip_if: all_null` only those with two, and a row with one breaks the rule; with `skip_if: never` every null breaks it.",
             matters: "A parcel that arrives before it was sent shows that one of two dates is wrong, and every duration made of them with it.",
             example: "- compare: { left: shipped_at, operator: '<=', right: delivered_at, on_failure: quarantine }",
             remedy: "Look for dates read with day and month swapped, time zones that differ between the two columns, and rows that were corrected in one place only.",
@@ -108,32 +122,12 @@ impl RuleBody for CompareSettings {
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
         let (left, right) = (find(columns, &self.left)?, find(columns, &self.right)?);
-        if family(left.kind) != family(right.kind) {
-            return Err(format!(
-                "`{}` is {} and `{}` is {}, which do not compare; cast one of them in the model, or use `expression`",
-                left.name, left.sql_type, right.name, right.sql_type
-            ));
-        }
-        let violates = format!("{} {} {}", beside(left, right), self.operator.opposite(), beside(right, left));
+        let (left_sql, right_sql) = (beside(left, right)?, beside(right, left)?);
+        let violates = match self.skip_if {
+            SkipIf::AnyNull => format!("{left_sql} {} {right_sql}", self.operator.opposite()),
+            other => other.violates(&format!("{left_sql} {} {right_sql}", self.operator.sql()), &self.columns()),
+        };
         Ok(Shape::Row { violates })
-    }
-}
-
-/// The column as SQL that compares with `other` by value: a decimal with a float as a float, a day with a moment as a moment.
-fn beside(column: &Column, other: &Column) -> String {
-    match (column.kind, other.kind) {
-        (ColumnType::Decimal, ColumnType::Float) => format!("cast({} as double)", identifier(&column.name)),
-        (ColumnType::Date, ColumnType::Timestamp) => as_moment(column),
-        _ => identifier(&column.name),
-    }
-}
-
-/// Types that compare with each other.
-fn family(kind: ColumnType) -> ColumnType {
-    match kind {
-        ColumnType::Integer | ColumnType::Decimal | ColumnType::Float => ColumnType::Float,
-        ColumnType::Date | ColumnType::Timestamp => ColumnType::Timestamp,
-        ColumnType::Boolean | ColumnType::Text | ColumnType::Time | ColumnType::Binary | ColumnType::Other => kind,
     }
 }
 
@@ -155,6 +149,14 @@ mod tests {
             "a date, B varchar",
             "`a` is date and `B` is varchar, which do not compare; cast one of them in the model, or use `expression`",
         );
+    }
+
+    #[test]
+    fn nulls_break_it_on_request() {
+        let rule = |skip_if: &str| json!({"compare": {"left": "a", "operator": ">", "right": "b", "skip_if": skip_if}});
+        check_row(&rule("any_null"), "a bigint, b bigint", "a <= b");
+        check_row(&rule("all_null"), "a bigint, b bigint", "(a is not null or b is not null) and (a > b) is not true");
+        check_row(&rule("never"), "a bigint, b bigint", "(a > b) is not true");
     }
 
     #[test]

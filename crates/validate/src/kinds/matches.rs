@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::columns::{as_text, find};
 use crate::explain::About;
-use crate::kinds::RuleKind;
+use crate::kinds::{Require, RuleKind, check_patterns, patterns, violates_patterns};
 use crate::propose::{Proposal, percent_above};
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::shape::Shape;
@@ -37,8 +37,13 @@ counting_settings! {
         /// The column.
         column: String,
         /// The regular expression. It may match anywhere in the text; `^` and `$` tie it to the ends.
-        pattern: String,
-        /// Whether the text must not match.
+        pattern: Option<String>,
+        /// Several regular expressions in place of one.
+        patterns: Option<Vec<String>>,
+        /// How many of the expressions must match: `any` of them (where it is not given) or `all`.
+        #[serde(default)]
+        require: Require,
+        /// Whether none of the expressions may match.
         #[serde(default)]
         not: bool,
         /// Whether upper and lower case are the same.
@@ -70,7 +75,7 @@ impl RuleKind for Matches {
 
     fn about(&self) -> About {
         About {
-            finds: "Texts that the regular expression does not match; with `not: true`, texts that it does match. It may match anywhere in the text: begin it with `^` and end it with `$` to match the whole. Nulls are the business of `not_null`.",
+            finds: "Texts that the regular expression does not match; with `not: true`, texts that it does match. It may match anywhere in the text: begin it with `^` and end it with `$` to match the whole. With `patterns`, texts that none of them matches, or not all of them with `require: all`; with `not: true`, texts that one of them matches. Matching takes time in proportion to the text, whatever the expression; so looking ahead or back (`(?=…)`, `\\1`) is not known. Nulls are the business of `not_null`.",
             matters: "An address without an `@` bounces, and a code with a blank in it joins to nothing.",
             example: "- matches: { column: email, pattern: '^[^@ ]+@[^@ ]+\\.[^@ ]+$', at_most: 1% }",
             remedy: "Mend the form in the model where it can be told, for example with `trim` or `upper`; ask the source otherwise. Check with the examples that the expression itself is right.",
@@ -104,6 +109,20 @@ fn is_the_form(count: u64, values: u64) -> bool {
     count > 0 && count as f64 >= FEWEST_OF_SHAPE * values as f64
 }
 
+/// Expressions are matched in time that grows with the text alone, so what needs looking around or back is not known.
+fn remedy(pattern: &str) -> &'static str {
+    if ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|part| pattern.contains(part)) || has_back_reference(pattern) {
+        "looking ahead, behind or back is not known here, so that no expression takes for ever; \
+         say it with two rules, one of them with `not: true`, or with `expression`"
+    } else {
+        "put the pattern in single quotes, and a `\\` before a sign that is meant as it stands, such as `\\(`"
+    }
+}
+
+fn has_back_reference(pattern: &str) -> bool {
+    pattern.split('\\').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
 impl RuleBody for MatchesSettings {
     fn common(&self) -> Common {
         self.shared()
@@ -114,21 +133,22 @@ impl RuleBody for MatchesSettings {
     }
 
     fn check(&self, problems: &mut Problems<'_>) {
-        if let Err(error) = Regex::new(&self.pattern) {
-            let reason = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            problems.add(
-                "pattern",
-                format!("`pattern` is no regular expression: {reason}"),
-                "put the pattern in single quotes, and a `\\` before a sign that is meant as it stands, such as `\\(`",
-            );
+        check_patterns(self.pattern.as_deref(), self.patterns.as_deref(), problems);
+        let key = if self.patterns.is_some() { "patterns" } else { "pattern" };
+        for pattern in patterns(self.pattern.as_ref(), self.patterns.as_ref()) {
+            if let Err(error) = Regex::new(pattern) {
+                let reason = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                problems.add(key, format!("`{key}` is no regular expression: {reason}"), remedy(pattern));
+            }
         }
     }
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
         let column = find(columns, &self.column)?;
-        let inverted = if self.not { "" } else { "not " };
         let flags = if self.ignore_case { ", 'i'" } else { "" };
-        Ok(Shape::Row { violates: format!("{inverted}regexp_like({}, {}{flags})", as_text(column), literal(&self.pattern)) })
+        let matches = patterns(self.pattern.as_ref(), self.patterns.as_ref())
+            .map(|pattern| format!("regexp_like({}, {}{flags})", as_text(column), literal(pattern)));
+        Ok(Shape::Row { violates: violates_patterns(&matches.collect::<Vec<_>>(), self.require, self.not) })
     }
 }
 
@@ -143,12 +163,12 @@ mod tests {
 
     #[test]
     fn texts_are_compared_with_the_expression() {
-        check_row(&json!({"matches": {"column": "a", "pattern": "^'"}}), "a varchar", "not regexp_like(a, '^''')");
-        check_row(&json!({"matches": {"column": "a", "pattern": "x", "not": true}}), "a varchar", "regexp_like(a, 'x')");
+        check_row(&json!({"matches": {"column": "a", "pattern": "^'"}}), "a varchar", "not (regexp_like(a, '^'''))");
+        check_row(&json!({"matches": {"column": "a", "pattern": "x", "not": true}}), "a varchar", "(regexp_like(a, 'x'))");
         check_row(
             &json!({"matches": {"column": "a", "pattern": "x", "ignore_case": true}}),
             "a bigint",
-            "not regexp_like(cast(a as varchar), 'x', 'i')",
+            "not (regexp_like(cast(a as varchar), 'x', 'i'))",
         );
     }
 
@@ -156,6 +176,22 @@ mod tests {
     fn an_expression_that_does_not_compile_is_refused() {
         let error = refused(&json!([{"matches": {"column": "a", "pattern": "(x"}}]));
         assert!(error.contains("`pattern` is no regular expression: unclosed group"), "{error}");
+    }
+
+    #[test]
+    fn several_expressions_are_any_or_all() {
+        let check = |settings: serde_json::Value, sql| check_row(&json!({ "matches": settings }), "a varchar", sql);
+        check(json!({"column": "a", "patterns": ["x", "y"]}), "not (regexp_like(a, 'x') or regexp_like(a, 'y'))");
+        check(json!({"column": "a", "patterns": ["x", "y"], "require": "all"}), "not (regexp_like(a, 'x') and regexp_like(a, 'y'))");
+        check(json!({"column": "a", "patterns": ["x", "y"], "not": true}), "(regexp_like(a, 'x') or regexp_like(a, 'y'))");
+    }
+
+    #[test]
+    fn what_could_take_for_ever_is_not_known() {
+        for pattern in ["(?=a)b", "(a)\\1", "(?<!x)y"] {
+            let error = refused(&json!([{"matches": {"column": "a", "pattern": pattern}}]));
+            assert!(error.contains("looking ahead, behind or back is not known"), "{error}");
+        }
     }
 
     #[test]

@@ -2,33 +2,55 @@
 //!
 //! Add one: a file in this folder, its `mod` line, its line in [`RULE_KINDS`].
 
+mod accepted_combinations;
 mod accepted_values;
 mod aggregate;
+mod columns_differ;
+mod columns_equal;
 mod compare;
 mod distinct_count;
+mod distinct_values;
+mod distribution;
 mod expression;
 mod freshness;
+mod is_null;
 mod length;
+mod like;
 mod matches;
+mod most_common_value;
+mod no_gaps;
+mod no_overlaps;
 mod not_blank;
 mod not_null;
+mod ordered;
+mod outliers;
+mod parses;
+mod query;
 mod range;
+mod reconcile;
 mod referential;
+mod rejected_values;
 mod row_count;
+mod row_sum;
 mod schema;
+mod sequence;
 mod unique;
+mod z_score;
 
+use std::cmp::Ordering;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use hw_base::{Dimension, Result, Settings, TableFacts, unknown};
-use schemars::{Schema, SchemaGenerator};
+use hw_base::{Column, ColumnType, Dimension, Result, Settings, TableFacts, identifier, unknown};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
 
-use crate::columns::in_parentheses;
+use crate::columns::{all_present, any_present, as_moment, as_text, in_parentheses};
 use crate::explain::About;
 use crate::propose::Proposal;
 use crate::rule::{Problems, RuleBody, Scope};
-use crate::shape::{Bounds, Limit};
+use crate::scalar::Scalar;
+use crate::shape::{Bounds, Limit, LimitValue};
 
 /// A kind of rule: its settings, its manual page, its SQL and when to propose it.
 pub trait RuleKind: Debug + Send + Sync {
@@ -60,17 +82,36 @@ pub trait RuleKind: Debug + Send + Sync {
 pub const RULE_KINDS: &[&dyn RuleKind] = &[
     &not_null::NotNull,
     &not_blank::NotBlank,
+    &is_null::IsNull,
     &unique::Unique,
     &accepted_values::AcceptedValues,
+    &rejected_values::RejectedValues,
+    &distinct_values::DistinctValues,
+    &most_common_value::MostCommonValue,
     &range::Range,
     &matches::Matches,
+    &like::Like,
+    &parses::Parses,
     &length::Length,
     &compare::Compare,
+    &columns_equal::ColumnsEqual,
+    &columns_differ::ColumnsDiffer,
+    &row_sum::RowSum,
+    &accepted_combinations::AcceptedCombinations,
     &expression::Expression,
     &referential::Referential,
+    &reconcile::Reconcile,
+    &query::Query,
     &row_count::RowCount,
     &distinct_count::DistinctCount,
     &aggregate::Aggregate,
+    &distribution::Distribution,
+    &z_score::ZScore,
+    &outliers::Outliers,
+    &ordered::Ordered,
+    &sequence::Sequence,
+    &no_gaps::NoGaps,
+    &no_overlaps::NoOverlaps,
     &freshness::Freshness,
     &schema::ColumnsAndTypes,
 ];
@@ -110,9 +151,124 @@ fn check_limits(min: Option<u64>, max: Option<u64>, problems: &mut Problems<'_>)
     }
 }
 
+/// Checks `min` or `above` against `max` or `below`, given in this order.
+fn check_sides([min, above, max, below]: [&Option<Scalar>; 4], problems: &mut Problems<'_>) {
+    for (one, other, [inside, outside]) in [(min, above, ["min", "above"]), (max, below, ["max", "below"])] {
+        if one.is_some() && other.is_some() {
+            problems.add(outside, format!("`{inside}` and `{outside}` are both given"), "keep one of them");
+            return;
+        }
+    }
+    let (low, high) = (min.as_ref().or(above.as_ref()), max.as_ref().or(below.as_ref()));
+    let (lowest, highest) = (if min.is_some() { "min" } else { "above" }, if max.is_some() { "max" } else { "below" });
+    let Some((low, high)) = low.zip(high) else {
+        if low.or(high).is_none() {
+            problems.add("min", "neither `min` nor `max` is given", "add `min:`, `max:` or both");
+        }
+        return;
+    };
+    match low.compare(high) {
+        None => problems.add(
+            highest,
+            format!("`{low}` and `{high}` are no two values of one kind"),
+            "give two numbers, two dates or two moments",
+        ),
+        Some(Ordering::Greater) => problems.add(lowest, format!("`{lowest}` is greater than `{highest}`"), "swap them"),
+        Some(Ordering::Equal) if above.is_some() || below.is_some() => {
+            problems.add(lowest, format!("no value lies above {low} and below {high}"), "use `min` and `max`, which are inside themselves");
+        }
+        Some(_) => {}
+    }
+}
+
+/// A column and the values of a list, written so that they compare.
+fn comparable(column: &Column, values: &[Scalar]) -> Result<(String, Vec<String>), String> {
+    let written = values.iter().map(|value| value.for_column(column)).collect::<Result<Vec<_>, _>>()?;
+    let name = match column.kind {
+        ColumnType::Binary | ColumnType::Other | ColumnType::Time => as_text(column),
+        ColumnType::Date if values.iter().any(|value| value.is_moment_for(column)) => as_moment(column),
+        _ => identifier(&column.name),
+    };
+    Ok((name, written))
+}
+
+/// How many of several things must hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Require {
+    /// One of them, or more.
+    #[default]
+    Any,
+    /// All of them.
+    All,
+}
+
+/// The patterns of a rule, in its two forms.
+fn patterns<'a>(one: Option<&'a String>, several: Option<&'a Vec<String>>) -> impl Iterator<Item = &'a String> {
+    one.into_iter().chain(several.into_iter().flatten())
+}
+
+fn check_patterns(one: Option<&str>, several: Option<&[String]>, problems: &mut Problems<'_>) {
+    match (one, several) {
+        (Some(_), Some(_)) => problems.add("patterns", "`pattern` and `patterns` are both given", "keep one of them"),
+        (None, None | Some([])) => problems.add("pattern", "no pattern is given", "add `pattern: …` or `patterns: […, …]`"),
+        _ => {}
+    }
+}
+
+/// The SQL that is true for texts that break the rule, where each of `fits` is true for texts that fit a pattern.
+fn violates_patterns(fits: &[String], require: Require, not: bool) -> String {
+    match (not, require) {
+        (true, _) => format!("({})", fits.join(" or ")),
+        (false, Require::Any) => format!("not ({})", fits.join(" or ")),
+        (false, Require::All) => format!("not ({})", fits.join(" and ")),
+    }
+}
+
+/// Which rows a rule about several columns leaves out because of nulls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum SkipIf {
+    /// Rows with a null in one of the columns.
+    #[default]
+    AnyNull,
+    /// Rows with nulls in all of the columns.
+    AllNull,
+    /// None: a row where a null leaves it open whether the rule holds breaks it.
+    Never,
+}
+
+impl SkipIf {
+    /// The SQL that is true for rows that are not left out.
+    fn condition(self, names: &[String]) -> String {
+        match self {
+            Self::AnyNull => all_present(names),
+            Self::AllNull => format!("({})", any_present(names)),
+            Self::Never => "true".into(),
+        }
+    }
+
+    /// The SQL that is true for rows that break the rule, where `holds` is true for those that do not, and null where a
+    /// null leaves it open.
+    fn violates(self, holds: &str, names: &[String]) -> String {
+        match self {
+            Self::AnyNull => format!("{} and not ({holds})", all_present(names)),
+            Self::AllNull => format!("({}) and ({holds}) is not true", any_present(names)),
+            Self::Never => format!("({holds}) is not true"),
+        }
+    }
+}
+
+/// Checks that there are two columns or more.
+fn check_several(columns: &[String], problems: &mut Problems<'_>) {
+    if columns.len() < 2 {
+        problems.add("columns", "a rule on several columns needs several", "name two columns or more");
+    }
+}
+
 /// Bounds of a count.
 fn count_bounds(min: Option<u64>, max: Option<u64>) -> Bounds {
-    let limit = |count: u64| Limit::Number(count.into());
+    let limit = |count: u64| Limit::inside(LimitValue::Number(count.into()));
     Bounds::Between { min: min.map(limit), max: max.map(limit) }
 }
 

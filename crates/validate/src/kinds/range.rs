@@ -50,7 +50,11 @@ counting_settings! {
         min: Option<Scalar>,
         /// The greatest value. A date means its midnight where the column holds moments.
         max: Option<Scalar>,
-        /// Whether the limits themselves are outside.
+        /// Values must be above this: like `min`, but the limit itself is outside.
+        above: Option<Scalar>,
+        /// Values must be below this: like `max`, but the limit itself is outside.
+        below: Option<Scalar>,
+        /// Whether `min` and `max` themselves are outside.
         #[serde(default)]
         exclusive: bool,
     }
@@ -79,7 +83,7 @@ impl RuleKind for Range {
 
     fn about(&self) -> About {
         About {
-            finds: "Values below `min` or above `max`; the limits themselves are inside unless `exclusive: true` is set. Nulls are left out, `NaN` is outside. A date as a limit of moments means its midnight, so `max: 2026-01-31` leaves out nearly all of that day. In a text column, texts that read as numbers or dates are compared as such where the limit is one, and the others are left to `matches`.",
+            finds: "Values below `min` or above `max`; the limits themselves are inside unless `exclusive: true` is set, or `above` and `below` stand in their place. Nulls are left out, `NaN` is outside. A date as a limit of moments means its midnight, so `max: 2026-01-31` leaves out nearly all of that day. In a text column, texts that read as numbers or dates are compared as such where the limit is one, and the others are left to `matches`.",
             matters: "One price with a slipped decimal point outweighs a thousand right ones in every mean.",
             example: "- range: { column: total_amount, min: 0, max: 100000, on_failure: quarantine }\n- range: { column: order_date, min: 2015-01-01 }",
             remedy: "Look at the examples: a unit that changed needs a conversion in the model, a sign may mean a refund that belongs in a column of its own. Widen the limits if the values are right.",
@@ -122,8 +126,8 @@ impl RangeSettings {
     /// Both limits with the comparison that breaks them.
     fn limits(&self) -> Vec<(&Scalar, &'static str)> {
         let (below, above) = if self.exclusive { ("<=", ">=") } else { ("<", ">") };
-        let pairs = [(self.min.as_ref(), below), (self.max.as_ref(), above)];
-        pairs.into_iter().filter_map(|(limit, breaks)| limit.map(|limit| (limit, breaks))).collect()
+        let pairs = [(&self.min, below), (&self.above, "<="), (&self.max, above), (&self.below, ">=")];
+        pairs.into_iter().filter_map(|(limit, breaks)| limit.as_ref().map(|limit| (limit, breaks))).collect()
     }
 }
 
@@ -137,23 +141,9 @@ impl RuleBody for RangeSettings {
     }
 
     fn check(&self, problems: &mut Problems<'_>) {
-        let (Some(min), Some(max)) = (&self.min, &self.max) else {
-            if self.min.is_none() && self.max.is_none() {
-                problems.add("min", "neither `min` nor `max` is given", "add `min:`, `max:` or both");
-            }
-            return;
-        };
-        match min.compare(max) {
-            None => problems.add(
-                "max",
-                format!("`{min}` and `{max}` are no two values of one kind"),
-                "give two numbers, two dates or two moments",
-            ),
-            Some(Ordering::Greater) => problems.add("min", "`min` is greater than `max`", "swap them"),
-            Some(Ordering::Equal) if self.exclusive => {
-                problems.add("exclusive", "no value lies between equal limits", "remove `exclusive`");
-            }
-            Some(_) => {}
+        super::check_sides([&self.min, &self.above, &self.max, &self.below], problems);
+        if self.exclusive && self.min.is_some() && self.min.as_ref().zip(self.max.as_ref()).is_some_and(|(min, max)| is_equal(min, max)) {
+            problems.add("exclusive", "no value lies between equal limits", "remove `exclusive`");
         }
     }
 
@@ -170,11 +160,15 @@ impl RuleBody for RangeSettings {
     }
 }
 
+fn is_equal(a: &Scalar, b: &Scalar) -> bool {
+    a.compare(b) == Some(Ordering::Equal)
+}
+
 impl RangeSettings {
     /// Finds `NaN` where there is only one limit. Engines order it above all numbers, or below if it has a sign, so that it
     /// is always beyond one of two limits.
     fn not_a_number(&self, value: &str, kind: ColumnType) -> Option<String> {
-        match (&self.min, &self.max) {
+        match (self.min.as_ref().or(self.above.as_ref()), self.max.as_ref().or(self.below.as_ref())) {
             _ if kind != ColumnType::Float => None,
             (Some(_), None) => Some(format!("{value} > cast('Infinity' as double)")),
             (None, Some(_)) => Some(format!("{value} < cast('-Infinity' as double)")),
@@ -235,6 +229,8 @@ mod tests {
         check_row(&least, "a bigint", "a < 0");
         let greatest = json!({"range": {"column": "a", "max": 10, "exclusive": true}});
         check_row(&greatest, "a double", "a >= 10 or a < cast('-Infinity' as double)");
+        check_row(&json!({"range": {"column": "a", "min": 1, "below": 10}}), "a double", "a < 1 or a >= 10");
+        check_row(&json!({"range": {"column": "a", "above": 1}}), "a double", "a <= 1 or a > cast('Infinity' as double)");
     }
 
     #[test]
@@ -243,6 +239,8 @@ mod tests {
         assert!(refuse(json!({"column": "a"})).contains("neither `min` nor `max`"));
         assert!(refuse(json!({"column": "a", "min": 10, "max": 9})).contains("`min` is greater than `max`"));
         assert!(refuse(json!({"column": "a", "min": 10, "max": "2026-01-31"})).contains("no two values of one kind"));
+        assert!(refuse(json!({"column": "a", "min": 1, "below": 1})).contains("no value lies above"));
+        assert!(refuse(json!({"column": "a", "min": 1, "above": 1})).contains("keep one of them"));
         assert!(refuse(json!({"column": "a", "min": 1, "max": 1, "exclusive": true})).contains("no value lies between"));
     }
 

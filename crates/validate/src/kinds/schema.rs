@@ -10,7 +10,7 @@ use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::shape::Shape;
-use crate::shared_settings::Common;
+use crate::shared_settings::{Common, Notes, SeverityWord};
 
 /// The columns are there, with their types.
 #[derive(Debug)]
@@ -20,16 +20,52 @@ pub(super) struct ColumnsAndTypes;
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SchemaSettings {
-    /// The type of each column in SQL's words, such as `bigint`, `decimal(12,2)` or `timestamp`; `any` for any type.
-    columns: BTreeMap<String, String>,
+    /// The type of each column in SQL's words, such as `bigint`, `decimal(12,2)` or `timestamp`; a list where several are right; `any` for any type.
+    #[serde(default)]
+    columns: BTreeMap<String, Types>,
     /// Whether there may be no other columns.
     #[serde(default)]
     exact: bool,
+    /// All columns, in the order that they must have.
+    order: Option<Vec<String>>,
+    /// The place of single columns, from 0.
+    places: Option<BTreeMap<String, usize>>,
+    /// Columns that must not be there; `*` stands for any characters: `pii_*`.
+    forbidden: Option<Vec<String>>,
+    /// The fewest columns.
+    min_columns: Option<u64>,
+    /// The most columns.
+    max_columns: Option<u64>,
     /// A name of your own for the rule, unique within its list.
     name: Option<String>,
     /// What happens if the rule breaks: `block` (where it is not given), `alert` or `log`.
     #[serde(default)]
     on_failure: hw_base::OnFailure,
+    /// How much a broken rule matters: `high`, `medium` or `low`.
+    severity: Option<SeverityWord>,
+    /// Who is asked about the rule: a person, a team or an address.
+    owner: Option<String>,
+    /// What the rule promises, in a sentence.
+    description: Option<String>,
+}
+
+/// The types that are right for a column.
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+enum Types {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+impl Types {
+    fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Several(names) => names,
+        }
+    }
 }
 
 impl RuleKind for ColumnsAndTypes {
@@ -55,9 +91,9 @@ impl RuleKind for ColumnsAndTypes {
 
     fn about(&self) -> About {
         About {
-            finds: "Columns that are missing or have another type than declared; with `exact: true`, also columns that were not declared. `any` stands for every type, and `decimal` for every decimal. No row is read, and every wrong column counts as one violation.",
+            finds: "Columns that are missing or have another type than declared; with `exact: true`, also columns that were not declared. `order` names all columns in their order, `places` the place of single ones, `forbidden` those that must not be there, `min_columns` and `max_columns` how many there may be. `any` stands for every type, and `decimal` for every decimal. No row is read, and every wrong column counts as one violation.",
             matters: "Readers rely on names and types. A column that became text still loads, and breaks the first sum that somebody writes.",
-            example: "- schema: { columns: { order_id: bigint, total_amount: 'decimal(12,2)', note: any }, exact: true }",
+            example: "- schema: { columns: { order_id: bigint, total_amount: 'decimal(12,2)', note: any }, exact: true }\n- schema: { columns: { status: any }, forbidden: ['tmp_*'], max_columns: 40, on_failure: alert }",
             remedy: "Cast the column in the model, so that its type does not follow the source. If the change is meant, tell the readers, then change the rule.",
         }
     }
@@ -65,7 +101,8 @@ impl RuleKind for ColumnsAndTypes {
 
 impl RuleBody for SchemaSettings {
     fn common(&self) -> Common {
-        Common { name: self.name.clone(), tolerance: hw_base::Tolerance::NONE, on_failure: self.on_failure, condition: None }
+        let notes = Notes { severity: self.severity.map(Into::into), owner: self.owner.clone(), description: self.description.clone() };
+        Common { name: self.name.clone(), tolerance: hw_base::Tolerance::NONE, on_failure: self.on_failure, condition: None, notes }
     }
 
     fn columns(&self) -> Vec<String> {
@@ -77,27 +114,87 @@ impl RuleBody for SchemaSettings {
     }
 
     fn check(&self, problems: &mut Problems<'_>) {
-        if self.columns.is_empty() {
+        let says_nothing = self.order.is_none()
+            && self.places.is_none()
+            && self.forbidden.is_none()
+            && self.min_columns.is_none()
+            && self.max_columns.is_none();
+        if self.columns.is_empty() && says_nothing {
             problems.add("columns", "`columns` is empty", "declare columns with their types, such as `{ order_id: bigint }`");
+        }
+        if let Some((name, _)) = self.columns.iter().find(|(_, types)| types.names().is_empty()) {
+            problems.add("columns", format!("no type is given for `{name}`"), "name a type, or `any`");
+        }
+        if let (Some(min), Some(max)) = (self.min_columns, self.max_columns)
+            && min > max
+        {
+            problems.add("min_columns", "`min_columns` is greater than `max_columns`", "swap them");
         }
     }
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
-        let declared = self.columns.iter().filter_map(|(name, sql_type)| difference(columns, name, sql_type));
+        let declared = self.columns.iter().filter_map(|(name, types)| difference(columns, name, types.names()));
         let others = columns.iter().filter(|column| self.exact && !self.columns.contains_key(&column.name));
         let undeclared: Vec<String> = others.map(|column| format!("`{}` is not declared", column.name)).collect();
-        let judged = self.columns.len() as u64 + undeclared.len() as u64;
-        Ok(Shape::Columns { judged, differences: declared.chain(undeclared).collect() })
+        let rest = [self.misplaced(columns), self.displaced(columns), self.forbidden(columns), self.miscounted(columns)].concat();
+        let judged = self.columns.len() + undeclared.len() + rest.len();
+        Ok(Shape::Columns { judged: judged.max(1) as u64, differences: declared.chain(undeclared).chain(rest).collect() })
     }
 }
 
+impl SchemaSettings {
+    /// Columns that stand in another place than `places` says.
+    fn displaced(&self, columns: &[Column]) -> Vec<String> {
+        let places = self.places.iter().flatten();
+        let wrong = places.filter_map(|(name, place)| match columns.iter().position(|column| column.name == *name) {
+            Some(found) if found == *place => None,
+            Some(found) => Some(format!("`{name}` is at place {found} and not {place}")),
+            None => Some(format!("there is no column `{name}` at place {place}")),
+        });
+        wrong.collect()
+    }
+
+    /// Columns that stand in another place than `order` says.
+    fn misplaced(&self, columns: &[Column]) -> Vec<String> {
+        let Some(order) = &self.order else { return Vec::new() };
+        let places = 0..order.len().max(columns.len());
+        let wrong = |at: usize| match (order.get(at), columns.get(at).map(|column| &column.name)) {
+            (Some(declared), Some(found)) if declared == found => None,
+            (Some(declared), Some(found)) => Some(format!("column {} is `{found}`, declared `{declared}`", at + 1)),
+            (Some(declared), None) => Some(format!("column {}, `{declared}`, is missing", at + 1)),
+            (None, found) => found.map(|found| format!("column {}, `{found}`, is not declared", at + 1)),
+        };
+        places.filter_map(wrong).collect()
+    }
+
+    fn forbidden(&self, columns: &[Column]) -> Vec<String> {
+        let is_forbidden = |column: &&Column| self.forbidden.iter().flatten().any(|pattern| fits(&column.name, pattern));
+        columns.iter().filter(is_forbidden).map(|column| format!("`{}` must not be there", column.name)).collect()
+    }
+
+    fn miscounted(&self, columns: &[Column]) -> Vec<String> {
+        let count = columns.len() as u64;
+        let few = self.min_columns.filter(|min| count < *min).map(|min| format!("there are {count} columns, at least {min} declared"));
+        let many = self.max_columns.filter(|max| count > *max).map(|max| format!("there are {count} columns, at most {max} declared"));
+        few.into_iter().chain(many).collect()
+    }
+}
+
+/// Whether a name fits a pattern in which `*` stands for any characters.
+fn fits(name: &str, pattern: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return name == pattern };
+    let Some(after) = name.strip_prefix(start) else { return false };
+    (0..=after.len()).any(|at| after.is_char_boundary(at) && fits(&after[at..], rest))
+}
+
 /// What is wrong with one declared column.
-fn difference(columns: &[Column], name: &str, sql_type: &str) -> Option<String> {
+fn difference(columns: &[Column], name: &str, types: &[String]) -> Option<String> {
     let Some(column) = columns.iter().find(|column| column.name == name) else {
         let close = nearest(name, columns.iter().map(|column| column.name.as_str()));
         return Some(close.map_or_else(|| format!("`{name}` is missing"), |close| format!("`{name}` is missing; there is `{close}`")));
     };
-    (!is_of_type(&column.sql_type, sql_type)).then(|| format!("`{name}` is {}, declared {sql_type}", column.sql_type))
+    let is_right = types.iter().any(|sql_type| is_of_type(&column.sql_type, sql_type));
+    (!is_right).then(|| format!("`{name}` is {}, declared {}", column.sql_type, types.join(" or ")))
 }
 
 /// Whether a type is the declared one. A type declared without its length or precision has any.
@@ -172,6 +269,27 @@ mod tests {
                 "`note` is not declared",
             ],
         );
+    }
+
+    #[test]
+    fn order_number_and_absence_are_declared() {
+        let table = "a bigint, b varchar, tmp_x varchar";
+        check(&json!({"order": ["a", "b", "tmp_x"], "min_columns": 3, "max_columns": 3, "forbidden": ["x_*"]}), table, &[]);
+        check(
+            &json!({"order": ["b", "a"], "max_columns": 2, "forbidden": ["tmp*"], "columns": {"a": ["date", "timestamp"]}}),
+            table,
+            &[
+                "`a` is bigint, declared date or timestamp",
+                "column 1 is `a`, declared `b`",
+                "column 2 is `b`, declared `a`",
+                "column 3, `tmp_x`, is not declared",
+                "`tmp_x` must not be there",
+                "there are 3 columns, at most 2 declared",
+            ],
+        );
+        check(&json!({"order": ["a"], "min_columns": 2}), "a bigint", &["there are 1 columns, at least 2 declared"]);
+        assert!(refused(&json!([{"schema": {"min_columns": 2, "max_columns": 1}}])).contains("`min_columns` is greater"));
+        assert!(refused(&json!([{"schema": {"columns": {"a": []}}}])).contains("no type is given for `a`"));
     }
 
     #[test]

@@ -6,9 +6,9 @@ use hw_base::{Column, ColumnFacts, ColumnType, Dimension, Result, Settings, Tabl
 use schemars::{Schema, SchemaGenerator};
 use serde_json::json;
 
-use crate::columns::{all_present, find_all, list};
+use crate::columns::{find_all, list};
 use crate::explain::About;
-use crate::kinds::RuleKind;
+use crate::kinds::{RuleKind, SkipIf};
 use crate::propose::Proposal;
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::shape::{Shape, Template};
@@ -28,6 +28,9 @@ counting_settings! {
         column: Option<String>,
         /// The columns that together identify a row.
         columns: Option<Vec<String>>,
+        /// Which rows are left out: those with `any_null` of the columns (where it is not given), those with `all_null`, or `never` one; two nulls then count as the same value.
+        #[serde(default)]
+        skip_if: SkipIf,
     }
 }
 
@@ -54,7 +57,7 @@ impl RuleKind for Unique {
 
     fn about(&self) -> About {
         About {
-            finds: "Rows that share the values of the named columns with another row, in the table as it would be after the load. Every copy counts: two rows with one key are two violations. Rows with a null in one of the columns are left out.",
+            finds: "Rows that share the values of the named columns with another row, in the table as it would be after the load. Every copy counts: two rows with one key are two violations. Rows with a null in one of the columns are left out; with `skip_if: all_null` or `never` two nulls are the same value.",
             matters: "A key that occurs twice doubles every sum that is joined to it.",
             example: "- unique: { columns: [order_id, line_number], on_failure: block }",
             remedy: "Load the table with `upsert` and this key, so that one row per key stays, or remove the copies in the model. If the copies are real, the key lacks a column.",
@@ -113,7 +116,7 @@ impl RuleBody for UniqueSettings {
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
         let names = self.names();
         find_all(columns, &names)?;
-        let (key, present) = (list(&names), all_present(&names));
+        let (key, present) = (list(&names), self.skip_if.condition(&names));
         let copies =
             format!("select {key}, count(*) as copies_of_key from {{table}} as judged where {present} group by {key} having count(*) > 1");
         Ok(Shape::Set {

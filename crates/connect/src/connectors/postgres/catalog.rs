@@ -1,11 +1,12 @@
 //! What a database holds: its tables, their columns, sizes and keys.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use hw_base::{Error, Result, nearest, unknown};
 use tokio_postgres::Row;
 
 use super::TableListing;
+use super::changes::{Identity, Moment};
 use super::errors::Explained;
 use super::server::{Server, Session};
 use super::types::{CatalogType, SourceColumn};
@@ -65,6 +66,30 @@ const PRIMARY_KEYS: &str = "
     join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = key.attribute
     where i.indisprimary and i.indrelid = any($1) and key.place <= i.indnkeyatts
     order by i.indrelid, key.place";
+
+/// The tables that hold the rows of a table: itself, its partitions, and the tables that inherit from it.
+const MEMBERS: &str = "
+    with recursive member (oid) as (
+        select $1::oid union select i.inhrelid from pg_catalog.pg_inherits i join member m on i.inhparent = m.oid
+    )
+    select c.oid, c.relkind = 'p' as has_no_rows,
+        c.relkind = 'p' or c.relkind = 'r' and coalesce(a.amname = 'heap', false) as tells_transactions
+    from member m join pg_catalog.pg_class c on c.oid = m.oid left join pg_catalog.pg_am a on a.oid = c.relam";
+
+/// Columns that rows may have values in which nobody wrote: those of a default that was there when the column was added.
+const FILLED: &str = "
+    select attname::text from pg_catalog.pg_attribute
+    where attrelid = $1 and attnum > 0 and not attisdropped and (atthasdef or atthasmissing)";
+
+/// The transactions of the moment that a session sees; these names of the functions are known to all versions.
+const MOMENT: &str = "select txid_snapshot_xmin(s) as settled, txid_snapshot_xmax(s) as next from txid_current_snapshot() s";
+
+const MAY_IDENTIFY: &str = "select has_function_privilege('pg_catalog.pg_control_system()', 'execute')
+    and has_function_privilege('pg_catalog.pg_control_checkpoint()', 'execute')";
+
+const CLUSTER: &str = "select system_identifier::text || '/' || timeline_id::text from pg_control_system(), pg_control_checkpoint()";
+
+const DATABASE: &str = "select oid::text from pg_catalog.pg_database where datname = current_database()";
 
 const SCHEMAS: &str = "
     select nspname::text from pg_catalog.pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'";
@@ -129,6 +154,44 @@ pub(super) async fn columns(server: &Server, session: &Session, oids: &[u32]) ->
         let kind = CatalogType { oid: row.try_get("type")?, modifier: row.try_get("modifier")?, is_array: row.try_get("is_array")? };
         Ok(SourceColumn::new(row.try_get("name")?, row.try_get("declared")?, kind))
     })
+}
+
+/// The columns of the primary key of a table, in the order of the key; none where it has no key.
+pub(super) async fn primary_key(server: &Server, session: &Session, oid: u32) -> Result<Vec<String>> {
+    Ok(primary_keys(server, session, &[oid]).await?.remove(&oid).unwrap_or_default())
+}
+
+/// The tables that hold the rows of a table; `None` where the rows of one of them do not tell their transactions, as those
+/// of views and foreign tables.
+pub(super) async fn members(server: &Server, session: &Session, oid: u32) -> Result<Option<BTreeSet<u32>>> {
+    let rows = query(server, session, MEMBERS, &[&oid]).await?;
+    let member = |row: &Row| Ok((row.try_get("oid")?, row.try_get("has_no_rows")?, row.try_get("tells_transactions")?));
+    let members: Vec<(u32, bool, bool)> = rows.iter().map(member).collect::<Result<_, _>>().explained(server, purpose)?;
+    let all_tell = members.iter().all(|(_, _, tells)| *tells);
+    Ok(all_tell.then(|| members.iter().filter(|(_, has_no_rows, _)| !has_no_rows).map(|(oid, ..)| *oid).collect()))
+}
+
+/// The columns of a table that rows may have values in which nobody wrote.
+pub(super) async fn filled_columns(server: &Server, session: &Session, oid: u32) -> Result<Vec<String>> {
+    let rows = query(server, session, FILLED, &[&oid]).await?;
+    rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().explained(server, purpose)
+}
+
+/// What a table is, as far as its transactions are concerned.
+pub(super) async fn identity(server: &Server, session: &Session, table: u32) -> Result<Identity> {
+    let first =
+        async |sql: &str| query(server, session, sql, &[]).await?.first().map(|row| row.try_get(0)).transpose().explained(server, purpose);
+    let may_identify = query(server, session, MAY_IDENTIFY, &[]).await?.first().is_some_and(|row| row.try_get(0).unwrap_or(false));
+    let cluster: Option<String> = if may_identify { first(CLUSTER).await? } else { None };
+    let database: Option<String> = first(DATABASE).await?;
+    Ok(Identity { database: format!("{}/{}", cluster.unwrap_or_else(|| "unknown".into()), database.unwrap_or_default()), table })
+}
+
+/// The transactions of the moment that a session sees.
+pub(super) async fn moment(server: &Server, session: &Session) -> Result<Moment> {
+    let row = session.client.query_one(MOMENT, &[]).await.explained(server, purpose)?;
+    let number = |name: &str| row.try_get::<_, i64>(name).map(i64::unsigned_abs).explained(server, purpose);
+    Ok(Moment { settled: number("settled")?, next: number("next")? })
 }
 
 async fn primary_keys(server: &Server, session: &Session, oids: &[u32]) -> Result<HashMap<u32, Vec<String>>> {

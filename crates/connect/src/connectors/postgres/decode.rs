@@ -33,6 +33,8 @@ pub(super) struct Decoded {
     pub(super) columns: Vec<ArrayRef>,
     /// What is wrong with each malformed record, and the record; `None` where nobody asked.
     pub(super) malformed: Option<StringArray>,
+    /// The values of the column that the reader notes down; `None` where there is none.
+    pub(super) noted: Option<ArrayRef>,
 }
 
 /// Whether malformed records are to be told apart.
@@ -48,6 +50,8 @@ pub(super) enum Malformed {
 pub(super) struct Decoder {
     columns: Vec<Column>,
     malformed: Malformed,
+    /// Whether the last column is for the reader and not part of the rows.
+    notes: bool,
     place: Place,
     /// The beginning of a row whose end has not come yet.
     pending: BytesMut,
@@ -100,12 +104,21 @@ impl Decoder {
         Self {
             columns: columns.iter().map(column).collect(),
             malformed,
+            notes: false,
             place: Place::Header,
             pending: BytesMut::new(),
             rows: 0,
             bytes: 0,
             misfits: Vec::new(),
         }
+    }
+
+    /// The decoder of a `COPY` that has one more `bigint`, which the reader notes down.
+    pub(super) fn noting(mut self) -> Self {
+        let wire = Wire::Int8;
+        self.columns.push(Column { name: String::new(), declared: "bigint".into(), values: Values::new(&wire), wire });
+        self.notes = true;
+        self
     }
 
     /// Takes rows from `input` until a batch is full or the input is used up. Call again while it returns a batch.
@@ -193,18 +206,20 @@ impl Decoder {
 
     /// Takes the rows out, and starts a new batch.
     fn take(&mut self) -> Result<Decoded> {
-        let columns: Vec<ArrayRef> = self.columns.iter_mut().map(|column| column.values.finish()).collect::<Result<_, _>>().map_err(bug)?;
+        let mut columns: Vec<ArrayRef> =
+            self.columns.iter_mut().map(|column| column.values.finish()).collect::<Result<_, _>>().map_err(bug)?;
         let (rows, misfits) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.misfits));
         self.bytes = 0;
+        let noted = if self.notes { columns.pop() } else { None };
         if self.malformed == Malformed::Null {
-            return Ok(Decoded { rows, columns, malformed: None });
+            return Ok(Decoded { rows, columns, malformed: None, noted });
         }
         if misfits.is_empty() {
-            return Ok(Decoded { rows, columns, malformed: Some(StringArray::new_null(rows)) });
+            return Ok(Decoded { rows, columns, malformed: Some(StringArray::new_null(rows)), noted });
         }
         let malformed = self.describe(rows, &columns, &misfits).map_err(bug)?;
         let columns = without(&columns, &malformed).map_err(bug)?;
-        Ok(Decoded { rows, columns, malformed: Some(malformed) })
+        Ok(Decoded { rows, columns, malformed: Some(malformed), noted })
     }
 
     /// Says of each malformed record what is wrong with it.

@@ -12,8 +12,10 @@
 //! wants the row instead names the column under `as_text` and gets PostgreSQL's own text.
 
 mod catalog;
+mod changes;
 mod decode;
 mod errors;
+mod progress;
 mod read;
 mod server;
 mod source;
@@ -21,6 +23,8 @@ mod tls;
 mod types;
 mod values;
 
+#[cfg(test)]
+mod changes_tests;
 #[cfg(test)]
 mod decode_tests;
 #[cfg(test)]
@@ -30,12 +34,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
-use hw_base::{Column, Error, Result, Survey, Tolerance};
+use hw_base::{Column, Continuing, Error, News, Part, Result, Survey, Tolerance};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use server::Server;
+use server::{Server, Session};
 
+use super::Reached;
 use super::csv::one_percent;
 pub(super) use source::Postgres;
 
@@ -67,6 +72,9 @@ pub struct PostgresSettings {
     #[serde(default = "default_connections")]
     #[schemars(range(min = 1, max = 32))]
     pub connections: usize,
+    /// The columns that identify a row of a table, for views and for tables without a primary key: `{ orders: [order_id] }`.
+    #[serde(default)]
+    pub keys: BTreeMap<String, Vec<String>>,
     /// Columns to read as text, each as `table.column`, because they hold values such as `infinity` that their type
     /// cannot hold outside PostgreSQL.
     #[serde(default)]
@@ -134,12 +142,34 @@ pub(super) struct Selection<'a> {
     pub schema: &'a str,
     /// The table or view.
     pub table: &'a str,
-    /// Only rows whose column is greater than the value, which is written as text.
-    pub after: Option<(&'a str, &'a str)>,
+    /// Only what is new since an earlier reading.
+    pub continuing: Option<&'a Continuing>,
+    /// The columns that earlier readings have had; none at first.
+    pub known: &'a [Column],
     /// How many connections to read with, at least 1.
     pub connections: usize,
     /// Columns to read as text, without the table.
     pub as_text: Vec<&'a str>,
+}
+
+impl Selection<'_> {
+    /// Whether earlier readings have had a column of that name.
+    fn knows(&self, name: &str) -> bool {
+        self.known.iter().any(|column| column.name == name)
+    }
+}
+
+/// A table that is ready to be read.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Reads it.
+    pub provider: Arc<dyn TableProvider>,
+    /// Its own columns.
+    pub columns: Vec<Column>,
+    /// Which of its rows are read.
+    pub part: Part,
+    /// Where the reading ends.
+    pub reached: Reached,
 }
 
 /// Lists the tables and views of `schema` that the user may read, by name. Partitions are part of their parent.
@@ -156,16 +186,29 @@ pub async fn tables(url: &str, schema: &str) -> Result<Vec<TableListing>> {
 
 /// Learns the size of a table without reading its rows.
 ///
-/// PostgreSQL keeps no exact count of rows, so `rows` is `None`; see [`TableListing::estimated_rows`].
+/// PostgreSQL keeps no exact count of rows, so `rows` is `None`; see [`TableListing::estimated_rows`]. The key is the
+/// primary key.
 ///
 /// # Errors
 /// As for [`open`].
 pub(super) async fn survey(url: &str, schema: &str, table: &str) -> Result<Survey> {
     let server = Server::at(url)?;
     let session = server.connect().await?;
-    let relation = catalog::relation(&server, &session, schema, table).await;
+    let survey = survey_in(&server, &session, schema, table).await;
     session.close().await;
-    Ok(Survey { files: None, rows: None, bytes: relation?.bytes })
+    survey
+}
+
+async fn survey_in(server: &Server, session: &Session, schema: &str, table: &str) -> Result<Survey> {
+    let relation = catalog::relation(server, session, schema, table).await?;
+    let tells_transactions = catalog::members(server, session, relation.oid).await?.is_some();
+    Ok(Survey {
+        files: None,
+        rows: None,
+        bytes: relation.bytes,
+        news: if tells_transactions { News::Exact } else { News::ByColumn },
+        key: catalog::primary_key(server, session, relation.oid).await?,
+    })
 }
 
 /// Opens a table for reading, and returns it with its own columns.
@@ -178,14 +221,13 @@ pub(super) async fn survey(url: &str, schema: &str, table: &str) -> Result<Surve
 /// # Errors
 /// HW206 where the database cannot be reached or refuses; HW201 for an unknown schema, table or column, with the
 /// nearest known one.
-pub(super) async fn open(url: &str, selection: &Selection<'_>) -> Result<(Arc<dyn TableProvider>, Vec<Column>)> {
+pub(super) async fn open(url: &str, selection: &Selection<'_>) -> Result<Table> {
     let server = Server::at(url)?;
     let session = server.connect().await?;
     let table = read::learn(&server, &session, selection).await;
     session.close().await;
     let table = table?;
-    let columns = table.columns();
-    Ok((Arc::new(table), columns))
+    Ok(Table { columns: table.columns(), part: table.part(), reached: table.reached(), provider: Arc::new(table) })
 }
 
 /// Looks whether a table exists, where only its name is asked about.

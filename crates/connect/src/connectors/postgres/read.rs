@@ -21,15 +21,17 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::StreamExt;
 use futures::future::try_join_all;
-use hw_base::{Column, Error, Result, literal, unknown};
+use hw_base::{Column, Error, Part, Result, literal, unknown};
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
 use super::decode::{Decoded, Decoder, Malformed};
 use super::errors::Explained;
+use super::progress::{Noted, Now, Progress};
 use super::server::{Server, Session};
 use super::types::SourceColumn;
 use super::{FILE, LINE, MALFORMED, Selection, catalog, quoted};
+use crate::connectors::Reached;
 use crate::layout::own_name;
 
 /// Pages that are worth a connection of their own: 1 MiB.
@@ -49,8 +51,10 @@ struct Source {
     schema: String,
     name: String,
     columns: Vec<SourceColumn>,
-    /// Which rows to read, as SQL.
-    filter: Option<String>,
+    /// Which rows to read, because an earlier reading has had the others.
+    progress: Progress,
+    /// Where the last reading ended.
+    reached: Reached,
     /// How many connections may share the work.
     connections: usize,
     arrow_schema: SchemaRef,
@@ -67,8 +71,11 @@ impl fmt::Debug for PostgresTable {
 pub(super) async fn learn(server: &Server, session: &Session, selection: &Selection<'_>) -> Result<PostgresTable> {
     let relation = catalog::relation(server, session, selection.schema, selection.table).await?;
     let columns = catalog::columns(server, session, &[relation.oid]).await?.remove(&relation.oid).unwrap_or_default();
-    let filter = selection.after.map(|(column, value)| after(&columns, selection, column, value)).transpose()?;
+    if let Some(column) = selection.continuing.and_then(|continuing| continuing.column.as_ref()) {
+        named(&columns, selection, column)?;
+    }
     let columns = with_text_columns(columns, selection)?;
+    let progress = Progress::of(server, session, relation.oid, &columns, selection).await?;
     let can_split = relation.can_split && server.is_single();
     let source = Source {
         server: server.clone(),
@@ -77,17 +84,13 @@ pub(super) async fn learn(server: &Server, session: &Session, selection: &Select
         name: relation.name,
         arrow_schema: arrow_schema(&columns),
         columns,
-        filter,
+        progress,
+        reached: Reached::default(),
         connections: if can_split { selection.connections.clamp(1, MOST_CONNECTIONS) } else { 1 },
     };
-    let probe = source.select(&source.columns, None, Some(0));
+    let probe = source.select(&source.columns, None, None, Some(0));
     session.client.batch_execute(&probe).await.explained(server, || source.purpose())?;
     Ok(PostgresTable(Arc::new(source)))
-}
-
-fn after(columns: &[SourceColumn], selection: &Selection<'_>, column: &str, value: &str) -> Result<String> {
-    let column = named(columns, selection, column)?;
-    Ok(format!("{} > {}::{}", quoted(&column.name), literal(value), column.declared))
 }
 
 fn named<'a>(columns: &'a [SourceColumn], selection: &Selection<'_>, name: &str) -> Result<&'a SourceColumn> {
@@ -118,6 +121,16 @@ impl PostgresTable {
     /// The table's own columns.
     pub(super) fn columns(&self) -> Vec<Column> {
         self.0.columns.iter().map(SourceColumn::column).collect()
+    }
+
+    /// Which of its rows are read.
+    pub(super) fn part(&self) -> Part {
+        self.0.progress.part()
+    }
+
+    /// Where the last reading ended.
+    pub(super) fn reached(&self) -> Reached {
+        self.0.reached.clone()
     }
 
     fn plan(&self, projection: Option<&Vec<usize>>, limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
@@ -164,9 +177,10 @@ impl Source {
         format!("read `{}`", self.display_name())
     }
 
-    fn select(&self, columns: &[SourceColumn], pages: Option<&Pages>, limit: Option<usize>) -> String {
-        let expressions: Vec<String> = columns.iter().map(SourceColumn::expression).collect();
-        let conditions: Vec<String> = pages.map(Pages::condition).into_iter().chain(self.filter.clone()).collect();
+    fn select(&self, columns: &[SourceColumn], noted: Option<&str>, pages: Option<&Pages>, limit: Option<usize>) -> String {
+        let noted = noted.map(str::to_owned);
+        let expressions: Vec<String> = columns.iter().map(SourceColumn::expression).chain(noted).collect();
+        let conditions: Vec<String> = pages.map(Pages::condition).into_iter().chain(self.progress.rows()).collect();
         let rows = if conditions.is_empty() { String::new() } else { format!(" where {}", conditions.join(" and ")) };
         let limit = limit.map(|limit| format!(" limit {limit}")).unwrap_or_default();
         format!("select {} from {}.{}{rows}{limit}", expressions.join(", "), quoted(&self.schema), quoted(&self.name))
@@ -281,40 +295,56 @@ impl Scan {
     async fn run(self: Arc<Self>, batches: Batches) -> Result<()> {
         // A limit asks for a look at the table; one connection is enough for that.
         let connections = if self.limit.is_some() { 1 } else { self.source.connections };
+        let sessions = self.source.sessions(connections).await?;
+        let now = self.source.progress.now(&self.source.server, &sessions[0].0).await?;
         let mut copies = JoinSet::new();
-        for (session, pages) in self.source.sessions(connections).await? {
-            copies.spawn(Arc::clone(&self).copy(session, pages, batches.clone()));
+        for (session, pages) in sessions {
+            copies.spawn(Arc::clone(&self).copy(session, now, pages, batches.clone()));
         }
+        let mut noted = Vec::new();
         while let Some(copied) = copies.join_next().await {
-            copied.map_err(|error| Error::bug("the copy of a table ended in disorder").because(error))??;
+            noted.push(copied.map_err(|error| Error::bug("the copy of a table ended in disorder").because(error))??);
+        }
+        if let (Some(noted), None) = (noted.into_iter().collect(), self.limit) {
+            self.source.reached.note(self.source.progress.reached(noted, &now)?);
         }
         Ok(())
     }
 
-    /// Copies a range of pages, until it ends or nobody wants more.
-    async fn copy(self: Arc<Self>, session: Session, pages: Option<Pages>, batches: Batches) -> Result<()> {
+    /// Copies a range of pages. Returns what there is to know about its rows, or `None` where nobody wanted all of them.
+    async fn copy(self: Arc<Self>, session: Session, now: Now, pages: Option<Pages>, batches: Batches) -> Result<Option<Noted>> {
         let source = &self.source;
-        let sql = format!("copy ({}) to stdout (format binary)", source.select(&self.fetched, pages.as_ref(), self.limit));
+        let progress = &source.progress;
+        let extra = progress.noted(&now);
+        let sql =
+            format!("copy ({}) to stdout (format binary)", source.select(&self.fetched, extra.as_deref(), pages.as_ref(), self.limit));
         let mut chunks = pin!(session.client.copy_out(&sql).await.explained(&source.server, || source.purpose())?);
+        let mut noted = Noted::default();
         let mut decoder = Decoder::new(&self.fetched, self.malformed);
+        if extra.is_some() {
+            decoder = decoder.noting();
+        }
         while let Some(chunk) = chunks.next().await {
             let mut chunk = chunk.explained(&source.server, || source.purpose())?;
             while let Some(decoded) = decoder.read(&mut chunk)? {
+                progress.note(&mut noted, &decoded, &self.fetched, &now)?;
                 if batches.send(self.batch(decoded)).await.is_err() {
-                    return Ok(());
+                    return Ok(None);
                 }
             }
         }
         if let Some(decoded) = decoder.finish()? {
-            // Where nobody wants it there is nothing left to do either.
-            let _ = batches.send(self.batch(decoded)).await;
+            progress.note(&mut noted, &decoded, &self.fetched, &now)?;
+            if batches.send(self.batch(decoded)).await.is_err() {
+                return Ok(None);
+            }
         }
         session.close().await;
-        Ok(())
+        Ok(Some(noted))
     }
 
     fn batch(&self, decoded: Decoded) -> Result<RecordBatch, DataFusionError> {
-        let Decoded { rows, columns, malformed } = decoded;
+        let Decoded { rows, columns, malformed, .. } = decoded;
         let malformed = malformed.map(|malformed| Arc::new(malformed) as ArrayRef);
         let array = |(output, field): (&Output, &Arc<Field>)| match (output, &malformed) {
             (Output::Fetched(place), _) => Arc::clone(&columns[*place]),

@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::DataType;
 use hw_base::{BoxFuture, Column, Delivery, Error, Result, Settings, Survey, Tolerance};
 use schemars::{Schema, SchemaGenerator};
 
-use super::{PostgresSettings, Selection, Tables, exists, open, survey, text_columns};
+use super::{PostgresSettings, Selection, Table, Tables, exists, open, survey, text_columns};
 use crate::connectors::{Connector, Opened, Place, Source};
 use crate::types::{common_type, sql_type_to_arrow};
 
@@ -29,10 +29,12 @@ impl Connector for Postgres {
 
     fn source(&self, settings: &Settings, place: Place) -> Result<Box<dyn Source>> {
         let read: PostgresSettings = settings.read()?;
-        check_as_text(&read).map_err(|error| match settings.get("as_text").and_then(|entries| entries.span.clone()) {
+        let at = |setting: &str, error: Error| match settings.get(setting).and_then(|entries| entries.span.clone()) {
             Some(span) => error.at(span),
             None => error,
-        })?;
+        };
+        check_as_text(&read).map_err(|error| at("as_text", error))?;
+        check_keys(&read).map_err(|error| at("keys", error))?;
         Ok(Box::new(PostgresSource { settings: Arc::new(read), place }))
     }
 }
@@ -50,6 +52,18 @@ fn check_as_text(settings: &PostgresSettings) -> Result<()> {
     };
     let errors = settings.as_text.iter().filter_map(wrong);
     let errors = errors.map(|error| error.code("HW104").help("write each entry as `table.column`, for instance `orders.placed_at`"));
+    Error::all(errors.collect()).map_or(Ok(()), Err)
+}
+
+/// Refuses keys of tables that the settings do not name, and keys without columns.
+fn check_keys(settings: &PostgresSettings) -> Result<()> {
+    let datasets = settings.tables.as_ref().map(Tables::datasets);
+    let wrong = |(table, columns): (&String, &Vec<String>)| match &datasets {
+        Some(datasets) if !datasets.contains(table) => Some(hw_base::unknown("table", table, datasets.iter().map(String::as_str))),
+        _ => columns.is_empty().then(|| Error::user(format!("`keys` names no column for `{table}`"))),
+    };
+    let errors = settings.keys.iter().filter_map(wrong);
+    let errors = errors.map(|error| error.code("HW104").help("write each key as `table: [column]`, for instance `orders: [order_id]`"));
     Error::all(errors.collect()).map_or(Ok(()), Err)
 }
 
@@ -76,7 +90,20 @@ impl PostgresSource {
 
     async fn survey_table(&self, dataset: &str) -> Result<Survey> {
         let url = (self.place.secrets)(&self.settings.url)?;
-        survey(&url, &self.settings.schema, self.table(dataset)?).await
+        let survey = survey(&url, &self.settings.schema, self.table(dataset)?).await?;
+        let key = self.settings.keys.get(dataset).cloned().unwrap_or(survey.key);
+        Ok(Survey { key, ..survey })
+    }
+
+    /// Refuses a key of columns that the table does not have.
+    fn check_key(&self, dataset: &str, columns: &[Column]) -> Result<()> {
+        let known = || columns.iter().map(|column| column.name.as_str());
+        match self.settings.keys.get(dataset).into_iter().flatten().find(|name| !known().any(|column| column == name.as_str())) {
+            None => Ok(()),
+            Some(name) => Err(hw_base::unknown("column", name, known())
+                .code("HW201")
+                .because(format!("`keys` of source `{}` names it for `{dataset}`", self.place.source))),
+        }
     }
 
     async fn open_table(&self, dataset: &str, delivery: &Delivery) -> Result<Opened> {
@@ -86,13 +113,15 @@ impl PostgresSource {
         let selection = Selection {
             schema: &self.settings.schema,
             table,
-            after: delivery.after.as_ref().map(|(column, value)| (column.as_str(), value.as_str())),
+            continuing: delivery.continuing.as_ref(),
+            known: &delivery.expected,
             connections: self.settings.connections,
             as_text: text_columns(&self.settings.as_text, dataset),
         };
-        let (provider, columns) = open(&url, &selection).await?;
+        let Table { provider, columns, part, reached } = open(&url, &selection).await?;
         self.check_expected(dataset, &columns, &delivery.expected)?;
-        Ok(Opened { table: provider, columns, has_origin: true, is_empty: false })
+        self.check_key(dataset, &columns)?;
+        Ok(Opened { table: provider, columns, has_origin: true, is_empty: false, part, reached })
     }
 
     /// Refuses entries of `as_text` for tables that the database does not have, where no setting lists the tables.

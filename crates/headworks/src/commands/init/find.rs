@@ -78,7 +78,8 @@ async fn file(one: &Discovered, name: String, terminal: &Terminal) -> Result<Fou
     let mut opened = assess::open(&one.path, &EngineSettings::default(), terminal).await?;
     opened.about.name.clone_from(&name);
     let assessment = hw_assess::assess(opened.engine(), &opened.reader, &opened.about, SystemClock.now(), format!("init-{name}")).await?;
-    let measured = Measured { engine: opened.engine(), inputs: opened.rows.inputs.clone(), from: "data", assessment };
+    let from = if opened.has_malformed { "all_records where _malformed is null" } else { "all_records" };
+    let measured = Measured { engine: opened.engine(), inputs: opened.reader.inputs.clone(), from, assessment };
     measured.found(DatasetName::new(format!("{}_files", one.kind), name), one.kind, &one.path, terminal).await
 }
 
@@ -155,7 +156,7 @@ impl<'a> Database<'a> {
         }
         terminal.busy("listing the tables");
         let tables = chosen(hw_connect::tables(url, &arguments.schema).await?, arguments, terminal)?;
-        let state = std::env::temp_dir().join(format!("headworks-{}", std::process::id()));
+        let state = house::temporary_state();
         let engine = house::engine(state.join("warehouse"), &state, &EngineSettings::default())?;
         let names: serde_json::Map<String, Json> =
             tables.iter().enumerate().map(|(at, table)| (at.to_string(), table.name.clone().into())).collect();

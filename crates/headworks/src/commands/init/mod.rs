@@ -9,7 +9,7 @@ use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, DatasetName, Error, Result, snake_case};
 use hw_validate::Proposal;
 
-use super::{Command, read};
+use super::{Command, described, read};
 use crate::terminal::{Format, Terminal};
 
 /// The command.
@@ -56,8 +56,10 @@ struct Found {
 
 impl Command for Init {
     fn arguments(&self) -> Clap {
-        Arguments::augment_args(
-            Clap::new("init").about("Make a project from files or a database: assessed, with rules, and models that load it"),
+        described::<Arguments>(
+            "init",
+            "Make a project from files or a database, with rules and models",
+            "Examples:\n  headworks init landing/*.csv\n  headworks init postgres://reader@db.example.org/shop --tables orders,customers\n  headworks init ../export --project shop",
         )
     }
 

@@ -1,4 +1,9 @@
-//! Results in words: what a person reads in the terminal, and the JSON that programs read.
+//! Results in words, as a person reads them in the terminal.
+
+pub(crate) mod json;
+pub(crate) mod markdown;
+
+use std::path::Path;
 
 use hw_assess::Assessment;
 use hw_base::{
@@ -6,37 +11,12 @@ use hw_base::{
     plural,
 };
 use hw_pipeline::{Decision, Plan};
-use serde_json::{Value as Json, json};
 
 use crate::terminal::{Terminal, table};
 
 /// A moment for people.
 pub(crate) fn moment(at: Timestamp) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
-/// A run, as programs read it: stable and versioned.
-pub(crate) fn run_json(record: &RunRecord) -> Json {
-    let mut json = serde_json::to_value(record).unwrap_or_default();
-    json["schema_version"] = "1".into();
-    if let Some(steps) = json["steps"].as_array_mut() {
-        for step in steps {
-            if let Some(step) = step.as_object_mut() {
-                step.remove("progress");
-            }
-        }
-    }
-    json
-}
-
-/// A verdict, as programs read it.
-pub(crate) fn verdict_json(verdict: &Verdict) -> Json {
-    json!({ "schema_version": "1", "held": verdict.held, "results": verdict.results })
-}
-
-/// A query's result, as programs read it.
-pub(crate) fn rows_json(rows: &Rows) -> Json {
-    json!({ "schema_version": "1", "columns": rows.columns, "rows": rows.rows, "is_cut": rows.is_cut })
 }
 
 /// A query's result as a table.
@@ -56,23 +36,17 @@ pub(crate) fn rows_lines(rows: &Rows) -> Vec<String> {
         lines.insert(1, rule);
     }
     let shown = rows.rows.len() as u64;
-    lines.push(if rows.is_cut {
-        format!("first {} shown; there are more (`--limit`)", plural(shown, "row"))
-    } else {
-        plural(shown, "row")
-    });
+    lines.push(if rows.is_cut { cut_note(shown) } else { plural(shown, "row") });
     lines
+}
+
+/// Says that not all rows are shown.
+pub(crate) fn cut_note(shown: u64) -> String {
+    format!("first {} shown; there are more (`--limit`)", plural(shown, "row"))
 }
 
 /// A plan as a table with reasons.
 pub(crate) fn plan_lines(plan: &Plan) -> Vec<String> {
-    let verb = |decision: &Decision| match decision {
-        Decision::Run(_) => "run",
-        Decision::Rebuild(_) => "build",
-        Decision::Ask(_) => "ask",
-        Decision::Skip(_) => "skip",
-        Decision::Fail(_) => "fail",
-    };
     let mut rows = vec![["step", "does", "load", "reads", "size", "why"].map(str::to_owned).to_vec()];
     for step in &plan.steps {
         let size =
@@ -80,7 +54,7 @@ pub(crate) fn plan_lines(plan: &Plan) -> Vec<String> {
         let window = if step.decision.may_run() { step.window.clone() } else { String::new() };
         rows.push(vec![
             step.name.clone(),
-            verb(&step.decision).to_owned(),
+            decision_word(&step.decision).to_owned(),
             step.load.to_owned(),
             window,
             size,
@@ -88,18 +62,58 @@ pub(crate) fn plan_lines(plan: &Plan) -> Vec<String> {
         ]);
     }
     let mut lines = table(&rows, &[4]);
-    let running = plan.steps.iter().filter(|step| step.decision.may_run() && !matches!(step.decision, Decision::Fail(_))).count() as u64;
     lines.push(String::new());
-    lines.push(match running {
-        0 if plan.steps.iter().any(|step| matches!(step.decision, Decision::Fail(_))) => "no step would run".to_owned(),
-        0 => format!("nothing to do: all {} are up to date", plural(plan.steps.len() as u64, "step")),
-        running => format!("{} of {} would run; `headworks run` does it", running, plural(plan.steps.len() as u64, "step")),
-    });
+    lines.push(plan_summary(plan));
     lines
 }
 
+/// What a plan comes to, in a sentence.
+pub(crate) fn plan_summary(plan: &Plan) -> String {
+    let fails = |step: &&hw_pipeline::Step| matches!(step.decision, Decision::Fail(_));
+    let running = plan.steps.iter().filter(|step| step.decision.may_run() && !fails(step)).count() as u64;
+    match running {
+        0 if plan.steps.iter().any(|step| fails(&step)) => "no step would run".to_owned(),
+        0 => format!("nothing to do: all {} are up to date", plural(plan.steps.len() as u64, "step")),
+        running => format!("{} of {} would run; `headworks run` does it", running, plural(plan.steps.len() as u64, "step")),
+    }
+}
+
+/// What a plan does with a step, in a word.
+fn decision_word(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Run(_) => "run",
+        Decision::Rebuild(_) => "build",
+        Decision::Ask(_) => "ask",
+        Decision::Skip(_) => "skip",
+        Decision::Fail(_) => "fail",
+    }
+}
+
+/// How a run ended, in a word.
+fn outcome_word(outcome: Option<RunOutcome>) -> &'static str {
+    match outcome {
+        Some(RunOutcome::Succeeded) => "succeeded",
+        Some(RunOutcome::Blocked) => "blocked",
+        Some(RunOutcome::Failed) => "failed",
+        Some(RunOutcome::Unchanged) => "unchanged",
+        None => "running or killed",
+    }
+}
+
+/// How a step ended, in a word.
+fn step_outcome_word(outcome: StepOutcome) -> &'static str {
+    match outcome {
+        StepOutcome::Started => "not ended",
+        StepOutcome::Published => "published",
+        StepOutcome::Unchanged => "nothing new",
+        StepOutcome::Blocked => "blocked",
+        StepOutcome::Failed => "failed",
+        StepOutcome::Skipped => "skipped",
+    }
+}
+
 /// One step of a run: a line, and what went wrong.
-pub(crate) fn step_lines(step: &StepRecord) -> Vec<String> {
+pub(crate) fn step_lines(step: &StepRecord, root: &Path) -> Vec<String> {
     let mark = match step.outcome {
         StepOutcome::Published => "✓",
         StepOutcome::Unchanged => "·",
@@ -122,21 +136,31 @@ pub(crate) fn step_lines(step: &StepRecord) -> Vec<String> {
     }
     let mut lines = vec![line];
     if matches!(step.outcome, StepOutcome::Published | StepOutcome::Blocked) {
-        lines.extend(step.verdict.broken().filter(|result| result.action != OnFailure::Log).flat_map(broken_rule_lines));
+        lines.extend(
+            step.verdict.broken().filter(|result| result.action != OnFailure::Log).flat_map(|result| broken_rule_lines(result, root)),
+        );
     }
     lines
 }
 
-fn broken_rule_lines(result: &RuleResult) -> Vec<String> {
+fn broken_rule_lines(result: &RuleResult, root: &Path) -> Vec<String> {
     let mut lines = vec![format!("    {} ({}): {}", result.id, result.action.name(), finding(result))];
     let examples: Vec<&str> = result.examples.iter().take(3).map(String::as_str).collect();
     if result.action == OnFailure::Block && !examples.is_empty() {
         lines.push(format!("      examples: {}", examples.join(" | ")));
     }
     if let (OnFailure::Block, Some(query)) = (result.action, &result.query) {
-        lines.push(format!("      see all:  headworks sql \"{}\"", query.replace('"', "\\\"")));
+        lines.push(format!("      see all:  {}", query_command(query, root)));
     }
     lines
+}
+
+/// The command that shows the rows of a query, as a shell takes it.
+fn query_command(query: &str, root: &Path) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    let query = if query.contains(['"', '$', '`', '\\', '!']) { quoted(query) } else { format!("\"{query}\"") };
+    let project = if root == Path::new(".") { String::new() } else { format!(" --project {}", quoted(&root.to_string_lossy())) };
+    format!("headworks sql {query}{project}")
 }
 
 fn finding(result: &RuleResult) -> String {
@@ -145,6 +169,9 @@ fn finding(result: &RuleResult) -> String {
     }
     if let Some(measured) = &result.measured {
         return format!("{measured}, expected {}", result.tolerance);
+    }
+    if result.held {
+        return format!("{} of {} {} break it", count(result.violations), count(result.rows), result.population);
     }
     format!(
         "{} of {} {} break it ({}), {} tolerated",
@@ -183,23 +210,16 @@ pub(crate) fn run_summary(record: &RunRecord, terminal: &Terminal) {
 }
 
 /// The last runs as a table.
-pub(crate) fn runs_lines(runs: &[RunRecord]) -> Vec<String> {
+pub(crate) fn runs_lines(runs: &[RunRecord], root: &Path) -> Vec<String> {
     let mut rows = vec![["run", "started", "took", "outcome", "published", "rows", "quarantined"].map(str::to_owned).to_vec()];
     for run in runs {
         let took = run.ended.map_or_else(|| "not ended".into(), |ended| duration((ended - run.started).num_milliseconds() as f64 / 1000.0));
         let published: Vec<&StepRecord> = run.steps.iter().filter(|step| step.outcome == StepOutcome::Published).collect();
-        let outcome = match run.outcome {
-            Some(RunOutcome::Succeeded) => "succeeded",
-            Some(RunOutcome::Blocked) => "blocked",
-            Some(RunOutcome::Failed) => "failed",
-            Some(RunOutcome::Unchanged) => "unchanged",
-            None => "running or killed",
-        };
         rows.push(vec![
             run.run.to_string(),
             moment(run.started),
             took,
-            outcome.to_owned(),
+            outcome_word(run.outcome).to_owned(),
             plural(published.len() as u64, "table"),
             count(published.iter().map(|step| step.rows_written).sum()),
             count(published.iter().map(|step| step.rows_quarantined).sum()),
@@ -208,33 +228,38 @@ pub(crate) fn runs_lines(runs: &[RunRecord]) -> Vec<String> {
     let mut lines = table(&rows, &[5, 6]);
     for step in runs.first().into_iter().flat_map(|run| &run.steps) {
         if matches!(step.outcome, StepOutcome::Blocked | StepOutcome::Failed) {
-            lines.extend(step_lines(step));
+            lines.extend(step_lines(step, root));
+            lines.extend(step.error.iter().map(|error| format!("    {}", error.replace('\n', "\n    "))));
         }
     }
     lines
 }
 
 /// How the rules came out.
-pub(crate) fn verdict_lines(verdict: &Verdict) -> Vec<String> {
+pub(crate) fn verdict_lines(verdict: &Verdict, root: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     for result in &verdict.results {
         let mark = if result.held { "✓" } else { "✗" };
-        let text = if result.held && result.measured.is_none() && result.error.is_none() {
-            format!("{} of {} {} break it", count(result.violations), count(result.rows), result.population)
-        } else {
-            finding(result)
-        };
-        lines.push(format!("{mark} {:<32} {:<10} {text}", result.id, result.action.name()));
+        lines.push(format!("{mark} {:<32} {:<10} {}", result.id, result.action.name(), finding(result)));
         if !result.held && !result.examples.is_empty() {
             lines.push(format!("    examples: {}", result.examples.join(" | ")));
         }
+        if let (false, Some(query)) = (result.held, &result.query) {
+            lines.push(format!("    see all:  {}", query_command(query, root)));
+        }
     }
-    let broken = verdict.broken().count() as u64;
-    lines.push(match broken {
-        0 => format!("all {} held", plural(verdict.results.len() as u64, "rule")),
-        broken => format!("{} of {} broke", broken, plural(verdict.results.len() as u64, "rule")),
-    });
+    lines.push(verdict_summary(verdict));
     lines
+}
+
+/// How many rules held, in a sentence.
+pub(crate) fn verdict_summary(verdict: &Verdict) -> String {
+    let broken = verdict.broken().count() as u64;
+    match (broken, verdict.results.len() as u64) {
+        (0, 1) => "the rule held".to_owned(),
+        (0, all) => format!("all {} held", plural(all, "rule")),
+        (broken, all) => format!("{} of {} broke", broken, plural(all, "rule")),
+    }
 }
 
 /// An assessment in a screenful.

@@ -1,0 +1,176 @@
+//! Cells that contradict the rest of their table, gathered by column and kind.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hw_base::{ColumnType, Dimension, identifier, literal};
+
+use crate::examination::Counted;
+use crate::{Cell, Examination, Finding};
+
+/// Values that a query names one by one.
+const NAMED_VALUES: usize = 50;
+
+/// One finding per column and kind of suspicion, unless one of `known` tells the same about the column.
+pub(super) fn suspicious_cells(examination: &Examination, known: &[Finding]) -> Vec<Finding> {
+    let Some(relations) = &examination.evidence.relations else { return Vec::new() };
+    let mut groups: BTreeMap<(&str, &str), Vec<&Cell>> = BTreeMap::new();
+    for cell in &relations.cells {
+        groups.entry((&cell.column, &cell.issue)).or_default().push(cell);
+    }
+    let is_known = |column: &str, issue: &str| {
+        known
+            .iter()
+            .any(|finding| finding.issue.column.as_deref() == Some(column) && same_kind(issue).contains(&finding.issue.code.as_str()))
+    };
+    let fresh = groups.into_iter().filter(|((column, issue), _)| !is_known(column, issue));
+    fresh.filter_map(|((column, issue), cells)| finding(examination, column, issue, &cells)).collect()
+}
+
+/// Whether a suspicion from measurements gives way to the look at every single cell, which sees more.
+pub(super) fn is_superseded(examination: &Examination, finding: &Finding) -> bool {
+    let saw_all =
+        examination.evidence.relations.as_ref().is_some_and(|relations| relations.rows > 0 && relations.rows >= examination.facts.rows);
+    saw_all && matches!(finding.issue.code.as_str(), "outliers" | "rare_categories")
+}
+
+/// The findings on measurements that tell the same as a suspicion about cells.
+fn same_kind(issue: &str) -> &'static [&'static str] {
+    match issue {
+        "missing_value" => &["missing_values"],
+        "disguised_missing" => &["disguised_missing"],
+        "blank_variant" => &["padded_values"],
+        "ambiguous_date" => &["mixed_date_formats"],
+        "format_outlier" | "type_outlier" => &["mixed_formats", "mixed_date_formats", "malformed_emails", "non_printing_characters"],
+        "implausible_date" => &["future_dates"],
+        "misspelling" => &["rare_categories"],
+        "case_variant" => &["inconsistent_casing"],
+        "numeric_outlier" => &["outliers", "negative_values"],
+        _ => &[],
+    }
+}
+
+fn finding(examination: &Examination, column: &str, issue: &str, cells: &[&Cell]) -> Option<Finding> {
+    let dimension: Dimension = cells.first()?.dimension;
+    let found = cells.len() as u64;
+    let looked_at = examination.evidence.relations.as_ref().map_or(0, |relations| relations.rows);
+    let is_estimate = looked_at > 0 && looked_at < examination.facts.rows;
+    let rows = if is_estimate { scaled(found, examination.facts.rows, looked_at) } else { found };
+    let counted = Counted { rows, is_estimate };
+    let confidence = cells.iter().map(|cell| cell.confidence).sum::<f64>() / found as f64;
+    let (what, fix) = words(issue);
+    let says =
+        format!("{}{} hold {what} in `{column}`{}", counted.about(), examination.of_rows(rows), decided_by(examination, column, issue));
+    let finding = Finding::new(issue, dimension, rows)
+        .column(column)
+        .confidence(confidence.clamp(0.0, 1.0))
+        .says(says)
+        .shows(shown(cells))
+        .counted(counted)
+        .fix(fix);
+    Some(match contradiction(examination, column, issue) {
+        Some(query) => finding.query(query),
+        None => match named(examination, column, cells) {
+            Some(condition) => finding.rows_where(condition),
+            None => finding,
+        },
+    })
+}
+
+fn scaled(found: u64, rows: u64, looked_at: u64) -> u64 {
+    let scaled = u128::from(found) * u128::from(rows) / u128::from(looked_at.max(1));
+    u64::try_from(scaled).unwrap_or(u64::MAX).min(rows)
+}
+
+/// What is wrong, and what to do.
+fn words(issue: &str) -> (&'static str, &'static str) {
+    match issue {
+        "missing_value" => ("nothing", "fill in the missing values at the source"),
+        "disguised_missing" => ("a stand-in for a missing value", "read these values as null when loading; then `not_null` sees them"),
+        "blank_variant" => ("a value that differs from another only in white space", "load the column trimmed"),
+        "case_variant" => ("another value in another case", "bring them into one case when loading, and let `accepted_values` keep it"),
+        "contradicts_dependency" => (
+            "a value that rows like them contradict",
+            "find out which side is right, and mend it at the source; a rule keeps the next ones out",
+        ),
+        "ambiguous_date" => ("a date that reads in two ways", "read each format for itself when loading, and write days as `2026-01-31`"),
+        "encoding_error" => {
+            ("text that was read in the wrong encoding", "load the source in its own encoding, usually UTF-8 or Windows-1252")
+        }
+        "unit_mixture" => ("a number in another unit than the rest", "bring them into one unit when loading"),
+        "format_outlier" => ("a value in another form than the rest", "bring them into one form when loading, and let `matches` keep it"),
+        "type_outlier" => {
+            ("a value of another type than the rest", "correct them at the source, or let `matches` send the rows to quarantine")
+        }
+        "implausible_date" => ("a date that can hardly be true", "correct them at the source; a `range` rule keeps the next ones out"),
+        "misspelling" => {
+            ("a likely misspelling of another value", "map them to the value that was meant, and let `accepted_values` stop the next ones")
+        }
+        "numeric_outlier" => {
+            ("a number far from the rest", "look at the values; if they are mistakes, a `range` rule keeps the next ones out")
+        }
+        "swapped_value" => {
+            ("a value that belongs into another column", "find out where the columns were mixed up, and mend it at the source")
+        }
+        _ => ("a suspicious value", "look at the values, and mend them at the source"),
+    }
+}
+
+/// `, which `email` should decide`, for values that contradict what other columns decide.
+fn decided_by(examination: &Examination, column: &str, issue: &str) -> String {
+    match broken_dependency(examination, column).filter(|_| issue == "contradicts_dependency") {
+        Some(determinant) => format!(", which `{}` should decide", determinant.join("` and `")),
+        None => String::new(),
+    }
+}
+
+/// The columns of the most plausible dependency that `column` breaks.
+fn broken_dependency<'a>(examination: &Examination<'a>, column: &str) -> Option<&'a [String]> {
+    let relations = examination.evidence.relations.as_ref()?;
+    let broken = relations.dependencies.iter().find(|one| one.dependent == column && one.error > 0.0 && !one.determinant.is_empty())?;
+    Some(&broken.determinant)
+}
+
+/// The rows whose like disagree about `column`.
+fn contradiction(examination: &Examination, column: &str, issue: &str) -> Option<String> {
+    let determinant = broken_dependency(examination, column).filter(|_| issue == "contradicts_dependency")?;
+    let names: Vec<String> = determinant.iter().map(|name| identifier(name)).collect();
+    let (table, grouped) = (examination.shown_as, names.join(", "));
+    let joined: Vec<String> = names.iter().map(|name| format!("rows_of.{name} = disagreeing.{name}")).collect();
+    Some(format!(
+        "select rows_of.* from {table} as rows_of join (select {grouped} from {table} group by {grouped} having count(distinct {}) > 1) as disagreeing on {}",
+        identifier(column),
+        joined.join(" and ")
+    ))
+}
+
+/// A condition that names the suspicious values, where they are few.
+fn named(examination: &Examination, column: &str, cells: &[&Cell]) -> Option<String> {
+    let kind = examination.facts.columns.iter().find(|facts| facts.name == column)?.kind;
+    let values: BTreeSet<&str> = cells.iter().filter_map(|cell| cell.value.as_deref()).collect();
+    let name = identifier(column);
+    if values.is_empty() {
+        return Some(format!("{name} is null"));
+    }
+    if values.len() > NAMED_VALUES {
+        return None;
+    }
+    let is_number = kind.is_numeric() && values.iter().all(|value| value.parse::<f64>().is_ok_and(f64::is_finite));
+    let list: Vec<String> = values.iter().map(|value| if is_number { (*value).to_owned() } else { literal(value) }).collect();
+    let compared = if kind == ColumnType::Text || is_number { name } else { format!("cast({name} as varchar)") };
+    Some(format!("{compared} in ({})", list.join(", ")))
+}
+
+/// Different values, the surest first, each with what it should probably be.
+fn shown(cells: &[&Cell]) -> Vec<String> {
+    let mut sorted = cells.to_vec();
+    sorted.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then(a.row.cmp(&b.row)));
+    let mut shown: Vec<String> = Vec::new();
+    for cell in sorted {
+        let value = cell.value.as_deref().unwrap_or("null");
+        let told = if cell.suggestion.is_empty() { value.to_owned() } else { format!("{value} → {}", cell.suggestion) };
+        if shown.len() < 5 && !shown.contains(&told) {
+            shown.push(told);
+        }
+    }
+    shown
+}

@@ -1,0 +1,310 @@
+//! The tests behind drift, each with an effect size that does not grow with the number of rows.
+
+use hw_base::NumberFacts;
+use serde::Serialize;
+
+/// A statistical test.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Test {
+    /// Which one, in words.
+    pub name: &'static str,
+    /// The value of its statistic.
+    pub statistic: f64,
+    /// How likely such a value or a greater one is if nothing changed, 0 to 1.
+    pub p_value: f64,
+}
+
+/// How large a change is, however many rows there are.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Effect {
+    /// Which measure, in words.
+    pub name: &'static str,
+    /// Its value.
+    pub value: f64,
+    /// What that is usually called: `negligible`, `small`, `medium` or `large`.
+    pub size: &'static str,
+}
+
+impl Effect {
+    /// An effect whose size is told by three thresholds: from which it is small, medium and large.
+    pub(crate) fn sized(name: &'static str, value: f64, [small, medium, large]: [f64; 3]) -> Self {
+        let size = match value.abs() {
+            value if value >= large => "large",
+            value if value >= medium => "medium",
+            value if value >= small => "small",
+            _ => "negligible",
+        };
+        Self { name, value: tidy(value), size }
+    }
+}
+
+/// Three significant digits are enough for a report, and do not depend on the last bit of a sum.
+pub(crate) fn tidy(value: f64) -> f64 {
+    if value.is_finite() { format!("{value:.3e}").parse().unwrap_or(value) } else { 0.0 }
+}
+
+/// Two shares compared: the z-test with the pooled share, and Cohen's h.
+pub(crate) fn compare_shares((before, rows_before): (u64, u64), (after, rows_after): (u64, u64)) -> (Test, Effect) {
+    let (all_before, all_after) = (rows_before.max(1) as f64, rows_after.max(1) as f64);
+    let (was, is) = (before as f64 / all_before, after as f64 / all_after);
+    let pooled = (before as f64 + after as f64) / (all_before + all_after);
+    let error = (pooled * (1.0 - pooled) * (1.0 / all_before + 1.0 / all_after)).sqrt();
+    let statistic = if error > 0.0 { (is - was) / error } else { 0.0 };
+    let distance = 2.0 * is.sqrt().asin() - 2.0 * was.sqrt().asin();
+    let test = Test { name: "two-proportion z-test", statistic: tidy(statistic), p_value: tidy(two_sided(statistic)) };
+    (test, Effect::sized("Cohen's h", distance, [0.05, 0.2, 0.5]))
+}
+
+/// Two lists of counts over the same categories compared: Pearson's χ² and the population stability index.
+pub(crate) fn compare_counts(before: &[u64], after: &[u64]) -> (Test, Effect) {
+    let sum = |counts: &[u64]| counts.iter().sum::<u64>().max(1) as f64;
+    let (n, m) = (sum(before), sum(after));
+    let mut statistic = 0.0;
+    let mut kinds = 0_u32;
+    for (&a, &b) in before.iter().zip(after).filter(|(a, b)| **a + **b > 0) {
+        let all = (a + b) as f64 / (n + m);
+        statistic += (a as f64 - all * n).powi(2) / (all * n) + (b as f64 - all * m).powi(2) / (all * m);
+        kinds += 1;
+    }
+    let p_value = chi_squared_tail(statistic, f64::from(kinds.saturating_sub(1)));
+    let shares = before.iter().zip(after).map(|(a, b)| (*a as f64 / n, *b as f64 / m));
+    (Test { name: "χ² test", statistic: tidy(statistic), p_value: tidy(p_value) }, stability(shares))
+}
+
+/// The population stability index, with its customary thresholds. A share of nothing counts as one in ten thousand.
+fn stability(shares: impl Iterator<Item = (f64, f64)>) -> Effect {
+    let floor = |share: f64| share.max(1e-4);
+    let index = shares.filter(|(p, q)| p + q > 0.0).map(|(p, q)| (floor(q) - floor(p)) * (floor(q) / floor(p)).ln()).sum();
+    Effect::sized("population stability index", index, [0.02, 0.1, 0.25])
+}
+
+/// How numbers spread: points of the distribution function, from the quantiles and the histogram.
+#[derive(Clone, Debug)]
+pub(crate) struct Spread {
+    points: Vec<(f64, f64)>,
+    /// The edges of the histogram with the share of the values below each.
+    edges: Vec<(f64, f64)>,
+    /// Shares with the values below which they lie, each value once.
+    quantiles: Vec<(f64, f64)>,
+    values: f64,
+}
+
+impl Spread {
+    /// The spread that was measured; `None` where there is none.
+    pub(crate) fn of(numbers: &NumberFacts) -> Option<Self> {
+        let histogram = &numbers.histogram;
+        let all: u64 = histogram.counts.iter().sum();
+        if all == 0 || histogram.low >= histogram.high || !histogram.low.is_finite() || !histogram.high.is_finite() {
+            return None;
+        }
+        let step = (histogram.high - histogram.low) / histogram.counts.len() as f64;
+        let mut below = 0;
+        let mut points = vec![(histogram.low, 0.0)];
+        for (index, count) in histogram.counts.iter().enumerate() {
+            below += count;
+            points.push((histogram.low + step * (index + 1) as f64, below as f64 / all as f64));
+        }
+        let edges = points.clone();
+        let inside = |value: f64| value > histogram.low && value < histogram.high;
+        points.extend(numbers.quantiles.iter().filter(|quantile| inside(quantile.value)).map(|quantile| (quantile.value, quantile.at)));
+        points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        let mut highest = 0.0_f64;
+        for point in &mut points {
+            highest = highest.max(point.1);
+            point.1 = highest;
+        }
+        let mut quantiles: Vec<(f64, f64)> =
+            numbers.quantiles.iter().filter(|one| inside(one.value)).map(|one| (one.at, one.value)).collect();
+        quantiles.dedup_by(|next, kept| next.1 <= kept.1);
+        Some(Self { points, edges, quantiles, values: all as f64 })
+    }
+
+    /// How far the two are apart at the edges of their histograms, where those are the same: there both are known.
+    fn apart_at_shared_edges<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = f64> + 'a {
+        let are_shared =
+            self.edges.len() == other.edges.len() && self.edges.iter().zip(&other.edges).all(|(a, b)| a.0.total_cmp(&b.0).is_eq());
+        self.edges.iter().zip(&other.edges).filter(move |_| are_shared).map(|(a, b)| (a.1 - b.1).abs())
+    }
+
+    /// Between which shares of the values the distribution function lies at `x`: what is known left and right of it. Nothing is
+    /// assumed about the values between two points, nor about many equal values at one.
+    fn bounds_at(&self, x: f64) -> (f64, f64) {
+        let before = self.points.partition_point(|point| point.0 < x);
+        let after = self.points.partition_point(|point| point.0 <= x);
+        let least = before.checked_sub(1).and_then(|at| self.points.get(at)).map_or(0.0, |point| point.1);
+        let most = self.points.get(after).map_or(1.0, |point| point.1);
+        (least, most)
+    }
+}
+
+/// Two spreads compared: the Kolmogorov–Smirnov test, and the population stability index between the quantiles of the first. Both
+/// count only what no way of filling in the gaps between known points explains, so they err on the side of no change.
+pub(crate) fn compare_spreads(before: &Spread, after: &Spread) -> (Test, Effect) {
+    let apart = |x: f64| {
+        let ((low, high), (other_low, other_high)) = (before.bounds_at(x), after.bounds_at(x));
+        (low - other_high).max(other_low - high).max(0.0)
+    };
+    let points = before.points.iter().chain(&after.points).map(|point| point.0);
+    let distance = points.map(apart).chain(before.apart_at_shared_edges(after)).fold(0.0, f64::max);
+    let size = before.values * after.values / (before.values + after.values);
+    let p_value = kolmogorov_tail(distance * size.sqrt());
+    let test = Test { name: "Kolmogorov–Smirnov test", statistic: tidy(distance), p_value: tidy(p_value) };
+    (test, stability(steps(before, after).into_iter()))
+}
+
+/// The shares of both between the quantiles of the first.
+fn steps(before: &Spread, after: &Spread) -> Vec<(f64, f64)> {
+    let mut steps = Vec::with_capacity(before.quantiles.len() + 1);
+    let mut seen = (0.0, 0.0);
+    for (at, x) in &before.quantiles {
+        let (least, most) = after.bounds_at(*x);
+        let share = (*at, at.clamp(least, most).max(seen.1));
+        steps.push((share.0 - seen.0, share.1 - seen.1));
+        seen = share;
+    }
+    steps.push((1.0 - seen.0, 1.0 - seen.1));
+    steps
+}
+
+/// The chance of a standard normal value at least as far from zero as `z`.
+fn two_sided(z: f64) -> f64 {
+    chi_squared_tail(z * z, 1.0)
+}
+
+/// The chance of a χ² value of at least `x`: the regularised upper incomplete gamma function.
+pub(crate) fn chi_squared_tail(x: f64, freedom: f64) -> f64 {
+    if x <= 0.0 || freedom <= 0.0 {
+        return 1.0;
+    }
+    let (a, x) = (freedom / 2.0, x / 2.0);
+    let scale = (a * x.ln() - x - log_gamma(a)).exp();
+    let tail = if x < a + 1.0 { 1.0 - scale * lower_series(a, x) } else { scale * upper_fraction(a, x) };
+    tail.clamp(0.0, 1.0)
+}
+
+fn lower_series(a: f64, x: f64) -> f64 {
+    let (mut term, mut sum) = (1.0 / a, 1.0 / a);
+    for step in 1..500 {
+        term *= x / (a + f64::from(step));
+        sum += term;
+        if term < sum * 1e-14 {
+            break;
+        }
+    }
+    sum
+}
+
+/// Lentz's continued fraction.
+fn upper_fraction(a: f64, x: f64) -> f64 {
+    let mut term = x + 1.0 - a;
+    let mut above = 1e300;
+    let mut below = 1.0 / term;
+    let mut result = below;
+    for step in 1..500 {
+        let step = f64::from(step);
+        let factor = step * (a - step);
+        term += 2.0;
+        below = 1.0 / (factor * below + term);
+        above = term + factor / above;
+        result *= below * above;
+        if (below * above - 1.0).abs() < 1e-14 {
+            break;
+        }
+    }
+    result
+}
+
+/// Lanczos' approximation of ln Γ.
+fn log_gamma(x: f64) -> f64 {
+    const COEFFICIENTS: [f64; 6] = [
+        76.180_091_729_471_46,
+        -86.505_320_329_416_77,
+        24.014_098_240_830_91,
+        -1.231_739_572_450_155,
+        0.001_208_650_973_866_179,
+        -0.000_005_395_239_384_953,
+    ];
+    let base = x + 5.5;
+    let series = COEFFICIENTS.iter().zip(1..).fold(1.000_000_000_190_015, |sum, (c, step)| sum + c / (x + f64::from(step)));
+    (x + 0.5) * base.ln() - base + (2.506_628_274_631_000_5 * series / x).ln()
+}
+
+/// The chance of a Kolmogorov distance, times the root of the size, of at least `x`.
+fn kolmogorov_tail(x: f64) -> f64 {
+    if x < 0.2 {
+        return 1.0;
+    }
+    let terms = (1..=100_u32).map(|step| {
+        let sign = if step.is_multiple_of(2) { -1.0 } else { 1.0 };
+        sign * (-2.0 * (f64::from(step) * x).powi(2)).exp()
+    });
+    (2.0 * terms.sum::<f64>()).clamp(0.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use hw_base::{Histogram, Quantile};
+
+    use super::*;
+
+    fn close(found: f64, wanted: f64) {
+        assert!((found - wanted).abs() <= 1e-3 * wanted.abs().max(1e-3), "{found} is not {wanted}");
+    }
+
+    #[test]
+    fn tails_are_those_of_the_tables() {
+        close(chi_squared_tail(3.841, 1.0), 0.05);
+        close(chi_squared_tail(18.307, 10.0), 0.05);
+        close(chi_squared_tail(0.5, 4.0), 0.9735);
+        close(two_sided(1.96), 0.05);
+        close(kolmogorov_tail(1.358), 0.05);
+    }
+
+    #[test]
+    fn shares_are_compared_by_test_and_effect() {
+        let (test, effect) = compare_shares((10, 1000), (60, 1000));
+        close(test.statistic, 6.084);
+        close(effect.value, 0.2946);
+        assert!(test.p_value < 1e-8 && effect.size == "medium", "{test:?} {effect:?}");
+        let (test, effect) = compare_shares((0, 1000), (0, 500));
+        assert!(test.p_value > 0.999 && effect.size == "negligible", "{test:?} {effect:?}");
+    }
+
+    #[test]
+    fn counts_are_compared_by_test_and_effect() {
+        let (test, effect) = compare_counts(&[500, 500], &[400, 600]);
+        close(test.statistic, 20.2);
+        close(effect.value, 0.04055);
+        let (test, effect) = compare_counts(&[500, 500, 0], &[50, 50, 0]);
+        assert!(test.p_value > 0.99 && effect.value.abs() < 1e-12, "{test:?} {effect:?}");
+    }
+
+    #[test]
+    fn another_extreme_is_no_other_spread() {
+        let spread = |high: f64, counts: &[u64]| {
+            let histogram = Histogram { low: 0.0, high, counts: counts.to_vec() };
+            Spread::of(&NumberFacts { histogram, ..NumberFacts::default() }).unwrap()
+        };
+        let (wide, narrow) =
+            (spread(1000.0, &[995, 0, 0, 0, 0, 0, 0, 0, 0, 5]), spread(100.0, &[300, 200, 150, 100, 80, 60, 50, 30, 20, 10]));
+        let (test, _) = compare_spreads(&wide, &narrow);
+        assert!(test.statistic < 0.01 && test.p_value > 0.9, "{test:?}");
+    }
+
+    #[test]
+    fn spreads_are_compared_by_test_and_effect() {
+        let spread = |low: f64, high: f64| {
+            let numbers = NumberFacts {
+                histogram: Histogram { low, high, counts: vec![100; 10] },
+                quantiles: vec![Quantile { at: 0.5, value: f64::midpoint(low, high) }],
+                ..NumberFacts::default()
+            };
+            Spread::of(&numbers).unwrap()
+        };
+        let (test, effect) = compare_spreads(&spread(0.0, 10.0), &spread(0.0, 10.0));
+        assert!(test.statistic < 1e-12 && test.p_value > 0.999 && effect.value.abs() < 1e-12, "{test:?} {effect:?}");
+        let (test, effect) = compare_spreads(&spread(0.0, 10.0), &spread(5.0, 15.0));
+        close(test.statistic, 0.3);
+        assert!(test.p_value < 1e-30 && effect.size == "large", "{test:?} {effect:?}");
+    }
+}

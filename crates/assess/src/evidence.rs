@@ -1,0 +1,32 @@
+//! What is known about a dataset besides its measurements.
+
+use std::collections::BTreeMap;
+
+use hw_base::{CodedTable, RuleResult};
+
+use crate::{Drift, HeldRules, MissingMap, Relations};
+
+/// Everything that a judgement may rest on besides the measurements. The default is nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// Rows counted for conditions that the measurements only estimate, by condition.
+    pub counted: BTreeMap<String, u64>,
+    /// What the columns say about each other; `None` where nobody looked.
+    pub relations: Option<Relations>,
+    /// Where values are missing; `None` where nobody looked or nothing is missing.
+    pub missing: Option<MissingMap>,
+    /// How the rules came out that people declared.
+    pub declared: Vec<RuleResult>,
+    /// Rules that were proposed from one part of the rows and judged on the rest; `None` where that was not done.
+    pub held: Option<HeldRules>,
+    /// What changed since an earlier assessment; `None` where there is none to compare with.
+    pub drift: Option<Drift>,
+}
+
+impl Evidence {
+    /// What the cells of a table say: its keys, its dependencies, suspicious cells, and where values are missing. `time` is the
+    /// column that orders the rows, where there is one.
+    pub fn of_table(table: &CodedTable, time: Option<&str>) -> Self {
+        Self { relations: Some(Relations::of(table)), missing: MissingMap::of(table, time), ..Self::default() }
+    }
+}

@@ -1,0 +1,71 @@
+//! The page of a source: its datasets with their scores, and how they refer to each other.
+
+use hw_base::{count, plural};
+
+use super::markup::{self, table, text, value};
+use super::{page, relations, scores, shown_score};
+use crate::Alike;
+use crate::source::{Source, SourceDataset};
+
+pub(crate) fn source_page(source: &Source) -> String {
+    let rows: u64 = source.datasets.iter().map(|dataset| dataset.rows).sum();
+    let top = format!(
+        "<div><p class=\"kicker\">Data quality of a source</p><h1>{}</h1><ul class=\"facts\"><li><b>{}</b></li><li><b>{}</b></li>\
+         <li><b>{}</b></li></ul></div>",
+        text(&source.name),
+        plural(source.datasets.len() as u64, "dataset"),
+        plural(rows, "row"),
+        plural(source.relationships.len() as u64, "reference"),
+    );
+    let headings = ["dataset", "#score", "in words", "#rows", "#columns", "#issues", "key"];
+    let lines: Vec<Vec<String>> = source.datasets.iter().map(line).collect();
+    let datasets = markup::section("datasets", "Datasets", "", &table("All datasets", &headings, &lines));
+    let references = match relations::references(&source.relationships, None) {
+        found if found.is_empty() => "<p class=\"card\">No references were found.</p>".to_owned(),
+        found => found,
+    };
+    let body = datasets + &markup::section("relationships", "Relationships", "", &(references + &alike(source)));
+    let contents =
+        [("datasets", "Datasets", Some(source.datasets.len())), ("relationships", "Relationships", Some(source.relationships.len()))];
+    let foot = "<p>By Headworks. This page runs no script and loads nothing; the same for programs is in <code>source.json</code>.</p>";
+    page(&format!("Data quality of {}", source.name), &top, &contents, &body, foot)
+}
+
+/// Columns that mean the same under other names.
+fn alike(source: &Source) -> String {
+    if source.alike.is_empty() {
+        return String::new();
+    }
+    let row = |one: &Alike| {
+        vec![
+            format!("{} {}", text(&one.dataset), value(&one.column)),
+            format!("{} {}", text(&one.other_dataset), value(&one.other_column)),
+            one.shared_values.to_string(),
+            format!("{:.0} %", one.likeness * 100.0),
+        ]
+    };
+    let rows: Vec<Vec<String>> = source.alike.iter().map(row).collect();
+    table("Columns that mean the same under other names", &["column", "and", "#shared values", "#alike"], &rows)
+}
+
+fn line(dataset: &SourceDataset) -> Vec<String> {
+    let band = scores::band(dataset.overall_score);
+    vec![
+        format!("<a href=\"{}/assessment.html\">{}</a>", address(&dataset.name), value(&dataset.name)),
+        format!("<b class=\"{}\">{}</b>", band.class, shown_score(dataset.overall_score)),
+        band.word.to_lowercase(),
+        count(dataset.rows),
+        dataset.columns.to_string(),
+        dataset.issues.to_string(),
+        dataset.key.iter().map(|column| value(column)).collect::<Vec<_>>().join(" + "),
+    ]
+}
+
+/// A name as part of an address: nothing in it can name another scheme or leave the folder.
+fn address(name: &str) -> String {
+    let byte = |byte: u8| match byte {
+        byte if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    format!("./{}", name.bytes().map(byte).collect::<String>())
+}

@@ -1,0 +1,222 @@
+//! What the columns of a dataset say about each other, as far as the report shows and judges it.
+
+use hw_base::{CodedTable, Dimension, count, plural};
+use serde::Serialize;
+
+/// What was found between columns and between datasets.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Relations {
+    /// Rows that were looked at; 0 where nobody looked.
+    pub rows: u64,
+    /// Columns that identify a row, the best first.
+    pub keys: Vec<Key>,
+    /// Columns that decide another one, the most plausible first.
+    pub dependencies: Vec<Dependency>,
+    /// References from or to this dataset, the best first.
+    pub references: Vec<Relationship>,
+    /// Cells that contradict the rest.
+    pub cells: Vec<Cell>,
+    /// What was not searched and why, in sentences: a bound on work that was hit.
+    pub bounds: Vec<String>,
+}
+
+/// Columns that identify a row: no value is missing and none occurs twice.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Key {
+    /// The columns.
+    pub columns: Vec<String>,
+    /// Whether no column can be left out.
+    pub minimal: bool,
+    /// How likely they are meant to identify a row, 0 to 1.
+    pub score: f64,
+}
+
+/// Columns whose values decide the value of another column.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Dependency {
+    /// The columns that decide.
+    pub determinant: Vec<String>,
+    /// The column that is decided.
+    pub dependent: String,
+    /// The share of rows to remove so that it holds (g3), 0 to 1; 0 where it holds.
+    pub error: f64,
+    /// Rows that share their determinant with another row: those that had the chance to contradict.
+    pub support: u64,
+    /// How much it looks like a rule of the data rather than chance, 0 to 1.
+    pub score: f64,
+}
+
+/// A reference from columns of one dataset to columns of another.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Relationship {
+    /// The dataset that refers.
+    pub dataset: String,
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// The dataset referred to.
+    pub references: String,
+    /// The columns referred to, in the order of `columns`.
+    pub reference_columns: Vec<String>,
+    /// Rows whose values are not among those referred to.
+    pub orphans: u64,
+    /// How likely the reference is meant, 0 to 1.
+    pub score: f64,
+}
+
+/// A cell that contradicts the rest.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cell {
+    /// The data row, from 0 in file order.
+    pub row: u64,
+    /// The column.
+    pub column: String,
+    /// The one dimension it counts against.
+    pub dimension: Dimension,
+    /// The kind of suspicion: `typo`.
+    pub issue: String,
+    /// How sure it is, 0 to 1.
+    pub confidence: f64,
+    /// What the cell should probably hold; empty where nothing tells.
+    pub suggestion: String,
+    /// What it holds; `None` where it is missing.
+    #[serde(skip)]
+    pub value: Option<String>,
+}
+
+impl Relations {
+    /// Searches a table for keys, dependencies and cells that contradict the rest. Nothing but the table is looked at, so the
+    /// same table gives the same answer.
+    pub fn of(table: &CodedTable) -> Self {
+        let keys = hw_relate::keys(table);
+        let dependencies = hw_relate::dependencies(table, &keys);
+        let cells = hw_relate::cells(table, &keys, &dependencies);
+        Self {
+            rows: table.coded_rows() as u64,
+            keys: keys.keys.iter().map(|key| named_key(table, key)).collect(),
+            dependencies: dependencies.dependencies.iter().map(|dependency| named_dependency(table, dependency)).collect(),
+            references: Vec::new(),
+            cells: cells.into_iter().map(|cell| named_cell(table, cell)).collect(),
+            bounds: bounds(table, keys.is_complete, dependencies.is_complete),
+        }
+    }
+
+    /// With those of `references` that begin or end at the dataset `name`.
+    #[must_use]
+    pub fn with_references(mut self, name: &str, references: &[Relationship]) -> Self {
+        let is_own = |reference: &&Relationship| reference.dataset == name || reference.references == name;
+        self.references = references.iter().filter(is_own).cloned().collect();
+        self
+    }
+}
+
+/// The references between tables, the best first.
+pub fn relationships(tables: &[&CodedTable]) -> Vec<Relationship> {
+    let found = hw_relate::references(tables);
+    found.iter().filter_map(|reference| named_reference(tables, reference)).collect()
+}
+
+fn names(table: &CodedTable, columns: &[usize]) -> Vec<String> {
+    columns.iter().filter_map(|column| Some(table.columns.get(*column)?.name.clone())).collect()
+}
+
+fn named_key(table: &CodedTable, key: &hw_relate::Key) -> Key {
+    Key { columns: names(table, &key.columns), minimal: true, score: rounded(key.score) }
+}
+
+fn named_dependency(table: &CodedTable, found: &hw_relate::Dependency) -> Dependency {
+    Dependency {
+        determinant: names(table, &found.determinant),
+        dependent: names(table, &[found.dependent]).concat(),
+        error: found.error,
+        support: found.support,
+        score: rounded(found.score),
+    }
+}
+
+fn named_cell(table: &CodedTable, cell: hw_relate::Cell) -> Cell {
+    let row = table.sampled.as_ref().and_then(|rows| rows.get(cell.row).copied()).unwrap_or(cell.row as u64);
+    Cell {
+        row,
+        column: names(table, &[cell.column]).concat(),
+        dimension: cell.dimension,
+        issue: cell.issue.into(),
+        confidence: cell.confidence,
+        suggestion: cell.suggestion.unwrap_or_default(),
+        value: table.columns.get(cell.column).and_then(|column| column.value(cell.row)).map(str::to_owned),
+    }
+}
+
+fn named_reference(tables: &[&CodedTable], found: &hw_relate::Reference) -> Option<Relationship> {
+    let (from, to) = (tables.get(found.from.table)?, tables.get(found.to.table)?);
+    Some(Relationship {
+        dataset: from.name.clone(),
+        columns: names(from, &found.from.columns),
+        references: to.name.clone(),
+        reference_columns: names(to, &found.to.columns),
+        orphans: found.orphans,
+        score: rounded(found.score),
+    })
+}
+
+/// What was not searched to its end, in sentences.
+fn bounds(table: &CodedTable, has_all_keys: bool, has_all_dependencies: bool) -> Vec<String> {
+    let sample = (!table.is_whole()).then(|| {
+        let (coded, all) = (count(table.coded_rows() as u64), plural(table.rows, "row"));
+        format!("keys, dependencies and cells are those of a sample of {coded} of {all}")
+    });
+    let keys = (!has_all_keys).then(|| "the search for keys met its bound on work: wider keys may be missing".to_owned());
+    let dependencies =
+        (!has_all_dependencies).then(|| "the search for dependencies met its bound on work: wider ones may be missing".to_owned());
+    [sample, keys, dependencies].into_iter().flatten().collect()
+}
+
+/// The cells as CSV with a header: `row,column,dimension,issue,confidence,suggestion`, in the order of rows, then of columns.
+pub fn cells_csv(cells: &[Cell]) -> String {
+    let mut sorted: Vec<&Cell> = cells.iter().collect();
+    sorted.sort_by(|a, b| (a.row, &a.column, &a.issue).cmp(&(b.row, &b.column, &b.issue)));
+    let mut csv = String::from("row,column,dimension,issue,confidence,suggestion\n");
+    for cell in sorted {
+        let fields = [field(&cell.column), cell.dimension.name().into(), field(&cell.issue)];
+        csv.push_str(&format!("{},{},{},{}\n", cell.row, fields.join(","), rounded(cell.confidence), field(&cell.suggestion)));
+    }
+    csv
+}
+
+fn rounded(confidence: f64) -> f64 {
+    (confidence.clamp(0.0, 1.0) * 1000.0).round() / 1000.0
+}
+
+/// A field as CSV needs it: in quotes where it holds a comma, a quote, a line end or blanks at its edges.
+fn field(text: &str) -> String {
+    let needs_quotes = text.contains([',', '"', '\n', '\r']) || text.trim() != text;
+    if needs_quotes { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(row: u64, column: &str, suggestion: &str) -> Cell {
+        Cell {
+            row,
+            column: column.into(),
+            dimension: Dimension::Accuracy,
+            issue: "typo".into(),
+            confidence: 0.912_345,
+            suggestion: suggestion.into(),
+            value: None,
+        }
+    }
+
+    #[test]
+    fn cells_are_listed_by_row_with_their_quotes() {
+        let csv = cells_csv(&[cell(7, "b", "say \"hi\", now"), cell(2, "a, b", ""), cell(7, "a", " x")]);
+        assert_eq!(
+            csv,
+            "row,column,dimension,issue,confidence,suggestion\n\
+             2,\"a, b\",accuracy,typo,0.912,\n\
+             7,a,accuracy,typo,0.912,\" x\"\n\
+             7,b,accuracy,typo,0.912,\"say \"\"hi\"\", now\"\n"
+        );
+    }
+}

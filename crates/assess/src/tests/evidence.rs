@@ -1,0 +1,258 @@
+//! What is known besides the measurements: declared rules, suspicious cells, an earlier assessment.
+
+use expect_test::{Expect, expect};
+use hw_base::{CodedColumn, CodedTable, ColumnType, Dimension, OnFailure, RuleResult};
+use serde_json::json;
+
+use super::{assessment, assessment_in_light_of};
+use crate::{About, Assessment, Cell, Dependency, Earlier, Evidence, Relations, drift};
+
+fn judged(text: &str, evidence: Evidence) -> Assessment {
+    assessment_in_light_of(text, About::new("shop.orders", "orders.csv"), evidence)
+}
+
+fn codes(assessment: &Assessment) -> Vec<String> {
+    assessment.issues().map(|issue| format!("{} {} {}", issue.code, issue.column.as_deref().unwrap_or("-"), issue.rows)).collect()
+}
+
+const PRICES: &str = "rows 1000\n price float; distinct 500; min -5; max 9000; negatives 12; quantiles 10 20 30; histogram -5 9000 999 0 0 0 0 0 1; top 20*2\n status text; distinct 3; nulls 40; top open*900, opne*2, shut*58";
+
+fn rule(kind: &str, column: &str, dimension: Dimension, violations: u64) -> RuleResult {
+    RuleResult {
+        id: format!("{kind}_{column}"),
+        kind: kind.into(),
+        dimension,
+        columns: vec![column.into()],
+        held: violations == 0,
+        rows: 1000,
+        population: "all rows".into(),
+        violations,
+        share: violations as f64 / 1000.0,
+        tolerance: "none".into(),
+        measured: None,
+        action: OnFailure::Quarantine,
+        examples: Vec::new(),
+        query: Some("select 1".into()),
+        violating_rows: None,
+        error: None,
+    }
+}
+
+#[test]
+fn declared_rules_are_facts_and_settle_suspicions() {
+    assert_eq!(
+        codes(&assessment(PRICES)),
+        ["missing_values status 40", "negative_values price 12", "rare_categories status 2", "outliers price 1"]
+    );
+    let declared = vec![rule("range", "price", Dimension::Accuracy, 30), rule("not_null", "status", Dimension::Completeness, 40)];
+    let judged = judged(PRICES, Evidence { declared, ..Evidence::default() });
+    assert_eq!(codes(&judged), ["broken_rule status 40", "broken_rule price 30", "rare_categories status 2"]);
+    let accuracy = judged.scores.dimensions.iter().find(|score| score.dimension == Dimension::Accuracy).unwrap();
+    assert!((accuracy.affected - 30.0).abs() < 1e-9, "{accuracy:?}");
+}
+
+#[test]
+fn a_rule_that_holds_takes_suspicions_away() {
+    let declared = vec![rule("range", "price", Dimension::Accuracy, 0)];
+    let judged = judged(PRICES, Evidence { declared, ..Evidence::default() });
+    assert_eq!(codes(&judged), ["missing_values status 40", "rare_categories status 2"]);
+}
+
+#[test]
+fn a_broken_aggregate_is_shown_and_takes_nothing_from_the_score() {
+    let broken = RuleResult {
+        held: false,
+        measured: Some("mean(price) = 3".into()),
+        violations: 0,
+        ..rule("aggregate", "x", Dimension::Accuracy, 0)
+    };
+    let judged = judged("rows 1000\n a integer; distinct 9", Evidence { declared: vec![broken], ..Evidence::default() });
+    assert_eq!(judged.findings[0].issue.description, "the rule `aggregate_x` is broken: mean(price) = 3");
+    assert!((judged.scores.overall - 100.0).abs() < 1e-9);
+}
+
+fn cell(row: u64, column: &str, dimension: Dimension, issue: &str, value: &str, suggestion: &str) -> Cell {
+    let (column, issue, suggestion) = (column.into(), issue.into(), suggestion.into());
+    Cell { row, column, dimension, issue, confidence: 0.8, suggestion, value: Some(value.into()) }
+}
+
+#[test]
+fn suspicious_cells_become_one_issue_per_column_and_kind() {
+    let relations = Relations {
+        rows: 1000,
+        dependencies: vec![Dependency {
+            determinant: vec!["zip".into()],
+            dependent: "city".into(),
+            error: 0.002,
+            support: 900,
+            score: 0.9,
+        }],
+        cells: vec![
+            cell(1, "city", Dimension::Consistency, "contradicts_dependency", "Paris", "Lyon"),
+            cell(2, "city", Dimension::Consistency, "contradicts_dependency", "Nice", "Lyon"),
+            cell(3, "zip", Dimension::Validity, "type_outlier", "7x", ""),
+            cell(4, "status", Dimension::Accuracy, "misspelling", "opne", "open"),
+        ],
+        ..Relations::default()
+    };
+    let text = "rows 1000\n zip integer; distinct 90\n city text; distinct 90\n status text; distinct 3; top open*940, opne*2, shut*58";
+    let judged = judged(text, Evidence { relations: Some(relations), ..Evidence::default() });
+    let told: Vec<String> = judged
+        .issues()
+        .map(|issue| format!("{}: {} [{}] {}", issue.code, issue.description, issue.examples.join(", "), issue.query))
+        .collect();
+    expect![[r#"
+        contradicts_dependency: 2 of 1,000 rows (0.20 %) hold a value that rows like them contradict in `city`, which `zip` should decide [Paris → Lyon, Nice → Lyon] select rows_of.* from shop.orders as rows_of join (select zip from shop.orders group by zip having count(distinct city) > 1) as disagreeing on rows_of.zip = disagreeing.zip
+        misspelling: 1 of 1,000 rows (0.10 %) hold a likely misspelling of another value in `status` [opne → open] select * from shop.orders where status in ('opne')
+        type_outlier: 1 of 1,000 rows (0.10 %) hold a value of another type than the rest in `zip` [7x] select * from shop.orders where cast(zip as varchar) in ('7x')"#]].assert_eq(&told.join("\n"));
+}
+
+#[test]
+fn a_coded_table_says_its_keys_and_what_decides_what() {
+    let column = |name: &str, values: &[&str], codes: Vec<u32>| CodedColumn {
+        name: name.into(),
+        kind: ColumnType::Text,
+        values: values.iter().map(|&value| value.into()).collect(),
+        codes,
+    };
+    let ids: Vec<String> = (0..60).map(|id| format!("id-{id}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let table = CodedTable {
+        name: "orders".into(),
+        rows: 60,
+        sampled: None,
+        columns: vec![
+            column("order_id", &ids, (1..=60).collect()),
+            column("zip", &["1010", "69001", "75001"], (0..60).map(|row| row % 3 + 1).collect()),
+            column("city", &["Wien", "Lyon", "Paris"], (0..60).map(|row| row % 3 + 1).collect()),
+        ],
+    };
+    let relations = Relations::of(&table);
+    assert_eq!(relations.keys[0].columns, ["order_id"]);
+    let exact = |from: &str, to: &str| {
+        relations.dependencies.iter().any(|one| one.determinant == [from] && one.dependent == to && one.error == 0.0)
+    };
+    assert!(exact("zip", "city") && exact("city", "zip"), "{relations:?}");
+    assert_eq!(relations.bounds, [""; 0]);
+    let json = judged("rows 60\n order_id text; distinct 60", Evidence { relations: Some(relations), ..Evidence::default() }).to_json();
+    assert_eq!(json["keys"][0], json!({ "columns": ["order_id"], "minimal": true, "score": json["keys"][0]["score"] }));
+}
+
+#[track_caller]
+fn check_drift(earlier: &str, now: &str, expected: &Expect) {
+    let earlier = Earlier::read(&assessment(earlier).to_json(), "shop.orders").unwrap();
+    let drift = drift(&earlier, &assessment(now));
+    let changes = drift.changes.iter().map(|change| {
+        let test = change.test.as_ref().map(|test| format!(" [{} {}]", test.name, test.statistic)).unwrap_or_default();
+        format!("{:?} {}: {}{test}; {} -> {}", change.severity, change.kind.name(), change.description, change.before, change.after)
+    });
+    expected.assert_eq(&changes.collect::<Vec<_>>().join("\n"));
+}
+
+const ORDERS: &str = "rows 10000
+    order_id integer; distinct 10000; min 1; max 10000; histogram 1 10000 5000 5000
+    status text; distinct 3; top open*5000, shut*3000, void*2000
+    price float; distinct 900; min 0; max 100; quantiles 20 30 60; histogram 0 100 1000 3000 3000 1500 800 400 200 60 30 10
+    note text; nulls 5000; distinct 4000
+    at timestamp; distinct 900; min 2026-01-01; max 2026-02-28; histogram 1 100 50 50";
+
+#[test]
+fn nothing_changes_between_two_equal_assessments() {
+    check_drift(ORDERS, ORDERS, &expect![""]);
+}
+
+#[test]
+fn chance_is_no_drift() {
+    let now = ORDERS
+        .replace("open*5000, shut*3000, void*2000", "open*5050, shut*2970, void*1980")
+        .replace("1000 3000 3000 1500", "1020 2990 2980 1510")
+        .replace("nulls 5000", "nulls 5040")
+        .replace("min 1; max 10000; histogram 1 10000", "min 10001; max 20000; histogram 10001 20000");
+    check_drift(ORDERS, &now, &expect![""]);
+}
+
+#[test]
+fn changes_are_told_with_test_and_effect() {
+    let now = ORDERS
+        .replace("rows 10000", "rows 4000")
+        .replace("distinct 10000", "distinct 3990")
+        .replace("open*5000, shut*3000, void*2000", "open*1000, shut*2000, lost*1000")
+        .replace(
+            "quantiles 20 30 60; histogram 0 100 1000 3000 3000 1500 800 400 200 60 30 10",
+            "quantiles 50 70 80; histogram 0 100 10 30 60 200 400 800 1500 600 300 100",
+        )
+        .replace("nulls 5000", "nulls 100")
+        .replace("at timestamp; distinct 900; min 2026-01-01; max 2026-02-28; histogram 1 100 50 50", "at text; distinct 900");
+    check_drift(
+        ORDERS,
+        &now,
+        &expect![[r#"
+            High column retyped: `at` was timestamp and is text; timestamp -> text
+            High volume: 4,000 rows where there were 10,000: -60.0 %; 10,000 -> 4,000
+            High null rate: 2.50 % of `note` are missing, 50 % were (Cohen's h -1.253, large) [two-proportion z-test -52.76]; 50 % -> 2.50 %
+            High categories: the values of `status` are spread otherwise; new: `lost`; gone: `void` (population stability index 3.75, large) [χ² test 4037]; `open` 50 % -> `shut` 50 %
+            High distribution: the numbers of `price` are spread otherwise (population stability index 1.106, large) [Kolmogorov–Smirnov test 0.775]; mean 0 ± 0 -> mean 0 ± 0
+            High uniqueness: `order_id` told all rows apart; now 10 repeat a value; unique -> 10 repeats"#]],
+    );
+}
+
+#[test]
+fn columns_come_go_and_change_their_names() {
+    let now =
+        ORDERS.replace("status text", "order_status text").replace("price float", "price text; bare").replace("note text", "remark text")
+            + "\n    extra integer; distinct 7";
+    let now = now.replace("; min 0; max 100; quantiles 20 30 60; histogram 0 100 1000 3000 3000 1500 800 400 200 60 30 10", "");
+    check_drift(
+        ORDERS,
+        &now,
+        &expect![[r#"
+        High column removed: `note` is gone; text -> –
+        High column retyped: `price` was float and is text; float -> text
+        Medium column renamed: `status` is now called `order_status`: both hold the same; status -> order_status
+        Low column added: `extra` is new; – -> integer
+        Low column added: `remark` is new; – -> text"#]],
+    );
+}
+
+#[test]
+fn a_contract_is_compared_like_an_earlier_assessment() {
+    let contract = json!({
+        "apiVersion": "v3.1.0", "kind": "DataContract", "id": "orders-1", "version": "1.2.0", "status": "active",
+        "schema": [
+            { "name": "other", "properties": [] },
+            { "name": "orders", "properties": [
+                { "name": "order_id", "logicalType": "integer", "required": true, "unique": true },
+                { "name": "status", "logicalType": "integer" },
+                { "name": "note", "logicalType": "string", "required": true },
+                { "name": "gone", "logicalType": "string" },
+            ] },
+        ],
+    });
+    let now = assessment(&ORDERS.replace("order_id integer; distinct 10000", "order_id integer; distinct 9990"));
+    let earlier = Earlier::read(&contract, "shop.orders").unwrap();
+    let changes: Vec<String> = drift(&earlier, &now).changes.iter().map(|change| change.description.clone()).collect();
+    expect![[r#"
+        `gone` is gone
+        `status` was integer and is text
+        `note` is required, and 5,000 are missing
+        `order_id` told all rows apart; now 10 repeat a value
+        `at` is new
+        `price` is new"#]]
+    .assert_eq(&changes.join("\n"));
+    let error = Earlier::read(&contract, "shop.customers").unwrap_err().to_string();
+    assert!(error.contains("the contract has no object `shop.customers`") && error.contains("it has: other, orders"), "{error}");
+    let error = Earlier::read(&json!({ "a": 1 }), "x").unwrap_err().to_string();
+    assert!(error.contains("no assessment and no data contract"), "{error}");
+}
+
+#[test]
+fn drift_shows_in_every_form() {
+    let now = ORDERS
+        .replace("price float", "cost float; bare")
+        .replace("; min 0; max 100; quantiles 20 30 60; histogram 0 100 1000 3000 3000 1500 800 400 200 60 30 10", "");
+    let now = assessment(&now);
+    let change = drift(&Earlier::read(&assessment(ORDERS).to_json(), "shop.orders").unwrap(), &now);
+    let now = now.compared(change);
+    assert_eq!(now.to_json()["dimensions"]["validity"]["schema_drift_detected"], json!(true));
+    assert!(now.to_markdown().contains("## Drift") && now.to_html().contains("id=\"drift\""));
+}

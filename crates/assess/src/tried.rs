@@ -1,0 +1,109 @@
+//! Parts the rows into those that rules are made from and those that they are tried on, and asks the engine for both.
+
+use hw_base::{
+    ColumnFacts, ColumnType, Engine, Input, MeasureSettings, Reader, Sample, Settings, TableFacts, Timestamp, count, identifier,
+};
+use hw_validate::{Gate, Judging, Population, Proposal, propose, read_rules};
+use serde_json::Value as Json;
+
+use crate::column::{quantile, share_of};
+use crate::{About, Evidence, Examination, HeldRules, freshness, hold};
+
+/// The name that queries give the rows.
+const PARTED: &str = "parted";
+
+/// With fewer rows than this, a quarter of them says nothing about the rest.
+const FEWEST_ROWS: u64 = 200;
+
+/// Columns that the hash of a row is made of; more would not part the rows better.
+const HASHED_COLUMNS: usize = 3;
+
+/// How the rows are parted.
+#[derive(Clone, Debug, PartialEq)]
+struct Split {
+    /// True for the rows that rules are made from; never null.
+    made_from: String,
+    /// How, in words, but for the numbers of rows.
+    words: String,
+}
+
+/// Proposes rules from one part of the rows, judges them on the rest and keeps those that hold there. `None` where there are too
+/// few rows, where only a sample was measured, or where the engine cannot answer.
+pub(crate) async fn try_rules(
+    engine: &dyn Engine,
+    reader: &Reader,
+    facts: &TableFacts,
+    about: &About,
+    now: Timestamp,
+) -> Option<HeldRules> {
+    if facts.rows < FEWEST_ROWS || !facts.scanned_all_rows {
+        return None;
+    }
+    let evidence = Evidence::default();
+    let split = split(&Examination::new(facts, about, now, &evidence))?;
+    let settings = MeasureSettings { sample: Sample::All, top_values: about.limits.top_values };
+    let rows = if facts.malformed > 0 { "_malformed is null and " } else { "" };
+    let own = engine.measure(&part(reader, &format!("{rows}{}", split.made_from)), settings).await.ok()?;
+    let held_back = facts.rows.saturating_sub(own.rows);
+    if !(0.05..=0.5).contains(&share_of(held_back, facts.rows)) {
+        return None;
+    }
+    let proposals: Vec<Proposal> = propose(&own).into_iter().filter(|proposal| !is_refuted(proposal, facts)).collect();
+    let list = Json::Array(proposals.iter().map(Proposal::rule).collect());
+    let rules = read_rules(&Settings::from_json(&list)).ok()?;
+    let rest = part(reader, &format!("{rows}not ({})", split.made_from));
+    let gate = Gate::new(&rules, &engine.columns(&rest).await.ok()?);
+    let watched = engine.watch(&rest, &gate.watch(&[], 0, false)).await.ok()?;
+    let population = Population { batch_is_table: true, unique_by: Vec::new() };
+    let judging = Judging { engine, reader: &rest, population: &population, shown_as: &about.shown_as, examples: 0, now };
+    let verdict = gate.judge(&judging, &watched).await.ok()?;
+    let words = format!("proposed from {} rows and judged on {} held back: {}", count(own.rows), count(held_back), split.words);
+    Some(hold(proposals, &verdict, words))
+}
+
+/// The rows of `reader` that meet `condition`.
+fn part(reader: &Reader, condition: &str) -> Reader {
+    let mut inputs = reader.inputs.clone();
+    inputs.push(Input::Query { name: PARTED.into(), sql: reader.sql.clone() });
+    Reader { sql: format!("select * from {PARTED} where {condition}"), inputs, file: None }
+}
+
+/// By time where a column tells when rows came, so that the rules are tried on later rows; otherwise by a hash of the row.
+fn split(examination: &Examination) -> Option<Split> {
+    by_time(examination).or_else(|| by_hash(examination.facts))
+}
+
+fn by_time(examination: &Examination) -> Option<Split> {
+    let freshness = freshness(examination)?;
+    let column = examination.facts.columns.iter().find(|column| column.name == freshness.column)?;
+    let seconds = quantile(column.numbers.as_ref()?, 0.75)?;
+    if !column.kind.is_temporal() {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "whole seconds are enough, and the cast saturates")]
+    let cut = Timestamp::from_timestamp(seconds as i64, 0)?;
+    let cut = cut.format("%Y-%m-%d %H:%M:%S");
+    let name = identifier(&column.name);
+    // In microseconds: nanoseconds end in the year 2262, and a moment after that would end the query.
+    let made_from = format!("({name} is null or cast({name} as timestamp(6)) < cast('{cut}' as timestamp(6)))");
+    Some(Split { made_from, words: format!("those before {cut} by `{}`, and those since then", column.name) })
+}
+
+fn by_hash(facts: &TableFacts) -> Option<Split> {
+    let is_plain = |column: &&ColumnFacts| !matches!(column.kind, ColumnType::Binary | ColumnType::Other) && column.distinct > 1;
+    let mut columns: Vec<&ColumnFacts> = facts.columns.iter().filter(is_plain).collect();
+    columns.sort_by_key(|column| std::cmp::Reverse(column.distinct));
+    // A column that tells rows apart parts them as well as all together, and hashing it costs less.
+    let needed = if columns.first()?.distinct.saturating_mul(10) >= facts.rows.saturating_mul(9) { 1 } else { HASHED_COLUMNS };
+    let texts: Vec<String> = columns.iter().take(needed).map(|column| format!("cast({} as varchar)", identifier(&column.name))).collect();
+    let made_from = format!("md5(concat_ws('|', {})) >= '4'", texts.join(", "));
+    Some(Split { made_from, words: "a quarter of the rows, by a hash of what they hold".into() })
+}
+
+/// What all rows show to be wrong need not be tried: values that repeat across the parts.
+fn is_refuted(proposal: &Proposal, facts: &TableFacts) -> bool {
+    let [only] = proposal.columns.as_slice() else { return false };
+    let column = facts.columns.iter().find(|column| column.name == *only);
+    let repeats = |column: &ColumnFacts| column.distinct_is_exact && column.distinct < column.rows.saturating_sub(column.nulls);
+    proposal.kind == "unique" && column.is_some_and(repeats)
+}

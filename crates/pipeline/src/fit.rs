@@ -1,0 +1,154 @@
+//! Whether what a model's YAML says of columns fits the columns that its SELECT returns.
+
+use hw_base::{Column, ColumnType, Engine, Error, Input, Reader, Result, Span, unknown};
+
+use crate::plan::BY_ARRIVAL;
+use crate::project::Model;
+
+/// The name under which `delete_when` is tried on the rows of the SELECT.
+const TRIED: &str = "arriving";
+
+/// Checks the key, the followed column, the partition columns and `delete_when` of a model; `reader` is its SELECT with what
+/// it reads, `columns` are those that it returns.
+///
+/// # Errors
+/// All that does not fit, each with its place in the YAML.
+pub(crate) async fn check(model: &Model, reader: &Reader, columns: &[Column], engine: &dyn Engine) -> Result<()> {
+    let fitting = Fitting { model, columns };
+    let mut errors = fitting.twice();
+    errors.extend(fitting.key());
+    errors.extend(fitting.named());
+    errors.extend(fitting.follow());
+    errors.extend(fitting.partitions()?);
+    if let Some(condition) = model.settings.load.deleted_when() {
+        errors.extend(deletion(model, condition, reader, engine).await?);
+    }
+    Error::all(errors).map_or(Ok(()), Err)
+}
+
+/// A model, and the columns that its SELECT returns.
+struct Fitting<'a> {
+    model: &'a Model,
+    columns: &'a [Column],
+}
+
+impl Fitting<'_> {
+    fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    fn unknown(&self, what: &str, name: &str, span: Option<Span>) -> Error {
+        let known = self.columns.iter().map(|column| column.name.as_str());
+        let error = unknown(what, name, known).code("HW304").because(format!("the SELECT of `{}` does not return it", self.model.name));
+        error.moved_to(span)
+    }
+
+    fn key(&self) -> Vec<Error> {
+        let load = &self.model.settings.load;
+        let missing = load.key().iter().enumerate().filter(|(_, name)| self.column(name).is_none());
+        missing.map(|(at, name)| self.unknown("key column", name, self.model.place(&["load", load.name(), "key"], at))).collect()
+    }
+
+    /// Columns of the SELECT that a table cannot tell apart, in any case of letters.
+    fn twice(&self) -> Vec<Error> {
+        let names: Vec<String> = self.columns.iter().map(|column| column.name.to_lowercase()).collect();
+        let second = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
+        let error = second.map(|(_, name)| {
+            Error::user(format!("two columns of the SELECT are named `{name}`"))
+                .code("HW301")
+                .at(Span { file: self.model.file.clone().into(), line: 1, column: 1, length: 1 })
+                .help("give one of them another name with `as`")
+        });
+        error.into_iter().collect()
+    }
+
+    /// The columns that the load names besides the key.
+    fn named(&self) -> Vec<Error> {
+        let load = &self.model.settings.load;
+        let named = load.named();
+        let missing = named.iter().enumerate().filter(|(_, (_, name))| self.column(name).is_none());
+        let error = |(at, (setting, name)): (usize, &(&str, &str))| {
+            let item = named[..at].iter().filter(|(other, _)| other == setting).count();
+            self.unknown(&format!("column in `{setting}`"), name, self.model.place(&["load", load.name(), setting], item))
+        };
+        missing.map(error).collect()
+    }
+
+    fn follow(&self) -> Vec<Error> {
+        if !self.model.settings.load.needs_key() {
+            return vec![];
+        }
+        let followed = self.model.settings.follow.iter();
+        let missing = followed.filter(|(_, column)| *column != BY_ARRIVAL && self.column(column).is_none());
+        missing.map(|(dataset, column)| self.not_selected(dataset, column)).collect()
+    }
+
+    fn not_selected(&self, dataset: &str, column: &str) -> Error {
+        let model = &self.model.name;
+        let error = Error::user(format!("`{model}` follows `{column}`, which its SELECT does not return"))
+            .code("HW304")
+            .because("without it nobody can tell which of two rows with one key is the later one")
+            .moved_to(self.model.place(&["follow", dataset], 0));
+        match hw_base::nearest(column, self.columns.iter().map(|column| column.name.as_str())) {
+            Some(meant) => error.help(format!("did you mean `{meant}`?")),
+            None => error.help(format!("add `{column}` to the SELECT, or follow `{BY_ARRIVAL}`: then the row stays that arrived last")),
+        }
+    }
+
+    fn partitions(&self) -> Result<Vec<Error>> {
+        let mut errors = Vec::new();
+        let partitions = self.model.settings.partition_by.sources()?;
+        let later_by = self.model.settings.follow.values().find(|column| *column != BY_ARRIVAL);
+        let added = self.model.settings.load.added(self.columns, later_by.map(String::as_str));
+        for (at, (unit, name)) in partitions.iter().enumerate() {
+            let place = || self.model.place(&["partition_by"], at);
+            match self.column(name).or_else(|| added.iter().find(|column| column.name == *name)) {
+                None => errors.push(self.unknown("partition column", name, place())),
+                Some(column) if unit.is_some() && !column.kind.is_temporal() => errors.push(no_moment(column, place())),
+                Some(column) if column.kind == ColumnType::Other => errors.push(no_folder(column, place())),
+                Some(_) => {}
+            }
+        }
+        let is_partition = |column: &Column| partitions.iter().any(|(unit, name)| unit.is_none() && *name == column.name);
+        if added.is_empty() && !self.columns.is_empty() && self.columns.iter().all(is_partition) {
+            let error = Error::user(format!("`{}` is partitioned by all of its columns", self.model.name)).code("HW304");
+            let error =
+                error.because("the values of partition columns are in the names of folders, so nothing would be left for the files");
+            errors.push(error.help("leave out at least one").moved_to(self.model.place(&["partition_by"], 0)));
+        }
+        Ok(errors)
+    }
+}
+
+fn no_moment(column: &Column, place: Option<Span>) -> Error {
+    let Column { name, sql_type, .. } = column;
+    Error::user(format!("`{name}` is {sql_type}, so it has no year, month or day to partition by"))
+        .code("HW304")
+        .help(format!("cast it in the SELECT: `cast({name} as date) as {name}`; or partition by another column"))
+        .moved_to(place)
+}
+
+fn no_folder(column: &Column, place: Option<Span>) -> Error {
+    Error::user(format!("`{}` is {}, which cannot name a folder", column.name, column.sql_type))
+        .code("HW304")
+        .help("partition by a column with single values")
+        .moved_to(place)
+}
+
+/// What is wrong with `delete_when`, which has to be true or false for a row of the SELECT.
+async fn deletion(model: &Model, condition: &str, reader: &Reader, engine: &dyn Engine) -> Result<Option<Error>> {
+    let mut inputs = reader.inputs.clone();
+    inputs.push(Input::Query { name: TRIED.into(), sql: reader.sql.clone() });
+    let tried = Reader { sql: format!("select ({condition}) as deleted from {TRIED}"), inputs, file: None };
+    let place = model.place(&["load", model.settings.load.name(), "delete_when"], 0);
+    match engine.columns(&tried).await {
+        Ok(columns) => Ok(columns.first().filter(|column| column.kind != ColumnType::Boolean).map(|column| {
+            Error::user(format!("`delete_when` gives {}, not true or false", column.sql_type))
+                .code("HW304")
+                .help("write a condition, such as `is_deleted` of type boolean or `status = 'deleted'`")
+                .moved_to(place)
+        })),
+        Err(error) if error.known_code() == Some("HW301") => Ok(Some(error.within("`delete_when`").moved_to(place))),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,110 @@
+//! Trying the models of a plan before anything is loaded: what their SELECTs and their YAML say of columns is held against the
+//! columns that their inputs have, or will have. No row is read.
+
+use std::collections::BTreeMap;
+
+use hw_base::{Blame, Column, DatasetName, Delivery, Error, Input, Reader, Sources, identifier};
+
+use super::{Asking, Decision, Plan, ReadFrom, Step, Work};
+use crate::fit;
+use crate::project::Project;
+use crate::run::live_rows;
+
+/// Tries every model that would be built anew. Those that cannot succeed are marked so in the plan, and what reads them is
+/// left out. A model is not tried where nobody knows the columns of its inputs before the run.
+pub async fn try_models(project: &Project, asking: Asking<'_>, plan: &mut Plan) -> Vec<Error> {
+    let mut trial = Trial { project, asking, columns: BTreeMap::new() };
+    let mut errors = Vec::new();
+    for at in 0..plan.steps.len() {
+        let (before, step) = (&plan.steps[..at], &plan.steps[at]);
+        let fails = |other: &&Step| matches!(other.decision, Decision::Fail(_)) && step.after.contains(&other.name);
+        let decision = if let Some(input) = before.iter().find(fails).filter(|_| step.decision.may_run()) {
+            Decision::Skip(format!("{} cannot be built", input.name))
+        } else if let Some(error) = trial.step(before, step).await {
+            let decision = Decision::Fail(error.message().to_owned());
+            errors.push(error);
+            decision
+        } else {
+            continue;
+        };
+        plan.steps[at].decision = decision;
+    }
+    errors
+}
+
+struct Trial<'a> {
+    project: &'a Project,
+    asking: Asking<'a>,
+    /// The columns of the models that were tried.
+    columns: BTreeMap<String, Vec<Column>>,
+}
+
+impl Trial<'_> {
+    /// Why a step cannot succeed, where that is sure.
+    async fn step(&mut self, before: &[Step], step: &Step) -> Option<Error> {
+        let Work::Build { sql, file, reads, .. } = &step.work else { return None };
+        if !matches!(step.decision, Decision::Rebuild(_)) {
+            return None;
+        }
+        let model = self.project.model(&step.name)?;
+        let mut inputs = Vec::new();
+        for read in reads {
+            self.bind(before, read, &mut inputs).await?;
+        }
+        let reader = Reader { sql: sql.clone(), inputs, file: Some(file.clone()) };
+        let tried = match self.asking.engine.columns(&reader).await {
+            Ok(columns) => fit::check(model, &reader, &columns, self.asking.engine).await.map(|()| columns),
+            Err(error) => Err(error),
+        };
+        match tried {
+            Ok(columns) => {
+                let later_by = model.settings.follow.values().next().map(String::as_str);
+                let added = model.settings.load.added(&columns, later_by);
+                self.columns.insert(step.name.clone(), columns.into_iter().chain(added).collect());
+                None
+            }
+            Err(error) => Some(error).filter(|error| error.blame() == Blame::User),
+        }
+    }
+
+    /// Binds a name of the SELECT to rows with the columns that the step before will have; `None` where they are not known.
+    async fn bind(&self, before: &[Step], read: &ReadFrom, inputs: &mut Vec<Input>) -> Option<()> {
+        let step = before.iter().find(|step| step.name == read.step)?;
+        let is_settled = matches!(step.decision, Decision::Skip(_)) && self.asking.engine.has_table(&read.table);
+        if is_settled {
+            inputs.push(whole_table(read));
+            return Some(());
+        }
+        let rows = match &step.work {
+            Work::Extract { dataset, .. } if read.hides_origin => live(self.asking.sources, dataset, &read.name, inputs).await?,
+            Work::Extract { .. } => return None,
+            Work::Build { .. } => Input::Query { name: read.name.clone(), sql: nulls(self.columns.get(&step.name)?)? },
+        };
+        inputs.push(rows);
+        Some(())
+    }
+}
+
+fn whole_table(read: &ReadFrom) -> Input {
+    Input::Table {
+        name: read.name.clone(),
+        table: read.table.clone(),
+        version: None,
+        after_batch: None,
+        up_to_batch: None,
+        hides_origin: read.hides_origin,
+    }
+}
+
+/// The rows that a source has. Why it cannot be opened is for the run to tell.
+async fn live(sources: &dyn Sources, dataset: &DatasetName, name: &str, inputs: &mut Vec<Input>) -> Option<Input> {
+    let delivered = sources.open(dataset, &Delivery::default()).await.ok()?;
+    Some(live_rows(name, &delivered, &[], inputs))
+}
+
+/// A SELECT of one row without values in these columns; `None` where SQL has no word for a type.
+fn nulls(columns: &[Column]) -> Option<String> {
+    let is_named = |column: &Column| !column.sql_type.contains('(') || column.sql_type.starts_with("decimal(");
+    let cast = |column: &Column| format!("cast(null as {}) as {}", column.sql_type, identifier(&column.name));
+    columns.iter().all(is_named).then(|| format!("select {}", columns.iter().map(cast).collect::<Vec<_>>().join(", ")))
+}

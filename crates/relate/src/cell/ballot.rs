@@ -1,0 +1,276 @@
+//! Ballots: the dependencies that may vote, and how far each is trusted.
+
+use std::collections::{BTreeMap, HashSet};
+
+use hw_base::TextShape;
+
+use super::profile::Profile;
+use crate::agreement::{Counter, Extent, agreements, sameness};
+use crate::columns::{Column, groups};
+use crate::parallel;
+use crate::words::words;
+use crate::{Dependencies, Keys};
+
+/// A dependency that votes.
+#[derive(Clone, Debug)]
+pub(super) struct Ballot {
+    pub(super) determinant: Vec<usize>,
+    pub(super) dependent: usize,
+    /// How far it is a rule of the data, 0 to 1.
+    pub(super) trust: f64,
+    /// The share of the supported rows with a value that contradict it.
+    pub(super) doubt: f64,
+    /// A value that stands for nothing in a column of quantities, such as 0: it is never what a quantity should have been.
+    pub(super) filler: Option<u32>,
+    /// The column that names the source, where the rows of a group are what several sources say of one thing.
+    pub(super) source: Option<usize>,
+}
+
+/// At most this many dependencies vote on one column; further ones repeat what these say.
+const MOST_BALLOTS: usize = 8;
+/// Tables with more columns than this vote by the dependencies that were found, without a search of their own.
+const MOST_COLUMNS: usize = 60;
+/// Cells that the search for weak dependencies may read.
+const LOOKS: u64 = 20_000_000;
+
+/// The dependencies that vote: those that were found, and of single columns those that errors have weakened below what
+/// would be told as a dependency, and those of things that several sources tell of.
+pub(super) fn ballots(profiles: &[Profile<'_>], keys: &Keys, dependencies: &Dependencies) -> Vec<Ballot> {
+    let mut candidates: Vec<(Vec<usize>, usize)> = Vec::new();
+    for dependency in dependencies.dependencies.iter().filter(|dependency| dependency.score >= 0.2) {
+        candidates.push((dependency.determinant.clone(), dependency.dependent));
+    }
+    candidates.extend(weak(profiles));
+    let mut seen = HashSet::new();
+    candidates.retain(|(determinant, dependent)| {
+        let is_new = seen.insert((determinant.clone(), *dependent));
+        is_new && (1..3).contains(&determinant.len()) && can_determine(profiles, determinant)
+    });
+    let measured = parallel::map(&candidates, |(determinant, dependent)| {
+        Measured::of(profiles, determinant, *dependent).ballot(profiles, determinant.clone(), *dependent)
+    });
+    let mut ballots: Vec<Ballot> = measured.into_iter().flatten().collect();
+    ballots.sort_by(|a, b| b.trust.total_cmp(&a.trust).then_with(|| (&a.determinant, a.dependent).cmp(&(&b.determinant, b.dependent))));
+    let mut per_column: BTreeMap<usize, usize> = BTreeMap::new();
+    ballots.retain(|ballot| {
+        let count = per_column.entry(ballot.dependent).or_default();
+        *count += 1;
+        *count <= MOST_BALLOTS
+    });
+    let of_sources = sources(profiles, keys);
+    ballots.retain(|ballot| !of_sources.iter().any(|other| other.dependent == ballot.dependent));
+    ballots.extend(of_sources);
+    ballots
+}
+
+/// Pairs of columns that have to do with each other at all.
+fn weak(profiles: &[Profile<'_>]) -> Vec<(Vec<usize>, usize)> {
+    if profiles.len() > MOST_COLUMNS {
+        return Vec::new();
+    }
+    let columns: Vec<&Column<'_>> = profiles.iter().map(|profile| profile.column).collect();
+    let looks = LOOKS / (columns.len() as u64).pow(2).max(1);
+    let determinants: Vec<usize> = (0..columns.len()).filter(|at| can_determine(profiles, &[*at])).collect();
+    let related = parallel::map(&determinants, |at| {
+        let others: Vec<usize> = (0..columns.len()).filter(|other| other != at && columns[*other].values() > 1).collect();
+        let targets: Vec<&Column<'_>> = others.iter().map(|other| columns[*other]).collect();
+        let agreements = agreements(&[columns[*at]], &targets, Extent::About(looks));
+        let related = others.into_iter().zip(agreements).filter(|(other, agreement)| {
+            let contradicted = agreement.violations as f64 / agreement.support.max(1) as f64;
+            agreement.violations > 0 && contradicted < 0.6 && agreement.strength(sameness(columns[*other])) > 0.15
+        });
+        related.map(|(other, _)| (vec![*at], other)).collect::<Vec<_>>()
+    });
+    related.concat()
+}
+
+/// Whether columns can name a thing: measures, dates and times of day do not.
+fn can_determine(profiles: &[Profile<'_>], determinant: &[usize]) -> bool {
+    determinant.iter().all(|at| !is_measure(&profiles[*at]))
+}
+
+fn is_measure(profile: &Profile<'_>) -> bool {
+    let values = &profile.column.coded.values;
+    let is_time = values.iter().take(500).filter(|value| value.contains(':') && value.starts_with(|c: char| c.is_ascii_digit())).count();
+    if profile.dated > 0.5 || is_time * 2 > values.len().min(500) {
+        return true;
+    }
+    is_plain_number(profile)
+}
+
+fn is_plain_number(profile: &Profile<'_>) -> bool {
+    profile.quantities > 0.9 && !is_code(profile)
+}
+
+/// Whether numbers are names of things: by the column's name, or because all have the same number of digits, four or more.
+pub(super) fn is_code(profile: &Profile<'_>) -> bool {
+    const CODES: &[&str] = &[
+        "id", "key", "code", "no", "nr", "num", "number", "zip", "zipcode", "postcode", "postal", "plz", "phone", "tel", "fax", "sku",
+        "isbn", "issn", "ean", "upc", "fips", "iso", "npi", "ssn", "account", "ref",
+    ];
+    let words = words(&profile.column.coded.name);
+    let is_named =
+        words.iter().any(|word| CODES.contains(&word.as_str()) || (word.len() > 3 && (word.ends_with("id") || word.ends_with("code"))));
+    let numbers = profile.column.counted().filter(|(code, ..)| profile.shape(*code) == TextShape::Integer);
+    let mut lengths =
+        numbers.map(|(_, value, _)| (value.trim().len(), value.trim().parse::<u32>().is_ok_and(|year| (1700..2200).contains(&year))));
+    let first = lengths.next();
+    is_named
+        || first.is_some_and(|(length, is_year)| length >= 4 && !is_year && lengths.all(|(other, is_year)| other == length && !is_year))
+}
+
+/// How far a determinant tells a dependent, missing values of both left out.
+#[derive(Clone, Debug, Default)]
+struct Measured {
+    rows: f64,
+    purity: f64,
+    sameness: f64,
+    contradicting: f64,
+    /// Rows and contradicting rows of each group.
+    groups: Vec<(f64, f64)>,
+}
+
+impl Measured {
+    fn of(profiles: &[Profile<'_>], determinant: &[usize], dependent: usize) -> Self {
+        let keys: Vec<&Column<'_>> = determinant.iter().map(|at| profiles[*at].column).collect();
+        let column = profiles[dependent].column;
+        let sameness = column.counts[1..].iter().map(|count| (f64::from(*count) / profiles[dependent].rows.max(1.0)).powi(2)).sum();
+        let mut measured = Self { sameness, ..Self::default() };
+        let mut counter = Counter::of(column);
+        groups(&keys, u64::MAX, |group| {
+            if keys.iter().all(|key| key.code(group[0]) != 0) {
+                let (top, squares) = counter.count(group.iter().map(|row| column.code(*row)).filter(|code| *code != 0));
+                let size = group.iter().filter(|row| column.code(**row) != 0).count() as f64;
+                if size > 1.0 {
+                    measured.rows += size;
+                    measured.contradicting += size - f64::from(top);
+                    measured.purity += squares / size;
+                    measured.groups.push((size, size - f64::from(top)));
+                }
+            }
+            true
+        });
+        measured
+    }
+
+    /// The measure μ⁺ over the supported rows.
+    fn strength(&self) -> f64 {
+        let groups = self.groups.len() as f64;
+        if self.rows <= groups || self.sameness >= 1.0 {
+            return 0.0;
+        }
+        let doubt = (1.0 - self.purity / self.rows) / (1.0 - self.sameness) * (self.rows - 1.0) / (self.rows - groups);
+        (1.0 - doubt).clamp(0.0, 1.0)
+    }
+
+    fn contradicted(&self) -> f64 {
+        self.contradicting / self.rows.max(1.0)
+    }
+
+    /// Groups with a contradiction, over those to expect if contradictions fell on rows at random. Errors fall at random;
+    /// exceptions to what is no rule gather in some groups, and there is far less than one.
+    fn dispersal(&self) -> f64 {
+        let share = self.contradicted();
+        let expected: f64 = self.groups.iter().map(|(size, _)| 1.0 - (1.0 - share).powf(size - 1.0)).sum();
+        let seen = self.groups.iter().filter(|(_, contradicting)| *contradicting > 0.0).count() as f64;
+        if expected <= 0.0 { 1.0 } else { seen / expected }
+    }
+
+    /// The ballot, where the dependency is rule enough to vote.
+    fn ballot(&self, profiles: &[Profile<'_>], determinant: Vec<usize>, dependent: usize) -> Option<Ballot> {
+        let (strength, contradicted) = (self.strength(), self.contradicted());
+        let is_specific = determinant.iter().any(|at| profiles[dependent].column.values() * 2 >= profiles[*at].column.values());
+        let least = if contradicted <= 0.05 { 0.3 } else { 0.5 };
+        let has_many_groups = self.groups.len() >= 8 || contradicted <= 0.02;
+        let is_quantity = is_plain_number(&profiles[dependent]) && profiles[dependent].column.values() > 20;
+        let filler = is_quantity.then(|| commonest(&profiles[dependent])).flatten();
+        let most = if is_quantity {
+            0.02
+        } else if is_specific {
+            0.45
+        } else {
+            0.06
+        };
+        let is_rule = strength >= least && contradicted <= most && has_many_groups;
+        let trust = (0.55 + 0.5 * strength).min(0.97) * (self.dispersal() / 0.6).min(1.0);
+        let doubt = contradicted.clamp(0.01, 0.6);
+        (is_rule && trust >= 0.5).then_some(Ballot { determinant, dependent, trust, doubt, filler, source: None })
+    }
+}
+
+/// The value of a fifth of the rows or more.
+fn commonest(profile: &Profile<'_>) -> Option<u32> {
+    let (code, _, count) = profile.column.counted().max_by_key(|(code, _, count)| (*count, std::cmp::Reverse(*code)))?;
+    (f64::from(count) > 0.2 * profile.rows).then_some(code)
+}
+
+/// Things that several sources tell of: where a column and another one (the source) make a key together, and the column
+/// strongly determines something, what else it determines far beyond chance is told by vote, however much the sources differ.
+/// That they differ in more than a quarter of something shows that they are sources.
+fn sources(profiles: &[Profile<'_>], keys: &Keys) -> Vec<Ballot> {
+    let mut best: BTreeMap<usize, (f64, usize, usize, Measured)> = BTreeMap::new();
+    for (thing, source) in told_pairs(profiles, keys) {
+        let values = profiles[thing].column.values();
+        let is_specific = |at: &usize| profiles[*at].column.values() * 2 >= values;
+        let others = (0..profiles.len()).filter(|at| *at != thing && *at != source && is_specific(at));
+        let measured: Vec<(usize, Measured)> = others.map(|at| (at, Measured::of(profiles, &[thing], at))).collect();
+        if measured.iter().all(|(_, measured)| measured.strength() <= 0.7) {
+            continue;
+        }
+        for (at, measured) in measured {
+            let strength = measured.strength();
+            let is_known = best.get(&at).is_some_and(|(other, ..)| *other >= strength);
+            if !is_known && Measured::of(profiles, &[source], at).strength() < strength {
+                best.insert(at, (strength, thing, source, measured));
+            }
+        }
+    }
+    let disagree: HashSet<(usize, usize)> =
+        best.values().filter(|(.., measured)| measured.contradicted() > 0.25).map(|(_, thing, source, _)| (*thing, *source)).collect();
+    let told = best.into_iter().filter(|(_, (strength, thing, source, measured))| {
+        *strength > 0.15 && measured.contradicted() > 0.03 && measured.dispersal() > 0.6 && disagree.contains(&(*thing, *source))
+    });
+    told.map(|(dependent, (strength, thing, source, measured))| Ballot {
+        determinant: vec![thing],
+        dependent,
+        trust: 0.75 + 0.2 * strength,
+        doubt: measured.contradicted().clamp(0.01, 0.6),
+        filler: None,
+        source: Some(source),
+    })
+    .collect()
+}
+
+/// Rows beyond which no table is taken for what several sources tell.
+const MOST_TOLD_ROWS: f64 = 1_000_000.0;
+
+/// Pairs of a thing and a source: together they tell nearly all rows apart, and each thing is told of several times.
+fn told_pairs(profiles: &[Profile<'_>], keys: &Keys) -> Vec<(usize, usize)> {
+    let is_small = profiles.first().is_none_or(|first| (first.column.coded.codes.len() as f64) < MOST_TOLD_ROWS);
+    if profiles.len() > 30 || !is_small {
+        return Vec::new();
+    }
+    let names_things = |at: &usize| {
+        let values = profiles[*at].column.values() as f64;
+        values >= 8.0 && profiles[*at].rows / values >= 4.0 && can_determine(profiles, &[*at])
+    };
+    let names_sources = |at: &usize| (3..300).contains(&profiles[*at].column.values()) && can_determine(profiles, &[*at]);
+    let things: Vec<usize> = (0..profiles.len()).filter(names_things).collect();
+    let sources: Vec<usize> = (0..profiles.len()).filter(names_sources).collect();
+    let pairs = things.iter().flat_map(|thing| sources.iter().map(|source| (*thing, *source)));
+    pairs.filter(|(thing, source)| thing != source && tell_apart(profiles, keys, *thing, *source)).collect()
+}
+
+/// Whether two columns are a key, or nearly one.
+fn tell_apart(profiles: &[Profile<'_>], keys: &Keys, a: usize, b: usize) -> bool {
+    let (a, b) = (a.min(b), a.max(b));
+    if keys.keys.iter().any(|key| key.columns == [a, b]) {
+        return true;
+    }
+    let mut twins = 0;
+    groups(&[profiles[a].column, profiles[b].column], u64::MAX, |group| {
+        twins += group.len() - 1;
+        true
+    });
+    (twins as f64) < 0.12 * profiles[a].column.coded.codes.len() as f64
+}

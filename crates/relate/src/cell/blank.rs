@@ -1,0 +1,110 @@
+//! Variants of one value by white space, case and broken encoding.
+
+use std::collections::BTreeMap;
+
+use super::Suspicion;
+use super::profile::Profile;
+
+/// Values that differ from a much more frequent one only by white space or case, stray white space, and broken characters.
+pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
+    let mut found = variants(profile);
+    found.extend(marked(profile));
+    found.extend(stray_blanks(profile));
+    found.extend(broken(profile));
+    found
+}
+
+fn folded(value: &str) -> String {
+    value.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+fn variants(profile: &Profile<'_>) -> Vec<Suspicion> {
+    if profile.variety() > 0.9 {
+        return Vec::new();
+    }
+    let mut groups: BTreeMap<String, Vec<(u32, &str, u32)>> = BTreeMap::new();
+    for (code, value, count) in profile.column.counted().filter(|(_, _, count)| *count > 0) {
+        groups.entry(folded(value)).or_default().push((code, value, count));
+    }
+    let mut found = Vec::new();
+    for group in groups.into_values().filter(|group| group.len() > 1) {
+        let Some((_, usual, most)) = group.iter().max_by_key(|(_, value, count)| (*count, std::cmp::Reverse(*value))).copied() else {
+            continue;
+        };
+        for (code, value, count) in group {
+            if value != usual && most >= 5 * count {
+                let differs_by_case = value.split_whitespace().eq(usual.split_whitespace()).then_some(0.85);
+                let issue = if differs_by_case.is_some() { "blank_variant" } else { "case_variant" };
+                found.push(Suspicion::new(code, issue, differs_by_case.unwrap_or(0.7)).suggesting(usual));
+            }
+        }
+    }
+    found
+}
+
+/// Values that differ from a much more frequent one only by marks such as `*` or a doubled apostrophe, and those with an
+/// apostrophe doubled by an escape that was never undone.
+fn marked(profile: &Profile<'_>) -> Vec<Suspicion> {
+    let bare = |value: &str| value.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+    let mut usual: BTreeMap<String, (&str, u32)> = BTreeMap::new();
+    let has_letters = |value: &str| bare(value).chars().count() > 1 && value.chars().any(char::is_alphabetic);
+    for (_, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 0 && has_letters(value)) {
+        let known = usual.entry(bare(value)).or_insert((value, count));
+        if count > known.1 {
+            *known = (value, count);
+        }
+    }
+    let mut found = Vec::new();
+    for (code, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 0 && has_letters(value)) {
+        let (other, most) = usual[&bare(value)];
+        let is_sign = value.ends_with(['+', '-', '#']) || other.ends_with(['+', '-', '#']);
+        if folded(other) != folded(value) && most >= 5 * count && !is_sign {
+            found.push(Suspicion::new(code, "format_outlier", 0.7).suggesting(other));
+        } else if value.contains("''") {
+            found.push(Suspicion::new(code, "format_outlier", 0.7).suggesting(value.replace("''", "'")));
+        }
+    }
+    found
+}
+
+/// White space around a value, in a column that has little of it.
+fn stray_blanks(profile: &Profile<'_>) -> Vec<Suspicion> {
+    let blank = profile.column.counted().filter(|(_, value, count)| *count > 0 && value.trim() != *value && !value.trim().is_empty());
+    blank.map(|(code, value, _)| Suspicion::new(code, "blank_variant", 0.8).suggesting(value.trim())).collect()
+}
+
+/// Replacement characters, control characters, the usual marks of UTF-8 read as Latin-1, and words of two scripts.
+fn broken(profile: &Profile<'_>) -> Vec<Suspicion> {
+    let broken = profile.column.counted().filter(|(_, value, count)| *count > 0 && !value.is_ascii() && is_broken(value));
+    broken.map(|(code, ..)| Suspicion::new(code, "encoding_error", 0.85)).collect()
+}
+
+fn is_broken(value: &str) -> bool {
+    let marks = ["Ã©", "Ã¨", "Ã¡", "Ã³", "Ã±", "Ã¼", "Ã¶", "Ã¤", "Ã§", "Ã\u{ad}", "Ãª", "Ã\u{a0}", "â€", "Â°", "Â ", "Â£", "ï¿½", "ï»¿"];
+    value.chars().any(|c| c == '\u{fffd}' || ('\u{80}'..'\u{a0}').contains(&c) || (c.is_control() && !c.is_whitespace()))
+        || marks.iter().any(|mark| value.contains(mark))
+        || value.split(|c: char| !c.is_alphanumeric() && !is_mark(c)).any(is_of_two_scripts)
+}
+
+/// Marks that are written over the letter before them.
+fn is_mark(c: char) -> bool {
+    ('\u{300}'..='\u{36f}').contains(&c)
+}
+
+/// A word with plain Latin letters or digits and letters of quite another kind, or with a loose mark that no language puts
+/// under or over a Latin letter.
+fn is_of_two_scripts(word: &str) -> bool {
+    let latin = word.chars().any(|c| c.is_ascii_alphanumeric());
+    let is_foreign = |c: char| {
+        (c.is_alphabetic()
+            && c > '\u{17f}'
+            && !matches!(c, '\u{1a0}' | '\u{1a1}' | '\u{1af}' | '\u{1b0}' | '\u{218}'..='\u{21b}' | '\u{1e00}'..='\u{1eff}')
+            && c < '\u{2c00}')
+            || is_strange_mark(c)
+    };
+    latin && word.chars().any(is_foreign)
+}
+
+fn is_strange_mark(c: char) -> bool {
+    is_mark(c) && !('\u{300}'..='\u{30c}').contains(&c) && !matches!(c, '\u{327}' | '\u{328}' | '\u{323}' | '\u{331}')
+}

@@ -1,0 +1,172 @@
+//! Missing values in disguise: words that stand for nothing, and numbers and dates that nobody measured.
+
+use hw_base::TextShape;
+
+use super::Suspicion;
+use super::profile::Profile;
+
+/// Words that say that there is no value, whatever the column is about.
+const NOTHING: &[&str] = &[
+    "n/a",
+    "#n/a",
+    "n.a.",
+    "n.a",
+    "<na>",
+    "<null>",
+    "null",
+    "(null)",
+    "[null]",
+    "nil",
+    "nan",
+    "#value!",
+    "#ref!",
+    "#null!",
+    "#div/0!",
+    "#name?",
+    "not available",
+    "not applicable",
+    "not known",
+    "missing",
+    "undefined",
+    "tbd",
+    "tba",
+    "no data",
+    "-",
+    "--",
+    "---",
+    "?",
+    "??",
+    "???",
+    ".",
+    "..",
+    "...",
+    "_",
+    "\\n",
+];
+/// Words that say so only among numbers, dates and codes: elsewhere they can be a category of their own.
+const NOTHING_AMONG_NUMBERS: &[&str] = &[
+    "na",
+    "none",
+    "unknown",
+    "unk",
+    "nd",
+    "x",
+    "xx",
+    "xxx",
+    "empty",
+    "blank",
+    "void",
+    "not specified",
+    "not provided",
+    "not recorded",
+    "tbc",
+];
+/// Days that programs write where they know none.
+const FILLER_DAYS: &[&str] = &[
+    "0000-00-00",
+    "0001-01-01",
+    "1753-01-01",
+    "1899-12-30",
+    "1899-12-31",
+    "1900-01-01",
+    "1901-01-01",
+    "1970-01-01",
+    "2099-12-31",
+    "9999-12-31",
+    "9999-01-01",
+    "01/01/1900",
+    "1/1/1900",
+    "01/01/1970",
+    "1/1/1970",
+    "12/31/9999",
+    "31/12/9999",
+];
+
+/// Whether a text is a word for no value, in whatever column.
+pub(crate) fn says_nothing(value: &str) -> bool {
+    let word = value.trim().to_lowercase();
+    word.is_empty() || NOTHING.contains(&word.as_str())
+}
+
+/// Values that stand for no value.
+pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
+    if profile.column.values() < 2 {
+        return Vec::new();
+    }
+    let mut found = words(profile);
+    found.extend(filler_numbers(profile));
+    found.extend(filler_days(profile));
+    found
+}
+
+fn words(profile: &Profile<'_>) -> Vec<Suspicion> {
+    let is_about_symbols = share_of(profile, |value| !value.chars().any(char::is_alphanumeric)) > 0.6;
+    let mut found = Vec::new();
+    for (code, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 0 && value.trim().len() < 16) {
+        if matches!(profile.shape(code), TextShape::Integer | TextShape::Decimal | TextShape::Date | TextShape::Timestamp) {
+            continue;
+        }
+        let word = value.trim().to_lowercase();
+        let others = (profile.rows - f64::from(count)).max(1.0);
+        let measured = (profile.numeric + profile.dated) * profile.rows / others;
+        let is_symbol = !word.chars().any(char::is_alphanumeric);
+        let is_nothing = word.is_empty() || NOTHING.contains(&word.as_str()) && !(is_symbol && is_about_symbols);
+        if is_nothing {
+            found.push(Suspicion::new(code, "disguised_missing", 0.97).by_itself());
+        } else if measured > 0.9 && NOTHING_AMONG_NUMBERS.contains(&word.as_str()) {
+            found.push(Suspicion::new(code, "disguised_missing", 0.96).by_itself());
+        }
+    }
+    found
+}
+
+fn share_of(profile: &Profile<'_>, is_such: impl Fn(&str) -> bool) -> f64 {
+    let such = profile.column.counted().filter(|(_, value, _)| is_such(value));
+    such.map(|(_, _, count)| f64::from(count)).sum::<f64>() / profile.rows.max(1.0)
+}
+
+/// A least or greatest number such as -1 or 9999, repeated, and far from all others.
+fn filler_numbers(profile: &Profile<'_>) -> Vec<Suspicion> {
+    let mut numbers = profile.numbers();
+    if profile.numeric < 0.9 || numbers.len() < 8 {
+        return Vec::new();
+    }
+    numbers.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let last = numbers.len() - 1;
+    let spread = |of: &[(f64, u32, u32)]| of[of.len() * 9 / 10].0 - of[of.len() / 10].0;
+    let ends = [(numbers[0], numbers[1].0, &numbers[1..]), (numbers[last], numbers[last - 1].0, &numbers[..last])];
+    let fillers = ends.into_iter().filter(|((value, _, count), nearest, others)| {
+        let gap = (value - nearest).abs();
+        *count > 1 && is_filler(*value) && gap > 1.5 * spread(others) && gap > 0.0
+    });
+    fillers.map(|((_, code, _), _, _)| Suspicion::new(code, "disguised_missing", 0.8)).collect()
+}
+
+fn is_filler(value: f64) -> bool {
+    let (written, digits) = (format!("{value}"), format!("{}", value.abs()));
+    let is_nines = digits.len() > 1 && digits.bytes().all(|digit| digit == b'9');
+    is_nines || written == "-1" || digits == "88888" || digits == "12345"
+}
+
+/// A filler day that lies apart from the other days, or that is far more frequent than any of them.
+fn filler_days(profile: &Profile<'_>) -> Vec<Suspicion> {
+    if profile.dated < 0.8 || profile.column.values() < 8 {
+        return Vec::new();
+    }
+    let mut counts: Vec<u32> = profile.column.counted().map(|(_, _, count)| count).collect();
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    let second = counts.get(1).copied().unwrap_or(0);
+    let year =
+        |value: &str| value.split(|c: char| !c.is_ascii_digit()).find(|part| part.len() == 4).and_then(|part| part.parse::<i32>().ok());
+    let day = |value: &str| {
+        FILLER_DAYS
+            .iter()
+            .any(|filler| value == *filler || value.starts_with(&format!("{filler}T")) || value.starts_with(&format!("{filler} ")))
+    };
+    let others: Vec<i32> = profile.column.counted().filter(|(_, value, _)| !day(value)).filter_map(|(_, value, _)| year(value)).collect();
+    let fillers = profile.column.counted().filter(|(_, value, count)| {
+        let apart = year(value).is_some_and(|year| others.iter().all(|other| other.abs_diff(year) >= 5));
+        day(value) && (apart || *count > 10 * second.max(1))
+    });
+    fillers.map(|(code, ..)| Suspicion::new(code, "disguised_missing", 0.85)).collect()
+}

@@ -1,0 +1,163 @@
+//! Misspellings: rare values within one or two edits of a frequent one.
+
+use std::collections::HashMap;
+
+use super::Suspicion;
+use super::profile::Profile;
+use crate::words::edits;
+
+/// How often the right spelling must occur.
+const FREQUENT: u32 = 4;
+/// Values beyond which a column is no list of categories or names that recur.
+const MOST_VALUES: usize = 30_000;
+/// Entries of the index beyond which a column is left alone.
+const MOST_DELETIONS: usize = 1_500_000;
+/// Longer values are prose.
+const LONGEST: usize = 120;
+
+struct Word {
+    code: u32,
+    count: u32,
+    letters: Vec<char>,
+}
+
+/// Rare values that differ from a frequent one by a slip of the pen. Candidates are found by deletions (Garbe's symmetric
+/// delete), so that no pair of distant values is ever compared. A column whose frequent values are themselves that close to
+/// each other, as first names are, gives no norm.
+pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
+    let column = profile.column;
+    if profile.numeric > 0.5 || profile.dated > 0.5 || column.values() > MOST_VALUES || profile.variety() > 0.7 {
+        return Vec::new();
+    }
+    let words: Vec<Word> = column.counted().filter(|(_, value, count)| *count > 0 && value.len() <= LONGEST).map(word).collect();
+    let frequent: Vec<&Word> = words.iter().filter(|word| word.count >= FREQUENT && word.letters.len() > 2).collect();
+    if frequent.iter().map(|word| deletions_of(word.letters.len())).sum::<usize>() > MOST_DELETIONS {
+        return Vec::new();
+    }
+    let index = index(&frequent);
+    let near = |word: &Word| nearest(word, &index, &frequent);
+    let close = frequent.iter().filter(|word| near(word).is_some()).count();
+    let is_dense = close as f64 > 0.04 * frequent.len() as f64 && close > 2;
+    let rare = words.iter().filter(|word| !is_dense || word.letters.len() > 12);
+    let tokens = tokens(&words);
+    let found = rare.filter_map(|word| near(word).map(|(usual, edits)| (word, usual, edits)));
+    let found = found.filter(|(word, usual, _)| !is_made_of_known(word, usual, &tokens));
+    let suspicions: Vec<Suspicion> = found.filter_map(|(word, usual, edits)| suspicion(profile, word, usual, edits)).collect();
+    let rare = words.iter().filter(|word| word.count < FREQUENT).count();
+    discounted(suspicions, rare)
+}
+
+/// Where most rare values are near to nothing, rare is normal, as it is among names and places; then only a strong likeness
+/// counts.
+fn discounted(mut suspicions: Vec<Suspicion>, rare: usize) -> Vec<Suspicion> {
+    if (suspicions.len() as f64) < 0.15 * rare as f64 {
+        for suspicion in &mut suspicions {
+            suspicion.confidence -= 0.3;
+        }
+    }
+    suspicions
+}
+
+/// The rows in which each part of a value occurs.
+fn tokens(words: &[Word]) -> HashMap<String, u32> {
+    let mut tokens = HashMap::new();
+    for word in words {
+        for token in parts(word) {
+            *tokens.entry(token).or_default() += word.count;
+        }
+    }
+    tokens
+}
+
+fn parts(word: &Word) -> Vec<String> {
+    word.letters.split(|c| !c.is_alphanumeric()).filter(|part| !part.is_empty()).map(|part| part.iter().collect()).collect()
+}
+
+/// Whether all that distinguishes a value of several parts are parts that occur in many other rows too: `ak_hf-1` is no slip for
+/// `al_hf-1` where `ak_` stands before much else.
+fn is_made_of_known(word: &Word, usual: &Word, tokens: &HashMap<String, u32>) -> bool {
+    let (own, other) = (parts(word), parts(usual));
+    own.len() > 1
+        && own.iter().filter(|part| !other.contains(part)).all(|part| tokens.get(part).is_some_and(|rows| *rows >= word.count + 10))
+}
+
+fn word((code, value, count): (u32, &str, u32)) -> Word {
+    Word { code, count, letters: value.trim().to_lowercase().chars().collect() }
+}
+
+/// The edits that a word of this length may hide.
+fn reach(length: usize) -> usize {
+    match length {
+        0..=2 => 0,
+        3..=8 => 1,
+        _ => 2,
+    }
+}
+
+type Index = HashMap<Vec<char>, Vec<usize>>;
+
+fn index(frequent: &[&Word]) -> Index {
+    let mut index: Index = HashMap::new();
+    for (at, word) in frequent.iter().enumerate() {
+        for shorter in deletions(&word.letters) {
+            index.entry(shorter).or_default().push(at);
+        }
+    }
+    index
+}
+
+/// How many deletions a word of this length has, about.
+fn deletions_of(length: usize) -> usize {
+    if reach(length) > 1 && length <= 30 { length * length / 2 } else { length }
+}
+
+/// The word, and the word with one letter (of long but not too long words: two letters) left out.
+fn deletions(letters: &[char]) -> Vec<Vec<char>> {
+    let without = |letters: &[char], at: usize| [&letters[..at], &letters[at + 1..]].concat();
+    let mut all = vec![letters.to_vec()];
+    if reach(letters.len()) > 0 {
+        all.extend((0..letters.len()).map(|at| without(letters, at)));
+    }
+    if reach(letters.len()) > 1 && letters.len() <= 30 {
+        for first in 1..letters.len() {
+            let shorter = without(letters, first);
+            all.extend((0..first).map(|second| without(&shorter, second)));
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The closest much more frequent word that is not the same, and the edits between them.
+fn nearest<'a>(word: &Word, index: &Index, frequent: &[&'a Word]) -> Option<(&'a Word, usize)> {
+    let mut candidates: Vec<usize> = deletions(&word.letters).iter().filter_map(|shorter| index.get(shorter)).flatten().copied().collect();
+    candidates.sort_unstable();
+    candidates.dedup();
+    let close = candidates.into_iter().map(|at| frequent[at]).filter(|other| other.code != word.code && other.count >= word.count);
+    let measured =
+        close.filter_map(|other| Some((other, edits(&word.letters, &other.letters, reach(word.letters.len().min(other.letters.len())))?)));
+    measured
+        .filter(|(other, edits)| *edits > 0 && is_slip(&word.letters, &other.letters))
+        .min_by_key(|(other, edits)| (*edits, std::cmp::Reverse(other.count), other.code))
+}
+
+/// Whether the difference is one of letters: other digits make another thing, and so does an ending.
+fn is_slip(a: &[char], b: &[char]) -> bool {
+    let digits = |letters: &[char]| letters.iter().copied().filter(char::is_ascii_digit).collect::<Vec<_>>();
+    let (digits_a, digits_b) = (digits(a), digits(b));
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    let is_ending = long.len() > short.len() && long.starts_with(short);
+    let only_letters_in_norm = digits_b.is_empty() && digits_a.len() <= 1;
+    (digits_a == digits_b || only_letters_in_norm) && !is_ending && b.iter().any(|c| c.is_alphabetic())
+}
+
+fn suspicion(profile: &Profile<'_>, word: &Word, usual: &Word, edits: usize) -> Option<Suspicion> {
+    let ratio = f64::from(usual.count) / f64::from(word.count.max(1));
+    let length = word.letters.len() as f64;
+    let is_rare = word.count <= 3.max(usual.count / 200);
+    let enough = ratio >= if word.letters.len() < 5 { 20.0 } else { 4.0 };
+    let confidence = 0.45 + 0.25 * (1.0 - edits as f64 * 3.0 / length.max(3.0)).max(0.0) + 0.25 * (1.0 - 4.0 / ratio.max(4.0));
+    let text = profile.column.text(usual.code)?;
+    (is_rare && enough).then(|| Suspicion::new(word.code, "misspelling", confidence).suggesting(text))
+}

@@ -1,0 +1,105 @@
+//! Values in the wrong column.
+
+use std::collections::HashMap;
+
+use super::profile::Profile;
+use super::{Accusation, Suspicion};
+
+/// Values that are rare in their own column and usual in another column whose values are otherwise others.
+pub(super) fn strangers(profiles: &[Profile<'_>], at: usize) -> Vec<Suspicion> {
+    let own = &profiles[at];
+    if profiles.len() > 60 || !is_of_words(own) || own.rows < 50.0 {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (other_at, other) in profiles.iter().enumerate().filter(|(other_at, other)| *other_at != at && is_of_words(other)) {
+        let known: HashMap<&str, u32> =
+            other.column.counted().filter(|(_, _, count)| *count > 0).map(|(_, value, count)| (value, count)).collect();
+        let shared: Vec<(u32, &str, u32)> =
+            own.column.counted().filter(|(_, value, count)| *count > 0 && known.contains_key(value)).collect();
+        let common: f64 = shared.iter().map(|(_, _, count)| f64::from(*count)).sum::<f64>() / own.rows;
+        if common > 0.05 || shared.len() as f64 > 0.3 * own.column.values() as f64 {
+            continue;
+        }
+        debug_assert_ne!(other_at, at);
+        let odd = shared
+            .into_iter()
+            .filter(|(_, value, count)| known[value] >= 5 * count && known[value] >= 5 && f64::from(*count) <= (0.005 * own.rows).max(2.0));
+        found.extend(odd.map(|(code, ..)| Suspicion::new(code, "swapped_value", 0.75)));
+    }
+    found
+}
+
+/// Texts that are strewn over three and more columns and rare in each: a filler, or cells that slipped.
+pub(super) fn strewn(profiles: &[Profile<'_>]) -> Vec<(usize, Suspicion)> {
+    let mut places: HashMap<&str, Vec<(usize, u32, u32)>> = HashMap::new();
+    for (at, profile) in profiles.iter().enumerate().filter(|(_, profile)| profile.rows >= 50.0) {
+        let is_telling = |value: &str| value.len() > 3 && value.chars().any(char::is_alphabetic);
+        for (code, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 1 && is_telling(value)) {
+            places.entry(value).or_default().push((at, code, count));
+        }
+    }
+    let mut shared: HashMap<(usize, usize), usize> = HashMap::new();
+    for columns in places.values().filter(|columns| columns.len() > 1) {
+        for (at, (a, ..)) in columns.iter().enumerate() {
+            columns[at + 1..].iter().for_each(|(b, ..)| *shared.entry((*a, *b)).or_default() += 1);
+        }
+    }
+    let mut found = Vec::new();
+    for columns in places.values().filter(|columns| columns.len() > 2) {
+        let is_alone =
+            |a: usize| columns.iter().filter(|(b, ..)| shared.get(&(a.min(*b), a.max(*b))).is_some_and(|shared| *shared < 6)).count() > 1;
+        let rare = columns.iter().filter(|(at, _, count)| f64::from(*count) < 0.02 * profiles[*at].rows && is_alone(*at));
+        found.extend(rare.map(|(at, code, _)| (*at, Suspicion::new(*code, "swapped_value", 0.8))));
+    }
+    found.sort_by_key(|(at, suspicion)| (*at, suspicion.code));
+    found
+}
+
+/// Whether a column holds words that recur.
+fn is_of_words(profile: &Profile<'_>) -> bool {
+    profile.numeric < 0.1
+        && profile.dated < 0.1
+        && profile.variety() < 0.5
+        && profile.column.values() > 1
+        && profile.column.values() < 20_000
+}
+
+/// Cells that swallowed the value of a cell of their row: `Reno NV` where the state is missing.
+pub(super) fn swallowed(profiles: &[Profile<'_>]) -> Vec<Accusation> {
+    let mut found = Vec::new();
+    if profiles.len() > 60 {
+        return found;
+    }
+    for (to, emptied) in profiles.iter().enumerate().filter(|(_, other)| is_of_words(other) && other.column.nulls() > 0) {
+        let known: HashMap<&str, u32> = emptied.column.counted().map(|(code, value, _)| (value, code)).collect();
+        for (from, full) in profiles.iter().enumerate().filter(|(from, full)| *from != to && full.numeric < 0.5) {
+            found.extend(swallowed_by((from, full), (to, emptied), &known));
+        }
+    }
+    found
+}
+
+fn swallowed_by((from, full): (usize, &Profile<'_>), (to, emptied): (usize, &Profile<'_>), known: &HashMap<&str, u32>) -> Vec<Accusation> {
+    let mut found = Vec::new();
+    let mut whole = 0;
+    for row in emptied.column.clusters().rows(0) {
+        let Some(text) = full.column.text(full.column.code(*row)) else { continue };
+        whole += 1;
+        if let Some((rest, last)) = text.trim().rsplit_once([' ', ',', ';', '/', '|'])
+            && known.contains_key(last)
+            && !rest.is_empty()
+        {
+            let accuse = |column: usize, issue: &'static str, suggestion: &str| Accusation {
+                row: *row,
+                column,
+                issue,
+                confidence: 0.9,
+                suggestion: Some(suggestion.to_owned()),
+            };
+            found.push(accuse(from, "swapped_value", rest.trim_end_matches([' ', ',', ';'])));
+            found.push(accuse(to, "missing_value", last));
+        }
+    }
+    if found.len() >= whole && whole > 1 { found } else { Vec::new() }
+}

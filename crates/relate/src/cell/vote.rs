@@ -1,0 +1,227 @@
+//! Votes: rows that agree on a determinant say what the dependent of each of them should be.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::ballot::Ballot;
+use super::profile::Profile;
+use super::source::Weights;
+use crate::agreement::Counter;
+use crate::columns::{Column, groups};
+
+/// What the votes say about the rows of one column.
+#[derive(Default)]
+pub(super) struct Votes {
+    rows: HashMap<u32, Tally>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    against: f64,
+    strongest: f64,
+    in_favour: f64,
+    expected: u32,
+}
+
+impl Votes {
+    /// How far the votes say that the cell is wrong.
+    pub(super) fn doubt(&self, row: u32) -> f64 {
+        self.rows.get(&row).map_or(0.0, Tally::doubt)
+    }
+
+    /// How far the votes say that the cell is right.
+    pub(super) fn trust(&self, row: u32) -> f64 {
+        self.rows.get(&row).map_or(0.0, |tally| tally.in_favour / (tally.in_favour + tally.against + 0.3))
+    }
+
+    /// The rows whose cell is wrong with at least this confidence, ascending.
+    pub(super) fn doubted(&self, least: f64) -> Vec<u32> {
+        let mut rows: Vec<u32> = self.rows.iter().filter(|(_, tally)| tally.doubt() >= least).map(|(row, _)| *row).collect();
+        rows.sort_unstable();
+        rows
+    }
+
+    /// The value that the votes are for, where they are against the cell.
+    pub(super) fn expected(&self, row: u32, column: &Column<'_>) -> Option<String> {
+        let tally = self.rows.get(&row).filter(|tally| tally.strongest > 0.0)?;
+        column.text(tally.expected).map(str::to_owned)
+    }
+
+    fn accuse(&mut self, row: u32, weight: f64, expected: u32) {
+        let tally = self.rows.entry(row).or_default();
+        tally.against += weight;
+        if weight > tally.strongest {
+            tally.strongest = weight;
+            tally.expected = expected;
+        }
+    }
+}
+
+impl Tally {
+    fn doubt(&self) -> f64 {
+        if self.strongest == 0.0 { 0.0 } else { self.strongest * self.against / (self.against + self.in_favour) }
+    }
+}
+
+/// Votes on all columns. `suspected` says which rows of each column a word in favour could help.
+pub(super) fn count(profiles: &[Profile<'_>], ballots: &[Ballot], suspected: &[Vec<u32>]) -> Vec<Votes> {
+    let mut votes: Vec<Votes> = profiles.iter().map(|_| Votes::default()).collect();
+    let mut by_determinant: BTreeMap<&[usize], Vec<&Ballot>> = BTreeMap::new();
+    for ballot in ballots {
+        by_determinant.entry(&ballot.determinant).or_default().push(ballot);
+    }
+    for of_one in by_determinant.values() {
+        let mut known = HashSet::new();
+        if of_one.iter().any(|ballot| ballot.source.is_some()) {
+            each_group(profiles, of_one, |_, polls| {
+                known.insert(polls.iter().map(|poll| poll.top().0).collect());
+            });
+        }
+        each_group(profiles, of_one, |group, polls| accuse(profiles, &mut votes, group, polls, &known));
+    }
+    for (votes, rows) in votes.iter_mut().zip(suspected) {
+        for row in rows {
+            votes.rows.entry(*row).or_default();
+        }
+    }
+    for of_one in by_determinant.values() {
+        each_group(profiles, of_one, |group, polls| defend(profiles, &mut votes, group, polls));
+    }
+    votes
+}
+
+/// What one ballot says in one group of rows.
+struct Poll<'a> {
+    ballot: &'a Ballot,
+    /// Codes with the weight of the rows that hold them, heaviest first, missing values left out.
+    ranked: Vec<(u32, f64)>,
+    missing: u32,
+}
+
+impl Poll<'_> {
+    fn top(&self) -> (u32, f64) {
+        self.ranked[0]
+    }
+
+    fn held(&self, code: u32) -> f64 {
+        self.ranked.iter().find(|(other, _)| *other == code).map_or(0.0, |(_, weight)| *weight)
+    }
+
+    /// How sure it is that a value is wrong that `lead` more rows contradict than hold.
+    fn certainty(&self, lead: f64) -> f64 {
+        self.ballot.trust * (1.0 - self.ballot.doubt.powf(lead.max(0.0)))
+    }
+}
+
+/// Takes the polls of every group of rows that agree on the determinant of `ballots`.
+fn each_group(profiles: &[Profile<'_>], ballots: &[&Ballot], mut visit: impl FnMut(&[u32], &[Poll<'_>])) {
+    let Some(first) = ballots.first() else { return };
+    let keys: Vec<&Column<'_>> = first.determinant.iter().map(|at| profiles[*at].column).collect();
+    let mut counters: Vec<Counter> = ballots.iter().map(|ballot| Counter::of(profiles[ballot.dependent].column)).collect();
+    let weights = Weights::of(profiles, ballots);
+    groups(&keys, u64::MAX, |group| {
+        if keys.iter().all(|key| key.code(group[0]) != 0) {
+            let mut polls = Vec::new();
+            for (ballot, counter) in ballots.iter().zip(&mut counters) {
+                let column = profiles[ballot.dependent].column;
+                let counted = counter.ranked(group.iter().map(|row| column.code(*row)));
+                let missing = counted.iter().find(|(code, _)| *code == 0).map_or(0, |(_, count)| *count);
+                let ranked = match &weights {
+                    Some(weights) if ballot.source.is_some() => weights.ranked(group, column),
+                    _ => counted.into_iter().filter(|(code, _)| *code != 0).map(|(code, count)| (code, f64::from(count))).collect(),
+                };
+                if !ranked.is_empty() {
+                    polls.push(Poll { ballot, ranked, missing });
+                }
+            }
+            visit(group, &polls);
+        }
+        true
+    });
+}
+
+/// What a row says of the dependents of the polls.
+fn told(profiles: &[Profile<'_>], polls: &[Poll<'_>], row: u32) -> Vec<u32> {
+    polls.iter().map(|poll| profiles[poll.ballot.dependent].column.code(row)).collect()
+}
+
+/// Votes against the values that contradict their group. A row that says of everything what is `known` of another thing tells of
+/// that thing, and nothing of what it says is held against it.
+fn accuse(profiles: &[Profile<'_>], votes: &mut [Votes], group: &[u32], polls: &[Poll<'_>], known: &HashSet<Vec<u32>>) {
+    if polls.iter().all(|poll| poll.ranked.len() == 1 && poll.missing == 0) {
+        return;
+    }
+    for row in group {
+        let dissents =
+            |poll: &&Poll<'_>| !matches!(profiles[poll.ballot.dependent].column.code(*row), code if code == 0 || code == poll.top().0);
+        let dissenting = polls.iter().filter(dissents).count();
+        let coherence = if polls.len() < 2 { 1.0 } else { 1.0 - dissenting.saturating_sub(1) as f64 / (polls.len() as f64 - 1.0) };
+        let is_strange = polls.len() > 2 && dissenting == polls.len() && known.contains(&told(profiles, polls, *row));
+        let stranger = if is_strange { 0.0 } else { 1.0 };
+        for poll in polls {
+            let column = profiles[poll.ballot.dependent].column;
+            let code = column.code(*row);
+            if code != poll.top().0 {
+                let is_of_sources = poll.ballot.source.is_some();
+                let weight = if is_of_sources {
+                    stranger * weight_of_sources(poll, code)
+                } else {
+                    coherence * weight(poll, code, column, group.len())
+                };
+                if weight > 0.0 {
+                    votes[poll.ballot.dependent].accuse(*row, weight, poll.top().0);
+                }
+            }
+        }
+    }
+}
+
+/// What several sources say of one thing: the heaviest value against all others, however they are spread.
+fn weight_of_sources(poll: &Poll<'_>, code: u32) -> f64 {
+    let second = poll.ranked.get(1).map_or(0.0, |(_, weight)| *weight);
+    let lead = poll.top().1 - if code == 0 { second } else { poll.held(code) };
+    if code == 0 {
+        poll.ballot.trust
+    } else if lead > 0.0 {
+        poll.certainty(lead).max(0.5)
+    } else {
+        0.0
+    }
+}
+
+/// The weight against one value of a group. A value that lives in this group alone, and more than a few times, or that is
+/// there more often than errors fall on one value, is an exception to the rule and no slip.
+fn weight(poll: &Poll<'_>, code: u32, column: &Column<'_>, rows: usize) -> f64 {
+    let (top, rows) = (poll.top().1, rows as f64);
+    if poll.ballot.filler == Some(poll.top().0) {
+        return 0.0;
+    }
+    if code == 0 {
+        let second = poll.ranked.get(1).map_or(0.0, |(_, weight)| *weight);
+        return if f64::from(poll.missing) > 0.6 * rows || top < 2.0 { 0.0 } else { poll.certainty(top - second) };
+    }
+    let held = poll.held(code);
+    let is_at_home = held > 3.0 && held > 0.34 * f64::from(column.counts[code as usize]);
+    let is_common = held > 2.0 + 4.0 * poll.ballot.doubt * rows;
+    if top <= held || top < 2.0 || is_at_home || is_common { 0.0 } else { poll.certainty(top - held) }
+}
+
+/// Votes in favour of the values that their group confirms, for the rows that something is held against.
+fn defend(profiles: &[Profile<'_>], votes: &mut [Votes], group: &[u32], polls: &[Poll<'_>]) {
+    for poll in polls {
+        let ((top, most), second) = (poll.top(), poll.ranked.get(1).map_or(0.0, |(_, weight)| *weight));
+        if most < 2.0 {
+            continue;
+        }
+        let of_column = &mut votes[poll.ballot.dependent].rows;
+        let column = profiles[poll.ballot.dependent].column;
+        if of_column.is_empty() {
+            continue;
+        }
+        let weight = poll.certainty(if second == 0.0 { most - 1.0 } else { most - second });
+        for row in group.iter().filter(|row| column.code(**row) == top) {
+            if let Some(tally) = of_column.get_mut(row) {
+                tally.in_favour += weight;
+            }
+        }
+    }
+}

@@ -1,0 +1,466 @@
+//! The tests of the package `dbt_expectations`.
+//!
+//! They look like those of Great Expectations and differ in detail: nulls break `in_set`, order is strict unless said
+//! otherwise, and sums over several columns are sums over all rows.
+
+use serde_json::{Value as Json, json};
+
+use super::compared::{before, before_now, between, expressions, groups_where_not, named, sides, sql, unequal};
+use super::words::{column, columns, other, sql_list, values};
+use crate::suites::words::{Arguments, number, plain_number};
+use crate::suites::{Rules, Translation};
+
+/// What a measure of nothing means to the two.
+const NO_VALUE: &str = "a measure of no values breaks the rule, where the test of dbt_expectations passes";
+
+/// The rules of a test.
+///
+/// # Errors
+/// Says in one sentence why there are none.
+pub(super) fn translated(name: &str, arguments: &Arguments<'_>) -> Translation {
+    let short = name.strip_prefix("expect_").unwrap_or(name);
+    if let Some(rules) = of_columns(short, arguments).or_else(|| of_other_tables(short, arguments)) {
+        return rules;
+    }
+    let rules = match of_values(short, arguments).or_else(|| of_measures(short, arguments)).or_else(|| of_several(short, arguments)) {
+        Some(rules) => rules?,
+        None => return Err(format!("`dbt_expectations.{name}` has no counterpart")),
+    };
+    let condition = arguments.text("row_condition").ok().filter(|condition| !condition.trim().is_empty());
+    Ok(match condition.filter(|_| !rules.rules.iter().any(|rule| rule.get("query").is_some())) {
+        Some(condition) => rules.only_where(&condition),
+        None => rules,
+    })
+}
+
+/// Tests of the columns themselves.
+fn of_columns(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
+    let schema = |settings: Json| Ok(Rules::one("schema", settings));
+    let listed = |arguments: &Arguments<'_>| -> Result<Json, String> {
+        let names = arguments.texts("column_list")?;
+        Ok(names.into_iter().map(|name| (name, json!("any"))).collect::<serde_json::Map<_, _>>().into())
+    };
+    arguments.ignore(&["transform"]);
+    Some(match name {
+        "column_to_exist" => column(arguments).and_then(|column| {
+            let place =
+                arguments.number("column_index").filter(|place| *place > 0.0).map(|place| json!({&column: plain_number(place - 1.0)}));
+            schema(json!({"columns": {&column: "any"}, "places": place}))
+        }),
+        "table_columns_to_contain_set" => listed(arguments).and_then(|columns| schema(json!({ "columns": columns }))),
+        "table_columns_to_match_set" => listed(arguments).and_then(|columns| schema(json!({"columns": columns, "exact": true}))),
+        "table_columns_to_match_ordered_list" => arguments.texts("column_list").and_then(|order| schema(json!({ "order": order }))),
+        "table_columns_to_not_contain_set" => arguments.texts("column_list").and_then(|names| schema(json!({ "forbidden": names }))),
+        "table_column_count_to_equal" => {
+            let count = arguments.get("value");
+            schema(json!({"min_columns": count, "max_columns": count}))
+        }
+        "table_column_count_to_be_between" => {
+            schema(json!({"min_columns": arguments.get("min_value"), "max_columns": arguments.get("max_value")}))
+        }
+        "column_values_to_be_of_type" => types(&[arguments.text("column_type").unwrap_or_default()], arguments),
+        "column_values_to_be_in_type_list" => arguments.texts("column_type_list").and_then(|types_of| types(&types_of, arguments)),
+        "table_column_count_to_equal_other_table" => {
+            Err("a rule does not see the columns of another table; name them with `schema`".into())
+        }
+        _ => return None,
+    })
+}
+
+fn types(names: &[String], arguments: &Arguments<'_>) -> Translation {
+    Ok(Rules::one("schema", json!({"columns": {column(arguments)?: names}}))
+        .note("types are those of Headworks; a type of another engine breaks the rule"))
+}
+
+/// Tests of single values.
+fn of_values(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
+    let one = |kind: &str| column(arguments).map(|column| Rules::one(kind, json!({ "column": column })));
+    Some(match name {
+        "column_values_to_not_be_null" => one("not_null"),
+        "column_values_to_be_null" => one("is_null"),
+        "column_values_to_be_unique" => one("unique"),
+        "column_values_to_be_in_set" => and_not_null(values("accepted_values", "value_set", arguments), arguments),
+        "column_values_to_not_be_in_set" => values("rejected_values", "value_set", arguments),
+        "column_values_to_be_between" => arguments.text("column_name").and_then(|written| values_between(&written, arguments)),
+        "column_value_lengths_to_be_between" => lengths(arguments),
+        "column_value_lengths_to_equal" => column(arguments).map(|column| {
+            let length = arguments.get("value");
+            Rules::one("length", json!({"column": column, "min": length, "max": length}))
+        }),
+        "column_values_to_match_regex" => pattern("matches", "regex", false, arguments),
+        "column_values_to_not_match_regex" => pattern("matches", "regex", true, arguments),
+        "column_values_to_match_regex_list" => patterns("matches", "regex_list", false, arguments),
+        "column_values_to_not_match_regex_list" => patterns("matches", "regex_list", true, arguments),
+        "column_values_to_match_like_pattern" => pattern("like", "like_pattern", false, arguments),
+        "column_values_to_not_match_like_pattern" => pattern("like", "like_pattern", true, arguments),
+        "column_values_to_match_like_pattern_list" => patterns("like", "like_pattern_list", false, arguments),
+        "column_values_to_not_match_like_pattern_list" => patterns("like", "like_pattern_list", true, arguments),
+        "column_values_to_be_increasing" => ordered("increasing", arguments),
+        "column_values_to_be_decreasing" => ordered("decreasing", arguments),
+        "column_values_to_have_consistent_casing" => consistent_casing(arguments),
+        "column_values_to_be_within_n_stdevs" => within_deviations(arguments),
+        "column_values_to_be_within_n_moving_stdevs" => {
+            Err("it compares sums of periods with a moving average of those before, which no rule does".into())
+        }
+        _ => return None,
+    })
+}
+
+/// Their join with a list of values loses nulls, so that nulls break the test.
+fn and_not_null(rules: Translation, arguments: &Arguments<'_>) -> Translation {
+    let column = column(arguments)?;
+    Ok(rules?.and("not_null", json!({ "column": column })).note("nulls break this test, so it is two rules"))
+}
+
+fn values_between(written: &str, arguments: &Arguments<'_>) -> Translation {
+    let (min, max, strictly) = (arguments.get("min_value"), arguments.get("max_value"), arguments.flag("strictly"));
+    if min.is_null() && max.is_null() {
+        return Err("neither `min_value` nor `max_value` is set".into());
+    }
+    let are_plain = [&min, &max].into_iter().all(|limit| limit.is_null() || limit.is_number());
+    let [low, high] = if strictly { ["above", "below"] } else { ["min", "max"] };
+    Ok(match named(written).filter(|_| are_plain) {
+        Some(column) => Rules::one("range", json!({"column": column, low: min, high: max})),
+        None => Rules::sql("expression", json!({"sql": between(written, &min, &max, strictly)})),
+    })
+}
+
+fn lengths(arguments: &Arguments<'_>) -> Translation {
+    let step = if arguments.flag("strictly") { 1.0 } else { 0.0 };
+    let limit = |key: &str, step: f64| number(&arguments.get(key)).map(|limit| plain_number(limit + step));
+    Ok(Rules::one("length", json!({"column": column(arguments)?, "min": limit("min_value", step), "max": limit("max_value", -step)})))
+}
+
+fn pattern(kind: &str, key: &str, not: bool, arguments: &Arguments<'_>) -> Translation {
+    let ignore_case = ignores_case(arguments)?;
+    let settings =
+        json!({"column": column(arguments)?, "pattern": arguments.text(key)?, "not": only_true(not), "ignore_case": ignore_case});
+    Ok(Rules::one(kind, settings))
+}
+
+/// A list of patterns. Where none is to match and `match_on` is `any`, one that does not match is enough for them.
+fn patterns(kind: &str, key: &str, not: bool, arguments: &Arguments<'_>) -> Translation {
+    let (list, ignore_case) = (arguments.texts(key)?, ignores_case(arguments)?);
+    let all = arguments.get("match_on").as_str() == Some("all");
+    if not && !all && list.len() > 1 {
+        let written = arguments.text("column_name")?;
+        let one = |pattern: &String| {
+            let literal = hw_base::literal(pattern);
+            if kind == "like" { format!("{written} not like {literal}") } else { format!("not regexp_like({written}, {literal})") }
+        };
+        let sql = list.iter().map(one).collect::<Vec<_>>().join(" or ");
+        return Ok(Rules::sql("expression", json!({ "sql": sql })));
+    }
+    let require = if all && !not { json!("all") } else { Json::Null };
+    let settings =
+        json!({"column": column(arguments)?, "patterns": list, "not": only_true(not), "require": require, "ignore_case": ignore_case});
+    Ok(Rules::one(kind, settings))
+}
+
+fn only_true(flag: bool) -> Json {
+    if flag { json!(true) } else { Json::Null }
+}
+
+fn ignores_case(arguments: &Arguments<'_>) -> Result<Json, String> {
+    arguments.ignore(&["is_raw"]);
+    match arguments.text("flags").unwrap_or_default().as_str() {
+        "" | "c" => Ok(Json::Null),
+        "i" => Ok(json!(true)),
+        other => Err(format!("the flags `{other}` of a regular expression have no counterpart")),
+    }
+}
+
+fn ordered(direction: &str, arguments: &Arguments<'_>) -> Translation {
+    let step = arguments.get("step");
+    if !step.is_null() {
+        return stepping(direction, &step, arguments);
+    }
+    let column = column(arguments)?;
+    let by = arguments.text("sort_column").map_or_else(|_| Some(column.clone()), |written| named(&written));
+    let by = by.ok_or("`sort_column` is an expression and no column")?;
+    let groups = arguments.texts("group_by").ok().map(|_| columns(arguments, "group_by")).transpose()?;
+    let strictly = arguments.get("strictly") != json!(false);
+    let settings = json!({"column": column, "direction": direction, "strictly": only_true(strictly), "by": [by], "group_by": groups});
+    Ok(Rules::one("ordered", settings))
+}
+
+/// Values that are one step after the value before, in the order of another column.
+fn stepping(direction: &str, step: &Json, arguments: &Arguments<'_>) -> Translation {
+    arguments.ignore(&["strictly"]);
+    let column = arguments.text("column_name")?;
+    let by = arguments.text("sort_column").unwrap_or_else(|_| column.clone());
+    let groups = expressions(arguments, "group_by");
+    let partition = if groups.is_empty() { String::new() } else { format!("partition by {} ", groups.join(", ")) };
+    let filter = arguments.text("row_condition").ok().map(|condition| format!(" where {condition}")).unwrap_or_default();
+    let distance = if direction == "increasing" { "value - previous" } else { "previous - value" };
+    let sql = format!(
+        "select * from (select {by} as place, {column} as value, lag({column}) over ({partition}order by {by}) as previous from {{table}}{filter}) \
+         as compared where previous is not null and not ({distance} > 0 and {distance} = {})",
+        sql(step)
+    );
+    Ok(Rules::sql("query", json!({ "sql": sql })))
+}
+
+fn consistent_casing(arguments: &Arguments<'_>) -> Translation {
+    arguments.ignore(&["display_inconsistent_columns"]);
+    let column = arguments.text("column_name")?;
+    let sql = format!(
+        "select lower({column}) as value, count(distinct {column}) as spellings from {{table}} group by lower({column}) having count(distinct {column}) > 1"
+    );
+    Ok(Rules::sql("query", json!({ "sql": sql })))
+}
+
+fn within_deviations(arguments: &Arguments<'_>) -> Translation {
+    let (column, groups) = (arguments.text("column_name")?, expressions(arguments, "group_by"));
+    let limit = arguments.number("sigma_threshold").unwrap_or(3.0);
+    let selected = before(&groups);
+    let grouped = if groups.is_empty() { String::new() } else { format!(" group by {}", groups.join(", ")) };
+    let sql = format!(
+        "with sums as (select {selected}sum({column}) as total from {{table}}{grouped}), spread as (select *, avg(total) over () as mean, \
+         stddev(total) over () as deviation from sums) select * from spread where abs((total - mean) / nullif(deviation, 0)) > {limit}"
+    );
+    Ok(Rules::sql("query", json!({ "sql": sql })))
+}
+
+/// Tests of a measure over all rows, or over the rows of each group.
+fn of_measures(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
+    let measured = |function: &str, expression: &str| measure(function, expression, arguments);
+    Some(match name {
+        "column_max_to_be_between" => measured("max", "max({})"),
+        "column_min_to_be_between" => measured("min", "min({})"),
+        "column_mean_to_be_between" => measured("mean", "avg({})"),
+        "column_median_to_be_between" => measured("median", "median(cast({} as double))"),
+        "column_sum_to_be_between" => measured("sum", "sum({})"),
+        "column_stdev_to_be_between" => measured("standard_deviation", "stddev({})"),
+        "column_proportion_of_unique_values_to_be_between" => {
+            measured("distinct_share", "case when count({}) = 0 then 1 else cast(count(distinct {}) as double) / count({}) end")
+        }
+        "column_unique_value_count_to_be_between" => measured("count_distinct", "count(distinct {})"),
+        "column_quantile_values_to_be_between" => measured("quantile", "quantile_cont({}, QUANTILE)"),
+        "table_row_count_to_be_between" => measured("row_count", "count(*)"),
+        "table_row_count_to_equal" => Ok(counted("count(*)", "=", arguments)),
+        "column_distinct_count_to_equal" => Ok(counted("count(distinct {})", "=", arguments)),
+        "column_distinct_count_to_be_greater_than" => Ok(counted("count(distinct {})", ">", arguments)),
+        "column_distinct_count_to_be_less_than" => Ok(counted("count(distinct {})", "<", arguments)),
+        "column_distinct_values_to_be_in_set" => and_not_null(values("distinct_values", "value_set", arguments), arguments),
+        "column_distinct_values_to_contain_set" => distinct("contain", arguments),
+        "column_distinct_values_to_equal_set" => and_not_null(distinct("equal", arguments), arguments),
+        "column_most_common_value_to_be_in_set" => most_common(arguments),
+        "row_values_to_have_recent_data" => recent(&arguments.text("column_name").unwrap_or_default(), arguments),
+        "grouped_row_values_to_have_recent_data" => recent(&arguments.text("timestamp_column").unwrap_or_default(), arguments),
+        "row_values_to_have_data_for_every_n_datepart" => every_period(arguments),
+        _ => return None,
+    })
+}
+
+/// Our kind for a measure of the whole table; a query where there are groups or the limits are SQL.
+fn measure(function: &str, expression: &str, arguments: &Arguments<'_>) -> Translation {
+    let (min, max, strictly) = (arguments.get("min_value"), arguments.get("max_value"), arguments.flag("strictly"));
+    let (groups, condition) = (expressions(arguments, "group_by"), arguments.text("row_condition").ok());
+    if min.is_null() && max.is_null() {
+        return Err("neither `min_value` nor `max_value` is set".into());
+    }
+    let quantile = arguments.get("quantile");
+    let written = if function == "row_count" { String::new() } else { arguments.text("column_name")? };
+    let expression = expression.replace("{}", &written).replace("QUANTILE", &quantile.to_string());
+    let are_plain = [&min, &max].into_iter().all(|limit| limit.is_null() || limit.is_number());
+    let column = named(&written).filter(|_| groups.is_empty() && are_plain);
+    let Some(column) = column else {
+        return Ok(groups_where_not(&expression, &between(&expression, &min, &max, strictly), &groups, condition.as_deref()));
+    };
+    let step = if strictly { 1.0 } else { 0.0 };
+    let count = |limit: &Json, step: f64| number(limit).map(|limit| plain_number(limit + step));
+    let [low, high] = if strictly { ["above", "below"] } else { ["min", "max"] };
+    Ok(match function {
+        "row_count" => Rules::one("row_count", json!({"min": count(&min, step), "max": count(&max, -step)})),
+        "count_distinct" => Rules::one("distinct_count", json!({"column": column, "min": count(&min, step), "max": count(&max, -step)})),
+        _ => {
+            let quantile = if function == "quantile" { quantile } else { Json::Null };
+            let settings = json!({"function": function, "quantile": quantile, "column": column, low: min, high: max});
+            Rules::one("aggregate", settings).note(NO_VALUE)
+        }
+    })
+}
+
+/// A count that is compared with `value`.
+fn counted(expression: &str, operator: &str, arguments: &Arguments<'_>) -> Rules {
+    let (groups, value) = (expressions(arguments, "group_by"), arguments.get("value"));
+    let written = arguments.text("column_name").unwrap_or_default();
+    let (count, is_of_rows) = (number(&value), expression == "count(*)");
+    let column = named(&written);
+    if let (true, Some(count)) = (groups.is_empty() && (column.is_some() || is_of_rows), count) {
+        let [min, max] = match operator {
+            ">" => [Some(count + 1.0), None],
+            "<" => [None, Some(count - 1.0)],
+            _ => [Some(count), Some(count)],
+        };
+        let kind = if is_of_rows { "row_count" } else { "distinct_count" };
+        let column = column.filter(|_| !is_of_rows);
+        return Rules::one(kind, json!({"column": column, "min": min.map(plain_number), "max": max.map(plain_number)}));
+    }
+    let expression = expression.replace("{}", &written);
+    let holds = format!("{expression} {operator} {}", sql(&value));
+    groups_where_not(&expression, &holds, &groups, arguments.text("row_condition").ok().as_deref())
+}
+
+fn distinct(word: &str, arguments: &Arguments<'_>) -> Translation {
+    let rules = values("distinct_values", "value_set", arguments)?;
+    let listed = rules.rules.first().and_then(|rule| rule.pointer("/distinct_values/within")).cloned().unwrap_or_default();
+    Ok(Rules::one("distinct_values", json!({"column": column(arguments)?, word: listed})))
+}
+
+fn most_common(arguments: &Arguments<'_>) -> Translation {
+    arguments.ignore(&["data_type"]);
+    let place = arguments.number("top_n").unwrap_or(1.0);
+    let quoted = arguments.get("quote_values") != json!(false);
+    let listed = sql_list(&arguments.get("value_set"), quoted).ok_or("`value_set` is no list of values")?;
+    let (written, condition) = (arguments.text("column_name")?, arguments.text("row_condition").ok());
+    let filter = condition.map(|condition| format!(" where {condition}")).unwrap_or_default();
+    let sql = format!(
+        "with counts as (select {written} as value, count(*) as rows_of_value from {{table}}{filter} group by {written}), ranked as (select *, \
+         row_number() over (order by rows_of_value desc, value) as place from counts) select * from ranked where place = {place} and value not in ({listed})"
+    );
+    Ok(Rules::sql("query", json!({ "sql": sql })).note("of values that occur as often the least is taken, where dbt takes any"))
+}
+
+/// The newest row that is not in the future.
+fn recent(field: &str, arguments: &Arguments<'_>) -> Translation {
+    let (groups, limit) = (expressions(arguments, "group_by"), before_now(arguments)?);
+    let moment = format!("cast({field} as timestamp(6))");
+    let own = arguments.text("row_condition").ok().map(|condition| format!(" and ({condition})")).unwrap_or_default();
+    let holds = if groups.is_empty() {
+        format!("coalesce(max({moment}), cast('1970-01-01 00:00:00' as timestamp(6))) >= {limit}")
+    } else {
+        format!("max({moment}) >= {limit}")
+    };
+    Ok(groups_where_not(&format!("max({moment})"), &holds, &groups, Some(&format!("{moment} <= {{now}}{own}"))))
+}
+
+/// Every day, hour or the like between the first row and the last has a row.
+fn every_period(arguments: &Arguments<'_>) -> Translation {
+    for key in ["interval", "exclusion_condition", "test_start_date", "test_end_date"] {
+        if !arguments.get(key).is_null() {
+            return Err(format!("`{key}` changes the list of dates that must have rows, which has no counterpart; see `no_gaps`"));
+        }
+    }
+    let field = arguments.text("date_col")?;
+    let part = arguments.get("date_part").as_str().unwrap_or("day").to_owned();
+    let step = match part.as_str() {
+        "hour" | "day" | "week" | "month" | "year" => format!("interval '1 {part}'"),
+        "quarter" => "interval '3 month'".into(),
+        other => return Err(format!("the part of a date `{other}` is not known")),
+    };
+    let filter = arguments.text("row_condition").ok().map(|condition| format!(" where {condition}")).unwrap_or_default();
+    let sql = format!(
+        "with periods as (select distinct date_trunc('{part}', cast({field} as timestamp(6))) as period from {{table}}{filter}), following as \
+         (select period, lead(period) over (order by period) as next_period from periods where period is not null) \
+         select * from following where next_period > period + {step}"
+    );
+    Ok(Rules::sql("query", json!({ "sql": sql })).note("a gap of several periods is one violation"))
+}
+
+/// Tests of several columns.
+fn of_several(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
+    let skip_if = || match arguments.get("ignore_row_if").as_str() {
+        Some("any_value_is_missing") => "any_null",
+        _ => "all_null",
+    };
+    arguments.ignore(&["quote_columns"]);
+    Some(match name {
+        "compound_columns_to_be_unique" => {
+            columns(arguments, "column_list").map(|names| Rules::one("unique", json!({"columns": names, "skip_if": skip_if()})))
+        }
+        "select_column_values_to_be_unique_within_record" => unique_within_record(arguments, skip_if()),
+        "column_pair_values_A_to_be_greater_than_B" => pair(if arguments.flag("or_equal") { ">=" } else { ">" }, arguments),
+        "column_pair_values_to_be_equal" => pair("=", arguments),
+        "column_pair_values_to_be_in_set" => pairs(arguments),
+        "multicolumn_sum_to_equal" => sum_of_columns(arguments),
+        "expression_is_true" => arguments.text("expression").map(|expression| {
+            let condition = arguments.text("test_condition").unwrap_or_default();
+            of_expression(&expression, &format!("({expression}) {condition}"), arguments)
+        }),
+        "expression_between" => arguments.text("expression").map(|expression| {
+            let (min, max) = (arguments.get("min_value"), arguments.get("max_value"));
+            of_expression(&expression, &between(&format!("({expression})"), &min, &max, arguments.flag("strictly")), arguments)
+        }),
+        _ => return None,
+    })
+}
+
+/// They count the different values, of which null is none: a null beside values breaks the test as two equal values do.
+fn unique_within_record(arguments: &Arguments<'_>, skip_if: &str) -> Translation {
+    let names = columns(arguments, "column_list")?;
+    let mut rules = Rules::one("columns_differ", json!({"columns": names, "skip_if": skip_if}));
+    if skip_if == "all_null" {
+        let present: Vec<String> = names.iter().map(|name| format!("{} is not null", hw_base::identifier(name))).collect();
+        let sql = format!("({}) or not ({})", present.join(" and "), present.join(" or "));
+        rules = rules.and("expression", json!({ "sql": sql })).note("a null beside values breaks this test, so it is two rules");
+    }
+    Ok(rules)
+}
+
+/// An expression over rows, or over the groups of rows that `group_by_columns` names.
+fn of_expression(expression: &str, holds: &str, arguments: &Arguments<'_>) -> Rules {
+    let groups = expressions(arguments, "group_by_columns");
+    if groups.is_empty() {
+        return Rules::sql("expression", json!({"sql": holds.trim()}));
+    }
+    groups_where_not(expression, holds, &groups, arguments.text("row_condition").ok().as_deref())
+}
+
+fn pair(operator: &str, arguments: &Arguments<'_>) -> Translation {
+    let (left, right) = (arguments.text("column_A")?, arguments.text("column_B")?);
+    Ok(match (named(&left), named(&right)) {
+        (Some(left), Some(right)) => Rules::one("compare", json!({"left": left, "operator": operator, "right": right})),
+        _ => Rules::sql("expression", json!({"sql": format!("{left} {operator} {right}")})),
+    })
+}
+
+fn pairs(arguments: &Arguments<'_>) -> Translation {
+    let (left, right) = (arguments.text("column_A")?, arguments.text("column_B")?);
+    let set = arguments.get("value_pairs_set");
+    let one = |pair: &Json| match pair.as_array().map(Vec::as_slice) {
+        Some([a, b]) => Ok(format!("({left} = {} and {right} = {})", sql(a), sql(b))),
+        _ => Err(format!("`{pair}` is no pair of values")),
+    };
+    let listed = set.as_array().ok_or("`value_pairs_set` is no list")?.iter().map(one).collect::<Result<Vec<_>, _>>()?;
+    Ok(Rules::sql("expression", json!({"sql": listed.join(" or ")})))
+}
+
+fn sum_of_columns(arguments: &Arguments<'_>) -> Translation {
+    let (names, groups) = (arguments.texts("column_list")?, expressions(arguments, "group_by"));
+    let total = arguments.get("sum_total");
+    let total = if total.is_number() { total.to_string() } else { format!("sum({})", sql(&total)) };
+    let sum = names.iter().map(|name| format!("sum({name})")).collect::<Vec<_>>().join(" + ");
+    Ok(groups_where_not(&sum, &format!("{sum} = {total}"), &groups, arguments.text("row_condition").ok().as_deref()))
+}
+
+/// Tests against another table.
+fn of_other_tables(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
+    let tables = |ours: &str, theirs: &str, differs: &str| {
+        let with = if arguments.get("compare_model").is_null() { None } else { Some(other(arguments, "compare_model")?) };
+        let (ours, theirs) = sides(ours, theirs, arguments);
+        Ok(unequal(&ours, &theirs, with.as_deref(), differs))
+    };
+    Some(match name {
+        "table_row_count_to_equal_other_table" | "table_row_count_to_equal_other_table_times_factor" => {
+            let factor = arguments.number("factor").unwrap_or(1.0);
+            tables("count(*)", &format!("count(*) * {factor}"), "distance > 0")
+        }
+        "column_distinct_count_to_equal_other_table" => {
+            let ours = arguments.text("column_name").unwrap_or_default();
+            let theirs = arguments.text("compare_column_name").unwrap_or_else(|_| ours.clone());
+            tables(&format!("count(distinct {ours})"), &format!("count(distinct {theirs})"), "distance > 0")
+        }
+        "table_aggregation_to_equal_other_table" | "equal_expression" => {
+            let ours = arguments.text("expression").unwrap_or_default();
+            let theirs = arguments.text("compare_expression").unwrap_or_else(|_| ours.clone());
+            let differs = match (arguments.number("tolerance_percent"), arguments.number("tolerance")) {
+                (Some(share), _) => format!("share > {share}"),
+                (None, tolerance) => format!("distance > {}", tolerance.unwrap_or(0.0)),
+            };
+            tables(&ours, &theirs, &differs)
+        }
+        _ => return None,
+    })
+}

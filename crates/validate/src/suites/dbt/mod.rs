@@ -1,0 +1,179 @@
+//! dbt: the data tests of a project's YAML files, and single tests in SQL.
+//!
+//! Known are the tests that dbt brings, those of the packages `dbt_utils` and `dbt_expectations`, constraints of contracts and
+//! the freshness of sources. A test of another package, and Jinja that is more than `ref` and `source`, is not translated.
+
+mod compared;
+mod dbt_utils;
+mod expectations;
+mod singular;
+mod test;
+mod words;
+mod write;
+
+use hw_base::Result;
+use serde_json::{Map, Value as Json, json};
+
+use super::{Imported, ImportedItem, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
+use test::Test;
+
+/// Tests of a dbt project.
+#[derive(Debug)]
+pub(super) struct Dbt;
+
+/// What a YAML file of dbt can hold tests of.
+const RESOURCES: [&str; 5] = ["models", "seeds", "snapshots", "sources", "analyses"];
+
+impl Suite for Dbt {
+    fn name(&self) -> &'static str {
+        "dbt"
+    }
+
+    fn about(&self) -> &'static str {
+        "the tests of a dbt project: its YAML files with `data_tests:` or `tests:`, and tests in SQL"
+    }
+
+    fn recognises(&self, text: &str) -> bool {
+        let has_resource = text.lines().any(|line| RESOURCES[..4].iter().any(|key| line.trim_end() == format!("{key}:")));
+        let has_version = !text.contains("apiVersion") && text.lines().any(|line| line.replace(' ', "") == "version:2");
+        singular::is_one(text) || has_version || (has_resource && !text.contains("apiVersion"))
+    }
+
+    fn read(&self, text: &str) -> Result<Imported> {
+        if singular::is_one(text) {
+            return Ok(Imported { items: vec![singular::item(text)] });
+        }
+        let file = read_values("dbt", text)?;
+        let known: Vec<&str> = RESOURCES.into_iter().chain(["unit_tests", "data_tests", "version"]).collect();
+        if !known.iter().any(|key| file.get(*key).is_some()) {
+            return Err(not_of_the_format("dbt", format!("it has none of {}", known.join(", "))));
+        }
+        let mut items = Vec::new();
+        for resource in ["models", "seeds", "snapshots"] {
+            list(&file, resource).for_each(|model| table_items(model, text_of(model, "name"), &mut items));
+        }
+        for source in list(&file, "sources") {
+            let schema = text_of(source, "name");
+            for table in list(source, "tables") {
+                let name = format!("{schema}.{}", text_of(table, "name"));
+                freshness_items(source, table, &name, &mut items);
+                table_items(table, &name, &mut items);
+            }
+        }
+        for unit_test in list(&file, "unit_tests") {
+            let why = "a test of a model with given rows is no rule about data; it belongs to the `tests` of a project";
+            items.push(ImportedItem::new(
+                Some(text_of(unit_test, "model")),
+                format!("unit test {}", text_of(unit_test, "name")),
+                Err(why.into()),
+            ));
+        }
+        Ok(Imported { items })
+    }
+
+    fn write(&self, tables: &[TableRules<'_>]) -> Written {
+        write::written(tables)
+    }
+}
+
+fn list<'a>(value: &'a Json, key: &str) -> impl Iterator<Item = &'a Json> {
+    value.get(key).and_then(Json::as_array).into_iter().flatten()
+}
+
+fn text_of<'a>(value: &'a Json, key: &str) -> &'a str {
+    value.get(key).and_then(Json::as_str).unwrap_or_default()
+}
+
+/// The tests under `tests` and `data_tests`, in their two forms: a list, or a map from names to arguments.
+fn tests_of(value: &Json) -> Vec<Json> {
+    let mut found = Vec::new();
+    for key in ["data_tests", "tests"] {
+        match value.get(key) {
+            Some(Json::Array(items)) => found.extend(items.iter().cloned()),
+            Some(Json::Object(map)) => found.extend(map.iter().map(|(name, arguments)| json!({ name.clone(): arguments }))),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The tests and constraints of a table and of its columns.
+fn table_items(table: &Json, name: &str, items: &mut Vec<ImportedItem>) {
+    for test in tests_of(table) {
+        items.push(Test::of(&test, None).item(name));
+    }
+    for constraint in list(table, "constraints") {
+        items.push(constraint_item(constraint, None, name));
+    }
+    for column in list(table, "columns") {
+        let column_name = text_of(column, "name");
+        let quoted = column.get("quote") == Some(&json!(true));
+        for test in tests_of(column) {
+            items.push(Test::of(&test, Some((column_name, quoted))).item(name));
+        }
+        for constraint in list(column, "constraints") {
+            items.push(constraint_item(constraint, Some(column_name), name));
+        }
+    }
+}
+
+fn constraint_item(constraint: &Json, column: Option<&str>, table: &str) -> ImportedItem {
+    let kind = text_of(constraint, "type");
+    let called = format!("constraint {kind}({})", column.unwrap_or_default());
+    let columns = || constraint.get("columns").cloned().unwrap_or_else(|| json!(column.into_iter().collect::<Vec<_>>()));
+    let expression = || constraint.get("expression").cloned().unwrap_or_default();
+    let translation: Translation = match (kind, column) {
+        ("not_null", Some(column)) => Ok(Rules::one("not_null", json!({ "column": column }))),
+        ("not_null", None) => Ok(columns()
+            .as_array()
+            .into_iter()
+            .flatten()
+            .fold(Rules::default(), |rules, column| rules.and("not_null", json!({ "column": column })))),
+        ("unique", _) => Ok(Rules::one("unique", json!({"columns": columns()}))),
+        ("primary_key", _) => {
+            let names = columns();
+            let rules = Rules::one("unique", json!({ "columns": names }));
+            Ok(names.as_array().into_iter().flatten().fold(rules, |rules, column| rules.and("not_null", json!({ "column": column }))))
+        }
+        ("check", _) => Ok(Rules::sql("expression", json!({"sql": expression()}))),
+        ("foreign_key", _) => words::foreign_key(constraint, &columns()),
+        _ => Err(format!("a constraint of type `{kind}` is not known")),
+    };
+    ImportedItem::new(Some(table), called, translation)
+}
+
+/// How old the rows of a source may be: a rule per limit.
+fn freshness_items(source: &Json, table: &Json, name: &str, items: &mut Vec<ImportedItem>) {
+    let inherited = |key: &str| {
+        let own = |value: &Json| value.get(key).or_else(|| value.get("config")?.get(key)).cloned();
+        own(table).or_else(|| own(source)).unwrap_or_default()
+    };
+    let (freshness, column) = (inherited("freshness"), inherited("loaded_at_field"));
+    for (key, action) in [("error_after", Json::Null), ("warn_after", json!("alert"))] {
+        let Some(limit) = freshness.get(key).filter(|limit| limit.get("count").is_some_and(|count| !count.is_null())) else { continue };
+        let translation = freshness_rule(limit, &column).map(|rules| {
+            let filter = freshness.get("filter").and_then(Json::as_str);
+            let rules = rules.with("on_failure", action);
+            filter.map_or_else(|| rules.clone(), |filter| rules.clone().only_where(filter))
+        });
+        items.push(ImportedItem::new(Some(name), format!("freshness {key}"), translation));
+    }
+}
+
+fn freshness_rule(limit: &Json, column: &Json) -> Translation {
+    let column = column.as_str().ok_or("`loaded_at_field` is not set, so the database would have to tell when the table changed")?;
+    let count = limit.get("count").and_then(Json::as_u64).ok_or("`count` is no number")?;
+    let period = match text_of(limit, "period") {
+        "minute" => "m",
+        "hour" => "h",
+        "day" => "d",
+        other => return Err(format!("the period `{other}` is not known")),
+    };
+    if column.contains(['(', ':', ' ']) {
+        return Err(format!("`loaded_at_field: {column}` is an expression; name a column"));
+    }
+    Ok(Rules::one("freshness", json!({"column": words::plain(column), "within": format!("{count}{period}")})))
+}
+
+/// Arguments of a test without those of its configuration.
+type Settings = Map<String, Json>;

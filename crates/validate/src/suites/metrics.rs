@@ -1,0 +1,263 @@
+//! Metrics with thresholds, as Soda and ODCS have them, as rules.
+//!
+//! Where a metric counts what one of our kinds counts, and the threshold is a greatest count or share, it is a rule of that
+//! kind; anything else is an aggregate in SQL.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::words::{percent, plain_number};
+use super::{Rules, Translation};
+
+/// Where the value of a metric must lie.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Threshold {
+    /// At least this.
+    pub(super) min: Option<f64>,
+    /// Greater than this.
+    pub(super) above: Option<f64>,
+    /// At most this.
+    pub(super) max: Option<f64>,
+    /// Less than this.
+    pub(super) below: Option<f64>,
+    /// Not this.
+    pub(super) not: Option<f64>,
+    /// Not in this range.
+    pub(super) outside: Option<Forbidden>,
+}
+
+/// A range of values that must not be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Forbidden {
+    /// Its lower end.
+    pub(super) low: f64,
+    /// Its upper end.
+    pub(super) high: f64,
+    /// Whether its lower end belongs to it.
+    pub(super) holds_low: bool,
+    /// Whether its upper end belongs to it.
+    pub(super) holds_high: bool,
+}
+
+impl Forbidden {
+    /// What lies in it, as a threshold.
+    fn inside(self) -> Threshold {
+        let side = |limit: f64, is_inside: bool| (is_inside.then_some(limit), (!is_inside).then_some(limit));
+        let ((min, above), (max, below)) = (side(self.low, self.holds_low), side(self.high, self.holds_high));
+        Threshold { min, above, max, below, ..Threshold::default() }
+    }
+}
+
+impl Threshold {
+    /// Exactly `value`.
+    pub(super) fn exactly(value: f64) -> Self {
+        Self { min: Some(value), max: Some(value), ..Self::default() }
+    }
+
+    /// Anything but from `low` to `high`.
+    pub(super) fn outside(low: f64, high: f64) -> Self {
+        Self { outside: Some(Forbidden { low, high, holds_low: true, holds_high: true }), ..Self::default() }
+    }
+
+    /// Whether it says anything.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The greatest whole number that it admits, where it is no more than a greatest number.
+    fn greatest_count(&self) -> Option<f64> {
+        let starts_at_zero = self.min.unwrap_or(0.0) <= 0.0 && self.above.unwrap_or(-1.0) < 0.0;
+        if !starts_at_zero || self.not.is_some() || self.outside.is_some() {
+            return None;
+        }
+        match (self.max, self.below) {
+            (Some(max), None) => Some(max.floor()),
+            (None, Some(below)) => Some(below.ceil() - 1.0),
+            _ => None,
+        }
+        .filter(|count| *count >= 0.0)
+    }
+
+    /// The greatest per cent that it admits, where it is no more than that.
+    fn greatest_percent(&self) -> Option<f64> {
+        self.greatest_count().and(self.max).filter(|max| *max <= 100.0)
+    }
+
+    /// The limits as settings; `None` where they are no limits but exceptions.
+    fn limits(&self) -> Option<Map<String, Json>> {
+        let sides = [("min", self.min), ("above", self.above), ("max", self.max), ("below", self.below)];
+        let limits: Map<String, Json> = sides.into_iter().filter_map(|(key, limit)| Some((key.to_owned(), plain_number(limit?)))).collect();
+        (self.not.is_none() && self.outside.is_none() && !limits.is_empty()).then_some(limits)
+    }
+
+    /// SQL that is true where `measure` lies where it must.
+    fn holds(&self, measure: &str) -> String {
+        let sides = [(">=", self.min), (">", self.above), ("<=", self.max), ("<", self.below), ("<>", self.not)];
+        let sides = sides.into_iter().filter_map(|(operator, limit)| Some(format!("{measure} {operator} {}", limit?)));
+        let outside = self.outside.map(|range| format!("not ({})", range.inside().holds(measure)));
+        sides.chain(outside).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// What fails as what holds: `when > 5` becomes at most 5.
+    ///
+    /// # Errors
+    /// If it has two sides, of which the opposite is no threshold.
+    pub(super) fn opposite(&self) -> Result<Self, String> {
+        let Self { min, above, max, below, not, outside } = *self;
+        if let (Some(low), Some(high)) = (min, max)
+            && low.to_bits() == high.to_bits()
+        {
+            return Ok(Self { not: Some(low), ..Self::default() });
+        }
+        match (min, above, max, below, not, outside) {
+            (None, None, None, None, Some(value), None) => Ok(Self::exactly(value)),
+            (None, None, None, None, None, Some(range)) => Ok(range.inside()),
+            (Some(low), None, Some(high), None, None, None) => Ok(Self::outside(low, high)),
+            (min, above, None, None, None, None) => Ok(Self { below: min, max: above, ..Self::default() }),
+            (None, None, max, below, None, None) => Ok(Self { above: max, min: below, ..Self::default() }),
+            _ => Err("a condition with two open sides has no opposite that is a threshold".into()),
+        }
+    }
+}
+
+/// A metric that counts rows.
+#[derive(Clone, Debug)]
+pub(super) struct Counted {
+    /// The rule of ours that counts the same.
+    pub(super) rule: Rules,
+    /// Whether it counts the same number; else it only agrees where there is none.
+    pub(super) counts_alike: bool,
+    /// The number in SQL, over the rows where `condition` is true.
+    pub(super) count: String,
+    /// The rows that a share is one of, in SQL.
+    pub(super) total: String,
+}
+
+impl Counted {
+    /// The rows where the SQL `is_wrong` is true, which `rule` counts too.
+    pub(super) fn rows(rule: Rules, is_wrong: &str, condition: Option<&str>) -> Self {
+        let both = condition.map_or_else(|| is_wrong.to_owned(), |condition| format!("({condition}) and ({is_wrong})"));
+        Self { rule, counts_alike: true, count: format!("count(*) filter (where {both})"), total: filtered("count(*)", condition) }
+    }
+
+    /// The values that are there once more: as many as rows less different values.
+    pub(super) fn duplicates(rule: Rules, column: &str, condition: Option<&str>) -> Self {
+        let of = |aggregate: &str| filtered(aggregate, condition);
+        let (all, different) = (of(&format!("count({column})")), of(&format!("count(distinct {column})")));
+        Self { rule, counts_alike: false, count: format!("({all} - {different})"), total: all }
+    }
+
+    /// The rules for a threshold on the number, or on its per cent.
+    pub(super) fn judged(self, threshold: &Threshold, is_percent: bool) -> Translation {
+        let greatest = if is_percent { threshold.greatest_percent() } else { threshold.greatest_count() };
+        match greatest {
+            Some(0.0) => return Ok(self.rule),
+            Some(most) if self.counts_alike && is_percent => return Ok(self.rule.with("at_most", percent(most / 100.0))),
+            Some(most) if self.counts_alike => return Ok(self.rule.with("at_most", plain_number(most))),
+            _ => {}
+        }
+        let measure = if is_percent { format!("coalesce(100.0 * {} / nullif({}, 0), 0)", self.count, self.total) } else { self.count };
+        measured_in_sql(&measure, threshold)
+    }
+}
+
+/// An aggregate over the rows where `condition` is true.
+pub(super) fn filtered(aggregate: &str, condition: Option<&str>) -> String {
+    condition.map_or_else(|| aggregate.to_owned(), |condition| format!("{aggregate} filter (where {condition})"))
+}
+
+/// A rule on the value of an SQL aggregate.
+pub(super) fn measured_in_sql(measure: &str, threshold: &Threshold) -> Translation {
+    if threshold.is_empty() {
+        return Err("it has no threshold".into());
+    }
+    // An empty table has no share; theirs gives none either.
+    let measure = measure.replace("/ count(*)", "/ nullif(count(*), 0)").replace("/count(*)", "/ nullif(count(*), 0)");
+    let Some(mut settings) = threshold.limits() else {
+        let sql =
+            format!("select * from (select {measure} as measured from {{table}}) as metric where not ({})", threshold.holds("measured"));
+        return Ok(Rules::sql("query", json!({ "sql": sql })));
+    };
+    settings.insert("sql".into(), measure.into());
+    Ok(Rules::sql("aggregate", Json::Object(settings)))
+}
+
+/// A rule of a kind that measures one value, with the limits of a threshold in its settings.
+pub(super) fn measured(kind: &str, settings: Json, threshold: &Threshold, sql: &str) -> Translation {
+    if threshold.is_empty() {
+        return Err("it has no threshold".into());
+    }
+    match (threshold.limits(), settings) {
+        (Some(limits), Json::Object(mut settings)) => {
+            settings.extend(limits);
+            Ok(Rules::one(kind, Json::Object(settings)))
+        }
+        _ => measured_in_sql(sql, threshold),
+    }
+}
+
+/// A rule on the number of rows.
+pub(super) fn row_count(threshold: &Threshold, condition: Option<&str>) -> Translation {
+    let whole = |limit: Option<f64>| limit.filter(|limit| limit.fract() == 0.0);
+    let min = whole(threshold.min).or_else(|| whole(threshold.above).map(|above| above + 1.0)).filter(|min| *min >= 0.0);
+    let max = whole(threshold.max).or_else(|| whole(threshold.below).map(|below| below - 1.0)).filter(|max| *max >= 0.0);
+    if min.or(max).is_some() && threshold.limits().is_some() {
+        return Ok(Rules::one("row_count", json!({"min": min.map(plain_number), "max": max.map(plain_number), "where": condition})));
+    }
+    measured_in_sql(&filtered("count(*)", condition), threshold)
+}
+
+/// A query that returns one value, which is compared with a threshold.
+pub(super) fn query_of_one_value(sql: &str, threshold: &Threshold) -> Translation {
+    if threshold.is_empty() {
+        return Err("it has no threshold".into());
+    }
+    if !sql.contains("{table}") {
+        return Err("its query does not name the table that it is about".into());
+    }
+    let sql = sql.trim().trim_end_matches(';');
+    let query = format!("select * from (select ({sql}) as measured) as metric where not ({})", threshold.holds("measured"));
+    Ok(Rules::sql("query", json!({ "sql": query })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nulls() -> Counted {
+        Counted::rows(Rules::one("not_null", json!({"column": "a"})), "a is null", Some("b"))
+    }
+
+    #[track_caller]
+    fn check(rules: Translation, expected: &str) {
+        let found = rules.map_or_else(|why| why, |rules| Json::Array(rules.rules).to_string());
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn greatest_counts_are_tolerances_and_others_are_measured() {
+        let below = |below| Threshold { below: Some(below), ..Threshold::default() };
+        check(nulls().judged(&Threshold::exactly(0.0), false), r#"[{"not_null":{"column":"a"}}]"#);
+        check(nulls().judged(&below(5.0), false), r#"[{"not_null":{"column":"a","at_most":4}}]"#);
+        let max = Threshold { max: Some(2.5), ..Threshold::default() };
+        check(nulls().judged(&max, true), r#"[{"not_null":{"column":"a","at_most":"2.5%"}}]"#);
+        check(
+            nulls().judged(&below(5.0), true),
+            r#"[{"aggregate":{"below":5,"sql":"coalesce(100.0 * count(*) filter (where (b) and (a is null)) / nullif(count(*) filter (where b), 0), 0)"}}]"#,
+        );
+        let not = Threshold { not: Some(3.0), ..Threshold::default() };
+        check(
+            nulls().judged(&not, false),
+            r#"[{"query":{"sql":"select * from (select count(*) filter (where (b) and (a is null)) as measured from {table}) as metric where not (measured <> 3)"}}]"#,
+        );
+        check(nulls().judged(&Threshold::default(), false), "it has no threshold");
+    }
+
+    #[test]
+    fn what_fails_is_turned_into_what_holds() {
+        let of = |min, max| Threshold { min, max, ..Threshold::default() };
+        assert_eq!(of(Some(5.0), None).opposite().unwrap(), Threshold { below: Some(5.0), ..Threshold::default() });
+        assert_eq!(Threshold::exactly(0.0).opposite().unwrap(), Threshold { not: Some(0.0), ..Threshold::default() });
+        assert_eq!(Threshold::outside(1.0, 3.0).opposite().unwrap(), of(Some(1.0), Some(3.0)));
+        assert_eq!(of(Some(1.0), Some(3.0)).opposite().unwrap().holds("m"), "not (m >= 1 and m <= 3)");
+    }
+}

@@ -1,0 +1,204 @@
+//! ODCS: data contracts of the Open Data Contract Standard, version 3.
+//!
+//! Besides `quality`, a contract promises columns with types, required and unique properties, keys, relationships, limits on
+//! values and how late data may be: all of them are rules.
+
+mod quality;
+mod write;
+
+use hw_base::{Result, identifier};
+use serde_json::{Map, Value as Json, json};
+
+use super::words::plain_number;
+use super::{Imported, ImportedItem, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
+
+/// Contracts of the Open Data Contract Standard.
+#[derive(Debug)]
+pub(super) struct Odcs;
+
+impl Suite for Odcs {
+    fn name(&self) -> &'static str {
+        "odcs"
+    }
+
+    fn about(&self) -> &'static str {
+        "data contracts of the Open Data Contract Standard 3"
+    }
+
+    fn recognises(&self, text: &str) -> bool {
+        text.contains("apiVersion") && text.contains("DataContract")
+    }
+
+    fn read(&self, text: &str) -> Result<Imported> {
+        let file = read_values("ODCS", text)?;
+        let version = file.get("apiVersion").and_then(Json::as_str).unwrap_or_default();
+        if !version.starts_with("v3.") {
+            return Err(not_of_the_format("ODCS", format!("`apiVersion` is `{version}` and not v3")));
+        }
+        let mut items = Vec::new();
+        for object in list(&file, "schema") {
+            object_items(object, &mut items);
+        }
+        items.extend(list(&file, "slaProperties").map(sla_item));
+        Ok(Imported { items })
+    }
+
+    fn write(&self, tables: &[TableRules<'_>]) -> Written {
+        write::written(tables)
+    }
+}
+
+fn list<'a>(value: &'a Json, key: &str) -> impl Iterator<Item = &'a Json> {
+    value.get(key).and_then(Json::as_array).into_iter().flatten()
+}
+
+/// The name that the data has: the physical one where it is given.
+fn name_of(element: &Json) -> &str {
+    let named = |key: &str| element.get(key).and_then(Json::as_str).filter(|name| !name.is_empty());
+    named("physicalName").or_else(|| named("name")).unwrap_or_default()
+}
+
+fn is_true(element: &Json, key: &str) -> bool {
+    element.get(key) == Some(&json!(true))
+}
+
+/// The promises about one table.
+fn object_items(object: &Json, items: &mut Vec<ImportedItem>) {
+    let table = name_of(object);
+    let properties: Vec<&Json> = list(object, "properties").collect();
+    let mut add = |check: String, translation: Translation| items.push(ImportedItem::new(Some(table), check, translation));
+    if !properties.is_empty() {
+        add("properties".into(), Ok(types(&properties)));
+    }
+    let mut key: Vec<&Json> = properties.iter().copied().filter(|property| is_true(property, "primaryKey")).collect();
+    key.sort_by_key(|property| property.get("primaryKeyPosition").and_then(Json::as_i64).unwrap_or(i64::MAX));
+    let key: Vec<&str> = key.into_iter().map(name_of).collect();
+    if !key.is_empty() {
+        let unique = Rules::one("unique", json!({ "columns": key }));
+        let rules = key.iter().fold(unique, |rules, column| rules.and("not_null", json!({ "column": column })));
+        add(format!("primaryKey({})", key.join(", ")), Ok(rules));
+    }
+    for property in &properties {
+        let column = name_of(property);
+        if is_true(property, "required") && !key.contains(&column) {
+            add(format!("required({column})"), Ok(Rules::one("not_null", json!({ "column": column }))));
+        }
+        if is_true(property, "unique") && key != [column] {
+            add(format!("unique({column})"), Ok(Rules::one("unique", json!({ "column": column }))));
+        }
+        for (option, value) in property.get("logicalTypeOptions").and_then(Json::as_object).into_iter().flatten() {
+            add(format!("{option}({column})"), option_rule(column, option, value));
+        }
+        for relationship in list(property, "relationships") {
+            add(format!("relationship({column})"), relationship_rule(&[column.to_owned()], relationship));
+        }
+        for check in list(property, "quality") {
+            add(quality::called(check, Some(column)), quality::translated(check, table, Some(column)));
+        }
+    }
+    for relationship in list(object, "relationships") {
+        let from = names(relationship.get("from"));
+        add(format!("relationship({})", from.join(", ")), relationship_rule(&from, relationship));
+    }
+    for check in list(object, "quality") {
+        add(quality::called(check, None), quality::translated(check, table, None));
+    }
+}
+
+/// The columns with the types that they may have. Others may be there: a contract does not say that it names all.
+fn types(properties: &[&Json]) -> Rules {
+    let of = |property: &Json| -> Json {
+        match property.get("logicalType").and_then(Json::as_str) {
+            Some("string") => json!("varchar"),
+            Some("integer") => json!(["bigint", "int", "smallint", "tinyint"]),
+            Some("number") => json!(["double", "real", "decimal", "bigint", "int", "smallint", "tinyint"]),
+            Some("boolean") => json!("boolean"),
+            Some("date") => json!(["date", "timestamp", "timestamptz"]),
+            Some("timestamp") => json!(["timestamp", "timestamptz"]),
+            Some("time") => json!(["time", "varchar"]),
+            _ => json!("any"),
+        }
+    };
+    let columns: Map<String, Json> = properties.iter().map(|property| (name_of(property).to_owned(), of(property))).collect();
+    Rules::one("schema", json!({ "columns": columns }))
+}
+
+fn names(value: Option<&Json>) -> Vec<String> {
+    let last = |name: &str| name.rsplit(['.', '/']).next().unwrap_or_default().to_owned();
+    match value {
+        Some(Json::String(name)) => vec![last(name)],
+        Some(Json::Array(items)) => items.iter().filter_map(|item| item.as_str().map(last)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A foreign key: `to` is `table.column`, or a list of such.
+fn relationship_rule(from: &[String], relationship: &Json) -> Translation {
+    if relationship.get("type").and_then(Json::as_str).is_some_and(|kind| kind != "foreignKey") {
+        return Err(format!("a relationship of type {} is no rule", relationship["type"]));
+    }
+    let first = match relationship.get("to") {
+        Some(Json::Array(items)) => items.first().and_then(Json::as_str),
+        other => other.and_then(Json::as_str),
+    };
+    let (table, _) = first.and_then(|to| to.rsplit_once(['.', '/'])).ok_or("`to` is not of the form `table.column`")?;
+    let table = table.rsplit('/').next().unwrap_or_default();
+    Ok(Rules::one("referential", json!({"columns": from, "to": {"table": table, "columns": names(relationship.get("to"))}})))
+}
+
+/// What a logical type promises about its values.
+fn option_rule(column: &str, option: &str, value: &Json) -> Translation {
+    let one = |kind: &str, setting: &str| Ok(Rules::one(kind, json!({"column": column, setting: value})));
+    match option {
+        "minLength" => one("length", "min"),
+        "maxLength" => one("length", "max"),
+        "pattern" => one("matches", "pattern"),
+        "minimum" => one("range", "min"),
+        "maximum" => one("range", "max"),
+        "exclusiveMinimum" => one("range", "above"),
+        "exclusiveMaximum" => one("range", "below"),
+        "multipleOf" => Ok(Rules::sql("expression", json!({"sql": format!("{} % {value} = 0", identifier(column))}))),
+        "format" => format_rule(column, value.as_str().unwrap_or_default()),
+        _ => Err(format!("the option `{option}` has no counterpart")),
+    }
+}
+
+fn format_rule(column: &str, format: &str) -> Translation {
+    let form = match format {
+        "email" => "email",
+        "uuid" => "uuid",
+        "uri" => "url",
+        "ipv4" => "ipv4",
+        "ipv6" => "ipv6",
+        _ => return Err(format!("the format `{format}` says how values are written elsewhere; `parses` knows formats of `strftime`")),
+    };
+    Ok(Rules::one("parses", json!({"column": column, "as": form})))
+}
+
+/// A promise of service: latency is how old the newest row may be.
+fn sla_item(sla: &Json) -> ImportedItem {
+    let property = sla.get("property").and_then(Json::as_str).unwrap_or_default();
+    let element = sla.get("element").and_then(Json::as_str).unwrap_or_default();
+    let (table, column) = element.rsplit_once('.').unwrap_or(("", element));
+    let table = table.rsplit(['.', '/']).next().filter(|table| !table.is_empty());
+    ImportedItem::new(table, format!("slaProperties {property}({element})"), sla_rule(property, column, sla))
+}
+
+fn sla_rule(property: &str, column: &str, sla: &Json) -> Translation {
+    if !matches!(property, "latency" | "ly" | "freshness" | "fr") {
+        return Err(format!("`{property}` is a promise about the service and not about rows"));
+    }
+    if column.is_empty() {
+        return Err("`element` names no column".into());
+    }
+    let value = sla.get("value").and_then(super::words::number).filter(|value| value.fract() == 0.0).ok_or("`value` is no whole number")?;
+    let (unit, times) = match sla.get("unit").and_then(Json::as_str).unwrap_or("d") {
+        "d" | "day" | "days" => ("d", 1.0),
+        "h" | "hr" | "hour" | "hours" => ("h", 1.0),
+        "m" | "min" | "minute" | "minutes" => ("m", 1.0),
+        "w" | "week" | "weeks" => ("d", 7.0),
+        "y" | "yr" | "year" | "years" => ("d", 365.0),
+        other => return Err(format!("the unit `{other}` is not known")),
+    };
+    Ok(Rules::one("freshness", json!({"column": column, "within": format!("{}{unit}", plain_number(value * times))})))
+}

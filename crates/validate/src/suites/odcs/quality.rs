@@ -1,0 +1,209 @@
+//! The `quality` entries of a contract.
+
+use hw_base::{identifier, literal};
+use serde_json::{Value as Json, json};
+
+use crate::suites::metrics::{Counted, Forbidden, Threshold, query_of_one_value, row_count};
+use crate::suites::sql::with_placeholder;
+use crate::suites::words::{number, texts};
+use crate::suites::{Outcome, Rules, Translation, suite};
+
+/// The entry as a report calls it.
+pub(super) fn called(check: &Json, column: Option<&str>) -> String {
+    let text = |key: &str| check.get(key).and_then(Json::as_str);
+    let what = text("metric").or_else(|| text("rule")).or_else(|| text("type")).unwrap_or("library");
+    let name = text("name").or_else(|| text("id")).map(|name| format!(" `{name}`")).unwrap_or_default();
+    format!("quality {what}({}){name}", column.unwrap_or_default())
+}
+
+/// The rules of an entry.
+///
+/// # Errors
+/// Says in one sentence why there are none.
+pub(super) fn translated(check: &Json, table: &str, column: Option<&str>) -> Translation {
+    let text = |key: &str| check.get(key).and_then(Json::as_str);
+    let kind = text("type").unwrap_or("library");
+    let rules = match kind {
+        "library" => metric(check, column)?,
+        "sql" => sql(text("query").ok_or("it has no `query`")?, check, table, column)?,
+        "custom" => custom(text("engine").unwrap_or_default(), check)?,
+        "text" => return Err("it is a text for people".into()),
+        other => return Err(format!("the type `{other}` is not known")),
+    };
+    let (severity, action) = match text("severity").map(str::to_lowercase).as_deref() {
+        Some("warning" | "medium" | "warn") => (json!("medium"), json!("alert")),
+        Some("info" | "low") => (json!("low"), json!("log")),
+        Some("error" | "critical" | "high" | "fatal") => (json!("high"), Json::Null),
+        _ => (Json::Null, Json::Null),
+    };
+    let rules = match text("dimension") {
+        Some(dimension) => of_dimension(rules, dimension),
+        None => rules,
+    };
+    let description = text("description").or_else(|| text("businessImpact"));
+    Ok(rules.with("description", description.into()).with("severity", severity).with("on_failure", action))
+}
+
+/// Says the dimension where the kind of rule does not tell it. Their conformity is our validity, their coverage our completeness.
+fn of_dimension(mut rules: Rules, dimension: &str) -> Rules {
+    let ours = match dimension {
+        "accuracy" | "ac" => "accuracy",
+        "completeness" | "cp" | "coverage" | "cv" => "completeness",
+        "conformity" | "cf" => "validity",
+        "consistency" | "cs" => "consistency",
+        "timeliness" | "tm" => "timeliness",
+        "uniqueness" | "uq" => "uniqueness",
+        _ => return rules,
+    };
+    for rule in rules.rules.iter_mut().filter(|rule| ["query", "expression", "aggregate"].iter().any(|kind| rule.get(*kind).is_some())) {
+        if let Some(settings) = crate::suites::settings_of(rule) {
+            settings.insert("dimension".into(), ours.into());
+        }
+    }
+    rules
+}
+
+fn threshold(check: &Json) -> Result<Threshold, String> {
+    let limit = |key: &str| match check.get(key) {
+        None => Ok(None),
+        Some(value) => number(value).map(Some).ok_or_else(|| format!("`{key}: {value}` is no number")),
+    };
+    let pair = |key: &str| match check.get(key).and_then(Json::as_array).map(Vec::as_slice) {
+        None => Ok(None),
+        Some([low, high]) => Ok(number(low).zip(number(high))),
+        Some(_) => Err(format!("`{key}` needs two numbers")),
+    };
+    // The standard says that `mustBeBetween` is `mustBeGreaterThan` and `mustBeLessThan`.
+    let between = pair("mustBeBetween")?;
+    let exactly = limit("mustBe")?;
+    Ok(Threshold {
+        min: limit("mustBeGreaterOrEqualTo")?.or(limit("mustBeGreaterThanOrEqualTo")?).or(exactly),
+        above: limit("mustBeGreaterThan")?.or(between.map(|(low, _)| low)),
+        max: limit("mustBeLessOrEqualTo")?.or(limit("mustBeLessThanOrEqualTo")?).or(exactly),
+        below: limit("mustBeLessThan")?.or(between.map(|(_, high)| high)),
+        not: limit("mustNotBe")?,
+        outside: pair("mustNotBeBetween")?.map(|(low, high)| Forbidden { low, high, holds_low: true, holds_high: true }),
+    })
+}
+
+/// A metric of the standard's library.
+fn metric(check: &Json, column: Option<&str>) -> Translation {
+    let name = check.get("metric").or_else(|| check.get("rule")).and_then(Json::as_str).ok_or("it has no `metric`")?;
+    let given = threshold(check)?;
+    let threshold = if given.is_empty() && name != "rowCount" { Threshold::exactly(0.0) } else { given };
+    let is_percent = check.get("unit").and_then(Json::as_str).is_some_and(|unit| unit.starts_with("percent") || unit == "%");
+    let argument = |key: &str| check.get("arguments").and_then(|arguments| arguments.get(key)).or_else(|| check.get(key)).cloned();
+    let of_column = || column.ok_or_else(|| format!("`{name}` stands at no property"));
+    match name {
+        "rowCount" => row_count(&threshold, None),
+        "nullValues" | "nullCheck" | "nullCount" => {
+            let column = of_column()?;
+            let rule = Rules::one("not_null", json!({ "column": column }));
+            Counted::rows(rule, &format!("{} is null", identifier(column)), None).judged(&threshold, is_percent)
+        }
+        "missingValues" => {
+            let wrong = missing(of_column()?, argument("missingValues").as_ref())?;
+            let rule = Rules::one("expression", json!({"sql": format!("not ({wrong})")}));
+            Counted::rows(rule, &wrong, None).judged(&threshold, is_percent)
+        }
+        "invalidValues" | "validValues" => {
+            let (rule, wrong) = invalid(of_column()?, argument("validValues").as_ref(), argument("pattern").as_ref())?;
+            Counted::rows(rule, &wrong, None).judged(&threshold, is_percent)
+        }
+        "duplicateValues" | "duplicateCount" | "unique" => match (column, argument("properties").as_ref().and_then(texts)) {
+            (_, Some(columns)) if threshold.max == Some(0.0) || threshold.below == Some(1.0) => {
+                Ok(Rules::one("unique", json!({ "columns": columns })))
+            }
+            (_, Some(_)) => Err("duplicates over several columns are only tolerated or not; give `mustBe: 0`".into()),
+            (Some(column), None) => {
+                let rule = Rules::one("unique", json!({ "column": column }));
+                Counted::duplicates(rule, &identifier(column), None).judged(&threshold, is_percent)
+            }
+            (None, None) => Err("it names no `properties`".into()),
+        },
+        other => Err(format!("the metric `{other}` is not in the library of the standard")),
+    }
+}
+
+/// SQL that is true for values that count as missing.
+fn missing(column: &str, values: Option<&Json>) -> Result<String, String> {
+    let values = values.and_then(Json::as_array).ok_or("it has no list `missingValues`")?;
+    let name = identifier(column);
+    let mut parts = Vec::new();
+    if values.contains(&Json::Null) {
+        parts.push(format!("{name} is null"));
+    }
+    let written: Vec<String> = values.iter().filter(|value| !value.is_null()).map(value_sql).collect();
+    if !written.is_empty() {
+        parts.push(format!("{name} in ({})", written.join(", ")));
+    }
+    if parts.is_empty() { Err("`missingValues` is empty".into()) } else { Ok(parts.join(" or ")) }
+}
+
+fn value_sql(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), literal)
+}
+
+/// Our rule for invalid values, and SQL that is true for them.
+fn invalid(column: &str, values: Option<&Json>, pattern: Option<&Json>) -> Result<(Rules, String), String> {
+    let name = identifier(column);
+    let listed = values.and_then(Json::as_array).map(|values| values.iter().map(value_sql).collect::<Vec<_>>().join(", "));
+    let pattern = pattern.and_then(Json::as_str);
+    let unlike = |pattern: &str| format!("not regexp_like(cast({name} as varchar), {})", literal(pattern));
+    match (listed, pattern) {
+        (Some(listed), None) => {
+            let rule = Rules::one("accepted_values", json!({"column": column, "values": values}));
+            Ok((rule, format!("{name} not in ({listed})")))
+        }
+        (None, Some(pattern)) => Ok((Rules::one("matches", json!({"column": column, "pattern": pattern})), unlike(pattern))),
+        (Some(listed), Some(pattern)) => {
+            let wrong = format!("({name} not in ({listed}) or {})", unlike(pattern));
+            Ok((Rules::one("expression", json!({"sql": format!("not {wrong}")})), wrong))
+        }
+        (None, None) => Err("it has neither `validValues` nor `pattern`".into()),
+    }
+}
+
+/// A query that returns one value.
+fn sql(query: &str, check: &Json, table: &str, column: Option<&str>) -> Translation {
+    let mut ours = query.to_owned();
+    for place in ["{object}", "${object}", "${table}", "{model}"] {
+        ours = ours.replace(place, "{table}");
+    }
+    if let Some(column) = column {
+        for place in ["${property}", "${column}", "{property}", "{column}"] {
+            ours = ours.replace(place, &identifier(column));
+        }
+    }
+    let threshold = threshold(check)?;
+    query_of_one_value(&with_placeholder(&ours, table), &threshold)
+}
+
+/// A check in the words of another tool.
+fn custom(engine: &str, check: &Json) -> Translation {
+    let implementation = match check.get("implementation") {
+        Some(Json::String(text)) => serde_saphyr::from_str(text).map_err(|error| format!("its `implementation` is no YAML: {error}"))?,
+        Some(other) => other.clone(),
+        None => return Err("it has no `implementation`".into()),
+    };
+    match engine.to_lowercase().replace(['-', '_', ' '], "").as_str() {
+        "greatexpectations" | "gx" => of_suite("great-expectations", &json!({"expectations": [implementation]})),
+        "soda" if implementation.as_object().is_some_and(|map| map.keys().any(|key| key.starts_with("checks for"))) => {
+            of_suite("soda", &implementation)
+        }
+        _ => Err(format!("what the engine `{engine}` makes of its `implementation` is not known here")),
+    }
+}
+
+fn of_suite(format: &str, value: &Json) -> Translation {
+    let imported = suite(format).and_then(|suite| suite.read(&value.to_string())).map_err(|error| error.message().to_owned())?;
+    let mut all = Rules::default();
+    for item in imported.items {
+        match item.outcome {
+            Outcome::NotTranslated { why } => return Err(why),
+            Outcome::Translated { rules, note } => all = Rules { rules: [all.rules, rules].concat(), note: all.note.or(note), ..all },
+            Outcome::AsSql { rules, note } => all = Rules { rules: [all.rules, rules].concat(), note: all.note.or(note), is_sql: true },
+        }
+    }
+    Ok(all)
+}

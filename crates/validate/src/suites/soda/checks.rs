@@ -1,0 +1,105 @@
+//! What the checks of both of Soda's languages come to.
+
+use hw_base::identifier;
+use serde_json::{Value as Json, json};
+
+use super::validity::Validity;
+use crate::suites::metrics::{Counted, Threshold, measured, measured_in_sql, row_count};
+use crate::suites::{Rules, Translation};
+
+/// A metric of a table, with the settings that it needs.
+#[derive(Clone, Debug)]
+pub(super) struct Metric<'a> {
+    /// Its name without `_count` and `_percent`: `missing`, `avg`, `row_count`.
+    pub(super) name: &'a str,
+    /// Its columns.
+    pub(super) columns: &'a [String],
+    /// Whether it is a per cent.
+    pub(super) is_percent: bool,
+    /// Which values are missing or invalid.
+    pub(super) validity: &'a Validity,
+    /// Only the rows where this is true.
+    pub(super) filter: Option<&'a str>,
+}
+
+impl Metric<'_> {
+    /// The rules for a threshold on it. The filter is in them.
+    pub(super) fn judged(&self, threshold: &Threshold) -> Translation {
+        let column = || match self.columns {
+            [only] => Ok(only.clone()),
+            _ => Err(format!("`{}` needs one column", self.name)),
+        };
+        match self.name {
+            "row_count" => row_count(threshold, self.filter),
+            "missing" => self.missing(&column()?, threshold),
+            "invalid" => {
+                let (rules, wrong) = self.validity.invalid(&column()?)?;
+                self.filtered(Counted::rows(rules, &wrong, self.filter), threshold)
+            }
+            "duplicate" => self.duplicates(threshold),
+            name => self.aggregate(name, &column()?, threshold),
+        }
+    }
+
+    fn filtered(&self, counted: Counted, threshold: &Threshold) -> Translation {
+        let rules = counted.judged(threshold, self.is_percent)?;
+        let filter_is_inside = rules.rules.iter().any(|rule| rule.get("aggregate").is_some() || rule.get("query").is_some());
+        Ok(match self.filter.filter(|_| !filter_is_inside) {
+            Some(filter) => rules.only_where(filter),
+            None => rules,
+        })
+    }
+
+    fn missing(&self, column: &str, threshold: &Threshold) -> Translation {
+        let (missing, has_words) = self.validity.missing(column)?;
+        let rules = if has_words {
+            Rules::one("expression", json!({"sql": format!("not ({missing})")}))
+        } else {
+            Rules::one("not_null", json!({ "column": column }))
+        };
+        self.filtered(Counted::rows(rules, &missing, self.filter), threshold)
+    }
+
+    fn duplicates(&self, threshold: &Threshold) -> Translation {
+        let rules = Rules::one("unique", json!({"columns": self.columns}));
+        if let [only] = self.columns {
+            return self.filtered(Counted::duplicates(rules, &identifier(only), self.filter), threshold);
+        }
+        let is_zero = threshold.max == Some(0.0) || threshold.below == Some(1.0);
+        if !is_zero || threshold.not.is_some() || threshold.outside.is_some() {
+            return Err("duplicates over several columns are only tolerated or not; give a threshold of 0".into());
+        }
+        Ok(self.filter.map_or_else(|| rules.clone(), |filter| rules.clone().only_where(filter)))
+    }
+
+    fn aggregate(&self, name: &str, column: &str, threshold: &Threshold) -> Translation {
+        let written = identifier(column);
+        let (function, sql) = match name {
+            "avg" | "mean" => ("mean", format!("avg({written})")),
+            "sum" | "min" | "max" => (name, format!("{name}({written})")),
+            "min_length" | "max_length" | "avg_length" => {
+                let function = name.trim_end_matches("_length");
+                let ours = if function == "avg" { "mean_length" } else { name };
+                (ours, format!("{function}(character_length(cast({written} as varchar)))"))
+            }
+            "stddev" | "stddev_samp" => ("standard_deviation", format!("stddev({written})")),
+            "stddev_pop" => ("population_standard_deviation", format!("stddev_pop({written})")),
+            "variance" | "var_samp" => ("variance", format!("var_samp({written})")),
+            "values" => ("count", format!("count({written})")),
+            "distinct" => {
+                let sql = format!("count(distinct {written})");
+                return measured_in_sql(&crate::suites::metrics::filtered(&sql, self.filter), threshold);
+            }
+            other => return Err(format!("the metric `{other}` has no counterpart")),
+        };
+        let sql = crate::suites::metrics::filtered(&sql, self.filter);
+        measured("aggregate", json!({"function": function, "column": column, "where": self.filter}), threshold, &sql).map(without_nulls)
+    }
+}
+
+fn without_nulls(mut rules: Rules) -> Rules {
+    for settings in rules.rules.iter_mut().filter_map(crate::suites::settings_of) {
+        settings.retain(|_, value: &mut Json| !value.is_null());
+    }
+    rules
+}

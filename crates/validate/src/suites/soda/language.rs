@@ -1,0 +1,345 @@
+//! SodaCL: checks in sentences, such as `missing_percent(email) < 5 %`.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::checks::Metric;
+use super::validity::Validity;
+use crate::suites::metrics::{Forbidden, Threshold, measured_in_sql, query_of_one_value};
+use crate::suites::sql::with_placeholder;
+use crate::suites::{ImportedItem, Rules, Translation};
+
+/// The checks of all tables of a file.
+pub(super) fn items(map: &Map<String, Json>) -> Vec<ImportedItem> {
+    let mut items = Vec::new();
+    for (heading, checks) in map {
+        if let Some(table) = heading.strip_prefix("checks for ") {
+            let (table, partition) = table
+                .trim()
+                .split_once(" [")
+                .map_or((table.trim(), None), |(table, name)| (table.trim(), Some(name.trim_end_matches(']'))));
+            let filter = partition.map(|name| partition_filter(map, table, name));
+            for check in checks.as_array().into_iter().flatten() {
+                items.extend(check_items(table, check, filter.as_ref()));
+            }
+        } else if heading.starts_with("for each") {
+            items.push(ImportedItem::new(
+                None,
+                heading.clone(),
+                Err("its list of tables is only known when Soda runs; repeat the checks per table".into()),
+            ));
+        } else if !heading.starts_with("filter ") && !heading.starts_with("variables") {
+            items.push(ImportedItem::new(None, heading.clone(), Err("the section is not known".into())));
+        }
+    }
+    items
+}
+
+/// The condition of a named part of a table.
+fn partition_filter(map: &Map<String, Json>, table: &str, name: &str) -> Result<String, String> {
+    let section = map.get(&format!("filter {table} [{name}]")).and_then(|section| section.get("where")?.as_str());
+    section.map(str::to_owned).ok_or_else(|| format!("the filter `{table} [{name}]` is not in the file"))
+}
+
+/// A condition and what happens where it does not hold.
+struct Alternative {
+    threshold: Threshold,
+    is_percent: bool,
+    action: Json,
+}
+
+/// One item per warning and failure of a check.
+fn check_items(table: &str, check: &Json, partition: Option<&Result<String, String>>) -> Vec<ImportedItem> {
+    let (sentence, settings) = match check {
+        Json::String(sentence) => (sentence.clone(), Map::new()),
+        Json::Object(map) => {
+            let (sentence, settings) = map.iter().next().map(|(key, value)| (key.clone(), value.clone())).unwrap_or_default();
+            (sentence, settings.as_object().cloned().unwrap_or_default())
+        }
+        other => (other.to_string(), Map::new()),
+    };
+    let sentence = sentence.trim().trim_end_matches(':').to_owned();
+    let called = format!("{table}: {sentence}");
+    match translated(table, &sentence, settings, partition) {
+        Ok(all) => all.into_iter().map(|rules| ImportedItem::new(Some(table), sentence.clone(), Ok(rules))).collect(),
+        Err(why) => vec![ImportedItem::new(Some(table), called.trim_start_matches(&format!("{table}: ")), Err(why))],
+    }
+}
+
+fn translated(
+    table: &str,
+    sentence: &str,
+    settings: Map<String, Json>,
+    partition: Option<&Result<String, String>>,
+) -> Result<Vec<Rules>, String> {
+    let text = Json::Object(settings.clone()).to_string();
+    if sentence.contains("${") || text.contains("${") {
+        return Err("it holds a variable, whose value is only known when Soda runs".into());
+    }
+    let mut settings = settings;
+    let validity = Validity::take(&mut settings, &Validity::default());
+    let own = settings.get("filter").and_then(Json::as_str);
+    let filter = match (partition.cloned().transpose()?, own) {
+        (Some(all), Some(own)) => Some(format!("({all}) and ({own})")),
+        (all, own) => all.or_else(|| own.map(str::to_owned)),
+    };
+    let sentence = Sentence { table, text: sentence, settings: &settings, validity: &validity, filter: filter.as_deref() };
+    let rules = sentence.rules()?;
+    sentence.all_known()?;
+    let name = settings.get("name").cloned().unwrap_or_default();
+    Ok(rules.into_iter().map(|rules| rules.with("description", name.clone())).collect())
+}
+
+/// A check in a sentence, with the settings below it.
+struct Sentence<'a> {
+    table: &'a str,
+    text: &'a str,
+    settings: &'a Map<String, Json>,
+    validity: &'a Validity,
+    filter: Option<&'a str>,
+}
+
+impl Sentence<'_> {
+    fn rules(&self) -> Result<Vec<Rules>, String> {
+        let text = self.text;
+        for (start, why) in [
+            ("anomaly", "it learns its limits from earlier results"),
+            ("automated monitoring", "it learns its limits from earlier results"),
+            ("change ", "it compares with earlier results"),
+            ("distribution_difference", "it compares with a sample that is kept elsewhere"),
+            ("group by", "checks per group have no counterpart; use `query`"),
+            ("discover", "it looks for tables and judges none"),
+            ("profile", "it measures and judges nothing"),
+            ("reconciliation", "reconciliation of two data sources has no counterpart; see `reconcile`"),
+        ] {
+            if text.starts_with(start) {
+                return Err(why.into());
+            }
+        }
+        match text {
+            "schema" => return self.schema(),
+            "failed rows" => return self.failed_rows().map(|rules| vec![rules]),
+            _ => {}
+        }
+        if text.starts_with("values in ") {
+            return self.reference().map(|rules| vec![self.limited(rules)]);
+        }
+        if let Some(other) = text.strip_prefix("row_count same as ") {
+            let other = other.split(" in ").next().unwrap_or_default().trim();
+            return Ok(vec![Rules::one("reconcile", json!({ "with": other }))]);
+        }
+        if text.starts_with("freshness") {
+            return self.freshness();
+        }
+        self.metric()
+    }
+
+    /// Makes sure that no setting is passed over.
+    fn all_known(&self) -> Result<(), String> {
+        let known = [
+            "name",
+            "filter",
+            "warn",
+            "fail",
+            "attributes",
+            "samples limit",
+            "samples columns",
+            "identity",
+            "fail condition",
+            "fail query",
+        ];
+        let is_measure = |key: &str| key.ends_with(" expression") || key.ends_with(" query") || key.ends_with(" sql_file");
+        match self.settings.iter().find(|(key, _)| !known.contains(&key.as_str()) && !is_measure(key)) {
+            Some((key, value)) => Err(format!("the setting `{key}: {value}` has no counterpart")),
+            None => Ok(()),
+        }
+    }
+
+    fn limited(&self, rules: Rules) -> Rules {
+        match self.filter {
+            Some(filter) => rules.only_where(filter),
+            None => rules,
+        }
+    }
+
+    /// `metric(columns) condition`, or a metric of its own with an expression or a query.
+    fn metric(&self) -> Result<Vec<Rules>, String> {
+        let end = self.text.find([' ', '<', '>', '=', '!']).unwrap_or(self.text.len());
+        let end = self.text.find(')').map_or(end, |close| if self.text.find('(').is_some_and(|open| open < end) { close + 1 } else { end });
+        let (metric, condition) = self.text.split_at(end);
+        let (name, columns) = metric.split_once('(').map_or((metric, ""), |(name, rest)| (name, rest.trim_end_matches(')')));
+        let columns: Vec<String> =
+            columns.split(',').map(|column| column.trim().trim_matches('"').to_owned()).filter(|column| !column.is_empty()).collect();
+        let judged = |alternative: &Alternative| {
+            self.judged(name.trim(), &columns, alternative).map(|rules| rules.with("on_failure", alternative.action.clone()))
+        };
+        self.alternatives(condition.trim())?.iter().map(judged).collect()
+    }
+
+    fn judged(&self, name: &str, columns: &[String], alternative: &Alternative) -> Translation {
+        let Alternative { threshold, is_percent, .. } = alternative;
+        if let Some(expression) = self.settings.get(&format!("{name} expression")).and_then(Json::as_str) {
+            return measured_in_sql(expression, threshold);
+        }
+        if let Some(query) = self.settings.get(&format!("{name} query")).and_then(Json::as_str) {
+            return query_of_one_value(&with_placeholder(query, self.table), threshold);
+        }
+        let (short, is_share) = match (name.strip_suffix("_percent"), name.strip_suffix("_count")) {
+            (Some(short), _) => (short, true),
+            (None, Some("row") | None) => (name, *is_percent),
+            (None, Some(short)) => (short, *is_percent),
+        };
+        Metric { name: short, columns, is_percent: is_share, validity: self.validity, filter: self.filter }.judged(threshold)
+    }
+
+    /// The condition in the sentence, or those under `warn` and `fail`, which say what is wrong.
+    fn alternatives(&self, condition: &str) -> Result<Vec<Alternative>, String> {
+        let mut all = Vec::new();
+        for (key, action) in [("fail", Json::Null), ("warn", json!("alert"))] {
+            let Some(wrong) = self.settings.get(key) else { continue };
+            let wrong = wrong.as_str().ok_or_else(|| format!("`{key}` is no condition"))?;
+            let (threshold, is_percent) = condition_of(wrong.trim().trim_start_matches("when").trim())?;
+            all.push(Alternative { threshold: threshold.opposite()?, is_percent, action });
+        }
+        if !condition.is_empty() {
+            let (threshold, is_percent) = condition_of(condition)?;
+            all.push(Alternative { threshold, is_percent, action: Json::Null });
+        }
+        if all.is_empty() { Err("it has no condition".into()) } else { Ok(all) }
+    }
+
+    fn freshness(&self) -> Result<Vec<Rules>, String> {
+        let (column, condition) = self
+            .text
+            .trim_start_matches("freshness")
+            .trim()
+            .trim_start_matches("using")
+            .trim()
+            .split_once(')')
+            .ok_or("it names no column")?;
+        let column = column.trim_start_matches('(').split(',').next().unwrap_or_default().trim();
+        let one = |condition: &str, operators: [&str; 2], action: Json| {
+            let age = operators
+                .iter()
+                .find_map(|operator| condition.trim().strip_prefix(operator))
+                .ok_or_else(|| format!("`{condition}` is no greatest age"))?;
+            let rules = Rules::one("freshness", json!({"column": column, "within": age.trim(), "where": self.filter}));
+            Ok(rules.with("on_failure", action))
+        };
+        let mut all: Vec<Result<Rules, String>> = Vec::new();
+        for (key, action) in [("fail", Json::Null), ("warn", json!("alert"))] {
+            if let Some(wrong) = self.settings.get(key).and_then(Json::as_str) {
+                all.push(one(wrong.trim_start_matches("when").trim(), [">=", ">"], action));
+            }
+        }
+        if !condition.trim().is_empty() {
+            all.push(one(condition, ["<=", "<"], Json::Null));
+        }
+        all.into_iter().collect()
+    }
+
+    /// `values in (a, b) must exist in other (c, d)`.
+    fn reference(&self) -> Translation {
+        let (ours, theirs) =
+            self.text.trim_start_matches("values in").split_once("must exist in").ok_or("only `must exist in` has a counterpart")?;
+        let list =
+            |text: &str| -> Vec<String> { text.trim().trim_matches(['(', ')']).split(',').map(|name| name.trim().to_owned()).collect() };
+        let (table, columns) = theirs.trim().split_once('(').ok_or("it names no columns of the other table")?;
+        Ok(Rules::one("referential", json!({"columns": list(ours), "to": {"table": table.trim(), "columns": list(columns)}})))
+    }
+
+    fn failed_rows(&self) -> Translation {
+        let text = |key: &str| self.settings.get(key).and_then(Json::as_str);
+        match (text("fail condition"), text("fail query")) {
+            (Some(condition), _) => Ok(self.limited(Rules::sql("expression", json!({"sql": format!("not ({})", condition.trim())})))),
+            (None, Some(query)) => Ok(Rules::sql("query", json!({"sql": with_placeholder(query.trim(), self.table)}))),
+            (None, None) => Err("it has neither `fail condition` nor `fail query`".into()),
+        }
+    }
+
+    /// What must not be about the columns, under `warn` and `fail`.
+    fn schema(&self) -> Result<Vec<Rules>, String> {
+        let mut all = Vec::new();
+        for (key, action) in [("fail", Json::Null), ("warn", json!("alert"))] {
+            for (wrong, value) in self.settings.get(key).and_then(Json::as_object).into_iter().flatten() {
+                all.push(schema_rule(wrong, value)?.with("on_failure", action.clone()));
+            }
+        }
+        if all.is_empty() { Err("it has neither `warn` nor `fail` with a list of columns".into()) } else { Ok(all) }
+    }
+}
+
+fn schema_rule(wrong: &str, value: &Json) -> Translation {
+    let names = || value.as_array().into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned));
+    let pairs = || value.as_object().ok_or_else(|| format!("`{wrong}` is no map"));
+    Ok(Rules::one(
+        "schema",
+        match wrong {
+            "when required column missing" => json!({"columns": names().map(|name| (name, json!("any"))).collect::<Map<_, _>>()}),
+            "when forbidden column present" => json!({"forbidden": names().map(|name| name.replace('%', "*")).collect::<Vec<_>>()}),
+            "when wrong column type" => json!({"columns": pairs()?}),
+            "when wrong column index" => json!({"places": pairs()?}),
+            other => return Err(format!("`{other}` compares with earlier results or is not known")),
+        },
+    ))
+}
+
+/// A condition such as `< 5 %`, `between 1 and 10` or `not between (1 and 10)`; whether it is about a per cent.
+fn condition_of(text: &str) -> Result<(Threshold, bool), String> {
+    let is_percent = text.contains('%');
+    let text = text.replace('%', "").trim().to_owned();
+    let unknown = || format!("the condition `{text}` is not understood");
+    if let Some((not, range)) = text.split_once("between") {
+        let (low, high) = range.trim().split_once(" and ").ok_or_else(unknown)?;
+        let (low, high) = (low.trim(), high.trim());
+        let (is_open_below, is_open_above) = (low.starts_with('('), high.ends_with(')'));
+        let (low, high): (f64, f64) = (number(low).ok_or_else(unknown)?, number(high).ok_or_else(unknown)?);
+        if not.trim() == "not" {
+            let range = Forbidden { low, high, holds_low: !is_open_below, holds_high: !is_open_above };
+            return Ok((Threshold { outside: Some(range), ..Threshold::default() }, is_percent));
+        }
+        let (min, above) = if is_open_below { (None, Some(low)) } else { (Some(low), None) };
+        let (max, below) = if is_open_above { (None, Some(high)) } else { (Some(high), None) };
+        return Ok((Threshold { min, above, max, below, ..Threshold::default() }, is_percent));
+    }
+    for (operator, make) in OPERATORS {
+        if let Some(value) = text.strip_prefix(operator) {
+            return Ok((make(number(value).ok_or_else(unknown)?), is_percent));
+        }
+    }
+    Err(unknown())
+}
+
+type Make = fn(f64) -> Threshold;
+
+const OPERATORS: [(&str, Make); 7] = [
+    ("<=", |value| Threshold { max: Some(value), ..EMPTY }),
+    (">=", |value| Threshold { min: Some(value), ..EMPTY }),
+    ("!=", |value| Threshold { not: Some(value), ..EMPTY }),
+    ("<>", |value| Threshold { not: Some(value), ..EMPTY }),
+    ("<", |value| Threshold { below: Some(value), ..EMPTY }),
+    (">", |value| Threshold { above: Some(value), ..EMPTY }),
+    ("=", Threshold::exactly),
+];
+
+const EMPTY: Threshold = Threshold { min: None, above: None, max: None, below: None, not: None, outside: None };
+
+fn number(text: &str) -> Option<f64> {
+    text.trim().trim_matches(['(', ')', '[', ']']).trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_are_read() {
+        let read = |text: &str| {
+            condition_of(text).map(|(threshold, is_percent)| (threshold.min, threshold.above, threshold.max, threshold.below, is_percent))
+        };
+        assert_eq!(read("< 5 %").unwrap(), (None, None, None, Some(5.0), true));
+        assert_eq!(read("between 1 and 10").unwrap(), (Some(1.0), None, Some(10.0), None, false));
+        assert_eq!(read("between (1 and 10)").unwrap(), (None, Some(1.0), None, Some(10.0), false));
+        assert_eq!(read("= 0").unwrap(), (Some(0.0), None, Some(0.0), None, false));
+        assert!(read("about 5").is_err());
+    }
+}

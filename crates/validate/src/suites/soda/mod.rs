@@ -1,0 +1,255 @@
+//! Soda: data contracts of version 4, and SodaCL, the language of checks of version 3.
+
+mod checks;
+mod formats;
+mod language;
+mod validity;
+mod write;
+
+use hw_base::Result;
+use serde_json::{Map, Value as Json, json};
+
+use super::metrics::{Forbidden, Threshold, measured_in_sql, query_of_one_value};
+use super::sql::with_placeholder;
+use super::words::number;
+use super::{Imported, ImportedItem, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
+use checks::Metric;
+use validity::Validity;
+
+/// Contracts and checks of Soda.
+#[derive(Debug)]
+pub(super) struct Soda;
+
+impl Suite for Soda {
+    fn name(&self) -> &'static str {
+        "soda"
+    }
+
+    fn about(&self) -> &'static str {
+        "data contracts of Soda 4, and checks in SodaCL of Soda 3"
+    }
+
+    fn recognises(&self, text: &str) -> bool {
+        let starts = |word: &str| text.lines().any(|line| line.starts_with(word));
+        starts("checks for ") || starts("for each dataset") || (starts("dataset:") && !starts("apiVersion"))
+    }
+
+    fn read(&self, text: &str) -> Result<Imported> {
+        let file = read_values("Soda", text)?;
+        let Some(map) = file.as_object() else { return Err(not_of_the_format("Soda", "it is no map")) };
+        if let Some(dataset) = map.get("dataset").and_then(Json::as_str) {
+            return Ok(Imported { items: contract(map, dataset) });
+        }
+        if !map.keys().any(|key| key.starts_with("checks for") || key.starts_with("for each")) {
+            return Err(not_of_the_format("Soda", "it has neither `dataset:` nor `checks for …:`"));
+        }
+        Ok(Imported { items: language::items(map) })
+    }
+
+    fn write(&self, tables: &[TableRules<'_>]) -> Written {
+        write::written(tables)
+    }
+}
+
+/// The checks of a contract of version 4.
+fn contract(map: &Map<String, Json>, dataset: &str) -> Vec<ImportedItem> {
+    let table = dataset.rsplit('/').next().unwrap_or(dataset);
+    let filter = map.get("filter").and_then(Json::as_str);
+    let mut items = Vec::new();
+    let columns = map.get("columns").and_then(Json::as_array).cloned().unwrap_or_default();
+    for check in checks_of(map.get("checks")) {
+        items.extend(Check { table, column: None, filter, columns: &columns, of_column: &Validity::default() }.items(&check));
+    }
+    for column in &columns {
+        let name = column.get("name").and_then(Json::as_str).unwrap_or_default();
+        let mut settings = column.as_object().cloned().unwrap_or_default();
+        let of_column = Validity::take(&mut settings, &Validity::default());
+        for check in checks_of(column.get("checks")) {
+            items.extend(Check { table, column: Some(name), filter, columns: &columns, of_column: &of_column }.items(&check));
+        }
+    }
+    items
+}
+
+/// The checks of a list, each as its kind and its settings.
+fn checks_of(list: Option<&Json>) -> Vec<(String, Map<String, Json>)> {
+    let items = list.and_then(Json::as_array).into_iter().flatten();
+    items
+        .filter_map(|item| match item {
+            Json::String(kind) => Some((kind.clone(), Map::new())),
+            Json::Object(map) => {
+                map.iter().next().map(|(kind, settings)| (kind.clone(), settings.as_object().cloned().unwrap_or_default()))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Where a check of a contract stands.
+struct Check<'a> {
+    table: &'a str,
+    column: Option<&'a str>,
+    filter: Option<&'a str>,
+    columns: &'a [Json],
+    of_column: &'a Validity,
+}
+
+impl Check<'_> {
+    /// One item per threshold of the check.
+    fn items(&self, (kind, settings): &(String, Map<String, Json>)) -> Vec<ImportedItem> {
+        let called = format!("{kind}({})", self.column.unwrap_or_default());
+        let threshold = settings.get("threshold").cloned().unwrap_or_default();
+        let mut thresholds = vec![threshold.clone()];
+        if let Some(additional) = threshold.get("additional") {
+            let mut second = additional.clone();
+            for key in ["metric", "unit"] {
+                second[key] = threshold.get(key).cloned().unwrap_or_default();
+            }
+            thresholds.push(second);
+        }
+        let item = |threshold: Json| ImportedItem::new(Some(self.table), called.clone(), self.translated(kind, settings, &threshold));
+        thresholds.into_iter().map(item).collect()
+    }
+
+    fn translated(&self, kind: &str, settings: &Map<String, Json>, threshold: &Json) -> Translation {
+        if let Some((key, _)) = settings.iter().find(|(_, value)| value.to_string().contains("${")) {
+            return Err(format!("`{key}` holds a variable, whose value is only known when Soda runs"));
+        }
+        let mut settings = settings.clone();
+        let validity = Validity::take(&mut settings, self.of_column);
+        let own = settings.get("filter").and_then(Json::as_str);
+        let filter = match (self.filter, own) {
+            (Some(all), Some(own)) => Some(format!("({all}) and ({own})")),
+            (all, own) => all.or(own).map(str::to_owned),
+        };
+        let rules = self.rules(kind, &settings, &validity, threshold, filter.as_deref())?;
+        let level = if threshold.get("level") == Some(&json!("warn")) { json!("alert") } else { Json::Null };
+        let known = [
+            "threshold",
+            "filter",
+            "name",
+            "qualifier",
+            "attributes",
+            "column",
+            "columns",
+            "function",
+            "expression",
+            "query",
+            "allow_extra_columns",
+            "allow_other_column_order",
+            "unit",
+            "rows_tested_query",
+        ];
+        if let Some((key, value)) = settings.iter().find(|(key, _)| !known.contains(&key.as_str())) {
+            return Err(format!("the setting `{key}: {value}` has no counterpart"));
+        }
+        Ok(rules.with("description", settings.get("name").cloned().unwrap_or_default()).with("on_failure", level))
+    }
+
+    fn rules(&self, kind: &str, settings: &Map<String, Json>, validity: &Validity, threshold: &Json, filter: Option<&str>) -> Translation {
+        let text = |key: &str| settings.get(key).and_then(Json::as_str);
+        let columns: Vec<String> = match (settings.get("columns").and_then(Json::as_array), self.column) {
+            (Some(names), _) => names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
+            (None, column) => column.into_iter().map(str::to_owned).collect(),
+        };
+        let is_percent = threshold.get("metric") == Some(&json!("percent"));
+        let given = threshold_of(threshold)?;
+        let or_zero = if given.is_empty() { Threshold::exactly(0.0) } else { given.clone() };
+        let metric = |name: &str, threshold: &Threshold| Metric { name, columns: &columns, is_percent, validity, filter }.judged(threshold);
+        match kind {
+            "missing" | "invalid" | "duplicate" => metric(kind, &or_zero),
+            "row_count" if given.is_empty() => metric("row_count", &Threshold { above: Some(0.0), ..Threshold::default() }),
+            "row_count" => metric("row_count", &given),
+            "aggregate" => metric(text("function").unwrap_or_default(), &given),
+            "metric" => match (text("expression"), text("query")) {
+                (Some(expression), _) => measured_in_sql(expression, &given),
+                (None, Some(query)) => query_of_one_value(&with_placeholder(query, self.table), &given),
+                (None, None) => Err("it has neither `expression` nor `query`".into()),
+            },
+            "failed_rows" => self.failed_rows(text("expression"), text("query"), &or_zero, is_percent, filter),
+            "freshness" => freshness(text("column").unwrap_or_default(), threshold, &given, filter),
+            "schema" => Ok(self.schema(settings)),
+            _ => Err(format!("the check `{kind}` is not known")),
+        }
+    }
+
+    fn failed_rows(
+        &self,
+        expression: Option<&str>,
+        query: Option<&str>,
+        threshold: &Threshold,
+        is_percent: bool,
+        filter: Option<&str>,
+    ) -> Translation {
+        if let Some(expression) = expression {
+            let rules = Rules::sql("expression", json!({"sql": format!("not ({expression})")}));
+            let rules = filter.map_or_else(|| rules.clone(), |filter| rules.clone().only_where(filter));
+            return super::metrics::Counted::rows(rules, expression, filter).judged(threshold, is_percent);
+        }
+        let query = with_placeholder(query.ok_or("it has neither `expression` nor `query`")?, self.table);
+        let greatest = threshold.max.or(threshold.below.map(|below| below - 1.0)).filter(|most| *most >= 0.0 && !is_percent);
+        let most = greatest.ok_or("its threshold is no greatest number of rows")?;
+        let rules = Rules::sql("query", json!({ "sql": query }));
+        Ok(if most > 0.0 { rules.with("at_most", super::words::plain_number(most)) } else { rules })
+    }
+
+    fn schema(&self, settings: &Map<String, Json>) -> Rules {
+        let names: Vec<&str> = self.columns.iter().filter_map(|column| column.get("name")?.as_str()).collect();
+        let of = |column: &Json| column.get("data_type").and_then(Json::as_str).unwrap_or("any").to_owned();
+        let types: Map<String, Json> =
+            self.columns.iter().filter_map(|column| Some((column.get("name")?.as_str()?.to_owned(), json!(of(column))))).collect();
+        let allows = |key: &str| settings.get(key) == Some(&json!(true));
+        let (extra, other_order) = (allows("allow_extra_columns"), allows("allow_other_column_order"));
+        let order = if extra || other_order { Json::Null } else { json!(names) };
+        let rules = Rules::one("schema", json!({"columns": types, "exact": !extra, "order": order}));
+        if extra && !other_order {
+            rules.note("the order of the columns is not checked, since there may be others between them")
+        } else {
+            rules
+        }
+    }
+}
+
+/// How old the newest row may be.
+fn freshness(column: &str, threshold: &Json, limits: &Threshold, filter: Option<&str>) -> Translation {
+    let unit = match threshold.get("unit").and_then(Json::as_str) {
+        None | Some("hour") => "h",
+        Some("minute") => "m",
+        Some("day") => "d",
+        Some(other) => return Err(format!("the unit `{other}` is not known")),
+    };
+    let greatest = limits.max.or(limits.below).filter(|_| limits.min.or(limits.above).is_none());
+    let greatest = greatest.filter(|age| age.fract() == 0.0 && *age > 0.0).ok_or("its threshold is no greatest age")?;
+    Ok(Rules::one("freshness", json!({"column": column, "within": format!("{greatest}{unit}"), "where": filter})))
+}
+
+/// A threshold of a contract: `must_be_less_than: 5` and its like.
+fn threshold_of(threshold: &Json) -> Result<Threshold, String> {
+    let limit = |value: &Json, key: &str| match value.get(key) {
+        None => Ok(None),
+        Some(value) => number(value).map(Some).ok_or_else(|| format!("the threshold `{key}: {value}` is no number")),
+    };
+    let sides = |value: &Json, prefix: &str| -> Result<Threshold, String> {
+        Ok(Threshold {
+            min: limit(value, &format!("{prefix}greater_than_or_equal"))?,
+            above: limit(value, &format!("{prefix}greater_than"))?,
+            max: limit(value, &format!("{prefix}less_than_or_equal"))?,
+            below: limit(value, &format!("{prefix}less_than"))?,
+            not: None,
+            outside: None,
+        })
+    };
+    if let Some(between) = threshold.get("must_be_between") {
+        return sides(between, "");
+    }
+    if let Some(between) = threshold.get("must_be_not_between") {
+        let Threshold { min, above, max, below, .. } = sides(between, "")?;
+        let (low, high) = min.or(above).zip(max.or(below)).ok_or("`must_be_not_between` needs two limits")?;
+        let range = Forbidden { low, high, holds_low: min.is_some(), holds_high: max.is_some() };
+        return Ok(Threshold { outside: Some(range), ..Threshold::default() });
+    }
+    if let Some(value) = limit(threshold, "must_be")? {
+        return Ok(Threshold::exactly(value));
+    }
+    Ok(Threshold { not: limit(threshold, "must_not_be")?, ..sides(threshold, "must_be_")? })
+}

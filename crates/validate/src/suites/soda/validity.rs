@@ -1,0 +1,161 @@
+//! Which values of a column are missing and which are invalid, as Soda's settings say.
+
+use hw_base::{identifier, literal};
+use serde_json::{Map, Value as Json, json};
+
+use super::formats;
+use crate::suites::Rules;
+use crate::suites::words::number;
+
+/// The settings of a check or a column that say which values are missing or invalid.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Validity {
+    settings: Map<String, Json>,
+}
+
+/// Their names, with `_` in place of blanks.
+const KEYS: &[&str] = &[
+    "missing_values",
+    "missing_format",
+    "missing_regex",
+    "valid_values",
+    "invalid_values",
+    "valid_format",
+    "valid_regex",
+    "invalid_format",
+    "invalid_regex",
+    "valid_min",
+    "valid_max",
+    "valid_length",
+    "valid_min_length",
+    "valid_max_length",
+    "valid_reference_data",
+];
+
+impl Validity {
+    /// Takes the settings out of those of a check; a column's own stand where the check has none.
+    pub(super) fn take(settings: &mut Map<String, Json>, column: &Self) -> Self {
+        let keys: Vec<String> = settings.keys().filter(|key| KEYS.contains(&key.replace(' ', "_").as_str())).cloned().collect();
+        let mut taken = column.settings.clone();
+        for key in keys {
+            if let Some(value) = settings.remove(&key) {
+                taken.insert(key.replace(' ', "_"), value);
+            }
+        }
+        Self { settings: taken }
+    }
+
+    /// SQL that is true for values that are missing, and whether that is more than nulls.
+    pub(super) fn missing(&self, column: &str) -> Result<(String, bool), String> {
+        let name = identifier(column);
+        let mut parts = vec![format!("{name} is null")];
+        if let Some(values) = self.list("missing_values")? {
+            parts.push(format!("{name} in ({})", values.join(", ")));
+        }
+        if let Some(pattern) = self.pattern("missing")? {
+            parts.push(matches(&name, &pattern));
+        }
+        Ok((parts.join(" or "), parts.len() > 1))
+    }
+
+    /// SQL that is true for values that are there and invalid, and the rule of ours that counts the same where there is one.
+    pub(super) fn invalid(&self, column: &str) -> Result<(Rules, String), String> {
+        let parts = self.invalid_parts(column)?;
+        let wrong: Vec<String> = parts.iter().map(|(_, sql)| sql.clone()).collect();
+        let (missing, has_words) = self.missing(column)?;
+        let wrong = if wrong.len() == 1 { wrong.concat() } else { format!("({})", wrong.join(" or ")) };
+        let wrong = if has_words { format!("not ({missing}) and {wrong}") } else { wrong };
+        let own = parts.into_iter().map(|(rules, _)| rules).collect::<Option<Vec<_>>>().filter(|own| own.len() == 1 && !has_words);
+        let rules = own.and_then(|mut own| own.pop()).unwrap_or_else(|| Rules::one("expression", json!({"sql": format!("not ({wrong})")})));
+        Ok((rules, wrong))
+    }
+
+    /// One part per setting: our rule, and SQL that is true for values that break it.
+    fn invalid_parts(&self, column: &str) -> Result<Vec<(Option<Rules>, String)>, String> {
+        let name = identifier(column);
+        let mut parts = Vec::new();
+        let one = |kind: &str, mut settings: Json| {
+            settings["column"] = column.into();
+            Some(Rules::one(kind, settings))
+        };
+        for (key, kind, not) in [("valid_values", "accepted_values", "not "), ("invalid_values", "rejected_values", "")] {
+            if let Some(values) = self.list(key)? {
+                parts.push((one(kind, json!({"values": self.settings[key]})), format!("{name} {not}in ({})", values.join(", "))));
+            }
+        }
+        for (word, not) in [("valid", false), ("invalid", true)] {
+            if let Some(pattern) = self.pattern(word)? {
+                let settings = json!({"pattern": pattern, "not": if not { json!(true) } else { Json::Null }});
+                let fits = matches(&name, &pattern);
+                parts.push((one("matches", settings), if not { fits } else { format!("not {fits}") }));
+            }
+        }
+        let limit = |key: &str| self.settings.get(key).cloned().unwrap_or_default();
+        let (min, max) = (limit("valid_min"), limit("valid_max"));
+        if let Some(sql) = beyond(&name, &min, &max) {
+            parts.push((one("range", json!({"min": min, "max": max})), sql));
+        }
+        let exact = limit("valid_length");
+        let or_exact = |key: &str| if limit(key).is_null() { exact.clone() } else { limit(key) };
+        let (shortest, longest) = (or_exact("valid_min_length"), or_exact("valid_max_length"));
+        if let Some(sql) = beyond(&format!("character_length(cast({name} as varchar))"), &shortest, &longest) {
+            parts.push((one("length", json!({"min": shortest, "max": longest})), sql));
+        }
+        if let Some(reference) =
+            self.settings.get("valid_reference_data").and_then(|data| Some((data.get("dataset")?, data.get("column")?)))
+        {
+            parts.push(referring(column, reference));
+        }
+        if parts.is_empty() { Err("no setting says which values are valid".into()) } else { Ok(parts) }
+    }
+
+    /// The values of a list as SQL.
+    fn list(&self, key: &str) -> Result<Option<Vec<String>>, String> {
+        let Some(values) = self.settings.get(key).filter(|values| !values.is_null()) else { return Ok(None) };
+        let values = values.as_array().ok_or_else(|| format!("`{key}` is no list"))?;
+        let written = values.iter().filter(|value| !value.is_null()).map(|value| match value {
+            Json::String(text) => literal(text),
+            other => other.to_string(),
+        });
+        Ok(Some(written.collect::<Vec<_>>()).filter(|written| !written.is_empty()))
+    }
+
+    /// The regular expression under `…_format` or `…_regex`.
+    fn pattern(&self, word: &str) -> Result<Option<String>, String> {
+        if let Some(pattern) = self.settings.get(&format!("{word}_regex")).and_then(Json::as_str) {
+            return Ok(Some(pattern.to_owned()));
+        }
+        let Some(format) = self.settings.get(&format!("{word}_format")) else { return Ok(None) };
+        if let Some(pattern) = format.get("regex").and_then(Json::as_str) {
+            return Ok(Some(pattern.to_owned()));
+        }
+        let name = format.as_str().or_else(|| format.get("name")?.as_str()).unwrap_or_default();
+        formats::expression(name).map(Some).ok_or_else(|| format!("the format `{name}` has no regular expression here"))
+    }
+}
+
+/// The rule that values occur in a column of another table.
+fn referring(column: &str, (dataset, other): (&Json, &Json)) -> (Option<Rules>, String) {
+    let table = dataset.as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let other = other.as_str().unwrap_or_default();
+    let rules = Rules::one("referential", json!({"column": column, "to": {"table": table, "columns": [other]}}));
+    let sql = format!(
+        "{} not in (select {} from {} where {} is not null)",
+        identifier(column),
+        identifier(other),
+        crate::suites::violations::table_sql(table),
+        identifier(other)
+    );
+    (Some(rules), sql)
+}
+
+fn matches(name: &str, pattern: &str) -> String {
+    format!("regexp_like(cast({name} as varchar), {})", literal(pattern))
+}
+
+/// SQL that is true where `value` is less than `min` or greater than `max`.
+fn beyond(value: &str, min: &Json, max: &Json) -> Option<String> {
+    let sides = [("<", number(min)), (">", number(max))];
+    let sides: Vec<String> = sides.into_iter().filter_map(|(operator, limit)| Some(format!("{value} {operator} {}", limit?))).collect();
+    (!sides.is_empty()).then(|| format!("({})", sides.join(" or ")))
+}

@@ -1,0 +1,331 @@
+//! The contract that every format keeps, and what is read of each.
+
+use serde_json::Value as Json;
+
+use super::{HowWritten, Outcome, SUITES, TableRules, read_suite};
+use crate::kinds::RULE_KINDS;
+use crate::rule::{Rule, read_rules};
+use crate::testing::columns;
+use hw_base::Settings;
+
+const TABLE: &str = "order_id bigint, line bigint, line_number bigint, customer_id bigint, customer_name varchar, email varchar, \
+    country_code varchar, shop_id bigint, status varchar, total_amount decimal(12,2), discount decimal(12,2), order_date date, \
+    shipped_at timestamp, delivered_at timestamp, updated_at timestamp, note varchar";
+
+/// The rules of all kinds' examples.
+fn examples() -> Vec<Rule> {
+    let read = |yaml: &str| -> Vec<Rule> {
+        let list: Json = serde_saphyr::from_str(yaml).unwrap();
+        read_rules(&Settings::from_json(&list)).unwrap()
+    };
+    let plain = "[{not_null: {column: note}}, {unique: {column: email}}, {accepted_values: {column: status, values: [a, b]}}, \
+                 {accepted_values: {column: line, values: [1, 2]}}, {referential: {column: customer_id, to: customers.id}}, \
+                 {range: {column: line, min: 1, max: 9}}, {length: {column: note, max: 9}}, {row_count: {min: 1, max: 9}}, \
+                 {not_null: {column: line, at_most: 3}}, {not_null: {column: line, at_least: 95%, on_failure: alert}}]";
+    RULE_KINDS.iter().flat_map(|kind| read(kind.about().example)).chain(read(plain)).collect()
+}
+
+#[test]
+fn every_rule_is_written_or_says_why_and_the_file_is_read_back() {
+    let (rules, table) = (examples(), columns(TABLE));
+    for suite in SUITES {
+        let written = suite.write(&[TableRules { table: "orders", columns: &table, rules: &rules }]);
+        assert_eq!(written.items.len(), rules.len(), "{}", suite.name());
+        for item in &written.items {
+            assert!(item.how != HowWritten::NotWritten(String::new()), "{}: {}", suite.name(), item.rule);
+        }
+        assert!(suite.recognises(&written.text), "{} does not recognise\n{}", suite.name(), written.text);
+        let recognised: Vec<&str> = SUITES.iter().filter(|other| other.recognises(&written.text)).map(|other| other.name()).collect();
+        assert_eq!(recognised, [suite.name()]);
+        let imported = suite.read(&written.text).unwrap_or_else(|error| panic!("{}: {error}\n{}", suite.name(), written.text));
+        let lost: Vec<String> = imported
+            .items
+            .iter()
+            .filter(|item| matches!(item.outcome, Outcome::NotTranslated { .. }))
+            .map(|item| format!("{:?}", item.outcome))
+            .collect();
+        assert_eq!(lost, [""; 0], "{}:\n{}", suite.name(), written.text);
+        imported.to_rules().unwrap();
+    }
+}
+
+#[test]
+fn what_has_a_word_comes_back_as_the_rule_it_was() {
+    let table = columns(TABLE);
+    for suite in SUITES.iter().filter(|suite| suite.name() != "sql") {
+        let mut in_words = 0;
+        for rule in examples() {
+            let written = suite.write(&[TableRules { table: "orders", columns: &table, rules: std::slice::from_ref(&rule) }]);
+            if !matches!(written.items[0].how, HowWritten::InWords(_)) {
+                continue;
+            }
+            in_words += 1;
+            let read = suite.read(&written.text).unwrap().to_rules().unwrap();
+            let same = read.iter().any(|back| {
+                back.kind.name() == rule.kind.name()
+                    && back.tolerance == rule.tolerance
+                    && back.body.shape(&table) == rule.body.shape(&table)
+            });
+            // A rule can be two of theirs, and a comparison turned round.
+            let is_other = read.len() > 1 || rule.kind.name() == "compare";
+            assert!(
+                same || is_other,
+                "{}: {}\n{}\n{:?}",
+                suite.name(),
+                rule.settings,
+                written.text,
+                read.iter().map(|rule| &rule.settings).collect::<Vec<_>>()
+            );
+        }
+        assert!(in_words >= 3, "{} has {in_words} words", suite.name());
+    }
+}
+
+/// Reads a file and writes what became of each check: `table check => rules`.
+#[track_caller]
+fn check(text: &str, expected: &[&str]) {
+    let imported = read_suite("auto", text).unwrap_or_else(|error| panic!("{error}"));
+    let line = |item: &super::ImportedItem| {
+        let outcome = match &item.outcome {
+            Outcome::NotTranslated { why } => why.clone(),
+            outcome => Json::Array(outcome.rules().to_vec()).to_string(),
+        };
+        format!("{} {} => {outcome}", item.table.as_deref().unwrap_or("-"), item.check)
+    };
+    let found: Vec<String> = imported.items.iter().map(line).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn tests_of_dbt_are_read() {
+    check(
+        r#"
+version: 2
+models:
+  - name: orders
+    data_tests:
+      - dbt_utils.unique_combination_of_columns: { combination_of_columns: [order_id, line] }
+      - dbt_utils.expression_is_true: { arguments: { expression: "a >= b" }, config: { severity: warn, where: "c" } }
+      - my_macro
+    columns:
+      - name: order_id
+        tests:
+          - not_null
+          - unique: { config: { error_if: ">10" } }
+      - name: status
+        tests:
+          - accepted_values: { values: [a, b] }
+          - accepted_values: { arguments: { values: [1, 2], quote: false } }
+          - relationships: { to: "ref('statuses')", field: id, error_if: ">= 5", warn_if: "> 1" }
+          - dbt_utils.accepted_range: { min_value: 0, inclusive: false }
+          - dbt_expectations.expect_column_values_to_match_regex: { regex: "^a", flags: i, row_condition: "x > 1" }
+          - unique: { enabled: false }
+          - not_null: { where: "day = '{{ var('day') }}'" }
+sources:
+  - name: shop
+    tables:
+      - name: raw
+        loaded_at_field: at
+        freshness: { warn_after: { count: 12, period: hour }, error_after: { count: 2, period: day } }
+unit_tests:
+  - { name: adds_up, model: orders }
+"#,
+        &[
+            r#"orders dbt_utils.unique_combination_of_columns([order_id,line]) => [{"unique":{"columns":["order_id","line"],"skip_if":"never"}}]"#,
+            r#"orders dbt_utils.expression_is_true() => [{"expression":{"sql":"a >= b","where":"c","on_failure":"alert"}}]"#,
+            "orders my_macro() => `my_macro` is a macro of the project, which only dbt can run",
+            r#"orders not_null(order_id) => [{"not_null":{"column":"order_id"}}]"#,
+            r#"orders unique(order_id) => [{"query":{"sql":"select order_id, count(*) as copies from {table} where order_id is not null group by order_id having count(*) > 1","at_most":10}},{"query":{"sql":"select order_id, count(*) as copies from {table} where order_id is not null group by order_id having count(*) > 1","on_failure":"alert"}}]"#,
+            r#"orders accepted_values(status) => [{"accepted_values":{"column":"status","values":["a","b"]}}]"#,
+            r#"orders accepted_values(status) => [{"accepted_values":{"column":"status","values":[1,2]}}]"#,
+            r#"orders relationships(status) => [{"referential":{"column":"status","to":{"table":"statuses","columns":["id"]},"at_most":4}},{"referential":{"column":"status","to":{"table":"statuses","columns":["id"]},"on_failure":"alert","at_most":1}}]"#,
+            r#"orders dbt_utils.accepted_range(status) => [{"range":{"column":"status","above":0}}]"#,
+            r#"orders dbt_expectations.expect_column_values_to_match_regex(status) => [{"matches":{"column":"status","pattern":"^a","ignore_case":true,"where":"x > 1"}}]"#,
+            "orders unique(status) => it is switched off (`enabled: false`)",
+            r#"orders not_null(status) => `where: "day = '{{ var('day') }}'"` is Jinja, whose value only dbt knows"#,
+            r#"shop.raw freshness error_after => [{"freshness":{"column":"at","within":"2d"}}]"#,
+            r#"shop.raw freshness warn_after => [{"freshness":{"column":"at","within":"12h","on_failure":"alert"}}]"#,
+            "orders unit test adds_up => a test of a model with given rows is no rule about data; it belongs to the `tests` of a project",
+        ],
+    );
+    check(
+        "-- refunds\nselect * from {{ ref('orders') }} as o join {{ source('shop', 'raw') }} using (id) where o.total < 0;\n",
+        &[
+            r#"orders test in SQL => [{"query":{"sql":"select * from {table} as o join shop.raw using (id) where o.total < 0","reads":"shop.raw"}}]"#,
+        ],
+    );
+}
+
+#[test]
+fn contracts_of_soda_are_read() {
+    check(
+        r#"
+dataset: postgres/shop/public/orders
+filter: "day > 1"
+columns:
+  - name: id
+    data_type: integer
+    checks:
+      - missing:
+      - duplicate: { threshold: { must_be_less_than: 5 } }
+  - name: status
+    missing_values: ["N/A"]
+    checks:
+      - missing: { threshold: { metric: percent, must_be_less_than_or_equal: 5, level: warn } }
+      - invalid: { valid_values: [a, b], name: known }
+      - aggregate: { function: avg_length, threshold: { must_be_between: { greater_than: 1, less_than_or_equal: 3 } } }
+checks:
+  - schema: { allow_extra_columns: true }
+  - row_count:
+  - freshness: { column: at, threshold: { unit: day, must_be_less_than: 2 } }
+  - failed_rows: { expression: "a > b" }
+  - metric: { query: "select count(*) from orders", threshold: { must_be: "${var.x}" } }
+"#,
+        &[
+            r#"orders schema() => [{"schema":{"columns":{"id":"integer","status":"any"},"exact":false}}]"#,
+            r#"orders row_count() => [{"row_count":{"min":1,"where":"day > 1"}}]"#,
+            r#"orders freshness() => [{"freshness":{"column":"at","within":"2d","where":"day > 1"}}]"#,
+            r#"orders failed_rows() => [{"expression":{"sql":"not (a > b)","where":"day > 1"}}]"#,
+            "orders metric() => `threshold` holds a variable, whose value is only known when Soda runs",
+            r#"orders missing(id) => [{"not_null":{"column":"id","where":"day > 1"}}]"#,
+            r#"orders duplicate(id) => [{"aggregate":{"below":5,"sql":"(count(id) filter (where day > 1) - count(distinct id) filter (where day > 1))"}}]"#,
+            r#"orders missing(status) => [{"expression":{"sql":"not (status is null or status in ('N/A'))","at_most":"5%","where":"day > 1","on_failure":"alert"}}]"#,
+            r#"orders invalid(status) => [{"expression":{"sql":"not (not (status is null or status in ('N/A')) and status not in ('a', 'b'))","where":"day > 1","description":"known"}}]"#,
+            r#"orders aggregate(status) => [{"aggregate":{"function":"mean_length","column":"status","where":"day > 1","above":1,"max":3}}]"#,
+        ],
+    );
+}
+
+#[test]
+fn sentences_of_soda_are_read() {
+    check(
+        r#"
+filter orders [daily]:
+  where: day = 1
+checks for orders [daily]:
+  - row_count between 1 and 10
+checks for orders:
+  - missing_count(id) = 0
+  - missing_percent(email) < 5 %
+  - duplicate_count(a, b) = 0
+  - invalid_count(email) = 0:
+      valid format: email
+      name: Addresses
+  - avg(total) between 10 and 20:
+      filter: status = 'x'
+  - max(total):
+      warn: when > 100
+      fail: when not between 0 and 500
+  - freshness(at) < 1d
+  - values in (customer_id) must exist in customers (id)
+  - row_count same as archive
+  - schema:
+      fail:
+        when required column missing: [id]
+        when wrong column type: { id: integer }
+      warn:
+        when forbidden column present: ["pii_%"]
+  - failed rows:
+      fail condition: a > b
+  - my_share < 1:
+      my_share expression: sum(a) / sum(b)
+  - anomaly detection for row_count
+  - change for row_count < 5
+"#,
+        &[
+            r#"orders row_count between 1 and 10 => [{"row_count":{"min":1,"max":10,"where":"day = 1"}}]"#,
+            r#"orders missing_count(id) = 0 => [{"not_null":{"column":"id"}}]"#,
+            r#"orders missing_percent(email) < 5 % => [{"aggregate":{"below":5,"sql":"coalesce(100.0 * count(*) filter (where email is null) / nullif(count(*), 0), 0)"}}]"#,
+            r#"orders duplicate_count(a, b) = 0 => [{"unique":{"columns":["a","b"]}}]"#,
+            r#"orders invalid_count(email) = 0 => [{"matches":{"pattern":"^[a-zA-ZÀ-ÿĀ-ſƀ-ȳ0-9.\\-_%+]+@[a-zA-ZÀ-ÿĀ-ſƀ-ȳ0-9.\\-_%]+\\.[A-Za-z]{2,4}$","column":"email","description":"Addresses"}}]"#,
+            r#"orders avg(total) between 10 and 20 => [{"aggregate":{"function":"mean","column":"total","where":"status = 'x'","min":10,"max":20}}]"#,
+            r#"orders max(total) => [{"aggregate":{"function":"max","column":"total","min":0,"max":500}}]"#,
+            r#"orders max(total) => [{"aggregate":{"function":"max","column":"total","max":100,"on_failure":"alert"}}]"#,
+            r#"orders freshness(at) < 1d => [{"freshness":{"column":"at","within":"1d"}}]"#,
+            r#"orders values in (customer_id) must exist in customers (id) => [{"referential":{"columns":["customer_id"],"to":{"table":"customers","columns":["id"]}}}]"#,
+            r#"orders row_count same as archive => [{"reconcile":{"with":"archive"}}]"#,
+            r#"orders schema => [{"schema":{"columns":{"id":"any"}}}]"#,
+            r#"orders schema => [{"schema":{"columns":{"id":"integer"}}}]"#,
+            r#"orders schema => [{"schema":{"forbidden":["pii_*"],"on_failure":"alert"}}]"#,
+            r#"orders failed rows => [{"expression":{"sql":"not (a > b)"}}]"#,
+            r#"orders my_share < 1 => [{"aggregate":{"below":1,"sql":"sum(a) / sum(b)"}}]"#,
+            "orders anomaly detection for row_count => it learns its limits from earlier results",
+            "orders change for row_count < 5 => it compares with earlier results",
+        ],
+    );
+}
+
+#[test]
+fn contracts_of_the_open_standard_are_read() {
+    check(
+        r#"
+apiVersion: v3.1.0
+kind: DataContract
+id: x
+version: 1.0.0
+status: active
+schema:
+  - name: orders
+    properties:
+      - { name: id, logicalType: integer, primaryKey: true, primaryKeyPosition: 1 }
+      - name: email
+        logicalType: string
+        required: true
+        unique: true
+        logicalTypeOptions: { maxLength: 50, format: email }
+        relationships: [{ to: customers.email }]
+        quality:
+          - { metric: nullValues, mustBeLessThan: 5, unit: percent }
+          - { metric: missingValues, arguments: { missingValues: [null, "N/A"] }, mustBeLessThan: 3, severity: warning, description: why }
+          - { type: text, description: verified }
+          - { type: sql, query: "SELECT count(*) FROM {object} WHERE {property} = ''", mustBeLessOrEqualTo: 1, dimension: conformity }
+          - { type: custom, engine: greatExpectations, implementation: "type: expect_column_values_to_not_be_null\nkwargs: { column: email }" }
+    quality:
+      - { metric: rowCount, mustBeBetween: [100, 120] }
+      - { metric: duplicateValues, mustBe: 0, arguments: { properties: [id, email] } }
+slaProperties:
+  - { property: latency, value: 4, unit: d, element: orders.at }
+  - { property: retention, value: 3, unit: y }
+"#,
+        &[
+            r#"orders properties => [{"schema":{"columns":{"id":["bigint","int","smallint","tinyint"],"email":"varchar"}}}]"#,
+            r#"orders primaryKey(id) => [{"unique":{"columns":["id"]}},{"not_null":{"column":"id"}}]"#,
+            r#"orders required(email) => [{"not_null":{"column":"email"}}]"#,
+            r#"orders unique(email) => [{"unique":{"column":"email"}}]"#,
+            r#"orders maxLength(email) => [{"length":{"column":"email","max":50}}]"#,
+            r#"orders format(email) => [{"parses":{"column":"email","as":"email"}}]"#,
+            r#"orders relationship(email) => [{"referential":{"columns":["email"],"to":{"table":"customers","columns":["email"]}}}]"#,
+            r#"orders quality nullValues(email) => [{"aggregate":{"below":5,"sql":"coalesce(100.0 * count(*) filter (where email is null) / nullif(count(*), 0), 0)"}}]"#,
+            r#"orders quality missingValues(email) => [{"expression":{"sql":"not (email is null or email in ('N/A'))","at_most":2,"description":"why","severity":"medium","on_failure":"alert"}}]"#,
+            "orders quality text(email) => it is a text for people",
+            r#"orders quality sql(email) => [{"query":{"sql":"select * from (select (SELECT count(*) FROM {table} WHERE email = '') as measured) as metric where not (measured <= 1)","dimension":"validity"}}]"#,
+            r#"orders quality custom(email) => [{"not_null":{"column":"email"}}]"#,
+            r#"orders quality rowCount() => [{"row_count":{"min":101,"max":119}}]"#,
+            r#"orders quality duplicateValues() => [{"unique":{"columns":["id","email"]}}]"#,
+            r#"orders slaProperties latency(orders.at) => [{"freshness":{"column":"at","within":"4d"}}]"#,
+            "- slaProperties retention() => `retention` is a promise about the service and not about rows",
+        ],
+    );
+}
+
+#[test]
+fn the_table_of_a_file_is_found_by_its_name() {
+    let text = "version: 2\nmodels:\n- { name: a, columns: [{ name: x, tests: [not_null] }] }\n- { name: b, columns: [{ name: y, tests: [unique] }] }\n";
+    let imported = read_suite("auto", text).unwrap();
+    let checks = |wanted, names: &[&str]| {
+        imported.for_table(wanted, names).map(|found| found.items.iter().map(|item| item.check.clone()).collect::<Vec<_>>())
+    };
+    assert_eq!(checks(None, &["data/b.csv", "b"]).unwrap(), ["unique(y)"]);
+    assert_eq!(checks(Some("a"), &["b"]).unwrap(), ["not_null(x)"]);
+    let error = checks(None, &["c"]).unwrap_err().to_string();
+    assert!(error.contains("no checks about `c`") && error.contains("it is about a, b"), "{error}");
+}
+
+#[test]
+fn a_file_of_no_format_says_so() {
+    let error = read_suite("auto", "rules: []").unwrap_err().to_string();
+    assert!(error.contains("in none of the formats") && error.contains("`--rules`"), "{error}");
+    assert!(read_suite("dbtt", "").unwrap_err().to_string().contains("did you mean `dbt`?"));
+    assert!(read_suite("odcs", "apiVersion: v2.2.2\nkind: DataContract").unwrap_err().to_string().contains("`v2.2.2` and not v3"));
+    assert!(read_suite("soda", "a: 1").unwrap_err().to_string().contains("neither `dataset:` nor"));
+}
