@@ -172,6 +172,9 @@ pub struct WatchedRule {
     pub examples: Rows,
     /// The numbers of all of them, where they were asked for.
     pub violating_rows: Option<Vec<u64>>,
+    /// Why the rule could not be judged on some rows; then the counts say nothing.
+    #[serde(default)]
+    pub error: Option<String>,
 }
 
 /// The value of a watched aggregate.

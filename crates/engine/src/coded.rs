@@ -157,7 +157,9 @@ fn follow(mut columns: Vec<(usize, Coder)>, mut orders: Receiver<Order>, bytes: 
                 None
             }
             Order::Thin(kept, done) => {
-                columns.iter_mut().for_each(|(_, coder)| coder.thin(&kept));
+                for (_, coder) in &mut columns {
+                    coder.thin(&kept);
+                }
                 Some(done)
             }
         };

@@ -46,7 +46,7 @@ fn collect(plan: &dyn ExecutionPlan, files: &mut Vec<String>) {
     if let Some(scan) = plan.downcast_ref::<DataSourceExec>()
         && let Some((config, _)) = scan.downcast_to_file_source::<ParquetSource>()
     {
-        let read = config.file_groups.iter().flat_map(|group| group.iter());
+        let read = config.file_groups.iter().flat_map(datafusion::datasource::physical_plan::FileGroup::iter);
         files.extend(read.map(|file| format!("/{}", file.object_meta.location)));
     }
     plan.children().iter().for_each(|child| collect(child.as_ref(), files));

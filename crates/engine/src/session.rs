@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Field;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, TableProvider};
+use datafusion::common::DFSchema;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use hw_base::{ByteSize, DatasetName, Error, Input, ORIGIN_COLUMNS, Reader, Reference, Result, Span, StagedBatch, TableName, unknown};
 
@@ -197,6 +201,16 @@ impl Session {
     /// What a failure of the query of `reader` is about.
     pub(crate) fn reading<'a>(&self, reader: &'a Reader) -> Context<'a> {
         Context { sql: Some(&reader.sql), ..self.about(reader.file.as_deref()) }
+    }
+
+    /// An SQL expression over single rows, ready to be evaluated.
+    pub(crate) fn row_expression(&self, sql: &str, schema: &DFSchema) -> datafusion::error::Result<Arc<dyn PhysicalExpr>> {
+        let expression = self.context.parse_sql_expr(sql, schema)?;
+        let simplify = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).with_current_time().build();
+        let simplifier = ExprSimplifier::new(simplify);
+        // Some functions, such as `coalesce`, are only evaluated in their simplified form.
+        let expression = simplifier.simplify(simplifier.coerce(expression, schema)?)?;
+        self.context.create_physical_expr(expression, schema)
     }
 
     /// What a failure of a query from `file` is about.

@@ -126,13 +126,12 @@ impl Relations<'_> {
         }
         let start = name.0.first().and_then(ObjectNamePart::as_ident).map(|ident| ident.span.start);
         // A name in single quotes has no place of its own.
-        let (line, column) = match start.filter(|start| start.line > 0) {
-            Some(start) => (start.line, start.column),
-            None => {
-                let found = place::find(self.sql, &Mark::Text(parts[0].clone())).unwrap_or_default();
-                let span = place::span("query".into(), self.sql, found);
-                (span.line as u64, span.column as u64)
-            }
+        let (line, column) = if let Some(start) = start.filter(|start| start.line > 0) {
+            (start.line, start.column)
+        } else {
+            let found = place::find(self.sql, &Mark::Text(parts[0].clone())).unwrap_or_default();
+            let span = place::span("query".into(), self.sql, found);
+            (span.line as u64, span.column as u64)
         };
         #[expect(clippy::cast_possible_truncation, reason = "lines and columns of a query are small")]
         self.references.push(Reference { parts, line: line as usize, column: column as usize });

@@ -48,6 +48,7 @@ struct RuleCount {
     violations: u64,
     examples: Vec<Vec<Value>>,
     rows: Vec<u64>,
+    error: Option<String>,
 }
 
 /// Rows of a batch that may not enter the table.
@@ -64,9 +65,8 @@ impl Watcher {
         let df_schema = DFSchema::try_from(Arc::clone(schema)).map_err(|error| explain(error, &Context::default()))?;
         let key: Vec<usize> = watch.key.iter().filter_map(|column| schema.index_of(column).ok()).collect();
         let compile = |rule: &hw_base::RowWatch| {
-            let expression = session.context.parse_sql_expr(&rule.violates, &df_schema);
-            let violates = expression
-                .and_then(|expression| session.context.create_physical_expr(expression, &df_schema))
+            let violates = session
+                .row_expression(&rule.violates, &df_schema)
                 .map_err(|error| cannot_judge(&rule.id, &explain(error, &Context::default())))?;
             let mut shown = key.clone();
             let mut own: Vec<usize> =
@@ -89,9 +89,18 @@ impl Watcher {
         let mut broken: Vec<(&str, BooleanArray)> = Vec::new();
         let mut excluded: Option<BooleanArray> = None;
         for (rule, count) in self.rules.iter().zip(&mut counts.rules) {
+            let violates = match rule.evaluate(batch) {
+                Ok(violates) => violates,
+                // Only a rule that decides where rows go stops the scan; any other fails alone.
+                Err(error) if !rule.diverts && !rule.excludes => {
+                    count.error.get_or_insert_with(|| error.message().to_owned());
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let violates = match &excluded {
-                Some(excluded) => and_not_excluded(&rule.evaluate(batch)?, excluded),
-                None => rule.evaluate(batch)?,
+                Some(excluded) => and_not_excluded(&violates, excluded),
+                None => violates,
             };
             if rule.excludes && violates.true_count() > 0 {
                 excluded = Some(violates.clone());
@@ -131,6 +140,7 @@ impl Watcher {
                 sum.violations += part.violations;
                 sum.examples.extend(part.examples);
                 sum.rows.extend(part.rows);
+                sum.error = sum.error.take().or(part.error);
             }
         }
         for (rule, mut sum) in self.rules.iter().zip(per_rule) {
@@ -142,6 +152,7 @@ impl Watcher {
                 violations: sum.violations,
                 examples: Rows { columns: types::columns(&shown), is_cut: sum.violations > sum.examples.len() as u64, rows: sum.examples },
                 violating_rows: self.all_rows.then_some(sum.rows),
+                error: sum.error,
             });
         }
         watched

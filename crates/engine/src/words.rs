@@ -25,6 +25,7 @@ fn wrong(message: impl Into<String>) -> Error {
     Error::user(message).code("HW301")
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every topic ends with it, and answers with an option")]
 fn at(mark: Mark, message: impl Into<String>, help: impl Into<String>) -> Option<Told> {
     Some(Told { error: wrong(message).help(help), mark })
 }

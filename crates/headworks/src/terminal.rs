@@ -65,6 +65,13 @@ impl Terminal {
         let _ = writeln!(std::io::stdout(), "{}", text.as_ref());
     }
 
+    /// Prints the lines of a result.
+    pub(crate) fn lines(&self, lines: impl IntoIterator<Item = impl AsRef<str>>) {
+        for line in lines {
+            self.line(line);
+        }
+    }
+
     /// Prints a line for people beside the result; nothing where the result is for programs.
     pub(crate) fn say(&self, text: impl AsRef<str>) {
         match self.format {
@@ -98,7 +105,7 @@ impl Terminal {
     /// Prints a table; the columns in `right` hold numbers.
     pub(crate) fn table(&self, rows: &[Vec<String>], right: &[usize]) {
         let lines = if self.format == Format::Markdown { report::markdown::table(rows, right) } else { table(rows, right) };
-        lines.iter().for_each(|line| self.line(line));
+        self.lines(lines);
     }
 
     /// Shows that something goes on, once it has lasted for a second. Nothing where nobody watches.

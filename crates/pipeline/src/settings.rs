@@ -99,7 +99,7 @@ pub enum Load {
     /// Every version in a row of its own, with the time in which it was true (type 2).
     Scd2(Versions),
     /// The last version, with what some columns held before their last change (type 3).
-    Scd3(Previous),
+    Scd3(LastVersion),
 }
 
 /// How rows are added.
@@ -144,7 +144,7 @@ pub struct Versions {
 /// How the last version is kept with earlier values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Previous {
+pub struct LastVersion {
     /// The columns that identify a row.
     pub key: Vec<String>,
     /// The columns that get `previous_…` and `…_changed_at` beside them.

@@ -89,15 +89,15 @@ impl Proposal {
         let columns = self.columns.iter().map(new).collect();
         let settings = match &self.settings {
             Json::Object(settings) => {
-                let named = |(key, value): (&String, &Json)| match key.as_str() {
+                let with_new = |(key, value): (&String, &Json)| match key.as_str() {
                     "column" | "columns" | "left" | "right" | "group_by" => (key.clone(), with_names(value, &new)),
                     _ => (key.clone(), value.clone()),
                 };
-                Json::Object(settings.iter().map(named).collect())
+                Json::Object(settings.iter().map(with_new).collect())
             }
             other => other.clone(),
         };
-        Self { columns, settings, ..self.clone() }
+        Self { settings, columns, ..self.clone() }
     }
 
     /// The rule as an item of a `rules:` list.

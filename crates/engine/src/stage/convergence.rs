@@ -130,6 +130,7 @@ async fn versions_fit_together(engine: &LocalEngine, table: &TableName) -> bool 
 }
 
 /// How many histories to try: few in a test, more where `HEADWORKS_HISTORIES` says so.
+#[expect(clippy::disallowed_methods, reason = "a test may look at its environment")]
 fn histories() -> u64 {
     std::env::var("HEADWORKS_HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(12)
 }

@@ -93,7 +93,8 @@ pub(super) fn sql(schema: &Arc<Schema>, history: &History) -> String {
     let candidates = sides.map(|(table, from)| format!("select {all}, {from} as _from from {table}")).join(" union all ");
     let key = columns(&history.key);
     let later = identifier(&history.later_by);
-    let content = content(schema, history).iter().map(|column| format!("{column} desc nulls last, ")).collect::<String>();
+    let content: Vec<String> = content(schema, history).iter().map(|column| format!("{column} desc nulls last, ")).collect();
+    let content = content.concat();
     let deleted = history.deleted_when.as_deref().unwrap_or("false");
     let events = format!(
         "select *, _from <> 0 and coalesce(cast(({deleted}) as boolean), false) as _deletes from \
@@ -138,7 +139,7 @@ fn versions(schema: &Schema, history: &History, (ignore, overwrite): (&[String],
     let inner = format!(
         "select *, min(case when _turns then {later} end) over (partition by {key} order by {later} \
          rows between 1 following and unbounded following) as _until{} from ({marked}) as marked",
-        last.collect::<String>()
+        last.collect::<Vec<_>>().concat()
     );
     let mut shown =
         vec![(made[0].to_owned(), later), (made[1].to_owned(), "_until".to_owned()), (made[2].to_owned(), "_until is null".to_owned())];
@@ -159,7 +160,7 @@ fn last(history: &History, previous: &[String], events: &str) -> Judged {
              not _deletes and row_number() {living} > 1 and ({name} is distinct from lag({name}) {living}) as _changed_{at}"
         )
     });
-    let runs = format!("select *{} from ({events}) as events", before.collect::<String>());
+    let runs = format!("select *{} from ({events}) as events", before.collect::<Vec<_>>().concat());
     let found = (0..previous.len()).map(|at| {
         let order = format!("over (partition by {key} order by _changed_{at} desc, {later} desc)");
         format!(
@@ -169,7 +170,7 @@ fn last(history: &History, previous: &[String], events: &str) -> Judged {
     });
     let inner = format!(
         "select *, row_number() over (partition by {key} order by {later} desc) as _age{} from ({runs}) as runs",
-        found.collect::<String>()
+        found.collect::<Vec<_>>().concat()
     );
     let shown = previous
         .iter()

@@ -81,6 +81,7 @@ pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) 
     let session = Session::for_reader(engine, reader, effort).await?;
     let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
     let schema = Arc::new(frame.schema().as_arrow().clone());
+    let watch = &undiverted(watch);
     let watcher = Arc::new(Watcher::compile(&session, &schema, watch)?);
     let (_, streams) = streams(&session, frame, reader).await?;
     let tap = Tap::open(&session, &schema, watch, streams.len()).await?;
@@ -103,6 +104,15 @@ pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) 
         None => vec![],
     };
     Ok(watcher.watched(counts, aggregates))
+}
+
+/// The same rules where no row goes anywhere.
+fn undiverted(watch: &Watch) -> Watch {
+    let mut watch = watch.clone();
+    for rule in &mut watch.rows {
+        rule.diverts = false;
+    }
+    watch
 }
 
 /// One attempt to stage a batch.
@@ -267,8 +277,7 @@ impl<'a> Attempt<'a> {
         };
         let failed = |error| explain(error, &Context::default()).within("`delete_when`");
         let schema = datafusion::common::DFSchema::try_from(Arc::clone(&self.columns.schema)).map_err(failed)?;
-        let expression = self.session.context.parse_sql_expr(sql, &schema).map_err(failed)?;
-        self.session.context.create_physical_expr(expression, &schema).map(Some).map_err(failed)
+        self.session.row_expression(sql, &schema).map(Some).map_err(failed)
     }
 
     fn writer(&self, folder: &Path, kind: &str, schema: &SchemaRef, partitions: &[String]) -> Writer {

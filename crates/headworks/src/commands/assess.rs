@@ -139,8 +139,8 @@ fn show(assessed: &[Assessed], terminal: &Terminal) -> Result<()> {
             [one] => return terminal.json(&one.assessment.to_json()),
             _ => return terminal.json(&assessments().map(Assessment::to_json).collect::<Vec<_>>()),
         },
-        Format::Markdown => assessments().for_each(|assessment| terminal.line(assessment.to_markdown())),
-        Format::Text => assessments().flat_map(report::assessment_lines).for_each(|line| terminal.line(line)),
+        Format::Markdown => terminal.lines(assessments().map(Assessment::to_markdown)),
+        Format::Text => terminal.lines(assessments().flat_map(report::assessment_lines)),
     }
     Ok(())
 }

@@ -212,11 +212,11 @@ fn show(results: &[CheckResult], verdict: &Verdict, arguments: &Arguments, termi
         Output::Json => return terminal.json(&results_json(results)),
         Output::Junit => terminal.line(results_junit(&arguments.data, results).trim_end()),
         Output::Markdown => {
-            report::markdown::verdict(verdict).iter().for_each(|line| terminal.line(line));
+            terminal.lines(report::markdown::verdict(verdict));
             terminal.line(format!("\n{}", report::verdict_summary(verdict)));
         }
         Output::Text => {
-            report::verdict_lines(verdict, &terminal.root).iter().for_each(|line| terminal.line(line));
+            terminal.lines(report::verdict_lines(verdict, &terminal.root));
             for result in results.iter().filter(|result| result.untranslated.is_some()) {
                 terminal.line(format!("? {}: {}", result.result.id, result.finding()));
             }

@@ -112,7 +112,7 @@ async fn show(arguments: &Arguments, terminal: &Terminal) -> Result<u8> {
     title(terminal, "2  What is wrong with it?  (headworks assess)");
     for data in ["landing/orders/*.csv", "landing/customers/*.ndjson", "landing/products.parquet"] {
         let assessment = assess_file(data, terminal).await?;
-        report::assessment_lines(&assessment).iter().take(8).for_each(|line| terminal.line(line));
+        terminal.lines(report::assessment_lines(&assessment).into_iter().take(8));
         assess::write(&assessment, &folder.join("assessment").join(&assessment.about.name))?;
     }
     title(terminal, "3  The first run: the gate holds  (headworks run)");

@@ -53,20 +53,17 @@ impl Command for Export {
             let columns = opened.engine().columns(&opened.rows).await?;
             let table = table(&arguments);
             let written = suite.write(&[TableRules { table: &table, columns: &columns, rules: &rules }]);
-            match &arguments.out {
-                Some(file) => {
-                    write_file(file, &written.text)?;
-                    let folder = file.parent().unwrap_or_else(|| Path::new("."));
-                    for (name, text) in &written.files {
-                        write_file(&folder.join(name), text)?;
-                    }
-                    terminal.line(written.report().trim_end());
+            if let Some(file) = &arguments.out {
+                write_file(file, &written.text)?;
+                let folder = file.parent().unwrap_or_else(|| Path::new("."));
+                for (name, text) in &written.files {
+                    write_file(&folder.join(name), text)?;
                 }
-                None => {
-                    terminal.line(written.text.trim_end());
-                    for (name, text) in &written.files {
-                        terminal.line(format!("-- {name}\n{}", text.trim_end()));
-                    }
+                terminal.line(written.report().trim_end());
+            } else {
+                terminal.line(written.text.trim_end());
+                for (name, text) in &written.files {
+                    terminal.line(format!("-- {name}\n{}", text.trim_end()));
                 }
             }
             Ok(0)

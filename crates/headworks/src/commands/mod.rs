@@ -92,7 +92,7 @@ pub(crate) fn usage(error: &clap::Error) -> Error {
     let (mut message, mut causes, mut helps) = (String::new(), Vec::new(), Vec::new());
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some(first) = line.strip_prefix("error: ") {
-            message = first.trim_end_matches(':').to_owned();
+            first.trim_end_matches(':').clone_into(&mut message);
         } else if let Some(tip) = line.strip_prefix("tip: ") {
             helps.push(tip.replace('\'', "`"));
         } else if let Some(usage) = line.strip_prefix("Usage: ") {

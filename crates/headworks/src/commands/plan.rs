@@ -68,10 +68,10 @@ impl Command for Plan {
             match terminal.format {
                 Format::Json => terminal.json(&json(&plan, &errors, code))?,
                 Format::Markdown => {
-                    report::markdown::plan(&plan).iter().for_each(|line| terminal.line(line));
+                    terminal.lines(report::markdown::plan(&plan));
                     terminal.line(format!("\n{}", report::plan_summary(&plan)));
                 }
-                Format::Text => report::plan_lines(&plan).iter().for_each(|line| terminal.line(line)),
+                Format::Text => terminal.lines(report::plan_lines(&plan)),
             }
             if let Some(error) = Error::all(errors).filter(|_| terminal.format != Format::Json) {
                 terminal.error(&error, code);

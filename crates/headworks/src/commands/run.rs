@@ -48,11 +48,13 @@ impl Command for Run {
                 Format::Json => terminal.json(&report::json::run(&record, &errors, code))?,
                 Format::Text | Format::Markdown => {
                     if terminal.format == Format::Markdown {
-                        report::markdown::run(&record).iter().for_each(|line| terminal.line(line));
+                        terminal.lines(report::markdown::run(&record));
                         terminal.line("");
                     }
                     report::run_summary(&record, terminal);
-                    errors.iter().for_each(|error| terminal.error(error, code));
+                    for error in &errors {
+                        terminal.error(error, code);
+                    }
                 }
             }
             Ok(code)

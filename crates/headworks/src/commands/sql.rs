@@ -68,8 +68,8 @@ async fn files_only(arguments: &Arguments, root: &Path) -> Result<Rows> {
 fn show(rows: &Rows, terminal: &Terminal) -> Result<u8> {
     match terminal.format {
         Format::Json => terminal.line(report::json::rows(rows)?),
-        Format::Markdown => report::markdown::rows(rows).iter().for_each(|line| terminal.line(line)),
-        Format::Text => report::rows_lines(rows).iter().for_each(|line| terminal.line(line)),
+        Format::Markdown => terminal.lines(report::markdown::rows(rows)),
+        Format::Text => terminal.lines(report::rows_lines(rows)),
     }
     if rows.is_cut && terminal.format != Format::Text {
         terminal.say(report::cut_note(rows.rows.len() as u64));

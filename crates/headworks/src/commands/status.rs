@@ -60,7 +60,7 @@ fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
         Format::Markdown => report::markdown::runs(&runs),
         Format::Text | Format::Json => report::runs_lines(&runs, &terminal.root),
     };
-    lines.iter().for_each(|line| terminal.line(line));
+    terminal.lines(lines);
     Ok(0)
 }
 

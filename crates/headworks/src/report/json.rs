@@ -1,6 +1,6 @@
 //! Results and errors as programs read them: stable and versioned.
 
-use hw_base::{Error, Result, Rows, RunRecord, Span, Verdict};
+use hw_base::{Error, Result, Rows, RunRecord, Span};
 use hw_config::redact_url;
 use serde_json::{Map, Value as Json, json};
 
@@ -24,11 +24,6 @@ pub(crate) fn run_record(record: &RunRecord) -> Json {
         }
     }
     json
-}
-
-/// A verdict.
-pub(crate) fn verdict(verdict: &Verdict, exit_code: u8) -> Json {
-    json!({ "schema_version": "1", "held": verdict.held, "results": verdict.results, "exit_code": exit_code })
 }
 
 /// A query's result: an array with one object per row, on a line of its own; `[]` where there is no row.

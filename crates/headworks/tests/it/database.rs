@@ -216,7 +216,7 @@ impl Proxy {
 
 /// Passes bytes on until one side ends or `may_pass` says no, and closes both.
 fn pass_on(mut from: TcpStream, mut to: TcpStream, may_pass: impl Fn(usize) -> bool) {
-    let mut buffer = [0; 65536];
+    let mut buffer = [0; 16384];
     while let Ok(bytes @ 1..) = from.read(&mut buffer) {
         if !may_pass(bytes) || to.write_all(&buffer[..bytes]).is_err() {
             break;

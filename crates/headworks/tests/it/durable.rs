@@ -11,7 +11,7 @@ fn files_and_log_entries_are_flushed_before_a_commit_counts() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    printed(folder.path(), &["demo", "--rows", "300", "--into", "project", "--prepare-only"]);
+    printed(folder.path(), &["demo", "--rows", "1000", "--into", "project", "--prepare-only"]);
     let project = folder.path().join("project");
     let trace = folder.path().join("trace");
     let calls = "trace=openat,fsync,fdatasync,link,linkat,close";

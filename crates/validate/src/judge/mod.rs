@@ -139,10 +139,11 @@ fn counted(fitted: &Fitted, relation: &Relation<'_>, violations: u64, rows: u64)
 fn judge_rows(fitted: &Fitted, relation: &Relation<'_>) -> Result<RuleResult> {
     let rule = &fitted.rule;
     let watched = relation.watched_rule(&rule.id)?;
-    let rows = match rule.condition {
-        Some(_) => relation.watched_rule(&judged_id(rule))?.violations,
-        None => relation.watched.rows,
-    };
+    let population_rule = rule.condition.as_ref().map(|_| relation.watched_rule(&judged_id(rule))).transpose()?;
+    if let Some(reason) = watched.error.as_ref().or(population_rule.and_then(|rule| rule.error.as_ref())) {
+        return Ok(unjudged(fitted, relation, reason));
+    }
+    let rows = population_rule.map_or(relation.watched.rows, |judged| judged.violations);
     Ok(RuleResult {
         population: population(fitted, relation.scanned),
         examples: watched.examples.rendered(),

@@ -19,6 +19,7 @@ fn watched(violations: &[(&str, u64)], values: &[(&str, Value)]) -> Watched {
         violations: *violations,
         examples: if *violations > 0 { examples.clone() } else { Rows::default() },
         violating_rows: None,
+        error: None,
     };
     let value = |(id, value): &(&str, Value)| WatchedAggregate { id: (*id).into(), value: value.clone() };
     Watched { rows: 1000, rules: violations.iter().map(rule).collect(), aggregates: values.iter().map(value).collect() }
