@@ -26,7 +26,7 @@ const EARLY_CELLS: u64 = 1 << 23;
 /// Cells per value, before and after that.
 const EARLY_CELLS_PER_VALUE: u64 = 1024;
 const CELLS_PER_VALUE: u64 = 16;
-/// The part of the pool that a column may take. All together leave half of it to the hashes.
+/// The part of the pool that a column may take. All together leave a quarter of it to the hashes.
 const SHARE: u64 = 8;
 /// The highest count of a cell; what goes beyond is carried.
 const FULL: u8 = u8::MAX;
@@ -218,7 +218,7 @@ impl Dense {
         let wanted = needed.max((self.cells.len() as u64 * 2).min(most));
         let base = if new_low < first && !is_empty { new_high + 1 - i128::from(wanted) } else { new_low };
         let (Ok(base), Ok(wanted)) = (i64::try_from(base), usize::try_from(wanted)) else { return false };
-        if base.checked_add_unsigned(wanted as u64).is_none() || !self.pool.takes(wanted - self.cells.len(), self.pool.total() / 2) {
+        if base.checked_add_unsigned(wanted as u64).is_none() || !self.pool.takes(wanted - self.cells.len(), self.pool.total() / 4) {
             return false;
         }
         self.move_to(base, wanted);
