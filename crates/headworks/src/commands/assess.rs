@@ -174,7 +174,9 @@ async fn assess_one(data: &str, arguments: &Arguments, terminal: &Terminal) -> R
     opened.about.use_for.clone_from(&arguments.use_for);
     opened.about.rules = RuleTrial::HoldBack;
     let engine = opened.engine();
-    let table = engine.coded(&opened.reader, &opened.about.name, ByteSize(arguments.memory.0 / 2)).await?;
+    // Where every suspicious cell is asked for, all rows are compared if they fit; else so many as take bearable time.
+    let share = if arguments.cells.is_some() { 2 } else { 8 };
+    let table = engine.coded(&opened.reader, &opened.about.name, ByteSize(arguments.memory.0 / share)).await?;
     let time = engine.columns(&opened.reader).await?.into_iter().find(|column| column.kind.is_temporal());
     let mut evidence = Evidence::of_table(&table, time.as_ref().map(|column| column.name.as_str()));
     if let Some(file) = &arguments.rules {

@@ -126,14 +126,10 @@ fn a_connection_that_is_ended_once_is_made_again_in_the_same_run() {
 fn a_run_whose_connections_are_always_ended_fails_and_shows_nothing() {
     survives("hw_it_always", |database, project| {
         let before = tables(project);
-        let ended = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let killed = scope.spawn(|| database.end_copies(usize::MAX, &ended));
-            let (code, text) = run(project, &database.url);
-            ended.store(true, Ordering::Relaxed);
-            assert!(killed.join().unwrap() >= 3, "{text}");
-            assert!(code == Some(3) && text.contains("HW206") && text.contains("0 tables published"), "{text}");
-        });
+        let proxy = Proxy::new(&database.url, Cut::EachAfter(500_000));
+        let (code, text) = run(project, &proxy.url);
+        assert!(proxy.stop() >= 3 * 500_000, "{text}");
+        assert!(code == Some(3) && text.contains("HW206") && text.contains("0 tables published"), "{text}");
         assert!(tables(project) == before, "a run that failed changed a table");
     });
 }
@@ -142,7 +138,7 @@ fn a_run_whose_connections_are_always_ended_fails_and_shows_nothing() {
 fn a_server_that_stops_while_it_is_read_and_starts_again() {
     survives("hw_it_stops", |database, project| {
         let before = tables(project);
-        let proxy = Proxy::new(&database.url, 3_000_000);
+        let proxy = Proxy::new(&database.url, Cut::AllAfter(3_000_000));
         let (code, text) = run(project, &proxy.url);
         assert!(proxy.stop() >= 3_000_000, "the server stopped before it was read:\n{text}");
         assert!(code == Some(3) && text.contains("HW206") && text.contains("0 tables published"), "{text}");
@@ -165,7 +161,16 @@ fn limits_for_short_queries_end_no_copy() {
     assert!(headworks(&project, &["sql", "select * from shop.slow"]).status.success());
 }
 
-/// Stands between the program and the server, and stops for good once the server has sent so many bytes.
+/// When a proxy cuts, by bytes that the server has sent.
+#[derive(Clone, Copy)]
+enum Cut {
+    /// All connections for good, once they have brought so many together.
+    AllAfter(usize),
+    /// Every connection that has brought so many.
+    EachAfter(usize),
+}
+
+/// Stands between the program and the server, and cuts connections.
 struct Proxy {
     url: String,
     sent: Arc<AtomicUsize>,
@@ -175,7 +180,7 @@ struct Proxy {
 }
 
 impl Proxy {
-    fn new(url: &str, most: usize) -> Self {
+    fn new(url: &str, cut: Cut) -> Self {
         let server = url.rsplit('@').next().unwrap().split('/').next().unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -192,9 +197,15 @@ impl Proxy {
                 spawn(move || pass_on(from, to, |_| true));
                 let (sent, stopped) = (Arc::clone(&counted), Arc::clone(&is_stopped));
                 spawn(move || {
+                    let own = AtomicUsize::new(0);
                     pass_on(server, client, |bytes| {
-                        let goes_on = sent.fetch_add(bytes, Ordering::Relaxed) + bytes < most;
-                        stopped.fetch_or(!goes_on, Ordering::Relaxed);
+                        let all = sent.fetch_add(bytes, Ordering::Relaxed) + bytes;
+                        let own = own.fetch_add(bytes, Ordering::Relaxed) + bytes;
+                        match cut {
+                            Cut::AllAfter(most) => stopped.fetch_or(all >= most, Ordering::Relaxed),
+                            Cut::EachAfter(most) if own >= most => return false,
+                            Cut::EachAfter(_) => false,
+                        };
                         !stopped.load(Ordering::Relaxed)
                     });
                 });

@@ -259,8 +259,9 @@ fn rows_that_may_come_again_are_compared_with_the_raw_copy() {
     expect![[r#"
         select id as id, status as status, updated_at as updated_at, _file, _line, _malformed, arrow_cast('2026-03-01T00:00:00.000000Z', 'Timestamp(Microsecond, Some("UTC"))') as _loaded_at, 'r2' as _run, cast(2 as bigint) as _batch
         from (select id, status, updated_at, _file, _line, _malformed
-        from arriving except all select cast(id as varchar), cast(status as varchar), cast(updated_at as varchar), cast(null as varchar), cast(null as bigint), cast(null as varchar)
-        from known_rows) as arriving"#]].assert_eq(&staging.reader.sql.replace(" from", "\nfrom").replace(" where", "\nwhere"));
+        from arriving except all select cast(id as varchar), cast(status as varchar), arrow_cast(updated_at, 'Timestamp(Microsecond, None)'), cast(null as varchar), cast(null as bigint), cast(null as varchar)
+        from known_rows
+        where updated_at is null or updated_at >= arrow_cast('2026-01-05', 'Timestamp(Microsecond, None)')) as arriving"#]].assert_eq(&staging.reader.sql.replace(" from", "\nfrom").replace(" where", "\nwhere"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Variants of one value by white space, case and broken encoding.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use super::Suspicion;
 use super::profile::Profile;
@@ -22,46 +23,61 @@ fn variants(profile: &Profile<'_>) -> Vec<Suspicion> {
     if profile.variety() > 0.9 {
         return Vec::new();
     }
-    let mut groups: BTreeMap<String, Vec<(u32, &str, u32)>> = BTreeMap::new();
-    for (code, value, count) in profile.column.counted().filter(|(_, _, count)| *count > 0) {
-        groups.entry(folded(value)).or_default().push((code, value, count));
-    }
+    let usual = usual(profile, folded, |_| true);
     let mut found = Vec::new();
-    for group in groups.into_values().filter(|group| group.len() > 1) {
-        let Some((_, usual, most)) = group.iter().max_by_key(|(_, value, count)| (*count, std::cmp::Reverse(*value))).copied() else {
-            continue;
-        };
-        for (code, value, count) in group {
-            if value != usual && most >= 5 * count {
-                let differs_by_case = value.split_whitespace().eq(usual.split_whitespace()).then_some(0.85);
-                let issue = if differs_by_case.is_some() { "blank_variant" } else { "case_variant" };
-                found.push(Suspicion::new(code, issue, differs_by_case.unwrap_or(0.7)).suggesting(usual));
-            }
+    if usual.is_empty() {
+        return found;
+    }
+    for (code, value, count) in profile.column.counted().filter(|(_, _, count)| *count > 0) {
+        let Some((other, most)) = usual.get(&folded(value)).copied() else { continue };
+        if value != other && most >= TIMES * count {
+            let differs_by_case = value.split_whitespace().eq(other.split_whitespace()).then_some(0.85);
+            let issue = if differs_by_case.is_some() { "blank_variant" } else { "case_variant" };
+            found.push(Suspicion::new(code, issue, differs_by_case.unwrap_or(0.7)).suggesting(other));
         }
     }
     found
+}
+
+/// How many times as frequent the usual form of a value is.
+const TIMES: u32 = 5;
+
+/// The most frequent of the values that are alike once `made_alike`, by that form. Values that are too rare to be the usual form of another are left
+/// out, so that a column of unique values costs nothing.
+fn usual<'a>(
+    profile: &'a Profile<'_>,
+    made_alike: impl Fn(&str) -> String,
+    counts: impl Fn(&str) -> bool,
+) -> HashMap<String, (&'a str, u32)> {
+    let mut usual: HashMap<String, (&str, u32)> = HashMap::new();
+    for (_, value, count) in profile.column.counted().filter(|(_, value, count)| *count >= TIMES && counts(value)) {
+        let known = usual.entry(made_alike(value)).or_insert((value, count));
+        if (count, Reverse(value)) > (known.1, Reverse(known.0)) {
+            *known = (value, count);
+        }
+    }
+    usual
 }
 
 /// Values that differ from a much more frequent one only by marks such as `*` or a doubled apostrophe, and those with an
 /// apostrophe doubled by an escape that was never undone.
 fn marked(profile: &Profile<'_>) -> Vec<Suspicion> {
     let bare = |value: &str| value.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
-    let mut usual: BTreeMap<String, (&str, u32)> = BTreeMap::new();
-    let has_letters = |value: &str| bare(value).chars().count() > 1 && value.chars().any(char::is_alphabetic);
-    for (_, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 0 && has_letters(value)) {
-        let known = usual.entry(bare(value)).or_insert((value, count));
-        if count > known.1 {
-            *known = (value, count);
-        }
-    }
+    let has_letters =
+        |value: &str| value.chars().filter(|c| c.is_alphanumeric()).nth(1).is_some() && value.chars().any(char::is_alphabetic);
+    let usual = usual(profile, bare, has_letters);
+    let is_sign = |value: &str| value.ends_with(['+', '-', '#']);
     let mut found = Vec::new();
-    for (code, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 0 && has_letters(value)) {
-        let (other, most) = usual[&bare(value)];
-        let is_sign = value.ends_with(['+', '-', '#']) || other.ends_with(['+', '-', '#']);
-        if folded(other) != folded(value) && most >= 5 * count && !is_sign {
-            found.push(Suspicion::new(code, "format_outlier", 0.7).suggesting(other));
-        } else if value.contains("''") {
-            found.push(Suspicion::new(code, "format_outlier", 0.7).suggesting(value.replace("''", "'")));
+    for (code, value, count) in profile.column.counted().filter(|(_, _, count)| *count > 0) {
+        let other = if usual.is_empty() || !has_letters(value) { None } else { usual.get(&bare(value)) };
+        match other {
+            Some((other, most)) if *most >= TIMES * count && folded(other) != folded(value) && !is_sign(value) && !is_sign(other) => {
+                found.push(Suspicion::new(code, "format_outlier", 0.7).suggesting(*other));
+            }
+            _ if value.contains("''") && has_letters(value) => {
+                found.push(Suspicion::new(code, "format_outlier", 0.7).suggesting(value.replace("''", "'")));
+            }
+            _ => {}
         }
     }
     found
