@@ -30,7 +30,7 @@ run_as "$bin/pg_ctl" -D "$folder/data" -o "-p $port -c listen_addresses=127.0.0.
 export HEADWORKS_TEST_POSTGRES="postgres://headworks:secret@127.0.0.1:$port/postgres"
 
 cargo build --locked --workspace
-cargo test --locked --workspace --all-targets
+cargo test --locked --workspace --all-targets --no-fail-fast
 
 python3 -m venv "$folder-venv"
 trap 'stop; rm -rf "$folder-venv"' EXIT

@@ -128,7 +128,7 @@ mod tests {
         check("select cast(a as int) from t where b = 'open'", &Mark::Conversion("open".into()), Some("'open'"));
         check("select Cast(a as int) from t", &Mark::Conversion("open".into()), Some("Cast"));
         check("select id, amount as id from t", &Mark::LastWord("id".into()), Some("id"));
-        assert_eq!(first("/* é */\n-- b\nselect 1"), 15);
+        assert_eq!(first("/* é */\n-- b\nselect 1"), 14);
         let span = span("q".into(), "select 1\n  /ä 2", (11, 1));
         assert_eq!((span.line, span.column, span.length), (2, 3, 1));
     }
