@@ -59,7 +59,7 @@ def others_read_the_warehouse(folder):
         theirs = deltalake.DeltaTable(str(folder / "warehouse" / table))
         rows = theirs.to_pyarrow_table().num_rows
         name = {"raw/shop.customer_orders": "raw.shop.customer_orders", "quarantine/fact_orders": "quarantine.fact_orders"}.get(table, table)
-        ours = json.loads(headworks("sql", f"select count(*) as rows from {name}", "--format", "json", folder=folder))["rows"][0][0]
+        ours = json.loads(headworks("sql", f"select count(*) as rows from {name}", "--format", "json", folder=folder))[0]["rows"]
         assert rows == ours, (table, rows, ours)
 
 

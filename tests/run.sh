@@ -37,3 +37,4 @@ trap 'stop; rm -rf "$folder-venv"' EXIT
 "$folder-venv/bin/pip" install --quiet jsonschema==4.* pyyaml deltalake==1.6.* pyarrow
 target=$(cargo metadata --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')
 "$folder-venv/bin/python" tests/outsiders.py "$target/debug/headworks"
+"$folder-venv/bin/python" tests/suites/every_rule_can_fail.py "$target/debug/headworks"

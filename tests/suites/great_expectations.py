@@ -45,6 +45,9 @@ def check(folder, data, expectations):
     suite = folder / "suite.json"
     suite.write_text(json.dumps({"name": "s", "expectations": expectations}))
     command = [program, "check", str(data), "--suite", str(suite), "--format", "json"]
+    for other in sorted(folder.glob("*.parquet")):
+        if other != data:
+            command += ["--with", f"{other.stem}={other}"]
     found = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     if found.returncode not in (0, 1, 2) or not found.stdout:
         return {at: [{"held": False, "error": found.stderr.strip()}] for at in range(len(expectations))}
