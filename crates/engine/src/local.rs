@@ -2,12 +2,14 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::execute_stream_partitioned;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake_core::DeltaTable;
 use futures::TryStreamExt;
 use hw_base::{
@@ -42,6 +44,8 @@ pub struct LocalEngine {
     pub(crate) memory: ByteSize,
     pub(crate) threads: usize,
     scratch: PathBuf,
+    /// A session that knows all functions and no table; every other one begins as its copy.
+    blank: OnceLock<SessionState>,
 }
 
 impl LocalEngine {
@@ -58,7 +62,13 @@ impl LocalEngine {
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill])).with_max_temp_directory_size(limits.disk.0);
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc();
         let runtime = runtime.map_err(|error| explain(error, &Context::default()))?;
-        Ok(Self { warehouse: Warehouse::new(warehouse), runtime, live, memory: limits.memory, threads, scratch })
+        Ok(Self { warehouse: Warehouse::new(warehouse), runtime, live, memory: limits.memory, threads, scratch, blank: OnceLock::new() })
+    }
+
+    /// A session that knows all functions and no table.
+    pub(crate) fn blank_session(&self) -> SessionState {
+        let make = || SessionContext::new_with_config_rt(SessionConfig::new(), Arc::clone(&self.runtime)).state();
+        self.blank.get_or_init(make).clone()
     }
 
     /// The opened source datasets.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Field;
-use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, TableProvider};
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, TableProvider,
+};
 use datafusion::common::DFSchema;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
@@ -65,7 +67,15 @@ impl Session {
         options.sql_parser.collect_spans = true;
         options.optimizer.prefer_hash_join = effort == Effort::Fast;
         options.execution.parquet.pushdown_filters = false;
-        Self { context: SessionContext::new_with_config_rt(config, Arc::clone(&engine.runtime)), memory: engine.memory }
+        let mut state = engine.blank_session();
+        *state.config_mut() = config;
+        let tables = MemoryCatalogProvider::new();
+        // A fresh catalog has no schema that could refuse.
+        let _ = tables.register_schema(SCHEMA, Arc::new(MemorySchemaProvider::new()));
+        let catalogs = MemoryCatalogProviderList::new();
+        catalogs.register_catalog(CATALOG.to_owned(), Arc::new(tables));
+        state.register_catalog_list(Arc::new(catalogs));
+        Self { context: SessionContext::new_with_state(state), memory: engine.memory }
     }
 
     /// A session in which every table that `reader` names is bound.
@@ -80,6 +90,9 @@ impl Session {
 
     /// Gives the queries among the inputs their names.
     async fn name_queries(&self, reader: &Reader) -> Result<()> {
+        if !reader.inputs.iter().any(|input| matches!(input, Input::Query { .. })) {
+            return Ok(());
+        }
         let references = Self::all_references(reader)?;
         for input in &reader.inputs {
             if let Input::Query { name, sql } = input {
@@ -189,8 +202,12 @@ impl Session {
         {
             return Ok(frame);
         }
-        let planned = Box::pin(self.context.sql_with_options(sql, options)).await;
-        planned.map_err(|error| explain(error, &Context { sql: Some(sql), ..self.about(file) }))
+        let failed = |error| explain(error, &Context { sql: Some(sql), ..self.about(file) });
+        // Written out, because every copy of the state costs more than planning a short query.
+        let state = self.context.state();
+        let plan = Box::pin(state.create_logical_plan(sql)).await.map_err(failed)?;
+        options.verify_plan(&plan).map_err(failed)?;
+        Ok(DataFrame::new(state, plan))
     }
 
     /// The rows of a query, as one stream.

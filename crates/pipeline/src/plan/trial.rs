@@ -10,10 +10,13 @@ use crate::fit;
 use crate::project::Project;
 use crate::run::live_rows;
 
-/// Tries every model that would be built anew. Those that cannot succeed are marked so in the plan, and what reads them is
+/// How many models are tried: more would make a plan wait, and a run finds the rest.
+const MOST: usize = 200;
+
+/// Tries the models that would be built anew, up to 200 of them. Those that cannot succeed are marked so in the plan, and what reads them is
 /// left out. A model is not tried where nobody knows the columns of its inputs before the run.
 pub async fn try_models(project: &Project, asking: Asking<'_>, plan: &mut Plan) -> Vec<Error> {
-    let mut trial = Trial { project, asking, columns: BTreeMap::new() };
+    let mut trial = Trial { project, asking, columns: BTreeMap::new(), tried: 0 };
     let mut errors = Vec::new();
     for at in 0..plan.steps.len() {
         let (before, step) = (&plan.steps[..at], &plan.steps[at]);
@@ -37,6 +40,8 @@ struct Trial<'a> {
     asking: Asking<'a>,
     /// The columns of the models that were tried.
     columns: BTreeMap<String, Vec<Column>>,
+    /// How many were.
+    tried: usize,
 }
 
 impl Trial<'_> {
@@ -46,6 +51,10 @@ impl Trial<'_> {
         if !matches!(step.decision, Decision::Rebuild(_)) {
             return None;
         }
+        if self.tried == MOST {
+            return None;
+        }
+        self.tried += 1;
         let model = self.project.model(&step.name)?;
         let mut inputs = Vec::new();
         for read in reads {
