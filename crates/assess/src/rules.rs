@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hw_base::OnFailure;
-use hw_validate::Proposal;
+use hw_validate::{Proposal, yaml_comment as comment, yaml_flow as flow};
 use serde_json::{Map, Value as Json};
 
 /// A rules file with one rule per proposal; the comment above each rule says why it is proposed.
@@ -45,56 +45,6 @@ fn settings(proposal: &Proposal) -> Json {
     }
     Json::Object(settings)
 }
-
-/// One line of comment, whatever the text holds.
-fn comment(text: &str) -> String {
-    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
-    format!("# {}", words.join(" "))
-}
-
-/// A value in YAML's flow form: `{ column: status, values: [pending, "31"] }`.
-fn flow(value: &Json) -> String {
-    match value {
-        Json::Null | Json::Bool(_) | Json::Number(_) => value.to_string(),
-        Json::String(text) => scalar(text),
-        Json::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
-        Json::Object(entries) if entries.is_empty() => "{}".into(),
-        Json::Object(entries) => {
-            let pairs: Vec<String> = entries.iter().map(|(key, value)| format!("{}: {}", scalar(key), flow(value))).collect();
-            format!("{{ {} }}", pairs.join(", "))
-        }
-    }
-}
-
-/// Text bare where YAML cannot take it for anything else, in double quotes otherwise.
-fn scalar(text: &str) -> String {
-    if is_plain(text) || is_percentage(text) { text.into() } else { quoted(text) }
-}
-
-fn is_plain(text: &str) -> bool {
-    let starts_with_letter = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let is_simple = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' '));
-    starts_with_letter && is_simple && !text.ends_with(' ') && !RESERVED.contains(&text.to_ascii_lowercase().as_str())
-}
-
-fn is_percentage(text: &str) -> bool {
-    let is_number =
-        |digits: &str| digits.starts_with(|c: char| c.is_ascii_digit()) && digits.chars().all(|c| c.is_ascii_digit() || c == '.');
-    text.strip_suffix('%').is_some_and(is_number)
-}
-
-/// JSON's form is YAML's double-quoted form, but for characters that YAML does not take raw.
-fn quoted(text: &str) -> String {
-    let json = Json::String(text.into()).to_string();
-    json.chars().map(|c| if is_unprintable(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }).collect()
-}
-
-fn is_unprintable(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
-}
-
-/// Bare words that some YAML reader takes for a Boolean, nothing or a number.
-const RESERVED: &[&str] = &["true", "false", "null", "yes", "no", "on", "off", "y", "n", "inf", "nan", "infinity"];
 
 #[cfg(test)]
 mod tests {

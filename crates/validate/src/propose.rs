@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::kinds::RULE_KINDS;
-use crate::rule::{Rule, read_rules};
+use crate::rule::{COLUMN_SETTINGS, Rule, read_rules};
 use crate::shape::{Shape, Template, filled};
 
 /// A rule that the measured rows obey, within its tolerance.
@@ -90,7 +90,7 @@ impl Proposal {
         let settings = match &self.settings {
             Json::Object(settings) => {
                 let with_new = |(key, value): (&String, &Json)| match key.as_str() {
-                    "column" | "columns" | "left" | "right" | "group_by" => (key.clone(), with_names(value, &new)),
+                    setting if COLUMN_SETTINGS.contains(&setting) => (key.clone(), with_names(value, &new)),
                     _ => (key.clone(), value.clone()),
                 };
                 Json::Object(settings.iter().map(with_new).collect())

@@ -26,6 +26,9 @@ pub enum Scope {
     Columns,
 }
 
+/// The settings of rules that name columns of the table; every other text is something else.
+pub const COLUMN_SETTINGS: [&str; 9] = ["by", "column", "columns", "from", "group_by", "key", "left", "right", "to"];
+
 /// The settings of one rule, read and checked.
 pub trait RuleBody: Debug + Send + Sync {
     /// The settings that rules of all kinds share.

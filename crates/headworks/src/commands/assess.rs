@@ -104,7 +104,7 @@ fn refuse_other_cells(arguments: &Arguments) -> Result<()> {
         Some(file) if !file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) => {
             Err(Error::user(format!("`--cells {}` does not end in `.csv`", file.display()))
                 .code("HW107")
-                .help("cells are written as CSV; `headworks sql` turns that into other formats"))
+                .help("cells are written as CSV: name a file such as `cells.csv`"))
         }
         _ => Ok(()),
     }
@@ -173,6 +173,10 @@ async fn assess_one(data: &str, arguments: &Arguments, terminal: &Terminal) -> R
     opened.about.critical.clone_from(&arguments.critical);
     opened.about.use_for.clone_from(&arguments.use_for);
     opened.about.rules = RuleTrial::HoldBack;
+    let earlier = match &arguments.against {
+        Some(file) => Some(Earlier::read(&hw_config::read_yaml(file, file)?.to_json(), &opened.about.name)?),
+        None => None,
+    };
     let engine = opened.engine();
     // Where every suspicious cell is asked for, all rows are compared if they fit; else so many as take bearable time.
     let share = if arguments.cells.is_some() { 2 } else { 8 };
@@ -185,12 +189,8 @@ async fn assess_one(data: &str, arguments: &Arguments, terminal: &Terminal) -> R
     let now = SystemClock.now();
     let id = next_run_id(now, machine::salt(now));
     let assessment = hw_assess::assess_with(engine, &opened.reader, &opened.about, now, id.0, evidence).await?;
-    let assessment = match &arguments.against {
-        Some(file) => {
-            let earlier = Earlier::read(&hw_config::read_yaml(file, file)?.to_json(), &assessment.about.name)?;
-            let changes = drift(&earlier, &assessment);
-            assessment.compared(changes)
-        }
+    let assessment = match earlier.map(|earlier| drift(&earlier, &assessment)) {
+        Some(changes) => assessment.compared(changes),
         None => assessment,
     };
     Ok(Assessed { assessment, table })

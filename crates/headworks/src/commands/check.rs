@@ -8,8 +8,8 @@ use hw_base::{BoxFuture, Clock, DatasetName, Engine, Entry, Error, Node, Result,
 use hw_connect::open_path;
 use hw_pipeline::{EngineSettings, live_rows};
 use hw_validate::{
-    CheckResult, FailOn, Gate, Imported, Judging, Population, Rule, read_rules, read_suite, results_json, results_junit, results_of_rules,
-    results_of_suite,
+    COLUMN_SETTINGS, CheckResult, FailOn, Gate, Imported, Judging, Population, Rule, read_rules, read_suite, results_json, results_junit,
+    results_of_rules, results_of_suite,
 };
 
 use super::assess::{OpenedData, open};
@@ -189,7 +189,7 @@ fn with_raw_names(rules: &Settings, names: &[(String, String)], role: Role) -> S
 
 fn role_of(key: &str) -> Role {
     match key {
-        "column" | "columns" | "left" | "right" | "group_by" => Role::Column,
+        setting if COLUMN_SETTINGS.contains(&setting) => Role::Column,
         "where" | "sql" | "expression" => Role::Sql,
         _ => Role::Settings,
     }

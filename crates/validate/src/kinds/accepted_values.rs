@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::columns::find;
 use crate::explain::About;
-use crate::kinds::{RuleKind, comparable};
+use crate::kinds::{RuleKind, listed};
 use crate::propose::{Proposal, percent_above};
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::scalar::Scalar;
@@ -132,15 +132,8 @@ impl RuleBody for AcceptedValuesSettings {
     }
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
-        let column = find(columns, &self.column)?;
-        let (name, values) = comparable(column, &self.values)?;
-        let violates = if self.ignore_case && column.kind == ColumnType::Text {
-            let lower: Vec<String> = values.iter().map(|value| value.to_lowercase()).collect();
-            format!("lower({name}) not in ({})", lower.join(", "))
-        } else {
-            format!("{name} not in ({})", values.join(", "))
-        };
-        Ok(Shape::Row { violates })
+        let (name, values) = listed(find(columns, &self.column)?, &self.values, self.ignore_case)?;
+        Ok(Shape::Row { violates: format!("{name} not in {values}") })
     }
 }
 

@@ -192,6 +192,16 @@ fn comparable(column: &Column, values: &[Scalar]) -> Result<(String, Vec<String>
     Ok((name, written))
 }
 
+/// A column and the list of values to look it up in: `a` and `('x', 'y')`.
+fn listed(column: &Column, values: &[Scalar], ignore_case: bool) -> Result<(String, String), String> {
+    let (name, values) = comparable(column, values)?;
+    if !ignore_case || column.kind != ColumnType::Text {
+        return Ok((name, format!("({})", values.join(", "))));
+    }
+    let lower: Vec<String> = values.iter().map(|value| value.to_lowercase()).collect();
+    Ok((format!("lower({name})"), format!("({})", lower.join(", "))))
+}
+
 /// How many of several things must hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

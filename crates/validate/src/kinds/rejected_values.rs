@@ -1,10 +1,10 @@
 //! `rejected_values`: the column holds none of the values of a list.
 
-use hw_base::{Column, ColumnType};
+use hw_base::Column;
 
 use crate::columns::find;
 use crate::explain::About;
-use crate::kinds::{RuleKind, comparable};
+use crate::kinds::{RuleKind, listed};
 use crate::rule::{Problems, RuleBody};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
@@ -56,15 +56,8 @@ impl RuleBody for RejectedValuesSettings {
     }
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
-        let column = find(columns, &self.column)?;
-        let (name, values) = comparable(column, &self.values)?;
-        let violates = if self.ignore_case && column.kind == ColumnType::Text {
-            let lower: Vec<String> = values.iter().map(|value| value.to_lowercase()).collect();
-            format!("lower({name}) in ({})", lower.join(", "))
-        } else {
-            format!("{name} in ({})", values.join(", "))
-        };
-        Ok(Shape::Row { violates })
+        let (name, values) = listed(find(columns, &self.column)?, &self.values, self.ignore_case)?;
+        Ok(Shape::Row { violates: format!("{name} in {values}") })
     }
 }
 

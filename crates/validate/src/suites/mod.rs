@@ -14,7 +14,7 @@ mod soda;
 mod sql;
 mod violations;
 mod words;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::fmt::Debug;
 

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 /// A value in YAML's flow form: `{ column: status, values: [pending, "31"] }`.
-pub(crate) fn flow(value: &Json) -> String {
+pub fn flow(value: &Json) -> String {
     match value {
         Json::Null | Json::Bool(_) | Json::Number(_) => value.to_string(),
         Json::String(text) => scalar(text),
@@ -43,7 +43,7 @@ pub(crate) fn block(value: &Json, indent: usize) -> String {
 }
 
 /// One line of comment, whatever the text holds.
-pub(crate) fn comment(text: &str) -> String {
+pub fn comment(text: &str) -> String {
     let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
     format!("# {}", words.join(" "))
 }
