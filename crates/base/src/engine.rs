@@ -142,7 +142,7 @@ pub struct RowWatch {
 pub struct AggregateWatch {
     /// The rule's name.
     pub id: String,
-    /// An SQL aggregate over the rows that are not diverted: `sum(total_amount)`.
+    /// An SQL aggregate over the rows that the table will have: `sum(total_amount)`.
     pub expression: String,
 }
 
@@ -193,7 +193,8 @@ pub struct Watched {
     pub rows: u64,
     /// Per row rule, in the order of the watch.
     pub rules: Vec<WatchedRule>,
-    /// Per aggregate, in the order of the watch.
+    /// Per aggregate, in the order of the watch; none where rows stay that a table has, whose aggregates are asked for once it is known
+    /// which.
     pub aggregates: Vec<WatchedAggregate>,
 }
 

@@ -11,6 +11,7 @@ mod keys;
 mod live;
 mod local;
 mod measure;
+mod parts;
 mod place;
 mod plain;
 mod publish;

@@ -7,9 +7,12 @@ use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, TableProvider,
 };
 use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
@@ -226,7 +229,7 @@ impl Session {
         let simplify = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).with_current_time().build();
         let simplifier = ExprSimplifier::new(simplify);
         // Some functions, such as `coalesce`, are only evaluated in their simplified form.
-        let expression = simplifier.simplify(simplifier.coerce(expression, schema)?)?;
+        let expression = compared_one_by_one(simplifier.simplify(simplifier.coerce(expression, schema)?)?)?;
         self.context.create_physical_expr(expression, schema)
     }
 
@@ -234,6 +237,29 @@ impl Session {
     pub(crate) fn about<'a>(&self, file: Option<&'a str>) -> Context<'a> {
         Context { file, sql: None, memory: Some(self.memory) }
     }
+}
+
+/// How many values a column is compared with one by one: that takes less time than looking every row up in a table of them.
+const FEW_VALUES: usize = 8;
+
+/// The expression with `column in (…)` written as comparisons where the values are few.
+fn compared_one_by_one(expression: Expr) -> datafusion::error::Result<Expr> {
+    let is_few = |list: &InList| {
+        matches!(*list.expr, Expr::Column(_))
+            && list.list.len() <= FEW_VALUES
+            && list.list.iter().all(|value| matches!(value, Expr::Literal(..)))
+    };
+    let rewrite = |expression: Expr| {
+        let Expr::InList(list) = &expression else { return Ok(Transformed::no(expression)) };
+        let column = || list.expr.as_ref().clone();
+        let compared = match list.negated {
+            _ if !is_few(list) => None,
+            true => list.list.iter().map(|value| column().not_eq(value.clone())).reduce(Expr::and),
+            false => list.list.iter().map(|value| column().eq(value.clone())).reduce(Expr::or),
+        };
+        Ok(compared.map_or(Transformed::no(expression), Transformed::yes))
+    };
+    expression.transform_up(rewrite).map(|done| done.data)
 }
 
 /// The table of the warehouse that a name means by itself.

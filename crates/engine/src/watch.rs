@@ -8,6 +8,7 @@ use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::common::DFSchema;
+use datafusion::dataframe::DataFrame;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::collect_columns;
@@ -17,6 +18,7 @@ use hw_base::{Error, Result, Rows, Value, Watch, Watched, WatchedAggregate, Watc
 use tokio::sync::mpsc;
 
 use crate::failure::{Context, explain};
+use crate::parts::Parts;
 use crate::session::Session;
 use crate::types;
 
@@ -24,6 +26,7 @@ use crate::types;
 pub(crate) struct Watcher {
     schema: SchemaRef,
     rules: Vec<CompiledRule>,
+    parts: Parts,
     examples: usize,
     all_rows: bool,
 }
@@ -31,6 +34,8 @@ pub(crate) struct Watcher {
 struct CompiledRule {
     id: String,
     violates: Arc<dyn PhysicalExpr>,
+    /// The same over rows that have the parts of several rules beside their columns.
+    beside_parts: Arc<dyn PhysicalExpr>,
     diverts: bool,
     excludes: bool,
     shown: Vec<usize>,
@@ -73,10 +78,16 @@ impl Watcher {
                 collect_columns(&violates).iter().map(datafusion::physical_expr::expressions::Column::index).collect();
             own.sort_unstable();
             shown.extend(own.into_iter().filter(|index| !key.contains(index)));
-            Ok(CompiledRule { id: rule.id.clone(), violates, diverts: rule.diverts, excludes: rule.excludes, shown })
+            let beside_parts = Arc::clone(&violates);
+            Ok(CompiledRule { id: rule.id.clone(), violates, beside_parts, diverts: rule.diverts, excludes: rule.excludes, shown })
         };
-        let rules = watch.rows.iter().map(compile).collect::<Result<_>>()?;
-        Ok(Self { schema: Arc::clone(schema), rules, examples: watch.examples, all_rows: watch.all_rows })
+        let mut rules: Vec<CompiledRule> = watch.rows.iter().map(compile).collect::<Result<_>>()?;
+        let all: Vec<_> = rules.iter().map(|rule| Arc::clone(&rule.violates)).collect();
+        let (parts, beside_parts) = Parts::of(&all, schema).map_err(|error| explain(error, &Context::default()))?;
+        for (rule, beside_parts) in rules.iter_mut().zip(beside_parts) {
+            rule.beside_parts = beside_parts;
+        }
+        Ok(Self { schema: Arc::clone(schema), rules, parts, examples: watch.examples, all_rows: watch.all_rows })
     }
 
     /// Empty counts.
@@ -88,8 +99,9 @@ impl Watcher {
     pub(crate) fn look(&self, batch: &RecordBatch, counts: &mut Counts) -> Result<Option<Diverted>> {
         let mut broken: Vec<(&str, BooleanArray)> = Vec::new();
         let mut excluded: Option<BooleanArray> = None;
+        let beside_parts = self.parts.beside(batch);
         for (rule, count) in self.rules.iter().zip(&mut counts.rules) {
-            let violates = match rule.evaluate(batch) {
+            let violates = match rule.evaluate(batch, beside_parts.as_ref()) {
                 Ok(violates) => violates,
                 // Only a rule that decides where rows go stops the scan; any other fails alone.
                 Err(error) if !rule.diverts && !rule.excludes => {
@@ -160,9 +172,13 @@ impl Watcher {
 }
 
 impl CompiledRule {
-    fn evaluate(&self, batch: &RecordBatch) -> Result<BooleanArray> {
+    fn evaluate(&self, batch: &RecordBatch, beside_parts: Option<&RecordBatch>) -> Result<BooleanArray> {
         let failed = |error| cannot_judge(&self.id, &explain(error, &Context::default()));
-        let array = self.violates.evaluate(batch).and_then(|value| value.into_array(batch.num_rows())).map_err(failed)?;
+        let value = match beside_parts {
+            Some(rows) => self.beside_parts.evaluate(rows),
+            None => self.violates.evaluate(batch),
+        };
+        let array = value.and_then(|value| value.into_array(batch.num_rows())).map_err(failed)?;
         match array.as_boolean_opt() {
             Some(boolean) => Ok(boolean.clone()),
             None => Err(Error::user(format!(
@@ -225,19 +241,27 @@ impl Tap {
         });
         let table = StreamingTable::try_new(Arc::clone(schema), parts.collect()).map_err(|error| explain(error, &Context::default()))?;
         session.register(&[PASSING], Arc::new(table))?;
-        for aggregate in &watch.aggregates {
-            let alone = format!("select {} from {PASSING}", aggregate.expression);
-            session.query(&alone, None).await.map_err(|error| cannot_judge(&aggregate.id, &error))?;
-        }
-        let columns: Vec<String> =
-            watch.aggregates.iter().enumerate().map(|(i, aggregate)| format!("{} as a{i}", aggregate.expression)).collect();
-        let frame = session.query(&format!("select {} from {PASSING}", columns.join(", ")), None).await?;
+        let frame = Self::query_of(session, watch).await?;
         let query = tokio::spawn(async move {
             let batches = frame.collect().await.map_err(|error| explain(error, &Context::default()))?;
             let row = batches.iter().find(|batch| batch.num_rows() > 0);
             Ok(row.map(|batch| batch.columns().iter().map(|column| types::value(column.as_ref(), 0)).collect()).unwrap_or_default())
         });
         Ok(Some(Self { ids: watch.aggregates.iter().map(|aggregate| aggregate.id.clone()).collect(), senders, query }))
+    }
+
+    /// All aggregates as one query; where it cannot be planned, the aggregate to blame is named.
+    async fn query_of(session: &Session, watch: &Watch) -> Result<DataFrame> {
+        let columns: Vec<String> =
+            watch.aggregates.iter().enumerate().map(|(i, aggregate)| format!("{} as a{i}", aggregate.expression)).collect();
+        let planned = session.query(&format!("select {} from {PASSING}", columns.join(", ")), None).await;
+        if planned.is_err() {
+            for aggregate in &watch.aggregates {
+                let alone = format!("select {} from {PASSING}", aggregate.expression);
+                session.query(&alone, None).await.map_err(|error| cannot_judge(&aggregate.id, &error))?;
+            }
+        }
+        planned
     }
 
     /// The channel of one task. Dropping it says that the task has no more rows.

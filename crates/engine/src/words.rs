@@ -139,6 +139,10 @@ fn values(line: &str) -> Option<Told> {
 
 /// Operators between types that do not go together.
 fn operators(line: &str) -> Option<Told> {
+    if let Some(found) = after(line, "Unary operator 'NOT' requires a boolean expression, got ") {
+        let help = "compare it with something: `… > 0`, `… is not null`";
+        return at(Mark::None, format!("what should be true or false is {}", sql_types(found)), help);
+    }
     let arithmetic = between(line, "Cannot coerce arithmetic expression ", " to valid types");
     let comparison = || after(line, "Cannot infer common argument type for comparison operation ");
     let expression = arithmetic.or_else(comparison)?;

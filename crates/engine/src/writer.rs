@@ -6,8 +6,8 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray, UInt32Array};
-use datafusion::arrow::compute::{cast, take_record_batch};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, UInt32Array, make_comparator};
+use datafusion::arrow::compute::{SortOptions, cast, take_record_batch};
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::parquet::arrow::ArrowWriter;
@@ -97,8 +97,7 @@ impl Writer {
         if self.partition_columns.is_empty() {
             return self.write_partition(Vec::new(), &rows);
         }
-        let partitions = batch.columns()[in_files..].iter().map(|column| cast(column, &DataType::Utf8)).collect::<Result<Vec<_>, _>>();
-        for (partition, indices) in group(&partitions.map_err(engine_failed)?, batch.num_rows()) {
+        for (partition, indices) in group(&batch.columns()[in_files..], batch.num_rows())? {
             if indices.len() == batch.num_rows() {
                 return self.write_partition(partition, &rows);
             }
@@ -213,13 +212,11 @@ fn repeats(column: &ArrayRef) -> Result<bool> {
     Ok(distinct.len() <= values / 2)
 }
 
-/// The rows of each partition, in the order the partitions appear.
-fn group(partitions: &[ArrayRef], rows: usize) -> Vec<(Vec<Option<String>>, Vec<u32>)> {
-    let columns: Vec<_> = partitions.iter().map(AsArray::as_string::<i32>).collect();
-    let value = |column: &StringArray, row: usize| column.is_valid(row).then(|| column.value(row).to_owned());
-    let is_same = |a: usize, b: usize| {
-        columns.iter().all(|column| column.is_valid(a) == column.is_valid(b) && (column.is_null(a) || column.value(a) == column.value(b)))
-    };
+/// The rows of each partition, in the order the partitions appear, with its values as texts.
+fn group(partitions: &[ArrayRef], rows: usize) -> Result<Vec<(Vec<Option<String>>, Vec<u32>)>> {
+    let equal = |column: &ArrayRef| make_comparator(column, column, SortOptions::default());
+    let equal = partitions.iter().map(equal).collect::<Result<Vec<_>, _>>().map_err(engine_failed)?;
+    let is_same = |a: usize, b: usize| equal.iter().all(|compare| compare(a, b).is_eq());
     // Each group by its first row; rows of one partition mostly come together.
     let mut groups: Vec<(usize, Vec<u32>)> = Vec::new();
     let mut last = 0;
@@ -233,7 +230,17 @@ fn group(partitions: &[ArrayRef], rows: usize) -> Vec<(Vec<Option<String>>, Vec<
         #[expect(clippy::cast_possible_truncation, reason = "a batch has a few thousand rows")]
         groups[last].1.push(row as u32);
     }
-    groups.into_iter().map(|(first, rows)| (columns.iter().map(|column| value(column, first)).collect(), rows)).collect()
+    groups.into_iter().map(|(first, rows)| Ok((values_at(partitions, first)?, rows))).collect()
+}
+
+/// The values of a row as texts.
+fn values_at(columns: &[ArrayRef], row: usize) -> Result<Vec<Option<String>>> {
+    let value = |column: &ArrayRef| {
+        let text = cast(&column.slice(row, 1), &DataType::Utf8).map_err(engine_failed)?;
+        let text = text.as_string::<i32>();
+        Ok(text.is_valid(0).then(|| text.value(0).to_owned()))
+    };
+    columns.iter().map(value).collect()
 }
 
 /// A folder name that every file system takes; the log holds the true value.

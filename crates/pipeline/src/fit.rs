@@ -1,8 +1,9 @@
-//! Whether what a model's YAML says of columns fits the columns that its SELECT returns.
+//! Whether what a model's YAML and its rules say of columns fits the columns that its SELECT returns.
 
-use hw_base::{Column, ColumnType, Engine, Error, Input, Reader, Result, Span, unknown};
+use hw_base::{Column, ColumnType, Engine, Error, Input, Reader, Result, Span, identifier, unknown};
+use hw_validate::Gate;
 
-use crate::plan::BY_ARRIVAL;
+use crate::plan::{BY_ARRIVAL, Step, Work};
 use crate::project::Model;
 
 /// The name under which `delete_when` is tried on the rows of the SELECT.
@@ -24,6 +25,40 @@ pub(crate) async fn check(model: &Model, reader: &Reader, columns: &[Column], en
         errors.extend(deletion(model, condition, reader, engine).await?);
     }
     Error::all(errors).map_or(Ok(()), Err)
+}
+
+/// The rules of a step, fitted to the columns that its table will have: `columns`, which `reader` returns, and those that the load adds.
+///
+/// # Errors
+/// If the engine fails for another reason than the SQL of a rule.
+pub(crate) async fn gate(step: &Step, reader: &Reader, columns: &[Column], engine: &dyn Engine) -> Result<Gate> {
+    let added = added(step, columns);
+    let reader = with_columns(reader, &added);
+    let columns: Vec<Column> = columns.iter().cloned().chain(added).collect();
+    let mut gate = Gate::new(&step.rules, &columns);
+    gate.try_sql(engine, &reader).await?;
+    Ok(gate)
+}
+
+/// The columns that the table of a step has besides those of the SELECT.
+fn added(step: &Step, columns: &[Column]) -> Vec<Column> {
+    let Work::Build { settings, later_by, partition_by, .. } = &step.work else { return vec![] };
+    let mut added = settings.added(columns, later_by.as_deref());
+    let is_new = |name: &str| !columns.iter().any(|column| column.name == name);
+    let partitions = partition_by.iter().filter(|(name, _)| is_new(name));
+    added.extend(partitions.map(|(name, _)| Column { name: name.clone(), kind: ColumnType::Date, sql_type: "date".into() }));
+    added
+}
+
+/// The rows with columns that the load adds, for trying SQL on them.
+fn with_columns(reader: &Reader, added: &[Column]) -> Reader {
+    if added.is_empty() {
+        return reader.clone();
+    }
+    let columns: Vec<String> =
+        added.iter().map(|column| format!("cast(null as {}) as {}", column.sql_type, identifier(&column.name))).collect();
+    let sql = reader.sql.trim_end().trim_end_matches(';');
+    Reader { sql: format!("select *, {} from ({sql}\n) as model", columns.join(", ")), ..reader.clone() }
 }
 
 /// A model, and the columns that its SELECT returns.

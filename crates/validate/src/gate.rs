@@ -47,6 +47,11 @@ impl Gate {
         self.fitted.iter().filter_map(Fitted::misfit)
     }
 
+    /// Whether a rule that cannot be judged keeps every batch from being published.
+    pub fn stops(&self) -> bool {
+        self.fitted.iter().any(|fitted| fitted.shape.is_err() && fitted.rule.on_failure == OnFailure::Block)
+    }
+
     /// Tries the SQL that users wrote on the rows of `reader`, without reading one. A rule whose SQL is not valid becomes
     /// one that cannot be judged, instead of a failure of the scan it takes part in.
     ///
@@ -54,11 +59,13 @@ impl Gate {
     /// If the engine fails for another reason than the SQL.
     pub async fn try_sql(&mut self, engine: &dyn Engine, reader: &Reader) -> Result<()> {
         for fitted in &mut self.fitted {
-            let Some(sql) = fitted.sql_to_try() else { continue };
+            let Some((sql, wanted)) = fitted.to_try() else { continue };
             let mut inputs = reader.inputs.clone();
             inputs.push(Input::Query { name: TRIED.into(), sql: reader.sql.clone() });
             match engine.columns(&Reader { sql, inputs, file: None }).await {
-                Ok(columns) => fitted.expect_type(&columns),
+                Ok(columns) => fitted.expect(wanted, &columns),
+                // Another table may be made before the rule is judged.
+                Err(error) if matches!(wanted, Wanted::Count) && error.known_code() == Some("HW302") => {}
                 Err(error) if error.blame() == Blame::User => fitted.shape = Err(reason(&error)),
                 Err(error) => return Err(error),
             }
@@ -161,34 +168,48 @@ impl Fitted {
         std::iter::once(watch).chain(judged).collect()
     }
 
-    /// A SELECT that is valid if the user's own SQL in the rule is. Beside a count, only an aggregate is.
-    fn sql_to_try(&self) -> Option<String> {
+    /// A SELECT that is valid if the user's own SQL in the rule is, and what its first column has to be. Beside a count, only an
+    /// aggregate is valid.
+    fn to_try(&self) -> Option<(String, Wanted)> {
         let condition = self.rule.condition_sql();
-        let expression = match self.shape.as_ref().ok()? {
-            _ if self.rule.body.sql().is_none() && condition.is_none() => return None,
-            Shape::Row { .. } => self.violates()?,
+        let has_sql = self.rule.body.sql().is_some();
+        let (expression, wanted) = match self.shape.as_ref().ok()? {
+            _ if !has_sql && condition.is_none() => return None,
+            Shape::Row { .. } => (self.violates()?, Wanted::Truth),
             Shape::Aggregate { expression, .. } => {
-                return Some(format!("select {expression} as result, count(*) as judged_rows from {TRIED}"));
+                return Some((format!("select {expression} as result, count(*) as judged_rows from {TRIED}"), Wanted::Measure));
             }
-            Shape::Set { .. } | Shape::Columns { .. } => condition?,
+            Shape::Set { count, .. } if has_sql => {
+                let rows = condition.map_or(TRIED.to_owned(), |condition| format!("(select * from {TRIED} where {condition})"));
+                return Some((count.over(&rows, TRIED, None), Wanted::Count));
+            }
+            Shape::Set { .. } | Shape::Columns { .. } => (condition?, Wanted::Truth),
         };
-        Some(format!("select {expression} as result from {TRIED}"))
+        Some((format!("select {expression} as result from {TRIED}"), wanted))
     }
 
     /// Makes sure that what should be true or false is so, and that what should be measured can be.
-    fn expect_type(&mut self, columns: &[Column]) {
+    fn expect(&mut self, wanted: Wanted, columns: &[Column]) {
         let Some(column) = columns.first() else { return };
         let can_be_measured = column.kind.is_numeric() || column.kind.is_temporal() || column.kind == ColumnType::Text;
-        match &self.shape {
-            Ok(Shape::Row { .. } | Shape::Set { .. }) if column.kind != ColumnType::Boolean => {
-                self.shape = Err(format!("the SQL must be true or false for every row; it is {}", column.sql_type));
-            }
-            Ok(Shape::Aggregate { .. }) if !can_be_measured => {
-                self.shape = Err(format!("the SQL must give a number, a date or a moment; it is {}", column.sql_type));
-            }
-            _ => {}
-        }
+        let problem = match wanted {
+            Wanted::Truth if column.kind != ColumnType::Boolean => "the SQL must be true or false for every row",
+            Wanted::Measure if !can_be_measured => "the SQL must give a number, a date or a moment",
+            _ => return,
+        };
+        self.shape = Err(format!("{problem}; it is {}", column.sql_type));
     }
+}
+
+/// What the SQL of a rule has to give.
+#[derive(Clone, Copy)]
+enum Wanted {
+    /// True or false for a row.
+    Truth,
+    /// A number or a moment for all rows.
+    Measure,
+    /// A number of rows, which every query has.
+    Count,
 }
 
 #[cfg(test)]
@@ -235,6 +256,8 @@ mod tests {
             {"unique": {"column": "a", "where": "zebra"}},
             {"aggregate": {"sql": "a", "min": 1}},
             {"aggregate": {"sql": "max(a) > 1 -- why", "min": 1}},
+            {"query": {"sql": "select b from {table}", "where": "a > 1"}},
+            {"query": {"sql": "select a from {table} join later using (a)"}},
         ]));
         let mut gate = Gate::new(&rules, &columns("a bigint"));
         let engine = FakeEngine::default()
@@ -243,7 +266,15 @@ mod tests {
             .describes("select not (a > 1) as result from judged", Ok("result boolean"))
             .describes("select (zebra) as result from judged", Err(Error::user("no field `zebra`")))
             .describes("select (a) as result, count(*) as judged_rows from judged", Err(Error::user("`a` is no aggregate")))
-            .describes("select (max(a) > 1 -- why\n) as result, count(*) as judged_rows from judged", Ok("result boolean"));
+            .describes("select (max(a) > 1 -- why\n) as result, count(*) as judged_rows from judged", Ok("result boolean"))
+            .describes(
+                "select count(*) as violations from (select b from (select * from judged where (a > 1))) as broken",
+                Err(Error::user("there is no column `b`").code("HW301")),
+            )
+            .describes(
+                "select count(*) as violations from (select a from judged join later using (a)) as broken",
+                Err(Error::user("unknown table `later`").code("HW302")),
+            );
         block_on(gate.try_sql(&engine, &Reader { sql: "select 1 as a".into(), inputs: vec![], file: None })).unwrap();
         let misfits: Vec<String> = gate.misfits().map(|error| error.causes().join("; ")).collect();
         assert_eq!(
@@ -254,6 +285,7 @@ mod tests {
                 "no field `zebra`",
                 "`a` is no aggregate",
                 "the SQL must give a number, a date or a moment; it is boolean",
+                "there is no column `b`",
             ]
         );
         assert_eq!(gate.fitted[2].columns, ["a"]);

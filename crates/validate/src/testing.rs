@@ -216,9 +216,15 @@ impl FakeEngine {
 
 /// The answer once more; an error is made anew.
 fn repeat<T>(answer: &Result<T>) -> Result<&T> {
-    answer.as_ref().map_err(|error| match error.blame() {
-        Blame::User => error.causes().iter().fold(Error::user(error.message()), Error::because),
-        _ => Error::outside(error.message()),
+    answer.as_ref().map_err(|error| {
+        let again = match error.blame() {
+            Blame::User => error.causes().iter().fold(Error::user(error.message()), Error::because),
+            _ => Error::outside(error.message()),
+        };
+        match error.known_code() {
+            Some(code) => again.code(code),
+            None => again,
+        }
     })
 }
 

@@ -8,11 +8,12 @@ use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use futures::StreamExt;
 use hw_base::{LoadMode, Result, StagedBatch, StagedFile, identifier};
+use tokio::sync::mpsc;
 
 use super::history;
 use super::origin::CARRIED;
 use super::rows::{cast_all, filtered, in_folder, kept_rows};
-use super::tasks::{joined, merged};
+use super::tasks::{joined, merged, send};
 use super::{Attempt, Shared, remembers_deleted};
 use crate::failure::{Context, explain};
 use crate::files::{FileTable, TableFile};
@@ -23,8 +24,14 @@ use crate::warehouse::Snapshot;
 use crate::writer::Writer;
 
 impl Attempt<'_> {
-    /// Decides which of the rows that were set aside, and of those they meet in the table, stay.
-    pub(super) async fn settle(&self, batch: &mut StagedBatch, shared: &Arc<Shared>, aside: Vec<StagedFile>) -> Result<()> {
+    /// Decides which of the rows that were set aside, and of those they meet in the table, stay; `tap` is told of them.
+    pub(super) async fn settle(
+        &self,
+        batch: &mut StagedBatch,
+        shared: &Arc<Shared>,
+        aside: Vec<StagedFile>,
+        tap: Option<mpsc::Sender<RecordBatch>>,
+    ) -> Result<()> {
         let straight: u64 = batch.files.iter().map(|file| file.rows).sum();
         let waiting: u64 = aside.iter().map(|file| file.rows).sum();
         let mut untouched: u64 = 0;
@@ -46,7 +53,7 @@ impl Attempt<'_> {
         }
         let (mut changed, mut shown) = (waiting, waiting);
         if waiting > 0 {
-            let winners = self.winners(aside, met, remembered).await?;
+            let winners = self.winners(aside, met, remembered, tap).await?;
             batch.files.extend(winners.files);
             batch.deleted.extend(winners.deleted);
             changed = winners.entered;
@@ -153,7 +160,13 @@ impl Attempt<'_> {
     }
 
     /// Of all rows with one key, the one that stays.
-    async fn winners(&self, aside: Vec<StagedFile>, met: Vec<StagedFile>, remembered: Vec<StagedFile>) -> Result<Winners> {
+    async fn winners(
+        &self,
+        aside: Vec<StagedFile>,
+        met: Vec<StagedFile>,
+        remembered: Vec<StagedFile>,
+        tap: Option<mpsc::Sender<RecordBatch>>,
+    ) -> Result<Winners> {
         let session = Session::new(self.engine, Effort::Spilling);
         let scratch = self.engine.scratch(&self.staging.label);
         let table = |schema: &SchemaRef, files: &[StagedFile]| {
@@ -185,7 +198,9 @@ impl Attempt<'_> {
                 shown += new;
                 // A version that is not shown may end another one.
                 entered += if matches!(self.staging.mode, LoadMode::History(_)) { arrives.true_count() as u64 } else { new };
-                staying.write(&kept_rows(&rows, &gone)?)?;
+                let rows = kept_rows(&rows, &gone)?;
+                staying.write(&rows)?;
+                send(tap.as_ref(), rows).await;
             }
         }
         Ok(Winners { files: staying.finish()?, deleted: deleted.finish()?, entered, shown })

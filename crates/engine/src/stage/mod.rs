@@ -223,16 +223,13 @@ impl<'a> Attempt<'a> {
             key,
         });
         let (plan, streams) = streams(&self.session, self.frame.clone(), &self.staging.reader).await?;
-        let tap = Tap::open(&self.session, &self.columns.schema, &watch, streams.len()).await?;
+        let settling = streams.len();
+        let tap = self.tap(&watch, settling + 1).await?;
         let tasks = streams.into_iter().enumerate().map(|(task, stream)| {
             let sender = tap.as_ref().and_then(|tap| tap.sender(task));
             self.engine.warehouse.working.spawn(self.task(task, stream, Arc::clone(&shared), sender))
         });
         let outputs = joined(tasks.collect()).await?;
-        let aggregates = match tap {
-            Some(tap) => tap.finish().await?,
-            None => vec![],
-        };
         let mut batch = StagedBatch {
             table: self.staging.table.folder().to_owned(),
             base: self.target.as_ref().map(|target| target.version),
@@ -247,15 +244,29 @@ impl<'a> Attempt<'a> {
             batch.deleted.extend(output.deleted);
             set_aside.extend(output.aside);
         }
+        batch.rows_quarantined = batch.quarantined.iter().map(|file| file.rows).sum();
+        let sender = tap.as_ref().and_then(|tap| tap.sender(settling));
+        self.settle(&mut batch, &shared, set_aside, sender).await?;
+        let aggregates = match tap {
+            Some(tap) => tap.finish().await?,
+            None => vec![],
+        };
         batch.watched = shared.watcher.watched(counts, aggregates);
         let excluding = watch.rows.iter().zip(&batch.watched.rules).filter(|(rule, _)| rule.excludes);
         batch.rows_read = batch.watched.rows + excluding.map(|(_, counted)| counted.violations).sum::<u64>();
-        batch.rows_quarantined = batch.quarantined.iter().map(|file| file.rows).sum();
         batch.content_hash = shared.content.as_ref().map(|hash| format!("{:016x}", hash.load(Ordering::Relaxed)));
         batch.spilled_bytes = spilled(plan.as_ref());
-        self.settle(&mut batch, &shared, set_aside).await?;
         self.describe(&mut batch)?;
         Ok(batch)
+    }
+
+    /// Takes the aggregates of the rows that the table will have, where the batch is all of them. Where rows stay that the table has, they
+    /// are asked for when it is known which.
+    async fn tap(&self, watch: &Watch, tasks: usize) -> Result<Option<Tap>> {
+        if self.target.is_some() && !replaces(self.staging) {
+            return Ok(None);
+        }
+        Tap::open(&self.session, &self.columns.schema, watch, tasks).await
     }
 
     /// The keys whose rows wait for the others: those that occur twice, or all where the table has rows.
@@ -321,8 +332,8 @@ impl<'a> Attempt<'a> {
                 };
                 let stored = shared.columns.stored(batch.clone())?;
                 shared.note_content(&stored)?;
-                send(sender.as_ref(), stored.clone()).await;
-                shared.place(&batch, &stored, &mut places)?;
+                let written = shared.place(&batch, stored, &mut places)?;
+                send(sender.as_ref(), written).await;
             }
             let Places { rows, aside, deleted } = places;
             Ok(TaskOutput {
@@ -353,11 +364,12 @@ impl Shared {
         Ok(())
     }
 
-    /// Writes the rows that stand for themselves, and sets the others aside: `batch` has the full columns, `stored` those of the
-    /// table.
-    fn place(&self, batch: &RecordBatch, stored: &RecordBatch, places: &mut Places) -> Result<()> {
+    /// Writes the rows that stand for themselves, which it returns, and sets the others aside: `batch` has the full columns, `stored`
+    /// those of the table.
+    fn place(&self, batch: &RecordBatch, stored: RecordBatch, places: &mut Places) -> Result<RecordBatch> {
         if self.key.is_empty() {
-            return places.rows.write(stored);
+            places.rows.write(&stored)?;
+            return Ok(stored);
         }
         if self.aside.as_ref().is_some_and(KeySet::is_empty) {
             return self.write(stored, places);
@@ -367,23 +379,31 @@ impl Shared {
         if let Some(seen) = &self.seen {
             seen.insert(&hashes, None);
         }
-        let Some(set_aside) = &self.aside else { return places.aside.write(batch) };
+        let Some(set_aside) = &self.aside else {
+            places.aside.write(batch)?;
+            return Ok(stored.slice(0, 0));
+        };
         let waits = set_aside.mask(&hashes);
         places.aside.write(&filtered(batch, &waits)?)?;
-        self.write(&kept_rows(stored, &waits)?, places)
+        self.write(kept_rows(&stored, &waits)?, places)
     }
 
-    /// Writes rows that are alone with their key.
-    fn write(&self, rows: &RecordBatch, places: &mut Places) -> Result<()> {
-        let Some(is_deleted) = &self.is_deleted else { return places.rows.write(rows) };
+    /// Writes rows that are alone with their key, and returns those that are not deleted.
+    fn write(&self, rows: RecordBatch, places: &mut Places) -> Result<RecordBatch> {
+        let Some(is_deleted) = &self.is_deleted else {
+            places.rows.write(&rows)?;
+            return Ok(rows);
+        };
         let failed = |error| explain(error, &Context::default()).within("`delete_when`");
-        let array = is_deleted.evaluate(rows).and_then(|value| value.into_array(rows.num_rows())).map_err(failed)?;
+        let array = is_deleted.evaluate(&rows).and_then(|value| value.into_array(rows.num_rows())).map_err(failed)?;
         let mask = cast(&array, &DataType::Boolean).map_err(|error| failed(error.into()))?;
         let mask: &BooleanArray = datafusion::arrow::array::AsArray::as_boolean(mask.as_ref());
         if self.remembers {
-            places.deleted.write(&filtered(rows, mask)?)?;
+            places.deleted.write(&filtered(&rows, mask)?)?;
         }
-        places.rows.write(&kept_rows(rows, mask)?)
+        let rows = kept_rows(&rows, mask)?;
+        places.rows.write(&rows)?;
+        Ok(rows)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Trying the models of a plan before anything is loaded: what their SELECTs and their YAML say of columns is held against the
-//! columns that their inputs have, or will have. No row is read.
+//! Trying the steps of a plan before anything is loaded: what SELECTs, YAML and rules say of columns is held against the columns that
+//! their inputs have, or will have. No row is read.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,14 @@ use crate::fit;
 use crate::project::Project;
 use crate::run::live_rows;
 
-/// How many models are tried: more would make a plan wait, and a run finds the rest.
+/// What the rows of a dataset are called while its rules are tried.
+const ROWS: &str = "arriving";
+
+/// How many steps are tried: more would make a plan wait, and a run finds the rest.
 const MOST: usize = 200;
 
-/// Tries the models that would be built anew, up to 200 of them. Those that cannot succeed are marked so in the plan, and what reads them is
-/// left out. A model is not tried where nobody knows the columns of its inputs before the run.
+/// Tries the models that would be built anew, up to 200 of them, and the rules of what is loaded. What cannot succeed is marked so in the
+/// plan, and what reads it is left out. Nothing is tried where nobody knows the columns before the run.
 pub async fn try_models(project: &Project, asking: Asking<'_>, plan: &mut Plan) -> Vec<Error> {
     let mut trial = Trial { project, asking, columns: BTreeMap::new(), tried: 0 };
     let mut errors = Vec::new();
@@ -23,12 +26,12 @@ pub async fn try_models(project: &Project, asking: Asking<'_>, plan: &mut Plan) 
         let fails = |other: &&Step| matches!(other.decision, Decision::Fail(_)) && step.after.contains(&other.name);
         let decision = if let Some(input) = before.iter().find(fails).filter(|_| step.decision.may_run()) {
             Decision::Skip(format!("{} cannot be built", input.name))
-        } else if let Some(error) = trial.step(before, step).await {
-            let decision = Decision::Fail(error.message().to_owned());
-            errors.push(error);
-            decision
         } else {
-            continue;
+            let found = trial.step(before, step).await;
+            let stops = found.errors.first().filter(|_| found.stops).map(|error| Decision::Fail(error.message().to_owned()));
+            errors.extend(found.errors);
+            let Some(decision) = stops else { continue };
+            decision
         };
         plan.steps[at].decision = decision;
     }
@@ -44,14 +47,38 @@ struct Trial<'a> {
     tried: usize,
 }
 
+/// What is wrong with a step.
+#[derive(Default)]
+struct Found {
+    errors: Vec<Error>,
+    /// Whether the step cannot succeed.
+    stops: bool,
+}
+
+impl Found {
+    fn failure(error: Error) -> Self {
+        let errors: Vec<Error> = Some(error).filter(|error| error.blame() == Blame::User).into_iter().collect();
+        Self { stops: !errors.is_empty(), errors }
+    }
+}
+
 impl Trial<'_> {
-    /// Why a step cannot succeed, where that is sure.
-    async fn step(&mut self, before: &[Step], step: &Step) -> Option<Error> {
+    /// What is surely wrong with a step.
+    async fn step(&mut self, before: &[Step], step: &Step) -> Found {
+        if self.tried == MOST || !step.decision.may_run() {
+            return Found::default();
+        }
+        let tried = match &step.work {
+            Work::Build { .. } => self.model(before, step).await,
+            Work::Extract { dataset, .. } => self.rules_of(dataset, step).await,
+        };
+        tried.unwrap_or_default()
+    }
+
+    /// What is wrong with a model; `None` where that cannot be known.
+    async fn model(&mut self, before: &[Step], step: &Step) -> Option<Found> {
         let Work::Build { sql, file, reads, .. } = &step.work else { return None };
         if !matches!(step.decision, Decision::Rebuild(_)) {
-            return None;
-        }
-        if self.tried == MOST {
             return None;
         }
         self.tried += 1;
@@ -61,18 +88,40 @@ impl Trial<'_> {
             self.bind(before, read, &mut inputs).await?;
         }
         let reader = Reader { sql: sql.clone(), inputs, file: Some(file.clone()) };
-        let tried = match self.asking.engine.columns(&reader).await {
-            Ok(columns) => fit::check(model, &reader, &columns, self.asking.engine).await.map(|()| columns),
+        let engine = self.asking.engine;
+        let tried = match engine.columns(&reader).await {
+            Ok(columns) => fit::check(model, &reader, &columns, engine).await.map(|()| columns),
             Err(error) => Err(error),
         };
-        match tried {
-            Ok(columns) => {
-                let later_by = model.settings.follow.values().next().map(String::as_str);
-                let added = model.settings.load.added(&columns, later_by);
-                self.columns.insert(step.name.clone(), columns.into_iter().chain(added).collect());
-                None
-            }
-            Err(error) => Some(error).filter(|error| error.blame() == Blame::User),
+        let columns = match tried {
+            Ok(columns) => columns,
+            Err(error) => return Some(Found::failure(error)),
+        };
+        let later_by = model.settings.follow.values().next().map(String::as_str);
+        let added = model.settings.load.added(&columns, later_by);
+        self.columns.insert(step.name.clone(), columns.iter().cloned().chain(added).collect());
+        Some(self.rules(step, &reader, &columns).await)
+    }
+
+    /// What is wrong with the rules of a dataset.
+    async fn rules_of(&mut self, dataset: &DatasetName, step: &Step) -> Option<Found> {
+        if step.rules.is_empty() {
+            return None;
+        }
+        self.tried += 1;
+        let mut inputs = Vec::new();
+        let rows = live(self.asking.sources, dataset, ROWS, &mut inputs).await?;
+        inputs.push(rows);
+        let reader = Reader { sql: format!("select * from {ROWS}"), inputs, file: None };
+        let columns = self.asking.engine.columns(&reader).await.ok()?;
+        Some(self.rules(step, &reader, &columns).await)
+    }
+
+    /// The rules that cannot be judged on rows with these columns.
+    async fn rules(&self, step: &Step, reader: &Reader, columns: &[Column]) -> Found {
+        match fit::gate(step, reader, columns, self.asking.engine).await {
+            Ok(gate) => Found { stops: gate.stops(), errors: gate.misfits().collect() },
+            Err(_) => Found::default(),
         }
     }
 

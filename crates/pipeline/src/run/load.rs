@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hw_base::{
-    Column, ColumnType, CommitNote, DatasetName, Engine, Error, LoadMode, Position, Progress, Published, Reader, Result, StagedBatch,
-    Staging, StepCommit, StepOutcome, StepRecord, Verdict, identifier,
+    CommitNote, DatasetName, Engine, Error, LoadMode, Position, Progress, Published, Result, StagedBatch, Staging, StepCommit, StepOutcome,
+    StepRecord, Verdict, identifier,
 };
 use hw_validate::{Gate, Judging, Population};
 use serde_json::json;
@@ -12,6 +12,7 @@ use serde_json::json;
 use super::record::{Halt, standing, started, unchanged};
 use super::task::{Task, application, version_with};
 use super::{build, extract, malformed};
+use crate::fit;
 use crate::plan::{Decision, Step, Work};
 use crate::position::{CONTENT, FILES, WATERMARK};
 
@@ -110,38 +111,11 @@ async fn load(task: Task<'_>, batch: &mut Batch, record: &mut StepRecord) -> Res
 /// Fits the rules to the columns, and has them counted while the batch is staged.
 async fn fitted_gate(task: Task<'_>, batch: &mut Batch) -> Result<Gate> {
     let columns = task.ports.engine.columns(&batch.staging.reader).await?;
-    let added = added_columns(task.step, &batch.staging, &columns);
-    let reader = with_columns(&batch.staging.reader, &added);
-    let columns: Vec<Column> = columns.into_iter().chain(added).collect();
-    let mut gate = Gate::new(&task.step.rules, &columns);
-    gate.try_sql(task.ports.engine, &reader).await?;
+    let gate = fit::gate(task.step, &batch.staging.reader, &columns, task.ports.engine).await?;
     let own = std::mem::replace(&mut batch.staging.watch, gate.watch(key(task.step), EXAMPLES, false));
     batch.staging.watch.rows.splice(0..0, own.rows);
     batch.staging.watch.aggregates.extend(own.aggregates);
     Ok(gate)
-}
-
-/// The columns that the table has besides those of the SELECT.
-fn added_columns(step: &Step, staging: &Staging, columns: &[Column]) -> Vec<Column> {
-    let mut added = match &step.work {
-        Work::Build { settings, later_by, .. } => settings.added(columns, later_by.as_deref()),
-        Work::Extract { .. } => vec![],
-    };
-    let is_new = |name: &str| !columns.iter().any(|column| column.name == name);
-    let partitions = staging.partition_by.iter().filter(|(name, _)| is_new(name));
-    added.extend(partitions.map(|(name, _)| Column { name: name.clone(), kind: ColumnType::Date, sql_type: "date".into() }));
-    added
-}
-
-/// The rows with columns that the load adds, for trying SQL on them.
-fn with_columns(reader: &Reader, added: &[Column]) -> Reader {
-    if added.is_empty() {
-        return reader.clone();
-    }
-    let columns: Vec<String> =
-        added.iter().map(|column| format!("cast(null as {}) as {}", column.sql_type, identifier(&column.name))).collect();
-    let sql = reader.sql.trim_end().trim_end_matches(';');
-    Reader { sql: format!("select *, {} from ({sql}\n) as model", columns.join(", ")), ..reader.clone() }
 }
 
 /// Check → publish.

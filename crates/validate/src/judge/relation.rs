@@ -44,7 +44,7 @@ impl<'a> Relation<'a> {
             scanned: "rows of this batch",
             table: "rows of the table after this load",
             table_rows: batch.rows_after,
-            aggregates_were_watched: judging.population.batch_is_table && batch.rows_superseded == 0,
+            aggregates_were_watched: judging.population.batch_is_table,
             own: Some(TableName::model(&batch.table).leaf().to_owned()),
             batch: Some(batch),
             inputs: judging.reader.inputs.clone(),

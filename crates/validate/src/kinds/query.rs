@@ -50,6 +50,10 @@ impl RuleBody for QuerySettings {
         self.dimension
     }
 
+    fn sql(&self) -> Option<&str> {
+        Some(&self.sql)
+    }
+
     fn other_table(&self) -> Option<String> {
         self.reads.clone()
     }

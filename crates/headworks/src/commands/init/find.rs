@@ -41,7 +41,7 @@ pub(super) async fn datasets(arguments: &Arguments, terminal: &Terminal) -> Resu
     let (urls, paths): (Vec<String>, Vec<String>) = arguments.data.iter().cloned().partition(|data| data.contains("://"));
     let discovered = hw_connect::discover(&terminal.root, &paths).await?;
     for (path, error) in &discovered.left_out {
-        terminal.say(format!("left out: {path}: {}", error.message()));
+        terminal.say(format!("left out: {path}: {}", in_one_line(error)));
     }
     let mut found = Vec::new();
     let mut names = Names(TAKEN.map(str::to_owned).into());
@@ -59,6 +59,11 @@ pub(super) async fn datasets(arguments: &Arguments, terminal: &Terminal) -> Resu
         Some((_, error)) if found.is_empty() => Err(error),
         _ => Ok(found),
     }
+}
+
+/// What is wrong, and why.
+fn in_one_line(error: &Error) -> String {
+    std::iter::once(error.message()).chain(error.causes().iter().map(String::as_str)).collect::<Vec<_>>().join(": ")
 }
 
 /// Names that are given out once.
@@ -181,7 +186,7 @@ impl<'a> Database<'a> {
             match self.table(at, table, &name).await {
                 Ok(one) => found.push(one),
                 Err(error) => {
-                    self.terminal.say(format!("left out: {}: {}", table.name, error.message()));
+                    self.terminal.say(format!("left out: {}: {}", table.name, in_one_line(&error)));
                     failed = Some(error);
                 }
             }
