@@ -65,7 +65,7 @@ class Case:
 def in_duckdb(connection, case, schema="main"):
     for name, file, columns in case.tables():
         types = ", ".join(f"'{column}': '{kind}'" for column, kind in columns)
-        connection.execute(f"create table {schema}.{name} as select * from read_csv('{file}', header = true, columns = {{{types}}}, delim = ',', quote = '\"', null_padding = true)")
+        connection.execute(f"create or replace table {schema}.{name} as select * from read_csv('{file}', header = true, columns = {{{types}}}, delim = ',', quote = '\"', null_padding = true)")
 
 
 def of_sql(cases, folder):

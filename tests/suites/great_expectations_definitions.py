@@ -1,7 +1,7 @@
 """Verdicts like those of Great Expectations: its own test definitions, judged by `headworks check`.
 
-Arguments: the program, and a copy of the repository great-expectations/great_expectations (1.x or a late 0.x). Needs PyPI's
-pandas and pyarrow. Every definition has data, the arguments of an expectation and the outcome that is expected. A case that comes out
+Arguments: the program, and the folder of Great Expectations' source: a late 0.x, whose source package on PyPI holds the definitions.
+Needs PyPI's pandas and pyarrow (`peers.sh` makes an environment). Every definition has data, the arguments of an expectation and the outcome that is expected. A case that comes out
 differently must be in `great_expectations_definitions_differences.json` with its reason, and one that is there must still be different.
 """
 import collections

@@ -23,6 +23,8 @@ import pyarrow.parquet
 import judged
 
 here = pathlib.Path(__file__).parent
+# Where unexpected values are rows, so that their number can be compared.
+OF_ROWS = ("expect_column_values", "expect_column_value_", "expect_column_pair", "expect_compound", "expect_multicolumn", "expect_select")
 TESTS = "tests/integration/data_sources_and_expectations"
 
 
@@ -37,7 +39,7 @@ def recorded(source, folder):
     for case in map(json.loads, lines):
         key = json.dumps([case["backend"], case["data"], case["others"], case["expectation"]["type"], case["expectation"]["kwargs"]], sort_keys=True)
         cases.setdefault(key, case)
-    return list(cases.values())
+    return [case for case in cases.values() if "artition" not in case["test"]]  # there the batch is a part of the table
 
 
 def array(series):
@@ -49,7 +51,7 @@ def array(series):
     if present and all(isinstance(value, (pandas.Timestamp, datetime.datetime)) for value in present):
         return pyarrow.array(pandas.Series(values), from_pandas=True)
     if not present:
-        return pyarrow.array(values, pyarrow.string() if series.dtype == object else pyarrow.float64())
+        return pyarrow.array(values, pyarrow.float64())
     if series.dtype.kind == "f":
         return pyarrow.array(values, pyarrow.float64())
     try:
@@ -75,7 +77,8 @@ def judge(program, folder, cases):
                 others[name] = pathlib.Path(temporary) / f"{other}.parquet"
                 write(pickle.loads((folder / f"{other}.pickle").read_bytes()), others[name])
         asked = [{"type": case["expectation"]["type"], "kwargs": case["expectation"]["kwargs"]} for case in cases]
-        return judged.expectations(program, temporary, data, asked, others)
+        parameters = {name: value for case in cases for name, value in case.get("parameters", {}).items()}
+        return judged.expectations(program, temporary, data, asked, others, parameters)
 
 
 def called(case):
@@ -91,12 +94,14 @@ def main():
         cases = recorded(source, folder) if not (folder / "cases.jsonl").exists() else [json.loads(line) for line in (folder / "cases.jsonl").open()]
         tables = collections.defaultdict(list)
         for case in cases:
-            tables[(case["data"], json.dumps(case["others"]), json.dumps(case["expectation"]["kwargs"].get("other_table_name")))].append(case)
+            tables[(case["data"], json.dumps(case["others"]), json.dumps(case.get("parameters")), json.dumps(case["expectation"]["kwargs"].get("other_table_name")))].append(case)
         for together in tables.values():
             for case, results in zip(together, judge(program, folder, together)):
                 found, details = judged.outcome(results)
                 expected, counted = case["success"], case["unexpected"]
-                same_count = not isinstance(counted, int) or len(details) != 1 or isinstance(details, str) or details[0] == counted
+                kind = case["expectation"]["type"]
+                is_of_rows = kind.startswith(OF_ROWS) and "type" not in kind and len(details) == 1 and isinstance(counted, int)
+                same_count = not is_of_rows or details[0] == counted
                 reason = next((entry["reason"] for entry in known if entry["expectation"] in case["expectation"]["type"] and entry.get("contains", "") in called(case)), None)
                 if expected == "error":
                     refused["a verdict" if isinstance(found, bool) else "none either"] += 1

@@ -32,7 +32,7 @@ def raised(result):
     return any(one.get("raised_exception") for one in each)
 
 
-def record(expectation, result):
+def record(expectation, result, parameters):
     asked = running["test"].callspec.params.get("_batch_setup_for_datasource")
     if asked is None:
         return
@@ -42,6 +42,7 @@ def record(expectation, result):
         "data": kept(asked.data),
         "others": {label: kept(frame) for label, frame in (asked.extra_data or {}).items()},
         "expectation": expectation.configuration.to_json_dict(),
+        "parameters": parameters or {},
         "success": "error" if raised(result) else result.success,
         "unexpected": (result.result or {}).get("unexpected_count"),
     }
@@ -60,10 +61,10 @@ def pytest_sessionstart(session):
 
     def validate(batch, expect, **arguments):
         result = theirs(batch, expect, **arguments)
-        if hasattr(running["test"], "callspec") and not arguments.get("expectation_parameters"):
+        if hasattr(running["test"], "callspec"):
             asked = zip(expect.expectations, result.results) if hasattr(expect, "expectations") else [(expect, result)]
             for expectation, one in asked:
-                record(expectation, one)
+                record(expectation, one, arguments.get("expectation_parameters"))
         return result
 
     Batch.validate = validate

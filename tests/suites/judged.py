@@ -24,10 +24,10 @@ def check(program, folder, data, suite, others=None, suite_format="auto"):
     return results
 
 
-def expectations(program, folder, data, asked, others=None):
+def expectations(program, folder, data, asked, others=None, parameters=None):
     """The results of expectations of Great Expectations, each as `{type, kwargs}`, in their order."""
     suite = pathlib.Path(folder) / "suite.json"
-    suite.write_text(json.dumps({"name": "s", "expectations": asked}))
+    suite.write_text(json.dumps({"name": "s", "expectations": asked, "suite_parameters": parameters or {}}))
     results = check(program, folder, data, suite, others, "great-expectations")
     return [results[at] for at in range(len(asked))]
 
@@ -37,5 +37,5 @@ def outcome(results):
     for word in ("untranslated", "error"):
         whys = [result[word] for result in results if result.get(word)]
         if whys:
-            return word, whys[0]
+            return word, " ".join(whys[0].split())[:300]
     return all(result["held"] for result in results), [result["violations"] for result in results]
