@@ -6,10 +6,10 @@ ROWS ?= 1000000
 INTO ?= headworks-demo
 
 
-.PHONY: help demo build test tidy lint check bench docs install
+.PHONY: help demo build test test-peers tidy lint check bench docs install
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 build: ## Compile the program, with a line of progress now and then
 	@echo "Compiling Headworks; the first time this takes some minutes."
@@ -41,3 +41,6 @@ docs: ## Write the page that shows what the demo prints
 
 install: ## Compile with all optimisations and install
 	$(CARGO) install --locked --path crates/headworks
+
+test-peers: build ## Hold the program against Great Expectations, dbt and Soda from PyPI
+	@bash tests/suites/peers.sh "$$($(CARGO) metadata --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')/debug/headworks"

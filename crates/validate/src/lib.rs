@@ -7,6 +7,7 @@
 //! Nothing here runs SQL: it is handed to the [`hw_base::Engine`]. Staging, quarantine and publishing belong to the
 //! pipeline, which obeys the verdict.
 
+mod annotations;
 mod columns;
 mod critical;
 mod exact;
@@ -27,6 +28,7 @@ mod suites;
 #[cfg(test)]
 mod testing;
 
+pub use annotations::{results_github, results_sarif};
 pub use exact::Exact;
 pub use explain::{About, explain, rules_schema};
 pub use gate::Gate;
@@ -38,4 +40,6 @@ pub use rule::{COLUMN_SETTINGS, Problems, Rule, RuleBody, Scope, read_rules};
 pub use shape::{Bounds, Limit, LimitValue, Shape, Template};
 pub use shared_settings::{Common, Notes};
 pub use suites::yaml::{comment as yaml_comment, flow as yaml_flow};
-pub use suites::{HowWritten, Imported, ImportedItem, Outcome, SUITES, Suite, TableRules, Written, WrittenItem, read_suite, suite};
+pub use suites::{
+    Dialect, HowWritten, Imported, ImportedItem, Outcome, SUITES, Suite, TableRules, Written, WrittenItem, read_suite, suite,
+};

@@ -8,8 +8,8 @@ use hw_base::{BoxFuture, Clock, DatasetName, Engine, Entry, Error, Node, Result,
 use hw_connect::open_path;
 use hw_pipeline::{EngineSettings, live_rows};
 use hw_validate::{
-    COLUMN_SETTINGS, CheckResult, FailOn, Gate, Imported, Judging, Population, Rule, read_rules, read_suite, results_json, results_junit,
-    results_of_rules, results_of_suite,
+    COLUMN_SETTINGS, CheckResult, FailOn, Gate, Imported, Judging, Population, Rule, read_rules, read_suite, results_github, results_json,
+    results_junit, results_of_rules, results_of_suite, results_sarif,
 };
 
 use super::assess::{OpenedData, open};
@@ -33,6 +33,10 @@ enum Output {
     Markdown,
     /// For continuous integration: JUnit's XML.
     Junit,
+    /// For workflows of GitHub: annotations beside the rules.
+    Github,
+    /// For tools that show findings of analyses: SARIF 2.1.0.
+    Sarif,
 }
 
 #[derive(Args)]
@@ -95,7 +99,7 @@ impl Command for Check {
                 Some(suite) => results_of_suite(suite, &verdict),
                 None => results_of_rules(&verdict),
             };
-            show(&results, &verdict, &arguments, terminal)?;
+            show(&Shown { results: &results, rules: &asked.rules, verdict: &verdict }, &arguments, terminal)?;
             Ok(exit_code(&results, FailOn::parse(&arguments.fail_on).unwrap_or_default()))
         })
     }
@@ -207,10 +211,21 @@ async fn judge(opened: &OpenedData, rules: &[Rule], all_rows: bool) -> Result<Ve
     gate.judge(&judging, &watched).await
 }
 
-fn show(results: &[CheckResult], verdict: &Verdict, arguments: &Arguments, terminal: &Terminal) -> Result<()> {
+/// What a check found.
+struct Shown<'a> {
+    results: &'a [CheckResult],
+    rules: &'a [Rule],
+    verdict: &'a Verdict,
+}
+
+fn show(shown: &Shown<'_>, arguments: &Arguments, terminal: &Terminal) -> Result<()> {
+    let Shown { results, rules, verdict } = shown;
+    let file = arguments.rules.as_deref().or(arguments.suite.as_deref()).unwrap_or(&arguments.project).display().to_string();
     match arguments.format {
         Output::Json => return terminal.json(&results_json(results)),
         Output::Junit => terminal.line(results_junit(&arguments.data, results).trim_end()),
+        Output::Github => terminal.lines(results_github(results, rules, &file).lines()),
+        Output::Sarif => return terminal.json(&results_sarif(results, rules, &file)),
         Output::Markdown => {
             terminal.lines(report::markdown::verdict(verdict));
             terminal.line(format!("\n{}", report::verdict_summary(verdict)));

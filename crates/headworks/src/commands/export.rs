@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Engine, Result};
 use hw_pipeline::EngineSettings;
-use hw_validate::{TableRules, suite};
+use hw_validate::{Dialect, TableRules, suite};
 
 use super::assess::open;
 use super::check::rules;
@@ -28,6 +29,9 @@ struct Arguments {
     /// What the tool calls the data
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
+    /// What the database of the tool speaks, for checks that go out as SQL; `ansi` is what most engines read
+    #[arg(long, value_name = "DIALECT", default_value = Dialect::WORDS[0], value_parser = PossibleValuesParser::new(Dialect::WORDS))]
+    dialect: String,
     /// Write to this file, and what it needs beside it into its folder, instead of printing
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -52,7 +56,8 @@ impl Command for Export {
             let rules = rules(arguments.rules.as_deref(), &arguments.data, &opened)?;
             let columns = opened.engine().columns(&opened.rows).await?;
             let table = table(&arguments);
-            let written = suite.write(&[TableRules { table: &table, columns: &columns, rules: &rules }]);
+            let dialect = Dialect::parse(&arguments.dialect).unwrap_or_default();
+            let written = suite.write(&[TableRules { table: &table, columns: &columns, rules: &rules, dialect }]);
             if let Some(file) = &arguments.out {
                 write_file(file, &written.text)?;
                 let folder = file.parent().unwrap_or_else(|| Path::new("."));

@@ -126,6 +126,45 @@ impl Function {
     }
 }
 
+/// Which value counts where a quantile lies between two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Interpolation {
+    /// One between them, as far as the quantile lies.
+    #[default]
+    Linear,
+    /// The nearest; of two that are equally near, the one at an even place.
+    Nearest,
+    /// The lower.
+    Lower,
+    /// The higher.
+    Higher,
+    /// The middle of both.
+    Midpoint,
+}
+
+impl Interpolation {
+    /// The quantile as the value, or the mean of two, at its place among the sorted values.
+    fn sql(self, column: &Column, quantile: f64, condition: Option<&str>) -> String {
+        let name = identifier(&column.name);
+        let present = condition.map_or_else(|| format!("{name} is not null"), |condition| format!("({condition}) and {name} is not null"));
+        let place = format!("((count(*) filter (where {present}) - 1) * {quantile:?})");
+        let value = |place: &str| {
+            let place = format!("cast({place} as bigint) + 1");
+            format!("cast(array_element(array_agg({name} order by {name}) filter (where {present}), {place}) as double)")
+        };
+        let (lower, higher) = (format!("floor({place})"), format!("ceil({place})"));
+        match self {
+            Self::Linear | Self::Nearest => {
+                value(&format!("case when {place} - {lower} = 0.5 then 2 * round({place} / 2) else round({place}) end"))
+            }
+            Self::Lower => value(&lower),
+            Self::Higher => value(&higher),
+            Self::Midpoint => format!("({} + {}) / 2", value(&lower), value(&higher)),
+        }
+    }
+}
+
 /// One count as a share of another; null where there is nothing to have a share of.
 fn ratio(part: &str, whole: &str) -> String {
     format!("cast({part} as double) / nullif({whole}, 0)")
@@ -140,6 +179,10 @@ measuring_settings! {
         column: Option<String>,
         /// For `quantile`: which one, between 0 and 1, such as `0.95`.
         quantile: Option<f64>,
+        /// For `quantile`: which value counts where the quantile lies between two: one `linear` between them (where it is not given), the `nearest`, the `lower` or the `higher` of them, or the `midpoint`.
+        interpolation: Option<Interpolation>,
+        /// What the measure is where there is no value at all; without it, the rule is broken there.
+        of_nothing: Option<f64>,
         /// SQL of your own in place of `function` and `column`, such as `sum(discount) / sum(price)`.
         sql: Option<String>,
         /// The least value: a number, a date or a moment.
@@ -178,7 +221,7 @@ impl RuleKind for Aggregate {
 
     fn about(&self) -> About {
         About {
-            finds: "A value over all rows, such as a sum or a mean, that lies below `min` or above `max`, or not `above` or `below` a limit, measured on the table as it would be after the load. Nulls take no part. Where there is no value at all, because there are no rows or only nulls, the rule is broken; `NaN` breaks it too. Functions: `sum`, `mean`, `median`, `min`, `max`, `standard_deviation` (of a sample; null for one value), `population_standard_deviation`, `variance`, `quantile`, `count`, `filled_share`, `distinct_share`, `min_length`, `max_length`, `mean_length`.",
+            finds: "A value over all rows, such as a sum or a mean, that lies below `min` or above `max`, or not `above` or `below` a limit, measured on the table as it would be after the load. Nulls take no part. Where there is no value at all, because there are no rows or only nulls, the rule is broken, unless `of_nothing` says what the measure is there; `NaN` breaks it too. Functions: `sum`, `mean`, `median`, `min`, `max`, `standard_deviation` (of a sample; null for one value), `population_standard_deviation`, `variance`, `quantile`, `count`, `filled_share`, `distinct_share`, `min_length`, `max_length`, `mean_length`.",
             matters: "Every row can be right by itself and the whole still wrong: amounts in cents instead of euros move the mean a hundredfold.",
             example: "- aggregate: { function: mean, column: total_amount, min: 20, max: 200, on_failure: alert }\n- aggregate: { sql: 'sum(discount) / sum(total_amount)', name: discount_rate, max: 0.4 }\n- aggregate: { function: quantile, quantile: 0.95, column: total_amount, below: 900 }",
             remedy: "Compare with the table version before: find the partition, shop or file whose share changed. Move the limits if the change is real.",
@@ -194,6 +237,9 @@ impl AggregateSettings {
             }
             (None, None, Some(_)) if self.condition.is_some() => {
                 problems.add("where", "`where` does not go with `sql`", "write `sum(total_amount) filter (where …)` in `sql`");
+            }
+            (None, None, Some(_)) if self.of_nothing.is_some() => {
+                problems.add("of_nothing", "`of_nothing` does not go with `sql`", "write `coalesce(sum(total_amount), 0)` in `sql`");
             }
             (None, None, Some(sql)) if divides_by_rows(sql) => {
                 let help = "write `/ nullif(count(*), 0)`, which has no value there, or use `function: filled_share`";
@@ -217,6 +263,9 @@ impl AggregateSettings {
         match self.quantile {
             Some(_) if !needs_quantile => problems.add("quantile", "`quantile` goes with `function: quantile`", "remove `quantile`"),
             None if needs_quantile => problems.add("function", "which quantile?", "add `quantile:` with a number between 0 and 1"),
+            None if self.interpolation.is_some() => {
+                problems.add("interpolation", "`interpolation` goes with `function: quantile`", "remove `interpolation`");
+            }
             Some(share) if !(0.0..=1.0).contains(&share) => {
                 problems.add("quantile", format!("`{share}` is no share"), "give a number between 0 and 1, such as 0.95");
             }
@@ -243,7 +292,12 @@ impl AggregateSettings {
                 return Err(format!("`{limit}` is no limit for `{}({name})`, which is {kind}", function.name()));
             }
         }
-        let expression = function.sql(column, self.quantile.unwrap_or(0.5), self.condition.as_deref());
+        let condition = self.condition.as_deref();
+        let expression = match (self.quantile, self.interpolation.unwrap_or_default()) {
+            (Some(quantile), interpolation) if interpolation != Interpolation::Linear => interpolation.sql(column, quantile, condition),
+            (quantile, _) => function.sql(column, quantile.unwrap_or(0.5), condition),
+        };
+        let expression = self.of_nothing.map_or_else(|| expression.clone(), |nothing| format!("coalesce({expression}, {nothing})"));
         let label = match self.quantile {
             Some(quantile) => format!("{}({}, {quantile})", function.name(), identifier(name)),
             None => format!("{}({})", function.name(), identifier(name)),

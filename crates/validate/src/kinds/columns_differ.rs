@@ -56,7 +56,7 @@ impl RuleBody for ColumnsDifferSettings {
         let mut holds = Vec::new();
         for (at, left) in found.iter().enumerate() {
             for right in &found[at + 1..] {
-                holds.push(format!("{} {differs} {}", beside(left, right)?, beside(right, left)?));
+                holds.push(format!("({} {differs} {})", beside(left, right)?, beside(right, left)?));
             }
         }
         Ok(Shape::Row { violates: self.skip_if.violates(&holds.join(" and "), &self.columns) })
@@ -75,10 +75,10 @@ mod tests {
         check_row(
             &rule,
             "a bigint, b bigint, c bigint",
-            "(a is distinct from b and a is distinct from c and b is distinct from c) is not true",
+            "((a is distinct from b) and (a is distinct from c) and (b is distinct from c)) is not true",
         );
         let rule = json!({"columns_differ": {"columns": ["a", "b"]}});
-        check_row(&rule, "a bigint, b bigint", "a is not null and b is not null and not (a <> b)");
+        check_row(&rule, "a bigint, b bigint", "a is not null and b is not null and not ((a <> b))");
         check_misfit(
             &rule,
             "a bigint, b varchar",

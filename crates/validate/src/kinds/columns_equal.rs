@@ -29,7 +29,7 @@ impl RuleKind for ColumnsEqual {
 
     fn about(&self) -> About {
         About {
-            finds: "Rows in which the named columns do not all hold the same value. Rows with a null in one of the columns are left out; with `skip_if: all_null` or `never`, a null breaks the rule.",
+            finds: "Rows in which the named columns do not all hold the same value. Rows with a null in one of the columns are left out; with `skip_if: all_null` or `never`, a null is a value like any other: two nulls are the same.",
             matters: "What is stored twice drifts apart, and then two reports of the same thing disagree.",
             example: "- columns_equal: { columns: [line, line_number], on_failure: alert }",
             remedy: "Find out which of the columns is right, make the others from it in the model, or drop them.",
@@ -53,7 +53,8 @@ impl RuleBody for ColumnsEqualSettings {
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
         let found = find_all(columns, &self.columns)?;
         let pairs = found.iter().zip(found.iter().skip(1));
-        let holds = pairs.map(|(left, right)| Ok(format!("{} = {}", beside(left, right)?, beside(right, left)?)));
+        let equals = if self.skip_if == SkipIf::AnyNull { "=" } else { "is not distinct from" };
+        let holds = pairs.map(|(left, right)| Ok(format!("({} {equals} {})", beside(left, right)?, beside(right, left)?)));
         let holds = holds.collect::<Result<Vec<_>, String>>()?;
         Ok(Shape::Row { violates: self.skip_if.violates(&holds.join(" and "), &self.columns) })
     }
@@ -68,7 +69,7 @@ mod tests {
     #[test]
     fn neighbours_must_be_equal() {
         let rule = json!({"columns_equal": {"columns": ["a", "b", "c"], "skip_if": "all_null"}});
-        let expected = "(a is not null or b is not null or c is not null) and (a = b and b = cast(c as double)) is not true";
+        let expected = "(a is not null or b is not null or c is not null) and ((a is not distinct from b) and (b is not distinct from cast(c as double))) is not true";
         check_row(&rule, "a double, b double, c decimal(12,2)", expected);
         assert!(refused(&json!([{"columns_equal": {"columns": []}}])).contains("name two columns or more"));
     }

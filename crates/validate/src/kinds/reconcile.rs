@@ -83,7 +83,7 @@ impl ReconcileSettings {
         };
         let on = both(" and ", &|name| format!("judged.{name} = referred.{name}"), key);
         let keys = both(", ", &|name| format!("coalesce(judged.{name}, referred.{name}) as {name}"), key);
-        let differs = both(" or ", &|name| format!("judged.{name} is distinct from referred.{name}"), compared);
+        let differs = both(" or ", &|name| format!("(judged.{name} is distinct from referred.{name})"), compared);
         let differs = if differs.is_empty() { String::new() } else { format!(" or {differs}") };
         format!(
             "select {keys}, case when is_there is null then 'only here' when is_here is null then 'only there' else 'differs' end as difference \
@@ -181,11 +181,11 @@ mod tests {
     fn rows_are_compared_by_key_or_as_sets() {
         check(
             &json!({"with": "t", "key": ["a"]}),
-            "a bigint, b bigint",
+            "a bigint, b bigint, c bigint",
             "select coalesce(judged.a, referred.a) as a, case when is_there is null then 'only here' when is_here is null then 'only there' \
              else 'differs' end as difference from (select *, true as is_here from after) as judged full outer join \
              (select *, true as is_there from t) as referred on judged.a = referred.a \
-             where is_here is null or is_there is null or judged.b is distinct from referred.b",
+             where is_here is null or is_there is null or (judged.b is distinct from referred.b) or (judged.c is distinct from referred.c)",
         );
         check(
             &json!({"with": "t", "columns": ["b"]}),

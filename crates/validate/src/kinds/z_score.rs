@@ -61,7 +61,7 @@ impl RuleBody for ZScoreSettings {
         Ok(Shape::violating_rows(format!(
             "select judged.*, ({value} - column_mean) / column_deviation as z_score from {{table}} as judged cross join \
              (select avg({value}) as column_mean, nullif(stddev({value}), 0) as column_deviation from {{table}} as measured) as measures \
-             where {distance} >= {}",
+             where {distance} >= {} and not isnan(column_deviation)",
             self.below
         )))
     }
@@ -81,7 +81,7 @@ mod tests {
             "a double",
             "select count(*) as violations from (select judged.*, (a - column_mean) / column_deviation as z_score from after as judged \
              cross join (select avg(a) as column_mean, nullif(stddev(a), 0) as column_deviation from after as measured) as measures \
-             where abs((a - column_mean) / column_deviation) >= 3) as broken",
+             where abs((a - column_mean) / column_deviation) >= 3 and not isnan(column_deviation)) as broken",
         );
         check_misfit(&rule, "a date", "`z_score` needs numbers, and column `a` is date");
         assert!(refused(&json!([{"z_score": {"column": "a", "below": 0}}])).contains("leaves no value"));

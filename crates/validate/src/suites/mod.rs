@@ -5,6 +5,7 @@
 //! in SQL; nothing is left out without a line in the report.
 
 mod dbt;
+mod dialect;
 pub(crate) mod elsewhere;
 mod great_expectations;
 mod metrics;
@@ -21,6 +22,7 @@ use std::fmt::Debug;
 use hw_base::{Column, Error, Result, Settings, unknown};
 use serde_json::{Value as Json, json};
 
+pub use self::dialect::Dialect;
 use crate::rule::{Rule, read_rules};
 
 /// A format in which another tool keeps its rules.
@@ -192,6 +194,8 @@ pub struct TableRules<'a> {
     pub columns: &'a [Column],
     /// Its rules.
     pub rules: &'a [Rule],
+    /// What the SQL of its checks is written in.
+    pub dialect: Dialect,
 }
 
 /// A file in the format of another tool.

@@ -38,7 +38,7 @@ impl Suite for Sql {
         let mut written = Written::default();
         for table in tables {
             for rule in table.rules {
-                let how = match violations_sql(rule, table.columns, &table_sql(table.table)) {
+                let how = match violations_sql(rule, table, &table_sql(table.table)) {
                     Ok(sql) => {
                         let note =
                             rule.notes.description.as_deref().map(|text| format!("-- {}\n", text.replace('\n', " "))).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{HowWritten, Outcome, SUITES, TableRules, read_suite};
+use super::{Dialect, HowWritten, Outcome, SUITES, TableRules, read_suite};
 use crate::kinds::RULE_KINDS;
 use crate::rule::{Rule, read_rules};
 use crate::testing::columns;
@@ -29,7 +29,7 @@ fn examples() -> Vec<Rule> {
 fn every_rule_is_written_or_says_why_and_the_file_is_read_back() {
     let (rules, table) = (examples(), columns(TABLE));
     for suite in SUITES {
-        let written = suite.write(&[TableRules { table: "orders", columns: &table, rules: &rules }]);
+        let written = suite.write(&[TableRules { table: "orders", columns: &table, rules: &rules, dialect: Dialect::default() }]);
         assert_eq!(written.items.len(), rules.len(), "{}", suite.name());
         for item in &written.items {
             assert!(item.how != HowWritten::NotWritten(String::new()), "{}: {}", suite.name(), item.rule);
@@ -55,7 +55,12 @@ fn what_has_a_word_comes_back_as_the_rule_it_was() {
     for suite in SUITES.iter().filter(|suite| suite.name() != "sql") {
         let mut in_words = 0;
         for rule in examples() {
-            let written = suite.write(&[TableRules { table: "orders", columns: &table, rules: std::slice::from_ref(&rule) }]);
+            let written = suite.write(&[TableRules {
+                table: "orders",
+                columns: &table,
+                rules: std::slice::from_ref(&rule),
+                dialect: Dialect::default(),
+            }]);
             if !matches!(written.items[0].how, HowWritten::InWords(_)) {
                 continue;
             }

@@ -1,16 +1,21 @@
 //! A rule as one SELECT that returns rows where the rule is broken, and none where it holds.
 
-use hw_base::{Column, Tolerance, identifier, literal};
+use hw_base::{Tolerance, identifier, literal};
 
 use crate::rule::Rule;
 use crate::shape::{Bounds, Limit, LimitValue, Shape, Template};
+use crate::suites::TableRules;
 
-/// The SELECT over `table`, which must be fit to stand in a FROM. It returns no row as long as no more rows break the rule
-/// than it tolerates.
+/// The SELECT over `name`, which stands for the table in a FROM, in the dialect that is wanted. It returns no row as long
+/// as no more rows break the rule than it tolerates.
 ///
 /// # Errors
 /// Says why the rule cannot be written in SQL.
-pub(super) fn violations_sql(rule: &Rule, columns: &[Column], table: &str) -> Result<String, String> {
+pub(super) fn violations_sql(rule: &Rule, table: &TableRules<'_>, name: &str) -> Result<String, String> {
+    table.dialect.written(&in_our_sql(rule, table, name)?)
+}
+
+fn in_our_sql(rule: &Rule, TableRules { columns, .. }: &TableRules<'_>, table: &str) -> Result<String, String> {
     let judged = match rule.condition_sql() {
         Some(condition) => format!("(select * from {table} where {condition})"),
         None => table.to_owned(),
@@ -70,12 +75,14 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
+    use crate::suites::Dialect;
     use crate::testing::{columns, rules};
 
     #[track_caller]
     fn check(rule: &Json, expected: &str) {
         let rule = &rules(&json!([rule]))[0];
-        let sql = violations_sql(rule, &columns("a bigint, b date"), "t").unwrap_or_else(|why| why);
+        let table = TableRules { table: "t", columns: &columns("a bigint, b date"), rules: &[], dialect: Dialect::default() };
+        let sql = violations_sql(rule, &table, "t").unwrap_or_else(|why| why);
         assert_eq!(sql, expected);
     }
 

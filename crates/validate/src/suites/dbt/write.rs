@@ -4,7 +4,7 @@ use hw_base::{OnFailure, Tolerance};
 use serde_json::{Map, Value as Json, json};
 
 use crate::rule::Rule;
-use crate::suites::violations::violations_sql;
+use crate::suites::violations::{table_sql, violations_sql};
 use crate::suites::words::settings_without_shared;
 use crate::suites::yaml::block;
 use crate::suites::{HowWritten, TableRules, Written, WrittenItem};
@@ -132,11 +132,11 @@ fn warns(rule: &Rule) -> bool {
 
 /// The test as a query of its own.
 fn singular(rule: &Rule, table: &TableRules<'_>) -> Result<String, String> {
-    let ours = violations_sql(rule, table.columns, "{{ this_table }}")?;
+    let ours = violations_sql(rule, table, "{{ this_table }}")?;
     let sql = ours.replace("{{ this_table }}", &format!("{{{{ {} }}}}", reference(table.table)));
     let sql = match rule.body.other_table() {
         Some(other) => {
-            let written = crate::suites::violations::table_sql(&other);
+            let written = table.dialect.written(&table_sql(&other))?;
             sql.replace(&format!("from {written}"), &format!("from {{{{ {} }}}}", reference(&other)))
         }
         None => sql,

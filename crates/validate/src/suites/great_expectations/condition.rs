@@ -15,6 +15,9 @@ pub(super) fn sql(condition: &Json, parser: Option<&str>) -> Result<String, Stri
         _ if !known.contains(&parser) => Err(format!("the parser `{}` of the row condition is not known", parser.unwrap_or_default())),
         Json::String(text) if parser == Some("spark") => Ok(text.clone()),
         Json::String(text) => from_words(text),
+        Json::Object(tree) if parser == Some("spark") && tree.contains_key("pass_through_filter") => {
+            Ok(tree["pass_through_filter"].as_str().unwrap_or_default().to_owned())
+        }
         Json::Object(_) => from_tree(condition),
         other => Err(format!("the row condition {other} is not known")),
     }
@@ -34,6 +37,7 @@ fn from_tree(condition: &Json) -> Result<String, String> {
     match text("type") {
         "and" => Ok(format!("({})", parts()?.join(" and "))),
         "or" => Ok(format!("({})", parts()?.join(" or "))),
+        "pass_through" => from_words(text("pass_through_filter")),
         "nullity" => Ok(format!("{} is {}null", column()?, if condition["is_null"] == Json::Bool(true) { "" } else { "not " })),
         "comparison" => {
             let value = condition.get("parameter").unwrap_or(&Json::Null);
@@ -124,6 +128,23 @@ fn number(rest: &str) -> (String, usize) {
     (rest[..end].to_owned(), end)
 }
 
+/// `datetime.date(2026, 1, 31)`, or `datetime.datetime(…)` with hours, minutes and seconds; a zone can only be UTC.
+fn moment(rest: &str) -> Result<(String, usize), String> {
+    let (word, inside) = rest.split_once('(').unwrap_or_default();
+    let (inside, _) = inside.split_once(')').ok_or("a moment of a row condition is not closed")?;
+    let is_zone = |part: &&str| part.replace(' ', "") == "tzinfo=datetime.timezone.utc";
+    let parts: Vec<&str> = inside.split(',').map(str::trim).filter(|part| !is_zone(part)).collect();
+    let numbers = parts.iter().map(|part| part.parse::<u32>()).collect::<Result<Vec<_>, _>>();
+    let numbers = numbers.map_err(|_| format!("`{word}({inside})` of a row condition has no counterpart"))?;
+    let at = |place: usize| numbers.get(place).copied().unwrap_or_default();
+    let day = format!("{:04}-{:02}-{:02}", at(0), at(1), at(2));
+    let length = word.len() + inside.len() + 2;
+    if word.ends_with(".date") {
+        return Ok((format!("cast('{day}' as date)"), length));
+    }
+    Ok((format!("cast('{day} {:02}:{:02}:{:02}' as timestamp(6))", at(3), at(4), at(5)), length))
+}
+
 fn word(rest: &str) -> Result<(String, usize), String> {
     if let Some(inside) = rest.strip_prefix("col(") {
         let quote = inside.chars().next().filter(|quote| matches!(quote, '"' | '\'')).ok_or("`col(` of a row condition names no column")?;
@@ -134,6 +155,9 @@ fn word(rest: &str) -> Result<(String, usize), String> {
         let end = inside.find(')').ok_or("`date(` of a row condition is not closed")?;
         let text = inside[..end].trim_matches(['"', '\'']);
         return Ok((format!("cast({} as date)", literal(text)), "date(".len() + end + 1));
+    }
+    if rest.starts_with("datetime.date(") || rest.starts_with("datetime.datetime(") {
+        return moment(rest);
     }
     let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
     let name = &rest[..end];
@@ -166,6 +190,11 @@ mod tests {
             &json!("(a.isnull() or ~b) and col('c') >= date(\"2026-01-31\")"),
             "(a is null or not b) and c >= cast('2026-01-31' as date)",
         );
+        check(
+            &json!("a<datetime.date(2021,2,1) and b > datetime.datetime(2021,1,31,6,0,0,tzinfo=datetime.timezone.utc)"),
+            "a < cast('2021-02-01' as date) and b > cast('2021-01-31 06:00:00' as timestamp(6))",
+        );
+        check(&json!({"type": "pass_through", "pass_through_filter": "a == 1"}), "a = 1");
         check(&json!("a.str.len() > 2"), "`.str.len() > 2` of a row condition has no counterpart");
         check(&json!("a % 2 == 0"), "`%` in the row condition `a % 2 == 0` has no counterpart");
         let tree = json!({"type": "and", "conditions": [

@@ -4,13 +4,18 @@
 //! at those alone.
 
 mod condition;
+mod distribution;
+mod expectations;
 mod moments;
+mod parameters;
 mod read;
+mod types;
 mod write;
 
 use hw_base::Result;
 use serde_json::{Map, Value as Json};
 
+use self::parameters::Parameters;
 use super::{Imported, ImportedItem, Suite, TableRules, Written, not_of_the_format, read_values};
 
 /// Suites of Great Expectations.
@@ -36,7 +41,8 @@ impl Suite for GreatExpectations {
         let Some(expectations) = expectations else {
             return Err(not_of_the_format("Great Expectations", "it has no list `expectations`"));
         };
-        Ok(Imported { items: expectations.iter().map(item).collect() })
+        let given = Parameters::of(&suite);
+        Ok(Imported { items: expectations.iter().map(|expectation| item(expectation, &given)).collect() })
     }
 
     fn write(&self, tables: &[TableRules<'_>]) -> Written {
@@ -44,11 +50,11 @@ impl Suite for GreatExpectations {
     }
 }
 
-fn item(expectation: &Json) -> ImportedItem {
+fn item(expectation: &Json, given: &Parameters) -> ImportedItem {
     let kind = expectation.get("type").or_else(|| expectation.get("expectation_type")).and_then(Json::as_str).unwrap_or_default();
     let none = Map::new();
     let kwargs = expectation.get("kwargs").and_then(Json::as_object).unwrap_or(&none);
-    ImportedItem::new(None, called(kind, kwargs), read::translated(kind, kwargs, expectation))
+    ImportedItem::new(None, called(kind, kwargs), read::translated(kind, kwargs, expectation, given))
 }
 
 /// The expectation as a report calls it.

@@ -32,7 +32,7 @@ fn suite(table: &TableRules<'_>, items: &mut Vec<WrittenItem>) -> Json {
                 let how = HowWritten::InWords(words.join(", "));
                 (found, how)
             }
-            None => match violations_sql(rule, table.columns, "{batch}") {
+            None => match violations_sql(rule, table, "{batch}") {
                 Ok(sql) => (vec![("unexpected_rows_expectation".to_owned(), json!({ "unexpected_rows_query": sql }))], HowWritten::AsSql),
                 Err(why) => (Vec::new(), HowWritten::NotWritten(why)),
             },

@@ -31,7 +31,7 @@ fn object(table: &TableRules<'_>, items: &mut Vec<WrittenItem>) -> Json {
                 own.map_or(&mut of_table, |(_, checks)| checks).push(check);
                 HowWritten::InWords(word)
             }
-            None => match violations_sql(rule, table.columns, "{object}") {
+            None => match violations_sql(rule, table, "{object}") {
                 Ok(sql) => {
                     let query = format!("select count(*) from ({sql}) as violations");
                     of_table.push(check(rule, json!({"type": "sql", "query": query, "mustBe": 0})));

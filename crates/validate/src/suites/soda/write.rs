@@ -34,7 +34,7 @@ fn contract(table: &TableRules<'_>, items: &mut Vec<WrittenItem>) -> String {
                 own.map_or(&mut of_table, |(_, checks)| checks).push(check);
                 HowWritten::InWords(word)
             }
-            None => match violations_sql(rule, table.columns, &table_sql(table.table)) {
+            None => match violations_sql(rule, table, &table_sql(table.table)) {
                 Ok(sql) => {
                     of_table.push(check("failed_rows", rule, json!({ "query": sql }), &Json::Null));
                     HowWritten::AsSql

@@ -1,8 +1,8 @@
 """Verdicts like those of Great Expectations: its own test definitions, judged by `headworks check`.
 
-Arguments: the program, and a copy of the repository great-expectations/great_expectations (1.x or a late 0.x). Needs PyPI's
-pandas and pyarrow. Every definition has data, the arguments of an expectation and the outcome that is expected. A case that comes out
-differently must be in `great_expectations_differences.json` with its reason, and one that is there must still be different.
+Arguments: the program, and the folder of Great Expectations' source: a late 0.x, whose source package on PyPI holds the definitions.
+Needs PyPI's pandas and pyarrow (`peers.sh` makes an environment). Every definition has data, the arguments of an expectation and the outcome that is expected. A case that comes out
+differently must be in `great_expectations_definitions_differences.json` with its reason, and one that is there must still be different.
 """
 import collections
 import concurrent.futures
@@ -18,7 +18,7 @@ import pyarrow.parquet
 
 program, repository = sys.argv[1], pathlib.Path(sys.argv[2])
 only = sys.argv[3] if len(sys.argv) > 3 else ""
-known = json.loads(pathlib.Path(__file__).with_name("great_expectations_differences.json").read_text())
+known = json.loads(pathlib.Path(__file__).with_name("great_expectations_definitions_differences.json").read_text())
 
 
 def array(values, kind):

@@ -1,0 +1,222 @@
+//! The dialects of SQL in which checks are written for other tools.
+//!
+//! Checks are made in the SQL of our own engine. Other engines differ in names of functions and types; those are replaced
+//! word by word, and what stands between quotes is only written again as the engine wants its quotes.
+
+/// A dialect of SQL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// The standard, with `regexp_like`, `median` and `try_cast` where it has nothing.
+    #[default]
+    Ansi,
+    /// DuckDB.
+    DuckDb,
+    /// PostgreSQL, from version 16.
+    Postgres,
+    /// Spark, from version 3.4.
+    Spark,
+}
+
+impl Dialect {
+    /// The words for them on a command line, the default first.
+    pub const WORDS: [&'static str; 4] = ["ansi", "duckdb", "postgres", "spark"];
+
+    /// The dialect of a word.
+    pub fn parse(word: &str) -> Option<Self> {
+        let at = Self::WORDS.iter().position(|known| *known == word)?;
+        [Self::Ansi, Self::DuckDb, Self::Postgres, Self::Spark].get(at).copied()
+    }
+
+    /// `sql`, which is in the dialect of our own engine, in this one.
+    ///
+    /// # Errors
+    /// Names the function that the dialect has nothing for.
+    pub(super) fn written(self, sql: &str) -> Result<String, String> {
+        if self == Self::Ansi {
+            return Ok(sql.to_owned());
+        }
+        let mut out = String::with_capacity(sql.len());
+        let mut rest = sql;
+        while let Some(first) = rest.chars().next() {
+            let length = match first {
+                '\'' | '"' => quoted_length(rest, first),
+                _ if is_word(first) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+                _ => first.len_utf8(),
+            };
+            let (token, after) = rest.split_at(length);
+            match arguments(after).filter(|_| is_word(first)) {
+                Some(inside) => {
+                    out.push_str(&self.call(token, inside)?);
+                    rest = &after[inside.len() + 2..];
+                }
+                None => {
+                    out.push_str(&self.token(first, token));
+                    rest = after;
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// A text, a name or a word.
+    fn token(self, first: char, token: &str) -> String {
+        let inside = || token[1..token.len().max(2) - 1].to_owned();
+        match (self, first) {
+            (Self::Spark, '\'') => format!("'{}'", inside().replace('\\', r"\\").replace("''", r"\'")),
+            (Self::Spark, '"') => format!("`{}`", inside().replace("\"\"", "\"").replace('`', "``")),
+            _ => self.type_name(token).unwrap_or(token).to_owned(),
+        }
+    }
+
+    fn type_name(self, word: &str) -> Option<&'static str> {
+        match (self, word) {
+            (Self::Postgres, "double") => Some("double precision"),
+            (Self::Spark, "varchar") => Some("string"),
+            _ => None,
+        }
+    }
+
+    /// A call of a function, or a type with its measure.
+    fn call(self, name: &str, inside: &str) -> Result<String, String> {
+        let parts = split(inside);
+        let part = |at: usize| self.written(parts.get(at).copied().unwrap_or_default().trim());
+        Ok(match (self, name) {
+            (Self::DuckDb, "regexp_like") => format!("regexp_matches({})", self.written(inside)?),
+            (Self::Spark, "regexp_like") if parts.len() > 2 => {
+                format!("regexp_like({}, '(?i){})", part(0)?, part(1)?.trim_start_matches('\''))
+            }
+            (Self::Spark, "regexp_replace") => return Err("Spark has no `regexp_replace` that ignores case".into()),
+            (Self::Spark, "quantile_cont") => format!("percentile({}, {})", part(0)?, part(1)?),
+            (Self::Spark, "strpos") => format!("instr({}, {})", part(0)?, part(1)?),
+            (Self::DuckDb | Self::Spark, "timestamp") => "timestamp".into(),
+            (Self::DuckDb | Self::Postgres, "now") => "(now() at time zone 'UTC')".into(),
+            (Self::Postgres, "median") => format!("percentile_cont(0.5) within group (order by {})", part(0)?),
+            (Self::Postgres, "quantile_cont") => format!("percentile_cont({}) within group (order by {})", part(1)?, part(0)?),
+            (Self::Postgres, "isnan") => format!("({} = 'NaN')", part(0)?),
+            (Self::Postgres, "try_cast") => self.tried_cast(inside)?,
+            _ => format!("{name}({})", self.written(inside)?),
+        })
+    }
+
+    /// A cast in PostgreSQL that gives null where it cannot be.
+    fn tried_cast(self, inside: &str) -> Result<String, String> {
+        let (value, kind) = inside.rsplit_once(" as ").ok_or_else(|| format!("`try_cast({inside})` has no type"))?;
+        let (value, kind) = (self.written(value)?, self.written(kind)?);
+        Ok(format!("case when pg_input_is_valid(cast({value} as text), '{kind}') then cast({value} as {kind}) end"))
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The length of the text or name at the beginning of `sql`, doubled quotes included.
+fn quoted_length(sql: &str, quote: char) -> usize {
+    let mut end = 1;
+    while let Some(at) = sql[end..].find(quote) {
+        end += at + 1;
+        if !sql[end..].starts_with(quote) {
+            return end;
+        }
+        end += 1;
+    }
+    sql.len()
+}
+
+/// What stands in the parentheses at the beginning of `sql`.
+fn arguments(sql: &str) -> Option<&str> {
+    let inside = sql.strip_prefix('(')?;
+    outside_of_quotes(inside).find(|(_, c, depth)| *c == ')' && *depth == 0).map(|(at, _, _)| &inside[..at])
+}
+
+/// The arguments of a call.
+fn split(inside: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for (at, _, _) in outside_of_quotes(inside).filter(|(_, c, depth)| *c == ',' && *depth == 0) {
+        parts.push(&inside[start..at]);
+        start = at + 1;
+    }
+    parts.push(&inside[start..]);
+    parts
+}
+
+/// The characters outside of quotes, each with its place and the number of parentheses that are open before it.
+fn outside_of_quotes(sql: &str) -> impl Iterator<Item = (usize, char, usize)> {
+    let (mut depth, mut quote) = (0_usize, None);
+    sql.char_indices().filter_map(move |(at, c)| {
+        match (quote, c) {
+            (Some(open), _) => {
+                quote = (c != open).then_some(open);
+                return None;
+            }
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                return None;
+            }
+            _ => {}
+        }
+        let found = (at, c, depth);
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        Some(found)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(sql: &str, duckdb: &str, postgres: &str, spark: &str) {
+        let found = |word: &str| Dialect::parse(word).unwrap().written(sql).unwrap_or_else(|why| why);
+        assert_eq!([found("duckdb"), found("postgres"), found("spark")], [duckdb, postgres, spark]);
+        assert_eq!(found("ansi"), sql);
+    }
+
+    #[test]
+    fn functions_and_types_are_said_as_the_engine_says_them() {
+        check(
+            r#"not regexp_like("A b", '^o''\d(', 'i')"#,
+            r#"not regexp_matches("A b", '^o''\d(', 'i')"#,
+            r#"not regexp_like("A b", '^o''\d(', 'i')"#,
+            r"not regexp_like(`A b`, '(?i)^o\'\\d(')",
+        );
+        check(
+            "try_cast(trim(a) as timestamp(6)) < now() - interval '5 seconds'",
+            "try_cast(trim(a) as timestamp) < (now() at time zone 'UTC') - interval '5 seconds'",
+            "case when pg_input_is_valid(cast(trim(a) as text), 'timestamp(6)') then cast(trim(a) as timestamp(6)) end < (now() at time zone 'UTC') - interval '5 seconds'",
+            "try_cast(trim(a) as timestamp) < now() - interval '5 seconds'",
+        );
+        check(
+            "quantile_cont(cast(a as double), 0.5) filter (where (b)) > median(a)",
+            "quantile_cont(cast(a as double), 0.5) filter (where (b)) > median(a)",
+            "percentile_cont(0.5) within group (order by cast(a as double precision)) filter (where (b)) > percentile_cont(0.5) within group (order by a)",
+            "percentile(cast(a as double), 0.5) filter (where (b)) > median(a)",
+        );
+        check(
+            "isnan(a) or strpos(cast(b as varchar), ')') > 0",
+            "isnan(a) or strpos(cast(b as varchar), ')') > 0",
+            "(a = 'NaN') or strpos(cast(b as varchar), ')') > 0",
+            "isnan(a) or instr(cast(b as string), ')') > 0",
+        );
+    }
+
+    #[test]
+    fn what_is_quoted_is_left_alone() {
+        check(
+            "a = 'median(b)' and \"now()\" = 1",
+            "a = 'median(b)' and \"now()\" = 1",
+            "a = 'median(b)' and \"now()\" = 1",
+            "a = 'median(b)' and `now()` = 1",
+        );
+        assert_eq!(
+            Dialect::Spark.written("regexp_replace(a, 'b', 'c', 'i')").unwrap_err(),
+            "Spark has no `regexp_replace` that ignores case"
+        );
+        assert_eq!(Dialect::parse("oracle"), None);
+    }
+}

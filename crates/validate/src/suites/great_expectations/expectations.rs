@@ -1,0 +1,353 @@
+//! What each expectation asks for, as rules: one arm per expectation of the core.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::distribution::distribution;
+use super::types::types;
+use crate::suites::words::{Arguments, number, plain_number};
+use crate::suites::{Rules, Translation};
+
+/// Said of an expectation that asks for nothing.
+pub(super) const ALWAYS_HOLDS: &str = "it sets no limit, so it always holds and no rule is needed";
+
+/// Said of an expectation that needs a limit and has none.
+pub(super) const NO_LIMIT: &str = "neither `min_value` nor `max_value` is set, which Great Expectations refuses";
+
+/// Which rows are left out because of nulls.
+pub(super) fn skip_if(arguments: &Arguments<'_>, columns: usize) -> &'static str {
+    match arguments.get("ignore_row_if").as_str() {
+        Some("any_value_is_missing" | "either_value_is_missing") => "any_null",
+        Some("never" | "neither") => "never",
+        None if columns == 0 => "any_null",
+        _ => "all_null",
+    }
+}
+
+/// Two limits, of which each can be strict.
+fn limits(settings: Json, arguments: &Arguments<'_>) -> Result<Json, String> {
+    let mut settings = settings;
+    let (min, max) = (arguments.get("min_value"), arguments.get("max_value"));
+    let (strict_min, strict_max) = (arguments.flag("strict_min"), arguments.flag("strict_max"));
+    if min.is_null() && max.is_null() {
+        return Err(ALWAYS_HOLDS.into());
+    }
+    settings[if strict_min { "above" } else { "min" }] = min;
+    settings[if strict_max { "below" } else { "max" }] = max;
+    Ok(settings)
+}
+
+/// Limits of a count, which are whole numbers.
+fn count_limits(settings: Json, arguments: &Arguments<'_>) -> Result<Json, String> {
+    let mut settings = limits(settings, arguments)?;
+    let get = |key: &str| settings.get(key).and_then(number);
+    let min = get("min").map(f64::ceil).or_else(|| get("above").map(|above| above.floor() + 1.0));
+    let max = get("max").map(f64::floor).or_else(|| get("below").map(|below| below.ceil() - 1.0));
+    (settings["min"], settings["max"]) = (min.map(|min| plain_number(min.max(0.0))).into(), max.map(plain_number).into());
+    (settings["above"], settings["below"]) = (Json::Null, Json::Null);
+    Ok(settings)
+}
+
+/// Two limits, of which one must be given.
+fn needed_limits(settings: Json, arguments: &Arguments<'_>) -> Result<Json, String> {
+    limits(settings, arguments).map_err(|why| if why == ALWAYS_HOLDS { NO_LIMIT.to_owned() } else { why })
+}
+
+/// Theirs takes the sum of no values, and a share of nothing, for zero.
+fn aggregate(function: &str, arguments: &Arguments<'_>) -> Translation {
+    let of_nothing = matches!(function, "sum" | "distinct_share" | "filled_share").then_some(0);
+    let settings = json!({"function": function, "column": arguments.text("column")?, "of_nothing": of_nothing});
+    let needs_limits = matches!(function, "min" | "max" | "sum");
+    Ok(Rules::one("aggregate", if needs_limits { needed_limits(settings, arguments)? } else { limits(settings, arguments)? }))
+}
+
+/// The whole number under `key`, which may be written as `3.0`.
+fn whole(key: &str, arguments: &Arguments<'_>) -> Result<Json, String> {
+    let count = arguments.get(key);
+    number(&count).map(plain_number).ok_or_else(|| format!("`{key}` is {count} and no number"))
+}
+
+fn on_column(kind: &str, settings: Json, arguments: &Arguments<'_>) -> Translation {
+    let mut settings = settings;
+    settings["column"] = arguments.text("column")?.into();
+    Ok(Rules::one(kind, settings))
+}
+
+/// A rule about a list of values. Nulls in it stand for no value.
+fn value_set(kind: &str, key: &str, arguments: &Arguments<'_>) -> Translation {
+    arguments.ignore(&["parse_strings_as_datetimes"]);
+    let set = arguments.get("value_set");
+    if set.is_null() {
+        return Err(if kind == "rejected_values" { "`value_set` is missing" } else { ALWAYS_HOLDS }.into());
+    }
+    let values: Vec<Json> = set.as_array().cloned().unwrap_or_default().into_iter().filter(|value| !value.is_null()).collect();
+    if values.is_empty() {
+        return match (kind, key) {
+            ("accepted_values", _) | ("distinct_values", "within" | "equal") => on_column("is_null", json!({}), arguments),
+            ("most_common_value", _) => Err("its list is empty, so no value can be the most common one and it never holds".into()),
+            _ => Err(ALWAYS_HOLDS.into()),
+        };
+    }
+    let mut settings = json!({ key: values });
+    if kind == "most_common_value" {
+        settings["ties_okay"] = arguments.flag("ties_okay").into();
+    }
+    on_column(kind, settings, arguments)
+}
+
+/// The pattern in place of which the pattern of a `like` with an escape character stands: a regular expression.
+fn without_escape(pattern: &str, escape: char) -> String {
+    let mut found = String::new();
+    let mut rest = pattern.chars();
+    while let Some(sign) = rest.next() {
+        match sign {
+            _ if sign == escape => found.extend(rest.next().map(|literal| regex::escape(&literal.to_string()))),
+            '%' => found.push_str(".*"),
+            '_' => found.push('.'),
+            _ => found.push_str(&regex::escape(&sign.to_string())),
+        }
+    }
+    format!("(?s)^{found}$")
+}
+
+/// Patterns of a `like`. One with an escape character is a regular expression here.
+fn like(key: &str, not: bool, arguments: &Arguments<'_>) -> Translation {
+    let rules = patterns("like", key, not, arguments)?;
+    let Some(escape) = arguments.text("escape").ok().and_then(|escape| escape.chars().next()) else { return Ok(rules) };
+    let escaped = |pattern: String| without_escape(&pattern, escape);
+    let not = if not { json!(true) } else { Json::Null };
+    let settings = match arguments.texts(key)? {
+        several if key.ends_with("_list") => {
+            let require = if arguments.get("match_on") == json!("all") { json!("all") } else { Json::Null };
+            json!({"patterns": several.into_iter().map(escaped).collect::<Vec<_>>(), "require": require, "not": not})
+        }
+        one => json!({"pattern": one.into_iter().map(escaped).next(), "not": not}),
+    };
+    on_column("matches", settings, arguments)
+}
+
+fn patterns(kind: &str, key: &str, not: bool, arguments: &Arguments<'_>) -> Translation {
+    let not = if not { json!(true) } else { Json::Null };
+    if let Some(list) = key.strip_suffix("_list") {
+        let require = match arguments.get("match_on").as_str() {
+            Some("all") => json!("all"),
+            _ => Json::Null,
+        };
+        let patterns = arguments.texts(&format!("{list}_list"))?;
+        return on_column(kind, json!({"patterns": patterns, "require": require, "not": not}), arguments);
+    }
+    let pattern = arguments.text(key)?;
+    on_column(kind, json!({"pattern": pattern, "not": not}), arguments)
+}
+
+fn columns_rule(kind: &str, arguments: &Arguments<'_>) -> Translation {
+    let columns = arguments.texts("column_list")?;
+    let skip_if = skip_if(arguments, columns.len());
+    Ok(Rules::one(kind, json!({"columns": columns, "skip_if": skip_if})))
+}
+
+fn pair(operator: &str, arguments: &Arguments<'_>) -> Translation {
+    arguments.ignore(&["parse_strings_as_datetimes", "allow_cross_type_comparisons"]);
+    let (left, right) = (arguments.text("column_A")?, arguments.text("column_B")?);
+    let operator = if arguments.flag("or_equal") { ">=" } else { operator };
+    Ok(Rules::one("compare", json!({"left": left, "operator": operator, "right": right, "skip_if": skip_if(arguments, 2)})))
+}
+
+/// The rules of an expectation, without its condition on rows and the share that must hold.
+pub(super) fn one(kind: &str, arguments: &Arguments<'_>) -> Translation {
+    let name = kind.strip_prefix("expect_").unwrap_or(kind);
+    if name.starts_with("column_value") {
+        of_values(name, arguments)
+    } else if name.starts_with("column_") || name.contains("column") && !name.starts_with("table_") {
+        of_columns(name, arguments)
+    } else {
+        of_tables(name, arguments)
+    }
+}
+
+fn unknown(name: &str) -> String {
+    format!("`expect_{name}` is no expectation of the core, and its code is in no suite")
+}
+
+/// Expectations of single values.
+fn of_values(name: &str, arguments: &Arguments<'_>) -> Translation {
+    let column = || arguments.text("column");
+    match name {
+        "column_values_to_not_be_null" => on_column("not_null", json!({}), arguments),
+        "column_values_to_be_null" => on_column("is_null", json!({}), arguments),
+        "column_values_to_be_unique" => on_column("unique", json!({}), arguments),
+        "column_values_to_be_in_set" => value_set("accepted_values", "values", arguments),
+        "column_values_to_not_be_in_set" => value_set("rejected_values", "values", arguments),
+        "column_values_to_be_between" => {
+            arguments.ignore(&["parse_strings_as_datetimes", "allow_cross_type_comparisons", "output_strftime_format"]);
+            Ok(Rules::one("range", needed_limits(json!({"column": column()?}), arguments)?))
+        }
+        "column_values_to_match_regex" => patterns("matches", "regex", false, arguments),
+        "column_values_to_not_match_regex" => patterns("matches", "regex", true, arguments),
+        "column_values_to_match_regex_list" => patterns("matches", "regex_list", false, arguments),
+        "column_values_to_not_match_regex_list" => patterns("matches", "regex_list", true, arguments),
+        "column_values_to_match_like_pattern" => like("like_pattern", false, arguments),
+        "column_values_to_not_match_like_pattern" => like("like_pattern", true, arguments),
+        "column_values_to_match_like_pattern_list" => like("like_pattern_list", false, arguments),
+        "column_values_to_not_match_like_pattern_list" => like("like_pattern_list", true, arguments),
+        "column_values_to_match_strftime_format" => on_column("parses", json!({"format": arguments.text("strftime_format")?}), arguments),
+        "column_values_to_be_dateutil_parseable" => {
+            Err("Python's dateutil guesses at forms; say which one with `parses: { as: timestamp }` or a `format`".into())
+        }
+        "column_values_to_be_json_parseable" | "column_values_to_match_json_schema" => {
+            Err("Headworks does not read JSON inside of a column".into())
+        }
+        "column_value_lengths_to_be_between" => {
+            let limits = count_limits(json!({"column": column()?}), arguments);
+            Ok(Rules::one("length", limits.map_err(|why| if why == ALWAYS_HOLDS { NO_LIMIT.to_owned() } else { why })?))
+        }
+        "column_value_lengths_to_equal" => {
+            let length = whole("value", arguments)?;
+            on_column("length", json!({"min": length, "max": length}), arguments)
+        }
+        "column_value_z_scores_to_be_less_than" => {
+            let above_only = if arguments.flag("double_sided") { Json::Null } else { json!(true) };
+            on_column("z_score", json!({"below": arguments.get("threshold"), "above_only": above_only}), arguments)
+        }
+        "column_values_to_not_be_outliers" => outliers(arguments),
+        "column_values_to_be_increasing" => ordered("increasing", arguments),
+        "column_values_to_be_decreasing" => ordered("decreasing", arguments),
+        "column_values_to_be_of_type" => types(&[arguments.text("type_").or_else(|_| arguments.text("type"))?], arguments),
+        "column_values_to_be_in_type_list" if arguments.get("type_list").is_null() => Err(ALWAYS_HOLDS.into()),
+        "column_values_to_be_in_type_list" => types(&arguments.texts("type_list")?, arguments),
+        _ => Err(unknown(name)),
+    }
+}
+
+/// Expectations of a column as a whole, and of several columns.
+fn of_columns(name: &str, arguments: &Arguments<'_>) -> Translation {
+    let column = || arguments.text("column");
+    match name {
+        "column_to_exist" => {
+            let place = arguments.get("column_index");
+            let places = if place.is_null() { Json::Null } else { json!({column()?: place}) };
+            Ok(Rules::one("schema", json!({"columns": {column()?: "any"}, "places": places})))
+        }
+        "column_type_to_be" => types(&[arguments.text("type_").or_else(|_| arguments.text("type"))?], arguments),
+        "column_max_to_be_between" => aggregate("max", arguments),
+        "column_min_to_be_between" => aggregate("min", arguments),
+        "column_mean_to_be_between" => aggregate("mean", arguments),
+        "column_median_to_be_between" => aggregate("median", arguments),
+        "column_sum_to_be_between" => aggregate("sum", arguments),
+        "column_stdev_to_be_between" => aggregate("standard_deviation", arguments),
+        "column_proportion_of_unique_values_to_be_between" => aggregate("distinct_share", arguments),
+        "column_proportion_of_non_null_values_to_be_between" => aggregate("filled_share", arguments),
+        "column_unique_value_count_to_be_between" => Ok(Rules::one("distinct_count", count_limits(json!({"column": column()?}), arguments)?)),
+        "column_quantile_values_to_be_between" => quantiles(arguments),
+        "column_distinct_values_to_be_in_set" => value_set("distinct_values", "within", arguments),
+        "column_distinct_values_to_contain_set" => value_set("distinct_values", "contain", arguments),
+        "column_distinct_values_to_equal_set" => value_set("distinct_values", "equal", arguments),
+        "column_most_common_value_to_be_in_set" => value_set("most_common_value", "values", arguments),
+        "column_kl_divergence_to_be_less_than" => distribution("kl_divergence", "max", "threshold", arguments),
+        "column_chisquare_test_p_value_to_be_greater_than" => distribution("chi_squared", "min_p_value", "p", arguments),
+        "column_pair_values_a_to_be_greater_than_b" | "column_pair_values_A_to_be_greater_than_B" => pair(">", arguments),
+        "column_pair_values_to_be_equal" => pair("=", arguments),
+        "column_pair_values_to_be_in_set" => {
+            let columns = vec![arguments.text("column_A")?, arguments.text("column_B")?];
+            let settings = json!({"columns": columns, "values": arguments.get("value_pairs_set"), "skip_if": skip_if(arguments, 2)});
+            Ok(Rules::one("accepted_combinations", settings))
+        }
+        "compound_columns_to_be_unique" => columns_rule("unique", arguments),
+        "select_column_values_to_be_unique_within_record" | "multicolumn_values_to_be_unique" => columns_rule("columns_differ", arguments),
+        "multicolumn_values_to_be_equal" => columns_rule("columns_equal", arguments),
+        "multicolumn_sum_to_equal" => {
+            let total = arguments.get("sum_total");
+            Ok(columns_rule("row_sum", arguments)?.with("equals", total))
+        }
+        "column_parameterized_distribution_ks_test_p_value_to_be_greater_than" | "column_bootstrapped_ks_test_p_value_to_be_greater_than" => {
+            Err("its test draws samples by chance or needs a named distribution; declare bins with `distribution: { distance: kolmogorov_smirnov }`".into())
+        }
+        "column_pair_cramers_phi_value_to_be_less_than" => Err("Headworks has no measure of how two columns depend on each other".into()),
+        _ => Err(unknown(name)),
+    }
+}
+
+/// Expectations of tables.
+fn of_tables(name: &str, arguments: &Arguments<'_>) -> Translation {
+    match name {
+        "table_row_count_to_be_between" => Ok(Rules::one("row_count", count_limits(json!({}), arguments)?)),
+        "table_row_count_to_equal" => {
+            let count = whole("value", arguments)?;
+            Ok(Rules::one("row_count", json!({"min": count, "max": count})))
+        }
+        "table_row_count_to_equal_other_table" => Ok(Rules::one("reconcile", json!({"with": arguments.text("other_table_name")?}))),
+        "table_column_count_to_equal" => {
+            let count = whole("value", arguments)?;
+            Ok(Rules::one("schema", json!({"min_columns": count, "max_columns": count})))
+        }
+        "table_column_count_to_be_between" => {
+            let limits = count_limits(json!({}), arguments)?;
+            Ok(Rules::one("schema", json!({"min_columns": limits["min"], "max_columns": limits["max"]})))
+        }
+        "table_columns_to_match_ordered_list" if arguments.get("column_list").is_null() => Err(ALWAYS_HOLDS.into()),
+        "table_columns_to_match_ordered_list" => Ok(Rules::one("schema", json!({"order": arguments.texts("column_list")?}))),
+        "table_columns_to_match_set" => {
+            let exact = arguments.get("exact_match") != json!(false);
+            let names = match arguments.get("column_set") {
+                Json::Null if exact => return Ok(Rules::one("schema", json!({"max_columns": 0}))),
+                Json::Null => return Err(ALWAYS_HOLDS.into()),
+                _ => arguments.texts("column_set")?,
+            };
+            let columns: Map<String, Json> = names.into_iter().map(|name| (name, json!("any"))).collect();
+            Ok(Rules::one("schema", json!({"columns": columns, "exact": exact})))
+        }
+        "unexpected_rows_expectation" => query(arguments),
+        "query_results_to_match_comparison" => {
+            Err("it compares with another data source, whose rows Headworks does not have; see `reconcile`".into())
+        }
+        _ => Err(unknown(name)),
+    }
+}
+
+fn ordered(direction: &str, arguments: &Arguments<'_>) -> Translation {
+    if arguments.flag("parse_strings_as_datetimes") {
+        return Err("texts would be compared as moments; cast the column in the model".into());
+    }
+    let strictly = if arguments.flag("strictly") { json!(true) } else { Json::Null };
+    let rules = on_column("ordered", json!({"direction": direction, "strictly": strictly}), arguments)?;
+    Ok(rules.note("rows are taken in the order in which they are read; set `by` where there is a column that orders them"))
+}
+
+fn with_range(mut settings: Json, range: &Json) -> Json {
+    (settings["min"], settings["max"]) = (range[0].clone(), range[1].clone());
+    settings
+}
+
+fn outliers(arguments: &Arguments<'_>) -> Translation {
+    let method = match arguments.get("method").as_str() {
+        None | Some("iqr") => "quartiles",
+        Some("std") => "standard_deviation",
+        Some(other) => return Err(format!("the method `{other}` is not known")),
+    };
+    on_column("outliers", json!({"method": method, "multiplier": arguments.get("multiplier")}), arguments)
+}
+
+fn quantiles(arguments: &Arguments<'_>) -> Translation {
+    let interpolation = match arguments.get("allow_relative_error") {
+        Json::String(word) if ["linear", "lower", "higher", "midpoint"].contains(&word.as_str()) => word,
+        _ => "nearest".into(),
+    };
+    let (ranges, column) = (arguments.get("quantile_ranges"), arguments.text("column")?);
+    let quantiles = ranges.get("quantiles").and_then(Json::as_array).cloned().unwrap_or_default();
+    let limits = ranges.get("value_ranges").and_then(Json::as_array).cloned().unwrap_or_default();
+    if quantiles.is_empty() || quantiles.len() != limits.len() {
+        return Err("`quantile_ranges` needs as many `value_ranges` as `quantiles`".into());
+    }
+    let mut rules = Rules::default();
+    for (quantile, range) in quantiles.iter().zip(&limits).filter(|(_, range)| range[0] != Json::Null || range[1] != Json::Null) {
+        let settings = json!({"function": "quantile", "quantile": quantile, "interpolation": interpolation, "column": column});
+        rules = rules.and("aggregate", with_range(settings, range));
+    }
+    Ok(rules)
+}
+
+fn query(arguments: &Arguments<'_>) -> Translation {
+    let sql = arguments.text("unexpected_rows_query")?;
+    arguments.ignore(&["description"]);
+    let ours = sql.replace("{batch}", "{table}").replace("{active_batch}", "{table}");
+    Ok(Rules::sql("query", json!({"sql": ours})))
+}
