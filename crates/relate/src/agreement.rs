@@ -53,10 +53,22 @@ pub(crate) enum Extent {
     About(u64),
 }
 
-/// Measures how far `keys` determine each of `dependents`.
-pub(crate) fn agreements(keys: &[&Column<'_>], dependents: &[&Column<'_>], extent: Extent) -> Vec<Agreement> {
+/// The fewest rows to remove so that `keys` can determine `dependent`, as far as the counts of their values tell: what is left
+/// of a group is one value, and no value is more than its count.
+pub(crate) fn least_violations(keys: &[&Column<'_>], dependent: &Column<'_>) -> u64 {
+    let groups = keys.iter().map(|key| key.distinct).fold(1, usize::saturating_mul);
+    let lost_values = dependent.distinct.saturating_sub(groups) as u64;
+    let [key] = keys else { return lost_values };
+    let most = dependent.counts.iter().copied().max().unwrap_or(0);
+    lost_values.max(key.counts.iter().map(|count| u64::from(count.saturating_sub(most))).sum())
+}
+
+/// Measures how far `keys` determine each of `dependents`. One with more violations than `most_violations` is given up; what
+/// is told of it then shows no more than that.
+pub(crate) fn agreements(keys: &[&Column<'_>], dependents: &[&Column<'_>], extent: Extent, most_violations: u64) -> Vec<Agreement> {
     let mut found = vec![Agreement::default(); dependents.len()];
     let mut counters: Vec<Counter> = dependents.iter().map(|column| Counter::of(column)).collect();
+    let mut open: Vec<usize> = (0..dependents.len()).collect();
     let rows = keys.first().map_or(0, |column| column.coded.codes.len() as u64);
     let (most, longest) = match extent {
         Extent::All => (u64::MAX, usize::MAX),
@@ -67,12 +79,14 @@ pub(crate) fn agreements(keys: &[&Column<'_>], dependents: &[&Column<'_>], exten
         let group = &group[..group.len().min(longest)];
         supported += group.len() as u64;
         groups_seen += 1;
-        for ((dependent, counter), agreement) in dependents.iter().zip(&mut counters).zip(&mut found) {
-            let (top, squares) = counter.count(group.iter().map(|row| dependent.code(*row)));
+        open.retain(|at| {
+            let (dependent, agreement) = (dependents[*at], &mut found[*at]);
+            let (top, squares) = counters[*at].count_rows(dependent, group);
             agreement.violations += group.len() as u64 - u64::from(top);
             agreement.purity += squares / group.len() as f64;
-        }
-        supported < most
+            agreement.violations <= most_violations
+        });
+        supported < most && !open.is_empty()
     });
     let is_whole = supported < most && visited <= most.saturating_mul(3);
     let seen = if is_whole { rows } else { visited.max(supported) };
@@ -107,6 +121,15 @@ impl Counter {
             squares += f64::from(count).powi(2);
         }
         (top, squares)
+    }
+
+    /// The same of what `column` holds in `rows`.
+    pub(crate) fn count_rows(&mut self, column: &Column<'_>, rows: &[u32]) -> (u32, f64) {
+        match rows {
+            [a, b] if column.code(*a) == column.code(*b) => (2, 4.0),
+            [_, _] => (1, 2.0),
+            _ => self.count(rows.iter().map(|row| column.code(*row))),
+        }
     }
 
     /// The codes with their counts, the most frequent first, of equals the lower code.

@@ -123,8 +123,7 @@ pub fn cells(table: &CodedTable, keys: &Keys, dependencies: &Dependencies) -> Ve
 fn suspicions(profiles: &[Profile<'_>], at: usize, strewn: &[(usize, Suspicion)]) -> Vec<Suspicion> {
     let profile = &profiles[at];
     let strewn = strewn.iter().filter(|(column, _)| *column == at).map(|(_, suspicion)| suspicion.clone());
-    let is_plain = profile.numeric > 0.999;
-    if is_plain {
+    if profile.numeric > 0.999 {
         return kept(profile, [disguised::suspicions(profile), number::suspicions(profile)].concat());
     }
     let all = [

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use hw_base::{CodedTable, ColumnType};
 
-use crate::agreement::{Agreement, Counter, Extent, agreements, sameness};
+use crate::agreement::{Agreement, Counter, Extent, agreements, least_violations, sameness};
 use crate::columns::{Column, groups};
 use crate::lattice::{Bounds, MOST_COLUMNS, Set, Target, minimal, positions};
 use crate::parallel;
@@ -140,14 +140,17 @@ fn measured(
     columns: &[Column<'_>],
     same: &[f64],
     determinant: &[usize],
-    dependents: Vec<usize>,
+    mut dependents: Vec<usize>,
     looks: u64,
 ) -> Vec<(Vec<usize>, usize, Agreement)> {
     let keys: Vec<&Column<'_>> = determinant.iter().map(|at| &columns[*at]).collect();
     let rows = keys.first().map_or(0, |column| column.coded.codes.len() as u64);
+    let hopeless = most_violations(rows);
+    dependents.retain(|at| least_violations(&keys, &columns[*at]) <= hopeless);
     let measure = |dependents: Vec<usize>, extent: Extent, tolerance: f64| -> Vec<(usize, Agreement)> {
         let targets: Vec<&Column<'_>> = dependents.iter().map(|at| &columns[*at]).collect();
-        let all = dependents.into_iter().zip(agreements(&keys, &targets, extent));
+        let hopeless = if extent == Extent::All { hopeless } else { u64::MAX };
+        let all = dependents.into_iter().zip(agreements(&keys, &targets, extent, hopeless));
         all.filter(|(at, agreement)| is_telling(agreement, same[*at], tolerance)).collect()
     };
     let looks = looks.max(2_000);
@@ -157,6 +160,12 @@ fn measured(
         return Vec::new();
     }
     measure(likely, Extent::All, 1.0).into_iter().map(|(at, agreement)| (determinant.to_vec(), at, agreement)).collect()
+}
+
+/// The violations with which a dependency over `rows` rows is not told.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a tenth of a number of rows")]
+fn most_violations(rows: u64) -> u64 {
+    (rows as f64 * GREATEST_ERROR) as u64 + 1
 }
 
 /// Whether an approximate dependency is worth telling; a `tolerance` below 1 keeps more for an exact look.
@@ -196,7 +205,7 @@ impl<'a> Judge<'a> {
                 left -= cost;
                 let keys: Vec<&Column<'_>> = determinant.iter().map(|at| &self.columns[*at]).collect();
                 let targets: Vec<&Column<'_>> = dependents.iter().map(|at| &self.columns[*at]).collect();
-                agreements(&keys, &targets, Extent::All)
+                agreements(&keys, &targets, Extent::All, u64::MAX)
             });
             let unmeasured = Agreement { rows, ..Agreement::default() };
             for (at, dependent) in dependents.into_iter().enumerate() {

@@ -74,7 +74,7 @@ fn weak(profiles: &[Profile<'_>]) -> Vec<(Vec<usize>, usize)> {
     let related = parallel::map(&determinants, |at| {
         let others: Vec<usize> = (0..columns.len()).filter(|other| other != at && columns[*other].values() > 1).collect();
         let targets: Vec<&Column<'_>> = others.iter().map(|other| columns[*other]).collect();
-        let agreements = agreements(&[columns[*at]], &targets, Extent::About(looks));
+        let agreements = agreements(&[columns[*at]], &targets, Extent::About(looks), u64::MAX);
         let related = others.into_iter().zip(agreements).filter(|(other, agreement)| {
             let contradicted = agreement.violations as f64 / agreement.support.max(1) as f64;
             agreement.violations > 0 && contradicted < 0.6 && agreement.strength(sameness(columns[*other])) > 0.15

@@ -7,18 +7,33 @@ use super::profile::Profile;
 
 /// What is wrong with the values of a column of dates.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
+    let dates = dates(profile);
+    let mut found = impossible(&dates);
+    found.extend(out_of_time(&dates));
+    found.extend(ambiguous(&dates));
+    found
+}
+
+/// A value that is written as a date: its code, the rows that hold it, its three numbers, and how many digits each has.
+struct Written {
+    code: u32,
+    count: u32,
+    numbers: [u32; 3],
+    lengths: [usize; 3],
+}
+
+/// The values that are written as dates, each taken apart once; none where they are not nearly all of the column.
+fn dates(profile: &Profile<'_>) -> Vec<Written> {
     if profile.numeric > 0.5 || profile.rows < 10.0 {
         return Vec::new();
     }
-    let looks_like =
-        profile.column.counted().filter(|(_, value, _)| parts(value).is_some()).map(|(_, _, count)| f64::from(count)).sum::<f64>();
-    if looks_like < 0.8 * profile.rows {
-        return Vec::new();
-    }
-    let mut found = impossible(profile);
-    found.extend(out_of_time(profile));
-    found.extend(ambiguous(profile));
-    found
+    let taken_apart = profile.column.counted().filter_map(|(code, value, count)| {
+        let (numbers, lengths) = parts(value)?;
+        Some(Written { code, count, numbers, lengths })
+    });
+    let dates: Vec<Written> = taken_apart.filter(|date| date.count > 0).collect();
+    let rows: f64 = dates.iter().map(|date| f64::from(date.count)).sum();
+    if rows < 0.8 * profile.rows { Vec::new() } else { dates }
 }
 
 /// The three numbers of a date written in digits, time of day left out, and whether the year is written in four digits.
@@ -47,9 +62,10 @@ fn is_day(year: u32, month: u32, day: u32) -> bool {
 }
 
 /// The days that a date in digits can mean, as year, month and day.
-fn readings(([a, b, c], lengths): ([u32; 3], [usize; 3])) -> BTreeSet<(u32, u32, u32)> {
+fn readings(date: &Written) -> BTreeSet<(u32, u32, u32)> {
+    let [a, b, c] = date.numbers;
     let full = |year: u32| if year < 50 { 2000 + year } else { 1900 + year };
-    let all = match lengths {
+    let all = match date.lengths {
         [4, ..] => vec![(a, b, c), (a, c, b)],
         [_, _, 4] => vec![(c, a, b), (c, b, a)],
         _ => vec![(full(c), a, b), (full(c), b, a), (full(a), b, c)],
@@ -58,22 +74,20 @@ fn readings(([a, b, c], lengths): ([u32; 3], [usize; 3])) -> BTreeSet<(u32, u32,
 }
 
 /// Dates that no calendar has.
-fn impossible(profile: &Profile<'_>) -> Vec<Suspicion> {
-    let none =
-        profile.column.counted().filter(|(_, value, count)| *count > 0 && parts(value).is_some_and(|parts| readings(parts).is_empty()));
-    none.map(|(code, ..)| Suspicion::new(code, "implausible_date", 0.9)).collect()
+fn impossible(dates: &[Written]) -> Vec<Suspicion> {
+    let none = dates.iter().filter(|date| !is_plain_day(date) && readings(date).is_empty());
+    none.map(|date| Suspicion::new(date.code, "implausible_date", 0.9)).collect()
+}
+
+/// Whether a date in the usual order is one, which nearly all are.
+fn is_plain_day(date: &Written) -> bool {
+    date.lengths[0] == 4 && is_day(date.numbers[0], date.numbers[1], date.numbers[2])
 }
 
 /// Years far from those of nearly all others.
-fn out_of_time(profile: &Profile<'_>) -> Vec<Suspicion> {
-    let mut years: Vec<(u32, u32, u32)> = Vec::new();
-    for (code, value, count) in profile.column.counted().filter(|(_, _, count)| *count > 0) {
-        if let Some((numbers, lengths)) = parts(value)
-            && let Some(at) = lengths.iter().position(|length| *length == 4)
-        {
-            years.push((numbers[at], code, count));
-        }
-    }
+fn out_of_time(dates: &[Written]) -> Vec<Suspicion> {
+    let year = |date: &Written| date.lengths.iter().position(|length| *length == 4).map(|at| date.numbers[at]);
+    let mut years: Vec<(u32, u32, u32)> = dates.iter().filter_map(|date| Some((year(date)?, date.code, date.count))).collect();
     years.sort_unstable();
     let rows: u32 = years.iter().map(|(_, _, count)| count).sum();
     let quantile = |share: f64| {
@@ -91,9 +105,8 @@ fn out_of_time(profile: &Profile<'_>) -> Vec<Suspicion> {
 }
 
 /// Dates with a year of two digits that can be read as several days: the column cannot be sorted or compared.
-fn ambiguous(profile: &Profile<'_>) -> Vec<Suspicion> {
-    let two_digits =
-        profile.column.counted().filter(|(_, value, _)| parts(value).is_some_and(|(_, lengths)| lengths.iter().all(|length| *length < 3)));
-    let several = two_digits.filter(|(_, value, count)| *count > 0 && parts(value).is_some_and(|parts| readings(parts).len() > 1));
-    several.map(|(code, ..)| Suspicion::new(code, "ambiguous_date", 0.6).by_itself()).collect()
+fn ambiguous(dates: &[Written]) -> Vec<Suspicion> {
+    let two_digits = dates.iter().filter(|date| date.lengths.iter().all(|length| *length < 3));
+    let several = two_digits.filter(|date| readings(date).len() > 1);
+    several.map(|date| Suspicion::new(date.code, "ambiguous_date", 0.6).by_itself()).collect()
 }

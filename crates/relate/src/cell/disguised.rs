@@ -1,5 +1,7 @@
 //! Missing values in disguise: words that stand for nothing, and numbers and dates that nobody measured.
 
+use std::collections::BTreeSet;
+
 use hw_base::TextShape;
 
 use super::Suspicion;
@@ -127,11 +129,10 @@ fn share_of(profile: &Profile<'_>, is_such: impl Fn(&str) -> bool) -> f64 {
 
 /// A least or greatest number such as -1 or 9999, repeated, and far from all others.
 fn filler_numbers(profile: &Profile<'_>) -> Vec<Suspicion> {
-    let mut numbers = profile.numbers();
-    if profile.numeric < 0.9 || numbers.len() < 8 {
+    if profile.numeric < 0.9 || profile.numbers().len() < 8 {
         return Vec::new();
     }
-    numbers.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let numbers = profile.numbers();
     let last = numbers.len() - 1;
     let spread = |of: &[(f64, u32, u32)]| of[of.len() * 9 / 10].0 - of[of.len() / 10].0;
     let ends = [(numbers[0], numbers[1].0, &numbers[1..]), (numbers[last], numbers[last - 1].0, &numbers[..last])];
@@ -153,20 +154,32 @@ fn filler_days(profile: &Profile<'_>) -> Vec<Suspicion> {
     if profile.dated < 0.8 || profile.column.values() < 8 {
         return Vec::new();
     }
-    let mut counts: Vec<u32> = profile.column.counted().map(|(_, _, count)| count).collect();
-    counts.sort_unstable_by(|a, b| b.cmp(a));
-    let second = counts.get(1).copied().unwrap_or(0);
-    let year =
-        |value: &str| value.split(|c: char| !c.is_ascii_digit()).find(|part| part.len() == 4).and_then(|part| part.parse::<i32>().ok());
-    let day = |value: &str| {
-        FILLER_DAYS
-            .iter()
-            .any(|filler| value == *filler || value.starts_with(&format!("{filler}T")) || value.starts_with(&format!("{filler} ")))
-    };
-    let others: Vec<i32> = profile.column.counted().filter(|(_, value, _)| !day(value)).filter_map(|(_, value, _)| year(value)).collect();
-    let fillers = profile.column.counted().filter(|(_, value, count)| {
+    let fillers: Vec<(u32, &str, u32)> = profile.column.counted().filter(|(_, value, _)| is_filler_day(value)).collect();
+    if fillers.is_empty() {
+        return Vec::new();
+    }
+    let second = second_greatest(&profile.column.counts[1..]);
+    let others: BTreeSet<i32> =
+        profile.column.counted().filter(|(_, value, _)| !is_filler_day(value)).filter_map(|(_, value, _)| year(value)).collect();
+    let told = fillers.into_iter().filter(|(_, value, count)| {
         let apart = year(value).is_some_and(|year| others.iter().all(|other| other.abs_diff(year) >= 5));
-        day(value) && (apart || *count > 10 * second.max(1))
+        apart || *count > 10 * second.max(1)
     });
-    fillers.map(|(code, ..)| Suspicion::new(code, "disguised_missing", 0.85)).collect()
+    told.map(|(code, ..)| Suspicion::new(code, "disguised_missing", 0.85)).collect()
+}
+
+/// Whether a value is such a day, with or without a time of day.
+fn is_filler_day(value: &str) -> bool {
+    FILLER_DAYS.iter().filter_map(|day| value.strip_prefix(day)).any(|rest| rest.is_empty() || rest.starts_with(['T', ' ']))
+}
+
+/// The first number of four digits.
+fn year(value: &str) -> Option<i32> {
+    value.split(|c: char| !c.is_ascii_digit()).find(|part| part.len() == 4).and_then(|part| part.parse().ok())
+}
+
+/// The second greatest of some counts; 0 where there are fewer.
+fn second_greatest(counts: &[u32]) -> u32 {
+    let keep = |(first, second): (u32, u32), count: u32| (first.max(count), second.max(first.min(count)));
+    counts.iter().copied().fold((0, 0), keep).1
 }

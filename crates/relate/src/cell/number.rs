@@ -53,6 +53,9 @@ fn undressed(value: &str) -> Option<(&str, f64, &str)> {
     (plain && before.len() <= 4 && after.len() <= 16).then_some((before, number, after))
 }
 
+/// More ways of writing than this are no dressings of one number.
+const MOST_WAYS: usize = 16;
+
 /// The rows per way of writing (before, after), where nearly the whole column is numbers in a few ways of writing.
 fn dressings<'a>(profile: &Profile<'a>) -> Option<BTreeMap<(&'a str, &'a str), f64>> {
     if profile.rows < 20.0 || profile.dated > 0.2 {
@@ -65,8 +68,11 @@ fn dressings<'a>(profile: &Profile<'a>) -> Option<BTreeMap<(&'a str, &'a str), f
             *ways.entry((before, after)).or_default() += f64::from(count);
             dressed += f64::from(count);
         }
+        if ways.len() > MOST_WAYS {
+            return None;
+        }
     }
-    let has_two = ways.len() > 1 && ways.len() <= 16 && dressed >= 0.85 * profile.rows;
+    let has_two = ways.len() > 1 && dressed >= 0.85 * profile.rows;
     has_two.then_some(ways)
 }
 
@@ -108,11 +114,10 @@ fn is_one_unit(a: &(&str, &str), b: &(&str, &str)) -> bool {
 /// Numbers beyond all measure: far outside the middle half of the distinct numbers, as they are and by order of magnitude,
 /// alone, and with a gap to the rest.
 fn outliers(profile: &Profile<'_>) -> Vec<Suspicion> {
-    let mut numbers = profile.numbers();
-    if profile.numeric < 0.8 || profile.rows < 30.0 || numbers.len() < 10 || is_code(profile) {
+    if profile.numeric < 0.8 || profile.rows < 30.0 || profile.numbers().len() < 10 || is_code(profile) {
         return Vec::new();
     }
-    numbers.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let numbers = profile.numbers();
     let plain: Vec<(f64, u32)> = numbers.iter().map(|(number, _, count)| (*number, *count)).collect();
     let sized: Vec<(f64, u32)> = plain.iter().map(|(number, count)| (number.signum() * number.abs().ln_1p(), *count)).collect();
     let (raw, logged) = (Fence::of(&plain), Fence::of(&sized));

@@ -1,6 +1,6 @@
 //! Patterns: values that are built differently from nearly all others of their column.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use hw_base::{TextShape, character_pattern};
 
@@ -11,6 +11,13 @@ use super::profile::Profile;
 const USUAL: f64 = 0.04;
 /// The share of rows that the usual patterns must cover together.
 const COVERED: f64 = 0.95;
+/// More patterns than this are no norm.
+const MOST_PATTERNS: usize = 2_000;
+/// Characters of a value that its exact pattern looks at.
+const MOST_CHARACTERS: usize = 48;
+
+/// Writes the pattern of a value at the end of a text.
+type Level = fn(&str, &mut String);
 
 /// Values that no usual pattern of their column covers, where the usual ones cover nearly all.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
@@ -20,9 +27,11 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let is_plain = profile.quantities > 0.9 && !has_leading_zeros(profile);
     if !is_plain {
-        for level in [exact, character_pattern, coarse] {
-            found = outside(profile, level);
-            if !found.is_empty() {
+        for level in [exact, runs, coarse] {
+            let Some(patterns) = patterns(profile, level) else { continue };
+            found = outside(profile, &patterns);
+            // Values that are all built alike, character by character, are alike at every coarser level.
+            if !found.is_empty() || patterns.keys().all(|pattern| patterns.len() == 1 && pattern.len() < MOST_CHARACTERS) {
                 break;
             }
         }
@@ -38,13 +47,17 @@ fn has_leading_zeros(profile: &Profile<'_>) -> bool {
 }
 
 /// Character classes one by one.
-fn exact(value: &str) -> String {
-    value.chars().take(48).map(class).collect()
+fn exact(value: &str, pattern: &mut String) {
+    pattern.extend(value.chars().take(MOST_CHARACTERS).map(class));
+}
+
+/// Runs of letters of one case and runs of digits.
+fn runs(value: &str, pattern: &mut String) {
+    pattern.push_str(&character_pattern(value));
 }
 
 /// Runs of letters (of any case) and runs of digits.
-fn coarse(value: &str) -> String {
-    let mut pattern = String::new();
+fn coarse(value: &str, pattern: &mut String) {
     for c in value.chars().take(200) {
         let class = match class(c) {
             'A' => 'a',
@@ -54,7 +67,6 @@ fn coarse(value: &str) -> String {
             pattern.push(class);
         }
     }
-    pattern
 }
 
 fn class(c: char) -> char {
@@ -66,16 +78,33 @@ fn class(c: char) -> char {
     }
 }
 
-fn outside(profile: &Profile<'_>, level: fn(&str) -> String) -> Vec<Suspicion> {
-    let mut patterns: BTreeMap<String, (f64, Vec<u32>)> = BTreeMap::new();
+type Patterns = BTreeMap<String, (f64, Vec<u32>)>;
+
+/// The rows and the codes of each pattern; `None` where there are too many patterns for a norm.
+fn patterns(profile: &Profile<'_>, level: Level) -> Option<Patterns> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut found: Vec<(f64, Vec<u32>)> = Vec::new();
+    let (mut pattern, mut last, mut place) = (String::new(), String::new(), 0);
     for (code, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 0 && !value.trim().is_empty()) {
-        let entry = patterns.entry(level(value)).or_default();
-        entry.0 += f64::from(count);
-        entry.1.push(code);
-        if patterns.len() > 2_000 {
-            return Vec::new();
+        pattern.clear();
+        level(value, &mut pattern);
+        if found.is_empty() || pattern != last {
+            place = *places.entry(pattern.clone()).or_insert(found.len());
+            last.clone_from(&pattern);
+            if place == found.len() {
+                found.push((0.0, Vec::new()));
+            }
+        }
+        found[place].0 += f64::from(count);
+        found[place].1.push(code);
+        if found.len() > MOST_PATTERNS {
+            return None;
         }
     }
+    Some(places.into_iter().map(|(pattern, place)| (pattern, std::mem::take(&mut found[place]))).collect())
+}
+
+fn outside(profile: &Profile<'_>, patterns: &Patterns) -> Vec<Suspicion> {
     let usual: Vec<(&String, f64)> =
         patterns.iter().map(|(pattern, (rows, _))| (pattern, rows / profile.rows)).filter(|(_, share)| *share >= USUAL).collect();
     let covered: f64 = usual.iter().map(|(_, share)| share).sum();

@@ -1,5 +1,7 @@
 //! What the values of a column look like, value by value.
 
+use std::sync::OnceLock;
+
 use hw_base::TextShape;
 
 use crate::columns::Column;
@@ -17,6 +19,7 @@ pub(crate) struct Profile<'a> {
     pub(crate) quantities: f64,
     /// The share of rows that hold a date or a moment.
     pub(crate) dated: f64,
+    numbers: OnceLock<Vec<(f64, u32, u32)>>,
 }
 
 impl<'a> Profile<'a> {
@@ -30,7 +33,7 @@ impl<'a> Profile<'a> {
         let dressed =
             column.counted().zip(&shapes).filter(|((_, value, _), shape)| **shape == TextShape::NumberLike && !value.starts_with('0'));
         let quantities = numeric + dressed.map(|((_, _, count), _)| f64::from(count)).sum::<f64>() / rows.max(1.0);
-        Self { column, rows, shapes, numeric, quantities, dated }
+        Self { column, rows, shapes, numeric, quantities, dated, numbers: OnceLock::new() }
     }
 
     /// The shape of a code's value.
@@ -38,10 +41,15 @@ impl<'a> Profile<'a> {
         (code as usize).checked_sub(1).and_then(|at| self.shapes.get(at)).copied().unwrap_or(TextShape::Blank)
     }
 
-    /// The plain numbers among the values, with their codes and counts.
-    pub(crate) fn numbers(&self) -> Vec<(f64, u32, u32)> {
-        let plain = self.column.counted().filter(|(code, ..)| matches!(self.shape(*code), TextShape::Integer | TextShape::Decimal));
-        plain.filter_map(|(code, value, count)| Some((value.trim().parse().ok()?, code, count))).collect()
+    /// The plain numbers among the values, ascending, with their codes and counts; read at the first call.
+    pub(crate) fn numbers(&self) -> &[(f64, u32, u32)] {
+        self.numbers.get_or_init(|| {
+            let plain = self.column.counted().filter(|(code, ..)| matches!(self.shape(*code), TextShape::Integer | TextShape::Decimal));
+            let mut numbers: Vec<(f64, u32, u32)> =
+                plain.filter_map(|(code, value, count)| Some((value.trim().parse().ok()?, code, count))).collect();
+            numbers.sort_by(|a, b| a.0.total_cmp(&b.0));
+            numbers
+        })
     }
 
     /// Distinct values per row.
