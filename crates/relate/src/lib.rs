@@ -11,7 +11,9 @@ mod found;
 mod key;
 mod lattice;
 mod parallel;
+mod pattern;
 mod reference;
+mod repeated;
 mod words;
 
 #[cfg(test)]
@@ -21,4 +23,5 @@ pub use cell::{CELL_ISSUES, cells};
 pub use dependency::{dependencies, violations};
 pub use found::{Cell, Dependencies, Dependency, Key, Keys, Reference, TableColumns, Violation};
 pub use key::keys;
+pub use pattern::{Condition, Formula, Operation, Order, Partner, Patterns, patterns};
 pub use reference::references;
