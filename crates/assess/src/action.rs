@@ -149,6 +149,7 @@ fn effort(code: &str) -> Effort {
         | "swapped_value"
         | "order_violation"
         | "volume_gap"
+        | "near_duplicate_rows"
         | "formula_violation"
         | "unexpected_value" => Effort::High,
         "broken_rule" | "type_outlier" | "numeric_outlier" | "implausible_date" | "duplicate_keys" | "mixed_formats"

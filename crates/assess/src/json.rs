@@ -39,6 +39,8 @@ impl Assessment {
             "relationships": self.relations.references,
             "patterns": self.relations.patterns,
             "missing_where": self.relations.missing_where,
+            "correlations": self.relations.correlations,
+            "near_duplicates": self.relations.near_duplicates,
             "bounds": self.relations.bounds,
             "missing_map": self.missing,
             "volume": self.volume,

@@ -160,13 +160,19 @@ fn relation_section(relations: &Relations) -> String {
         let but = if one.is_exact { "" } else { ", though not always" };
         format!("- {} is missing where {}{but}", code(&one.column), escaped(&one.statement))
     });
+    let correlations = relations
+        .correlations
+        .iter()
+        .take(LISTED)
+        .map(|one| format!("- {}: {:.2} on {}", listed(&one.columns), one.coefficient, plural(one.rows, "row")));
     let bounds = relations.bounds.iter().map(|bound| format!("- {}", escaped(bound)));
-    let parts: [(&str, Vec<String>); 6] = [
+    let parts: [(&str, Vec<String>); 7] = [
         ("Candidate keys, with how likely they are meant:", keys.collect()),
         ("References:", references.collect()),
         ("What decides what:", dependencies.collect()),
         ("What holds between columns:", patterns.collect()),
         ("Where values are missing, as another column tells:", missing.collect()),
+        ("What rises and falls together (Spearman's rank correlation):", correlations.collect()),
         ("Not searched to the end:", bounds.collect()),
     ];
     let told: Vec<String> =

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use hw_base::{CodedTable, Dimension, count, plural};
 use serde::Serialize;
 
+use crate::near::correlations;
 use crate::pattern::named;
-use crate::{MissingWhere, Pattern, PatternRule};
+use crate::{Correlation, MissingWhere, NearRows, Pattern, PatternRule};
 
 /// What was found between columns and between datasets.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +24,10 @@ pub struct Relations {
     pub patterns: Vec<Pattern>,
     /// Where columns have no value, as another column tells.
     pub missing_where: Vec<MissingWhere>,
+    /// Columns of numbers that rise and fall together, the strongest first.
+    pub correlations: Vec<Correlation>,
+    /// Rows that likely record what an earlier row records.
+    pub near_duplicates: NearRows,
     /// Cells that contradict the rest.
     pub cells: Vec<Cell>,
     /// What was not searched and why, in sentences: a bound on work that was hit.
@@ -112,6 +117,8 @@ impl Relations {
             bounds: bounds(table, [keys.is_complete, dependencies.is_complete, found.is_complete]),
             patterns,
             missing_where,
+            correlations: correlations(table, &found.correlations),
+            near_duplicates: NearRows::of(table, &hw_relate::near_duplicates(table, &keys)),
         }
     }
 

@@ -26,6 +26,7 @@ type ColumnCheck = fn(&Examination, &ColumnFacts) -> Option<Finding>;
 const TABLE_CHECKS: &[TableCheck] = &[
     completeness::no_data,
     uniqueness::duplicate_rows,
+    uniqueness::near_duplicate_rows,
     validity::malformed_records,
     timeliness::stale_data,
     volume::volume_gaps,

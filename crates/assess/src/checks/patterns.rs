@@ -64,6 +64,5 @@ pub(super) fn counted(examination: &Examination, condition: &str, coded: u64) ->
     if looked_at >= rows {
         return Counted { rows: coded, is_estimate: false };
     }
-    let scaled = u128::from(coded) * u128::from(rows) / u128::from(looked_at.max(1));
-    examination.rows_where(condition, u64::try_from(scaled).unwrap_or(u64::MAX).min(rows))
+    examination.rows_where(condition, examination.scaled(coded, looked_at))
 }

@@ -12,6 +12,7 @@ pub(super) fn section(assessment: &Assessment) -> String {
         dependencies(assessment),
         patterns(assessment),
         missing_where(assessment),
+        correlations(assessment),
         bounds(&assessment.relations.bounds),
     ];
     markup::section("keys", "Keys and relationships", "", &parts.concat())
@@ -72,6 +73,13 @@ fn missing_where(assessment: &Assessment) -> String {
     let rows: Vec<Vec<String>> = assessment.relations.missing_where.iter().take(LISTED).map(row).collect();
     let headings = ["column", "is missing where", "how often", "#exceptions"];
     if rows.is_empty() { String::new() } else { table("Where values are missing, as another column tells", &headings, &rows) }
+}
+
+fn correlations(assessment: &Assessment) -> String {
+    let row = |one: &crate::Correlation| vec![names(&one.columns), format!("{:.2}", one.coefficient), count(one.rows)];
+    let rows: Vec<Vec<String>> = assessment.relations.correlations.iter().take(LISTED).map(row).collect();
+    let headings = ["columns", "#Spearman's rank correlation", "#measured on rows"];
+    if rows.is_empty() { String::new() } else { table("What rises and falls together", &headings, &rows) }
 }
 
 /// The references as a diagram and as a table; `own` is the dataset that the page is about.

@@ -3,6 +3,7 @@
 //! Everything is looked for on a few rows first; only what these bear out is counted on all rows.
 
 mod condition;
+mod correlation;
 mod formula;
 mod order;
 mod quantity;
@@ -10,6 +11,7 @@ mod quantity;
 use hw_base::CodedTable;
 
 pub use condition::{Condition, Partner};
+pub use correlation::Correlation;
 pub use formula::{Formula, Operation};
 pub use order::Order;
 
@@ -25,6 +27,8 @@ pub struct Patterns {
     pub formulas: Vec<Formula>,
     /// Columns that are filled depending on another one.
     pub conditions: Vec<Condition>,
+    /// Columns of numbers that rise and fall together, measured on some rows.
+    pub correlations: Vec<Correlation>,
     /// Whether all columns were searched for formulas; otherwise a bound on the work was met.
     pub is_complete: bool,
 }
@@ -41,5 +45,6 @@ pub fn patterns(table: &CodedTable) -> Patterns {
         formulas.iter().any(|one| one.operation == Operation::Sum && one.result == order.greater && one.parts.contains(&order.lesser))
     };
     orders.retain(|order| !is_part(order));
-    Patterns { orders, formulas, conditions: condition::conditions(&columns, &sampled), is_complete }
+    let correlations = correlation::correlations(&quantities);
+    Patterns { orders, formulas, conditions: condition::conditions(&columns, &sampled), correlations, is_complete }
 }
