@@ -141,7 +141,17 @@ fn improvement(dimension: Dimension, before: Option<f64>, after: Option<f64>) ->
 /// How much work the fix of an issue of this kind is likely to be.
 fn effort(code: &str) -> Effort {
     match code {
-        "missing_values" | "missing_value" | "malformed_emails" | "no_data" | "contradicts_dependency" | "swapped_value" => Effort::High,
+        "missing_values"
+        | "missing_value"
+        | "malformed_emails"
+        | "no_data"
+        | "contradicts_dependency"
+        | "swapped_value"
+        | "order_violation"
+        | "volume_gap"
+        | "near_duplicate_rows"
+        | "formula_violation"
+        | "unexpected_value" => Effort::High,
         "broken_rule" | "type_outlier" | "numeric_outlier" | "implausible_date" | "duplicate_keys" | "mixed_formats"
         | "negative_values" | "outliers" | "future_dates" | "stale_data" | "malformed_records" => Effort::Medium,
         _ => Effort::Low,

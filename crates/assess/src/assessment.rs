@@ -6,7 +6,7 @@ use hw_validate::{Proposal, propose};
 use crate::checks::{find_issues, freshness};
 use crate::examination::error_of;
 use crate::{
-    About, Action, Drift, Evidence, Examination, Finding, Freshness, HeldRules, Key, Meaning, MissingMap, Relations, Scores, Trial,
+    About, Action, Drift, Evidence, Examination, Finding, Freshness, HeldRules, Key, Meaning, MissingMap, Relations, Scores, Trial, Volume,
     meaning, recommend, rules_yaml, words,
 };
 
@@ -31,6 +31,8 @@ pub struct Assessment {
     pub relations: Relations,
     /// Where values are missing; `None` where nobody looked or nothing is missing.
     pub missing: Option<MissingMap>,
+    /// How many rows come per day or hour; `None` where nobody looked or no column tells.
+    pub volume: Option<Volume>,
     /// How the rules came out that people declared.
     pub declared: Vec<RuleResult>,
     /// What changed since an earlier assessment; `None` where nothing was compared.
@@ -54,10 +56,27 @@ impl Assessment {
         let actions = recommend(&examination, &findings, &scores);
         let freshness = freshness(&examination);
         let meanings = examination.meanings;
-        let Evidence { relations, missing, declared, held, drift, .. } = evidence;
+        let Evidence { relations, missing, volume, declared, held, drift, .. } = evidence;
         let relations = relations.unwrap_or_else(|| Relations { keys: keys(&facts), ..Relations::default() });
-        let proposals = held.as_ref().map_or_else(|| propose(&facts), HeldRules::proposals);
-        Self { id, at, about, facts, meanings, findings, scores, relations, missing, declared, drift, freshness, proposals, held, actions }
+        let proposals = held.as_ref().map_or_else(|| untried(&facts, &relations), HeldRules::proposals);
+        Self {
+            id,
+            at,
+            about,
+            facts,
+            meanings,
+            findings,
+            scores,
+            relations,
+            missing,
+            volume,
+            declared,
+            drift,
+            freshness,
+            proposals,
+            held,
+            actions,
+        }
     }
 
     /// Compares with an earlier assessment or a contract, and adds the changes to what is known.
@@ -116,6 +135,12 @@ impl Assessment {
         let rows = hw_base::plural(self.facts.rows, "row");
         if self.facts.scanned_all_rows { format!("all {rows}") } else { format!("a sample of {rows}") }
     }
+}
+
+/// The rules that all rows suggest.
+fn untried(facts: &TableFacts, relations: &Relations) -> Vec<Proposal> {
+    let patterns = relations.rules().filter_map(|rule| rule.proposal(facts, rule.broken(relations.rows)));
+    propose(facts).into_iter().chain(patterns).collect()
 }
 
 /// The single columns that are proven to identify a row.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hw_base::{CodedTable, RuleResult};
 
-use crate::{Drift, HeldRules, MissingMap, Relations};
+use crate::{Drift, HeldRules, MissingMap, Relations, Volume};
 
 /// Everything that a judgement may rest on besides the measurements. The default is nothing.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +15,8 @@ pub struct Evidence {
     pub relations: Option<Relations>,
     /// Where values are missing; `None` where nobody looked or nothing is missing.
     pub missing: Option<MissingMap>,
+    /// How many rows come per day or hour; `None` where nobody looked or no column tells.
+    pub volume: Option<Volume>,
     /// How the rules came out that people declared.
     pub declared: Vec<RuleResult>,
     /// Rules that were proposed from one part of the rows and judged on the rest; `None` where that was not done.
@@ -27,6 +29,6 @@ impl Evidence {
     /// What the cells of a table say: its keys, its dependencies, suspicious cells, and where values are missing. `time` is the
     /// column that orders the rows, where there is one.
     pub fn of_table(table: &CodedTable, time: Option<&str>) -> Self {
-        Self { relations: Some(Relations::of(table)), missing: MissingMap::of(table, time), ..Self::default() }
+        Self { relations: Some(Relations::of(table)), missing: MissingMap::of(table, time), volume: Volume::of(table), ..Self::default() }
     }
 }

@@ -57,6 +57,12 @@ impl<'a> Examination<'a> {
         format!("{part} of {all} sampled rows ({shown} ± {:.1})", 100.0 * error_of(share, self.facts.rows))
     }
 
+    /// What `found` of the `looked_at` rows are of all rows.
+    pub(crate) fn scaled(&self, found: u64, looked_at: u64) -> u64 {
+        let scaled = u128::from(found) * u128::from(self.facts.rows) / u128::from(looked_at.max(1));
+        u64::try_from(scaled).unwrap_or(u64::MAX).min(self.facts.rows)
+    }
+
     /// The rows that meet `condition`: counted where that was done, otherwise `estimate`.
     pub(crate) fn rows_where(&self, condition: &str, estimate: u64) -> Counted {
         match self.evidence.counted.get(condition) {

@@ -37,8 +37,13 @@ impl Assessment {
             "keys": self.relations.keys,
             "dependencies": self.relations.dependencies,
             "relationships": self.relations.references,
+            "patterns": self.relations.patterns,
+            "missing_where": self.relations.missing_where,
+            "correlations": self.relations.correlations,
+            "near_duplicates": self.relations.near_duplicates,
             "bounds": self.relations.bounds,
             "missing_map": self.missing,
+            "volume": self.volume,
             "drift": self.drift,
             "issues": self.issues().collect::<Vec<_>>(),
         })

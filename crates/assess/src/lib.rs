@@ -21,12 +21,15 @@ mod markdown;
 mod meaning;
 mod measured;
 mod missing;
+mod near;
 mod page;
+mod pattern;
 mod relations;
 mod rules;
 mod score;
 mod source;
 mod tried;
+mod volume;
 mod words;
 
 #[cfg(test)]
@@ -46,7 +49,10 @@ pub use held::{DroppedRule, HeldRule, HeldRules, Trial, hold};
 pub use meaning::{Meaning, meaning};
 pub use measured::{assess, assess_with};
 pub use missing::{MissingColumn, MissingMap};
+pub use near::{Correlation, NearPair, NearRows};
+pub use pattern::{MissingWhere, Pattern, PatternKind, PatternRule};
 pub use relations::{Cell, Dependency, Key, Relations, Relationship, cells_csv, relationships};
 pub use rules::rules_yaml;
 pub use score::{ColumnScores, Score, ScorePart, Scores};
 pub use source::{Source, SourceDataset};
+pub use volume::{Stretch, Volume};

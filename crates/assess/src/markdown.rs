@@ -143,17 +143,36 @@ fn relation_section(relations: &Relations) -> String {
     let keys = relations.keys.iter().take(LISTED).map(|key| format!("- {} ({:.2})", listed(&key.columns), key.score));
     let references = relations.references.iter().take(LISTED).map(|one| {
         let (from, to) = (listed(&one.columns), listed(&one.reference_columns));
-        format!("- {} {from} → {} {to}: {} ({:.2})", code(&one.dataset), code(&one.references), plural(one.orphans, "orphan"), one.score)
+        let repeats = if one.to_key { "" } else { ", which repeats" };
+        let orphans = plural(one.orphans, "orphan");
+        format!("- {} {from} → {} {to}{repeats}: {orphans} ({:.2})", code(&one.dataset), code(&one.references), one.score)
     });
     let dependencies = relations.dependencies.iter().take(LISTED).map(|one| {
         let broken = if one.error > 0.0 { format!(", but for {} of the rows", Share(one.error)) } else { String::new() };
         format!("- {} → {}{broken}", listed(&one.determinant), code(&one.dependent))
     });
+    let patterns = relations.patterns.iter().take(LISTED).map(|one| {
+        let of = plural(one.rows, "row");
+        let broken = if one.violations > 0 { format!(", but for {} of {of}", count(one.violations)) } else { format!(" in {of}") };
+        format!("- {}{broken}", escaped(&one.statement))
+    });
+    let missing = relations.missing_where.iter().take(LISTED).map(|one| {
+        let but = if one.is_exact { "" } else { ", though not always" };
+        format!("- {} is missing where {}{but}", code(&one.column), escaped(&one.statement))
+    });
+    let correlations = relations
+        .correlations
+        .iter()
+        .take(LISTED)
+        .map(|one| format!("- {}: {:.2} on {}", listed(&one.columns), one.coefficient, plural(one.rows, "row")));
     let bounds = relations.bounds.iter().map(|bound| format!("- {}", escaped(bound)));
-    let parts: [(&str, Vec<String>); 4] = [
+    let parts: [(&str, Vec<String>); 7] = [
         ("Candidate keys, with how likely they are meant:", keys.collect()),
         ("References:", references.collect()),
         ("What decides what:", dependencies.collect()),
+        ("What holds between columns:", patterns.collect()),
+        ("Where values are missing, as another column tells:", missing.collect()),
+        ("What rises and falls together (Spearman's rank correlation):", correlations.collect()),
         ("Not searched to the end:", bounds.collect()),
     ];
     let told: Vec<String> =

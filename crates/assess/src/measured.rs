@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use hw_base::{Engine, Input, MeasureSettings, Reader, Result, Rows, TableFacts, Timestamp, Value};
 
-use crate::checks::{find_issues, is_key_candidate};
+use crate::checks::{find_issues, find_patterns, is_key_candidate};
 use crate::column::present;
 use crate::tried::try_rules;
-use crate::{About, Assessment, Evidence, Examination, Finding, RuleTrial};
+use crate::{About, Assessment, Evidence, Examination, Finding, PatternRule, Relations, RuleTrial};
 
 /// The name that the stage's own queries give the dataset.
 const ASSESSED: &str = "assessed";
@@ -39,9 +39,10 @@ pub async fn assess_with(
     if facts.scanned_all_rows {
         settle_keys(&dataset, &mut facts).await;
     }
-    evidence.counted.extend(count_estimates(&dataset, &facts, about, now).await);
+    evidence.counted.extend(count_estimates(&dataset, &facts, about, now, &evidence).await);
     if about.rules == RuleTrial::HoldBack && evidence.held.is_none() {
-        evidence.held = try_rules(engine, reader, &facts, about, now).await;
+        let patterns: Vec<PatternRule> = evidence.relations.iter().flat_map(Relations::rules).cloned().collect();
+        evidence.held = try_rules(engine, reader, &facts, about, now, &patterns).await;
     }
     let inside = About { shown_as: ASSESSED.into(), ..about.clone() };
     let asked = find_issues(&Examination::new(&facts, &inside, now, &evidence));
@@ -86,10 +87,17 @@ async fn settle_keys(dataset: &Dataset<'_>, facts: &mut TableFacts) {
 }
 
 /// Counts in one scan the rows of all findings whose number the facts only estimate. A sample stays an estimate.
-async fn count_estimates(dataset: &Dataset<'_>, facts: &TableFacts, about: &About, now: Timestamp) -> BTreeMap<String, u64> {
+async fn count_estimates(
+    dataset: &Dataset<'_>,
+    facts: &TableFacts,
+    about: &About,
+    now: Timestamp,
+    evidence: &Evidence,
+) -> BTreeMap<String, u64> {
     let findings = find_issues(&Examination::new(facts, about, now, &Evidence::default()));
     let estimates = findings.into_iter().filter(|finding| finding.is_estimate);
-    let conditions: Vec<String> = estimates.filter_map(|finding| finding.condition).collect();
+    let patterns = find_patterns(&Examination::new(facts, about, now, evidence)).into_iter().filter(|finding| finding.is_estimate);
+    let conditions: Vec<String> = estimates.chain(patterns).filter_map(|finding| finding.condition).collect();
     if conditions.is_empty() || !facts.scanned_all_rows {
         return BTreeMap::new();
     }

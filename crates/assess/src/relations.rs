@@ -1,7 +1,13 @@
 //! What the columns of a dataset say about each other, as far as the report shows and judges it.
 
+use std::collections::BTreeSet;
+
 use hw_base::{CodedTable, Dimension, count, plural};
 use serde::Serialize;
+
+use crate::near::correlations;
+use crate::pattern::named;
+use crate::{Correlation, MissingWhere, NearRows, Pattern, PatternRule};
 
 /// What was found between columns and between datasets.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,6 +20,14 @@ pub struct Relations {
     pub dependencies: Vec<Dependency>,
     /// References from or to this dataset, the best first.
     pub references: Vec<Relationship>,
+    /// What holds between the columns of a row.
+    pub patterns: Vec<Pattern>,
+    /// Where columns have no value, as another column tells.
+    pub missing_where: Vec<MissingWhere>,
+    /// Columns of numbers that rise and fall together, the strongest first.
+    pub correlations: Vec<Correlation>,
+    /// Rows that likely record what an earlier row records.
+    pub near_duplicates: NearRows,
     /// Cells that contradict the rest.
     pub cells: Vec<Cell>,
     /// What was not searched and why, in sentences: a bound on work that was hit.
@@ -57,6 +71,8 @@ pub struct Relationship {
     pub references: String,
     /// The columns referred to, in the order of `columns`.
     pub reference_columns: Vec<String>,
+    /// Whether the columns referred to tell the rows of their dataset apart; otherwise each of their values may stand in several.
+    pub to_key: bool,
     /// Rows whose values are not among those referred to.
     pub orphans: u64,
     /// How likely the reference is meant, 0 to 1.
@@ -89,15 +105,27 @@ impl Relations {
     pub fn of(table: &CodedTable) -> Self {
         let keys = hw_relate::keys(table);
         let dependencies = hw_relate::dependencies(table, &keys);
-        let cells = hw_relate::cells(table, &keys, &dependencies);
+        let cells = hw_relate::cells(table, &keys, &dependencies).into_iter().map(|cell| named_cell(table, cell)).collect();
+        let found = hw_relate::patterns(table);
+        let (patterns, missing_where) = named(table, &found);
         Self {
             rows: table.coded_rows() as u64,
             keys: keys.keys.iter().map(|key| named_key(table, key)).collect(),
             dependencies: dependencies.dependencies.iter().map(|dependency| named_dependency(table, dependency)).collect(),
             references: Vec::new(),
-            cells: cells.into_iter().map(|cell| named_cell(table, cell)).collect(),
-            bounds: bounds(table, keys.is_complete, dependencies.is_complete),
+            cells: explained(table, cells, &missing_where),
+            bounds: bounds(table, [keys.is_complete, dependencies.is_complete, found.is_complete]),
+            patterns,
+            missing_where,
+            correlations: correlations(table, &found.correlations),
+            near_duplicates: NearRows::of(table, &hw_relate::near_duplicates(table, &keys)),
         }
+    }
+
+    /// The rules that keep the patterns, but for their tolerance.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &PatternRule> {
+        let missing = self.missing_where.iter().flat_map(|one| &one.rules);
+        self.patterns.iter().map(|pattern| &pattern.rule).chain(missing)
     }
 
     /// With those of `references` that begin or end at the dataset `name`.
@@ -153,13 +181,38 @@ fn named_reference(tables: &[&CodedTable], found: &hw_relate::Reference) -> Opti
         columns: names(from, &found.from.columns),
         references: to.name.clone(),
         reference_columns: names(to, &found.to.columns),
+        to_key: found.is_key,
         orphans: found.orphans,
         score: rounded(found.score),
     })
 }
 
-/// What was not searched to its end, in sentences.
-fn bounds(table: &CodedTable, has_all_keys: bool, has_all_dependencies: bool) -> Vec<String> {
+/// How sure it is that a value is missing by mistake where another column says that there is one.
+const MISSING_UNEXPECTEDLY: f64 = 0.7;
+
+/// The cells without those that are empty by design, and with those that are empty against it.
+fn explained(table: &CodedTable, mut cells: Vec<Cell>, missing_where: &[MissingWhere]) -> Vec<Cell> {
+    for missing in missing_where.iter().filter(|missing| missing.is_exact) {
+        let row = |at: &usize| table.sampled.as_ref().and_then(|rows| rows.get(*at).copied()).unwrap_or(*at as u64);
+        let rows: BTreeSet<u64> = missing.unexplained_rows.iter().map(row).collect();
+        let is_hole = |cell: &Cell| cell.column == missing.column && cell.issue == "missing_value";
+        cells.retain(|cell| !is_hole(cell) || rows.contains(&cell.row) || !missing.is_by_design);
+        let known: BTreeSet<u64> = cells.iter().filter(|cell| is_hole(cell)).map(|cell| cell.row).collect();
+        cells.extend(rows.difference(&known).map(|row| Cell {
+            row: *row,
+            column: missing.column.clone(),
+            dimension: Dimension::Completeness,
+            issue: "missing_value".into(),
+            confidence: MISSING_UNEXPECTEDLY,
+            suggestion: String::new(),
+            value: None,
+        }));
+    }
+    cells
+}
+
+/// What was not searched to its end, in sentences: keys, dependencies, formulas.
+fn bounds(table: &CodedTable, [has_all_keys, has_all_dependencies, has_all_formulas]: [bool; 3]) -> Vec<String> {
     let sample = (!table.is_whole()).then(|| {
         let (coded, all) = (count(table.coded_rows() as u64), plural(table.rows, "row"));
         format!("keys, dependencies and cells are those of a sample of {coded} of {all}")
@@ -167,7 +220,8 @@ fn bounds(table: &CodedTable, has_all_keys: bool, has_all_dependencies: bool) ->
     let keys = (!has_all_keys).then(|| "the search for keys met its bound on work: wider keys may be missing".to_owned());
     let dependencies =
         (!has_all_dependencies).then(|| "the search for dependencies met its bound on work: wider ones may be missing".to_owned());
-    [sample, keys, dependencies].into_iter().flatten().collect()
+    let formulas = (!has_all_formulas).then(|| "sums and products were searched among the first 100 columns of numbers".to_owned());
+    [sample, keys, dependencies, formulas].into_iter().flatten().collect()
 }
 
 /// The cells as CSV with a header: `row,column,dimension,issue,confidence,suggestion`, in the order of rows, then of columns.

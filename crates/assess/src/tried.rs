@@ -1,16 +1,20 @@
 //! Parts the rows into those that rules are made from and those that they are tried on, and asks the engine for both.
 
 use hw_base::{
-    ColumnFacts, ColumnType, Engine, Input, MeasureSettings, Reader, Sample, Settings, TableFacts, Timestamp, count, identifier,
+    ColumnFacts, ColumnType, Engine, Input, MeasureSettings, Reader, Sample, Settings, TableFacts, Timestamp, Value, count, identifier,
 };
 use hw_validate::{Gate, Judging, Population, Proposal, propose, read_rules};
 use serde_json::Value as Json;
 
 use crate::column::{quantile, share_of};
-use crate::{About, Evidence, Examination, HeldRules, freshness, hold};
+use crate::pattern::Broken;
+use crate::{About, Evidence, Examination, HeldRules, PatternRule, freshness, hold};
 
 /// The name that queries give the rows.
 const PARTED: &str = "parted";
+
+/// The name that queries give the rows that rules are made from.
+const MADE_FROM: &str = "made_from";
 
 /// With fewer rows than this, a quarter of them says nothing about the rest.
 const FEWEST_ROWS: u64 = 200;
@@ -35,6 +39,7 @@ pub(crate) async fn try_rules(
     facts: &TableFacts,
     about: &About,
     now: Timestamp,
+    patterns: &[PatternRule],
 ) -> Option<HeldRules> {
     if facts.rows < FEWEST_ROWS || !facts.scanned_all_rows {
         return None;
@@ -43,12 +48,15 @@ pub(crate) async fn try_rules(
     let split = split(&Examination::new(facts, about, now, &evidence))?;
     let settings = MeasureSettings { sample: Sample::All, top_values: about.limits.top_values };
     let rows = if facts.malformed > 0 { "_malformed is null and " } else { "" };
-    let own = engine.measure(&part(reader, &format!("{rows}{}", split.made_from)), settings).await.ok()?;
+    let made_from = part(reader, &format!("{rows}{}", split.made_from));
+    let own = engine.measure(&made_from, settings).await.ok()?;
     let held_back = facts.rows.saturating_sub(own.rows);
     if !(0.05..=0.5).contains(&share_of(held_back, facts.rows)) {
         return None;
     }
-    let proposals: Vec<Proposal> = propose(&own).into_iter().filter(|proposal| !is_refuted(proposal, facts)).collect();
+    let mut proposals: Vec<Proposal> = propose(&own).into_iter().filter(|proposal| !is_refuted(proposal, facts)).collect();
+    let broken = count_broken(engine, made_from, patterns).await;
+    proposals.extend(patterns.iter().zip(broken).filter_map(|(rule, broken)| rule.proposal(&own, broken)));
     let list = Json::Array(proposals.iter().map(Proposal::rule).collect());
     let rules = read_rules(&Settings::from_json(&list)).ok()?;
     let rest = part(reader, &format!("{rows}not ({})", split.made_from));
@@ -59,6 +67,22 @@ pub(crate) async fn try_rules(
     let verdict = gate.judge(&judging, &watched).await.ok()?;
     let words = format!("proposed from {} rows and judged on {} held back: {}", count(own.rows), count(held_back), split.words);
     Some(hold(proposals, &verdict, words))
+}
+
+/// How the rows of `made_from` break each of the rules, in one query; nothing where the engine cannot answer.
+async fn count_broken(engine: &dyn Engine, made_from: Reader, rules: &[PatternRule]) -> Vec<Broken> {
+    if rules.is_empty() {
+        return Vec::new();
+    }
+    // Each count has a name of its own: engines refuse two columns of one name.
+    let counts = rules.iter().flat_map(|rule| rule.counts()).enumerate().map(|(at, count)| format!("{count} as count_{at}"));
+    let counts = counts.collect::<Vec<_>>().join(", ");
+    let mut inputs = made_from.inputs;
+    inputs.push(Input::Query { name: MADE_FROM.into(), sql: made_from.sql });
+    let reader = Reader { sql: format!("select {counts} from {MADE_FROM}"), inputs, file: None };
+    let rows = engine.query(&reader, 1).await.ok().and_then(|rows| rows.rows.into_iter().next()).unwrap_or_default();
+    let numbers: Vec<u64> = rows.iter().filter_map(Value::as_u64).collect();
+    numbers.chunks_exact(2).map(|pair| Broken { violations: pair[0], rows: pair[1] }).collect()
 }
 
 /// The rows of `reader` that meet `condition`.

@@ -81,6 +81,8 @@ pub struct Reference {
     pub from: TableColumns,
     /// The side referred to, column by column in the same order.
     pub to: TableColumns,
+    /// Whether the side referred to is a key of its table; otherwise its values repeat.
+    pub is_key: bool,
     /// Coded rows of `from` whose values, none of them null, occur nowhere in `to`.
     pub orphans: u64,
     /// Coded rows of `from` without nulls in these columns.

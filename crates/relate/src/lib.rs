@@ -10,8 +10,11 @@ mod dependency;
 mod found;
 mod key;
 mod lattice;
+mod near;
 mod parallel;
+mod pattern;
 mod reference;
+mod repeated;
 mod words;
 
 #[cfg(test)]
@@ -21,4 +24,6 @@ pub use cell::{CELL_ISSUES, cells};
 pub use dependency::{dependencies, violations};
 pub use found::{Cell, Dependencies, Dependency, Key, Keys, Reference, TableColumns, Violation};
 pub use key::keys;
+pub use near::{NearDuplicate, NearDuplicates, near_duplicates};
+pub use pattern::{Condition, Correlation, Formula, Operation, Order, Partner, Patterns, patterns};
 pub use reference::references;

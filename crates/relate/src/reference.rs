@@ -11,7 +11,7 @@ use hw_base::{CodedTable, ColumnType};
 use crate::cell::says_nothing;
 use crate::columns::Column;
 use crate::words::{singular, words};
-use crate::{Key, Keys, Reference, TableColumns, keys};
+use crate::{Key, Keys, Reference, TableColumns, keys, repeated};
 
 /// The greatest share of referring rows without a counterpart.
 const GREATEST_ORPHANS: f64 = 0.05;
@@ -24,23 +24,25 @@ const WIDEST: usize = 3;
 
 /// The references between some tables (and within one), the most plausible first.
 ///
-/// The side referred to is a key of its table, of one column, or of two or three. Up to 5 % of the referring rows may be
+/// The side referred to is a key of its table, of one column, or of two or three; or a column that repeats, where the names say so
+/// (`customers` in versions). Up to 5 % of the referring rows may be
 /// orphans. Of several keys that hold the same values the most plausible is told. Values are compared as texts, whole numbers
 /// without regard to a fraction of zeros.
 pub fn references(tables: &[&CodedTable]) -> Vec<Reference> {
     let sides: Vec<Side<'_>> = tables.iter().map(|table| Side::of(table)).collect();
     let mut found = single(&sides);
     found.extend(composite(&sides, &found));
+    found.extend(repeated::references(&sides, &found));
     found.retain(|reference| reference.score >= LEAST_SCORE);
     found.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| (&a.from, &a.to).cmp(&(&b.from, &b.to))));
     one_target_each(found)
 }
 
 /// A table with what references ask of it.
-struct Side<'a> {
-    table: &'a CodedTable,
-    columns: Vec<Column<'a>>,
-    keys: Keys,
+pub(crate) struct Side<'a> {
+    pub(crate) table: &'a CodedTable,
+    pub(crate) columns: Vec<Column<'a>>,
+    pub(crate) keys: Keys,
     /// Distinct values per column, as compared.
     values: Vec<HashMap<&'a str, u32>>,
 }
@@ -71,7 +73,7 @@ fn plain(value: &str) -> &str {
 }
 
 /// Whether columns of these kinds can refer to each other.
-fn can_refer(kind: ColumnType) -> bool {
+pub(crate) fn can_refer(kind: ColumnType) -> bool {
     !matches!(kind, ColumnType::Boolean | ColumnType::Binary | ColumnType::Other | ColumnType::Time | ColumnType::Timestamp)
 }
 
@@ -82,7 +84,7 @@ fn single(sides: &[Side<'_>]) -> Vec<Reference> {
         for key in to.keys.keys.iter().filter(|key| key.columns.len() == 1 && can_refer(to.kind(key.columns[0]))) {
             for (from_table, from) in sides.iter().enumerate() {
                 for column in (0..from.columns.len()).filter(|column| (from_table, *column) != (to_table, key.columns[0])) {
-                    found.extend(refer(sides, (from_table, column), (to_table, key)));
+                    found.extend(refer(sides, (from_table, column), (to_table, key)).map(|(reference, _)| reference));
                 }
             }
         }
@@ -90,8 +92,8 @@ fn single(sides: &[Side<'_>]) -> Vec<Reference> {
     found
 }
 
-/// The reference of one column to a key of one column, where nearly all its values are found there.
-fn refer(sides: &[Side<'_>], (from_table, column): (usize, usize), (to_table, key): (usize, &Key)) -> Option<Reference> {
+/// The reference of one column to a key of one column, where nearly all its values are found there, and how alike their names are.
+pub(crate) fn refer(sides: &[Side<'_>], (from_table, column): (usize, usize), (to_table, key): (usize, &Key)) -> Option<(Reference, f64)> {
     let (from, to) = (&sides[from_table], &sides[to_table]);
     let target = key.columns[0];
     let (own, known) = (&from.columns[column], &to.values[target]);
@@ -116,15 +118,17 @@ fn refer(sides: &[Side<'_>], (from_table, column): (usize, usize), (to_table, ke
     let coverage = f64::from(met) / known.len().max(1) as f64;
     let orphan_share = orphans as f64 / rows.max(1) as f64;
     let pair = Pair { from: (from, column, from_table), to: (to, target, to_table), key, coverage, met: f64::from(met), orphan_share };
-    Some(Reference {
+    let reference = Reference {
         from: TableColumns { table: from_table, columns: vec![column] },
         to: TableColumns { table: to_table, columns: vec![target] },
+        is_key: true,
         orphans,
         rows,
         orphan_values: shown,
         coverage,
         score: pair.score(),
-    })
+    };
+    Some((reference, pair.names()))
 }
 
 fn is_number(kind: ColumnType) -> bool {
@@ -275,7 +279,7 @@ const STAFF: &[&str] = &[
 
 /// How far a key is its table's own and not one that the table shares or borrows: `film_id` is that of `film`, less so of
 /// `film_category`, and `store_id` is not that of `staff`.
-fn home(key_name: &str, table_name: &str) -> f64 {
+pub(crate) fn home(key_name: &str, table_name: &str) -> f64 {
     const GENERIC: &[&str] =
         &["id", "key", "code", "name", "uuid", "number", "no", "nr", "pk", "iso", "iata", "symbol", "abbreviation", "title", "email"];
     let stem = GENERIC.iter().find_map(|ending| key_name.strip_suffix(ending)).unwrap_or(key_name);
@@ -288,11 +292,15 @@ fn home(key_name: &str, table_name: &str) -> f64 {
     }
 }
 
+/// The words of a name as one, each without its plural ending.
+pub(crate) fn plain_name(words: &[String]) -> String {
+    words.iter().map(|word| singular(word)).collect()
+}
+
 /// How far the words of a referring column point at a key: `customer_id` at `customers.id` or `customers.customer_id`, `reports_to` at
 /// nothing by name.
 fn name_likeness(own: &[String], key: &[String], table: &[String], is_same_table: bool) -> f64 {
-    let joined = |words: &[String]| words.iter().map(|word| singular(word)).collect::<String>();
-    let (own_name, key_name, table_name) = (joined(own), joined(key), joined(table));
+    let (own_name, key_name, table_name) = (plain_name(own), plain_name(key), plain_name(table));
     let tail = key.last().map_or("", String::as_str);
     let is_generic = matches!(key_name.as_str(), "id" | "key" | "code" | "name" | "uuid" | "no" | "number" | "pk");
     let full = format!("{table_name}{key_name}");
@@ -391,6 +399,7 @@ fn refer_together(
     Some(Reference {
         from: TableColumns { table: from_table, columns: columns.to_vec() },
         to: TableColumns { table: to_table, columns: key.columns.clone() },
+        is_key: true,
         orphans,
         rows,
         orphan_values: lost.iter().take(SHOWN).map(|(tuple, _)| tuple.join(", ")).collect(),

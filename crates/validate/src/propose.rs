@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use hw_base::{Column, Dimension, OnFailure, Settings, TableFacts, count, plural};
+use hw_base::{Column, Dimension, OnFailure, Settings, TableFacts, count, identifier, plural};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
@@ -52,6 +52,17 @@ fn stronger_than(kind: &str) -> &'static [&'static str] {
     }
 }
 
+/// Settings that hold SQL.
+const SQL_SETTINGS: [&str; 2] = ["where", "sql"];
+
+/// SQL with new names: those that are written in quotes; a name that needs none is the same everywhere.
+fn in_sql(value: &Json, names: &BTreeMap<String, String>) -> Json {
+    let Json::String(sql) = value else { return value.clone() };
+    let changed = names.iter().filter(|(old, new)| old != new).map(|(old, new)| (identifier(old), identifier(new)));
+    let quoted = changed.filter(|(old, _)| old.starts_with('"'));
+    quoted.fold(sql.clone(), |sql, (old, new)| sql.replace(&old, &new)).into()
+}
+
 /// A name or a list of names, each in place of the other.
 fn with_names(value: &Json, new: &impl Fn(&String) -> String) -> Json {
     match value {
@@ -63,7 +74,7 @@ fn with_names(value: &Json, new: &impl Fn(&String) -> String) -> Json {
 
 impl Proposal {
     /// A proposal to set a rule of `kind`; `None` where the kind refuses the settings.
-    pub(crate) fn new(kind: &str, settings: &Json, facts: &TableFacts, reason: String, support: u64) -> Option<Self> {
+    pub fn new(kind: &str, settings: &Json, facts: &TableFacts, reason: String, support: u64) -> Option<Self> {
         let rule = read_rules(&Settings::from_json(&json!([{ kind: settings }]))).ok()?.pop()?;
         Some(Self {
             kind: kind.into(),
@@ -91,6 +102,7 @@ impl Proposal {
             Json::Object(settings) => {
                 let with_new = |(key, value): (&String, &Json)| match key.as_str() {
                     setting if COLUMN_SETTINGS.contains(&setting) => (key.clone(), with_names(value, &new)),
+                    setting if SQL_SETTINGS.contains(&setting) => (key.clone(), in_sql(value, names)),
                     _ => (key.clone(), value.clone()),
                 };
                 Json::Object(settings.iter().map(with_new).collect())

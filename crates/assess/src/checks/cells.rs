@@ -54,7 +54,7 @@ fn finding(examination: &Examination, column: &str, issue: &str, cells: &[&Cell]
     let found = cells.len() as u64;
     let looked_at = examination.evidence.relations.as_ref().map_or(0, |relations| relations.rows);
     let is_estimate = looked_at > 0 && looked_at < examination.facts.rows;
-    let rows = if is_estimate { scaled(found, examination.facts.rows, looked_at) } else { found };
+    let rows = if is_estimate { examination.scaled(found, looked_at) } else { found };
     let counted = Counted { rows, is_estimate };
     let confidence = cells.iter().map(|cell| cell.confidence).sum::<f64>() / found as f64;
     let (what, fix) = words(issue);
@@ -74,11 +74,6 @@ fn finding(examination: &Examination, column: &str, issue: &str, cells: &[&Cell]
             None => finding,
         },
     })
-}
-
-fn scaled(found: u64, rows: u64, looked_at: u64) -> u64 {
-    let scaled = u128::from(found) * u128::from(rows) / u128::from(looked_at.max(1));
-    u64::try_from(scaled).unwrap_or(u64::MAX).min(rows)
 }
 
 /// What is wrong, and what to do.

@@ -1,8 +1,10 @@
 //! Values that are not there, openly or in disguise.
 
-use hw_base::{ColumnFacts, ColumnType, Dimension, Value, ValueCount, identifier, literal};
+use hw_base::{ColumnFacts, ColumnType, Dimension, Value, ValueCount, count, identifier, literal};
 
+use super::patterns;
 use crate::column::{blanks, quantile, stand_ins};
+use crate::pattern::MissingWhere;
 use crate::{Examination, Finding, words};
 
 pub(super) fn no_data(examination: &Examination) -> Option<Finding> {
@@ -21,13 +23,48 @@ pub(super) fn no_data(examination: &Examination) -> Option<Finding> {
 }
 
 pub(super) fn missing_values(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
-    let name = identifier(&column.name);
-    (column.nulls > 0).then(|| {
-        Finding::new("missing_values", Dimension::Completeness, column.nulls)
-            .column(&column.name)
-            .says(format!("{} have no `{}`", examination.of_rows(column.nulls), column.name))
-            .rows_where(format!("{name} is null"))
-            .fix("fill in the missing values at the source, or let `not_null` send the rows to quarantine")
+    let relations = examination.evidence.relations.as_ref();
+    let explained = relations.and_then(|relations| relations.missing_where.iter().find(|missing| missing.column == column.name));
+    match explained {
+        _ if column.nulls == 0 => None,
+        None => Some(missing(examination, column)),
+        Some(explained) if explained.is_by_design => missing_unexpectedly(examination, column, explained),
+        Some(explained) => {
+            let plain = missing(examination, column);
+            let (all, is_sure) = if explained.unexplained == 0 { ("all", !explained.is_exact) } else { ("nearly all", true) };
+            let says = format!("{}; {all} of them where {}", plain.issue.description, explained.statement);
+            Some(plain.says(says).confidence(if is_sure { 1.0 } else { 0.5 }))
+        }
+    }
+}
+
+fn missing(examination: &Examination, column: &ColumnFacts) -> Finding {
+    Finding::new("missing_values", Dimension::Completeness, column.nulls)
+        .column(&column.name)
+        .says(format!("{} have no `{}`", examination.of_rows(column.nulls), column.name))
+        .rows_where(format!("{} is null", identifier(&column.name)))
+        .fix("fill in the missing values at the source, or let `not_null` send the rows to quarantine")
+}
+
+/// Values that are missing though another column says that they are there; those that are missing by design are none.
+fn missing_unexpectedly(examination: &Examination, column: &ColumnFacts, explained: &MissingWhere) -> Option<Finding> {
+    let condition = format!("{} is null and {}", identifier(&column.name), explained.filled_where);
+    let counted = patterns::counted(examination, &condition, explained.unexplained);
+    let (rows, name) = (examination.of_rows(counted.rows), &column.name);
+    let by_design = count(column.nulls.saturating_sub(counted.rows));
+    (counted.rows > 0).then(|| {
+        Finding::new("missing_values", Dimension::Completeness, counted.rows)
+            .column(name)
+            .confidence(0.9)
+            .weight(2.0)
+            .says(format!(
+                "{}{rows} have no `{name}` where all others have one; {by_design} further ones are missing by design, where {}",
+                counted.about(),
+                explained.statement
+            ))
+            .rows_where(condition)
+            .counted(counted)
+            .fix("fill in the missing values at the source, or let `not_null` with `where` send the rows to quarantine")
     })
 }
 

@@ -5,9 +5,11 @@ mod cells;
 mod completeness;
 mod consistency;
 mod declared;
+mod patterns;
 mod timeliness;
 mod uniqueness;
 mod validity;
+mod volume;
 
 pub(crate) use completeness::disguised_nulls;
 pub(crate) use timeliness::age;
@@ -21,8 +23,15 @@ use crate::{Examination, Finding};
 type TableCheck = fn(&Examination) -> Option<Finding>;
 type ColumnCheck = fn(&Examination, &ColumnFacts) -> Option<Finding>;
 
-const TABLE_CHECKS: &[TableCheck] =
-    &[completeness::no_data, uniqueness::duplicate_rows, validity::malformed_records, timeliness::stale_data];
+const TABLE_CHECKS: &[TableCheck] = &[
+    completeness::no_data,
+    uniqueness::duplicate_rows,
+    uniqueness::near_duplicate_rows,
+    validity::malformed_records,
+    timeliness::stale_data,
+    volume::volume_gaps,
+    volume::volume_spikes,
+];
 
 const COLUMN_CHECKS: &[ColumnCheck] = &[
     completeness::missing_values,
@@ -43,6 +52,12 @@ const COLUMN_CHECKS: &[ColumnCheck] = &[
     uniqueness::duplicate_keys,
 ];
 
+/// What breaks patterns: findings whose rows may have to be counted, because the patterns are those of a sample.
+pub(crate) fn find_patterns(examination: &Examination) -> Vec<Finding> {
+    let missing = examination.facts.columns.iter().filter_map(|column| completeness::missing_values(examination, column));
+    patterns::broken_patterns(examination).into_iter().chain(missing).collect()
+}
+
 /// Everything that is wrong with a dataset, as far as measurements, declared rules and suspicious cells tell; what matters most
 /// comes first.
 pub fn find_issues(examination: &Examination) -> Vec<Finding> {
@@ -52,6 +67,7 @@ pub fn find_issues(examination: &Examination) -> Vec<Finding> {
     let mut findings: Vec<Finding> = in_table.chain(in_columns).collect();
     findings.retain(|finding| !cells::is_superseded(examination, finding));
     findings.extend(cells::suspicious_cells(examination, &findings));
+    findings.extend(patterns::broken_patterns(examination));
     findings.retain(|finding| !declared::is_settled(examination, finding));
     findings.extend(declared::broken_rules(examination));
     let mut findings: Vec<Finding> = findings.into_iter().map(|finding| finding.rated(examination)).collect();

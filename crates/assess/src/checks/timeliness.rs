@@ -1,6 +1,6 @@
 //! How old the newest row is, against what is usual for the dataset.
 
-use hw_base::{ColumnFacts, Dimension, Timestamp, duration};
+use hw_base::{CalendarSpan, ColumnFacts, Dimension, Timestamp, duration};
 
 use crate::column::{is_temporal, moment, present, quantile};
 use crate::{Examination, Finding, words};
@@ -16,11 +16,14 @@ pub struct Freshness {
     pub newest: Timestamp,
     /// How old the newest row is, in seconds; never below zero.
     pub age_seconds: f64,
-    /// How old it may be, in seconds: a day, or three times the usual pause between two moments if that is longer.
+    /// How old it may be, in seconds: a day, or three times the usual pause between two moments, or a day more than the usual pause between two days with rows, if that is longer.
     pub allowed_seconds: f64,
     /// How surely the column tells the age of the data, 0 to 1.
     pub confidence: f64,
 }
+
+/// With rows on fewer days than this, days say nothing about a pause.
+const LEAST_DAYS: usize = 5;
 
 /// The freshness by the column that tells it most surely; `None` where no time column does.
 pub fn freshness(examination: &Examination) -> Option<Freshness> {
@@ -46,8 +49,22 @@ fn reading(examination: &Examination, column: &ColumnFacts, confidence: f64) -> 
     let span = (newest - oldest).as_seconds_f64().max(0.0);
     let usual_pause = span / column.distinct.saturating_sub(1).max(1) as f64;
     let limits = examination.limits;
-    let allowed_seconds = limits.fresh_seconds.max(limits.fresh_pauses * usual_pause);
+    let allowed_seconds = limits.fresh_seconds.max(limits.fresh_pauses * usual_pause).max(pause_of_days(column));
     Some(Freshness { column: column.name.clone(), oldest, newest, age_seconds, allowed_seconds, confidence })
+}
+
+/// The pause that nine of ten days with rows keep until the next one, and a day more, in seconds: rows that come once a week come in
+/// many moments of one day. Zero where rows come on nearly all days, where days are not told one by one, or where they are few.
+fn pause_of_days(column: &ColumnFacts) -> f64 {
+    let Some(cadence) = column.numbers.as_ref().and_then(|numbers| numbers.cadence.as_ref()) else { return 0.0 };
+    let days: Vec<usize> = cadence.counts.iter().enumerate().filter(|(_, rows)| **rows > 0).map(|(day, _)| day).collect();
+    if cadence.span != CalendarSpan::Day || days.len() < LEAST_DAYS {
+        return 0.0;
+    }
+    let mut pauses: Vec<usize> = days.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    pauses.sort_unstable();
+    let usual = pauses[pauses.len() * 9 / 10];
+    if usual < 2 { 0.0 } else { (usual + 1) as f64 * 86_400.0 }
 }
 
 /// The latest moment; where that lies in the future, the 99th percentile tells more.

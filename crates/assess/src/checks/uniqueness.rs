@@ -22,6 +22,29 @@ pub(super) fn duplicate_rows(examination: &Examination) -> Option<Finding> {
     })
 }
 
+/// Rows that record again what an earlier row records, under another key, in another case, or with a slip of the pen.
+pub(super) fn near_duplicate_rows(examination: &Examination) -> Option<Finding> {
+    let relations = examination.evidence.relations.as_ref()?;
+    let near = &relations.near_duplicates;
+    let rows = if relations.rows >= examination.facts.rows { near.rows } else { examination.scaled(near.rows, relations.rows) };
+    let shown = near.pairs.iter().take(5).map(|pair| format!("row {} / row {}: {}", pair.repeats, pair.row, pair.difference));
+    let slips = if near.slips > 0 { format!(", {} of them with a letter that differs", hw_base::count(near.slips)) } else { String::new() };
+    (near.rows > 0).then(|| {
+        let mut finding = Finding::new("near_duplicate_rows", Dimension::Uniqueness, rows)
+            .confidence(if near.slips * 2 > near.rows { 0.6 } else { 0.7 })
+            .weight(2.0)
+            .says(format!(
+                "{} likely record what an earlier row records: all but the key and stamps of time agree, case, blanks and punctuation aside{slips}",
+                examination.of_rows(rows)
+            ))
+            .shows(shown.collect())
+            .query(near.query.replace("{table}", examination.shown_as))
+            .fix("decide which of the rows stays, and let both keys lead to it; bring names into one form before rows are compared");
+        finding.is_estimate = relations.rows < examination.facts.rows;
+        finding
+    })
+}
+
 pub(super) fn duplicate_keys(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
     let repeats = present(column).saturating_sub(column.distinct);
     if repeats == 0 || !is_key_like(column, examination.facts) || is_within_error(column) {

@@ -10,6 +10,9 @@ pub(super) fn section(assessment: &Assessment) -> String {
         keys(assessment),
         references(&assessment.relations.references, Some(&assessment.about.name)),
         dependencies(assessment),
+        patterns(assessment),
+        missing_where(assessment),
+        correlations(assessment),
         bounds(&assessment.relations.bounds),
     ];
     markup::section("keys", "Keys and relationships", "", &parts.concat())
@@ -49,6 +52,36 @@ fn dependencies(assessment: &Assessment) -> String {
     table("Dependencies: what decides what", &["columns", "decide", "#rows that break it"], &rows) + &more
 }
 
+/// Orders, sums and products between columns.
+fn patterns(assessment: &Assessment) -> String {
+    let row = |pattern: &crate::Pattern| vec![sentence(&pattern.statement), count(pattern.rows), count(pattern.violations)];
+    let rows: Vec<Vec<String>> = assessment.relations.patterns.iter().take(LISTED).map(row).collect();
+    if rows.is_empty() {
+        String::new()
+    } else {
+        table("What holds between columns", &["what holds", "#rows", "#rows that break it"], &rows)
+    }
+}
+
+/// Where values are missing, as another column tells.
+fn missing_where(assessment: &Assessment) -> String {
+    let row = |missing: &crate::MissingWhere| {
+        let kind = if missing.is_exact { "always, and nowhere else" } else { "at times, and nowhere else" };
+        let exceptions = missing.unexplained + missing.unexpected;
+        vec![value(&missing.column), sentence(&missing.statement), kind.to_owned(), count(exceptions)]
+    };
+    let rows: Vec<Vec<String>> = assessment.relations.missing_where.iter().take(LISTED).map(row).collect();
+    let headings = ["column", "is missing where", "how often", "#exceptions"];
+    if rows.is_empty() { String::new() } else { table("Where values are missing, as another column tells", &headings, &rows) }
+}
+
+fn correlations(assessment: &Assessment) -> String {
+    let row = |one: &crate::Correlation| vec![names(&one.columns), format!("{:.2}", one.coefficient), count(one.rows)];
+    let rows: Vec<Vec<String>> = assessment.relations.correlations.iter().take(LISTED).map(row).collect();
+    let headings = ["columns", "#Spearman's rank correlation", "#measured on rows"];
+    if rows.is_empty() { String::new() } else { table("What rises and falls together", &headings, &rows) }
+}
+
 /// The references as a diagram and as a table; `own` is the dataset that the page is about.
 pub(super) fn references(references: &[Relationship], own: Option<&str>) -> String {
     if references.is_empty() {
@@ -57,13 +90,18 @@ pub(super) fn references(references: &[Relationship], own: Option<&str>) -> Stri
     let row = |reference: &Relationship| {
         vec![
             format!("{} {}", text(&reference.dataset), names(&reference.columns)),
-            format!("{} {}", text(&reference.references), names(&reference.reference_columns)),
+            format!("{} {}{}", text(&reference.references), names(&reference.reference_columns), repeats(reference)),
             count(reference.orphans),
             format!("{:.2}", reference.score),
         ]
     };
     let rows: Vec<Vec<String>> = references.iter().map(row).collect();
     diagram(references, own) + &table("References, the best first", &["from", "to", "#orphans", "#how likely meant"], &rows)
+}
+
+/// Says so where the values referred to are no key.
+fn repeats(reference: &Relationship) -> &'static str {
+    if reference.to_key { "" } else { " (which repeats)" }
 }
 
 fn names(columns: &[String]) -> String {

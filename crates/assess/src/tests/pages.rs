@@ -27,6 +27,7 @@ fn relations() -> Relations {
         columns: names(&[column]),
         references: to.into(),
         reference_columns: names(&["id"]),
+        to_key: true,
         orphans,
         score,
     };
@@ -52,6 +53,7 @@ fn relations() -> Relations {
             value: Some("FR".into()),
         }],
         bounds: vec!["dependencies of more than 3 columns".into()],
+        ..Relations::default()
     }
 }
 

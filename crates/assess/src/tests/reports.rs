@@ -101,12 +101,13 @@ fn a_source_tells_its_datasets_and_how_they_refer_to_each_other() {
         columns: vec!["order_id".into()],
         references: "orders".into(),
         reference_columns: vec!["order_id".into()],
+        to_key: true,
         orphans: 3,
         score: 0.9,
     };
     let source = Source::new("shop", &[orders, returns], vec![reference], Vec::new()).to_json();
     let relationship = serde_json::json!({
-        "dataset": "returns", "columns": ["order_id"], "references": "orders", "reference_columns": ["order_id"], "orphans": 3, "score": 0.9,
+        "dataset": "returns", "columns": ["order_id"], "references": "orders", "reference_columns": ["order_id"], "to_key": true, "orphans": 3, "score": 0.9,
     });
     assert_eq!(source["relationships"], serde_json::json!([relationship]));
     assert_eq!(source["datasets"][0]["key"], serde_json::json!(["order_id"]));

@@ -1,0 +1,99 @@
+//! Near-duplicate rows and correlations, in the words of the report.
+
+use hw_base::{CodedTable, ColumnType, identifier};
+use hw_relate::NearDuplicates;
+use serde::Serialize;
+
+/// Pairs that are listed.
+const LISTED: usize = 100;
+
+/// Rows that likely record what an earlier row records.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct NearRows {
+    /// Rows among those looked at.
+    pub rows: u64,
+    /// Rows among them with a slip of the pen: a letter that differs in one column of text.
+    pub slips: u64,
+    /// The columns in which such rows agree, but for case, blanks and punctuation, and the slip.
+    pub compared: Vec<String>,
+    /// The first of them.
+    pub pairs: Vec<NearPair>,
+    /// Those that agree without a slip, as SQL; `{table}` stands for the dataset.
+    #[serde(skip)]
+    pub query: String,
+}
+
+/// A row that likely records what an earlier one records.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NearPair {
+    /// The row, from 0 in file order.
+    pub row: u64,
+    /// The earlier row.
+    pub repeats: u64,
+    /// How the two differ.
+    pub difference: String,
+}
+
+/// Two columns of numbers that rise and fall together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Correlation {
+    /// The two columns.
+    pub columns: Vec<String>,
+    /// Spearman's rank correlation, -1 to 1.
+    pub coefficient: f64,
+    /// Rows that it was measured on, spread evenly over the dataset.
+    pub rows: u64,
+}
+
+impl NearRows {
+    /// The near-duplicates of a table with the names of its columns.
+    pub(crate) fn of(table: &CodedTable, found: &NearDuplicates) -> Self {
+        let number = |row: usize| table.sampled.as_ref().and_then(|rows| rows.get(row).copied()).unwrap_or(row as u64);
+        let pairs = found.pairs.iter().take(LISTED).map(|pair| NearPair {
+            row: number(pair.row),
+            repeats: number(pair.repeats),
+            difference: difference(table, pair.repeats, pair.row),
+        });
+        Self {
+            rows: found.pairs.len() as u64,
+            slips: found.pairs.iter().filter(|pair| pair.slip_in.is_some()).count() as u64,
+            compared: found.compared.iter().map(|at| table.columns[*at].name.clone()).collect(),
+            pairs: pairs.collect(),
+            query: query(table, &found.compared),
+        }
+    }
+}
+
+/// `name: Ann Lee / ann lee`, for every column that differs.
+fn difference(table: &CodedTable, one: usize, other: usize) -> String {
+    let differing = table.columns.iter().filter(|column| column.codes[one] != column.codes[other]);
+    let told = differing.map(|column| format!("{}: {} / {}", column.name, shown(column.value(one)), shown(column.value(other))));
+    told.collect::<Vec<_>>().join(", ")
+}
+
+fn shown(value: Option<&str>) -> &str {
+    value.unwrap_or("null")
+}
+
+/// The groups of rows that agree on the compared columns up to case, blanks and punctuation.
+fn query(table: &CodedTable, compared: &[usize]) -> String {
+    let grouped = |at: &usize| {
+        let (name, kind) = (identifier(&table.columns[*at].name), table.columns[*at].kind);
+        if kind == ColumnType::Text { format!("lower(regexp_replace({name}, '[^[:alnum:]]', '', 'g'))") } else { name }
+    };
+    let grouped: Vec<String> = compared.iter().map(grouped).collect();
+    let named = grouped.iter().zip(compared).map(|(sql, at)| format!("{sql} as {}", identifier(&table.columns[*at].name)));
+    let named = named.collect::<Vec<_>>().join(", ");
+    format!("select {named}, count(*) as rows_alike from {{table}} group by {} having count(*) > 1", grouped.join(", "))
+}
+
+/// The correlations of a table with the names of its columns.
+pub(crate) fn correlations(table: &CodedTable, found: &[hw_relate::Correlation]) -> Vec<Correlation> {
+    let name = |at: usize| table.columns[at].name.clone();
+    let named = found.iter().map(|one| Correlation {
+        columns: vec![name(one.a), name(one.b)],
+        coefficient: (one.coefficient * 1000.0).round() / 1000.0,
+        rows: one.rows,
+    });
+    named.collect()
+}

@@ -1,0 +1,50 @@
+//! What holds between the columns of a row: orders, sums and products, and where a column is filled.
+//!
+//! Everything is looked for on a few rows first; only what these bear out is counted on all rows.
+
+mod condition;
+mod correlation;
+mod formula;
+mod order;
+mod quantity;
+
+use hw_base::CodedTable;
+
+pub use condition::{Condition, Partner};
+pub use correlation::Correlation;
+pub use formula::{Formula, Operation};
+pub use order::Order;
+
+use crate::columns::Column;
+use quantity::{Quantity, sampled_rows};
+
+/// What holds between the columns of a row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Patterns {
+    /// Columns that stand in an order; those whose names tell it first.
+    pub orders: Vec<Order>,
+    /// Columns that are sums or products of others.
+    pub formulas: Vec<Formula>,
+    /// Columns that are filled depending on another one.
+    pub conditions: Vec<Condition>,
+    /// Columns of numbers that rise and fall together, measured on some rows.
+    pub correlations: Vec<Correlation>,
+    /// Whether all columns were searched for formulas; otherwise a bound on the work was met.
+    pub is_complete: bool,
+}
+
+/// What holds between the columns of a row of this table.
+pub fn patterns(table: &CodedTable) -> Patterns {
+    let columns = Column::all(table);
+    let (rows, sampled) = (table.coded_rows(), sampled_rows(table.coded_rows()));
+    let quantities = Quantity::all_of(table, &columns, &sampled);
+    let (formulas, is_complete) = formula::formulas(&quantities, rows);
+    let mut orders = order::orders(&quantities, rows);
+    // That a part is less than its sum is told by the sum.
+    let is_part = |order: &Order| {
+        formulas.iter().any(|one| one.operation == Operation::Sum && one.result == order.greater && one.parts.contains(&order.lesser))
+    };
+    orders.retain(|order| !is_part(order));
+    let correlations = correlation::correlations(&quantities);
+    Patterns { orders, formulas, conditions: condition::conditions(&columns, &sampled), correlations, is_complete }
+}

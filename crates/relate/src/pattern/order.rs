@@ -1,0 +1,235 @@
+//! Orders between two columns: `start` is never after `end`.
+
+use super::quantity::{Quantity, unrelated};
+use crate::parallel;
+
+/// Fewer rows whose two values differ show no order.
+const LEAST_ROWS: u64 = 20;
+/// Where unrelated rows hardly ever break the order, its two columns lie apart and the order says nothing: `id <= amount`.
+const LEAST_SURPRISE: f64 = 0.05;
+/// The greatest share of rows that may break an order which the names tell as well.
+const GREATEST_SHARE_OF_NAMED: f64 = 0.1;
+/// The same for moments whose names say nothing; numbers without names that tell must keep the order in every row.
+const GREATEST_SHARE_OF_MOMENTS: f64 = 0.01;
+/// How much rarer violations must be than between unrelated rows.
+const GREATEST_SHARE_OF_EXPECTED: f64 = 0.2;
+/// Pairs that are looked at; more would be a table of a thousand columns alike.
+const MOST_PAIRS: usize = 50_000;
+
+/// The values of one column are hardly ever greater than those of another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Order {
+    /// The column with the lesser values.
+    pub lesser: usize,
+    /// The column with the greater values.
+    pub greater: usize,
+    /// Rows that hold both values.
+    pub rows: u64,
+    /// The coded rows whose lesser value is greater.
+    pub violations: Vec<usize>,
+    /// Whether the names tell the order too: `start` and `end`.
+    pub is_named: bool,
+}
+
+/// The orders between columns of moments, and between columns of numbers whose names tell that they measure the same.
+///
+/// An order is told where the rows keep it far better than rows that have nothing to do with each other would.
+pub(super) fn orders(quantities: &[Quantity<'_>], rows: usize) -> Vec<Order> {
+    let pairs: Vec<(usize, usize)> = (0..quantities.len()).flat_map(|a| (0..quantities.len()).map(move |b| (a, b))).collect();
+    let pairs = pairs.into_iter().filter(|(a, b)| a != b && can_compare(&quantities[*a], &quantities[*b]));
+    let likely: Vec<(usize, usize)> = pairs.take(MOST_PAIRS).filter(|(a, b)| is_likely(&quantities[*a], &quantities[*b])).collect();
+    let found: Vec<Order> =
+        parallel::map(&likely, |(a, b)| counted(&quantities[*a], &quantities[*b], rows)).into_iter().flatten().collect();
+    without_implied(found)
+}
+
+fn can_compare(lesser: &Quantity<'_>, greater: &Quantity<'_>) -> bool {
+    match (lesser.is_time, greater.is_time) {
+        (true, true) => true,
+        (false, false) => !lesser.is_identifier() && !greater.is_identifier() && (is_named(lesser, greater) || are_alike(lesser, greater)),
+        _ => false,
+    }
+}
+
+/// A first look at some rows: the order nearly holds, and unrelated rows break it.
+fn is_likely(lesser: &Quantity<'_>, greater: &Quantity<'_>) -> bool {
+    let (mut above, mut below) = (0_u32, 0_u32);
+    for (a, b) in lesser.sample.iter().zip(&greater.sample) {
+        above += u32::from(a > b);
+        below += u32::from(a < b);
+    }
+    let most = most_violations(lesser, greater) * f64::from(above + below) * 1.5 + 2.0;
+    f64::from(above) <= most && below > above && surprise(lesser, greater) >= LEAST_SURPRISE
+}
+
+/// The share of unrelated rows that break the order.
+fn surprise(lesser: &Quantity<'_>, greater: &Quantity<'_>) -> f64 {
+    let other = unrelated(greater.sample.len());
+    let pairs = || lesser.sample.iter().enumerate().map(|(at, a)| (*a, greater.sample[other(at)]));
+    let above = pairs().filter(|(a, b)| a > b).count();
+    let compared = pairs().filter(|(a, b)| !a.is_nan() && !b.is_nan()).count();
+    above as f64 / compared.max(1) as f64
+}
+
+fn most_violations(lesser: &Quantity<'_>, greater: &Quantity<'_>) -> f64 {
+    match () {
+        () if is_named(lesser, greater) => GREATEST_SHARE_OF_NAMED,
+        () if lesser.is_time => GREATEST_SHARE_OF_MOMENTS,
+        () => 0.0,
+    }
+}
+
+/// Counts all rows.
+fn counted(lesser: &Quantity<'_>, greater: &Quantity<'_>, rows: usize) -> Option<Order> {
+    let (mut both, mut below, mut violations) = (0, 0, Vec::new());
+    for row in 0..rows {
+        let (a, b) = (lesser.value(row), greater.value(row));
+        both += u64::from(!a.is_nan() && !b.is_nan());
+        below += u64::from(a < b);
+        if a > b {
+            violations.push(row);
+        }
+    }
+    let above = violations.len() as f64;
+    let different = above + below as f64;
+    let is_kept = above <= most_violations(lesser, greater) * different
+        && above <= GREATEST_SHARE_OF_EXPECTED * surprise(lesser, greater) * different;
+    let is_named = is_named(lesser, greater);
+    (below >= LEAST_ROWS && is_kept).then_some(Order { lesser: lesser.at, greater: greater.at, rows: both, violations, is_named })
+}
+
+/// Drops `a <= c` where `a <= b` and `b <= c` are told and no row breaks them.
+fn without_implied(found: Vec<Order>) -> Vec<Order> {
+    let holds = |lesser: usize, greater: usize| {
+        found.iter().any(|order| order.lesser == lesser && order.greater == greater && order.violations.is_empty())
+    };
+    let is_implied = |order: &Order| found.iter().any(|middle| holds(order.lesser, middle.greater) && holds(middle.greater, order.greater));
+    let mut kept: Vec<Order> = found.iter().filter(|order| !is_implied(order)).cloned().collect();
+    kept.sort_by_key(|order| (std::cmp::Reverse(order.is_named), order.lesser, order.greater));
+    kept
+}
+
+/// Words of names that begin something or bound it below, each with words that end it or bound it above.
+const FAMILIES: &[(&[&str], &[&str])] = &[
+    (
+        &[
+            "start",
+            "started",
+            "starts",
+            "begin",
+            "begins",
+            "began",
+            "from",
+            "since",
+            "open",
+            "opened",
+            "opening",
+            "first",
+            "departure",
+            "departed",
+            "checkin",
+            "pickup",
+            "birth",
+            "born",
+        ],
+        &[
+            "end",
+            "ended",
+            "ends",
+            "finish",
+            "finished",
+            "until",
+            "to",
+            "thru",
+            "through",
+            "close",
+            "closed",
+            "closing",
+            "last",
+            "arrival",
+            "arrived",
+            "checkout",
+            "dropoff",
+            "return",
+            "returned",
+            "death",
+            "died",
+            "expiry",
+            "expires",
+            "expiration",
+        ],
+    ),
+    (
+        &[
+            "created",
+            "create",
+            "creation",
+            "placed",
+            "ordered",
+            "order",
+            "submitted",
+            "requested",
+            "registered",
+            "signup",
+            "issued",
+            "issue",
+            "invoice",
+            "hired",
+            "hire",
+            "joined",
+            "posted",
+            "sent",
+            "announced",
+        ],
+        &[
+            "updated",
+            "modified",
+            "changed",
+            "shipped",
+            "ship",
+            "shipping",
+            "dispatched",
+            "delivered",
+            "delivery",
+            "received",
+            "paid",
+            "payment",
+            "due",
+            "resolved",
+            "completed",
+            "cancelled",
+            "returned",
+            "left",
+            "terminated",
+            "termination",
+            "required",
+            "closed",
+            "processed",
+            "deleted",
+        ],
+    ),
+    (&["shipped", "ship", "dispatched", "sent"], &["delivered", "delivery", "received", "arrived"]),
+    (
+        &["min", "minimum", "low", "lower", "lowest", "least"],
+        &["max", "maximum", "high", "higher", "upper", "highest", "greatest", "mean", "avg", "average", "median"],
+    ),
+    (&["mean", "avg", "average", "median"], &["max", "maximum", "high", "upper", "highest", "greatest"]),
+];
+
+/// Whether the names tell the order, in this direction and not in the other.
+fn is_named(lesser: &Quantity<'_>, greater: &Quantity<'_>) -> bool {
+    let has = |quantity: &Quantity<'_>, list: &[&str]| quantity.words.iter().any(|word| list.contains(&word.as_str()));
+    let tells = |a: &Quantity<'_>, b: &Quantity<'_>| FAMILIES.iter().any(|(early, late)| has(a, early) && has(b, late));
+    tells(lesser, greater) && !tells(greater, lesser)
+}
+
+/// Amounts of money, which compare whatever the rest of their names says.
+const MONEY: &[&str] =
+    &["amount", "price", "total", "subtotal", "cost", "discount", "tax", "vat", "net", "gross", "fee", "paid", "revenue"];
+
+/// Whether two columns of numbers measure the same kind of thing: they share a word, or both are money.
+fn are_alike(a: &Quantity<'_>, b: &Quantity<'_>) -> bool {
+    let is_telling = |word: &&String| word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_money = |quantity: &Quantity<'_>| quantity.words.iter().any(|word| MONEY.contains(&word.as_str()));
+    a.words.iter().filter(is_telling).any(|word| b.words.contains(word)) || (is_money(a) && is_money(b))
+}
