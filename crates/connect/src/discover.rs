@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::connectors::{Place, connector};
 use crate::file_source::blocking;
 use crate::files::{self, ending, is_glob, without_ending};
+use crate::parts::Address;
 use crate::recognise::recognise_file;
 
 /// A dataset that was found.
@@ -19,7 +20,7 @@ use crate::recognise::recognise_file;
 pub struct Discovered {
     /// The kind of source that reads it, such as `csv`.
     pub kind: &'static str,
-    /// A file, a folder or a glob.
+    /// A file, a folder or a glob; for a table or a sheet followed by `#` and its name.
     pub path: String,
     /// A name that needs no quotes.
     pub name: String,
@@ -44,23 +45,31 @@ pub async fn discover(root: &Path, paths: &[String]) -> Result<Found> {
     let mut found = Found::default();
     let mut named = Vec::new();
     for path in paths {
-        let (whole, pattern) = (root.join(path), is_glob(path));
+        let address = Address::read(root, path);
+        let (whole, pattern) = (root.join(&address.place), is_glob(&address.place));
         if whole.join("_delta_log").is_dir() {
             found.datasets.push(delta(path));
         } else if whole.is_file() {
-            let file = files::list(root, path, &[])?;
-            named.extend(looked_at(root, file).await.into_iter().map(|(_, looked)| looked).collect::<Result<Vec<_>>>()?);
+            let looked = looked_at(root, files::list(root, &address.place, &[])?, address.part.as_deref()).await;
+            let is_alone = looked.len() == 1;
+            for (name, looked) in looked {
+                match looked {
+                    Ok(file) => named.push(file),
+                    Err(error) if is_alone => return Err(error),
+                    Err(error) => found.left_out.push((name, error)),
+                }
+            }
         } else {
-            let listed = listed(root, path, &mut found.datasets)?;
+            let listed = listed(root, &address.place, &mut found.datasets)?;
             let mut readable = Vec::new();
-            for (name, looked) in looked_at(root, listed).await {
+            for (name, looked) in looked_at(root, listed, address.part.as_deref()).await {
                 match looked {
                     Ok(file) => readable.push(file),
                     Err(error) => found.left_out.push((name, error)),
                 }
             }
             match readable.first().filter(|first| pattern && readable.iter().all(|file| file.is_like(first))) {
-                Some(first) => found.datasets.push(first.dataset(path)),
+                Some(first) => found.datasets.push(first.dataset(&address.place)),
                 None => found.datasets.extend(grouped(root, readable)),
             }
         }
@@ -69,10 +78,13 @@ pub async fn discover(root: &Path, paths: &[String]) -> Result<Found> {
     Ok(found)
 }
 
-/// A file, and what a look at its head tells.
+/// A file or a part of one, and what a look at its head tells.
 #[derive(Clone, Debug)]
 struct Looked {
     path: String,
+    part: Option<String>,
+    /// Whether the part is the only one of its file, and no name says which one is meant.
+    is_only: bool,
     kind: &'static str,
     columns: HashSet<String>,
 }
@@ -124,30 +136,46 @@ fn delta_tables(root: &Path, folder: &str, tables: &mut Vec<String>) {
     }
 }
 
-/// Looks at the heads of files.
-async fn looked_at(root: &Path, files: Vec<SourceFile>) -> Vec<(String, Result<Looked>)> {
+/// Looks at the heads of files, and of what they hold.
+async fn looked_at(root: &Path, files: Vec<SourceFile>, part: Option<&str>) -> Vec<(String, Result<Looked>)> {
     let mut looked = Vec::with_capacity(files.len());
     for file in files {
-        looked.push((file.path.clone(), look_at(root, file).await));
+        let (folder, described) = (root.to_owned(), file.clone());
+        let inside = blocking(move || {
+            let connector = recognise_file(&folder, &described)?;
+            Ok((connector.kind(), connector.parts(&folder, &[described])?))
+        });
+        match inside.await {
+            Ok((kind, None)) => looked.push((file.path.clone(), look_at(root, file, kind, None).await)),
+            Ok((kind, Some(parts))) => {
+                let is_only = part.is_none() && parts.len() == 1;
+                for part in part.map_or(parts, |part| vec![part.to_owned()]) {
+                    let name = format!("{}#{part}", file.path);
+                    let looked_at = look_at(root, file.clone(), kind, Some(part)).await;
+                    looked.push((name, looked_at.map(|looked| Looked { is_only, ..looked })));
+                }
+            }
+            Err(error) => looked.push((file.path, Err(error))),
+        }
     }
     looked
 }
 
-async fn look_at(root: &Path, file: SourceFile) -> Result<Looked> {
-    let (folder, described) = (root.to_owned(), file.clone());
-    let kind = blocking(move || Ok(recognise_file(&folder, &described)?.kind())).await?;
+async fn look_at(root: &Path, file: SourceFile, kind: &'static str, part: Option<String>) -> Result<Looked> {
     let place = Place { source: "file".into(), root: root.to_owned(), secrets: std::sync::Arc::new(|text| Ok(text.to_owned())) };
-    let source = connector(kind)?.source(&Settings::from_json(&json!({ "path": { "file": file.path } })), place)?;
-    let opened = source.open("file", &Delivery { files: Some(vec![file.clone()]), ..Delivery::default() }).await?;
-    Ok(Looked { path: file.path, kind, columns: opened.columns.into_iter().map(|column| column.name).collect() })
+    let address = Address { place: file.path.clone(), part };
+    let source = connector(kind)?.source(&Settings::from_json(&json!({ "path": { "file": address.to_string() } })), place)?;
+    let opened = source.open("file", &Delivery { files: Some(vec![file]), ..Delivery::default() }).await?;
+    let columns = opened.columns.into_iter().map(|column| column.name).collect();
+    Ok(Looked { path: address.place, part: address.part, is_only: false, kind, columns })
 }
 
 /// The datasets of files that were found one by one.
 fn grouped(root: &Path, files: Vec<Looked>) -> Vec<Discovered> {
-    let mut groups: BTreeMap<(String, &str, String), Vec<Looked>> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, &str, String, Option<String>), Vec<Looked>> = BTreeMap::new();
     for file in files {
         let (folder, name) = parted(&file.path);
-        let group = groups.entry((folder.to_owned(), file.kind, word(name))).or_default();
+        let group = groups.entry((folder.to_owned(), file.kind, word(name), file.part.clone())).or_default();
         if !group.iter().any(|known| known.path == file.path) {
             group.push(file);
         }
@@ -166,7 +194,7 @@ fn one_or_many(root: &Path, group: &[Looked]) -> Vec<Discovered> {
 
 impl Looked {
     fn is_like(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.columns == other.columns
+        self.kind == other.kind && self.part == other.part && self.columns == other.columns
     }
 
     /// Whether it has most of the columns of another one, or the other way round.
@@ -178,15 +206,18 @@ impl Looked {
     /// The dataset at `path`, of which this is a file.
     fn dataset(&self, path: &str) -> Discovered {
         let (folder, name) = parted(&self.path);
-        let folder = last_part(folder);
-        let name = match (path == self.path, word(name)) {
-            (true, _) => snake_case(without_ending(name)),
-            (false, word) if word.is_empty() && folder.is_empty() => self.kind.to_owned(),
-            (false, word) if word.is_empty() || path_is_folder_of_one(path) => folder.clone(),
-            (false, word) => word,
+        let address = Address { place: path.to_owned(), part: self.part.clone() };
+        let (of_part, file) = (self.part.as_deref().map(snake_case), snake_case(without_ending(name)));
+        let folder = if of_part.is_some() { file } else { last_part(folder) };
+        let name = match (of_part, path == self.path, word(name)) {
+            (Some(part), ..) if !part.is_empty() && !self.is_only => part,
+            (_, true, _) => snake_case(without_ending(name)),
+            (_, false, word) if word.is_empty() && folder.is_empty() => self.kind.to_owned(),
+            (_, false, word) if word.is_empty() || path_is_folder_of_one(path) => folder.clone(),
+            (_, false, word) => word,
         };
         let name = if name.is_empty() { self.kind.to_owned() } else { name };
-        Discovered { kind: self.kind, path: path.to_owned(), name, folder }
+        Discovered { kind: self.kind, path: address.to_string(), name, folder }
     }
 }
 

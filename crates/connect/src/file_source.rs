@@ -1,10 +1,11 @@
 //! What all file sources share: their datasets, their listing, and work on threads that may block.
 
-use hw_base::{Delivery, Error, Result, SourceFile, Survey};
+use hw_base::{Delivery, Error, Result, SourceFile, Survey, snake_case};
 
 use crate::connectors::{Opened, Place};
 use crate::files;
-use crate::paths::Paths;
+use crate::parts::Address;
+use crate::paths::{Paths, missing};
 
 /// The files of a source.
 #[derive(Clone)]
@@ -17,6 +18,27 @@ pub(crate) struct FileSource {
 impl FileSource {
     pub(crate) fn datasets(&self) -> Vec<String> {
         self.paths.names(&self.place)
+    }
+
+    /// The datasets that the settings name. A path without a part stands for whatever its files hold.
+    pub(crate) fn named_datasets(&self) -> Vec<String> {
+        match self.paths.resolved(&self.place.secrets) {
+            Ok(Paths::One(path)) => Address::read(&self.place.root, &path).part.iter().map(|part| snake_case(part)).collect(),
+            _ => self.datasets(),
+        }
+    }
+
+    /// Where a dataset lies whose files hold several.
+    pub(crate) fn address(&self, dataset: &str) -> Result<Address> {
+        let paths = self.paths.resolved(&self.place.secrets)?;
+        let address = match &paths {
+            Paths::One(path) => Address::read(&self.place.root, path),
+            Paths::Named(_) => return Ok(Address::read(&self.place.root, &paths.of(&self.place.source, dataset)?)),
+        };
+        match &address.part {
+            Some(part) if snake_case(part) != dataset => Err(missing(&self.place.source, dataset, [snake_case(part).as_str()])),
+            _ => Ok(address),
+        }
     }
 
     pub(crate) fn list(&self, dataset: &str) -> Result<Vec<SourceFile>> {

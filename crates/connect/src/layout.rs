@@ -53,8 +53,14 @@ pub(crate) fn places(columns: &[String], names: &[String]) -> Vec<Option<usize>>
     columns.iter().map(|column| by_name.get(column.as_str()).copied()).collect()
 }
 
+/// What helps where the names of columns stand in the rows.
+pub(crate) const RENAME_OR_NUMBER: &str =
+    "rename one of them at the source, or set `header: false` and `skip_rows: 1` to name all by position";
+/// What helps where the names of columns are fixed.
+pub(crate) const RENAME: &str = "rename one of them at the source";
+
 /// Refuses names that stand twice in one file. Letters count the same in both cases, as the warehouse takes them.
-pub(crate) fn check_duplicates(file: &str, names: &[String]) -> Result<()> {
+pub(crate) fn check_duplicates(file: &str, names: &[String], remedy: &str) -> Result<()> {
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut errors = Vec::new();
     for (at, name) in names.iter().enumerate() {
@@ -62,7 +68,7 @@ pub(crate) fn check_duplicates(file: &str, names: &[String]) -> Result<()> {
             errors.push(
                 Error::user(format!("two columns of `{file}` are named `{name}`: the {} and the {}", ordinal(first + 1), ordinal(at + 1)))
                     .code("HW204")
-                    .help("rename one of them at the source, or set `header: false` and `skip_rows: 1` to name all by position"),
+                    .help(remedy),
             );
         }
     }

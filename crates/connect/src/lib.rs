@@ -8,19 +8,24 @@ mod discover;
 mod file_source;
 mod files;
 mod layout;
+mod merge;
 mod origin;
+mod parts;
 mod paths;
 mod project;
 mod recognise;
+mod rows;
+mod tables;
 mod text;
 mod types;
 
 pub use connectors::{
-    CONNECTORS, Connector, CsvSettings, DeltaSettings, JsonSettings, Opened, ParquetSettings, Place, PostgresSettings, Secrets, Source,
-    TableListing, connector, original, tables,
+    AvroSettings, CONNECTORS, Connector, CsvSettings, DeltaSettings, JsonSettings, Opened, ParquetSettings, Place, PostgresSettings,
+    Secrets, Source, SqliteSettings, TableListing, connector, connector_of_url, original,
 };
 pub use discover::{Discovered, Found, discover};
+pub use parts::Address;
 pub use paths::Paths;
 pub use project::ProjectSources;
-pub use recognise::{OpenedPath, open_path, recognise};
+pub use recognise::{OpenedPath, datasets_at, open_path, parts_at, recognise};
 pub use types::{arrow_to_sql_type, column_of, column_type, sql_type_to_arrow};

@@ -3,22 +3,26 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use hw_base::{Delivered, Delivery, Error, Result, Settings, SourceFile};
+use hw_base::{Delivered, Delivery, Error, Result, Settings, SourceFile, snake_case};
 use hw_engine::LiveTables;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use crate::connectors::{CONNECTORS, Connector, Place, connector};
+use crate::connectors::{CONNECTORS, Connector, Place, connector, connector_of_url};
 use crate::file_source::blocking;
 use crate::files::{self, path_of, unreadable};
+use crate::parts::Address;
 use crate::project::register;
 use crate::text::{SAMPLE_BYTES, check_is_text, sample};
+
+/// How many names an error lists.
+const MOST_NAMES: usize = 10;
 
 /// A path that was opened without a project.
 #[derive(Clone, Debug)]
 pub struct OpenedPath {
     /// The kind of source, such as `csv`.
     pub kind: &'static str,
-    /// The dataset, named after its file or folder.
+    /// The dataset, named after its file or folder, or its table or sheet.
     pub dataset: String,
     /// What the engine reads.
     pub delivered: Delivered,
@@ -28,13 +32,16 @@ pub struct OpenedPath {
     pub is_empty: bool,
 }
 
-/// A path whose kind is known.
+/// Data whose kind is known.
 struct Recognised {
     connector: &'static dyn Connector,
+    address: Address,
     files: Vec<SourceFile>,
+    /// The tables or sheets inside; `None` where the files are one dataset.
+    parts: Option<Vec<String>>,
 }
 
-/// The kind of a file, a folder or a glob below `root`, such as `csv`.
+/// The kind of a file, a folder or a glob below `root`, or of the database of a URL, such as `csv`.
 ///
 /// # Errors
 /// `HW201` where nothing matches, `HW203` where no connector reads it.
@@ -42,16 +49,44 @@ pub async fn recognise(root: &Path, path: &str) -> Result<&'static str> {
     Ok(recognised(root, path).await?.connector.kind())
 }
 
-/// Opens a file, a folder or a glob that no project describes, with everything detected.
+/// The tables of a database or the sheets of a workbook; `None` for what is one dataset.
+///
+/// # Errors
+/// As for [`open_path`].
+pub async fn parts_at(root: &Path, path: &str) -> Result<Option<Vec<String>>> {
+    Ok(recognised(root, path).await?.parts)
+}
+
+/// The datasets behind what a person names: each table of a database and each sheet of a workbook for itself, everything else
+/// as it is.
+///
+/// # Errors
+/// As for [`open_path`].
+pub async fn datasets_at(root: &Path, path: &str) -> Result<Vec<String>> {
+    let address = Address::read(root, path);
+    if address.part.is_some() {
+        return Ok(vec![path.to_owned()]);
+    }
+    match parts_at(root, path).await? {
+        None => Ok(vec![path.to_owned()]),
+        Some(parts) if parts.is_empty() => Err(nothing_inside(&address.shown_place())),
+        Some(parts) if parts.len() == 1 => Ok(vec![path.to_owned()]),
+        Some(parts) => Ok(parts.into_iter().map(|part| Address { part: Some(part), ..address.clone() }.to_string()).collect()),
+    }
+}
+
+/// Opens a file, a folder, a glob or a database that no project describes, with everything detected. A table of a database or
+/// a sheet of a workbook follows its place after `#`, unless it is the only one, which is named after its file.
 ///
 /// # Errors
 /// `HW201` where nothing matches, `HW202` where all files are empty, `HW203` where they are not what their names say.
 pub async fn open_path(root: &Path, path: &str, live: &LiveTables) -> Result<OpenedPath> {
-    let Recognised { connector, files } = recognised(root, path).await?;
-    let dataset = files::dataset_name(path).unwrap_or_else(|| "data".to_owned());
+    let Recognised { connector, mut address, files, parts } = recognised(root, path).await?;
+    let of_part = address.part.as_deref().map(snake_case).filter(|name| !name.is_empty());
+    address.part = part_of(&address, parts)?;
+    let dataset = of_part.or_else(|| files::dataset_name(&address.place)).unwrap_or_else(|| "data".to_owned());
     let place = Place { source: "file".into(), root: root.to_owned(), secrets: Arc::new(|text| Ok(text.to_owned())) };
-    let settings = Settings::from_json(&json!({ "path": { dataset.as_str(): path } }));
-    let source = connector.source(&settings, place)?;
+    let source = connector.source(&Settings::from_json(&settings_of(connector, &address, &dataset)), place)?;
     let chosen = (!files.is_empty()).then(|| files.clone());
     let opened = source.open(&dataset, &Delivery { files: chosen, ..Delivery::default() }).await?;
     let is_empty = opened.is_empty;
@@ -59,14 +94,58 @@ pub async fn open_path(root: &Path, path: &str, live: &LiveTables) -> Result<Ope
     Ok(OpenedPath { kind: connector.kind(), dataset, delivered, files, is_empty })
 }
 
-async fn recognised(root: &Path, path: &str) -> Result<Recognised> {
-    let (root, path) = (root.to_owned(), path.to_owned());
-    blocking(move || recognise_files(&root, &path)).await
+/// The settings of a source that has nothing but `address`.
+fn settings_of(connector: &dyn Connector, address: &Address, dataset: &str) -> Json {
+    let Some(table) = address.part.as_deref().filter(|_| address.is_url()) else {
+        return json!({ "path": { dataset: address.to_string() } });
+    };
+    let (schema, table) = table.split_once('.').map_or((None, table), |(schema, table)| (Some(schema), table));
+    connector.settings_of(&address.place, schema, [(dataset.to_owned(), table.into())].into_iter().collect())
 }
 
-fn recognise_files(root: &Path, path: &str) -> Result<Recognised> {
+/// The part that an address means.
+fn part_of(address: &Address, parts: Option<Vec<String>>) -> Result<Option<String>> {
+    let place = &address.shown_place();
+    match (parts.as_deref(), &address.part) {
+        (None, None) => Ok(None),
+        (None, Some(part)) => {
+            Err(Error::user(format!("`{place}` has no parts, and `#{part}` names one")).code("HW201").help(format!("name it as `{place}`")))
+        }
+        (Some(_), Some(part)) => Ok(Some(part.clone())),
+        (Some([]), None) => Err(nothing_inside(place)),
+        (Some([only]), None) => Ok(Some(only.clone())),
+        (Some(parts), None) => {
+            let shown: Vec<String> = parts.iter().take(MOST_NAMES).map(|part| format!("`{part}`")).collect();
+            let more = if parts.len() > MOST_NAMES { ", …" } else { "" };
+            Err(Error::user(format!("`{place}` holds {} datasets, and one is needed here", parts.len()))
+                .code("HW201")
+                .because(format!("they are {}{more}", shown.join(", ")))
+                .help(format!("name one: `{place}#{}`", parts[0])))
+        }
+    }
+}
+
+fn nothing_inside(place: &str) -> Error {
+    Error::user(format!("`{place}` holds no table")).code("HW202").help("look whether it is the right file")
+}
+
+async fn recognised(root: &Path, path: &str) -> Result<Recognised> {
+    let (root, address) = (root.to_owned(), Address::read(root, path));
+    if !address.is_url() {
+        return blocking(move || recognise_files(&root, address)).await;
+    }
+    let connector = connector_of_url(&address.place)?;
+    let parts = match &address.part {
+        Some(part) => vec![part.clone()],
+        None => connector.tables(&address.place, None).await?.into_iter().map(|table| table.name).collect(),
+    };
+    Ok(Recognised { connector, address, files: Vec::new(), parts: Some(parts) })
+}
+
+fn recognise_files(root: &Path, address: Address) -> Result<Recognised> {
+    let path = address.place.as_str();
     if root.join(path).join("_delta_log").is_dir() {
-        return Ok(Recognised { connector: connector("delta")?, files: Vec::new() });
+        return Ok(Recognised { connector: connector("delta")?, address, files: Vec::new(), parts: None });
     }
     let endings: Vec<&str> = CONNECTORS.iter().flat_map(|connector| connector.endings()).copied().collect();
     let files = files::list(root, path, &endings)?;
@@ -75,7 +154,8 @@ fn recognise_files(root: &Path, path: &str) -> Result<Recognised> {
     };
     let connector = recognise_file(root, first)?;
     let files = if files.len() > 1 { of_kind(connector, files) } else { files };
-    Ok(Recognised { connector, files })
+    let parts = connector.parts(root, &files)?;
+    Ok(Recognised { connector, address, files, parts })
 }
 
 /// The files of a mixed folder that a connector reads.
@@ -91,10 +171,36 @@ pub(crate) fn recognise_file(root: &Path, file: &SourceFile) -> Result<&'static 
     let by_ending = CONNECTORS.iter().copied().find(|connector| connector.endings().contains(&ending.as_str()));
     match by_ending {
         Some(found) => Ok(found),
-        None if head.starts_with(b"PAR1") => connector("parquet"),
         None => {
+            if let Some(found) = CONNECTORS.iter().copied().find(|connector| connector.is_content(&head)) {
+                return Ok(found);
+            }
             check_is_text(&file.path, &head, &head)?;
             connector(if head.trim_ascii_start().starts_with(b"{") { "json" } else { "csv" })
         }
     }
+}
+
+/// What bytes are the beginning of.
+pub(crate) fn content(head: &[u8]) -> &'static str {
+    const MARKS: [(&[u8], &str); 10] = [
+        (b"PAR1", "a Parquet file"),
+        (b"SQLite format 3", "an SQLite database"),
+        (b"Obj\x01", "an Avro file"),
+        (b"PK\x03\x04", "a ZIP archive or a workbook"),
+        (b"\xd0\xcf\x11\xe0", "an old or encrypted Office document"),
+        (b"\x1f\x8b", "a file compressed with gzip"),
+        (b"\x28\xb5\x2f\xfd", "a file compressed with Zstandard"),
+        (b"%PDF", "a PDF document"),
+        (b"<", "HTML or XML"),
+        (b"{", "JSON"),
+    ];
+    let of_mark = MARKS.iter().find(|(mark, _)| head.starts_with(mark)).map(|(_, what)| *what);
+    let is_whole_text = |text: &str| text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace());
+    let is_text = match std::str::from_utf8(head) {
+        Ok(text) => is_whole_text(text),
+        // The last character may be cut off.
+        Err(error) => error.error_len().is_none() && head.len() > 64,
+    };
+    of_mark.unwrap_or(if is_text { "text" } else { "bytes of no known kind" })
 }

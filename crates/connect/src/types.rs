@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
-use hw_base::{Column, ColumnType, Error, Result, Settings, nearest};
+use hw_base::{Column, ColumnType, Error, Result, Settings, nearest, unknown};
 
 /// The most digits a decimal can have.
 pub(crate) const MOST_DIGITS: u8 = 38;
@@ -159,6 +159,16 @@ pub(crate) fn declared_types(columns: &BTreeMap<String, String>, settings: &Sett
         _ => Err(unknown_type(name, sql_type, settings)),
     });
     Ok(Declared { types: declared.collect::<Result<_>>()?, is_shared: datasets > 1 })
+}
+
+/// Refuses types for columns that no file has.
+pub(crate) fn check_declared(columns: &[String], declared: &Declared) -> Result<()> {
+    let mut foreign: Vec<&String> = declared.types.keys().filter(|name| !declared.is_shared && !columns.contains(name)).collect();
+    foreign.sort();
+    let errors = foreign.into_iter().map(|name| {
+        unknown("column", name, columns.iter().map(String::as_str)).code("HW204").because("`columns:` of the source declares it")
+    });
+    Error::all(errors.collect()).map_or(Ok(()), Err)
 }
 
 fn unknown_type(column: &str, sql_type: &str, settings: &Settings) -> Error {

@@ -17,6 +17,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::failure::{Context, explain};
 use crate::measure::{ended, unreadable};
 
 /// Batches that wait for a group of columns.
@@ -29,7 +30,7 @@ pub(crate) async fn code(streams: Vec<SendableRecordBatchStream>, schema: Schema
     let visible = Visible::of(&schema);
     let mut coding = Coding::start(&schema, memory, threads);
     for mut stream in streams {
-        while let Some(batch) = stream.try_next().await.map_err(unreadable)? {
+        while let Some(batch) = stream.try_next().await.map_err(|error| explain(error, &Context::default()))? {
             let (batch, _) = visible.apply(&batch).map_err(unreadable)?;
             coding.add(&batch).await?;
         }

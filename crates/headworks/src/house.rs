@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hw_base::{DatasetName, Engine, Error, Input, Reader, Result, TableName};
 use hw_config::project_files;
-use hw_connect::ProjectSources;
+use hw_connect::{Address, ProjectSources};
 use hw_engine::{Limits, LiveTables, LocalEngine};
 use hw_ledger::SqliteLedger;
 use hw_pipeline::{Asking, EngineSettings, Model, ModelText, Project, ProjectText, arriving, live_rows};
@@ -174,9 +174,9 @@ fn datasets_read(project: &Project, engine: &LocalEngine) -> Vec<DatasetName> {
         .collect()
 }
 
-/// Whether the data that a person names is a file, a folder or a glob below `root`.
+/// Whether the data that a person names is a file, a part of one, a folder or a glob below `root`.
 pub(crate) fn is_path(root: &Path, data: &str) -> bool {
-    root.join(data).exists() || data.contains(['/', '*', '?'])
+    root.join(Address::read(root, data).place).exists() || data.contains(['/', '*', '?'])
 }
 
 /// Lets a query read the rows of a file by its path.
@@ -185,6 +185,36 @@ pub(crate) async fn bind_file(root: &Path, file: &str, live: &LiveTables, inputs
     let rows = live_rows(file, &opened.delivered, &[], inputs);
     inputs.push(rows);
     Ok(())
+}
+
+/// A query that reads files by their paths, where there is no project.
+pub(crate) async fn reader_of_files(root: &Path, sql: &str, engine: &LocalEngine) -> Result<Reader> {
+    let mut inputs = Vec::new();
+    for reference in engine.reads(sql, None)? {
+        match &reference.parts[..] {
+            [file] if is_path(root, file) => bind_file(root, file, engine.live(), &mut inputs).await?,
+            // Every other name belongs to a project.
+            _ => drop(read_project(root)?),
+        }
+    }
+    Ok(Reader { sql: sql.to_owned(), inputs, file: None })
+}
+
+/// A query whose names are the tables of a database, the sheets of a workbook, or the one file that `data` is.
+pub(crate) async fn reader_of_parts(root: &Path, data: &str, sql: &str, engine: &LocalEngine) -> Result<Reader> {
+    let parts = hw_connect::parts_at(root, data).await?;
+    let mut inputs = Vec::new();
+    for reference in engine.reads(sql, None)? {
+        let name = reference.parts.join(".");
+        let address = if parts.is_some() { format!("{data}#{name}") } else { data.to_owned() };
+        let opened = hw_connect::open_path(root, &address, engine.live()).await?;
+        if parts.is_none() && opened.dataset != name {
+            return Err(hw_base::unknown("dataset", &name, [opened.dataset.as_str()]).code("HW302"));
+        }
+        let rows = live_rows(&name, &opened.delivered, &[], &mut inputs);
+        inputs.push(rows);
+    }
+    Ok(Reader { sql: sql.to_owned(), inputs, file: None })
 }
 
 /// A folder for the files of an engine that belongs to no project, or to one that is only looked at.

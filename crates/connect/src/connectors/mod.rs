@@ -2,27 +2,33 @@
 //!
 //! Add one: a file in this folder, its `mod` line and its line in [`CONNECTORS`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::catalog::TableProvider;
-use hw_base::{BoxFuture, Column, Delivery, Part, Result, Settings, Survey, Timestamp, Tolerance, unknown};
+use hw_base::{BoxFuture, Column, Delivery, Part, Result, Settings, SourceFile, Survey, Timestamp, Tolerance, unknown};
 use schemars::{Schema, SchemaGenerator};
+use serde_json::{Map, Value as Json, json};
 
+mod avro;
 mod csv;
 mod delta;
 mod json;
 mod parquet;
 mod postgres;
+mod sqlite;
 
+pub use avro::AvroSettings;
 pub use csv::CsvSettings;
 pub use delta::DeltaSettings;
 pub use json::JsonSettings;
 pub use parquet::ParquetSettings;
-pub use postgres::{PostgresSettings, TableListing, original, tables};
+pub use postgres::{PostgresSettings, original};
+pub use sqlite::SqliteSettings;
 
 /// Every connector there is, in the order the manual lists them.
-pub const CONNECTORS: &[&dyn Connector] = &[&csv::Csv, &json::Json, &parquet::Parquet, &delta::Delta, &postgres::Postgres];
+pub const CONNECTORS: &[&dyn Connector] =
+    &[&csv::Csv, &json::Json, &parquet::Parquet, &avro::Avro, &delta::Delta, &sqlite::Sqlite, &postgres::Postgres];
 
 /// Resolves the secret references of a setting, such as `${env:SHOP_URL}`.
 pub type Secrets = Arc<dyn Fn(&str) -> Result<String> + Send + Sync>;
@@ -38,6 +44,31 @@ pub trait Connector: Send + Sync {
     /// The endings of its files in lower case, without those of a compression; none for what is no file.
     fn endings(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Whether a file that begins like this is one of its files, whatever it is called.
+    fn is_content(&self, _head: &[u8]) -> bool {
+        false
+    }
+
+    /// The datasets inside of its files, such as the tables of a database; `None` where files are one dataset.
+    fn parts(&self, _root: &Path, _files: &[SourceFile]) -> Result<Option<Vec<String>>> {
+        Ok(None)
+    }
+
+    /// The schemes of the URLs that name its databases; none for what is read from files.
+    fn schemes(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Lists the tables and views of a database that the user may read, by name.
+    fn tables<'a>(&'a self, _url: &'a str, _schema: Option<&'a str>) -> BoxFuture<'a, Result<Vec<TableListing>>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// The settings of a source that reads `tables` of a database, a map from dataset to table.
+    fn settings_of(&self, url: &str, _schema: Option<&str>, tables: Map<String, Json>) -> Json {
+        json!({ "url": url, "tables": tables })
     }
 
     /// The JSON Schema of its settings.
@@ -111,6 +142,36 @@ impl Reached {
     pub fn get(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// A table or view that a database offers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableListing {
+    /// Its name, without the schema.
+    pub name: String,
+    /// About how many rows it has; `None` for views and for tables that were never analyzed.
+    pub estimated_rows: Option<u64>,
+    /// Bytes on the server's disk without indexes; `None` for views and foreign tables.
+    pub bytes: Option<u64>,
+    /// Its columns, in order.
+    pub columns: Vec<Column>,
+    /// The columns of its primary key, in the order of the key; none where it has no key.
+    pub primary_key: Vec<String>,
+}
+
+/// The connector for the database that a URL names.
+///
+/// # Errors
+/// `HW201` for a scheme that no connector knows.
+pub fn connector_of_url(url: &str) -> Result<&'static dyn Connector> {
+    let scheme = url.split("://").next().unwrap_or_default();
+    let found = CONNECTORS.iter().copied().find(|connector| connector.schemes().contains(&scheme));
+    found.ok_or_else(|| {
+        let known: Vec<&str> = CONNECTORS.iter().flat_map(|connector| connector.schemes()).copied().collect();
+        unknown("kind of database", &format!("{scheme}://"), known.iter().map(|scheme| *scheme))
+            .code("HW201")
+            .help("give files, or a URL such as `postgres://user@host/database`")
+    })
 }
 
 /// The connector of a kind.

@@ -1,26 +1,27 @@
 //! `parquet`: Parquet files.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::datatypes::Field;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, ident};
 use datafusion::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use hw_base::{BoxFuture, Column, Delivery, Error, Part, Result, Settings, SourceFile, Survey};
+use hw_base::{BoxFuture, Delivery, Error, Part, Result, Settings, SourceFile, Survey};
 use schemars::{JsonSchema, Schema as JsonSchemaOf, SchemaGenerator};
 use serde::Deserialize;
 
 use super::{Connector, Opened, Place, Reached, Source};
 use crate::file_source::{FileSource, delivered_files, survey};
 use crate::files::{path_of, unreadable};
-use crate::layout::{HIDDEN, Layout, check_duplicates, free_of_hidden, own_name};
+use crate::layout::{HIDDEN, free_of_hidden, own_name};
+use crate::merge::{FileColumns, merged};
 use crate::origin::{OriginFile, OriginTable};
 use crate::paths::Paths;
-use crate::types::{Declared, arrow_to_sql_type, column_of, common_type, declared_types, plain_type, sql_type_to_arrow};
+use crate::types::{Declared, column_of, declared_types};
 
 /// The connector for Parquet.
 pub(super) struct Parquet;
@@ -51,6 +52,10 @@ impl Connector for Parquet {
 
     fn endings(&self) -> &'static [&'static str] {
         &["parquet", "pq"]
+    }
+
+    fn is_content(&self, head: &[u8]) -> bool {
+        head.starts_with(b"PAR1")
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> JsonSchemaOf {
@@ -87,21 +92,13 @@ impl Source for ParquetSource {
 
 /// The footer of a file: its columns and its number of rows.
 struct Footer {
-    file: String,
-    names: Vec<String>,
-    fields: Vec<Field>,
+    columns: FileColumns,
     rows: i64,
 }
 
 fn open_files(root: &Path, files: &[SourceFile], declared: &Declared, delivery: &Delivery) -> Result<Opened> {
     let footers = files.iter().map(|file| footer(root, file)).collect::<Result<Vec<_>>>()?;
-    let layout = Layout {
-        files: footers.iter().map(|footer| (footer.file.as_str(), &footer.names[..])).collect(),
-        delivery,
-        declared: &declared.types,
-    };
-    let names = layout.columns()?;
-    let fields = merged(&names, &footers, declared, &delivery.expected)?;
+    let fields = merged(footers.iter().map(|footer| &footer.columns).collect(), declared, delivery)?;
     let columns = fields.iter().map(column_of).collect();
     let is_empty = footers.iter().all(|footer| footer.rows == 0);
     let files = files.iter().zip(&footers).map(|(file, footer)| parquet_file(root, file, footer)).collect::<Result<Vec<_>>>()?;
@@ -118,44 +115,7 @@ fn footer(root: &Path, file: &SourceFile) -> Result<Footer> {
     })?;
     let field = |field: &Arc<Field>| field.as_ref().clone().with_name(free_of_hidden(field.name()));
     let fields: Vec<Field> = metadata.schema().fields().iter().map(field).collect();
-    let names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
-    check_duplicates(&file.path, &names)?;
-    Ok(Footer { file: file.path.clone(), names, fields, rows: metadata.metadata().file_metadata().num_rows() })
-}
-
-/// The columns of all files, each in a type that holds the values of each file and of the raw copy.
-fn merged(names: &[String], footers: &[Footer], declared: &Declared, expected: &[Column]) -> Result<Vec<Field>> {
-    let kept = |column: &Column| Some((column.name.clone(), (sql_type_to_arrow(&column.sql_type)?, "the raw copy")));
-    let mut known: HashMap<String, (DataType, &str)> = expected.iter().filter_map(kept).collect();
-    for footer in footers {
-        for field in footer.fields.iter().filter(|field| !declared.types.contains_key(field.name())) {
-            let found = plain_type(field.data_type());
-            let common = match known.get(field.name()) {
-                None => (found, footer.file.as_str()),
-                Some((data_type, file)) => match common_type(data_type, &found) {
-                    Some(common) => (common, *file),
-                    None => return Err(clash(field.name(), (&footer.file, &found), (file, data_type))),
-                },
-            };
-            known.insert(field.name().clone(), common);
-        }
-    }
-    let mut data_type = |name: &String| match (declared.types.get(name), known.remove(name)) {
-        (Some(declared), _) => declared.clone(),
-        (None, known) => known.map_or(DataType::Utf8View, |(data_type, _)| data_type),
-    };
-    let types: Vec<DataType> = names.iter().map(&mut data_type).collect();
-    Ok(names.iter().zip(types).map(|(name, data_type)| Field::new(name, data_type, true)).collect())
-}
-
-fn clash(column: &str, found: (&str, &DataType), known: (&str, &DataType)) -> Error {
-    Error::user(format!("column `{column}` is {} in `{}`", arrow_to_sql_type(found.1), found.0))
-        .code("HW204")
-        .because(format!("it is {} in {}", arrow_to_sql_type(known.1), known.0))
-        .help(format!(
-            "declare the type that holds both: `columns: {{ {column}: text }}` under the source; the rows that are there are cast to it"
-        ))
-        .help("or write the file again with the type it had")
+    Ok(Footer { columns: FileColumns::new(&file.path, fields)?, rows: metadata.metadata().file_metadata().num_rows() })
 }
 
 /// A file of the dataset as the engine reads it.

@@ -30,6 +30,18 @@ fn write_parquet(path: &Path, ids: Vec<i64>) {
     writer.close().unwrap();
 }
 
+fn write_avro(path: &Path) {
+    let columns: [(&str, ArrayRef); 2] =
+        [("id", Arc::new(Int64Array::from(vec![1, 2]))), ("name", Arc::new(StringArray::from(vec!["n1", "n2"])))];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let schema = batch.schema().as_ref().clone();
+    let codec = Some(arrow_avro::compression::CompressionCodec::Snappy);
+    let builder = arrow_avro::writer::WriterBuilder::new(schema).with_compression(codec);
+    let mut writer = builder.build::<_, arrow_avro::writer::format::AvroOcfFormat>(fs::File::create(path).unwrap()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+}
+
 /// A folder with one small dataset of every kind.
 fn landing() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -38,6 +50,9 @@ fn landing() -> tempfile::TempDir {
     fs::write(landing.join("a.csv"), "id,name\n1,n1\n2,n2\n").unwrap();
     fs::write(landing.join("a.ndjson"), "{\"id\":1,\"name\":\"n1\"}\n{\"id\":2,\"name\":\"n2\"}\n").unwrap();
     write_parquet(&landing.join("a.parquet"), vec![1, 2]);
+    write_avro(&landing.join("a.avro"));
+    let database = rusqlite::Connection::open(landing.join("a.db")).unwrap();
+    database.execute_batch("create table orders (id integer, name text); insert into orders values (1, 'n1'), (2, 'n2')").unwrap();
     folder
 }
 
@@ -78,7 +93,7 @@ fn every_connector_has_a_summary_and_a_schema_that_describes_each_setting() {
 fn every_connector_refuses_unknown_keys_and_explains_a_missing_place() {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    for connector in CONNECTORS.iter().filter(|connector| matches!(connector.kind(), "csv" | "json" | "parquet" | "delta")) {
+    for connector in CONNECTORS.iter().filter(|connector| connector.schemes().is_empty()) {
         let (kind, live) = (connector.kind(), LiveTables::default());
         let wrong = project(folder.path(), &json!({ "shop": { kind: { "path": "x", "pth": "y" } } }), &live).map(drop).unwrap_err();
         assert!(wrong.to_string().contains("did you mean `path`?"), "{wrong}");
@@ -96,10 +111,12 @@ async fn datasets_are_surveyed_and_opened_again_and_again() {
         "c": { "csv": { "path": "landing/orders/*.csv", "columns": { "id": "bigint" } } },
         "j": { "json": { "path": { "events": "landing/orders/*.ndjson" } } },
         "p": { "parquet": { "path": "landing/orders" } },
+        "a": { "avro": { "path": "landing/orders" } },
+        "s": { "sqlite": { "path": { "events": "landing/*/*.db#orders" } } },
     });
     let sources = project(folder.path(), &settings, &live).unwrap();
     let names: Vec<String> = sources.datasets().iter().map(ToString::to_string).collect();
-    assert_eq!(names, ["c.orders", "j.events", "p.orders"]);
+    assert_eq!(names, ["c.orders", "j.events", "p.orders", "a.orders", "s.events"]);
     for dataset in sources.datasets() {
         let survey = sources.survey(&dataset).await.unwrap();
         let delivery = Delivery { files: survey.files, ..Delivery::default() };
@@ -173,7 +190,13 @@ async fn a_delta_table_is_read_with_plain_types() {
 async fn paths_without_a_project_are_recognised() {
     let folder = landing();
     let live = LiveTables::default();
-    for (path, kind) in [("landing/orders/a.csv", "csv"), ("landing/orders/*.ndjson", "json"), ("landing/orders/a.parquet", "parquet")] {
+    for (path, kind) in [
+        ("landing/orders/a.csv", "csv"),
+        ("landing/orders/*.ndjson", "json"),
+        ("landing/orders/a.parquet", "parquet"),
+        ("landing/orders/a.avro", "avro"),
+        ("landing/orders/a.db", "sqlite"),
+    ] {
         let opened = open_path(folder.path(), path, &live).await.unwrap();
         assert_eq!((opened.kind, opened.files.len(), opened.is_empty), (kind, 1, false));
         assert_eq!(sum(&live, &opened.delivered.relation).await, 3);

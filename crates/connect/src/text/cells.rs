@@ -169,7 +169,7 @@ pub(super) trait RecordFile: fmt::Debug + Send + Sync {
 }
 
 /// What the hidden column `_malformed` says about a record: the reason, and the beginning of the record.
-pub(super) fn malformed(reason: &str, record: &str) -> String {
+pub(crate) fn malformed(reason: &str, record: &str) -> String {
     let mut end = record.len().min(KEPT_BYTES);
     while !record.is_char_boundary(end) {
         end -= 1;

@@ -90,7 +90,7 @@ impl Head {
             return Err(endless(&file.path));
         }
         let columns = names(&dialect);
-        layout::check_duplicates(&file.path, &columns)?;
+        layout::check_duplicates(&file.path, &columns, layout::RENAME_OR_NUMBER)?;
         Ok(Some(Self { name: file.path.clone(), path, encoding, mark, dialect, columns }))
     }
 
@@ -151,7 +151,7 @@ fn without_lines(mut text: &[u8], lines: usize) -> &[u8] {
 pub(crate) fn check_is_text(name: &str, raw: &[u8], text: &[u8]) -> Result<()> {
     let what = match raw {
         [b'P', b'A', b'R', b'1', ..] => Some(("a Parquet file", "read it as `parquet: { path: … }`, or give it the ending `.parquet`")),
-        [b'P', b'K', 3, 4, ..] => Some(("a ZIP archive or an Excel workbook", "unpack it, or save the sheet as CSV")),
+        [b'P', b'K', 3, 4, ..] => Some(("a ZIP archive or a workbook", "unpack it, or give it the ending `.xlsx` or `.ods`")),
         [0xD0, 0xCF, 0x11, 0xE0, ..] => Some(("an old Excel workbook", "save the sheet as CSV")),
         [b'S', b'Q', b'L', b'i', b't', b'e', ..] => Some(("an SQLite database", "export its tables as CSV")),
         [b'%', b'P', b'D', b'F', ..] => Some(("a PDF document", "ask for the data as CSV")),

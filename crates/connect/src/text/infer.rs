@@ -25,10 +25,14 @@ const DOUBLE: u8 = 4;
 const BOOLEAN: u8 = 8;
 const DATE: u8 = 16;
 const TIMESTAMP: u8 = 32;
+/// What a value can be that is known to be text: numbers in it are no numbers.
+pub(crate) const TEXT_ONLY: u8 = DATE | TIMESTAMP;
+/// What a value can be of which nothing is known.
+pub(crate) const ANYTHING: u8 = u8::MAX;
 
 /// What the values of a column can be.
 #[derive(Clone, Debug)]
-pub(super) struct Guess {
+pub(crate) struct Guess {
     possible: u8,
     values: u64,
     /// The most digits before and after the point.
@@ -100,13 +104,13 @@ fn look_at_column(file: &dyn RecordFile, chunk: &ChunkText, cells: &Cells, place
             continue;
         }
         let is_text = cell.form != Form::Bare && file.quotes_mean_text();
-        guess.see(text.as_bytes(), if is_text { DATE | TIMESTAMP } else { u8::MAX });
+        guess.see(text.as_bytes(), if is_text { TEXT_ONLY } else { ANYTHING });
     }
 }
 
 impl Guess {
     /// Takes a value into account that can be one of `allowed`.
-    pub(super) fn see(&mut self, text: &[u8], allowed: u8) {
+    pub(crate) fn see(&mut self, text: &[u8], allowed: u8) {
         let text = values::trimmed(text);
         if text.is_empty() || self.possible == 0 {
             return;
@@ -142,7 +146,7 @@ impl Guess {
     }
 
     /// The narrowest type that holds all values seen; text where there is none, or no value.
-    pub(super) fn data_type(&self) -> DataType {
+    pub(crate) fn data_type(&self) -> DataType {
         let is = |kind| self.values > 0 && self.possible & kind != 0;
         match () {
             () if is(BOOLEAN) => DataType::Boolean,

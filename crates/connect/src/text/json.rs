@@ -47,7 +47,7 @@ pub(crate) fn open_json(root: &Path, files: &[SourceFile], options: &JsonOptions
     let mut columns: Vec<String> = expected.iter().map(|column| column.name.clone()).collect();
     let kept: HashSet<&str> = expected.iter().map(|column| column.name.as_str()).collect();
     columns.extend(layout.columns()?.into_iter().filter(|name| !kept.contains(name.as_str())));
-    layout::check_duplicates(&heads[0].file.name, &columns)?;
+    layout::check_duplicates(&heads[0].file.name, &columns, layout::RENAME)?;
     let known = columns.iter().enumerate().map(|(at, name)| (layout::own_name(name).to_owned(), at));
     let known: Arc<HashMap<String, usize>> = Arc::new(known.collect());
     let readable = heads.into_iter().map(|head| JsonFile { known: Arc::clone(&known), ..head.file }).collect();

@@ -10,16 +10,17 @@ mod delimited;
 mod dialect;
 mod encoding;
 mod heads;
-mod infer;
+pub(crate) mod infer;
 mod json;
 mod objects;
 mod open;
 mod scan;
 mod split;
 mod table;
-mod values;
+pub(crate) mod values;
 
 pub(crate) use bytes::{SAMPLE_BYTES, sample};
+pub(crate) use cells::malformed;
 pub(crate) use heads::{DelimitedOptions, check_is_text, encoding_named, open_delimited};
 pub(crate) use json::{JsonOptions, open_json};
 

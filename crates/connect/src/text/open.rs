@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field};
-use hw_base::{Column, Error, Part, Result};
+use hw_base::{Column, Part, Result};
 
 use super::cells::RecordFile;
 use super::infer;
 use super::table::RecordTable;
 use crate::connectors::{Opened, Reached};
-use crate::types::{Declared, column_of, sql_type_to_arrow};
+use crate::types::{Declared, check_declared, column_of, sql_type_to_arrow};
 
 /// Types the columns and makes the table. What the project declares comes first, then what the raw copy has, then what
 /// the values look like.
@@ -37,13 +37,4 @@ pub(super) fn open<F: RecordFile + 'static>(
     let files = files.into_iter().map(|file| Arc::new(file) as Arc<dyn RecordFile>).collect();
     let table = Arc::new(RecordTable::new(fields, files, bytes));
     Ok(Opened { table, columns: described, has_origin: true, is_empty: records == 0, part: Part::Whole, reached: Reached::default() })
-}
-
-fn check_declared(columns: &[String], declared: &Declared) -> Result<()> {
-    let mut unknown: Vec<&String> = declared.types.keys().filter(|name| !declared.is_shared && !columns.contains(name)).collect();
-    unknown.sort();
-    let errors = unknown.into_iter().map(|name| {
-        hw_base::unknown("column", name, columns.iter().map(String::as_str)).code("HW204").because("`columns:` of the source declares it")
-    });
-    Error::all(errors.collect()).map_or(Ok(()), Err)
 }

@@ -1,6 +1,7 @@
 //! `headworks assess`: measures datasets, scores them and says what is wrong with them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
@@ -24,9 +25,13 @@ pub(crate) struct Assess;
 
 #[derive(Args)]
 struct Arguments {
-    /// Files, folders or globs; in a project also `source.dataset` and tables
-    #[arg(value_name = "DATA", required = true)]
+    /// Files, folders, globs or URLs of databases; `shop.db#orders` for one table or sheet; in a project also
+    /// `source.dataset` and tables
+    #[arg(value_name = "DATA", required_unless_present = "query")]
     data: Vec<String>,
+    /// Assess the rows of this SELECT: over the tables of DATA, else over the project and files as `headworks sql` reads them
+    #[arg(long, value_name = "SQL")]
+    query: Option<String>,
     /// Write `assessment.html`, `.json`, `.md` and `rules/*.yaml` into this folder
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
@@ -69,22 +74,16 @@ impl Command for Assess {
         described::<Arguments>(
             "assess",
             "Measure data, score it and say what is wrong with it",
-            "Examples:\n  headworks assess orders.csv\n  headworks assess orders.csv --out assessment --critical order_id,amount\n  headworks assess shop.orders --fail-under 90 --format json",
+            "Examples:\n  headworks assess orders.csv\n  headworks assess orders.csv --out assessment --critical order_id,amount\n  headworks assess shop.orders --fail-under 90 --format json\n  headworks assess shop.db 'book.xlsx#Orders'\n  headworks assess --query \"select * from fact_orders where amount > 0\"",
         )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
-            refuse_other_cells(&arguments)?;
-            let mut assessed = Vec::new();
-            let mut names = BTreeSet::new();
-            for data in &arguments.data {
-                let mut one = assess_one(data, &arguments, terminal).await?;
-                one.assessment.about.name = free_name(&one.assessment.about.name, &mut names);
-                one.table.name.clone_from(&one.assessment.about.name);
-                assessed.push(one);
-            }
+            let subjects = subjects(&arguments, terminal).await?;
+            refuse_other_cells(&arguments, subjects.len())?;
+            let mut assessed = assess_all(&subjects, &arguments, terminal).await?;
             let source = (assessed.len() > 1).then(|| related(&mut assessed));
             show(&assessed, terminal)?;
             write_out(&assessed, source.as_ref(), &arguments, terminal)?;
@@ -94,13 +93,46 @@ impl Command for Assess {
     }
 }
 
-fn refuse_other_cells(arguments: &Arguments) -> Result<()> {
-    match &arguments.cells {
-        Some(file) if arguments.data.len() > 1 => {
-            Err(Error::user(format!("`--cells {}` is for one dataset, and several are given", file.display()))
-                .code("HW107")
-                .help("assess one at a time"))
+/// What is assessed: the query, or each dataset behind the arguments.
+async fn subjects(arguments: &Arguments, terminal: &Terminal) -> Result<Vec<Subject>> {
+    if let Some(sql) = &arguments.query {
+        return Ok(vec![Subject::query(sql, &arguments.data)?]);
+    }
+    let mut subjects = Vec::new();
+    for data in &arguments.data {
+        let datasets =
+            if is_of_project(data, &terminal.root) { vec![data.clone()] } else { hw_connect::datasets_at(&terminal.root, data).await? };
+        subjects.extend(datasets.into_iter().map(Subject::Data));
+    }
+    Ok(subjects)
+}
+
+/// Assesses each. Of the tables of a database those that cannot be read are left out, and said so.
+async fn assess_all(subjects: &[Subject], arguments: &Arguments, terminal: &Terminal) -> Result<Vec<Assessed>> {
+    let are_listed = subjects.len() > arguments.data.len().max(1);
+    let (mut assessed, mut names, mut failed) = (Vec::new(), BTreeSet::new(), None);
+    for subject in subjects {
+        match assess_one(subject, arguments, terminal).await {
+            Ok(mut one) => {
+                one.assessment.about.name = free_name(&one.assessment.about.name, &mut names);
+                one.table.name.clone_from(&one.assessment.about.name);
+                assessed.push(one);
+            }
+            Err(error) if are_listed => {
+                terminal.say(format!("left out: {subject}: {}", error.message()));
+                failed = Some(error);
+            }
+            Err(error) => return Err(error),
         }
+    }
+    failed.filter(|_| assessed.is_empty()).map_or(Ok(assessed), Err)
+}
+
+fn refuse_other_cells(arguments: &Arguments, datasets: usize) -> Result<()> {
+    match &arguments.cells {
+        Some(file) if datasets > 1 => Err(Error::user(format!("`--cells {}` is for one dataset, and several are given", file.display()))
+            .code("HW107")
+            .help("assess one at a time")),
         Some(file) if !file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) => {
             Err(Error::user(format!("`--cells {}` does not end in `.csv`", file.display()))
                 .code("HW107")
@@ -164,10 +196,10 @@ fn write_out(assessed: &[Assessed], source: Option<&Source>, arguments: &Argumen
     Ok(())
 }
 
-async fn assess_one(data: &str, arguments: &Arguments, terminal: &Terminal) -> Result<Assessed> {
-    terminal.busy(format!("reading {data}"));
+async fn assess_one(subject: &Subject, arguments: &Arguments, terminal: &Terminal) -> Result<Assessed> {
+    terminal.busy(format!("reading {subject}"));
     let settings = EngineSettings { memory: arguments.memory, ..EngineSettings::default() };
-    let mut opened = open(data, &settings, terminal).await?;
+    let mut opened = subject.open(&settings, terminal).await?;
     refuse_unknown_columns(&arguments.critical, &opened).await?;
     opened.about.sample = arguments.sample.map_or(Sample::All, |rows| Sample::Rows(rows as u64));
     opened.about.critical.clone_from(&arguments.critical);
@@ -261,11 +293,61 @@ impl OpenedData {
     }
 }
 
+/// Data that a person names, or a query.
+pub(crate) enum Subject {
+    /// A path, a dataset of a source, a table of the project, a table or sheet.
+    Data(String),
+    /// A SELECT, over the tables or sheets of the place where there is one.
+    Query {
+        /// The SELECT.
+        sql: String,
+        /// A database, a workbook or a file.
+        place: Option<String>,
+    },
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(data) => f.write_str(&hw_config::redact_url(data)),
+            Self::Query { .. } => f.write_str(QUERY),
+        }
+    }
+}
+
+impl Subject {
+    /// A query over one place, or over none.
+    pub(crate) fn query(sql: &str, data: &[String]) -> Result<Self> {
+        match data {
+            [] => Ok(Self::Query { sql: sql.to_owned(), place: None }),
+            [place] => Ok(Self::Query { sql: sql.to_owned(), place: Some(place.clone()) }),
+            _ => Err(Error::user("`--query` reads one place, and several are given")
+                .code("HW107")
+                .help("name files in the query itself: `select … from 'orders.csv' join 'shop.db#customers' …`")),
+        }
+    }
+
+    /// Makes it readable.
+    pub(crate) async fn open(&self, settings: &EngineSettings, terminal: &Terminal) -> Result<OpenedData> {
+        match self {
+            Self::Data(data) => open(data, settings, terminal).await,
+            Self::Query { sql, place } => open_query(sql, place.as_deref(), settings, &terminal.root).await,
+        }
+    }
+}
+
+/// What the rows of a query are called.
+const QUERY: &str = "query";
+
+/// Whether a name is that of a dataset or a table of the project in `root`.
+fn is_of_project(data: &str, root: &Path) -> bool {
+    root.join(hw_config::PROJECT_FILE).exists() && !house::is_path(root, data)
+}
+
 /// Opens a path, a dataset of a source or a table of the project.
 pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Terminal) -> Result<OpenedData> {
     let root = &terminal.root;
-    let has_project = root.join(hw_config::PROJECT_FILE).exists();
-    if house::is_path(root, data) || !has_project {
+    if !is_of_project(data, root) {
         return open_file(data, settings, root).await;
     }
     let house = House::look(root)?;
@@ -276,12 +358,34 @@ pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Termi
     Ok(OpenedData { engine, rows, reader, about, has_malformed: false, shown_as, names: vec![] })
 }
 
+/// Opens the rows of a query.
+async fn open_query(sql: &str, place: Option<&str>, settings: &EngineSettings, root: &Path) -> Result<OpenedData> {
+    let sql = sql.trim().trim_end_matches(';');
+    let (engine, reader) = if place.is_none() && root.join(hw_config::PROJECT_FILE).exists() {
+        let house = House::look(root)?;
+        let reader = house.reader(sql).await?;
+        (Opener::Project(Box::new(house)), reader)
+    } else {
+        let state = house::temporary_state();
+        let engine = house::engine(state.join("warehouse"), &state, settings)?;
+        let reader = match place {
+            Some(place) => house::reader_of_parts(root, place, sql, &engine).await?,
+            None => house::reader_of_files(root, sql, &engine).await?,
+        };
+        (Opener::Alone(Box::new(engine)), reader)
+    };
+    let shown_as = format!("({sql}) as {QUERY}");
+    let mut about = About::new(QUERY, place.map_or_else(|| sql.to_owned(), hw_config::redact_url));
+    about.shown_as.clone_from(&shown_as);
+    Ok(OpenedData { engine, rows: reader.clone(), reader, about, has_malformed: false, shown_as, names: vec![] })
+}
+
 async fn open_file(data: &str, settings: &EngineSettings, root: &Path) -> Result<OpenedData> {
     let state = house::temporary_state();
     let engine = house::engine(state.join("warehouse"), &state, settings)?;
     let opened = open_path(root, data, engine.live()).await?;
     if opened.is_empty && opened.delivered.columns.is_empty() {
-        return Err(Error::user(format!("`{data}` holds no data")).code("HW202"));
+        return Err(Error::user(format!("`{}` holds no data", hw_config::redact_url(data))).code("HW202"));
     }
     let mut inputs = Vec::new();
     let rows = hw_pipeline::live_rows("data", &opened.delivered, &[], &mut inputs);
@@ -291,11 +395,12 @@ async fn open_file(data: &str, settings: &EngineSettings, root: &Path) -> Result
     let columns: Vec<String> = opened.delivered.columns.iter().map(|column| identifier(&column.name)).collect();
     let reader = Reader { sql: format!("select {}{hidden} from all_records", columns.join(", ")), inputs: vec![live], file: None };
     let rows = Reader { sql: "select * from data".into(), inputs, file: None };
-    let about = About::new(&opened.dataset, data);
+    let shown = hw_config::redact_url(data);
+    let about = About::new(&opened.dataset, &shown);
     let (engine, has_malformed) = (Opener::Alone(Box::new(engine)), opened.delivered.has_origin);
     let own = opened.delivered.columns.iter().map(|column| column.name.clone());
     let names = own.zip(raw_column_names(&opened.delivered.columns)).collect();
-    Ok(OpenedData { engine, reader, rows, about, has_malformed, shown_as: identifier(data), names })
+    Ok(OpenedData { engine, reader, rows, about, has_malformed, shown_as: identifier(&shown), names })
 }
 
 /// The rules that are proposed, for columns under the names that they have in a raw copy, where a run and `headworks check`

@@ -12,7 +12,7 @@ use hw_validate::{
     results_junit, results_of_rules, results_of_suite, results_sarif,
 };
 
-use super::assess::{OpenedData, open};
+use super::assess::{OpenedData, Subject};
 use super::{Command, described, read};
 use crate::machine::SystemClock;
 use crate::report;
@@ -41,8 +41,13 @@ enum Output {
 
 #[derive(Args)]
 struct Arguments {
-    /// A file, a folder or a glob; in a project also a table or `source.dataset`
-    data: String,
+    /// A file, a folder, a glob or the URL of a database; `shop.db#orders` for one table or sheet; in a project also a table or
+    /// `source.dataset`
+    #[arg(required_unless_present = "query")]
+    data: Option<String>,
+    /// Judge the rows of this SELECT: over the tables of DATA, else over the project and files as `headworks sql` reads them
+    #[arg(long, value_name = "SQL")]
+    query: Option<String>,
     /// The rules; in a project those of the table or dataset where it is not given
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
@@ -72,6 +77,31 @@ struct Arguments {
     format: Output,
 }
 
+impl Arguments {
+    fn subject(&self) -> Result<Subject> {
+        let data = self.data.clone();
+        match &self.query {
+            Some(sql) => Subject::query(sql, data.as_slice()),
+            None => Ok(Subject::Data(data.unwrap_or_default())),
+        }
+    }
+
+    /// The names that a suite may have for the data.
+    fn names(&self, opened: &OpenedData) -> Vec<String> {
+        let stem = self.data.as_deref().and_then(|data| Path::new(data).file_stem());
+        let stem = stem.map(|stem| stem.to_string_lossy().into_owned());
+        self.data.iter().cloned().chain(stem).chain([opened.about.name.clone()]).collect()
+    }
+
+    /// What the data is called in messages.
+    fn shown(&self) -> String {
+        match (&self.data, &self.query) {
+            (Some(data), None) => hw_config::redact_url(data),
+            _ => "the query".to_owned(),
+        }
+    }
+}
+
 /// Rules, and the suite that they come from where they do.
 struct Asked {
     rules: Vec<Rule>,
@@ -90,10 +120,10 @@ impl Command for Check {
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
-            let mut opened = open(&arguments.data, &EngineSettings::default(), terminal).await?;
+            let mut opened = arguments.subject()?.open(&EngineSettings::default(), terminal).await?;
             open_others(&mut opened, &arguments, &terminal.root).await?;
             let asked = asked(&arguments, &mut opened)?;
-            terminal.busy(format!("checking {}", arguments.data));
+            terminal.busy(format!("checking {}", opened.about.name));
             let verdict = judge(&opened, &asked.rules, arguments.all_rows).await?;
             let results = match &asked.suite {
                 Some(suite) => results_of_suite(suite, &verdict),
@@ -123,15 +153,15 @@ async fn open_others(opened: &mut OpenedData, arguments: &Arguments, root: &Path
 fn asked(arguments: &Arguments, opened: &mut OpenedData) -> Result<Asked> {
     if let Some(file) = &arguments.suite {
         let text = hw_config::read_text(file, file)?;
-        let data =
-            Path::new(&arguments.data).file_stem().map_or_else(|| arguments.data.clone(), |stem| stem.to_string_lossy().into_owned());
-        let suite =
-            read_suite(&arguments.suite_format, &text)?.for_table(arguments.table.as_deref(), &[arguments.data.as_str(), data.as_str()])?;
+        let names = arguments.names(opened);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let suite = read_suite(&arguments.suite_format, &text)?.for_table(arguments.table.as_deref(), &names)?;
         // Another tool knows the columns under the names that the file gives them.
         opened.rows.sql = opened.rows_as_named();
         return Ok(Asked { rules: suite.to_rules()?, suite: Some(suite) });
     }
-    rules(arguments.rules.as_deref(), &arguments.data, opened).map(|rules| Asked { rules, suite: None })
+    let data = arguments.data.as_deref().filter(|_| arguments.query.is_none());
+    rules(arguments.rules.as_deref(), data.unwrap_or("the query"), opened).map(|rules| Asked { rules, suite: None })
 }
 
 /// The rules of a file, for columns under the names that they have in a raw copy.
@@ -223,7 +253,7 @@ fn show(shown: &Shown<'_>, arguments: &Arguments, terminal: &Terminal) -> Result
     let file = arguments.rules.as_deref().or(arguments.suite.as_deref()).unwrap_or(&arguments.project).display().to_string();
     match arguments.format {
         Output::Json => return terminal.json(&results_json(results)),
-        Output::Junit => terminal.line(results_junit(&arguments.data, results).trim_end()),
+        Output::Junit => terminal.line(results_junit(&arguments.shown(), results).trim_end()),
         Output::Github => terminal.lines(results_github(results, rules, &file).lines()),
         Output::Sarif => return terminal.json(&results_sarif(results, rules, &file)),
         Output::Markdown => {

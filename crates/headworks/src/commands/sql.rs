@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Engine, Reader, Result, Rows};
+use hw_base::{BoxFuture, Engine, Result, Rows};
 use hw_pipeline::EngineSettings;
 
 use super::{Command, Common, at_least_one, described, read};
@@ -17,7 +17,8 @@ pub(crate) struct Sql;
 #[derive(Args)]
 struct Arguments {
     /// One SELECT. Tables by name, raw copies as `source.dataset`, rejected rows as `quarantine.TABLE`, the rows that the next
-    /// run would load as `preview.MODEL` and `preview.source.dataset`, files as `'orders.csv'`
+    /// run would load as `preview.MODEL` and `preview.source.dataset`, files as `'orders.csv'`, their
+    /// tables and sheets as `'shop.db#orders'`
     query: String,
     /// The most rows to print
     #[arg(long, default_value_t = 50, value_parser = at_least_one, allow_negative_numbers = true)]
@@ -54,15 +55,7 @@ impl Command for Sql {
 async fn files_only(arguments: &Arguments, root: &Path) -> Result<Rows> {
     let state = house::temporary_state();
     let engine = house::engine(state.join("warehouse"), &state, &EngineSettings::default())?;
-    let mut inputs = Vec::new();
-    for reference in engine.reads(&arguments.query, None)? {
-        match &reference.parts[..] {
-            [file] if house::is_path(root, file) => house::bind_file(root, file, engine.live(), &mut inputs).await?,
-            // Every other name belongs to a project.
-            _ => drop(house::read_project(root)?),
-        }
-    }
-    engine.query(&Reader { sql: arguments.query.clone(), inputs, file: None }, arguments.limit).await
+    engine.query(&house::reader_of_files(root, &arguments.query, &engine).await?, arguments.limit).await
 }
 
 fn show(rows: &Rows, terminal: &Terminal) -> Result<u8> {

@@ -40,8 +40,9 @@ use serde::Deserialize;
 
 use server::{Server, Session};
 
-use super::Reached;
 use super::csv::one_percent;
+use super::{Reached, TableListing};
+use crate::tables::Tables;
 pub(super) use source::Postgres;
 
 /// The hidden column for the file of a row; always null here.
@@ -84,55 +85,15 @@ pub struct PostgresSettings {
     pub malformed: Tolerance,
 }
 
-/// The tables of a source: as they are called in the database, or with names of your own.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Tables {
-    /// Tables that keep their names.
-    Listed(Vec<String>),
-    /// Tables by names of your own.
-    Named(BTreeMap<String, String>),
-}
-
-impl Tables {
-    /// The names of the datasets.
-    pub(super) fn datasets(&self) -> Vec<String> {
-        match self {
-            Self::Listed(tables) => tables.clone(),
-            Self::Named(tables) => tables.keys().cloned().collect(),
-        }
-    }
-
-    /// The table of a dataset.
-    pub(super) fn of(&self, dataset: &str) -> Option<&str> {
-        match self {
-            Self::Listed(tables) => tables.iter().find(|table| *table == dataset).map(String::as_str),
-            Self::Named(tables) => tables.get(dataset).map(String::as_str),
-        }
-    }
-}
+/// The schema that holds the tables where none is named.
+const PUBLIC: &str = "public";
 
 fn default_schema() -> String {
-    "public".into()
+    PUBLIC.into()
 }
 
 fn default_connections() -> usize {
     2
-}
-
-/// A table or view that a source offers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TableListing {
-    /// Its name, without the schema.
-    pub name: String,
-    /// About how many rows it has; `None` for views and for tables that were never analyzed.
-    pub estimated_rows: Option<u64>,
-    /// Bytes on the server's disk without indexes; `None` for views and foreign tables.
-    pub bytes: Option<u64>,
-    /// Its columns, in order.
-    pub columns: Vec<Column>,
-    /// The columns of its primary key, in the order of the key; none where it has no key.
-    pub primary_key: Vec<String>,
 }
 
 /// What to read of a database.
@@ -176,7 +137,7 @@ pub(super) struct Table {
 ///
 /// # Errors
 /// HW206 where the database cannot be reached or refuses; HW201 where there is no such schema.
-pub async fn tables(url: &str, schema: &str) -> Result<Vec<TableListing>> {
+pub(super) async fn tables(url: &str, schema: &str) -> Result<Vec<TableListing>> {
     let server = Server::at(url)?;
     let session = server.connect().await?;
     let listing = catalog::list(&server, &session, schema).await;

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use hw_base::{BoxFuture, Column, Delivery, Error, Result, Settings, Survey, Tolerance};
 use schemars::{Schema, SchemaGenerator};
+use serde_json::{Map, Value as Json, json};
 
-use super::{PostgresSettings, Selection, Table, Tables, exists, open, survey, text_columns};
-use crate::connectors::{Connector, Opened, Place, Source};
+use super::{PUBLIC, PostgresSettings, Selection, Table, exists, open, survey, tables, text_columns};
+use crate::connectors::{Connector, Opened, Place, Source, TableListing};
+use crate::tables::Tables;
 use crate::types::{common_type, sql_type_to_arrow};
 
 /// The connector for PostgreSQL.
@@ -21,6 +23,18 @@ impl Connector for Postgres {
 
     fn summary(&self) -> &'static str {
         "tables and views of a PostgreSQL database, read in parallel under one snapshot"
+    }
+
+    fn schemes(&self) -> &'static [&'static str] {
+        &["postgres", "postgresql"]
+    }
+
+    fn tables<'a>(&'a self, url: &'a str, schema: Option<&'a str>) -> BoxFuture<'a, Result<Vec<TableListing>>> {
+        Box::pin(tables(url, schema.unwrap_or(PUBLIC)))
+    }
+
+    fn settings_of(&self, url: &str, schema: Option<&str>, tables: Map<String, Json>) -> Json {
+        json!({ "url": url, "schema": schema.unwrap_or(PUBLIC), "tables": tables })
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {

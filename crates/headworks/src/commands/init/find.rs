@@ -146,6 +146,7 @@ fn rank(proposal: &Proposal) -> usize {
 struct Database<'a> {
     engine: LocalEngine,
     sources: ProjectSources,
+    kind: &'static str,
     tables: Vec<TableListing>,
     shown: String,
     terminal: &'a Terminal,
@@ -154,21 +155,18 @@ struct Database<'a> {
 impl<'a> Database<'a> {
     /// Lists the tables that the user may read and asked for.
     async fn open(url: &str, arguments: &Arguments, terminal: &'a Terminal) -> Result<Self> {
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(Error::user(format!("`{}` cannot be read", hw_config::redact_url(url)))
-                .code("HW201")
-                .help("give files, or a URL such as `postgres://user@host/database`"));
-        }
+        let connector = hw_connect::connector_of_url(url)?;
+        let schema = arguments.schema.as_deref();
         terminal.busy("listing the tables");
-        let tables = chosen(hw_connect::tables(url, &arguments.schema).await?, arguments, terminal)?;
+        let tables = chosen(connector.tables(url, schema).await?, arguments, terminal)?;
         let state = house::temporary_state();
         let engine = house::engine(state.join("warehouse"), &state, &EngineSettings::default())?;
         let names: serde_json::Map<String, Json> =
             tables.iter().enumerate().map(|(at, table)| (at.to_string(), table.name.clone().into())).collect();
-        let settings = Settings::from_json(&json!({ "postgres": { "url": url, "schema": arguments.schema, "tables": names } }));
+        let settings = Settings::from_json(&json!({ connector.kind(): connector.settings_of(url, schema, names) }));
         let plain: hw_connect::Secrets = std::sync::Arc::new(|text| Ok(text.to_owned()));
         let sources = ProjectSources::new(&terminal.root, &[(DATABASE.to_owned(), settings)], engine.live().clone(), &plain)?;
-        Ok(Self { engine, sources, tables, shown: hw_config::redact_url(url), terminal })
+        Ok(Self { engine, sources, kind: connector.kind(), tables, shown: hw_config::redact_url(url), terminal })
     }
 
     /// Measures the tables. One that cannot be read is left out, and said so.
@@ -203,7 +201,7 @@ impl<'a> Database<'a> {
         let about = About::new(name, self.shown.clone());
         let assessment = hw_assess::assess(&self.engine, &reader, &about, SystemClock.now(), format!("init-{name}")).await?;
         let measured = Measured { engine: &self.engine, inputs: vec![live], from: "all_records where _malformed is null", assessment };
-        measured.found(DatasetName::new(DATABASE, name), "postgres", &table.name, self.terminal).await
+        measured.found(DatasetName::new(DATABASE, name), self.kind, &table.name, self.terminal).await
     }
 }
 
@@ -223,12 +221,10 @@ fn chosen(listings: Vec<TableListing>, arguments: &Arguments, terminal: &Termina
         terminal.say(format!("left out: {}: the table has no columns", table.name));
     }
     if tables.is_empty() {
-        return Err(Error::user(format!(
-            "schema `{}` has no tables with columns that this user may read and that were asked for",
-            arguments.schema
-        ))
-        .code("HW201")
-        .help("name another one with `--schema`"));
+        let place = arguments.schema.as_ref().map_or_else(|| "the database".to_owned(), |schema| format!("schema `{schema}`"));
+        return Err(Error::user(format!("{place} has no tables with columns that this user may read and that were asked for"))
+            .code("HW201")
+            .help("name another schema with `--schema`, or let the user read them"));
     }
     Ok(tables)
 }

@@ -17,12 +17,12 @@ pub(crate) struct Init;
 
 #[derive(Args)]
 struct Arguments {
-    /// Files, folders or globs, relative to the project; or the URL of a PostgreSQL database
+    /// Files, folders or globs, relative to the project, `shop.db#orders` for one table or sheet; or the URL of a database
     #[arg(value_name = "DATA", required = true)]
     data: Vec<String>,
-    /// The schema of the database
-    #[arg(long, default_value = "public")]
-    schema: String,
+    /// The schema of the database; `public` where it is not given
+    #[arg(long)]
+    schema: Option<String>,
     /// Only these tables of the database, by commas
     #[arg(long, value_name = "TABLES", value_delimiter = ',')]
     tables: Vec<String>,
@@ -54,6 +54,13 @@ struct Found {
     proposed: usize,
 }
 
+impl Found {
+    /// Whether it is a table of a database that a URL names.
+    fn is_in_database(&self) -> bool {
+        hw_connect::connector(self.kind).is_ok_and(|connector| !connector.schemes().is_empty())
+    }
+}
+
 impl Command for Init {
     fn arguments(&self) -> Clap {
         described::<Arguments>(
@@ -73,7 +80,7 @@ impl Command for Init {
                 return Err(Error::user("the name of the project is empty").code("HW104").help("give one: `--name shop`"));
             }
             let found = find::datasets(&arguments, terminal).await?;
-            let written = write::project(root, &name, &arguments.schema, &found)?;
+            let written = write::project(root, &name, arguments.schema.as_deref(), &found)?;
             tell(&name, &found, &written, terminal)?;
             Ok(0)
         })
@@ -106,7 +113,7 @@ fn tell(name: &str, found: &[Found], written: &[String], terminal: &Terminal) ->
     for file in written {
         terminal.line(format!("written: {file}"));
     }
-    if found.iter().any(|one| one.kind == "postgres") {
+    if found.iter().any(Found::is_in_database) {
         terminal.line(format!("the project reads the URL of the database from the environment: export {URL_VARIABLE}=…"));
     }
     terminal.line("next: `headworks plan` shows what a run would do, `headworks run` does it");

@@ -13,7 +13,7 @@ use crate::house::write_file;
 const IGNORED: [&str; 2] = [".headworks/", "warehouse/"];
 
 /// Writes the project's files and returns their names.
-pub(super) fn project(root: &Path, name: &str, schema: &str, found: &[Found]) -> Result<Vec<String>> {
+pub(super) fn project(root: &Path, name: &str, schema: Option<&str>, found: &[Found]) -> Result<Vec<String>> {
     let mut files = vec![(hw_config::PROJECT_FILE.to_owned(), settings_text(name, schema, found))];
     for one in found {
         let table = &one.dataset.dataset;
@@ -78,7 +78,7 @@ fn word(text: &str) -> String {
     if is_word && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&text) { text.to_owned() } else { quoted(text) }
 }
 
-fn settings_text(name: &str, schema: &str, found: &[Found]) -> String {
+fn settings_text(name: &str, schema: Option<&str>, found: &[Found]) -> String {
     let mut text = format!("project: {}\nwarehouse: warehouse/\nengine: {{ memory: 2GiB }}\nsources:\n", word(name));
     let mut sources: Vec<&str> = found.iter().map(|one| one.dataset.source.as_str()).collect();
     sources.sort_unstable();
@@ -87,8 +87,11 @@ fn settings_text(name: &str, schema: &str, found: &[Found]) -> String {
         let own: Vec<&Found> = found.iter().filter(|one| one.dataset.source == source).collect();
         let kind = own.first().map_or("", |one| one.kind);
         let _ = writeln!(text, "  {source}:\n    {kind}:");
-        let key = if kind == "postgres" {
-            let _ = writeln!(text, "      url: \"${{env:{URL_VARIABLE}}}\"\n      schema: {}", word(schema));
+        let key = if own.iter().any(|one| one.is_in_database()) {
+            let _ = writeln!(text, "      url: \"${{env:{URL_VARIABLE}}}\"");
+            if let Some(schema) = schema.or(Some("public")).filter(|_| kind == "postgres") {
+                let _ = writeln!(text, "      schema: {}", word(schema));
+            }
             "tables"
         } else {
             "path"
@@ -96,7 +99,7 @@ fn settings_text(name: &str, schema: &str, found: &[Found]) -> String {
         let _ = writeln!(text, "      {key}:");
         for one in own {
             // References in a path are resolved; those in the name of a table are none.
-            let place = if kind == "postgres" { one.place.clone() } else { one.place.replace("${", "$${") };
+            let place = if one.is_in_database() { one.place.clone() } else { one.place.replace("${", "$${") };
             let _ = writeln!(text, "        {}: {}", word(&one.dataset.dataset), quoted(&place));
         }
     }

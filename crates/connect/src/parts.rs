@@ -1,0 +1,293 @@
+//! Files that hold several datasets: the tables of a database, the sheets of a workbook. `shop.db#orders` names one of them.
+//!
+//! A format says which parts a file has, which columns, and reads their rows; everything else is the same for all: how a dataset
+//! finds its part, what type a column of several files has, how the raw copy is kept to.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field};
+use hw_base::{BoxFuture, Delivery, Error, Part, Result, SourceFile, Survey, Tolerance, snake_case, unknown};
+
+use crate::connectors::{Opened, Reached, Source};
+use crate::file_source::{FileSource, blocking};
+use crate::files::{is_glob, list};
+use crate::layout::{Layout, check_duplicates, free_of_hidden, places};
+use crate::rows::{Outlet, RowReader, RowTable, Wanted};
+use crate::types::{Declared, check_declared, column_of, common_type, sql_type_to_arrow};
+
+/// Data as a person names it: a file, a folder, a glob or the URL of a database, and after `#` a table or sheet of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The place.
+    pub place: String,
+    /// The table or sheet, where one is named.
+    pub part: Option<String>,
+}
+
+impl Address {
+    /// Reads what stands for data below `root`. A file whose own name has a `#` is taken as it is.
+    pub fn read(root: &Path, text: &str) -> Self {
+        let is_place = |place: &str| !place.is_empty() && (root.join(place).exists() || is_glob(place));
+        let cuts = text.match_indices('#').map(|(at, _)| (&text[..at], &text[at + 1..]));
+        let cut = match () {
+            () if root.join(text).exists() => None,
+            // A password may have a `#` too.
+            () if text.contains("://") => text.rsplit_once('#').filter(|(_, part)| !part.contains(['@', '/'])),
+            () => cuts.into_iter().find(|(place, _)| is_place(place)),
+        };
+        match cut {
+            Some((place, part)) => Self { place: place.to_owned(), part: Some(part.to_owned()) },
+            None => Self { place: text.to_owned(), part: None },
+        }
+    }
+
+    /// Whether the place is a database behind a URL, which may hold a password.
+    pub fn is_url(&self) -> bool {
+        self.place.contains("://")
+    }
+}
+
+impl Address {
+    /// The place as it may be shown: without user, password and parameters of a URL.
+    pub(crate) fn shown_place(&self) -> String {
+        let Some((scheme, rest)) = self.place.split_once("://") else { return self.place.clone() };
+        let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+        format!("{scheme}://{}", host.split('?').next().unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.part {
+            Some(part) => write!(f, "{}#{part}", self.place),
+            None => f.write_str(&self.place),
+        }
+    }
+}
+
+/// A kind of file that holds several datasets.
+pub(crate) trait PartedFormat: fmt::Debug + Send + Sync + 'static {
+    /// What a part is called.
+    const NOUN: &'static str;
+
+    /// What helps against two columns of one name.
+    const RENAMING: &'static str;
+
+    /// What it remembers of a part between looking and reading.
+    type Shape: fmt::Debug + Send + Sync;
+
+    /// The parts of a file, in its order.
+    fn parts(&self, root: &Path, file: &SourceFile) -> Result<Vec<String>>;
+
+    /// The columns of a part.
+    fn look(&self, root: &Path, file: &SourceFile, part: &str) -> Result<(Look, Self::Shape)>;
+
+    /// Sends every record of a part to `outlet`, until that wants no more.
+    fn read(&self, root: &Path, part: &PartOfFile<Self::Shape>, wanted: &Wanted, outlet: &mut Outlet) -> Result<()>;
+
+    /// Lists the files behind a path.
+    fn list(&self, root: &Path, pattern: &str, endings: &[&str]) -> Result<Vec<SourceFile>> {
+        list(root, pattern, endings)
+    }
+}
+
+/// What a look at a part tells.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Look {
+    /// The names of the columns.
+    pub(crate) names: Vec<String>,
+    /// Their types, by declaration and values; [`DataType::Null`] where nothing tells.
+    pub(crate) types: Vec<DataType>,
+    /// Whether it has no rows.
+    pub(crate) is_empty: bool,
+}
+
+/// A part that is to be read.
+#[derive(Debug)]
+pub(crate) struct PartOfFile<S> {
+    pub(crate) file: SourceFile,
+    pub(crate) part: String,
+    pub(crate) shape: S,
+    /// Which of its columns fills each column of the dataset.
+    places: Vec<Option<usize>>,
+}
+
+impl<S> PartOfFile<S> {
+    /// Which of its columns fill the columns that a scan reads; none where the file lacks one.
+    pub(crate) fn columns(&self, wanted: &Wanted) -> Vec<Option<usize>> {
+        wanted.read.iter().map(|column| self.places[*column]).collect()
+    }
+}
+
+/// The parts of some files, each once.
+pub(crate) fn parts_of<F: PartedFormat>(format: &F, root: &Path, files: &[SourceFile]) -> Result<Vec<String>> {
+    let mut parts: Vec<String> = Vec::new();
+    for file in files {
+        let found = format.parts(root, file)?;
+        parts.extend(found.into_iter().filter(|part| !parts.contains(part)).collect::<Vec<_>>());
+    }
+    Ok(parts)
+}
+
+/// A source of files that hold several datasets.
+pub(crate) struct PartedSource<F> {
+    pub(crate) files: FileSource,
+    pub(crate) format: Arc<F>,
+    pub(crate) declared: Arc<Declared>,
+    pub(crate) malformed: Tolerance,
+}
+
+impl<F> Clone for PartedSource<F> {
+    fn clone(&self) -> Self {
+        Self {
+            files: self.files.clone(),
+            format: Arc::clone(&self.format),
+            declared: Arc::clone(&self.declared),
+            malformed: self.malformed,
+        }
+    }
+}
+
+impl<F: PartedFormat> PartedSource<F> {
+    fn list(&self, dataset: &str) -> Result<Vec<SourceFile>> {
+        let address = self.files.address(dataset)?;
+        self.format.list(&self.files.place.root, &address.place, self.files.endings)
+    }
+
+    fn open_files(&self, dataset: &str, delivery: &Delivery) -> Result<Opened> {
+        let root = &self.files.place.root;
+        let files = match &delivery.files {
+            Some(files) => files.clone(),
+            None => self.list(dataset)?,
+        };
+        let address = self.files.address(dataset)?;
+        let mut looked = Vec::with_capacity(files.len());
+        for file in files {
+            let part = chosen::<F>(&self.format.parts(root, &file)?, &file.path, dataset, address.part.as_deref())?;
+            let (mut look, shape) = self.format.look(root, &file, &part)?;
+            look.names = look.names.iter().map(|name| free_of_hidden(name)).collect();
+            check_duplicates(&file.path, &look.names, F::RENAMING)?;
+            looked.push((file, part, look, shape));
+        }
+        let names = looked.iter().map(|(file, _, look, _)| (file.path.as_str(), &look.names[..])).collect();
+        let names = Layout { files: names, delivery, declared: &self.declared.types }.columns()?;
+        check_declared(&names, &self.declared)?;
+        let looks: Vec<&Look> = looked.iter().map(|(_, _, look, _)| look).collect();
+        let is_empty = looks.iter().all(|look| look.is_empty);
+        let fields = self.fields(&names, &looks, delivery);
+        let columns = fields.iter().map(column_of).collect();
+        let placed = |look: &Look| places(&names, &look.names);
+        let parts = looked.into_iter().map(|(file, part, look, shape)| PartOfFile { file, part, shape, places: placed(&look) }).collect();
+        let reader = Parts { root: root.clone(), format: Arc::clone(&self.format), parts };
+        let table = Arc::new(RowTable::new(fields, Arc::new(reader)));
+        Ok(Opened { table, columns, has_origin: true, is_empty, part: Part::Whole, reached: Reached::default() })
+    }
+
+    /// What the project declares comes first, then what the raw copy has, then what holds the values of all files.
+    fn fields(&self, names: &[String], looks: &[&Look], delivery: &Delivery) -> Vec<Field> {
+        let kept: HashMap<&str, DataType> =
+            delivery.expected.iter().filter_map(|column| Some((column.name.as_str(), sql_type_to_arrow(&column.sql_type)?))).collect();
+        let mut found: HashMap<&str, DataType> = HashMap::new();
+        for (name, data_type) in looks.iter().flat_map(|look| look.names.iter().zip(&look.types)) {
+            let common = found.get(name.as_str()).map_or_else(|| data_type.clone(), |known| holding_both(known, data_type));
+            found.insert(name, common);
+        }
+        let data_type = |name: &String| {
+            let known = self.declared.types.get(name).or_else(|| kept.get(name.as_str())).or_else(|| found.get(name.as_str()));
+            known.filter(|data_type| **data_type != DataType::Null).cloned().unwrap_or(DataType::Utf8View)
+        };
+        names.iter().map(|name| Field::new(name, data_type(name), true)).collect()
+    }
+}
+
+fn holding_both(first: &DataType, second: &DataType) -> DataType {
+    match (first, second) {
+        (DataType::Null, other) | (other, DataType::Null) => other.clone(),
+        _ => common_type(first, second).unwrap_or(DataType::Utf8View),
+    }
+}
+
+/// The part of a file that a dataset is: the one that is asked for, else the one of its name, else the only one.
+fn chosen<F: PartedFormat>(parts: &[String], file: &str, dataset: &str, asked: Option<&str>) -> Result<String> {
+    let wanted = asked.unwrap_or(dataset);
+    let of_name = parts.iter().find(|part| *part == wanted).or_else(|| parts.iter().find(|part| snake_case(part) == snake_case(wanted)));
+    match (of_name, parts) {
+        (Some(part), _) => Ok(part.clone()),
+        (None, [only]) if asked.is_none() => Ok(only.clone()),
+        (None, []) => Err(Error::user(format!("`{file}` holds no {}", F::NOUN)).code("HW202").help("look whether it is the right file")),
+        (None, _) => Err(unknown(F::NOUN, wanted, parts.iter().map(String::as_str))
+            .code("HW201")
+            .because(format!("`{file}` does not have it"))
+            .help(format!("name one as `{file}#{}`", parts[0]))),
+    }
+}
+
+impl<F: PartedFormat> Source for PartedSource<F> {
+    fn datasets(&self) -> Vec<String> {
+        self.files.named_datasets()
+    }
+
+    fn malformed(&self) -> Tolerance {
+        self.malformed
+    }
+
+    fn survey<'a>(&'a self, dataset: &'a str) -> BoxFuture<'a, Result<Survey>> {
+        let (source, dataset) = (self.clone(), dataset.to_owned());
+        Box::pin(blocking(move || {
+            let files = source.list(&dataset)?;
+            let bytes = files.iter().map(|file| file.bytes).sum();
+            Ok(Survey { files: Some(files), bytes: Some(bytes), ..Survey::default() })
+        }))
+    }
+
+    fn open<'a>(&'a self, dataset: &'a str, delivery: &'a Delivery) -> BoxFuture<'a, Result<Opened>> {
+        let (source, dataset, delivery) = (self.clone(), dataset.to_owned(), delivery.clone());
+        Box::pin(blocking(move || source.open_files(&dataset, &delivery)))
+    }
+}
+
+/// The parts that make a dataset, read one after another.
+#[derive(Debug)]
+struct Parts<F: PartedFormat> {
+    root: PathBuf,
+    format: Arc<F>,
+    parts: Vec<PartOfFile<F::Shape>>,
+}
+
+impl<F: PartedFormat> RowReader for Parts<F> {
+    fn read(&self, wanted: &Wanted, outlet: &mut Outlet) -> Result<()> {
+        for part in &self.parts {
+            outlet.begin(&part.file.path);
+            self.format.read(&self.root, part, wanted, outlet)?;
+            if !outlet.wants_more() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_follows_a_place_that_exists() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["shop.db", "odd#1.csv"] {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        let read = |text: &str| Address::read(folder.path(), text);
+        let address = |place: &str, part: Option<&str>| Address { place: place.into(), part: part.map(str::to_owned) };
+        assert_eq!(read("shop.db#Order Lines"), address("shop.db", Some("Order Lines")));
+        assert_eq!(read("shop.db#a#b"), address("shop.db", Some("a#b")));
+        assert_eq!(read("shops/*.db#orders"), address("shops/*.db", Some("orders")));
+        assert_eq!(read("postgres://h/shop#orders"), address("postgres://h/shop", Some("orders")));
+        assert_eq!(read("postgres://ada:p/w#d@h/shop?sslmode=off#orders").shown_place(), "postgres://h/shop");
+        assert_eq!(read("odd#1.csv"), address("odd#1.csv", None));
+        assert_eq!(read("gone.db#orders"), address("gone.db#orders", None));
+    }
+}
