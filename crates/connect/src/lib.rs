@@ -7,6 +7,7 @@ mod connectors;
 mod discover;
 mod file_source;
 mod files;
+mod given;
 mod layout;
 mod origin;
 mod paths;
@@ -20,6 +21,7 @@ pub use connectors::{
     TableListing, connector, original, tables,
 };
 pub use discover::{Discovered, Found, discover};
+pub use given::{GivenDataset, GivenSources, declared_column, open_given, typed_rows};
 pub use paths::Paths;
 pub use project::ProjectSources;
 pub use recognise::{OpenedPath, open_path, recognise};
