@@ -164,6 +164,11 @@ pub trait Ledger: Send + Sync {
     /// The last runs, newest first, at most `limit`.
     fn runs(&self, limit: usize) -> Result<Vec<RunRecord>>;
 
+    /// The runs that started at `since` or later, newest first.
+    fn runs_since(&self, since: Timestamp) -> Result<Vec<RunRecord>> {
+        Ok(self.runs(usize::MAX)?.into_iter().filter(|run| run.started >= since).collect())
+    }
+
     /// Where a step stands.
     fn progress(&self, step: &str) -> Result<Option<Progress>>;
 

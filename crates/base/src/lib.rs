@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod facts;
 mod ledger;
+mod loose;
 mod names;
 mod quality;
 mod rows;
@@ -32,6 +33,7 @@ pub use facts::{
     TextFacts, ValueCount,
 };
 pub use ledger::{Ledger, Position, Progress, RunId, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, VersionGroup};
+pub use loose::{LooseCell, LooseColumn, LooseRows};
 pub use names::{DatasetName, ORIGIN_COLUMNS, TableName, snake_case};
 pub use quality::{Dimension, Issue, OnFailure, RuleResult, Severity, Verdict};
 pub use rows::{Column, ColumnType, Rows, Value};

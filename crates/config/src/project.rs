@@ -74,6 +74,28 @@ pub fn project_files(root: &Path) -> Result<ProjectFiles> {
     }
 }
 
+/// A file of unit tests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestFile {
+    /// The file.
+    pub path: PathBuf,
+    /// What it says.
+    pub settings: Settings,
+}
+
+/// Reads the files of unit tests of the project in `root`: `tests/**/*.yaml`. They are no part of [`project_files`], so that no run
+/// fails for the sake of a test.
+///
+/// # Errors
+/// The problems of all files together, as for [`project_files`].
+pub fn test_files(root: &Path) -> Result<Vec<TestFile>> {
+    let mut reading = Reading { root, errors: Vec::new() };
+    let paths = reading.files("tests").into_iter().filter(|path| has_ending(path, "yaml"));
+    let read = |path: PathBuf| Ok(TestFile { settings: read_keys(root, &path)?, path });
+    let files = paths.filter_map(|path| reading.keep(read(path))).collect();
+    Error::all(reading.errors).map_or(Ok(files), Err)
+}
+
 fn no_project(root: &Path) -> Error {
     let error = Error::user(format!("`{}` is no project", root.display())).code("HW106").because(format!("it has no `{PROJECT_FILE}`"));
     if root.join("headworks.yml").is_file() {

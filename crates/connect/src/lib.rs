@@ -7,6 +7,7 @@ mod connectors;
 mod discover;
 mod file_source;
 mod files;
+mod given;
 mod layout;
 mod merge;
 mod origin;
@@ -24,6 +25,7 @@ pub use connectors::{
     Secrets, Source, SqliteSettings, TableListing, connector, connector_of_url, original,
 };
 pub use discover::{Discovered, Found, discover};
+pub use given::{GivenDataset, GivenSources, declared_column, open_given, typed_rows};
 pub use parts::Address;
 pub use paths::Paths;
 pub use project::ProjectSources;

@@ -156,7 +156,10 @@ pub(crate) struct Declared {
 pub(crate) fn declared_types(columns: &BTreeMap<String, String>, settings: &Settings, datasets: usize) -> Result<Declared> {
     let declared = columns.iter().map(|(name, sql_type)| match sql_type_to_arrow(sql_type) {
         Some(data_type) if data_type != DataType::BinaryView => Ok((name.clone(), data_type)),
-        _ => Err(unknown_type(name, sql_type, settings)),
+        _ => Err(match settings.get("columns").and_then(|columns| columns.get(name)).and_then(|value| value.span.clone()) {
+            Some(span) => unknown_type(name, sql_type).at(span),
+            None => unknown_type(name, sql_type),
+        }),
     });
     Ok(Declared { types: declared.collect::<Result<_>>()?, is_shared: datasets > 1 })
 }
@@ -171,15 +174,12 @@ pub(crate) fn check_declared(columns: &[String], declared: &Declared) -> Result<
     Error::all(errors.collect()).map_or(Ok(()), Err)
 }
 
-fn unknown_type(column: &str, sql_type: &str, settings: &Settings) -> Error {
+/// The error for what is no type of a column.
+pub(crate) fn unknown_type(column: &str, sql_type: &str) -> Error {
     let error = Error::user(format!("column `{column}`: `{sql_type}` is no type of a column")).code("HW104");
-    let error = match nearest(sql_type, COMMON) {
+    match nearest(sql_type, COMMON) {
         Some(meant) => error.help(format!("did you mean `{meant}`?")),
         None => error.help(format!("known: {}", COMMON.join(", "))),
-    };
-    match settings.get("columns").and_then(|columns| columns.get(column)).and_then(|value| value.span.clone()) {
-        Some(span) => error.at(span),
-        None => error,
     }
 }
 

@@ -33,4 +33,4 @@ mod writer;
 pub use live::LiveTables;
 pub use local::{Limits, LocalEngine};
 pub use plain::{PlainColumn, write_parquet};
-pub use types::{kind, sql_type};
+pub use types::{kind, sql_type, values};

@@ -65,6 +65,21 @@ impl LocalEngine {
         Ok(Self { warehouse: Warehouse::new(warehouse), runtime, live, memory: limits.memory, threads, scratch, blank: OnceLock::new() })
     }
 
+    /// An engine like this one over a warehouse that is thrown away: it shares memory and functions with it, works on one core, and
+    /// flushes nothing to disk.
+    pub fn passing(&self, warehouse: PathBuf, scratch: PathBuf) -> Self {
+        let blank = OnceLock::from(self.blank_session());
+        Self {
+            warehouse: Warehouse::passing(warehouse),
+            runtime: Arc::clone(&self.runtime),
+            live: LiveTables::default(),
+            memory: self.memory,
+            threads: 1,
+            scratch,
+            blank,
+        }
+    }
+
     /// A session that knows all functions and no table.
     pub(crate) fn blank_session(&self) -> SessionState {
         let make = || SessionContext::new_with_config_rt(SessionConfig::new(), Arc::clone(&self.runtime)).state();

@@ -20,26 +20,45 @@ use object_store::{
 
 use crate::working::Working;
 
+/// Whether what is written has to outlast a power failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lasting {
+    /// It has to: it is flushed before it counts.
+    Durable,
+    /// It is thrown away when the program ends.
+    Passing,
+}
+
+impl Lasting {
+    /// Flushes a file and the folder that names it, where they have to last.
+    pub(crate) fn flush(self, path: &FilePath) -> std::io::Result<()> {
+        match self {
+            Self::Durable => flush(path),
+            Self::Passing => Ok(()),
+        }
+    }
+}
+
 /// [`LocalFileSystem`] with flushes.
 #[derive(Debug)]
 pub(crate) struct DurableStore {
     inner: Arc<LocalFileSystem>,
     working: Working,
+    lasting: Lasting,
 }
 
 impl DurableStore {
     /// The whole file system, or the part below `prefix`.
-    pub(crate) fn below(prefix: Option<&FilePath>, working: &Working) -> Result<Self> {
+    pub(crate) fn below(prefix: Option<&FilePath>, working: &Working, lasting: Lasting) -> Result<Self> {
         let inner = match prefix {
             Some(prefix) => LocalFileSystem::new_with_prefix(prefix)?,
             None => LocalFileSystem::new(),
         };
-        Ok(Self { inner: Arc::new(inner), working: working.clone() })
+        Ok(Self { inner: Arc::new(inner), working: working.clone(), lasting })
     }
 }
 
-/// Flushes a file and the folder that names it.
-pub(crate) fn flush(path: &FilePath) -> std::io::Result<()> {
+fn flush(path: &FilePath) -> std::io::Result<()> {
     File::open(path)?.sync_all()?;
     match path.parent() {
         Some(folder) => File::open(folder)?.sync_all(),
@@ -48,17 +67,18 @@ pub(crate) fn flush(path: &FilePath) -> std::io::Result<()> {
 }
 
 /// Writes `content` under a name that must be free, whole or not at all.
-fn create(path: &FilePath, content: &PutPayload) -> std::io::Result<()> {
+fn create(path: &FilePath, content: &PutPayload, lasting: Lasting) -> std::io::Result<()> {
     use std::io::Write;
     let folder = path.parent().unwrap_or(FilePath::new("/"));
     fs::create_dir_all(folder)?;
     let aside = folder.join(format!(".{}.{}.tmp", path.file_name().unwrap_or_default().to_string_lossy(), std::process::id()));
     let mut file = File::create(&aside)?;
-    let written = content.iter().try_for_each(|part| file.write_all(part)).and_then(|()| file.sync_all());
+    let is_durable = lasting == Lasting::Durable;
+    let written = content.iter().try_for_each(|part| file.write_all(part)).and_then(|()| if is_durable { file.sync_all() } else { Ok(()) });
     let linked = written.and_then(|()| fs::hard_link(&aside, path));
     fs::remove_file(&aside)?;
     linked?;
-    File::open(folder)?.sync_all()
+    if is_durable { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 fn failed(location: &Path, error: std::io::Error) -> object_store::Error {
@@ -79,8 +99,8 @@ async fn blocking<T: Send + 'static>(location: Path, work: impl FnOnce() -> std:
 
 impl DurableStore {
     async fn flushed(&self, location: &Path) -> Result<()> {
-        let path: PathBuf = self.inner.path_to_filesystem(location)?;
-        blocking(location.clone(), move || flush(&path)).await
+        let (path, lasting): (PathBuf, Lasting) = (self.inner.path_to_filesystem(location)?, self.lasting);
+        blocking(location.clone(), move || lasting.flush(&path)).await
     }
 }
 
@@ -95,9 +115,9 @@ impl ObjectStore for DurableStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         if matches!(options.mode, PutMode::Create) {
             let path = self.inner.path_to_filesystem(location)?;
-            let going_on = self.working.begin();
+            let (going_on, lasting) = (self.working.begin(), self.lasting);
             let create = move || {
-                let created = create(&path, &payload);
+                let created = create(&path, &payload, lasting);
                 drop(going_on);
                 created
             };
@@ -112,7 +132,7 @@ impl ObjectStore for DurableStore {
     async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         let inner = self.inner.put_multipart_opts(location, options).await?;
         let path = self.inner.path_to_filesystem(location)?;
-        Ok(Box::new(DurableUpload { inner, path, location: location.clone() }))
+        Ok(Box::new(DurableUpload { inner, path, location: location.clone(), lasting: self.lasting }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -156,6 +176,7 @@ struct DurableUpload {
     inner: Box<dyn MultipartUpload>,
     path: PathBuf,
     location: Path,
+    lasting: Lasting,
 }
 
 #[async_trait::async_trait]
@@ -166,8 +187,8 @@ impl MultipartUpload for DurableUpload {
 
     async fn complete(&mut self) -> Result<PutResult> {
         let result = self.inner.complete().await?;
-        let path = self.path.clone();
-        blocking(self.location.clone(), move || flush(&path)).await?;
+        let (path, lasting) = (self.path.clone(), self.lasting);
+        blocking(self.location.clone(), move || lasting.flush(&path)).await?;
         Ok(result)
     }
 

@@ -113,6 +113,11 @@ pub(crate) fn logged_schema(schema: &Schema) -> Schema {
     Schema::new(schema.fields().iter().map(|field| Field::new(field.name(), plain(field.data_type()), true)).collect::<Vec<_>>())
 }
 
+/// The values of a column as plain ones.
+pub fn values(array: &dyn Array) -> Vec<Value> {
+    (0..array.len()).map(|row| value(array, row)).collect()
+}
+
 /// One value as a plain one.
 pub(crate) fn value(array: &dyn Array, row: usize) -> Value {
     // A column without a type is nothing but nulls, and does not count them.

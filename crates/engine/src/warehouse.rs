@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::failure::{explain_delta, io_problem};
 use crate::files::{FileTable, TableFile};
-use crate::store::DurableStore;
+use crate::store::{DurableStore, Lasting};
 use crate::types;
 use crate::working::Working;
 
@@ -21,6 +21,8 @@ use crate::working::Working;
 #[derive(Clone, Debug)]
 pub(crate) struct Warehouse {
     root: PathBuf,
+    /// Whether its files have to outlast a power failure.
+    pub(crate) lasting: Lasting,
     /// What is being written.
     pub(crate) working: Working,
 }
@@ -67,7 +69,12 @@ impl Snapshot {
 impl Warehouse {
     /// The warehouse in `root`, which need not exist yet.
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root, working: Working::default() }
+        Self { root, lasting: Lasting::Durable, working: Working::default() }
+    }
+
+    /// A warehouse that is thrown away when the program ends.
+    pub(crate) fn passing(root: PathBuf) -> Self {
+        Self { lasting: Lasting::Passing, ..Self::new(root) }
     }
 
     /// Its folder.
@@ -106,8 +113,9 @@ impl Warehouse {
         let folder = folder.canonicalize().map_err(|error| io_problem(&error).within(folder.display()))?;
         let url =
             Url::from_directory_path(&folder).map_err(|()| Error::user(format!("`{}` is no folder", folder.display())).code("HW501"))?;
-        let store =
-            |prefix: Option<&Path>| DurableStore::below(prefix, &self.working).map(Arc::new).map_err(|source| explain_delta(source.into()));
+        let store = |prefix: Option<&Path>| {
+            DurableStore::below(prefix, &self.working, self.lasting).map(Arc::new).map_err(|source| explain_delta(source.into()))
+        };
         Ok(default_logstore(store(Some(&folder))?, store(None)?, &url, &StorageConfig::default()))
     }
 

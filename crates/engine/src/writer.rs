@@ -19,7 +19,8 @@ use hw_base::{Error, Result, StagedFile};
 
 use crate::failure::{Context, explain, io_problem};
 use crate::keys::hashes;
-use crate::{stats, store};
+use crate::stats;
+use crate::store::Lasting;
 
 /// A file is closed once it holds about this many bytes, so that an upsert rewrites little.
 const FILE_BYTES: usize = 128 << 20;
@@ -41,6 +42,7 @@ pub(crate) struct Writer {
     file_schema: SchemaRef,
     partition_columns: Vec<String>,
     budget: usize,
+    lasting: Lasting,
     properties: Option<WriterProperties>,
     open: HashMap<Vec<Option<String>>, OpenFile>,
     /// Batches written so far.
@@ -66,7 +68,14 @@ impl OpenFile {
 impl Writer {
     /// A writer of files below `folder` whose names start with `label`. The last `partition_columns` columns of `schema`
     /// go into the partition values. Unflushed rows use at most about `budget` bytes.
-    pub(crate) fn new(folder: &Path, label: String, schema: &SchemaRef, partition_columns: &[String], budget: usize) -> Self {
+    pub(crate) fn new(
+        folder: &Path,
+        label: String,
+        schema: &SchemaRef,
+        partition_columns: &[String],
+        budget: usize,
+        lasting: Lasting,
+    ) -> Self {
         let in_files = schema.fields().len() - partition_columns.len();
         Self {
             folder: folder.to_owned(),
@@ -74,6 +83,7 @@ impl Writer {
             file_schema: Arc::new(Schema::new(schema.fields()[..in_files].to_vec())),
             partition_columns: partition_columns.to_vec(),
             budget,
+            lasting,
             properties: None,
             open: HashMap::new(),
             batches: 0,
@@ -166,7 +176,7 @@ impl Writer {
         drop(file);
         let place = self.folder.join(&path);
         let failed = |error: std::io::Error| io_problem(&error).within(format_args!("`{}` cannot be written", place.display()));
-        store::flush(&place).map_err(failed)?;
+        self.lasting.flush(&place).map_err(failed)?;
         let bytes = std::fs::metadata(&place).map_err(failed)?.len();
         let partition = self.partition_columns.iter().cloned().zip(partition).collect();
         self.finished.push(StagedFile { path, bytes, rows, partition, stats: stats::of(&metadata, &self.file_schema) });

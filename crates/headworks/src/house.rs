@@ -228,6 +228,11 @@ pub(crate) fn clear_temporary_state() {
     let _ = std::fs::remove_dir_all(temporary_state());
 }
 
+/// Removes a folder of temporary files; what stays is removed with all others.
+pub(crate) fn remove_folder(folder: &Path) {
+    let _ = std::fs::remove_dir_all(folder);
+}
+
 /// A folder as a path from the root of the file system, because the engine knows no other.
 pub(crate) fn absolute(folder: &Path) -> Result<PathBuf> {
     folder.canonicalize().map_err(|error| Error::user(format!("the folder `{}` cannot be read: {error}", folder.display())).code("HW106"))

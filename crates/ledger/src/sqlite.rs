@@ -83,6 +83,19 @@ impl SqliteLedger {
         Ok(Self { path: path.into(), connection: Mutex::new(connection) })
     }
 
+    /// The runs since a moment with their steps, newest first.
+    fn runs_of(&self, since: &str, limit: i64) -> Result<Vec<RunRecord>> {
+        self.read(|connection| {
+            // One transaction, so that runs and steps are of one moment.
+            let snapshot = connection.unchecked_transaction()?;
+            let mut runs = newest_runs(&snapshot, since, limit)?;
+            for run in &mut runs {
+                run.steps = step_records(&snapshot, &run.run)?;
+            }
+            Ok(runs)
+        })
+    }
+
     fn age(&self) -> Result<Age> {
         schema::age(&self.locked()).map_err(|error| refusal(&self.path, &error))
     }
@@ -132,16 +145,11 @@ impl Ledger for SqliteLedger {
     }
 
     fn runs(&self, limit: usize) -> Result<Vec<RunRecord>> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.read(|connection| {
-            // One transaction, so that runs and steps are of one moment.
-            let snapshot = connection.unchecked_transaction()?;
-            let mut runs = newest_runs(&snapshot, limit)?;
-            for run in &mut runs {
-                run.steps = step_records(&snapshot, &run.run)?;
-            }
-            Ok(runs)
-        })
+        self.runs_of("", i64::try_from(limit).unwrap_or(i64::MAX))
+    }
+
+    fn runs_since(&self, since: Timestamp) -> Result<Vec<RunRecord>> {
+        self.runs_of(&moment(since), i64::MAX)
     }
 
     fn progress(&self, step: &str) -> Result<Option<Progress>> {
@@ -265,10 +273,10 @@ fn save_progress(transaction: &Transaction<'_>, step: &str, progress: &Progress)
     transaction.prepare_cached(statement)?.execute(values).map(drop)
 }
 
-/// The newest runs, without their steps.
-fn newest_runs(connection: &Connection, limit: i64) -> rusqlite::Result<Vec<RunRecord>> {
-    let mut query = connection.prepare_cached("select record from runs order by started desc, run desc limit ?")?;
-    query.query_map([limit], |row| from_json(row, 0))?.collect()
+/// The newest runs since a moment, without their steps.
+fn newest_runs(connection: &Connection, since: &str, limit: i64) -> rusqlite::Result<Vec<RunRecord>> {
+    let mut query = connection.prepare_cached("select record from runs where started >= ?1 order by started desc, run desc limit ?2")?;
+    query.query_map((since, limit), |row| from_json(row, 0))?.collect()
 }
 
 fn step_records(connection: &Connection, run: &RunId) -> rusqlite::Result<Vec<StepRecord>> {

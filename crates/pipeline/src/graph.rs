@@ -73,7 +73,7 @@ impl Read {
     }
 }
 
-fn reads_of(project: &Project, model: &Model, engine: &dyn Engine) -> Result<Vec<Read>> {
+pub(crate) fn reads_of(project: &Project, model: &Model, engine: &dyn Engine) -> Result<Vec<Read>> {
     let mut reads = Vec::new();
     let mut errors = Vec::new();
     for reference in engine.reads(&model.sql, Some(&model.file))? {

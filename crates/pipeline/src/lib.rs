@@ -8,8 +8,10 @@ mod graph;
 mod plan;
 mod position;
 mod project;
+mod promises;
 mod run;
 mod settings;
+pub mod unit;
 mod versions;
 
 #[cfg(test)]
@@ -21,4 +23,4 @@ pub use plan::{Asking, Decision, Extent, Follow, Plan, ReadFrom, Selection, Step
 pub use project::{Model, ModelText, Project, ProjectText, fingerprint};
 pub use run::{Meter, Narrator, Ports, alerts, exit_code, live_rows, raw_column_names, recover, run};
 pub use settings::{Append, EngineSettings, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert, sufficient};
-pub use versions::current_rows;
+pub use versions::{current_rows, key as raw_key};

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Span, Tolerance};
-use hw_validate::{Rule, read_rules};
+use hw_validate::{Rule, Slo, read_rules};
 
+use crate::promises::slos;
 use crate::settings::{ModelSettings, ProjectSettings};
 
 /// The files of a project, read but not yet understood.
@@ -47,6 +48,8 @@ pub struct Project {
     pub models: Vec<Model>,
     /// The rules of source datasets.
     pub dataset_rules: BTreeMap<DatasetName, Vec<Rule>>,
+    /// What is promised, and measured after every run.
+    pub slos: Vec<Slo>,
 }
 
 /// A model.
@@ -94,7 +97,10 @@ impl Project {
             }
         }
         match (Error::all(errors), settings) {
-            (None, Some(settings)) => Ok(Self { root: text.root.clone(), settings, sources, models, dataset_rules }),
+            (None, Some(settings)) => {
+                let slos = slos(&text.settings, &settings, &models, &dataset_rules)?;
+                Ok(Self { root: text.root.clone(), settings, sources, models, dataset_rules, slos })
+            }
             (Some(error), _) => Err(error),
             (None, None) => Err(Error::bug("a project was refused without a reason")),
         }
@@ -208,7 +214,8 @@ impl Model {
                 None => error,
             });
         }
-        let fingerprint = fingerprint(&[&text.sql, &yaml.to_json().to_string()]);
+        // What is promised about a table does not change its rows.
+        let fingerprint = fingerprint(&[&text.sql, &without(yaml, "slo").to_json().to_string()]);
         Ok(Self {
             name: text.name.clone(),
             sql: text.sql.clone(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hw_base::{ByteSize, Column, ColumnType, Error, History, LoadMode, Result, Shows, identifier};
+use hw_validate::{ProjectSlos, RuleSlo};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,9 @@ pub struct ProjectSettings {
     /// What the engine may use.
     #[serde(default)]
     pub engine: EngineSettings,
+    /// What is promised about runs and about rules, and measured after every run.
+    #[serde(default)]
+    pub slo: ProjectSlos,
 }
 
 fn default_warehouse() -> String {
@@ -81,6 +85,8 @@ pub struct ModelSettings {
     pub follow: BTreeMap<String, String>,
     /// How the table is split into folders: a column, or `year(column)`, `month(column)`, `day(column)`.
     pub partition_by: PartitionBy,
+    /// Shares of rows that are promised to keep a rule, measured after every run.
+    pub slo: Vec<RuleSlo>,
 }
 
 /// How a batch changes its table.

@@ -11,7 +11,10 @@ pub(crate) fn note_key(ledger: &dyn Ledger, table: &TableName, key: &[String]) -
 }
 
 /// The columns of a raw copy that identify a row; none where nobody knows.
-pub(crate) fn key(ledger: &dyn Ledger, table: &TableName) -> Result<Vec<String>> {
+///
+/// # Errors
+/// If the ledger cannot be read.
+pub fn key(ledger: &dyn Ledger, table: &TableName) -> Result<Vec<String>> {
     let note = ledger.noted(&note_of_key(table))?;
     Ok(note.and_then(|note| serde_json::from_value(note).ok()).unwrap_or_default())
 }

@@ -22,6 +22,7 @@ mod rule;
 mod scalar;
 mod shape;
 mod shared_settings;
+mod slo;
 mod strftime;
 mod suites;
 
@@ -35,10 +36,11 @@ pub use gate::Gate;
 pub use judge::{Judging, Population};
 pub use kinds::{RULE_KINDS, RuleKind, rule_kind};
 pub use propose::{Proposal, propose};
-pub use results::{CheckResult, FailOn, results_json, results_junit, results_of_rules, results_of_suite};
+pub use results::{CheckResult, FailOn, escaped as xml_text, results_json, results_junit, results_of_rules, results_of_suite};
 pub use rule::{COLUMN_SETTINGS, Problems, Rule, RuleBody, Scope, read_rules};
 pub use shape::{Bounds, Limit, LimitValue, Shape, Template};
 pub use shared_settings::{Common, Notes};
+pub use slo::{Burning, Indicator, ProjectSlos, Promise, RuleSlo, RunTime, Slo, SloState, SloStatus, TableSlo};
 pub use suites::yaml::{comment as yaml_comment, flow as yaml_flow};
 pub use suites::{
     Dialect, HowWritten, Imported, ImportedItem, Outcome, SUITES, Suite, TableRules, Written, WrittenItem, read_suite, suite,

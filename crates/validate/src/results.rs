@@ -199,7 +199,7 @@ impl CheckResult {
 }
 
 /// Text as XML has it; characters that no XML may hold are left out.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let allowed = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
     text.chars().filter(allowed).fold(String::new(), |mut out, c| {
         match c {

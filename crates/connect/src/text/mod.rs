@@ -12,6 +12,7 @@ mod encoding;
 mod heads;
 pub(crate) mod infer;
 mod json;
+pub(crate) mod loose;
 mod objects;
 mod open;
 mod scan;

@@ -293,7 +293,7 @@ impl<'a> Attempt<'a> {
 
     fn writer(&self, folder: &Path, kind: &str, schema: &SchemaRef, partitions: &[String]) -> Writer {
         let budget = usize::try_from(self.engine.memory.0 / 16).unwrap_or(usize::MAX);
-        Writer::new(folder, format!("{}-{kind}", self.staging.label), schema, partitions, budget)
+        Writer::new(folder, format!("{}-{kind}", self.staging.label), schema, partitions, budget, self.engine.warehouse.lasting)
     }
 
     /// Reads one stream to its end.

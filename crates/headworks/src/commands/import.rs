@@ -22,6 +22,9 @@ struct Arguments {
     /// Write the rules of each table as a file into this folder, instead of printing them
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Write the unit tests of each model as a file into this folder, instead of printing them
+    #[arg(long, value_name = "FOLDER")]
+    tests: Option<PathBuf>,
     #[command(flatten)]
     common: super::Common,
 }
@@ -31,7 +34,7 @@ impl Command for Import {
         described::<Arguments>(
             "import",
             "Turn the checks of another tool into rules",
-            "Examples:\n  headworks import great-expectations suite.json\n  headworks import dbt my_project --out rules",
+            "Examples:\n  headworks import great-expectations suite.json\n  headworks import dbt my_project --out rules --tests tests",
         )
     }
 
@@ -39,7 +42,7 @@ impl Command for Import {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
             let imported = imported(&arguments, terminal)?;
-            for table in imported.tables() {
+            for table in imported.tables_with_rules() {
                 let name = table.map_or_else(|| stem(&arguments.path), str::to_owned);
                 let rules = imported.rules_yaml(table);
                 match &arguments.out {
@@ -49,6 +52,17 @@ impl Command for Import {
                         terminal.say(format!("written: {}", file.display()));
                     }
                     None if terminal.format != Format::Json => terminal.line(format!("# {name}\n{rules}")),
+                    None => {}
+                }
+            }
+            for (model, tests) in imported.tests_yaml() {
+                match &arguments.tests {
+                    Some(folder) => {
+                        let file = folder.join(format!("{model}.yaml"));
+                        write_file(&file, &tests)?;
+                        terminal.say(format!("written: {}", file.display()));
+                    }
+                    None if terminal.format != Format::Json => terminal.line(format!("# tests/{model}\n{tests}")),
                     None => {}
                 }
             }

@@ -13,6 +13,7 @@ mod run;
 mod schema;
 mod sql;
 mod status;
+mod test;
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, ByteSize, Error, Result};
@@ -40,6 +41,7 @@ pub(crate) const COMMANDS: &[&dyn Command] = &[
     &plan::Plan,
     &run::Run,
     &check::Check,
+    &test::Test,
     &import::Import,
     &export::Export,
     &status::Status,

@@ -8,6 +8,7 @@ use hw_pipeline::{Asking, Narrator, Ports, Selection, Step, exit_code, plan, rec
 use super::{Command, Common, described, read};
 use crate::house::House;
 use crate::machine::{self, ProcessMemory, SystemClock};
+use crate::objectives;
 use crate::report;
 use crate::terminal::{Format, Terminal};
 
@@ -90,10 +91,15 @@ pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> R
     }
     let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
     let plan = plan(&house.project, asking, selection).await?;
-    tokio::select! {
-        result = run(&house.project, &plan, id.clone(), earlier, ports) => result,
-        () = interrupted() => Err(stop(&house, &id, ports).await),
+    let done = tokio::select! {
+        result = run(&house.project, &plan, id.clone(), earlier, ports) => result?,
+        () = interrupted() => return Err(stop(&house, &id, ports).await),
+    };
+    let statuses = objectives::record(&house.project, &house.ledger, SystemClock.now())?;
+    for warning in statuses.iter().filter_map(objectives::warning) {
+        terminal.say(warning);
     }
+    Ok(done)
 }
 
 /// Waits for Ctrl-C or a polite request to end.

@@ -24,6 +24,8 @@ enum File {
     Model,
     /// `rules/*.yaml`
     Rules,
+    /// `tests/*.yaml`
+    Test,
 }
 
 #[derive(Args)]
@@ -72,6 +74,7 @@ fn schema(file: File) -> Json {
             schema["properties"]["rules"] = rules_schema(&mut generator).to_value();
             schema
         }
+        File::Test => hw_pipeline::unit::tests_schema(),
         File::Rules => {
             let rules = rules_schema(&mut generator).to_value();
             json!({ "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "additionalProperties": false,

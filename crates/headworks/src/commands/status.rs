@@ -1,13 +1,14 @@
-//! `headworks status`: the last runs, or the versions of a table.
+//! `headworks status`: the last runs and where the objectives stand, or the versions of a table.
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Engine, Ledger, Result, TableName};
+use hw_base::{BoxFuture, Clock, Engine, Ledger, Result, TableName};
 use serde_json::json;
 
 use super::{Command, Common, at_least_one, described, read};
 use crate::house::House;
-use crate::report;
+use crate::machine::SystemClock;
 use crate::terminal::{Format, Terminal};
+use crate::{objectives, report};
 
 /// The command.
 pub(crate) struct Status;
@@ -28,7 +29,7 @@ impl Command for Status {
     fn arguments(&self) -> Clap {
         described::<Arguments>(
             "status",
-            "Show the last runs, or the versions of a table",
+            "Show the last runs and objectives, or the versions of a table",
             "Examples:\n  headworks status\n  headworks status --table fact_orders\n  headworks status --limit 1 --format json",
         )
     }
@@ -47,9 +48,10 @@ impl Command for Status {
 
 fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
     let runs = house.ledger.runs(limit)?;
+    let statuses = objectives::statuses(&house.project, &house.ledger, SystemClock.now())?;
     if terminal.format == Format::Json {
         let runs: Vec<_> = runs.iter().map(report::json::run_record).collect();
-        terminal.json(&json!({ "schema_version": "1", "runs": runs }))?;
+        terminal.json(&json!({ "schema_version": "1", "runs": runs, "slo": statuses }))?;
         return Ok(0);
     }
     if runs.is_empty() {
@@ -61,6 +63,10 @@ fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
         Format::Text | Format::Json => report::runs_lines(&runs, &terminal.root),
     };
     terminal.lines(lines);
+    if !statuses.is_empty() {
+        terminal.line("");
+        terminal.table(&objectives::rows(&statuses), &[3, 4]);
+    }
     Ok(0)
 }
 

@@ -113,6 +113,36 @@ rules:
   - unique: { columns: [date_id], on_failure: block }
 ";
 
+const FACT_ORDERS_TESTS: &str = "\
+a_late_older_row_changes_nothing:
+  model: fact_orders
+  given:
+    shop.customer_orders: |
+      order_id,customer_id,order_date,product_id,status,quantity,total_amount,email,shipping_address,updated_at
+      1,7,2026-01-01,3,\" Shipped\",1,10.00,ann@example.com,,2026-01-03T10:00:00
+  expect:
+    - { order_id: 1, status: shipped }
+  deliver:
+    - given:
+        shop.customer_orders: |
+          order_id,customer_id,order_date,product_id,status,quantity,total_amount,email,shipping_address,updated_at
+          1,7,2026-01-01,3,pending,1,10.00,ann@example.com,,2026-01-02T10:00:00
+      expect:
+        - { order_id: 1, status: shipped }
+
+a_negative_amount_waits_in_quarantine:
+  model: fact_orders
+  without_rules: [row_count]
+  given:
+    shop.customer_orders: |
+      order_id,customer_id,order_date,product_id,status,quantity,total_amount,email,shipping_address,updated_at
+      1,7,2026-01-01,3,shipped,1,-5.00,ann@example.com,,2026-01-03T10:00:00
+  expect:
+    rows: []
+    quarantine:
+      - { order_id: 1, total_amount: -5, _rules: range_total_amount }
+";
+
 /// Writes the project. Its rule on missing customers is the blueprint's: it will not hold.
 pub(crate) fn write_project(folder: &Path, memory: &str) -> Result<()> {
     let model = |name: &str, text: &str| write_file(&folder.join("models").join(name), text);
@@ -125,6 +155,7 @@ pub(crate) fn write_project(folder: &Path, memory: &str) -> Result<()> {
     model("dim_products.yaml", DIM_PRODUCTS_YAML)?;
     model("dim_dates.sql", DIM_DATES)?;
     model("dim_dates.yaml", DIM_DATES_YAML)?;
+    write_file(&folder.join("tests/fact_orders.yaml"), FACT_ORDERS_TESTS)?;
     write_file(&folder.join(".gitignore"), ".headworks/\nwarehouse/\nlanding/\n")
 }
 

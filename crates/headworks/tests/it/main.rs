@@ -9,3 +9,4 @@ mod database;
 mod durable;
 mod limits;
 mod program;
+mod unit_tests;

@@ -160,6 +160,13 @@ pub enum Outcome {
         /// What a reader should know about the translation.
         note: Option<String>,
     },
+    /// It is a unit test, as an entry of a file of tests.
+    Test {
+        /// The test under its name.
+        test: Json,
+        /// What a reader should know about the translation.
+        note: Option<String>,
+    },
     /// It is not translated.
     NotTranslated {
         /// Why, in one sentence.
@@ -171,8 +178,16 @@ impl Outcome {
     /// What a reader should know about the translation.
     pub fn note(&self) -> Option<&str> {
         match self {
-            Self::Translated { note, .. } | Self::AsSql { note, .. } => note.as_deref(),
+            Self::Translated { note, .. } | Self::AsSql { note, .. } | Self::Test { note, .. } => note.as_deref(),
             Self::NotTranslated { .. } => None,
+        }
+    }
+
+    /// The unit test that it became, under its name.
+    pub fn test(&self) -> Option<&Json> {
+        match self {
+            Self::Test { test, .. } => Some(test),
+            _ => None,
         }
     }
 
@@ -180,7 +195,7 @@ impl Outcome {
     pub fn rules(&self) -> &[Json] {
         match self {
             Self::Translated { rules, .. } | Self::AsSql { rules, .. } => rules,
-            Self::NotTranslated { .. } => &[],
+            Self::Test { .. } | Self::NotTranslated { .. } => &[],
         }
     }
 }

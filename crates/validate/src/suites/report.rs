@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::dbt::unit_tests::test_yaml;
 use super::yaml::{comment, flow};
 use super::{HowWritten, Imported, ImportedItem, Outcome, Written};
 use hw_base::plural;
@@ -16,6 +17,12 @@ impl Imported {
             }
         }
         tables
+    }
+
+    /// The same without those of which the file has nothing but unit tests.
+    pub fn tables_with_rules(&self) -> Vec<Option<&str>> {
+        let has_more = |table: &Option<&str>| self.of(*table).any(|item| item.outcome.test().is_none());
+        self.tables().into_iter().filter(has_more).collect()
     }
 
     /// The rules of one table, each as an item of a `rules:` list.
@@ -42,7 +49,7 @@ impl Imported {
         let head = format!(
             "{}: {} translated, {} run as their SQL, {} not translated",
             plural(self.items.len() as u64, "check"),
-            count(|outcome| matches!(outcome, Outcome::Translated { .. })),
+            count(|outcome| matches!(outcome, Outcome::Translated { .. } | Outcome::Test { .. })),
             count(|outcome| matches!(outcome, Outcome::AsSql { .. })),
             count(|outcome| matches!(outcome, Outcome::NotTranslated { .. })),
         );
@@ -59,13 +66,30 @@ impl Imported {
             let (outcome, why) = match &item.outcome {
                 Outcome::Translated { .. } => ("translated", None),
                 Outcome::AsSql { .. } => ("as_sql", None),
+                Outcome::Test { .. } => ("test", None),
                 Outcome::NotTranslated { why } => ("not_translated", Some(why)),
             };
             json!({
-                "table": item.table, "check": item.check, "outcome": outcome, "rules": item.outcome.rules(), "note": item.outcome.note(), "why": why,
+                "table": item.table, "check": item.check, "outcome": outcome, "rules": item.outcome.rules(), "test": item.outcome.test(),
+                "note": item.outcome.note(), "why": why,
             })
         };
         json!({"schema_version": "1", "checks": self.items.iter().map(item).collect::<Vec<_>>()})
+    }
+
+    /// The unit tests of each model, as files of tests have them.
+    pub fn tests_yaml(&self) -> Vec<(String, String)> {
+        let mut files: Vec<(String, String)> = Vec::new();
+        for (item, test) in self.items.iter().filter_map(|item| Some((item, item.outcome.test()?))) {
+            let note = item.outcome.note().map(|note| comment(note) + "\n").unwrap_or_default();
+            let text = note + &test_yaml(test);
+            let model = item.table.clone().unwrap_or_default();
+            match files.iter_mut().find(|(name, _)| *name == model) {
+                Some((_, all)) => *all = format!("{all}\n{text}"),
+                None => files.push((model, text)),
+            }
+        }
+        files
     }
 
     fn of(&self, table: Option<&str>) -> impl Iterator<Item = &ImportedItem> {
@@ -89,6 +113,7 @@ impl ImportedItem {
         match &self.outcome {
             Outcome::Translated { note, .. } => format!("{}: {}{}", self.check, kinds(), noted(note)),
             Outcome::AsSql { note, .. } => format!("{}: its SQL, as {}{}", self.check, kinds(), noted(note)),
+            Outcome::Test { note, .. } => format!("{}: a test{}", self.check, noted(note)),
             Outcome::NotTranslated { why } => format!("{}: not translated: {why}", self.check),
         }
     }

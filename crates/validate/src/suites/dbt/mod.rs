@@ -8,6 +8,7 @@ mod dbt_utils;
 mod expectations;
 mod singular;
 mod test;
+pub(crate) mod unit_tests;
 mod words;
 mod write;
 
@@ -60,14 +61,7 @@ impl Suite for Dbt {
                 table_items(table, &name, &mut items);
             }
         }
-        for unit_test in list(&file, "unit_tests") {
-            let why = "a test of a model with given rows is no rule about data; it belongs to the `tests` of a project";
-            items.push(ImportedItem::new(
-                Some(text_of(unit_test, "model")),
-                format!("unit test {}", text_of(unit_test, "name")),
-                Err(why.into()),
-            ));
-        }
+        items.extend(list(&file, "unit_tests").map(unit_tests::item));
         Ok(Imported { items })
     }
 

@@ -120,6 +120,7 @@ mod tests {
         let found = match &imported.items[0].outcome {
             Outcome::Translated { rules, .. } | Outcome::AsSql { rules, .. } => Json::Array(rules.clone()).to_string(),
             Outcome::NotTranslated { why } => why.clone(),
+            Outcome::Test { test, .. } => test.to_string(),
         };
         assert_eq!(found, expected);
         rules(&Json::Array(imported.items[0].outcome.rules().to_vec()));

@@ -201,6 +201,7 @@ fn of_suite(format: &str, value: &Json) -> Translation {
     for item in imported.items {
         match item.outcome {
             Outcome::NotTranslated { why } => return Err(why),
+            Outcome::Test { .. } => {}
             Outcome::Translated { rules, note } => all = Rules { rules: [all.rules, rules].concat(), note: all.note.or(note), ..all },
             Outcome::AsSql { rules, note } => all = Rules { rules: [all.rules, rules].concat(), note: all.note.or(note), is_sql: true },
         }
