@@ -4,6 +4,7 @@ use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Engine, Ledger, Result, TableName};
 use serde_json::json;
 
+use super::quarantine::waiting;
 use super::{Command, Common, at_least_one, described, read};
 use crate::house::House;
 use crate::report;
@@ -39,17 +40,18 @@ impl Command for Status {
             let house = House::look(&terminal.root)?;
             match &arguments.table {
                 Some(name) => versions(&house, name, arguments.limit, terminal).await,
-                None => runs(&house, arguments.limit, terminal),
+                None => runs(&house, arguments.limit, terminal).await,
             }
         })
     }
 }
 
-fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
+async fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
     let runs = house.ledger.runs(limit)?;
+    let waits = waiting(house).await?;
     if terminal.format == Format::Json {
         let runs: Vec<_> = runs.iter().map(report::json::run_record).collect();
-        terminal.json(&json!({ "schema_version": "1", "runs": runs }))?;
+        terminal.json(&json!({ "schema_version": "1", "runs": runs, "waiting": report::json::waiting(&waits) }))?;
         return Ok(0);
     }
     if runs.is_empty() {
@@ -61,6 +63,7 @@ fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
         Format::Text | Format::Json => report::runs_lines(&runs, &terminal.root),
     };
     terminal.lines(lines);
+    terminal.lines(report::waiting_line(&waits));
     Ok(0)
 }
 
