@@ -52,6 +52,8 @@ codes! {
     "HW503" "no such version" "The table has no version of that number, or its files were removed by retention. `headworks status --table NAME` lists the versions."
     "HW601" "data was blocked by a rule" "A rule with `on_failure: block` broke, so nothing of the step became visible and readers keep the version before. Fix the data at its source, let the model handle it, send the rows to quarantine with `on_failure: quarantine`, or set a tolerance or `on_failure: alert` if it is acceptable."
     "HW602" "a rule cannot be judged" "The rule names a column that the table does not have, or its expression is no valid SQL. A rule that cannot be judged has not held."
+    "HW603" "no such row in quarantine" "No row in quarantine meets the options, or nothing of the table waits. `headworks quarantine list` counts what waits by table and rule, `headworks quarantine show TABLE` shows the rows."
+    "HW604" "the table has to be loaded first" "The model has changed, or its table was never loaded or was rolled back, so that the rows in its quarantine are not those that the next run would keep out. Run it, then decide about what still waits."
     "HW701" "a run is going on" "Two runs of one project would write the same tables. The second is refused; wait for the first to end. The lock is released by the operating system when the process ends, however it ends."
     "HW702" "the ledger cannot be used" "The file `.headworks/ledger.db` cannot be opened or written. If it was damaged, move it away: the next run rebuilds its tables from the raw copies."
     "HW703" "the run was interrupted" "Ctrl-C or a signal ended the run. Steps that had published stay published; the others left nothing visible. The next `headworks run` continues."

@@ -91,6 +91,16 @@ pub enum LoadMode {
     History(History),
 }
 
+impl LoadMode {
+    /// The columns that identify a row; none where nothing is merged.
+    pub fn key(&self) -> &[String] {
+        match self {
+            Self::Replace => &[],
+            Self::Append { key } | Self::Upsert { key, .. } | Self::History(History { key, .. }) => key,
+        }
+    }
+}
+
 /// How the versions of a row are kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
@@ -226,6 +236,33 @@ pub struct Staging {
     pub hash_content: bool,
     /// Columns of the query that rules may look at and that quarantined rows keep, but that the table does not have.
     pub hidden: Vec<String>,
+    /// What a person decides about rows in quarantine. Then these rows are the batch, instead of those of the query; where
+    /// everything is built anew, the batch is the query's rows all the same.
+    pub review: Option<Review>,
+}
+
+/// What a person decides about rows in quarantine. It is remembered: whenever a load reads these rows again, it goes by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// Which of them: a Boolean expression over the rows in quarantine.
+    pub rows: String,
+    /// What becomes of them.
+    pub ruling: Ruling,
+}
+
+/// What becomes of rows in quarantine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ruling {
+    /// They may enter as they are.
+    Vouched {
+        /// Although they break this rule; all that they broke where `None`.
+        rule: Option<String>,
+    },
+    /// They may enter with other values, if they then break no quarantine rule: columns, each with the SQL of its value.
+    Repaired(Vec<(String, String)>),
+    /// They never enter.
+    Dropped,
 }
 
 /// A Parquet file that no log entry names yet.
@@ -265,10 +302,19 @@ pub struct StagedBatch {
     /// Files to add to the table of deleted rows.
     #[serde(default)]
     pub deleted: Vec<StagedFile>,
+    /// Files to add to the table of what people decided.
+    #[serde(default)]
+    pub reviewed: Vec<StagedFile>,
+    /// Rows that a person decided about with this batch.
+    #[serde(default)]
+    pub rows_reviewed: u64,
     /// The Arrow schema of the table after the batch, as the engine writes it.
     pub schema: Json,
     /// The Arrow schema of the quarantine files.
     pub quarantine_schema: Json,
+    /// The Arrow schema of the files of what people decided.
+    #[serde(default)]
+    pub reviewed_schema: Json,
     /// The partition columns.
     pub partition_columns: Vec<String>,
     /// Rows the query returned.
@@ -292,7 +338,12 @@ pub struct StagedBatch {
 impl StagedBatch {
     /// Whether publishing it would change nothing.
     pub fn changes_nothing(&self) -> bool {
-        self.files.is_empty() && self.removed.is_empty() && self.deleted.is_empty() && self.corrected.is_empty() && self.base.is_some()
+        let beside = [&self.deleted, &self.reviewed];
+        self.files.is_empty()
+            && self.removed.is_empty()
+            && beside.iter().all(|files| files.is_empty())
+            && self.corrected.is_empty()
+            && self.base.is_some()
     }
 }
 

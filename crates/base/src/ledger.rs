@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{Result, SourceFile, Timestamp, Verdict};
+use crate::{Result, Ruling, SourceFile, Timestamp, Verdict};
 
 /// The name of a run: sorts by start.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,8 +113,30 @@ pub struct StepRecord {
     /// The error it ended with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What a person decided about rows in quarantine, where that is what it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<ReviewRecord>,
     /// Where it stands once published; kept from the start, so that a killed run can be continued.
     pub progress: Progress,
+}
+
+/// What a person decided about rows in quarantine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewRecord {
+    /// Who.
+    pub who: String,
+    /// Which rows, as it was asked for: `--rule range_amount`.
+    pub selector: String,
+    /// What became of them.
+    pub ruling: Ruling,
+    /// How many.
+    pub rows: u64,
+    /// Whether the table was built anew for it, because the order of arrival decides which row stays.
+    #[serde(default)]
+    pub builds_anew: bool,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// The commit of a step.
@@ -168,6 +190,9 @@ pub trait Ledger: Send + Sync {
     fn runs_since(&self, since: Timestamp) -> Result<Vec<RunRecord>> {
         Ok(self.runs(usize::MAX)?.into_iter().filter(|run| run.started >= since).collect())
     }
+
+    /// The last runs in which a person decided about rows in quarantine, newest first, at most `limit`.
+    fn reviews(&self, limit: usize) -> Result<Vec<RunRecord>>;
 
     /// Where a step stands.
     fn progress(&self, step: &str) -> Result<Option<Progress>>;

@@ -24,15 +24,18 @@ pub use clock::{Clock, FixedClock, Timestamp};
 pub use coded::{CodedColumn, CodedTable};
 pub use codes::{CODES, Code, code};
 pub use engine::{
-    AggregateWatch, BoxFuture, CommitNote, Engine, History, Input, LoadMode, MeasureSettings, Published, Reader, Reference, RowWatch,
-    Sample, Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion, Watch, Watched, WatchedAggregate, WatchedRule,
+    AggregateWatch, BoxFuture, CommitNote, Engine, History, Input, LoadMode, MeasureSettings, Published, Reader, Reference, Review,
+    RowWatch, Ruling, Sample, Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion, Watch, Watched, WatchedAggregate,
+    WatchedRule,
 };
 pub use error::{Blame, Error, Result, Retry, Span, nearest, unknown};
 pub use facts::{
     Cadence, CalendarSpan, ColumnFacts, Fences, Histogram, NumberFacts, PatternCount, Quantile, ShapeCount, Spellings, Steps, TableFacts,
     TextFacts, ValueCount,
 };
-pub use ledger::{Ledger, Position, Progress, RunId, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, VersionGroup};
+pub use ledger::{
+    Ledger, Position, Progress, ReviewRecord, RunId, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, VersionGroup,
+};
 pub use loose::{LooseCell, LooseColumn, LooseRows};
 pub use names::{DatasetName, ORIGIN_COLUMNS, TableName, snake_case};
 pub use quality::{Dimension, Issue, OnFailure, RuleResult, Severity, Verdict};

@@ -61,6 +61,12 @@ impl TableName {
         Self(format!("deleted/{}", self.leaf()))
     }
 
+    /// Where it is remembered what people decided about the rows in quarantine of `self`.
+    #[must_use]
+    pub fn reviewed(&self) -> Self {
+        Self(format!("reviewed/{}", self.leaf()))
+    }
+
     /// The folder below the warehouse, with `/` on every system.
     pub fn folder(&self) -> &str {
         &self.0

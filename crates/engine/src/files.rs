@@ -18,6 +18,7 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use hw_base::StagedFile;
 
 /// A Parquet file of a table.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +37,19 @@ pub(crate) struct TableFile {
     pub(crate) stats: Option<String>,
 }
 
+impl TableFile {
+    /// The file as it was staged.
+    pub(crate) fn staged(&self) -> StagedFile {
+        StagedFile {
+            path: self.name.clone(),
+            bytes: self.bytes,
+            rows: self.rows.unwrap_or_default(),
+            partition: self.partition.clone(),
+            stats: self.stats.clone().unwrap_or_else(|| "{}".into()),
+        }
+    }
+}
+
 /// A table given by its files.
 #[derive(Clone, Debug)]
 pub(crate) struct FileTable {
@@ -49,6 +63,11 @@ impl FileTable {
     /// A table of `files` whose last `partition_columns` columns are not in the files but in their partition values.
     pub(crate) fn new(schema: SchemaRef, partition_columns: usize, files: Vec<TableFile>) -> Self {
         Self { schema, partition_columns, files: Arc::new(files) }
+    }
+
+    /// Its files.
+    pub(crate) fn files(&self) -> &[TableFile] {
+        &self.files
     }
 
     fn split_schema(&self) -> (SchemaRef, Vec<Arc<Field>>) {

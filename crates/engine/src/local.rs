@@ -18,11 +18,12 @@ use hw_base::{
 };
 use serde_json::Value as Json;
 
+use crate::beside::Beside;
 use crate::failure::{Context, explain, explain_delta, io_problem};
 use crate::files::FileTable;
 use crate::live::LiveTables;
 use crate::session::{Effort, Session};
-use crate::warehouse::{Snapshot, Warehouse, arrow_schema};
+use crate::warehouse::{Warehouse, arrow_schema};
 use crate::{coded, damage, measure, publish, schema, sql, stage, types};
 
 /// What the engine may use.
@@ -110,8 +111,7 @@ impl LocalEngine {
     pub(crate) fn sweep_label(&self, table: &TableName, label: &str) -> Result<u64> {
         std::fs::remove_dir_all(self.scratch(label)).ok();
         let named = std::collections::HashSet::new();
-        let folders = [table.clone(), table.quarantine(), table.deleted()];
-        folders.iter().map(|table| sweep_folder(&self.warehouse.folder(table), label, &named)).sum()
+        with_beside(table).iter().map(|table| sweep_folder(&self.warehouse.folder(table), label, &named)).sum()
     }
 
     async fn run_query(&self, reader: &Reader, limit: usize, effort: Effort) -> Result<Rows> {
@@ -188,16 +188,8 @@ impl LocalEngine {
         Ok((FileTable::new(Arc::clone(&schema), partitions, arriving), FileTable::new(schema, partitions, after)))
     }
 
-    /// The rows that were taken out of `table` because they are marked as deleted, as the table's log knows them.
-    pub(crate) async fn deleted_rows(&self, table: &TableName, present: &Snapshot) -> Result<Option<Snapshot>> {
-        match present.window(stage::DELETED).await? {
-            Some(version) => self.warehouse.open(&table.deleted(), Some(version)).await,
-            None => Ok(None),
-        }
-    }
-
     async fn table_state(&self, table: &TableName, application: Option<&str>) -> Result<Option<TableState>> {
-        let Some(snapshot) = self.warehouse.open(table, None).await? else { return Ok(None) };
+        let Some(snapshot) = self.readable(table).await? else { return Ok(None) };
         let window = match application {
             Some(application) => snapshot.window(application).await?,
             None => None,
@@ -240,7 +232,7 @@ impl LocalEngine {
 
     async fn sweep_table(&self, table: &TableName, label: &str) -> Result<u64> {
         let mut removed = 0;
-        for table in [table.clone(), table.quarantine(), table.deleted()] {
+        for table in with_beside(table) {
             let named = self.warehouse.open(&table, None).await?.map(|snapshot| snapshot.files.into_iter().map(|file| file.name).collect());
             removed += sweep_folder(&self.warehouse.folder(&table), label, &named.unwrap_or_default())?;
         }
@@ -250,6 +242,11 @@ impl LocalEngine {
         }
         Ok(removed)
     }
+}
+
+/// A table and those beside it.
+fn with_beside(table: &TableName) -> Vec<TableName> {
+    std::iter::once(table.clone()).chain(Beside::ALL.map(|beside| beside.of(table))).collect()
 }
 
 /// Removes the files below `folder` whose names start with `label` and that are not `named` by the table.
@@ -344,7 +341,8 @@ impl Engine for LocalEngine {
             let table = TableName::model(&batch.table);
             self.remove(&table, &batch.files)?;
             self.remove(&table.quarantine(), &batch.quarantined)?;
-            self.remove(&table.deleted(), &batch.deleted)
+            self.remove(&table.deleted(), &batch.deleted)?;
+            self.remove(&table.reviewed(), &batch.reviewed)
         })
     }
 

@@ -11,27 +11,32 @@ use deltalake_core::{DeltaTable, TableProperty};
 use hw_base::{CommitNote, Error, Published, Result, StagedBatch, StagedFile, TableName};
 use serde_json::Value as Json;
 
+use crate::beside::Beside;
 use crate::failure::explain_delta;
 use crate::local::LocalEngine;
 use crate::schema::from_log;
-use crate::stage::DELETED;
 use crate::warehouse::Snapshot;
 
 /// Commits between two checkpoints of a log.
 const CHECKPOINT_INTERVAL: &str = "10";
 
 /// One commit to make.
-struct Commit<'a> {
-    table: TableName,
-    /// The version of the table of deleted rows that belongs to it.
-    deleted: Option<i64>,
-    files: &'a [StagedFile],
-    removed: &'a [String],
-    schema: StructType,
-    partition_columns: &'a [String],
+pub(crate) struct Commit<'a> {
+    /// The table.
+    pub(crate) table: TableName,
+    /// The versions of the tables beside it that belong to it, each under its name in the log.
+    pub(crate) beside: Vec<(&'static str, i64)>,
+    /// Files to add.
+    pub(crate) files: &'a [StagedFile],
+    /// Files to take away.
+    pub(crate) removed: &'a [String],
+    /// The columns of the table after it.
+    pub(crate) schema: StructType,
+    /// The partition columns.
+    pub(crate) partition_columns: &'a [String],
 }
 
-/// Makes a batch visible: first its quarantined and its deleted rows, then its rows. Each commit is made once.
+/// Makes a batch visible: first what goes into the tables beside its own, then its rows. Each commit is made once.
 pub(crate) async fn publish(engine: &LocalEngine, batch: &StagedBatch, note: &CommitNote) -> Result<Published> {
     let table = TableName::model(&batch.table);
     let present = engine.warehouse.open(&table, None).await?;
@@ -45,58 +50,24 @@ pub(crate) async fn publish(engine: &LocalEngine, batch: &StagedBatch, note: &Co
     {
         return Err(changed_meanwhile(&table));
     }
-    quarantine(engine, batch, note).await?;
-    let deleted = remember(engine, batch, present.as_ref(), note).await?;
+    let mut versions = Vec::new();
+    for beside in Beside::ALL {
+        versions.extend(engine.set_beside(beside, batch, present.as_ref(), note).await?);
+    }
     let schema = from_log(&batch.schema)?;
-    let commit =
-        Commit { table, deleted, files: &batch.files, removed: &batch.removed, schema, partition_columns: &batch.partition_columns };
+    let commit = Commit {
+        table,
+        beside: versions,
+        files: &batch.files,
+        removed: &batch.removed,
+        schema,
+        partition_columns: &batch.partition_columns,
+    };
     commit.make(engine, present, note).await
 }
 
-/// Adds the quarantined rows of a batch whose table has not seen its window yet. What an attempt that ended between the two
-/// commits has left there is taken out: the same rows come again, perhaps with others. So is everything
-/// where the batch replaces the table: all its rows are judged anew.
-async fn quarantine(engine: &LocalEngine, batch: &StagedBatch, note: &CommitNote) -> Result<()> {
-    let table = TableName::model(&batch.table).quarantine();
-    let present = engine.warehouse.open(&table, None).await?;
-    let is_left = |name: &String| batch.replaces || batch.corrected.contains(name) || window_of(name) == Some(note.window);
-    let (own, left) = own_and_left(present.as_ref(), &batch.quarantined, is_left);
-    if own || (batch.quarantined.is_empty() && left.is_empty()) {
-        return Ok(());
-    }
-    let schema = with_columns_of(present.as_ref(), from_log(&batch.quarantine_schema)?)?;
-    let commit = Commit { table, deleted: None, files: &batch.quarantined, removed: &left, schema, partition_columns: &[] };
-    commit.make(engine, present, note).await.map(|_| ())
-}
-
-/// Adds the deleted rows of a batch, and returns the version that holds them; the commit of the table names it, so that what an
-/// attempt has left that ended between the two commits never counts.
-async fn remember(engine: &LocalEngine, batch: &StagedBatch, table: Option<&Snapshot>, note: &CommitNote) -> Result<Option<i64>> {
-    let name = TableName::model(&batch.table).deleted();
-    let present = engine.warehouse.open(&name, None).await?;
-    let counting = match table {
-        Some(table) if !batch.replaces => engine.deleted_rows(&TableName::model(&batch.table), table).await?,
-        _ => None,
-    };
-    let counts = |name: &String| counting.as_ref().is_some_and(|counting| counting.files.iter().any(|file| file.name == *name));
-    let (own, left) = own_and_left(present.as_ref(), &batch.deleted, |name| !counts(name));
-    if own || (batch.deleted.is_empty() && left.is_empty()) {
-        return Ok(present.map(|present| present.version));
-    }
-    let schema = with_columns_of(present.as_ref(), from_log(&batch.schema)?)?;
-    let commit = Commit { table: name, deleted: None, files: &batch.deleted, removed: &left, schema, partition_columns: &[] };
-    commit.make(engine, present, note).await.map(|published| Some(published.version))
-}
-
-/// Whether a side table has the files of this attempt already, and those of its other files that are left over.
-fn own_and_left(present: Option<&Snapshot>, own: &[StagedFile], is_left: impl Fn(&String) -> bool) -> (bool, Vec<String>) {
-    let names = present.map(|present| present.files.iter().map(|file| file.name.clone()).collect::<Vec<_>>()).unwrap_or_default();
-    let (own, others): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| own.iter().any(|file| file.path == *name));
-    (!own.is_empty(), others.into_iter().filter(|name| is_left(name)).collect())
-}
-
 /// The window for which a file was staged; its name begins with run and window, see [`hw_base::Staging::label`].
-fn window_of(file: &str) -> Option<i64> {
+pub(crate) fn window_of(file: &str) -> Option<i64> {
     file.split('-').nth(2)?.parse().ok()
 }
 
@@ -111,7 +82,8 @@ fn changed_meanwhile(table: &TableName) -> Error {
 }
 
 impl Commit<'_> {
-    async fn make(&self, engine: &LocalEngine, present: Option<Snapshot>, note: &CommitNote) -> Result<Published> {
+    /// Makes it; a commit that lost a race is refused.
+    pub(crate) async fn make(&self, engine: &LocalEngine, present: Option<Snapshot>, note: &CommitNote) -> Result<Published> {
         let properties = self.properties(note);
         let result = match &present {
             Some(present) => self.change(present, properties, note).await,
@@ -146,10 +118,8 @@ impl Commit<'_> {
             .with_application_transaction(transaction(&note.application, note.window))
             .with_metadata(details)
             .with_cleanup_expired_logs(Some(false));
-        match self.deleted {
-            Some(version) => properties.with_application_transaction(transaction(DELETED, version)),
-            None => properties,
-        }
+        let named = self.beside.iter().map(|(name, version)| transaction(name, *version));
+        named.fold(properties, CommitProperties::with_application_transaction)
     }
 
     async fn create(&self, engine: &LocalEngine, properties: CommitProperties, note: &CommitNote) -> Result<i64> {
@@ -230,7 +200,7 @@ fn with_timestamps_without_zone(protocol: &Protocol) -> Result<Protocol> {
 }
 
 /// The columns of the quarantine table with those of a batch added. A column of another type gets a name of its own.
-fn with_columns_of(present: Option<&Snapshot>, arriving: StructType) -> Result<StructType> {
+pub(crate) fn with_columns_of(present: Option<&Snapshot>, arriving: StructType) -> Result<StructType> {
     let Some(present) = present else { return Ok(arriving) };
     let known = present.state.schema();
     let mut fields: Vec<_> = known.fields().cloned().collect();

@@ -158,7 +158,7 @@ impl Session {
                 }
             }
             None => match table_of(&parts) {
-                Some(table) => engine.warehouse.open(&table, None).await?.map(|snapshot| Arc::new(snapshot.table()) as _),
+                Some(table) => engine.readable(&table).await?.map(|snapshot| Arc::new(snapshot.table()) as _),
                 None => engine.live.find(&name),
             },
         };
@@ -269,6 +269,8 @@ fn table_of(parts: &[&str]) -> Option<TableName> {
         ["quarantine", name] => Some(TableName::model(*name).quarantine()),
         ["quarantine", source, dataset] => Some(TableName::raw(&DatasetName::new(*source, *dataset)).quarantine()),
         ["deleted", name] => Some(TableName::model(*name).deleted()),
+        ["reviewed", name] => Some(TableName::model(*name).reviewed()),
+        ["reviewed", source, dataset] => Some(TableName::raw(&DatasetName::new(*source, *dataset)).reviewed()),
         ["raw", source, dataset] => Some(TableName::raw(&DatasetName::new(*source, *dataset))),
         _ => None,
     }

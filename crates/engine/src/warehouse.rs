@@ -102,7 +102,8 @@ impl Warehouse {
             let tables = entries.filter(|entry| entry.path().join("_delta_log").is_dir());
             tables.map(|entry| TableName::model(format!("{prefix}{}", entry.file_name().to_string_lossy()))).collect::<Vec<_>>()
         };
-        let mut tables = [in_folder(""), in_folder("raw/"), in_folder("quarantine/"), in_folder("deleted/")].concat();
+        let mut tables =
+            [in_folder(""), in_folder("raw/"), in_folder("quarantine/"), in_folder("deleted/"), in_folder("reviewed/")].concat();
         tables.sort();
         tables
     }

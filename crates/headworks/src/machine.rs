@@ -48,3 +48,15 @@ pub(crate) fn secrets(root: &std::path::Path) -> Secrets {
 pub(crate) fn salt(now: Timestamp) -> u64 {
     u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(now.timestamp_subsec_nanos())
 }
+
+/// The user of the operating system who runs this process.
+#[expect(clippy::disallowed_methods, reason = "where the system has no list of users, the environment names them")]
+pub(crate) fn user() -> String {
+    use std::os::unix::fs::MetadataExt;
+    let id = std::fs::metadata("/proc/self").map(|process| process.uid().to_string());
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = id.as_ref().ok().and_then(|id| users.lines().find(|line| line.split(':').nth(2) == Some(id.as_str())));
+    let name = named.and_then(|line| line.split(':').next()).map(str::to_owned);
+    let told = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok();
+    name.or_else(told).unwrap_or_else(|| id.map_or_else(|_| "nobody knows".into(), |id| format!("user {id}")))
+}

@@ -37,7 +37,10 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// The terminal that the arguments ask for.
     pub(crate) fn of(matches: &clap::ArgMatches) -> Self {
-        let inner = matches.subcommand().map_or(matches, |(_, inner)| inner);
+        let mut inner = matches;
+        while let Some((_, part)) = inner.subcommand() {
+            inner = part;
+        }
         // A command with formats of its own is of another type, and the words are the same.
         let word = || inner.try_get_raw("format").ok().flatten()?.next()?.to_str().and_then(|word| Format::from_str(word, true).ok());
         let format = inner.try_get_one::<Format>("format").ok().flatten().copied().or_else(word).unwrap_or_default();

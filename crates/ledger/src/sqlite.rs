@@ -152,6 +152,22 @@ impl Ledger for SqliteLedger {
         self.runs_of(&moment(since), i64::MAX)
     }
 
+    fn reviews(&self, limit: usize) -> Result<Vec<RunRecord>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.read(|connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            let mut query = snapshot.prepare_cached(
+                "select record from runs where run in (select run from steps where load in ('release', 'drop') and outcome = 'published')
+                 order by started desc, run desc limit ?",
+            )?;
+            let mut runs: Vec<RunRecord> = query.query_map([limit], |row| from_json(row, 0))?.collect::<rusqlite::Result<_>>()?;
+            for run in &mut runs {
+                run.steps = step_records(&snapshot, &run.run)?;
+            }
+            Ok(runs)
+        })
+    }
+
     fn progress(&self, step: &str) -> Result<Option<Progress>> {
         let query = "select record from progress where step = ?";
         self.read(|connection| connection.prepare_cached(query)?.query_row([step], |row| from_json(row, 0)).optional())

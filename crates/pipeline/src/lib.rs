@@ -21,6 +21,6 @@ mod tests;
 
 pub use plan::{Asking, Decision, Extent, Follow, Plan, ReadFrom, Selection, Step, Work, arriving, plan, try_models};
 pub use project::{Model, ModelText, Project, ProjectText, fingerprint};
-pub use run::{Meter, Narrator, Ports, alerts, exit_code, live_rows, raw_column_names, recover, run};
+pub use run::{Asked, Meter, Narrator, Ports, alerts, exit_code, live_rows, raw_column_names, recover, review, run};
 pub use settings::{Append, EngineSettings, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert, sufficient};
 pub use versions::{current_rows, key as raw_key};

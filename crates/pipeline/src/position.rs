@@ -63,7 +63,7 @@ pub(crate) fn lost_ground(input: &Step, reader: &Progress) -> Option<String> {
         return Some(format!("files of `{dataset}` changed"));
     }
     if matches!(at.inputs.get(TAKEN_OUT), Some(Position::Batch(batch)) if batch > read) {
-        return Some(format!("rows of `{dataset}` were taken out"));
+        return Some(format!("rows of `{dataset}` were taken out or let in"));
     }
     (at.window == *read && has_moved(input, reader)).then(|| format!("the raw copy of `{dataset}` was rolled back"))
 }

@@ -126,7 +126,7 @@ fn without(settings: &Settings, key: &str) -> Settings {
 }
 
 /// The names of models' tables that the warehouse needs for folders of its own.
-const FOLDERS: [&str; 3] = ["preview", "quarantine", "raw"];
+const FOLDERS: [&str; 5] = ["deleted", "preview", "quarantine", "raw", "reviewed"];
 
 /// Names stand in SQL without quotes: they are made of lower-case letters, digits and underscores.
 fn check_name(what: &str, name: &str, span: Option<Span>) -> Result<()> {

@@ -1,10 +1,17 @@
 //! Whatever order rows arrive in, and however they are spread over batches, the table equals that of one full load.
 
 use hw_base::{
-    ByteSize, Clock, CommitNote, Engine, FixedClock, History, LoadMode, Reader, Shows, Staging, TableName, Timestamp, Value, Watch,
+    ByteSize, Clock, CommitNote, Engine, FixedClock, History, LoadMode, Reader, Review, RowWatch, Ruling, Shows, Staging, TableName,
+    Timestamp, Value, Watch,
 };
 
+use crate::beside::Beside;
 use crate::{Limits, LiveTables, LocalEngine};
+
+fn engine(folder: &std::path::Path) -> LocalEngine {
+    let limits = Limits { memory: ByteSize(1 << 30), disk: ByteSize(1 << 30), threads: Some(1) };
+    LocalEngine::new(folder.join("w"), folder.join("s"), LiveTables::default(), limits).unwrap()
+}
 
 /// A generator of the same numbers for the same seed (xorshift64).
 struct Chance(u64);
@@ -91,6 +98,7 @@ fn staging(table: &TableName, mode: &LoadMode, events: &[Event], window: usize, 
         at: moment(),
         hash_content: false,
         hidden: vec![],
+        review: None,
     }
 }
 
@@ -103,13 +111,16 @@ async fn load(engine: &LocalEngine, staging: &Staging, window: usize) {
     if batch.changes_nothing() {
         return engine.discard(&batch).await.unwrap();
     }
-    let note = CommitNote {
+    engine.publish(&batch, &note(staging, window)).await.unwrap();
+}
+
+fn note(staging: &Staging, window: usize) -> CommitNote {
+    CommitNote {
         application: staging.table.folder().to_owned(),
         window: i64::try_from(window).unwrap(),
         details: serde_json::json!({}),
         at: moment(),
-    };
-    engine.publish(&batch, &note).await.unwrap();
+    }
 }
 
 async fn rows(engine: &LocalEngine, table: &TableName) -> Vec<Vec<Value>> {
@@ -139,8 +150,7 @@ fn histories() -> u64 {
 async fn any_order_of_arrival_gives_the_table_of_one_full_load() {
     for seed in 1..=histories() {
         let folder = tempfile::tempdir().unwrap();
-        let limits = Limits { memory: ByteSize(1 << 30), disk: ByteSize(1 << 30), threads: Some(1) };
-        let engine = LocalEngine::new(folder.path().join("w"), folder.path().join("s"), LiveTables::default(), limits).unwrap();
+        let engine = engine(folder.path());
         let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let events = history(&mut chance);
         for (name, mode) in modes() {
@@ -155,4 +165,94 @@ async fn any_order_of_arrival_gives_the_table_of_one_full_load() {
             assert!(!name.starts_with("scd2") || versions_fit_together(&engine, &parts).await, "seed {seed}, {name}, batches {batches:?}");
         }
     }
+}
+
+/// The same staging with a rule that keeps some rows out.
+fn guarded(staging: Staging) -> Staging {
+    let rule = RowWatch { id: "no_a0".into(), violates: "a = 'a0'".into(), diverts: true, excludes: false };
+    Staging { watch: Watch { rows: vec![rule], ..Watch::default() }, ..staging }
+}
+
+/// Decides about some of the rows that wait, if any do.
+async fn decide(engine: &LocalEngine, staging: Staging, chance: &mut Chance, window: usize) -> bool {
+    let ruling = match chance.below(4) {
+        0 => Ruling::Dropped,
+        1 => Ruling::Vouched { rule: None },
+        _ => Ruling::Repaired(vec![("a".into(), format!("'a{}'", chance.below(2) + 1)), ("b".into(), "b + 5".into())]),
+    };
+    let review = Review { rows: format!("k = {}", chance.below(3)), ruling };
+    match engine.stage(&Staging { review: Some(review), ..staging.clone() }).await {
+        Err(error) => assert_eq!(error.known_code(), Some("HW603")),
+        Ok(batch) if batch.rows_reviewed == 0 => engine.discard(&batch).await.unwrap(),
+        Ok(batch) => {
+            engine.publish(&batch, &note(&staging, window)).await.unwrap();
+            return true;
+        }
+    }
+    false
+}
+
+async fn waiting(engine: &LocalEngine, table: &TableName) -> Vec<Vec<Value>> {
+    let sql = format!("select distinct k, a, b, c, gone, t from {} order by k, t, a, b, c, gone", table.quarantine().sql());
+    match engine.query(&Reader { sql, inputs: vec![], file: None }, 1_000).await {
+        Ok(found) => found.rows,
+        Err(error) if error.known_code() == Some("HW302") => vec![],
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn what_people_decided_holds_in_any_order_and_after_a_rebuild() {
+    for seed in 1..=histories() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = engine(folder.path());
+        let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let events = history(&mut chance);
+        for (name, mode) in modes() {
+            let table = TableName::model(name);
+            let batches = deliveries(&mut chance, events.clone());
+            let mut window = 0;
+            for batch in &batches {
+                window += 1;
+                load(&engine, &guarded(staging(&table, &mode, batch, window, window == 1)), window).await;
+                let order = guarded(staging(&table, &mode, &events, window + 1, false));
+                window += usize::from(decide(&engine, order, &mut chance, window + 1).await);
+            }
+            let before = (rows(&engine, &table).await, waiting(&engine, &table).await);
+            load(&engine, &guarded(staging(&table, &mode, &events, window + 1, true)), window + 1).await;
+            let after = (rows(&engine, &table).await, waiting(&engine, &table).await);
+            assert_eq!(after, before, "seed {seed}, {name}, batches {batches:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_attempt_leaves_beside_the_table_counts_for_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path());
+    let (table, mode) = (TableName::model("orders"), modes().remove(0).1);
+    let events = [[0, 0, 0, 0, 0, 1], [1, 0, 0, 0, 0, 1], [2, 1, 0, 0, 0, 1]];
+    load(&engine, &guarded(staging(&table, &mode, &events, 1, true)), 1).await;
+    let before = (rows(&engine, &table).await, waiting(&engine, &table).await);
+    assert_eq!((before.0.len(), before.1.len()), (1, 2));
+    let review = Review { rows: "k = 0".into(), ruling: Ruling::Vouched { rule: None } };
+    let release = |label: &str| Staging {
+        review: Some(review.clone()),
+        label: format!("run-x-2-{label}"),
+        ..guarded(staging(&table, &mode, &events, 2, false))
+    };
+    let (first, second) = (release("1"), release("2"));
+    let batch = engine.stage(&first).await.unwrap();
+    let present = engine.warehouse.open(&table, None).await.unwrap();
+    for beside in Beside::ALL {
+        // The process dies before the commit of the table.
+        engine.set_beside(beside, &batch, present.as_ref(), &note(&first, 2)).await.unwrap();
+        assert_eq!((rows(&engine, &table).await, waiting(&engine, &table).await), before, "{beside:?}");
+    }
+    engine.sweep(&table, "run-x-2").await.unwrap();
+    let batch = engine.stage(&second).await.unwrap();
+    assert_eq!((batch.rows_reviewed, batch.rows_written, batch.rows_quarantined), (1, 1, 0));
+    engine.publish(&batch, &note(&second, 2)).await.unwrap();
+    assert_eq!((rows(&engine, &table).await.len(), waiting(&engine, &table).await.len()), (2, 1));
+    assert!(engine.publish(&batch, &note(&second, 2)).await.unwrap().was_there);
 }

@@ -13,6 +13,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Expr, lit};
 use hw_base::{Error, History, Result, Shows, identifier};
 
+use super::review::ByHand;
 use crate::failure::{Context, explain};
 use crate::types;
 
@@ -86,7 +87,7 @@ fn changed_at(column: &str) -> String {
 ///
 /// Besides the columns of the table it returns `_arrives`, `_gone` (not shown) and `_remember` (to be noted among the versions that are not
 /// shown).
-pub(super) fn sql(schema: &Arc<Schema>, history: &History) -> String {
+pub(super) fn sql(schema: &Arc<Schema>, history: &History, by_hand: Option<&ByHand>) -> String {
     let sides = [("present", 0), ("remembered", 1), ("arriving", 2)];
     let names: Vec<String> = schema.fields().iter().map(|field| identifier(field.name())).collect();
     let all = names.join(", ");
@@ -95,6 +96,8 @@ pub(super) fn sql(schema: &Arc<Schema>, history: &History) -> String {
     let later = identifier(&history.later_by);
     let content: Vec<String> = content(schema, history).iter().map(|column| format!("{column} desc nulls last, ")).collect();
     let content = content.concat();
+    let candidates = by_hand.map_or(candidates.clone(), |by_hand| by_hand.mark(&candidates));
+    let content = if by_hand.is_some() { format!("_by_hand, {content}") } else { content };
     let deleted = history.deleted_when.as_deref().unwrap_or("false");
     let events = format!(
         "select *, _from <> 0 and coalesce(cast(({deleted}) as boolean), false) as _deletes from \

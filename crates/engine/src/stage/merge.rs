@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::history;
 use super::origin::CARRIED;
+use super::review::ByHand;
 use super::rows::{cast_all, filtered, in_folder, kept_rows};
 use super::tasks::{joined, merged, send};
 use super::{Attempt, Shared, remembers_deleted};
@@ -175,9 +176,15 @@ impl Attempt<'_> {
         session.register(&["arriving"], Arc::new(table(&self.columns.full, &aside)))?;
         session.register(&["present"], Arc::new(table(&self.columns.schema, &met)))?;
         session.register(&["remembered"], Arc::new(table(&self.columns.schema, &remembered)))?;
+        let by_hand = match (&self.reviews, &self.staging.mode) {
+            (Some(reviews), LoadMode::History(_) | LoadMode::Upsert { later_by: Some(_), .. }) => {
+                reviews.marked(&session, &self.columns.schema).await?
+            }
+            _ => None,
+        };
         let sql = match &self.staging.mode {
-            LoadMode::History(history) => history::sql(&self.columns.schema, history),
-            mode => winners_sql(&self.columns, mode),
+            LoadMode::History(history) => history::sql(&self.columns.schema, history, by_hand.as_ref()),
+            mode => winners_sql(&self.columns, mode, by_hand.as_ref()),
         };
         let frame = session.query(&sql, None).await?;
         let failed = |error| explain(error, &session.about(None));
@@ -288,7 +295,7 @@ async fn meet_files(session: Session, files: Vec<TableFile>, shared: Arc<Shared>
 
 /// The query that picks one row per key. Where a column tells which row is the later one it decides, and of equals the content, so that
 /// the order of arrival never does. Where none tells, the row stays that arrived last; for rows that are only added, the first.
-fn winners_sql(columns: &Reconciled, mode: &LoadMode) -> String {
+fn winners_sql(columns: &Reconciled, mode: &LoadMode, by_hand: Option<&ByHand>) -> String {
     let (key, deleted) = match mode {
         LoadMode::Upsert { key, deleted_when, .. } => (key.as_slice(), deleted_when.as_deref()),
         LoadMode::Append { key } => (key.as_slice(), None),
@@ -304,13 +311,18 @@ fn winners_sql(columns: &Reconciled, mode: &LoadMode) -> String {
     let all = columns.schema.fields().iter().map(own).collect::<Vec<_>>().join(", ");
     let plain = columns.schema.fields().iter().filter(|field| !field.data_type().is_nested());
     let content = plain.map(|field| format!("{} desc nulls last", own(field)));
-    let order: Vec<String> = order.into_iter().chain(content).chain(["_arrives".into()]).collect();
+    let order: Vec<String> =
+        order.into_iter().chain(by_hand.map(|_| "_by_hand".into())).chain(content).chain(["_arrives".into()]).collect();
     let (arriving, present): (String, String) = origin.iter().map(|name| (format!(", {name}"), format!(", null as {name}"))).unzip();
+    let candidates = format!(
+        "select {all}, true as _arrives{arriving} from arriving union all select {all}, false as _arrives{present} from present \
+         union all select {all}, false as _arrives{present} from remembered"
+    );
+    let candidates = by_hand.map_or(candidates.clone(), |by_hand| by_hand.mark(&candidates));
     format!(
         "select *, _arrives and _gone as _remember from (select {all}, _arrives, coalesce(cast(({}) as boolean), false) as _gone from \
          (select *, row_number() over (partition by {} order by {}) as _place from \
-         (select {all}, true as _arrives{arriving} from arriving union all select {all}, false as _arrives{present} from present \
-         union all select {all}, false as _arrives{present} from remembered) as candidates) as placed where _place = 1) as judged",
+         ({candidates}) as candidates) as placed where _place = 1) as judged",
         deleted.unwrap_or("false"),
         key.iter().map(|column| identifier(column)).collect::<Vec<_>>().join(", "),
         order.join(", "),

@@ -9,6 +9,7 @@ mod history;
 mod merge;
 mod origin;
 mod repeated;
+mod review;
 mod rows;
 mod tasks;
 
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
@@ -30,6 +31,7 @@ use hw_base::{
 };
 use tokio::sync::mpsc;
 
+use crate::beside::Beside;
 use crate::damage;
 use crate::failure::{About, Context, explain};
 use crate::keys::{KeySet, hashes};
@@ -39,13 +41,11 @@ use crate::session::{Effort, Session};
 use crate::warehouse::Snapshot;
 use crate::watch::{Counts, Tap, Watcher};
 use crate::writer::Writer;
+use review::{Made, Making, Reviews};
 use rows::{filtered, kept_rows, quarantined};
 use tasks::{joined, send, streams};
 
 pub(crate) use rows::in_folder;
-
-/// The name under which a table's log keeps the version of its deleted rows.
-pub(crate) const DELETED: &str = "headworks.deleted";
 
 /// Stages a batch, with less memory and more time whenever the memory limit was reached.
 pub(crate) async fn stage(engine: &LocalEngine, staging: &Staging) -> Result<StagedBatch> {
@@ -128,6 +128,10 @@ struct Attempt<'a> {
     frame: DataFrame,
     /// The columns of the table after the batch, partition columns last.
     columns: Reconciled,
+    /// What people decided about rows in quarantine, now and before.
+    reviews: Option<Reviews>,
+    /// What is decided now.
+    made: Option<Made>,
 }
 
 /// What the tasks share.
@@ -167,7 +171,22 @@ impl<'a> Attempt<'a> {
         let target = engine.warehouse.open(&staging.table, None).await?;
         let session = Session::for_reader(engine, &staging.reader, effort).await?;
         let frame = session.query(&staging.reader.sql, staging.reader.file.as_deref()).await?;
-        let (frame, carried) = if needs_origin(staging) { origin::with_origin(frame)? } else { (frame, vec![]) };
+        let reviews = Reviews::of(engine, staging, target.as_ref()).await?;
+        let follows_rows = needs_origin(staging) || reviews.is_some() || staging.review.is_some();
+        let (frame, carried) = if follows_rows { origin::with_origin(frame)? } else { (frame, vec![]) };
+        let (frame, reviews, made) = match &staging.review {
+            None => (frame, reviews, None),
+            Some(review) => {
+                let columns = frame.schema().as_arrow().clone();
+                let made = Making::new(engine, staging, review, &session, &columns).await?.made().await?;
+                let rows = if staging.is_rebuild { frame } else { made.frame.clone() };
+                (rows, Some(Reviews::with(reviews, engine, staging, &made.files)), Some(made))
+            }
+        };
+        let (frame, told) = match &reviews {
+            Some(reviews) => reviews.applied(&session, frame).await?,
+            None => (frame, vec![]),
+        };
         let frame = match &staging.mode {
             LoadMode::History(kept) => {
                 history::with_columns(frame, kept).map_err(|error| error.within(format_args!("`{}`", staging.table)))?
@@ -177,14 +196,16 @@ impl<'a> Attempt<'a> {
         let frame = with_partitions(&session, frame, staging)?;
         let partitions: Vec<String> = staging.partition_by.iter().map(|(column, _)| column.clone()).collect();
         let known = target.as_ref().filter(|_| !replaces(staging)).map(|target| target.schema.as_ref());
-        let hidden = [staging.hidden.clone(), carried].concat();
+        let hidden = [staging.hidden.clone(), carried, told].concat();
         let columns = schema::reconcile(frame.schema().as_arrow(), known, &partitions, &hidden)
             .map_err(|error| error.within(format_args!("`{}`", staging.table)))?;
         let deleted = match &target {
-            Some(target) if !replaces(staging) && remembers_deleted(&staging.mode) => engine.deleted_rows(&staging.table, target).await?,
+            Some(target) if !replaces(staging) && remembers_deleted(&staging.mode) => {
+                engine.beside(Beside::Deleted, &staging.table, target).await?
+            }
             _ => None,
         };
-        Ok(Self { engine, staging, session, folder, target, deleted, frame, columns })
+        Ok(Self { engine, staging, session, folder, target, deleted, frame, columns, reviews, made })
     }
 
     /// The version whose rows stay unless the batch replaces them.
@@ -193,24 +214,23 @@ impl<'a> Attempt<'a> {
     }
 
     fn key(&self) -> Result<Vec<usize>> {
-        let key = match &self.staging.mode {
-            LoadMode::Replace => return Ok(vec![]),
-            LoadMode::Append { key } | LoadMode::Upsert { key, .. } | LoadMode::History(History { key, .. }) => key,
-        };
         let index = |column: &String| {
             self.columns.schema.index_of(column).map_err(|_| {
                 let known: Vec<&str> = self.columns.schema.fields().iter().map(|field| field.name().as_str()).collect();
                 hw_base::unknown("key column", column, known).code("HW304").within(format_args!("`{}`", self.staging.table))
             })
         };
-        key.iter().map(index).collect()
+        self.staging.mode.key().iter().map(index).collect()
     }
 
     async fn run(self) -> Result<StagedBatch> {
         let key = self.key()?;
         let aside = self.keys_to_set_aside(&key).await?;
         let mut watch = self.staging.watch.clone();
-        add_key_rules(&mut watch, &key, &self.columns.schema, &self.staging.mode);
+        if self.reviews.is_some() {
+            review::waive(&mut watch.rows);
+        }
+        add_key_rules(&mut watch, &self.staging.mode);
         let seen = (self.kept().is_some() && !key.is_empty()).then(KeySet::new);
         let shared = Arc::new(Shared {
             watcher: Watcher::compile(&self.session, &self.columns.full, &watch)?,
@@ -245,6 +265,12 @@ impl<'a> Attempt<'a> {
             set_aside.extend(output.aside);
         }
         batch.rows_quarantined = batch.quarantined.iter().map(|file| file.rows).sum();
+        if let Some(made) = &self.made {
+            batch.quarantined.extend(made.rest.iter().cloned());
+            batch.corrected.extend(made.taken.iter().cloned());
+            batch.reviewed.clone_from(&made.files);
+            batch.rows_reviewed = made.rows;
+        }
         let sender = tap.as_ref().and_then(|tap| tap.sender(settling));
         self.settle(&mut batch, &shared, set_aside, sender).await?;
         let aggregates = match tap {
@@ -349,6 +375,7 @@ impl<'a> Attempt<'a> {
     fn describe(&self, batch: &mut StagedBatch) -> Result<()> {
         batch.schema = schema::to_log(&self.columns.schema)?;
         batch.quarantine_schema = schema::to_log(&schema::quarantine(&self.columns.full))?;
+        batch.reviewed_schema = schema::to_log(&review::schema())?;
         batch.partition_columns.clone_from(&self.columns.partition_columns);
         Ok(())
     }
@@ -431,10 +458,10 @@ fn needs_origin(staging: &Staging) -> bool {
 
 /// Rows without a whole key cannot be loaded by key, and versions without a time have no place among the others; they go to
 /// quarantine.
-fn add_key_rules(watch: &mut Watch, key: &[usize], schema: &Schema, mode: &LoadMode) {
+fn add_key_rules(watch: &mut Watch, mode: &LoadMode) {
     let mut divert = |id: &str, violates: String| watch.rows.push(RowWatch { id: id.into(), violates, diverts: true, excludes: false });
-    if !key.is_empty() {
-        let missing: Vec<String> = key.iter().map(|index| format!("{} is null", identifier(schema.field(*index).name()))).collect();
+    let missing: Vec<String> = mode.key().iter().map(|column| format!("{} is null", identifier(column))).collect();
+    if !missing.is_empty() {
         divert("key_is_present", missing.join(" or "));
     }
     if let LoadMode::History(history) = mode {

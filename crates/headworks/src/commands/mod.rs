@@ -8,6 +8,7 @@ mod export;
 mod import;
 mod init;
 mod plan;
+mod quarantine;
 mod rollback;
 mod run;
 mod schema;
@@ -45,6 +46,7 @@ pub(crate) const COMMANDS: &[&dyn Command] = &[
     &import::Import,
     &export::Export,
     &status::Status,
+    &quarantine::Quarantine,
     &sql::Sql,
     &rollback::Rollback,
     &explain::Explain,

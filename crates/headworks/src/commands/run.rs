@@ -5,6 +5,7 @@ use hw_base::{BoxFuture, ByteSize, Clock, Error, Result, RunId, RunRecord, StepR
 use hw_ledger::{RunLock, next_run_id};
 use hw_pipeline::{Asking, Narrator, Ports, Selection, Step, exit_code, plan, recover, run};
 
+use super::quarantine::waiting;
 use super::{Command, Common, described, read};
 use crate::house::House;
 use crate::machine::{self, ProcessMemory, SystemClock};
@@ -45,14 +46,20 @@ impl Command for Run {
             let selection = Selection { models: arguments.models, rebuild: arguments.rebuild };
             let (record, errors) = run_project(terminal, &selection).await?;
             let code = exit_code(&record, &errors);
+            let waits = waiting(&House::look(&terminal.root)?).await?;
             match terminal.format {
-                Format::Json => terminal.json(&report::json::run(&record, &errors, code))?,
+                Format::Json => {
+                    let mut json = report::json::run(&record, &errors, code);
+                    json["waiting"] = report::json::waiting(&waits);
+                    terminal.json(&json)?;
+                }
                 Format::Text | Format::Markdown => {
                     if terminal.format == Format::Markdown {
                         terminal.lines(report::markdown::run(&record));
                         terminal.line("");
                     }
                     report::run_summary(&record, terminal);
+                    terminal.lines(report::waiting_line(&waits));
                     for error in &errors {
                         terminal.error(error, code);
                     }

@@ -4,6 +4,7 @@ use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Clock, Engine, Ledger, Result, TableName};
 use serde_json::json;
 
+use super::quarantine::waiting;
 use super::{Command, Common, at_least_one, described, read};
 use crate::house::House;
 use crate::machine::SystemClock;
@@ -40,18 +41,20 @@ impl Command for Status {
             let house = House::look(&terminal.root)?;
             match &arguments.table {
                 Some(name) => versions(&house, name, arguments.limit, terminal).await,
-                None => runs(&house, arguments.limit, terminal),
+                None => runs(&house, arguments.limit, terminal).await,
             }
         })
     }
 }
 
-fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
+async fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
     let runs = house.ledger.runs(limit)?;
     let statuses = objectives::statuses(&house.project, &house.ledger, SystemClock.now())?;
+    let waits = waiting(house).await?;
     if terminal.format == Format::Json {
         let runs: Vec<_> = runs.iter().map(report::json::run_record).collect();
-        terminal.json(&json!({ "schema_version": "1", "runs": runs, "slo": statuses }))?;
+        let waiting = report::json::waiting(&waits);
+        terminal.json(&json!({ "schema_version": "1", "runs": runs, "slo": statuses, "waiting": waiting }))?;
         return Ok(0);
     }
     if runs.is_empty() {
@@ -67,6 +70,7 @@ fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
         terminal.line("");
         terminal.table(&objectives::rows(&statuses), &[3, 4]);
     }
+    terminal.lines(report::waiting_line(&waits));
     Ok(0)
 }
 

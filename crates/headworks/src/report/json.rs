@@ -1,6 +1,6 @@
 //! Results and errors as programs read them: stable and versioned.
 
-use hw_base::{Error, Result, Rows, RunRecord, Span};
+use hw_base::{Error, Result, Rows, RunRecord, Span, TableName};
 use hw_config::redact_url;
 use serde_json::{Map, Value as Json, json};
 
@@ -24,6 +24,11 @@ pub(crate) fn run_record(record: &RunRecord) -> Json {
         }
     }
     json
+}
+
+/// How many rows of which tables wait in quarantine.
+pub(crate) fn waiting(waiting: &[(TableName, u64)]) -> Json {
+    waiting.iter().map(|(table, rows)| (table.leaf().to_owned(), Json::from(*rows))).collect::<Map<String, Json>>().into()
 }
 
 /// A query's result: an array with one object per row, on a line of its own; `[]` where there is no row.

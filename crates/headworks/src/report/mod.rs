@@ -7,8 +7,8 @@ use std::path::Path;
 
 use hw_assess::Assessment;
 use hw_base::{
-    ByteSize, OnFailure, Rows, RuleResult, RunOutcome, RunRecord, StepOutcome, StepRecord, Timestamp, Value, Verdict, count, duration,
-    plural,
+    ByteSize, OnFailure, Rows, RuleResult, RunOutcome, RunRecord, StepOutcome, StepRecord, TableName, Timestamp, Value, Verdict, count,
+    duration, plural,
 };
 use hw_pipeline::{Decision, Plan};
 
@@ -207,6 +207,14 @@ pub(crate) fn run_summary(record: &RunRecord, terminal: &Terminal) {
         terminal.line("  (`on_failure: quarantine`), or accept it (`at_most: …`, `on_failure: alert`); then run again.");
         terminal.line("  `headworks explain HW601` says more.");
     }
+}
+
+/// How many rows wait in quarantine, and what to type next; nothing where none does.
+pub(crate) fn waiting_line(waiting: &[(TableName, u64)]) -> Option<String> {
+    let all: u64 = waiting.iter().map(|(_, rows)| rows).sum();
+    let tables: Vec<String> = waiting.iter().map(|(table, rows)| format!("{} {}", table.leaf(), count(*rows))).collect();
+    let waits = if all == 1 { "waits" } else { "wait" };
+    (all > 0).then(|| format!("{} {waits} in quarantine ({}): `headworks quarantine list`", plural(all, "row"), tables.join(", ")))
 }
 
 /// The last runs as a table.

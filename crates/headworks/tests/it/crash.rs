@@ -66,7 +66,7 @@ fn survives_kills(folder: &Path, before: &Path) {
     for number in 0..KILLS {
         let project = folder.join(format!("killed-{number}"));
         copy(before, &project);
-        kill_after(&project, whole.mul_f64(dice(number)));
+        kill_after(&project, &["run"], whole.mul_f64(dice(number)));
         let between = all_rows(&project);
         for (table, rows) in between.iter().enumerate() {
             assert!(*rows == old[table] || *rows == new[table], "kill {number}: {} is neither old nor new", TABLES[table]);
@@ -80,8 +80,8 @@ fn survives_kills(folder: &Path, before: &Path) {
     assert!(seen_half_way > 0, "no kill hit the middle of a run");
 }
 
-fn kill_after(project: &Path, delay: Duration) {
-    let mut child = Command::new(PROGRAM).arg("run").current_dir(project).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+fn kill_after(project: &Path, arguments: &[&str], delay: Duration) {
+    let mut child = Command::new(PROGRAM).args(arguments).current_dir(project).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     sleep(delay);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -136,4 +136,47 @@ fn a_second_run_changes_nothing_and_says_so() {
     assert!(text.contains("nothing changed"), "{text}");
     assert!(begun.elapsed() < Duration::from_secs(10), "it took {:?}", begun.elapsed());
     assert!(all_rows(&project) == before);
+}
+
+/// What the table and its quarantine hold: every order stands in one of them, once.
+fn held(project: &Path) -> (String, String) {
+    let query = "select order_id from quarantine.fact_orders order by order_id";
+    let waiting = printed(project, &["sql", query, "--format", "json", "--limit", "1000000"]);
+    (rows(project, "fact_orders"), waiting)
+}
+
+#[test]
+fn a_killed_release_has_done_all_or_nothing() {
+    const RELEASE: [&str; 6] = ["quarantine", "release", "fact_orders", "--all", "--reason", "test"];
+    let folder = tempfile::tempdir().unwrap();
+    let before = ready(folder.path());
+    printed(&before, &["run"]);
+    let undisturbed = folder.path().join("undisturbed");
+    copy(&before, &undisturbed);
+    let begun = Instant::now();
+    printed(&undisturbed, &RELEASE);
+    let whole = begun.elapsed();
+    let (old, new) = (held(&before), held(&undisturbed));
+    assert!(old.0 != new.0 && old.1 != new.1);
+    let mut done = 0;
+    for number in 0..KILLS / 2 {
+        let project = folder.path().join(format!("killed-release-{number}"));
+        copy(&before, &project);
+        kill_after(&project, &RELEASE, whole.mul_f64(dice(number)));
+        let between = held(&project);
+        assert!(between == old || between == new, "kill {number}: neither old nor new");
+        printed(&project, &["run"]);
+        assert!(held(&project) == between, "kill {number}: the next run changed what was decided");
+        if between == old {
+            printed(&project, &RELEASE);
+        } else {
+            done += 1;
+        }
+        assert!(held(&project) == new, "kill {number}: a second release differs from an undisturbed one");
+        let log = printed(&project, &["quarantine", "log", "--format", "json"]);
+        assert_eq!(log.matches("\"decision\"").count(), 1, "kill {number}: {log}");
+        assert_eq!(strays(&project), Vec::<String>::new(), "kill {number}: files that no version names");
+        std::fs::remove_dir_all(&project).unwrap();
+    }
+    assert!(done < KILLS / 2, "no kill hit a release");
 }

@@ -47,7 +47,7 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
         ..task.staging(window, reader)
     };
     let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
-    Ok(Some(Batch { staging, progress, delivery: None }))
+    Ok(Some(Batch { staging, progress, delivery: None, is_trial: false }))
 }
 
 /// Whether a raw copy took rows out, or wrote them anew in wider types, since the step read it last.

@@ -172,7 +172,7 @@ impl Copying<'_> {
         let inputs = self.inputs(window, &delivered);
         let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
         let delivery = self.follow.map(|_| delivered.relation.clone());
-        Ok(Batch { staging: self.staging(window, reader, &delivered), progress, delivery })
+        Ok(Batch { staging: self.staging(window, reader, &delivered), progress, delivery, is_trial: false })
     }
 
     /// Whether a database that was to go on where it was read before delivers all of its rows.

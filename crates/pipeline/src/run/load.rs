@@ -27,6 +27,8 @@ pub(super) struct Batch {
     pub(super) progress: Progress,
     /// The relation of a delivery that tells where it ended.
     pub(super) delivery: Option<String>,
+    /// Whether it is staged and judged, and removed again.
+    pub(super) is_trial: bool,
 }
 
 /// Rows written where no reader sees them yet.
@@ -61,8 +63,6 @@ pub(super) async fn carry_out(task: Task<'_>) -> Result<StepRecord, Halt> {
         return Ok(unchanged(step));
     }
     ports.narrator.step_starts(step);
-    ports.memory.reset();
-    let begun = ports.clock.now();
     if let (Decision::Fail(_), Work::Extract { dataset, .. }) = (&step.decision, &step.work) {
         return Err(Halt::Failed(still_failing(task, dataset).await, Box::new(started(step, standing(step)))));
     }
@@ -75,8 +75,16 @@ pub(super) async fn carry_out(task: Task<'_>) -> Result<StepRecord, Halt> {
         Ok(None) => return Ok(unchanged(step)),
         Err(error) => return Err(Halt::Failed(error, Box::new(started(step, standing(step))))),
     };
-    let mut record = started(step, batch.progress.clone());
-    let result = load(task, &mut batch, &mut record).await;
+    let record = started(step, batch.progress.clone());
+    brought_to_its_end(task, &mut batch, record).await
+}
+
+/// Loads a batch, and records how that ended.
+pub(super) async fn brought_to_its_end(task: Task<'_>, batch: &mut Batch, mut record: StepRecord) -> Result<StepRecord, Halt> {
+    let Task { step, ports, .. } = task;
+    ports.memory.reset();
+    let begun = ports.clock.now();
+    let result = load(task, batch, &mut record).await;
     record.seconds = (ports.clock.now() - begun).num_milliseconds() as f64 / 1000.0;
     record.peak_memory_bytes = ports.memory.peak_bytes();
     match result {
@@ -100,7 +108,9 @@ async fn still_failing(task: Task<'_>, dataset: &DatasetName) -> Error {
 /// Stages the batch and brings it to its end: published, or removed without a trace.
 async fn load(task: Task<'_>, batch: &mut Batch, record: &mut StepRecord) -> Result<StepOutcome> {
     let gate = fitted_gate(task, batch).await?;
-    task.ports.ledger.save_step(task.run, record)?;
+    if !batch.is_trial {
+        task.ports.ledger.save_step(task.run, record)?;
+    }
     let staged = task.ports.engine.stage(&batch.staging).await?;
     match settle(task, &gate, batch, staged, record).await {
         Ok(outcome) => Ok(outcome),
@@ -123,7 +133,14 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
     let Task { step, ports, .. } = task;
     note_counts(record, &staged);
     note_reached(task, batch, &staged);
-    if let Some(error) = malformed::too_many(task, &staged) {
+    if let Some(review) = &mut record.review {
+        review.rows = staged.rows_reviewed;
+        if review.rows == 0 {
+            ports.engine.discard(&staged).await?;
+            record.progress = standing(step);
+            return Ok(StepOutcome::Unchanged);
+        }
+    } else if let Some(error) = malformed::too_many(task, &staged) {
         return Err(error);
     }
     if is_unchanged(step, &staged) {
@@ -143,6 +160,11 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
     let (checked, verdict) = Staged(staged).check(gate, &judging).await?;
     record.verdict = verdict;
     match checked {
+        Ok(Checked(staged)) if batch.is_trial => {
+            ports.engine.discard(&staged).await?;
+            record.progress = standing(step);
+            Ok(StepOutcome::Published)
+        }
         Ok(checked) => publish(task, &checked, batch, record).await,
         Err(refused) => {
             ports.engine.discard(&refused.0).await?;

@@ -6,6 +6,7 @@ mod load;
 mod malformed;
 mod record;
 mod recover;
+mod review;
 mod task;
 mod types;
 
@@ -17,6 +18,7 @@ use hw_base::{Clock, Engine, Error, Ledger, Result, Retry, RunId, RunRecord, Sou
 pub use extract::{live_rows, raw_column_names};
 pub use record::{alerts, exit_code};
 pub use recover::recover;
+pub use review::{Asked, review};
 
 use crate::plan::{Plan, Step};
 use crate::project::Project;

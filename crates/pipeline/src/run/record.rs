@@ -54,6 +54,7 @@ pub(super) fn started(step: &Step, progress: Progress) -> StepRecord {
         commit: None,
         verdict: Verdict::over(vec![]),
         error: None,
+        review: None,
         progress,
     }
 }

@@ -2,11 +2,12 @@
 
 use hw_base::{Result, RunRecord, StepCommit, StepOutcome, TableName};
 
-use super::Ports;
 use super::task::version_with;
+use super::{Ports, review};
 use crate::project::Project;
 
-/// Continues a run that was killed, if there is one: what it had published is recorded, what it left behind is removed.
+/// Continues a run that was killed, if there is one: what it had published is recorded, what it left behind is removed. A run that was
+/// about rows in quarantine has nothing left to do then.
 pub async fn recover(project: &Project, ports: Ports<'_>) -> Result<Option<RunRecord>> {
     let Some(mut record) = ports.ledger.unfinished()? else { return Ok(None) };
     for step in record.steps.iter_mut().filter(|step| step.outcome == StepOutcome::Started) {
@@ -19,6 +20,12 @@ pub async fn recover(project: &Project, ports: Ports<'_>) -> Result<Option<RunRe
         }
         ports.engine.sweep(&table, &format!("{}-", record.run)).await?;
     }
+    let is_review = record.steps.iter().any(|step| step.review.is_some());
     record.steps.retain(|step| step.outcome == StepOutcome::Published);
+    if is_review {
+        review::ended(&mut record, ports)?;
+        ports.ledger.end(&record)?;
+        return Ok(None);
+    }
     Ok(Some(record))
 }

@@ -85,6 +85,7 @@ impl Task<'_> {
             at: now,
             hash_content: false,
             hidden: vec![],
+            review: None,
         }
     }
 

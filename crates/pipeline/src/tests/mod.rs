@@ -11,6 +11,7 @@ mod extraction;
 mod order;
 mod project;
 mod recovery;
+mod reviews;
 mod rollbacks;
 mod verdicts;
 

@@ -24,7 +24,7 @@ const MOST_RULES: usize = 500;
 /// The source of the tables of a database.
 const DATABASE: &str = "database";
 /// Names that the warehouse needs for itself.
-const TAKEN: [&str; 3] = ["raw", "quarantine", "preview"];
+const TAKEN: [&str; 5] = ["raw", "quarantine", "preview", "deleted", "reviewed"];
 
 /// Rows that were opened, and what was measured of them.
 struct Measured<'a> {
