@@ -43,7 +43,7 @@ def record(expectation, result, parameters):
         "others": {label: kept(frame) for label, frame in (asked.extra_data or {}).items()},
         "expectation": expectation.configuration.to_json_dict(),
         "parameters": parameters or {},
-        "success": "error" if raised(result) else result.success,
+        "success": "error" if raised(result) else bool(result.success),
         "unexpected": (result.result or {}).get("unexpected_count"),
     }
     with open(into / "cases.jsonl", "a") as out:

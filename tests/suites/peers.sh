@@ -37,16 +37,16 @@ judge() { "$@" || failed=1; }
 for part in "$@"; do
   case $part in
     exports)
-      environment duckdb duckdb==2.0.1 pyyaml==6.* psycopg2-binary==2.9.*
+      environment duckdb duckdb==2.0.1 "pyyaml==6.*" "psycopg2-binary==2.9.*"
       environment dbt "dbt-core==1.11.*" "dbt-duckdb==1.11.*" duckdb==2.0.1
-      environment soda soda-duckdb==4.28.0 duckdb==2.0.1
+      environment soda soda-duckdb==4.28.0 duckdb==2.0.1 "pyyaml==6.*"
       judge "$cache/duckdb/bin/python" "$here/exports_run.py" "$program" sql
       [ -z "${HEADWORKS_TEST_POSTGRES:-}" ] || judge "$cache/duckdb/bin/python" "$here/exports_run.py" "$program" postgres
       judge "$cache/dbt/bin/python" "$here/exports_run.py" "$program" dbt
       judge "$cache/soda/bin/python" "$here/exports_run.py" "$program" soda
       ;;
     great-expectations)
-      environment gx great_expectations==1.24.1 pyarrow sqlalchemy psycopg2-binary duckdb==2.0.1 pyyaml pytest==9.* pytest-mock \
+      environment gx great_expectations==1.24.1 pyarrow sqlalchemy psycopg2-binary duckdb==2.0.1 pyyaml "pytest==9.*" pytest-mock \
         pytest-random-order pytest-timeout pytest-xdist freezegun flaky moto responses requests_mock docstring_parser
       judge "$cache/gx/bin/python" "$here/exports_run.py" "$program" great-expectations
       judge "$cache/gx/bin/python" "$here/great_expectations_random.py" "$program"

@@ -90,6 +90,8 @@ fn value_set(kind: &str, key: &str, arguments: &Arguments<'_>) -> Translation {
     let mut settings = json!({ key: values });
     if kind == "most_common_value" {
         settings["ties_okay"] = arguments.flag("ties_okay").into();
+        // Of no values none is the most common one, which breaks theirs.
+        return Ok(on_column(kind, settings, arguments)?.and("distinct_count", json!({"column": arguments.text("column")?, "min": 1})));
     }
     on_column(kind, settings, arguments)
 }

@@ -318,6 +318,10 @@ fn aggregate(settings: &Map<String, Json>) -> Option<Vec<(String, Json)>> {
         "filled_share" => "proportion_of_non_null_values",
         _ => return None,
     };
+    let is_zero_there = matches!(word, "sum" | "proportion_of_unique_values" | "proportion_of_non_null_values");
+    if settings.get("of_nothing").is_some_and(|nothing| !is_zero_there || nothing.as_f64() != Some(0.0)) {
+        return None;
+    }
     let mut kwargs = strict_limits(settings);
     kwargs["column"] = get("column");
     Some(vec![(format!("column_{word}_to_be_between"), kwargs)])
