@@ -458,7 +458,7 @@ impl<'a> Making<'a> {
 
     fn writer(&self, folder: &Path, kind: &str, schema: &SchemaRef) -> Writer {
         let budget = usize::try_from(self.engine.memory.0 / 16).unwrap_or(usize::MAX);
-        Writer::new(folder, format!("{}-{kind}", self.staging.label), schema, &[], budget)
+        Writer::new(folder, format!("{}-{kind}", self.staging.label), schema, &[], budget, self.engine.warehouse.lasting)
     }
 }
 

@@ -46,6 +46,7 @@ fn step(outcome: StepOutcome, results: Vec<RuleResult>) -> StepRecord {
         commit: None,
         verdict: Verdict::over(results),
         error: None,
+        review: None,
         progress: Progress { fingerprint: String::new(), window: 1, inputs: std::collections::BTreeMap::new(), version: None },
     }
 }

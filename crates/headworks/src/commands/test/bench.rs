@@ -157,6 +157,7 @@ impl World<'_> {
             watch: Watch::default(),
             is_rebuild: false,
             withdraw: None,
+            review: None,
             label: "test-0000-1-before".into(),
             run: "test-0000".into(),
             at: now,
