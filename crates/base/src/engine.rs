@@ -54,6 +54,44 @@ pub enum Input {
         /// Its SELECT.
         sql: String,
     },
+    /// A query under a name, with inputs of its own.
+    Reader {
+        /// The name in the query.
+        name: String,
+        /// The query.
+        reader: Reader,
+    },
+    /// The rows that one view of a table has and another has not, once each, whichever of the two it is.
+    Changes {
+        /// The name in the query.
+        name: String,
+        /// One view, an [`Input::Table`].
+        before: Box<Input>,
+        /// The other one.
+        after: Box<Input>,
+    },
+}
+
+impl Input {
+    /// The name in the query.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Table { name, .. }
+            | Self::Live { name, .. }
+            | Self::Query { name, .. }
+            | Self::Reader { name, .. }
+            | Self::Changes { name, .. } => name,
+        }
+    }
+}
+
+/// What tells to which partitions of the result of a SELECT the rows of one of its inputs belong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traced {
+    /// The name of the input in the SELECT.
+    pub input: String,
+    /// For each time that the SELECT reads the input one expression per partition column, over the columns of the input.
+    pub expressions: Vec<Vec<String>>,
 }
 
 /// A query together with what its names stand for.
@@ -87,9 +125,19 @@ pub enum LoadMode {
         /// A Boolean column or expression that marks a row as deleted.
         deleted_when: Option<String>,
     },
+    /// The batch takes the place of some partitions; all others stay.
+    Recompute {
+        /// A Boolean expression over the partition columns, true for the partitions that are replaced.
+        only: String,
+    },
     /// Every version of a row counts, by key: what the table shows follows from all that ever arrived, in whatever order.
     History(History),
 }
+
+/// The column that tells from when on a version was true.
+pub const VALID_FROM: &str = "valid_from";
+/// The column that tells when it ended; null while it is true.
+pub const VALID_TO: &str = "valid_to";
 
 /// How the versions of a row are kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +150,14 @@ pub struct History {
     pub deleted_when: Option<String>,
     /// What the table shows of them.
     pub shows: Shows,
+}
+
+impl History {
+    /// Whether the rows bring `valid_from` and `valid_to` along, because no column of the source tells when they changed. A
+    /// deletion among them ends where it begins.
+    pub fn brings_times(&self) -> bool {
+        self.later_by == VALID_FROM
+    }
 }
 
 /// What a table shows of the versions of a row.
@@ -379,6 +435,12 @@ pub trait Engine: Send + Sync {
     /// Whether the SELECT brings rows of several of these tables together, as a join does and a union does not.
     fn joins(&self, _sql: &str, _tables: &[&str]) -> bool {
         false
+    }
+
+    /// The inputs of a SELECT of which it is sure that each row bears on no other partition of the result than that which
+    /// an expression over the row tells. Nothing is read.
+    fn traced<'a>(&'a self, _reader: &'a Reader, _partition_by: &'a [(String, String)]) -> BoxFuture<'a, Result<Vec<Traced>>> {
+        Box::pin(std::future::ready(Ok(vec![])))
     }
 
     /// The columns that a query returns; nothing is read.

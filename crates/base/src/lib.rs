@@ -24,14 +24,15 @@ pub use coded::{CodedColumn, CodedTable};
 pub use codes::{CODES, Code, code};
 pub use engine::{
     AggregateWatch, BoxFuture, CommitNote, Engine, History, Input, LoadMode, MeasureSettings, Published, Reader, Reference, RowWatch,
-    Sample, Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion, Watch, Watched, WatchedAggregate, WatchedRule,
+    Sample, Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion, Traced, VALID_FROM, VALID_TO, Watch, Watched,
+    WatchedAggregate, WatchedRule,
 };
 pub use error::{Blame, Error, Result, Retry, Span, nearest, unknown};
 pub use facts::{
     Cadence, CalendarSpan, ColumnFacts, Fences, Histogram, NumberFacts, PatternCount, Quantile, ShapeCount, Spellings, Steps, TableFacts,
     TextFacts, ValueCount,
 };
-pub use ledger::{Ledger, Position, Progress, RunId, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, VersionGroup};
+pub use ledger::{Lateness, Ledger, Position, Progress, RunId, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, VersionGroup};
 pub use names::{DatasetName, ORIGIN_COLUMNS, TableName, snake_case};
 pub use quality::{Dimension, Issue, OnFailure, RuleResult, Severity, Verdict};
 pub use rows::{Column, ColumnType, Rows, Value};

@@ -3,6 +3,7 @@
 //! A query's rows are staged as Parquet files that no log entry names, counted for every rule on the way, and published
 //! in one commit. This room judges nothing: whether a batch may be published is the gate's business.
 
+mod changes;
 mod coded;
 mod damage;
 mod failure;
@@ -21,6 +22,7 @@ mod sql;
 mod stage;
 mod stats;
 mod store;
+mod trace;
 mod types;
 mod warehouse;
 mod watch;

@@ -8,6 +8,7 @@ mod convergence;
 mod history;
 mod merge;
 mod origin;
+mod recompute;
 mod repeated;
 mod rows;
 mod tasks;
@@ -194,7 +195,7 @@ impl<'a> Attempt<'a> {
 
     fn key(&self) -> Result<Vec<usize>> {
         let key = match &self.staging.mode {
-            LoadMode::Replace => return Ok(vec![]),
+            LoadMode::Replace | LoadMode::Recompute { .. } => return Ok(vec![]),
             LoadMode::Append { key } | LoadMode::Upsert { key, .. } | LoadMode::History(History { key, .. }) => key,
         };
         let index = |column: &String| {
@@ -402,7 +403,7 @@ fn remembers_deleted(mode: &LoadMode) -> bool {
 /// which tells their file and line.
 fn needs_origin(staging: &Staging) -> bool {
     let by_arrival = match &staging.mode {
-        LoadMode::Replace | LoadMode::History(_) => false,
+        LoadMode::Replace | LoadMode::Recompute { .. } | LoadMode::History(_) => false,
         LoadMode::Append { key } => !key.is_empty(),
         LoadMode::Upsert { later_by, .. } => later_by.is_none(),
     };

@@ -2,6 +2,7 @@
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Engine, Ledger, Result, TableName};
+use hw_pipeline::Asking;
 use serde_json::json;
 
 use super::{Command, Common, at_least_one, described, read};
@@ -17,6 +18,9 @@ struct Arguments {
     /// Show the versions of this table instead of the runs
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
+    /// Show what is missing: input that steps have not loaded, and partitions by time without a row
+    #[arg(long, conflicts_with = "table")]
+    gaps: bool,
     /// How many to show
     #[arg(long, default_value_t = 10, value_parser = at_least_one, allow_negative_numbers = true)]
     limit: usize,
@@ -28,8 +32,8 @@ impl Command for Status {
     fn arguments(&self) -> Clap {
         described::<Arguments>(
             "status",
-            "Show the last runs, or the versions of a table",
-            "Examples:\n  headworks status\n  headworks status --table fact_orders\n  headworks status --limit 1 --format json",
+            "Show the last runs, what is missing, or the versions of a table",
+            "Examples:\n  headworks status\n  headworks status --table fact_orders\n  headworks status --gaps\n  headworks status --limit 1 --format json",
         )
     }
 
@@ -37,6 +41,9 @@ impl Command for Status {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
             let house = House::look(&terminal.root)?;
+            if arguments.gaps {
+                return gaps(&house, terminal).await;
+            }
             match &arguments.table {
                 Some(name) => versions(&house, name, arguments.limit, terminal).await,
                 None => runs(&house, arguments.limit, terminal),
@@ -61,6 +68,16 @@ fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
         Format::Text | Format::Json => report::runs_lines(&runs, &terminal.root),
     };
     terminal.lines(lines);
+    Ok(0)
+}
+
+async fn gaps(house: &House, terminal: &Terminal) -> Result<u8> {
+    let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
+    let gaps = hw_pipeline::gaps(&house.project, asking).await?;
+    match terminal.format {
+        Format::Json => terminal.json(&serde_json::to_value(&gaps).unwrap_or_default())?,
+        Format::Text | Format::Markdown => terminal.lines(report::gaps::lines(&gaps)),
+    }
     Ok(0)
 }
 

@@ -7,5 +7,6 @@ mod cases;
 mod crash;
 mod database;
 mod durable;
+mod histories;
 mod limits;
 mod program;

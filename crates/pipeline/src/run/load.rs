@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use hw_base::{
     Column, ColumnType, CommitNote, DatasetName, Engine, Error, LoadMode, Position, Progress, Published, Reader, Result, StagedBatch,
-    Staging, StepCommit, StepOutcome, StepRecord, Verdict, identifier,
+    Staging, StepCommit, StepOutcome, StepRecord, VALID_TO, Verdict, identifier,
 };
 use hw_validate::{Gate, Judging, Population};
 use serde_json::json;
 
 use super::record::{Halt, standing, started, unchanged};
 use super::task::{Task, application, version_with};
-use super::{build, extract, malformed};
+use super::{build, extract, lateness, malformed};
 use crate::plan::{Decision, Step, Work};
 use crate::position::{CONTENT, FILES, WATERMARK};
+use crate::settings::Load;
 
 /// How many violating rows to show per rule.
 const EXAMPLES: usize = 5;
@@ -26,6 +27,8 @@ pub(super) struct Batch {
     pub(super) progress: Progress,
     /// The relation of a delivery that tells where it ended.
     pub(super) delivery: Option<String>,
+    /// The window in words, where it is known better than when the run was planned.
+    pub(super) window: Option<String>,
 }
 
 /// Rows written where no reader sees them yet.
@@ -75,6 +78,7 @@ pub(super) async fn carry_out(task: Task<'_>) -> Result<StepRecord, Halt> {
         Err(error) => return Err(Halt::Failed(error, Box::new(started(step, standing(step))))),
     };
     let mut record = started(step, batch.progress.clone());
+    record.window = batch.window.take().unwrap_or(record.window);
     let result = load(task, &mut batch, &mut record).await;
     record.seconds = (ports.clock.now() - begun).num_milliseconds() as f64 / 1000.0;
     record.peak_memory_bytes = ports.memory.peak_bytes();
@@ -116,8 +120,16 @@ async fn fitted_gate(task: Task<'_>, batch: &mut Batch) -> Result<Gate> {
     let mut gate = Gate::new(&task.step.rules, &columns);
     gate.try_sql(task.ports.engine, &reader).await?;
     let own = std::mem::replace(&mut batch.staging.watch, gate.watch(key(task.step), EXAMPLES, false));
+    if matches!(load_of(task.step), Some(Load::Snapshot(_))) {
+        for rule in &mut batch.staging.watch.rows {
+            // A version that ends is not judged again.
+            rule.violates = format!("{VALID_TO} is null and ({})", rule.violates);
+        }
+    }
     batch.staging.watch.rows.splice(0..0, own.rows);
     batch.staging.watch.aggregates.extend(own.aggregates);
+    let late = lateness::watches(task, &columns, batch.staging.is_rebuild);
+    batch.staging.watch.aggregates.extend(late);
     Ok(gate)
 }
 
@@ -148,6 +160,7 @@ fn with_columns(reader: &Reader, added: &[Column]) -> Reader {
 async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBatch, record: &mut StepRecord) -> Result<StepOutcome> {
     let Task { step, ports, .. } = task;
     note_counts(record, &staged);
+    record.lateness = lateness::measured(task, &staged.watched);
     note_reached(task, batch, &staged);
     if let Some(error) = malformed::too_many(task, &staged) {
         return Err(error);
@@ -210,7 +223,7 @@ fn commit_note(task: Task<'_>, batch: &Batch, record: &StepRecord) -> CommitNote
         application: application(task.project, &step.table),
         window: batch.progress.window,
         details: json!({
-            "run": task.run, "step": step.name, "fingerprint": step.fingerprint, "window": step.window, "inputs": inputs,
+            "run": task.run, "step": step.name, "fingerprint": step.fingerprint, "window": record.window, "inputs": inputs,
             "rules": { "judged": record.verdict.results.len(), "broken": broken },
         }),
         at: task.ports.clock.now(),
@@ -221,18 +234,20 @@ fn seen_already(step: &Step, window: i64) -> Error {
     Error::bug(format!("somebody else has published window {window} of `{}`", step.name)).code("HW901")
 }
 
-fn key(step: &Step) -> &[String] {
+/// How a model is loaded; `None` for a dataset.
+fn load_of(step: &Step) -> Option<&Load> {
     match &step.work {
-        Work::Extract { .. } => &[],
-        Work::Build { settings, .. } => settings.key(),
+        Work::Extract { .. } => None,
+        Work::Build { settings, .. } => Some(settings),
     }
 }
 
+fn key(step: &Step) -> &[String] {
+    load_of(step).map_or(&[], Load::key)
+}
+
 fn unique_by(step: &Step) -> &[String] {
-    match &step.work {
-        Work::Extract { .. } => &[],
-        Work::Build { settings, .. } => settings.unique_by(),
-    }
+    load_of(step).map_or(&[], Load::unique_by)
 }
 
 /// How a person queries the rows that were judged, later: what a source has to deliver and what a model selects are readable

@@ -218,3 +218,17 @@ fn the_exit_code_tells_who_must_act() {
         assert!(world.run().ends_with(&format!("Failed, exit code {code}")));
     }
 }
+
+#[test]
+fn a_database_that_does_not_answer_is_left_in_peace() {
+    let model = |name, dataset| (name, dataset, json!({}));
+    let world = World::new(&[
+        model("a", "select * from crm.customers"),
+        model("b", "select * from crm.orders"),
+        model("c", "select * from shop.orders"),
+    ]);
+    for _ in 0..3 {
+        world.fails("open crm.customers", passing);
+    }
+    check_run(&world, expect![[r#""#]]);
+}
