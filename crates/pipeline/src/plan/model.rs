@@ -121,10 +121,10 @@ impl Planning<'_> {
                     .help("remove `follow:`; or keep the versions that the column tells: `load: { scd2: … }`")
                     .moved_to(self.model.place(&["follow"], 0)),
             ),
-            (Load::Snapshot(_), reads) => Some(
-                Error::user(format!("`{name}` compares whole deliveries, and its SELECT reads {} tables", reads.len()))
+            (Load::Snapshot(_), _) => Some(
+                Error::user(format!("`{name}` compares whole deliveries, so its SELECT reads one dataset of a source and nothing else"))
                     .because("only a delivery of a source is there to be compared again when the table is built anew")
-                    .help("read one dataset of a source in it, and join in a model that reads this one")
+                    .help("join and aggregate in a model that reads this one")
                     .moved_to(self.model.place(&["load"], 0)),
             ),
             _ => self.followed_and_compared(engine),

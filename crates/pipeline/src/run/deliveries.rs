@@ -221,16 +221,30 @@ mod tests {
 
     #[test]
     fn all_rows_of_the_first_delivery_begin_a_version() {
-        check(Deletes::Close, &[1], false, expect![[r#""#]]);
+        check(Deletes::Close, &[1], false, expect!["select id, a, ('2026-01-01') as valid_from, (null) as valid_to from delivery_1"]);
     }
 
     #[test]
     fn a_delivery_is_compared_with_the_one_before() {
-        check(Deletes::Close, &[1, 2], true, expect![[r#""#]]);
+        check(
+            Deletes::Close,
+            &[1, 2],
+            true,
+            expect![
+                "select id, a, case when _ends then _next else _at end as valid_from, case when _ends then _next end as valid_to from (select *, lag(_number) over in_order as _before, lead(_number) over in_order as _after, (a is distinct from lag(a) over in_order) as _differs from (select *, row_number() over (partition by id, _number order by id desc nulls last, a desc nulls last) as _place from (select id, a, 0 as _number, ('2026-01-01') as _at, ('2026-01-02') as _next from delivery_1 union all select id, a, 1 as _number, ('2026-01-02') as _at, (null) as _next from delivery_2) as delivered) as placed where _place = 1 or id is null window in_order as (partition by id order by _number)) as compared cross join (values (false), (true)) as kinds (_ends) where case when _ends then _next is not null and coalesce(_after > _number + 1, true) and not (id is null) else _number > 0 and (coalesce(_before < _number - 1, true) or _differs or id is null) end"
+            ],
+        );
     }
 
     #[test]
     fn what_is_gone_may_stay() {
-        check(Deletes::Ignore, &[1, 2], false, expect![[r#""#]]);
+        check(
+            Deletes::Ignore,
+            &[1, 2],
+            false,
+            expect![
+                "select id, a, case when _ends then _next else _at end as valid_from, case when _ends then _next end as valid_to from (select *, lag(_number) over in_order as _before, lead(_number) over in_order as _after, (a is distinct from lag(a) over in_order) as _differs from (select *, row_number() over (partition by id, _number order by id desc nulls last, a desc nulls last) as _place from (select id, a, 0 as _number, ('2026-01-01') as _at, ('2026-01-02') as _next from delivery_1 union all select id, a, 1 as _number, ('2026-01-02') as _at, (null) as _next from delivery_2) as delivered) as placed where _place = 1 or id is null window in_order as (partition by id order by _number)) as compared cross join (values (false), (true)) as kinds (_ends) where case when _ends then false else _number > -1 and (coalesce(_before < _number - 1, true) or _differs or id is null) end"
+            ],
+        );
     }
 }

@@ -168,7 +168,7 @@ impl Touched {
         };
         match self {
             Self::All(reason) => format!("all rows: {reason}"),
-            Self::Some(partitions, _) if partitions.is_empty() => "no partition: no row is another one".into(),
+            Self::Some(partitions, _) if partitions.is_empty() => "no partition: the rows are as they were".into(),
             Self::Some(partitions, by) => {
                 let named: Vec<String> = partitions.iter().map(partition).collect();
                 let named = match &named[..] {
@@ -275,21 +275,49 @@ mod tests {
 
     #[test]
     fn months_are_a_range_of_days_too() {
-        check(&["month(day)"], &[&["2026-03-01"], &["2026-01-01"]], expect![[r#""#]]);
+        check(
+            &["month(day)"],
+            &[&["2026-03-01"], &["2026-01-01"]],
+            expect![[r#"
+            2 partitions, touched by rows of shop.orders: 2026-01-01, 2026-03-01
+            day >= date '2026-01-01' and day < date '2026-03-01' + interval '1 month' and ((cast(date_trunc('month', day) as date) = cast('2026-01-01' as date)) or (cast(date_trunc('month', day) as date) = cast('2026-03-01' as date)))
+            (day_month = cast('2026-01-01' as date)) or (day_month = cast('2026-03-01' as date))"#]],
+        );
     }
 
     #[test]
     fn rows_without_a_partition_are_one() {
-        check(&["month(day)"], &[&["2026-03-01"], &["null"]], expect![[r#""#]]);
+        check(
+            &["month(day)"],
+            &[&["2026-03-01"], &["null"]],
+            expect![[r#"
+            2 partitions, touched by rows of shop.orders: null, 2026-03-01
+            ((cast(date_trunc('month', day) as date) is null) or (cast(date_trunc('month', day) as date) = cast('2026-03-01' as date)))
+            (day_month is null) or (day_month = cast('2026-03-01' as date))"#]],
+        );
     }
 
     #[test]
     fn several_columns_make_one_partition() {
-        check(&["month(day)", "region"], &[&["2026-03-01", "7"]], expect![[r#""#]]);
+        check(
+            &["month(day)", "region"],
+            &[&["2026-03-01", "7"]],
+            expect![[r#"
+            1 partition, touched by rows of shop.orders: 2026-03-01/7
+            ((cast(date_trunc('month', day) as date) = cast('2026-03-01' as date) and region = cast('7' as bigint)))
+            (day_month = cast('2026-03-01' as date) and region = cast('7' as bigint))"#]],
+        );
     }
 
     #[test]
     fn nothing_touched_is_no_row() {
-        check(&["month(day)"], &[], expect![[r#""#]]);
+        check(
+            &["month(day)"],
+            &[],
+            expect![[r#"
+            no partition: the rows are as they were
+            (false)
+            false"#]],
+        );
     }
 }
