@@ -241,10 +241,10 @@ impl Story {
         self.seen.extend(self.unseen.take());
     }
 
-    /// A run, that is killed half of the times.
+    /// A run, that is killed two times of three.
     fn runs_or_is_killed(&mut self) {
-        if self.chance.hits(2) {
-            let after = self.took * u32::try_from(self.chance.below(100)).unwrap() / 100;
+        if !self.chance.hits(3) {
+            let after = self.took * u32::try_from(self.chance.below(80)).unwrap() / 100;
             self.kills += usize::from(killed_run(&self.project, after));
             let _ = writeln!(self.told, "kill after {after:?}");
         } else {
