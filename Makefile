@@ -4,9 +4,10 @@ SHELL := bash
 CARGO ?= cargo
 ROWS ?= 1000000
 INTO ?= headworks-demo
+HISTORIES ?= 2000
 
 
-.PHONY: help demo build test test-peers tidy lint check bench docs install
+.PHONY: help demo build test test-peers tidy lint check soak bench docs install
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +33,9 @@ check: ## What a developer runs: format, house rules, the light rooms' tests
 	$(CARGO) fmt --all --check
 	$(CARGO) xtask tidy
 	$(CARGO) test --locked --workspace --lib
+
+soak: ## Thousands of random histories, with kills, in every way to load
+	HEADWORKS_HISTORIES=$(HISTORIES) $(CARGO) test --locked --workspace -- convergence histories
 
 bench: ## Measure against DuckDB in alternating runs (PyPI's duckdb)
 	@bash bench/run.sh

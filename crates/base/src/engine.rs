@@ -54,6 +54,44 @@ pub enum Input {
         /// Its SELECT.
         sql: String,
     },
+    /// A query under a name, with inputs of its own.
+    Reader {
+        /// The name in the query.
+        name: String,
+        /// The query.
+        reader: Reader,
+    },
+    /// The rows that one view of a table has and another has not, once each, whichever of the two it is.
+    Changes {
+        /// The name in the query.
+        name: String,
+        /// One view, an [`Input::Table`].
+        before: Box<Input>,
+        /// The other one.
+        after: Box<Input>,
+    },
+}
+
+impl Input {
+    /// The name in the query.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Table { name, .. }
+            | Self::Live { name, .. }
+            | Self::Query { name, .. }
+            | Self::Reader { name, .. }
+            | Self::Changes { name, .. } => name,
+        }
+    }
+}
+
+/// What tells to which partitions of the result of a SELECT the rows of one of its inputs belong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traced {
+    /// The name of the input in the SELECT.
+    pub input: String,
+    /// For each time that the SELECT reads the input one expression per partition column, over the columns of the input.
+    pub expressions: Vec<Vec<String>>,
 }
 
 /// A query together with what its names stand for.
@@ -87,6 +125,11 @@ pub enum LoadMode {
         /// A Boolean column or expression that marks a row as deleted.
         deleted_when: Option<String>,
     },
+    /// The batch takes the place of some partitions; all others stay.
+    Recompute {
+        /// A Boolean expression over the partition columns, true for the partitions that are replaced.
+        only: String,
+    },
     /// Every version of a row counts, by key: what the table shows follows from all that ever arrived, in whatever order.
     History(History),
 }
@@ -95,11 +138,16 @@ impl LoadMode {
     /// The columns that identify a row; none where nothing is merged.
     pub fn key(&self) -> &[String] {
         match self {
-            Self::Replace => &[],
+            Self::Replace | Self::Recompute { .. } => &[],
             Self::Append { key } | Self::Upsert { key, .. } | Self::History(History { key, .. }) => key,
         }
     }
 }
+
+/// The column that tells from when on a version was true.
+pub const VALID_FROM: &str = "valid_from";
+/// The column that tells when it ended; null while it is true.
+pub const VALID_TO: &str = "valid_to";
 
 /// How the versions of a row are kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +160,14 @@ pub struct History {
     pub deleted_when: Option<String>,
     /// What the table shows of them.
     pub shows: Shows,
+}
+
+impl History {
+    /// Whether the rows bring `valid_from` and `valid_to` along, because no column of the source tells when they changed. A
+    /// deletion among them ends where it begins.
+    pub fn brings_times(&self) -> bool {
+        self.later_by == VALID_FROM
+    }
 }
 
 /// What a table shows of the versions of a row.
@@ -152,7 +208,7 @@ pub struct RowWatch {
 pub struct AggregateWatch {
     /// The rule's name.
     pub id: String,
-    /// An SQL aggregate over the rows that the table will have: `sum(total_amount)`.
+    /// An SQL aggregate: `sum(total_amount)`.
     pub expression: String,
 }
 
@@ -161,8 +217,11 @@ pub struct AggregateWatch {
 pub struct Watch {
     /// Rules on single rows.
     pub rows: Vec<RowWatch>,
-    /// Aggregates.
+    /// Aggregates over the rows that the table will have.
     pub aggregates: Vec<AggregateWatch>,
+    /// Aggregates over the rows that arrive and are not diverted.
+    #[serde(default)]
+    pub of_arriving: Vec<AggregateWatch>,
     /// Columns shown with a violating row, besides those of the rule: the key.
     pub key: Vec<String>,
     /// How many violating rows to keep per rule as examples.
@@ -206,6 +265,9 @@ pub struct Watched {
     /// Per aggregate, in the order of the watch; none where rows stay that a table has, whose aggregates are asked for once it is known
     /// which.
     pub aggregates: Vec<WatchedAggregate>,
+    /// Per aggregate over the rows that arrive, in the order of the watch.
+    #[serde(default)]
+    pub of_arriving: Vec<WatchedAggregate>,
 }
 
 /// An order to stage one batch.
@@ -431,6 +493,12 @@ pub trait Engine: Send + Sync {
     /// Whether the SELECT brings rows of several of these tables together, as a join does and a union does not.
     fn joins(&self, _sql: &str, _tables: &[&str]) -> bool {
         false
+    }
+
+    /// The inputs of a SELECT of which it is sure that each row bears on no other partition of the result than that which
+    /// an expression over the row tells. Nothing is read.
+    fn traced<'a>(&'a self, _reader: &'a Reader, _partition_by: &'a [(String, String)]) -> BoxFuture<'a, Result<Vec<Traced>>> {
+        Box::pin(std::future::ready(Ok(vec![])))
     }
 
     /// The columns that a query returns; nothing is read.

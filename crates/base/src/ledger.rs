@@ -110,6 +110,9 @@ pub struct StepRecord {
     pub commit: Option<StepCommit>,
     /// How its rules came out.
     pub verdict: Verdict,
+    /// How late its rows were, where the model follows a column that tells their time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lateness: Option<Lateness>,
     /// The error it ended with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -137,6 +140,24 @@ pub struct ReviewRecord {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// How late the rows of a batch were: the time of the load minus the time in the followed column.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Lateness {
+    /// The followed column.
+    pub column: String,
+    /// Rows whose time lies after the load. They are loaded like all others.
+    pub rows_ahead: u64,
+    /// The latest time, where rows are ahead.
+    pub latest: Option<String>,
+    /// Seconds that half of the rows stayed at or below, about; of rows that are not ahead. `None` for a first load, which has
+    /// the whole past.
+    pub median_seconds: Option<f64>,
+    /// Seconds that 95 percent of the rows stayed at or below, about.
+    pub p95_seconds: Option<f64>,
+    /// Seconds of the latest row.
+    pub max_seconds: Option<f64>,
 }
 
 /// The commit of a step.

@@ -247,7 +247,7 @@ fn schema(given: &GivenDataset) -> Result<SchemaRef> {
         let place = given.deliveries.iter().flatten().find_map(|rows| rows.span.clone());
         let error = Error::user(format!("nobody knows the columns of `{}`: no row is given, and no run has made it", given.name));
         let help = format!("name them with their types: `types: {{ {}: {{ id: bigint }} }}`", given.name);
-        errors.push(error.code("HW306").help(help).moved_to(place));
+        errors.push(error.code("HW308").help(help).moved_to(place));
     }
     Error::all(errors).map_or_else(|| Ok(Arc::new(Schema::new(fields)) as SchemaRef), Err)
 }

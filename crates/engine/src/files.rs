@@ -137,7 +137,7 @@ fn balanced(files: FileGroup, cores: usize) -> Vec<FileGroup> {
 }
 
 /// A partition value, which the log keeps as text.
-fn partition_value(text: Option<&str>, data_type: &DataType) -> Result<ScalarValue> {
+pub(crate) fn partition_value(text: Option<&str>, data_type: &DataType) -> Result<ScalarValue> {
     let Some(text) = text else { return ScalarValue::try_from_array(&new_null_array(data_type, 1), 0) };
     let array = ScalarValue::Utf8(Some(text.to_owned())).to_array()?;
     ScalarValue::try_from_array(&cast(&array, data_type)?, 0)

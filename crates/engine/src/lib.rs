@@ -4,6 +4,7 @@
 //! in one commit. This room judges nothing: whether a batch may be published is the gate's business.
 
 mod beside;
+mod changes;
 mod coded;
 mod damage;
 mod failure;
@@ -23,6 +24,7 @@ mod sql;
 mod stage;
 mod stats;
 mod store;
+mod trace;
 mod types;
 mod warehouse;
 mod watch;

@@ -14,7 +14,7 @@ use deltalake_core::DeltaTable;
 use futures::TryStreamExt;
 use hw_base::{
     BoxFuture, ByteSize, CodedTable, Column, CommitNote, Engine, MeasureSettings, Published, Reader, Reference, Result, Rows, StagedBatch,
-    StagedFile, Staging, TableFacts, TableName, TableState, TableVersion, Watch, Watched,
+    StagedFile, Staging, TableFacts, TableName, TableState, TableVersion, Traced, Watch, Watched,
 };
 use serde_json::Value as Json;
 
@@ -23,8 +23,8 @@ use crate::failure::{Context, explain, explain_delta, io_problem};
 use crate::files::FileTable;
 use crate::live::LiveTables;
 use crate::session::{Effort, Session};
-use crate::warehouse::{Warehouse, arrow_schema};
-use crate::{coded, damage, measure, publish, schema, sql, stage, types};
+use crate::warehouse::{Snapshot, Warehouse, arrow_schema};
+use crate::{coded, damage, measure, publish, schema, sql, stage, trace, types};
 
 /// What the engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -283,6 +283,10 @@ impl Engine for LocalEngine {
 
     fn joins(&self, sql: &str, tables: &[&str]) -> bool {
         sql::joins(sql, tables)
+    }
+
+    fn traced<'a>(&'a self, reader: &'a Reader, partition_by: &'a [(String, String)]) -> BoxFuture<'a, Result<Vec<Traced>>> {
+        Box::pin(trace::traced(self, reader, partition_by))
     }
 
     fn columns<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Column>>> {

@@ -19,6 +19,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use hw_base::{ByteSize, DatasetName, Error, Input, ORIGIN_COLUMNS, Reader, Reference, Result, Span, StagedBatch, TableName, unknown};
 
+use crate::changes;
 use crate::failure::{Context, explain};
 use crate::local::LocalEngine;
 use crate::shown::Shown;
@@ -140,12 +141,12 @@ impl Session {
     async fn bind(&self, engine: &LocalEngine, reader: &Reader, reference: &Reference) -> Result<()> {
         let name = reference.parts.join(".");
         let parts: Vec<&str> = reference.parts.iter().map(String::as_str).collect();
-        let input = reader.inputs.iter().find(|input| match input {
-            Input::Table { name: own, .. } | Input::Live { name: own, .. } | Input::Query { name: own, .. } => *own == name,
-        });
+        let input = reader.inputs.iter().find(|input| input.name() == name);
         let table = match input {
             Some(Input::Query { .. }) => return Ok(()),
             Some(Input::Live { relation, .. }) => engine.live.find(relation),
+            Some(Input::Reader { reader, .. }) => Some(Box::pin(Self::view(engine, reader)).await?),
+            Some(Input::Changes { before, after, .. }) => changes::between(engine, before, after).await?,
             Some(Input::Table { table, version, after_batch, up_to_batch, hides_origin, .. }) => {
                 let snapshot = engine.warehouse.open(table, *version).await?;
                 let table = snapshot.map(|snapshot| {
@@ -164,6 +165,12 @@ impl Session {
         };
         let Some(table) = table else { return Err(unknown_table(engine, reader, reference)) };
         self.register(&parts, table)
+    }
+
+    /// The rows of a query that has inputs of its own.
+    async fn view(engine: &LocalEngine, reader: &Reader) -> Result<Arc<dyn TableProvider>> {
+        let session = Self::for_reader(engine, reader, Effort::Fast).await?;
+        Ok(session.query(&reader.sql, reader.file.as_deref()).await?.into_view())
     }
 
     /// The table without the columns that tell where a row came from.
@@ -276,7 +283,8 @@ fn table_of(parts: &[&str]) -> Option<TableName> {
     }
 }
 
-fn batch_is_between(file: &crate::files::TableFile, after: Option<i64>, up_to: Option<i64>) -> bool {
+/// Whether a file of a raw copy belongs to one of these batches.
+pub(crate) fn batch_is_between(file: &crate::files::TableFile, after: Option<i64>, up_to: Option<i64>) -> bool {
     let batch = file.partition.iter().find(|(column, _)| column == "_batch").and_then(|(_, value)| value.as_ref()?.parse::<i64>().ok());
     match batch {
         Some(batch) => after.is_none_or(|after| batch > after) && up_to.is_none_or(|up_to| batch <= up_to),
@@ -285,9 +293,7 @@ fn batch_is_between(file: &crate::files::TableFile, after: Option<i64>, up_to: O
 }
 
 fn unknown_table(engine: &LocalEngine, reader: &Reader, reference: &Reference) -> Error {
-    let named = reader.inputs.iter().map(|input| match input {
-        Input::Table { name, .. } | Input::Live { name, .. } | Input::Query { name, .. } => name.clone(),
-    });
+    let named = reader.inputs.iter().map(|input| input.name().to_owned());
     let known: Vec<String> = named.chain(engine.warehouse.tables().iter().map(|table| table.sql().replace('"', ""))).collect();
     let error = unknown("table", &reference.parts.join("."), known.iter().map(String::as_str)).code("HW302");
     error.at(Span {

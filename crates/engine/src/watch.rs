@@ -14,7 +14,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
-use hw_base::{Error, Result, Rows, Value, Watch, Watched, WatchedAggregate, WatchedRule};
+use hw_base::{AggregateWatch, Error, Result, Rows, Value, Watch, Watched, WatchedAggregate, WatchedRule};
 use tokio::sync::mpsc;
 
 use crate::failure::{Context, explain};
@@ -143,9 +143,8 @@ impl Watcher {
     }
 
     /// Adds up what the tasks have counted.
-    pub(crate) fn watched(&self, counts: Vec<Counts>, aggregates: Vec<WatchedAggregate>) -> Watched {
-        let mut watched =
-            Watched { rows: counts.iter().map(|count| count.rows).sum(), aggregates, rules: Vec::with_capacity(self.rules.len()) };
+    pub(crate) fn watched(&self, counts: Vec<Counts>) -> Watched {
+        let mut watched = Watched { rows: counts.iter().map(|count| count.rows).sum(), ..Watched::default() };
         let mut per_rule: Vec<RuleCount> = self.rules.iter().map(|_| RuleCount::default()).collect();
         for count in counts {
             for (sum, part) in per_rule.iter_mut().zip(count.rules) {
@@ -221,18 +220,25 @@ fn diverted(broken: &[(&str, BooleanArray)]) -> Result<Option<Diverted>> {
     Ok(Some(Diverted { rules: rules.collect(), mask }))
 }
 
-/// A query over the batches as they pass by, fed through channels: any SQL aggregate, in the same scan.
+/// A query over the batches as they pass by, fed through channels: any SQL aggregate, in the same scan. Without aggregates it has no
+/// channels.
+#[derive(Default)]
 pub(crate) struct Tap {
     ids: Vec<String>,
     senders: Vec<mpsc::Sender<RecordBatch>>,
-    query: tokio::task::JoinHandle<Result<Vec<Value>>>,
+    query: Option<tokio::task::JoinHandle<Result<Vec<Value>>>>,
 }
 
 impl Tap {
-    /// Starts the aggregates of `watch` over rows of `schema` from `tasks` tasks; `None` where there are none.
-    pub(crate) async fn open(session: &Session, schema: &SchemaRef, watch: &Watch, tasks: usize) -> Result<Option<Self>> {
-        if watch.aggregates.is_empty() {
-            return Ok(None);
+    /// Starts aggregates over rows of `schema` from `tasks` tasks, which its query calls `rows`.
+    pub(crate) async fn open(
+        session: &Session,
+        (rows, schema): (&str, &SchemaRef),
+        aggregates: &[AggregateWatch],
+        tasks: usize,
+    ) -> Result<Self> {
+        if aggregates.is_empty() {
+            return Ok(Self::default());
         }
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..tasks).map(|_| mpsc::channel(2)).unzip();
         let parts = receivers.into_iter().map(|receiver| {
@@ -240,24 +246,24 @@ impl Tap {
             Arc::new(stream) as Arc<dyn PartitionStream>
         });
         let table = StreamingTable::try_new(Arc::clone(schema), parts.collect()).map_err(|error| explain(error, &Context::default()))?;
-        session.register(&[PASSING], Arc::new(table))?;
-        let frame = Self::query_of(session, watch).await?;
+        session.register(&[rows], Arc::new(table))?;
+        let frame = Self::query_of(session, rows, aggregates).await?;
         let query = tokio::spawn(async move {
             let batches = frame.collect().await.map_err(|error| explain(error, &Context::default()))?;
             let row = batches.iter().find(|batch| batch.num_rows() > 0);
             Ok(row.map(|batch| batch.columns().iter().map(|column| types::value(column.as_ref(), 0)).collect()).unwrap_or_default())
         });
-        Ok(Some(Self { ids: watch.aggregates.iter().map(|aggregate| aggregate.id.clone()).collect(), senders, query }))
+        Ok(Self { ids: aggregates.iter().map(|aggregate| aggregate.id.clone()).collect(), senders, query: Some(query) })
     }
 
     /// All aggregates as one query; where it cannot be planned, the aggregate to blame is named.
-    async fn query_of(session: &Session, watch: &Watch) -> Result<DataFrame> {
+    async fn query_of(session: &Session, rows: &str, aggregates: &[AggregateWatch]) -> Result<DataFrame> {
         let columns: Vec<String> =
-            watch.aggregates.iter().enumerate().map(|(i, aggregate)| format!("{} as a{i}", aggregate.expression)).collect();
-        let planned = session.query(&format!("select {} from {PASSING}", columns.join(", ")), None).await;
+            aggregates.iter().enumerate().map(|(i, aggregate)| format!("{} as a{i}", aggregate.expression)).collect();
+        let planned = session.query(&format!("select {} from {rows}", columns.join(", ")), None).await;
         if planned.is_err() {
-            for aggregate in &watch.aggregates {
-                let alone = format!("select {} from {PASSING}", aggregate.expression);
+            for aggregate in aggregates {
+                let alone = format!("select {} from {rows}", aggregate.expression);
                 session.query(&alone, None).await.map_err(|error| cannot_judge(&aggregate.id, &error))?;
             }
         }
@@ -272,12 +278,11 @@ impl Tap {
     /// The aggregates, once every task has dropped its channel.
     pub(crate) async fn finish(self) -> Result<Vec<WatchedAggregate>> {
         drop(self.senders);
-        let values = self.query.await.map_err(|error| Error::bug(format!("the aggregates of the rules ended early: {error}")))??;
+        let Some(query) = self.query else { return Ok(vec![]) };
+        let values = query.await.map_err(|error| Error::bug(format!("the aggregates of the rules ended early: {error}")))??;
         Ok(self.ids.into_iter().zip(values).map(|(id, value)| WatchedAggregate { id, value }).collect())
     }
 }
-
-const PASSING: &str = "passing_rows";
 
 #[derive(Debug)]
 struct Channel {

@@ -5,6 +5,8 @@ use hw_validate::Gate;
 
 use crate::plan::{BY_ARRIVAL, Step, Work};
 use crate::project::Model;
+use crate::run::touched::traceable;
+use crate::settings::Load;
 
 /// The name under which `delete_when` is tried on the rows of the SELECT.
 const TRIED: &str = "arriving";
@@ -23,6 +25,10 @@ pub(crate) async fn check(model: &Model, reader: &Reader, columns: &[Column], en
     errors.extend(fitting.partitions()?);
     if let Some(condition) = model.settings.load.deleted_when() {
         errors.extend(deletion(model, condition, reader, engine).await?);
+    }
+    if let (Load::Recompute(recompute), true) = (&model.settings.load, errors.is_empty()) {
+        let untraceable = traceable(engine, reader, &model.settings.partition_by, recompute).await?;
+        errors.extend(untraceable.map(|error| error.within(format_args!("`{}`", model.name)).moved_to(model.place(&["load"], 0))));
     }
     Error::all(errors).map_or(Ok(()), Err)
 }

@@ -64,6 +64,13 @@ impl Graph {
 }
 
 impl Read {
+    /// The name in the SELECT.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Dataset { name, .. } | Self::Model(name) => name.clone(),
+        }
+    }
+
     /// The dataset, if it is one.
     pub(crate) fn dataset(&self) -> Option<&DatasetName> {
         match self {

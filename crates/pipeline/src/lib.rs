@@ -4,6 +4,7 @@
 //! the ports.
 
 mod fit;
+mod gaps;
 mod graph;
 mod plan;
 mod position;
@@ -19,6 +20,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use gaps::{Behind, Gaps, Hole, gaps};
 pub use plan::{Asking, Decision, Extent, Follow, Plan, ReadFrom, Selection, Step, Work, arriving, plan, try_models};
 pub use project::{Model, ModelText, Project, ProjectText, fingerprint};
 pub use run::{Asked, Meter, Narrator, Ports, alerts, exit_code, live_rows, raw_column_names, recover, review, run};

@@ -17,6 +17,9 @@ pub(crate) const CONTENT: &str = "content";
 /// The name under which an extraction notes the last batch that took rows of earlier batches out.
 pub(crate) const TAKEN_OUT: &str = "taken_out";
 
+/// The name under which an extraction notes the time that its last batch has as `_loaded_at`.
+pub(crate) const LOADED_AT: &str = "loaded_at";
+
 /// The name under which an extraction that copies what is new notes the batch that it began with, which has all rows.
 pub(crate) const FIRST_BATCH: &str = "first_batch";
 
@@ -51,14 +54,11 @@ pub(crate) fn has_moved(input: &Step, reader: &Progress) -> bool {
 ///
 /// A step that reads only new batches would keep the former and add the latter once more.
 pub(crate) fn lost_ground(input: &Step, reader: &Progress) -> Option<String> {
-    let Some(Position::Batch(read)) = reader.inputs.get(&input.name) else { return None };
-    let dataset = input.table.leaf();
-    if input.anew {
-        return Some(format!("the raw copy of `{dataset}` is loaded anew"));
+    if let Some(reason) = was_made_anew(input, reader) {
+        return Some(reason);
     }
-    let Some(at) = input.progress.as_ref().filter(|at| at.window >= *read) else {
-        return Some(format!("the raw copy of `{dataset}` was removed"));
-    };
+    let Some(Position::Batch(read)) = reader.inputs.get(&input.name) else { return None };
+    let (dataset, at) = (input.table.leaf(), input.progress.as_ref()?);
     if matches!(&input.work, Work::Extract { changed, .. } if !changed.is_empty()) {
         return Some(format!("files of `{dataset}` changed"));
     }
@@ -66,4 +66,32 @@ pub(crate) fn lost_ground(input: &Step, reader: &Progress) -> Option<String> {
         return Some(format!("rows of `{dataset}` were taken out or let in"));
     }
     (at.window == *read && has_moved(input, reader)).then(|| format!("the raw copy of `{dataset}` was rolled back"))
+}
+
+/// Why a raw copy is no later version of the one that a step has read, where that is so.
+pub(crate) fn was_made_anew(input: &Step, reader: &Progress) -> Option<String> {
+    let Some(Position::Batch(read)) = reader.inputs.get(&input.name) else { return None };
+    let dataset = input.table.leaf();
+    if input.anew {
+        return Some(format!("the raw copy of `{dataset}` is loaded anew"));
+    }
+    let is_known = input.progress.as_ref().is_some_and(|at| at.window >= *read);
+    (!is_known).then(|| format!("the raw copy of `{dataset}` was removed"))
+}
+
+/// The version of an input's table that a step has read.
+pub(crate) fn version_read(input: &str, table: &TableName, reader: &Progress) -> Option<i64> {
+    let name = if table.is_raw() { format!("{input}#version") } else { input.to_owned() };
+    match reader.inputs.get(&name) {
+        Some(Position::Version(version)) => Some(*version),
+        _ => None,
+    }
+}
+
+/// The batch of a raw copy up to which a step has read it.
+pub(crate) fn batch_read(input: &str, reader: &Progress) -> Option<i64> {
+    match reader.inputs.get(input) {
+        Some(Position::Batch(batch)) => Some(*batch),
+        _ => None,
+    }
 }

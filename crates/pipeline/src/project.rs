@@ -7,7 +7,7 @@ use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Span, Tol
 use hw_validate::{Rule, Slo, read_rules};
 
 use crate::promises::slos;
-use crate::settings::{ModelSettings, ProjectSettings};
+use crate::settings::{Load, ModelSettings, ProjectSettings, Recompute};
 
 /// The files of a project, read but not yet understood.
 #[derive(Clone, Debug)]
@@ -214,6 +214,9 @@ impl Model {
                 None => error,
             });
         }
+        if let Load::Recompute(recompute) = &settings.load {
+            refuse_unpartitioned(&text.name, &settings, recompute).map_err(|error| error.moved_to(place(yaml, &["load"], 0)))?;
+        }
         // What is promised about a table does not change its rows.
         let fingerprint = fingerprint(&[&text.sql, &without(yaml, "slo").to_json().to_string()]);
         Ok(Self {
@@ -231,6 +234,25 @@ impl Model {
     pub(crate) fn place(&self, keys: &[&str], item: usize) -> Option<Span> {
         place(&self.yaml, keys, item)
     }
+}
+
+/// What is rebuilt in part has parts, and what tells the part of a row tells it whole.
+fn refuse_unpartitioned(model: &str, settings: &ModelSettings, recompute: &Recompute) -> Result<()> {
+    let columns = settings.partition_by.columns()?.len();
+    if columns == 0 {
+        return Err(Error::user(format!("`{model}` is loaded by `recompute`, and has no partitions"))
+            .code("HW103")
+            .help("say what they are: `partition_by: month(order_date)`; or replace the whole table: `load: replace`"));
+    }
+    for (input, told) in &recompute.from {
+        let told = told.columns()?.len();
+        if told != columns {
+            return Err(Error::user(format!("`{model}` has {columns} partition columns, and {told} are told from `{input}`"))
+                .code("HW104")
+                .help("write what tells each of them, in the order of `partition_by`"));
+        }
+    }
+    Ok(())
 }
 
 fn place(yaml: &Settings, keys: &[&str], item: usize) -> Option<Span> {

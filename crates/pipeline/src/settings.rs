@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{ByteSize, Column, ColumnType, Error, History, LoadMode, Result, Shows, identifier};
+use hw_base::{ByteSize, Column, ColumnType, Error, History, LoadMode, Result, Shows, VALID_FROM, VALID_TO, identifier};
 use hw_validate::{ProjectSlos, RuleSlo};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -106,6 +106,11 @@ pub enum Load {
     Scd2(Versions),
     /// The last version, with what some columns held before their last change (type 3).
     Scd3(LastVersion),
+    /// Versions as in `scd2`, of a source that does not tell when its rows change: each delivery is compared in whole with the one
+    /// before it, and what differs is true from the time of the extraction on.
+    Snapshot(Snapshot),
+    /// Every run builds anew the partitions that new, changed and removed rows touch, and leaves the others alone.
+    Recompute(Recompute),
 }
 
 /// How rows are added.
@@ -147,6 +152,46 @@ pub struct Versions {
     pub surrogate_key: Option<String>,
 }
 
+/// How versions are told from whole deliveries.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    /// The columns that identify a row.
+    pub key: Vec<String>,
+    /// What becomes of a row that a delivery does not have any more.
+    #[serde(default)]
+    pub deletes: Deletes,
+    /// Columns whose change opens no version.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+    /// Columns that show their latest value in every version, as in type 1.
+    #[serde(default)]
+    pub overwrite: Vec<String>,
+    /// A column to add that identifies a version and is the same in every load.
+    #[serde(default)]
+    pub surrogate_key: Option<String>,
+}
+
+/// What becomes of a row that a delivery does not have any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Deletes {
+    /// Its version ends with the delivery.
+    #[default]
+    Close,
+    /// Nothing: its last version stays the current one.
+    Ignore,
+}
+
+/// How the partitions are found that have to be built anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recompute {
+    /// For datasets and models whose rows do not let trace their partition through the SELECT: what tells it, in the columns
+    /// of the dataset and written as in `partition_by`: `shop.orders: month(ordered_at)`.
+    pub from: BTreeMap<String, PartitionBy>,
+}
+
 /// How the last version is kept with earlier values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -170,24 +215,27 @@ impl Load {
             Self::Scd1(_) => "scd1",
             Self::Scd2(_) => "scd2",
             Self::Scd3(_) => "scd3",
+            Self::Snapshot(_) => "snapshot",
+            Self::Recompute(_) => "recompute",
         }
     }
 
     /// The columns that identify a row.
     pub fn key(&self) -> &[String] {
         match self {
-            Self::Replace => &[],
+            Self::Replace | Self::Recompute(_) => &[],
             Self::Append(append) => &append.key,
             Self::Upsert(upsert) | Self::Scd1(upsert) => &upsert.key,
             Self::Scd2(versions) => &versions.key,
             Self::Scd3(previous) => &previous.key,
+            Self::Snapshot(snapshot) => &snapshot.key,
         }
     }
 
     /// What marks a row as deleted.
     pub fn deleted_when(&self) -> Option<&str> {
         match self {
-            Self::Replace | Self::Append(_) => None,
+            Self::Replace | Self::Append(_) | Self::Snapshot(_) | Self::Recompute(_) => None,
             Self::Upsert(upsert) | Self::Scd1(upsert) => upsert.delete_when.as_deref(),
             Self::Scd2(versions) => versions.delete_when.as_deref(),
             Self::Scd3(previous) => previous.delete_when.as_deref(),
@@ -197,14 +245,14 @@ impl Load {
     /// The columns of which no two rows of the table have the same values; none where a key may have several rows.
     pub fn unique_by(&self) -> &[String] {
         match self {
-            Self::Scd2(_) => &[],
+            Self::Scd2(_) | Self::Snapshot(_) => &[],
             _ => self.key(),
         }
     }
 
     /// Whether rows are merged by their key.
     pub fn needs_key(&self) -> bool {
-        !matches!(self, Self::Replace | Self::Append(_))
+        !matches!(self, Self::Replace | Self::Append(_) | Self::Recompute(_))
     }
 
     /// The columns that the load adds to those of the SELECT, where `later_by` tells when a version became true.
@@ -215,13 +263,19 @@ impl Load {
         let time = |name: String| later_by.and_then(|later_by| like(name, later_by));
         match self {
             Self::Scd2(versions) => {
-                let times = ["valid_from", "valid_to"].map(|name| time(name.to_owned()));
+                let times = [VALID_FROM, VALID_TO].map(|name| time(name.to_owned()));
                 let key = versions.surrogate_key.iter().map(|name| of(name, ColumnType::Text, "text"));
                 times.into_iter().flatten().chain([of("is_current", ColumnType::Boolean, "boolean")]).chain(key).collect()
             }
             Self::Scd3(previous) => {
                 let each = |name: &String| [like(format!("previous_{name}"), name), time(format!("{name}_changed_at"))];
                 previous.previous.iter().flat_map(each).flatten().collect()
+            }
+            Self::Snapshot(snapshot) => {
+                let is_new = |column: &Column| columns.iter().all(|known| known.name != column.name);
+                let moments = [VALID_FROM, VALID_TO].map(|name| of(name, ColumnType::Timestamp, "timestamp with time zone"));
+                let key = snapshot.surrogate_key.iter().map(|name| of(name, ColumnType::Text, "text"));
+                moments.into_iter().filter(is_new).chain([of("is_current", ColumnType::Boolean, "boolean")]).chain(key).collect()
             }
             _ => vec![],
         }
@@ -240,6 +294,7 @@ impl Load {
         match self {
             Self::Scd2(versions) => each("ignore", &versions.ignore).chain(each("overwrite", &versions.overwrite)).collect(),
             Self::Scd3(previous) => each("previous", &previous.previous).collect(),
+            Self::Snapshot(snapshot) => each("ignore", &snapshot.ignore).chain(each("overwrite", &snapshot.overwrite)).collect(),
             _ => vec![],
         }
     }
@@ -271,6 +326,17 @@ impl Load {
                 deleted_when: previous.delete_when.clone(),
                 shows: Shows::Last { previous: previous.previous.clone() },
             }),
+            Self::Snapshot(snapshot) => LoadMode::History(History {
+                key: snapshot.key.clone(),
+                later_by: VALID_FROM.into(),
+                deleted_when: Some(format!("{VALID_TO} = {VALID_FROM}")),
+                shows: Shows::Versions {
+                    ignore: snapshot.ignore.clone(),
+                    overwrite: snapshot.overwrite.clone(),
+                    surrogate_key: snapshot.surrogate_key.clone(),
+                },
+            }),
+            Self::Recompute(_) => LoadMode::Recompute { only: "true".into() },
         })
     }
 
@@ -283,7 +349,7 @@ impl Load {
 }
 
 /// One partition column or several.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PartitionBy(pub Vec<String>);
 
 impl<'de> Deserialize<'de> for PartitionBy {

@@ -81,6 +81,7 @@ impl Gate {
         Watch {
             rows: self.fitted.iter().flat_map(Fitted::row_watches).collect(),
             aggregates: self.fitted.iter().flat_map(Fitted::aggregate_watches).chain(self.kept_watch()).collect(),
+            of_arriving: vec![],
             key: key.to_vec(),
             examples,
             all_rows,

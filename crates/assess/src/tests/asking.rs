@@ -74,7 +74,7 @@ impl Engine for Canned {
         let rules =
             watch.rows.iter().map(|rule| WatchedRule { id: rule.id.clone(), violations: violations(&rule.id), ..WatchedRule::default() });
         let aggregates = watch.aggregates.iter().map(|one| WatchedAggregate { id: one.id.clone(), value: Value::Int(250) });
-        let watched = Watched { rows: 250, rules: rules.collect(), aggregates: aggregates.collect() };
+        let watched = Watched { rows: 250, rules: rules.collect(), aggregates: aggregates.collect(), of_arriving: vec![] };
         Box::pin(async move { Ok(watched) })
     }
     fn stage<'a>(&'a self, _: &'a Staging) -> BoxFuture<'a, Result<StagedBatch>> {

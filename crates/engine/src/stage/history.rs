@@ -11,15 +11,13 @@ use datafusion::arrow::datatypes::Schema;
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Expr, lit};
-use hw_base::{Error, History, Result, Shows, identifier};
+use hw_base::{Error, History, Result, Shows, VALID_FROM, VALID_TO, identifier};
 
 use super::review::ByHand;
 use crate::failure::{Context, explain};
 use crate::types;
 
-/// The columns of a version's own.
-const VALID_FROM: &str = "valid_from";
-const VALID_TO: &str = "valid_to";
+/// The column that tells whether a version is the current one.
 const IS_CURRENT: &str = "is_current";
 
 /// The rows with the columns that the load adds, as they are for a key with a single version.
@@ -45,7 +43,11 @@ fn added(frame: &DataFrame, history: &History) -> Result<Vec<(String, Expr)>> {
     let own = parse(&identifier(&history.later_by))?;
     match &history.shows {
         Shows::Versions { surrogate_key, .. } => {
-            let mut columns = vec![(VALID_FROM.into(), own), (VALID_TO.into(), time), (IS_CURRENT.into(), lit(true))];
+            let mut columns = match history.brings_times() {
+                true => vec![],
+                false => vec![(VALID_FROM.into(), own), (VALID_TO.into(), time)],
+            };
+            columns.push((IS_CURRENT.into(), lit(true)));
             if let Some(name) = surrogate_key {
                 columns.push((name.clone(), parse(&surrogate(history))?));
             }
@@ -144,8 +146,9 @@ fn versions(schema: &Schema, history: &History, (ignore, overwrite): (&[String],
          rows between 1 following and unbounded following) as _until{} from ({marked}) as marked",
         last.collect::<Vec<_>>().concat()
     );
-    let mut shown =
-        vec![(made[0].to_owned(), later), (made[1].to_owned(), "_until".to_owned()), (made[2].to_owned(), "_until is null".to_owned())];
+    // A deletion, which is not shown, is remembered as a version that ends where it begins.
+    let until = format!("case when _deletes then {later} else _until end");
+    let mut shown = vec![(made[0].to_owned(), later), (made[1].to_owned(), until), (made[2].to_owned(), "_until is null".to_owned())];
     shown.extend(
         overwrite.iter().map(|name| (name.clone(), format!("case when _opens then {} else {} end", latest(name), identifier(name)))),
     );

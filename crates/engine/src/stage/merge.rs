@@ -49,6 +49,7 @@ impl Attempt<'_> {
                 remembered = self.remembered(shared).await?;
             }
             self.withdraw(kept, batch, &mut untouched).await?;
+            self.take_out_partitions(kept, batch, &mut untouched).await?;
         } else if let Some(target) = &self.target {
             batch.removed = target.files.iter().map(|file| file.name.clone()).collect();
         }
@@ -117,7 +118,7 @@ impl Attempt<'_> {
         meeting.finish()
     }
 
-    /// Rewrites the files that hold rows to be taken out, without those rows: in the table and in its quarantine.
+    /// Takes rows out, in the table and in its quarantine: files that hold some are rewritten without them.
     async fn withdraw(&self, kept: &Snapshot, batch: &mut StagedBatch, untouched: &mut u64) -> Result<()> {
         let Some(predicate) = &self.staging.withdraw else { return Ok(()) };
         let staying = self.writer(&self.folder, "keep", &self.columns.schema, &self.columns.partition_columns);
@@ -125,6 +126,11 @@ impl Attempt<'_> {
         *untouched -= rest.rows_before.min(*untouched);
         batch.removed.extend(rest.removed);
         batch.files.extend(rest.files);
+        self.withdraw_quarantined(predicate, batch).await
+    }
+
+    /// Rewrites the files of the quarantine that hold rows to be taken out, without those rows.
+    pub(super) async fn withdraw_quarantined(&self, predicate: &str, batch: &mut StagedBatch) -> Result<()> {
         let quarantine = self.staging.table.quarantine();
         if let Some(present) = self.engine.warehouse.open(&quarantine, None).await? {
             let staying = self.writer(&self.engine.warehouse.folder(&quarantine), "keep", &present.schema, &[]);
@@ -299,13 +305,13 @@ fn winners_sql(columns: &Reconciled, mode: &LoadMode, by_hand: Option<&ByHand>) 
     let (key, deleted) = match mode {
         LoadMode::Upsert { key, deleted_when, .. } => (key.as_slice(), deleted_when.as_deref()),
         LoadMode::Append { key } => (key.as_slice(), None),
-        LoadMode::Replace | LoadMode::History(_) => (&[][..], None),
+        LoadMode::Replace | LoadMode::Recompute { .. } | LoadMode::History(_) => (&[][..], None),
     };
     let origin: Vec<&str> = CARRIED.into_iter().filter(|name| columns.is_hidden(name)).collect();
     let order = match mode {
         LoadMode::Upsert { later_by: Some(later), .. } => vec![format!("{} desc nulls last", identifier(later))],
         LoadMode::Upsert { .. } => by_arrival(&origin, "desc"),
-        LoadMode::Append { .. } | LoadMode::Replace | LoadMode::History(_) => by_arrival(&origin, "asc"),
+        LoadMode::Append { .. } | LoadMode::Replace | LoadMode::Recompute { .. } | LoadMode::History(_) => by_arrival(&origin, "asc"),
     };
     let own = |field: &Arc<Field>| identifier(field.name());
     let all = columns.schema.fields().iter().map(own).collect::<Vec<_>>().join(", ");

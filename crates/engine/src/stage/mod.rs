@@ -8,6 +8,7 @@ mod convergence;
 mod history;
 mod merge;
 mod origin;
+mod recompute;
 mod repeated;
 mod review;
 mod rows;
@@ -84,9 +85,9 @@ pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) 
     let watch = &undiverted(watch);
     let watcher = Arc::new(Watcher::compile(&session, &schema, watch)?);
     let (_, streams) = streams(&session, frame, reader).await?;
-    let tap = Tap::open(&session, &schema, watch, streams.len()).await?;
+    let tap = Tap::open(&session, (READ, &schema), &watch.aggregates, streams.len()).await?;
     let tasks = streams.into_iter().enumerate().map(|(task, mut stream)| {
-        let (watcher, sender) = (Arc::clone(&watcher), tap.as_ref().and_then(|tap| tap.sender(task)));
+        let (watcher, sender) = (Arc::clone(&watcher), tap.sender(task));
         let about = About::new(engine, reader);
         tokio::spawn(async move {
             let mut counts = watcher.counts();
@@ -99,11 +100,7 @@ pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) 
         })
     });
     let counts = joined(tasks.collect()).await?;
-    let aggregates = match tap {
-        Some(tap) => tap.finish().await?,
-        None => vec![],
-    };
-    Ok(watcher.watched(counts, aggregates))
+    Ok(Watched { aggregates: tap.finish().await?, ..watcher.watched(counts) })
 }
 
 /// The same rules where no row goes anywhere.
@@ -156,6 +153,12 @@ struct TaskOutput {
     quarantined: Vec<StagedFile>,
     aside: Vec<StagedFile>,
     deleted: Vec<StagedFile>,
+}
+
+/// Who is told of the rows of one task, to aggregate them.
+struct Told {
+    arriving: Option<mpsc::Sender<RecordBatch>>,
+    written: Option<mpsc::Sender<RecordBatch>>,
 }
 
 /// Where the rows of one task go that are not in quarantine.
@@ -244,10 +247,11 @@ impl<'a> Attempt<'a> {
         });
         let (plan, streams) = streams(&self.session, self.frame.clone(), &self.staging.reader).await?;
         let settling = streams.len();
-        let tap = self.tap(&watch, settling + 1).await?;
+        let arriving = Tap::open(&self.session, (READ, &self.columns.schema), &watch.of_arriving, settling).await?;
+        let written = self.tap(&watch, settling + 1).await?;
         let tasks = streams.into_iter().enumerate().map(|(task, stream)| {
-            let sender = tap.as_ref().and_then(|tap| tap.sender(task));
-            self.engine.warehouse.working.spawn(self.task(task, stream, Arc::clone(&shared), sender))
+            let told = Told { arriving: arriving.sender(task), written: written.sender(task) };
+            self.engine.warehouse.working.spawn(self.task(task, stream, Arc::clone(&shared), told))
         });
         let outputs = joined(tasks.collect()).await?;
         let mut batch = StagedBatch {
@@ -271,13 +275,9 @@ impl<'a> Attempt<'a> {
             batch.reviewed.clone_from(&made.files);
             batch.rows_reviewed = made.rows;
         }
-        let sender = tap.as_ref().and_then(|tap| tap.sender(settling));
-        self.settle(&mut batch, &shared, set_aside, sender).await?;
-        let aggregates = match tap {
-            Some(tap) => tap.finish().await?,
-            None => vec![],
-        };
-        batch.watched = shared.watcher.watched(counts, aggregates);
+        self.settle(&mut batch, &shared, set_aside, written.sender(settling)).await?;
+        let (aggregates, of_arriving) = (written.finish().await?, arriving.finish().await?);
+        batch.watched = Watched { aggregates, of_arriving, ..shared.watcher.watched(counts) };
         let excluding = watch.rows.iter().zip(&batch.watched.rules).filter(|(rule, _)| rule.excludes);
         batch.rows_read = batch.watched.rows + excluding.map(|(_, counted)| counted.violations).sum::<u64>();
         batch.content_hash = shared.content.as_ref().map(|hash| format!("{:016x}", hash.load(Ordering::Relaxed)));
@@ -288,11 +288,10 @@ impl<'a> Attempt<'a> {
 
     /// Takes the aggregates of the rows that the table will have, where the batch is all of them. Where rows stay that the table has, they
     /// are asked for when it is known which.
-    async fn tap(&self, watch: &Watch, tasks: usize) -> Result<Option<Tap>> {
-        if self.target.is_some() && !replaces(self.staging) {
-            return Ok(None);
-        }
-        Tap::open(&self.session, &self.columns.schema, watch, tasks).await
+    async fn tap(&self, watch: &Watch, tasks: usize) -> Result<Tap> {
+        let is_all = self.target.is_none() || replaces(self.staging);
+        let aggregates = if is_all { watch.aggregates.as_slice() } else { &[] };
+        Tap::open(&self.session, (WRITTEN, &self.columns.schema), aggregates, tasks).await
     }
 
     /// The keys whose rows wait for the others: those that occur twice, or all where the table has rows.
@@ -328,7 +327,7 @@ impl<'a> Attempt<'a> {
         number: usize,
         mut stream: SendableRecordBatchStream,
         shared: Arc<Shared>,
-        sender: Option<mpsc::Sender<RecordBatch>>,
+        told: Told,
     ) -> impl Future<Output = Result<TaskOutput>> + 'static {
         let schema = Arc::clone(&self.columns.schema);
         let partitions = self.columns.partition_columns.clone();
@@ -358,8 +357,9 @@ impl<'a> Attempt<'a> {
                 };
                 let stored = shared.columns.stored(batch.clone())?;
                 shared.note_content(&stored)?;
+                send(told.arriving.as_ref(), stored.clone()).await;
                 let written = shared.place(&batch, stored, &mut places)?;
-                send(sender.as_ref(), written).await;
+                send(told.written.as_ref(), written).await;
             }
             let Places { rows, aside, deleted } = places;
             Ok(TaskOutput {
@@ -449,7 +449,7 @@ fn remembers_deleted(mode: &LoadMode) -> bool {
 /// which tells their file and line.
 fn needs_origin(staging: &Staging) -> bool {
     let by_arrival = match &staging.mode {
-        LoadMode::Replace | LoadMode::History(_) => false,
+        LoadMode::Replace | LoadMode::Recompute { .. } | LoadMode::History(_) => false,
         LoadMode::Append { key } => !key.is_empty(),
         LoadMode::Upsert { later_by, .. } => later_by.is_none(),
     };

@@ -105,6 +105,7 @@ fn remember(house: &House, run: &hw_base::RunId, table: &TableName, to: i64, ver
         spilled_bytes: 0,
         commit: Some(StepCommit { table: table.folder().to_owned(), version }),
         verdict: Verdict::over(vec![]),
+        lateness: None,
         error: None,
         review: None,
         progress,

@@ -2,6 +2,7 @@
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Clock, Engine, Ledger, Result, TableName};
+use hw_pipeline::Asking;
 use serde_json::json;
 
 use super::quarantine::waiting;
@@ -19,6 +20,9 @@ struct Arguments {
     /// Show the versions of this table instead of the runs
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
+    /// Show what is missing: input that steps have not loaded, and partitions by time without a row
+    #[arg(long, conflicts_with = "table")]
+    gaps: bool,
     /// How many to show
     #[arg(long, default_value_t = 10, value_parser = at_least_one, allow_negative_numbers = true)]
     limit: usize,
@@ -30,8 +34,8 @@ impl Command for Status {
     fn arguments(&self) -> Clap {
         described::<Arguments>(
             "status",
-            "Show the last runs and objectives, or the versions of a table",
-            "Examples:\n  headworks status\n  headworks status --table fact_orders\n  headworks status --limit 1 --format json",
+            "Show the last runs and objectives, what is missing, or the versions of a table",
+            "Examples:\n  headworks status\n  headworks status --table fact_orders\n  headworks status --gaps\n  headworks status --limit 1 --format json",
         )
     }
 
@@ -39,6 +43,9 @@ impl Command for Status {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
             let house = House::look(&terminal.root)?;
+            if arguments.gaps {
+                return gaps(&house, terminal).await;
+            }
             match &arguments.table {
                 Some(name) => versions(&house, name, arguments.limit, terminal).await,
                 None => runs(&house, arguments.limit, terminal).await,
@@ -71,6 +78,16 @@ async fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
         terminal.table(&objectives::rows(&statuses), &[3, 4]);
     }
     terminal.lines(report::waiting_line(&waits));
+    Ok(0)
+}
+
+async fn gaps(house: &House, terminal: &Terminal) -> Result<u8> {
+    let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
+    let gaps = hw_pipeline::gaps(&house.project, asking).await?;
+    match terminal.format {
+        Format::Json => terminal.json(&serde_json::to_value(&gaps).unwrap_or_default())?,
+        Format::Text | Format::Markdown => terminal.lines(report::gaps::lines(&gaps)),
+    }
     Ok(0)
 }
 

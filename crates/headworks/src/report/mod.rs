@@ -1,6 +1,8 @@
 //! Results in words, as a person reads them in the terminal.
 
+pub(crate) mod gaps;
 pub(crate) mod json;
+pub(crate) mod late;
 pub(crate) mod markdown;
 
 use std::path::Path;
@@ -120,7 +122,8 @@ pub(crate) fn step_lines(step: &StepRecord, root: &Path) -> Vec<String> {
         StepOutcome::Skipped => "-",
         StepOutcome::Blocked | StepOutcome::Failed | StepOutcome::Started => "✗",
     };
-    let mut line = format!("{mark} {:<28} {:<8}", step.model, step.load);
+    let gap = if step.load.len() < 8 { "" } else { " " };
+    let mut line = format!("{mark} {:<28} {:<8}{gap}", step.model, step.load);
     match step.outcome {
         StepOutcome::Published => {
             line.push_str(&format!("{:>12} row{}", count(step.rows_written), if step.rows_written == 1 { "" } else { "s" }));
@@ -135,6 +138,10 @@ pub(crate) fn step_lines(step: &StepRecord, root: &Path) -> Vec<String> {
         StepOutcome::Failed | StepOutcome::Started => line.push_str("failed"),
     }
     let mut lines = vec![line];
+    if step.outcome == StepOutcome::Published {
+        lines.extend((step.load == "recompute" && step.window != "all rows").then(|| format!("    {}", step.window)));
+        lines.extend(late::ahead(step).map(|line| format!("    {line}")));
+    }
     if matches!(step.outcome, StepOutcome::Published | StepOutcome::Blocked) {
         lines.extend(
             step.verdict.broken().filter(|result| result.action != OnFailure::Log).flat_map(|result| broken_rule_lines(result, root)),
@@ -234,6 +241,7 @@ pub(crate) fn runs_lines(runs: &[RunRecord], root: &Path) -> Vec<String> {
         ]);
     }
     let mut lines = table(&rows, &[5, 6]);
+    lines.extend(late::lines(runs));
     for step in runs.first().into_iter().flat_map(|run| &run.steps) {
         if matches!(step.outcome, StepOutcome::Blocked | StepOutcome::Failed) {
             lines.extend(step_lines(step, root));

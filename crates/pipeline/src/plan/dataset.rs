@@ -2,25 +2,32 @@
 
 use std::collections::BTreeSet;
 
-use hw_base::{DatasetName, Delivery, News, ORIGIN_COLUMNS, Position, Progress, Result, SourceFile, Survey, TableName, count, plural};
+use hw_base::{
+    DatasetName, Delivery, Engine, News, ORIGIN_COLUMNS, Position, Progress, Reference, Result, SourceFile, Survey, TableName, count,
+    plural,
+};
 
 use super::{Asking, Decision, Follow, Step, Work, was_rolled_back};
 use crate::position::{ALL_FILES, ALL_ROWS, FILES, WATERMARK, WHAT_IS_NEW};
-use crate::project::Project;
+use crate::project::{Model, Project};
+use crate::settings::Load;
 
 /// What there is to read of a dataset, and what was read before.
 struct Reading {
     survey: Survey,
     follow: Option<Follow>,
     progress: Option<Progress>,
+    /// Whether each delivery is the whole dataset, because a model compares them.
+    compared: bool,
 }
 
 /// Plans the extraction of a dataset of which `progress` was read.
 pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: DatasetName, progress: Option<Progress>) -> Result<Step> {
     let table = TableName::raw(&dataset);
     let survey = asking.sources.survey(&dataset).await?;
-    let follow = follow(project, &dataset, &survey);
-    let reading = Reading { survey, follow, progress };
+    let compared = is_compared(project, asking.engine, &dataset);
+    let follow = follow(project, &dataset, &survey).filter(|_| !compared);
+    let reading = Reading { survey, follow, progress, compared };
     let decision = match reading.why_anew(asking, &table).await? {
         Some(reason) => Decision::Rebuild(reason),
         None => reading.decision(),
@@ -44,6 +51,7 @@ pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: Dataset
             files,
             follow: reading.follow,
             key: reading.survey.key,
+            compared,
         },
         progress: reading.progress,
         table,
@@ -60,6 +68,14 @@ pub async fn arriving(project: &Project, asking: Asking<'_>, dataset: &DatasetNa
     let Work::Extract { files, .. } = step.work else { return Ok(Delivery::default()) };
     // No file at all cannot be opened; then there is nothing new, and what is there is shown.
     Ok(Delivery { files: files.filter(|files| !files.is_empty()), ..Delivery::default() })
+}
+
+/// Whether a model compares whole deliveries of the dataset.
+pub(super) fn is_compared(project: &Project, engine: &dyn Engine, dataset: &DatasetName) -> bool {
+    let (name, raw) = (dataset.to_string(), format!("raw.{dataset}"));
+    let is_named = |reference: &Reference| [&name, &raw].contains(&&reference.parts.join("."));
+    let reads = |model: &Model| engine.reads(&model.sql, None).is_ok_and(|references| references.iter().any(is_named));
+    project.models.iter().filter(|model| matches!(model.settings.load, Load::Snapshot(_))).any(reads)
 }
 
 /// How what is new in a dataset is told, where a model follows it and all of them agree on a column if one is needed.
@@ -85,10 +101,10 @@ impl Reading {
     /// How the dataset is read: what was read in another way cannot be continued.
     fn way(&self) -> String {
         match (&self.survey.files, &self.follow) {
-            (Some(_), _) => ALL_FILES.into(),
-            (None, Some(Follow::BySource)) => WHAT_IS_NEW.into(),
-            (None, Some(Follow::ByColumn(column))) => format!("{WHAT_IS_NEW} by {column}"),
-            (None, None) => ALL_ROWS.into(),
+            (Some(_), _) if !self.compared => ALL_FILES.into(),
+            (_, Some(Follow::BySource)) => WHAT_IS_NEW.into(),
+            (_, Some(Follow::ByColumn(column))) => format!("{WHAT_IS_NEW} by {column}"),
+            (_, None) => ALL_ROWS.into(),
         }
     }
 
@@ -110,6 +126,10 @@ impl Reading {
         match self.files(false) {
             Some(files) if files.is_empty() => Decision::Skip(format!("no new files{}", self.gone_in_words())),
             Some(files) if self.loaded().is_empty() => Decision::Run(plural(files.len() as u64, "file")),
+            Some(files) if self.compared => {
+                let moved = files.iter().filter(|file| !self.loaded().contains(file)).count() + self.gone().count();
+                Decision::Run(format!("{} new, changed or gone; all are read, to be compared", plural(moved as u64, "file")))
+            }
             Some(files) => Decision::Run(format!("{}{}", plural(files.len() as u64, "new or changed file"), self.gone_in_words())),
             None if self.progress.is_none() => Decision::Run("first extraction".into()),
             None => Decision::Ask("the source is asked for changes".into()),
@@ -127,11 +147,18 @@ impl Reading {
     /// The files to read.
     fn files(&self, anew: bool) -> Option<Vec<SourceFile>> {
         let present = self.survey.files.as_ref()?;
-        Some(present.iter().filter(|file| anew || !self.loaded().contains(file)).cloned().collect())
+        let is_new = |file: &&SourceFile| anew || !self.loaded().contains(file);
+        if self.compared && (self.gone().next().is_some() || present.iter().any(|file| is_new(&file))) {
+            return Some(present.clone());
+        }
+        Some(present.iter().filter(is_new).cloned().collect())
     }
 
     /// The files of which the raw copy may have rows already. A renamed file is there under its earlier name.
     fn changed(&self, files: Option<&[SourceFile]>, anew: bool) -> Vec<String> {
+        if self.compared {
+            return vec![];
+        }
         let may_have = |file: &&SourceFile| anew || self.loaded().iter().any(|known| known.path == file.path);
         let files = files.unwrap_or_default();
         let changed = files.iter().filter(may_have).map(|file| file.path.clone());

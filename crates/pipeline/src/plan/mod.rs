@@ -9,7 +9,7 @@ use hw_validate::Rule;
 use serde::Serialize;
 
 pub use self::dataset::arriving;
-pub(crate) use self::model::BY_ARRIVAL;
+pub(crate) use self::model::{ASKED_FOR, BY_ARRIVAL};
 pub use self::trial::try_models;
 use crate::graph::{Graph, Read};
 use crate::project::Project;
@@ -76,6 +76,8 @@ pub enum Work {
         follow: Option<Follow>,
         /// The columns that identify a row, as the source names them; none where nobody knows.
         key: Vec<String>,
+        /// Whether a model compares its deliveries, so that each is the whole dataset and none is taken out again.
+        compared: bool,
     },
     /// Builds the table of a model.
     Build {
@@ -131,6 +133,8 @@ pub enum Extent {
     Newest,
     /// The last batch, which is the whole dataset as it was then.
     LastBatch,
+    /// Batch by batch what arrived since the last time, and the batch before, each of which is the whole dataset.
+    Deliveries,
 }
 
 /// Whether a step runs, and why.
@@ -212,7 +216,7 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
     for model in selected.iter().filter_map(|name| project.model(name)) {
         let known = standing(&TableName::model(&model.name));
         let reads = graph.reads.get(&model.name).map(Vec::as_slice).unwrap_or_default();
-        let planning = model::Planning { model, reads, before: &steps, selection };
+        let planning = model::Planning { project, model, reads, before: &steps, selection };
         let step = planning.step(asking.engine, known).await?;
         steps.push(step);
     }
@@ -233,7 +237,7 @@ fn failing(dataset: DatasetName, progress: Option<Progress>, error: &Error) -> S
         bytes: None,
         rules: vec![],
         fingerprint: progress.as_ref().map(|progress| progress.fingerprint.clone()).unwrap_or_default(),
-        work: Work::Extract { dataset, files: None, changed: vec![], follow: None, key: vec![] },
+        work: Work::Extract { dataset, files: None, changed: vec![], follow: None, key: vec![], compared: false },
         progress,
         table,
     }

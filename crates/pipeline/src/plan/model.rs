@@ -1,18 +1,23 @@
 //! The step that builds the table of a model, and what is decided about it.
 
-use hw_base::{Engine, Error, Progress, Result, TableName, snake_case};
+use hw_base::{Engine, Error, Input, Progress, Reader, Result, TableName, snake_case};
 
-use super::{Decision, Extent, ReadFrom, Selection, Step, Work, was_rolled_back};
+use super::{Decision, Extent, ReadFrom, Selection, Step, Work, dataset, was_rolled_back};
 use crate::graph::Read;
-use crate::position::{has_moved, lost_ground};
-use crate::project::Model;
-use crate::settings::Load;
+use crate::position::{has_moved, lost_ground, was_made_anew};
+use crate::project::{Model, Project};
+use crate::settings::{Load, Recompute};
 
 /// What `follow:` names where the order of arrival tells which of two rows is the later one.
 pub(crate) const BY_ARRIVAL: &str = "_batch";
 
+/// Why a model is built anew that somebody named.
+pub(crate) const ASKED_FOR: &str = "a rebuild was asked for";
+
 /// A model, and what was planned before it.
 pub(super) struct Planning<'a> {
+    /// The project.
+    pub(super) project: &'a Project,
     /// The model.
     pub(super) model: &'a Model,
     /// What it reads.
@@ -29,6 +34,8 @@ impl Planning<'_> {
         self.refuse_foreign_follow()?;
         self.refuse_joined_follows(engine)?;
         self.refuse_versions_without_times()?;
+        self.refuse_what_cannot_be_compared(engine)?;
+        self.refuse_foreign_partitions()?;
         let Model { name, sql, file, settings, rules, fingerprint, .. } = self.model;
         let table = TableName::model(name);
         let by_arrival = self.follows_by_itself(engine);
@@ -45,7 +52,12 @@ impl Planning<'_> {
         Ok(Step {
             name: name.clone(),
             load: settings.load.name(),
-            window: self.window(&decision, anew, &reads),
+            window: match (&settings.load, decision.may_run() && !anew) {
+                (Load::Recompute(recompute), true) => {
+                    self.partitions_in_words(engine, recompute, &reads, &inputs, progress.as_ref()).await?
+                }
+                _ => self.window(&decision, anew, &reads),
+            },
             decision,
             anew,
             after: reads.iter().map(|read| read.step.clone()).collect(),
@@ -77,6 +89,18 @@ impl Planning<'_> {
         }
     }
 
+    fn refuse_foreign_partitions(&self) -> Result<()> {
+        let Load::Recompute(recompute) = &self.model.settings.load else { return Ok(()) };
+        let read: Vec<String> = self.reads.iter().map(Read::name).collect();
+        match recompute.from.keys().find(|name| !read.contains(name)) {
+            None => Ok(()),
+            Some(name) => Err(hw_base::unknown("input", name, read.iter().map(String::as_str))
+                .code("HW302")
+                .because(format!("the SELECT of `{}` does not read it", self.model.name))
+                .moved_to(self.model.place(&["load", "recompute", "from", name], 0))),
+        }
+    }
+
     fn refuse_versions_without_times(&self) -> Result<()> {
         let settings = &self.model.settings;
         let tells_time = settings.follow.values().any(|column| column != BY_ARRIVAL);
@@ -85,6 +109,42 @@ impl Planning<'_> {
         }
         let error = settings.load.without_times().within(format_args!("`{}`", self.model.name));
         Err(error.moved_to(self.model.place(&["load"], 0)))
+    }
+
+    /// Deliveries are compared of one dataset, and nobody may expect to read of it only what is new.
+    fn refuse_what_cannot_be_compared(&self, engine: &dyn Engine) -> Result<()> {
+        let Model { name, settings, .. } = self.model;
+        let error = match (&settings.load, self.reads) {
+            (Load::Snapshot(_), [Read::Dataset { .. }]) if settings.follow.is_empty() => None,
+            (Load::Snapshot(_), [Read::Dataset { dataset, .. }]) => Some(
+                Error::user(format!("`{name}` compares whole deliveries of `{dataset}`, so it cannot follow a column of it"))
+                    .help("remove `follow:`; or keep the versions that the column tells: `load: { scd2: … }`")
+                    .moved_to(self.model.place(&["follow"], 0)),
+            ),
+            (Load::Snapshot(_), _) => Some(
+                Error::user(format!("`{name}` compares whole deliveries, so its SELECT reads one dataset of a source and nothing else"))
+                    .because("only a delivery of a source is there to be compared again when the table is built anew")
+                    .help("join and aggregate in a model that reads this one")
+                    .moved_to(self.model.place(&["load"], 0)),
+            ),
+            _ => self.followed_and_compared(engine),
+        };
+        error.map_or(Ok(()), |error| Err(error.code("HW305")))
+    }
+
+    fn followed_and_compared(&self, engine: &dyn Engine) -> Option<Error> {
+        let Model { name, settings, .. } = self.model;
+        let followed = |read: &&Read| read.dataset().is_some_and(|dataset| settings.follow.contains_key(&dataset.to_string()));
+        let mut followed = self.reads.iter().filter(followed).filter_map(Read::dataset);
+        let dataset = followed.find(|dataset| dataset::is_compared(self.project, engine, dataset))?;
+        let error =
+            Error::user(format!("`{name}` follows `{dataset}`, of which another model compares whole deliveries (`load: snapshot`)"));
+        let error = error.because("each batch of its raw copy is the whole dataset, not what is new");
+        Some(
+            error
+                .help("remove `follow:`, or give the dataset a second name in `headworks.yaml`")
+                .moved_to(self.model.place(&["follow"], 0)),
+        )
     }
 
     /// Two followed datasets that are joined would miss each other: what arrived earlier in one, and later in the other.
@@ -114,7 +174,8 @@ impl Planning<'_> {
     fn follows_by_itself(&self, engine: &dyn Engine) -> bool {
         let settings = &self.model.settings;
         let reads_one_dataset = matches!(self.reads, [Read::Dataset { .. }]);
-        settings.load != Load::Replace && settings.follow.is_empty() && reads_one_dataset && engine.is_row_by_row(&self.model.sql)
+        let reads_all = matches!(settings.load, Load::Replace | Load::Recompute(_));
+        !reads_all && settings.follow.is_empty() && reads_one_dataset && engine.is_row_by_row(&self.model.sql)
     }
 
     fn read_from(&self, read: &Read, by_arrival: bool) -> ReadFrom {
@@ -125,11 +186,12 @@ impl Planning<'_> {
             Read::Dataset { name, dataset, with_origin } => {
                 let table = TableName::raw(dataset);
                 let extent = match self.model.settings.follow.contains_key(&dataset.to_string()) {
-                    true => Extent::New,
-                    false if self.is_snapshot(&table) => Extent::LastBatch,
-                    false if by_arrival => Extent::New,
-                    false if !with_origin && self.versions(&table).is_some_and(|key| !key.is_empty()) => Extent::Newest,
-                    false => Extent::All,
+                    _ if matches!(self.model.settings.load, Load::Snapshot(_)) => Extent::Deliveries,
+                    true if !matches!(self.model.settings.load, Load::Recompute(_)) => Extent::New,
+                    _ if self.is_snapshot(&table) => Extent::LastBatch,
+                    _ if by_arrival => Extent::New,
+                    _ if !with_origin && self.versions(&table).is_some_and(|key| !key.is_empty()) => Extent::Newest,
+                    _ => Extent::All,
                 };
                 ReadFrom { name: name.clone(), step: table.folder().to_owned(), table, extent, hides_origin: !with_origin }
             }
@@ -138,7 +200,8 @@ impl Planning<'_> {
 
     /// Whether each batch of a raw copy is the whole dataset as it was then.
     fn is_snapshot(&self, table: &TableName) -> bool {
-        let extracts_all = |step: &Step| matches!(&step.work, Work::Extract { files: None, follow: None, .. });
+        let extracts_all =
+            |step: &Step| matches!(&step.work, Work::Extract { files: None, follow: None, .. } | Work::Extract { compared: true, .. });
         self.before.iter().any(|step| step.table == *table && extracts_all(step))
     }
 
@@ -177,14 +240,12 @@ impl Planning<'_> {
         }
         let Some(progress) = progress else { return Decision::Rebuild("first load".into()) };
         if self.selection.rebuild && self.selection.names(&self.model.name) {
-            return Decision::Rebuild("a rebuild was asked for".into());
+            return Decision::Rebuild(ASKED_FOR.into());
         }
         if progress.fingerprint != self.model.fingerprint {
             return Decision::Rebuild("the model changed".into());
         }
-        // A load that replaces the table does not mind what it has read before.
-        let keeps_rows = self.model.settings.load != Load::Replace;
-        if let Some(reason) = inputs.iter().filter(|_| keeps_rows).find_map(|input| lost_ground(input, progress)) {
+        if let Some(reason) = inputs.iter().find_map(|input| self.lost_ground(input, progress)) {
             return Decision::Rebuild(reason);
         }
         let moved: Vec<&str> = inputs.iter().filter(|input| has_moved(input, progress)).map(|input| input.name.as_str()).collect();
@@ -200,10 +261,56 @@ impl Planning<'_> {
         }
     }
 
+    /// Why the model cannot go on from what it has read of an input.
+    fn lost_ground(&self, input: &Step, progress: &Progress) -> Option<String> {
+        match self.model.settings.load {
+            // It does not mind what it has read before.
+            Load::Replace => None,
+            // What was taken out touches a partition like what was added.
+            Load::Recompute(_) => was_made_anew(input, progress),
+            _ => lost_ground(input, progress),
+        }
+    }
+
     /// Whether the load goes on where the last one has stopped.
     fn reads_on(&self, decision: &Decision, reads: &[ReadFrom]) -> bool {
-        let is_continued = matches!(decision, Decision::Run(_) | Decision::Ask(_)) && self.model.settings.load != Load::Replace;
-        is_continued && reads.iter().any(|read| read.extent == Extent::New)
+        let load = &self.model.settings.load;
+        let is_continued = matches!(decision, Decision::Run(_) | Decision::Ask(_)) && *load != Load::Replace;
+        let goes_on = |read: &ReadFrom| matches!(read.extent, Extent::New | Extent::Deliveries);
+        is_continued && (matches!(load, Load::Recompute(_)) || reads.iter().any(goes_on))
+    }
+
+    /// What changes which partitions, as far as that is known before anything is read.
+    async fn partitions_in_words(
+        &self,
+        engine: &dyn Engine,
+        recompute: &Recompute,
+        reads: &[ReadFrom],
+        inputs: &[&Step],
+        progress: Option<&Progress>,
+    ) -> Result<String> {
+        let settings = &self.model.settings;
+        let whole = |read: &ReadFrom| Input::Table {
+            name: read.name.clone(),
+            table: read.table.clone(),
+            version: None,
+            after_batch: None,
+            up_to_batch: None,
+            hides_origin: read.hides_origin,
+        };
+        let reader = Reader { sql: self.model.sql.clone(), inputs: reads.iter().map(whole).collect(), file: None };
+        let traced = engine.traced(&reader, &settings.partition_by.columns()?).await?;
+        let is_told = |name: &String| recompute.from.contains_key(name) || traced.iter().any(|traced| traced.input == *name);
+        let changes = |step: &&&Step| step.decision.may_run() || progress.is_some_and(|progress| has_moved(step, progress));
+        let changing: Vec<&str> = inputs.iter().filter(changes).map(|step| step.name.as_str()).collect();
+        let names = reads.iter().filter(|read| changing.contains(&read.step.as_str())).map(|read| read.name.clone());
+        let (told, untold): (Vec<String>, Vec<String>) = names.partition(is_told);
+        let by = settings.partition_by.0.join(", ");
+        Ok(match (&told[..], &untold[..]) {
+            (_, []) => format!("{by} of changed rows in {}", told.join(", ")),
+            ([], _) => format!("all rows: no row of {} tells its {by}", untold.join(", ")),
+            _ => format!("{by} of changed rows in {}; all rows if {} changes", told.join(", "), untold.join(" or ")),
+        })
     }
 
     fn window(&self, decision: &Decision, anew: bool, reads: &[ReadFrom]) -> String {
@@ -214,6 +321,8 @@ impl Planning<'_> {
             Decision::Skip(_) => "nothing".into(),
             // Nobody knows which of them belong together.
             _ if !versions.is_empty() => format!("every version of the rows of {}", versions.join(", ")),
+            _ if anew && matches!(self.model.settings.load, Load::Snapshot(_)) => "every delivery".into(),
+            _ if reads.iter().any(|read| read.extent == Extent::Deliveries) => "new deliveries, compared with the one before".into(),
             _ if anew || new.is_empty() || self.model.settings.load == Load::Replace => "all rows".into(),
             _ => format!("new rows of {}", new.join(", ")),
         }

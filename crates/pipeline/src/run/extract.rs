@@ -1,6 +1,7 @@
 //! What a step is about to copy from a source.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use hw_base::{
     Column, ColumnType, Continuing, DatasetName, Delivered, Delivery, Error, Input, ORIGIN_COLUMNS, Part, Position, Progress, Reader,
@@ -13,7 +14,7 @@ use super::malformed;
 use super::task::Task;
 use super::types::{Fit, common, fit};
 use crate::plan::{Follow, Work};
-use crate::position::{CONTENT, FILES, FIRST_BATCH, TAKEN_OUT, WATERMARK};
+use crate::position::{CONTENT, FILES, FIRST_BATCH, LOADED_AT, TAKEN_OUT, WATERMARK};
 use crate::versions;
 
 /// The column of a raw copy that holds the file of a row.
@@ -49,6 +50,8 @@ struct Copying<'a> {
     follow: Option<&'a Follow>,
     /// The columns that identify a row, as the source names them.
     key: &'a [String],
+    /// Whether each batch is the whole dataset and stays.
+    compared: bool,
     /// Where it is continued; `None` where it starts.
     before: Option<&'a Progress>,
     table: Option<TableState>,
@@ -58,12 +61,13 @@ struct Copying<'a> {
 
 /// Prepares the batch of a dataset.
 pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
-    let Work::Extract { dataset, files, changed, follow, key } = &task.step.work else { return Ok(None) };
+    let Work::Extract { dataset, files, changed, follow, key, compared } = &task.step.work else { return Ok(None) };
     let table = task.table().await?;
     let window = task.next_window(table.as_ref())?;
     let before = task.step.progress.as_ref().filter(|_| !task.step.anew);
-    let (files, follow) = (files.as_deref(), follow.as_ref());
-    let mut copying = Copying { task, dataset, files, changed, follow, key, before, table, earlier: Earlier::Stay, names: Names::new() };
+    let (files, follow, compared) = (files.as_deref(), follow.as_ref(), *compared);
+    let (earlier, names) = (Earlier::Stay, Names::new());
+    let mut copying = Copying { task, dataset, files, changed, follow, key, compared, before, table, earlier, names };
     copying.earlier = copying.earlier();
     copying.names = copying.known_names()?;
     copying.batch(window).await.map(Some)
@@ -76,6 +80,9 @@ impl Copying<'_> {
         let was_read_otherwise = step.progress.as_ref().is_some_and(|progress| progress.fingerprint != step.fingerprint);
         let tells_files = table.columns.iter().any(|column| column.name == FILE);
         match self.files {
+            // The deliveries are all that is left of the history of the source.
+            _ if self.compared && was_read_otherwise => Earlier::Replaced,
+            _ if self.compared => Earlier::Stay,
             None if step.anew => Earlier::Replaced,
             None => Earlier::Stay,
             // Rows that do not tell their file could never be taken out.
@@ -114,7 +121,7 @@ impl Copying<'_> {
 
     /// What is asked of the source.
     fn delivery(&self) -> Delivery {
-        let is_whole = !self.task.step.anew && matches!(self.earlier, Earlier::Replaced);
+        let is_whole = !self.task.step.anew && !self.compared && matches!(self.earlier, Earlier::Replaced);
         let files = self.files.map(|files| {
             let mut files = [files, &if is_whole { self.files_before() } else { vec![] }].concat();
             files.sort();
@@ -164,15 +171,27 @@ impl Copying<'_> {
             }
             Part::Whole | Part::New => ARRIVING.to_owned(),
         };
-        let sql = raw_rows(&names, delivered.has_origin, window, self.task.run.0.as_str(), ports.clock.now(), &arriving);
+        let now = self.load_time();
+        let sql = raw_rows(&names, delivered.has_origin, window, self.task.run.0.as_str(), now, &arriving);
         let mut reader = Reader { sql, inputs, file: None };
         if !widened.is_empty() {
             self.rewrite(&mut reader, &names, &widened, delivered.has_origin);
         }
-        let inputs = self.inputs(window, &delivered);
+        let mut inputs = self.inputs(window, &delivered);
+        inputs.insert(LOADED_AT.into(), Position::Watermark(in_words(now)));
         let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
         let delivery = self.follow.map(|_| delivered.relation.clone());
-        Ok(Batch { staging: self.staging(window, reader, &delivered), progress, delivery, is_trial: false })
+        Ok(Batch { staging: self.staging(window, reader, &delivered), progress, delivery, is_trial: false, window: None })
+    }
+
+    /// The time of the batch. It never goes back, although the clock may: batches are in the order of their times.
+    fn load_time(&self) -> Timestamp {
+        let before = match self.task.step.progress.as_ref().and_then(|progress| progress.inputs.get(LOADED_AT)) {
+            Some(Position::Watermark(before)) => before.parse::<Timestamp>().ok(),
+            _ => None,
+        };
+        let now = self.task.ports.clock.now();
+        before.map_or(now, |before| now.max(before + Duration::from_micros(1)))
     }
 
     /// Whether a database that was to go on where it was read before delivers all of its rows.
@@ -276,7 +295,8 @@ impl Copying<'_> {
         let mut staging = self.task.staging(window, reader);
         staging.partition_by = vec![(BATCH.into(), BATCH.into())];
         // Where the source itself tells what is new, the content need not.
-        staging.hash_content = self.files.is_none() && delivered.part == Part::Whole && self.follow != Some(&Follow::BySource);
+        staging.hash_content =
+            (self.files.is_none() || self.compared) && delivered.part == Part::Whole && self.follow != Some(&Follow::BySource);
         if delivered.has_origin {
             staging.hidden = vec!["_malformed".into()];
             staging.watch.rows.push(malformed::watch());
@@ -293,8 +313,8 @@ impl Copying<'_> {
     fn inputs(&self, window: i64, delivered: &Delivered) -> BTreeMap<String, Position> {
         let mut inputs = self.before.map(|progress| progress.inputs.clone()).unwrap_or_default();
         if let Some(files) = self.files {
-            let mut known: Vec<SourceFile> =
-                self.files_before().into_iter().map(|file| self.remembered(file)).chain(files.to_vec()).collect();
+            let kept = if self.compared { vec![] } else { self.files_before() };
+            let mut known: Vec<SourceFile> = kept.into_iter().map(|file| self.remembered(file)).chain(files.to_vec()).collect();
             known.sort();
             inputs.insert(FILES.into(), Position::Files(known));
         }
@@ -324,13 +344,15 @@ fn raw_rows(names: &[(String, String)], has_origin: bool, window: i64, run: &str
     if has_origin {
         columns.extend([FILE, "_line", "_malformed"].map(str::to_owned));
     }
-    columns.push(format!(
-        "arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))') as _loaded_at",
-        literal(&now.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string())
-    ));
+    columns.push(format!("arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))') as _loaded_at", literal(&in_words(now))));
     columns.push(format!("{} as _run", literal(run)));
     columns.push(format!("cast({window} as bigint) as {BATCH}"));
     format!("select {} from {arriving}", columns.join(", "))
+}
+
+/// A moment as SQL and the ledger read it, to the microsecond.
+fn in_words(at: Timestamp) -> String {
+    at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
 
 /// A value in a type as the raw copy stores it: SQL's own timestamps end in the year 2262.

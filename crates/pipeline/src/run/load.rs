@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use hw_base::{
     CommitNote, DatasetName, Engine, Error, LoadMode, Position, Progress, Published, Result, StagedBatch, Staging, StepCommit, StepOutcome,
-    StepRecord, Verdict, identifier,
+    StepRecord, VALID_TO, Verdict, identifier,
 };
 use hw_validate::{Gate, Judging, Population};
 use serde_json::json;
 
 use super::record::{Halt, standing, started, unchanged};
 use super::task::{Task, application, version_with};
-use super::{build, extract, malformed};
+use super::{build, extract, lateness, malformed};
 use crate::fit;
 use crate::plan::{Decision, Step, Work};
 use crate::position::{CONTENT, FILES, WATERMARK};
+use crate::settings::Load;
 
 /// How many violating rows to show per rule.
 const EXAMPLES: usize = 5;
@@ -29,6 +30,8 @@ pub(super) struct Batch {
     pub(super) delivery: Option<String>,
     /// Whether it is staged and judged, and removed again.
     pub(super) is_trial: bool,
+    /// The window in words, where it is known better than when the run was planned.
+    pub(super) window: Option<String>,
 }
 
 /// Rows written where no reader sees them yet.
@@ -75,7 +78,8 @@ pub(super) async fn carry_out(task: Task<'_>) -> Result<StepRecord, Halt> {
         Ok(None) => return Ok(unchanged(step)),
         Err(error) => return Err(Halt::Failed(error, Box::new(started(step, standing(step))))),
     };
-    let record = started(step, batch.progress.clone());
+    let mut record = started(step, batch.progress.clone());
+    record.window = batch.window.take().unwrap_or(record.window);
     brought_to_its_end(task, &mut batch, record).await
 }
 
@@ -123,8 +127,15 @@ async fn fitted_gate(task: Task<'_>, batch: &mut Batch) -> Result<Gate> {
     let columns = task.ports.engine.columns(&batch.staging.reader).await?;
     let gate = fit::gate(task.step, &batch.staging.reader, &columns, task.ports.engine).await?;
     let own = std::mem::replace(&mut batch.staging.watch, gate.watch(key(task.step), EXAMPLES, false));
+    if matches!(load_of(task.step), Some(Load::Snapshot(_))) {
+        for rule in &mut batch.staging.watch.rows {
+            // A version that ends is not judged again.
+            rule.violates = format!("{VALID_TO} is null and ({})", rule.violates);
+        }
+    }
     batch.staging.watch.rows.splice(0..0, own.rows);
     batch.staging.watch.aggregates.extend(own.aggregates);
+    batch.staging.watch.of_arriving = lateness::watches(task, &columns, batch.staging.is_rebuild);
     Ok(gate)
 }
 
@@ -132,6 +143,7 @@ async fn fitted_gate(task: Task<'_>, batch: &mut Batch) -> Result<Gate> {
 async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBatch, record: &mut StepRecord) -> Result<StepOutcome> {
     let Task { step, ports, .. } = task;
     note_counts(record, &staged);
+    record.lateness = lateness::measured(task, &staged.watched);
     note_reached(task, batch, &staged);
     if let Some(review) = &mut record.review {
         review.rows = staged.rows_reviewed;
@@ -206,7 +218,7 @@ fn commit_note(task: Task<'_>, batch: &Batch, record: &StepRecord) -> CommitNote
         application: application(task.project, &step.table),
         window: batch.progress.window,
         details: json!({
-            "run": task.run, "step": step.name, "fingerprint": step.fingerprint, "window": step.window, "inputs": inputs,
+            "run": task.run, "step": step.name, "fingerprint": step.fingerprint, "window": record.window, "inputs": inputs,
             "rules": { "judged": record.verdict.results.len(), "broken": broken },
         }),
         at: task.ports.clock.now(),
@@ -217,18 +229,20 @@ fn seen_already(step: &Step, window: i64) -> Error {
     Error::bug(format!("somebody else has published window {window} of `{}`", step.name)).code("HW901")
 }
 
-fn key(step: &Step) -> &[String] {
+/// How a model is loaded; `None` for a dataset.
+fn load_of(step: &Step) -> Option<&Load> {
     match &step.work {
-        Work::Extract { .. } => &[],
-        Work::Build { settings, .. } => settings.key(),
+        Work::Extract { .. } => None,
+        Work::Build { settings, .. } => Some(settings),
     }
 }
 
+fn key(step: &Step) -> &[String] {
+    load_of(step).map_or(&[], Load::key)
+}
+
 fn unique_by(step: &Step) -> &[String] {
-    match &step.work {
-        Work::Extract { .. } => &[],
-        Work::Build { settings, .. } => settings.unique_by(),
-    }
+    load_of(step).map_or(&[], Load::unique_by)
 }
 
 /// How a person queries the rows that were judged, later: what a source has to deliver and what a model selects are readable

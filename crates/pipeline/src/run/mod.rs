@@ -1,13 +1,16 @@
 //! Carrying out a plan, step by step, each done once however often it is begun: the order, the retries, the record.
 
 mod build;
+mod deliveries;
 mod extract;
+mod lateness;
 mod load;
 mod malformed;
 mod record;
 mod recover;
 mod review;
 mod task;
+pub(crate) mod touched;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,8 +23,8 @@ pub use record::{alerts, exit_code};
 pub use recover::recover;
 pub use review::{Asked, review};
 
-use crate::plan::{Plan, Step};
-use crate::project::Project;
+use crate::plan::{Plan, Step, Work};
+use crate::project::{Project, fingerprint};
 use record::{Halt, continued, outcome_of};
 use task::Task;
 
@@ -81,14 +84,19 @@ pub async fn run(
     ports.ledger.begin(&record)?;
     let mut errors = Vec::new();
     let mut stopped: BTreeSet<&str> = BTreeSet::new();
+    let mut tired: BTreeSet<&str> = BTreeSet::new();
     for step in &plan.steps {
         let task = Task { project, step, run: &record.run, ports, is_repeated: is_continued };
-        let outcome = match step.after.iter().find(|name| stopped.contains(name.as_str())) {
-            Some(name) => Err(Halt::Skipped(format!("`{name}` did not go through"))),
-            None => carry_out_with_retries(task).await,
+        let source = source(step);
+        let outcome = match (step.after.iter().find(|name| stopped.contains(name.as_str())), source) {
+            (Some(name), _) => Err(Halt::Skipped(format!("`{name}` did not go through"))),
+            // Whoever did not answer three times is left in peace for the rest of the run.
+            (None, Some(source)) if tired.contains(source) => Err(Halt::Skipped(format!("source `{source}` has just failed, three times"))),
+            (None, _) => carry_out_with_retries(task).await,
         };
         let done = outcome.unwrap_or_else(|halt| {
             stopped.insert(&step.name);
+            tired.extend(source.filter(|_| halt.may_heal()));
             let (done, error) = halt.record(step);
             // What is wrong with a whole source is said once.
             errors.extend(error.filter(|error| errors.iter().all(|known: &Error| known.to_string() != error.to_string())));
@@ -135,6 +143,22 @@ fn version_group(plan: &Plan, ports: Ports<'_>) -> Result<BTreeMap<String, i64>>
     Ok(plan.steps.iter().filter_map(version).collect())
 }
 
+/// The source that a step asks.
+fn source(step: &Step) -> Option<&str> {
+    match &step.work {
+        Work::Extract { dataset, files: None, .. } => Some(&dataset.source),
+        Work::Extract { .. } | Work::Build { .. } => None,
+    }
+}
+
+/// How long to wait after an attempt: twice as long each time, and between half and all of it, so that programs that failed together do not
+/// come back together.
+fn pause(run: &RunId, step: &str, attempt: u32) -> Duration {
+    let most = Duration::from_secs(1 << attempt.min(6));
+    let chance = fingerprint(&[&run.0, step, &attempt.to_string()]).bytes().fold(0_u32, |sum, byte| (sum * 31 + u32::from(byte)) % 501);
+    most / 2 + most * chance / 1_000
+}
+
 /// Tries a step again while its failure is one that passes.
 async fn carry_out_with_retries(mut task: Task<'_>) -> Result<StepRecord, Halt> {
     let mut attempt = 1;
@@ -143,7 +167,7 @@ async fn carry_out_with_retries(mut task: Task<'_>) -> Result<StepRecord, Halt> 
             Err(Halt::Failed(error, _)) if error.retry() == Retry::WithBackoff && attempt < ATTEMPTS => {
                 let step = &task.step.name;
                 task.ports.narrator.note(&format!("{step}: {} (attempt {attempt} of {ATTEMPTS})", error.message()));
-                task.ports.clock.pause(Duration::from_secs(1 << attempt)).await;
+                task.ports.clock.pause(pause(task.run, step, attempt)).await;
             }
             result => return result,
         }

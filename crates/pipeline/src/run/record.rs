@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Blame, Error, OnFailure, Progress, RuleResult, RunOutcome, RunRecord, StepOutcome, StepRecord, Verdict};
+use hw_base::{Blame, Error, OnFailure, Progress, Retry, RuleResult, RunOutcome, RunRecord, StepOutcome, StepRecord, Verdict};
 
 use crate::plan::Step;
 
@@ -17,6 +17,11 @@ pub(super) enum Halt {
 }
 
 impl Halt {
+    /// Whether it failed for a reason that passes, however often it was tried.
+    pub(super) fn may_heal(&self) -> bool {
+        matches!(self, Self::Failed(error, _) if error.retry() == Retry::WithBackoff)
+    }
+
     /// What is recorded of it, and the error to show.
     pub(super) fn record(self, step: &Step) -> (StepRecord, Option<Error>) {
         match self {
@@ -53,6 +58,7 @@ pub(super) fn started(step: &Step, progress: Progress) -> StepRecord {
         spilled_bytes: 0,
         commit: None,
         verdict: Verdict::over(vec![]),
+        lateness: None,
         error: None,
         review: None,
         progress,

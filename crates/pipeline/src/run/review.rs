@@ -94,6 +94,8 @@ fn needs_order_of_arrival(step: &Step) -> Result<bool> {
     Ok(match settings.mode(later_by.clone())? {
         LoadMode::Append { key } => !key.is_empty(),
         LoadMode::Upsert { later_by, .. } => later_by.is_none(),
+        // A row that is released belongs to a partition that may have been built since.
+        LoadMode::Recompute { .. } => true,
         LoadMode::Replace | LoadMode::History(_) => false,
     })
 }
@@ -170,5 +172,5 @@ async fn of_dataset(task: Task<'_>, asked: &Asked) -> Result<Batch> {
     if asked.review.ruling != Ruling::Dropped {
         progress.inputs.insert(TAKEN_OUT.into(), Position::Batch(window));
     }
-    Ok(Batch { staging, progress, delivery: None, is_trial: asked.is_trial })
+    Ok(Batch { staging, progress, delivery: None, is_trial: asked.is_trial, window: None })
 }

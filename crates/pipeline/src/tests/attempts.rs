@@ -23,21 +23,21 @@ fn a_failure_that_passes_is_tried_again_after_growing_pauses() {
     check_run(
         &world,
         expect![[r#"
-        open shop.orders: a.csv
-        note raw/shop.orders: no answer (attempt 1 of 3)
-        pause 2s
-        open shop.orders: a.csv
-        note raw/shop.orders: no answer (attempt 2 of 3)
-        pause 4s
-        open shop.orders: a.csv
-        stage raw/shop.orders: append from the source
-        publish raw/shop.orders as window 1
-        sweep raw/shop.orders r1-1
-        stage report: replace anew from shop.orders up to batch 1
-        publish report as window 1
-        raw/shop.orders: published 3 rows as version 0
-        report: published 3 rows as version 0
-        Succeeded, exit code 0"#]],
+            open shop.orders: a.csv
+            note raw/shop.orders: no answer (attempt 1 of 3)
+            pause 1.706s
+            open shop.orders: a.csv
+            note raw/shop.orders: no answer (attempt 2 of 3)
+            pause 2.992s
+            open shop.orders: a.csv
+            stage raw/shop.orders: append from the source
+            publish raw/shop.orders as window 1
+            sweep raw/shop.orders r1-1
+            stage report: replace anew from shop.orders up to batch 1
+            publish report as window 1
+            raw/shop.orders: published 3 rows as version 0
+            report: published 3 rows as version 0
+            Succeeded, exit code 0"#]],
     );
 }
 
@@ -50,19 +50,19 @@ fn the_third_failure_is_the_last() {
     check_run(
         &world,
         expect![[r#"
-        open shop.orders: a.csv
-        stage raw/shop.orders: append from the source
-        note raw/shop.orders: no answer (attempt 1 of 3)
-        pause 2s
-        open shop.orders: a.csv
-        stage raw/shop.orders: append from the source
-        note raw/shop.orders: no answer (attempt 2 of 3)
-        pause 4s
-        open shop.orders: a.csv
-        stage raw/shop.orders: append from the source
-        raw/shop.orders: failed, no answer
-        report: skipped, `raw/shop.orders` did not go through
-        Failed, exit code 3"#]],
+            open shop.orders: a.csv
+            stage raw/shop.orders: append from the source
+            note raw/shop.orders: no answer (attempt 1 of 3)
+            pause 1.706s
+            open shop.orders: a.csv
+            stage raw/shop.orders: append from the source
+            note raw/shop.orders: no answer (attempt 2 of 3)
+            pause 2.992s
+            open shop.orders: a.csv
+            stage raw/shop.orders: append from the source
+            raw/shop.orders: failed, no answer
+            report: skipped, `raw/shop.orders` did not go through
+            Failed, exit code 3"#]],
     );
 }
 
@@ -124,20 +124,20 @@ fn a_commit_that_is_refused_leaves_nothing_and_is_tried_again() {
     check_run(
         &world,
         expect![[r#"
-        open shop.orders: a.csv
-        stage raw/shop.orders: append from the source
-        publish raw/shop.orders as window 1
-        stage orders: upsert id, later by updated_at anew from shop.orders up to batch 1
-        publish orders as window 1
-        sweep orders r1-1
-        note orders: no answer (attempt 1 of 3)
-        pause 2s
-        stage orders: upsert id, later by updated_at anew from shop.orders up to batch 1
-        publish orders as window 1
-        sweep orders r1-1
-        raw/shop.orders: published 3 rows as version 0
-        orders: published 3 rows as version 0
-        Succeeded, exit code 0"#]],
+            open shop.orders: a.csv
+            stage raw/shop.orders: append from the source
+            publish raw/shop.orders as window 1
+            stage orders: upsert id, later by updated_at anew from shop.orders up to batch 1
+            publish orders as window 1
+            sweep orders r1-1
+            note orders: no answer (attempt 1 of 3)
+            pause 1.794s
+            stage orders: upsert id, later by updated_at anew from shop.orders up to batch 1
+            publish orders as window 1
+            sweep orders r1-1
+            raw/shop.orders: published 3 rows as version 0
+            orders: published 3 rows as version 0
+            Succeeded, exit code 0"#]],
     );
 }
 
@@ -217,4 +217,40 @@ fn the_exit_code_tells_who_must_act() {
         world.fails("stage report", error);
         assert!(world.run().ends_with(&format!("Failed, exit code {code}")));
     }
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_left_in_peace() {
+    let model = |name, dataset| (name, dataset, json!({}));
+    let world = World::new(&[
+        model("a", "select * from crm.customers"),
+        model("b", "select * from crm.orders"),
+        model("c", "select * from shop.orders"),
+    ]);
+    for _ in 0..3 {
+        world.fails("open crm.customers", passing);
+    }
+    check_run(
+        &world,
+        expect![[r#"
+        open crm.customers: all
+        note raw/crm.customers: no answer (attempt 1 of 3)
+        pause 1.416s
+        open crm.customers: all
+        note raw/crm.customers: no answer (attempt 2 of 3)
+        pause 3.036s
+        open crm.customers: all
+        open shop.orders: a.csv
+        stage raw/shop.orders: append from the source
+        publish raw/shop.orders as window 1
+        stage c: replace anew from shop.orders up to batch 1
+        publish c as window 1
+        raw/crm.customers: failed, no answer
+        raw/crm.orders: skipped, source `crm` has just failed, three times
+        raw/shop.orders: published 3 rows as version 0
+        a: skipped, `raw/crm.customers` did not go through
+        b: skipped, `raw/crm.orders` did not go through
+        c: published 3 rows as version 0
+        Failed, exit code 3"#]],
+    );
 }

@@ -45,7 +45,7 @@ fn of_files_only_the_new_and_the_changed_are_read() {
         publish raw/shop.orders as window 3
         raw/shop.orders: published 3 rows as version 2"#]],
     );
-    expect!["window 3, version 2: files [a.csv*1 b.csv*2 c.csv*1 d.csv*1], taken_out batch 3"]
+    expect!["window 3, version 2: files [a.csv*1 b.csv*2 c.csv*1 d.csv*1], loaded_at > 2026-03-01T00:00:00.000002Z, taken_out batch 3"]
         .assert_eq(&world.standing("raw/shop.orders"));
 }
 
@@ -99,7 +99,7 @@ fn files_that_do_not_tell_where_a_row_came_from_are_read_as_a_whole_when_one_cha
         publish raw/lake.orders as window 3
         raw/lake.orders: published 3 rows as version 2"#]],
     );
-    expect!["window 3, version 2: files [a.parquet*1 b.parquet*2 c.parquet*1], taken_out batch 3"]
+    expect!["window 3, version 2: files [a.parquet*1 b.parquet*2 c.parquet*1], loaded_at > 2026-03-01T00:00:00.000002Z, taken_out batch 3"]
         .assert_eq(&world.standing("raw/lake.orders"));
 }
 
@@ -125,7 +125,7 @@ fn a_database_that_is_followed_is_asked_from_the_watermark_on() {
             discard raw/crm.orders
             raw/crm.orders: unchanged"#]],
     );
-    expect!["window 1, version 0: first_batch batch 1, taken_out batch 1, watermark > 2026-01-05"]
+    expect!["window 1, version 0: first_batch batch 1, loaded_at > 2026-03-01T00:00:00.000001Z, taken_out batch 1, watermark > 2026-01-05"]
         .assert_eq(&world.standing("raw/crm.orders"));
     check(
         &world,
@@ -135,7 +135,7 @@ fn a_database_that_is_followed_is_asked_from_the_watermark_on() {
             publish raw/crm.orders as window 2
             raw/crm.orders: published 1 rows as version 1"#]],
     );
-    expect!["window 2, version 1: first_batch batch 1, taken_out batch 1, watermark > 2026-01-06"]
+    expect!["window 2, version 1: first_batch batch 1, loaded_at > 2026-03-01T00:00:00.000002Z, taken_out batch 1, watermark > 2026-01-06"]
         .assert_eq(&world.standing("raw/crm.orders"));
 }
 
@@ -204,7 +204,8 @@ fn a_table_that_tells_what_is_new_needs_no_column_and_other_models_read_its_newe
             customers: published 3 rows as version 1
             Succeeded, exit code 0"#]],
     );
-    expect!["window 2, version 1: first_batch batch 1, taken_out batch 1, watermark > {9}"].assert_eq(&world.standing("raw/crm.customers"));
+    expect!["window 2, version 1: first_batch batch 1, loaded_at > 2026-03-01T00:00:00.000001Z, taken_out batch 1, watermark > {9}"]
+        .assert_eq(&world.standing("raw/crm.customers"));
 }
 
 #[test]
@@ -226,7 +227,8 @@ fn a_database_that_cannot_go_on_takes_the_place_of_what_was_read_before() {
         customers: published 3 rows as version 1
         Succeeded, exit code 0"#]],
     );
-    expect!["window 2, version 1: first_batch batch 2, taken_out batch 2, watermark > {2}"].assert_eq(&world.standing("raw/crm.customers"));
+    expect!["window 2, version 1: first_batch batch 2, loaded_at > 2026-03-01T00:00:00.000001Z, taken_out batch 2, watermark > {2}"]
+        .assert_eq(&world.standing("raw/crm.customers"));
 }
 
 #[test]
@@ -257,7 +259,7 @@ fn rows_that_may_come_again_are_compared_with_the_raw_copy() {
     world.run();
     let staging = world.state().staging.take().unwrap();
     expect![[r#"
-        select id as id, status as status, updated_at as updated_at, _file, _line, _malformed, arrow_cast('2026-03-01T00:00:00.000000Z', 'Timestamp(Microsecond, Some("UTC"))') as _loaded_at, 'r2' as _run, cast(2 as bigint) as _batch
+        select id as id, status as status, updated_at as updated_at, _file, _line, _malformed, arrow_cast('2026-03-01T00:00:00.000001Z', 'Timestamp(Microsecond, Some("UTC"))') as _loaded_at, 'r2' as _run, cast(2 as bigint) as _batch
         from (select id, status, updated_at, _file, _line, _malformed
         from arriving except all select cast(id as varchar), cast(status as varchar), arrow_cast(updated_at, 'Timestamp(Microsecond, None)'), cast(null as varchar), cast(null as bigint), cast(null as varchar)
         from known_rows
@@ -294,7 +296,8 @@ fn a_database_that_nobody_follows_is_copied_as_a_whole_if_it_changed() {
         publish raw/crm.orders as window 2
         raw/crm.orders: published 3 rows as version 1"#]],
     );
-    expect!["window 2, version 1: content hash b, taken_out batch 1"].assert_eq(&world.standing("raw/crm.orders"));
+    expect!["window 2, version 1: content hash b, loaded_at > 2026-03-01T00:00:00.000002Z, taken_out batch 1"]
+        .assert_eq(&world.standing("raw/crm.orders"));
 }
 
 #[test]

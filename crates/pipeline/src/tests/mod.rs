@@ -7,6 +7,7 @@
 mod attempts;
 mod batches;
 mod decisions;
+mod deliveries;
 mod extraction;
 mod order;
 mod project;

@@ -22,7 +22,7 @@ fn a_step_whose_table_has_seen_the_window_is_recorded_as_published() {
     let record = world.recover().unwrap();
     let steps: Vec<String> = record.steps.iter().map(|step| format!("{} {:?} {:?}", step.model, step.outcome, step.commit)).collect();
     expect![[r#"raw/crm.orders Published Some(StepCommit { table: "raw/crm.orders", version: 0 })"#]].assert_eq(&steps.join("\n"));
-    expect!["window 1, version 0: content hash a, first_batch batch 1, taken_out batch 1, watermark > 2026-01-05"]
+    expect!["window 1, version 0: content hash a, first_batch batch 1, loaded_at > 2026-03-01T00:00:00.000000Z, taken_out batch 1, watermark > 2026-01-05"]
         .assert_eq(&world.standing("raw/crm.orders"));
     expect!["sweep raw/crm.orders r1"].assert_eq(&world.asked());
 }

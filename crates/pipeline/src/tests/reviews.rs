@@ -19,7 +19,12 @@ fn by_arrival() -> (&'static str, &'static str, Json) {
 fn released_rows_are_a_batch_of_their_own_and_nothing_else_is_read() {
     let world = World::new(&[following()]).ran();
     let before = world.standing("orders");
-    expect![[""]].assert_eq(&world.review("orders", vouched()));
+    expect![[r#"
+        stage orders: upsert id, later by updated_at from quarantine where true
+        publish orders as window 2
+        orders: published 3 rows as version 1
+        Succeeded, exit code 0"#]]
+    .assert_eq(&world.review("orders", vouched()));
     let inputs = |standing: &str| standing.split_once(": ").unwrap().1.to_owned();
     assert_eq!(inputs(&world.standing("orders")), inputs(&before));
     let state = world.state();
@@ -31,13 +36,24 @@ fn released_rows_are_a_batch_of_their_own_and_nothing_else_is_read() {
 fn whoever_reads_the_table_has_something_new_to_read() {
     let world = World::new(&[following(), ("child", "select * from orders", json!({}))]).ran();
     world.review("orders", vouched());
-    check_plan(&world, expect![[""]]);
+    check_plan(
+        &world,
+        expect![[r#"
+        raw/shop.orders: skip, no new files | nothing
+        orders: skip, no input changed | nothing
+        child: run, new rows in orders | all rows"#]],
+    );
 }
 
 #[test]
 fn a_table_that_is_replaced_gets_the_rows_beside_those_it_has() {
     let world = World::new(&[replaced()]).ran();
-    expect![[""]].assert_eq(&world.review("report", vouched()));
+    expect![[r#"
+        stage report: append from quarantine where true
+        publish report as window 2
+        report: published 3 rows as version 1
+        Succeeded, exit code 0"#]]
+    .assert_eq(&world.review("report", vouched()));
 }
 
 #[test]
@@ -45,15 +61,35 @@ fn where_the_order_of_arrival_decides_the_table_is_built_anew() {
     let world = World::new(&[by_arrival()]).ran();
     world.holds("shop.orders", "a.csv b.csv");
     world.run();
-    expect![[""]].assert_eq(&world.review("stock", vouched()));
-    expect![[""]].assert_eq(&world.review("stock", Ruling::Dropped));
+    expect![[r#"
+        stage stock: upsert id anew from shop.orders up to batch 2
+        publish stock as window 3
+        stock: published 3 rows as version 2
+        Succeeded, exit code 0"#]]
+    .assert_eq(&world.review("stock", vouched()));
+    expect![[r#"
+        stage stock: upsert id from quarantine where true
+        publish stock as window 4
+        stock: published 3 rows as version 3
+        Succeeded, exit code 0"#]]
+    .assert_eq(&world.review("stock", Ruling::Dropped));
 }
 
 #[test]
 fn rows_of_a_dataset_enter_their_old_batch_so_its_readers_begin_anew() {
     let world = World::new(&[following()]).ran();
-    expect![[""]].assert_eq(&world.review("raw/shop.orders", Ruling::Repaired(vec![("id".into(), "7".into())])));
-    check_plan(&world, expect![[""]]);
+    expect![[r#"
+        stage raw/shop.orders: append from quarantine where true
+        publish raw/shop.orders as window 2
+        raw/shop.orders: published 3 rows as version 1
+        Succeeded, exit code 0"#]]
+    .assert_eq(&world.review("raw/shop.orders", Ruling::Repaired(vec![("id".into(), "7".into())])));
+    check_plan(
+        &world,
+        expect![[r#"
+        raw/shop.orders: skip, no new files | nothing
+        orders: rebuild, rows of `shop.orders` were taken out or let in | all rows"#]],
+    );
     assert!(
         world.state().staging.as_ref().unwrap().review.as_ref().is_some_and(|review| {
             matches!(&review.ruling, Ruling::Repaired(values) if values.len() == 2 && values[1].0 == "_malformed")
@@ -65,8 +101,12 @@ fn rows_of_a_dataset_enter_their_old_batch_so_its_readers_begin_anew() {
 fn a_table_whose_model_has_changed_is_run_first() {
     let mut world = World::new(&[following()]).ran();
     world.change_models(&[("orders", "select id, updated_at from shop.orders", following().2)]);
-    expect![[""]].assert_eq(&world.review("orders", vouched()));
-    expect![[""]].assert_eq(&world.review("unheard", vouched()));
+    expect![[r#"
+        error[HW604]: `orders` has to be loaded before rows in its quarantine are decided about
+          because: the model changed
+          help: `headworks run` does it; then look again at what waits"#]]
+    .assert_eq(&world.review("orders", vouched()));
+    expect!["error[HW302]: no model and no dataset that a model reads is named `unheard`"].assert_eq(&world.review("unheard", vouched()));
 }
 
 #[test]
@@ -75,7 +115,12 @@ fn a_rule_that_blocks_refuses_a_release() {
     let world = World::new(&[("guarded", "select * from shop.orders", rules)]).ran();
     let before = world.standing("guarded");
     world.arrives("guarded", "rows 2; not_null_id 1");
-    expect![[""]].assert_eq(&world.review("guarded", vouched()));
+    expect![[r#"
+        stage guarded: append from quarantine where true
+        discard guarded
+        guarded: blocked
+        Blocked, exit code 1"#]]
+    .assert_eq(&world.review("guarded", vouched()));
     assert_eq!(world.standing("guarded"), before);
 }
 

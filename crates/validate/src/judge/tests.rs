@@ -22,7 +22,12 @@ fn watched(violations: &[(&str, u64)], values: &[(&str, Value)]) -> Watched {
         error: None,
     };
     let value = |(id, value): &(&str, Value)| WatchedAggregate { id: (*id).into(), value: value.clone() };
-    Watched { rows: 1000, rules: violations.iter().map(rule).collect(), aggregates: values.iter().map(value).collect() }
+    Watched {
+        rows: 1000,
+        rules: violations.iter().map(rule).collect(),
+        aggregates: values.iter().map(value).collect(),
+        of_arriving: vec![],
+    }
 }
 
 fn reader() -> Reader {

@@ -1,0 +1,26 @@
+//! What is missing, in words.
+
+use hw_pipeline::{Behind, Gaps, Hole};
+
+/// What is missing, as lines.
+pub(crate) fn lines(gaps: &Gaps) -> Vec<String> {
+    let behind = gaps.behind.iter().map(|Behind { step, lacks, because }| {
+        let because = because.as_deref().map(|because| format!("; the last run: {because}")).unwrap_or_default();
+        format!("{step} lacks {lacks}{because}")
+    });
+    let holes = gaps.holes.iter().map(|Hole { table, column, first, last, missing }| {
+        let named = match &missing[..] {
+            [from, .., to] if missing.len() > 6 => format!("{} between {from} and {to}", missing.len()),
+            _ => missing.join(", "),
+        };
+        format!("{table} has no row in {named} ({column} goes from {first} to {last})")
+    });
+    let mut lines: Vec<String> = behind.chain(holes).collect();
+    if !gaps.behind.is_empty() {
+        lines.push("`headworks run` loads what is lacking".into());
+    }
+    if lines.is_empty() {
+        lines.push("no gaps: every step has loaded what there is, and no partition by time is empty between others".into());
+    }
+    lines
+}

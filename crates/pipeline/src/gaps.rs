@@ -1,0 +1,160 @@
+//! What is missing: input that is there and that a step has not loaded, and partitions by time without a row between others that have
+//! some.
+
+use hw_base::{Input, Reader, Result, StepOutcome, TableName, Value, identifier};
+use serde::Serialize;
+
+use crate::plan::{Asking, Decision, Selection, Step, plan};
+use crate::project::{Model, Project};
+
+/// The most partitions that a table is looked at for.
+const MOST: usize = 20_000;
+/// How many runs are looked at for the reason why a step stayed behind.
+const RUNS: usize = 5;
+
+/// What is missing.
+#[derive(Clone, Debug, Serialize)]
+pub struct Gaps {
+    /// The format of this value.
+    pub schema_version: &'static str,
+    /// Steps that have not loaded all there is.
+    pub behind: Vec<Behind>,
+    /// Partitions by time without a row.
+    pub holes: Vec<Hole>,
+}
+
+/// A step that has not loaded all there is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Behind {
+    /// The step.
+    pub step: String,
+    /// What it lacks.
+    pub lacks: String,
+    /// What became of it in the last run that tried.
+    pub because: Option<String>,
+}
+
+/// Partitions of a table without a row, between others that have some.
+#[derive(Clone, Debug, Serialize)]
+pub struct Hole {
+    /// The table.
+    pub table: String,
+    /// Its partition column.
+    pub column: String,
+    /// The first day of the first partition.
+    pub first: String,
+    /// The first day of the last one.
+    pub last: String,
+    /// The first days of those that are missing.
+    pub missing: Vec<String>,
+}
+
+/// Finds out what is missing. Nothing is changed; of the tables only the partition columns are read.
+///
+/// # Errors
+/// What keeps a plan from being made; a table that cannot be read.
+pub async fn gaps(project: &Project, asking: Asking<'_>) -> Result<Gaps> {
+    let plan = plan(project, asking, &Selection::default()).await?;
+    let runs = asking.ledger.runs(RUNS)?;
+    let tried = |step: &Step| runs.iter().flat_map(|run| &run.steps).find(|record| record.model == step.name);
+    let because = |step: &Step| match tried(step)? {
+        record if record.outcome == StepOutcome::Blocked => Some("blocked by a rule".to_owned()),
+        record => record.error.clone(),
+    };
+    let lacking =
+        plan.steps.iter().filter_map(|step| Some(Behind { step: step.name.clone(), lacks: lacks(step)?, because: because(step) }));
+    let mut holes = Vec::new();
+    for model in project.models.iter().filter(|model| asking.engine.has_table(&TableName::model(&model.name))) {
+        holes.extend(hole(model, asking).await?);
+    }
+    Ok(Gaps { schema_version: "1", behind: lacking.collect(), holes })
+}
+
+/// What a step has not loaded; `None` where nobody knows of anything.
+fn lacks(step: &Step) -> Option<String> {
+    match &step.decision {
+        Decision::Run(_) => Some(step.window.clone()),
+        Decision::Rebuild(reason) => Some(format!("all rows ({reason})")),
+        Decision::Fail(reason) => Some(format!("everything new: {reason}")),
+        // A database is asked when it is read.
+        Decision::Ask(_) | Decision::Skip(_) => None,
+    }
+}
+
+/// The partitions by time that a table has no row in.
+async fn hole(model: &Model, asking: Asking<'_>) -> Result<Option<Hole>> {
+    let partitions = &model.settings.partition_by;
+    let sources = partitions.sources()?;
+    let Some(at) = sources.iter().position(|(unit, _)| unit.is_some()) else { return Ok(None) };
+    let (Some((Some(unit), _)), Some((column, _))) = (sources.get(at), partitions.columns()?.into_iter().nth(at)) else { return Ok(None) };
+    let table = Input::Table {
+        name: "looked_at".into(),
+        table: TableName::model(&model.name),
+        version: None,
+        after_batch: None,
+        up_to_batch: None,
+        hides_origin: false,
+    };
+    let sql = format!("select distinct cast({0} as varchar) as day from looked_at where {0} is not null order by 1", identifier(&column));
+    let rows = asking.engine.query(&Reader { sql, inputs: vec![table], file: None }, MOST).await?;
+    let text = |row: &Vec<Value>| match row.first() {
+        Some(Value::Text(day)) => Some(day.clone()),
+        _ => None,
+    };
+    let days: Vec<String> = rows.rows.iter().filter_map(text).collect();
+    let (Some(first), Some(last)) = (days.first().cloned(), days.last().cloned()) else { return Ok(None) };
+    let missing = missing(unit, &days);
+    Ok((!missing.is_empty()).then(|| Hole { table: model.name.clone(), column, first, last, missing }))
+}
+
+/// The days at which partitions would begin that are not there.
+fn missing(unit: &str, days: &[String]) -> Vec<String> {
+    let (Some(first), Some(last)) = (days.first(), days.last()) else { return vec![] };
+    let mut missing = Vec::new();
+    let mut day = first.clone();
+    while let Some(next) = after(unit, &day).filter(|next| next < last && missing.len() < MOST) {
+        if days.binary_search(&next).is_err() {
+            missing.push(next.clone());
+        }
+        day = next;
+    }
+    missing
+}
+
+/// The first day of the next partition; `None` for what is no day of a year with four digits.
+fn after(unit: &str, day: &str) -> Option<String> {
+    let days = |text: &str| text.parse::<hw_base::Timestamp>().ok();
+    let start = days(&format!("{day}T00:00:00Z"))?;
+    // Some days into the next one, whose beginning is then looked for.
+    let inside = match unit {
+        "year" => start + std::time::Duration::from_secs(367 * 86_400),
+        "month" => start + std::time::Duration::from_secs(32 * 86_400),
+        _ => start + std::time::Duration::from_secs(86_400),
+    };
+    let pattern = match unit {
+        "year" => "%Y-01-01",
+        "month" => "%Y-%m-01",
+        _ => "%Y-%m-%d",
+    };
+    Some(inside.format(pattern).to_string()).filter(|next| next.len() == day.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::missing;
+
+    #[track_caller]
+    fn check(unit: &str, days: &[&str], expected: &[&str]) {
+        let days: Vec<String> = days.iter().map(|day| (*day).to_owned()).collect();
+        assert_eq!(missing(unit, &days), expected);
+    }
+
+    #[test]
+    fn what_is_missing_lies_between_the_first_and_the_last() {
+        check("month", &["2025-11-01", "2026-01-01", "2026-04-01"], &["2025-12-01", "2026-02-01", "2026-03-01"]);
+        check("day", &["2024-02-28", "2024-03-01"], &["2024-02-29"]);
+        check("year", &["2020-01-01", "2021-01-01", "2024-01-01"], &["2022-01-01", "2023-01-01"]);
+        check("month", &["2025-11-01"], &[]);
+        check("month", &[], &[]);
+    }
+}
