@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use crate::{Alike, Assessment, Relationship, alike_columns, page};
+use crate::{Alike, Assessment, Reconciliation, Relationship, alike_columns, page};
 
 /// The datasets of one source.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Source {
     pub relationships: Vec<Relationship>,
     /// Columns that mean the same under other names.
     pub alike: Vec<Alike>,
+    /// Datasets that hold the same things, with their rows and sums side by side.
+    pub reconciliations: Vec<Reconciliation>,
     /// What was not searched and why, in sentences.
     pub bounds: Vec<String>,
 }
@@ -41,7 +43,14 @@ impl Source {
     /// The source that `assessments` are about.
     pub fn new(name: impl Into<String>, assessments: &[Assessment], relationships: Vec<Relationship>, bounds: Vec<String>) -> Self {
         let (datasets, alike) = (assessments.iter().map(SourceDataset::of).collect(), alike_columns(assessments));
-        Self { name: name.into(), datasets, relationships, alike, bounds }
+        Self { name: name.into(), datasets, relationships, alike, reconciliations: Vec::new(), bounds }
+    }
+
+    /// With datasets that hold the same things.
+    #[must_use]
+    pub fn reconciled(mut self, reconciliations: Vec<Reconciliation>) -> Self {
+        self.reconciliations = reconciliations;
+        self
     }
 
     /// The content of `source.json`.
@@ -52,6 +61,7 @@ impl Source {
             "datasets": self.datasets,
             "relationships": self.relationships,
             "alike": self.alike,
+            "reconciliations": self.reconciliations,
             "bounds": self.bounds,
         })
     }

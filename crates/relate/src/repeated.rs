@@ -9,7 +9,7 @@ use crate::words::words;
 use crate::{Key, Reference};
 
 /// The least likeness of the names.
-const LEAST_LIKENESS: f64 = 0.9;
+const LEAST_LIKENESS: f64 = 0.8;
 /// How far a reference to a repeated value ranks below one to a key.
 const RANK: f64 = 0.8;
 /// Fewer values are a category, whatever its name.

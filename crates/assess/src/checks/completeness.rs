@@ -31,9 +31,10 @@ pub(super) fn missing_values(examination: &Examination, column: &ColumnFacts) ->
         Some(explained) if explained.is_by_design => missing_unexpectedly(examination, column, explained),
         Some(explained) => {
             let plain = missing(examination, column);
-            let (all, is_sure) = if explained.unexplained == 0 { ("all", !explained.is_exact) } else { ("nearly all", true) };
+            let all = if explained.unexplained == 0 { "all" } else { "nearly all" };
             let says = format!("{}; {all} of them where {}", plain.issue.description, explained.statement);
-            Some(plain.says(says).confidence(if is_sure { 1.0 } else { 0.5 }))
+            let may_be_meant = explained.is_exact && !explained.is_of_null && explained.unexplained == 0;
+            Some(plain.says(says).confidence(if may_be_meant { 0.5 } else { 1.0 }))
         }
     }
 }

@@ -4,8 +4,8 @@ use hw_base::{count, plural};
 
 use super::markup::{self, table, text, value};
 use super::{page, relations, scores, shown_score};
-use crate::Alike;
 use crate::source::{Source, SourceDataset};
+use crate::{Alike, Reconciliation};
 
 pub(crate) fn source_page(source: &Source) -> String {
     let rows: u64 = source.datasets.iter().map(|dataset| dataset.rows).sum();
@@ -24,7 +24,7 @@ pub(crate) fn source_page(source: &Source) -> String {
         found if found.is_empty() => "<p class=\"card\">No references were found.</p>".to_owned(),
         found => found,
     };
-    let body = datasets + &markup::section("relationships", "Relationships", "", &(references + &alike(source)));
+    let body = datasets + &markup::section("relationships", "Relationships", "", &(references + &alike(source) + &reconciliations(source)));
     let contents =
         [("datasets", "Datasets", Some(source.datasets.len())), ("relationships", "Relationships", Some(source.relationships.len()))];
     let foot = "<p>By Headworks. This page runs no script and loads nothing; the same for programs is in <code>source.json</code>.</p>";
@@ -46,6 +46,25 @@ fn alike(source: &Source) -> String {
     };
     let rows: Vec<Vec<String>> = source.alike.iter().map(row).collect();
     table("Columns that mean the same under other names", &["column", "and", "#shared values", "#alike"], &rows)
+}
+
+/// Datasets that hold the same things, with their rows and sums.
+fn reconciliations(source: &Source) -> String {
+    let line = |one: &Reconciliation, what: String, here: String, there: String| {
+        vec![format!("{} and {} by {}", text(&one.dataset), text(&one.with), value(&one.key)), what, here, there]
+    };
+    let lines = |one: &Reconciliation| {
+        let rows = line(one, "rows".into(), count(one.rows), count(one.rows_with));
+        let only = line(one, "keys that the other lacks".into(), count(one.only_here), count(one.only_there));
+        let sums = one.sums.iter().map(|sum| {
+            let apart = if sum.agrees() { "" } else { " (apart)" };
+            line(one, format!("sum of {}{apart}", value(&sum.column)), sum.here.to_string(), sum.there.to_string())
+        });
+        [rows, only].into_iter().chain(sums).collect::<Vec<_>>()
+    };
+    let rows: Vec<Vec<String>> = source.reconciliations.iter().flat_map(lines).collect();
+    let headings = ["datasets", "what", "#in the first", "#in the second"];
+    if rows.is_empty() { String::new() } else { table("Datasets that hold the same things", &headings, &rows) }
 }
 
 fn line(dataset: &SourceDataset) -> Vec<String> {

@@ -24,8 +24,10 @@ pub struct MissingWhere {
     /// Whether it is filled in all other rows and empty in these, but for exceptions; otherwise these rows hold all missing values
     /// and other values too.
     pub is_exact: bool,
-    /// Whether it looks meant: not the gap of one small category.
+    /// Whether it looks meant: no gap of one small category, and not merely missing together.
     pub is_by_design: bool,
+    /// Whether both columns are merely left out together.
+    pub is_of_null: bool,
     /// Rows looked at where it says there is no value.
     pub rows: u64,
     /// Rows without a value that it does not explain.
@@ -59,7 +61,8 @@ impl MissingWhere {
             column: column.name.clone(),
             by: by.name.clone(),
             is_exact: found.is_exact,
-            is_by_design: found.is_exact && (is_common || found.partner == Partner::Null),
+            is_by_design: found.is_exact && is_common && !found.is_of_null(),
+            is_of_null: found.is_of_null(),
             rows: found.rows,
             unexplained: found.unexplained.len() as u64,
             unexpected: found.unexpected.len() as u64,

@@ -1,10 +1,11 @@
 //! The forms an assessment is written in.
 
 use expect_test::expect_file;
+use hw_base::{CodedColumn, CodedTable, ColumnType};
 use serde_json::Value as Json;
 
 use super::{CUSTOMER_ORDERS, assessment, assessment_about};
-use crate::{About, Relationship, Source, rules_yaml};
+use crate::{About, Relationship, Source, reconciliations, rules_yaml};
 
 const ODD_FACTS: &[&str] = &[
     "rows 0",
@@ -125,4 +126,35 @@ fn names_from_the_data_never_become_markup() {
     let report = assessment("rows 10\n a```b|<script> text; nulls 1; distinct 2").to_markdown();
     assert!(report.contains("```` a```b\\|<script> ````"), "{report}");
     assert!(report.contains("````sql\n"), "{report}");
+}
+
+#[test]
+fn datasets_that_hold_the_same_things_are_reconciled() {
+    let coded = |name: &str, keys: &[&str]| CodedTable {
+        name: name.into(),
+        rows: keys.len() as u64,
+        sampled: None,
+        columns: vec![CodedColumn {
+            name: "order_id".into(),
+            kind: ColumnType::Integer,
+            values: keys.iter().map(|&key| key.into()).collect(),
+            codes: (1..=u32::try_from(keys.len()).unwrap()).collect(),
+        }],
+    };
+    let (shop, ledger) = (coded("shop", &["1", "2", "3", "4"]), coded("ledger", &["2", "3", "4", "5", "6"]));
+    let assessed = |name: &str, rows: usize, sum: f64| {
+        let text =
+            format!("rows {rows}\n order_id integer; distinct {rows}\n amount float; distinct 3\n status text; distinct 2; top a*2, b*2");
+        let mut assessment = assessment_about(&text, About::new(name, name));
+        assessment.facts.columns[1].numbers.as_mut().unwrap().sum = sum;
+        assessment
+    };
+    let both = [assessed("shop", 4, 10.0), assessed("ledger", 5, 12.5)];
+    let found = reconciliations(&[&shop, &ledger], &both);
+    let [only] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((only.key.as_str(), only.rows, only.rows_with, only.only_here, only.only_there), ("order_id", 4, 5, 1, 2));
+    assert_eq!((only.sums.len(), only.agrees(), only.sums[0].agrees()), (1, false, false));
+    let source = Source::new("s", &both, Vec::new(), Vec::new()).reconciled(found);
+    assert_eq!(source.to_json()["reconciliations"][0]["sums"][0]["there"], 12.5);
+    assert!(source.to_html().contains("Datasets that hold the same things"));
 }

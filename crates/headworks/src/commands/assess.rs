@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_assess::{About, Assessment, Earlier, Evidence, RuleTrial, Source, cells_csv, drift, relationships, rules_yaml};
+use hw_assess::{About, Assessment, Earlier, Evidence, RuleTrial, Source, cells_csv, drift, reconciliations, relationships, rules_yaml};
 use hw_base::{BoxFuture, ByteSize, Clock, CodedTable, Column, Engine, Error, Input, Reader, Result, Sample, identifier, qualified};
 use hw_connect::open_path;
 use hw_engine::LocalEngine;
@@ -161,7 +161,9 @@ fn related(assessed: &mut [Assessed]) -> Source {
     }
     let assessments: Vec<Assessment> = assessed.iter().map(|one| one.assessment.clone()).collect();
     let name = assessments.iter().map(|assessment| assessment.about.source.clone()).collect::<Vec<_>>().join(", ");
-    Source::new(name, &assessments, found, bounds)
+    let tables: Vec<&CodedTable> = assessed.iter().map(|one| &one.table).collect();
+    let reconciled = reconciliations(&tables, &assessments);
+    Source::new(name, &assessments, found, bounds).reconciled(reconciled)
 }
 
 fn show(assessed: &[Assessed], terminal: &Terminal) -> Result<()> {

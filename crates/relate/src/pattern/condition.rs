@@ -5,6 +5,8 @@ use crate::parallel;
 
 /// Values that a column may have to be a condition.
 const MOST_VALUES: usize = 50;
+/// Rows that each value of a condition must have on average: with fewer, chance picks the values that fit.
+const LEAST_ROWS_PER_VALUE: usize = 20;
 /// Fewer rows with a value, or without one, show no condition.
 const LEAST_ROWS: u64 = 20;
 /// The greatest share of all rows that may break a condition.
@@ -50,6 +52,16 @@ pub enum Partner {
     Null,
 }
 
+impl Condition {
+    /// Whether nothing but the null of the other column tells.
+    pub fn is_of_null(&self) -> bool {
+        match &self.partner {
+            Partner::Null => true,
+            Partner::Values { missing, .. } => *missing == [None],
+        }
+    }
+}
+
 /// The conditions of all columns, for each column the one that fewest rows break.
 pub(super) fn conditions(columns: &[Column<'_>], sampled: &[u32]) -> Vec<Condition> {
     let optional: Vec<usize> = (0..columns.len()).filter(|at| is_optional(&columns[*at])).collect();
@@ -67,6 +79,8 @@ fn is_optional(column: &Column<'_>) -> bool {
 fn best(columns: &[Column<'_>], at: usize, sampled: &[u32]) -> Option<Condition> {
     let others = (0..columns.len()).filter(|other| *other != at);
     let found = others.flat_map(|by| [of_values(columns, at, by, sampled), of_null(columns, at, by, sampled)]).flatten();
+    // Columns that are nearly always left out together follow no rule: people who skip one question skip the next.
+    let found = found.filter(|one| !one.is_of_null() || (one.unexplained.is_empty() && one.unexpected.is_empty()));
     found.min_by_key(|one| {
         let values = if let Partner::Values { missing, filled } = &one.partner { missing.len() + filled.len() } else { MOST_VALUES };
         (!one.is_exact, one.unexplained.len() + one.unexpected.len(), values, one.by)
@@ -127,7 +141,7 @@ impl Tally {
 fn of_values(columns: &[Column<'_>], at: usize, by: usize, sampled: &[u32]) -> Option<Condition> {
     let (column, other) = (&columns[at], &columns[by]);
     let rows = column.coded.codes.len();
-    if !(2..=MOST_VALUES).contains(&other.distinct) || other.distinct * 5 > rows {
+    if !(2..=MOST_VALUES).contains(&other.distinct) || other.distinct * LEAST_ROWS_PER_VALUE > rows {
         return None;
     }
     let code = |row: usize| other.coded.codes[row] as usize;

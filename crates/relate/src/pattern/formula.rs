@@ -42,6 +42,13 @@ pub struct Formula {
     pub violations: Vec<usize>,
 }
 
+impl Formula {
+    /// Whether a column is its result or one of its parts.
+    pub(super) fn names(&self, column: usize) -> bool {
+        self.result == column || self.parts.contains(&column)
+    }
+}
+
 /// The formulas of a table, for each column at most one sum and one product, and whether all columns were searched.
 pub(super) fn formulas(quantities: &[Quantity<'_>], rows: usize) -> (Vec<Formula>, bool) {
     let numbers: Vec<&Quantity<'_>> = quantities.iter().filter(|quantity| !quantity.is_time && varies(quantity)).collect();

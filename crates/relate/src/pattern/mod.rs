@@ -40,11 +40,9 @@ pub fn patterns(table: &CodedTable) -> Patterns {
     let quantities = Quantity::all_of(table, &columns, &sampled);
     let (formulas, is_complete) = formula::formulas(&quantities, rows);
     let mut orders = order::orders(&quantities, rows);
-    // That a part is less than its sum is told by the sum.
-    let is_part = |order: &Order| {
-        formulas.iter().any(|one| one.operation == Operation::Sum && one.result == order.greater && one.parts.contains(&order.lesser))
-    };
-    orders.retain(|order| !is_part(order));
+    // How the columns of a formula relate is told by the formula.
+    let is_told = |order: &Order| formulas.iter().any(|one| one.names(order.lesser) && one.names(order.greater));
+    orders.retain(|order| !is_told(order));
     let correlations = correlation::correlations(&quantities);
     Patterns { orders, formulas, conditions: condition::conditions(&columns, &sampled), correlations, is_complete }
 }

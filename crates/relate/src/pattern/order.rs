@@ -227,9 +227,15 @@ fn is_named(lesser: &Quantity<'_>, greater: &Quantity<'_>) -> bool {
 const MONEY: &[&str] =
     &["amount", "price", "total", "subtotal", "cost", "discount", "tax", "vat", "net", "gross", "fee", "paid", "revenue"];
 
-/// Whether two columns of numbers measure the same kind of thing: they share a word, or both are money.
+/// Words of names that say nothing.
+const SILENT: &[&str] = &["and", "of", "the", "per", "in", "by", "for"];
+
+/// Whether two columns of numbers measure the same kind of thing: they share half of the words of the shorter name, or both are money.
 fn are_alike(a: &Quantity<'_>, b: &Quantity<'_>) -> bool {
-    let is_telling = |word: &&String| word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_telling = |word: &&String| !SILENT.contains(&word.as_str());
+    let is_shared = |word: &&String| b.words.contains(word) && word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let telling = |quantity: &Quantity<'_>| quantity.words.iter().filter(is_telling).count();
+    let shared = a.words.iter().filter(is_telling).filter(is_shared).count();
     let is_money = |quantity: &Quantity<'_>| quantity.words.iter().any(|word| MONEY.contains(&word.as_str()));
-    a.words.iter().filter(is_telling).any(|word| b.words.contains(word)) || (is_money(a) && is_money(b))
+    (shared > 0 && shared * 2 >= telling(a).min(telling(b))) || (is_money(a) && is_money(b))
 }
