@@ -55,8 +55,8 @@ RULES = [
 def two_hundred():
     """The twenty ten times, each time with other limits, so that no two are the same."""
     for turn in range(10):
-        for kind, settings, sql in RULES:
-            other = {**settings, "name": f"{kind}_{settings.get('column', 'x')}_{turn}_{len(sql)}"}
+        for place, (kind, settings, sql) in enumerate(RULES):
+            other = {**settings, "name": f"rule_{turn}_{place}"}
             if "max" in other and isinstance(other["max"], int):
                 other["max"] += turn
             if "values" in other:

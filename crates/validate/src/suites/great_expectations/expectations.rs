@@ -350,6 +350,8 @@ fn quantiles(arguments: &Arguments<'_>) -> Translation {
 fn query(arguments: &Arguments<'_>) -> Translation {
     let sql = arguments.text("unexpected_rows_query")?;
     arguments.ignore(&["description"]);
-    let ours = sql.replace("{batch}", "{table}").replace("{active_batch}", "{table}");
+    // Theirs is a format of Python, in which braces are doubled.
+    let parts = sql.split("{batch}").flat_map(|part| part.split("{active_batch}"));
+    let ours = parts.map(|part| part.replace("{{", "{").replace("}}", "}")).collect::<Vec<_>>().join("{table}");
     Ok(Rules::sql("query", json!({"sql": ours})))
 }

@@ -147,6 +147,14 @@ mod tests {
     }
 
     #[test]
+    fn queries_are_formats_of_python() {
+        check(
+            &json!({"type": "unexpected_rows_expectation", "kwargs": {"unexpected_rows_query": "select * from {batch} as b where a ~ '^x{{2}}$'"}}),
+            r#"[{"query":{"sql":"select * from {table} as b where a ~ '^x{2}$'"}}]"#,
+        );
+    }
+
+    #[test]
     fn what_is_not_translated_says_why() {
         let check_kwargs = |kind: &str, kwargs: Json, why: &str| check(&json!({"type": kind, "kwargs": kwargs}), why);
         check_kwargs("expect_column_mean_to_be_between", json!({"column": "a"}), "[]");

@@ -32,7 +32,7 @@ fn suite(table: &TableRules<'_>, items: &mut Vec<WrittenItem>) -> Json {
                 let how = HowWritten::InWords(words.join(", "));
                 (found, how)
             }
-            None => match violations_sql(rule, table, "{batch}") {
+            None => match violations_sql(rule, table, "{batch}").map(|sql| query_of_batch(&sql)) {
                 Ok(sql) => (vec![("unexpected_rows_expectation".to_owned(), json!({ "unexpected_rows_query": sql }))], HowWritten::AsSql),
                 Err(why) => (Vec::new(), HowWritten::NotWritten(why)),
             },
@@ -41,6 +41,13 @@ fn suite(table: &TableRules<'_>, items: &mut Vec<WrittenItem>) -> Json {
         items.push(WrittenItem { table: table.table.into(), rule: rule.id.clone(), how });
     }
     json!({"name": table.table, "expectations": expectations, "meta": {"great_expectations_version": "1.4.0"}})
+}
+
+/// A query as theirs are: the text is a format of Python, and `{batch}` becomes a subquery, which has a name already unless
+/// the query joins.
+fn query_of_batch(sql: &str) -> String {
+    let batch = if sql.contains(" join ") { "(select * from {batch} as batch)" } else { "(select * from {batch})" };
+    sql.replace('{', "{{").replace('}', "}}").replace("{{batch}}", batch)
 }
 
 fn expectation(rule: &Rule, kind: &str, mut kwargs: Json) -> Json {
@@ -212,7 +219,7 @@ fn words_of_sets(kind: &str, settings: &Map<String, Json>) -> Option<Vec<(String
         "reconcile" if only(&["with"]) => one("table_row_count_to_equal_other_table", json!({"other_table_name": get("with")})),
         "schema" => schema(settings),
         "query" if only(&["sql"]) => {
-            let sql = get("sql").as_str()?.replace("{table}", "{batch}");
+            let sql = get("sql").as_str()?.replace('{', "{{").replace('}', "}}").replace("{{table}}", "{batch}");
             one("unexpected_rows_expectation", json!({"unexpected_rows_query": sql}))
         }
         _ => None,
@@ -336,7 +343,7 @@ fn distinct_values(settings: &Map<String, Json>) -> Option<Vec<(String, Json)>> 
 
 fn schema(settings: &Map<String, Json>) -> Option<Vec<(String, Json)>> {
     let mut found = Vec::new();
-    if settings.contains_key("forbidden") {
+    if ["forbidden", "places"].iter().any(|key| settings.contains_key(*key)) {
         return None;
     }
     if let Some(columns) = settings.get("columns").and_then(Json::as_object).filter(|columns| !columns.is_empty()) {
@@ -358,4 +365,17 @@ fn schema(settings: &Map<String, Json>) -> Option<Vec<(String, Json)>> {
         found.push(("table_column_count_to_be_between".to_owned(), json!({"min_value": min, "max_value": max})));
     }
     (!found.is_empty()).then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_name_the_batch_as_a_subquery() {
+        let found =
+            ["select * from {batch} as judged where a ~ 'x{2}'", "select 1 from {batch} as judged cross join x"].map(query_of_batch);
+        let alone = "select * from (select * from {batch}) as judged where a ~ 'x{{2}}'";
+        assert_eq!(found, [alone, "select 1 from (select * from {batch} as batch) as judged cross join x"]);
+    }
 }
