@@ -23,7 +23,7 @@ use crate::failure::{Context, explain, explain_delta, io_problem};
 use crate::files::FileTable;
 use crate::live::LiveTables;
 use crate::session::{Effort, Session};
-use crate::warehouse::{Snapshot, Warehouse, arrow_schema};
+use crate::warehouse::{Warehouse, arrow_schema};
 use crate::{coded, damage, measure, publish, schema, sql, stage, trace, types};
 
 /// What the engine may use.

@@ -48,6 +48,11 @@ use tasks::{joined, send, streams};
 
 pub(crate) use rows::in_folder;
 
+/// What queries call the rows that are read.
+const READ: &str = "rows_read";
+/// What queries call the rows that are written.
+const WRITTEN: &str = "rows_written";
+
 /// Stages a batch, with less memory and more time whenever the memory limit was reached.
 pub(crate) async fn stage(engine: &LocalEngine, staging: &Staging) -> Result<StagedBatch> {
     let mut effort = Effort::Fast;
