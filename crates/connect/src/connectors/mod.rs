@@ -31,8 +31,17 @@ pub use postgres::{PostgresSettings, original};
 pub use sqlite::SqliteSettings;
 
 /// Every connector there is, in the order the manual lists them.
-pub const CONNECTORS: &[&dyn Connector] =
-    &[&csv::Csv, &json::Json, &parquet::Parquet, &avro::Avro, &delta::Delta, &sqlite::Sqlite, &postgres::Postgres];
+pub const CONNECTORS: &[&dyn Connector] = &[
+    &csv::Csv,
+    &json::Json,
+    &parquet::Parquet,
+    &avro::Avro,
+    &delta::Delta,
+    &excel::Excel,
+    &sqlite::Sqlite,
+    &mysql::Mysql,
+    &postgres::Postgres,
+];
 
 /// Resolves the secret references of a setting, such as `${env:SHOP_URL}`.
 pub type Secrets = Arc<dyn Fn(&str) -> Result<String> + Send + Sync>;
