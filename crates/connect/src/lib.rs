@@ -21,8 +21,8 @@ mod text;
 mod types;
 
 pub use connectors::{
-    AvroSettings, CONNECTORS, Connector, CsvSettings, DeltaSettings, JsonSettings, Opened, ParquetSettings, Place, PostgresSettings,
-    Secrets, Source, SqliteSettings, TableListing, connector, connector_of_url, original,
+    AvroSettings, CONNECTORS, Connector, CsvSettings, DeltaSettings, ExcelSettings, JsonSettings, MysqlSettings, Opened, ParquetSettings,
+    Place, PostgresSettings, Secrets, Source, SqliteSettings, TableListing, connector, connector_of_url, original,
 };
 pub use discover::{Discovered, Found, discover};
 pub use given::{GivenDataset, GivenSources, declared_column, open_given, typed_rows};

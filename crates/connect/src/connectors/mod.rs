@@ -13,7 +13,9 @@ use serde_json::{Map, Value as Json, json};
 mod avro;
 mod csv;
 mod delta;
+mod excel;
 mod json;
+mod mysql;
 mod parquet;
 mod postgres;
 mod sqlite;
@@ -21,14 +23,25 @@ mod sqlite;
 pub use avro::AvroSettings;
 pub use csv::CsvSettings;
 pub use delta::DeltaSettings;
+pub use excel::ExcelSettings;
 pub use json::JsonSettings;
+pub use mysql::MysqlSettings;
 pub use parquet::ParquetSettings;
 pub use postgres::{PostgresSettings, original};
 pub use sqlite::SqliteSettings;
 
 /// Every connector there is, in the order the manual lists them.
-pub const CONNECTORS: &[&dyn Connector] =
-    &[&csv::Csv, &json::Json, &parquet::Parquet, &avro::Avro, &delta::Delta, &sqlite::Sqlite, &postgres::Postgres];
+pub const CONNECTORS: &[&dyn Connector] = &[
+    &csv::Csv,
+    &json::Json,
+    &parquet::Parquet,
+    &avro::Avro,
+    &delta::Delta,
+    &excel::Excel,
+    &sqlite::Sqlite,
+    &mysql::Mysql,
+    &postgres::Postgres,
+];
 
 /// Resolves the secret references of a setting, such as `${env:SHOP_URL}`.
 pub type Secrets = Arc<dyn Fn(&str) -> Result<String> + Send + Sync>;

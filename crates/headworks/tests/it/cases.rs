@@ -37,7 +37,8 @@ fn pages(folder: &Path) -> Vec<PathBuf> {
 /// Runs one page; returns what differs.
 fn check(page: &Path) -> Option<String> {
     let text = std::fs::read_to_string(page).unwrap();
-    if text.contains("needs: postgres") && std::env::var("HEADWORKS_TEST_POSTGRES").is_err() {
+    let servers = [("needs: postgres", "HEADWORKS_TEST_POSTGRES"), ("needs: mysql", "HEADWORKS_TEST_MYSQL")];
+    if servers.iter().any(|(need, variable)| text.contains(need) && std::env::var(variable).is_err()) {
         return None;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -107,7 +108,7 @@ fn plain(text: &str, folder: &Path) -> String {
         (r"\d{8}T\d{6}Z-[0-9a-f]{6}", "RUN"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "MOMENT"),
         (r" +(\d+ min )?\d+(\.\d+)? s\b", " TIME"),
-        (r"postgres://[^ `@]*@127\.0\.0\.1:\d+", "postgres://HOST"),
+        (r"(postgres|mysql)://[^ `@]*@127\.0\.0\.1:\d+", "${1}://HOST"),
         (r"127\.0\.0\.1:\d+", "HOST"),
     ];
     let mut text = text;
