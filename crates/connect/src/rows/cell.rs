@@ -9,7 +9,6 @@ const MICROS: i64 = 1_000_000;
 const DAY_SECONDS: i64 = 86_400;
 
 /// A value of a record.
-#[allow(dead_code, reason = "kinds of values that workbooks and servers have, which are read by the same columns")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Cell<'a> {
     /// There is none.
