@@ -17,6 +17,7 @@ parser.add_argument("--headworks", required=True)
 parser.add_argument("--rows", type=int, default=10_000_000)
 parser.add_argument("--runs", type=int, default=3)
 parser.add_argument("--work", required=True)
+parser.add_argument("--only", choices=["pipeline", "rules", "plan", "assess"], action="append", help="these parts; all where not given")
 options = parser.parse_args()
 work = pathlib.Path(options.work)
 headworks = os.path.abspath(options.headworks)
@@ -124,8 +125,79 @@ def thousand_models():
     report("headworks --version", [timed([headworks, "--version"], folder) for _ in range(options.runs + 4)])
 
 
+def duckdb(work, *statements):
+    """Runs statements in a DuckDB of their own, with the memory that Headworks has."""
+    set_up = "import duckdb, sys; c = duckdb.connect(); c.execute(\"set threads = %d; set memory_limit = '2GB'\")" % os.cpu_count()
+    program = set_up + "\nfor statement in sys.argv[1:]: c.execute(statement).fetchall()"
+    return timed([sys.executable, "-c", program, *statements], work)
+
+
+def orders_file(rows):
+    """The first orders of the landing files as one Parquet file, repeated with other keys where these are too few."""
+    file = work / f"orders-{rows}.parquet"
+    if not file.exists():
+        source = f"read_csv('{work}/data/landing/orders/*.csv')"
+        copies = -(-rows // options.rows)
+        repeated = f"select * replace (order_id + {options.rows} * copy as order_id) from {source}, range({copies}) as copies(copy)"
+        picked = f"select * exclude (copy) from ({repeated}) limit {rows}"
+        duckdb(work, f"copy ({picked}) to '{file}' (format parquet, compression zstd)")
+    return str(file)
+
+
+def spread(name, ours, theirs, other):
+    """Wall and CPU seconds with their ratio, pair by pair: least, median, greatest; and the peak of memory."""
+    def figures(runs, at):
+        values = sorted(run[at] for run in runs)
+        return f"{values[0]:.2f} / {statistics.median(values):.2f} / {values[-1]:.2f}"
+
+    def ratios(at):
+        values = sorted(a[at] / b[at] for a, b in zip(ours, theirs))
+        return f"{statistics.median(values):.2f} ({values[0]:.2f}–{values[-1]:.2f})"
+
+    print(f"{name}\n  wall s   {figures(ours, 0)}   CPU s {figures(ours, 1)}   {max(run[2] for run in ours):.0f} MiB", flush=True)
+    if theirs:
+        print(f"  {other:<8} {figures(theirs, 0)}   CPU s {figures(theirs, 1)}   {max(run[2] for run in theirs):.0f} MiB", flush=True)
+        print(f"  ratio    wall {ratios(0)}   CPU {ratios(1)}", flush=True)
+
+
+def assess(file, *more):
+    return timed([headworks, "assess", file, "--out", str(work / "assessment"), *more], work)
+
+
+def assessments():
+    file = orders_file(options.rows)
+    summarize = lambda: duckdb(work, f"summarize from read_parquet('{file}')")
+    pairs = [(assess(file, "--columns-only"), assess(file), summarize()) for _ in range(options.runs)]
+    columns, whole, theirs = ([pair[at] for pair in pairs] for at in range(3))
+    spread(f"columns only, {options.rows:,} orders", columns, theirs, "SUMMARIZE")
+    spread(f"whole assessment, {options.rows:,} orders", whole, theirs, "SUMMARIZE")
+    for millions in [1, 3, 10, 30]:
+        grown = orders_file(millions * 1_000_000)
+        spread(f"whole assessment, {millions} million orders", [assess(grown) for _ in range(options.runs)], None, "")
+    wide = work / "wide.parquet"
+    numbers = ", ".join(f"hash(row * 500 + {at}) % {10 ** (1 + at % 6)} as column_{at}" for at in range(500))
+    duckdb(work, f"copy (select {numbers} from range(2000) as rows(row)) to '{wide}' (format parquet)")
+    spread("whole assessment, 500 columns, 2,000 rows", [assess(str(wide)) for _ in range(options.runs)], None, "")
+    against_ydata(orders_file(1_000_000))
+
+
+def against_ydata(file):
+    """ydata-profiling in its minimal mode, where PyPI has it for this Python."""
+    python = work / "ydata" / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(work / "ydata")], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "ydata-profiling", "pyarrow"], check=False)
+    program = "import sys, pandas; from ydata_profiling import ProfileReport as R; R(pandas.read_parquet(sys.argv[1]), minimal=True, progress_bar=False).to_file('ydata.html')"
+    if subprocess.run([str(python), "-c", "import ydata_profiling"], stderr=subprocess.DEVNULL).returncode:
+        print("ydata-profiling cannot be installed here: not compared", flush=True)
+        return
+    pairs = [(assess(file), timed([str(python), "-c", program, file], work)) for _ in range(options.runs)]
+    spread("whole assessment, 1 million orders", [pair[0] for pair in pairs], [pair[1] for pair in pairs], "ydata")
+
+
 if not (work / "data" / "landing").exists():
     subprocess.run([headworks, "demo", "--rows", str(options.rows), "--into", "data", "--prepare-only"], cwd=work, check=True, stdout=subprocess.DEVNULL)
-pipeline()
-rules_cost()
-thousand_models()
+parts = {"pipeline": pipeline, "rules": rules_cost, "plan": thousand_models, "assess": assessments}
+for name, part in parts.items():
+    if not options.only or name in options.only:
+        part()

@@ -30,7 +30,7 @@ pub enum RuleTrial {
     /// They are made from all rows, and not tried on others.
     #[default]
     MakeFromAll,
-    /// They are made from about three quarters of the rows and judged on the rest, which takes a second pass over the rows.
+    /// They are made from about three quarters of the rows and judged on the rest, which is read twice for it.
     HoldBack,
 }
 

@@ -105,6 +105,8 @@ pub struct Finding {
     pub is_estimate: bool,
     /// The condition that the affected rows meet, where one tells.
     pub condition: Option<String>,
+    /// A query for examples alone that reads less than that of the issue, and may find none.
+    pub(crate) narrowed: Option<String>,
     /// How much the kind of issue matters: 0 is a hint.
     pub(crate) weight: f64,
 }
@@ -126,7 +128,7 @@ impl Finding {
             query: String::new(),
             fix: String::new(),
         };
-        Self { issue, affected: rows as f64, is_estimate: false, condition: None, weight: 1.0 }
+        Self { issue, affected: rows as f64, is_estimate: false, condition: None, narrowed: None, weight: 1.0 }
     }
 
     /// About the column `name`.

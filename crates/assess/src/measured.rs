@@ -1,8 +1,8 @@
 //! The one part of the stage that asks the engine: measures, settles what measuring only estimates, fetches examples.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use hw_base::{Engine, Input, MeasureSettings, Reader, Result, Rows, TableFacts, Timestamp, Value};
+use hw_base::{Engine, Input, MeasureSettings, Reader, Result, RowWatch, Rows, TableFacts, Timestamp, Value, Watch};
 
 use crate::checks::{find_issues, find_patterns, is_key_candidate};
 use crate::column::present;
@@ -14,6 +14,9 @@ const ASSESSED: &str = "assessed";
 
 /// How many examples an issue shows.
 const EXAMPLES: usize = 5;
+
+/// How many rows are looked at for examples that differ.
+const LOOKED_AT: usize = 100;
 
 /// Measures the rows of `reader`, says what is wrong with them, scores them and proposes what to do.
 ///
@@ -39,17 +42,28 @@ pub async fn assess_with(
     if facts.scanned_all_rows {
         settle_keys(&dataset, &mut facts).await;
     }
-    evidence.counted.extend(count_estimates(&dataset, &facts, about, now, &evidence).await);
+    let inside = About { shown_as: ASSESSED.into(), ..about.clone() };
+    let looked_at = conditions_to_look_at(&facts, &inside, now, &evidence);
+    let seen = dataset.look(&looked_at, &facts).await;
+    if facts.scanned_all_rows {
+        evidence.counted.extend(seen.iter().map(|(condition, seen)| (condition.clone(), seen.rows)));
+    }
     if about.rules == RuleTrial::HoldBack && evidence.held.is_none() {
         let patterns: Vec<PatternRule> = evidence.relations.iter().flat_map(Relations::rules).cloned().collect();
         evidence.held = try_rules(engine, reader, &facts, about, now, &patterns).await;
     }
-    let inside = About { shown_as: ASSESSED.into(), ..about.clone() };
     let asked = find_issues(&Examination::new(&facts, &inside, now, &evidence));
-    let examples = fetch_examples(&dataset, &asked, about.limits.example_queries).await;
+    let examples = fetch_examples(&dataset, &asked, &seen, about.limits.example_queries).await;
     let mut assessment = Assessment::judge(facts, about.clone(), now, id, evidence);
     show(&mut assessment.findings, examples);
     Ok(assessment)
+}
+
+/// Measures the columns in one pass and judges what that tells; asks nothing else.
+pub async fn measure_columns(engine: &dyn Engine, reader: &Reader, about: &About, now: Timestamp, id: String) -> Result<Assessment> {
+    let settings = MeasureSettings { sample: about.sample, top_values: about.limits.top_values };
+    let facts = engine.measure(reader, settings).await?;
+    Ok(Assessment::judge(facts, about.clone(), now, id, Evidence::default()))
 }
 
 /// The dataset as something to ask.
@@ -61,11 +75,78 @@ struct Dataset<'a> {
 impl Dataset<'_> {
     /// The first rows of a query over [`ASSESSED`]; `None` where the engine cannot answer.
     async fn ask(&self, sql: String) -> Option<Rows> {
+        self.engine.query(&self.reader_of(sql), EXAMPLES).await.ok()
+    }
+
+    /// The first rows of `narrowed`, or of `sql` where that has none.
+    async fn ask_narrowed(&self, narrowed: Option<&String>, sql: String) -> Option<Rows> {
+        let few = match narrowed {
+            Some(narrowed) => self.ask(narrowed.clone()).await,
+            None => None,
+        };
+        match few.filter(|rows| !rows.rows.is_empty()) {
+            Some(few) => Some(few),
+            None => self.ask(sql).await,
+        }
+    }
+
+    fn reader_of(&self, sql: String) -> Reader {
         let mut inputs = self.reader.inputs.clone();
         inputs.push(Input::Query { name: ASSESSED.into(), sql: self.reader.sql.clone() });
-        let reader = Reader { sql, inputs, file: None };
-        self.engine.query(&reader, EXAMPLES).await.ok()
+        Reader { sql, inputs, file: None }
     }
+
+    /// Counts in one scan the rows that meet each condition, and takes examples of the values of its column. Nothing where the
+    /// engine cannot answer.
+    async fn look(&self, conditions: &BTreeMap<String, Option<String>>, facts: &TableFacts) -> BTreeMap<String, Seen> {
+        if conditions.is_empty() {
+            return BTreeMap::new();
+        }
+        let is_mentioned = |name: &String| conditions.keys().any(|condition| condition.contains(name.as_str()));
+        let columns: BTreeSet<String> = facts.columns.iter().map(|column| hw_base::identifier(&column.name)).filter(is_mentioned).collect();
+        let columns: Vec<String> = columns.into_iter().collect();
+        let reader = self.reader_of(format!("select {} from {ASSESSED}", columns.join(", ")));
+        let rule = |condition: &String| RowWatch { id: condition.clone(), violates: condition.clone(), diverts: false, excludes: false };
+        let watch = Watch { rows: conditions.keys().map(rule).collect(), examples: LOOKED_AT, ..Watch::default() };
+        let watched = self.engine.watch(&reader, &watch).await.unwrap_or_default();
+        let judged = watched.rules.into_iter().filter(|rule| rule.error.is_none());
+        judged
+            .map(|rule| {
+                let column = conditions.get(&rule.id).and_then(Option::as_deref);
+                let examples = column.map(|column| different(&rule.examples, column)).unwrap_or_default();
+                (rule.id, Seen { rows: rule.violations, examples })
+            })
+            .collect()
+    }
+}
+
+/// What a scan found for a condition.
+struct Seen {
+    rows: u64,
+    examples: Vec<String>,
+}
+
+/// The first few different values of a column.
+fn different(rows: &Rows, column: &str) -> Vec<String> {
+    let at = rows.columns.iter().position(|own| own.name == column);
+    let mut found: Vec<String> = Vec::new();
+    for value in rows.rows.iter().filter_map(|row| row.get(at?)).map(ToString::to_string) {
+        if found.len() < EXAMPLES && !found.contains(&value) {
+            found.push(value);
+        }
+    }
+    found
+}
+
+/// The conditions whose rows the facts only estimate or whose values are to be shown, each with its column.
+fn conditions_to_look_at(facts: &TableFacts, about: &About, now: Timestamp, evidence: &Evidence) -> BTreeMap<String, Option<String>> {
+    let nothing = Evidence::default();
+    let estimates = find_issues(&Examination::new(facts, about, now, &nothing)).into_iter();
+    let estimates = estimates.chain(find_patterns(&Examination::new(facts, about, now, evidence)));
+    let estimates = estimates.filter(|finding| finding.is_estimate && facts.scanned_all_rows);
+    let shown = find_issues(&Examination::new(facts, about, now, evidence)).into_iter();
+    let shown = shown.filter(|finding| example_query(finding).is_some()).take(about.limits.example_queries);
+    estimates.chain(shown).filter_map(|finding| Some((finding.condition?, finding.issue.column))).collect()
 }
 
 /// Counts exactly how many values the columns have that are named like a key and were only estimated to be one: an
@@ -86,42 +167,25 @@ async fn settle_keys(dataset: &Dataset<'_>, facts: &mut TableFacts) {
     }
 }
 
-/// Counts in one scan the rows of all findings whose number the facts only estimate. A sample stays an estimate.
-async fn count_estimates(
-    dataset: &Dataset<'_>,
-    facts: &TableFacts,
-    about: &About,
-    now: Timestamp,
-    evidence: &Evidence,
-) -> BTreeMap<String, u64> {
-    let findings = find_issues(&Examination::new(facts, about, now, &Evidence::default()));
-    let estimates = findings.into_iter().filter(|finding| finding.is_estimate);
-    let patterns = find_patterns(&Examination::new(facts, about, now, evidence)).into_iter().filter(|finding| finding.is_estimate);
-    let conditions: Vec<String> = estimates.chain(patterns).filter_map(|finding| finding.condition).collect();
-    if conditions.is_empty() || !facts.scanned_all_rows {
-        return BTreeMap::new();
-    }
-    let counts: Vec<String> =
-        conditions.iter().enumerate().map(|(index, condition)| format!("count(*) filter (where {condition}) as rows_{index}")).collect();
-    let rows = dataset.ask(format!("select {} from {ASSESSED}", counts.join(", "))).await;
-    let counted = rows.and_then(|rows| rows.rows.into_iter().next()).unwrap_or_default();
-    conditions.into_iter().zip(counted).filter_map(|(condition, rows)| Some((condition, rows.as_u64()?))).collect()
-}
-
 /// Examples for the findings that have none, the gravest first. `None` where nothing was asked or answered.
-async fn fetch_examples(dataset: &Dataset<'_>, findings: &[Finding], most: usize) -> Vec<Option<Vec<String>>> {
+async fn fetch_examples(
+    dataset: &Dataset<'_>,
+    findings: &[Finding],
+    seen: &BTreeMap<String, Seen>,
+    most: usize,
+) -> Vec<Option<Vec<String>>> {
     let mut examples = Vec::new();
     let mut asked = 0;
     for finding in findings {
         let question = example_query(finding).filter(|_| asked < most);
-        let answer = match question {
-            Some(sql) => {
-                asked += 1;
-                dataset.ask(sql).await
-            }
-            None => None,
-        };
-        examples.push(answer.map(|rows| rendered(&rows)));
+        asked += usize::from(question.is_some());
+        let known = finding.condition.as_ref().filter(|_| question.is_some()).and_then(|condition| seen.get(condition));
+        let known = known.filter(|seen| !seen.examples.is_empty());
+        examples.push(match (known, question) {
+            (Some(seen), _) => Some(seen.examples.clone()),
+            (None, Some(sql)) => dataset.ask_narrowed(finding.narrowed.as_ref(), sql).await.map(|rows| rendered(&rows)),
+            (None, None) => None,
+        });
     }
     examples
 }

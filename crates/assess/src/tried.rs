@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::column::{quantile, share_of};
 use crate::pattern::Broken;
+use crate::remainder::remainder;
 use crate::{About, Evidence, Examination, HeldRules, PatternRule, freshness, hold};
 
 /// The name that queries give the rows.
@@ -48,24 +49,24 @@ pub(crate) async fn try_rules(
     let split = split(&Examination::new(facts, about, now, &evidence))?;
     let settings = MeasureSettings { sample: Sample::All, top_values: about.limits.top_values };
     let rows = if facts.malformed > 0 { "_malformed is null and " } else { "" };
-    let made_from = part(reader, &format!("{rows}{}", split.made_from));
-    let own = engine.measure(&made_from, settings).await.ok()?;
-    let held_back = facts.rows.saturating_sub(own.rows);
-    if !(0.05..=0.5).contains(&share_of(held_back, facts.rows)) {
+    let rest = part(reader, &format!("{rows}not ({})", split.made_from));
+    let held_back = engine.measure(&rest, settings).await.ok()?;
+    if !(0.05..=0.5).contains(&share_of(held_back.rows, facts.rows)) {
         return None;
     }
+    let own = remainder(facts, &held_back);
     let mut proposals: Vec<Proposal> = propose(&own).into_iter().filter(|proposal| !is_refuted(proposal, facts)).collect();
+    let made_from = part(reader, &format!("{rows}{}", split.made_from));
     let broken = count_broken(engine, made_from, patterns).await;
     proposals.extend(patterns.iter().zip(broken).filter_map(|(rule, broken)| rule.proposal(&own, broken)));
     let list = Json::Array(proposals.iter().map(Proposal::rule).collect());
     let rules = read_rules(&Settings::from_json(&list)).ok()?;
-    let rest = part(reader, &format!("{rows}not ({})", split.made_from));
     let gate = Gate::new(&rules, &engine.columns(&rest).await.ok()?);
     let watched = engine.watch(&rest, &gate.watch(&[], 0, false)).await.ok()?;
     let population = Population { batch_is_table: true, unique_by: Vec::new() };
     let judging = Judging { engine, reader: &rest, population: &population, shown_as: &about.shown_as, examples: 0, now };
     let verdict = gate.judge(&judging, &watched).await.ok()?;
-    let words = format!("proposed from {} rows and judged on {} held back: {}", count(own.rows), count(held_back), split.words);
+    let words = format!("proposed from {} rows and judged on {} held back: {}", count(own.rows), count(held_back.rows), split.words);
     Some(hold(proposals, &verdict, words))
 }
 

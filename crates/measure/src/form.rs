@@ -2,7 +2,7 @@
 
 use arrow_array::types::{Decimal128Type, Decimal256Type, DecimalType};
 use arrow_schema::{DataType, Field, TimeUnit};
-use chrono::{DateTime, NaiveDateTime, TimeDelta};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Timelike};
 use hw_base::{ColumnType, Value};
 
 use crate::cell::Cell;
@@ -142,7 +142,9 @@ fn shortest_single(value: f64) -> f64 {
 
 fn day(days: i64) -> Option<String> {
     let date = DateTime::UNIX_EPOCH.naive_utc().checked_add_signed(TimeDelta::try_days(days)?)?;
-    Some(date.format("%Y-%m-%d").to_string())
+    let mut text = String::with_capacity(10);
+    write_day(&mut text, date.date());
+    Some(text)
 }
 
 fn moment(value: i64, unit: TimeUnit) -> Option<String> {
@@ -152,7 +154,13 @@ fn moment(value: i64, unit: TimeUnit) -> Option<String> {
         TimeUnit::Microsecond => DateTime::from_timestamp_micros(value),
         TimeUnit::Nanosecond => Some(DateTime::from_timestamp_nanos(value)),
     };
-    moment.map(|moment| written(moment.naive_utc(), "%Y-%m-%dT%H:%M:%S%.f"))
+    moment.map(|moment| {
+        let (moment, mut text) = (moment.naive_utc(), String::with_capacity(20));
+        write_day(&mut text, moment.date());
+        text.push('T');
+        write_time(&mut text, moment.time());
+        text
+    })
 }
 
 fn time_of_day(value: i64, unit: TimeUnit) -> Option<String> {
@@ -163,11 +171,42 @@ fn time_of_day(value: i64, unit: TimeUnit) -> Option<String> {
         TimeUnit::Nanosecond => 1,
     })?;
     let is_time = (0..86_400_000_000_000).contains(&nanoseconds);
-    is_time.then(|| written(DateTime::from_timestamp_nanos(nanoseconds).naive_utc(), "%H:%M:%S%.f"))
+    is_time.then(|| {
+        let mut text = String::with_capacity(8);
+        write_time(&mut text, DateTime::from_timestamp_nanos(nanoseconds).naive_utc().time());
+        text
+    })
 }
 
-fn written(moment: NaiveDateTime, format: &str) -> String {
-    moment.format(format).to_string()
+/// Writes `2026-01-31`. By hand, because every distinct day and moment of a dataset is written.
+fn write_day(text: &mut String, day: NaiveDate) {
+    match u32::try_from(day.year()) {
+        Ok(year @ 0..=9999) => {
+            write_digits(text, year, 4);
+            text.push('-');
+            write_digits(text, day.month(), 2);
+            text.push('-');
+            write_digits(text, day.day(), 2);
+        }
+        _ => text.push_str(&day.format("%Y-%m-%d").to_string()),
+    }
+}
+
+/// Writes `12:30:00`, and by threes as many digits of a second as it takes.
+fn write_time(text: &mut String, time: NaiveTime) {
+    write_digits(text, time.hour(), 2);
+    text.push(':');
+    write_digits(text, time.minute(), 2);
+    text.push(':');
+    write_digits(text, time.second(), 2);
+    if time.nanosecond() != 0 {
+        text.push_str(&time.format("%.f").to_string());
+    }
+}
+
+fn write_digits(text: &mut String, number: u32, digits: u32) {
+    let digits = (0..digits).rev().filter_map(|at| char::from_digit(number / 10_u32.pow(at) % 10, 10));
+    text.extend(digits);
 }
 
 /// The text as far as it is shown.

@@ -1,6 +1,6 @@
 //! Things that are recorded more than once.
 
-use hw_base::{ColumnFacts, ColumnType, Dimension, TableFacts, identifier};
+use hw_base::{ColumnFacts, ColumnType, Dimension, TableFacts, identifier, literal};
 
 use crate::column::{examples, present};
 use crate::{Examination, Finding, words};
@@ -18,6 +18,7 @@ pub(super) fn duplicate_rows(examination: &Examination) -> Option<Finding> {
             .query(format!("select {names}, count(*) as copies from {} group by {names} having count(*) > 1", examination.shown_as))
             .fix("keep one of each when loading: `select distinct`, or an upsert by key");
         finding.is_estimate = !facts.duplicates_are_exact;
+        finding.narrowed = copies_of_few(facts, &names, examination.shown_as);
         finding
     })
 }
@@ -42,6 +43,21 @@ pub(super) fn near_duplicate_rows(examination: &Examination) -> Option<Finding> 
             .fix("decide which of the rows stays, and let both keys lead to it; bring names into one form before rows are compared");
         finding.is_estimate = relations.rows < examination.facts.rows;
         finding
+    })
+}
+
+/// A query for some of the rows that occur more than once: a copy also repeats the value of the column that repeats least, so
+/// that a few of its repeated values spare grouping all rows.
+fn copies_of_few(facts: &TableFacts, names: &str, table: &str) -> Option<String> {
+    let is_plain = |column: &&ColumnFacts| matches!(column.kind, ColumnType::Integer | ColumnType::Text);
+    let column = facts.columns.iter().filter(is_plain).max_by_key(|column| column.distinct)?;
+    let is_selective = column.distinct >= facts.rows / 2;
+    let repeated = column.top_values.iter().filter(|top| top.count > 1 && is_selective);
+    let values: Vec<String> =
+        repeated.map(|top| if column.kind == ColumnType::Text { literal(&top.value.to_string()) } else { top.value.to_string() }).collect();
+    (!values.is_empty()).then(|| {
+        let condition = format!("{} in ({})", identifier(&column.name), values.join(", "));
+        format!("select {names}, count(*) as copies from {table} where {condition} group by {names} having count(*) > 1 order by {names}")
     })
 }
 

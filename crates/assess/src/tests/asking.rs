@@ -13,11 +13,11 @@ use hw_base::{
 use crate::fixture::{facts, now};
 use crate::{About, Assessment, RuleTrial, assess};
 
-/// An engine that knows facts, answers counts with 3 and other queries with one value, and writes down what it was asked.
+/// An engine that knows facts, counts 3 rows for every condition, answers other queries with one value, and writes down what it was asked.
 struct Canned {
     facts: TableFacts,
-    /// The facts of the rows that rules are made from.
-    early: TableFacts,
+    /// The facts of the rows that are held back.
+    late: TableFacts,
     asked: Mutex<Vec<String>>,
     fails: bool,
 }
@@ -28,12 +28,7 @@ impl Canned {
         if self.fails {
             return Err(Error::outside("gone"));
         }
-        let counts = reader.sql.matches("count(*) filter").count();
-        let row = match counts {
-            0 if reader.sql.starts_with("select count(*)") => vec![Value::Int(1000)],
-            0 => vec![Value::Text("odd".into())],
-            counts => vec![Value::Int(3); counts],
-        };
+        let row = if reader.sql.starts_with("select count(*)") { vec![Value::Int(1000)] } else { vec![Value::Text("odd".into())] };
         Ok(Rows { rows: vec![row], ..Rows::default() })
     }
 }
@@ -58,7 +53,7 @@ impl Engine for Canned {
     fn measure<'a>(&'a self, reader: &'a Reader, _: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>> {
         if reader.sql.starts_with("select * from parted") {
             self.asked.lock().unwrap().push(format!("measure: {}", reader.sql));
-            return Box::pin(async { Ok(self.early.clone()) });
+            return Box::pin(async { Ok(self.late.clone()) });
         }
         Box::pin(async { Ok(self.facts.clone()) })
     }
@@ -69,10 +64,24 @@ impl Engine for Canned {
         if self.fails {
             return none();
         }
-        self.asked.lock().unwrap().push(format!("watch: {}", reader.sql));
-        let violations = |id: &str| if id == "not_null_email" { 90 } else { 0 };
-        let rules =
-            watch.rows.iter().map(|rule| WatchedRule { id: rule.id.clone(), violations: violations(&rule.id), ..WatchedRule::default() });
+        let is_of_findings = reader.sql.ends_with(" from assessed");
+        let conditions = watch.rows.iter().filter(|_| is_of_findings).map(|rule| format!(" [{}]", rule.violates));
+        self.asked.lock().unwrap().push(format!("watch: {}{}", reader.sql, conditions.collect::<String>()));
+        let violations = |id: &str| match id {
+            _ if is_of_findings => 3,
+            "not_null_email" => 90,
+            _ => 0,
+        };
+        let columns: Vec<Column> =
+            self.facts.columns.iter().map(|own| Column { name: own.name.clone(), kind: own.kind, sql_type: String::new() }).collect();
+        let odd = vec![vec![Value::Text("odd".into()); columns.len()]; 3];
+        let examples = Rows { columns, rows: odd, is_cut: false };
+        let rules = watch.rows.iter().map(|rule| WatchedRule {
+            id: rule.id.clone(),
+            violations: violations(&rule.id),
+            examples: examples.clone(),
+            ..WatchedRule::default()
+        });
         let aggregates = watch.aggregates.iter().map(|one| WatchedAggregate { id: one.id.clone(), value: Value::Int(250) });
         let watched = Watched { rows: 250, rules: rules.collect(), aggregates: aggregates.collect(), of_arriving: vec![] };
         Box::pin(async move { Ok(watched) })
@@ -115,8 +124,8 @@ fn ask(fails: bool) -> (Vec<String>, Vec<String>) {
 }
 
 fn assessed(about: &About, text: &str, fails: bool) -> (Vec<String>, Assessment) {
-    let early = facts(&text.replace("rows 1000", "rows 750").replace("distinct 1000", "distinct 750"));
-    let engine = Canned { facts: facts(text), early, asked: Mutex::default(), fails };
+    let late = facts(&text.replace("rows 1000", "rows 250").replace("distinct 1000", "distinct 250"));
+    let engine = Canned { facts: facts(text), late, asked: Mutex::default(), fails };
     let reader = Reader { sql: "select * from landing".into(), inputs: Vec::new(), file: None };
     let mut future = pin!(assess(&engine, &reader, about, now(), "a-1".into()));
     let Poll::Ready(assessment) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
@@ -132,8 +141,7 @@ fn estimates_are_counted_and_examples_fetched() {
     let (asked, issues) = ask(false);
     expect![[r#"
         select count(*) from (select distinct order_id from assessed where order_id is not null) as values_of_column
-        select count(*) filter (where (price < -50 or price > 90)) as rows_0 from assessed
-        select distinct email from assessed where trim(email) !~ '^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$' and trim(email) <> ''
+        watch: select email, price from assessed [(price < -50 or price > 90)] [trim(email) !~ '^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$' and trim(email) <> '']
         select order_id, price, email, count(*) as copies from assessed group by order_id, price, email having count(*) > 1"#]].assert_eq(&asked.join("\n"));
     expect![[r#"
         50 of 1,000 rows (5 %) hold something in `email` that is no e-mail address; odd
@@ -167,7 +175,7 @@ fn trial(text: &str, fails: bool) -> String {
 #[test]
 fn rules_are_tried_on_rows_they_were_not_made_from() {
     expect![[r#"
-        measure: select * from parted where md5(concat_ws('|', cast(order_id as varchar))) >= '4'
+        measure: select * from parted where not (md5(concat_ws('|', cast(order_id as varchar))) >= '4')
         watch: select * from parted where not (md5(concat_ws('|', cast(order_id as varchar))) >= '4')
         + not_null order_id: `order_id` is missing in 0 of 750 rows; 0 of 250 rows held back break it, so at most 1.51 % of all do
         + not_blank email: `email` is blank in 0 of 750 rows; 0 of 250 rows held back break it, so at most 1.51 % of all do
@@ -181,7 +189,7 @@ fn rules_are_tried_on_rows_they_were_not_made_from() {
 fn rules_are_tried_on_later_rows_where_a_column_tells_the_time() {
     let text = "rows 1000\n order_id integer; distinct 990\n created_at timestamp; distinct 900; min 2026-01-01; max 2026-02-28; quantiles 1 2 1770000000";
     expect![[r#"
-        measure: select * from parted where (created_at is null or cast(created_at as timestamp(6)) < cast('2026-02-02 02:40:00' as timestamp(6)))
+        measure: select * from parted where not ((created_at is null or cast(created_at as timestamp(6)) < cast('2026-02-02 02:40:00' as timestamp(6))))
         watch: select * from parted where not ((created_at is null or cast(created_at as timestamp(6)) < cast('2026-02-02 02:40:00' as timestamp(6))))
         + not_null order_id: `order_id` is missing in 0 of 750 rows; 0 of 250 rows held back break it, so at most 1.51 % of all do
         + not_null created_at: `created_at` is missing in 0 of 750 rows; 0 of 250 rows held back break it, so at most 1.51 % of all do
@@ -191,7 +199,7 @@ fn rules_are_tried_on_later_rows_where_a_column_tells_the_time() {
 #[test]
 fn rules_that_cannot_be_tried_are_proposed_as_such() {
     expect![[r#"
-        measure: select * from parted where md5(concat_ws('|', cast(order_id as varchar))) >= '4'
+        measure: select * from parted where not (md5(concat_ws('|', cast(order_id as varchar))) >= '4')
         + not_null order_id: `order_id` is missing in 0 of 1,000 rows
         + unique order_id: `order_id` has a different value in each of 1,000 rows
         + row_count : 1,000 rows measured; an empty table is never right"#]]

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_assess::{About, Assessment, Earlier, Evidence, RuleTrial, Source, cells_csv, drift, reconciliations, relationships, rules_yaml};
-use hw_base::{BoxFuture, ByteSize, Clock, CodedTable, Column, Engine, Error, Input, Reader, Result, Sample, identifier, qualified};
+use hw_base::{
+    BoxFuture, ByteSize, Clock, CodedTable, Column, Engine, Error, Input, Reader, Result, Sample, Timestamp, identifier, qualified,
+};
 use hw_connect::open_path;
 use hw_engine::LocalEngine;
 use hw_ledger::next_run_id;
@@ -53,6 +55,9 @@ struct Arguments {
     /// Read about this many rows only; then every number says so
     #[arg(long, value_name = "ROWS", value_parser = at_least_one, allow_negative_numbers = true)]
     sample: Option<usize>,
+    /// Measure the columns in one pass and stop there: no keys, no dependencies, no single cells, no rule is tried
+    #[arg(long, conflicts_with_all = ["cells", "rules"])]
+    columns_only: bool,
     /// End with exit code 1 if a dataset scores less
     #[arg(long, value_name = "SCORE", value_parser = score, allow_negative_numbers = true)]
     fail_under: Option<f64>,
@@ -206,11 +211,28 @@ async fn assess_one(subject: &Subject, arguments: &Arguments, terminal: &Termina
     opened.about.sample = arguments.sample.map_or(Sample::All, |rows| Sample::Rows(rows as u64));
     opened.about.critical.clone_from(&arguments.critical);
     opened.about.use_for.clone_from(&arguments.use_for);
-    opened.about.rules = RuleTrial::HoldBack;
+    opened.about.rules = if arguments.columns_only { RuleTrial::MakeFromAll } else { RuleTrial::HoldBack };
     let earlier = match &arguments.against {
         Some(file) => Some(Earlier::read(&hw_config::read_yaml(file, file)?.to_json(), &opened.about.name)?),
         None => None,
     };
+    let now = SystemClock.now();
+    let id = next_run_id(now, machine::salt(now));
+    let (assessment, table) = if arguments.columns_only {
+        let measured = hw_assess::measure_columns(opened.engine(), &opened.reader, &opened.about, now, id.0);
+        (measured.await?, CodedTable::default())
+    } else {
+        assess_whole(&opened, arguments, (now, id.0)).await?
+    };
+    let assessment = match earlier.map(|earlier| drift(&earlier, &assessment)) {
+        Some(changes) => assessment.compared(changes),
+        None => assessment,
+    };
+    Ok(Assessed { assessment, table })
+}
+
+/// Compares the columns with each other before they are measured, and tries the rules.
+async fn assess_whole(opened: &OpenedData, arguments: &Arguments, (now, id): (Timestamp, String)) -> Result<(Assessment, CodedTable)> {
     let engine = opened.engine();
     // Where every suspicious cell is asked for, all rows are compared if they fit; else so many as take bearable time.
     let share = if arguments.cells.is_some() { 2 } else { 8 };
@@ -218,16 +240,10 @@ async fn assess_one(subject: &Subject, arguments: &Arguments, terminal: &Termina
     let time = engine.columns(&opened.reader).await?.into_iter().find(|column| column.kind.is_temporal());
     let mut evidence = Evidence::of_table(&table, time.as_ref().map(|column| column.name.as_str()));
     if let Some(file) = &arguments.rules {
-        evidence.declared = judged_by(file, &opened).await?.results;
+        evidence.declared = judged_by(file, opened).await?.results;
     }
-    let now = SystemClock.now();
-    let id = next_run_id(now, machine::salt(now));
-    let assessment = hw_assess::assess_with(engine, &opened.reader, &opened.about, now, id.0, evidence).await?;
-    let assessment = match earlier.map(|earlier| drift(&earlier, &assessment)) {
-        Some(changes) => assessment.compared(changes),
-        None => assessment,
-    };
-    Ok(Assessed { assessment, table })
+    let assessment = hw_assess::assess_with(engine, &opened.reader, &opened.about, now, id, evidence).await?;
+    Ok((assessment, table))
 }
 
 /// A score, as `--fail-under` names one.
