@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::distribution::distribution;
+use super::moments;
 use super::types::types;
 use crate::suites::words::{Arguments, number, plain_number};
 use crate::suites::{Rules, Translation};
@@ -26,7 +27,7 @@ pub(super) fn skip_if(arguments: &Arguments<'_>, columns: usize) -> &'static str
 /// Two limits, of which each can be strict.
 fn limits(settings: Json, arguments: &Arguments<'_>) -> Result<Json, String> {
     let mut settings = settings;
-    let (min, max) = (arguments.get("min_value"), arguments.get("max_value"));
+    let [min, max] = ["min_value", "max_value"].map(|key| moments::in_our_form(arguments.get(key)));
     let (strict_min, strict_max) = (arguments.flag("strict_min"), arguments.flag("strict_max"));
     if min.is_null() && max.is_null() {
         return Err(ALWAYS_HOLDS.into());
@@ -40,6 +41,9 @@ fn limits(settings: Json, arguments: &Arguments<'_>) -> Result<Json, String> {
 fn count_limits(settings: Json, arguments: &Arguments<'_>) -> Result<Json, String> {
     let mut settings = limits(settings, arguments)?;
     let get = |key: &str| settings.get(key).and_then(number);
+    if let Some(limit) = ["min", "above", "max", "below"].iter().filter_map(|key| get(key)).find(|limit| limit.fract() != 0.0) {
+        return Err(format!("`{limit}` is no number of things"));
+    }
     let min = get("min").map(f64::ceil).or_else(|| get("above").map(|above| above.floor() + 1.0));
     let max = get("max").map(f64::floor).or_else(|| get("below").map(|below| below.ceil() - 1.0));
     (settings["min"], settings["max"]) = (min.map(|min| plain_number(min.max(0.0))).into(), max.map(plain_number).into());

@@ -1,9 +1,21 @@
-//! Limits that are told from the present moment: `{"$PARAMETER": "now() - timedelta(weeks=52)"}`.
+//! Limits that are moments: in other forms than ours, or told from the present one: `{"$PARAMETER": "now() - timedelta(weeks=52)"}`.
 
+use chrono::{DateTime, NaiveDateTime, SecondsFormat};
 use hw_base::identifier;
 use serde_json::{Map, Value as Json, json};
 
 use crate::suites::{Rules, Translation};
+
+/// Forms of moments that theirs reads and ours does not.
+const FORMS: &[&str] = &["%Y-%m-%d %H:%M:%S%.f %z", "%b %d %Y %H:%M:%S", "%b %d, %Y %H:%M:%S", "%d %b %Y %H:%M:%S", "%Y/%m/%d %H:%M:%S"];
+
+/// A limit that is a moment in one of their forms, in ours; any other as it is.
+pub(super) fn in_our_form(limit: Json) -> Json {
+    let Some(text) = limit.as_str() else { return limit };
+    let with_zone = |form: &&str| Some(DateTime::parse_from_str(text, form).ok()?.to_rfc3339_opts(SecondsFormat::Micros, true));
+    let without = |form: &&str| Some(NaiveDateTime::parse_from_str(text, form).ok()?.format("%Y-%m-%d %H:%M:%S%.f").to_string());
+    FORMS.iter().find_map(|form| if form.ends_with("%z") { with_zone(form) } else { without(form) }).map_or(limit, Json::from)
+}
 
 /// The rules of an expectation with such a limit; `None` where it has none.
 pub(super) fn translated(kind: &str, kwargs: &Map<String, Json>) -> Option<Translation> {
@@ -64,6 +76,15 @@ fn sql(limit: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_read_in_their_forms() {
+        let check = |theirs: Json, ours: Json| assert_eq!(in_our_form(theirs), ours);
+        check(json!("Jan 01 1970 12:00:00"), json!("1970-01-01 12:00:00"));
+        check(json!("1990-01-01 12:00:00.500000 -0800"), json!("1990-01-01T12:00:00.500000-08:00"));
+        check(json!("2026-01-31"), json!("2026-01-31"));
+        check(json!(5), json!(5));
+    }
 
     #[test]
     fn limits_move_with_the_present() {
