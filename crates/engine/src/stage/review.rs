@@ -81,7 +81,7 @@ impl Reviews {
         session.register(&["reviewed_rows"], Arc::new(self.table.clone()))?;
         let repaired = texts(session, "select distinct _column from reviewed_rows where _column is not null order by 1").await?;
         let is_told = frame.schema().as_arrow().index_of(SOURCE).is_ok();
-        let tellings = if is_told { vec![] } else { self.tellings(session, SOURCE).await? };
+        let tellings = if is_told { vec![] } else { tellings(session, SOURCE).await? };
         let fields = frame.schema().as_arrow().clone();
         let usable: Vec<String> = tellings.iter().filter_map(|columns| told_by(columns, &fields, "")).collect();
         let mut frame = frame;
@@ -101,7 +101,7 @@ impl Reviews {
         frame = frame.with_column(WAIVED, none()).map_err(failed)?;
         for told in told {
             let decided = session.query(&decisions(&repaired), None).await?;
-            frame = self.gone_by(frame, decided, &told, &repaired)?;
+            frame = gone_by(frame, decided, &told, &repaired)?;
         }
         let own = |name: &String| !name.starts_with("_told_");
         let columns: Vec<String> = frame.schema().as_arrow().fields().iter().map(|field| field.name().clone()).filter(own).collect();
@@ -109,48 +109,38 @@ impl Reviews {
         Ok((frame.select(exprs).map_err(failed)?, vec![SOURCE.into(), WAIVED.into()]))
     }
 
-    /// Joins the decisions to the rows that are told by one column.
-    fn gone_by(&self, frame: DataFrame, decided: DataFrame, told: &str, repaired: &[String]) -> Result<DataFrame> {
-        let fields = frame.schema().as_arrow().clone();
-        let joined = frame.join(decided, JoinType::Left, &[told], &["_d_source"], None).map_err(failed)?;
-        let column = |name: &str| Expr::Column(Column::from_name(name));
-        let exprs = fields.fields().iter().map(|field| {
-            let own = column(field.name());
-            let expr = match repaired.iter().position(|name| name == field.name()) {
-                Some(at) => {
-                    let value = cast(column(&format!("_d_value_{at}")), field.data_type().clone());
-                    when(column(&format!("_d_is_set_{at}")), value).otherwise(own).map_err(failed)?
-                }
-                None if field.name() == SOURCE || field.name() == WAIVED => {
-                    let decided = column(if field.name() == SOURCE { "_d_source" } else { "_d_waived" });
-                    when(decided.clone().is_not_null(), decided).otherwise(own).map_err(failed)?
-                }
-                None => own,
-            };
-            Ok(expr.alias(field.name()))
-        });
-        let exprs: Vec<Expr> = exprs.collect::<Result<_>>()?;
-        joined.filter(column("_d_dropped").is_not_true()).and_then(|rows| rows.select(exprs)).map_err(failed)
-    }
-
-    /// The lists of columns by which rows are told that somebody decided about.
-    async fn tellings(&self, session: &Session, column: &str) -> Result<Vec<Vec<String>>> {
-        let names = format!(
-            "select distinct left({column}, cast(char_length({column}) as bigint) - {DIGEST}) as names from reviewed_rows \
-             where {column} is not null order by 1"
-        );
-        let lists = texts(session, &names).await?;
-        Ok(lists.iter().map(|names| names.split(SEPARATOR).map(str::to_owned).collect()).collect())
-    }
-
     /// The candidates of a merge with a column `_by_hand`, which is true for rows as people repaired them: of two rows that are as late the
     /// delivered one stays.
     pub(super) async fn marked(&self, session: &Session, schema: &Schema) -> Result<Option<ByHand>> {
         session.register(&["reviewed_rows"], Arc::new(self.table.clone()))?;
-        let tellings = self.tellings(session, "_becomes").await?;
+        let tellings = tellings(session, "_becomes").await?;
         let told: Vec<String> = tellings.iter().filter_map(|columns| told_by(columns, schema, "candidates.")).collect();
         Ok((!told.is_empty()).then_some(ByHand { told }))
     }
+}
+
+/// Joins the decisions to the rows that are told by one column.
+fn gone_by(frame: DataFrame, decided: DataFrame, told: &str, repaired: &[String]) -> Result<DataFrame> {
+    let fields = frame.schema().as_arrow().clone();
+    let joined = frame.join(decided, JoinType::Left, &[told], &["_d_source"], None).map_err(failed)?;
+    let column = |name: &str| Expr::Column(Column::from_name(name));
+    let exprs = fields.fields().iter().map(|field| {
+        let own = column(field.name());
+        let expr = match repaired.iter().position(|name| name == field.name()) {
+            Some(at) => {
+                let value = cast(column(&format!("_d_value_{at}")), field.data_type().clone());
+                when(column(&format!("_d_is_set_{at}")), value).otherwise(own).map_err(failed)?
+            }
+            None if field.name() == SOURCE || field.name() == WAIVED => {
+                let decided = column(if field.name() == SOURCE { "_d_source" } else { "_d_waived" });
+                when(decided.clone().is_not_null(), decided).otherwise(own).map_err(failed)?
+            }
+            None => own,
+        };
+        Ok(expr.alias(field.name()))
+    });
+    let exprs: Vec<Expr> = exprs.collect::<Result<_>>()?;
+    joined.filter(column("_d_dropped").is_not_true()).and_then(|rows| rows.select(exprs)).map_err(failed)
 }
 
 /// How rows are told that people repaired.
@@ -184,6 +174,16 @@ fn decisions(repaired: &[String]) -> String {
         "select {SOURCE} as _d_source, bool_or(_ruling = 'dropped') as _d_dropped, string_agg({WAIVED}, '') as _d_waived{} from reviewed_rows group by {SOURCE}",
         columns.collect::<Vec<_>>().concat()
     )
+}
+
+/// The lists of columns by which rows are told that somebody decided about.
+async fn tellings(session: &Session, column: &str) -> Result<Vec<Vec<String>>> {
+    let names = format!(
+        "select distinct left({column}, cast(char_length({column}) as bigint) - {DIGEST}) as names from reviewed_rows \
+         where {column} is not null order by 1"
+    );
+    let lists = texts(session, &names).await?;
+    Ok(lists.iter().map(|names| names.split(SEPARATOR).map(str::to_owned).collect()).collect())
 }
 
 /// The first column of a query's result.
@@ -285,10 +285,11 @@ impl<'a> Making<'a> {
         let files = writer.finish()?;
         let rows = files.iter().map(|file| file.rows).sum::<u64>() / columns.len().max(1) as u64;
         let (frame, others) = self.parted(&files).await?;
-        let (rest, taken) = match rows == 0 || self.staging.is_rebuild {
-            // All rows are judged anew.
-            true => (vec![], vec![]),
-            false => (self.rest(others).await?, self.quarantine.files.iter().map(|file| file.name.clone()).collect()),
+        // Where the table is built anew, all that waits is judged anew.
+        let (rest, taken) = if rows == 0 || self.staging.is_rebuild {
+            (vec![], vec![])
+        } else {
+            (self.rest(others).await?, self.quarantine.files.iter().map(|file| file.name.clone()).collect())
         };
         Ok(Made { files, rows, frame, rest, taken })
     }

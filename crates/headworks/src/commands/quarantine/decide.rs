@@ -51,8 +51,7 @@ pub(super) struct DropRows {
 }
 
 /// Lets rows enter.
-pub(super) async fn release(arguments: Release, terminal: &Terminal) -> Result<u8> {
-    let Release { deciding, set } = arguments;
+pub(super) async fn release(Release { deciding, set }: &Release, terminal: &Terminal) -> Result<u8> {
     if let Some(rule) = deciding.selecting.rule.as_deref().filter(|rule| set.is_empty() && NEED_VALUES.contains(rule)) {
         return Err(needs_values(rule));
     }
@@ -61,7 +60,7 @@ pub(super) async fn release(arguments: Release, terminal: &Terminal) -> Result<u
     } else {
         Ruling::Repaired(set.iter().map(|text| assignment(text)).collect::<Result<_>>()?)
     };
-    decide(&deciding, ruling, terminal).await
+    decide(deciding, ruling, terminal).await
 }
 
 /// Rows that break these rules cannot be loaded as they are, whoever vouches for them.
@@ -75,7 +74,7 @@ fn needs_values(rule: &str) -> Error {
 }
 
 /// Decides that rows never enter.
-pub(super) async fn drop_rows(arguments: DropRows, terminal: &Terminal) -> Result<u8> {
+pub(super) async fn drop_rows(arguments: &DropRows, terminal: &Terminal) -> Result<u8> {
     decide(&arguments.deciding, Ruling::Dropped, terminal).await
 }
 

@@ -76,8 +76,8 @@ impl Command for Quarantine {
                     let Show { selecting, limit, .. } = read(inner)?;
                     look::show(&House::look(&terminal.root)?, &selecting, limit, terminal).await
                 }
-                Some(("release", inner)) => decide::release(read(inner)?, terminal).await,
-                Some(("drop", inner)) => decide::drop_rows(read(inner)?, terminal).await,
+                Some(("release", inner)) => decide::release(&read(inner)?, terminal).await,
+                Some(("drop", inner)) => decide::drop_rows(&read(inner)?, terminal).await,
                 Some(("log", inner)) => look::log(&House::look(&terminal.root)?, read::<Log>(inner)?.limit, terminal),
                 _ => Err(hw_base::Error::bug("no part of `quarantine` was given")),
             }
