@@ -400,12 +400,8 @@ pub struct StagedBatch {
 impl StagedBatch {
     /// Whether publishing it would change nothing.
     pub fn changes_nothing(&self) -> bool {
-        let beside = [&self.deleted, &self.reviewed];
-        self.files.is_empty()
-            && self.removed.is_empty()
-            && beside.iter().all(|files| files.is_empty())
-            && self.corrected.is_empty()
-            && self.base.is_some()
+        let added = [&self.files, &self.quarantined, &self.deleted, &self.reviewed];
+        added.iter().all(|files| files.is_empty()) && self.removed.is_empty() && self.corrected.is_empty() && self.base.is_some()
     }
 }
 

@@ -34,7 +34,7 @@ impl Command for Status {
     fn arguments(&self) -> Clap {
         described::<Arguments>(
             "status",
-            "Show the last runs and objectives, what is missing, or the versions of a table",
+            "Show the last runs, objectives, gaps, or the versions of a table",
             "Examples:\n  headworks status\n  headworks status --table fact_orders\n  headworks status --gaps\n  headworks status --limit 1 --format json",
         )
     }

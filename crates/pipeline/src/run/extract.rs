@@ -358,6 +358,7 @@ fn in_words(at: Timestamp) -> String {
 /// A value in a type as the raw copy stores it: SQL's own timestamps end in the year 2262.
 fn stored(value: &str, sql_type: &str) -> String {
     match sql_type {
+        "binary" => format!("arrow_cast({value}, 'BinaryView')"),
         "timestamp" => format!("arrow_cast({value}, 'Timestamp(Microsecond, None)')"),
         "timestamp with time zone" => format!("arrow_cast({value}, 'Timestamp(Microsecond, Some(\"UTC\"))')"),
         _ => format!("cast({value} as {sql_type})"),

@@ -283,7 +283,7 @@ fn is_unchanged(step: &Step, batch: &StagedBatch) -> bool {
         (Work::Extract { .. }, Some(Position::Content(before)), Some(now)) => before == now,
         _ => false,
     };
-    same_content || (batch.changes_nothing() && batch.quarantined.is_empty())
+    same_content || batch.changes_nothing()
 }
 
 /// Where an unchanged step stands: it has read its inputs, but its last window and version stay.
