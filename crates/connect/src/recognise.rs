@@ -169,15 +169,12 @@ pub(crate) fn recognise_file(root: &Path, file: &SourceFile) -> Result<&'static 
     let head = sample(&path_of(root, file), SAMPLE_BYTES.min(64 << 10)).map_err(|error| unreadable(&file.path, &error))?;
     let ending = files::ending(&file.path);
     let by_ending = CONNECTORS.iter().copied().find(|connector| connector.endings().contains(&ending.as_str()));
-    match by_ending {
-        Some(found) => Ok(found),
-        None => {
-            if let Some(found) = CONNECTORS.iter().copied().find(|connector| connector.is_content(&head)) {
-                return Ok(found);
-            }
-            check_is_text(&file.path, &head, &head)?;
-            connector(if head.trim_ascii_start().starts_with(b"{") { "json" } else { "csv" })
+    if let Some(found) = by_ending { Ok(found) } else {
+        if let Some(found) = CONNECTORS.iter().copied().find(|connector| connector.is_content(&head)) {
+            return Ok(found);
         }
+        check_is_text(&file.path, &head, &head)?;
+        connector(if head.trim_ascii_start().starts_with(b"{") { "json" } else { "csv" })
     }
 }
 

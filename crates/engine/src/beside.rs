@@ -94,7 +94,7 @@ impl LocalEngine {
         let is_of_this_window = |name: &str| beside == Beside::Quarantine && window_of(name) == Some(note.window);
         let kept = counting.iter().flat_map(|counting| &counting.files);
         let kept = kept.filter(|file| beside.keeps(&file.name, batch) && !is_of_this_window(&file.name));
-        let wanted: Vec<StagedFile> = kept.map(|file| file.staged()).chain(added.iter().cloned()).collect();
+        let wanted: Vec<StagedFile> = kept.map(super::files::TableFile::staged).chain(added.iter().cloned()).collect();
         let newest = self.warehouse.open(&beside.of(&own), None).await?;
         let present: Vec<&str> = newest.iter().flat_map(|newest| &newest.files).map(|file| file.name.as_str()).collect();
         let missing: Vec<StagedFile> = wanted.iter().filter(|file| !present.contains(&file.path.as_str())).cloned().collect();

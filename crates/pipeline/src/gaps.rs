@@ -127,9 +127,9 @@ fn after(unit: &str, day: &str) -> Option<String> {
     let start = days(&format!("{day}T00:00:00Z"))?;
     // Some days into the next one, whose beginning is then looked for.
     let inside = match unit {
-        "year" => start + std::time::Duration::from_secs(367 * 86_400),
-        "month" => start + std::time::Duration::from_secs(32 * 86_400),
-        _ => start + std::time::Duration::from_secs(86_400),
+        "year" => start + std::time::Duration::from_hours(8808),
+        "month" => start + std::time::Duration::from_hours(768),
+        _ => start + std::time::Duration::from_hours(24),
     };
     let pattern = match unit {
         "year" => "%Y-01-01",

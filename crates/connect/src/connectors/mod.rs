@@ -181,7 +181,7 @@ pub fn connector_of_url(url: &str) -> Result<&'static dyn Connector> {
     let found = CONNECTORS.iter().copied().find(|connector| connector.schemes().contains(&scheme));
     found.ok_or_else(|| {
         let known: Vec<&str> = CONNECTORS.iter().flat_map(|connector| connector.schemes()).copied().collect();
-        unknown("kind of database", &format!("{scheme}://"), known.iter().map(|scheme| *scheme))
+        unknown("kind of database", &format!("{scheme}://"), known.iter().copied())
             .code("HW201")
             .help("give files, or a URL such as `postgres://user@host/database`")
     })

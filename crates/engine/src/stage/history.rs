@@ -43,10 +43,7 @@ fn added(frame: &DataFrame, history: &History) -> Result<Vec<(String, Expr)>> {
     let own = parse(&identifier(&history.later_by))?;
     match &history.shows {
         Shows::Versions { surrogate_key, .. } => {
-            let mut columns = match history.brings_times() {
-                true => vec![],
-                false => vec![(VALID_FROM.into(), own), (VALID_TO.into(), time)],
-            };
+            let mut columns = if history.brings_times() { vec![] } else { vec![(VALID_FROM.into(), own), (VALID_TO.into(), time)] };
             columns.push((IS_CURRENT.into(), lit(true)));
             if let Some(name) = surrogate_key {
                 columns.push((name.clone(), parse(&surrogate(history))?));

@@ -243,12 +243,12 @@ impl Story {
 
     /// A run, that is killed two times of three.
     fn runs_or_is_killed(&mut self) {
-        if !self.chance.hits(3) {
+        if self.chance.hits(3) {
+            self.runs();
+        } else {
             let after = self.took * u32::try_from(self.chance.below(80)).unwrap() / 100;
             self.kills += usize::from(killed_run(&self.project, after));
             let _ = writeln!(self.told, "kill after {after:?}");
-        } else {
-            self.runs();
         }
         for table in ["versions", "compared", "kept"] {
             let broken = broken_versions(&self.project, table);

@@ -71,10 +71,7 @@ impl Touching<'_> {
                 partitions.extend(self.of_rows(inputs.clone(), &expressions).await?);
             }
         }
-        Ok(match partitions.len() > MOST {
-            true => Touched::All(format!("more than {} changed", plural(MOST as u64, "partition"))),
-            false => Touched::Some(partitions, by),
-        })
+        Ok(if partitions.len() > MOST { Touched::All(format!("more than {} changed", plural(MOST as u64, "partition"))) } else { Touched::Some(partitions, by) })
     }
 
     fn has_moved(&self, read: &ReadFrom) -> bool {
@@ -278,10 +275,10 @@ mod tests {
         check(
             &["month(day)"],
             &[&["2026-03-01"], &["2026-01-01"]],
-            expect![[r#"
+            expect![[r"
             2 partitions, touched by rows of shop.orders: 2026-01-01, 2026-03-01
             day >= date '2026-01-01' and day < date '2026-03-01' + interval '1 month' and ((cast(date_trunc('month', day) as date) = cast('2026-01-01' as date)) or (cast(date_trunc('month', day) as date) = cast('2026-03-01' as date)))
-            (day_month = cast('2026-01-01' as date)) or (day_month = cast('2026-03-01' as date))"#]],
+            (day_month = cast('2026-01-01' as date)) or (day_month = cast('2026-03-01' as date))"]],
         );
     }
 
@@ -290,10 +287,10 @@ mod tests {
         check(
             &["month(day)"],
             &[&["2026-03-01"], &["null"]],
-            expect![[r#"
+            expect![[r"
             2 partitions, touched by rows of shop.orders: null, 2026-03-01
             ((cast(date_trunc('month', day) as date) is null) or (cast(date_trunc('month', day) as date) = cast('2026-03-01' as date)))
-            (day_month is null) or (day_month = cast('2026-03-01' as date))"#]],
+            (day_month is null) or (day_month = cast('2026-03-01' as date))"]],
         );
     }
 
@@ -302,10 +299,10 @@ mod tests {
         check(
             &["month(day)", "region"],
             &[&["2026-03-01", "7"]],
-            expect![[r#"
+            expect![[r"
             1 partition, touched by rows of shop.orders: 2026-03-01/7
             ((cast(date_trunc('month', day) as date) = cast('2026-03-01' as date) and region = cast('7' as bigint)))
-            (day_month = cast('2026-03-01' as date) and region = cast('7' as bigint))"#]],
+            (day_month = cast('2026-03-01' as date) and region = cast('7' as bigint))"]],
         );
     }
 
@@ -314,10 +311,10 @@ mod tests {
         check(
             &["month(day)"],
             &[],
-            expect![[r#"
+            expect![[r"
             no partition: the rows are as they were
             (false)
-            false"#]],
+            false"]],
         );
     }
 }

@@ -64,15 +64,12 @@ fn field(text: &str) -> Option<(LooseCell, &str)> {
     loop {
         let (part, after) = quoted.split_once('"')?;
         value.push_str(part);
-        match after.strip_prefix('"') {
-            Some(more) => {
-                value.push('"');
-                quoted = more;
-            }
-            None => {
-                let end = after.find([',', '\n']).unwrap_or(after.len());
-                return Some((cell(Some(value)), &after[end..]));
-            }
+        if let Some(more) = after.strip_prefix('"') {
+            value.push('"');
+            quoted = more;
+        } else {
+            let end = after.find([',', '\n']).unwrap_or(after.len());
+            return Some((cell(Some(value)), &after[end..]));
         }
     }
 }

@@ -163,9 +163,9 @@ mod tests {
             "id; 1; 1; 2",
             &[],
             false,
-            expect![[r#"
+            expect![[r"
             + 1
-            + 2"#]],
+            + 2"]],
         );
     }
 
@@ -176,19 +176,19 @@ mod tests {
             "id s; 1 a; 2 x; 4 c",
             &["id"],
             false,
-            expect![[r#"
+            expect![[r"
             - 3 c
             + 4 c
-            ~ 2 b → 2 x"#]],
+            ~ 2 b → 2 x"]],
         );
         check(
             "s; b",
             "s; x",
             &["id"],
             false,
-            expect![[r#"
+            expect![[r"
             - b
-            + x"#]],
+            + x"]],
         );
         check("id s; ∅ a", "id s; ∅ b", &["id"], false, expect!["~ null a → null b"]);
     }
@@ -201,9 +201,9 @@ mod tests {
             "x; 0.3001",
             &[],
             false,
-            expect![[r#"
+            expect![[r"
             - 0.3
-            + 0.3001"#]],
+            + 0.3001"]],
         );
     }
 }

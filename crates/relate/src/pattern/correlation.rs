@@ -62,7 +62,7 @@ fn ranks(values: &[f64]) -> Vec<f64> {
     let mut ranks = vec![0.0; values.len()];
     let mut before = 0;
     for equal in order.chunk_by(|a, b| values[*a].total_cmp(&values[*b]).is_eq()) {
-        let rank = before as f64 + (equal.len() as f64 + 1.0) / 2.0;
+        let rank = before as f64 + f64::midpoint(equal.len() as f64, 1.0);
         equal.iter().for_each(|at| ranks[*at] = rank);
         before += equal.len();
     }

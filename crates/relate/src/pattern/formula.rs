@@ -176,10 +176,7 @@ impl Likely {
                 continue;
             }
             all += 1;
-            match is_equal(value, expected, within) {
-                true => telling += u64::from(is_telling),
-                false => violations.push(row),
-            }
+            if is_equal(value, expected, within) { telling += u64::from(is_telling) } else { violations.push(row) }
         }
         let broken = violations.len() as f64;
         let is_kept = telling >= LEAST_ROWS && broken <= GREATEST_SHARE * all as f64 && broken <= 0.2 * telling as f64;

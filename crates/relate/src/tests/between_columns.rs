@@ -38,7 +38,7 @@ fn orders() -> CodedTable {
             ("gross", &|row| {
                 cents(
                     if row == 9 { net(row) + 50 } else { net(row) }
-                        + if row == 77 { 1 } else { 0 }
+                        + usize::from(row == 77)
                         + tax(row)
                         + if row == 78 { 900 } else { 0 },
                 )
@@ -105,7 +105,7 @@ fn a_column_is_filled_depending_on_another() {
             ("ended_at", &|row| {
                 if (status(row) == "closed" && !closed.contains(&row)) || row == open { day(row) } else { String::new() }
             }),
-            ("note", &|row| if mixed(row + 1) % 3 == 0 { String::new() } else { format!("note {row}") }),
+            ("note", &|row| if mixed(row + 1).is_multiple_of(3) { String::new() } else { format!("note {row}") }),
         ],
     );
     let found = patterns(&tickets).conditions;
@@ -126,7 +126,7 @@ fn all_missing_values_may_be_those_of_one_category() {
         2_500,
         &[
             ("shop", &|row| format!("shop {}", shop(row))),
-            ("visitors", &|row| if shop(row) == 3 && mixed(row + 1) % 2 == 0 { String::new() } else { (mixed(row) % 500).to_string() }),
+            ("visitors", &|row| if shop(row) == 3 && mixed(row + 1).is_multiple_of(2) { String::new() } else { (mixed(row) % 500).to_string() }),
         ],
     );
     let found = patterns(&table).conditions;

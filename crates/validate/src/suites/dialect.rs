@@ -9,7 +9,7 @@ pub enum Dialect {
     /// The standard, with `regexp_like`, `median` and `try_cast` where it has nothing.
     #[default]
     Ansi,
-    /// DuckDB.
+    /// `DuckDB`.
     DuckDb,
     /// PostgreSQL, from version 16.
     Postgres,
@@ -44,15 +44,12 @@ impl Dialect {
                 _ => first.len_utf8(),
             };
             let (token, after) = rest.split_at(length);
-            match arguments(after).filter(|_| is_word(first)) {
-                Some(inside) => {
-                    out.push_str(&self.call(token, inside)?);
-                    rest = &after[inside.len() + 2..];
-                }
-                None => {
-                    out.push_str(&self.token(first, token));
-                    rest = after;
-                }
+            if let Some(inside) = arguments(after).filter(|_| is_word(first)) {
+                out.push_str(&self.call(token, inside)?);
+                rest = &after[inside.len() + 2..];
+            } else {
+                out.push_str(&self.token(first, token));
+                rest = after;
             }
         }
         Ok(out)

@@ -31,7 +31,7 @@ use crate::types::declared_types;
 /// The connector for workbooks.
 pub(super) struct Excel;
 
-/// Settings of an `excel` source: sheets of workbooks of Excel (`.xlsx`, `.xlsm`, `.xlsb`, `.xls`) and OpenDocument (`.ods`).
+/// Settings of an `excel` source: sheets of workbooks of Excel (`.xlsx`, `.xlsm`, `.xlsb`, `.xls`) and `OpenDocument` (`.ods`).
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExcelSettings {

@@ -1,4 +1,4 @@
-//! `mysql`: tables and views of a MySQL or MariaDB database, read as a stream under one snapshot.
+//! `mysql`: tables and views of a `MySQL` or `MariaDB` database, read as a stream under one snapshot.
 //!
 //! No value is changed or lost unseen: unsigned numbers get a type that holds them, `decimal` is exact, `enum`, `set` and `json`
 //! are text, `timestamp` is a moment in UTC and `datetime` one without a zone. A value that has no counterpart, such as
@@ -22,10 +22,10 @@ use super::csv::one_percent;
 use super::{Connector, Opened, Place, Source, TableListing};
 use crate::tables::Tables;
 
-/// The connector for MySQL and MariaDB.
+/// The connector for `MySQL` and `MariaDB`.
 pub(super) struct Mysql;
 
-/// Tables and views of a MySQL (8.0 or later) or MariaDB (10.5 or later) database.
+/// Tables and views of a `MySQL` (8.0 or later) or `MariaDB` (10.5 or later) database.
 ///
 /// Holds the URL as the project writes it, which may be a secret: no `Debug`.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -42,7 +42,7 @@ pub struct MysqlSettings {
     #[serde(default)]
     pub keys: BTreeMap<String, Vec<String>>,
     /// Columns to read as text, each as `table.column`, because they hold values such as `0000-00-00` that their type cannot
-    /// hold outside MySQL.
+    /// hold outside `MySQL`.
     #[serde(default)]
     pub as_text: Vec<String>,
     /// How many rows may be malformed before a delivery is refused. Each one is kept in quarantine.

@@ -124,7 +124,7 @@ fn moment((year, month, day): (u16, u8, u8), (hour, minute, second, micros): (u8
     Some(Cell::Moment(moment.and_utc().timestamp_micros()))
 }
 
-/// A name in backticks, as MySQL always takes it.
+/// A name in backticks, as `MySQL` always takes it.
 pub(super) fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }

@@ -185,7 +185,7 @@ fn check_mark(path: &Path, file: &SourceFile) -> Result<()> {
 fn look(connection: &Connection, table: &str) -> rusqlite::Result<(Look, Vec<String>)> {
     let declarations = declarations(connection, table)?;
     let mut statement = connection.prepare(&format!("select * from {}", quoted(table)))?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut tallies = vec![Tally::default(); names.len()];
     let (mut rows, mut seen) = (statement.query([])?, 0);
     while seen < ROWS_LOOKED_AT
