@@ -76,9 +76,9 @@ fn reconciled(one: (&CodedTable, &Assessment), other: (&CodedTable, &Assessment)
     if shared < LEAST_COLUMNS || (shared + 1) * 2 < here.len().min(there.len()) {
         return None;
     }
-    let (keys_here, keys_there) = (values(one.0, key)?, values(other.0, key)?);
-    let both = keys_here.intersection(&keys_there).count();
-    if (both as f64) < LEAST_SHARED * keys_here.len().min(keys_there.len()).max(1) as f64 {
+    let (own_keys, their_keys) = (values(one.0, key)?, values(other.0, key)?);
+    let both = own_keys.intersection(&their_keys).count();
+    if (both as f64) < LEAST_SHARED * own_keys.len().min(their_keys.len()).max(1) as f64 {
         return None;
     }
     Some(Reconciliation {
@@ -87,8 +87,8 @@ fn reconciled(one: (&CodedTable, &Assessment), other: (&CodedTable, &Assessment)
         key: key.to_owned(),
         rows: one.1.facts.rows,
         rows_with: other.1.facts.rows,
-        only_here: (keys_here.len() - both) as u64,
-        only_there: (keys_there.len() - both) as u64,
+        only_here: (own_keys.len() - both) as u64,
+        only_there: (their_keys.len() - both) as u64,
         sums: sums(one.1, other.1, key),
     })
 }

@@ -76,7 +76,7 @@ async fn count_broken(engine: &dyn Engine, made_from: Reader, rules: &[PatternRu
         return Vec::new();
     }
     // Each count has a name of its own: engines refuse two columns of one name.
-    let counts = rules.iter().flat_map(|rule| rule.counts()).enumerate().map(|(at, count)| format!("{count} as count_{at}"));
+    let counts = rules.iter().flat_map(PatternRule::counts).enumerate().map(|(at, count)| format!("{count} as count_{at}"));
     let counts = counts.collect::<Vec<_>>().join(", ");
     let mut inputs = made_from.inputs;
     inputs.push(Input::Query { name: MADE_FROM.into(), sql: made_from.sql });

@@ -192,7 +192,7 @@ fn is_holiday(gap: &Stretch) -> bool {
 fn median(mut numbers: Vec<f64>) -> Option<f64> {
     numbers.sort_by(f64::total_cmp);
     let upper = *numbers.get(numbers.len() / 2)?;
-    Some(if numbers.len() % 2 == 0 { f64::midpoint(numbers[numbers.len() / 2 - 1], upper) } else { upper })
+    Some(if numbers.len().is_multiple_of(2) { f64::midpoint(numbers[numbers.len() / 2 - 1], upper) } else { upper })
 }
 
 #[cfg(test)]
@@ -205,7 +205,7 @@ mod tests {
         let (mut values, mut codes) = (Vec::new(), Vec::new());
         for day in 0..days {
             let usual = [40, 42, 38, 44, 40, 10, 0][usize::try_from(day % 7).unwrap()]
-                + if day % 7 < 5 { (day * 7919 % 11) as u64 + day as u64 / 4 } else { 0 };
+                + if day % 7 < 5 { u64::try_from(day * 7919 % 11 + day / 4).unwrap() } else { 0 };
             let date = NaiveDate::from_ymd_opt(2026, 1, 5).unwrap() + TimeDelta::days(day);
             values.push(date.to_string());
             codes.extend((0..changed(day).unwrap_or(usual)).map(|_| u32::try_from(day + 1).unwrap()));

@@ -27,8 +27,8 @@ impl FileColumns {
 
 /// The columns of all files, each in a type that holds the values of each file and of the raw copy.
 pub(crate) fn merged(files: Vec<&FileColumns>, declared: &Declared, delivery: &Delivery) -> Result<Vec<Field>> {
-    let named = files.iter().map(|file| (file.file.as_str(), &file.names[..])).collect();
-    let names = Layout { files: named, delivery, declared: &declared.types }.columns()?;
+    let by_file = files.iter().map(|file| (file.file.as_str(), &file.names[..])).collect();
+    let names = Layout { files: by_file, delivery, declared: &declared.types }.columns()?;
     let kept = |column: &Column| Some((column.name.clone(), (sql_type_to_arrow(&column.sql_type)?, "the raw copy")));
     let mut known: HashMap<String, (DataType, &str)> = delivery.expected.iter().filter_map(kept).collect();
     for file in files {

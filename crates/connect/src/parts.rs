@@ -181,7 +181,7 @@ impl<F: PartedFormat> PartedSource<F> {
         let columns = fields.iter().map(column_of).collect();
         let placed = |look: &Look| places(&names, &look.names);
         let parts = looked.into_iter().map(|(file, part, look, shape)| PartOfFile { file, part, shape, places: placed(&look) }).collect();
-        let reader = Parts { root: root.clone(), format: Arc::clone(&self.format), parts };
+        let reader = Parts { root: root.clone(), format: Arc::clone(&self.format), read_in_turn: parts };
         let table = Arc::new(RowTable::new(fields, Arc::new(reader)));
         Ok(Opened { table, columns, has_origin: true, is_empty, part: Part::Whole, reached: Reached::default() })
     }
@@ -254,12 +254,12 @@ impl<F: PartedFormat> Source for PartedSource<F> {
 struct Parts<F: PartedFormat> {
     root: PathBuf,
     format: Arc<F>,
-    parts: Vec<PartOfFile<F::Shape>>,
+    read_in_turn: Vec<PartOfFile<F::Shape>>,
 }
 
 impl<F: PartedFormat> RowReader for Parts<F> {
     fn read(&self, wanted: &Wanted, outlet: &mut Outlet) -> Result<()> {
-        for part in &self.parts {
+        for part in &self.read_in_turn {
             outlet.begin(&part.file.path);
             self.format.read(&self.root, part, wanted, outlet)?;
             if !outlet.wants_more() {

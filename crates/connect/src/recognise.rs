@@ -83,7 +83,7 @@ pub async fn datasets_at(root: &Path, path: &str) -> Result<Vec<String>> {
 pub async fn open_path(root: &Path, path: &str, live: &LiveTables) -> Result<OpenedPath> {
     let Recognised { connector, mut address, files, parts } = recognised(root, path).await?;
     let of_part = address.part.as_deref().map(snake_case).filter(|name| !name.is_empty());
-    address.part = part_of(&address, parts)?;
+    address.part = part_of(&address, parts.as_deref())?;
     let dataset = of_part.or_else(|| files::dataset_name(&address.place)).unwrap_or_else(|| "data".to_owned());
     let place = Place { source: "file".into(), root: root.to_owned(), secrets: Arc::new(|text| Ok(text.to_owned())) };
     let source = connector.source(&Settings::from_json(&settings_of(connector, &address, &dataset)), place)?;
@@ -104,9 +104,9 @@ fn settings_of(connector: &dyn Connector, address: &Address, dataset: &str) -> J
 }
 
 /// The part that an address means.
-fn part_of(address: &Address, parts: Option<Vec<String>>) -> Result<Option<String>> {
+fn part_of(address: &Address, parts: Option<&[String]>) -> Result<Option<String>> {
     let place = &address.shown_place();
-    match (parts.as_deref(), &address.part) {
+    match (parts, &address.part) {
         (None, None) => Ok(None),
         (None, Some(part)) => {
             Err(Error::user(format!("`{place}` has no parts, and `#{part}` names one")).code("HW201").help(format!("name it as `{place}`")))
@@ -169,7 +169,9 @@ pub(crate) fn recognise_file(root: &Path, file: &SourceFile) -> Result<&'static 
     let head = sample(&path_of(root, file), SAMPLE_BYTES.min(64 << 10)).map_err(|error| unreadable(&file.path, &error))?;
     let ending = files::ending(&file.path);
     let by_ending = CONNECTORS.iter().copied().find(|connector| connector.endings().contains(&ending.as_str()));
-    if let Some(found) = by_ending { Ok(found) } else {
+    if let Some(found) = by_ending {
+        Ok(found)
+    } else {
         if let Some(found) = CONNECTORS.iter().copied().find(|connector| connector.is_content(&head)) {
             return Ok(found);
         }

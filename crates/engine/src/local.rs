@@ -68,6 +68,7 @@ impl LocalEngine {
 
     /// An engine like this one over a warehouse that is thrown away: it shares memory and functions with it, works on one core, and
     /// flushes nothing to disk.
+    #[must_use]
     pub fn passing(&self, warehouse: PathBuf, scratch: PathBuf) -> Self {
         let blank = OnceLock::from(self.blank_session());
         Self {

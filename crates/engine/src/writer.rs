@@ -222,8 +222,11 @@ fn repeats(column: &ArrayRef) -> Result<bool> {
     Ok(distinct.len() <= values / 2)
 }
 
+/// The values of the partition columns, as texts.
+type Partition = Vec<Option<String>>;
+
 /// The rows of each partition, in the order the partitions appear, with its values as texts.
-fn group(partitions: &[ArrayRef], rows: usize) -> Result<Vec<(Vec<Option<String>>, Vec<u32>)>> {
+fn group(partitions: &[ArrayRef], rows: usize) -> Result<Vec<(Partition, Vec<u32>)>> {
     let equal = |column: &ArrayRef| make_comparator(column, column, SortOptions::default());
     let equal = partitions.iter().map(equal).collect::<Result<Vec<_>, _>>().map_err(engine_failed)?;
     let is_same = |a: usize, b: usize| equal.iter().all(|compare| compare(a, b).is_eq());
@@ -244,7 +247,7 @@ fn group(partitions: &[ArrayRef], rows: usize) -> Result<Vec<(Vec<Option<String>
 }
 
 /// The values of a row as texts.
-fn values_at(columns: &[ArrayRef], row: usize) -> Result<Vec<Option<String>>> {
+fn values_at(columns: &[ArrayRef], row: usize) -> Result<Partition> {
     let value = |column: &ArrayRef| {
         let text = cast(&column.slice(row, 1), &DataType::Utf8).map_err(engine_failed)?;
         let text = text.as_string::<i32>();

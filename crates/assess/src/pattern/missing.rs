@@ -115,9 +115,10 @@ impl Sides {
             return Some(Self { missing: format!("{name} is null"), filled: format!("{name} is not null"), words });
         };
         let (missing_sql, filled_sql) = (is_one_of(&name, by.kind, missing)?, is_one_of(&name, by.kind, filled)?);
-        let words = match missing.len() <= filled.len() {
-            true => format!("`{}` is {}", by.name, listed(missing)),
-            false => format!("`{}` is not {}", by.name, listed(filled)),
+        let words = if missing.len() <= filled.len() {
+            format!("`{}` is {}", by.name, listed(missing))
+        } else {
+            format!("`{}` is not {}", by.name, listed(filled))
         };
         Some(Self { missing: missing_sql, filled: filled_sql, words })
     }

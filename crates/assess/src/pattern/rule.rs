@@ -55,12 +55,11 @@ impl PatternRule {
             return None;
         }
         let mut settings = self.settings.clone();
-        match broken.violations {
-            0 => settings["on_failure"] = json!("quarantine"),
-            _ => {
-                settings["at_most"] = json!(format!("{}%", (share * 100.0 + 1e-9).floor() + 1.0));
-                settings["on_failure"] = json!("alert");
-            }
+        if broken.violations == 0 {
+            settings["on_failure"] = json!("quarantine");
+        } else {
+            settings["at_most"] = json!(format!("{}%", (share * 100.0 + 1e-9).floor() + 1.0));
+            settings["on_failure"] = json!("alert");
         }
         let seen = match broken.violations {
             0 => format!("none of {} breaks it", plural(broken.rows, "row")),

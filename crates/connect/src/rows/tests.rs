@@ -15,8 +15,8 @@ fn fields() -> Vec<Field> {
 }
 
 /// Puts one record into columns, and shows what a scan of `projection` hands on, by commas.
-fn row(cells: &[Cell<'_>], projection: Option<Vec<usize>>) -> String {
-    let wanted = Wanted::new(&with_hidden(fields()), projection.as_ref(), None).unwrap();
+fn row(cells: &[Cell<'_>], projection: Option<&Vec<usize>>) -> String {
+    let wanted = Wanted::new(&with_hidden(fields()), projection, None).unwrap();
     let read: Vec<Cell<'_>> = wanted.read.iter().map(|column| cells[*column]).collect();
     let mut batches = Batches::new(wanted, Some("shop.db".into()));
     batches.push(Some(7), &read);
@@ -51,7 +51,7 @@ fn a_value_that_does_not_fit_makes_its_record_malformed() {
 #[test]
 fn who_does_not_ask_for_malformed_records_reads_less() {
     let cells = [Cell::Integer(1), Cell::Text("x"), Cell::Text("Ada"), Cell::Null, Cell::Null, Cell::Null];
-    assert_eq!(row(&cells, Some(vec![2, 0])), "Ada,1");
+    assert_eq!(row(&cells, Some(&vec![2, 0])), "Ada,1");
     let wanted = Wanted::new(&with_hidden(fields()), Some(&vec![2, 0]), None).unwrap();
     assert_eq!(wanted.read, [2, 0]);
     assert_eq!(Wanted::new(&with_hidden(fields()), Some(&vec![8]), None).unwrap().read.len(), 6);

@@ -188,7 +188,7 @@ impl<'a> Attempt<'a> {
                 let columns = frame.schema().as_arrow().clone();
                 let made = Making::new(engine, staging, review, &session, &columns).await?.made().await?;
                 let rows = if staging.is_rebuild { frame } else { made.frame.clone() };
-                (rows, Some(Reviews::with(reviews, engine, staging, &made.files)), Some(made))
+                (rows, Some(Reviews::with(reviews.as_ref(), engine, staging, &made.files)), Some(made))
             }
         };
         let (frame, told) = match &reviews {

@@ -68,7 +68,7 @@ impl Reviews {
     }
 
     /// The same with those that are made now.
-    pub(super) fn with(earlier: Option<Self>, engine: &LocalEngine, staging: &Staging, made: &[StagedFile]) -> Self {
+    pub(super) fn with(earlier: Option<&Self>, engine: &LocalEngine, staging: &Staging, made: &[StagedFile]) -> Self {
         let folder = engine.warehouse.folder(&staging.table.reviewed());
         let made = made.iter().map(|file| in_folder(&folder, file));
         let files = earlier.iter().flat_map(|earlier| earlier.table.files().iter().cloned()).chain(made).collect();

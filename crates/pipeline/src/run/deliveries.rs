@@ -211,6 +211,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "as `expect!` makes it")]
     fn check(deletes: Deletes, batches: &[i64], is_known: bool, expected: Expect) {
         let settings = Snapshot { key: vec!["id".into()], deletes, ..Snapshot::default() };
         let columns = ["id", "a"].map(|name| Column { name: name.into(), kind: ColumnType::Text, sql_type: "varchar".into() });

@@ -62,7 +62,7 @@ impl Touching<'_> {
                 Some(told) => vec![told.columns()?.into_iter().map(|(_, expression)| expression).collect()],
                 None => own.collect(),
             };
-            let changed = self.changed(read, reader).await?.filter(|_| !expressions.is_empty());
+            let changed = self.changed(read, reader)?.filter(|_| !expressions.is_empty());
             let Some(inputs) = changed else {
                 return Ok(Touched::All(format!("`{}` changed, of which no row tells its partition", read.name)));
             };
@@ -71,7 +71,11 @@ impl Touching<'_> {
                 partitions.extend(self.of_rows(inputs.clone(), &expressions).await?);
             }
         }
-        Ok(if partitions.len() > MOST { Touched::All(format!("more than {} changed", plural(MOST as u64, "partition"))) } else { Touched::Some(partitions, by) })
+        Ok(if partitions.len() > MOST {
+            Touched::All(format!("more than {} changed", plural(MOST as u64, "partition")))
+        } else {
+            Touched::Some(partitions, by)
+        })
     }
 
     fn has_moved(&self, read: &ReadFrom) -> bool {
@@ -80,7 +84,7 @@ impl Touching<'_> {
     }
 
     /// The rows under the name [`CHANGED`] that an input has gained or lost; `None` where nobody knows.
-    async fn changed(&self, read: &ReadFrom, reader: &Reader) -> Result<Option<Vec<Input>>> {
+    fn changed(&self, read: &ReadFrom, reader: &Reader) -> Result<Option<Vec<Input>>> {
         let (version, batch) = (version_read(&read.step, &read.table, self.before), batch_read(&read.step, self.before));
         if read.extent == Extent::Newest {
             return self.changed_versions(read, batch);
@@ -260,6 +264,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "as `expect!` makes it")]
     fn check(partition_by: &[&str], partitions: &[&[&str]], expected: Expect) {
         let partition_by = PartitionBy(partition_by.iter().map(|text| (*text).to_owned()).collect());
         let value = |text: &&str| (*text != "null").then(|| (*text).to_owned());

@@ -17,7 +17,9 @@ pub(super) fn read(text: &str, place: Option<&Span>) -> Result<LooseRows> {
             let found = format!("record {} of the CSV text has {} fields, its header has {}", at + 1, record.len(), columns.len());
             return Err(wrong(&found, "write one field per column; put a value with a comma into double quotes", place));
         }
-        record.iter_mut().for_each(|cell| cell.span = place.cloned());
+        for cell in &mut record {
+            cell.span = place.cloned();
+        }
         rows.push(record);
     }
     Ok(LooseRows { columns, rows, span: place.cloned() })

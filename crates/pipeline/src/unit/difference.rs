@@ -136,6 +136,7 @@ mod tests {
     }
 
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "as `expect!` makes it")]
     fn check(expected: &str, found: &str, key: &[&str], is_ordered: bool, outcome: Expect) {
         let key: Vec<String> = key.iter().map(ToString::to_string).collect();
         let difference = Difference::between(&rows(expected), &rows(found), &key, is_ordered);

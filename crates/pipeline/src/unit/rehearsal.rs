@@ -101,7 +101,11 @@ impl<'a> Needs<'a> {
     fn not_given(&self, dataset: &DatasetName, model: &Model) -> Error {
         let error = Error::user(format!("`{}` reads `{dataset}`, which is not given", model.name)).code("HW308");
         let error = error.help(format!("give it rows: `given: {{ {dataset}: [ … ] }}`, or `[]` for none"));
-        let error = if model.name == self.test.model.name { error } else { error.help(format!("or give the rows of `{}` in its place", model.name)) };
+        let error = if model.name == self.test.model.name {
+            error
+        } else {
+            error.help(format!("or give the rows of `{}` in its place", model.name))
+        };
         error.moved_to(self.test.span.clone())
     }
 

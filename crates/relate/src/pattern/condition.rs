@@ -150,7 +150,9 @@ fn of_values(columns: &[Column<'_>], at: usize, by: usize, sampled: &[u32]) -> O
         return None;
     }
     let tally = Tally::of(column, 0..rows, other.counts.len(), code);
-    let (is_exact, is_missing) = if tally.is_exact(1.0) { (true, tally.mostly_missing()) } else {
+    let (is_exact, is_missing) = if tally.is_exact(1.0) {
+        (true, tally.mostly_missing())
+    } else {
         let only = tally.only_missing()?;
         (false, (0..other.counts.len()).map(|code| code == only).collect())
     };

@@ -63,7 +63,9 @@ fn ranks(values: &[f64]) -> Vec<f64> {
     let mut before = 0;
     for equal in order.chunk_by(|a, b| values[*a].total_cmp(&values[*b]).is_eq()) {
         let rank = before as f64 + f64::midpoint(equal.len() as f64, 1.0);
-        equal.iter().for_each(|at| ranks[*at] = rank);
+        for at in equal {
+            ranks[*at] = rank;
+        }
         before += equal.len();
     }
     ranks

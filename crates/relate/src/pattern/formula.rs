@@ -79,7 +79,7 @@ struct Likely {
 fn of_two(searched: &[&Quantity<'_>]) -> Vec<Likely> {
     let pairs: Vec<(usize, usize)> = (0..searched.len()).flat_map(|a| (a + 1..searched.len()).map(move |b| (a, b))).collect();
     let found = parallel::map(&pairs, |(a, b)| {
-        let both = [Operation::Sum, Operation::Product].map(|operation| likely_results(searched, operation, vec![*a, *b]));
+        let both = [Operation::Sum, Operation::Product].map(|operation| likely_results(searched, operation, &[*a, *b]));
         both.into_iter().flatten().collect::<Vec<_>>()
     });
     found.into_iter().flatten().collect()
@@ -89,11 +89,11 @@ fn of_three(searched: &[&Quantity<'_>]) -> Vec<Likely> {
     let all = 0..searched.len();
     let triples = all.clone().flat_map(|a| (a + 1..searched.len()).flat_map(move |b| (b + 1..searched.len()).map(move |c| vec![a, b, c])));
     let triples: Vec<Vec<usize>> = triples.collect();
-    parallel::map(&triples, |parts| likely_results(searched, Operation::Sum, parts.clone())).into_iter().flatten().collect()
+    parallel::map(&triples, |parts| likely_results(searched, Operation::Sum, parts)).into_iter().flatten().collect()
 }
 
 /// The columns that hold the result of joining `parts` in nearly all sampled rows, and not in unrelated ones.
-fn likely_results(searched: &[&Quantity<'_>], operation: Operation, parts: Vec<usize>) -> Vec<Likely> {
+fn likely_results(searched: &[&Quantity<'_>], operation: Operation, parts: &[usize]) -> Vec<Likely> {
     let joined: Vec<(f64, bool)> =
         (0..searched[parts[0]].sample.len()).map(|row| operation.join(parts.iter().map(|part| searched[*part].sample[row]))).collect();
     let results = (0..searched.len()).filter(|result| !parts.contains(result));
@@ -101,7 +101,7 @@ fn likely_results(searched: &[&Quantity<'_>], operation: Operation, parts: Vec<u
         let (columns, sample) = (parts.iter().chain([result]).map(|at| searched[*at]), &searched[*result].sample);
         fits(&joined, sample, within(columns))
     });
-    fitting.map(|result| Likely { operation, parts: parts.clone(), result }).collect()
+    fitting.map(|result| Likely { operation, parts: parts.to_vec(), result }).collect()
 }
 
 /// Whether the joined values are the results in nearly all telling rows; the search ends as soon as too many are not.
@@ -139,7 +139,7 @@ impl Operation {
         match self {
             Self::Sum => parts.fold((0.0, true), |(sum, is_telling), part| (sum + part, is_telling && part != 0.0)),
             Self::Product => {
-                parts.fold((1.0, true), |(product, is_telling), part| (product * part, is_telling && part != 0.0 && part != 1.0))
+                parts.fold((1.0, true), |(product, is_telling), part| (product * part, is_telling && ![0.0, 1.0].contains(&part)))
             }
         }
     }

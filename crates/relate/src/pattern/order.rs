@@ -40,7 +40,7 @@ pub(super) fn orders(quantities: &[Quantity<'_>], rows: usize) -> Vec<Order> {
     let likely: Vec<(usize, usize)> = pairs.take(MOST_PAIRS).filter(|(a, b)| is_likely(&quantities[*a], &quantities[*b])).collect();
     let found: Vec<Order> =
         parallel::map(&likely, |(a, b)| counted(&quantities[*a], &quantities[*b], rows)).into_iter().flatten().collect();
-    without_implied(found)
+    without_implied(&found)
 }
 
 fn can_compare(lesser: &Quantity<'_>, greater: &Quantity<'_>) -> bool {
@@ -99,7 +99,7 @@ fn counted(lesser: &Quantity<'_>, greater: &Quantity<'_>, rows: usize) -> Option
 }
 
 /// Drops `a <= c` where `a <= b` and `b <= c` are told and no row breaks them.
-fn without_implied(found: Vec<Order>) -> Vec<Order> {
+fn without_implied(found: &[Order]) -> Vec<Order> {
     let holds = |lesser: usize, greater: usize| {
         found.iter().any(|order| order.lesser == lesser && order.greater == greater && order.violations.is_empty())
     };

@@ -36,12 +36,7 @@ fn orders() -> CodedTable {
             ("net", &|row| cents(if row == 9 { net(row) + 50 } else { net(row) })),
             ("tax", &|row| cents(tax(row))),
             ("gross", &|row| {
-                cents(
-                    if row == 9 { net(row) + 50 } else { net(row) }
-                        + usize::from(row == 77)
-                        + tax(row)
-                        + if row == 78 { 900 } else { 0 },
-                )
+                cents(if row == 9 { net(row) + 50 } else { net(row) } + usize::from(row == 77) + tax(row) + if row == 78 { 900 } else { 0 })
             }),
         ],
     );
@@ -126,7 +121,9 @@ fn all_missing_values_may_be_those_of_one_category() {
         2_500,
         &[
             ("shop", &|row| format!("shop {}", shop(row))),
-            ("visitors", &|row| if shop(row) == 3 && mixed(row + 1).is_multiple_of(2) { String::new() } else { (mixed(row) % 500).to_string() }),
+            ("visitors", &|row| {
+                if shop(row) == 3 && mixed(row + 1).is_multiple_of(2) { String::new() } else { (mixed(row) % 500).to_string() }
+            }),
         ],
     );
     let found = patterns(&table).conditions;

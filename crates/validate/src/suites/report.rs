@@ -21,8 +21,8 @@ impl Imported {
 
     /// The same without those of which the file has nothing but unit tests.
     pub fn tables_with_rules(&self) -> Vec<Option<&str>> {
-        let has_more = |table: &Option<&str>| self.of(*table).any(|item| item.outcome.test().is_none());
-        self.tables().into_iter().filter(has_more).collect()
+        let has_more = |table: Option<&str>| self.of(table).any(|item| item.outcome.test().is_none());
+        self.tables().into_iter().filter(|table| has_more(*table)).collect()
     }
 
     /// The rules of one table, each as an item of a `rules:` list.

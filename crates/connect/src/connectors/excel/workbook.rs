@@ -21,6 +21,9 @@ pub(super) struct Workbook<'a> {
     book: Book,
 }
 
+/// How a workbook of one format is opened.
+type Opening = fn(BufReader<File>) -> std::result::Result<Book, BookError>;
+
 impl<'a> Workbook<'a> {
     /// Opens a workbook.
     pub(super) fn open(root: &Path, file: &'a SourceFile) -> Result<Self> {
@@ -40,11 +43,7 @@ impl<'a> Workbook<'a> {
     }
 
     /// The workbook in the first format that it is in.
-    fn first_of(
-        formats: &[fn(BufReader<File>) -> std::result::Result<Book, BookError>],
-        path: &Path,
-        file: &'a SourceFile,
-    ) -> Result<Self> {
+    fn first_of(formats: &[Opening], path: &Path, file: &'a SourceFile) -> Result<Self> {
         let mut first = None;
         for format in formats {
             let opened = File::open(path).map_err(|error| unreadable(&file.path, &error))?;

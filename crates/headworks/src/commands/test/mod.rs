@@ -80,10 +80,10 @@ impl Command for Test {
 
 /// Every test of the project, in the order of its files.
 fn tests(root: &Path) -> Result<Vec<UnitTest>> {
-    let texts = |path: &Path| hw_config::read_text(&root.join(path), path);
+    let read = |path: &Path| hw_config::read_text(&root.join(path), path);
     let (mut tests, mut errors) = (Vec::<UnitTest>::new(), Vec::new());
     for file in hw_config::test_files(root)? {
-        match read_tests(&file.path, &file.settings, &texts) {
+        match read_tests(&file.path, &file.settings, &read) {
             Ok(own) => tests.extend(own),
             Err(error) => errors.push(error),
         }

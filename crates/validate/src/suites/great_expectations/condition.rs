@@ -139,7 +139,7 @@ fn moment(rest: &str) -> Result<(String, usize), String> {
     let at = |place: usize| numbers.get(place).copied().unwrap_or_default();
     let day = format!("{:04}-{:02}-{:02}", at(0), at(1), at(2));
     let length = word.len() + inside.len() + 2;
-    if word.ends_with(".date") {
+    if word.rsplit('.').next() == Some("date") {
         return Ok((format!("cast('{day}' as date)"), length));
     }
     Ok((format!("cast('{day} {:02}:{:02}:{:02}' as timestamp(6))", at(3), at(4), at(5)), length))
