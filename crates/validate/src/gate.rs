@@ -1,6 +1,6 @@
 //! The gate: rules fitted to the columns of one table.
 
-use hw_base::{AggregateWatch, Blame, Column, ColumnType, Engine, Error, Input, OnFailure, Reader, Result, RowWatch, Watch};
+use hw_base::{AggregateWatch, Blame, Column, ColumnType, Engine, Error, Input, OnFailure, Reader, Result, RowWatch, SetWatch, Watch};
 
 use crate::columns::mentioned;
 use crate::rule::Rule;
@@ -80,6 +80,7 @@ impl Gate {
     pub fn watch(&self, key: &[String], examples: usize, all_rows: bool) -> Watch {
         Watch {
             rows: self.fitted.iter().flat_map(Fitted::row_watches).collect(),
+            sets: self.fitted.iter().filter_map(Fitted::set_watch).collect(),
             aggregates: self.fitted.iter().flat_map(Fitted::aggregate_watches).chain(self.kept_watch()).collect(),
             of_arriving: vec![],
             key: key.to_vec(),
@@ -147,15 +148,24 @@ impl Fitted {
     }
 
     fn row_watches(&self) -> Vec<RowWatch> {
-        let Some(violates) = self.violates() else { return Vec::new() };
         let judged = self.rule.condition_sql().map(|condition| RowWatch {
             id: judged_id(&self.rule),
             violates: condition,
             diverts: false,
             excludes: false,
         });
-        let watch = RowWatch { id: self.rule.id.clone(), violates, diverts: self.diverts(), excludes: false };
-        std::iter::once(watch).chain(judged).collect()
+        match self.violates() {
+            Some(violates) => {
+                let watch = RowWatch { id: self.rule.id.clone(), violates, diverts: self.diverts(), excludes: false };
+                std::iter::once(watch).chain(judged).collect()
+            }
+            None => judged.filter(|_| self.set_watch().is_some()).into_iter().collect(),
+        }
+    }
+
+    /// The rows to divert, where the rule is one on rows together that tells them.
+    fn set_watch(&self) -> Option<SetWatch> {
+        self.rule.set_watch().filter(|_| self.shape.is_ok())
     }
 
     /// The value to measure, where the rule is about one, and the number of rows that it is measured on.
