@@ -1,10 +1,15 @@
 //! The gate: rules fitted to the columns of one table.
 
-use hw_base::{AggregateWatch, Blame, Column, ColumnType, Engine, Error, Input, OnFailure, Reader, Result, RowWatch, SetWatch, Watch};
+use std::collections::BTreeMap;
+
+use hw_base::{
+    AggregateWatch, Blame, Column, ColumnType, Engine, Error, Input, OnFailure, Reader, Result, RowWatch, SetWatch, Timestamp, Watch,
+};
 
 use crate::columns::mentioned;
+use crate::learned::Observation;
 use crate::rule::Rule;
-use crate::shape::Shape;
+use crate::shape::{Bounds, Shape};
 
 /// Names the aggregate that counts the rows that no quarantine rule takes.
 pub(crate) const KEPT: &str = "#kept";
@@ -71,6 +76,33 @@ impl Gate {
             }
         }
         Ok(())
+    }
+
+    /// The rules whose limits are learned from earlier runs, by name, each with what it measures as results call it.
+    pub fn learning(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fitted.iter().filter_map(|fitted| match &fitted.shape {
+            Ok(Shape::Aggregate { bounds: Bounds::Learned { .. }, label, .. }) => Some((fitted.rule.id.as_str(), label.as_str())),
+            _ => None,
+        })
+    }
+
+    /// Learns limits from what earlier runs measured, by the name of the rule, for a run at `now`.
+    pub fn learn(&mut self, earlier: &BTreeMap<String, Vec<Observation>>, now: Timestamp) {
+        for fitted in &mut self.fitted {
+            if let Ok(Shape::Aggregate { bounds, .. }) = &mut fitted.shape
+                && let Bounds::Learned { how, .. } = bounds
+            {
+                *bounds = how.bounds(earlier.get(&fitted.rule.id).map_or(&[], Vec::as_slice), now);
+            }
+        }
+    }
+
+    /// The learned limits in words, by the name of the rule.
+    pub fn learned(&self) -> impl Iterator<Item = (&str, String)> {
+        self.fitted.iter().filter_map(|fitted| match &fitted.shape {
+            Ok(Shape::Aggregate { bounds: bounds @ Bounds::Learned { .. }, .. }) => Some((fitted.rule.id.as_str(), bounds.words())),
+            _ => None,
+        })
     }
 
     /// What a scan has to count: all rules on single rows, and all aggregates.

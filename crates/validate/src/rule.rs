@@ -62,6 +62,11 @@ pub trait RuleBody: Debug + Send + Sync {
         None
     }
 
+    /// Whether its limits are learned from earlier runs.
+    fn learns(&self) -> bool {
+        false
+    }
+
     /// Finds what is wrong with the settings, beyond their types.
     fn check(&self, _problems: &mut Problems<'_>) {}
 
@@ -240,6 +245,11 @@ impl<'a> Problems<'a> {
     /// No problem of `settings` yet.
     pub fn of(settings: &'a Settings) -> Self {
         Self { settings, errors: Vec::new() }
+    }
+
+    /// Whether `key` is set.
+    pub fn has(&self, key: &str) -> bool {
+        self.settings.get(key).is_some()
     }
 
     /// Adds a problem with the value of `key`, or with the whole rule where that key is not set.

@@ -13,6 +13,7 @@ use super::record::{Halt, standing, started, unchanged};
 use super::task::{Task, application, version_with};
 use super::{build, extract, lateness, malformed};
 use crate::fit;
+use crate::history;
 use crate::plan::{Decision, Step, Work};
 use crate::position::{CONTENT, FILES, WATERMARK};
 use crate::settings::Load;
@@ -127,7 +128,8 @@ async fn load(task: Task<'_>, batch: &mut Batch, record: &mut StepRecord) -> Res
 /// Fits the rules to the columns, and has them counted while the batch is staged.
 async fn fitted_gate(task: Task<'_>, batch: &mut Batch) -> Result<Gate> {
     let columns = task.ports.engine.columns(&batch.staging.reader).await?;
-    let gate = fit::gate(task.step, &batch.staging.reader, &columns, task.ports.engine).await?;
+    let mut gate = fit::gate(task.step, &batch.staging.reader, &columns, task.ports.engine).await?;
+    history::learn(&mut gate, &task.step.name, task.ports.ledger, task.ports.clock.now())?;
     let own = std::mem::replace(&mut batch.staging.watch, gate.watch(key(task.step), EXAMPLES, false));
     if matches!(load_of(task.step), Some(Load::Snapshot(_))) {
         for rule in &mut batch.staging.watch.rows {

@@ -44,7 +44,7 @@ fn over(violations: &Template, judged: &str, table: &str) -> String {
 
 fn measured(expression: &str, bounds: &Bounds, table: &str) -> String {
     let outside: Vec<String> = match bounds {
-        Bounds::Between { min, max } => {
+        Bounds::Between { min, max } | Bounds::Learned { min, max, .. } => {
             let side = |limit: &Option<Limit>, inside: &str, outside: &str| {
                 let written = limit.as_ref()?;
                 let breaks = if written.is_outside { outside } else { inside };
