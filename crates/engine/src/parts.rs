@@ -35,7 +35,9 @@ impl Parts {
     /// Finds the parts, and writes the expressions anew so that they read them from the rows that [`Self::beside`] makes.
     pub(crate) fn of(expressions: &[Expression], schema: &SchemaRef) -> Result<(Self, Vec<Expression>)> {
         let mut counts = HashMap::new();
-        expressions.iter().for_each(|expression| count(expression, &mut counts));
+        for expression in expressions {
+            count(expression, &mut counts);
+        }
         let mut finding = Finding { counts, columns: schema.fields().len(), found: vec![], known: HashMap::new() };
         let rewritten = expressions.iter().map(|expression| Ok(finding.rewritten(expression)?.0)).collect::<Result<Vec<_>>>()?;
         let places = finding.places();

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::dataframe::DataFrame;
 use hw_base::{Error, LoadMode, Result, RowWatch, SetWatch, Staging, Together, Watch, identifier, literal};
 
@@ -124,12 +124,11 @@ impl<'a> Marking<'a> {
     /// The SELECT of the rows with a mark for those that are not the first with their values.
     fn not_first(&self, rows: &Rows, (at, set, nulls_match): (usize, &SetWatch, bool), clean: &str) -> String {
         let key = set.columns.iter().map(|column| format!("standing.{}", identifier(column))).collect::<Vec<_>>().join(", ");
-        let (is_taken, taken) = match self.goes_on {
-            true => (
-                "taken._found is not null or ",
-                format!(" left join ({}) as taken on {}", self.taken(set), on("taken", "standing", &set.columns, nulls_match)),
-            ),
-            false => ("", String::new()),
+        let (is_taken, taken) = if self.goes_on {
+            let on = on("taken", "standing", &set.columns, nulls_match);
+            ("taken._found is not null or ", format!(" left join ({}) as taken on {on}", self.taken(set)))
+        } else {
+            ("", String::new())
         };
         format!(
             "select {own}, coalesce(standing._stands and ({is_taken}row_number() over (partition by standing._stands, {key} order by {order}) > 1), false) as {mark} \
@@ -200,16 +199,12 @@ impl Rows {
     fn by_arrival(&self, of: &str) -> String {
         let is_content = |field: &&Arc<Field>| {
             let name = field.name().as_str();
-            !is_nested(field.data_type()) && !CARRIED.contains(&name) && ![SOURCE, WAIVED].contains(&name) && !name.starts_with(MARK)
+            !field.data_type().is_nested() && !CARRIED.contains(&name) && ![SOURCE, WAIVED].contains(&name) && !name.starts_with(MARK)
         };
         let origin = CARRIED.into_iter().filter(|name| self.schema.index_of(name).is_ok());
         let content = self.schema.fields().iter().filter(is_content).map(|field| field.name().as_str());
         origin.chain(content).map(|name| format!("{of}.{} nulls last", identifier(name))).collect::<Vec<_>>().join(", ")
     }
-}
-
-fn is_nested(data_type: &DataType) -> bool {
-    data_type.is_nested()
 }
 
 fn cannot_judge(set: &SetWatch, error: &Error) -> Error {
