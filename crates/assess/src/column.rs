@@ -49,7 +49,7 @@ pub(crate) fn telling_texts(column: &ColumnFacts) -> Vec<(&str, u64)> {
 }
 
 /// Whether most values are numbers, dates or moments.
-fn has_formed_values(text: &TextFacts, present: u64) -> bool {
+pub(crate) fn has_formed_values(text: &TextFacts, present: u64) -> bool {
     use TextShape::{Date, Decimal, Integer, NumberLike, OtherDate, Timestamp};
     let formed = shape_count(text, &[Integer, Decimal, Date, Timestamp, OtherDate, NumberLike]);
     formed > 0 && formed.saturating_mul(2) >= present

@@ -18,6 +18,7 @@ mod examination;
 mod held;
 mod json;
 mod markdown;
+mod marks;
 mod meaning;
 mod measured;
 mod missing;
@@ -48,6 +49,7 @@ pub use drift::{Change, ChangeKind, Drift, Earlier, EarlierColumn, Effect, Test,
 pub use evidence::Evidence;
 pub use examination::{Examination, Finding};
 pub use held::{DroppedRule, HeldRule, HeldRules, Trial, hold};
+pub use marks::{columns_of_values, has_marks, missing_marks};
 pub use meaning::{Meaning, meaning};
 pub use measured::{assess, assess_with, measure_columns};
 pub use missing::{MissingColumn, MissingMap};

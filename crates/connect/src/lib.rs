@@ -3,6 +3,7 @@
 //! A connector makes a dataset readable as a table of the engine and never loads it. Records that cannot be read as rows
 //! arrive all the same, as rows that say what is wrong with them, so that they neither stop a run nor disappear.
 
+mod cause;
 mod connectors;
 mod discover;
 mod file_source;

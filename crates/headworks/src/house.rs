@@ -224,6 +224,12 @@ pub(crate) fn temporary_state() -> PathBuf {
     std::env::temp_dir().join(format!("headworks-{}", std::process::id()))
 }
 
+/// An engine that belongs to no project.
+pub(crate) fn temporary_engine(settings: &EngineSettings) -> Result<LocalEngine> {
+    let state = temporary_state();
+    engine(state.join("warehouse"), &state, settings)
+}
+
 /// Removes that folder, should this process have made it.
 pub(crate) fn clear_temporary_state() {
     // It lies among the temporary files, which the system removes too.

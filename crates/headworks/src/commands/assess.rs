@@ -384,8 +384,7 @@ async fn open_query(sql: &str, place: Option<&str>, settings: &EngineSettings, r
         let reader = house.reader(sql).await?;
         (Opener::Project(Box::new(house)), reader)
     } else {
-        let state = house::temporary_state();
-        let engine = house::engine(state.join("warehouse"), &state, settings)?;
+        let engine = house::temporary_engine(settings)?;
         let reader = match place {
             Some(place) => house::reader_of_parts(root, place, sql, &engine).await?,
             None => house::reader_of_files(root, sql, &engine).await?,
@@ -399,8 +398,7 @@ async fn open_query(sql: &str, place: Option<&str>, settings: &EngineSettings, r
 }
 
 async fn open_file(data: &str, settings: &EngineSettings, root: &Path) -> Result<OpenedData> {
-    let state = house::temporary_state();
-    let engine = house::engine(state.join("warehouse"), &state, settings)?;
+    let engine = house::temporary_engine(settings)?;
     let opened = open_path(root, data, engine.live()).await?;
     if opened.is_empty && opened.delivered.columns.is_empty() {
         return Err(Error::user(format!("`{}` holds no data", hw_config::redact_url(data))).code("HW202"));

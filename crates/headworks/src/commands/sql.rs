@@ -53,8 +53,7 @@ impl Command for Sql {
 
 /// The rows of a query where there is no project: it may read files.
 async fn files_only(arguments: &Arguments, root: &Path) -> Result<Rows> {
-    let state = house::temporary_state();
-    let engine = house::engine(state.join("warehouse"), &state, &EngineSettings::default())?;
+    let engine = house::temporary_engine(&EngineSettings::default())?;
     engine.query(&house::reader_of_files(root, &arguments.query, &engine).await?, arguments.limit).await
 }
 
