@@ -79,7 +79,7 @@ impl Orphans<'_> {
             return Ok(if waiting > 0 { Change::Rebuild(waiting) } else { Change::None });
         }
         for parent in moved {
-            if self.is_missed(parent).await? {
+            if self.is_missed(parent, mode).await? {
                 return Ok(Change::Rebuild(waiting));
             }
         }
@@ -137,8 +137,9 @@ impl Orphans<'_> {
         Ok(found.single().and_then(Value::as_u64).unwrap_or_default())
     }
 
-    /// Whether the table has rows whose partner was there when they entered, and is gone.
-    async fn is_missed(&self, parent: &Parent) -> Result<bool> {
+    /// Whether rows that count have lost their partner since they entered. Where a row may count that the table does not show, such as a deletion,
+    /// every partner that is gone may be one's.
+    async fn is_missed(&self, parent: &Parent, mode: &LoadMode) -> Result<bool> {
         let Some(set) = self.set(parent) else { return Ok(false) };
         let engine = self.task.ports.engine;
         let read = &parent.read;
@@ -147,13 +148,18 @@ impl Orphans<'_> {
         let at = self.standing.get(&read.step).map(|at| Progress { window: newest.unwrap_or(at.window), ..at.clone() });
         let version = version_read(&read.step, &read.table, self.before);
         inputs.extend(bound(self.task, read, EARLIER, (at.as_ref(), version, newest)).await?);
-        let sql = format!(
-            "select 1 from {} as judged where ({}) and {} and not {} limit 1",
-            self.task.step.table.sql(),
-            set.judged,
-            has_partner(&set, EARLIER),
-            has_partner(&set, &read.name),
-        );
+        let hides_rows = matches!(mode, LoadMode::Upsert { deleted_when: Some(_), .. } | LoadMode::History(_));
+        let sql = if hides_rows {
+            has_gone(&set, &read.name)
+        } else {
+            format!(
+                "select 1 from {} as judged where ({}) and {} and not {} limit 1",
+                self.task.step.table.sql(),
+                set.judged,
+                has_partner(&set, EARLIER),
+                has_partner(&set, &read.name),
+            )
+        };
         match engine.query(&Reader { sql, inputs, file: None }, 1).await {
             Ok(found) => Ok(!found.rows.is_empty()),
             // A version that was removed cannot tell what has gone since.
@@ -164,6 +170,18 @@ impl Orphans<'_> {
 
 /// What a table is called as it was when the step read it last.
 const EARLIER: &str = "referred_before";
+
+/// A query with a row where the table that a name stands for has lost one since.
+fn has_gone(set: &SetWatch, name: &str) -> String {
+    let Together::Known { columns, .. } = &set.asks else { return "select 1 limit 0".into() };
+    let same = columns.iter().map(|column| format!("referred.{0} = earlier.{0}", identifier(column))).collect::<Vec<_>>().join(" and ");
+    let present = columns.iter().map(|column| format!("earlier.{} is not null", identifier(column))).collect::<Vec<_>>().join(" and ");
+    format!(
+        "select 1 from {} as earlier where {present} and not exists (select 1 from {} as referred where {same}) limit 1",
+        identifier(EARLIER),
+        identifier(name)
+    )
+}
 
 /// SQL that is true for a row that has a partner in the table which a name stands for.
 fn has_partner(set: &SetWatch, name: &str) -> String {
