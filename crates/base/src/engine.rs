@@ -203,6 +203,37 @@ pub struct RowWatch {
     pub excludes: bool,
 }
 
+/// A rule on rows together that diverts each row which breaks it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetWatch {
+    /// The rule's name.
+    pub id: String,
+    /// The columns whose values it compares.
+    pub columns: Vec<String>,
+    /// A Boolean expression over the row, true for the rows that it looks at.
+    pub judged: String,
+    /// What it asks of them.
+    pub asks: Together,
+}
+
+/// What is asked of rows together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Together {
+    /// Of rows with the same values the first stays: the one that arrived first, and of rows of which nobody knows that the one with the
+    /// least content.
+    First {
+        /// Whether two nulls are the same value.
+        nulls_match: bool,
+    },
+    /// Another table has a row with the same values.
+    Known {
+        /// Its name among the inputs of the query.
+        table: String,
+        /// Its columns, in the order of those that refer to them.
+        columns: Vec<String>,
+    },
+}
+
 /// An aggregate to compute on the way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AggregateWatch {
@@ -217,6 +248,9 @@ pub struct AggregateWatch {
 pub struct Watch {
     /// Rules on single rows.
     pub rows: Vec<RowWatch>,
+    /// Rules on rows together that divert rows.
+    #[serde(default)]
+    pub sets: Vec<SetWatch>,
     /// Aggregates over the rows that the table will have.
     pub aggregates: Vec<AggregateWatch>,
     /// Aggregates over the rows that arrive and are not diverted.
@@ -301,6 +335,9 @@ pub struct Staging {
     /// What a person decides about rows in quarantine. Then these rows are the batch, instead of those of the query; where
     /// everything is built anew, the batch is the query's rows all the same.
     pub review: Option<Review>,
+    /// Whether rows are in the batch too that wait for a row of another table which it has now ([`Together::Known`]).
+    #[serde(default)]
+    pub retries: bool,
 }
 
 /// What a person decides about rows in quarantine. It is remembered: whenever a load reads these rows again, it goes by it.
@@ -370,6 +407,9 @@ pub struct StagedBatch {
     /// Rows that a person decided about with this batch.
     #[serde(default)]
     pub rows_reviewed: u64,
+    /// Rows of the quarantine that are in the batch because what they waited for is there.
+    #[serde(default)]
+    pub rows_returned: u64,
     /// The Arrow schema of the table after the batch, as the engine writes it.
     pub schema: Json,
     /// The Arrow schema of the quarantine files.

@@ -119,6 +119,9 @@ pub struct StepRecord {
     /// What a person decided about rows in quarantine, where that is what it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<ReviewRecord>,
+    /// The rows that came back from quarantine by themselves, where some did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<ReturnedRecord>,
     /// Where it stands once published; kept from the start, so that a killed run can be continued.
     pub progress: Progress,
 }
@@ -140,6 +143,18 @@ pub struct ReviewRecord {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// Rows that waited in quarantine for rows of other tables, and were let in again because these have arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnedRecord {
+    /// How many.
+    pub rows: u64,
+    /// The rules because of which they waited.
+    pub rules: Vec<String>,
+    /// Whether the table was built anew for it, because the order of arrival decides which row stays.
+    #[serde(default)]
+    pub builds_anew: bool,
 }
 
 /// How late the rows of a batch were: the time of the load minus the time in the followed column.

@@ -25,8 +25,8 @@ pub use coded::{CodedColumn, CodedTable};
 pub use codes::{CODES, Code, code};
 pub use engine::{
     AggregateWatch, BoxFuture, CommitNote, Engine, History, Input, LoadMode, MeasureSettings, Published, Reader, Reference, Review,
-    RowWatch, Ruling, Sample, Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion, Traced, VALID_FROM, VALID_TO, Watch,
-    Watched, WatchedAggregate, WatchedRule,
+    RowWatch, Ruling, Sample, SetWatch, Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion, Together, Traced, VALID_FROM,
+    VALID_TO, Watch, Watched, WatchedAggregate, WatchedRule,
 };
 pub use error::{Blame, Error, Result, Retry, Span, nearest, unknown};
 pub use facts::{
@@ -34,7 +34,8 @@ pub use facts::{
     TextFacts, ValueCount,
 };
 pub use ledger::{
-    Lateness, Ledger, Position, Progress, ReviewRecord, RunId, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, VersionGroup,
+    Lateness, Ledger, Position, Progress, ReturnedRecord, ReviewRecord, RunId, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord,
+    VersionGroup,
 };
 pub use loose::{LooseCell, LooseColumn, LooseRows};
 pub use names::{DatasetName, ORIGIN_COLUMNS, TableName, snake_case};

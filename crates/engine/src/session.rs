@@ -138,6 +138,11 @@ impl Session {
         Ok(all)
     }
 
+    /// Binds an input of `reader` that its query does not name.
+    pub(crate) async fn bind_input(&self, engine: &LocalEngine, reader: &Reader, name: &str) -> Result<()> {
+        self.bind(engine, reader, &Reference { parts: vec![name.to_owned()], line: 1, column: 1 }).await
+    }
+
     async fn bind(&self, engine: &LocalEngine, reader: &Reader, reference: &Reference) -> Result<()> {
         let name = reference.parts.join(".");
         let parts: Vec<&str> = reference.parts.iter().map(String::as_str).collect();

@@ -26,20 +26,22 @@ pub(crate) struct House {
     pub(crate) ledger: SqliteLedger,
 }
 
+/// A path as the files of a project write it.
+fn in_words(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
 /// Reads the files of the project in `root`.
 pub(crate) fn read_project(root: &Path) -> Result<Project> {
     let files = project_files(root)?;
-    let model = |model: hw_config::ModelFile| ModelText {
-        name: model.name,
-        sql: model.sql,
-        file: model.sql_path.to_string_lossy().into_owned(),
-        settings: model.yaml,
-    };
+    let model =
+        |model: hw_config::ModelFile| ModelText { name: model.name, sql: model.sql, file: in_words(&model.sql_path), settings: model.yaml };
     let text = ProjectText {
         root: files.root,
         settings: files.settings,
         models: files.models.into_iter().map(model).collect(),
         rules: files.rules.into_iter().map(|rules| (rules.dataset, rules.settings)).collect(),
+        contracts: files.contracts.into_iter().map(|contract| (in_words(&contract.path), contract.text)).collect(),
     };
     Project::read(&text)
 }

@@ -157,7 +157,8 @@ impl Ledger for SqliteLedger {
         self.read(|connection| {
             let snapshot = connection.unchecked_transaction()?;
             let mut query = snapshot.prepare_cached(
-                "select record from runs where run in (select run from steps where load in ('release', 'drop') and outcome = 'published')
+                "select record from runs where run in (select run from steps where outcome = 'published' and
+                 (load in ('release', 'drop') or json_extract(record, '$.returned') is not null))
                  order by started desc, run desc limit ?",
             )?;
             let mut runs: Vec<RunRecord> = query.query_map([limit], |row| from_json(row, 0))?.collect::<rusqlite::Result<_>>()?;

@@ -3,9 +3,11 @@
 //! The plan is a value; explaining it and carrying it out are two readers of it. Whatever touches the world goes through
 //! the ports.
 
+mod contracts;
 mod fit;
 mod gaps;
 mod graph;
+mod history;
 mod plan;
 mod position;
 mod project;
@@ -20,8 +22,10 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use contracts::Unchecked;
 pub use gaps::{Behind, Gaps, Hole, gaps};
-pub use plan::{Asking, Decision, Extent, Follow, Plan, ReadFrom, Selection, Step, Work, arriving, plan, try_models};
+pub use history::{LearnedLimit, learned_limits};
+pub use plan::{Asking, Decision, Extent, Follow, Parent, Plan, ReadFrom, Selection, Step, Work, arriving, plan, try_models};
 pub use project::{Model, ModelText, Project, ProjectText, fingerprint};
 pub use run::{Asked, Meter, Narrator, Ports, alerts, exit_code, live_rows, raw_column_names, recover, review, run};
 pub use settings::{Append, EngineSettings, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert, sufficient};

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Span, Tolerance};
-use hw_validate::{Rule, Slo, read_rules};
+use hw_validate::{Rule, Slo};
 
+use crate::contracts::{Contracts, Promised, Unchecked};
 use crate::promises::slos;
 use crate::settings::{Load, ModelSettings, ProjectSettings, Recompute};
 
@@ -20,6 +21,8 @@ pub struct ProjectText {
     pub models: Vec<ModelText>,
     /// The rules of source datasets, by file stem: `shop.orders`.
     pub rules: Vec<(String, Settings)>,
+    /// The files of contracts, by path: `contracts/orders.odcs.yaml`.
+    pub contracts: Vec<(String, String)>,
 }
 
 /// The files of a model.
@@ -50,6 +53,8 @@ pub struct Project {
     pub dataset_rules: BTreeMap<DatasetName, Vec<Rule>>,
     /// What is promised, and measured after every run.
     pub slos: Vec<Slo>,
+    /// What contracts promise and no run checks.
+    pub unchecked: Vec<Unchecked>,
 }
 
 /// A model.
@@ -81,25 +86,33 @@ impl Project {
         let mut keep = |error: Error| errors.push(error);
         let sources = text.settings.get("sources").map(source_entries).transpose().map_err(&mut keep).ok().flatten().unwrap_or_default();
         let settings = without(&text.settings, "sources").read::<ProjectSettings>().map_err(&mut keep).ok();
+        let contracts = Contracts(&text.contracts);
+        let mut unchecked = Vec::new();
         let mut models = Vec::with_capacity(text.models.len());
         for model in &text.models {
-            match Model::read(model) {
-                Ok(model) => models.push(model),
+            match Model::read(model, &contracts) {
+                Ok((model, rest)) => {
+                    models.push(model);
+                    unchecked.extend(rest);
+                }
                 Err(error) => errors.push(error),
             }
         }
         let mut dataset_rules = BTreeMap::new();
         errors.extend(sources.iter().filter_map(|(name, settings)| check_name("source", name, settings.span.clone()).err()));
         for (stem, rules) in &text.rules {
-            match read_dataset_rules(stem, rules, &sources) {
-                Ok((dataset, rules)) => drop(dataset_rules.insert(dataset, rules)),
+            match read_dataset_rules(stem, rules, &sources, &contracts) {
+                Ok((dataset, promised)) => {
+                    unchecked.extend(promised.unchecked);
+                    dataset_rules.insert(dataset, promised.rules);
+                }
                 Err(error) => errors.push(error),
             }
         }
         match (Error::all(errors), settings) {
             (None, Some(settings)) => {
                 let slos = slos(&text.settings, &settings, &models, &dataset_rules)?;
-                Ok(Self { root: text.root.clone(), settings, sources, models, dataset_rules, slos })
+                Ok(Self { root: text.root.clone(), settings, sources, models, dataset_rules, slos, unchecked })
             }
             (Some(error), _) => Err(error),
             (None, None) => Err(Error::bug("a project was refused without a reason")),
@@ -163,7 +176,12 @@ fn source_entries(settings: &Settings) -> Result<Vec<(String, Settings)>> {
     Ok(settings.entries().iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect())
 }
 
-fn read_dataset_rules(stem: &str, settings: &Settings, sources: &[(String, Settings)]) -> Result<(DatasetName, Vec<Rule>)> {
+fn read_dataset_rules<'c>(
+    stem: &str,
+    settings: &Settings,
+    sources: &[(String, Settings)],
+    contracts: &Contracts<'c>,
+) -> Result<(DatasetName, Promised<'c>)> {
     let dataset = DatasetName::parse(stem).ok_or_else(|| {
         Error::user(format!("`rules/{stem}.yaml` names no dataset"))
             .code("HW104")
@@ -173,27 +191,26 @@ fn read_dataset_rules(stem: &str, settings: &Settings, sources: &[(String, Setti
         let known = sources.iter().map(|(source, _)| source.as_str());
         return Err(hw_base::unknown("source", &dataset.source, known).code("HW201").within(format_args!("`rules/{stem}.yaml`")));
     }
-    let rest = without(settings, "rules");
-    if let Some(entry) = rest.entries().iter().find(|entry| !["description", "rules"].contains(&entry.key.as_str())) {
-        let error = hw_base::unknown("key", &entry.key, ["rules", "description"]).code("HW102");
+    let keys = ["rules", "contract", "description"];
+    if let Some(entry) = settings.entries().iter().find(|entry| !keys.contains(&entry.key.as_str())) {
+        let error = hw_base::unknown("key", &entry.key, keys).code("HW102");
         return Err(match &entry.key_span {
             Some(span) => error.at(span.clone()),
             None => error,
         });
     }
-    let rules = settings.get("rules").map(read_rules).transpose()?.unwrap_or_default();
-    Ok((dataset, rules))
+    let promised = contracts.rules(settings, &[stem, &dataset.dataset])?;
+    Ok((dataset, promised))
 }
 
 impl Model {
-    fn read(text: &ModelText) -> Result<Self> {
+    fn read(text: &ModelText, contracts: &Contracts<'_>) -> Result<(Self, Vec<Unchecked>)> {
         check_name("model", &text.name, Some(Span { file: text.file.clone().into(), line: 1, column: 1, length: 1 }))?;
         let empty = Settings { node: Node::Map(SettingsMap::default()), span: None };
         let yaml = text.settings.as_ref().unwrap_or(&empty);
         let settings = without(yaml, "rules").read::<ModelSettings>();
-        let rules = yaml.get("rules").map(read_rules).transpose();
-        let (settings, rules) = match (settings, rules) {
-            (Ok(settings), Ok(rules)) => (settings, rules.unwrap_or_default()),
+        let (settings, promised) = match (settings, contracts.rules(yaml, &[&text.name])) {
+            (Ok(settings), Ok(promised)) => (settings, promised),
             (Err(first), Err(second)) => return Err(Error::all(vec![first, second]).unwrap_or_else(|| Error::bug("two errors are none"))),
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
@@ -218,16 +235,18 @@ impl Model {
             refuse_unpartitioned(&text.name, &settings, recompute).map_err(|error| error.moved_to(place(yaml, &["load"], 0)))?;
         }
         // What is promised about a table does not change its rows.
-        let fingerprint = fingerprint(&[&text.sql, &without(yaml, "slo").to_json().to_string()]);
-        Ok(Self {
+        let yaml_text = without(yaml, "slo").to_json().to_string();
+        let definition: Vec<&str> = [text.sql.as_str(), &yaml_text].into_iter().chain(promised.contract).collect();
+        let model = Self {
             name: text.name.clone(),
             sql: text.sql.clone(),
             file: text.file.clone(),
             settings,
-            rules,
-            fingerprint,
+            rules: promised.rules,
+            fingerprint: fingerprint(&definition),
             yaml: yaml.clone(),
-        })
+        };
+        Ok((model, promised.unchecked))
     }
 
     /// Where a setting stands in the YAML: the value below these keys, or its item of that number where it is a list.

@@ -85,6 +85,9 @@ pub struct ModelSettings {
     pub follow: BTreeMap<String, String>,
     /// How the table is split into folders: a column, or `year(column)`, `month(column)`, `day(column)`.
     pub partition_by: PartitionBy,
+    /// A file in `contracts/` with what the table promises, in the form of ODCS or of another tool. It is checked on every run
+    /// together with `rules`.
+    pub contract: Option<String>,
     /// Shares of rows that are promised to keep a rule, measured after every run.
     pub slo: Vec<RuleSlo>,
 }

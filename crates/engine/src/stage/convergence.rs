@@ -99,6 +99,7 @@ fn staging(table: &TableName, mode: &LoadMode, events: &[Event], window: usize, 
         hash_content: false,
         hidden: vec![],
         review: None,
+        retries: false,
     }
 }
 

@@ -11,11 +11,12 @@ use hw_base::{LoadMode, Result, StagedBatch, StagedFile, identifier};
 use tokio::sync::mpsc;
 
 use super::history;
+use super::order::remembers_deleted;
 use super::origin::CARRIED;
 use super::review::ByHand;
 use super::rows::{cast_all, filtered, in_folder, kept_rows};
 use super::tasks::{joined, merged, send};
-use super::{Attempt, Shared, remembers_deleted};
+use super::{Attempt, Shared};
 use crate::failure::{Context, explain};
 use crate::files::{FileTable, TableFile};
 use crate::keys::{KeySet, hashes};

@@ -108,6 +108,7 @@ fn remember(house: &House, run: &hw_base::RunId, table: &TableName, to: i64, ver
         lateness: None,
         error: None,
         review: None,
+        returned: None,
         progress,
     };
     let mut record = RunRecord {

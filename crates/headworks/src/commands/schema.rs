@@ -78,7 +78,7 @@ fn schema(file: File) -> Json {
         File::Rules => {
             let rules = rules_schema(&mut generator).to_value();
             json!({ "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "additionalProperties": false,
-                "properties": { "description": { "type": "string" }, "rules": rules } })
+                "properties": { "description": { "type": "string" }, "contract": { "type": "string" }, "rules": rules } })
         }
     };
     let definitions = generator.take_definitions(true);

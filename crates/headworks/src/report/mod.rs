@@ -130,6 +130,9 @@ pub(crate) fn step_lines(step: &StepRecord, root: &Path) -> Vec<String> {
             if step.rows_quarantined > 0 {
                 line.push_str(&format!(", {} to quarantine", count(step.rows_quarantined)));
             }
+            if let Some(returned) = &step.returned {
+                line.push_str(&format!(", {} back from quarantine", count(returned.rows)));
+            }
             line.push_str(&format!("  {}", duration(step.seconds)));
         }
         StepOutcome::Unchanged => line.push_str("nothing new"),

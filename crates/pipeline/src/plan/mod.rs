@@ -2,6 +2,7 @@
 
 mod dataset;
 mod model;
+mod together;
 mod trial;
 
 use hw_base::{Blame, DatasetName, Engine, Error, Ledger, Progress, Result, SourceFile, Sources, TableName};
@@ -94,6 +95,9 @@ pub enum Work {
         /// What the names in the SELECT stand for.
         #[serde(skip)]
         reads: Vec<ReadFrom>,
+        /// The tables without whose rows its own wait in quarantine.
+        #[serde(skip)]
+        parents: Vec<Parent>,
     },
 }
 
@@ -120,6 +124,15 @@ pub struct ReadFrom {
     pub extent: Extent,
     /// Whether the columns that tell where a raw row came from are left out.
     pub hides_origin: bool,
+}
+
+/// A table without whose rows those of a step wait in quarantine.
+#[derive(Clone, Debug)]
+pub struct Parent {
+    /// The rule that says so.
+    pub rule: String,
+    /// The table. Its name stands in no SELECT.
+    pub read: ReadFrom,
 }
 
 /// How much of an input a step reads.
@@ -207,6 +220,7 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
     let mut standing = |table: &TableName| progress.remove(table.folder()).filter(|_| asking.engine.has_table(table));
     let mut steps: Vec<Step> = Vec::new();
     for dataset in graph.datasets_of(&selected) {
+        together::refuse_of_dataset(project.dataset_rules.get(&dataset).map(Vec::as_slice).unwrap_or_default())?;
         let known = standing(&TableName::raw(&dataset));
         steps.push(match dataset::step(project, asking, dataset.clone(), known.clone()).await {
             Err(error) if error.blame() == Blame::User => failing(dataset, known, &error),
@@ -216,7 +230,8 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
     for model in selected.iter().filter_map(|name| project.model(name)) {
         let known = standing(&TableName::model(&model.name));
         let reads = graph.reads.get(&model.name).map(Vec::as_slice).unwrap_or_default();
-        let planning = model::Planning { project, model, reads, before: &steps, selection };
+        let parents = graph.parents.get(&model.name).map(Vec::as_slice).unwrap_or_default();
+        let planning = model::Planning { project, model, reads, parents, before: &steps, selection };
         let step = planning.step(asking.engine, known).await?;
         steps.push(step);
     }
@@ -261,7 +276,7 @@ fn selected(project: &Project, graph: &Graph, selection: &Selection) -> Result<V
     }
     let mut at = 0;
     while let Some(name) = wanted.get(at).cloned() {
-        for read in graph.reads.get(&name).into_iter().flatten() {
+        for read in graph.needs(&name) {
             if let Read::Model(other) = read
                 && !wanted.contains(other)
             {

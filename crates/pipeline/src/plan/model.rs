@@ -2,7 +2,7 @@
 
 use hw_base::{Engine, Error, Input, Progress, Reader, Result, TableName, snake_case};
 
-use super::{Decision, Extent, ReadFrom, Selection, Step, Work, dataset, was_rolled_back};
+use super::{Decision, Extent, Parent, ReadFrom, Selection, Step, Work, dataset, was_rolled_back};
 use crate::graph::Read;
 use crate::position::{has_moved, lost_ground, was_made_anew};
 use crate::project::{Model, Project};
@@ -22,6 +22,8 @@ pub(super) struct Planning<'a> {
     pub(super) model: &'a Model,
     /// What it reads.
     pub(super) reads: &'a [Read],
+    /// The tables without whose rows its own wait in quarantine, each with the rule that says so.
+    pub(super) parents: &'a [(String, Read)],
     /// The steps before its own.
     pub(super) before: &'a [Step],
     /// What the plan is made for.
@@ -36,12 +38,16 @@ impl Planning<'_> {
         self.refuse_versions_without_times()?;
         self.refuse_what_cannot_be_compared(engine)?;
         self.refuse_foreign_partitions()?;
+        self.refuse_quarantine_of_sets()?;
         let Model { name, sql, file, settings, rules, fingerprint, .. } = self.model;
         let table = TableName::model(name);
         let by_arrival = self.follows_by_itself(engine);
         let reads: Vec<ReadFrom> = self.reads.iter().map(|read| self.read_from(read, by_arrival)).collect();
+        let parents = self.parents();
         let inputs: Vec<&Step> = self.before.iter().filter(|step| reads.iter().any(|read| read.step == step.name)).collect();
-        let mut decision = self.decide(progress.as_ref(), &inputs);
+        let is_parent = |step: &&Step| parents.iter().any(|parent| parent.read.step == step.name);
+        let needed: Vec<&Step> = inputs.iter().copied().chain(self.before.iter().filter(is_parent)).collect();
+        let mut decision = self.decide(progress.as_ref(), &inputs, &needed);
         let mut anew = matches!(decision, Decision::Rebuild(_));
         if let Some(progress) = progress.as_ref().filter(|_| self.reads_on(&decision, &reads))
             && was_rolled_back(engine, &table, progress).await?
@@ -60,7 +66,7 @@ impl Planning<'_> {
             },
             decision,
             anew,
-            after: reads.iter().map(|read| read.step.clone()).collect(),
+            after: after(&reads, &parents),
             rows: None,
             bytes: inputs.iter().map(|step| step.bytes).sum(),
             rules: rules.clone(),
@@ -73,6 +79,7 @@ impl Planning<'_> {
                 partition_by: settings.partition_by.columns()?,
                 later_by: self.later_by(engine),
                 reads,
+                parents,
             },
             table,
         })
@@ -199,14 +206,14 @@ impl Planning<'_> {
     }
 
     /// Whether each batch of a raw copy is the whole dataset as it was then.
-    fn is_snapshot(&self, table: &TableName) -> bool {
+    pub(super) fn is_snapshot(&self, table: &TableName) -> bool {
         let extracts_all =
             |step: &Step| matches!(&step.work, Work::Extract { files: None, follow: None, .. } | Work::Extract { compared: true, .. });
         self.before.iter().any(|step| step.table == *table && extracts_all(step))
     }
 
     /// The key of a raw copy that holds every version of a row that a run has seen.
-    fn versions(&self, table: &TableName) -> Option<&[String]> {
+    pub(super) fn versions(&self, table: &TableName) -> Option<&[String]> {
         self.before.iter().filter(|step| step.table == *table).find_map(|step| match &step.work {
             Work::Extract { follow: Some(_), key, .. } => Some(key.as_slice()),
             _ => None,
@@ -234,8 +241,9 @@ impl Planning<'_> {
         (!arrives_in_order).then(|| column.clone())
     }
 
-    fn decide(&self, progress: Option<&Progress>, inputs: &[&Step]) -> Decision {
-        if let Some(input) = inputs.iter().find(|input| matches!(input.decision, Decision::Fail(_))) {
+    /// Whether the model is built, which reads `inputs` and needs `needed`.
+    fn decide(&self, progress: Option<&Progress>, inputs: &[&Step], needed: &[&Step]) -> Decision {
+        if let Some(input) = needed.iter().find(|input| matches!(input.decision, Decision::Fail(_))) {
             return Decision::Skip(format!("{} cannot be read", input.name));
         }
         let Some(progress) = progress else { return Decision::Rebuild("first load".into()) };
@@ -248,13 +256,13 @@ impl Planning<'_> {
         if let Some(reason) = inputs.iter().find_map(|input| self.lost_ground(input, progress)) {
             return Decision::Rebuild(reason);
         }
-        let moved: Vec<&str> = inputs.iter().filter(|input| has_moved(input, progress)).map(|input| input.name.as_str()).collect();
+        let moved: Vec<&str> = needed.iter().filter(|input| has_moved(input, progress)).map(|input| input.name.as_str()).collect();
         if !moved.is_empty() {
             return Decision::Run(format!("new rows in {}", moved.join(", ")));
         }
         let is_asked = |input: &&&Step| matches!(input.decision, Decision::Ask(_));
-        let changing = inputs.iter().find(|input| input.decision.may_run() && !is_asked(input));
-        match (changing, inputs.iter().find(is_asked)) {
+        let changing = needed.iter().find(|input| input.decision.may_run() && !is_asked(input));
+        match (changing, needed.iter().find(is_asked)) {
             (Some(input), _) => Decision::Run(format!("{} changes", input.name)),
             (None, Some(input)) => Decision::Ask(format!("if {} has new rows", input.name)),
             (None, None) => Decision::Skip("no input changed".into()),
@@ -327,6 +335,14 @@ impl Planning<'_> {
             _ => format!("new rows of {}", new.join(", ")),
         }
     }
+}
+
+/// The steps that come before one that reads `reads`, each once.
+fn after(reads: &[ReadFrom], parents: &[Parent]) -> Vec<String> {
+    let read: Vec<String> = reads.iter().map(|read| read.step.clone()).collect();
+    let mut waited_for: Vec<String> = parents.iter().map(|parent| parent.read.step.clone()).filter(|step| !read.contains(step)).collect();
+    waited_for.dedup();
+    [read, waited_for].concat()
 }
 
 /// Whether a model's key consists of the columns of a dataset's key, as they are named in its raw copy.

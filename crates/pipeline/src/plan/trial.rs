@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use hw_base::{Blame, Column, DatasetName, Delivery, Error, Input, Reader, Sources, identifier};
 
-use super::{Asking, Decision, Plan, ReadFrom, Step, Work};
+use super::together::unknown_partner;
+use super::{Asking, Decision, Parent, Plan, ReadFrom, Step, Work};
 use crate::fit;
 use crate::project::Project;
 use crate::run::live_rows;
@@ -77,7 +78,7 @@ impl Trial<'_> {
 
     /// What is wrong with a model; `None` where that cannot be known.
     async fn model(&mut self, before: &[Step], step: &Step) -> Option<Found> {
-        let Work::Build { sql, file, reads, .. } = &step.work else { return None };
+        let Work::Build { sql, file, reads, parents, .. } = &step.work else { return None };
         if !matches!(step.decision, Decision::Rebuild(_)) {
             return None;
         }
@@ -100,7 +101,22 @@ impl Trial<'_> {
         let later_by = model.settings.follow.values().next().map(String::as_str);
         let added = model.settings.load.added(&columns, later_by);
         self.columns.insert(step.name.clone(), columns.iter().cloned().chain(added).collect());
-        Some(self.rules(step, &reader, &columns).await)
+        let mut found = self.rules(step, &reader, &columns).await;
+        for parent in parents {
+            let error = self.partner(before, step, parent).await;
+            found.stops |= error.is_some();
+            found.errors.extend(error);
+        }
+        Some(found)
+    }
+
+    /// What is wrong with a rule by which rows wait for rows of another table.
+    async fn partner(&self, before: &[Step], step: &Step, Parent { rule, read }: &Parent) -> Option<Error> {
+        let mut inputs = Vec::new();
+        self.bind(before, read, &mut inputs).await?;
+        let reader = Reader { sql: format!("select * from {}", read.name), inputs, file: None };
+        let columns = self.asking.engine.columns(&reader).await.ok()?;
+        unknown_partner(step.rules.iter().find(|known| known.id == *rule)?, &columns)
     }
 
     /// What is wrong with the rules of a dataset.

@@ -7,10 +7,11 @@ use hw_base::{Column, Input, LoadMode, Position, Progress, Reader, Result, Stagi
 use super::Ports;
 use super::deliveries::Deliveries;
 use super::load::Batch;
+use super::orphans::{self, Change, Orphans};
 use super::task::Task;
 use super::touched::Touching;
 use crate::fit;
-use crate::plan::{ASKED_FOR, Decision, Extent, ReadFrom, Work};
+use crate::plan::{ASKED_FOR, Decision, Extent, Parent, ReadFrom, Work};
 use crate::position::{TAKEN_OUT, batch_read, noted};
 use crate::settings::{Load, PartitionBy, Snapshot};
 use crate::versions;
@@ -18,17 +19,26 @@ use crate::versions;
 /// Prepares the batch of a model; `None` where no input changed.
 pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let Task { step, ports, .. } = task;
-    let Work::Build { sql, file, settings, partition_by, later_by, reads } = &step.work else { return Ok(None) };
+    let Work::Build { sql, file, settings, partition_by, later_by, reads, parents } = &step.work else { return Ok(None) };
     let standing = ports.ledger.all_progress()?;
-    let inputs: BTreeMap<String, Position> =
-        reads.iter().flat_map(|read| noted(&read.step, &read.table, standing.get(&read.step))).collect();
+    let inputs: BTreeMap<String, Position> = reads
+        .iter()
+        .chain(parents.iter().map(|parent| &parent.read))
+        .flat_map(|read| noted(&read.step, &read.table, standing.get(&read.step)))
+        .collect();
     let is_needed = matches!(step.decision, Decision::Rebuild(_)) || step.progress.as_ref().is_none_or(|before| before.inputs != inputs);
     if !is_needed {
         return Ok(None);
     }
     let window = task.next_window(task.table().await?.as_ref())?;
     let reads_changes = matches!(settings, Load::Replace | Load::Recompute(_));
-    let anew = step.anew || (!reads_changes && lost_rows(step.progress.as_ref(), reads, &standing));
+    let change = match &step.progress {
+        Some(before) if !step.anew => {
+            Orphans { task, parents, before, standing: &standing }.change(&settings.mode(later_by.clone())?).await?
+        }
+        _ => Change::None,
+    };
+    let anew = step.anew || matches!(change, Change::Rebuild(_)) || (!reads_changes && lost_rows(step.progress.as_ref(), reads, &standing));
     let before = step.progress.as_ref().filter(|_| !anew);
     let mut bound = Vec::with_capacity(reads.len());
     for read in reads {
@@ -38,6 +48,9 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
             _ => bound.push(bind(before.filter(|_| *settings != Load::Replace), read, at)),
         }
     }
+    for Parent { read, .. } in parents {
+        bound.extend(orphans::present(task, read, standing.get(&read.step)).await?);
+    }
     let reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
     let columns = ports.engine.columns(&reader).await?;
     let Some(model) = task.project.model(&step.name) else { return Ok(None) };
@@ -45,9 +58,16 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let by = &model.settings.partition_by;
     let loading = Loading { task, reader: &reader, columns: &columns, partition_by: by, before, standing: &standing };
     let Rows { reader, mode, is_rebuild, window: touched } = loading.rows(settings, later_by.clone(), reads).await?;
-    let staging = Staging { mode, partition_by: partition_by.clone(), is_rebuild, ..task.staging(window, reader) };
+    let retries = change == Change::Return && !is_rebuild;
+    let staging = Staging { mode, partition_by: partition_by.clone(), is_rebuild, retries, ..task.staging(window, reader) };
     let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
-    Ok(Some(Batch { staging, progress, delivery: None, is_trial: false, window: touched }))
+    let window = match change {
+        Change::None => touched,
+        Change::Return => Some(format!("{}; rows that waited", step.window)),
+        Change::Rebuild(_) => Some("all rows".into()),
+    };
+    let rows_let_in = if let Change::Rebuild(rows) = change { rows } else { 0 };
+    Ok(Some(Batch { staging, progress, delivery: None, is_trial: false, window, rows_let_in }))
 }
 
 /// What a load makes of the rows of the SELECT.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hw_base::{
-    CommitNote, DatasetName, Engine, Error, LoadMode, Position, Progress, Published, Result, StagedBatch, Staging, StepCommit, StepOutcome,
-    StepRecord, VALID_TO, Verdict, identifier,
+    CommitNote, DatasetName, Engine, Error, LoadMode, Position, Progress, Published, Result, ReturnedRecord, SetWatch, StagedBatch,
+    Staging, StepCommit, StepOutcome, StepRecord, Together, VALID_TO, Verdict, identifier,
 };
 use hw_validate::{Gate, Judging, Population};
 use serde_json::json;
@@ -13,6 +13,7 @@ use super::record::{Halt, standing, started, unchanged};
 use super::task::{Task, application, version_with};
 use super::{build, extract, lateness, malformed};
 use crate::fit;
+use crate::history;
 use crate::plan::{Decision, Step, Work};
 use crate::position::{CONTENT, FILES, WATERMARK};
 use crate::settings::Load;
@@ -32,6 +33,8 @@ pub(super) struct Batch {
     pub(super) is_trial: bool,
     /// The window in words, where it is known better than when the run was planned.
     pub(super) window: Option<String>,
+    /// Rows that waited for rows of other tables and may enter now that the table is built anew.
+    pub(super) rows_let_in: u64,
 }
 
 /// Rows written where no reader sees them yet.
@@ -125,7 +128,8 @@ async fn load(task: Task<'_>, batch: &mut Batch, record: &mut StepRecord) -> Res
 /// Fits the rules to the columns, and has them counted while the batch is staged.
 async fn fitted_gate(task: Task<'_>, batch: &mut Batch) -> Result<Gate> {
     let columns = task.ports.engine.columns(&batch.staging.reader).await?;
-    let gate = fit::gate(task.step, &batch.staging.reader, &columns, task.ports.engine).await?;
+    let mut gate = fit::gate(task.step, &batch.staging.reader, &columns, task.ports.engine).await?;
+    history::learn(&mut gate, &task.step.name, task.ports.ledger, task.ports.clock.now())?;
     let own = std::mem::replace(&mut batch.staging.watch, gate.watch(key(task.step), EXAMPLES, false));
     if matches!(load_of(task.step), Some(Load::Snapshot(_))) {
         for rule in &mut batch.staging.watch.rows {
@@ -133,10 +137,28 @@ async fn fitted_gate(task: Task<'_>, batch: &mut Batch) -> Result<Gate> {
             rule.violates = format!("{VALID_TO} is null and ({})", rule.violates);
         }
     }
+    batch.staging.watch.sets = sets(task.step, std::mem::take(&mut batch.staging.watch.sets));
     batch.staging.watch.rows.splice(0..0, own.rows);
     batch.staging.watch.aggregates.extend(own.aggregates);
     batch.staging.watch.of_arriving = lateness::watches(task, &columns, batch.staging.is_rebuild);
     Ok(gate)
+}
+
+/// The rules on rows together that the load does not keep by itself, with the names under which it knows other tables.
+fn sets(step: &Step, sets: Vec<SetWatch>) -> Vec<SetWatch> {
+    let Work::Build { parents, .. } = &step.work else { return vec![] };
+    let key = unique_by(step);
+    let is_kept = |set: &SetWatch| {
+        let is_first = matches!(set.asks, Together::First { .. });
+        is_first && !key.is_empty() && key.iter().all(|column| set.columns.contains(column))
+    };
+    let named = |set: SetWatch| match (&set.asks, parents.iter().find(|parent| parent.rule == set.id)) {
+        (Together::Known { columns, .. }, Some(parent)) => {
+            SetWatch { asks: Together::Known { table: parent.read.name.clone(), columns: columns.clone() }, ..set }
+        }
+        _ => set,
+    };
+    sets.into_iter().filter(|set| !is_kept(set)).map(named).collect()
 }
 
 /// Check → publish.
@@ -144,6 +166,7 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
     let Task { step, ports, .. } = task;
     note_counts(record, &staged);
     record.lateness = lateness::measured(task, &staged.watched);
+    record.returned = returned(step, batch, &staged);
     note_reached(task, batch, &staged);
     if let Some(review) = &mut record.review {
         review.rows = staged.rows_reviewed;
@@ -182,6 +205,7 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
             ports.engine.discard(&refused.0).await?;
             record.rows_written = 0;
             record.rows_quarantined = 0;
+            record.returned = None;
             Ok(StepOutcome::Blocked)
         }
     }
@@ -252,6 +276,14 @@ fn shown_as(step: &Step) -> String {
         Work::Extract { dataset, .. } => format!("preview.{dataset}"),
         Work::Build { .. } => format!("preview.{}", identifier(&step.name)),
     }
+}
+
+/// The rows that come back from quarantine with a batch.
+fn returned(step: &Step, batch: &Batch, staged: &StagedBatch) -> Option<ReturnedRecord> {
+    let Work::Build { parents, .. } = &step.work else { return None };
+    let rows = staged.rows_returned + batch.rows_let_in;
+    let rules = parents.iter().map(|parent| parent.rule.clone()).collect();
+    (rows > 0).then(|| ReturnedRecord { rows, rules, builds_anew: batch.rows_let_in > 0 })
 }
 
 fn note_counts(record: &mut StepRecord, batch: &StagedBatch) {

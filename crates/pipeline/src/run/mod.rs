@@ -6,6 +6,7 @@ mod extract;
 mod lateness;
 mod load;
 mod malformed;
+mod orphans;
 mod record;
 mod recover;
 mod review;

@@ -86,6 +86,7 @@ impl Task<'_> {
             hash_content: false,
             hidden: vec![],
             review: None,
+            retries: false,
         }
     }
 

@@ -14,6 +14,7 @@ mod project;
 mod recovery;
 mod reviews;
 mod rollbacks;
+mod together;
 mod verdicts;
 
 use expect_test::Expect;

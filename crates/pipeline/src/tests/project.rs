@@ -18,6 +18,7 @@ fn read(settings: &Json, models: &[(&str, Json)], rules: &[(&str, Json)]) -> hw_
         settings: Settings::from_json(settings),
         models: models.iter().map(model).collect(),
         rules: rules.iter().map(|(stem, rules)| ((*stem).to_owned(), Settings::from_json(rules))).collect(),
+        contracts: vec![],
     })
 }
 
