@@ -163,6 +163,7 @@ impl World<'_> {
             at: now,
             hash_content: false,
             hidden: vec![],
+            members: None,
         })
     }
 
