@@ -166,7 +166,7 @@ fn versions_fit_together(project: &Path, table: &str, key: &str) {
         &format!(
             "select count(*) as n from (select *, lead(valid_from) over (partition by {key} order by valid_from) as next, \
              min(valid_from) over (partition by {key}) as first from {table}) as v \
-             where next is distinct from valid_to or is_current <> (valid_to is null) or first <> timestamp '1900-01-01'"
+             where (next is distinct from valid_to) or is_current <> (valid_to is null) or first <> timestamp '1900-01-01'"
         ),
     );
     assert_eq!(broken, 0, "{table}");

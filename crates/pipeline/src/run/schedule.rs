@@ -88,16 +88,26 @@ mod tests {
             ("names", "select * from crm.customers", json!({})),
             ("other", "select * from lake.orders", json!({})),
         ];
-        check(&models, expect![[""]]);
+        check(&models, expect![[r#"
+            raw/crm.customers, raw/lake.orders, raw/shop.orders
+            names, other
+            facts
+            a_report"#]]);
     }
 
     #[test]
     fn a_rule_sees_the_other_table_as_if_one_step_came_after_the_other() {
         let rule = json!({ "rules": [{ "referential": { "column": "id", "to": "names.id" } }] });
         let models = [("facts", "select * from shop.orders", rule), ("names", "select * from crm.customers", json!({}))];
-        check(&models, expect![[""]]);
+        check(&models, expect![[r#"
+            raw/crm.customers, raw/shop.orders
+            names
+            facts"#]]);
         let rule = json!({ "rules": [{ "referential": { "column": "id", "to": "report.id" } }] });
         let models = [("names", "select * from crm.customers", rule), ("report", "select * from names", json!({}))];
-        check(&models, expect![[""]]);
+        check(&models, expect![[r#"
+            raw/crm.customers
+            names
+            report"#]]);
     }
 }
