@@ -149,6 +149,11 @@ pub const VALID_FROM: &str = "valid_from";
 /// The column that tells when it ended; null while it is true.
 pub const VALID_TO: &str = "valid_to";
 
+/// The column that tells whether a row stands for a key of which no row has arrived.
+pub const IS_INFERRED: &str = "is_inferred";
+/// The day from which on the first version of a row is true where members are inferred.
+pub const SINCE_EVER: &str = "1900-01-01";
+
 /// How the versions of a row are kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
@@ -338,6 +343,9 @@ pub struct Staging {
     /// Whether rows are in the batch too that wait for a row of another table which it has now ([`Together::Known`]).
     #[serde(default)]
     pub retries: bool,
+    /// The input of the reader that tells keys which need a row although none has arrived: the key columns, and values for other ones.
+    /// Such a row says so in a column that the batch gets, breaks no rule, and gives way to the first row of its key.
+    pub members: Option<String>,
 }
 
 /// What a person decides about rows in quarantine. It is remembered: whenever a load reads these rows again, it goes by it.

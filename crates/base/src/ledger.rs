@@ -113,6 +113,9 @@ pub struct StepRecord {
     /// How late its rows were, where the model follows a column that tells their time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lateness: Option<Lateness>,
+    /// Inferred members that its table has and of which no row has arrived, where it infers any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members_waiting: Option<u64>,
     /// The error it ended with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

@@ -24,9 +24,9 @@ pub use clock::{Clock, FixedClock, Timestamp};
 pub use coded::{CodedColumn, CodedTable};
 pub use codes::{CODES, Code, code};
 pub use engine::{
-    AggregateWatch, BoxFuture, CommitNote, Engine, History, Input, LoadMode, MeasureSettings, Published, Reader, Reference, Review,
-    RowWatch, Ruling, Sample, SetWatch, Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion, Together, Traced, VALID_FROM,
-    VALID_TO, Watch, Watched, WatchedAggregate, WatchedRule,
+    AggregateWatch, BoxFuture, CommitNote, Engine, History, IS_INFERRED, Input, LoadMode, MeasureSettings, Published, Reader, Reference,
+    Review, RowWatch, Ruling, SINCE_EVER, Sample, SetWatch, Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion, Together,
+    Traced, VALID_FROM, VALID_TO, Watch, Watched, WatchedAggregate, WatchedRule,
 };
 pub use error::{Blame, Error, Result, Retry, Span, nearest, unknown};
 pub use facts::{

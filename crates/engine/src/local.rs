@@ -43,6 +43,8 @@ pub struct LocalEngine {
     pub(crate) runtime: Arc<RuntimeEnv>,
     pub(crate) live: LiveTables,
     pub(crate) memory: ByteSize,
+    /// What one step may use of the memory beside the operators.
+    pub(crate) share: ByteSize,
     pub(crate) threads: usize,
     scratch: PathBuf,
     /// A session that knows all functions and no table; every other one begins as its copy.
@@ -63,7 +65,23 @@ impl LocalEngine {
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill])).with_max_temp_directory_size(limits.disk.0);
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc();
         let runtime = runtime.map_err(|error| explain(error, &Context::default()))?;
-        Ok(Self { warehouse: Warehouse::new(warehouse), runtime, live, memory: limits.memory, threads, scratch, blank: OnceLock::new() })
+        Ok(Self {
+            warehouse: Warehouse::new(warehouse),
+            runtime,
+            live,
+            memory: limits.memory,
+            share: limits.memory,
+            threads,
+            scratch,
+            blank: OnceLock::new(),
+        })
+    }
+
+    /// The same engine for so many steps at the same time, each with its share of the memory.
+    #[must_use]
+    pub fn shared_by(mut self, steps: usize) -> Self {
+        self.share = ByteSize(self.memory.0 / (steps.max(1) as u64));
+        self
     }
 
     /// An engine like this one over a warehouse that is thrown away: it shares memory and functions with it, works on one core, and
@@ -76,6 +94,7 @@ impl LocalEngine {
             runtime: Arc::clone(&self.runtime),
             live: LiveTables::default(),
             memory: self.memory,
+            share: self.share,
             threads: 1,
             scratch,
             blank,

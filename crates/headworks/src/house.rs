@@ -49,7 +49,8 @@ pub(crate) fn read_project(root: &Path) -> Result<Project> {
 /// An engine over a warehouse, with its files of its own in `state`.
 pub(crate) fn engine(warehouse: PathBuf, state: &Path, settings: &EngineSettings) -> Result<LocalEngine> {
     let limits = Limits { memory: settings.memory, disk: settings.disk, threads: settings.threads };
-    LocalEngine::new(warehouse, state.join("scratch"), LiveTables::default(), limits)
+    let engine = LocalEngine::new(warehouse, state.join("scratch"), LiveTables::default(), limits)?;
+    Ok(engine.shared_by(settings.steps_at_once()))
 }
 
 impl House {

@@ -140,7 +140,14 @@ impl Ledger for SqliteLedger {
     }
 
     fn unfinished(&self) -> Result<Option<RunRecord>> {
-        let newest = self.runs(1)?.pop();
+        // A clock may go back, so the order of the rows tells which is the newest.
+        let newest: Option<RunRecord> = self.read(|connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            let query = "select record from runs order by rowid desc limit 1";
+            let run: Option<RunRecord> = snapshot.prepare_cached(query)?.query_row([], |row| from_json(row, 0)).optional()?;
+            let steps = run.as_ref().map(|run| step_records(&snapshot, &run.run)).transpose()?;
+            Ok(run.map(|run| RunRecord { steps: steps.unwrap_or_default(), ..run }))
+        })?;
         Ok(newest.filter(|run| run.ended.is_none()))
     }
 

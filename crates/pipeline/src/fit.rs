@@ -3,10 +3,11 @@
 use hw_base::{Column, ColumnType, Engine, Error, Input, Reader, Result, Span, identifier, unknown};
 use hw_validate::Gate;
 
+use crate::members;
 use crate::plan::{BY_ARRIVAL, Step, Work};
 use crate::project::Model;
 use crate::run::touched::traceable;
-use crate::settings::Load;
+use crate::settings::{Load, inferred_column};
 
 /// The name under which `delete_when` is tried on the rows of the SELECT.
 const TRIED: &str = "arriving";
@@ -26,6 +27,7 @@ pub(crate) async fn check(model: &Model, reader: &Reader, columns: &[Column], en
     if let Some(condition) = model.settings.load.deleted_when() {
         errors.extend(deletion(model, condition, reader, engine).await?);
     }
+    errors.extend(members::fit(model, reader, columns, engine).await?);
     if let (Load::Recompute(recompute), true) = (&model.settings.load, errors.is_empty()) {
         let untraceable = traceable(engine, reader, &model.settings.partition_by, recompute).await?;
         errors.extend(untraceable.map(|error| error.within(format_args!("`{}`", model.name)).moved_to(model.place(&["load"], 0))));
@@ -48,8 +50,9 @@ pub(crate) async fn gate(step: &Step, reader: &Reader, columns: &[Column], engin
 
 /// The columns that the table of a step has besides those of the SELECT.
 fn added(step: &Step, columns: &[Column]) -> Vec<Column> {
-    let Work::Build { settings, later_by, partition_by, .. } = &step.work else { return vec![] };
-    let mut added = settings.added(columns, later_by.as_deref());
+    let Work::Build { settings, later_by, partition_by, infers, .. } = &step.work else { return vec![] };
+    let member = infers.then(inferred_column);
+    let mut added: Vec<Column> = member.into_iter().chain(settings.added(columns, later_by.as_deref())).collect();
     let is_new = |name: &str| !columns.iter().any(|column| column.name == name);
     let partitions = partition_by.iter().filter(|(name, _)| is_new(name));
     added.extend(partitions.map(|(name, _)| Column { name: name.clone(), kind: ColumnType::Date, sql_type: "date".into() }));
@@ -140,7 +143,7 @@ impl Fitting<'_> {
         let mut errors = Vec::new();
         let partitions = self.model.settings.partition_by.sources()?;
         let later_by = self.model.settings.follow.values().find(|column| *column != BY_ARRIVAL);
-        let added = self.model.settings.load.added(self.columns, later_by.map(String::as_str));
+        let added = self.model.settings.added(self.columns, later_by.map(String::as_str));
         for (at, (unit, name)) in partitions.iter().enumerate() {
             let place = || self.model.place(&["partition_by"], at);
             match self.column(name).or_else(|| added.iter().find(|column| column.name == *name)) {

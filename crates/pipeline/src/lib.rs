@@ -8,6 +8,7 @@ mod fit;
 mod gaps;
 mod graph;
 mod history;
+mod members;
 mod plan;
 mod position;
 mod project;
@@ -23,10 +24,13 @@ mod fixture;
 mod tests;
 
 pub use contracts::Unchecked;
-pub use gaps::{Behind, Gaps, Hole, gaps};
+pub use gaps::{Behind, Gaps, Hole, Unbuilt, gaps};
 pub use history::{LearnedLimit, learned_limits};
 pub use plan::{Asking, Decision, Extent, Follow, Parent, Plan, ReadFrom, Selection, Step, Work, arriving, plan, try_models};
 pub use project::{Model, ModelText, Project, ProjectText, fingerprint};
-pub use run::{Asked, Meter, Narrator, Ports, alerts, exit_code, live_rows, raw_column_names, recover, review, run};
+pub use run::{
+    Asked, Backfill, Meter, Narrator, Ports, alerts, close, exit_code, fill, live_rows, raw_column_names, recover, review, run, targets,
+    windows_left,
+};
 pub use settings::{Append, EngineSettings, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert, sufficient};
 pub use versions::{current_rows, key as raw_key};

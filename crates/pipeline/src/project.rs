@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Span, Tolerance};
+use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Span, TimeSpan, Tolerance};
 use hw_validate::{Rule, Slo};
 
 use crate::contracts::{Contracts, Promised, Unchecked};
+use crate::members;
 use crate::promises::slos;
 use crate::settings::{Load, ModelSettings, ProjectSettings, Recompute};
 
@@ -47,6 +48,8 @@ pub struct Project {
     pub settings: ProjectSettings,
     /// The sources, as the connectors read them.
     pub sources: Vec<(String, Settings)>,
+    /// How long the extraction of a dataset may take, by source.
+    pub timeouts: BTreeMap<String, TimeSpan>,
     /// The models, by name.
     pub models: Vec<Model>,
     /// The rules of source datasets.
@@ -85,6 +88,7 @@ impl Project {
         let mut errors = Vec::new();
         let mut keep = |error: Error| errors.push(error);
         let sources = text.settings.get("sources").map(source_entries).transpose().map_err(&mut keep).ok().flatten().unwrap_or_default();
+        let (sources, timeouts) = without_timeouts(sources).map_err(&mut keep).unwrap_or_default();
         let settings = without(&text.settings, "sources").read::<ProjectSettings>().map_err(&mut keep).ok();
         let contracts = Contracts(&text.contracts);
         let mut unchecked = Vec::new();
@@ -112,7 +116,7 @@ impl Project {
         match (Error::all(errors), settings) {
             (None, Some(settings)) => {
                 let slos = slos(&text.settings, &settings, &models, &dataset_rules)?;
-                Ok(Self { root: text.root.clone(), settings, sources, models, dataset_rules, slos, unchecked })
+                Ok(Self { root: text.root.clone(), settings, sources, timeouts, models, dataset_rules, slos, unchecked })
             }
             (Some(error), _) => Err(error),
             (None, None) => Err(Error::bug("a project was refused without a reason")),
@@ -176,6 +180,17 @@ fn source_entries(settings: &Settings) -> Result<Vec<(String, Settings)>> {
     Ok(settings.entries().iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect())
 }
 
+/// The sources and, beside their kinds, how long each may take.
+fn without_timeouts(sources: Vec<(String, Settings)>) -> Result<(Vec<(String, Settings)>, BTreeMap<String, TimeSpan>)> {
+    let mut timeouts = BTreeMap::new();
+    for (name, settings) in &sources {
+        if let Some(timeout) = settings.get("timeout") {
+            timeouts.insert(name.clone(), timeout.read()?);
+        }
+    }
+    Ok((sources.into_iter().map(|(name, settings)| (name, without(&settings, "timeout"))).collect(), timeouts))
+}
+
 fn read_dataset_rules<'c>(
     stem: &str,
     settings: &Settings,
@@ -231,11 +246,14 @@ impl Model {
                 None => error,
             });
         }
+        if let Some(error) = Error::all(members::misfits(&text.name, &settings, yaml)) {
+            return Err(error);
+        }
         if let Load::Recompute(recompute) = &settings.load {
             refuse_unpartitioned(&text.name, &settings, recompute).map_err(|error| error.moved_to(place(yaml, &["load"], 0)))?;
         }
-        // What is promised about a table does not change its rows.
-        let yaml_text = without(yaml, "slo").to_json().to_string();
+        // What is promised about a table, and how long it may take, does not change its rows.
+        let yaml_text = without(&without(yaml, "slo"), "timeout").to_json().to_string();
         let definition: Vec<&str> = [text.sql.as_str(), &yaml_text].into_iter().chain(promised.contract).collect();
         let model = Self {
             name: text.name.clone(),
@@ -274,7 +292,7 @@ fn refuse_unpartitioned(model: &str, settings: &ModelSettings, recompute: &Recom
     Ok(())
 }
 
-fn place(yaml: &Settings, keys: &[&str], item: usize) -> Option<Span> {
+pub(crate) fn place(yaml: &Settings, keys: &[&str], item: usize) -> Option<Span> {
     let mut found = yaml;
     for key in keys {
         found = found.get(key)?;

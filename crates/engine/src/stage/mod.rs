@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod convergence;
 mod history;
+mod members;
 mod merge;
 mod order;
 mod origin;
@@ -207,10 +208,17 @@ impl<'a> Attempt<'a> {
             Some(reviews) => reviews.applied(&session, frame).await?,
             None => (frame, vec![]),
         };
-        let frame = match &staging.mode {
-            LoadMode::History(kept) => {
-                history::with_columns(frame, kept).map_err(|error| error.within(format_args!("`{}`", staging.table)))?
+        let deleted = match &target {
+            Some(target) if !replaces(staging) && remembers_deleted(&staging.mode) => {
+                engine.beside(Beside::Deleted, &staging.table, target).await?
             }
+            _ => None,
+        };
+        let kept = target.as_ref().filter(|_| !replaces(staging));
+        let frame = members::added(&session, frame, staging, [kept, deleted.as_ref()]).await?;
+        let frame = match &staging.mode {
+            LoadMode::History(kept) => history::with_columns(frame, kept, staging.members.is_some())
+                .map_err(|error| error.within(format_args!("`{}`", staging.table)))?,
             _ => frame,
         };
         let frame = with_partitions(&session, frame, staging)?;
@@ -218,18 +226,15 @@ impl<'a> Attempt<'a> {
             review::waive(&mut watch.rows);
         }
         add_key_rules(&mut watch, &staging.mode);
+        if staging.members.is_some() {
+            members::spare(&mut watch.rows);
+        }
         let (frame, marks) = marking.marked("arriving", frame, &watch).await?;
         let partitions: Vec<String> = staging.partition_by.iter().map(|(column, _)| column.clone()).collect();
         let known = target.as_ref().filter(|_| !replaces(staging)).map(|target| target.schema.as_ref());
         let hidden = [staging.hidden.clone(), carried, told, marks].concat();
         let columns = schema::reconcile(frame.schema().as_arrow(), known, &partitions, &hidden)
             .map_err(|error| error.within(format_args!("`{}`", staging.table)))?;
-        let deleted = match &target {
-            Some(target) if !replaces(staging) && remembers_deleted(&staging.mode) => {
-                engine.beside(Beside::Deleted, &staging.table, target).await?
-            }
-            _ => None,
-        };
         Ok(Self { engine, staging, session, folder, target, deleted, frame, columns, reviews, made, returned, watch })
     }
 
@@ -341,7 +346,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn writer(&self, folder: &Path, kind: &str, schema: &SchemaRef, partitions: &[String]) -> Writer {
-        let budget = usize::try_from(self.engine.memory.0 / 16).unwrap_or(usize::MAX);
+        let budget = usize::try_from(self.engine.share.0 / 16).unwrap_or(usize::MAX);
         Writer::new(folder, format!("{}-{kind}", self.staging.label), schema, partitions, budget, self.engine.warehouse.lasting)
     }
 

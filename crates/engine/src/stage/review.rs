@@ -370,7 +370,7 @@ impl<'a> Making<'a> {
     /// The rows that break no quarantine rule.
     async fn that_hold(&self, rows: DataFrame) -> Result<DataFrame> {
         let rows = match &self.staging.mode {
-            LoadMode::History(kept) => history::with_columns(rows, kept)?,
+            LoadMode::History(kept) => history::with_columns(rows, kept, self.staging.members.is_some())?,
             _ => rows,
         };
         let mut rows = with_partitions(self.session, rows, self.staging)?;
@@ -459,7 +459,7 @@ impl<'a> Making<'a> {
     }
 
     fn writer(&self, folder: &Path, kind: &str, schema: &SchemaRef) -> Writer {
-        let budget = usize::try_from(self.engine.memory.0 / 16).unwrap_or(usize::MAX);
+        let budget = usize::try_from(self.engine.share.0 / 16).unwrap_or(usize::MAX);
         Writer::new(folder, format!("{}-{kind}", self.staging.label), schema, &[], budget, self.engine.warehouse.lasting)
     }
 }

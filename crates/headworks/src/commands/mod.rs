@@ -1,6 +1,7 @@
 //! The commands: one file each, one table.
 
 mod assess;
+mod backfill;
 mod check;
 mod demo;
 mod explain;
@@ -41,6 +42,7 @@ pub(crate) const COMMANDS: &[&dyn Command] = &[
     &assess::Assess,
     &plan::Plan,
     &run::Run,
+    &backfill::Backfill,
     &check::Check,
     &test::Test,
     &import::Import,

@@ -106,6 +106,7 @@ fn remember(house: &House, run: &hw_base::RunId, table: &TableName, to: i64, ver
         commit: Some(StepCommit { table: table.folder().to_owned(), version }),
         verdict: Verdict::over(vec![]),
         lateness: None,
+        members_waiting: None,
         error: None,
         review: None,
         returned: None,

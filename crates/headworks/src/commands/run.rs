@@ -1,5 +1,7 @@
 //! `headworks run`: carries out the plan.
 
+use std::sync::{Mutex, PoisonError};
+
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, ByteSize, Clock, Error, Result, RunId, RunRecord, StepRecord};
 use hw_ledger::{RunLock, next_run_id};
@@ -82,7 +84,7 @@ pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> R
     let now = SystemClock.now();
     let fresh = next_run_id(now, machine::salt(now));
     let _lock = RunLock::take(&house.state(), &fresh)?;
-    let narrator = ToTerminal(terminal);
+    let narrator = ToTerminal::new(terminal);
     let ports = Ports {
         engine: &house.engine,
         sources: &house.sources,
@@ -110,7 +112,7 @@ pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> R
 }
 
 /// Waits for Ctrl-C or a polite request to end.
-async fn interrupted() {
+pub(super) async fn interrupted() {
     let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
         return std::future::pending().await;
     };
@@ -121,7 +123,7 @@ async fn interrupted() {
 }
 
 /// Removes what the interrupted step left behind.
-async fn stop(house: &House, run: &RunId, ports: Ports<'_>) -> Error {
+pub(super) async fn stop(house: &House, run: &RunId, ports: Ports<'_>) -> Error {
     ports.engine.idle().await;
     let swept = recover(&house.project, ports).await;
     let error = Error::outside(format!("run {run} was interrupted"))
@@ -134,23 +136,49 @@ async fn stop(house: &House, run: &RunId, ports: Ports<'_>) -> Error {
 }
 
 /// Tells the terminal what happens.
-struct ToTerminal<'a>(&'a Terminal);
+pub(super) struct ToTerminal<'a> {
+    terminal: &'a Terminal,
+    /// The steps that are going on, in the order they began.
+    running: Mutex<Vec<String>>,
+}
+
+impl<'a> ToTerminal<'a> {
+    /// A narrator that tells a terminal.
+    pub(super) fn new(terminal: &'a Terminal) -> Self {
+        Self { terminal, running: Mutex::default() }
+    }
+
+    /// Shows what is going on: one step in whole, of several the names.
+    fn show(&self, change: impl FnOnce(&mut Vec<String>)) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut running);
+        let names = running.iter().map(|step| step.split(' ').next().unwrap_or_default());
+        match &running[..] {
+            [] => self.terminal.clear(),
+            [one] => self.terminal.busy(one.clone()),
+            several => self.terminal.busy(format!("{} steps: {}", several.len(), names.collect::<Vec<_>>().join(", "))),
+        }
+    }
+}
 
 impl Narrator for ToTerminal<'_> {
     fn step_starts(&self, step: &Step) {
-        self.0.busy(format!("{} ({}): {}", step.name, step.load, step.window));
+        self.show(|running| running.push(format!("{} ({}): {}", step.name, step.load, step.window)));
+    }
+
+    fn step_stops(&self, step: &Step) {
+        self.show(|running| running.retain(|shown| !shown.starts_with(&format!("{} (", step.name))));
     }
 
     fn step_ended(&self, record: &StepRecord) {
-        self.0.clear();
-        if self.0.format == Format::Text {
-            for line in report::step_lines(record, &self.0.root) {
-                self.0.line(line);
-            }
+        if self.terminal.format == Format::Text {
+            self.terminal.lines(report::step_lines(record, &self.terminal.root));
+            self.show(|_| {});
         }
     }
 
     fn note(&self, text: &str) {
-        self.0.say(text);
+        self.terminal.say(text);
+        self.show(|_| {});
     }
 }

@@ -1,7 +1,7 @@
 //! `headworks schema`: the JSON Schema of the project files, for editors.
 
 use clap::{ArgMatches, Args, Command as Clap, ValueEnum};
-use hw_base::{BoxFuture, Result};
+use hw_base::{BoxFuture, Result, TimeSpan};
 use hw_connect::CONNECTORS;
 use hw_pipeline::{ModelSettings, ProjectSettings};
 use hw_validate::rules_schema;
@@ -62,7 +62,8 @@ fn schema(file: File) -> Json {
                 .iter()
                 .map(|connector| {
                     let settings = connector.schema(&mut generator).to_value();
-                    json!({ "type": "object", "properties": { connector.kind(): settings }, "required": [connector.kind()], "additionalProperties": false })
+                    let timeout = generator.subschema_for::<TimeSpan>().to_value();
+                    json!({ "type": "object", "properties": { connector.kind(): settings, "timeout": timeout }, "required": [connector.kind()], "additionalProperties": false })
                 })
                 .collect();
             schema["properties"]["sources"] =

@@ -143,6 +143,9 @@ pub(crate) fn step_lines(step: &StepRecord, root: &Path) -> Vec<String> {
     let mut lines = vec![line];
     if step.outcome == StepOutcome::Published {
         lines.extend((step.load == "recompute" && step.window != "all rows").then(|| format!("    {}", step.window)));
+        let is_empty = step.model.starts_with("raw/") && step.rows_read == 0 && step.review.is_none();
+        lines.extend(is_empty.then(|| "    the source has no row".to_owned()));
+        lines.extend(waiting_members(step.members_waiting.unwrap_or_default()));
         lines.extend(late::ahead(step).map(|line| format!("    {line}")));
     }
     if matches!(step.outcome, StepOutcome::Published | StepOutcome::Blocked) {
@@ -151,6 +154,12 @@ pub(crate) fn step_lines(step: &StepRecord, root: &Path) -> Vec<String> {
         );
     }
     lines
+}
+
+/// Says that facts name members of a dimension of which no row has arrived.
+fn waiting_members(members: u64) -> Option<String> {
+    let waits = if members == 1 { "waits for its row" } else { "wait for their rows" };
+    (members > 0).then(|| format!("    {} {waits}", plural(members, "inferred member")))
 }
 
 fn broken_rule_lines(result: &RuleResult, root: &Path) -> Vec<String> {

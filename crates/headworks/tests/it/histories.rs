@@ -58,6 +58,15 @@ sources:
         "models/versions.yaml",
         "load: { scd2: { key: [k], delete_when: gone, ignore: [b], surrogate_key: version_key } }\nfollow: { feed.events: t }\n",
     ),
+    ("models/members.sql", "select k, a, b, gone, t from feed.events where b < 3"),
+    (
+        "models/members.yaml",
+        "load: { scd2: { key: [k], delete_when: gone, surrogate_key: member_key } }\nfollow: { feed.events: t }\n\
+         infer: { feed.events: b % 6 }\ninferred: { a: unknown }\n\
+         rules:\n  - accepted_values: { column: a, values: [a0, a1], on_failure: quarantine }\n",
+    ),
+    ("models/named.sql", "select k, a, b, gone, t from feed.events where b < 3"),
+    ("models/named.yaml", "load: { upsert: { key: [k], delete_when: gone } }\nfollow: { feed.events: t }\ninfer: { feed.events: b % 6 }\n"),
     ("models/last.sql", "select k, a, b, gone, t from feed.events"),
     ("models/last.yaml", "load: { scd3: { key: [k], previous: [a], delete_when: gone } }\nfollow: { feed.events: t }\n"),
     ("models/replaced.sql", "select a, count(*) as events, sum(b) as total from feed.events group by a"),
@@ -139,10 +148,12 @@ const WAITING: [(&str, &str); 5] = [
 const BY_ARRIVAL: [&str; 5] = ["compared", "kept", "first_rows", "first_whole", "first_days"];
 
 /// The tables that follow from the files alone, whenever they were read.
-const TIMELESS: [&str; 13] = [
+const TIMELESS: [&str; 15] = [
     "appended",
     "upserted",
     "versions",
+    "members",
+    "named",
     "last",
     "replaced",
     "monthly",
@@ -322,7 +333,7 @@ impl Story {
             self.kills += usize::from(killed_run(&self.project, after));
             let _ = writeln!(self.told, "kill after {after:?}");
         }
-        for table in ["versions", "compared", "kept"] {
+        for table in ["versions", "members", "compared", "kept"] {
             let broken = broken_versions(&self.project, table);
             assert!(["[]\n", "no table"].contains(&broken.as_str()), "{table}: {broken}\n{}", self.told);
         }

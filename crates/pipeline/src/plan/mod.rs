@@ -13,6 +13,7 @@ pub use self::dataset::arriving;
 pub(crate) use self::model::{ASKED_FOR, BY_ARRIVAL};
 pub use self::trial::try_models;
 use crate::graph::{Graph, Read};
+use crate::members;
 use crate::project::Project;
 use crate::settings::Load;
 
@@ -92,6 +93,8 @@ pub enum Work {
         partition_by: Vec<(String, String)>,
         /// The column that tells which of two rows is the later one.
         later_by: Option<String>,
+        /// Whether keys that facts name get a row before their own arrives.
+        infers: bool,
         /// What the names in the SELECT stand for.
         #[serde(skip)]
         reads: Vec<ReadFrom>,
@@ -146,6 +149,8 @@ pub enum Extent {
     Newest,
     /// The last batch, which is the whole dataset as it was then.
     LastBatch,
+    /// What arrived since the last time, for the keys that it names of members without a row.
+    Members,
     /// Batch by batch what arrived since the last time, and the batch before, each of which is the whole dataset.
     Deliveries,
 }
@@ -219,7 +224,11 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
     // A table that is gone, or another warehouse, is loaded from the start.
     let mut standing = |table: &TableName| progress.remove(table.folder()).filter(|_| asking.engine.has_table(table));
     let mut steps: Vec<Step> = Vec::new();
-    for dataset in graph.datasets_of(&selected) {
+    let mut datasets = graph.datasets_of(&selected);
+    for model in selected.iter().filter_map(|name| project.model(name)) {
+        datasets.extend(members::datasets(project, model)?);
+    }
+    for dataset in datasets {
         together::refuse_of_dataset(project.dataset_rules.get(&dataset).map(Vec::as_slice).unwrap_or_default())?;
         let known = standing(&TableName::raw(&dataset));
         steps.push(match dataset::step(project, asking, dataset.clone(), known.clone()).await {

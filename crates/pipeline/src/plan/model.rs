@@ -4,6 +4,7 @@ use hw_base::{Engine, Error, Input, Progress, Reader, Result, TableName, snake_c
 
 use super::{Decision, Extent, Parent, ReadFrom, Selection, Step, Work, dataset, was_rolled_back};
 use crate::graph::Read;
+use crate::members;
 use crate::position::{has_moved, lost_ground, was_made_anew};
 use crate::project::{Model, Project};
 use crate::settings::{Load, Recompute};
@@ -42,7 +43,8 @@ impl Planning<'_> {
         let Model { name, sql, file, settings, rules, fingerprint, .. } = self.model;
         let table = TableName::model(name);
         let by_arrival = self.follows_by_itself(engine);
-        let reads: Vec<ReadFrom> = self.reads.iter().map(|read| self.read_from(read, by_arrival)).collect();
+        let selected = self.reads.iter().map(|read| self.read_from(read, by_arrival));
+        let reads: Vec<ReadFrom> = selected.chain(members::reads(self.model)).collect();
         let parents = self.parents();
         let inputs: Vec<&Step> = self.before.iter().filter(|step| reads.iter().any(|read| read.step == step.name)).collect();
         let is_parent = |step: &&Step| parents.iter().any(|parent| parent.read.step == step.name);
@@ -78,6 +80,7 @@ impl Planning<'_> {
                 settings: settings.load.clone(),
                 partition_by: settings.partition_by.columns()?,
                 later_by: self.later_by(engine),
+                infers: !settings.infer.is_empty(),
                 reads,
                 parents,
             },
@@ -238,7 +241,9 @@ impl Planning<'_> {
             }
             _ => false,
         };
-        (!arrives_in_order).then(|| column.clone())
+        // Whoever infers members has to know what was deleted, which only a column tells for good.
+        let remembers = !settings.infer.is_empty() && settings.load.deleted_when().is_some();
+        (!arrives_in_order || remembers).then(|| column.clone())
     }
 
     /// Whether the model is built, which reads `inputs` and needs `needed`.
@@ -284,7 +289,7 @@ impl Planning<'_> {
     fn reads_on(&self, decision: &Decision, reads: &[ReadFrom]) -> bool {
         let load = &self.model.settings.load;
         let is_continued = matches!(decision, Decision::Run(_) | Decision::Ask(_)) && *load != Load::Replace;
-        let goes_on = |read: &ReadFrom| matches!(read.extent, Extent::New | Extent::Deliveries);
+        let goes_on = |read: &ReadFrom| matches!(read.extent, Extent::New | Extent::Members | Extent::Deliveries);
         is_continued && (matches!(load, Load::Recompute(_)) || reads.iter().any(goes_on))
     }
 
@@ -322,6 +327,12 @@ impl Planning<'_> {
     }
 
     fn window(&self, decision: &Decision, anew: bool, reads: &[ReadFrom]) -> String {
+        let rows = self.rows_in_words(decision, anew, reads);
+        let naming: Vec<String> = self.model.settings.infer.keys().cloned().collect();
+        if naming.is_empty() || !decision.may_run() { rows } else { format!("{rows}; members that {} names", naming.join(" or ")) }
+    }
+
+    fn rows_in_words(&self, decision: &Decision, anew: bool, reads: &[ReadFrom]) -> String {
         let every_version = |read: &&ReadFrom| read.extent == Extent::All && self.versions(&read.table).is_some_and(<[String]>::is_empty);
         let versions: Vec<&str> = reads.iter().filter(every_version).map(|read| read.name.as_str()).collect();
         let new: Vec<&str> = reads.iter().filter(|read| read.extent == Extent::New).map(|read| read.name.as_str()).collect();

@@ -99,7 +99,7 @@ impl Trial<'_> {
             Err(error) => return Some(Found::failure(error)),
         };
         let later_by = model.settings.follow.values().next().map(String::as_str);
-        let added = model.settings.load.added(&columns, later_by);
+        let added = model.settings.added(&columns, later_by);
         self.columns.insert(step.name.clone(), columns.iter().cloned().chain(added).collect());
         let mut found = self.rules(step, &reader, &columns).await;
         for parent in parents {

@@ -9,24 +9,27 @@ use super::deliveries::Deliveries;
 use super::load::Batch;
 use super::orphans::{self, Change, Orphans};
 use super::task::Task;
-use super::touched::Touching;
+use super::touched::{Touched, Touching};
 use crate::fit;
+use crate::members;
 use crate::plan::{ASKED_FOR, Decision, Extent, Parent, ReadFrom, Work};
 use crate::position::{TAKEN_OUT, batch_read, noted};
-use crate::settings::{Load, PartitionBy, Snapshot};
+use crate::settings::{Load, PartitionBy, Recompute, Snapshot};
 use crate::versions;
 
 /// Prepares the batch of a model; `None` where no input changed.
 pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let Task { step, ports, .. } = task;
-    let Work::Build { sql, file, settings, partition_by, later_by, reads, parents } = &step.work else { return Ok(None) };
+    let Work::Build { sql, file, settings, partition_by, later_by, reads, parents, .. } = &step.work else { return Ok(None) };
     let standing = ports.ledger.all_progress()?;
     let inputs: BTreeMap<String, Position> = reads
         .iter()
         .chain(parents.iter().map(|parent| &parent.read))
         .flat_map(|read| noted(&read.step, &read.table, standing.get(&read.step)))
         .collect();
-    let is_needed = matches!(step.decision, Decision::Rebuild(_)) || step.progress.as_ref().is_none_or(|before| before.inputs != inputs);
+    let is_needed = task.windows.is_some()
+        || matches!(step.decision, Decision::Rebuild(_))
+        || step.progress.as_ref().is_none_or(|before| before.inputs != inputs);
     if !is_needed {
         return Ok(None);
     }
@@ -51,15 +54,21 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     for Parent { read, .. } in parents {
         bound.extend(orphans::present(task, read, standing.get(&read.step)).await?);
     }
-    let reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
-    let columns = ports.engine.columns(&reader).await?;
     let Some(model) = task.project.model(&step.name) else { return Ok(None) };
+    let mut reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
+    let columns = ports.engine.columns(&reader).await?;
     fit::check(model, &reader, &columns, ports.engine).await?;
+    let naming = members::query(model);
+    let named = naming.as_ref().map(|query| query.name().to_owned());
+    reader.inputs.extend(naming);
     let by = &model.settings.partition_by;
     let loading = Loading { task, reader: &reader, columns: &columns, partition_by: by, before, standing: &standing };
     let Rows { reader, mode, is_rebuild, window: touched } = loading.rows(settings, later_by.clone(), reads).await?;
     let retries = change == Change::Return && !is_rebuild;
-    let staging = Staging { mode, partition_by: partition_by.clone(), is_rebuild, retries, ..task.staging(window, reader) };
+    let staging = Staging { mode, partition_by: partition_by.clone(), is_rebuild, retries, members: named, ..task.staging(window, reader) };
+    // Windows that are filled leave the others as they are, so the model still has to go on from where it stands.
+    let before = step.progress.as_ref().filter(|_| task.windows.is_some());
+    let inputs = before.map_or(inputs, |before| before.inputs.clone());
     let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
     let window = match change {
         Change::None => touched,
@@ -98,17 +107,16 @@ impl Loading<'_> {
     async fn rows(&self, settings: &Load, later_by: Option<String>, reads: &[ReadFrom]) -> Result<Rows> {
         let mode = settings.mode(later_by)?;
         let whole = Rows { reader: self.reader.clone(), mode, is_rebuild: self.before.is_none(), window: None };
-        match (settings, reads, self.before) {
-            (Load::Snapshot(snapshot), [read], _) => Ok(Rows { reader: self.changes(snapshot, read).await?, ..whole }),
-            (Load::Recompute(recompute), _, Some(before)) => {
+        match (settings, reads) {
+            (Load::Snapshot(snapshot), [read]) => Ok(Rows { reader: self.changes(snapshot, read).await?, ..whole }),
+            (Load::Recompute(recompute), _) if self.before.is_some() || self.task.windows.is_some() => {
                 let partition_by = self.partition_by;
-                let Ports { engine, ledger, .. } = self.task.ports;
-                let touching = Touching { engine, ledger, recompute, reads, partition_by, before, standing: self.standing };
-                let touched = touching.partitions(self.reader).await?;
+                let touched = self.touched(recompute, reads).await?;
                 let window = Some(touched.in_words());
                 Ok(match touched.only(partition_by, self.columns)? {
                     None => Rows { is_rebuild: true, window, ..whole },
                     Some(only) => Rows {
+                        is_rebuild: false,
                         reader: Reader { sql: only.restrict(&self.reader.sql), ..self.reader.clone() },
                         mode: LoadMode::Recompute { only: only.of_partitions },
                         window,
@@ -117,6 +125,19 @@ impl Loading<'_> {
                 })
             }
             _ => Ok(whole),
+        }
+    }
+
+    /// The partitions to build: those that were asked for, or that changed rows belong to.
+    async fn touched(&self, recompute: &Recompute, reads: &[ReadFrom]) -> Result<Touched> {
+        let Ports { engine, ledger, .. } = self.task.ports;
+        match (self.task.windows, self.before) {
+            (Some(windows), _) => Ok(Touched::windows(windows)),
+            (None, None) => Ok(Touched::All("the table is built anew".into())),
+            (None, Some(before)) => {
+                let (partition_by, standing) = (self.partition_by, self.standing);
+                Touching { engine, ledger, recompute, reads, partition_by, before, standing }.partitions(self.reader).await
+            }
         }
     }
 
@@ -151,7 +172,7 @@ fn bind(before: Option<&Progress>, read: &ReadFrom, at: Option<&Progress>) -> In
         version: at.filter(|_| !is_raw).and_then(|at| at.version),
         after_batch: match read.extent {
             Extent::LastBatch | Extent::Deliveries => newest.map(|newest| newest - 1),
-            Extent::New => read_before,
+            Extent::New | Extent::Members => read_before,
             Extent::Newest | Extent::All => None,
         },
         up_to_batch: newest,

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use hw_base::{
-    CommitNote, DatasetName, Engine, Error, LoadMode, Position, Progress, Published, Result, ReturnedRecord, SetWatch, StagedBatch,
-    Staging, StepCommit, StepOutcome, StepRecord, Together, VALID_TO, Verdict, identifier,
+    CommitNote, DatasetName, Engine, Error, IS_INFERRED, LoadMode, Position, Progress, Published, Reader, Result, ReturnedRecord, SetWatch,
+    StagedBatch, Staging, StepCommit, StepOutcome, StepRecord, Together, VALID_TO, Value, Verdict, identifier,
 };
 use hw_validate::{Gate, Judging, Population};
 use serde_json::json;
 
 use super::record::{Halt, standing, started, unchanged};
 use super::task::{Task, application, version_with};
-use super::{build, extract, lateness, malformed};
+use super::{backfill, build, extract, lateness, malformed};
 use crate::fit;
 use crate::history;
 use crate::plan::{Decision, Step, Work};
@@ -92,7 +92,7 @@ pub(super) async fn brought_to_its_end(task: Task<'_>, batch: &mut Batch, mut re
     ports.memory.reset();
     let begun = ports.clock.now();
     let result = load(task, batch, &mut record).await;
-    record.seconds = (ports.clock.now() - begun).num_milliseconds() as f64 / 1000.0;
+    record.seconds = ((ports.clock.now() - begun).num_milliseconds() as f64 / 1000.0).max(0.0);
     record.peak_memory_bytes = ports.memory.peak_bytes();
     match result {
         Ok(StepOutcome::Blocked) => {
@@ -178,11 +178,13 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
     } else if let Some(error) = malformed::too_many(task, &staged) {
         return Err(error);
     }
-    if is_unchanged(step, &staged) {
+    if is_unchanged(step, &staged) || backfill::is_as_before(task, batch, &staged).await? {
+        tell_empty_delivery(task, &staged);
         ports.engine.discard(&staged).await?;
         record.progress = settled(step, &batch.progress, &staged);
         return Ok(StepOutcome::Unchanged);
     }
+    record.members_waiting = members_waiting(task, batch, &staged).await?;
     let is_table = staged.base.is_none() || batch.staging.is_rebuild || batch.staging.mode == LoadMode::Replace;
     let judging = Judging {
         engine: ports.engine,
@@ -211,6 +213,19 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
     }
 }
 
+/// How many members the table would have of which no row has arrived.
+async fn members_waiting(task: Task<'_>, batch: &Batch, staged: &StagedBatch) -> Result<Option<u64>> {
+    if batch.staging.members.is_none() {
+        return Ok(None);
+    }
+    let reader = Reader { sql: format!("select count(*) from after where {IS_INFERRED}"), inputs: vec![], file: None };
+    let counted = task.ports.engine.query_staged(staged, &reader, 1).await?;
+    Ok(match counted.rows.first().and_then(|row| row.first()) {
+        Some(Value::Int(members)) => u64::try_from(*members).ok(),
+        _ => None,
+    })
+}
+
 async fn publish(task: Task<'_>, checked: &Checked, batch: &Batch, record: &mut StepRecord) -> Result<StepOutcome> {
     let Task { project, step, run, ports, .. } = task;
     // What the scan has learned must be known to whoever continues this run after the commit.
@@ -228,6 +243,9 @@ async fn publish(task: Task<'_>, checked: &Checked, batch: &Batch, record: &mut 
     if task.is_repeated {
         // The quarantine may have the rows of an attempt before this one, and not the files of this one.
         ports.engine.sweep(&step.table, &batch.staging.label).await.ok();
+    }
+    if batch.staging.is_rebuild {
+        backfill::forget(task)?;
     }
     record.progress.version = Some(version);
     record.commit = Some(StepCommit { table: step.name.clone(), version });
@@ -315,7 +333,22 @@ fn is_unchanged(step: &Step, batch: &StagedBatch) -> bool {
         (Work::Extract { .. }, Some(Position::Content(before)), Some(now)) => before == now,
         _ => false,
     };
-    same_content || batch.changes_nothing()
+    same_content || (batch.changes_nothing() && !is_emptied(step, batch))
+}
+
+/// Whether a table of a database that is copied as a whole has no row any more. The batch says so, or its readers would keep the rows of
+/// the one before.
+fn is_emptied(step: &Step, batch: &StagedBatch) -> bool {
+    let is_whole = matches!(step.work, Work::Extract { files: None, follow: None, compared: false, .. });
+    is_whole && batch.rows_read == 0
+}
+
+/// Says that a delivery without any row, which is to be compared with the one before, is taken for a failed export.
+fn tell_empty_delivery(task: Task<'_>, staged: &StagedBatch) {
+    if matches!(task.step.work, Work::Extract { compared: true, .. }) && staged.rows_read == 0 {
+        let text = "the delivery has no row at all; it is taken for a failed export and closes nothing";
+        task.ports.narrator.note(&format!("{}: {text}", task.step.name));
+    }
 }
 
 /// Where an unchanged step stands: it has read its inputs, but its last window and version stay.

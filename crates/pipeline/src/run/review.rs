@@ -44,7 +44,7 @@ pub async fn review(project: &Project, plan: &Plan, asked: &Asked, run: RunId, p
     if !asked.is_trial {
         ports.ledger.begin(&record)?;
     }
-    let outcome = carry_out(Task { project, step: &step, run: &record.run, ports, is_repeated: false }, asked).await;
+    let outcome = carry_out(Task { project, step: &step, run: &record.run, ports, is_repeated: false, windows: None }, asked).await;
     let (done, error) = match outcome {
         Ok(done) => (done, None),
         Err(halt) => halt.record(&step),

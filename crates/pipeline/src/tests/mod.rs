@@ -9,6 +9,7 @@ mod batches;
 mod decisions;
 mod deliveries;
 mod extraction;
+mod members;
 mod order;
 mod project;
 mod recovery;

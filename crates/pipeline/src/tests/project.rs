@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{ModelText, PartitionBy, Project, ProjectText};
 
-fn read(settings: &Json, models: &[(&str, Json)], rules: &[(&str, Json)]) -> hw_base::Result<Project> {
+pub(super) fn read(settings: &Json, models: &[(&str, Json)], rules: &[(&str, Json)]) -> hw_base::Result<Project> {
     let model = |(sql, settings): &(&str, Json)| ModelText {
         name: "orders".into(),
         sql: (*sql).into(),

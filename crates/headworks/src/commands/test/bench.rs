@@ -164,6 +164,7 @@ impl World<'_> {
             at: now,
             hash_content: false,
             hidden: vec![],
+            members: None,
         })
     }
 
