@@ -119,8 +119,22 @@ pub struct StepRecord {
     /// What a person decided about rows in quarantine, where that is what it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<ReviewRecord>,
+    /// Where its rows were built, where it took them over from an environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted: Option<PromotedFrom>,
     /// Where it stands once published; kept from the start, so that a killed run can be continued.
     pub progress: Progress,
+}
+
+/// The version of a table that an environment has built.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromotedFrom {
+    /// The environment.
+    pub environment: String,
+    /// The version of its table.
+    pub version: i64,
+    /// The run that built and judged it there.
+    pub run: RunId,
 }
 
 /// What a person decided about rows in quarantine.

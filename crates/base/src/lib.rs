@@ -24,7 +24,7 @@ pub use clock::{Clock, FixedClock, Timestamp};
 pub use coded::{CodedColumn, CodedTable};
 pub use codes::{CODES, Code, code};
 pub use engine::{
-    AggregateWatch, BoxFuture, CommitNote, Engine, History, Input, LoadMode, MeasureSettings, Published, Reader, Reference, Review,
+    AggregateWatch, BoxFuture, CommitNote, Engine, History, Input, LoadMode, MORE, MeasureSettings, Published, Reader, Reference, Review,
     RowWatch, Ruling, Sample, Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion, Traced, VALID_FROM, VALID_TO, Watch,
     Watched, WatchedAggregate, WatchedRule,
 };
@@ -34,7 +34,8 @@ pub use facts::{
     TextFacts, ValueCount,
 };
 pub use ledger::{
-    Lateness, Ledger, Position, Progress, ReviewRecord, RunId, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, VersionGroup,
+    Lateness, Ledger, Position, Progress, PromotedFrom, ReviewRecord, RunId, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord,
+    VersionGroup,
 };
 pub use loose::{LooseCell, LooseColumn, LooseRows};
 pub use names::{DatasetName, ORIGIN_COLUMNS, TableName, snake_case};

@@ -3,6 +3,9 @@
 //! The plan is a value; explaining it and carrying it out are two readers of it. Whatever touches the world goes through
 //! the ports.
 
+mod compare;
+mod definition;
+mod environment;
 mod fit;
 mod gaps;
 mod graph;
@@ -20,9 +23,13 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use compare::{ColumnDifference, Comparison, Difference, Retyped, Side};
+pub use environment::Environment;
 pub use gaps::{Behind, Gaps, Hole, gaps};
 pub use plan::{Asking, Decision, Extent, Follow, Plan, ReadFrom, Selection, Step, Work, arriving, plan, try_models};
 pub use project::{Model, ModelText, Project, ProjectText, fingerprint};
-pub use run::{Asked, Meter, Narrator, Ports, alerts, exit_code, live_rows, raw_column_names, recover, review, run};
+pub use run::{
+    Asked, Building, Meter, Narrator, Ports, Promotion, alerts, exit_code, live_rows, promote, raw_column_names, recover, review, run,
+};
 pub use settings::{Append, EngineSettings, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert, sufficient};
 pub use versions::{current_rows, key as raw_key};

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Span, Tolerance};
+use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Span, TableName, Tolerance};
 use hw_validate::{Rule, Slo, read_rules};
 
+use crate::environment::Environment;
 use crate::promises::slos;
 use crate::settings::{Load, ModelSettings, ProjectSettings, Recompute};
 
@@ -50,6 +51,8 @@ pub struct Project {
     pub dataset_rules: BTreeMap<DatasetName, Vec<Rule>>,
     /// What is promised, and measured after every run.
     pub slos: Vec<Slo>,
+    /// The environment that the project is built in; production where there is none.
+    pub environment: Option<Environment>,
 }
 
 /// A model.
@@ -99,7 +102,7 @@ impl Project {
         match (Error::all(errors), settings) {
             (None, Some(settings)) => {
                 let slos = slos(&text.settings, &settings, &models, &dataset_rules)?;
-                Ok(Self { root: text.root.clone(), settings, sources, models, dataset_rules, slos })
+                Ok(Self { root: text.root.clone(), settings, sources, models, dataset_rules, slos, environment: None })
             }
             (Some(error), _) => Err(error),
             (None, None) => Err(Error::bug("a project was refused without a reason")),
@@ -109,6 +112,11 @@ impl Project {
     /// The model of that name.
     pub fn model(&self, name: &str) -> Option<&Model> {
         self.models.iter().find(|model| model.name == name)
+    }
+
+    /// Whether a table is production's, which the environment that the project is built in only reads.
+    pub(crate) fn borrows(&self, table: &TableName) -> bool {
+        self.environment.as_ref().is_some_and(|environment| !environment.builds(table))
     }
 
     /// How many malformed records a dataset's source tolerates.

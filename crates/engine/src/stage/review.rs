@@ -20,7 +20,6 @@ use hw_base::{Error, LoadMode, ORIGIN_COLUMNS, Result, Review, RowWatch, Ruling,
 use super::origin::CARRIED;
 use super::rows::in_folder;
 use super::{add_key_rules, history, with_partitions};
-use crate::beside::Beside;
 use crate::failure::{Context, explain};
 use crate::files::FileTable;
 use crate::local::LocalEngine;
@@ -60,10 +59,9 @@ pub(super) struct Reviews {
 }
 
 impl Reviews {
-    /// Those that belong to a version of a table; `None` where nobody ever decided anything.
+    /// Those that a load of a table goes by; `None` where nobody ever decided anything.
     pub(super) async fn of(engine: &LocalEngine, staging: &Staging, present: Option<&Snapshot>) -> Result<Option<Self>> {
-        let Some(present) = present else { return Ok(None) };
-        let counting = engine.beside(Beside::Reviewed, &staging.table, present).await?;
+        let counting = engine.decisions(&staging.table, present).await?;
         Ok(counting.filter(|counting| !counting.files.is_empty()).map(|counting| Self { table: counting.table() }))
     }
 

@@ -7,6 +7,7 @@ mod cases;
 mod crash;
 mod database;
 mod durable;
+mod environments;
 mod histories;
 mod limits;
 mod program;

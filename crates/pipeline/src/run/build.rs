@@ -9,7 +9,7 @@ use super::deliveries::Deliveries;
 use super::load::Batch;
 use super::task::Task;
 use super::touched::Touching;
-use crate::fit;
+use crate::fit::{self, ColumnChanges};
 use crate::plan::{ASKED_FOR, Decision, Extent, ReadFrom, Work};
 use crate::position::{TAKEN_OUT, batch_read, noted};
 use crate::settings::{Load, PartitionBy, Snapshot};
@@ -26,7 +26,8 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     if !is_needed {
         return Ok(None);
     }
-    let window = task.next_window(task.table().await?.as_ref())?;
+    let table = task.table().await?;
+    let window = task.next_window(table.as_ref())?;
     let reads_changes = matches!(settings, Load::Replace | Load::Recompute(_));
     let anew = step.anew || (!reads_changes && lost_rows(step.progress.as_ref(), reads, &standing));
     let before = step.progress.as_ref().filter(|_| !anew);
@@ -42,6 +43,9 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let columns = ports.engine.columns(&reader).await?;
     let Some(model) = task.project.model(&step.name) else { return Ok(None) };
     fit::check(model, &reader, &columns, ports.engine).await?;
+    if let Some(table) = table.filter(|_| fit::guards_columns(task.project, step)) {
+        ColumnChanges::of(step, &table.columns, &columns).refusal(model).map_or(Ok(()), Err)?;
+    }
     let by = &model.settings.partition_by;
     let loading = Loading { task, reader: &reader, columns: &columns, partition_by: by, before, standing: &standing };
     let Rows { reader, mode, is_rebuild, window: touched } = loading.rows(settings, later_by.clone(), reads).await?;

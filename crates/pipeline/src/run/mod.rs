@@ -6,12 +6,13 @@ mod extract;
 mod lateness;
 mod load;
 mod malformed;
+mod promote;
 mod record;
 mod recover;
 mod review;
 mod task;
 pub(crate) mod touched;
-mod types;
+pub(crate) mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use hw_base::{Clock, Engine, Error, Ledger, Result, Retry, RunId, RunRecord, Sources, StepRecord};
 
 pub use extract::{live_rows, raw_column_names};
+pub use promote::{Building, Promotion, promote};
 pub use record::{alerts, exit_code};
 pub use recover::recover;
 pub use review::{Asked, review};

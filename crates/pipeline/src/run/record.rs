@@ -61,6 +61,7 @@ pub(super) fn started(step: &Step, progress: Progress) -> StepRecord {
         lateness: None,
         error: None,
         review: None,
+        promoted: None,
         progress,
     }
 }

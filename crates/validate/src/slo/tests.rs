@@ -47,6 +47,7 @@ fn step(outcome: StepOutcome, results: Vec<RuleResult>) -> StepRecord {
         verdict: Verdict::over(results),
         error: None,
         review: None,
+        promoted: None,
         lateness: None,
         progress: Progress { fingerprint: String::new(), window: 1, inputs: std::collections::BTreeMap::new(), version: None },
     }
