@@ -55,17 +55,28 @@ fn a_changed_model_and_what_reads_it_are_built_and_all_else_is_read_from_product
     let (production, mut world) = built();
     let own: Vec<&str> = world.project.environment.iter().flat_map(Environment::own).map(TableName::folder).collect();
     assert_eq!(own, ["orders", "totals"]);
-    check_plan(&world, expect![[r#""#]]);
+    check_plan(
+        &world,
+        expect![[r#"
+        orders: skip, no input changed | nothing
+        totals: skip, no input changed | nothing"#]],
+    );
     // What was read of the environment's own table is nothing that could be continued with production's.
     world.change_models(&[following(), (TOTALS.0, "select *, 2 as two from orders", json!({})), replaced()]);
     environment(&mut world, &production);
-    check_plan(&world, expect![[r#""#]]);
+    check_plan(&world, expect!["totals: rebuild, the model changed: SELECT | all rows"]);
 }
 
 #[test]
 fn what_was_built_is_taken_over_with_windows_after_productions() {
     let (production, world) = built();
-    check(&production, &world, expect![[r#""#]]);
+    check(
+        &production,
+        &world,
+        expect![[
+            r#"            model: "orders",            window: "version 0 of dev",                window: 3,            model: "totals",            window: "version 0 of dev",                window: 3,"#
+        ]],
+    );
 }
 
 #[test]
@@ -73,14 +84,34 @@ fn rows_that_arrived_since_keep_an_environment_from_being_promoted() {
     let (production, world) = built();
     production.holds("shop.orders", "a.csv b.csv");
     production.run();
-    check(&production, &world, expect![[r#""#]]);
+    check(
+        &production,
+        &world,
+        expect![[r#"
+        error[HW504]: `dev` cannot be promoted as it is
+          because: `orders` was built before the last rows of `raw/shop.orders` arrived
+          help: `headworks run --env dev` brings it up to date (`--rebuild MODEL` where somebody has decided); then promote again"#]],
+    );
     world.run();
-    check(&production, &world, expect![[r#""#]]);
+    check(
+        &production,
+        &world,
+        expect![[
+            r#"            model: "orders",            window: "version 1 of dev",                window: 4,            model: "totals",            window: "version 1 of dev",                window: 4,"#
+        ]],
+    );
 }
 
 #[test]
-fn so_do_decisions_about_rows_in_quarantine_and_blocked_steps() {
+fn so_do_decisions_about_rows_in_quarantine() {
     let (production, world) = built();
     production.review("orders", Ruling::Dropped);
-    check(&production, &world, expect![[r#""#]]);
+    check(
+        &production,
+        &world,
+        expect![[r#"
+        error[HW504]: `dev` cannot be promoted as it is
+          because: somebody has decided about rows in quarantine of `orders` since
+          help: `headworks run --env dev` brings it up to date (`--rebuild MODEL` where somebody has decided); then promote again"#]],
+    );
 }
