@@ -231,9 +231,9 @@ impl Comparison<'_> {
             let columns: Vec<String> = columns.iter().map(|column| identifier(&column.name)).collect();
             return format!("select {0} from {DIFFERING} where {MORE} {sign} 0 order by {0}", columns.join(", "));
         }
-        let shown = columns.iter().map(|column| match self.key.contains(&column.name) {
-            true => identifier(&column.name),
-            false => format!("min({}) as {}", ordered(column), identifier(&column.name)),
+        let shown = columns.iter().map(|column| {
+            let name = identifier(&column.name);
+            if self.key.contains(&column.name) { name } else { format!("min({}) as {name}", ordered(column)) }
         });
         format!(
             "select {} from {DIFFERING}{} group by {by} having sum({MORE}) {sign} 0 order by {by}",

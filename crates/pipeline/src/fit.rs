@@ -85,7 +85,7 @@ impl ColumnChanges {
     pub(crate) fn refusal(&self, model: &Model) -> Option<Error> {
         let name = &model.name;
         let error = Error::user(format!("the changed `{name}` would take columns away from those who read it"))
-            .code("HW309")
+            .code("HW310")
             .because(self.lost.join(", "))
             .help(format!("if that is meant: `headworks run {name} --rebuild`"))
             .help(format!("else keep them in the SELECT; `headworks diff {name}` shows what changes"))
