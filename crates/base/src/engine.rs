@@ -6,7 +6,7 @@ use std::pin::Pin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{ByteSize, CodedTable, Column, Result, Rows, TableFacts, TableName, Timestamp, Value};
+use crate::{ByteSize, CodedTable, Column, Error, PromotedFrom, Result, Rows, TableFacts, TableName, Timestamp, Value};
 
 /// A future on the heap, so that ports need no generic parameters.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -70,7 +70,20 @@ pub enum Input {
         /// The other one.
         after: Box<Input>,
     },
+    /// The rows that two views of tables do not share, in the columns that both have; [`MORE`] tells how much more often `after` has
+    /// a row, less than zero where `before` has it more often.
+    Difference {
+        /// The name in the query.
+        name: String,
+        /// One view, an [`Input::Table`].
+        before: Box<Input>,
+        /// The other one.
+        after: Box<Input>,
+    },
 }
+
+/// The column of [`Input::Difference`] that tells on which side a row is.
+pub const MORE: &str = "_more";
 
 impl Input {
     /// The name in the query.
@@ -80,7 +93,8 @@ impl Input {
             | Self::Live { name, .. }
             | Self::Query { name, .. }
             | Self::Reader { name, .. }
-            | Self::Changes { name, .. } => name,
+            | Self::Changes { name, .. }
+            | Self::Difference { name, .. } => name,
         }
     }
 }
@@ -570,6 +584,13 @@ pub trait Engine: Send + Sync {
 
     /// Makes a staged batch visible in one commit, once however often it is called.
     fn publish<'a>(&'a self, batch: &'a StagedBatch, note: &'a CommitNote) -> BoxFuture<'a, Result<Published>>;
+
+    /// Makes what an environment has built of a table the newest version of this warehouse, in one commit, once however often it is
+    /// called. Files are shared where the file system allows it.
+    fn adopt<'a>(&'a self, table: &'a TableName, _from: &'a PromotedFrom, _note: &'a CommitNote) -> BoxFuture<'a, Result<Published>> {
+        let refused = Error::bug(format!("`{table}` cannot be taken over: this engine has no environments"));
+        Box::pin(std::future::ready(Err(refused)))
+    }
 
     /// Removes the files of a batch that will not be published.
     fn discard<'a>(&'a self, batch: &'a StagedBatch) -> BoxFuture<'a, Result<()>>;

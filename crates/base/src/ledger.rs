@@ -125,8 +125,22 @@ pub struct StepRecord {
     /// The rows that came back from quarantine by themselves, where some did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned: Option<ReturnedRecord>,
+    /// Where its rows were built, where it took them over from an environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted: Option<PromotedFrom>,
     /// Where it stands once published; kept from the start, so that a killed run can be continued.
     pub progress: Progress,
+}
+
+/// The version of a table that an environment has built.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromotedFrom {
+    /// The environment.
+    pub environment: String,
+    /// The version of its table.
+    pub version: i64,
+    /// The run that built and judged it there.
+    pub run: RunId,
 }
 
 /// What a person decided about rows in quarantine.

@@ -24,9 +24,9 @@ pub use clock::{Clock, FixedClock, Timestamp};
 pub use coded::{CodedColumn, CodedTable};
 pub use codes::{CODES, Code, code};
 pub use engine::{
-    AggregateWatch, BoxFuture, CommitNote, Engine, History, IS_INFERRED, Input, LoadMode, MeasureSettings, Published, Reader, Reference,
-    Review, RowWatch, Ruling, SINCE_EVER, Sample, SetWatch, Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion, Together,
-    Traced, VALID_FROM, VALID_TO, Watch, Watched, WatchedAggregate, WatchedRule,
+    AggregateWatch, BoxFuture, CommitNote, Engine, History, IS_INFERRED, Input, LoadMode, MORE, MeasureSettings, Published, Reader,
+    Reference, Review, RowWatch, Ruling, SINCE_EVER, Sample, SetWatch, Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion,
+    Together, Traced, VALID_FROM, VALID_TO, Watch, Watched, WatchedAggregate, WatchedRule,
 };
 pub use error::{Blame, Error, Result, Retry, Span, nearest, unknown};
 pub use facts::{
@@ -34,8 +34,8 @@ pub use facts::{
     TextFacts, ValueCount,
 };
 pub use ledger::{
-    Lateness, Ledger, Position, Progress, ReturnedRecord, ReviewRecord, RunId, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord,
-    VersionGroup,
+    Lateness, Ledger, Position, Progress, PromotedFrom, ReturnedRecord, ReviewRecord, RunId, RunOutcome, RunRecord, StepCommit,
+    StepOutcome, StepRecord, VersionGroup,
 };
 pub use loose::{LooseCell, LooseColumn, LooseRows};
 pub use names::{DatasetName, ORIGIN_COLUMNS, TableName, snake_case};

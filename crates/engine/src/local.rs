@@ -1,5 +1,6 @@
 //! The engine in this process: DataFusion within a memory limit, over a warehouse of Delta tables.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -13,8 +14,8 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake_core::DeltaTable;
 use futures::TryStreamExt;
 use hw_base::{
-    BoxFuture, ByteSize, CodedTable, Column, CommitNote, Engine, MeasureSettings, Published, Reader, Reference, Result, Rows, StagedBatch,
-    StagedFile, Staging, TableFacts, TableName, TableState, TableVersion, Traced, Watch, Watched,
+    BoxFuture, ByteSize, CodedTable, Column, CommitNote, Engine, MeasureSettings, PromotedFrom, Published, Reader, Reference, Result, Rows,
+    StagedBatch, StagedFile, Staging, TableFacts, TableName, TableState, TableVersion, Traced, Watch, Watched,
 };
 use serde_json::Value as Json;
 
@@ -24,7 +25,7 @@ use crate::files::FileTable;
 use crate::live::LiveTables;
 use crate::session::{Effort, Session};
 use crate::warehouse::{Warehouse, arrow_schema};
-use crate::{coded, damage, measure, publish, schema, sql, stage, trace, types};
+use crate::{adopt, coded, damage, measure, publish, schema, sql, stage, trace, types};
 
 /// What the engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +100,19 @@ impl LocalEngine {
             scratch,
             blank,
         }
+    }
+
+    /// The engine of an environment, which has the tables `own` itself and reads all others from this warehouse.
+    #[must_use]
+    pub fn in_environment(self, name: &str, own: BTreeSet<TableName>) -> Self {
+        let folder = self.warehouse.environment(name).root().to_owned();
+        Self { warehouse: self.warehouse.beneath(folder, own), ..self }
+    }
+
+    /// The same in a folder of its own, which is thrown away.
+    #[must_use]
+    pub fn above(self, folder: PathBuf, own: BTreeSet<TableName>) -> Self {
+        Self { warehouse: self.warehouse.beneath(folder, own), ..self }
     }
 
     /// A session that knows all functions and no table.
@@ -358,6 +372,10 @@ impl Engine for LocalEngine {
 
     fn publish<'a>(&'a self, batch: &'a StagedBatch, note: &'a CommitNote) -> BoxFuture<'a, Result<Published>> {
         Box::pin(publish::publish(self, batch, note))
+    }
+
+    fn adopt<'a>(&'a self, table: &'a TableName, from: &'a PromotedFrom, note: &'a CommitNote) -> BoxFuture<'a, Result<Published>> {
+        Box::pin(adopt::adopt(self, table, from, note))
     }
 
     fn discard<'a>(&'a self, batch: &'a StagedBatch) -> BoxFuture<'a, Result<()>> {

@@ -152,6 +152,7 @@ impl Session {
             Some(Input::Live { relation, .. }) => engine.live.find(relation),
             Some(Input::Reader { reader, .. }) => Some(Box::pin(Self::view(engine, reader)).await?),
             Some(Input::Changes { before, after, .. }) => changes::between(engine, before, after).await?,
+            Some(Input::Difference { before, after, .. }) => changes::difference(engine, before, after).await?,
             Some(Input::Table { table, version, after_batch, up_to_batch, hides_origin, .. }) => {
                 let snapshot = engine.warehouse.open(table, *version).await?;
                 let table = snapshot.map(|snapshot| {
@@ -278,6 +279,7 @@ fn compared_one_by_one(expression: Expr) -> datafusion::error::Result<Expr> {
 fn table_of(parts: &[&str]) -> Option<TableName> {
     match parts {
         [name] => Some(TableName::model(*name)),
+        ["production", name] => Some(TableName::model(*name).in_production()),
         ["quarantine", name] => Some(TableName::model(*name).quarantine()),
         ["quarantine", source, dataset] => Some(TableName::raw(&DatasetName::new(*source, *dataset)).quarantine()),
         ["deleted", name] => Some(TableName::model(*name).deleted()),

@@ -6,13 +6,19 @@ use hw_base::{DatasetName, Engine, Error, Input, Reader, Result, TableName};
 use hw_config::project_files;
 use hw_connect::{Address, ProjectSources};
 use hw_engine::{Limits, LiveTables, LocalEngine};
-use hw_ledger::SqliteLedger;
-use hw_pipeline::{Asking, EngineSettings, Model, ModelText, Project, ProjectText, arriving, live_rows};
+use hw_ledger::{ProjectLedger, SqliteLedger};
+use hw_pipeline::{Asking, EngineSettings, Environment, Model, ModelText, Project, ProjectText, arriving, live_rows};
 
 use crate::machine;
 
 /// The folder of a project that is never committed.
 pub(crate) const STATE: &str = ".headworks";
+
+/// The ledger, in the folder of a project's or an environment's state.
+const LEDGER: &str = "ledger.db";
+
+/// The folder of environments, in that of a project's state and in the warehouse.
+pub(crate) const ENVIRONMENTS: &str = "environments";
 
 /// An opened project.
 pub(crate) struct House {
@@ -23,7 +29,37 @@ pub(crate) struct House {
     /// Its sources.
     pub(crate) sources: ProjectSources,
     /// Its memory.
-    pub(crate) ledger: SqliteLedger,
+    pub(crate) ledger: ProjectLedger,
+    /// The folder of its state.
+    state: PathBuf,
+}
+
+/// An environment of a project, as a command line names it.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// Its name.
+    pub(crate) name: String,
+    /// The folder of production's project, where that is another one.
+    pub(crate) production: Option<PathBuf>,
+    /// Whether it is thrown away when the program ends.
+    pub(crate) is_passing: bool,
+}
+
+impl Place {
+    /// The folder of production's project; `root` is that of the project.
+    fn production<'a>(&'a self, root: &'a Path) -> &'a Path {
+        self.production.as_deref().unwrap_or(root)
+    }
+
+    /// Refuses an environment that no run has made.
+    pub(crate) fn refuse_unknown(&self, root: &Path) -> Result<()> {
+        let (name, known) = (&self.name, environments(self.production(root)));
+        if known.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        let error = hw_base::unknown("environment", name, known.iter().map(String::as_str)).code("HW505");
+        Err(error.help(format!("`headworks run --env {name}` makes one")))
+    }
 }
 
 /// A path as the files of a project write it.
@@ -56,39 +92,66 @@ pub(crate) fn engine(warehouse: PathBuf, state: &Path, settings: &EngineSettings
 impl House {
     /// Opens the project in `root` to change its tables.
     pub(crate) fn open(root: &Path) -> Result<Self> {
-        Self::with(root, |root| {
-            let state = root.join(STATE);
-            make_folder(&state)?;
-            let ledger = SqliteLedger::open(&state.join("ledger.db"))?;
-            Ok((state, ledger))
+        Self::open_in(root, None)
+    }
+
+    /// Opens the project in `root` to change the tables of an environment, which is made where it is not there; production's for none.
+    pub(crate) fn open_in(root: &Path, place: Option<&Place>) -> Result<Self> {
+        Self::with(root, place, |state| {
+            make_folder(state)?;
+            let ledger = SqliteLedger::open(&state.join(LEDGER))?;
+            Ok((state.to_owned(), ledger))
         })
     }
 
     /// Opens the project in `root` for looking only: nothing is written below it, so that a folder will do that may only be read.
     pub(crate) fn look(root: &Path) -> Result<Self> {
-        Self::with(root, |root| {
-            let ledger = root.join(STATE).join("ledger.db");
-            let ledger = if ledger.exists() { SqliteLedger::open_read_only(&ledger)? } else { SqliteLedger::empty()? };
-            Ok((temporary_state(), ledger))
-        })
+        Self::look_ahead(root, None)
     }
 
-    /// Opens the project in `root` with its state, which is asked for once the files of the project are read.
-    fn with(root: &Path, state: impl FnOnce(&Path) -> Result<(PathBuf, SqliteLedger)>) -> Result<Self> {
-        let project = read_project(root)?;
+    /// Opens the project in `root` for looking at an environment that is there, at production for none.
+    pub(crate) fn look_in(root: &Path, place: Option<&Place>) -> Result<Self> {
+        place.map_or(Ok(()), |place| place.refuse_unknown(root))?;
+        Self::look_ahead(root, place)
+    }
+
+    /// Opens the project in `root` for looking at an environment that need not be there yet, at production for none.
+    pub(crate) fn look_ahead(root: &Path, place: Option<&Place>) -> Result<Self> {
+        Self::with(root, place, |state| Ok((temporary_state(), looked_at(state)?)))
+    }
+
+    /// Opens the project in `root` in an environment that is thrown away when the program ends.
+    pub(crate) fn passing(root: &Path, name: &str) -> Result<Self> {
+        let place = Place { name: name.to_owned(), production: None, is_passing: true };
+        Self::with(root, Some(&place), |_| Ok((temporary_state(), SqliteLedger::empty()?)))
+    }
+
+    /// Opens the project in `root`; `open` is given the folder of its state once its files are read.
+    fn with(root: &Path, place: Option<&Place>, open: impl FnOnce(&Path) -> Result<(PathBuf, SqliteLedger)>) -> Result<Self> {
+        let mut project = read_project(root)?;
         let root = &absolute(root)?;
-        let secrets = machine::secrets(root);
-        let warehouse = warehouse_folder(root, &secrets(&project.settings.warehouse)?)?;
-        let (state, ledger) = state(root)?;
-        let engine = engine(warehouse, &state, &project.settings.engine)?;
-        let sources = ProjectSources::new(root, &project.sources, engine.live().clone(), &secrets)?;
+        let production = place.map_or(Ok(root.clone()), |place| absolute(place.production(root)))?;
+        let warehouse = warehouse_of(&production, &project)?;
+        let folder = state_folder(&production, place.map(|place| place.name.as_str()));
+        let (state, ledger) = open(&folder)?;
+        let mut engine = engine(warehouse, &state, &project.settings.engine)?;
+        let mut ledger = ProjectLedger::from(ledger);
+        if let Some(Place { name, is_passing, .. }) = place {
+            let beneath = looked_at(&state_folder(&production, None))?;
+            let built = Environment::of(name, &project, &engine, &beneath)?;
+            let own = built.own().cloned().collect();
+            engine = if *is_passing { engine.above(state.join("warehouse"), own) } else { engine.in_environment(name, own) };
+            ledger = ledger.on_top_of(beneath, built.own().map(|table| table.folder().to_owned()).collect());
+            project.environment = Some(built);
+        }
+        let sources = ProjectSources::new(root, &project.sources, engine.live().clone(), &machine::secrets(root))?;
         refuse_foreign_rules(&project, &engine, &sources)?;
-        Ok(Self { project, engine, sources, ledger })
+        Ok(Self { project, engine, sources, ledger, state: folder })
     }
 
     /// The folder of its state.
-    pub(crate) fn state(&self) -> PathBuf {
-        self.project.root.join(STATE)
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
     }
 
     /// A query as a person writes it: `preview.MODEL` is the model's SELECT, `preview.source.dataset` what the source has to
@@ -143,6 +206,40 @@ impl House {
         }
         Ok(())
     }
+}
+
+/// The folder of the state of a project, or of one of its environments.
+pub(crate) fn state_folder(root: &Path, environment: Option<&str>) -> PathBuf {
+    let state = root.join(STATE);
+    environment.map_or(state.clone(), |name| state.join(ENVIRONMENTS).join(name))
+}
+
+/// The ledger in a folder, for reading; an empty one where none is there.
+pub(crate) fn looked_at(state: &Path) -> Result<SqliteLedger> {
+    let ledger = state.join(LEDGER);
+    if ledger.exists() { SqliteLedger::open_read_only(&ledger) } else { SqliteLedger::empty() }
+}
+
+/// The environments of the project in `root`, by name.
+pub(crate) fn environments(root: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(root.join(STATE).join(ENVIRONMENTS)).into_iter().flatten().flatten();
+    let made = entries.filter(|entry| entry.path().join(LEDGER).exists());
+    let mut names: Vec<String> = made.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// The folder of the warehouse that production's project in `root` names; `project` is what is built on top of it.
+fn warehouse_of(root: &Path, project: &Project) -> Result<PathBuf> {
+    let own = absolute(&project.root)?;
+    let settings = if *root == own { None } else { Some(read_project(root)?.settings) };
+    let settings = settings.as_ref().unwrap_or(&project.settings);
+    if settings.project != project.settings.project {
+        return Err(Error::user(format!("production's project is `{}`, this one is `{}`", settings.project, project.settings.project))
+            .code("HW104")
+            .help("name the folder of the same project with `--production`"));
+    }
+    warehouse_folder(root, &machine::secrets(root)(&settings.warehouse)?)
 }
 
 /// Refuses rules of datasets that are not there: nobody would ever judge them.

@@ -3,7 +3,10 @@
 //! The plan is a value; explaining it and carrying it out are two readers of it. Whatever touches the world goes through
 //! the ports.
 
+mod compare;
 mod contracts;
+mod definition;
+mod environment;
 mod fit;
 mod gaps;
 mod graph;
@@ -23,14 +26,16 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use compare::{ColumnDifference, Comparison, Difference, Retyped, Side};
 pub use contracts::Unchecked;
+pub use environment::Environment;
 pub use gaps::{Behind, Gaps, Hole, Unbuilt, gaps};
 pub use history::{LearnedLimit, learned_limits};
 pub use plan::{Asking, Decision, Extent, Follow, Parent, Plan, ReadFrom, Selection, Step, Work, arriving, plan, try_models};
 pub use project::{Model, ModelText, Project, ProjectText, fingerprint};
 pub use run::{
-    Asked, Backfill, Meter, Narrator, Ports, alerts, close, exit_code, fill, live_rows, raw_column_names, recover, review, run, targets,
-    windows_left,
+    Asked, Backfill, Building, Meter, Narrator, Ports, Promotion, alerts, close, exit_code, fill, live_rows, promote, raw_column_names,
+    recover, review, run, targets, windows_left,
 };
 pub use settings::{Append, EngineSettings, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert, sufficient};
 pub use versions::{current_rows, key as raw_key};

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Span, TimeSpan, Tolerance};
+use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Span, TableName, TimeSpan, Tolerance};
 use hw_validate::{Rule, Slo};
 
 use crate::contracts::{Contracts, Promised, Unchecked};
+use crate::environment::Environment;
 use crate::members;
 use crate::promises::slos;
 use crate::settings::{Load, ModelSettings, ProjectSettings, Recompute};
@@ -58,6 +59,8 @@ pub struct Project {
     pub slos: Vec<Slo>,
     /// What contracts promise and no run checks.
     pub unchecked: Vec<Unchecked>,
+    /// The environment that the project is built in; production where there is none.
+    pub environment: Option<Environment>,
 }
 
 /// A model.
@@ -116,7 +119,7 @@ impl Project {
         match (Error::all(errors), settings) {
             (None, Some(settings)) => {
                 let slos = slos(&text.settings, &settings, &models, &dataset_rules)?;
-                Ok(Self { root: text.root.clone(), settings, sources, timeouts, models, dataset_rules, slos, unchecked })
+                Ok(Self { root: text.root.clone(), settings, sources, timeouts, models, dataset_rules, slos, unchecked, environment: None })
             }
             (Some(error), _) => Err(error),
             (None, None) => Err(Error::bug("a project was refused without a reason")),
@@ -126,6 +129,11 @@ impl Project {
     /// The model of that name.
     pub fn model(&self, name: &str) -> Option<&Model> {
         self.models.iter().find(|model| model.name == name)
+    }
+
+    /// Whether a table is production's, which the environment that the project is built in only reads.
+    pub(crate) fn borrows(&self, table: &TableName) -> bool {
+        self.environment.as_ref().is_some_and(|environment| !environment.builds(table))
     }
 
     /// How many malformed records a dataset's source tolerates.

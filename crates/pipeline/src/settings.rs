@@ -288,6 +288,12 @@ impl Load {
         }
     }
 
+    /// The columns that tell a row of the table from all others; none where nothing does.
+    pub fn identity(&self) -> Vec<String> {
+        let begins = matches!(self, Self::Scd2(_) | Self::Snapshot(_)).then(|| VALID_FROM.to_owned());
+        self.key().iter().cloned().chain(begins).collect()
+    }
+
     /// Whether rows are merged by their key.
     pub fn needs_key(&self) -> bool {
         !matches!(self, Self::Replace | Self::Append(_) | Self::Recompute(_))

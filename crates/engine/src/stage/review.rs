@@ -22,7 +22,6 @@ use super::order::{add_key_rules, with_partitions};
 use super::origin::CARRIED;
 use super::rows::in_folder;
 use super::together::{self, Marking};
-use crate::beside::Beside;
 use crate::failure::{Context, explain};
 use crate::files::FileTable;
 use crate::local::LocalEngine;
@@ -62,10 +61,9 @@ pub(super) struct Reviews {
 }
 
 impl Reviews {
-    /// Those that belong to a version of a table; `None` where nobody ever decided anything.
+    /// Those that a load of a table goes by; `None` where nobody ever decided anything.
     pub(super) async fn of(engine: &LocalEngine, staging: &Staging, present: Option<&Snapshot>) -> Result<Option<Self>> {
-        let Some(present) = present else { return Ok(None) };
-        let counting = engine.beside(Beside::Reviewed, &staging.table, present).await?;
+        let counting = engine.decisions(&staging.table, present).await?;
         Ok(counting.filter(|counting| !counting.files.is_empty()).map(|counting| Self { table: counting.table() }))
     }
 

@@ -349,7 +349,7 @@ impl Subject {
     pub(crate) async fn open(&self, settings: &EngineSettings, terminal: &Terminal) -> Result<OpenedData> {
         match self {
             Self::Data(data) => open(data, settings, terminal).await,
-            Self::Query { sql, place } => open_query(sql, place.as_deref(), settings, &terminal.root).await,
+            Self::Query { sql, place } => open_query(sql, place.as_deref(), settings, terminal).await,
         }
     }
 }
@@ -368,7 +368,7 @@ pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Termi
     if !is_of_project(data, root) {
         return open_file(data, settings, root).await;
     }
-    let house = House::look(root)?;
+    let house = House::look_in(root, terminal.place.as_ref())?;
     let shown_as = qualified(data.split('.'));
     let reader = house.reader(&format!("select * from {shown_as}")).await?;
     let about = About::new(data, data);
@@ -377,10 +377,11 @@ pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Termi
 }
 
 /// Opens the rows of a query.
-async fn open_query(sql: &str, place: Option<&str>, settings: &EngineSettings, root: &Path) -> Result<OpenedData> {
+async fn open_query(sql: &str, place: Option<&str>, settings: &EngineSettings, terminal: &Terminal) -> Result<OpenedData> {
+    let root = &terminal.root;
     let sql = sql.trim().trim_end_matches(';');
     let (engine, reader) = if place.is_none() && root.join(hw_config::PROJECT_FILE).exists() {
-        let house = House::look(root)?;
+        let house = House::look_in(root, terminal.place.as_ref())?;
         let reader = house.reader(sql).await?;
         (Opener::Project(Box::new(house)), reader)
     } else {

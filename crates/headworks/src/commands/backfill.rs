@@ -66,7 +66,7 @@ impl Command for Backfill {
             let filling = Filling { house: &house, terminal, ports, targets: &targets, at_once: arguments.parallel };
             let done = tokio::select! {
                 done = filling.all() => done?,
-                () = interrupted() => return Err(stop(&house, &fresh, ports).await),
+                () = interrupted() => return Err(stop(&house, &fresh, ports, "").await),
             };
             filling.told(&done)
         })
@@ -158,7 +158,7 @@ impl Filling<'_> {
             windows.3 += part;
         }
         if self.terminal.format == Format::Text {
-            self.terminal.lines(report::step_lines(step, &self.terminal.root));
+            self.terminal.lines(report::step_lines(step, self.terminal));
             self.terminal.line(format!("    {} of {}", count((known + windows.3) as u64), plural(all as u64, "window")));
         }
     }

@@ -5,7 +5,7 @@ use hw_base::{BoxFuture, Clock, Error, Result};
 use hw_pipeline::{Asking, Decision, LearnedLimit, Selection, Unchecked, Work, learned_limits, plan, try_models};
 use serde_json::Value as Json;
 
-use super::{Command, Common, described, read};
+use super::{Command, Common, InEnvironment, described, read};
 use crate::house::House;
 use crate::machine::SystemClock;
 use crate::report;
@@ -22,6 +22,8 @@ struct Arguments {
     /// As if the tables were to be built anew
     #[arg(long, visible_alias = "full")]
     rebuild: bool,
+    #[command(flatten)]
+    place: InEnvironment,
     #[command(flatten)]
     common: Common,
 }
@@ -71,7 +73,7 @@ impl Command for Plan {
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
-            let house = House::look(&terminal.root)?;
+            let house = House::look_ahead(&terminal.root, terminal.place.as_ref())?;
             let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
             let selection = Selection { models: arguments.models, rebuild: arguments.rebuild };
             let mut plan = plan(&house.project, asking, &selection).await?;
@@ -86,7 +88,10 @@ impl Command for Plan {
                 }
                 Format::Markdown => {
                     terminal.lines(report::markdown::plan(&plan));
-                    terminal.line(format!("\n{}", report::plan_summary(&plan)));
+                    terminal.line("");
+                    terminal.lines(report::column_lines(&plan));
+                    terminal.lines(report::from_production_line(&plan));
+                    terminal.line(report::plan_summary(&plan));
                 }
                 Format::Text => terminal.lines(report::plan_lines(&plan)),
             }

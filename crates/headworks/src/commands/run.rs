@@ -3,13 +3,13 @@
 use std::sync::{Mutex, PoisonError};
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, ByteSize, Clock, Error, Result, RunId, RunRecord, StepRecord};
+use hw_base::{BoxFuture, ByteSize, Clock, Error, Result, RunId, RunOutcome, RunRecord, StepRecord};
 use hw_ledger::{RunLock, next_run_id};
 use hw_pipeline::{Asking, Narrator, Ports, Selection, Step, exit_code, plan, recover, run};
 
 use super::quarantine::waiting;
-use super::{Command, Common, described, read};
-use crate::house::House;
+use super::{Command, Common, InEnvironment, described, read};
+use crate::house::{House, Place};
 use crate::machine::{self, ProcessMemory, SystemClock};
 use crate::objectives;
 use crate::report;
@@ -30,6 +30,8 @@ struct Arguments {
     #[arg(long, visible_alias = "full")]
     rebuild: bool,
     #[command(flatten)]
+    place: InEnvironment,
+    #[command(flatten)]
     common: Common,
 }
 
@@ -48,7 +50,7 @@ impl Command for Run {
             let selection = Selection { models: arguments.models, rebuild: arguments.rebuild };
             let (record, errors) = run_project(terminal, &selection).await?;
             let code = exit_code(&record, &errors);
-            let waits = waiting(&House::look(&terminal.root)?).await?;
+            let waits = waiting(&House::look_in(&terminal.root, terminal.place.as_ref())?).await?;
             match terminal.format {
                 Format::Json => {
                     let mut json = report::json::run(&record, &errors, code);
@@ -61,7 +63,8 @@ impl Command for Run {
                         terminal.line("");
                     }
                     report::run_summary(&record, terminal);
-                    terminal.lines(report::waiting_line(&waits));
+                    terminal.lines(report::waiting_line(&waits, terminal));
+                    terminal.lines(next_in_environment(&record, terminal));
                     for error in &errors {
                         terminal.error(error, code);
                     }
@@ -72,9 +75,22 @@ impl Command for Run {
     }
 }
 
+/// What to type next in an environment.
+fn next_in_environment(record: &RunRecord, terminal: &Terminal) -> Option<String> {
+    let Place { name, production, .. } = terminal.place.as_ref()?;
+    let first = if production.is_some() { "bring the code to production; there " } else { "" };
+    match record.outcome {
+        Some(RunOutcome::Succeeded) => {
+            Some(format!("production is as it was; {first}`headworks promote {name}` publishes what was built here"))
+        }
+        _ if record.steps.is_empty() => Some("nothing to build: all models are as in production".into()),
+        _ => None,
+    }
+}
+
 /// Runs the project of the terminal. Only one run goes on at a time; one that was killed is continued.
 pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> Result<(RunRecord, Vec<Error>)> {
-    let house = House::open(&terminal.root)?;
+    let house = House::open_in(&terminal.root, terminal.place.as_ref())?;
     let memory = house.project.settings.engine.memory;
     if memory < LEAST_MEMORY {
         terminal.say(format!(
@@ -83,7 +99,7 @@ pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> R
     }
     let now = SystemClock.now();
     let fresh = next_run_id(now, machine::salt(now));
-    let _lock = RunLock::take(&house.state(), &fresh)?;
+    let _lock = RunLock::take(house.state(), &fresh)?;
     let narrator = ToTerminal::new(terminal);
     let ports = Ports {
         engine: &house.engine,
@@ -102,8 +118,12 @@ pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> R
     let plan = plan(&house.project, asking, selection).await?;
     let done = tokio::select! {
         result = run(&house.project, &plan, id.clone(), earlier, ports) => result?,
-        () = interrupted() => return Err(stop(&house, &id, ports).await),
+        () = interrupted() => return Err(stop(&house, &id, ports, &terminal.in_environment()).await),
     };
+    // What is promised is promised of production.
+    if terminal.place.is_some() {
+        return Ok(done);
+    }
     let statuses = objectives::record(&house.project, &house.ledger, SystemClock.now())?;
     for warning in statuses.iter().filter_map(objectives::warning) {
         terminal.say(warning);
@@ -123,12 +143,12 @@ pub(super) async fn interrupted() {
 }
 
 /// Removes what the interrupted step left behind.
-pub(super) async fn stop(house: &House, run: &RunId, ports: Ports<'_>) -> Error {
+pub(super) async fn stop(house: &House, run: &RunId, ports: Ports<'_>, place: &str) -> Error {
     ports.engine.idle().await;
     let swept = recover(&house.project, ports).await;
     let error = Error::outside(format!("run {run} was interrupted"))
         .code("HW703")
-        .help("nothing half done is visible; `headworks run` continues where it stopped");
+        .help(format!("nothing half done is visible; `headworks run{place}` continues where it stopped"));
     match swept {
         Ok(_) => error,
         Err(cause) => error.because(format!("cleaning up failed: {}", cause.message())),
@@ -172,7 +192,7 @@ impl Narrator for ToTerminal<'_> {
 
     fn step_ended(&self, record: &StepRecord) {
         if self.terminal.format == Format::Text {
-            self.terminal.lines(report::step_lines(record, &self.terminal.root));
+            self.terminal.lines(report::step_lines(record, self.terminal));
             self.show(|_| {});
         }
     }

@@ -9,6 +9,7 @@ mod clock;
 mod crash;
 mod database;
 mod durable;
+mod environments;
 mod histories;
 mod limits;
 mod program;

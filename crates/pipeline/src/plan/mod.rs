@@ -5,13 +5,17 @@ mod model;
 mod together;
 mod trial;
 
+use std::collections::BTreeMap;
+
 use hw_base::{Blame, DatasetName, Engine, Error, Ledger, Progress, Result, SourceFile, Sources, TableName};
 use hw_validate::Rule;
 use serde::Serialize;
 
 pub use self::dataset::arriving;
+pub(crate) use self::dataset::{READ_OTHERWISE, why_own};
 pub(crate) use self::model::{ASKED_FOR, BY_ARRIVAL};
 pub use self::trial::try_models;
+use crate::definition;
 use crate::graph::{Graph, Read};
 use crate::members;
 use crate::project::Project;
@@ -24,8 +28,17 @@ pub struct Plan {
     pub schema_version: &'static str,
     /// The project.
     pub project: String,
+    /// The environment that it is for; production where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// The steps, in order.
     pub steps: Vec<Step>,
+    /// How the columns of tables that are built anew change, by step.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, Vec<String>>,
+    /// Tables that the environment reads from production, because it would build them as they are there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub from_production: Vec<TableName>,
 }
 
 /// One step of a plan: it makes or changes one table.
@@ -230,7 +243,12 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
     }
     for dataset in datasets {
         together::refuse_of_dataset(project.dataset_rules.get(&dataset).map(Vec::as_slice).unwrap_or_default())?;
-        let known = standing(&TableName::raw(&dataset));
+        let table = TableName::raw(&dataset);
+        let known = standing(&table);
+        if project.borrows(&table) {
+            steps.push(dataset::of_production(project, asking, dataset, known));
+            continue;
+        }
         steps.push(match dataset::step(project, asking, dataset.clone(), known.clone()).await {
             Err(error) if error.blame() == Blame::User => failing(dataset, known, &error),
             step => step?,
@@ -240,12 +258,25 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
         let known = standing(&TableName::model(&model.name));
         let reads = graph.reads.get(&model.name).map(Vec::as_slice).unwrap_or_default();
         let parents = graph.parents.get(&model.name).map(Vec::as_slice).unwrap_or_default();
-        let planning = model::Planning { project, model, reads, parents, before: &steps, selection };
+        let is_other = known.as_ref().is_some_and(|known| known.fingerprint != model.fingerprint);
+        let definition = if is_other { definition::noted(asking.ledger, &model.name)? } else { None };
+        let planning = model::Planning { project, model, reads, parents, before: &steps, selection, definition: definition.as_ref() };
         let step = planning.step(asking.engine, known).await?;
         steps.push(step);
     }
-    Ok(Plan { schema_version: "1", project: project.settings.project.clone(), steps })
+    let (borrowed, steps): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|step| project.borrows(&step.table));
+    Ok(Plan {
+        schema_version: "1",
+        project: project.settings.project.clone(),
+        environment: project.environment.as_ref().map(|environment| environment.name.clone()),
+        steps,
+        columns: BTreeMap::new(),
+        from_production: borrowed.into_iter().map(|step| step.table).collect(),
+    })
 }
+
+/// Why a step does nothing in an environment.
+pub(crate) const FROM_PRODUCTION: &str = "read from production";
 
 /// The step of a dataset that cannot be listed. It fails when it is carried out, and what reads it is skipped.
 fn failing(dataset: DatasetName, progress: Option<Progress>, error: &Error) -> Step {

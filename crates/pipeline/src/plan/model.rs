@@ -2,7 +2,10 @@
 
 use hw_base::{Engine, Error, Input, Progress, Reader, Result, TableName, snake_case};
 
-use super::{Decision, Extent, Parent, ReadFrom, Selection, Step, Work, dataset, was_rolled_back};
+use serde_json::Value as Json;
+
+use super::{Decision, Extent, FROM_PRODUCTION, Parent, ReadFrom, Selection, Step, Work, dataset, was_rolled_back};
+use crate::definition;
 use crate::graph::Read;
 use crate::members;
 use crate::position::{has_moved, lost_ground, was_made_anew};
@@ -29,6 +32,8 @@ pub(super) struct Planning<'a> {
     pub(super) before: &'a [Step],
     /// What the plan is made for.
     pub(super) selection: &'a Selection,
+    /// What the model was defined by when it was built last, where it has changed since and somebody noted that down.
+    pub(super) definition: Option<&'a Json>,
 }
 
 impl Planning<'_> {
@@ -40,7 +45,7 @@ impl Planning<'_> {
         self.refuse_what_cannot_be_compared(engine)?;
         self.refuse_foreign_partitions()?;
         self.refuse_quarantine_of_sets()?;
-        let Model { name, sql, file, settings, rules, fingerprint, .. } = self.model;
+        let Model { name, sql, file, settings, rules, .. } = self.model;
         let table = TableName::model(name);
         let by_arrival = self.follows_by_itself(engine);
         let selected = self.reads.iter().map(|read| self.read_from(read, by_arrival));
@@ -72,7 +77,7 @@ impl Planning<'_> {
             rows: None,
             bytes: inputs.iter().map(|step| step.bytes).sum(),
             rules: rules.clone(),
-            fingerprint: fingerprint.clone(),
+            fingerprint: self.fingerprint(),
             progress,
             work: Work::Build {
                 sql: sql.clone(),
@@ -251,12 +256,15 @@ impl Planning<'_> {
         if let Some(input) = needed.iter().find(|input| matches!(input.decision, Decision::Fail(_))) {
             return Decision::Skip(format!("{} cannot be read", input.name));
         }
-        let Some(progress) = progress else { return Decision::Rebuild("first load".into()) };
+        if self.project.borrows(&TableName::model(&self.model.name)) {
+            return Decision::Skip(FROM_PRODUCTION.into());
+        }
+        let Some(progress) = progress else { return Decision::Rebuild(self.why_first()) };
         if self.selection.rebuild && self.selection.names(&self.model.name) {
             return Decision::Rebuild(ASKED_FOR.into());
         }
-        if progress.fingerprint != self.model.fingerprint {
-            return Decision::Rebuild("the model changed".into());
+        if progress.fingerprint != self.fingerprint() {
+            return Decision::Rebuild(self.what_changed());
         }
         if let Some(reason) = inputs.iter().find_map(|input| self.lost_ground(input, progress)) {
             return Decision::Rebuild(reason);
@@ -272,6 +280,24 @@ impl Planning<'_> {
             (None, Some(input)) => Decision::Ask(format!("if {} has new rows", input.name)),
             (None, None) => Decision::Skip("no input changed".into()),
         }
+    }
+
+    /// A hash of everything that defines the step. In an environment that includes whose tables it reads: what was read of production's is
+    /// nothing that could be continued with the environment's own.
+    fn fingerprint(&self) -> String {
+        let Some(environment) = &self.project.environment else { return self.model.fingerprint.clone() };
+        environment.fingerprint(self.model, self.reads)
+    }
+
+    fn what_changed(&self) -> String {
+        let changes = self.definition.and_then(|before| definition::changes_of_model(before, &definition::of_model(self.model)));
+        changes.map_or("the model changed".into(), |changes| format!("the model changed: {changes}"))
+    }
+
+    fn why_first(&self) -> String {
+        let environment = self.project.environment.as_ref();
+        let why = environment.and_then(|environment| environment.why(&TableName::model(&self.model.name)));
+        why.unwrap_or("first load").to_owned()
     }
 
     /// Why the model cannot go on from what it has read of an input.

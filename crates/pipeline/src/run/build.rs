@@ -10,7 +10,7 @@ use super::load::Batch;
 use super::orphans::{self, Change, Orphans};
 use super::task::Task;
 use super::touched::{Touched, Touching};
-use crate::fit;
+use crate::fit::{self, ColumnChanges};
 use crate::members;
 use crate::plan::{ASKED_FOR, Decision, Extent, Parent, ReadFrom, Work};
 use crate::position::{TAKEN_OUT, batch_read, noted};
@@ -33,7 +33,8 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     if !is_needed {
         return Ok(None);
     }
-    let window = task.next_window(task.table().await?.as_ref())?;
+    let table = task.table().await?;
+    let window = task.next_window(table.as_ref())?;
     let reads_changes = matches!(settings, Load::Replace | Load::Recompute(_));
     let change = match &step.progress {
         Some(before) if !step.anew => {
@@ -58,6 +59,9 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let mut reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
     let columns = ports.engine.columns(&reader).await?;
     fit::check(model, &reader, &columns, ports.engine).await?;
+    if let Some(table) = table.filter(|_| fit::guards_columns(task.project, step)) {
+        ColumnChanges::of(step, &table.columns, &columns).refusal(model).map_or(Ok(()), Err)?;
+    }
     let naming = members::query(model);
     let named = naming.as_ref().map(|query| query.name().to_owned());
     reader.inputs.extend(naming);

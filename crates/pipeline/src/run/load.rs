@@ -12,6 +12,7 @@ use serde_json::json;
 use super::record::{Halt, standing, started, unchanged};
 use super::task::{Task, application, version_with};
 use super::{backfill, build, extract, lateness, malformed};
+use crate::definition;
 use crate::fit;
 use crate::history;
 use crate::plan::{Decision, Step, Work};
@@ -99,8 +100,22 @@ pub(super) async fn brought_to_its_end(task: Task<'_>, batch: &mut Batch, mut re
             let record = StepRecord { outcome: StepOutcome::Blocked, progress: standing(step), ..record };
             Err(Halt::Blocked(Box::new(record)))
         }
-        Ok(outcome) => Ok(StepRecord { outcome, ..record }),
+        Ok(outcome) => match note_definition(task, batch) {
+            Ok(()) => Ok(StepRecord { outcome, ..record }),
+            Err(error) => Err(Halt::Failed(error, Box::new(record))),
+        },
         Err(error) => Err(Halt::Failed(error, Box::new(StepRecord { progress: standing(step), ..record }))),
+    }
+}
+
+/// Notes down what the rows of the table follow from now. Where the process dies before, the next plan says once more what it said.
+fn note_definition(task: Task<'_>, batch: &Batch) -> Result<()> {
+    let Task { project, step, ports, .. } = task;
+    match (&step.work, project.model(&step.name)) {
+        _ if batch.is_trial => Ok(()),
+        (Work::Extract { dataset, .. }, _) => definition::note(ports.ledger, &step.name, &definition::of_dataset(project, dataset)),
+        (Work::Build { .. }, Some(model)) if step.anew => definition::note(ports.ledger, &step.name, &definition::of_model(model)),
+        (Work::Build { .. }, _) => Ok(()),
     }
 }
 

@@ -10,13 +10,14 @@ mod limit;
 mod load;
 mod malformed;
 mod orphans;
+mod promote;
 mod record;
 mod recover;
 mod review;
 mod schedule;
 mod task;
 pub(crate) mod touched;
-mod types;
+pub(crate) mod types;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub use self::recover::recover;
 pub(crate) use backfill::is_partial;
 pub use backfill::{Backfill, close, fill, targets, windows_left};
 pub use extract::{live_rows, raw_column_names};
+pub use promote::{Building, Promotion, promote};
 pub use record::{alerts, exit_code};
 pub use review::{Asked, review};
 

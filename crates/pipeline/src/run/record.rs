@@ -63,6 +63,7 @@ pub(super) fn started(step: &Step, progress: Progress) -> StepRecord {
         error: None,
         review: None,
         returned: None,
+        promoted: None,
         progress,
     }
 }

@@ -3,13 +3,22 @@
 use hw_base::{Result, RunId, RunRecord, StepCommit, StepOutcome, StepRecord, TableName};
 
 use super::task::version_with;
-use super::{Ports, review};
+use super::{Ports, promote, review};
 use crate::project::Project;
 
 /// Continues a run that was killed, if there is one: what it had published is recorded, what it left behind is removed. A run that was
-/// about rows in quarantine has nothing left to do then.
+/// about rows in quarantine has nothing left to do then, and neither has one that took over what an environment has built: it is brought to its
+/// end here.
 pub async fn recover(project: &Project, ports: Ports<'_>) -> Result<Option<RunRecord>> {
     let Some(mut record) = ports.ledger.unfinished()? else { return Ok(None) };
+    if record.steps.iter().any(|step| step.promoted.is_some()) {
+        let failure = promote::carry_on(project, &mut record, ports).await?;
+        ports.narrator.note(&match failure {
+            None => format!("run {}, a promotion that was interrupted, is complete now", record.run),
+            Some(error) => format!("run {}, a promotion that was interrupted, could not be completed: {}", record.run, error.message()),
+        });
+        return Ok(None);
+    }
     for step in record.steps.iter_mut().filter(|step| step.outcome == StepOutcome::Started) {
         settle(project, &record.run, step, ports).await?;
     }

@@ -51,6 +51,13 @@ impl Task<'_> {
     /// be taken for rows that are there.
     pub(super) fn next_window(&self, table: Option<&TableState>) -> Result<i64> {
         let seen = table.and_then(|table| table.window).unwrap_or_default();
+        let next = self.window_after(seen, table)?;
+        // What an environment has built may become production's, whose windows it has to come after.
+        let production = self.project.environment.as_ref().map_or(0, |environment| environment.window_in_production(&self.step.table));
+        Ok(next.max(production + 1))
+    }
+
+    fn window_after(&self, seen: i64, table: Option<&TableState>) -> Result<i64> {
         match &self.step.progress {
             Some(before) if seen > before.window => Err(self.ledger_is_behind(seen, before.window)),
             Some(before) => Ok(before.window + 1),

@@ -8,6 +8,7 @@ mod attempts;
 mod batches;
 mod decisions;
 mod deliveries;
+mod environments;
 mod extraction;
 mod members;
 mod order;

@@ -48,6 +48,7 @@ fn step(outcome: StepOutcome, results: Vec<RuleResult>) -> StepRecord {
         error: None,
         review: None,
         returned: None,
+        promoted: None,
         lateness: None,
         members_waiting: None,
         progress: Progress { fingerprint: String::new(), window: 1, inputs: std::collections::BTreeMap::new(), version: None },

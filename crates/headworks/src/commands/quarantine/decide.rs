@@ -96,7 +96,7 @@ async fn decide(deciding: &Deciding, ruling: Ruling, terminal: &Terminal) -> Res
     let house = House::open(&terminal.root)?;
     let now = SystemClock.now();
     let run = next_run_id(now, machine::salt(now));
-    let _lock = RunLock::take(&house.state(), &run)?;
+    let _lock = RunLock::take(house.state(), &run)?;
     let narrator = Quiet(terminal);
     let ports = ports(&house, &narrator);
     if let Some(unfinished) = recover(&house.project, ports).await? {
@@ -129,7 +129,7 @@ async fn decide(deciding: &Deciding, ruling: Ruling, terminal: &Terminal) -> Res
     Ok(code)
 }
 
-fn ports<'a>(house: &'a House, narrator: &'a dyn Narrator) -> Ports<'a> {
+pub(in crate::commands) fn ports<'a>(house: &'a House, narrator: &'a dyn Narrator) -> Ports<'a> {
     Ports { engine: &house.engine, sources: &house.sources, ledger: &house.ledger, clock: &SystemClock, narrator, memory: &ProcessMemory }
 }
 
@@ -193,7 +193,7 @@ impl Decided<'_> {
         let Some(step) = self.step() else { return vec![] };
         match self.record.outcome {
             Some(RunOutcome::Blocked) => {
-                let mut lines = report::step_lines(step, &terminal.root);
+                let mut lines = report::step_lines(step, terminal);
                 lines.push(format!("nothing was released: the rows of `{}` wait as before", self.asked.table.leaf()));
                 lines
             }
