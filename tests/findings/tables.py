@@ -136,7 +136,7 @@ def read(name, text):
             header, rows = header[1:], [row[1:] for row in rows]
         else:
             header[0] = "name"
-    header = [field or f"column_{at + 1}" for at, field in enumerate(header)]
+    header = [field if field and field not in header[:at] else f"column_{at + 1}" for at, field in enumerate(header)]
     return Table(name, header, rows)
 
 

@@ -215,7 +215,10 @@ fn basis(examination: &Examination, dimension: Dimension) -> String {
         }
         Dimension::Timeliness => match freshness(examination) {
             Some(freshness) if freshness.is_closed => {
-                format!("`{}` ends longer ago than it lasted: a closed period, and no feed that could be late", freshness.column)
+                format!(
+                    "`{}` ended years ago, or longer ago than it lasted: a closed period, and no feed that could be late",
+                    freshness.column
+                )
             }
             Some(freshness) => format!(
                 "the longer of the age of the newest `{}`, {} s, and the {} s that are allowed",

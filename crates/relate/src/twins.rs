@@ -3,7 +3,7 @@
 //! A copy repeats its row whole: rows that agree on all columns but one agree on that one as well. Among things that happen to be alike, as
 //! people described by age and sex are, rows that agree on the rest agree on one more column little more often than any two rows. How far
 //! they are from chance is a kappa (Cohen, A coefficient of agreement for nominal scales, 1960) per column, and the median column decides, because a column may
-//! well be part of a key, in which rows that agree on the rest must differ.
+//! well be part of a key, in which rows that agree on the rest must differ. Where equal rows come in piles of all sizes, rows are no things that are recorded once.
 
 use hw_base::CodedTable;
 
@@ -15,6 +15,8 @@ use crate::{agreement, parallel};
 const COPIES: f64 = 0.5;
 /// A column in which two rows agree more often than this by chance tells nothing.
 const GREATEST_SAMENESS: f64 = 0.9;
+/// Fewer piles tell nothing by their sizes.
+const FEW_PILES: usize = 5;
 /// Cells that are looked at; of more, columns are left out.
 const LOOKS: usize = 40_000_000;
 
@@ -28,6 +30,9 @@ pub fn are_alike_by_chance(table: &CodedTable) -> bool {
     if equal == 0 {
         return false;
     }
+    if are_piles(&totals) {
+        return true;
+    }
     let telling = (0..columns.len()).filter(|at| agreement::sameness(&columns[*at]) < GREATEST_SAMENESS);
     let telling: Vec<usize> = telling.take((LOOKS / rows.max(1)).max(3)).collect();
     let mut kappas = parallel::map(&telling, |at| {
@@ -37,6 +42,15 @@ pub fn are_alike_by_chance(table: &CodedTable) -> bool {
     });
     kappas.sort_by(f64::total_cmp);
     kappas.get(kappas.len() / 2).is_none_or(|median| *median < COPIES)
+}
+
+/// Whether equal rows come in piles of several sizes, as many as they like: copies come as often as somebody copied.
+fn are_piles(hashes: &[u64]) -> bool {
+    let mut sizes: Vec<usize> = blocks(hashes).iter().map(Vec::len).collect();
+    sizes.sort_unstable();
+    let usual = sizes.chunk_by(|a, b| a == b).map(<[usize]>::len).max().unwrap_or(0);
+    let greater = sizes.iter().filter(|size| **size > 2).count();
+    sizes.len() >= FEW_PILES && greater * 4 > sizes.len() && usual * 5 < sizes.len() * 4
 }
 
 /// The pairs of equal hashes.

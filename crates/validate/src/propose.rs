@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_rule_follows_its_columns_to_other_names() {
-        let facts = facts(10, &[("Start Date", "bigint", 0, 10), ("end", "bigint", 0, 10)]);
+        let facts = facts(10, &[("Start Date", "bigint", 0, 10), ("end", "bigint", 0, 10), ("kind", "varchar", 0, 2)]);
         let names = BTreeMap::from([("Start Date".to_owned(), "start_date".to_owned()), ("end".to_owned(), "end".to_owned())]);
         let check = |kind: &str, settings: Json, expected: Json| {
             let proposal = Proposal::new(kind, &settings, &facts, String::new(), 10).unwrap();

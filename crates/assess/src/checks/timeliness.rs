@@ -20,8 +20,8 @@ pub struct Freshness {
     pub allowed_seconds: f64,
     /// How surely the column tells the age of the data, 0 to 1.
     pub confidence: f64,
-    /// Whether the data ended longer ago than it lasted, and more than a year ago: it tells of a closed period, and is no feed that could be
-    /// late.
+    /// Whether the data ended more than a year ago, and longer ago than it lasted or than five years: it tells of a closed period, and is no
+    /// feed that could be late.
     pub is_closed: bool,
 }
 
@@ -54,7 +54,7 @@ fn reading(examination: &Examination, column: &ColumnFacts, confidence: f64) -> 
     let usual_pause = span / column.distinct.saturating_sub(1).max(1) as f64;
     let limits = examination.limits;
     let allowed_seconds = limits.fresh_seconds.max(limits.fresh_pauses * usual_pause).max(pause_of_days(column));
-    let is_closed = age_seconds > span.max(SECONDS_OF_A_YEAR);
+    let is_closed = age_seconds > span.clamp(SECONDS_OF_A_YEAR, 5.0 * SECONDS_OF_A_YEAR);
     Some(Freshness { column: column.name.clone(), oldest, newest, age_seconds, allowed_seconds, confidence, is_closed })
 }
 

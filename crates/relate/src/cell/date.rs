@@ -104,20 +104,9 @@ fn out_of_time(dates: &[Written]) -> Vec<Suspicion> {
     odd.map(|(_, code, _)| Suspicion::new(*code, "implausible_date", 0.8)).collect()
 }
 
-/// Dates with a year of two digits that can be read as several days, unless the others of the column tell in which order they are
-/// written: the column cannot be sorted or compared.
+/// Dates with a year of two digits that can be read as several days: the column cannot be sorted or compared.
 fn ambiguous(dates: &[Written]) -> Vec<Suspicion> {
-    let two_digits = || dates.iter().filter(|date| date.lengths.iter().all(|length| *length < 3));
-    let orders: [fn([u32; 3]) -> (u32, u32, u32); 3] = [|[a, b, c]| (c, a, b), |[a, b, c]| (c, b, a), |[a, b, c]| (a, b, c)];
-    let fits = |order: &fn([u32; 3]) -> (u32, u32, u32)| {
-        two_digits().all(|date| {
-            let (year, month, day) = order(date.numbers);
-            is_day(2_000 + year, month, day)
-        })
-    };
-    if orders.iter().filter(|order| fits(order)).count() == 1 {
-        return Vec::new();
-    }
-    let several = two_digits().filter(|date| readings(date).len() > 1);
+    let two_digits = dates.iter().filter(|date| date.lengths.iter().all(|length| *length < 3));
+    let several = two_digits.filter(|date| readings(date).len() > 1);
     several.map(|date| Suspicion::new(date.code, "ambiguous_date", 0.6).by_itself()).collect()
 }

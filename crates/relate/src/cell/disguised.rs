@@ -64,7 +64,7 @@ const NOTHING_AMONG_NUMBERS: &[&str] = &[
     "tbc",
 ];
 /// Words that say that somebody did not know, in whatever column; where they are many they are a category that was asked for.
-const UNKNOWN: &[&str] = &["unknown", "unk", "not specified", "not provided", "not recorded"];
+const UNKNOWN: &[&str] = &["unknown", "not specified", "not provided", "not recorded"];
 /// Fewer rows than this share hold what is rare.
 const RARE: f64 = 0.05;
 /// Days that programs write where they know none.

@@ -50,8 +50,8 @@ struct Norm<'a> {
     known: HashMap<&'a str, u32>,
     /// Rows per pattern.
     patterns: HashMap<String, f64>,
-    /// The chance of a text that occurs once.
-    novelty: f64,
+    /// Texts that occur once.
+    once: f64,
     /// Where nearly all numbers lie, and whether they are whole, in a column of numbers.
     range: Option<(f64, f64, bool)>,
 }
@@ -68,19 +68,21 @@ impl<'a> Norm<'a> {
             profile,
             known: present().map(|(_, value, count)| (value, count)).collect(),
             patterns,
-            novelty: (once + 0.5) / profile.rows,
+            once,
             range: (profile.numeric > 0.9).then(|| range(profile)),
         }
     }
 
     /// The chance to find a text in the column; `own` is 1 where the text is counted among it.
     fn fit(&self, value: &str, own: u32) -> f64 {
-        let others = f64::from(self.known.get(value).copied().unwrap_or(0).saturating_sub(own)) / self.profile.rows;
+        let rows = self.profile.rows;
+        let others = self.known.get(value).copied().unwrap_or(0).saturating_sub(own);
+        let novelty = (self.once - if own == 1 && others == 0 { 0.5 } else { -0.5 }) / rows;
         let new = match self.range {
             Some(range) => lies_within(value, range),
-            None => self.novelty * (self.patterns.get(&built(value)).copied().unwrap_or(0.0) - f64::from(own)).max(0.0) / self.profile.rows,
+            None => novelty * (self.patterns.get(&built(value)).copied().unwrap_or(0.0) - f64::from(own)).max(0.0) / rows,
         };
-        others.max(new).max(UNFIT)
+        (f64::from(others) / rows).max(new).max(UNFIT)
     }
 }
 

@@ -58,8 +58,8 @@ const UNITS: &[&str] = &[
 /// of the units that people write without a blank. Other letters make a code of it, as in `136A` and `S2Want`, and brackets or `<` a remark.
 fn is_unit(before: &str, after: &str) -> bool {
     let is_remark = |text: &str| text.contains(['<', '>', '=', '(', ')', '[', ']', '{', '}']);
-    let is_currency =
-        before.chars().all(|c| !c.is_alphanumeric() || c.is_ascii_uppercase()) && before.chars().filter(|c| c.is_alphabetic()).count() != 1;
+    let letters = before.chars().filter(|c| c.is_alphanumeric()).count();
+    let is_currency = letters == 0 || letters == 3 && before.trim_end().chars().all(|c| c.is_ascii_uppercase());
     let word = after.trim_end_matches('.').to_lowercase();
     let is_word = !after.starts_with(char::is_alphanumeric) || UNITS.contains(&word.as_str());
     is_currency && is_word && !is_remark(before) && !is_remark(after)

@@ -22,7 +22,8 @@ const LEAST_VALUES: usize = 10;
 /// A grouping column has at most so many values, of so many rows each on average.
 const MOST_GROUPS: usize = 50;
 const LEAST_GROUP: f64 = 30.0;
-/// A column explains another where the middle of a group is at most this share of the whole column's.
+/// A column explains another where the middle of a group is at most this share of the whole column's, without a tenth of the rows on either
+/// side or without a hundredth.
 const EXPLAINS: f64 = 0.5;
 /// Rows that the choice of a grouping column looks at.
 const LOOKS: usize = 5_000;
@@ -193,14 +194,17 @@ fn add(numbers: &mut Vec<(f64, u32)>, number: f64) {
 /// The column whose values part the numbers of `at` into the narrowest groups, where these are narrow enough.
 fn explaining(profiles: &[Profile<'_>], at: usize) -> Option<usize> {
     let looked_at = sample(&profiles[at]);
-    let all = width_of(looked_at.iter().map(|(number, _)| *number));
+    let all: Vec<f64> = looked_at.iter().map(|(number, _)| *number).collect();
     let rated = (0..profiles.len()).filter(|by| *by != at && groups_rows(&profiles[*by])).map(|by| {
         let mut groups: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
         for (number, row) in &looked_at {
             groups.entry(profiles[by].column.code(*row)).or_default().push(*number);
         }
-        let total: f64 = groups.values().map(|group| group.len() as f64 * width_of(group.iter().copied())).sum();
-        (by, total / (looked_at.len().max(1) as f64 * all))
+        let share = |aside: f64| {
+            let total: f64 = groups.values().map(|group| group.len() as f64 * width_but_for(group, aside)).sum();
+            total / (all.len() as f64 * width_but_for(&all, aside)).max(f64::MIN_POSITIVE)
+        };
+        (by, share(0.1).min(share(0.01)))
     });
     let (by, share) = rated.min_by(|a, b| a.1.total_cmp(&b.1).then_with(|| a.0.cmp(&b.0)))?;
     (share <= EXPLAINS).then_some(by)
@@ -220,11 +224,12 @@ fn sample(profile: &Profile<'_>) -> Vec<(f64, u32)> {
     cells.filter(|(_, row)| *row as usize % step == 0).collect()
 }
 
-/// The width of the middle four fifths of ascending numbers.
-fn width_of(numbers: impl Iterator<Item = f64>) -> f64 {
-    let numbers: Vec<f64> = numbers.collect();
-    match numbers.len() {
-        0 => 0.0,
-        count => numbers[(count * 9 / 10).min(count - 1)] - numbers[count / 10],
+/// The width of ascending numbers without a share of them on either side.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a number of rows")]
+fn width_but_for(numbers: &[f64], aside: f64) -> f64 {
+    let few = (numbers.len() as f64 * aside) as usize;
+    match numbers {
+        [] => 0.0,
+        _ => numbers[numbers.len() - 1 - few] - numbers[few],
     }
 }
