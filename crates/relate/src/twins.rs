@@ -24,7 +24,7 @@ const LOOKS: usize = 40_000_000;
 pub fn are_alike_by_chance(table: &CodedTable) -> bool {
     let columns = Column::all(table);
     let rows = table.coded_rows();
-    let hash = |at: usize, row: usize| mixed(u64::from(columns[at].coded.codes[row]) << 20 | at as u64);
+    let hash = |at: usize, row: usize| mixed((u64::from(columns[at].coded.codes[row]) << 20) | at as u64);
     let totals: Vec<u64> = (0..rows).map(|row| (0..columns.len()).fold(0_u64, |sum, at| sum.wrapping_add(hash(at, row)))).collect();
     let equal = pairs(&totals);
     if equal == 0 {

@@ -174,11 +174,8 @@ mod tests {
         check("expression", json!({ "sql": "\"Start Date\" <= \"end\"" }), json!({ "sql": "start_date <= \"end\"" }));
         let filtered = |name: &str, condition: &str| json!({ "column": name, "where": condition });
         check("not_null", filtered("end", "\"Start Date\" > 5"), filtered("end", "start_date > 5"));
-        check(
-            "accepted_values",
-            json!({ "column": "end", "values": ["Start Date"] }),
-            json!({ "column": "end", "values": ["Start Date"] }),
-        );
+        let is_named_so = json!({ "column": "kind", "values": ["Start Date", "end"] });
+        check("accepted_values", is_named_so.clone(), is_named_so);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::ballot::is_code;
 use super::profile::Profile;
 use super::{Accusation, Suspicion};
 use crate::columns::Column;
+use crate::parallel;
 
 /// The share of the rows, on one side, that may stand apart; what is more common is another regularity.
 const GREATEST_SHARE: f64 = 0.03;
@@ -52,9 +53,12 @@ pub(super) fn suspicions(profiles: &[Profile<'_>], at: usize) -> Vec<Suspicion> 
 
 /// The numbers that stand apart from those of their group, in columns that another column explains.
 pub(super) fn in_groups(profiles: &[Profile<'_>]) -> Vec<Accusation> {
-    let measured = (0..profiles.len()).filter(|at| is_measured(&profiles[*at]));
-    let found = measured.filter_map(|at| Some((at, Groups::of(profiles, at)?)));
-    found.flat_map(|(at, groups)| groups.accusations(&profiles[at], at)).collect()
+    let measured: Vec<usize> = (0..profiles.len()).filter(|at| is_measured(&profiles[*at])).collect();
+    let found = parallel::map(&measured, |at| match Groups::of(profiles, *at) {
+        Some(groups) => groups.accusations(&profiles[*at], *at),
+        None => Vec::new(),
+    });
+    found.concat()
 }
 
 fn is_measured(profile: &Profile<'_>) -> bool {
@@ -218,10 +222,16 @@ fn groups_rows(profile: &Profile<'_>) -> bool {
 
 /// Numbers of a column with their rows, in ascending order of the numbers, spread evenly over the rows.
 fn sample(profile: &Profile<'_>) -> Vec<(f64, u32)> {
-    let step = (profile.column.coded.codes.len() / LOOKS).max(1);
-    let rows = |code: u32| profile.column.clusters().rows(code).iter().copied();
-    let cells = profile.numbers().iter().flat_map(|(number, code, _)| rows(*code).map(|row| (*number, row)));
-    cells.filter(|(_, row)| *row as usize % step == 0).collect()
+    let column = profile.column;
+    let mut by_code: Vec<Option<f64>> = vec![None; column.counts.len()];
+    for (number, code, _) in profile.numbers() {
+        by_code[*code as usize] = Some(*number);
+    }
+    let step = (column.coded.codes.len() / LOOKS).max(1);
+    let rows = (0_u32..).zip(&column.coded.codes).step_by(step);
+    let mut found: Vec<(f64, u32)> = rows.filter_map(|(row, code)| Some((by_code[*code as usize]?, row))).collect();
+    found.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
+    found
 }
 
 /// The width of ascending numbers without a share of them on either side.
