@@ -1,6 +1,6 @@
 """Holds `headworks assess` against clean public tables with errors put into known cells.
 
-    judge.py PROGRAM [--split seen|held|all] [--tables PATTERN] [--pairs FOLDER] [--out FILE] [--parts clean,errors] [--kinds A,B] [--most N]
+    judge.py PROGRAM [--split seen|held|all] [--tables PATTERN] [--pairs FOLDER] [--out FILE] [--parts clean,errors] [--kinds A,B] [--most N] [--rows N]
 
 For each kind of error, alone and all together, it prints precision, recall and F1 of the cells that `--cells` names, over all tables.
 Of the clean tables it prints how many issues and cells are told. `--pairs` names a folder of published pairs, one folder each with
@@ -183,6 +183,7 @@ def arguments():
     parser.add_argument("--out")
     parser.add_argument("--parts", default="clean,errors,copies,chance", help="of clean, errors, copies, chance")
     parser.add_argument("--kinds", default=",".join([*errors.KINDS, "mixed"]))
+    parser.add_argument("--rows", type=int, default=tables.MOST_ROWS, help="tables with more rows are left out")
     parser.add_argument("--most", type=int, default=60, help="tables that errors are put into")
     parser.add_argument("--cache", default=os.environ.get("HEADWORKS_PEERS_CACHE", os.path.expanduser("~/.cache/headworks-peers")))
     return parser.parse_args()
@@ -200,7 +201,7 @@ def mix(chosen, most):
 def main():
     asked, rows = arguments(), []
     found = [table for table in tables.all_tables(asked.cache) if fnmatch.fnmatch(table.name, asked.tables)]
-    chosen = [table for table in found if asked.split in (table.split, "all")]
+    chosen = [table for table in found if asked.split in (table.split, "all") and len(table.rows) <= asked.rows]
     if "clean" in asked.parts:
         judge_clean(asked.program, chosen, rows)
     if "errors" in asked.parts:

@@ -16,7 +16,7 @@ use crate::{Key, Keys, Reference, TableColumns, keys, repeated};
 /// The greatest share of referring rows without a counterpart.
 const GREATEST_ORPHANS: f64 = 0.05;
 /// References below this score are not told.
-const LEAST_SCORE: f64 = 0.4;
+const LEAST_SCORE: f64 = 0.3;
 /// Orphans that are shown.
 const SHOWN: usize = 10;
 /// Columns of a composite reference.
