@@ -28,6 +28,8 @@ pub struct Relations {
     pub correlations: Vec<Correlation>,
     /// Rows that likely record what an earlier row records.
     pub near_duplicates: NearRows,
+    /// Whether rows that are equal in every column are alike by chance, as things without a name are, and no copies.
+    pub are_alike_by_chance: bool,
     /// Cells that contradict the rest.
     pub cells: Vec<Cell>,
     /// What was not searched and why, in sentences: a bound on work that was hit.
@@ -113,6 +115,7 @@ impl Relations {
             keys: keys.keys.iter().map(|key| named_key(table, key)).collect(),
             dependencies: dependencies.dependencies.iter().map(|dependency| named_dependency(table, dependency)).collect(),
             references: Vec::new(),
+            are_alike_by_chance: hw_relate::are_alike_by_chance(table),
             cells: explained(table, cells, &missing_where),
             bounds: bounds(table, [keys.is_complete, dependencies.is_complete, found.is_complete]),
             patterns,
