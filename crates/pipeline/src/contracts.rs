@@ -38,14 +38,14 @@ impl<'a> Contracts<'a> {
     /// All that is wrong with the rules; a contract that is not there, is about other tables, or cannot be read.
     pub(crate) fn rules(&self, yaml: &Settings, names: &[&str]) -> Result<Promised<'a>> {
         let own = yaml.get("rules").cloned();
-        let Some(named) = yaml.get(KEY).filter(|named| named.node != Node::Null) else {
+        let Some(setting) = yaml.get(KEY).filter(|setting| setting.node != Node::Null) else {
             let rules = own.as_ref().map(read_rules).transpose()?.unwrap_or_default();
             return Ok(Promised { rules, unchecked: vec![], contract: None });
         };
-        let (path, text) = self.named(named)?;
-        let at = |error: Error| error.within(format_args!("`{path}`")).moved_to(named.span.clone());
+        let (path, text) = self.named(setting)?;
+        let at = |error: Error| error.within(format_args!("`{path}`")).moved_to(setting.span.clone());
         let imported = read_suite("auto", text).and_then(|imported| imported.for_table(None, names)).map_err(at)?;
-        let rules = read_rules(&joined(own, &imported, named.span.as_ref())).map_err(|error| error.within(format_args!("`{path}`")))?;
+        let rules = read_rules(&joined(own, &imported, setting.span.as_ref())).map_err(|error| error.within(format_args!("`{path}`")))?;
         Ok(Promised { rules, unchecked: unchecked(path, &imported), contract: Some(text) })
     }
 

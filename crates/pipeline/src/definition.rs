@@ -100,7 +100,7 @@ fn rules_in_words(before: &Json, now: &Json) -> String {
 mod tests {
     use super::*;
 
-    fn model(sql: &str, settings: Json) -> Json {
+    fn model(sql: &str, settings: &Json) -> Json {
         json!({ "sql": sql, "settings": settings })
     }
 
@@ -111,13 +111,13 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_model_are_told_apart() {
-        let before = model("select a from t", json!({ "rules": [{ "not_null": "a" }, { "unique": "a" }] }));
+        let before = model("select a from t", &json!({ "rules": [{ "not_null": "a" }, { "unique": "a" }] }));
         check(&before, &before, None);
-        check(&before, &model("select a, b from t", before["settings"].clone()), Some("SELECT"));
-        check(&before, &model("select a\n  from t", before["settings"].clone()), Some("layout of the SELECT"));
+        check(&before, &model("select a, b from t", &before["settings"]), Some("SELECT"));
+        check(&before, &model("select a\n  from t", &before["settings"]), Some("layout of the SELECT"));
         let settings = json!({ "load": "append", "rules": [{ "unique": "a" }, { "range": "a" }, { "range": "b" }] });
-        check(&before, &model("select a from t", settings), Some("load, rules (2 new, 1 gone)"));
-        check(&before, &model("select a from t", json!({ "rules": [{ "unique": "a" }, { "not_null": "a" }] })), Some("order of rules"));
+        check(&before, &model("select a from t", &settings), Some("load, rules (2 new, 1 gone)"));
+        check(&before, &model("select a from t", &json!({ "rules": [{ "unique": "a" }, { "not_null": "a" }] })), Some("order of rules"));
     }
 
     #[test]

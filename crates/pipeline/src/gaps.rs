@@ -119,12 +119,12 @@ async fn unbuilt_windows(project: &Project, model: &Model, asking: Asking<'_>) -
         TableName::model(&model.name).sql(),
     );
     let rows = asking.engine.query(&Reader { sql, inputs, file: None }, MOST).await?;
-    let windows: Vec<String> = rows.rows.iter().filter_map(text).collect();
+    let windows: Vec<String> = rows.rows.iter().filter_map(|row| text(row)).collect();
     Ok((!windows.is_empty()).then(|| Unbuilt { table: model.name.clone(), windows }))
 }
 
 /// The text in the first column of a row.
-fn text(row: &Vec<Value>) -> Option<String> {
+fn text(row: &[Value]) -> Option<String> {
     match row.first() {
         Some(Value::Text(day)) => Some(day.clone()),
         _ => None,
@@ -147,7 +147,7 @@ async fn hole(model: &Model, asking: Asking<'_>) -> Result<Option<Hole>> {
     };
     let sql = format!("select distinct cast({0} as varchar) as day from looked_at where {0} is not null order by 1", identifier(&column));
     let rows = asking.engine.query(&Reader { sql, inputs: vec![table], file: None }, MOST).await?;
-    let days: Vec<String> = rows.rows.iter().filter_map(text).collect();
+    let days: Vec<String> = rows.rows.iter().filter_map(|row| text(row)).collect();
     let (Some(first), Some(last)) = (days.first().cloned(), days.last().cloned()) else { return Ok(None) };
     let missing = missing(unit, &days);
     Ok((!missing.is_empty()).then(|| Hole { table: model.name.clone(), column, first, last, missing }))

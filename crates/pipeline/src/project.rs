@@ -91,7 +91,8 @@ impl Project {
         let mut errors = Vec::new();
         let mut keep = |error: Error| errors.push(error);
         let sources = text.settings.get("sources").map(source_entries).transpose().map_err(&mut keep).ok().flatten().unwrap_or_default();
-        let (sources, timeouts) = without_timeouts(sources).map_err(&mut keep).unwrap_or_default();
+        let timeouts = timeouts_of(&sources).map_err(&mut keep).unwrap_or_default();
+        let sources: Vec<_> = sources.into_iter().map(|(name, settings)| (name, without(&settings, "timeout"))).collect();
         let settings = without(&text.settings, "sources").read::<ProjectSettings>().map_err(&mut keep).ok();
         let contracts = Contracts(&text.contracts);
         let mut unchecked = Vec::new();
@@ -188,15 +189,10 @@ fn source_entries(settings: &Settings) -> Result<Vec<(String, Settings)>> {
     Ok(settings.entries().iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect())
 }
 
-/// The sources and, beside their kinds, how long each may take.
-fn without_timeouts(sources: Vec<(String, Settings)>) -> Result<(Vec<(String, Settings)>, BTreeMap<String, TimeSpan>)> {
-    let mut timeouts = BTreeMap::new();
-    for (name, settings) in &sources {
-        if let Some(timeout) = settings.get("timeout") {
-            timeouts.insert(name.clone(), timeout.read()?);
-        }
-    }
-    Ok((sources.into_iter().map(|(name, settings)| (name, without(&settings, "timeout"))).collect(), timeouts))
+/// How long each source may take, which stands beside its kind.
+fn timeouts_of(sources: &[(String, Settings)]) -> Result<BTreeMap<String, TimeSpan>> {
+    let limited = sources.iter().filter_map(|(name, settings)| Some((name.clone(), settings.get("timeout")?)));
+    limited.map(|(name, timeout)| Ok((name, timeout.read()?))).collect()
 }
 
 fn read_dataset_rules<'c>(

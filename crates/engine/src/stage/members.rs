@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::{Column, JoinType, ScalarValue};
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Expr, cast, lit, when};
@@ -92,7 +92,7 @@ pub(super) fn since_ever(schema: &Schema, later_by: &str) -> Result<Expr> {
 
 /// The same in SQL, over the columns of the table.
 pub(super) fn since_ever_sql(schema: &Schema, later_by: &str) -> String {
-    let kind = match schema.field_with_name(later_by).map(|field| field.data_type()) {
+    let kind = match schema.field_with_name(later_by).map(Field::data_type) {
         Ok(DataType::Date32) => "Date32",
         Ok(DataType::Timestamp(_, Some(_))) => "Timestamp(Microsecond, Some(\"UTC\"))",
         _ => "Timestamp(Microsecond, None)",

@@ -292,6 +292,21 @@ impl<'a> Attempt<'a> {
             set_aside.extend(output.aside);
         }
         batch.rows_quarantined = batch.quarantined.iter().map(|file| file.rows).sum();
+        self.add_those_from_quarantine(&mut batch);
+        self.settle(&mut batch, &shared, set_aside, written.sender(settling)).await?;
+        let (aggregates, of_arriving) = (written.finish().await?, arriving.finish().await?);
+        batch.watched = Watched { aggregates, of_arriving, ..shared.watcher.watched(counts) };
+        let excluding = watch.rows.iter().zip(&batch.watched.rules).filter(|(rule, _)| rule.excludes);
+        let seen = batch.watched.rows + excluding.map(|(_, counted)| counted.violations).sum::<u64>();
+        batch.rows_read = seen.saturating_sub(batch.rows_returned);
+        batch.content_hash = shared.content.as_ref().map(|hash| format!("{:016x}", hash.load(Ordering::Relaxed)));
+        batch.spilled_bytes = spilled(plan.as_ref());
+        self.describe(&mut batch)?;
+        Ok(batch)
+    }
+
+    /// Notes the files of quarantine that are written anew, without the rows that a person took out of it or that came back.
+    fn add_those_from_quarantine(&self, batch: &mut StagedBatch) {
         if let Some(made) = &self.made {
             batch.quarantined.extend(made.rest.iter().cloned());
             batch.corrected.extend(made.taken.iter().cloned());
@@ -303,16 +318,6 @@ impl<'a> Attempt<'a> {
             batch.corrected.extend(returned.taken.iter().cloned());
             batch.rows_returned = returned.rows;
         }
-        self.settle(&mut batch, &shared, set_aside, written.sender(settling)).await?;
-        let (aggregates, of_arriving) = (written.finish().await?, arriving.finish().await?);
-        batch.watched = Watched { aggregates, of_arriving, ..shared.watcher.watched(counts) };
-        let excluding = watch.rows.iter().zip(&batch.watched.rules).filter(|(rule, _)| rule.excludes);
-        let seen = batch.watched.rows + excluding.map(|(_, counted)| counted.violations).sum::<u64>();
-        batch.rows_read = seen.saturating_sub(batch.rows_returned);
-        batch.content_hash = shared.content.as_ref().map(|hash| format!("{:016x}", hash.load(Ordering::Relaxed)));
-        batch.spilled_bytes = spilled(plan.as_ref());
-        self.describe(&mut batch)?;
-        Ok(batch)
     }
 
     /// Takes the aggregates of the rows that the table will have, where the batch is all of them. Where rows stay that the table has, they

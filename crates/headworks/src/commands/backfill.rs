@@ -50,7 +50,7 @@ impl Command for Backfill {
             let asked = hw_pipeline::Backfill { models: arguments.models, from: arguments.from, to: arguments.to };
             let targets = targets(&house.project, &asked)?;
             let fresh = fresh();
-            let _lock = RunLock::take(&house.state(), &fresh)?;
+            let _lock = RunLock::take(house.state(), &fresh)?;
             let narrator = ToTerminal::new(terminal);
             let ports = Ports {
                 engine: &house.engine,
@@ -124,7 +124,7 @@ impl Filling<'_> {
         let plan = plan(&self.house.project, asking, &selection).await?;
         for (model, windows) in self.targets {
             let Some(step) = plan.steps.iter().find(|step| step.name == *model) else { continue };
-            if !self.model(step, windows, &mut done).await? {
+            if !Box::pin(self.model(step, windows, &mut done)).await? {
                 break;
             }
         }
@@ -141,7 +141,7 @@ impl Filling<'_> {
             known => format!("{}: {words}, {} built before from the same rows", step.name, count(known as u64)),
         });
         for part in left.chunks(self.at_once) {
-            let filled = fill(&self.house.project, step, part, fresh(), self.ports).await?;
+            let filled = Box::pin(fill(&self.house.project, step, part, fresh(), self.ports)).await?;
             self.tell(&filled.0, known, windows.len(), part.len(), done);
             if !done.keep(filled) {
                 return Ok(false);
@@ -165,7 +165,7 @@ impl Filling<'_> {
 
     /// Prints the result, and returns the exit code.
     fn told(&self, done: &Done) -> Result<u8> {
-        let codes = done.runs.iter().map(|run| exit_code(run, &[])).chain(done.errors.iter().map(|error| exit_code_of(error)));
+        let codes = done.runs.iter().map(|run| exit_code(run, &[])).chain(done.errors.iter().map(exit_code_of));
         let code = codes.max().unwrap_or_default();
         if self.terminal.format == Format::Json {
             let models: Vec<Json> = done

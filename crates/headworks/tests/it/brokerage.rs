@@ -109,7 +109,7 @@ fn cash(batch: usize) -> String {
 }
 
 fn prospects(batch: usize) -> String {
-    let present = (1..=20).filter(|number| (number + batch) % 10 != 0);
+    let present = (1..=20).filter(|number| !(number + batch).is_multiple_of(10));
     table("agency_id,last_name,net_worth", present.map(|number| format!("A{number},name{number},{}", 1000 * (1 + (number * batch) % 7))))
 }
 
@@ -186,12 +186,12 @@ fn three_batches_come_to_the_tables_of_one_load() {
     let orphans = "select trade_id, sk_account, sk_security from fact_trades where sk_account in (select sk_account from dim_account where is_inferred)";
     let before = sorted(&project, &format!("({orphans})"));
     assert!(before.len() > 4, "{before:?}");
-    let kept = format!("(select trade_id, sk_account, sk_security from fact_trades where trade_id between 2000 and 2999)");
-    let before = sorted(&project, &kept);
+    let kept = "(select trade_id, sk_account, sk_security from fact_trades where trade_id between 2000 and 2999)";
+    let before = sorted(&project, kept);
 
     deliver(&project, 3);
     printed(&project, &["run"]);
-    assert_eq!(sorted(&project, &kept), before, "the facts of the second batch keep the keys of their members");
+    assert_eq!(sorted(&project, kept), before, "the facts of the second batch keep the keys of their members");
     assert_eq!(number(&project, "select count(*) as n from dim_account where is_inferred"), 0);
     for (table, key) in [("dim_customer", "customer_id"), ("dim_account", "account_id"), ("dim_security", "symbol")] {
         versions_fit_together(&project, table, key);

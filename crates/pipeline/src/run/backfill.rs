@@ -55,17 +55,17 @@ pub fn targets(project: &Project, asked: &Backfill) -> Result<Vec<(String, Vec<S
         [] => project.models.iter().filter(|model| unit(model).is_ok()).collect(),
         names => names.iter().map(named).collect::<Result<_>>()?,
     };
-    let (mut targets, mut errors) = (Vec::new(), Vec::new());
+    let (mut filled, mut errors) = (Vec::new(), Vec::new());
     for model in &models {
         match unit(model).and_then(|unit| days_between(unit, &asked.from, &asked.to)) {
-            Ok(windows) => targets.push((model.name.clone(), windows)),
+            Ok(windows) => filled.push((model.name.clone(), windows)),
             Err(error) => errors.push(error),
         }
     }
     match Error::all(errors) {
         Some(error) => Err(error),
         None if models.is_empty() => Err(Error::user("no model of this project has windows to fill").code("HW705").help(HAS_WINDOWS)),
-        None => Ok(targets),
+        None => Ok(filled),
     }
 }
 
@@ -120,7 +120,7 @@ pub async fn fill(project: &Project, step: &Step, windows: &[String], run: RunId
     let decision = Decision::Run("a backfill was asked for".into());
     let step = &Step { decision, progress, anew: false, ..step.clone() };
     let task = Task { project, step, run: &record.run.clone(), ports, is_repeated: false, windows: Some(windows) };
-    let (done, error) = match carry_out_in_time(task).await {
+    let (done, error) = match Box::pin(carry_out_in_time(task)).await {
         Ok(done) => (done, None),
         Err(halt) => halt.record(step),
     };

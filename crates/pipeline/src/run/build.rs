@@ -22,11 +22,8 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let Task { step, ports, .. } = task;
     let Work::Build { sql, file, settings, partition_by, later_by, reads, parents, .. } = &step.work else { return Ok(None) };
     let standing = ports.ledger.all_progress()?;
-    let inputs: BTreeMap<String, Position> = reads
-        .iter()
-        .chain(parents.iter().map(|parent| &parent.read))
-        .flat_map(|read| noted(&read.step, &read.table, standing.get(&read.step)))
-        .collect();
+    let needed = reads.iter().chain(parents.iter().map(|parent| &parent.read));
+    let inputs: BTreeMap<String, Position> = needed.flat_map(|read| noted(&read.step, &read.table, standing.get(&read.step))).collect();
     let is_needed = task.windows.is_some()
         || matches!(step.decision, Decision::Rebuild(_))
         || step.progress.as_ref().is_none_or(|before| before.inputs != inputs);
@@ -74,12 +71,11 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let before = step.progress.as_ref().filter(|_| task.windows.is_some());
     let inputs = before.map_or(inputs, |before| before.inputs.clone());
     let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
-    let window = match change {
-        Change::None => touched,
-        Change::Return => Some(format!("{}; rows that waited", step.window)),
-        Change::Rebuild(_) => Some("all rows".into()),
+    let (window, rows_let_in) = match change {
+        Change::None => (touched, 0),
+        Change::Return => (Some(format!("{}; rows that waited", step.window)), 0),
+        Change::Rebuild(rows) => (Some("all rows".into()), rows),
     };
-    let rows_let_in = if let Change::Rebuild(rows) = change { rows } else { 0 };
     Ok(Some(Batch { staging, progress, delivery: None, is_trial: false, window, rows_let_in }))
 }
 
@@ -124,7 +120,6 @@ impl Loading<'_> {
                         reader: Reader { sql: only.restrict(&self.reader.sql), ..self.reader.clone() },
                         mode: LoadMode::Recompute { only: only.of_partitions },
                         window,
-                        ..whole
                     },
                 })
             }

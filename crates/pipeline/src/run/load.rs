@@ -316,7 +316,7 @@ fn returned(step: &Step, batch: &Batch, staged: &StagedBatch) -> Option<Returned
     let Work::Build { parents, .. } = &step.work else { return None };
     let rows = staged.rows_returned + batch.rows_let_in;
     let rules = parents.iter().map(|parent| parent.rule.clone()).collect();
-    (rows > 0).then(|| ReturnedRecord { rows, rules, builds_anew: batch.rows_let_in > 0 })
+    (rows > 0).then_some(ReturnedRecord { rows, rules, builds_anew: batch.rows_let_in > 0 })
 }
 
 fn note_counts(record: &mut StepRecord, batch: &StagedBatch) {

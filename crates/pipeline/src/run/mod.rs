@@ -111,7 +111,7 @@ pub async fn run(
             running.push(async move {
                 let outcome = match halted {
                     Some(reason) => Err(Halt::Skipped(reason)),
-                    None => carry_out_in_time(task).await,
+                    None => Box::pin(carry_out_in_time(task)).await,
                 };
                 (at, outcome)
             });
@@ -162,9 +162,9 @@ fn pause(run: &RunId, step: &str, attempt: u32) -> Duration {
 /// Carries out a step within its time limit, where it has one.
 async fn carry_out_in_time(task: Task<'_>) -> Result<StepRecord, Halt> {
     match task.time_limit() {
-        None => carry_out_with_retries(task).await,
+        None => Box::pin(carry_out_with_retries(task)).await,
         Some(limit) => {
-            let done = limit::within(task.ports.clock, limit, carry_out_with_retries(task)).await;
+            let done = limit::within(task.ports.clock, limit, Box::pin(carry_out_with_retries(task))).await;
             done.unwrap_or_else(|| Err(limit::broken_off(task, limit)))
         }
     }

@@ -70,7 +70,7 @@ impl Orphans<'_> {
     /// # Errors
     /// If the engine cannot answer.
     pub(super) async fn change(&self, mode: &LoadMode) -> Result<Change> {
-        let moved: Vec<&Parent> = self.parents.iter().filter(|parent| self.has_moved(parent)).collect();
+        let moved: Vec<&Parent> = self.parents.iter().filter(|parent| self.has_moved(&parent.read)).collect();
         if moved.is_empty() {
             return Ok(Change::None);
         }
@@ -90,7 +90,7 @@ impl Orphans<'_> {
         })
     }
 
-    fn has_moved(&self, Parent { read, .. }: &&Parent) -> bool {
+    fn has_moved(&self, read: &ReadFrom) -> bool {
         let now: BTreeMap<String, Position> = noted(&read.step, &read.table, self.standing.get(&read.step)).into();
         now.iter().any(|(name, now)| self.before.inputs.get(name) != Some(now))
     }

@@ -74,7 +74,9 @@ mod tests {
             if wave.is_empty() {
                 break;
             }
-            wave.iter().for_each(|at| schedule.ended(*at));
+            for at in &wave {
+                schedule.ended(*at);
+            }
             waves.push(wave.iter().map(|at| plan.steps[*at].name.as_str()).collect::<Vec<_>>().join(", "));
         }
         expected.assert_eq(&waves.join("\n"));
@@ -90,11 +92,11 @@ mod tests {
         ];
         check(
             &models,
-            expect![[r#"
+            expect![[r"
             raw/crm.customers, raw/lake.orders, raw/shop.orders
             names, other
             facts
-            a_report"#]],
+            a_report"]],
         );
     }
 
@@ -104,19 +106,19 @@ mod tests {
         let models = [("facts", "select * from shop.orders", rule), ("names", "select * from crm.customers", json!({}))];
         check(
             &models,
-            expect![[r#"
+            expect![[r"
             raw/crm.customers, raw/shop.orders
             names
-            facts"#]],
+            facts"]],
         );
         let rule = json!({ "rules": [{ "referential": { "column": "id", "to": "report.id" } }] });
         let models = [("names", "select * from crm.customers", rule), ("report", "select * from names", json!({}))];
         check(
             &models,
-            expect![[r#"
+            expect![[r"
             raw/crm.customers
             names
-            report"#]],
+            report"]],
         );
     }
 }

@@ -80,7 +80,7 @@ impl<'a> Look<'a> {
 
     /// The words that keep its columns text, where its reader can be told of them.
     fn marks(&self) -> BTreeSet<String> {
-        let can_be_told = hw_connect::connector(self.one.kind).is_ok_and(|connector| connector.names_missing());
+        let can_be_told = hw_connect::connector(self.one.kind).is_ok_and(hw_connect::Connector::names_missing);
         if can_be_told { missing_marks(&self.assessment.facts) } else { BTreeSet::new() }
     }
 
