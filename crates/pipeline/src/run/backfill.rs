@@ -47,13 +47,13 @@ struct Filled {
 /// # Errors
 /// HW705 for models without windows, all at once and with what to do instead.
 pub fn targets(project: &Project, asked: &Backfill) -> Result<Vec<(String, Vec<String>)>> {
-    let named = |name: &String| {
+    let model_of = |name: &String| {
         let known = project.models.iter().map(|model| model.name.as_str());
         project.model(name).ok_or_else(|| hw_base::unknown("model", name, known).code("HW302"))
     };
     let models: Vec<&Model> = match &asked.models[..] {
         [] => project.models.iter().filter(|model| unit(model).is_ok()).collect(),
-        names => names.iter().map(named).collect::<Result<_>>()?,
+        names => names.iter().map(model_of).collect::<Result<_>>()?,
     };
     let (mut filled, mut errors) = (Vec::new(), Vec::new());
     for model in &models {
