@@ -166,7 +166,13 @@ impl Warehouse {
         }
         let log_store = self.log_store(table)?;
         let wanted = version.and_then(|version| u64::try_from(version).ok());
-        let state = DeltaTableState::try_new(log_store.as_ref(), wanted).await.map_err(|error| no_such_version(error, table, version))?;
+        let state = match DeltaTableState::try_new(log_store.as_ref(), wanted).await {
+            Ok(state) => state,
+            Err(error) => {
+                let newest = DeltaTableState::try_new(log_store.as_ref(), None).await.ok().map(|newest| newest.version());
+                return Err(unread(error, table, wanted, newest));
+            }
+        };
         self.snapshot(table, state, log_store).map(Some)
     }
 
@@ -227,12 +233,14 @@ pub(crate) fn arrow_schema(logged: &StructType, partition_columns: &[String]) ->
     Ok(Arc::new(Schema::new(in_files.chain(partitions).collect::<Vec<_>>())))
 }
 
-fn no_such_version(error: deltalake_core::DeltaTableError, table: &TableName, version: Option<i64>) -> Error {
-    match version {
-        Some(version) => Error::user(format!("`{table}` has no version {version}"))
-            .code("HW503")
-            .because(error)
-            .help(format!("`headworks status --table {table}` lists the versions")),
-        None => explain_delta(error).within(format_args!("table `{table}` cannot be read")),
+/// A version that cannot be read, where `newest` is the newest one that can.
+fn unread(error: deltalake_core::DeltaTableError, table: &TableName, version: Option<u64>, newest: Option<u64>) -> Error {
+    let Some(version) = version else { return explain_delta(error).within(format_args!("table `{table}` cannot be read")) };
+    let missing = Error::user(format!("`{table}` has no version {version}"))
+        .code("HW503")
+        .help(format!("`headworks status --table {table}` lists the versions"));
+    match newest {
+        Some(newest) if newest < version => missing.because(format!("its newest version is {newest}")),
+        _ => missing.because(error),
     }
 }

@@ -7,9 +7,9 @@ use hw_config::project_files;
 use hw_connect::{Address, ProjectSources};
 use hw_engine::{Limits, LiveTables, LocalEngine};
 use hw_ledger::{ProjectLedger, SqliteLedger};
-use hw_pipeline::{Asking, EngineSettings, Environment, Model, ModelText, Project, ProjectText, arriving, live_rows};
+use hw_pipeline::{Asking, EngineSettings, Environment, Model, ModelText, Narrator, Ports, Project, ProjectText, arriving, live_rows};
 
-use crate::machine;
+use crate::machine::{self, ProcessMemory, SystemClock};
 
 /// The folder of a project that is never committed.
 pub(crate) const STATE: &str = ".headworks";
@@ -90,6 +90,11 @@ pub(crate) fn engine(warehouse: PathBuf, state: &Path, settings: &EngineSettings
 }
 
 impl House {
+    /// What a run works with, which tells `narrator` what happens.
+    pub(crate) fn ports<'a>(&'a self, narrator: &'a dyn Narrator) -> Ports<'a> {
+        Ports { engine: &self.engine, sources: &self.sources, ledger: &self.ledger, clock: &SystemClock, narrator, memory: &ProcessMemory }
+    }
+
     /// Opens the project in `root` to change its tables.
     pub(crate) fn open(root: &Path) -> Result<Self> {
         Self::open_in(root, None)

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::run::{ToTerminal, interrupted, stop};
 use super::{Command, Common, at_least_one, described, read};
 use crate::house::House;
-use crate::machine::{self, ProcessMemory, SystemClock};
+use crate::machine::{self, SystemClock};
 use crate::report;
 use crate::terminal::{Format, Terminal};
 
@@ -52,21 +52,14 @@ impl Command for Backfill {
             let fresh = fresh();
             let _lock = RunLock::take(house.state(), &fresh)?;
             let narrator = ToTerminal::new(terminal);
-            let ports = Ports {
-                engine: &house.engine,
-                sources: &house.sources,
-                ledger: &house.ledger,
-                clock: &SystemClock,
-                narrator: &narrator,
-                memory: &ProcessMemory,
-            };
+            let ports = house.ports(&narrator);
             if let Some(killed) = recover(&house.project, ports).await? {
                 close(killed, ports)?;
             }
             let filling = Filling { house: &house, terminal, ports, targets: &targets, at_once: arguments.parallel };
             let done = tokio::select! {
                 done = filling.all() => done?,
-                () = interrupted() => return Err(stop(&house, &fresh, ports, "").await),
+                () = interrupted() => return Err(stop(&house, &fresh, ports, "the same `headworks backfill` goes on").await),
             };
             filling.told(&done)
         })

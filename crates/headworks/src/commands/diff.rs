@@ -5,7 +5,6 @@ use hw_base::{BoxFuture, Clock, Engine, Error, Result, Share, StepOutcome, Table
 use hw_ledger::next_run_id;
 use hw_pipeline::{Asking, Comparison, Narrator, Selection, Side, Step, plan, run};
 
-use super::quarantine::ports;
 use super::{Command, Common, InEnvironment, at_least_one, described, one_sentence, read};
 use crate::house::House;
 use crate::machine::{self, SystemClock};
@@ -92,7 +91,7 @@ async fn build(house: &House, model: &str, terminal: &Terminal) -> Result<()> {
     let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
     let plan = plan(&house.project, asking, &Selection { models: vec![model.to_owned()], rebuild: false }).await?;
     let now = SystemClock.now();
-    let (record, errors) = run(&house.project, &plan, next_run_id(now, machine::salt(now)), None, ports(house, &Busy(terminal))).await?;
+    let (record, errors) = run(&house.project, &plan, next_run_id(now, machine::salt(now)), None, house.ports(&Busy(terminal))).await?;
     if let Some(error) = errors.into_iter().next() {
         return Err(error);
     }

@@ -6,7 +6,6 @@ use hw_ledger::{RunLock, next_run_id};
 use hw_pipeline::{Asking, Building, Ports, Promotion, Selection, exit_code, plan, promote, recover};
 use serde_json::json;
 
-use super::quarantine::ports;
 use super::run::ToTerminal;
 use super::{Command, Common, described, environment_name, read};
 use crate::house::{House, Place};
@@ -45,7 +44,7 @@ impl Command for Promote {
             let production = House::open(&terminal.root)?;
             let _lock = RunLock::take(production.state(), &run)?;
             let narrator = ToTerminal::new(terminal);
-            let ports = ports(&production, &narrator);
+            let ports = production.ports(&narrator);
             continue_earlier(&production, ports).await?;
             let environment = House::open_in(&terminal.root, Some(&place))?;
             let _lock = RunLock::take(environment.state(), &run)?;

@@ -10,7 +10,7 @@ use hw_pipeline::{Asking, Narrator, Ports, Selection, Step, exit_code, plan, rec
 use super::quarantine::waiting;
 use super::{Command, Common, InEnvironment, described, read};
 use crate::house::{House, Place};
-use crate::machine::{self, ProcessMemory, SystemClock};
+use crate::machine::{self, SystemClock};
 use crate::objectives;
 use crate::report;
 use crate::terminal::{Format, Terminal};
@@ -101,14 +101,7 @@ pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> R
     let fresh = next_run_id(now, machine::salt(now));
     let _lock = RunLock::take(house.state(), &fresh)?;
     let narrator = ToTerminal::new(terminal);
-    let ports = Ports {
-        engine: &house.engine,
-        sources: &house.sources,
-        ledger: &house.ledger,
-        clock: &SystemClock,
-        narrator: &narrator,
-        memory: &ProcessMemory,
-    };
+    let ports = house.ports(&narrator);
     let earlier = recover(&house.project, ports).await?;
     let id = earlier.as_ref().map_or(fresh, |earlier| earlier.run.clone());
     if let Some(earlier) = &earlier {
@@ -118,7 +111,7 @@ pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> R
     let plan = plan(&house.project, asking, selection).await?;
     let done = tokio::select! {
         result = run(&house.project, &plan, id.clone(), earlier, ports) => result?,
-        () = interrupted() => return Err(stop(&house, &id, ports, &terminal.in_environment()).await),
+        () = interrupted() => return Err(stop(&house, &id, ports, &format!("`headworks run{}` continues", terminal.in_environment())).await),
     };
     // What is promised is promised of production.
     if terminal.place.is_some() {
@@ -142,13 +135,13 @@ pub(super) async fn interrupted() {
     }
 }
 
-/// Removes what the interrupted step left behind.
-pub(super) async fn stop(house: &House, run: &RunId, ports: Ports<'_>, place: &str) -> Error {
+/// Removes what the interrupted step left behind. `remedy` says what continues.
+pub(super) async fn stop(house: &House, run: &RunId, ports: Ports<'_>, remedy: &str) -> Error {
     ports.engine.idle().await;
     let swept = recover(&house.project, ports).await;
     let error = Error::outside(format!("run {run} was interrupted"))
         .code("HW703")
-        .help(format!("nothing half done is visible; `headworks run{place}` continues where it stopped"));
+        .help(format!("nothing half done is visible; {remedy} where it stopped"));
     match swept {
         Ok(_) => error,
         Err(cause) => error.because(format!("cleaning up failed: {}", cause.message())),

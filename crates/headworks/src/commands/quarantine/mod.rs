@@ -10,7 +10,6 @@ use hw_base::{BoxFuture, Engine, Result, TableName};
 use super::{Command, Common, InEnvironment, at_least_one, read};
 use crate::house::House;
 use crate::terminal::Terminal;
-pub(super) use decide::ports;
 use decide::{DropRows, Release};
 use select::Selecting;
 
