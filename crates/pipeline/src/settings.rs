@@ -7,9 +7,9 @@ use hw_base::{
     ByteSize, Column, ColumnType, Error, History, IS_INFERRED, LoadMode, Result, Shows, TimeSpan, VALID_FROM, VALID_TO, identifier,
 };
 use hw_validate::{ProjectSlos, RuleSlo};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 /// `headworks.yaml`, without `sources`, which the connectors read.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -130,6 +130,7 @@ impl ModelSettings {
 /// How a batch changes its table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(transform = with_bare_words)]
 pub enum Load {
     /// Every run replaces the whole table.
     #[default]
@@ -149,6 +150,13 @@ pub enum Load {
     Snapshot(Snapshot),
     /// Every run builds anew the partitions that new, changed and removed rows touch, and leaves the others alone.
     Recompute(Recompute),
+}
+
+/// The loads that need no settings may be written as a word: `load: append`.
+fn with_bare_words(schema: &mut Schema) {
+    if let Some(Json::Array(choices)) = schema.get_mut("oneOf") {
+        choices.push(json!({ "type": "string", "enum": ["append", "recompute"] }));
+    }
 }
 
 /// How rows are added.

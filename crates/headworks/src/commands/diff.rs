@@ -110,6 +110,10 @@ async fn with_production(house: &House, arguments: &Arguments, name: &str, termi
     let after = TableName::model(&arguments.table);
     let before = after.in_production();
     if !house.engine.has_table(&before) {
+        if house.engine.has_table(&after) {
+            terminal.line(format!("`{0}` is new: production has no table of that name; all of its rows would be added", arguments.table));
+            return Ok(0);
+        }
         let known = house.engine.tables();
         let error = hw_base::unknown("table", &arguments.table, known.iter().map(TableName::folder)).code("HW302");
         return Err(error.because("production has no table of that name to compare with"));

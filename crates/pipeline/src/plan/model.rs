@@ -75,7 +75,8 @@ impl Planning<'_> {
             anew,
             after: after(&reads, &parents),
             rows: None,
-            bytes: inputs.iter().map(|step| step.bytes).sum(),
+            // How much of a table has to be read of which nothing is new, only its reading tells.
+            bytes: inputs.iter().map(|step| step.bytes.filter(|_| !anew || step.progress.is_none())).sum(),
             rules: rules.clone(),
             fingerprint: self.fingerprint(),
             progress,
