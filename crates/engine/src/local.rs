@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::execute_stream_partitioned;
@@ -24,6 +25,7 @@ use crate::failure::{Context, explain, explain_delta, io_problem};
 use crate::files::FileTable;
 use crate::live::LiveTables;
 use crate::session::{Effort, Session};
+use crate::store::LocalStore;
 use crate::warehouse::{Warehouse, arrow_schema};
 use crate::{adopt, coded, damage, measure, publish, schema, sql, stage, trace, types};
 
@@ -66,6 +68,7 @@ impl LocalEngine {
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill])).with_max_temp_directory_size(limits.disk.0);
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc();
         let runtime = runtime.map_err(|error| explain(error, &Context::default()))?;
+        runtime.register_object_store(ObjectStoreUrl::local_filesystem().as_ref(), Arc::new(LocalStore::all()));
         Ok(Self {
             warehouse: Warehouse::new(warehouse),
             runtime,

@@ -40,15 +40,20 @@ impl Lasting {
     }
 }
 
-/// [`LocalFileSystem`] with flushes.
+/// [`LocalFileSystem`] with flushes, and with reading of its own.
 #[derive(Debug)]
-pub(crate) struct DurableStore {
+pub(crate) struct LocalStore {
     inner: Arc<LocalFileSystem>,
     working: Working,
     lasting: Lasting,
 }
 
-impl DurableStore {
+impl LocalStore {
+    /// All files of this machine, to be read.
+    pub(crate) fn all() -> Self {
+        Self { inner: Arc::new(LocalFileSystem::new()), working: Working::default(), lasting: Lasting::Passing }
+    }
+
     /// The whole file system, or the part below `prefix`.
     pub(crate) fn below(prefix: Option<&FilePath>, working: &Working, lasting: Lasting) -> Result<Self> {
         let inner = match prefix {
@@ -108,21 +113,21 @@ async fn blocking<T: Send + 'static>(location: Path, work: impl FnOnce() -> std:
     }
 }
 
-impl DurableStore {
+impl LocalStore {
     async fn flushed(&self, location: &Path) -> Result<()> {
         let (path, lasting): (PathBuf, Lasting) = (self.inner.path_to_filesystem(location)?, self.lasting);
         blocking(location.clone(), move || lasting.flush(&path)).await
     }
 }
 
-impl fmt::Display for DurableStore {
+impl fmt::Display for LocalStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Durable({})", self.inner)
+        write!(f, "Local({})", self.inner)
     }
 }
 
 #[async_trait::async_trait]
-impl ObjectStore for DurableStore {
+impl ObjectStore for LocalStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         if matches!(options.mode, PutMode::Create) {
             let path = self.inner.path_to_filesystem(location)?;

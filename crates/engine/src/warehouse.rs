@@ -15,7 +15,7 @@ use url::Url;
 use crate::beside;
 use crate::failure::{explain_delta, io_problem};
 use crate::files::{FileTable, TableFile};
-use crate::store::{DurableStore, Lasting};
+use crate::store::{LocalStore, Lasting};
 use crate::types;
 use crate::working::Working;
 
@@ -154,7 +154,7 @@ impl Warehouse {
         let url =
             Url::from_directory_path(&folder).map_err(|()| Error::user(format!("`{}` is no folder", folder.display())).code("HW501"))?;
         let store = |prefix: Option<&Path>| {
-            DurableStore::below(prefix, &self.working, self.lasting).map(Arc::new).map_err(|source| explain_delta(source.into()))
+            LocalStore::below(prefix, &self.working, self.lasting).map(Arc::new).map_err(|source| explain_delta(source.into()))
         };
         Ok(default_logstore(store(Some(&folder))?, store(None)?, &url, &StorageConfig::default()))
     }
