@@ -8,7 +8,11 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray};
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::common::Column;
 use datafusion::common::hash_utils::{RandomState, create_hashes};
+use datafusion::functions_aggregate::min_max::{MaxAccumulator, MinAccumulator};
+use datafusion::logical_expr::{Accumulator, Expr, lit};
 use hw_base::Result;
 
 use crate::failure::{Context, explain};
@@ -84,6 +88,37 @@ impl KeySet {
     /// About how much memory it uses.
     pub(crate) fn bytes(&self) -> usize {
         (0..SHARDS).map(|index| self.shard(index).capacity() * 9).sum()
+    }
+}
+
+/// The least and the greatest value of a key column, noted down by several tasks.
+pub(crate) struct Bounds {
+    column: String,
+    found: Mutex<(MinAccumulator, MaxAccumulator)>,
+}
+
+impl Bounds {
+    /// No value yet; `None` for types that have no plain order, and for floating-point numbers, of which one may be no number.
+    pub(crate) fn of(field: &Field) -> Option<Self> {
+        let data_type = field.data_type();
+        let is_ordered = data_type.is_integer() || data_type.is_temporal() || data_type.is_decimal() || *data_type == DataType::Utf8View;
+        let found = is_ordered.then(|| Some((MinAccumulator::try_new(data_type).ok()?, MaxAccumulator::try_new(data_type).ok()?)))??;
+        Some(Self { column: field.name().clone(), found: Mutex::new(found) })
+    }
+
+    /// Takes note of further values.
+    pub(crate) fn note(&self, values: &ArrayRef) -> Result<()> {
+        let (least, greatest) = &mut *self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let values = std::slice::from_ref(values);
+        least.update_batch(values).and_then(|()| greatest.update_batch(values)).map_err(|error| explain(error, &Context::default()))
+    }
+
+    /// True for every row whose value lies within the bounds.
+    pub(crate) fn filter(&self) -> Result<Expr> {
+        let (least, greatest) = &mut *self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = |error| explain(error, &Context::default());
+        let (least, greatest) = (least.evaluate().map_err(failed)?, greatest.evaluate().map_err(failed)?);
+        Ok(Expr::Column(Column::from_name(&self.column)).between(lit(least), lit(greatest)))
     }
 }
 

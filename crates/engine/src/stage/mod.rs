@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod convergence;
+mod first;
 mod history;
 mod members;
 mod merge;
@@ -37,7 +38,7 @@ use tokio::sync::mpsc;
 use crate::beside::Beside;
 use crate::damage;
 use crate::failure::{About, Context, explain};
-use crate::keys::{KeySet, hashes};
+use crate::keys::{Bounds, KeySet, hashes};
 use crate::local::LocalEngine;
 use crate::schema::{self, Reconciled};
 use crate::session::{Effort, Session};
@@ -154,6 +155,8 @@ struct Shared {
     aside: Option<KeySet>,
     /// Hashes of all keys seen, where the table has rows that they may replace.
     seen: Option<KeySet>,
+    /// Between which values of the first key column they lie: other parts of the table's files need not be read.
+    bounds: Option<Bounds>,
     is_deleted: Option<Arc<dyn PhysicalExpr>>,
     /// Whether deleted rows are remembered.
     remembers: bool,
@@ -262,6 +265,7 @@ impl<'a> Attempt<'a> {
             watcher: Watcher::compile(&self.session, &self.columns.full, watch)?,
             columns: self.columns.clone(),
             aside,
+            bounds: seen.as_ref().and_then(|_| Bounds::of(self.columns.schema.field(*key.first()?))),
             seen,
             is_deleted: self.is_deleted()?,
             remembers: remembers_deleted(&self.staging.mode),
@@ -439,6 +443,9 @@ impl Shared {
         let hashes = hashes(&columns, stored.num_rows())?;
         if let Some(seen) = &self.seen {
             seen.insert(&hashes, None);
+        }
+        if let (Some(bounds), Some(first)) = (&self.bounds, columns.first()) {
+            bounds.note(first)?;
         }
         let Some(set_aside) = &self.aside else {
             places.aside.write(batch)?;
