@@ -10,7 +10,9 @@ mod coded;
 mod damage;
 mod failure;
 mod files;
+mod foreign;
 mod keys;
+mod known;
 mod live;
 mod local;
 mod measure;
@@ -34,6 +36,7 @@ mod words;
 mod working;
 mod writer;
 
+pub use foreign::{ForeignTable, open_foreign};
 pub use live::LiveTables;
 pub use local::{Limits, LocalEngine};
 pub use plain::{PlainColumn, write_parquet};

@@ -86,7 +86,7 @@ impl Commit<'_> {
     pub(crate) async fn make(&self, engine: &LocalEngine, present: Option<Snapshot>, note: &CommitNote) -> Result<Published> {
         let properties = self.properties(note);
         let result = match &present {
-            Some(present) => self.change(present, properties, note).await,
+            Some(present) => self.change(engine, present, properties, note).await,
             None => self.create(engine, properties, note).await,
         };
         let version = match result {
@@ -124,8 +124,9 @@ impl Commit<'_> {
 
     async fn create(&self, engine: &LocalEngine, properties: CommitProperties, note: &CommitNote) -> Result<i64> {
         engine.warehouse.make_folder(&self.table)?;
+        let log_store = engine.warehouse.log_store(&self.table)?;
         let table = CreateBuilder::new()
-            .with_log_store(engine.warehouse.log_store(&self.table)?)
+            .with_log_store(Arc::clone(&log_store))
             .with_columns(self.schema.fields().cloned())
             .with_partition_columns(self.partition_columns.iter().cloned())
             .with_configuration_property(TableProperty::CheckpointInterval, Some(CHECKPOINT_INTERVAL))
@@ -133,10 +134,11 @@ impl Commit<'_> {
             .with_commit_properties(properties)
             .await
             .map_err(explain_delta)?;
-        Ok(table.version().and_then(|version| i64::try_from(version).ok()).unwrap_or_default())
+        let state = table.snapshot().map_err(explain_delta)?.clone();
+        Ok(engine.warehouse.read(&self.table, state, log_store)?.version)
     }
 
-    async fn change(&self, present: &Snapshot, properties: CommitProperties, note: &CommitNote) -> Result<i64> {
+    async fn change(&self, engine: &LocalEngine, present: &Snapshot, properties: CommitProperties, note: &CommitNote) -> Result<i64> {
         let mut actions = self.schema_change(present)?;
         let handle = present.state.log_data();
         let views: HashMap<String, Remove> = handle.iter().map(|file| (file.path().into_owned(), file.remove_action(true))).collect();
@@ -153,7 +155,7 @@ impl Commit<'_> {
         let builder: CommitBuilder = properties.into();
         let commit = builder.with_actions(actions).build(Some(&present.state), Arc::clone(&present.log_store), operation);
         let done = commit.await.map_err(explain_delta)?;
-        Ok(i64::try_from(done.version()).unwrap_or(i64::MAX))
+        Ok(engine.warehouse.read(&self.table, done.snapshot(), Arc::clone(&present.log_store))?.version)
     }
 
     /// The actions that change the columns of the table, where the batch does.

@@ -167,6 +167,7 @@ impl House {
         for reference in self.engine.reads(sql, None)? {
             let parts: Vec<&str> = reference.parts.iter().map(String::as_str).collect();
             if let [name] = parts[..]
+                && !name.contains('/')
                 && self.engine.table(&TableName::model(name), None).await?.is_some()
             {
                 // A folder of the same name beside the project is written `orders/`.
