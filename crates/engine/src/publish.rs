@@ -125,9 +125,8 @@ impl Commit<'_> {
     async fn create(&self, engine: &LocalEngine, properties: CommitProperties, note: &CommitNote) -> Result<i64> {
         engine.warehouse.make_folder(&self.table)?;
         let log_store = engine.warehouse.log_store(&self.table)?;
-        let refused = |error: &dyn std::fmt::Display| {
-            Error::outside(format!("`{}` cannot have these columns: {error}", self.table)).code("HW501")
-        };
+        let refused =
+            |error: &dyn std::fmt::Display| Error::outside(format!("`{}` cannot have these columns: {error}", self.table)).code("HW501");
         let configuration = HashMap::from([(TableProperty::CheckpointInterval.as_ref().to_owned(), CHECKPOINT_INTERVAL.to_owned())]);
         let metadata = new_metadata(&self.schema, self.partition_columns.iter(), configuration).map_err(|error| refused(&error))?;
         let protocol = first_protocol(has_timestamps_without_zone(&self.schema))?;
