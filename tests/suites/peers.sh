@@ -54,7 +54,7 @@ for part in "$@"; do
     random)
       dbt_environment
       soda_environment
-      environment soda3 soda-core-duckdb==3.5.6 pyarrow
+      environment soda3 soda-core-duckdb==3.5.6 pyarrow pyyaml
       environment datacontract "datacontract-cli[duckdb]==1.2.8" pyarrow
       judge "$cache/dbt/bin/python" "$here/dbt_random.py" "$program" --tables "$tables" ${HEADWORKS_DBT_PACKAGES:+--packages "$HEADWORKS_DBT_PACKAGES"}
       judge "$cache/soda/bin/python" "$here/soda_random.py" "$program" contract --tables "$tables"

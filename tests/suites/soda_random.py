@@ -293,7 +293,8 @@ def main():
             again = run(folder, exported(folder, number)[0]) if options.language == "contract" else {}
             place = 0
             for case in cases:
-                items = 2 if {"warn", "fail"} <= set(next(iter(case["asked"].values())) or {}) else 1
+                has_two = {"warn", "fail"} <= set(next(iter(case["asked"].values())) or {})
+                items = 2 if has_two and not ours[place][0].get("untranslated") else 1
                 results = [result for item in range(place, place + items) for result in ours[item]]
                 place += items
                 case["rows"] = {name: table[name].to_pylist() for name in case["columns"]} if table.num_rows < 9 else f"{table.num_rows} rows of t{number}"

@@ -80,7 +80,8 @@ mod tests {
             "select a, count(*) as copies from {table} where a is not null group by a having count(*) > 1"
         );
         assert_eq!(
-            query("dbt_expectations.expect_compound_columns_to_be_unique", json!({"column_list": ["a", "b"], "row_condition": "c"})).unwrap(),
+            query("dbt_expectations.expect_compound_columns_to_be_unique", json!({"column_list": ["a", "b"], "row_condition": "c"}))
+                .unwrap(),
             "select a, b, count(*) as copies from {table} where (a is not null or b is not null) and (c) group by a, b having count(*) > 1"
         );
         assert_eq!(query("not_null", json!({ "column_name": "a" })), None);

@@ -69,8 +69,7 @@ fn not_null_proportion(groups: &[String], arguments: &Arguments<'_>) -> Translat
     let (min, max) = (arguments.get("at_least"), arguments.get("at_most"));
     if groups.is_empty() {
         let of_nothing = between_limits(&min, &max, false);
-        let settings =
-            json!({"function": "filled_share", "column": column(arguments)?, "min": min, "max": max, "of_nothing": of_nothing});
+        let settings = json!({"function": "filled_share", "column": column(arguments)?, "min": min, "max": max, "of_nothing": of_nothing});
         return Ok(Rules::one("aggregate", settings));
     }
     let measure = format!("cast(count({}) as double) / count(*)", arguments.text("column_name")?);

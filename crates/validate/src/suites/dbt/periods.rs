@@ -18,7 +18,8 @@ pub(super) fn every_period(arguments: &Arguments<'_>) -> Translation {
         Err(_) => format!("cast({measure}(cast({field} as date)) as timestamp(6))"),
     };
     let (first, last) = (end("test_start_date", "min"), end("test_end_date", "max"));
-    let (places, place) = (elapsed(&part, "first_day", "last_day")?, elapsed(&part, "first_day", &format!("cast({field} as timestamp(6))"))?);
+    let (places, place) =
+        (elapsed(&part, "first_day", "last_day")?, elapsed(&part, "first_day", &format!("cast({field} as timestamp(6))"))?);
     let sql = format!(
         "with days as (select {first} as first_day, {last} as last_day from {{table}}{filter}), \
          places as (select first_day, unnest(generate_series(0, {places} - 1, {step})) as place from days), \
@@ -53,7 +54,8 @@ fn elapsed(part: &str, from: &str, to: &str) -> Result<String, String> {
 
 /// The sums of periods, or how they differ from those before, lie within some deviations of the moving mean.
 pub(super) fn within_moving_deviations(arguments: &Arguments<'_>) -> Translation {
-    let (column, moment, groups) = (arguments.text("column_name")?, arguments.text("date_column_name")?, expressions(arguments, "group_by"));
+    let (column, moment, groups) =
+        (arguments.text("column_name")?, arguments.text("date_column_name")?, expressions(arguments, "group_by"));
     let period = arguments.get("period").as_str().unwrap_or("day").to_owned();
     let number = |key: &str, usual: f64| arguments.number(key).unwrap_or(usual);
     let sigma = number("sigma_threshold", 3.0);
@@ -86,8 +88,14 @@ mod tests {
 
     #[test]
     fn periods_are_counted_by_their_beginnings() {
-        assert_eq!(elapsed("quarter", "a", "b").unwrap(), "cast((4 * date_part('year', b) + date_part('quarter', b)) - (4 * date_part('year', a) + date_part('quarter', a)) as bigint)");
-        assert_eq!(elapsed("day", "a", "b").unwrap(), "cast((date_part('epoch', date_trunc('day', b)) - date_part('epoch', date_trunc('day', a))) / 86400 as bigint)");
+        assert_eq!(
+            elapsed("quarter", "a", "b").unwrap(),
+            "cast((4 * date_part('year', b) + date_part('quarter', b)) - (4 * date_part('year', a) + date_part('quarter', a)) as bigint)"
+        );
+        assert_eq!(
+            elapsed("day", "a", "b").unwrap(),
+            "cast((date_part('epoch', date_trunc('day', b)) - date_part('epoch', date_trunc('day', a))) / 86400 as bigint)"
+        );
         assert_eq!(elapsed("year", "a", "b").unwrap(), "cast(date_part('year', b) - date_part('year', a) as bigint)");
         assert!(elapsed("fortnight", "a", "b").is_err());
     }

@@ -153,7 +153,6 @@ fn option_rule(column: &str, option: &str, value: &Json) -> Translation {
         "minLength" => one("length", "min"),
         "maxLength" => one("length", "max"),
         "pattern" => one("matches", "pattern"),
-        "enum" => one("accepted_values", "values"),
         "minimum" => one("range", "min"),
         "maximum" => one("range", "max"),
         "exclusiveMinimum" => one("range", "above"),
