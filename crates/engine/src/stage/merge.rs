@@ -8,6 +8,7 @@ use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use futures::StreamExt;
 use hw_base::{IS_INFERRED, LoadMode, Result, StagedBatch, StagedFile, identifier};
+use hw_measure::KeySet;
 use tokio::sync::mpsc;
 
 use super::first::FirstOfKey;
@@ -20,7 +21,7 @@ use super::tasks::{joined, merged, send};
 use super::{Attempt, Shared};
 use crate::failure::{Context, explain};
 use crate::files::{FileTable, TableFile};
-use crate::keys::{KeySet, hashes};
+use crate::keys::hashes;
 use crate::schema::Reconciled;
 use crate::session::{Effort, Session};
 use crate::warehouse::Snapshot;

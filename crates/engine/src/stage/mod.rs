@@ -33,12 +33,13 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt;
 use hw_base::{Error, History, LoadMode, ORIGIN_COLUMNS, Reader, Result, Span, StagedBatch, StagedFile, Staging, Watch, Watched};
+use hw_measure::KeySet;
 use tokio::sync::mpsc;
 
 use crate::beside::Beside;
 use crate::damage;
 use crate::failure::{About, Context, explain};
-use crate::keys::{Bounds, KeySet, hashes};
+use crate::keys::{Bounds, hashes};
 use crate::local::LocalEngine;
 use crate::schema::{self, Reconciled};
 use crate::session::{Effort, Session};
@@ -260,7 +261,7 @@ impl<'a> Attempt<'a> {
         let key = self.key()?;
         let aside = self.keys_to_set_aside(&key).await?;
         let watch = &self.watch;
-        let seen = (self.kept().is_some() && !key.is_empty()).then(KeySet::new);
+        let seen = (self.kept().is_some() && !key.is_empty()).then(KeySet::default);
         let shared = Arc::new(Shared {
             watcher: Watcher::compile(&self.session, &self.columns.full, watch)?,
             columns: self.columns.clone(),
@@ -335,7 +336,7 @@ impl<'a> Attempt<'a> {
     /// The keys whose rows wait for the others: those that occur twice, or all where the table has rows.
     async fn keys_to_set_aside(&self, key: &[usize]) -> Result<Option<KeySet>> {
         if key.is_empty() {
-            return Ok(Some(KeySet::new()));
+            return Ok(Some(KeySet::default()));
         }
         if self.kept().is_some() {
             return Ok(None);
