@@ -15,7 +15,7 @@ use url::Url;
 use crate::beside;
 use crate::failure::{explain_delta, io_problem};
 use crate::files::{FileTable, TableFile};
-use crate::store::{LocalStore, Lasting};
+use crate::store::{Lasting, LocalStore};
 use crate::types;
 use crate::working::Working;
 
