@@ -88,7 +88,7 @@ pub(super) fn undelivered(server: &Server, error: &tokio_postgres::Error, schema
         return Error::passing(message).code("HW206").because(said(server, answer)).help("look at the log of the server, then run again");
     } else if *code == SqlState::INSUFFICIENT_PRIVILEGE {
         Error::user(message).help(format!(
-            "let an owner `grant usage, create on schema {schema} to {user}`; where there is no schema `{schema}`, let one make it; `{user}` has to own the tables that it delivers to"
+            "let its owner `grant usage, create on schema {schema} to {user}`; tables that are there have to belong to `{user}`"
         ))
     } else if code.code().starts_with("23") {
         Error::user(message).help("a constraint of the table does not hold for these rows: mend them in the model, guard them with a rule, or drop the constraint")
