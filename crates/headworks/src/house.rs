@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hw_base::{DatasetName, Engine, Error, Input, Reader, Result, TableName};
 use hw_config::project_files;
-use hw_connect::{Address, ProjectSources};
+use hw_connect::{Address, ProjectSources, ProjectTargets};
 use hw_engine::{Limits, LiveTables, LocalEngine};
 use hw_ledger::{ProjectLedger, SqliteLedger};
 use hw_pipeline::{Asking, EngineSettings, Environment, Model, ModelText, Narrator, Ports, Project, ProjectText, arriving, live_rows};
@@ -29,6 +29,8 @@ pub(crate) struct House {
     pub(crate) engine: LocalEngine,
     /// Its sources.
     pub(crate) sources: ProjectSources,
+    /// The databases that its tables are delivered to.
+    targets: ProjectTargets,
     /// Its memory.
     pub(crate) ledger: ProjectLedger,
     /// The folder of its state.
@@ -93,7 +95,8 @@ pub(crate) fn engine(warehouse: PathBuf, state: &Path, settings: &EngineSettings
 impl House {
     /// What a run works with, which tells `narrator` what happens.
     pub(crate) fn ports<'a>(&'a self, narrator: &'a dyn Narrator) -> Ports<'a> {
-        Ports { engine: &self.engine, sources: &self.sources, ledger: &self.ledger, clock: &SystemClock, narrator, memory: &ProcessMemory }
+        let Self { engine, sources, targets, ledger, .. } = self;
+        Ports { engine, sources, targets, ledger, clock: &SystemClock, narrator, memory: &ProcessMemory }
     }
 
     /// Opens the project in `root` to change its tables.
@@ -151,8 +154,9 @@ impl House {
             project.environment = Some(built);
         }
         let sources = ProjectSources::new(root, &project.sources, engine.live().clone(), &machine::secrets(root))?;
+        let targets = ProjectTargets::new(root, &project.targets, engine.clone(), &machine::secrets(root))?;
         refuse_foreign_rules(&project, &engine, &sources)?;
-        Ok(Self { project, engine, sources, ledger, state: folder })
+        Ok(Self { project, engine, sources, targets, ledger, state: folder })
     }
 
     /// The folder of its state.

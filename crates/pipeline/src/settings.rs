@@ -11,7 +11,9 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-/// `headworks.yaml`, without `sources`, which the connectors read.
+use crate::deliver::{self, Deliver};
+
+/// `headworks.yaml`, without `sources` and `targets`, which the connectors read.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectSettings {
@@ -119,6 +121,10 @@ pub struct ModelSettings {
     pub timeout: Option<TimeSpan>,
     /// Shares of rows that are promised to keep a rule, measured after every run.
     pub slo: Vec<RuleSlo>,
+    /// A table in a database that shows what this one shows: the name of a target, or where it lies there and how.
+    #[serde(deserialize_with = "deliver::read")]
+    #[schemars(schema_with = "deliver::schema")]
+    pub deliver: Option<Deliver>,
 }
 
 /// The column that tells which rows are inferred.
