@@ -318,8 +318,8 @@ mod tests {
         let any = CatalogType { oid: 0, modifier: -1, is_array: false };
         let source = SourceColumn { wire: columns[0].wire.clone(), ..SourceColumn::new("c".into(), String::new(), any) };
         let mut decoder = Decoder::new(&[source], Malformed::Null);
-        let decoded = decoder.read(&mut bytes).unwrap();
-        decoded.or_else(|| decoder.finish().unwrap()).unwrap().columns.remove(0)
+        let rows = decoder.read(&mut bytes).unwrap();
+        rows.or_else(|| decoder.finish().unwrap()).unwrap().columns.remove(0)
     }
 
     #[track_caller]
