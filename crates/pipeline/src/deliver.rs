@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use hw_base::{Column, ColumnType, Error, OnFailure, Partitioning, Period, Placement, TimeSpan, unknown};
+use hw_base::{Column, ColumnType, Error, OnFailure, Partitioning, Period, Placement, Settings, TimeSpan, unknown};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -90,12 +90,13 @@ pub(crate) fn only_grows(load: &Load) -> bool {
 }
 
 /// What is wrong with the deliveries of models, whatever their columns are, each with its place.
-pub(crate) fn misfits(models: &[Model], targets: &[String]) -> Vec<Error> {
+pub(crate) fn misfits(models: &[Model], targets: &[(String, Settings)]) -> Vec<Error> {
+    let targets: Vec<&str> = targets.iter().map(|(name, _)| name.as_str()).collect();
     let mut taken: BTreeMap<String, &str> = BTreeMap::new();
     let mut errors = Vec::new();
     for (model, deliver) in models.iter().filter_map(|model| Some((model, model.settings.deliver.as_ref()?))) {
         let delivery = Delivery { model, deliver };
-        errors.extend(delivery.unknown_target(targets));
+        errors.extend(delivery.unknown_target(&targets));
         errors.extend(delivery.wrong_table());
         errors.extend(delivery.wrong_key());
         if let Some(other) = taken.insert(deliver.step(&model.name), &model.name) {
@@ -148,9 +149,9 @@ impl Delivery<'_> {
         self.model.place(&["deliver", key], 0).or_else(|| self.model.place(&["deliver"], 0))
     }
 
-    fn unknown_target(&self, targets: &[String]) -> Option<Error> {
+    fn unknown_target(&self, targets: &[&str]) -> Option<Error> {
         let to = &self.deliver.to;
-        if targets.contains(to) {
+        if targets.contains(&to.as_str()) {
             return None;
         }
         let error = if targets.is_empty() {
@@ -158,7 +159,7 @@ impl Delivery<'_> {
                 .code("HW104")
                 .help(format!("name it in headworks.yaml: `targets: {{ {to}: {{ postgres: {{ url: \"${{env:TARGET_URL}}\" }} }} }}`"))
         } else {
-            unknown("target", to, targets.iter().map(String::as_str)).code("HW104")
+            unknown("target", to, targets.iter().copied()).code("HW104")
         };
         Some(error.moved_to(self.place("to")))
     }

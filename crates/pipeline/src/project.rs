@@ -93,19 +93,10 @@ impl Project {
     pub fn read(text: &ProjectText) -> Result<Self> {
         let mut errors = Vec::new();
         let mut keep = |error: Error| errors.push(error);
-        let sources = text
-            .settings
-            .get("sources")
-            .map(|sources| entries("sources", sources))
-            .transpose()
-            .map_err(&mut keep)
-            .ok()
-            .flatten()
-            .unwrap_or_default();
+        let sources = entries(&text.settings, "sources").map_err(&mut keep).unwrap_or_default();
+        let targets = entries(&text.settings, "targets").map_err(&mut keep).unwrap_or_default();
         let timeouts = timeouts_of(&sources).map_err(&mut keep).unwrap_or_default();
         let sources: Vec<_> = sources.into_iter().map(|(name, settings)| (name, without(&settings, "timeout"))).collect();
-        let targets = text.settings.get("targets").map(|targets| entries("targets", targets)).transpose();
-        let targets = targets.map_err(&mut keep).ok().flatten().unwrap_or_default();
         let settings = without(&without(&text.settings, "sources"), "targets").read::<ProjectSettings>().map_err(&mut keep).ok();
         let contracts = Contracts(&text.contracts);
         let mut unchecked = Vec::new();
@@ -122,8 +113,7 @@ impl Project {
         let mut dataset_rules = BTreeMap::new();
         errors.extend(sources.iter().filter_map(|(name, settings)| check_name("source", name, settings.span.clone()).err()));
         errors.extend(targets.iter().filter_map(|(name, settings)| check_name("target", name, settings.span.clone()).err()));
-        let names: Vec<String> = targets.iter().map(|(name, _)| name.clone()).collect();
-        errors.extend(deliver::misfits(&models, &names));
+        errors.extend(deliver::misfits(&models, &targets));
         for (stem, rules) in &text.rules {
             match read_dataset_rules(stem, rules, &sources, &contracts) {
                 Ok((dataset, promised)) => {
@@ -202,8 +192,9 @@ fn check_name(what: &str, name: &str, span: Option<Span>) -> Result<()> {
     })
 }
 
-/// The sources or the targets: names with settings.
-fn entries(key: &str, settings: &Settings) -> Result<Vec<(String, Settings)>> {
+/// The sources or the targets of a project: names with settings.
+fn entries(project: &Settings, key: &str) -> Result<Vec<(String, Settings)>> {
+    let Some(settings) = project.get(key) else { return Ok(vec![]) };
     if !matches!(settings.node, Node::Map(_) | Node::Null) {
         let (what, example) = if key == "targets" { ("target", "postgres: { url: … }") } else { ("source", "csv: { path: … }") };
         let error = Error::user(format!("`{key}` holds no names with settings"))

@@ -318,32 +318,33 @@ mod tests {
         let any = CatalogType { oid: 0, modifier: -1, is_array: false };
         let source = SourceColumn { wire: columns[0].wire.clone(), ..SourceColumn::new("c".into(), String::new(), any) };
         let mut decoder = Decoder::new(&[source], Malformed::Null);
-        let decoded = decoder.read(&mut bytes).unwrap();
-        decoded.or_else(|| decoder.finish().unwrap()).unwrap().columns.remove(0)
+        let rows = decoder.read(&mut bytes).unwrap();
+        rows.or_else(|| decoder.finish().unwrap()).unwrap().columns.remove(0)
     }
 
     #[track_caller]
-    fn comes_back(array: ArrayRef) {
+    fn comes_back(array: impl Array + 'static) {
+        let array: ArrayRef = Arc::new(array);
         let back = cast(&round(&array), array.data_type()).unwrap();
         assert_eq!(&back, &array);
     }
 
     #[test]
     fn every_type_comes_back_as_it_was_sent() {
-        comes_back(Arc::new(BooleanArray::from(vec![Some(true), None, Some(false)])));
-        comes_back(Arc::new(Int16Array::from(vec![Some(i16::MIN), None, Some(i16::MAX)])));
-        comes_back(Arc::new(Int32Array::from(vec![Some(i32::MIN), None, Some(i32::MAX)])));
-        comes_back(Arc::new(Int64Array::from(vec![Some(i64::MIN), None, Some(i64::MAX)])));
-        comes_back(Arc::new(Float32Array::from(vec![Some(f32::MIN), None, Some(-0.0)])));
-        comes_back(Arc::new(Float64Array::from(vec![Some(f64::INFINITY), None, Some(1e-300)])));
-        comes_back(Arc::new(StringArray::from(vec![Some("é\u{1F600}"), None, Some("")])));
-        comes_back(Arc::new(BinaryViewArray::from(vec![Some(b"\0\xff".as_slice()), None, Some(b"")])));
-        comes_back(Arc::new(Date32Array::from(vec![Some(-700_000), None, Some(2_900_000)])));
+        comes_back(BooleanArray::from(vec![Some(true), None, Some(false)]));
+        comes_back(Int16Array::from(vec![Some(i16::MIN), None, Some(i16::MAX)]));
+        comes_back(Int32Array::from(vec![Some(i32::MIN), None, Some(i32::MAX)]));
+        comes_back(Int64Array::from(vec![Some(i64::MIN), None, Some(i64::MAX)]));
+        comes_back(Float32Array::from(vec![Some(f32::MIN), None, Some(-0.0)]));
+        comes_back(Float64Array::from(vec![Some(f64::INFINITY), None, Some(1e-300)]));
+        comes_back(StringArray::from(vec![Some("é\u{1F600}"), None, Some("")]));
+        comes_back(BinaryViewArray::from(vec![Some(b"\0\xff".as_slice()), None, Some(b"")]));
+        comes_back(Date32Array::from(vec![Some(-700_000), None, Some(2_900_000)]));
         let moments = vec![Some(-62_135_596_800_000_000), None, Some(1)];
-        comes_back(Arc::new(TimestampMicrosecondArray::from(moments.clone())));
-        comes_back(Arc::new(TimestampMicrosecondArray::from(moments).with_timezone("UTC")));
+        comes_back(TimestampMicrosecondArray::from(moments.clone()));
+        comes_back(TimestampMicrosecondArray::from(moments).with_timezone("UTC"));
         let lists = vec![Some(vec![Some(1), None]), None, Some(vec![])];
-        comes_back(Arc::new(ListArray::from_iter_primitive::<Int32, _, _>(lists)));
+        comes_back(ListArray::from_iter_primitive::<Int32, _, _>(lists));
     }
 
     #[test]
@@ -355,7 +356,7 @@ mod tests {
             values.extend((0..u32::from(precision)).map(|power| 10_i128.pow(power)));
             values.retain(|value| value.abs() <= most);
             let array = Decimal128Array::from(values).with_precision_and_scale(precision, scale).unwrap();
-            comes_back(Arc::new(array));
+            comes_back(array);
         }
     }
 
