@@ -379,6 +379,8 @@ pub struct Published {
 /// The newest version of a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TableState {
+    /// What tells the table from one of the same name that was removed.
+    pub id: String,
     /// Its number.
     pub version: i64,
     /// Its columns.

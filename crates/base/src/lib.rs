@@ -18,6 +18,7 @@ mod settings;
 mod shape;
 mod sources;
 mod sql;
+mod targets;
 mod units;
 mod watch;
 
@@ -45,5 +46,6 @@ pub use settings::{Entry, Node, Settings, SettingsMap};
 pub use shape::{TextShape, character_pattern};
 pub use sources::{Continuing, Delivered, Delivery, News, Part, SourceFile, Sources, Survey};
 pub use sql::{identifier, literal, qualified};
+pub use targets::{NoTargets, Partitioning, Period, Placement, Release, Shipment, Shipped, Targets};
 pub use units::{ByteSize, Share, Span as TimeSpan, Tolerance, count, duration, plural};
 pub use watch::{AggregateWatch, RowWatch, SetWatch, Together, Watch, Watched, WatchedAggregate, WatchedRule};

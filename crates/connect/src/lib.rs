@@ -1,4 +1,5 @@
-//! Where data comes from: the shelf of connectors, and the port through which the other rooms read sources.
+//! Where data comes from, and where tables are delivered to: the shelf of connectors, and the ports through which the other rooms
+//! read sources and reach targets.
 //!
 //! A connector makes a dataset readable as a table of the engine and never loads it. Records that cannot be read as rows
 //! arrive all the same, as rows that say what is wrong with them, so that they neither stop a run nor disappear.
@@ -18,12 +19,14 @@ mod project;
 mod recognise;
 mod rows;
 mod tables;
+mod targets;
 mod text;
 mod types;
 
 pub use connectors::{
     AvroSettings, CONNECTORS, Connector, CsvSettings, DeltaSettings, ExcelSettings, JsonSettings, MysqlSettings, Opened, ParquetSettings,
-    Place, PostgresSettings, Secrets, Source, SqliteSettings, TableListing, connector, connector_of_url, original,
+    Place, PostgresSettings, PostgresTargetSettings, Secrets, Source, SqliteSettings, TableListing, Target, connector, connector_of_url,
+    original,
 };
 pub use discover::{Discovered, Found, discover};
 pub use given::{GivenDataset, GivenSources, declared_column, open_given, typed_rows};
@@ -31,4 +34,5 @@ pub use parts::Address;
 pub use paths::Paths;
 pub use project::ProjectSources;
 pub use recognise::{OpenedPath, datasets_at, open_path, parts_at, recognise};
+pub use targets::ProjectTargets;
 pub use types::{arrow_to_sql_type, column_of, column_type, sql_type_to_arrow};

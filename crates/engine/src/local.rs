@@ -40,7 +40,8 @@ pub struct Limits {
     pub threads: Option<usize>,
 }
 
-/// The engine in this process.
+/// The engine in this process. Clones share its memory and its tables.
+#[derive(Clone)]
 pub struct LocalEngine {
     pub(crate) warehouse: Warehouse,
     pub(crate) runtime: Arc<RuntimeEnv>,
@@ -232,6 +233,7 @@ impl LocalEngine {
             None => None,
         };
         Ok(Some(TableState {
+            id: snapshot.state.metadata().id().to_owned(),
             version: snapshot.version,
             columns: types::columns(&snapshot.schema),
             rows: snapshot.rows(),

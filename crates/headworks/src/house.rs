@@ -1,10 +1,11 @@
 //! An opened project: its settings, its engine, its sources and its ledger.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use hw_base::{DatasetName, Engine, Error, Input, Reader, Result, TableName};
 use hw_config::project_files;
-use hw_connect::{Address, ProjectSources};
+use hw_connect::{Address, ProjectSources, ProjectTargets};
 use hw_engine::{Limits, LiveTables, LocalEngine};
 use hw_ledger::{ProjectLedger, SqliteLedger};
 use hw_pipeline::{Asking, EngineSettings, Environment, Model, ModelText, Narrator, Ports, Project, ProjectText, arriving, live_rows};
@@ -28,6 +29,8 @@ pub(crate) struct House {
     pub(crate) engine: LocalEngine,
     /// Its sources.
     pub(crate) sources: ProjectSources,
+    /// The databases that its tables are delivered to.
+    targets: ProjectTargets,
     /// Its memory.
     pub(crate) ledger: ProjectLedger,
     /// The folder of its state.
@@ -84,7 +87,7 @@ pub(crate) fn read_project(root: &Path) -> Result<Project> {
 
 /// An engine over a warehouse, with its files of its own in `state`.
 pub(crate) fn engine(warehouse: PathBuf, state: &Path, settings: &EngineSettings) -> Result<LocalEngine> {
-    let limits = Limits { memory: settings.memory, disk: settings.disk, threads: settings.threads };
+    let limits = Limits { memory: settings.memory, disk: settings.disk, threads: settings.threads.map(NonZeroUsize::get) };
     let engine = LocalEngine::new(warehouse, state.join("scratch"), LiveTables::default(), limits)?;
     Ok(engine.shared_by(settings.steps_at_once()))
 }
@@ -92,7 +95,8 @@ pub(crate) fn engine(warehouse: PathBuf, state: &Path, settings: &EngineSettings
 impl House {
     /// What a run works with, which tells `narrator` what happens.
     pub(crate) fn ports<'a>(&'a self, narrator: &'a dyn Narrator) -> Ports<'a> {
-        Ports { engine: &self.engine, sources: &self.sources, ledger: &self.ledger, clock: &SystemClock, narrator, memory: &ProcessMemory }
+        let Self { engine, sources, targets, ledger, .. } = self;
+        Ports { engine, sources, targets, ledger, clock: &SystemClock, narrator, memory: &ProcessMemory }
     }
 
     /// Opens the project in `root` to change its tables.
@@ -150,8 +154,9 @@ impl House {
             project.environment = Some(built);
         }
         let sources = ProjectSources::new(root, &project.sources, engine.live().clone(), &machine::secrets(root))?;
+        let targets = ProjectTargets::new(root, &project.targets, engine.clone(), &machine::secrets(root))?;
         refuse_foreign_rules(&project, &engine, &sources)?;
-        Ok(Self { project, engine, sources, ledger, state: folder })
+        Ok(Self { project, engine, sources, targets, ledger, state: folder })
     }
 
     /// The folder of its state.
@@ -165,6 +170,13 @@ impl House {
         let mut inputs = Vec::new();
         for reference in self.engine.reads(sql, None)? {
             let parts: Vec<&str> = reference.parts.iter().map(String::as_str).collect();
+            if let [name] = parts[..]
+                && !name.contains('/')
+                && self.engine.table(&TableName::model(name), None).await?.is_some()
+            {
+                // A folder of the same name beside the project is written `orders/`.
+                continue;
+            }
             match parts[..] {
                 ["preview", name] => {
                     let model = self.model(name)?;

@@ -29,6 +29,7 @@ mod dense;
 mod form;
 mod hash;
 mod hashes;
+mod key_set;
 mod lane;
 mod numbers;
 mod rows;
@@ -44,6 +45,7 @@ mod speed;
 mod tests;
 
 pub use coded::{Coder, coders, is_sampled};
+pub use key_set::KeySet;
 pub use rows::Visible;
 pub use sample::Draw;
 pub use table::{Measurement, Part};

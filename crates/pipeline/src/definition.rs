@@ -3,7 +3,7 @@
 use hw_base::{DatasetName, Ledger, Result};
 use serde_json::{Map, Value as Json, json};
 
-use crate::project::{Model, Project, fingerprint};
+use crate::project::{Model, NOT_OF_ROWS, Project, fingerprint};
 
 /// Settings of a source that do not bear on what is read from a file.
 const NOT_FOR_READING: [&str; 2] = ["path", "malformed"];
@@ -34,8 +34,7 @@ pub(crate) fn noted(ledger: &dyn Ledger, step: &str) -> Result<Option<Json>> {
 pub(crate) fn of_model(model: &Model) -> Json {
     let mut settings = model.yaml.to_json();
     if let Some(settings) = settings.as_object_mut() {
-        // What is promised about a table does not change its rows.
-        settings.remove("slo");
+        settings.retain(|key, _| !NOT_OF_ROWS.contains(&key.as_str()));
     }
     json!({ "sql": model.sql, "settings": settings })
 }

@@ -3,6 +3,7 @@
 use hw_base::{Column, ColumnType, Engine, Error, Input, Reader, Result, Span, identifier, unknown};
 use hw_validate::Gate;
 
+use crate::deliver;
 use crate::members;
 use crate::plan::{ASKED_FOR, BY_ARRIVAL, Decision, Step, Work};
 use crate::project::{Model, Project};
@@ -25,6 +26,7 @@ pub(crate) async fn check(model: &Model, reader: &Reader, columns: &[Column], en
     errors.extend(fitting.named());
     errors.extend(fitting.follow());
     errors.extend(fitting.partitions()?);
+    errors.extend(deliver::unfit(model, &deliver::columns_of_table(model, columns)));
     if let Some(condition) = model.settings.load.deleted_when() {
         errors.extend(deletion(model, condition, reader, engine).await?);
     }

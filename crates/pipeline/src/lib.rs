@@ -6,6 +6,7 @@
 mod compare;
 mod contracts;
 mod definition;
+mod deliver;
 mod environment;
 mod fit;
 mod gaps;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use compare::{ColumnDifference, Comparison, Difference, Retyped, Side};
 pub use contracts::Unchecked;
+pub use deliver::Deliver;
 pub use environment::Environment;
 pub use gaps::{Behind, Gaps, Hole, Unbuilt, gaps};
 pub use history::{LearnedLimit, learned_limits};

@@ -7,6 +7,7 @@ use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Span, Tab
 use hw_validate::{Rule, Slo};
 
 use crate::contracts::{Contracts, Promised, Unchecked};
+use crate::deliver;
 use crate::environment::Environment;
 use crate::members;
 use crate::promises::slos;
@@ -51,6 +52,8 @@ pub struct Project {
     pub sources: Vec<(String, Settings)>,
     /// How long the extraction of a dataset may take, by source.
     pub timeouts: BTreeMap<String, TimeSpan>,
+    /// The databases that models are delivered to, as the connectors read them.
+    pub targets: Vec<(String, Settings)>,
     /// The models, by name.
     pub models: Vec<Model>,
     /// The rules of source datasets.
@@ -90,10 +93,20 @@ impl Project {
     pub fn read(text: &ProjectText) -> Result<Self> {
         let mut errors = Vec::new();
         let mut keep = |error: Error| errors.push(error);
-        let sources = text.settings.get("sources").map(source_entries).transpose().map_err(&mut keep).ok().flatten().unwrap_or_default();
+        let sources = text
+            .settings
+            .get("sources")
+            .map(|sources| entries("sources", sources))
+            .transpose()
+            .map_err(&mut keep)
+            .ok()
+            .flatten()
+            .unwrap_or_default();
         let timeouts = timeouts_of(&sources).map_err(&mut keep).unwrap_or_default();
         let sources: Vec<_> = sources.into_iter().map(|(name, settings)| (name, without(&settings, "timeout"))).collect();
-        let settings = without(&text.settings, "sources").read::<ProjectSettings>().map_err(&mut keep).ok();
+        let targets = text.settings.get("targets").map(|targets| entries("targets", targets)).transpose();
+        let targets = targets.map_err(&mut keep).ok().flatten().unwrap_or_default();
+        let settings = without(&without(&text.settings, "sources"), "targets").read::<ProjectSettings>().map_err(&mut keep).ok();
         let contracts = Contracts(&text.contracts);
         let mut unchecked = Vec::new();
         let mut models = Vec::with_capacity(text.models.len());
@@ -108,6 +121,9 @@ impl Project {
         }
         let mut dataset_rules = BTreeMap::new();
         errors.extend(sources.iter().filter_map(|(name, settings)| check_name("source", name, settings.span.clone()).err()));
+        errors.extend(targets.iter().filter_map(|(name, settings)| check_name("target", name, settings.span.clone()).err()));
+        let names: Vec<String> = targets.iter().map(|(name, _)| name.clone()).collect();
+        errors.extend(deliver::misfits(&models, &names));
         for (stem, rules) in &text.rules {
             match read_dataset_rules(stem, rules, &sources, &contracts) {
                 Ok((dataset, promised)) => {
@@ -120,7 +136,18 @@ impl Project {
         match (Error::all(errors), settings) {
             (None, Some(settings)) => {
                 let slos = slos(&text.settings, &settings, &models, &dataset_rules)?;
-                Ok(Self { root: text.root.clone(), settings, sources, timeouts, models, dataset_rules, slos, unchecked, environment: None })
+                Ok(Self {
+                    root: text.root.clone(),
+                    settings,
+                    sources,
+                    timeouts,
+                    targets,
+                    models,
+                    dataset_rules,
+                    slos,
+                    unchecked,
+                    environment: None,
+                })
             }
             (Some(error), _) => Err(error),
             (None, None) => Err(Error::bug("a project was refused without a reason")),
@@ -175,12 +202,13 @@ fn check_name(what: &str, name: &str, span: Option<Span>) -> Result<()> {
     })
 }
 
-/// The sources: names with settings.
-fn source_entries(settings: &Settings) -> Result<Vec<(String, Settings)>> {
+/// The sources or the targets: names with settings.
+fn entries(key: &str, settings: &Settings) -> Result<Vec<(String, Settings)>> {
     if !matches!(settings.node, Node::Map(_) | Node::Null) {
-        let error = Error::user("`sources` holds no names with settings")
+        let (what, example) = if key == "targets" { ("target", "postgres: { url: … }") } else { ("source", "csv: { path: … }") };
+        let error = Error::user(format!("`{key}` holds no names with settings"))
             .code("HW104")
-            .help("write each source as `NAME: { csv: { path: … } }`, without `-` before it");
+            .help(format!("write each {what} as `NAME: {{ {example} }}`, without `-` before it"));
         return Err(match &settings.span {
             Some(span) => error.at(span.clone()),
             None => error,
@@ -222,6 +250,9 @@ fn read_dataset_rules<'c>(
     Ok((dataset, promised))
 }
 
+/// What does not change the rows of a table: what is promised about it, how long it may take, and where copies of it lie.
+pub(crate) const NOT_OF_ROWS: [&str; 3] = ["slo", "timeout", "deliver"];
+
 impl Model {
     fn read(text: &ModelText, contracts: &Contracts<'_>) -> Result<(Self, Vec<Unchecked>)> {
         check_name("model", &text.name, Some(Span { file: text.file.clone().into(), line: 1, column: 1, length: 1 }))?;
@@ -256,8 +287,7 @@ impl Model {
         if let Load::Recompute(recompute) = &settings.load {
             refuse_unpartitioned(&text.name, &settings, recompute).map_err(|error| error.moved_to(place(yaml, &["load"], 0)))?;
         }
-        // What is promised about a table, and how long it may take, does not change its rows.
-        let yaml_text = without(&without(yaml, "slo"), "timeout").to_json().to_string();
+        let yaml_text = NOT_OF_ROWS.iter().fold(yaml.clone(), |yaml, key| without(&yaml, key)).to_json().to_string();
         let definition: Vec<&str> = [text.sql.as_str(), &yaml_text].into_iter().chain(promised.contract).collect();
         let model = Self {
             name: text.name.clone(),

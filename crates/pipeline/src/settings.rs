@@ -11,7 +11,9 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-/// `headworks.yaml`, without `sources`, which the connectors read.
+use crate::deliver::{self, Deliver};
+
+/// `headworks.yaml`, without `sources` and `targets`, which the connectors read.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectSettings {
@@ -42,9 +44,11 @@ pub struct EngineSettings {
     /// Disk for what does not fit into memory, such as `50GiB`.
     pub disk: ByteSize,
     /// Cores; all of them where it is not given.
-    pub threads: Option<usize>,
+    #[serde(deserialize_with = "at_least_one")]
+    pub threads: Option<NonZeroUsize>,
     /// Steps that run at the same time, of those that do not wait for each other. Where it is not given, as many as have a GiB of
     /// memory and a core each, up to four.
+    #[serde(deserialize_with = "at_least_one")]
     pub parallel: Option<NonZeroUsize>,
 }
 
@@ -52,7 +56,7 @@ impl EngineSettings {
     /// How many steps run at the same time.
     pub fn steps_at_once(&self) -> usize {
         let fitting = usize::try_from(self.memory.0 >> 30).unwrap_or(usize::MAX);
-        self.parallel.map_or_else(|| fitting.min(self.threads.unwrap_or(4)).clamp(1, 4), NonZeroUsize::get)
+        self.parallel.map_or_else(|| fitting.min(self.threads.map_or(4, NonZeroUsize::get)).clamp(1, 4), NonZeroUsize::get)
     }
 }
 
@@ -77,6 +81,11 @@ fn memory<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ByteSize,
         let remedies = error.remedies().iter().map(String::as_str);
         serde::de::Error::custom(std::iter::once(error.message()).chain(remedies).collect::<Vec<_>>().join("; "))
     })
+}
+
+fn at_least_one<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroUsize>, D::Error> {
+    let number = usize::deserialize(deserializer)?;
+    NonZeroUsize::new(number).map(Some).ok_or_else(|| serde::de::Error::custom("expected at least 1, or nothing for what fits the machine"))
 }
 
 impl Default for EngineSettings {
@@ -112,6 +121,10 @@ pub struct ModelSettings {
     pub timeout: Option<TimeSpan>,
     /// Shares of rows that are promised to keep a rule, measured after every run.
     pub slo: Vec<RuleSlo>,
+    /// A table in a database that shows what this one shows: the name of a target, or where it lies there and how.
+    #[serde(deserialize_with = "deliver::read")]
+    #[schemars(schema_with = "deliver::schema")]
+    pub deliver: Option<Deliver>,
 }
 
 /// The column that tells which rows are inferred.

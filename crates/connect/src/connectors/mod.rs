@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::catalog::TableProvider;
-use hw_base::{BoxFuture, Column, Delivery, Part, Result, Settings, SourceFile, Survey, Timestamp, Tolerance, unknown};
+use hw_base::{BoxFuture, Column, Delivery, Part, Result, Settings, Shipment, Shipped, SourceFile, Survey, Timestamp, Tolerance, unknown};
+use hw_engine::LocalEngine;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 
@@ -27,7 +28,7 @@ pub use excel::ExcelSettings;
 pub use json::JsonSettings;
 pub use mysql::MysqlSettings;
 pub use parquet::ParquetSettings;
-pub use postgres::{PostgresSettings, original};
+pub use postgres::{PostgresSettings, PostgresTargetSettings, original};
 pub use sqlite::SqliteSettings;
 
 /// Every connector there is, in the order the manual lists them.
@@ -92,19 +93,35 @@ pub trait Connector: Send + Sync {
     /// The JSON Schema of its settings.
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
 
+    /// The JSON Schema of the settings of a target of its kind; `None` where nothing can be delivered to it.
+    fn target_schema(&self, _generator: &mut SchemaGenerator) -> Option<Schema> {
+        None
+    }
+
+    /// Reads the settings of a target, where it can be one. Nothing is opened yet.
+    fn target(&self, _settings: &Settings, _place: Place) -> Option<Result<Box<dyn Target>>> {
+        None
+    }
+
     /// Reads the settings of a source. Nothing is opened yet.
     fn source(&self, settings: &Settings, place: Place) -> Result<Box<dyn Source>>;
 }
 
-/// Where a source stands.
+/// Where a source or a target stands.
 #[derive(Clone)]
 pub struct Place {
-    /// The name of the source.
+    /// Its name.
     pub source: String,
     /// The folder that paths are relative to.
     pub root: PathBuf,
     /// Resolves references to secrets, at the moment of use.
     pub secrets: Secrets,
+}
+
+/// A database that tables are delivered to.
+pub trait Target: Send + Sync {
+    /// Brings a table there to a version that the engine reads; see [`hw_base::Targets::deliver`].
+    fn deliver<'a>(&'a self, shipment: &'a Shipment, engine: &'a LocalEngine) -> BoxFuture<'a, Result<Option<Shipped>>>;
 }
 
 /// A source of a project.

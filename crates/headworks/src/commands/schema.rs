@@ -68,6 +68,14 @@ fn schema(file: File) -> Json {
                 .collect();
             schema["properties"]["sources"] =
                 json!({ "type": "object", "description": "Where the data comes from.", "additionalProperties": { "oneOf": kinds } });
+            let targets: Vec<Json> = CONNECTORS
+                .iter()
+                .filter_map(|connector| {
+                    let settings = connector.target_schema(&mut generator)?.to_value();
+                    Some(json!({ "type": "object", "properties": { connector.kind(): settings }, "required": [connector.kind()], "additionalProperties": false }))
+                })
+                .collect();
+            schema["properties"]["targets"] = json!({ "type": "object", "description": "Databases that tables are delivered to.", "additionalProperties": { "oneOf": targets } });
             schema
         }
         File::Model => {

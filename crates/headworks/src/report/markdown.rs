@@ -55,7 +55,8 @@ pub(crate) fn run(record: &RunRecord) -> Vec<String> {
 pub(crate) fn runs(runs: &[RunRecord]) -> Vec<String> {
     let mut rows = vec![["run", "started", "outcome", "published", "rows", "quarantined"].map(str::to_owned).to_vec()];
     rows.extend(runs.iter().map(|run| {
-        let published: Vec<&StepRecord> = run.steps.iter().filter(|step| step.outcome == StepOutcome::Published).collect();
+        let is_published = |step: &&StepRecord| step.outcome == StepOutcome::Published && step.load != "deliver";
+        let published: Vec<&StepRecord> = run.steps.iter().filter(is_published).collect();
         vec![
             run.run.to_string(),
             super::moment(run.started),

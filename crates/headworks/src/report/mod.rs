@@ -164,7 +164,8 @@ pub(crate) fn step_lines(step: &StepRecord, terminal: &Terminal) -> Vec<String> 
     }
     let mut lines = vec![line];
     if step.outcome == StepOutcome::Published {
-        lines.extend((step.load == "recompute" && step.window != "all rows").then(|| format!("    {}", step.window)));
+        let is_told = step.load == "deliver" || (step.load == "recompute" && step.window != "all rows");
+        lines.extend(is_told.then(|| format!("    {}", step.window)));
         let is_empty = step.model.starts_with("raw/") && step.rows_read == 0 && step.review.is_none();
         lines.extend(is_empty.then(|| "    the source has no row".to_owned()));
         lines.extend(waiting_members(step.members_waiting.unwrap_or_default()));
@@ -225,23 +226,31 @@ fn finding(result: &RuleResult) -> String {
     )
 }
 
+/// How many tables a run published and delivered.
+fn published_in_words(record: &RunRecord) -> String {
+    let (delivered, published): (Vec<&StepRecord>, Vec<&StepRecord>) =
+        record.steps.iter().filter(|step| step.outcome == StepOutcome::Published).partition(|step| step.load == "deliver");
+    let published = format!("{} published", plural(published.len() as u64, "table"));
+    match delivered.len() {
+        0 => published,
+        delivered => format!("{published}, {delivered} delivered"),
+    }
+}
+
 /// How a run ended, in plain sentences.
 pub(crate) fn run_summary(record: &RunRecord, terminal: &Terminal) {
     let seconds = record.ended.map_or(0.0, |ended| (ended - record.started).num_milliseconds() as f64 / 1000.0);
-    let published = record.steps.iter().filter(|step| step.outcome == StepOutcome::Published).count() as u64;
+    let published = published_in_words(record);
     terminal.line(match record.outcome {
         Some(RunOutcome::Unchanged) => format!("nothing changed: no source has anything new (run {})", record.run),
         Some(RunOutcome::Succeeded) => {
-            format!("done in {}: {} published (run {})", duration(seconds), plural(published, "table"), record.run)
+            format!("done in {}: {published} (run {})", duration(seconds), record.run)
         }
-        Some(RunOutcome::Blocked) => format!(
-            "blocked after {}: {} published, the blocked ones keep their last good version (run {})",
-            duration(seconds),
-            plural(published, "table"),
-            record.run
-        ),
+        Some(RunOutcome::Blocked) => {
+            format!("blocked after {}: {published}, the blocked ones keep their last good version (run {})", duration(seconds), record.run)
+        }
         Some(RunOutcome::Failed) | None => {
-            format!("failed after {}: {} published (run {})", duration(seconds), plural(published, "table"), record.run)
+            format!("failed after {}: {published} (run {})", duration(seconds), record.run)
         }
     });
     if record.outcome == Some(RunOutcome::Blocked) {
@@ -265,7 +274,8 @@ pub(crate) fn runs_lines(runs: &[RunRecord], terminal: &Terminal) -> Vec<String>
     let mut rows = vec![["run", "started", "took", "outcome", "published", "rows", "quarantined"].map(str::to_owned).to_vec()];
     for run in runs {
         let took = run.ended.map_or_else(|| "not ended".into(), |ended| duration((ended - run.started).num_milliseconds() as f64 / 1000.0));
-        let published: Vec<&StepRecord> = run.steps.iter().filter(|step| step.outcome == StepOutcome::Published).collect();
+        let is_published = |step: &&StepRecord| step.outcome == StepOutcome::Published && step.load != "deliver";
+        let published: Vec<&StepRecord> = run.steps.iter().filter(is_published).collect();
         rows.push(vec![
             run.run.to_string(),
             moment(run.started),

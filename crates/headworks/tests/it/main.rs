@@ -13,4 +13,5 @@ mod environments;
 mod histories;
 mod limits;
 mod program;
+mod targets;
 mod unit_tests;

@@ -1,13 +1,14 @@
 //! The plan: which steps a run takes, in which order, and why. Making it reads no data and changes nothing.
 
 mod dataset;
+mod deliver;
 mod model;
 mod together;
 mod trial;
 
 use std::collections::BTreeMap;
 
-use hw_base::{Blame, DatasetName, Engine, Error, Ledger, Progress, Result, SourceFile, Sources, TableName};
+use hw_base::{Blame, DatasetName, Engine, Error, Ledger, Placement, Progress, Result, SourceFile, Sources, TableName};
 use hw_validate::Rule;
 use serde::Serialize;
 
@@ -41,12 +42,12 @@ pub struct Plan {
     pub from_production: Vec<TableName>,
 }
 
-/// One step of a plan: it makes or changes one table.
+/// One step of a plan: it makes or changes one table, or delivers it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
-    /// Its name: a model's, or `raw/shop.customer_orders`.
+    /// Its name: a model's, `raw/shop.customer_orders`, or `reporting/analytics.fact_orders`.
     pub name: String,
-    /// The table.
+    /// The table; of a delivery that which is delivered.
     pub table: TableName,
     /// What it does.
     pub work: Work,
@@ -114,6 +115,15 @@ pub enum Work {
         /// The tables without whose rows its own wait in quarantine.
         #[serde(skip)]
         parents: Vec<Parent>,
+    },
+    /// Brings a table in a database to the published version of a model's table.
+    Deliver {
+        /// The model.
+        model: String,
+        /// Where the table lies, and how.
+        placement: Placement,
+        /// Whether the loads of the model only ever add rows.
+        only_grows: bool,
     },
 }
 
@@ -262,7 +272,9 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
         let definition = if is_other { definition::noted(asking.ledger, &model.name)? } else { None };
         let planning = model::Planning { project, model, reads, parents, before: &steps, selection, definition: definition.as_ref() };
         let step = planning.step(asking.engine, known).await?;
+        let delivery = deliver::step(project, model, &step, asking).await?;
         steps.push(step);
+        steps.extend(delivery);
     }
     let (borrowed, steps): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|step| project.borrows(&step.table));
     Ok(Plan {

@@ -75,6 +75,7 @@ impl Trial<'_> {
         let tried = match &step.work {
             Work::Build { .. } => self.model(before, step).await,
             Work::Extract { dataset, .. } => self.rules_of(dataset, step).await,
+            Work::Deliver { .. } => None,
         };
         tried.unwrap_or_default()
     }
@@ -167,7 +168,7 @@ impl Trial<'_> {
         let step = step?;
         let rows = match &step.work {
             Work::Extract { dataset, .. } if read.hides_origin => live(self.asking.sources, dataset, &read.name, inputs).await?,
-            Work::Extract { .. } => return None,
+            Work::Extract { .. } | Work::Deliver { .. } => return None,
             Work::Build { .. } => Input::Query { name: read.name.clone(), sql: nulls(self.columns.get(&step.name)?)? },
         };
         inputs.push(rows);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hw_base::{Error, Result, RunRecord, StepOutcome, StepRecord};
 
 use super::record::{Halt, continued, outcome_of};
-use super::{Ports, recover, source, version_group};
+use super::{Ports, database, recover, version_group};
 use crate::plan::{Plan, Step};
 use crate::project::Project;
 
@@ -20,8 +20,8 @@ pub(super) struct Course<'a> {
     errors: Vec<(usize, Error)>,
     /// Steps that did not go through.
     stopped: BTreeSet<&'a str>,
-    /// Sources that did not answer three times: they are left in peace for the rest of the run.
-    tired: BTreeSet<&'a str>,
+    /// Sources and targets that did not answer three times: they are left in peace for the rest of the run.
+    tired: BTreeSet<(&'static str, &'a str)>,
     /// Steps that were broken off because they took too long.
     broken_off: Vec<&'a str>,
     /// Records that wait for those of the steps before.
@@ -40,9 +40,9 @@ impl<'a> Course<'a> {
     /// Why a step does not run, where something before it keeps it from that.
     pub(super) fn why_skipped(&self, step: &Step) -> Option<String> {
         let stopped = step.after.iter().find(|name| self.stopped.contains(name.as_str()));
-        let tired = || source(step).filter(|source| self.tired.contains(source));
+        let tired = || database(step).filter(|database| self.tired.contains(database));
         let waits = stopped.map(|name| format!("`{name}` did not go through"));
-        waits.or_else(|| tired().map(|source| format!("source `{source}` has just failed, three times")))
+        waits.or_else(|| tired().map(|(what, name)| format!("{what} `{name}` has just failed, three times")))
     }
 
     /// Records how a step has ended, and tells it once all before it are told.
@@ -62,7 +62,7 @@ impl<'a> Course<'a> {
     fn halted(&mut self, at: usize, halt: Halt) -> StepRecord {
         let step = &self.plan.steps[at];
         self.stopped.insert(&step.name);
-        self.tired.extend(source(step).filter(|_| halt.may_heal()));
+        self.tired.extend(database(step).filter(|_| halt.may_heal()));
         let (done, error) = halt.record(step);
         self.broken_off.extend(error.iter().filter(|error| error.known_code() == Some("HW704")).map(|_| step.name.as_str()));
         self.errors.extend(error.map(|error| (at, error)));

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::record::{Halt, standing, started, unchanged};
 use super::task::{Task, application, version_with};
-use super::{backfill, build, extract, lateness, malformed};
+use super::{backfill, build, deliver, extract, lateness, malformed};
 use crate::definition;
 use crate::fit;
 use crate::history;
@@ -70,12 +70,16 @@ pub(super) async fn carry_out(task: Task<'_>) -> Result<StepRecord, Halt> {
         return Ok(unchanged(step));
     }
     ports.narrator.step_starts(step);
+    if let Work::Deliver { model, placement, only_grows } = &step.work {
+        return deliver::carry_out(task, model, placement, *only_grows).await;
+    }
     if let (Decision::Fail(_), Work::Extract { dataset, .. }) = (&step.decision, &step.work) {
         return Err(Halt::Failed(still_failing(task, dataset).await, Box::new(started(step, standing(step)))));
     }
     let prepared = match &step.work {
         Work::Extract { .. } => extract::prepare(task).await,
         Work::Build { .. } => build::prepare(task).await,
+        Work::Deliver { .. } => Ok(None),
     };
     let mut batch = match prepared {
         Ok(Some(batch)) => batch,
@@ -115,7 +119,7 @@ fn note_definition(task: Task<'_>, batch: &Batch) -> Result<()> {
         _ if batch.is_trial => Ok(()),
         (Work::Extract { dataset, .. }, _) => definition::note(ports.ledger, &step.name, &definition::of_dataset(project, dataset)),
         (Work::Build { .. }, Some(model)) if step.anew => definition::note(ports.ledger, &step.name, &definition::of_model(model)),
-        (Work::Build { .. }, _) => Ok(()),
+        (Work::Build { .. } | Work::Deliver { .. }, _) => Ok(()),
     }
 }
 
@@ -289,7 +293,7 @@ fn seen_already(step: &Step, window: i64) -> Error {
 /// How a model is loaded; `None` for a dataset.
 fn load_of(step: &Step) -> Option<&Load> {
     match &step.work {
-        Work::Extract { .. } => None,
+        Work::Extract { .. } | Work::Deliver { .. } => None,
         Work::Build { settings, .. } => Some(settings),
     }
 }
@@ -307,7 +311,7 @@ fn unique_by(step: &Step) -> &[String] {
 fn shown_as(step: &Step) -> String {
     match &step.work {
         Work::Extract { dataset, .. } => format!("preview.{dataset}"),
-        Work::Build { .. } => format!("preview.{}", identifier(&step.name)),
+        Work::Build { .. } | Work::Deliver { .. } => format!("preview.{}", identifier(&step.name)),
     }
 }
 

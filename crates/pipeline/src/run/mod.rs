@@ -3,6 +3,7 @@
 mod backfill;
 mod build;
 mod course;
+mod deliver;
 mod deliveries;
 mod extract;
 mod lateness;
@@ -24,7 +25,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use hw_base::{Clock, Engine, Error, Ledger, Result, Retry, RunId, RunRecord, Sources, StepRecord};
+use hw_base::{Clock, Engine, Error, Ledger, Result, Retry, RunId, RunRecord, Sources, StepRecord, Targets};
 
 pub use self::recover::recover;
 pub(crate) use backfill::is_partial;
@@ -51,6 +52,8 @@ pub struct Ports<'a> {
     pub engine: &'a dyn Engine,
     /// Opens the sources.
     pub sources: &'a dyn Sources,
+    /// Brings copies in databases to published versions.
+    pub targets: &'a dyn Targets,
     /// Remembers.
     pub ledger: &'a dyn Ledger,
     /// Tells the time.
@@ -143,10 +146,11 @@ fn version_group(plan: &Plan, ports: Ports<'_>) -> Result<BTreeMap<String, i64>>
     Ok(plan.steps.iter().filter_map(version).collect())
 }
 
-/// The source that a step asks.
-fn source(step: &Step) -> Option<&str> {
+/// The database that a step asks: whether it is a source or a target, and its name.
+fn database(step: &Step) -> Option<(&'static str, &str)> {
     match &step.work {
-        Work::Extract { dataset, files: None, .. } => Some(&dataset.source),
+        Work::Extract { dataset, files: None, .. } => Some(("source", &dataset.source)),
+        Work::Deliver { placement, .. } => Some(("target", &placement.target)),
         Work::Extract { .. } | Work::Build { .. } => None,
     }
 }

@@ -179,6 +179,8 @@ fn overtaken(step: &Step, at: &Progress, live: Option<&Progress>, standing: &BTr
         Work::Extract { .. } => {
             live.filter(|live| live.window >= at.window).map(|_| format!("production has extracted more for `{name}` since"))
         }
+        // An environment delivers nothing.
+        Work::Deliver { .. } => None,
         Work::Build { .. } if at.fingerprint != step.fingerprint => Some(format!("`{name}` has changed since it was built there")),
         Work::Build { reads, .. } => {
             let moved = reads.iter().find(|read| {

@@ -112,6 +112,7 @@ async fn carry_out(task: Task<'_>, asked: &Asked) -> Result<StepRecord, Halt> {
     let mut batch = match &task.step.work {
         Work::Build { .. } => of_model(task, asked).await,
         Work::Extract { .. } => of_dataset(task, asked).await,
+        Work::Deliver { .. } => Err(Error::bug("a delivery has no rows in quarantine")),
     }
     .map_err(failed)?;
     let record = described(started(task.step, batch.progress.clone()), task, asked);

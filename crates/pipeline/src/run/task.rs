@@ -83,6 +83,7 @@ impl Task<'_> {
         match &self.step.work {
             Work::Extract { dataset, .. } => self.project.timeouts.get(&dataset.source).copied(),
             Work::Build { .. } => self.project.model(&self.step.name)?.settings.timeout,
+            Work::Deliver { model, .. } => self.project.model(model)?.settings.deliver.as_ref()?.timeout,
         }
     }
 

@@ -16,6 +16,7 @@ mod project;
 mod recovery;
 mod reviews;
 mod rollbacks;
+mod targets;
 mod together;
 mod verdicts;
 

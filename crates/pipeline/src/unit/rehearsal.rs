@@ -163,7 +163,9 @@ impl<'a> Needs<'a> {
             let is_kept = |rule: &&Rule| !left_out_rules.contains(rule.id.as_str()) && !left_out_rules.contains(ALL);
             rules.iter().filter(is_kept).cloned().collect()
         };
-        let models = self.models.values().map(|model| Model { rules: keep(&model.rules), ..model.clone() }).collect();
+        let undelivered = |model: &Model| ModelSettings { deliver: None, ..model.settings.clone() };
+        let models = self.models.values();
+        let models = models.map(|model| Model { rules: keep(&model.rules), settings: undelivered(model), ..model.clone() }).collect();
         let of_dataset = |dataset: &DatasetName| Some((dataset.clone(), keep(self.project.dataset_rules.get(dataset)?)));
         let dataset_rules = self.read.iter().filter_map(of_dataset).collect();
         let mut sources = self.project.sources.clone();

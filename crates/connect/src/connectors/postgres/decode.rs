@@ -14,7 +14,7 @@ use super::types::{SourceColumn, Wire};
 use super::values::{Appended, Broken, Values};
 
 /// What every binary `COPY` starts with.
-const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
+pub(super) const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 /// The flags that a reader must know; it knows none of them.
 const CRITICAL_FLAGS: u32 = 0xFFFF_0000;
 /// The most bytes that PostgreSQL gives to one value.

@@ -74,6 +74,33 @@ fn failed_here(server: &Server, error: &tokio_postgres::Error, purpose: &str) ->
     Error::bug(format!("cannot {purpose}")).because(cause)
 }
 
+/// A delivery to a table of a schema that failed. Nothing of it is visible.
+pub(super) fn undelivered(server: &Server, error: &tokio_postgres::Error, schema: &str, table: &str) -> Error {
+    let Some(answer) = error.as_db_error() else { return failed_here(server, error, &format!("deliver to `{table}`")) };
+    let (code, user) = (answer.code(), server.user());
+    let message = format!("PostgreSQL at {} does not take the delivery to `{table}`", server.place());
+    let error = if *code == SqlState::LOCK_NOT_AVAILABLE {
+        return Error::passing(format!("`{table}` is locked by somebody else"))
+            .code("HW206")
+            .because(said(server, answer))
+            .help("another delivery or a long query may hold it; the next run tries again");
+    } else if is_passing(code) {
+        return Error::passing(message).code("HW206").because(said(server, answer)).help("look at the log of the server, then run again");
+    } else if *code == SqlState::INSUFFICIENT_PRIVILEGE {
+        Error::user(message).help(format!(
+            "let its owner `grant usage, create on schema {schema} to {user}`; tables that are there have to belong to `{user}`"
+        ))
+    } else if code.code().starts_with("23") {
+        Error::user(message).help("a constraint of the table does not hold for these rows: mend them in the model, guard them with a rule, or drop the constraint")
+    } else if code.code().starts_with("22") || code.code().starts_with("42") {
+        Error::user(message)
+    } else {
+        Error::outside(message)
+    };
+    let place = answer.where_().map(|place| format!(", in {}", server.redacted(place))).unwrap_or_default();
+    error.code("HW207").because(said(server, answer) + &place).help("readers see the version before")
+}
+
 /// Maps the error of a query.
 pub(super) trait Explained<T> {
     /// See [`failed`].

@@ -19,6 +19,7 @@ mod progress;
 mod read;
 mod server;
 mod source;
+mod target;
 mod tls;
 mod types;
 mod values;
@@ -44,6 +45,7 @@ use super::csv::one_percent;
 use super::{Reached, TableListing};
 use crate::tables::Tables;
 pub(super) use source::Postgres;
+pub use target::PostgresTargetSettings;
 
 /// The hidden column for the file of a row; always null here.
 pub(super) const FILE: &str = "_file";

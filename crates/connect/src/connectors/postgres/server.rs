@@ -66,7 +66,7 @@ pub(super) struct Server {
     encryption: Encryption,
 }
 
-/// A connection inside a read-only transaction that sees the database at one moment.
+/// A connection, inside a read-only transaction that sees the database at one moment where it is made for reading.
 pub(super) struct Session {
     /// Sends queries.
     pub(super) client: Client,
@@ -104,10 +104,15 @@ impl Server {
         Ok(Self { config, encryption })
     }
 
+    /// Connects.
+    pub(super) async fn open(&self) -> Result<Session> {
+        let limit = self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
+        timeout(limit, self.connect_as_asked()).await.map_err(|_| errors::silent(self, limit))?
+    }
+
     /// Connects, and begins a read-only transaction.
     pub(super) async fn connect(&self) -> Result<Session> {
-        let limit = self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
-        let session = timeout(limit, self.connect_as_asked()).await.map_err(|_| errors::silent(self, limit))??;
+        let session = self.open().await?;
         session.client.batch_execute(BEGIN).await.map_err(|error| errors::failed(self, &error, "begin a transaction"))?;
         Ok(session)
     }

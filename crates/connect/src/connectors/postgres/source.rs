@@ -8,8 +8,9 @@ use hw_base::{BoxFuture, Column, Delivery, Error, Result, Settings, Survey, Tole
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 
+use super::target::{PostgresTarget, PostgresTargetSettings};
 use super::{PUBLIC, PostgresSettings, Selection, Table, exists, open, survey, tables, text_columns};
-use crate::connectors::{Connector, Opened, Place, Source, TableListing};
+use crate::connectors::{Connector, Opened, Place, Source, TableListing, Target};
 use crate::tables::Tables;
 use crate::types::{common_type, sql_type_to_arrow};
 
@@ -39,6 +40,14 @@ impl Connector for Postgres {
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<PostgresSettings>()
+    }
+
+    fn target_schema(&self, generator: &mut SchemaGenerator) -> Option<Schema> {
+        Some(generator.subschema_for::<PostgresTargetSettings>())
+    }
+
+    fn target(&self, settings: &Settings, place: Place) -> Option<Result<Box<dyn Target>>> {
+        Some(PostgresTarget::read(settings, place).map(|target| Box::new(target) as _))
     }
 
     fn source(&self, settings: &Settings, place: Place) -> Result<Box<dyn Source>> {

@@ -15,9 +15,9 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::types::Wire;
 
 /// Days from 1970-01-01 to 2000-01-01, where PostgreSQL starts to count.
-const EPOCH_DAYS: i32 = 10_957;
+pub(super) const EPOCH_DAYS: i32 = 10_957;
 /// The same in microseconds.
-const EPOCH_MICROSECONDS: i64 = 946_684_800_000_000;
+pub(super) const EPOCH_MICROSECONDS: i64 = 946_684_800_000_000;
 /// A `numeric` is made of digits of this base.
 const NUMERIC_BASE_DIGITS: i32 = 4;
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 use hw_base::{
-    Clock, Column, CommitNote, Engine, Error, FixedClock, Input, LoadMode, LooseRows, Reader, Result, Rows, RunId, RunOutcome, RunRecord,
-    Staging, TableName, Timestamp, VersionGroup, Watch, identifier,
+    Clock, Column, CommitNote, Engine, Error, FixedClock, Input, LoadMode, LooseRows, NoTargets, Reader, Result, Rows, RunId, RunOutcome,
+    RunRecord, Staging, TableName, Timestamp, VersionGroup, Watch, identifier,
 };
 use hw_connect::{GivenSources, open_given, typed_rows};
 use hw_engine::LocalEngine;
@@ -112,7 +112,7 @@ impl World<'_> {
         self.sources.arrive(delivery);
         let clock = FixedClock(now);
         let (engine, sources, ledger) = (&self.engine, &self.sources, &self.ledger);
-        let ports = Ports { engine, sources, ledger, clock: &clock, narrator: &Silent, memory: &Silent };
+        let ports = Ports { engine, sources, targets: &NoTargets, ledger, clock: &clock, narrator: &Silent, memory: &Silent };
         let id = RunId(format!("test-{delivery:04}"));
         match plan(project, Asking { engine, sources, ledger }, &Selection::default()).await {
             Ok(plan) => run(project, &plan, id, None, ports).await,

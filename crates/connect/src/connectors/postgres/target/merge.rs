@@ -1,0 +1,99 @@
+//! The statements that bring a table to what was sent.
+
+use hw_base::MORE;
+
+use super::columns::TargetColumn;
+use super::relation::Relation;
+use crate::connectors::postgres::quoted;
+
+/// Which rows were sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// All that the table is to have.
+    Whole,
+    /// Those that the table lacks, and those that it has and is not to have; [`MORE`] tells them apart.
+    Differing,
+}
+
+/// A table, and what was sent for it into another one.
+#[derive(Debug)]
+pub(super) struct Merge<'a> {
+    /// The table.
+    pub(super) table: &'a Relation,
+    /// Where the rows lie that were sent, as SQL names it.
+    pub(super) sent_to: &'a str,
+    /// The columns.
+    pub(super) columns: &'a [TargetColumn],
+    /// The columns that tell rows apart; none where nothing does.
+    pub(super) key: &'a [String],
+    /// Which rows were sent.
+    pub(super) sent: Sent,
+}
+
+impl Merge<'_> {
+    /// Takes away what the table is not to have.
+    pub(super) fn removes(&self) -> Option<String> {
+        let (table, sent_to) = (self.table.sql(), self.sent_to);
+        match (self.sent, self.key.is_empty()) {
+            (Sent::Whole, true) => Some(format!("delete from {table}")),
+            (Sent::Whole, false) => {
+                Some(format!("delete from {table} as t where not exists (select from {sent_to} as s where {})", self.same("t", "s")))
+            }
+            // Nothing tells which of its rows they are.
+            (Sent::Differing, true) => None,
+            (Sent::Differing, false) => Some(format!(
+                "delete from {table} as t using {sent_to} as s where {} and s.{MORE} < 0 \
+                 and not exists (select from {sent_to} as n where n.{MORE} > 0 and {})",
+                self.same("t", "s"),
+                self.same("n", "s"),
+            )),
+        }
+    }
+
+    /// Changes rows in place, so that whatever refers to them by their key goes on doing so; `None` where no column can change.
+    pub(super) fn changes(&self) -> Option<String> {
+        let values: Vec<String> =
+            self.columns.iter().map(|column| &column.name).filter(|name| !self.key.contains(name)).map(|name| quoted(name)).collect();
+        if self.key.is_empty() || values.is_empty() {
+            return None;
+        }
+        let set: Vec<String> = values.iter().map(|name| format!("{name} = s.{name}")).collect();
+        let of = |side: &str| values.iter().map(|name| format!("{side}.{name}")).collect::<Vec<_>>().join(", ");
+        Some(format!(
+            "update {} as t set {} from {} as s where {}{} and ({}) is distinct from ({})",
+            self.table.sql(),
+            set.join(", "),
+            self.sent_to,
+            self.same("t", "s"),
+            self.wanted(),
+            of("t"),
+            of("s"),
+        ))
+    }
+
+    /// Adds what the table lacks.
+    pub(super) fn adds(&self) -> String {
+        let (table, sent_to, names) = (self.table.sql(), self.sent_to, self.names());
+        let rows = match (self.sent, self.key.is_empty()) {
+            (Sent::Whole, true) => String::new(),
+            (Sent::Differing, true) => format!(" cross join generate_series(1, s.{MORE})"),
+            (_, false) => format!(" where not exists (select from {table} as t where {}){}", self.same("t", "s"), self.wanted()),
+        };
+        format!("insert into {table} ({names}) select {names} from {sent_to} as s{rows}")
+    }
+
+    /// The names of the columns.
+    fn names(&self) -> String {
+        self.columns.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The condition for rows with one key. A key is never null.
+    fn same(&self, one: &str, other: &str) -> String {
+        self.key.iter().map(|column| format!("{one}.{0} = {other}.{0}", quoted(column))).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// The condition for rows that the table is to have.
+    fn wanted(&self) -> String {
+        if self.sent == Sent::Differing { format!(" and s.{MORE} > 0") } else { String::new() }
+    }
+}
