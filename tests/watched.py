@@ -2,8 +2,8 @@
 
 Arguments: the program, and as one likes `--runs N` and `--seed N`. Needs PyPI's deltalake and pyarrow; `tests/run.sh` installs them.
 
-Files with good rows, rows that rules keep out and rows that block a run arrive in random order; customers arrive before or after the orders
-that wait for them. Runs are killed at random moments, stopped by a limit on the size of files, or blocked by a rule. Meanwhile a thread reads
+Files with good rows, rows that rules keep out (by themselves, without their customer, with a coupon that is taken) and rows that block a run
+arrive in random order; customers arrive before or after the orders that wait for them. Runs are killed at random moments, stopped by a limit on the size of files, or blocked by a rule. Meanwhile a thread reads
 every table again and again, and in the end every version that was ever committed is read once more.
 """
 import argparse

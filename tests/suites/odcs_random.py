@@ -40,12 +40,12 @@ one, some, often, maybe = chance.one, chance.some, chance.often, chance.maybe
 now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
 
 LOGICAL = {"i": "integer", "j": "integer", "k": "integer", "f": "number", "g": "number", "x": "number", "m": "number", "t": "string", "u": "string", "d": "timestamp", "day": "date",
-           "b": "boolean", "n": "number", "p": "string", "low": "integer", "high": "integer", "at": "timestamp"}
+           "b": "boolean", "n": "number", "p": "string", "low": "integer", "high": "integer", "seen": "timestamp"}
 PHYSICAL = {"f": "double", "g": "double", "x": "double", "n": "double", "m": "decimal(8,2)"}
 REGEXES = ["^a", "^[a-z]+$", "[0-9]", "^.{1,2}$", "A|B", "é"]
 QUERIES = ["SELECT COUNT(*) FROM {object} WHERE i > j", "SELECT MAX(k) FROM ${object}", "SELECT SUM(i) FROM {object}", "SELECT COUNT(DISTINCT p) FROM {model}"]
 # The options of a logical type, and the CLI's names for them.
-OPTIONS = {"minLength": ["field_min_length"], "maxLength": ["field_max_length"], "pattern": ["field_regex"], "enum": ["field_enum"], "minimum": ["field_minimum"], "maximum": ["field_maximum"],
+OPTIONS = {"minLength": ["field_min_length"], "maxLength": ["field_max_length"], "pattern": ["field_regex"], "minimum": ["field_minimum"], "maximum": ["field_maximum"],
            "exclusiveMinimum": ["field_minimum", "field_not_equal"], "exclusiveMaximum": ["field_maximum", "field_not_equal"]}
 
 
@@ -74,14 +74,14 @@ def library(name):
         "invalidValues": lambda: {**counted(), "arguments": one([{"validValues": some(of_column(name), 1, 5)}, {"pattern": one(REGEXES)}] if name in ("t", "u", "p") else [{"validValues": some(of_column(name), 1, 5)}])},
         "duplicateValues": lambda: threshold(lambda: chance.randint(0, 3)),
     }
-    metric = one(["nullValues", "duplicateValues"] if name in ("d", "day", "at", "x", "f", "g", "m", "n") else sorted(metrics))
+    metric = one(["nullValues", "duplicateValues"] if name in ("d", "day", "seen", "x", "f", "g", "m", "n") else sorted(metrics))
     return {"metric": metric, **metrics[metric](), **valued()}
 
 
 def constraints(name):
     """Options of the logical type."""
     if name in ("t", "u", "p"):
-        return one([{"minLength": chance.randint(0, 2)}, {"maxLength": chance.randint(0, 3)}, {"pattern": one(REGEXES)}, {"enum": some(of_column(name), 1, 5)}, {"minLength": 1, "maxLength": 2}])
+        return one([{"minLength": chance.randint(0, 2)}, {"maxLength": chance.randint(0, 3)}, {"pattern": one(REGEXES)}, {"minLength": 1, "maxLength": 2}])
     if name in ("i", "j", "k", "f", "g", "m", "x"):
         return one([{one(["minimum", "exclusiveMinimum"]): chance.number()}, {one(["maximum", "exclusiveMaximum"]): chance.number()}])
     return {}
@@ -108,7 +108,7 @@ def contract(table_name, path):
         next(entry for entry in properties if entry["name"] == one(["k", "i"]) or entry["name"] == "k")["primaryKey"] = True
     found = head(table_name, path) | {"schema": [{"name": table_name, "properties": properties, "quality": quality}]}
     if often(0.7):
-        found["slaProperties"] = [{"property": "freshness", "element": f"{table_name}.at", "value": one([1, 4, 50]), "unit": one(["h", "d"])}]
+        found["slaProperties"] = [{"property": "freshness", "element": f"{table_name}.seen", "value": one([1, 4, 50]), "unit": one(["h", "d"])}]
     return found
 
 
@@ -158,7 +158,7 @@ def promises(asked):
             columns = [entry["name"]] if "logicalType" in entry else check.get("arguments", {}).get("properties", ["i", "j", "k"])
             yield f"quality {called}({entry['name'] if 'logicalType' in entry else ''}) `{check['id']}`", [check["id"]], columns
     for sla in asked.get("slaProperties", []):
-        yield f"slaProperties {sla['property']}({sla['element']})", [("servicelevel_freshness", "at")], ["at"]
+        yield f"slaProperties {sla['property']}({sla['element']})", [("servicelevel_freshness", "seen")], ["seen"]
 
 
 def asked_of(asked, called):

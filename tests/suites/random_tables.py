@@ -74,7 +74,7 @@ def random_table(chance, moment):
         "p": column(pyarrow.string(), lambda: chance.one(["one", "two"]), gaps / 4),
         "low": pyarrow.array(lows, pyarrow.int64()),
         "high": column(pyarrow.int64(), lambda: chance.randint(0, 22), 0) if chance.often(0.3) else pyarrow.array([low + chance.randint(0, 2) for low in lows], pyarrow.int64()),
-        "at": column(pyarrow.timestamp("us"), lambda: moment - datetime.timedelta(hours=chance.one(AGES))),
+        "seen": column(pyarrow.timestamp("us"), lambda: moment - datetime.timedelta(hours=chance.one(AGES))),
         "Mixed": column(pyarrow.int64(), lambda: chance.randint(0, 3), gaps / 2),
         "two words": column(pyarrow.string(), lambda: chance.one(TEXTS[:4])),
     })
@@ -123,7 +123,7 @@ class Findings:
         """Why a difference is known: the first entry of which all parts agree with the case."""
         facts = {"way": way, "kind": case["kind"], "theirs": theirs, "ours": ours}
         for entry in self.known:
-            agree = all(facts[key] in entry[key] for key in facts if key in entry)
+            agree = all(facts[key] in entry[key] for key in facts.keys() & entry.keys())
             contains = entry.get("contains", "") in json.dumps(case["asked"], default=str)
             if agree and contains and set(entry.get("marks", [])) <= case["marks"]:
                 return entry["reason"]

@@ -85,13 +85,14 @@ def pattern():
 def bounds(of):
     """A threshold in one of its forms."""
     first, second = sorted([of(), of()])
+    second += first == second  # it wants two different ends
     words = ["greater_than", "greater_than_or_equal", "less_than", "less_than_or_equal"]
     return one([
         lambda: {"must_be": first},
         lambda: {"must_not_be": first},
         lambda: {f"must_be_{one(words)}": first},
         lambda: {"must_be_between": {one(words[:2]): first, one(words[2:]): second}},
-        lambda: {"must_be_not_between": {one(words[:2]): first, one(words[2:]): second}},
+        lambda: {"must_be_not_between": {one(words[2:]): first, one(words[:2]): second}},
     ])()
 
 
@@ -142,7 +143,7 @@ def of_failed_rows():
 
 
 def of_freshness():
-    return None, {"freshness": {"column": one(["at", "at", "d"]), "threshold": {"unit": one(["minute", "hour", "day"]), one(["must_be_less_than", "must_be_less_than_or_equal"]): one([1, 4, 50, 500])}}}
+    return None, {"freshness": {"column": one(["seen", "seen", "d"]), "threshold": {"unit": one(["minute", "hour", "day"]), one(["must_be_less_than", "must_be_less_than_or_equal"]): one([1, 4, 50, 500])}}}
 
 
 CHECKS = {

@@ -54,11 +54,6 @@ impl Threshold {
         Self { min: Some(value), max: Some(value), ..Self::default() }
     }
 
-    /// Anything but from `low` to `high`.
-    pub(super) fn outside(low: f64, high: f64) -> Self {
-        Self { outside: Some(Forbidden { low, high, holds_low: true, holds_high: true }), ..Self::default() }
-    }
-
     /// Whether it says anything.
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -298,7 +293,10 @@ mod tests {
         let of = |min, max| Threshold { min, max, ..Threshold::default() };
         assert_eq!(of(Some(5.0), None).opposite().unwrap(), Threshold { below: Some(5.0), ..Threshold::default() });
         assert_eq!(Threshold::exactly(0.0).opposite().unwrap(), Threshold { not: Some(0.0), ..Threshold::default() });
-        assert_eq!(Threshold::outside(1.0, 3.0).opposite().unwrap(), of(Some(1.0), Some(3.0)));
-        assert_eq!(of(Some(1.0), Some(3.0)).opposite().unwrap().holds("m"), "not (m >= 1 and m <= 3)");
+        let outside = of(Some(1.0), Some(3.0)).opposite().unwrap();
+        assert_eq!(outside.holds("m"), "not (m >= 1 and m <= 3)");
+        assert_eq!(outside.opposite().unwrap(), of(Some(1.0), Some(3.0)));
+        let open = Threshold { above: Some(1.0), below: Some(3.0), ..Threshold::default() };
+        assert_eq!(open.opposite().unwrap().holds("m"), "not (m > 1 and m < 3)");
     }
 }

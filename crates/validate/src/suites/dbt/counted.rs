@@ -16,21 +16,21 @@ pub(super) fn query_of_groups(kind: &str, arguments: &Arguments<'_>) -> Option<S
         "dbt_utils.unique_combination_of_columns" => Some(repeated(&arguments.texts("combination_of_columns").ok()?.join(", "), "true")),
         "dbt_expectations.expect_column_values_to_be_unique" => {
             let column = column()?;
-            Some(repeated(&column, &and_where(format!("{column} is not null"), arguments)))
+            Some(repeated(&column, &and_where(&format!("{column} is not null"), arguments)))
         }
         "dbt_expectations.expect_compound_columns_to_be_unique" => {
             let names = arguments.texts("column_list").ok()?;
             let any = arguments.get("ignore_row_if") == json!("any_value_is_missing");
             let present: Vec<String> = names.iter().map(|name| format!("{name} is not null")).collect();
             let present = format!("({})", present.join(if any { " and " } else { " or " }));
-            Some(repeated(&names.join(", "), &and_where(present, arguments)))
+            Some(repeated(&names.join(", "), &and_where(&present, arguments)))
         }
         _ => None,
     }
 }
 
-fn and_where(condition: String, arguments: &Arguments<'_>) -> String {
-    arguments.text("row_condition").map_or(condition.clone(), |own| format!("{condition} and ({own})"))
+fn and_where(condition: &str, arguments: &Arguments<'_>) -> String {
+    arguments.text("row_condition").map_or_else(|_| condition.to_owned(), |own| format!("{condition} and ({own})"))
 }
 
 fn repeated(columns: &str, condition: &str) -> String {

@@ -133,10 +133,31 @@ fn in_words(rule: &Rule) -> Option<(Option<&str>, Json)> {
         "matches" if only(&["column", "pattern"]) => {
             (column, tolerated(rule, json!({"metric": "invalidValues", "arguments": {"pattern": get("pattern")}})))
         }
-        "row_count" => {
-            let limits = json!({"metric": "rowCount", "mustBeGreaterOrEqualTo": get("min"), "mustBeLessOrEqualTo": get("max")});
-            (None, check(rule, limits))
-        }
+        "row_count" => (None, check(rule, row_count(&get("min"), &get("max"))?)),
         _ => return None,
     })
+}
+
+/// A metric has one limit in the standard, so that a range of two different ones has no words.
+fn row_count(min: &Json, max: &Json) -> Option<Json> {
+    let limits = match (min.is_null(), max.is_null()) {
+        (false, false) if min == max => json!({ "mustBe": min }),
+        (false, false) => return None,
+        _ => json!({"mustBeGreaterOrEqualTo": min, "mustBeLessOrEqualTo": max}),
+    };
+    let mut check = json!({ "metric": "rowCount" });
+    check.as_object_mut()?.extend(limits.as_object()?.clone());
+    Some(check)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_has_one_limit() {
+        assert_eq!(row_count(&json!(1), &json!(1)).unwrap(), json!({"metric": "rowCount", "mustBe": 1}));
+        assert_eq!(row_count(&json!(1), &json!(2)), None);
+        assert!(row_count(&json!(1), &Json::Null).is_some());
+    }
 }
