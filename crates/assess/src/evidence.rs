@@ -1,14 +1,16 @@
-//! What is known about a dataset besides its measurements.
+//! What is known about a dataset before it is judged.
 
 use std::collections::BTreeMap;
 
-use hw_base::{CodedTable, RuleResult};
+use hw_base::{CodedTable, RuleResult, TableFacts};
 
 use crate::{Drift, HeldRules, MissingMap, Relations, Volume};
 
-/// Everything that a judgement may rest on besides the measurements. The default is nothing.
+/// Everything that a judgement may rest on. The default is nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
+    /// The measurements, where they were taken already; `None` where they are still to be taken.
+    pub facts: Option<TableFacts>,
     /// Rows counted for conditions that the measurements only estimate, by condition.
     pub counted: BTreeMap<String, u64>,
     /// What the columns say about each other; `None` where nobody looked.

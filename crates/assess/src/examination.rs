@@ -54,7 +54,11 @@ impl<'a> Examination<'a> {
         if self.facts.scanned_all_rows {
             return format!("{part} of {all} rows ({shown})");
         }
-        format!("{part} of {all} sampled rows ({shown} ± {:.1})", 100.0 * error_of(share, self.facts.rows))
+        let bound = 100.0 * error_of(share, self.facts.rows);
+        if self.facts.beginning.is_some() {
+            return format!("{part} of the first {all} rows ({shown} ± {bound:.1})");
+        }
+        format!("{part} of {all} sampled rows ({shown} ± {bound:.1})")
     }
 
     /// What `found` of the `looked_at` rows are of all rows.

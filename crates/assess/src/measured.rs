@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hw_base::{Engine, Input, MeasureSettings, Reader, Result, RowWatch, Rows, TableFacts, Timestamp, Value, Watch};
+use hw_base::{Engine, Input, Reader, Result, RowWatch, Rows, TableFacts, Timestamp, Value, Watch};
 
 use crate::checks::{find_issues, find_patterns, is_key_candidate};
 use crate::column::present;
@@ -26,7 +26,7 @@ pub async fn assess(engine: &dyn Engine, reader: &Reader, about: &About, now: Ti
     assess_with(engine, reader, about, now, id, Evidence::default()).await
 }
 
-/// As [`assess`], in the light of what is known already: relations between the columns, declared rules. What `evidence` holds
+/// As [`assess`], in the light of what is known already: measurements, relations between the columns, declared rules. What `evidence` holds
 /// is not asked again.
 pub async fn assess_with(
     engine: &dyn Engine,
@@ -36,8 +36,10 @@ pub async fn assess_with(
     id: String,
     mut evidence: Evidence,
 ) -> Result<Assessment> {
-    let settings = MeasureSettings { sample: about.sample, top_values: about.limits.top_values };
-    let mut facts = engine.measure(reader, settings).await?;
+    let mut facts = match evidence.facts.take() {
+        Some(facts) => facts,
+        None => engine.measure(reader, about.measuring()).await?,
+    };
     let dataset = Dataset { engine, reader };
     if facts.scanned_all_rows {
         settle_keys(&dataset, &mut facts).await;
@@ -61,8 +63,7 @@ pub async fn assess_with(
 
 /// Measures the columns in one pass and judges what that tells; asks nothing else.
 pub async fn measure_columns(engine: &dyn Engine, reader: &Reader, about: &About, now: Timestamp, id: String) -> Result<Assessment> {
-    let settings = MeasureSettings { sample: about.sample, top_values: about.limits.top_values };
-    let facts = engine.measure(reader, settings).await?;
+    let facts = engine.measure(reader, about.measuring()).await?;
     Ok(Assessment::judge(facts, about.clone(), now, id, Evidence::default()))
 }
 

@@ -50,6 +50,8 @@ pub(crate) async fn try_rules(
     let settings = MeasureSettings { sample: Sample::All, top_values: about.limits.top_values };
     let rows = if facts.malformed > 0 { "_malformed is null and " } else { "" };
     let rest = part(reader, &format!("{rows}not ({})", split.made_from));
+    // They are measured, watched and grouped; reading them once for all of it costs least.
+    let rest = engine.keep(&rest).await.ok().flatten().unwrap_or(rest);
     let held_back = engine.measure(&rest, settings).await.ok()?;
     if !(0.05..=0.5).contains(&share_of(held_back.rows, facts.rows)) {
         return None;

@@ -500,15 +500,26 @@ pub trait Engine: Send + Sync {
     /// The columns that a query returns; nothing is read.
     fn columns<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Column>>>;
 
-    /// Runs a query and returns its first `limit` rows.
+    /// Runs a query and returns its first `limit` rows: the same ones each time where the data is the same.
     fn query<'a>(&'a self, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>>;
 
     /// Measures the rows of a query in one pass.
     fn measure<'a>(&'a self, reader: &'a Reader, settings: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>>;
 
-    /// The rows of a query as codes of their distinct values, in file order: all of them where about `memory` bytes hold them, else a
-    /// uniform sample of the rows. Malformed records are no rows and have no number.
-    fn coded<'a>(&'a self, reader: &'a Reader, name: &'a str, memory: ByteSize) -> BoxFuture<'a, Result<CodedTable>>;
+    /// Measures the rows of a query, and codes them in the same pass: in file order, all of them where about `memory` bytes hold the
+    /// codes, else a uniform sample of the rows. Malformed records are no rows and have no number. The coded table has no name.
+    fn measure_and_code<'a>(
+        &'a self,
+        reader: &'a Reader,
+        settings: MeasureSettings,
+        memory: ByteSize,
+    ) -> BoxFuture<'a, Result<(TableFacts, CodedTable)>>;
+
+    /// Keeps the rows of a query in memory, where a part of it holds them, and returns how to read them there; what was kept before is
+    /// forgotten. `None` where they do not fit, or the engine keeps nothing.
+    fn keep<'a>(&'a self, _reader: &'a Reader) -> BoxFuture<'a, Result<Option<Reader>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// Counts what `watch` asks for in one scan, and writes nothing.
     fn watch<'a>(&'a self, reader: &'a Reader, watch: &'a Watch) -> BoxFuture<'a, Result<Watched>>;

@@ -30,7 +30,7 @@ pub use engine::{
 };
 pub use error::{Blame, Error, Result, Retry, Span, nearest, unknown};
 pub use facts::{
-    Cadence, CalendarSpan, ColumnFacts, Fences, Histogram, NumberFacts, PatternCount, Quantile, ShapeCount, Spellings, Steps, TableFacts,
+    Beginning, Cadence, CalendarSpan, ColumnFacts, Fences, Histogram, NumberFacts, PatternCount, Quantile, ShapeCount, Spellings, Steps, TableFacts,
     TextFacts, ValueCount,
 };
 pub use ledger::{

@@ -10,6 +10,7 @@ mod files;
 mod given;
 mod layout;
 mod merge;
+mod order;
 mod origin;
 mod parts;
 mod paths;

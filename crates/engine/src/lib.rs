@@ -5,10 +5,11 @@
 
 mod beside;
 mod changes;
-mod coded;
 mod damage;
+mod deadline;
 mod failure;
 mod files;
+mod kept;
 mod keys;
 mod live;
 mod local;
@@ -33,6 +34,7 @@ mod words;
 mod working;
 mod writer;
 
+pub use deadline::Deadline;
 pub use live::LiveTables;
 pub use local::{Limits, LocalEngine};
 pub use plain::{PlainColumn, write_parquet};

@@ -19,12 +19,14 @@ use hw_base::{
 use serde_json::Value as Json;
 
 use crate::beside::Beside;
+use crate::deadline::{Deadline, in_time};
 use crate::failure::{Context, explain, explain_delta, io_problem};
 use crate::files::FileTable;
 use crate::live::LiveTables;
+use crate::measure::Means;
 use crate::session::{Effort, Session};
 use crate::warehouse::{Warehouse, arrow_schema};
-use crate::{coded, damage, measure, publish, schema, sql, stage, trace, types};
+use crate::{damage, kept, measure, publish, schema, sql, stage, trace, types};
 
 /// What the engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +46,8 @@ pub struct LocalEngine {
     pub(crate) live: LiveTables,
     pub(crate) memory: ByteSize,
     pub(crate) threads: usize,
+    /// When it stops answering.
+    pub(crate) deadline: Option<Deadline>,
     scratch: PathBuf,
     /// A session that knows all functions and no table; every other one begins as its copy.
     blank: OnceLock<SessionState>,
@@ -63,7 +67,14 @@ impl LocalEngine {
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill])).with_max_temp_directory_size(limits.disk.0);
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc();
         let runtime = runtime.map_err(|error| explain(error, &Context::default()))?;
-        Ok(Self { warehouse: Warehouse::new(warehouse), runtime, live, memory: limits.memory, threads, scratch, blank: OnceLock::new() })
+        let (warehouse, memory, blank) = (Warehouse::new(warehouse), limits.memory, OnceLock::new());
+        Ok(Self { warehouse, runtime, live, memory, threads, deadline: None, scratch, blank })
+    }
+
+    /// From now on it answers until `deadline` only: measuring ends with the rows that it has by then, all other questions are refused
+    /// with `HW403`. It plans, stages and publishes as before.
+    pub fn answer_until(&mut self, deadline: Deadline) {
+        self.deadline = Some(deadline);
     }
 
     /// An engine like this one over a warehouse that is thrown away: it shares memory and functions with it, works on one core, and
@@ -77,6 +88,7 @@ impl LocalEngine {
             live: LiveTables::default(),
             memory: self.memory,
             threads: 1,
+            deadline: None,
             scratch,
             blank,
         }
@@ -120,32 +132,34 @@ impl LocalEngine {
         let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
         let failed = |error| explain(error, &session.reading(reader));
         let schema = frame.schema().as_arrow().clone();
+        let frame = Session::in_order(frame);
         let batches = frame.limit(0, Some(limit.saturating_add(1))).map_err(failed)?.collect().await.map_err(failed)?;
         Ok(types::rows(&schema, &batches, limit))
     }
 
-    async fn run_measure(&self, reader: &Reader, settings: MeasureSettings) -> Result<TableFacts> {
-        let session = Session::for_reader(self, reader, Effort::Fast).await?;
+    /// As one stream, so that the rows come in the order of the files; measuring them is shared out.
+    async fn run_measure(
+        &self,
+        reader: &Reader,
+        settings: MeasureSettings,
+        coded: Option<ByteSize>,
+    ) -> Result<(TableFacts, Option<CodedTable>)> {
+        let session = Session::for_reader(self, reader, Effort::InOrder).await?;
         let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
         let failed = |error| explain(error, &session.reading(reader));
-        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let (schema, rows) = (Arc::new(frame.schema().as_arrow().clone()), measure::known_rows(frame.logical_plan()));
         let task = Arc::new(frame.task_ctx());
         let plan = frame.create_physical_plan().await.map_err(failed)?;
         let streams = execute_stream_partitioned(plan, task).map_err(failed)?;
-        measure::measure(streams, schema, settings, usize::try_from(self.memory.0 / 2).unwrap_or(usize::MAX)).await
-    }
-
-    /// On one core, so that the rows come in the order of the files; coding them is shared out.
-    async fn run_coded(&self, reader: &Reader, name: &str, memory: ByteSize) -> Result<CodedTable> {
-        let session = Session::for_reader(self, reader, Effort::Single).await?;
-        let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
-        let failed = |error| explain(error, &session.about(reader.file.as_deref()));
-        let schema = Arc::new(frame.schema().as_arrow().clone());
-        let task = Arc::new(frame.task_ctx());
-        let plan = frame.create_physical_plan().await.map_err(failed)?;
-        let streams = execute_stream_partitioned(plan, task).map_err(failed)?;
-        let table = coded::code(streams, schema, usize::try_from(memory.0).unwrap_or(usize::MAX), self.threads).await?;
-        Ok(CodedTable { name: name.to_owned(), ..table })
+        let bytes = |size: ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
+        let means = Means {
+            memory: bytes(self.memory) / 2,
+            coded: coded.map(bytes),
+            threads: self.threads,
+            deadline: self.deadline.clone(),
+            rows,
+        };
+        measure::measure(streams, &schema, settings, means).await
     }
 
     async fn with_less_memory<'a, T, F>(&'a self, run: impl Fn(Effort) -> F) -> Result<T>
@@ -300,7 +314,8 @@ impl Engine for LocalEngine {
 
     fn query<'a>(&'a self, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>> {
         Box::pin(async move {
-            match self.with_less_memory(move |effort| self.run_query(reader, limit, effort)).await {
+            let answering = self.with_less_memory(move |effort| self.run_query(reader, limit, effort));
+            match in_time(self.deadline.as_ref(), answering).await {
                 Err(error) => Err(damage::named(self, reader, error).await),
                 found => found,
             }
@@ -309,20 +324,34 @@ impl Engine for LocalEngine {
 
     fn measure<'a>(&'a self, reader: &'a Reader, settings: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>> {
         Box::pin(async move {
-            match self.run_measure(reader, settings).await {
+            match self.run_measure(reader, settings, None).await {
                 Err(error) => Err(damage::named(self, reader, error).await),
-                found => found,
+                Ok((facts, _)) => Ok(facts),
             }
         })
     }
 
-    fn coded<'a>(&'a self, reader: &'a Reader, name: &'a str, memory: ByteSize) -> BoxFuture<'a, Result<CodedTable>> {
-        Box::pin(self.run_coded(reader, name, memory))
+    fn measure_and_code<'a>(
+        &'a self,
+        reader: &'a Reader,
+        settings: MeasureSettings,
+        memory: ByteSize,
+    ) -> BoxFuture<'a, Result<(TableFacts, CodedTable)>> {
+        Box::pin(async move {
+            match self.run_measure(reader, settings, Some(memory)).await {
+                Err(error) => Err(damage::named(self, reader, error).await),
+                Ok((facts, table)) => Ok((facts, table.unwrap_or_default())),
+            }
+        })
+    }
+
+    fn keep<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Option<Reader>>> {
+        Box::pin(in_time(self.deadline.as_ref(), kept::keep(self, reader)))
     }
 
     fn watch<'a>(&'a self, reader: &'a Reader, watch: &'a Watch) -> BoxFuture<'a, Result<Watched>> {
         Box::pin(async move {
-            match stage::watch(self, reader, watch).await {
+            match in_time(self.deadline.as_ref(), stage::watch(self, reader, watch)).await {
                 Err(error) => Err(damage::named(self, reader, error).await),
                 found => found,
             }

@@ -100,14 +100,6 @@ impl Days {
         }
     }
 
-    /// Adds the days of other rows.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.is_overfull |= other.is_overfull;
-        for (day, count) in (other.first..).zip(&other.counts).filter(|(_, count)| **count > 0) {
-            self.add(day as f64 * SECONDS_PER_DAY, *count);
-        }
-    }
-
     /// The cadence by day, or by month where the days are many; `None` for no days, or too many.
     pub(crate) fn finish(&self) -> Option<Cadence> {
         let first = date(self.first).filter(|_| !self.counts.is_empty() && !self.is_overfull)?;
@@ -153,9 +145,7 @@ mod tests {
         }
         let by_day = Cadence { span: CalendarSpan::Day, first: "1969-12-31".into(), counts: vec![2, 2, 0, 0, 2] };
         assert_eq!(days.finish(), Some(by_day));
-        let mut later = Days::default();
-        later.add(500.0 * SECONDS_PER_DAY, 7);
-        days.merge(&later);
+        days.add(500.0 * SECONDS_PER_DAY, 7);
         let by_month = days.finish().unwrap();
         assert_eq!((by_month.span, by_month.first.as_str(), by_month.counts.len()), (CalendarSpan::Month, "1969-12", 18));
         assert_eq!((by_month.counts[0], by_month.counts[1], by_month.counts[17]), (2, 4, 7));

@@ -69,9 +69,4 @@ impl Extremes {
             self.greatest = Some(cell.clone());
         }
     }
-
-    /// Takes the extremes of other rows into account.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        [&other.least, &other.greatest].into_iter().flatten().for_each(|cell| self.add(cell));
-    }
 }

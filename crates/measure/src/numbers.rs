@@ -15,7 +15,7 @@ const QUANTILES: [f64; 13] = [0.0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9,
 /// Interquartile ranges from the quartiles to the fences.
 const FENCE: f64 = 3.0;
 
-/// The numbers of a part of the rows. Only finite ones take part.
+/// The numbers of the rows. Only finite ones take part.
 #[derive(Debug)]
 pub(crate) struct Numbers {
     count: u64,
@@ -142,23 +142,6 @@ impl Numbers {
     /// Adds the steps between numbers that were added without their order.
     pub(crate) fn add_steps(&mut self, steps: &Steps) {
         self.stepping.add_steps(steps);
-    }
-
-    /// Adds the numbers of other rows.
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.stepping.add_steps(&other.stepping.steps);
-        if let (Some(mine), Some(theirs)) = (&mut self.days, &other.days) {
-            mine.merge(theirs);
-        }
-        if other.count == 0 {
-            return;
-        }
-        self.low = self.low.min(other.low);
-        self.high = self.high.max(other.high);
-        self.negatives += other.negatives;
-        self.zeros += other.zeros;
-        self.join(other.count, other.sum, other.mean, other.squares);
-        self.sample.merge(other.sample);
     }
 
     /// The facts; `None` for no numbers.
@@ -324,7 +307,7 @@ fn whole(number: f64) -> usize {
     number as usize
 }
 
-/// The numbers with the least random tickets: a sample that favours none, however parts are joined.
+/// The numbers with the least random tickets: a sample that favours none.
 #[derive(Debug)]
 struct Bottom {
     limit: usize,
@@ -353,11 +336,6 @@ impl Bottom {
             self.highest_ticket = *ticket;
             self.kept.truncate(self.limit);
         }
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.kept.extend(other.kept);
-        self.shrink();
     }
 
     fn sorted(mut self) -> Vec<f64> {

@@ -1,7 +1,7 @@
-//! A sample of rows, each as likely as any other, from parts whose sizes nobody knows beforehand.
+//! A sample of rows, each as likely as any other, from rows whose number nobody knows beforehand.
 //!
-//! Every row draws a random number from its part and its place; the rows with the least numbers are the sample. The draw
-//! is the same each time for the same parts.
+//! Every row draws a random number from its place; the rows with the least numbers are the sample. The draw is the same each
+//! time.
 
 use std::sync::Arc;
 
@@ -13,17 +13,7 @@ use arrow_select::filter::filter_record_batch;
 use crate::CHUNK_ROWS;
 use crate::hash::mix;
 
-/// The highest ticket that belongs to the `count` lowest.
-fn ticket_of<'a>(draws: impl IntoIterator<Item = &'a Draw>, count: usize) -> Option<u64> {
-    let mut tickets: Vec<u64> = draws.into_iter().flat_map(|draw| draw.kept.iter().flat_map(|(_, tickets)| tickets)).copied().collect();
-    match count.checked_sub(1) {
-        Some(last) if last < tickets.len() => Some(*tickets.select_nth_unstable(last).1),
-        Some(_) => Some(u64::MAX),
-        None => None,
-    }
-}
-
-/// The rows of a part that may belong to the sample.
+/// The rows that may belong to the sample.
 #[derive(Debug)]
 pub struct Draw {
     count: usize,
@@ -35,10 +25,10 @@ pub struct Draw {
 }
 
 impl Draw {
-    /// No rows yet of the part with the number `part`; `count` rows of all parts are wanted.
-    pub fn new(count: usize, part: usize) -> Self {
+    /// No rows yet; `count` are wanted.
+    pub fn new(count: usize) -> Self {
         // Another seed than that of the measurements, so that the two draws do not depend on each other.
-        let seed = mix(mix(part as u64) ^ count as u64);
+        let seed = mix(count as u64);
         Self { count, seed, seen: 0, rows: 0, highest_ticket: u64::MAX, kept: Vec::new() }
     }
 
@@ -56,10 +46,18 @@ impl Draw {
             self.kept.push((batch, tickets));
         }
         if self.rows > self.count.saturating_mul(2).saturating_add(CHUNK_ROWS) {
-            let highest_ticket = ticket_of([&*self], self.count);
-            self.keep_up_to(highest_ticket)?;
+            self.keep_up_to(self.highest_wanted())?;
         }
         Ok(())
+    }
+
+    /// The highest ticket that belongs to the lowest as many as are wanted; `None` where none are.
+    fn highest_wanted(&self) -> Option<u64> {
+        let mut tickets: Vec<u64> = self.kept.iter().flat_map(|(_, tickets)| tickets).copied().collect();
+        match self.count.checked_sub(1)? {
+            last if last < tickets.len() => Some(*tickets.select_nth_unstable(last).1),
+            _ => Some(u64::MAX),
+        }
     }
 
     /// Drops the rows with higher tickets; `None` drops all.
@@ -78,14 +76,11 @@ impl Draw {
         Ok(())
     }
 
-    /// The sample, part by part, and whether it is all there is.
-    pub fn settle(mut draws: Vec<Self>) -> Result<(Vec<Vec<RecordBatch>>, bool), ArrowError> {
-        let count = draws.first().map_or(0, |draw| draw.count);
-        let total = draws.iter().map(|draw| draw.rows).sum::<usize>();
-        let is_whole = total <= count && draws.iter().all(|draw| draw.highest_ticket == u64::MAX);
-        let highest_ticket = ticket_of(&draws, count);
-        draws.iter_mut().try_for_each(|draw| draw.keep_up_to(highest_ticket))?;
-        Ok((draws.into_iter().map(|draw| draw.kept.into_iter().map(|(batch, _)| batch).collect()).collect(), is_whole))
+    /// The sample in the order of the rows, and whether it is all there is.
+    pub fn settle(mut self) -> Result<(Vec<RecordBatch>, bool), ArrowError> {
+        let is_whole = self.rows <= self.count && self.highest_ticket == u64::MAX;
+        self.keep_up_to(self.highest_wanted())?;
+        Ok((self.kept.into_iter().map(|(batch, _)| batch).collect(), is_whole))
     }
 }
 

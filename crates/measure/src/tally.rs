@@ -129,24 +129,6 @@ impl Tally {
         }
     }
 
-    /// Adds the counts of other rows.
-    pub(crate) fn merge(&mut self, other: Self) {
-        let mine_missed = self.forgotten;
-        self.entries.iter_mut().filter(|entry| entry.hash != 0).for_each(|entry| entry.missed += other.forgotten);
-        for mut entry in other.entries.into_iter().filter(|entry| entry.hash != 0) {
-            let mine = find(&mut self.entries, entry.hash);
-            if mine.hash == entry.hash {
-                mine.count += entry.count;
-                mine.missed = (mine.missed - other.forgotten) + entry.missed;
-                mine.cell = mine.cell.take().or(entry.cell);
-            } else {
-                entry.missed += mine_missed;
-                self.insert(entry);
-            }
-        }
-        self.forgotten += other.forgotten;
-    }
-
     /// The `count` most frequent values, the most frequent first; of equally frequent ones the lesser first.
     pub(crate) fn top(&self, count: usize) -> Vec<(&Cell, u64)> {
         let frequent = self.entries().filter(|entry| entry.count > entry.missed);

@@ -35,7 +35,7 @@ const SHAPES: [TextShape; 13] = [
     TextShape::Other,
 ];
 
-/// The text of a part of the rows.
+/// The text of the rows.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
     values: u64,
@@ -105,24 +105,6 @@ impl Texts {
     pub(crate) fn settle(&mut self) {
         self.patterns.thin();
         self.memory.end_if_useless();
-    }
-
-    /// Adds the text of other rows.
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.values += other.values;
-        self.characters += other.characters;
-        self.min_length = self.min_length.into_iter().chain(other.min_length).min();
-        self.max_length = self.max_length.max(other.max_length);
-        self.empty += other.empty;
-        self.blank += other.blank;
-        self.padded += other.padded;
-        self.non_printing += other.non_printing;
-        self.mojibake += other.mojibake;
-        self.quoted += other.quoted;
-        self.delimited += other.delimited;
-        self.shapes.iter_mut().zip(other.shapes).for_each(|(mine, theirs)| *mine += theirs);
-        self.patterns.merge(other.patterns);
-        self.folded.merge(other.folded);
     }
 
     /// The facts, given the number of different values; `None` for no text.
@@ -324,17 +306,6 @@ impl Patterns {
         self.looked_at = self.counts.values().sum();
     }
 
-    fn merge(&mut self, mut other: Self) {
-        while self.thinned < other.thinned {
-            self.halve();
-        }
-        while other.thinned < self.thinned {
-            other.halve();
-        }
-        other.counts.into_iter().for_each(|(pattern, count)| *self.counts.entry(pattern).or_default() += count);
-        self.looked_at += other.looked_at;
-    }
-
     fn finish(self) -> Vec<PatternCount> {
         let mut patterns: Vec<_> = self.counts.into_iter().map(|(pattern, count)| PatternCount { pattern, count }).collect();
         patterns.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.pattern.cmp(&b.pattern)));
@@ -366,12 +337,6 @@ impl Folded {
         if self.hashes.len() > FOLDED_VALUES {
             *self = Self { is_overfull: true, ..Self::default() };
         }
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.is_overfull |= other.is_overfull;
-        self.hashes.extend(other.hashes);
-        self.limit();
     }
 
     fn count(&self) -> Option<u64> {

@@ -246,7 +246,7 @@ impl Engine for FakeEngine {
     fn measure<'a>(&'a self, _: &'a Reader, _: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>> {
         unimplemented!()
     }
-    fn coded<'a>(&'a self, _: &'a Reader, _: &'a str, _: ByteSize) -> BoxFuture<'a, Result<CodedTable>> {
+    fn measure_and_code<'a>(&'a self, _: &'a Reader, _: MeasureSettings, _: ByteSize) -> BoxFuture<'a, Result<(TableFacts, CodedTable)>> {
         unimplemented!()
     }
     fn watch<'a>(&'a self, _: &'a Reader, _: &'a Watch) -> BoxFuture<'a, Result<Watched>> {

@@ -57,7 +57,7 @@ impl Engine for Canned {
         }
         Box::pin(async { Ok(self.facts.clone()) })
     }
-    fn coded<'a>(&'a self, _: &'a Reader, _: &'a str, _: ByteSize) -> BoxFuture<'a, Result<CodedTable>> {
+    fn measure_and_code<'a>(&'a self, _: &'a Reader, _: MeasureSettings, _: ByteSize) -> BoxFuture<'a, Result<(TableFacts, CodedTable)>> {
         none()
     }
     fn watch<'a>(&'a self, reader: &'a Reader, watch: &'a Watch) -> BoxFuture<'a, Result<Watched>> {

@@ -1,5 +1,9 @@
 //! `headworks assess`: measures datasets, scores them and says what is wrong with them.
 
+mod budget;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,14 +11,16 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_assess::{About, Assessment, Earlier, Evidence, RuleTrial, Source, cells_csv, drift, reconciliations, relationships, rules_yaml};
 use hw_base::{
-    BoxFuture, ByteSize, Clock, CodedTable, Column, Engine, Error, Input, Reader, Result, Sample, Timestamp, identifier, qualified,
+    BoxFuture, ByteSize, Clock, CodedTable, Column, Engine, Error, Input, Reader, Result, Sample, TimeSpan, Timestamp, identifier,
+    qualified,
 };
 use hw_connect::open_path;
-use hw_engine::LocalEngine;
+use hw_engine::{Deadline, LocalEngine};
 use hw_ledger::next_run_id;
 use hw_pipeline::{EngineSettings, raw_column_names};
 use hw_validate::Proposal;
 
+use self::budget::{Budget, budget};
 use super::check::judged_by;
 use super::{Command, at_least_one, described, memory, read};
 use crate::house::{self, House, write_file};
@@ -55,6 +61,9 @@ struct Arguments {
     /// Read about this many rows only; then every number says so
     #[arg(long, value_name = "ROWS", value_parser = at_least_one, allow_negative_numbers = true)]
     sample: Option<usize>,
+    /// Take no longer than this, such as `30s` or `5m`: what was read by then is told, with how far it is from the whole
+    #[arg(long, value_name = "TIME", value_parser = budget)]
+    budget: Option<TimeSpan>,
     /// Measure the columns in one pass and stop there: no keys, no dependencies, no single cells, no rule is tried
     #[arg(long, conflicts_with_all = ["cells", "rules"])]
     columns_only: bool,
@@ -116,8 +125,10 @@ async fn subjects(arguments: &Arguments, terminal: &Terminal) -> Result<Vec<Subj
 async fn assess_all(subjects: &[Subject], arguments: &Arguments, terminal: &Terminal) -> Result<Vec<Assessed>> {
     let are_listed = subjects.len() > arguments.data.len().max(1);
     let (mut assessed, mut names, mut failed) = (Vec::new(), BTreeSet::new(), None);
-    for subject in subjects {
-        match assess_one(subject, arguments, terminal).await {
+    let budget = arguments.budget.map(Budget::of);
+    for (at, subject) in subjects.iter().enumerate() {
+        let time = budget.as_ref().map(|budget| (budget, budget.share(subjects.len() - at)));
+        match assess_one(subject, arguments, time, terminal).await {
             Ok(mut one) => {
                 one.assessment.about.name = free_name(&one.assessment.about.name, &mut names);
                 one.table.name.clone_from(&one.assessment.about.name);
@@ -203,10 +214,13 @@ fn write_out(assessed: &[Assessed], source: Option<&Source>, arguments: &Argumen
     Ok(())
 }
 
-async fn assess_one(subject: &Subject, arguments: &Arguments, terminal: &Terminal) -> Result<Assessed> {
+async fn assess_one(subject: &Subject, arguments: &Arguments, time: Option<(&Budget, Deadline)>, terminal: &Terminal) -> Result<Assessed> {
     terminal.busy(format!("reading {subject}"));
     let settings = EngineSettings { memory: arguments.memory, ..EngineSettings::default() };
     let mut opened = subject.open(&settings, terminal).await?;
+    if let Some((_, deadline)) = &time {
+        opened.engine_mut().answer_until(deadline.clone());
+    }
     refuse_unknown_columns(&arguments.critical, &opened).await?;
     opened.about.sample = arguments.sample.map_or(Sample::All, |rows| Sample::Rows(rows as u64));
     opened.about.critical.clone_from(&arguments.critical);
@@ -224,21 +238,26 @@ async fn assess_one(subject: &Subject, arguments: &Arguments, terminal: &Termina
     } else {
         assess_whole(&opened, arguments, (now, id.0)).await?
     };
-    let assessment = match earlier.map(|earlier| drift(&earlier, &assessment)) {
+    let mut assessment = match earlier.map(|earlier| drift(&earlier, &assessment)) {
         Some(changes) => assessment.compared(changes),
         None => assessment,
     };
+    if let Some(told) = time.and_then(|(budget, deadline)| budget.tell(&deadline, &mut assessment)) {
+        terminal.say(told);
+    }
     Ok(Assessed { assessment, table })
 }
 
-/// Compares the columns with each other before they are measured, and tries the rules.
+/// Measures the columns and compares them with each other, from one pass over the data; then tries the rules.
 async fn assess_whole(opened: &OpenedData, arguments: &Arguments, (now, id): (Timestamp, String)) -> Result<(Assessment, CodedTable)> {
     let engine = opened.engine();
     // Where every suspicious cell is asked for, all rows are compared if they fit; else so many as take bearable time.
     let share = if arguments.cells.is_some() { 2 } else { 8 };
-    let table = engine.coded(&opened.reader, &opened.about.name, ByteSize(arguments.memory.0 / share)).await?;
-    let time = engine.columns(&opened.reader).await?.into_iter().find(|column| column.kind.is_temporal());
-    let mut evidence = Evidence::of_table(&table, time.as_ref().map(|column| column.name.as_str()));
+    let memory = ByteSize(arguments.memory.0 / share);
+    let (facts, mut table) = engine.measure_and_code(&opened.reader, opened.about.measuring(), memory).await?;
+    table.name.clone_from(&opened.about.name);
+    let time = facts.columns.iter().find(|column| column.kind.is_temporal()).map(|column| column.name.clone());
+    let mut evidence = Evidence { facts: Some(facts), ..Evidence::of_table(&table, time.as_deref()) };
     if let Some(file) = &arguments.rules {
         evidence.declared = judged_by(file, opened).await?.results;
     }
@@ -290,6 +309,14 @@ impl OpenedData {
         match &self.engine {
             Opener::Alone(engine) => engine,
             Opener::Project(house) => &house.engine,
+        }
+    }
+
+    /// The same engine, to be told how it works.
+    fn engine_mut(&mut self) -> &mut LocalEngine {
+        match &mut self.engine {
+            Opener::Alone(engine) => engine,
+            Opener::Project(house) => &mut house.engine,
         }
     }
 
