@@ -1,6 +1,6 @@
 //! The same data gives the same report to the last byte, on however many threads, whichever of them is faster.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test that cannot go on should stop; the numbers are small")]
 
 use std::fmt::Write as _;
 use std::path::Path;
