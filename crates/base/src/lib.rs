@@ -30,8 +30,8 @@ pub use engine::{
 };
 pub use error::{Blame, Error, Result, Retry, Span, nearest, unknown};
 pub use facts::{
-    Beginning, Cadence, CalendarSpan, ColumnFacts, Fences, Histogram, NumberFacts, PatternCount, Quantile, ShapeCount, Spellings, Steps, TableFacts,
-    TextFacts, ValueCount,
+    Beginning, Cadence, CalendarSpan, ColumnFacts, Fences, Histogram, NumberFacts, PatternCount, Quantile, ShapeCount, Spellings, Steps,
+    TableFacts, TextFacts, ValueCount,
 };
 pub use ledger::{
     Lateness, Ledger, Position, Progress, ReviewRecord, RunId, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, VersionGroup,

@@ -152,13 +152,8 @@ impl LocalEngine {
         let plan = frame.create_physical_plan().await.map_err(failed)?;
         let streams = execute_stream_partitioned(plan, task).map_err(failed)?;
         let bytes = |size: ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
-        let means = Means {
-            memory: bytes(self.memory) / 2,
-            coded: coded.map(bytes),
-            threads: self.threads,
-            deadline: self.deadline.clone(),
-            rows,
-        };
+        let means =
+            Means { memory: bytes(self.memory) / 2, coded: coded.map(bytes), threads: self.threads, deadline: self.deadline.clone(), rows };
         measure::measure(streams, &schema, settings, means).await
     }
 

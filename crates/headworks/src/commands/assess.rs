@@ -257,7 +257,9 @@ async fn assess_whole(opened: &OpenedData, arguments: &Arguments, (now, id): (Ti
     let (facts, mut table) = engine.measure_and_code(&opened.reader, opened.about.measuring(), memory).await?;
     table.name.clone_from(&opened.about.name);
     let time = facts.columns.iter().find(|column| column.kind.is_temporal()).map(|column| column.name.clone());
-    let mut evidence = Evidence { facts: Some(facts), ..Evidence::of_table(&table, time.as_deref()) };
+    // Comparing columns takes its time as well, and where only the first rows were read there is none left.
+    let known = if facts.beginning.is_some() { Evidence::default() } else { Evidence::of_table(&table, time.as_deref()) };
+    let mut evidence = Evidence { facts: Some(facts), ..known };
     if let Some(file) = &arguments.rules {
         evidence.declared = judged_by(file, opened).await?.results;
     }

@@ -31,7 +31,9 @@ impl Budget {
             return None;
         }
         let missing = match assessment.facts.beginning {
-            Some(_) => "the rows after the first were not read, nothing was counted a second time, and no rule was tried",
+            Some(_) => {
+                "the rows after these were not read, columns were not compared, nothing was counted a second time, and no rule was tried"
+            }
             None => "all rows were measured, but not all was counted a second time, some issues show no examples, and rules may be untried",
         };
         let told = format!("the budget of {} was used up on {}: {missing}", self.whole, assessment.population());

@@ -11,7 +11,7 @@ use hw_engine::{PlainColumn, write_parquet};
 use super::*;
 
 /// More values than a column keeps, so that counts, quantiles and patterns are estimates.
-const ROWS: u64 = 60_000;
+const ROWS: u64 = 20_000;
 
 /// Bits that look random and are the same every time.
 fn random(row: u64, column: u64) -> u64 {
@@ -77,11 +77,11 @@ async fn the_same_data_gives_the_same_report_on_however_many_threads() {
         write_columns(&place(&format!("parquets/{part}.parquet")), rows);
     }
     for (data, memory) in
-        [("orders.csv", 2 << 30), ("orders.csv", 64 << 20), ("orders.ndjson", 2 << 30), ("csvs", 2 << 30), ("parquets", 2 << 30)]
+        [("orders.csv", 2 << 30), ("orders.csv", 64 << 20), ("orders.ndjson", 64 << 20), ("csvs", 64 << 20), ("parquets", 64 << 20)]
     {
         let alone = report(folder.path(), data, 1, memory).await;
         assert!(alone.contains("email") && alone.contains("held back"), "{alone}");
-        for threads in [2, 5, 5] {
+        for threads in [2, 5] {
             let report = report(folder.path(), data, threads, memory).await;
             let differs = || report.lines().zip(alone.lines()).find(|(one, other)| one != other);
             assert!(report == alone, "{data} on {threads} threads: {:?}", differs());
