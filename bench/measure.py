@@ -17,6 +17,7 @@ parser.add_argument("--headworks", required=True)
 parser.add_argument("--rows", type=int, default=10_000_000)
 parser.add_argument("--runs", type=int, default=3)
 parser.add_argument("--work", required=True)
+parser.add_argument("--curve", default="1,3,10,30", help="millions of orders to assess, by commas")
 parser.add_argument("--only", choices=["pipeline", "rules", "plan", "assess"], action="append", help="these parts; all where not given")
 options = parser.parse_args()
 work = pathlib.Path(options.work)
@@ -171,7 +172,7 @@ def assessments():
     columns, whole, theirs = ([pair[at] for pair in pairs] for at in range(3))
     spread(f"columns only, {options.rows:,} orders", columns, theirs, "SUMMARIZE")
     spread(f"whole assessment, {options.rows:,} orders", whole, theirs, "SUMMARIZE")
-    for millions in [1, 3, 10, 30]:
+    for millions in map(int, options.curve.split(",")):
         grown = orders_file(millions * 1_000_000)
         spread(f"whole assessment, {millions} million orders", [assess(grown) for _ in range(options.runs)], None, "")
     wide = work / "wide.parquet"

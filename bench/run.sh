@@ -11,3 +11,4 @@ cargo build --locked --workspace --quiet
 target=$(cargo metadata --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')
 [ -x "$work/venv/bin/python" ] || { python3 -m venv "$work/venv" && "$work/venv/bin/pip" install --quiet duckdb==2.0.0; }
 "$work/venv/bin/python" bench/measure.py --headworks "$target/debug/headworks" --rows "$rows" --runs "$runs" --work "$work" ${ONLY:+--only "$ONLY"}
+[ -n "${ONLY:-}" ] || "$work/venv/bin/python" bench/rules.py --headworks "$target/debug/headworks" --rows "$rows" --runs "$runs" --work "$work"

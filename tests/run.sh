@@ -59,3 +59,5 @@ trap 'stop; rm -rf "$folder-venv"' EXIT
 target=$(cargo metadata --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')
 "$folder-venv/bin/python" tests/outsiders.py "$target/debug/headworks"
 "$folder-venv/bin/python" tests/suites/every_rule_can_fail.py "$target/debug/headworks"
+# Other tools from PyPI, about 1 GB: switched on by `HEADWORKS_PEERS=1`.
+[ -z "${HEADWORKS_PEERS:-}" ] || bash tests/suites/peers.sh "$target/debug/headworks"

@@ -223,7 +223,10 @@ def of_great_expectations(cases, folder):
             yield case, f"{type(error).__name__}: {str(error)[:400]}"
             continue
         raised = [one for one in result.results if "Traceback" in json.dumps(one.exception_info, default=str)]
-        yield case, str(raised[0].exception_info)[:500] if raised else result.success
+        if raised or len(result.results) != len(suite["expectations"]):
+            yield case, str(raised[0].exception_info)[:500] if raised else "an expectation has no result"
+        else:
+            yield case, result.success
 
 
 TOOLS = {"sql": of_sql, "postgres": of_postgres, "dbt": of_dbt, "soda": of_soda, "great-expectations": of_great_expectations}

@@ -56,7 +56,8 @@ impl Assessment {
         let actions = recommend(&examination, &findings, &scores);
         let freshness = freshness(&examination);
         let meanings = examination.meanings;
-        let Evidence { relations, missing, volume, declared, held, drift, .. } = evidence;
+        let Evidence { relations, missing, volume, declared, held, drift, taken_over, .. } = evidence;
+        let relations = relations.or_else(|| taken_over.map(|taken_over| taken_over.relations(facts.rows)));
         let relations = relations.unwrap_or_else(|| Relations { keys: keys(&facts), ..Relations::default() });
         let proposals = held.as_ref().map_or_else(|| untried(&facts, &relations), HeldRules::proposals);
         Self {

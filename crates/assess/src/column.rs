@@ -49,7 +49,7 @@ pub(crate) fn telling_texts(column: &ColumnFacts) -> Vec<(&str, u64)> {
 }
 
 /// Whether most values are numbers, dates or moments.
-fn has_formed_values(text: &TextFacts, present: u64) -> bool {
+pub(crate) fn has_formed_values(text: &TextFacts, present: u64) -> bool {
     use TextShape::{Date, Decimal, Integer, NumberLike, OtherDate, Timestamp};
     let formed = shape_count(text, &[Integer, Decimal, Date, Timestamp, OtherDate, NumberLike]);
     formed > 0 && formed.saturating_mul(2) >= present
@@ -63,12 +63,14 @@ fn strangers<'a>(said: &[(&'a str, u64)]) -> Vec<&'a str> {
 }
 
 /// Whether a word that may stand for a missing value is one of a few choices, as `none` is beside `driver only`, or a code among
-/// codes, as `NA` is among countries.
+/// codes, as `NA` is among countries and `Na` among elements.
 fn is_a_choice(column: &ColumnFacts, text: &str, said: &[(&str, u64)]) -> bool {
     let is_code = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
     let are_codes = said.len() >= 3 && said.iter().all(|(text, _)| is_code(text));
+    let is_alike = |other: &&(&str, u64)| other.0 != text && hw_base::character_pattern(other.0) == hw_base::character_pattern(text);
+    let is_one_of_codes = text.len() <= 3 && said.iter().filter(is_alike).filter(|(other, _)| other.len() == text.len()).count() >= 3;
     let is_category = column.distinct <= 20 && column.distinct.saturating_mul(2) <= present(column);
-    (are_codes && is_code(text)) || (is_category && text.trim().eq_ignore_ascii_case("none"))
+    (are_codes && is_code(text)) || (text != "NA" && is_one_of_codes) || (is_category && text.trim().eq_ignore_ascii_case("none"))
 }
 
 /// The text of a frequent value, where it is text.

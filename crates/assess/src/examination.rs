@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hw_base::{ColumnFacts, Dimension, Issue, Severity, Share, TableFacts, Timestamp, count};
+use serde::{Deserialize, Serialize};
 
 use crate::column::share_of;
 use crate::{About, Evidence, Limits, Meaning, meaning};
@@ -98,7 +99,7 @@ impl Counted {
 }
 
 /// An issue together with what its score needs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// The issue.
     pub issue: Issue,

@@ -6,7 +6,7 @@ use hw_base::{Engine, Input, Reader, Result, RowWatch, Rows, TableFacts, Timesta
 
 use crate::checks::{find_issues, find_patterns, is_key_candidate};
 use crate::column::present;
-use crate::tried::try_rules;
+use crate::tried::{try_on_new_rows, try_rules};
 use crate::{About, Assessment, Evidence, Examination, Finding, PatternRule, Relations, RuleTrial};
 
 /// The name that the stage's own queries give the dataset.
@@ -41,18 +41,24 @@ pub async fn assess_with(
         None => engine.measure(reader, about.measuring()).await?,
     };
     let dataset = Dataset { engine, reader };
-    if facts.scanned_all_rows {
+    if facts.scanned_all_rows && evidence.taken_over.is_none() {
         settle_keys(&dataset, &mut facts).await;
     }
     let inside = About { shown_as: ASSESSED.into(), ..about.clone() };
     let looked_at = conditions_to_look_at(&facts, &inside, now, &evidence);
     let seen = dataset.look(&looked_at, &facts).await;
     if facts.scanned_all_rows {
-        evidence.counted.extend(seen.iter().map(|(condition, seen)| (condition.clone(), seen.rows)));
+        let counted =
+            seen.iter().filter_map(|(condition, seen)| Some((condition.clone(), evidence.counted_before(condition)? + seen.rows)));
+        let counted: BTreeMap<String, u64> = counted.collect();
+        evidence.counted.extend(counted);
     }
     if about.rules == RuleTrial::HoldBack && evidence.held.is_none() {
         let patterns: Vec<PatternRule> = evidence.relations.iter().flat_map(Relations::rules).cloned().collect();
-        evidence.held = try_rules(engine, reader, &facts, about, now, &patterns).await;
+        evidence.held = match &evidence.taken_over {
+            Some(taken_over) => try_on_new_rows(engine, reader, &taken_over.facts, about, now).await,
+            None => try_rules(engine, reader, &facts, about, now, &patterns).await,
+        };
     }
     let asked = find_issues(&Examination::new(&facts, &inside, now, &evidence));
     let examples = fetch_examples(&dataset, &asked, &seen, about.limits.example_queries).await;

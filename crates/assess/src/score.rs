@@ -119,7 +119,7 @@ impl<'a> Ground<'a> {
     /// The ground of an examination.
     pub(crate) fn of(examination: &Examination<'a>) -> Self {
         let facts = examination.facts;
-        let freshness = freshness(examination);
+        let freshness = freshness(examination).filter(|freshness| !freshness.is_closed);
         let judged = |column| Dimension::ALL.map(|dimension| judged_in_column(facts, freshness.as_ref(), dimension, column));
         let columns: BTreeMap<&str, [f64; 6]> = facts.columns.iter().map(|column| (column.name.as_str(), judged(column))).collect();
         let in_columns = |dimension| columns.values().map(|judged| judged[dimension as usize]).sum::<f64>();
@@ -214,6 +214,12 @@ fn basis(examination: &Examination, dimension: Dimension) -> String {
             std::iter::once(rows).chain(keys).collect()
         }
         Dimension::Timeliness => match freshness(examination) {
+            Some(freshness) if freshness.is_closed => {
+                format!(
+                    "`{}` ended years ago, or longer ago than it lasted: a closed period, and no feed that could be late",
+                    freshness.column
+                )
+            }
             Some(freshness) => format!(
                 "the longer of the age of the newest `{}`, {} s, and the {} s that are allowed",
                 freshness.column,

@@ -21,6 +21,8 @@ const LEAST_USUAL: f64 = 5.0;
 const FAR: [f64; 2] = [5.0, 8.0];
 /// How many times the usual rows make a spike.
 const SPIKE: f64 = 3.0;
+/// The part of the usual rows that the first and the last span have at least: fewer before and after are stray dates.
+const LEAST_AT_THE_ENDS: f64 = 0.05;
 /// Stretches that are told of a kind; where more are unusual, that is the nature of the column.
 const MOST_STRETCHES: usize = 8;
 
@@ -109,7 +111,27 @@ impl Series {
         for span in column.codes.iter().filter_map(span) {
             counts[usize::try_from(span - first).ok()?] += 1;
         }
-        Some(Self { first, hours, counts })
+        Self { first, hours, counts }.without_strays()
+    }
+
+    /// Without the few rows long before and after all others: they are wrong dates, and what lies between is no gap.
+    fn without_strays(self) -> Option<Self> {
+        let least = self.rows_around_a_row() * LEAST_AT_THE_ENDS;
+        let is_usual = |count: &u64| *count as f64 >= least;
+        let (from, to) = (self.counts.iter().position(is_usual)?, self.counts.iter().rposition(is_usual)?);
+        Some(Self { first: self.first + i64::try_from(from).ok()?, counts: self.counts[from..=to].to_vec(), ..self })
+    }
+
+    /// The rows of the span in which the middle row lies, counted from the least busy span: however many spans have hardly any.
+    fn rows_around_a_row(&self) -> f64 {
+        let mut counts = self.counts.clone();
+        counts.sort_unstable();
+        let (middle, mut seen) = (counts.iter().sum::<u64>().div_ceil(2), 0);
+        let reaches = |count: &&u64| {
+            seen += **count;
+            seen >= middle
+        };
+        counts.iter().find(reaches).map_or(0.0, |count| *count as f64)
     }
 
     fn judged(&self, column: &str) -> Option<Volume> {
@@ -233,6 +255,12 @@ mod tests {
         assert_eq!((gap.len(), gap[0].from.as_str(), gap[0].to.as_str(), gap[0].rows), (1, "2026-03-06", "2026-03-09", 0), "{found:?}");
         assert!((100.0..180.0).contains(&gap[0].usual), "{found:?}");
         assert_eq!((found.spikes.len(), found.spikes[0].from.as_str(), found.spikes[0].rows), (1, "2026-04-15", 260), "{found:?}");
+    }
+
+    #[test]
+    fn stray_dates_long_after_the_rest_make_no_gap() {
+        let found = volume(400, |day| (day >= 150).then(|| u64::from(day % 50 == 0))).unwrap();
+        assert_eq!((found.spans, found.gaps), (149, vec![]), "the last day is a Sunday without rows");
     }
 
     #[test]

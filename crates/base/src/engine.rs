@@ -6,7 +6,10 @@ use std::pin::Pin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{ByteSize, CodedTable, Column, Result, Rows, TableFacts, TableName, Timestamp, Value};
+use crate::{
+    CodeMemory, CodedTable, Column, Error, Further, MeasureSettings, PromotedFrom, Result, Rows, Sketches, TableFacts, TableName,
+    Timestamp, Watch, Watched,
+};
 
 /// A future on the heap, so that ports need no generic parameters.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -70,7 +73,20 @@ pub enum Input {
         /// The other one.
         after: Box<Input>,
     },
+    /// The rows that two views of tables do not share, in the columns that both have; [`MORE`] tells how much more often `after` has
+    /// a row, less than zero where `before` has it more often.
+    Difference {
+        /// The name in the query.
+        name: String,
+        /// One view, an [`Input::Table`].
+        before: Box<Input>,
+        /// The other one.
+        after: Box<Input>,
+    },
 }
+
+/// The column of [`Input::Difference`] that tells on which side a row is.
+pub const MORE: &str = "_more";
 
 impl Input {
     /// The name in the query.
@@ -80,7 +96,8 @@ impl Input {
             | Self::Live { name, .. }
             | Self::Query { name, .. }
             | Self::Reader { name, .. }
-            | Self::Changes { name, .. } => name,
+            | Self::Changes { name, .. }
+            | Self::Difference { name, .. } => name,
         }
     }
 }
@@ -149,6 +166,11 @@ pub const VALID_FROM: &str = "valid_from";
 /// The column that tells when it ended; null while it is true.
 pub const VALID_TO: &str = "valid_to";
 
+/// The column that tells whether a row stands for a key of which no row has arrived.
+pub const IS_INFERRED: &str = "is_inferred";
+/// The day from which on the first version of a row is true where members are inferred.
+pub const SINCE_EVER: &str = "1900-01-01";
+
 /// How the versions of a row are kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
@@ -189,87 +211,6 @@ pub enum Shows {
     },
 }
 
-/// What to count about every row on the way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RowWatch {
-    /// The rule's name.
-    pub id: String,
-    /// A Boolean expression over the row; true breaks the rule, null does not.
-    pub violates: String,
-    /// Whether violating rows go to the quarantine table instead of the table.
-    pub diverts: bool,
-    /// Whether violating rows are no rows at all, so that the rules after this one do not see them.
-    #[serde(default)]
-    pub excludes: bool,
-}
-
-/// An aggregate to compute on the way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AggregateWatch {
-    /// The rule's name.
-    pub id: String,
-    /// An SQL aggregate: `sum(total_amount)`.
-    pub expression: String,
-}
-
-/// Everything to be counted in one scan, however many rules there are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Watch {
-    /// Rules on single rows.
-    pub rows: Vec<RowWatch>,
-    /// Aggregates over the rows that the table will have.
-    pub aggregates: Vec<AggregateWatch>,
-    /// Aggregates over the rows that arrive and are not diverted.
-    #[serde(default)]
-    pub of_arriving: Vec<AggregateWatch>,
-    /// Columns shown with a violating row, besides those of the rule: the key.
-    pub key: Vec<String>,
-    /// How many violating rows to keep per rule as examples.
-    pub examples: usize,
-    /// Whether to keep the number of every violating row (0-based, in the order of the input).
-    pub all_rows: bool,
-}
-
-/// What a scan counted for one rule.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct WatchedRule {
-    /// The rule's name.
-    pub id: String,
-    /// Rows that break it.
-    pub violations: u64,
-    /// Some of them.
-    pub examples: Rows,
-    /// The numbers of all of them, where they were asked for.
-    pub violating_rows: Option<Vec<u64>>,
-    /// Why the rule could not be judged on some rows; then the counts say nothing.
-    #[serde(default)]
-    pub error: Option<String>,
-}
-
-/// The value of a watched aggregate.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WatchedAggregate {
-    /// The rule's name.
-    pub id: String,
-    /// Its value; null over no rows.
-    pub value: Value,
-}
-
-/// What a scan counted.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Watched {
-    /// Rows seen, diverted ones included.
-    pub rows: u64,
-    /// Per row rule, in the order of the watch.
-    pub rules: Vec<WatchedRule>,
-    /// Per aggregate, in the order of the watch; none where rows stay that a table has, whose aggregates are asked for once it is known
-    /// which.
-    pub aggregates: Vec<WatchedAggregate>,
-    /// Per aggregate over the rows that arrive, in the order of the watch.
-    #[serde(default)]
-    pub of_arriving: Vec<WatchedAggregate>,
-}
-
 /// An order to stage one batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Staging {
@@ -301,6 +242,12 @@ pub struct Staging {
     /// What a person decides about rows in quarantine. Then these rows are the batch, instead of those of the query; where
     /// everything is built anew, the batch is the query's rows all the same.
     pub review: Option<Review>,
+    /// Whether rows are in the batch too that wait for a row of another table which it has now ([`Together::Known`]).
+    #[serde(default)]
+    pub retries: bool,
+    /// The input of the reader that tells keys which need a row although none has arrived: the key columns, and values for other ones.
+    /// Such a row says so in a column that the batch gets, breaks no rule, and gives way to the first row of its key.
+    pub members: Option<String>,
 }
 
 /// What a person decides about rows in quarantine. It is remembered: whenever a load reads these rows again, it goes by it.
@@ -370,6 +317,9 @@ pub struct StagedBatch {
     /// Rows that a person decided about with this batch.
     #[serde(default)]
     pub rows_reviewed: u64,
+    /// Rows of the quarantine that are in the batch because what they waited for is there.
+    #[serde(default)]
+    pub rows_returned: u64,
     /// The Arrow schema of the table after the batch, as the engine writes it.
     pub schema: Json,
     /// The Arrow schema of the quarantine files.
@@ -457,24 +407,6 @@ pub struct TableVersion {
     pub run: Option<String>,
 }
 
-/// How much to read when measuring.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Sample {
-    /// Every row.
-    All,
-    /// About this many rows.
-    Rows(u64),
-}
-
-/// How to measure.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MeasureSettings {
-    /// How much to read.
-    pub sample: Sample,
-    /// How many of the most frequent values to keep per column.
-    pub top_values: usize,
-}
-
 /// An engine: it reads, measures, stages and publishes. It judges nothing.
 pub trait Engine: Send + Sync {
     /// The tables that a SELECT reads, in the order they appear; names of its own `with` parts are left out.
@@ -500,20 +432,35 @@ pub trait Engine: Send + Sync {
     /// The columns that a query returns; nothing is read.
     fn columns<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Column>>>;
 
-    /// Runs a query and returns its first `limit` rows: the same ones each time where the data is the same.
+    /// Runs a query and returns its first `limit` rows.
     fn query<'a>(&'a self, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>>;
 
     /// Measures the rows of a query in one pass.
     fn measure<'a>(&'a self, reader: &'a Reader, settings: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>>;
 
-    /// Measures the rows of a query, and codes them in the same pass: in file order, all of them where about `memory` bytes hold the
-    /// codes, else a uniform sample of the rows. Malformed records are no rows and have no number. The coded table has no name.
+    /// Measures the rows of a query, and codes them in the same pass: in file order, all of them where `memory` holds the codes, else a
+    /// uniform sample of the rows. Malformed records are no rows and have no number. The coded table has no name.
     fn measure_and_code<'a>(
         &'a self,
         reader: &'a Reader,
         settings: MeasureSettings,
-        memory: ByteSize,
+        memory: CodeMemory,
     ) -> BoxFuture<'a, Result<(TableFacts, CodedTable)>>;
+
+    /// The same for rows that are new: goes on from the measurement of all earlier ones, which `before` holds, without reading them; from
+    /// none where it is `None`. Columns and memory are to be the same as before.
+    ///
+    /// # Errors
+    /// `HW404` where `before` is damaged or of other columns.
+    fn measure_further<'a>(
+        &'a self,
+        _reader: &'a Reader,
+        _settings: MeasureSettings,
+        _memory: CodeMemory,
+        _before: Option<&'a Sketches>,
+    ) -> BoxFuture<'a, Result<Further>> {
+        Box::pin(std::future::ready(Err(Error::bug("this engine keeps no sketches"))))
+    }
 
     /// Keeps the rows of a query in memory, where a part of it holds them, and returns how to read them there; what was kept before is
     /// forgotten. `None` where they do not fit, or the engine keeps nothing.
@@ -533,6 +480,13 @@ pub trait Engine: Send + Sync {
 
     /// Makes a staged batch visible in one commit, once however often it is called.
     fn publish<'a>(&'a self, batch: &'a StagedBatch, note: &'a CommitNote) -> BoxFuture<'a, Result<Published>>;
+
+    /// Makes what an environment has built of a table the newest version of this warehouse, in one commit, once however often it is
+    /// called. Files are shared where the file system allows it.
+    fn adopt<'a>(&'a self, table: &'a TableName, _from: &'a PromotedFrom, _note: &'a CommitNote) -> BoxFuture<'a, Result<Published>> {
+        let refused = Error::bug(format!("`{table}` cannot be taken over: this engine has no environments"));
+        Box::pin(std::future::ready(Err(refused)))
+    }
 
     /// Removes the files of a batch that will not be published.
     fn discard<'a>(&'a self, batch: &'a StagedBatch) -> BoxFuture<'a, Result<()>>;

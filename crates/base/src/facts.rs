@@ -257,3 +257,21 @@ pub struct PatternCount {
     /// Values that have it, among those looked at.
     pub count: u64,
 }
+
+/// How much to read when measuring.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Sample {
+    /// Every row.
+    All,
+    /// About this many rows.
+    Rows(u64),
+}
+
+/// How to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeasureSettings {
+    /// How much to read.
+    pub sample: Sample,
+    /// How many of the most frequent values to keep per column.
+    pub top_values: usize,
+}

@@ -113,14 +113,34 @@ pub struct StepRecord {
     /// How late its rows were, where the model follows a column that tells their time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lateness: Option<Lateness>,
+    /// Inferred members that its table has and of which no row has arrived, where it infers any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members_waiting: Option<u64>,
     /// The error it ended with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// What a person decided about rows in quarantine, where that is what it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<ReviewRecord>,
+    /// The rows that came back from quarantine by themselves, where some did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<ReturnedRecord>,
+    /// Where its rows were built, where it took them over from an environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted: Option<PromotedFrom>,
     /// Where it stands once published; kept from the start, so that a killed run can be continued.
     pub progress: Progress,
+}
+
+/// The version of a table that an environment has built.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromotedFrom {
+    /// The environment.
+    pub environment: String,
+    /// The version of its table.
+    pub version: i64,
+    /// The run that built and judged it there.
+    pub run: RunId,
 }
 
 /// What a person decided about rows in quarantine.
@@ -140,6 +160,18 @@ pub struct ReviewRecord {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// Rows that waited in quarantine for rows of other tables, and were let in again because these have arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnedRecord {
+    /// How many.
+    pub rows: u64,
+    /// The rules because of which they waited.
+    pub rules: Vec<String>,
+    /// Whether the table was built anew for it, because the order of arrival decides which row stays.
+    #[serde(default)]
+    pub builds_anew: bool,
 }
 
 /// How late the rows of a batch were: the time of the load minus the time in the followed column.

@@ -9,6 +9,7 @@ mod codes;
 mod engine;
 mod error;
 mod facts;
+mod further;
 mod ledger;
 mod loose;
 mod names;
@@ -19,22 +20,24 @@ mod shape;
 mod sources;
 mod sql;
 mod units;
+mod watch;
 
 pub use clock::{Clock, FixedClock, Timestamp};
-pub use coded::{CodedColumn, CodedTable};
+pub use coded::{CodeMemory, CodedColumn, CodedTable};
 pub use codes::{CODES, Code, code};
 pub use engine::{
-    AggregateWatch, BoxFuture, CommitNote, Engine, History, Input, LoadMode, MeasureSettings, Published, Reader, Reference, Review,
-    RowWatch, Ruling, Sample, Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion, Traced, VALID_FROM, VALID_TO, Watch,
-    Watched, WatchedAggregate, WatchedRule,
+    BoxFuture, CommitNote, Engine, History, IS_INFERRED, Input, LoadMode, MORE, Published, Reader, Reference, Review, Ruling, SINCE_EVER,
+    Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion, Traced, VALID_FROM, VALID_TO,
 };
 pub use error::{Blame, Error, Result, Retry, Span, nearest, unknown};
 pub use facts::{
-    Beginning, Cadence, CalendarSpan, ColumnFacts, Fences, Histogram, NumberFacts, PatternCount, Quantile, ShapeCount, Spellings, Steps,
-    TableFacts, TextFacts, ValueCount,
+    Beginning, Cadence, CalendarSpan, ColumnFacts, Fences, Histogram, MeasureSettings, NumberFacts, PatternCount, Quantile, Sample,
+    ShapeCount, Spellings, Steps, TableFacts, TextFacts, ValueCount,
 };
+pub use further::{Further, Sketches};
 pub use ledger::{
-    Lateness, Ledger, Position, Progress, ReviewRecord, RunId, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, VersionGroup,
+    Lateness, Ledger, Position, Progress, PromotedFrom, ReturnedRecord, ReviewRecord, RunId, RunOutcome, RunRecord, StepCommit,
+    StepOutcome, StepRecord, VersionGroup,
 };
 pub use loose::{LooseCell, LooseColumn, LooseRows};
 pub use names::{DatasetName, ORIGIN_COLUMNS, TableName, snake_case};
@@ -45,3 +48,4 @@ pub use shape::{TextShape, character_pattern};
 pub use sources::{Continuing, Delivered, Delivery, News, Part, SourceFile, Sources, Survey};
 pub use sql::{identifier, literal, qualified};
 pub use units::{ByteSize, Share, Span as TimeSpan, Tolerance, count, duration, plural};
+pub use watch::{AggregateWatch, RowWatch, SetWatch, Together, Watch, Watched, WatchedAggregate, WatchedRule};

@@ -32,6 +32,9 @@ impl fmt::Display for DatasetName {
     }
 }
 
+/// What stands before the name of a table of production.
+const PRODUCTION: &str = "production/";
+
 /// A table of the warehouse, written as its folder below it: `fact_orders`,
 /// `raw/shop.customer_orders`, `quarantine/fact_orders`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -65,6 +68,17 @@ impl TableName {
     #[must_use]
     pub fn reviewed(&self) -> Self {
         Self(format!("reviewed/{}", self.leaf()))
+    }
+
+    /// The same table as production has it, wherever it is asked for: `production/fact_orders`.
+    #[must_use]
+    pub fn in_production(&self) -> Self {
+        Self(format!("{PRODUCTION}{}", self.0))
+    }
+
+    /// The folder below production's warehouse, for a table that was asked for as [`Self::in_production`].
+    pub fn folder_in_production(&self) -> Option<&str> {
+        self.0.strip_prefix(PRODUCTION)
     }
 
     /// The folder below the warehouse, with `/` on every system.

@@ -176,6 +176,16 @@ impl Verdict {
 }
 
 impl RuleResult {
+    /// Whether it is about this measure, as `measured` calls it.
+    pub fn measures(&self, measure: &str) -> bool {
+        self.measured.as_ref().and_then(|measured| measured.rsplit_once(" = ")).is_some_and(|(known, _)| known == measure)
+    }
+
+    /// The measured number, for rules on an aggregate that is one: the last part of what `measured` says.
+    pub fn measured_number(&self) -> Option<f64> {
+        self.measured.as_ref()?.rsplit_once(" = ")?.1.parse().ok()
+    }
+
     /// Judges a count of violations against a tolerance.
     pub fn holds(violations: u64, rows: u64, tolerance: Tolerance) -> bool {
         tolerance.admits(violations, rows)

@@ -10,7 +10,7 @@ mod render;
 mod secret;
 mod yaml;
 
-pub use project::{ModelFile, PROJECT_FILE, ProjectFiles, RulesFile, TestFile, project_files, test_files};
+pub use project::{ContractFile, ModelFile, PROJECT_FILE, ProjectFiles, RulesFile, TestFile, project_files, test_files};
 pub use redact::{redact, redact_url};
 pub use render::render;
 pub use secret::{Secret, has_reference, resolve};

@@ -27,6 +27,17 @@ pub struct ProjectFiles {
     pub models: Vec<ModelFile>,
     /// `rules/**/*.yaml`, by dataset.
     pub rules: Vec<RulesFile>,
+    /// `contracts/**/*.yaml`, by path.
+    pub contracts: Vec<ContractFile>,
+}
+
+/// A contract, in whatever form it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContractFile {
+    /// The file.
+    pub path: PathBuf,
+    /// What it says.
+    pub text: String,
 }
 
 /// A model: its SELECT and, where there are any, its settings.
@@ -68,8 +79,9 @@ pub fn project_files(root: &Path) -> Result<ProjectFiles> {
     let settings = reading.keep(read_keys(root, Path::new(PROJECT_FILE)));
     let models = reading.models();
     let rules = reading.rules();
+    let contracts = reading.contracts();
     match (Error::all(reading.errors), settings) {
-        (None, Some(settings)) => Ok(ProjectFiles { root: root.into(), settings, models, rules }),
+        (None, Some(settings)) => Ok(ProjectFiles { root: root.into(), settings, models, rules, contracts }),
         (error, _) => Err(error.unwrap_or_else(|| Error::bug("a project was refused without a reason"))),
     }
 }
@@ -136,6 +148,13 @@ impl Reading<'_> {
             Ok(RulesFile { dataset, settings, path })
         });
         read.into_iter().filter_map(|rules| self.keep(rules)).collect()
+    }
+
+    fn contracts(&mut self) -> Vec<ContractFile> {
+        let root = self.root;
+        let read = |path: PathBuf| Ok(ContractFile { text: read_text(&root.join(&path), &path)?, path });
+        let files: Vec<PathBuf> = self.files("contracts").into_iter().filter(|path| has_ending(path, "yaml")).collect();
+        files.into_iter().filter_map(|path| self.keep(read(path))).collect()
     }
 
     /// The paths by their names; of two with one name the first, and an error.

@@ -3,6 +3,7 @@
 //! A connector makes a dataset readable as a table of the engine and never loads it. Records that cannot be read as rows
 //! arrive all the same, as rows that say what is wrong with them, so that they neither stop a run nor disappear.
 
+mod cause;
 mod connectors;
 mod discover;
 mod file_source;
@@ -30,5 +31,5 @@ pub use given::{GivenDataset, GivenSources, declared_column, open_given, typed_r
 pub use parts::Address;
 pub use paths::Paths;
 pub use project::ProjectSources;
-pub use recognise::{OpenedPath, datasets_at, open_path, parts_at, recognise};
+pub use recognise::{OpenedPath, datasets_at, files_at, open_files, open_path, parts_at, recognise};
 pub use types::{arrow_to_sql_type, column_of, column_type, sql_type_to_arrow};

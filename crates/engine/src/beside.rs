@@ -3,13 +3,14 @@
 //! The commit of a table names the version of each that belongs to it. What an attempt leaves there that ends before that commit
 //! never counts, and the next commit takes it away again: so all of them change together, whenever the process dies.
 
+use deltalake_core::kernel::StructType;
 use hw_base::{CommitNote, Result, StagedBatch, StagedFile, TableName};
 use serde_json::Value as Json;
 
 use crate::local::LocalEngine;
 use crate::publish::{Commit, window_of, with_columns_of};
 use crate::schema::from_log;
-use crate::warehouse::Snapshot;
+use crate::warehouse::{Snapshot, Warehouse};
 
 /// A table beside a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,14 +65,34 @@ impl Beside {
     }
 }
 
-impl LocalEngine {
+impl Warehouse {
     /// The version of a table beside `table` that belongs to its version `present`.
     pub(crate) async fn beside(&self, beside: Beside, table: &TableName, present: &Snapshot) -> Result<Option<Snapshot>> {
         let name = beside.of(table);
         match present.window(beside.transaction()).await? {
-            Some(version) => self.warehouse.open(&name, Some(version)).await,
+            Some(version) => self.open(&name, Some(version)).await,
             // The first Headworks did not name the version of the quarantine.
-            None if beside == Beside::Quarantine => self.warehouse.open(&name, None).await,
+            None if beside == Beside::Quarantine => self.open(&name, None).await,
+            None => Ok(None),
+        }
+    }
+}
+
+impl LocalEngine {
+    /// The version of a table beside `table` that belongs to its version `present`.
+    pub(crate) async fn beside(&self, beside: Beside, table: &TableName, present: &Snapshot) -> Result<Option<Snapshot>> {
+        self.warehouse.beside(beside, table, present).await
+    }
+
+    /// What people decided about rows in quarantine, as a load of `table` goes by it. People decide about production's rows, so that holds in an
+    /// environment too.
+    pub(crate) async fn decisions(&self, table: &TableName, present: Option<&Snapshot>) -> Result<Option<Snapshot>> {
+        let Some(production) = self.warehouse.production() else {
+            let Some(present) = present else { return Ok(None) };
+            return self.beside(Beside::Reviewed, table, present).await;
+        };
+        match production.open(table, None).await? {
+            Some(present) => production.beside(Beside::Reviewed, table, &present).await,
             None => Ok(None),
         }
     }
@@ -96,6 +117,22 @@ impl LocalEngine {
         let kept = kept.filter(|file| beside.keeps(&file.name, batch) && !is_of_this_window(&file.name));
         let wanted: Vec<StagedFile> = kept.map(super::files::TableFile::staged).chain(added.iter().cloned()).collect();
         let newest = self.warehouse.open(&beside.of(&own), None).await?;
+        let schema = match (&newest, added.is_empty()) {
+            (Some(newest), true) => newest.state.schema().as_ref().clone(),
+            (newest, _) => with_columns_of(newest.as_ref(), from_log(schema)?)?,
+        };
+        self.hold(beside, &own, (&wanted, schema), newest, note).await
+    }
+
+    /// Makes a table beside `own`, which is at `newest`, hold these files and no others.
+    pub(crate) async fn hold(
+        &self,
+        beside: Beside,
+        own: &TableName,
+        (wanted, schema): (&[StagedFile], StructType),
+        newest: Option<Snapshot>,
+        note: &CommitNote,
+    ) -> Result<Option<(&'static str, i64)>> {
         let present: Vec<&str> = newest.iter().flat_map(|newest| &newest.files).map(|file| file.name.as_str()).collect();
         let missing: Vec<StagedFile> = wanted.iter().filter(|file| !present.contains(&file.path.as_str())).cloned().collect();
         let left: Vec<String> =
@@ -103,11 +140,7 @@ impl LocalEngine {
         if missing.is_empty() && left.is_empty() {
             return Ok(newest.map(|newest| (beside.transaction(), newest.version)));
         }
-        let schema = match (&newest, added.is_empty()) {
-            (Some(newest), true) => newest.state.schema().as_ref().clone(),
-            (newest, _) => with_columns_of(newest.as_ref(), from_log(schema)?)?,
-        };
-        let commit = Commit { table: beside.of(&own), beside: vec![], files: &missing, removed: &left, schema, partition_columns: &[] };
+        let commit = Commit { table: beside.of(own), beside: vec![], files: &missing, removed: &left, schema, partition_columns: &[] };
         let published = commit.make(self, newest, note).await?;
         Ok(Some((beside.transaction(), published.version)))
     }
@@ -123,6 +156,11 @@ impl LocalEngine {
         }
         self.warehouse.open(table, None).await
     }
+}
+
+/// The table that a table is a part of: what it lies beside, or itself.
+pub(crate) fn stands_for(table: &TableName) -> TableName {
+    owner(table).map_or_else(|| table.clone(), |(_, own)| own)
 }
 
 /// What a table lies beside; `None` for one that stands for itself.

@@ -3,6 +3,7 @@
 //! A query's rows are staged as Parquet files that no log entry names, counted for every rule on the way, and published
 //! in one commit. This room judges nothing: whether a batch may be published is the gate's business.
 
+mod adopt;
 mod beside;
 mod changes;
 mod damage;
@@ -21,6 +22,7 @@ mod publish;
 mod schema;
 mod session;
 mod shown;
+mod sketches;
 mod sql;
 mod stage;
 mod stats;

@@ -1,11 +1,13 @@
 //! The engine in this process: DataFusion within a memory limit, over a warehouse of Delta tables.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::execute_stream_partitioned;
@@ -13,8 +15,9 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake_core::DeltaTable;
 use futures::TryStreamExt;
 use hw_base::{
-    BoxFuture, ByteSize, CodedTable, Column, CommitNote, Engine, MeasureSettings, Published, Reader, Reference, Result, Rows, StagedBatch,
-    StagedFile, Staging, TableFacts, TableName, TableState, TableVersion, Traced, Watch, Watched,
+    BoxFuture, ByteSize, CodeMemory, CodedTable, Column, CommitNote, Engine, Further, MeasureSettings, PromotedFrom, Published, Reader,
+    Reference, Result, Rows, Sketches, StagedBatch, StagedFile, Staging, TableFacts, TableName, TableState, TableVersion, Traced, Watch,
+    Watched,
 };
 use serde_json::Value as Json;
 
@@ -25,8 +28,9 @@ use crate::files::FileTable;
 use crate::live::LiveTables;
 use crate::measure::Means;
 use crate::session::{Effort, Session};
+use crate::store::LocalStore;
 use crate::warehouse::{Warehouse, arrow_schema};
-use crate::{damage, kept, measure, publish, schema, sql, stage, trace, types};
+use crate::{adopt, damage, kept, measure, publish, schema, sql, stage, trace, types};
 
 /// What the engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -45,9 +49,13 @@ pub struct LocalEngine {
     pub(crate) runtime: Arc<RuntimeEnv>,
     pub(crate) live: LiveTables,
     pub(crate) memory: ByteSize,
+    /// What one step may use of the memory beside the operators.
+    pub(crate) share: ByteSize,
     pub(crate) threads: usize,
     /// When it stops answering.
     pub(crate) deadline: Option<Deadline>,
+    /// Whether the first rows of a query are the same ones each time.
+    is_in_order: bool,
     scratch: PathBuf,
     /// A session that knows all functions and no table; every other one begins as its copy.
     blank: OnceLock<SessionState>,
@@ -67,14 +75,37 @@ impl LocalEngine {
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill])).with_max_temp_directory_size(limits.disk.0);
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc();
         let runtime = runtime.map_err(|error| explain(error, &Context::default()))?;
-        let (warehouse, memory, blank) = (Warehouse::new(warehouse), limits.memory, OnceLock::new());
-        Ok(Self { warehouse, runtime, live, memory, threads, deadline: None, scratch, blank })
+        runtime.register_object_store(ObjectStoreUrl::local_filesystem().as_ref(), Arc::new(LocalStore::all()));
+        Ok(Self {
+            warehouse: Warehouse::new(warehouse),
+            runtime,
+            live,
+            memory: limits.memory,
+            share: limits.memory,
+            threads,
+            deadline: None,
+            is_in_order: false,
+            scratch,
+            blank: OnceLock::new(),
+        })
     }
 
     /// From now on it answers until `deadline` only: measuring ends with the rows that it has by then, all other questions are refused
     /// with `HW403`. It plans, stages and publishes as before.
     pub fn answer_until(&mut self, deadline: Deadline) {
         self.deadline = Some(deadline);
+    }
+
+    /// From now on a query returns its rows in the order in which one core finds them: the same data gives the same first rows each time.
+    pub fn answer_in_order(&mut self) {
+        self.is_in_order = true;
+    }
+
+    /// The same engine for so many steps at the same time, each with its share of the memory.
+    #[must_use]
+    pub fn shared_by(mut self, steps: usize) -> Self {
+        self.share = ByteSize(self.memory.0 / (steps.max(1) as u64));
+        self
     }
 
     /// An engine like this one over a warehouse that is thrown away: it shares memory and functions with it, works on one core, and
@@ -87,11 +118,26 @@ impl LocalEngine {
             runtime: Arc::clone(&self.runtime),
             live: LiveTables::default(),
             memory: self.memory,
+            share: self.share,
             threads: 1,
             deadline: None,
+            is_in_order: false,
             scratch,
             blank,
         }
+    }
+
+    /// The engine of an environment, which has the tables `own` itself and reads all others from this warehouse.
+    #[must_use]
+    pub fn in_environment(self, name: &str, own: BTreeSet<TableName>) -> Self {
+        let folder = self.warehouse.environment(name).root().to_owned();
+        Self { warehouse: self.warehouse.beneath(folder, own), ..self }
+    }
+
+    /// The same in a folder of its own, which is thrown away.
+    #[must_use]
+    pub fn above(self, folder: PathBuf, own: BTreeSet<TableName>) -> Self {
+        Self { warehouse: self.warehouse.beneath(folder, own), ..self }
     }
 
     /// A session that knows all functions and no table.
@@ -132,29 +178,41 @@ impl LocalEngine {
         let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
         let failed = |error| explain(error, &session.reading(reader));
         let schema = frame.schema().as_arrow().clone();
-        let frame = Session::in_order(frame);
+        let frame = if self.is_in_order { Session::in_order(frame) } else { frame };
         let batches = frame.limit(0, Some(limit.saturating_add(1))).map_err(failed)?.collect().await.map_err(failed)?;
         Ok(types::rows(&schema, &batches, limit))
     }
 
     /// As one stream, so that the rows come in the order of the files; measuring them is shared out.
-    async fn run_measure(
-        &self,
-        reader: &Reader,
-        settings: MeasureSettings,
-        coded: Option<ByteSize>,
-    ) -> Result<(TableFacts, Option<CodedTable>)> {
-        let session = Session::for_reader(self, reader, Effort::InOrder).await?;
-        let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
-        let failed = |error| explain(error, &session.reading(reader));
-        let (schema, rows) = (Arc::new(frame.schema().as_arrow().clone()), measure::known_rows(frame.logical_plan()));
-        let task = Arc::new(frame.task_ctx());
-        let plan = frame.create_physical_plan().await.map_err(failed)?;
-        let streams = execute_stream_partitioned(plan, task).map_err(failed)?;
+    async fn run_measure(&self, reader: &Reader, settings: MeasureSettings, means: Means) -> Result<Further> {
+        let measured = async {
+            let session = Session::for_reader(self, reader, Effort::InOrder).await?;
+            let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
+            let failed = |error| explain(error, &session.reading(reader));
+            let (schema, rows) = (Arc::new(frame.schema().as_arrow().clone()), measure::known_rows(frame.logical_plan()));
+            let task = Arc::new(frame.task_ctx());
+            let plan = frame.create_physical_plan().await.map_err(failed)?;
+            let streams = execute_stream_partitioned(plan, task).map_err(failed)?;
+            measure::measure(streams, &schema, settings, Means { rows, ..means }).await
+        };
+        match measured.await {
+            Err(error) => Err(damage::named(self, reader, error).await),
+            found => found,
+        }
+    }
+
+    /// What a measurement may use; the columns are coded where memory for that is given.
+    fn means(&self, coded: Option<CodeMemory>) -> Means {
         let bytes = |size: ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
-        let means =
-            Means { memory: bytes(self.memory) / 2, coded: coded.map(bytes), threads: self.threads, deadline: self.deadline.clone(), rows };
-        measure::measure(streams, &schema, settings, means).await
+        Means {
+            memory: bytes(self.memory) / 2,
+            coded,
+            before: None,
+            keeps_sketches: false,
+            threads: self.threads,
+            deadline: self.deadline.clone(),
+            rows: None,
+        }
     }
 
     async fn with_less_memory<'a, T, F>(&'a self, run: impl Fn(Effort) -> F) -> Result<T>
@@ -318,26 +376,28 @@ impl Engine for LocalEngine {
     }
 
     fn measure<'a>(&'a self, reader: &'a Reader, settings: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>> {
-        Box::pin(async move {
-            match self.run_measure(reader, settings, None).await {
-                Err(error) => Err(damage::named(self, reader, error).await),
-                Ok((facts, _)) => Ok(facts),
-            }
-        })
+        Box::pin(async move { self.run_measure(reader, settings, self.means(None)).await.map(|found| found.facts) })
     }
 
     fn measure_and_code<'a>(
         &'a self,
         reader: &'a Reader,
         settings: MeasureSettings,
-        memory: ByteSize,
+        memory: CodeMemory,
     ) -> BoxFuture<'a, Result<(TableFacts, CodedTable)>> {
-        Box::pin(async move {
-            match self.run_measure(reader, settings, Some(memory)).await {
-                Err(error) => Err(damage::named(self, reader, error).await),
-                Ok((facts, table)) => Ok((facts, table.unwrap_or_default())),
-            }
-        })
+        let means = self.means(Some(memory));
+        Box::pin(async move { self.run_measure(reader, settings, means).await.map(|found| (found.facts, found.table)) })
+    }
+
+    fn measure_further<'a>(
+        &'a self,
+        reader: &'a Reader,
+        settings: MeasureSettings,
+        memory: CodeMemory,
+        before: Option<&'a Sketches>,
+    ) -> BoxFuture<'a, Result<Further>> {
+        let means = Means { before: before.cloned(), keeps_sketches: true, ..self.means(Some(memory)) };
+        Box::pin(self.run_measure(reader, settings, means))
     }
 
     fn keep<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Option<Reader>>> {
@@ -363,6 +423,10 @@ impl Engine for LocalEngine {
 
     fn publish<'a>(&'a self, batch: &'a StagedBatch, note: &'a CommitNote) -> BoxFuture<'a, Result<Published>> {
         Box::pin(publish::publish(self, batch, note))
+    }
+
+    fn adopt<'a>(&'a self, table: &'a TableName, from: &'a PromotedFrom, note: &'a CommitNote) -> BoxFuture<'a, Result<Published>> {
+        Box::pin(adopt::adopt(self, table, from, note))
     }
 
     fn discard<'a>(&'a self, batch: &'a StagedBatch) -> BoxFuture<'a, Result<()>> {

@@ -7,19 +7,24 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use hw_base::{Beginning, CodedTable, Error, MeasureSettings, Result, Sample, TableFacts};
-use hw_measure::{Coding, Draw, Measurement, Visible, block_rows};
+use hw_base::{Beginning, CodeMemory, Error, Further, MeasureSettings, Result, Sample, Sketches, TableFacts};
+use hw_measure::{Coding, Draw, Drawn, Measurement, Visible, block_rows};
 
 use crate::deadline::{Deadline, out_of_time};
 use crate::failure::{Context, explain};
+use crate::sketches;
 
 /// What a measurement may use, and what it knows beforehand.
 #[derive(Clone, Debug)]
 pub(crate) struct Means {
     /// Bytes for the measures.
     pub(crate) memory: usize,
-    /// Bytes for the coded columns; `None` where they are not wanted.
-    pub(crate) coded: Option<usize>,
+    /// Memory for the coded columns; `None` where they are not wanted.
+    pub(crate) coded: Option<CodeMemory>,
+    /// The measurement to go on from.
+    pub(crate) before: Option<Sketches>,
+    /// Whether to leave what a later measurement can go on from.
+    pub(crate) keeps_sketches: bool,
     pub(crate) threads: usize,
     /// When reading ends, whether all rows are read or not.
     pub(crate) deadline: Option<Deadline>,
@@ -29,23 +34,16 @@ pub(crate) struct Means {
 
 /// Measures the rows of `streams`, one stream after the other, and codes them where that is wanted: all in one pass.
 ///
-/// With [`Sample::Rows`] all rows are read, and that many of them, each as likely as any other, are measured. At the deadline reading
-/// ends, and the rows so far are what is measured.
+/// With [`Sample::Rows`] all rows are read, and that many of them, each as likely as any other, are measured and coded. At the
+/// deadline reading ends, and the rows so far are what is measured.
 pub(crate) async fn measure(
     streams: Vec<SendableRecordBatchStream>,
     schema: &SchemaRef,
     settings: MeasureSettings,
     means: Means,
-) -> Result<(TableFacts, Option<CodedTable>)> {
-    let visible = Visible::of(schema);
-    let measurement = Measurement::new(schema, means.memory, means.threads);
-    let measuring = match settings.sample {
-        Sample::All => Measuring::All(Box::new(measurement)),
-        Sample::Rows(count) => Measuring::Drawn(Draw::new(usize::try_from(count).unwrap_or(usize::MAX)), Box::new(measurement)),
-    };
-    let coding = means.coded.map(|memory| Coding::new(schema, memory, means.threads));
-    let mut rows = Rows::of(streams, visible, block_rows(schema.fields().len()), means.deadline);
-    let mut work = Work { measuring, coding };
+) -> Result<Further> {
+    let mut rows = Rows::of(streams, Visible::of(schema), block_rows(schema.fields().len()), means.deadline.clone());
+    let mut work = Work::begin(schema, settings.sample, &means)?;
     let mut read = rows.next_block().await?;
     if read.is_empty() && rows.is_cut {
         return Err(out_of_time("the first rows came"));
@@ -55,11 +53,12 @@ pub(crate) async fn measure(
         let (added, next) = futures::join!(adding, rows.next_block());
         (work, read) = (added.map_err(ended)??, next?);
     }
-    let (malformed, beginning) = (rows.malformed, rows.is_cut.then_some(Beginning { of_about: means.rows }));
-    let finish = move || work.finish(settings.top_values);
-    let (facts, table) = tokio::task::spawn_blocking(finish).await.map_err(ended)??;
-    let scanned_all_rows = facts.scanned_all_rows && beginning.is_none();
-    Ok((TableFacts { malformed, scanned_all_rows, beginning, ..facts }, table))
+    work.malformed += rows.malformed;
+    let finish = move || work.finish(settings.top_values, means.keeps_sketches);
+    let mut found = tokio::task::spawn_blocking(finish).await.map_err(ended)??;
+    found.facts.beginning = rows.is_cut.then_some(Beginning { of_about: means.rows });
+    found.facts.scanned_all_rows &= !rows.is_cut;
+    Ok(found)
 }
 
 /// About how many rows a query returns, where that is what a source knows of its table.
@@ -127,39 +126,55 @@ impl Rows {
 
 /// What the rows are wanted for.
 struct Work {
-    measuring: Measuring,
+    /// Where only a sample is wanted, the rows that may belong to it.
+    draw: Option<Draw>,
+    measurement: Measurement,
     coding: Option<Coding>,
-}
-
-enum Measuring {
-    /// All are measured.
-    All(Box<Measurement>),
-    /// Those are measured that are drawn in the end.
-    Drawn(Draw, Box<Measurement>),
+    /// Records that could not be read as rows.
+    malformed: u64,
 }
 
 impl Work {
+    fn begin(schema: &SchemaRef, sample: Sample, means: &Means) -> Result<Self> {
+        let (measurement, malformed) = match &means.before {
+            Some(before) => sketches::read(before, schema, means)?,
+            None => (Measurement::new(schema, means.memory, means.threads), 0),
+        };
+        let draw = match sample {
+            Sample::All => None,
+            Sample::Rows(count) => Some(Draw::new(usize::try_from(count).unwrap_or(usize::MAX))),
+        };
+        let coding = means.coded.map(|memory| Coding::new(schema, memory, means.threads));
+        Ok(Self { draw, measurement, coding, malformed })
+    }
+
     fn add(&mut self, block: &[RecordBatch]) -> Result<()> {
-        if let Some(coding) = &mut self.coding {
-            coding.add(block).map_err(unreadable)?;
-        }
-        match &mut self.measuring {
-            Measuring::All(measurement) => measurement.add(block).map_err(unreadable),
-            Measuring::Drawn(draw, _) => block.iter().try_for_each(|batch| draw.add(batch.clone())).map_err(unreadable),
+        match &mut self.draw {
+            Some(draw) => block.iter().try_for_each(|batch| draw.add(batch.clone())).map_err(unreadable),
+            None => self.look_at(block),
         }
     }
 
-    fn finish(self, top_values: usize) -> Result<(TableFacts, Option<CodedTable>)> {
-        let (measurement, scanned_all_rows) = match self.measuring {
-            Measuring::All(measurement) => (measurement, true),
-            Measuring::Drawn(draw, mut measurement) => {
-                let (drawn, is_whole) = draw.settle().map_err(unreadable)?;
-                measurement.add(&drawn).map_err(unreadable)?;
-                (measurement, is_whole)
-            }
-        };
-        let facts = TableFacts { scanned_all_rows, ..measurement.facts(top_values) };
-        Ok((facts, self.coding.map(Coding::finish)))
+    fn look_at(&mut self, block: &[RecordBatch]) -> Result<()> {
+        if let Some(coding) = &mut self.coding {
+            coding.add(block).map_err(unreadable)?;
+        }
+        self.measurement.add(block).map_err(unreadable)
+    }
+
+    fn finish(mut self, top_values: usize, keeps_sketches: bool) -> Result<Further> {
+        let drawn = self.draw.take().map(Draw::settle).transpose().map_err(unreadable)?;
+        if let Some(drawn) = &drawn {
+            self.look_at(&drawn.batches)?;
+        }
+        let scanned_all_rows = drawn.as_ref().is_none_or(Drawn::is_whole);
+        let sketches = if keeps_sketches { sketches::written(&self.measurement, self.malformed)? } else { Sketches::default() };
+        let facts = TableFacts { scanned_all_rows, malformed: self.malformed, ..self.measurement.facts(top_values) };
+        let table = self.coding.map(|coding| match drawn {
+            Some(drawn) => coding.finish_sample(drawn.numbers, drawn.of),
+            None => coding.finish(),
+        });
+        Ok(Further { facts, table: table.unwrap_or_default(), sketches })
     }
 }
 
@@ -184,9 +199,17 @@ mod tests {
     use datafusion::error::DataFusionError;
     use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
+    use hw_base::{ByteSize, CodedTable};
+
     use super::*;
 
     const ALL: MeasureSettings = MeasureSettings { sample: Sample::All, top_values: 1 };
+
+    fn means() -> Means {
+        let memory = 1 << 26;
+        let coded = CodeMemory { whole: ByteSize(1 << 26), sample: ByteSize(1 << 24) };
+        Means { memory, coded: Some(coded), before: None, keeps_sketches: false, threads: 2, deadline: None, rows: Some(900_000) }
+    }
 
     fn stream_of(
         schema: &SchemaRef,
@@ -199,11 +222,11 @@ mod tests {
         streams: Vec<SendableRecordBatchStream>,
         settings: MeasureSettings,
         deadline: Option<Deadline>,
-    ) -> Result<(TableFacts, Option<CodedTable>)> {
+    ) -> Result<(TableFacts, CodedTable)> {
         let schema = streams[0].schema();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
-        let means = Means { memory: 1 << 26, coded: Some(1 << 26), threads: 2, deadline, rows: Some(900_000) };
-        runtime.block_on(measure(streams, &schema, settings, means))
+        let found = runtime.block_on(measure(streams, &schema, settings, Means { deadline, ..means() }));
+        found.map(|found| (found.facts, found.table))
     }
 
     #[test]
@@ -227,14 +250,15 @@ mod tests {
             [0, 10_000].map(|first| stream_of(&schema, stream::iter(part(first)))).into()
         };
         let (facts, table) = measured(streams(), ALL, None).unwrap();
-        let table = table.unwrap();
         assert_eq!((facts.rows, facts.malformed, facts.scanned_all_rows, facts.beginning), (20_000, 20, true, None));
         assert_eq!((table.rows, table.coded_rows(), table.is_whole()), (20_000, 20_000, true));
         assert!((0..20_000).all(|row| table.columns[0].value(row) == Some(row.to_string().as_str())));
         let few = MeasureSettings { sample: Sample::Rows(100), top_values: 1 };
         let (facts, table) = measured(streams(), few, None).unwrap();
         assert_eq!((facts.rows, facts.malformed, facts.scanned_all_rows), (100, 20, false));
-        assert_eq!(table.unwrap().coded_rows(), 20_000, "all rows are compared");
+        assert_eq!((table.rows, table.coded_rows(), table.is_whole()), (20_000, 100, false));
+        let numbers = table.sampled.as_ref().unwrap();
+        assert!((0..).zip(numbers).all(|(at, number)| table.columns[0].value(at) == Some(number.to_string().as_str())));
     }
 
     #[test]
@@ -246,10 +270,34 @@ mod tests {
         let never_ends = |batches| stream_of(&schema, stream::iter(batches).chain(stream::pending()));
         let deadline = Deadline::after(std::time::Duration::from_secs(1));
         let (facts, table) = measured(vec![never_ends(batches)], ALL, Some(deadline.clone())).unwrap();
-        assert_eq!((facts.rows, facts.scanned_all_rows, table.unwrap().rows), (200_000, false, 200_000));
+        assert_eq!((facts.rows, facts.scanned_all_rows, table.rows), (200_000, false, 200_000));
         assert_eq!(facts.beginning, Some(Beginning { of_about: Some(900_000) }));
         assert!(deadline.has_cut());
         let error = measured(vec![never_ends(vec![])], ALL, Some(deadline)).unwrap_err();
         assert_eq!(error.known_code(), Some("HW403"), "not even the first rows came");
+    }
+
+    #[test]
+    fn new_rows_go_on_from_what_was_measured_before() {
+        let batch = |rows: std::ops::Range<i64>| {
+            let words: StringArray = rows.clone().map(|row| Some(format!("word {}", row % 70_000))).collect();
+            RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from_iter_values(rows)) as ArrayRef), ("word", Arc::new(words))])
+                .unwrap()
+        };
+        let schema = batch(0..1).schema();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
+        let measured = |rows: std::ops::Range<i64>, before: Option<Sketches>| {
+            let stream = stream_of(&schema, stream::iter([Ok(batch(rows))]));
+            runtime.block_on(measure(vec![stream], &schema, ALL, Means { before, keeps_sketches: true, ..means() }))
+        };
+        let earlier = measured(0..100_000, None).unwrap();
+        let both = measured(100_000..130_000, Some(earlier.sketches.clone())).unwrap();
+        let whole = measured(0..130_000, None).unwrap();
+        assert_eq!((both.facts.rows, both.table.coded_rows(), whole.table.coded_rows()), (130_000, 30_000, 130_000));
+        for (both, whole) in both.facts.columns.iter().zip(&whole.facts.columns) {
+            assert_eq!((both.distinct, &both.min, &both.max, &both.text), (whole.distinct, &whole.min, &whole.max, &whole.text));
+        }
+        let damaged = Sketches(earlier.sketches.0[..1_000].to_vec());
+        assert_eq!(measured(0..1, Some(damaged)).unwrap_err().known_code(), Some("HW404"));
     }
 }

@@ -71,7 +71,7 @@ pub(crate) fn window_of(file: &str) -> Option<i64> {
     file.split('-').nth(2)?.parse().ok()
 }
 
-async fn is_done(present: &Snapshot, note: &CommitNote) -> Result<bool> {
+pub(crate) async fn is_done(present: &Snapshot, note: &CommitNote) -> Result<bool> {
     Ok(present.window(&note.application).await?.is_some_and(|window| window >= note.window))
 }
 

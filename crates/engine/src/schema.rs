@@ -28,6 +28,9 @@ pub(crate) struct Reconciled {
     positions: Vec<Option<usize>>,
 }
 
+/// What the names of the last hidden columns begin with, which tell the rows that break a rule on sets.
+pub(crate) const MARK: &str = "_breaks_";
+
 /// Fits the columns of a batch to those of the table: new ones are added, a wider type is refused, missing ones are null.
 pub(crate) fn reconcile(arriving: &Schema, known: Option<&Schema>, partition_columns: &[String], hidden: &[String]) -> Result<Reconciled> {
     let mut seen = std::collections::HashSet::new();
@@ -147,7 +150,8 @@ pub(crate) fn quarantine(schema: &Schema) -> SchemaRef {
         Field::new("_quarantined_at", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
     ];
     let own = ["_rules", "_quarantined_at"];
-    fields.extend(schema.fields().iter().filter(|field| !own.contains(&field.name().as_str())).map(|field| {
+    let is_kept = |field: &&Arc<Field>| !own.contains(&field.name().as_str()) && !field.name().starts_with(MARK);
+    fields.extend(schema.fields().iter().filter(is_kept).map(|field| {
         let name = if field.name() == "_run" { "_loaded_by_run" } else { field.name() };
         Field::new(name, field.data_type().clone(), true)
     }));

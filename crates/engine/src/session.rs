@@ -155,6 +155,11 @@ impl Session {
         Ok(all)
     }
 
+    /// Binds an input of `reader` that its query does not name.
+    pub(crate) async fn bind_input(&self, engine: &LocalEngine, reader: &Reader, name: &str) -> Result<()> {
+        self.bind(engine, reader, &Reference { parts: vec![name.to_owned()], line: 1, column: 1 }).await
+    }
+
     async fn bind(&self, engine: &LocalEngine, reader: &Reader, reference: &Reference) -> Result<()> {
         let name = reference.parts.join(".");
         let parts: Vec<&str> = reference.parts.iter().map(String::as_str).collect();
@@ -164,6 +169,7 @@ impl Session {
             Some(Input::Live { relation, .. }) => engine.live.find(relation),
             Some(Input::Reader { reader, .. }) => Some(Box::pin(Self::view(engine, reader)).await?),
             Some(Input::Changes { before, after, .. }) => changes::between(engine, before, after).await?,
+            Some(Input::Difference { before, after, .. }) => changes::difference(engine, before, after).await?,
             Some(Input::Table { table, version, after_batch, up_to_batch, hides_origin, .. }) => {
                 let snapshot = engine.warehouse.open(table, *version).await?;
                 let table = snapshot.map(|snapshot| {
@@ -309,6 +315,7 @@ fn compared_one_by_one(expression: Expr) -> datafusion::error::Result<Expr> {
 fn table_of(parts: &[&str]) -> Option<TableName> {
     match parts {
         [name] => Some(TableName::model(*name)),
+        ["production", name] => Some(TableName::model(*name).in_production()),
         ["quarantine", name] => Some(TableName::model(*name).quarantine()),
         ["quarantine", source, dataset] => Some(TableName::raw(&DatasetName::new(*source, *dataset)).quarantine()),
         ["deleted", name] => Some(TableName::model(*name).deleted()),

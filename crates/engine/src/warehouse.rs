@@ -1,5 +1,6 @@
 //! The warehouse: a folder of Delta tables, and what their logs say.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,20 +12,34 @@ use deltalake_core::table::state::DeltaTableState;
 use hw_base::{Error, Result, TableName};
 use url::Url;
 
+use crate::beside;
 use crate::failure::{explain_delta, io_problem};
 use crate::files::{FileTable, TableFile};
-use crate::store::{DurableStore, Lasting};
+use crate::store::{Lasting, LocalStore};
 use crate::types;
 use crate::working::Working;
+
+/// The folder below a warehouse that has a folder for each of its environments.
+const ENVIRONMENTS: &str = "environments";
 
 /// A folder of Delta tables.
 #[derive(Clone, Debug)]
 pub(crate) struct Warehouse {
     root: PathBuf,
+    /// What the tables of an environment stand on.
+    beneath: Option<Arc<Beneath>>,
     /// Whether its files have to outlast a power failure.
     pub(crate) lasting: Lasting,
     /// What is being written.
     pub(crate) working: Working,
+}
+
+/// Production's warehouse, as an environment reads it.
+#[derive(Debug)]
+struct Beneath {
+    root: PathBuf,
+    /// The tables that the environment has itself. All others are production's.
+    own: BTreeSet<TableName>,
 }
 
 /// One version of a table.
@@ -69,7 +84,29 @@ impl Snapshot {
 impl Warehouse {
     /// The warehouse in `root`, which need not exist yet.
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root, lasting: Lasting::Durable, working: Working::default() }
+        Self { root, beneath: None, lasting: Lasting::Durable, working: Working::default() }
+    }
+
+    /// The tables of an environment alone.
+    pub(crate) fn environment(&self, name: &str) -> Self {
+        Self { root: self.root.join(ENVIRONMENTS).join(name), beneath: None, ..self.clone() }
+    }
+
+    /// The folder `root` with the tables `own`, and this warehouse for all others, which are only read.
+    pub(crate) fn beneath(self, root: PathBuf, own: BTreeSet<TableName>) -> Self {
+        Self { root, beneath: Some(Arc::new(Beneath { root: self.root, own })), lasting: self.lasting, working: self.working }
+    }
+
+    /// Production's warehouse, where this is that of an environment.
+    pub(crate) fn production(&self) -> Option<Self> {
+        let beneath = self.beneath.as_ref()?;
+        Some(Self { root: beneath.root.clone(), beneath: None, ..self.clone() })
+    }
+
+    /// The folder that the folder of a table lies in.
+    fn root_of(&self, table: &TableName) -> &Path {
+        let is_read = |beneath: &&Arc<Beneath>| !beneath.own.contains(&beside::stands_for(table));
+        self.beneath.as_ref().filter(is_read).map_or(&self.root, |beneath| &beneath.root)
     }
 
     /// A warehouse that is thrown away when the program ends.
@@ -84,11 +121,17 @@ impl Warehouse {
 
     /// The folder of a table.
     pub(crate) fn folder(&self, table: &TableName) -> PathBuf {
-        self.root.join(table.folder())
+        match table.folder_in_production() {
+            Some(folder) => self.beneath.as_ref().map_or(&self.root, |beneath| &beneath.root).join(folder),
+            None => self.root_of(table).join(table.folder()),
+        }
     }
 
     /// Makes the folder of a table.
     pub(crate) fn make_folder(&self, table: &TableName) -> Result<PathBuf> {
+        if self.root_of(table) != self.root {
+            return Err(Error::bug(format!("an environment may only read production's `{table}`")));
+        }
         let folder = self.folder(table);
         std::fs::create_dir_all(&folder)
             .map_err(|error| io_problem(&error).within(format_args!("the warehouse folder `{}` cannot be made", folder.display())))?;
@@ -97,13 +140,9 @@ impl Warehouse {
 
     /// Every table, by its folder below the warehouse, sorted.
     pub(crate) fn tables(&self) -> Vec<TableName> {
-        let in_folder = |prefix: &str| {
-            let entries = std::fs::read_dir(self.root.join(prefix)).into_iter().flatten().flatten();
-            let tables = entries.filter(|entry| entry.path().join("_delta_log").is_dir());
-            tables.map(|entry| TableName::model(format!("{prefix}{}", entry.file_name().to_string_lossy()))).collect::<Vec<_>>()
-        };
-        let mut tables =
-            [in_folder(""), in_folder("raw/"), in_folder("quarantine/"), in_folder("deleted/"), in_folder("reviewed/")].concat();
+        let roots = std::iter::once(&self.root).chain(self.beneath.as_ref().map(|beneath| &beneath.root));
+        let mut tables: Vec<TableName> =
+            roots.flat_map(|root| tables_in(root).into_iter().filter(move |table| self.root_of(table) == root)).collect();
         tables.sort();
         tables
     }
@@ -115,7 +154,7 @@ impl Warehouse {
         let url =
             Url::from_directory_path(&folder).map_err(|()| Error::user(format!("`{}` is no folder", folder.display())).code("HW501"))?;
         let store = |prefix: Option<&Path>| {
-            DurableStore::below(prefix, &self.working, self.lasting).map(Arc::new).map_err(|source| explain_delta(source.into()))
+            LocalStore::below(prefix, &self.working, self.lasting).map(Arc::new).map_err(|source| explain_delta(source.into()))
         };
         Ok(default_logstore(store(Some(&folder))?, store(None)?, &url, &StorageConfig::default()))
     }
@@ -127,7 +166,13 @@ impl Warehouse {
         }
         let log_store = self.log_store(table)?;
         let wanted = version.and_then(|version| u64::try_from(version).ok());
-        let state = DeltaTableState::try_new(log_store.as_ref(), wanted).await.map_err(|error| no_such_version(error, table, version))?;
+        let state = match DeltaTableState::try_new(log_store.as_ref(), wanted).await {
+            Ok(state) => state,
+            Err(error) => {
+                let newest = DeltaTableState::try_new(log_store.as_ref(), None).await.ok().map(|newest| newest.version());
+                return Err(unread(error, table, wanted, newest));
+            }
+        };
         self.snapshot(table, state, log_store).map(Some)
     }
 
@@ -166,6 +211,16 @@ impl Warehouse {
     }
 }
 
+/// The tables in a folder.
+fn tables_in(root: &Path) -> Vec<TableName> {
+    let in_folder = |prefix: &str| {
+        let entries = std::fs::read_dir(root.join(prefix)).into_iter().flatten().flatten();
+        let tables = entries.filter(|entry| entry.path().join("_delta_log").is_dir());
+        tables.map(|entry| TableName::model(format!("{prefix}{}", entry.file_name().to_string_lossy()))).collect::<Vec<_>>()
+    };
+    ["", "raw/", "quarantine/", "deleted/", "reviewed/"].map(in_folder).concat()
+}
+
 /// The columns that a log describes, as the engine reads them, partition columns last.
 pub(crate) fn arrow_schema(logged: &StructType, partition_columns: &[String]) -> Result<SchemaRef> {
     let schema: Schema = logged
@@ -178,12 +233,14 @@ pub(crate) fn arrow_schema(logged: &StructType, partition_columns: &[String]) ->
     Ok(Arc::new(Schema::new(in_files.chain(partitions).collect::<Vec<_>>())))
 }
 
-fn no_such_version(error: deltalake_core::DeltaTableError, table: &TableName, version: Option<i64>) -> Error {
-    match version {
-        Some(version) => Error::user(format!("`{table}` has no version {version}"))
-            .code("HW503")
-            .because(error)
-            .help(format!("`headworks status --table {table}` lists the versions")),
-        None => explain_delta(error).within(format_args!("table `{table}` cannot be read")),
+/// A version that cannot be read, where `newest` is the newest one that can.
+fn unread(error: deltalake_core::DeltaTableError, table: &TableName, version: Option<u64>, newest: Option<u64>) -> Error {
+    let Some(version) = version else { return explain_delta(error).within(format_args!("table `{table}` cannot be read")) };
+    let missing = Error::user(format!("`{table}` has no version {version}"))
+        .code("HW503")
+        .help(format!("`headworks status --table {table}` lists the versions"));
+    match newest {
+        Some(newest) if newest < version => missing.because(format!("its newest version is {newest}")),
+        _ => missing.because(error),
     }
 }

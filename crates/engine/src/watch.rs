@@ -77,6 +77,9 @@ impl Watcher {
             let mut own: Vec<usize> =
                 collect_columns(&violates).iter().map(datafusion::physical_expr::expressions::Column::index).collect();
             own.sort_unstable();
+            if let Some(set) = watch.sets.iter().find(|set| set.id == rule.id) {
+                own = set.columns.iter().filter_map(|column| schema.index_of(column).ok()).collect();
+            }
             shown.extend(own.into_iter().filter(|index| !key.contains(index)));
             let beside_parts = Arc::clone(&violates);
             Ok(CompiledRule { id: rule.id.clone(), violates, beside_parts, diverts: rule.diverts, excludes: rule.excludes, shown })

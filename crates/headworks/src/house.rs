@@ -6,13 +6,19 @@ use hw_base::{DatasetName, Engine, Error, Input, Reader, Result, TableName};
 use hw_config::project_files;
 use hw_connect::{Address, ProjectSources};
 use hw_engine::{Limits, LiveTables, LocalEngine};
-use hw_ledger::SqliteLedger;
-use hw_pipeline::{Asking, EngineSettings, Model, ModelText, Project, ProjectText, arriving, live_rows};
+use hw_ledger::{ProjectLedger, SqliteLedger};
+use hw_pipeline::{Asking, EngineSettings, Environment, Model, ModelText, Narrator, Ports, Project, ProjectText, arriving, live_rows};
 
-use crate::machine;
+use crate::machine::{self, ProcessMemory, SystemClock};
 
 /// The folder of a project that is never committed.
 pub(crate) const STATE: &str = ".headworks";
+
+/// The ledger, in the folder of a project's or an environment's state.
+const LEDGER: &str = "ledger.db";
+
+/// The folder of environments, in that of a project's state and in the warehouse.
+pub(crate) const ENVIRONMENTS: &str = "environments";
 
 /// An opened project.
 pub(crate) struct House {
@@ -23,23 +29,55 @@ pub(crate) struct House {
     /// Its sources.
     pub(crate) sources: ProjectSources,
     /// Its memory.
-    pub(crate) ledger: SqliteLedger,
+    pub(crate) ledger: ProjectLedger,
+    /// The folder of its state.
+    state: PathBuf,
+}
+
+/// An environment of a project, as a command line names it.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// Its name.
+    pub(crate) name: String,
+    /// The folder of production's project, where that is another one.
+    pub(crate) production: Option<PathBuf>,
+    /// Whether it is thrown away when the program ends.
+    pub(crate) is_passing: bool,
+}
+
+impl Place {
+    /// The folder of production's project; `root` is that of the project.
+    fn production<'a>(&'a self, root: &'a Path) -> &'a Path {
+        self.production.as_deref().unwrap_or(root)
+    }
+
+    /// Refuses an environment that no run has made.
+    pub(crate) fn refuse_unknown(&self, root: &Path) -> Result<()> {
+        let (name, known) = (&self.name, environments(self.production(root)));
+        if known.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        let error = hw_base::unknown("environment", name, known.iter().map(String::as_str)).code("HW505");
+        Err(error.help(format!("`headworks run --env {name}` makes one")))
+    }
+}
+
+/// A path as the files of a project write it.
+fn in_words(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 /// Reads the files of the project in `root`.
 pub(crate) fn read_project(root: &Path) -> Result<Project> {
     let files = project_files(root)?;
-    let model = |model: hw_config::ModelFile| ModelText {
-        name: model.name,
-        sql: model.sql,
-        file: model.sql_path.to_string_lossy().into_owned(),
-        settings: model.yaml,
-    };
+    let model =
+        |model: hw_config::ModelFile| ModelText { name: model.name, sql: model.sql, file: in_words(&model.sql_path), settings: model.yaml };
     let text = ProjectText {
         root: files.root,
         settings: files.settings,
         models: files.models.into_iter().map(model).collect(),
         rules: files.rules.into_iter().map(|rules| (rules.dataset, rules.settings)).collect(),
+        contracts: files.contracts.into_iter().map(|contract| (in_words(&contract.path), contract.text)).collect(),
     };
     Project::read(&text)
 }
@@ -47,45 +85,78 @@ pub(crate) fn read_project(root: &Path) -> Result<Project> {
 /// An engine over a warehouse, with its files of its own in `state`.
 pub(crate) fn engine(warehouse: PathBuf, state: &Path, settings: &EngineSettings) -> Result<LocalEngine> {
     let limits = Limits { memory: settings.memory, disk: settings.disk, threads: settings.threads };
-    LocalEngine::new(warehouse, state.join("scratch"), LiveTables::default(), limits)
+    let engine = LocalEngine::new(warehouse, state.join("scratch"), LiveTables::default(), limits)?;
+    Ok(engine.shared_by(settings.steps_at_once()))
 }
 
 impl House {
+    /// What a run works with, which tells `narrator` what happens.
+    pub(crate) fn ports<'a>(&'a self, narrator: &'a dyn Narrator) -> Ports<'a> {
+        Ports { engine: &self.engine, sources: &self.sources, ledger: &self.ledger, clock: &SystemClock, narrator, memory: &ProcessMemory }
+    }
+
     /// Opens the project in `root` to change its tables.
     pub(crate) fn open(root: &Path) -> Result<Self> {
-        Self::with(root, |root| {
-            let state = root.join(STATE);
-            make_folder(&state)?;
-            let ledger = SqliteLedger::open(&state.join("ledger.db"))?;
-            Ok((state, ledger))
+        Self::open_in(root, None)
+    }
+
+    /// Opens the project in `root` to change the tables of an environment, which is made where it is not there; production's for none.
+    pub(crate) fn open_in(root: &Path, place: Option<&Place>) -> Result<Self> {
+        Self::with(root, place, |state| {
+            make_folder(state)?;
+            let ledger = SqliteLedger::open(&state.join(LEDGER))?;
+            Ok((state.to_owned(), ledger))
         })
     }
 
     /// Opens the project in `root` for looking only: nothing is written below it, so that a folder will do that may only be read.
     pub(crate) fn look(root: &Path) -> Result<Self> {
-        Self::with(root, |root| {
-            let ledger = root.join(STATE).join("ledger.db");
-            let ledger = if ledger.exists() { SqliteLedger::open_read_only(&ledger)? } else { SqliteLedger::empty()? };
-            Ok((temporary_state(), ledger))
-        })
+        Self::look_ahead(root, None)
     }
 
-    /// Opens the project in `root` with its state, which is asked for once the files of the project are read.
-    fn with(root: &Path, state: impl FnOnce(&Path) -> Result<(PathBuf, SqliteLedger)>) -> Result<Self> {
-        let project = read_project(root)?;
+    /// Opens the project in `root` for looking at an environment that is there, at production for none.
+    pub(crate) fn look_in(root: &Path, place: Option<&Place>) -> Result<Self> {
+        place.map_or(Ok(()), |place| place.refuse_unknown(root))?;
+        Self::look_ahead(root, place)
+    }
+
+    /// Opens the project in `root` for looking at an environment that need not be there yet, at production for none.
+    pub(crate) fn look_ahead(root: &Path, place: Option<&Place>) -> Result<Self> {
+        Self::with(root, place, |state| Ok((temporary_state(), looked_at(state)?)))
+    }
+
+    /// Opens the project in `root` in an environment that is thrown away when the program ends.
+    pub(crate) fn passing(root: &Path, name: &str) -> Result<Self> {
+        let place = Place { name: name.to_owned(), production: None, is_passing: true };
+        Self::with(root, Some(&place), |_| Ok((temporary_state(), SqliteLedger::empty()?)))
+    }
+
+    /// Opens the project in `root`; `open` is given the folder of its state once its files are read.
+    fn with(root: &Path, place: Option<&Place>, open: impl FnOnce(&Path) -> Result<(PathBuf, SqliteLedger)>) -> Result<Self> {
+        let mut project = read_project(root)?;
         let root = &absolute(root)?;
-        let secrets = machine::secrets(root);
-        let warehouse = warehouse_folder(root, &secrets(&project.settings.warehouse)?)?;
-        let (state, ledger) = state(root)?;
-        let engine = engine(warehouse, &state, &project.settings.engine)?;
-        let sources = ProjectSources::new(root, &project.sources, engine.live().clone(), &secrets)?;
+        let production = place.map_or(Ok(root.clone()), |place| absolute(place.production(root)))?;
+        let warehouse = warehouse_of(&production, &project)?;
+        let folder = state_folder(&production, place.map(|place| place.name.as_str()));
+        let (state, ledger) = open(&folder)?;
+        let mut engine = engine(warehouse, &state, &project.settings.engine)?;
+        let mut ledger = ProjectLedger::from(ledger);
+        if let Some(Place { name, is_passing, .. }) = place {
+            let beneath = looked_at(&state_folder(&production, None))?;
+            let built = Environment::of(name, &project, &engine, &beneath)?;
+            let own = built.own().cloned().collect();
+            engine = if *is_passing { engine.above(state.join("warehouse"), own) } else { engine.in_environment(name, own) };
+            ledger = ledger.on_top_of(beneath, built.own().map(|table| table.folder().to_owned()).collect());
+            project.environment = Some(built);
+        }
+        let sources = ProjectSources::new(root, &project.sources, engine.live().clone(), &machine::secrets(root))?;
         refuse_foreign_rules(&project, &engine, &sources)?;
-        Ok(Self { project, engine, sources, ledger })
+        Ok(Self { project, engine, sources, ledger, state: folder })
     }
 
     /// The folder of its state.
-    pub(crate) fn state(&self) -> PathBuf {
-        self.project.root.join(STATE)
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
     }
 
     /// A query as a person writes it: `preview.MODEL` is the model's SELECT, `preview.source.dataset` what the source has to
@@ -140,6 +211,40 @@ impl House {
         }
         Ok(())
     }
+}
+
+/// The folder of the state of a project, or of one of its environments.
+pub(crate) fn state_folder(root: &Path, environment: Option<&str>) -> PathBuf {
+    let state = root.join(STATE);
+    environment.map_or(state.clone(), |name| state.join(ENVIRONMENTS).join(name))
+}
+
+/// The ledger in a folder, for reading; an empty one where none is there.
+pub(crate) fn looked_at(state: &Path) -> Result<SqliteLedger> {
+    let ledger = state.join(LEDGER);
+    if ledger.exists() { SqliteLedger::open_read_only(&ledger) } else { SqliteLedger::empty() }
+}
+
+/// The environments of the project in `root`, by name.
+pub(crate) fn environments(root: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(root.join(STATE).join(ENVIRONMENTS)).into_iter().flatten().flatten();
+    let made = entries.filter(|entry| entry.path().join(LEDGER).exists());
+    let mut names: Vec<String> = made.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// The folder of the warehouse that production's project in `root` names; `project` is what is built on top of it.
+fn warehouse_of(root: &Path, project: &Project) -> Result<PathBuf> {
+    let own = absolute(&project.root)?;
+    let settings = if *root == own { None } else { Some(read_project(root)?.settings) };
+    let settings = settings.as_ref().unwrap_or(&project.settings);
+    if settings.project != project.settings.project {
+        return Err(Error::user(format!("production's project is `{}`, this one is `{}`", settings.project, project.settings.project))
+            .code("HW104")
+            .help("name the folder of the same project with `--production`"));
+    }
+    warehouse_folder(root, &machine::secrets(root)(&settings.warehouse)?)
 }
 
 /// Refuses rules of datasets that are not there: nobody would ever judge them.
@@ -222,6 +327,12 @@ pub(crate) fn temporary_state() -> PathBuf {
     std::env::temp_dir().join(format!("headworks-{}", std::process::id()))
 }
 
+/// An engine that belongs to no project.
+pub(crate) fn temporary_engine(settings: &EngineSettings) -> Result<LocalEngine> {
+    let state = temporary_state();
+    engine(state.join("warehouse"), &state, settings)
+}
+
 /// Removes that folder, should this process have made it.
 pub(crate) fn clear_temporary_state() {
     // It lies among the temporary files, which the system removes too.
@@ -265,8 +376,13 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
 
 /// Writes a file of a project or a report.
 pub(crate) fn write_file(path: &Path, text: &str) -> Result<()> {
+    write_bytes(path, text.as_bytes())
+}
+
+/// The same for a file that is no text.
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent() {
         make_folder(folder)?;
     }
-    std::fs::write(path, text).map_err(|error| Error::outside(format!("`{}` cannot be written: {error}", path.display())).code("HW501"))
+    std::fs::write(path, bytes).map_err(|error| Error::outside(format!("`{}` cannot be written: {error}", path.display())).code("HW501"))
 }

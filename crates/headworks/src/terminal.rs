@@ -10,6 +10,7 @@ use hw_base::Error;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use crate::house::Place;
 use crate::report;
 
 /// How results are printed.
@@ -30,6 +31,8 @@ pub(crate) struct Terminal {
     pub(crate) format: Format,
     /// The project's folder.
     pub(crate) root: PathBuf,
+    /// The environment of the project; production where there is none.
+    pub(crate) place: Option<Place>,
     color: bool,
     bar: Mutex<Option<ProgressBar>>,
 }
@@ -45,7 +48,10 @@ impl Terminal {
         let word = || inner.try_get_raw("format").ok().flatten()?.next()?.to_str().and_then(|word| Format::from_str(word, true).ok());
         let format = inner.try_get_one::<Format>("format").ok().flatten().copied().or_else(word).unwrap_or_default();
         let root = inner.try_get_one::<PathBuf>("project").ok().flatten().cloned().unwrap_or_else(|| PathBuf::from("."));
-        Self { format, root, color: std::io::stderr().is_terminal(), bar: Mutex::new(None) }
+        let production = inner.try_get_one::<PathBuf>("production").ok().flatten().cloned();
+        let place =
+            inner.try_get_one::<String>("env").ok().flatten().map(|name| Place { name: name.clone(), production, is_passing: false });
+        Self { format, root, place, color: std::io::stderr().is_terminal(), bar: Mutex::new(None) }
     }
 
     /// The terminal for a command line that cannot be read: what it would have been, as far as anybody can tell.
@@ -53,12 +59,19 @@ impl Terminal {
         let follows = arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
         let is_json = follows || arguments.iter().any(|argument| argument == "--format=json");
         let format = if is_json { Format::Json } else { Format::Text };
-        Self { format, root: PathBuf::from("."), color: std::io::stderr().is_terminal(), bar: Mutex::new(None) }
+        Self { format, root: PathBuf::from("."), place: None, color: std::io::stderr().is_terminal(), bar: Mutex::new(None) }
     }
 
     /// The same terminal for another project folder, in text.
     pub(crate) fn inside(&self, root: &Path) -> Self {
-        Self { format: Format::Text, root: root.to_owned(), color: self.color, bar: Mutex::new(None) }
+        Self { format: Format::Text, root: root.to_owned(), place: None, color: self.color, bar: Mutex::new(None) }
+    }
+
+    /// The option that a command needs to work on the same tables.
+    pub(crate) fn in_environment(&self) -> String {
+        let Some(Place { name, production, .. }) = &self.place else { return String::new() };
+        let production = production.as_ref().map(|folder| format!(" --production {}", folder.display())).unwrap_or_default();
+        format!(" --env {name}{production}")
     }
 
     /// Prints a line of a result.

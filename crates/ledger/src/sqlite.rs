@@ -83,6 +83,13 @@ impl SqliteLedger {
         Ok(Self { path: path.into(), connection: Mutex::new(connection) })
     }
 
+    /// Notes where steps stand, as if runs had brought them there.
+    #[cfg(test)]
+    pub(crate) fn keep<'a>(&self, standing: impl Iterator<Item = (&'a str, Progress)>) -> Result<()> {
+        let standing: Vec<_> = standing.collect();
+        self.write(|transaction| standing.iter().try_for_each(|(step, progress)| save_progress(transaction, step, progress)))
+    }
+
     /// The runs since a moment with their steps, newest first.
     fn runs_of(&self, since: &str, limit: i64) -> Result<Vec<RunRecord>> {
         self.read(|connection| {
@@ -140,7 +147,14 @@ impl Ledger for SqliteLedger {
     }
 
     fn unfinished(&self) -> Result<Option<RunRecord>> {
-        let newest = self.runs(1)?.pop();
+        // A clock may go back, so the order of the rows tells which is the newest.
+        let newest: Option<RunRecord> = self.read(|connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            let query = "select record from runs order by rowid desc limit 1";
+            let run: Option<RunRecord> = snapshot.prepare_cached(query)?.query_row([], |row| from_json(row, 0)).optional()?;
+            let steps = run.as_ref().map(|run| step_records(&snapshot, &run.run)).transpose()?;
+            Ok(run.map(|run| RunRecord { steps: steps.unwrap_or_default(), ..run }))
+        })?;
         Ok(newest.filter(|run| run.ended.is_none()))
     }
 
@@ -157,7 +171,8 @@ impl Ledger for SqliteLedger {
         self.read(|connection| {
             let snapshot = connection.unchecked_transaction()?;
             let mut query = snapshot.prepare_cached(
-                "select record from runs where run in (select run from steps where load in ('release', 'drop') and outcome = 'published')
+                "select record from runs where run in (select run from steps where outcome = 'published' and
+                 (load in ('release', 'drop') or json_extract(record, '$.returned') is not null))
                  order by started desc, run desc limit ?",
             )?;
             let mut runs: Vec<RunRecord> = query.query_map([limit], |row| from_json(row, 0))?.collect::<rusqlite::Result<_>>()?;

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta};
 use hw_base::{Cadence, CalendarSpan, Steps};
 
+use crate::stored::{Stored, stored};
+
 /// Days that are counted at most: no calendar of a business spans more.
 const MOST_DAYS: usize = 200_000;
 /// Days that are told one by one; more are told by month.
@@ -56,6 +58,16 @@ impl<T: Copy + PartialOrd> Stepping<T> {
     }
 }
 
+impl<T: Stored> Stored for Stepping<T> {
+    fn store(&self, bytes: &mut Vec<u8>) {
+        self.last.store(bytes);
+        self.steps.store(bytes);
+    }
+    fn load(bytes: &mut &[u8]) -> Option<Self> {
+        Some(Self { last: Stored::load(bytes)?, steps: Stored::load(bytes)? })
+    }
+}
+
 /// Values per day.
 #[derive(Debug, Default)]
 pub(crate) struct Days {
@@ -65,6 +77,8 @@ pub(crate) struct Days {
     /// Whether the days were too far apart to count them.
     is_overfull: bool,
 }
+
+stored!(Days { first, counts, is_overfull });
 
 impl Days {
     /// Counts a moment in seconds since 1970 that occurs `count` times.

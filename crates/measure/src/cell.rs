@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use arrow_buffer::i256;
 
+use crate::stored::stored;
+
 /// A value of a [`Lane`](super::lane::Lane). Two cells of one column have the same variant.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Cell {
@@ -55,6 +57,8 @@ pub(crate) struct Extremes {
     pub(crate) least: Option<Cell>,
     pub(crate) greatest: Option<Cell>,
 }
+
+stored!(Extremes { least, greatest });
 
 impl Extremes {
     /// Takes `cell` into account.

@@ -5,7 +5,7 @@ use arrow_array::{BooleanArray, RecordBatch};
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::{ArrowError, Schema};
 use arrow_select::filter::filter_record_batch;
-use hw_base::CodedTable;
+use hw_base::{CodeMemory, CodedTable};
 
 use crate::coded::{Coder, coders, is_sampled};
 use crate::side::side_by_side;
@@ -17,7 +17,7 @@ const LEAST_ROWS: u64 = 1_000;
 #[derive(Debug)]
 pub struct Coding {
     coders: Vec<Coder>,
-    memory: usize,
+    memory: CodeMemory,
     rows: u64,
     /// The rows of the sample once it is one.
     sampled: Option<Vec<u64>>,
@@ -27,8 +27,8 @@ pub struct Coding {
 }
 
 impl Coding {
-    /// Codes the visible columns of `schema` within about `memory` bytes, on `threads` threads.
-    pub fn new(schema: &Schema, memory: usize, threads: usize) -> Self {
+    /// Codes the visible columns of `schema` within about `memory`, on `threads` threads.
+    pub fn new(schema: &Schema, memory: CodeMemory, threads: usize) -> Self {
         Self { coders: coders(schema), memory, rows: 0, sampled: None, level: 0, threads }
     }
 
@@ -37,10 +37,18 @@ impl Coding {
         let kept = block.iter().map(|batch| self.sampled_rows(batch)).collect::<Result<Vec<_>, _>>()?;
         let add = |(at, coder): (usize, &mut Coder)| kept.iter().try_for_each(|batch| coder.add(batch.column(at)));
         side_by_side(self.coders.iter_mut().enumerate(), self.threads, add).into_iter().collect::<Result<(), _>>()?;
-        while self.bytes() > self.memory && self.coded_rows() > LEAST_ROWS {
-            self.halve();
+        if !self.fits() {
+            // It is a sample now, and a sample may be smaller than the whole could have been.
+            self.memory.whole = self.memory.sample;
+            while !self.fits() {
+                self.halve();
+            }
         }
         Ok(())
+    }
+
+    fn fits(&self) -> bool {
+        self.bytes() <= self.memory.whole.0 || self.coded_rows() <= LEAST_ROWS
     }
 
     /// The rows of `batch` that belong to the sample.
@@ -54,8 +62,8 @@ impl Coding {
         filter_record_batch(batch, &is_kept)
     }
 
-    fn bytes(&self) -> usize {
-        self.coders.iter().map(Coder::bytes).sum()
+    fn bytes(&self) -> u64 {
+        self.coders.iter().map(|coder| coder.bytes() as u64).sum()
     }
 
     fn coded_rows(&self) -> u64 {
@@ -76,6 +84,16 @@ impl Coding {
         let columns = side_by_side(self.coders.into_iter(), self.threads, Coder::finish);
         CodedTable { name: String::new(), rows: self.rows, sampled: self.sampled, columns }
     }
+
+    /// The table of which only the rows with these numbers were added; `of` is how many it has.
+    pub fn finish_sample(self, numbers: Vec<u64>, of: u64) -> CodedTable {
+        let table = self.finish();
+        let sampled = match &table.sampled {
+            None => numbers,
+            Some(places) => places.iter().filter_map(|place| numbers.get(usize::try_from(*place).ok()?).copied()).collect(),
+        };
+        CodedTable { rows: of, sampled: (sampled.len() as u64 != of).then_some(sampled), ..table }
+    }
 }
 
 #[cfg(test)]
@@ -85,17 +103,23 @@ mod tests {
     use std::sync::Arc;
 
     use arrow_array::{ArrayRef, Int64Array, StringArray};
+    use hw_base::ByteSize;
 
     use super::*;
+    use crate::Draw;
+
+    fn within(memory: u64) -> CodeMemory {
+        CodeMemory { whole: ByteSize(memory), sample: ByteSize(memory / 2) }
+    }
 
     /// Twenty batches: a number of its own per row, and a word.
-    fn coded(memory: usize, threads: usize) -> CodedTable {
+    fn coded(memory: u64, threads: usize) -> CodedTable {
         let batch = |first: i64| {
             let numbers = Int64Array::from_iter_values(first..first + 1_000);
             let words: StringArray = numbers.iter().map(|number| number.map(|number| format!("word {}", number % 50))).collect();
             RecordBatch::try_from_iter([("n", Arc::new(numbers) as ArrayRef), ("word", Arc::new(words))]).unwrap()
         };
-        let mut coding = Coding::new(&batch(0).schema(), memory, threads);
+        let mut coding = Coding::new(&batch(0).schema(), within(memory), threads);
         for block in 0..10 {
             coding.add(&[batch(block * 2_000), batch(block * 2_000 + 1_000)]).unwrap();
         }
@@ -124,5 +148,25 @@ mod tests {
         }
         assert_eq!(table, coded(400_000, 1));
         assert_eq!(table, coded(400_000, 7));
+    }
+
+    #[test]
+    fn rows_that_were_drawn_know_their_numbers_in_the_whole() {
+        let batch = RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from_iter_values(0..20_000)) as ArrayRef)]).unwrap();
+        let drawn = |count: usize| {
+            let mut draw = Draw::new(count);
+            (0..20).for_each(|at| draw.add(batch.slice(at * 1_000, 1_000)).unwrap());
+            draw.settle().unwrap()
+        };
+        for (count, memory, is_whole) in [(500, 1 << 30, false), (8_000, 200_000, false), (30_000, 1 << 30, true)] {
+            let sample = drawn(count);
+            let mut coding = Coding::new(&batch.schema(), within(memory), 2);
+            coding.add(&sample.batches).unwrap();
+            let table = coding.finish_sample(sample.numbers, sample.of);
+            assert_eq!((table.rows, table.is_whole()), (20_000, is_whole));
+            let numbers = table.sampled.clone().unwrap_or_else(|| (0..20_000).collect());
+            assert!(numbers.len() == table.coded_rows() && numbers.is_sorted() && numbers.len() <= count);
+            assert!((0..).zip(&numbers).all(|(at, number)| table.columns[0].value(at) == Some(number.to_string().as_str())));
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::cell::{Cell, Extremes};
 use crate::dense::Dense;
 use crate::form::Form;
 use crate::lane::Lane;
+use crate::stored::{Restored, keep_some, restore_some};
 use crate::table::Budget;
 use crate::values::Values;
 
@@ -36,6 +37,22 @@ pub(crate) struct Found {
     pub(crate) top: Vec<(Cell, u64)>,
     pub(crate) numbers: Option<NumberFacts>,
     pub(crate) text: Option<TextFacts>,
+}
+
+impl Restored for ColumnState {
+    fn keep(&self, bytes: &mut Vec<u8>) {
+        self.rows.keep(bytes);
+        self.nulls.keep(bytes);
+        keep_some(self.dense.as_ref(), bytes);
+        keep_some(self.values.as_deref(), bytes);
+    }
+    fn restore(&mut self, bytes: &mut &[u8]) -> Option<()> {
+        self.rows.restore(bytes)?;
+        self.nulls.restore(bytes)?;
+        self.dense = restore_some(|| Dense::new(&self.form, &self.budget.purse), bytes)?;
+        self.values = restore_some(|| Some(Values::new(&self.form, &self.budget)), bytes)?.map(Box::new);
+        Some(())
+    }
 }
 
 impl ColumnState {

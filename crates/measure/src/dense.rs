@@ -18,6 +18,7 @@ use crate::hash::{bits, mix};
 use crate::lane::Lane;
 use crate::numbers::{self, seconds, wide_to_float};
 use crate::pool::Purse;
+use crate::stored::{Stored, restored};
 
 /// Cells that any column may have.
 const LEAST_CELLS: u64 = 1 << 16;
@@ -40,6 +41,22 @@ enum Unit {
     Parts(f64),
 }
 
+impl Stored for Unit {
+    fn store(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Of(unit) => (0_u8, *unit).store(bytes),
+            Self::Parts(parts) => (1_u8, *parts).store(bytes),
+        }
+    }
+    fn load(bytes: &mut &[u8]) -> Option<Self> {
+        match u8::load(bytes)? {
+            0 => Stored::load(bytes).map(Self::Of),
+            1 => Stored::load(bytes).map(Self::Parts),
+            _ => None,
+        }
+    }
+}
+
 /// The counts of all values of a column.
 #[derive(Debug)]
 pub(crate) struct Dense {
@@ -55,6 +72,8 @@ pub(crate) struct Dense {
     purse: Arc<Purse>,
     scratch: Vec<i64>,
 }
+
+restored!(Dense { unit, base, cells, carried, values, stepping });
 
 impl Dense {
     /// No values yet; `None` for a column whose values are never counted this way.

@@ -12,6 +12,7 @@ use arrow_buffer::NullBuffer;
 
 use crate::lane::for_each_valid;
 use crate::pool::Purse;
+use crate::stored::{Restored, Stored};
 
 const BUCKET_BITS: u32 = 8;
 /// Hashes that every bucket may hold however little memory there is.
@@ -27,6 +28,27 @@ pub(crate) struct HashCounter {
     repeats: u64,
     purse: Arc<Purse>,
     scratch: Vec<u64>,
+}
+
+impl Restored for HashCounter {
+    fn keep(&self, bytes: &mut Vec<u8>) {
+        self.level.store(bytes);
+        self.repeats.store(bytes);
+        for bucket in &self.buckets {
+            bucket.capacity().store(bytes);
+            bucket.store(bytes);
+        }
+    }
+    fn restore(&mut self, bytes: &mut &[u8]) -> Option<()> {
+        self.level = Stored::load(bytes)?;
+        self.repeats = Stored::load(bytes)?;
+        for bucket in &mut self.buckets {
+            let (capacity, hashes): (usize, Vec<u64>) = Stored::load(bytes)?;
+            bucket.reserve_exact(capacity.min(hashes.len().saturating_mul(8).max(LEAST_CAPACITY)));
+            bucket.extend(hashes);
+        }
+        Some(())
+    }
 }
 
 /// What a counter found.

@@ -37,6 +37,7 @@ mod pool;
 mod rows;
 mod sample;
 mod side;
+mod stored;
 mod table;
 mod tally;
 mod text;
@@ -49,7 +50,7 @@ mod tests;
 
 pub use coding::Coding;
 pub use rows::Visible;
-pub use sample::Draw;
+pub use sample::{Draw, Drawn};
 pub use table::Measurement;
 
 /// Rows measured at a time: enough to spread the cost of a step, few enough to stay in the processor's cache.

@@ -9,6 +9,7 @@ use crate::cadence::{Days, Stepping};
 use crate::form::{Form, unsigned};
 use crate::hash::mix;
 use crate::lane::{Lane, for_each_valid};
+use crate::stored::restored;
 
 const STEPS: usize = 20;
 const QUANTILES: [f64; 13] = [0.0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0];
@@ -33,6 +34,8 @@ pub(crate) struct Numbers {
     days: Option<Days>,
     scratch: Vec<f64>,
 }
+
+restored!(Numbers { count, sum, mean, squares, low, high, negatives, zeros, sample, stepping, days });
 
 impl Numbers {
     /// No numbers yet; of those to come `sample` are kept for quantiles.
@@ -314,6 +317,8 @@ struct Bottom {
     highest_ticket: u64,
     kept: Vec<(u64, f64)>,
 }
+
+restored!(Bottom { highest_ticket, kept });
 
 impl Bottom {
     fn new(limit: usize) -> Self {

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use crate::stored::Stored;
+
 /// The memory of a measurement.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -34,6 +36,24 @@ impl Pool {
         }
         self.left.store(left, Ordering::Relaxed);
         self.sharers.store(sharers.max(1), Ordering::Relaxed);
+    }
+}
+
+impl Pool {
+    /// Writes what a later pool has to know, between two blocks.
+    pub(crate) fn keep(&self, purses: &[Arc<Purse>], bytes: &mut Vec<u8>) {
+        (self.total - self.left.load(Ordering::Relaxed).min(self.total)).store(bytes);
+        purses.iter().for_each(|purse| purse.has_asked.load(Ordering::Relaxed).store(bytes));
+    }
+
+    /// Takes what was taken from an earlier pool, which may have been another size.
+    pub(crate) fn restore(&self, purses: &[Arc<Purse>], bytes: &mut &[u8]) -> Option<()> {
+        self.left.store(self.total.saturating_sub(usize::load(bytes)?), Ordering::Relaxed);
+        for purse in purses {
+            purse.has_asked.store(bool::load(bytes)?, Ordering::Relaxed);
+        }
+        self.settle(purses);
+        Some(())
     }
 }
 

@@ -21,7 +21,26 @@ pub struct Draw {
     seen: u64,
     rows: usize,
     highest_ticket: u64,
+    /// Rows with their numbers.
     kept: Vec<(RecordBatch, Vec<u64>)>,
+}
+
+/// A sample of rows.
+#[derive(Debug)]
+pub struct Drawn {
+    /// The rows, in their order.
+    pub batches: Vec<RecordBatch>,
+    /// The number of each, from 0.
+    pub numbers: Vec<u64>,
+    /// How many there are in all.
+    pub of: u64,
+}
+
+impl Drawn {
+    /// Whether the sample is all there is.
+    pub fn is_whole(&self) -> bool {
+        self.numbers.len() as u64 == self.of
+    }
 }
 
 impl Draw {
@@ -34,26 +53,26 @@ impl Draw {
 
     /// Lets the rows of `batch` take part.
     pub fn add(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
-        let first = self.seed.wrapping_add(self.seen);
-        let tickets: Vec<u64> = (0..batch.num_rows() as u64).map(|row| mix(first.wrapping_add(row))).collect();
+        let numbers: Vec<u64> = (self.seen..self.seen + batch.num_rows() as u64).collect();
         self.seen += batch.num_rows() as u64;
-        if self.highest_ticket == u64::MAX {
-            self.rows += batch.num_rows();
-            self.kept.push((batch, tickets));
-        } else {
-            let (batch, tickets) = up_to(self.highest_ticket, &batch, &tickets)?;
-            self.rows += batch.num_rows();
-            self.kept.push((batch, tickets));
-        }
+        let (batch, numbers) =
+            if self.highest_ticket == u64::MAX { (batch, numbers) } else { self.up_to(self.highest_ticket, &batch, &numbers)? };
+        self.rows += numbers.len();
+        self.kept.push((batch, numbers));
         if self.rows > self.count.saturating_mul(2).saturating_add(CHUNK_ROWS) {
             self.keep_up_to(self.highest_wanted())?;
         }
         Ok(())
     }
 
+    /// The random number of a row.
+    fn ticket(&self, number: u64) -> u64 {
+        mix(self.seed.wrapping_add(number))
+    }
+
     /// The highest ticket that belongs to the lowest as many as are wanted; `None` where none are.
     fn highest_wanted(&self) -> Option<u64> {
-        let mut tickets: Vec<u64> = self.kept.iter().flat_map(|(_, tickets)| tickets).copied().collect();
+        let mut tickets: Vec<u64> = self.kept.iter().flat_map(|(_, numbers)| numbers).map(|number| self.ticket(*number)).collect();
         match self.count.checked_sub(1)? {
             last if last < tickets.len() => Some(*tickets.select_nth_unstable(last).1),
             _ => Some(u64::MAX),
@@ -68,7 +87,7 @@ impl Draw {
             return Ok(());
         };
         if highest_ticket < self.highest_ticket {
-            let kept = self.kept.iter().map(|(batch, tickets)| up_to(highest_ticket, batch, tickets));
+            let kept = self.kept.iter().map(|(batch, numbers)| self.up_to(highest_ticket, batch, numbers));
             self.kept = kept.collect::<Result<_, _>>()?;
             self.highest_ticket = highest_ticket;
             self.rows = self.kept.iter().map(|(batch, _)| batch.num_rows()).sum();
@@ -76,19 +95,20 @@ impl Draw {
         Ok(())
     }
 
-    /// The sample in the order of the rows, and whether it is all there is.
-    pub fn settle(mut self) -> Result<(Vec<RecordBatch>, bool), ArrowError> {
-        let is_whole = self.rows <= self.count && self.highest_ticket == u64::MAX;
-        self.keep_up_to(self.highest_wanted())?;
-        Ok((self.kept.into_iter().map(|(batch, _)| batch).collect(), is_whole))
+    /// The rows whose tickets are not higher than `highest`.
+    fn up_to(&self, highest: u64, batch: &RecordBatch, numbers: &[u64]) -> Result<(RecordBatch, Vec<u64>), ArrowError> {
+        let is_wanted = |number: &u64| self.ticket(*number) <= highest;
+        let is_kept: BooleanArray = numbers.iter().map(|number| Some(is_wanted(number))).collect();
+        let kept = numbers.iter().copied().filter(is_wanted).collect();
+        Ok((compact(&filter_record_batch(batch, &is_kept)?)?, kept))
     }
-}
 
-/// The rows whose tickets are not higher than `highest`.
-fn up_to(highest: u64, batch: &RecordBatch, tickets: &[u64]) -> Result<(RecordBatch, Vec<u64>), ArrowError> {
-    let is_kept: BooleanArray = tickets.iter().map(|ticket| Some(*ticket <= highest)).collect();
-    let kept = tickets.iter().copied().filter(|ticket| *ticket <= highest).collect();
-    Ok((compact(&filter_record_batch(batch, &is_kept)?)?, kept))
+    /// The sample.
+    pub fn settle(mut self) -> Result<Drawn, ArrowError> {
+        self.keep_up_to(self.highest_wanted())?;
+        let (batches, numbers): (Vec<_>, Vec<_>) = self.kept.into_iter().unzip();
+        Ok(Drawn { batches, numbers: numbers.concat(), of: self.seen })
+    }
 }
 
 /// Frees the buffers that a few views keep alive.

@@ -11,12 +11,13 @@ use hw_base::{ColumnFacts, TableFacts, Value};
 
 use crate::column::ColumnState;
 use crate::form::Form;
-use crate::hash::{joined, mix};
+use crate::hash::{hash_bytes, joined, mix};
 use crate::hashes::{Count, HashCounter};
 use crate::lane::Lane;
 use crate::pool::{Pool, Purse};
 use crate::rows::Visible;
 use crate::side::side_by_side;
+use crate::stored::{Restored, Stored};
 use crate::{CHUNK_ROWS, block_rows};
 
 /// Rows that are shown.
@@ -84,6 +85,37 @@ impl Measurement {
             sample: Vec::new(),
             threads,
         }
+    }
+
+    /// The state so far as bytes, for [`Self::resumed`].
+    pub fn stored(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        written(&self.forms).store(&mut bytes);
+        self.rows.store(&mut bytes);
+        self.columns.iter().for_each(|column| column.keep(&mut bytes));
+        self.row_hashes.keep(&mut bytes);
+        self.sample.store(&mut bytes);
+        self.pool.keep(&self.purses, &mut bytes);
+        hash_bytes(&bytes).store(&mut bytes);
+        bytes
+    }
+
+    /// Goes on from a state that [`Self::stored`] wrote, as if there had been no break; `None` where that measured other columns or
+    /// is damaged.
+    pub fn resumed(schema: &Schema, memory: usize, threads: usize, bytes: &[u8]) -> Option<Self> {
+        let (mut state, check) = bytes.split_last_chunk()?;
+        let mut new = Self::new(schema, memory, threads);
+        if hash_bytes(state) != u64::from_le_bytes(*check) || String::load(&mut state)? != written(&new.forms) {
+            return None;
+        }
+        new.rows.restore(&mut state)?;
+        for column in &mut new.columns {
+            column.restore(&mut state)?;
+        }
+        new.row_hashes.restore(&mut state)?;
+        new.sample.restore(&mut state)?;
+        new.pool.restore(&new.purses, &mut state)?;
+        Some(new)
     }
 
     /// Adds rows, which have the visible columns only. How they are cut into batches and blocks may decide the last digits of what is
@@ -170,6 +202,12 @@ impl Measurement {
         let facts = facts(self.rows, columns, self.row_hashes.count());
         TableFacts { sample_rows: self.sample.into_iter().map(|(_, row)| row).collect(), ..facts }
     }
+}
+
+/// What a stored state is about: the version of the form it is written in, and the columns with their types.
+fn written(forms: &[Form]) -> String {
+    let columns: Vec<String> = forms.iter().map(|form| format!("{:?} {}", form.name, form.values)).collect();
+    format!("1: {}", columns.join(", "))
 }
 
 /// The rows of a batch, a few thousand at a time.

@@ -39,8 +39,8 @@ fn measured_on(threads: usize, schema: &SchemaRef, blocks: Vec<Vec<RecordBatch>>
         for batch in blocks.into_iter().flatten() {
             draw.add(batch).unwrap();
         }
-        let (drawn, drew_all) = draw.settle().unwrap();
-        (blocks, is_whole) = (vec![drawn], drew_all);
+        let drawn = draw.settle().unwrap();
+        (is_whole, blocks) = (drawn.is_whole(), vec![drawn.batches]);
     }
     let mut measurement = Measurement::new(schema, memory, threads);
     for block in blocks {
@@ -452,6 +452,39 @@ fn deviations_and_fences_follow_from_the_middle() {
         assert_eq!(facts.median_deviation, 26.0 * scale);
         assert_eq!((facts.fences.below, facts.fences.above, facts.fences.is_exact), (1, 2, true));
         assert!(facts.steps.sequential_share() > 0.9 || scale > 1.0);
+    }
+}
+
+#[test]
+fn a_stored_measurement_goes_on_as_if_it_had_never_stopped() {
+    let tables = [random_table(7, 60_000, 50_000), random_table(8, 60_000, 300), random_table(9, 0, 1)];
+    for (batch, memory) in tables.iter().flat_map(|batch| [(batch, PLENTY), (batch, 1 << 20), (batch, 64 << 10)]) {
+        let blocks = dealt(batch, 9, 1_000);
+        let (mut whole, mut broken) = (Measurement::new(&batch.schema(), memory, 2), Measurement::new(&batch.schema(), memory, 2));
+        for block in &blocks {
+            whole.add(block).unwrap();
+            broken.add(block).unwrap();
+            broken = Measurement::resumed(&batch.schema(), memory, 2, &broken.stored()).unwrap();
+        }
+        let told = |measurement: Measurement| serde_json::to_string(&measurement.facts(10)).unwrap();
+        assert_eq!(told(broken), told(whole), "{memory} bytes");
+    }
+}
+
+#[test]
+fn what_is_damaged_or_of_other_columns_is_not_gone_on_from() {
+    let batch = random_table(7, 1_000, 50);
+    let mut measurement = Measurement::new(&batch.schema(), PLENTY, 2);
+    measurement.add(&[batch.clone()]).unwrap();
+    let stored = measurement.stored();
+    assert!(Measurement::resumed(&batch.schema(), PLENTY, 2, &stored).is_some());
+    let narrower = batch.project(&[0, 1]).unwrap();
+    assert!(Measurement::resumed(&narrower.schema(), PLENTY, 2, &stored).is_none());
+    for at in (0..stored.len()).step_by(stored.len() / 50 + 1) {
+        let mut damaged = stored.clone();
+        damaged[at] ^= 0x10;
+        assert!(Measurement::resumed(&batch.schema(), PLENTY, 2, &damaged).is_none());
+        assert!(Measurement::resumed(&batch.schema(), PLENTY, 2, &stored[..at]).is_none());
     }
 }
 

@@ -11,6 +11,7 @@ use hw_base::{PatternCount, ShapeCount, Spellings, TextFacts, TextShape, Value, 
 
 use crate::form::cut;
 use crate::hash::hash_bytes;
+use crate::stored::{restored, stored};
 
 /// Values whose pattern is kept at a time.
 const PATTERN_VALUES: u64 = 50_000;
@@ -54,6 +55,24 @@ pub(crate) struct Texts {
     patterns: Patterns,
     folded: Folded,
 }
+
+// What was remembered of values is found out again.
+restored!(Texts {
+    values,
+    characters,
+    min_length,
+    max_length,
+    empty,
+    blank,
+    padded,
+    non_printing,
+    mojibake,
+    quoted,
+    delimited,
+    shapes,
+    patterns,
+    folded
+});
 
 impl Texts {
     /// No text yet. To look at fewer repeated values again, `remembered` of them are kept in mind.
@@ -283,6 +302,8 @@ struct Patterns {
     thinned: u32,
 }
 
+stored!(Patterns { counts, looked_at, thinned });
+
 impl Patterns {
     #[inline]
     fn add(&mut self, text: &str, count: u64, lottery: u64) {
@@ -321,6 +342,8 @@ struct Folded {
     is_overfull: bool,
     buffer: String,
 }
+
+restored!(Folded { hashes, is_overfull });
 
 impl Folded {
     fn add(&mut self, text: &str) {

@@ -14,6 +14,7 @@ use crate::hash::mix;
 use crate::hashes::HashCounter;
 use crate::lane::Lane;
 use crate::numbers::Numbers;
+use crate::stored::{Restored, keep_some, restore_some, restored};
 use crate::table::Budget;
 use crate::tally::Tally;
 use crate::text::{self, Texts};
@@ -34,6 +35,22 @@ struct Passing {
     hashes: HashCounter,
     extremes: Extremes,
     texts: Texts,
+}
+
+restored!(Passing { hashes, extremes, texts });
+
+impl Restored for Values {
+    fn keep(&self, bytes: &mut Vec<u8>) {
+        self.tally.keep(bytes);
+        keep_some(self.numbers.as_ref(), bytes);
+        keep_some(self.passing.as_ref(), bytes);
+    }
+    fn restore(&mut self, bytes: &mut &[u8]) -> Option<()> {
+        self.tally.restore(bytes)?;
+        self.numbers = restore_some(|| self.numbers.take(), bytes)?;
+        self.passing = restore_some(|| Some(Passing::new(&self.budget)), bytes)?;
+        Some(())
+    }
 }
 
 impl Values {
@@ -153,6 +170,11 @@ impl Values {
 }
 
 impl Passing {
+    /// No values yet.
+    fn new(budget: &Budget) -> Self {
+        Self { hashes: HashCounter::new(&budget.purse), extremes: Extremes::default(), texts: Texts::new(budget.remembered_values) }
+    }
+
     fn add(&mut self, lane: &Lane, form: &Form, hashes: &[u64], lottery: &[u64]) {
         self.hashes.add(hashes, lane.nulls());
         lane.extremes().iter().flatten().for_each(|cell| self.extremes.add(cell));

@@ -3,10 +3,12 @@
 use hw_base::{Column, ColumnType, Engine, Error, Input, Reader, Result, Span, identifier, unknown};
 use hw_validate::Gate;
 
-use crate::plan::{BY_ARRIVAL, Step, Work};
-use crate::project::Model;
+use crate::members;
+use crate::plan::{ASKED_FOR, BY_ARRIVAL, Decision, Step, Work};
+use crate::project::{Model, Project};
 use crate::run::touched::traceable;
-use crate::settings::Load;
+use crate::run::types::{is_same_type, reads_on};
+use crate::settings::{Load, inferred_column};
 
 /// The name under which `delete_when` is tried on the rows of the SELECT.
 const TRIED: &str = "arriving";
@@ -26,6 +28,7 @@ pub(crate) async fn check(model: &Model, reader: &Reader, columns: &[Column], en
     if let Some(condition) = model.settings.load.deleted_when() {
         errors.extend(deletion(model, condition, reader, engine).await?);
     }
+    errors.extend(members::fit(model, reader, columns, engine).await?);
     if let (Load::Recompute(recompute), true) = (&model.settings.load, errors.is_empty()) {
         let untraceable = traceable(engine, reader, &model.settings.partition_by, recompute).await?;
         errors.extend(untraceable.map(|error| error.within(format_args!("`{}`", model.name)).moved_to(model.place(&["load"], 0))));
@@ -46,10 +49,64 @@ pub(crate) async fn gate(step: &Step, reader: &Reader, columns: &[Column], engin
     Ok(gate)
 }
 
+/// How the columns of a table change that is built anew by another definition.
+#[derive(Debug, Default)]
+pub(crate) struct ColumnChanges {
+    /// In words, each.
+    pub(crate) all: Vec<String>,
+    /// Those of them that whoever reads the table may miss.
+    lost: Vec<String>,
+}
+
+impl ColumnChanges {
+    /// The changes from the columns that a table has to those of its step, whose SELECT returns `columns`.
+    pub(crate) fn of(step: &Step, present: &[Column], columns: &[Column]) -> Self {
+        let after: Vec<Column> = columns.iter().cloned().chain(added(step, columns)).collect();
+        let mut changes = Self::default();
+        for column in &after {
+            match present.iter().find(|known| known.name == column.name) {
+                None => changes.all.push(format!("+ {} {}", column.name, column.sql_type)),
+                Some(known) if is_same_type(&known.sql_type, &column.sql_type) => {}
+                Some(known) => {
+                    let change = format!("{} {} → {}", column.name, known.sql_type, column.sql_type);
+                    if !reads_on(&known.sql_type, &column.sql_type) {
+                        changes.lost.push(change.clone());
+                    }
+                    changes.all.push(change);
+                }
+            }
+        }
+        for gone in present.iter().filter(|known| after.iter().all(|column| column.name != known.name)) {
+            changes.lost.push(format!("- {} {}", gone.name, gone.sql_type));
+            changes.all.push(format!("- {} {}", gone.name, gone.sql_type));
+        }
+        changes
+    }
+
+    /// Why a run does not make them unless it is asked to; `None` where nobody can miss anything.
+    pub(crate) fn refusal(&self, model: &Model) -> Option<Error> {
+        let name = &model.name;
+        let error = Error::user(format!("the changed `{name}` would take columns away from those who read it"))
+            .code("HW310")
+            .because(self.lost.join(", "))
+            .help(format!("if that is meant: `headworks run {name} --rebuild`"))
+            .help(format!("else keep them in the SELECT; `headworks diff {name}` shows what changes"))
+            .at(Span { file: model.file.clone().into(), line: 1, column: 1, length: 1 });
+        (!self.lost.is_empty()).then_some(error)
+    }
+}
+
+/// Whether a run makes changes of columns only if it is asked to: the definition is another one, and people read the table.
+pub(crate) fn guards_columns(project: &Project, step: &Step) -> bool {
+    let is_other = step.progress.as_ref().is_some_and(|progress| progress.fingerprint != step.fingerprint);
+    is_other && project.environment.is_none() && step.decision != Decision::Rebuild(ASKED_FOR.into())
+}
+
 /// The columns that the table of a step has besides those of the SELECT.
 fn added(step: &Step, columns: &[Column]) -> Vec<Column> {
-    let Work::Build { settings, later_by, partition_by, .. } = &step.work else { return vec![] };
-    let mut added = settings.added(columns, later_by.as_deref());
+    let Work::Build { settings, later_by, partition_by, infers, .. } = &step.work else { return vec![] };
+    let member = infers.then(inferred_column);
+    let mut added: Vec<Column> = member.into_iter().chain(settings.added(columns, later_by.as_deref())).collect();
     let is_new = |name: &str| !columns.iter().any(|column| column.name == name);
     let partitions = partition_by.iter().filter(|(name, _)| is_new(name));
     added.extend(partitions.map(|(name, _)| Column { name: name.clone(), kind: ColumnType::Date, sql_type: "date".into() }));
@@ -140,7 +197,7 @@ impl Fitting<'_> {
         let mut errors = Vec::new();
         let partitions = self.model.settings.partition_by.sources()?;
         let later_by = self.model.settings.follow.values().find(|column| *column != BY_ARRIVAL);
-        let added = self.model.settings.load.added(self.columns, later_by.map(String::as_str));
+        let added = self.model.settings.added(self.columns, later_by.map(String::as_str));
         for (at, (unit, name)) in partitions.iter().enumerate() {
             let place = || self.model.place(&["partition_by"], at);
             match self.column(name).or_else(|| added.iter().find(|column| column.name == *name)) {

@@ -1,11 +1,14 @@
 //! What is missing: input that is there and that a step has not loaded, and partitions by time without a row between others that have
 //! some.
 
-use hw_base::{Input, Reader, Result, StepOutcome, TableName, Value, identifier};
+use hw_base::{Error, Input, Reader, Result, StepOutcome, TableName, Value, identifier};
 use serde::Serialize;
 
+use crate::graph::reads_of;
 use crate::plan::{Asking, Decision, Selection, Step, plan};
 use crate::project::{Model, Project};
+use crate::run::is_partial;
+use crate::versions::current_rows;
 
 /// The most partitions that a table is looked at for.
 const MOST: usize = 20_000;
@@ -21,6 +24,17 @@ pub struct Gaps {
     pub behind: Vec<Behind>,
     /// Partitions by time without a row.
     pub holes: Vec<Hole>,
+    /// Windows that no backfill has built.
+    pub unbuilt: Vec<Unbuilt>,
+}
+
+/// Windows of a table that was built by windows, and that no backfill has built.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unbuilt {
+    /// The table.
+    pub table: String,
+    /// The first days of the windows.
+    pub windows: Vec<String>,
 }
 
 /// A step that has not loaded all there is.
@@ -63,11 +77,14 @@ pub async fn gaps(project: &Project, asking: Asking<'_>) -> Result<Gaps> {
     };
     let lacking =
         plan.steps.iter().filter_map(|step| Some(Behind { step: step.name.clone(), lacks: lacks(step)?, because: because(step) }));
-    let mut holes = Vec::new();
+    let (mut holes, mut unbuilt) = (Vec::new(), Vec::new());
     for model in project.models.iter().filter(|model| asking.engine.has_table(&TableName::model(&model.name))) {
-        holes.extend(hole(model, asking).await?);
+        match unbuilt_windows(project, model, asking).await? {
+            Some(windows) => unbuilt.push(windows),
+            None => holes.extend(hole(model, asking).await?),
+        }
     }
-    Ok(Gaps { schema_version: "1", behind: lacking.collect(), holes })
+    Ok(Gaps { schema_version: "1", behind: lacking.collect(), holes, unbuilt })
 }
 
 /// What a step has not loaded; `None` where nobody knows of anything.
@@ -78,6 +95,39 @@ fn lacks(step: &Step) -> Option<String> {
         Decision::Fail(reason) => Some(format!("everything new: {reason}")),
         // A database is asked when it is read.
         Decision::Ask(_) | Decision::Skip(_) => None,
+    }
+}
+
+/// The windows that the SELECT of a model has rows for and its table has not, where backfills have built only some.
+async fn unbuilt_windows(project: &Project, model: &Model, asking: Asking<'_>) -> Result<Option<Unbuilt>> {
+    if !is_partial(model, asking.ledger)? {
+        return Ok(None);
+    }
+    let Some((column, expression)) = model.settings.partition_by.columns()?.into_iter().next() else { return Ok(None) };
+    let mut inputs = Vec::new();
+    for read in reads_of(project, model, asking.engine)? {
+        if let Some(dataset) = read.dataset() {
+            inputs.extend(current_rows(asking.engine, asking.ledger, &read.name(), &TableName::raw(dataset)).await?);
+        }
+    }
+    let days = |from: String| format!("select distinct cast({from} as varchar) as day");
+    let select = model.sql.trim_end().trim_end_matches(';');
+    let sql = format!(
+        "{} from ({select}\n) as model where {expression} is not null except {} from {} order by 1",
+        days(expression.clone()),
+        days(identifier(&column)),
+        TableName::model(&model.name).sql(),
+    );
+    let rows = asking.engine.query(&Reader { sql, inputs, file: None }, MOST).await?;
+    let windows: Vec<String> = rows.rows.iter().filter_map(|row| text(row)).collect();
+    Ok((!windows.is_empty()).then(|| Unbuilt { table: model.name.clone(), windows }))
+}
+
+/// The text in the first column of a row.
+fn text(row: &[Value]) -> Option<String> {
+    match row.first() {
+        Some(Value::Text(day)) => Some(day.clone()),
+        _ => None,
     }
 }
 
@@ -97,11 +147,7 @@ async fn hole(model: &Model, asking: Asking<'_>) -> Result<Option<Hole>> {
     };
     let sql = format!("select distinct cast({0} as varchar) as day from looked_at where {0} is not null order by 1", identifier(&column));
     let rows = asking.engine.query(&Reader { sql, inputs: vec![table], file: None }, MOST).await?;
-    let text = |row: &Vec<Value>| match row.first() {
-        Some(Value::Text(day)) => Some(day.clone()),
-        _ => None,
-    };
-    let days: Vec<String> = rows.rows.iter().filter_map(text).collect();
+    let days: Vec<String> = rows.rows.iter().filter_map(|row| text(row)).collect();
     let (Some(first), Some(last)) = (days.first().cloned(), days.last().cloned()) else { return Ok(None) };
     let missing = missing(unit, &days);
     Ok((!missing.is_empty()).then(|| Hole { table: model.name.clone(), column, first, last, missing }))
@@ -121,6 +167,34 @@ fn missing(unit: &str, days: &[String]) -> Vec<String> {
     missing
 }
 
+/// The days at which the partitions begin that hold a day from `from` to `to`.
+///
+/// # Errors
+/// HW107 for what is no day, and where none lies between.
+pub(crate) fn days_between(unit: &str, from: &str, to: &str) -> Result<Vec<String>> {
+    let begins = |day: &str| {
+        let at = format!("{day}T00:00:00Z").parse::<hw_base::Timestamp>().ok().filter(|_| day.len() == 10)?;
+        Some(at.format(beginning(unit)).to_string())
+    };
+    let no_day = |day: &str| Error::user(format!("`{day}` is no day")).code("HW107").help("write it as `2025-01-31`");
+    let first = begins(from).ok_or_else(|| no_day(from))?;
+    let last = begins(to).ok_or_else(|| no_day(to))?;
+    if from > to {
+        return Err(Error::user(format!("`--from {from}` is later than `--to {to}`")).code("HW107").help("exchange them"));
+    }
+    let next = |day: &String| after(unit, day).filter(|next| *next <= last);
+    Ok(std::iter::successors(Some(first), next).take(MOST).collect())
+}
+
+/// How the first day of a partition is written.
+fn beginning(unit: &str) -> &'static str {
+    match unit {
+        "year" => "%Y-01-01",
+        "month" => "%Y-%m-01",
+        _ => "%Y-%m-%d",
+    }
+}
+
 /// The first day of the next partition; `None` for what is no day of a year with four digits.
 fn after(unit: &str, day: &str) -> Option<String> {
     let days = |text: &str| text.parse::<hw_base::Timestamp>().ok();
@@ -131,12 +205,7 @@ fn after(unit: &str, day: &str) -> Option<String> {
         "month" => start + std::time::Duration::from_hours(768),
         _ => start + std::time::Duration::from_hours(24),
     };
-    let pattern = match unit {
-        "year" => "%Y-01-01",
-        "month" => "%Y-%m-01",
-        _ => "%Y-%m-%d",
-    };
-    Some(inside.format(pattern).to_string()).filter(|next| next.len() == day.len())
+    Some(inside.format(beginning(unit)).to_string()).filter(|next| next.len() == day.len())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hw_base::{DatasetName, Engine, Error, Reference, Result, Span, unknown};
+use hw_base::{DatasetName, Engine, Error, Reference, Result, SetWatch, Span, Together, unknown};
 
 use crate::project::{Model, Project};
 
@@ -22,6 +22,8 @@ pub(crate) struct Graph {
     pub(crate) order: Vec<String>,
     /// What each reads.
     pub(crate) reads: BTreeMap<String, Vec<Read>>,
+    /// The tables without whose rows those of a model wait in quarantine, each with the rule that says so.
+    pub(crate) parents: BTreeMap<String, Vec<(String, Read)>>,
 }
 
 impl Graph {
@@ -38,19 +40,32 @@ impl Graph {
                 Err(error) => errors.push(error),
             }
         }
+        let mut parents = BTreeMap::new();
+        for model in &project.models {
+            match parents_of(project, model) {
+                Ok(own) => drop(parents.insert(model.name.clone(), own)),
+                Err(error) => errors.push(error),
+            }
+        }
         match Error::all(errors) {
             Some(error) => Err(error),
-            None => Ok(Self { order: order(project, &reads)?, reads }),
+            None => Ok(Self { order: order(project, &reads, &parents)?, reads, parents }),
         }
     }
 
-    /// The models that read a model, directly or through others.
+    /// All that has to be there before a model is built: what it reads, and what its rows wait for.
+    pub(crate) fn needs(&self, model: &str) -> impl Iterator<Item = &Read> {
+        let parents = self.parents.get(model).into_iter().flatten().map(|(_, read)| read);
+        self.reads.get(model).into_iter().flatten().chain(parents)
+    }
+
+    /// The models that need a model, directly or through others.
     pub(crate) fn descendants(&self, name: &str) -> Vec<String> {
         let mut found: Vec<&str> = vec![name];
         // Readers come after what they read, so one pass finds them all.
         for model in &self.order {
             let reads_one = |read: &Read| matches!(read, Read::Model(other) if found.contains(&other.as_str()));
-            if self.reads.get(model).into_iter().flatten().any(reads_one) {
+            if self.needs(model).any(reads_one) {
                 found.push(model);
             }
         }
@@ -59,7 +74,7 @@ impl Graph {
 
     /// The datasets that these models read, sorted.
     pub(crate) fn datasets_of(&self, models: &[String]) -> BTreeSet<DatasetName> {
-        models.iter().filter_map(|model| self.reads.get(model)).flatten().filter_map(Read::dataset).cloned().collect()
+        models.iter().flat_map(|model| self.needs(model)).filter_map(Read::dataset).cloned().collect()
     }
 }
 
@@ -90,6 +105,24 @@ pub(crate) fn reads_of(project: &Project, model: &Model, engine: &dyn Engine) ->
         }
     }
     Error::all(errors).map_or(Ok(reads), Err)
+}
+
+/// The tables without whose rows those of a model wait in quarantine, each with the rule that says so.
+fn parents_of(project: &Project, model: &Model) -> Result<Vec<(String, Read)>> {
+    let mut parents = Vec::new();
+    for rule in &model.rules {
+        let Some(SetWatch { asks: Together::Known { table, .. }, .. }) = rule.set_watch() else { continue };
+        let reference = Reference { parts: table.split('.').map(str::to_owned).collect(), line: 1, column: 1 };
+        match resolve(project, &reference) {
+            Some(read) => parents.push((rule.id.clone(), read)),
+            None => {
+                return Err(unknown_table(project, model, &reference)
+                    .within(format_args!("rule `{}`", rule.id))
+                    .moved_to(rule.span.clone()));
+            }
+        }
+    }
+    Ok(parents)
 }
 
 fn resolve(project: &Project, reference: &Reference) -> Option<Read> {
@@ -129,8 +162,8 @@ fn unknown_table(project: &Project, model: &Model, reference: &Reference) -> Err
 }
 
 /// A depth-first order; models without a relation to each other keep their order by name.
-fn order(project: &Project, reads: &BTreeMap<String, Vec<Read>>) -> Result<Vec<String>> {
-    let mut walk = Walk { project, reads, path: Vec::new(), done: BTreeSet::new(), order: Vec::with_capacity(reads.len()) };
+fn order(project: &Project, reads: &BTreeMap<String, Vec<Read>>, parents: &BTreeMap<String, Vec<(String, Read)>>) -> Result<Vec<String>> {
+    let mut walk = Walk { project, reads, parents, path: Vec::new(), done: BTreeSet::new(), order: Vec::with_capacity(reads.len()) };
     reads.keys().try_for_each(|name| walk.visit(name))?;
     Ok(walk.order)
 }
@@ -139,6 +172,7 @@ fn order(project: &Project, reads: &BTreeMap<String, Vec<Read>>) -> Result<Vec<S
 struct Walk<'a> {
     project: &'a Project,
     reads: &'a BTreeMap<String, Vec<Read>>,
+    parents: &'a BTreeMap<String, Vec<(String, Read)>>,
     /// The models that wait for the one that is visited.
     path: Vec<&'a str>,
     done: BTreeSet<&'a str>,
@@ -151,7 +185,7 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         if let Some(start) = self.path.iter().position(|on_path| *on_path == name) {
-            return Err(circle(self.project, &self.path[start..]));
+            return Err(self.circle(&self.path[start..]));
         }
         self.path.push(name);
         self.models_read(name).try_for_each(|other| self.visit(other))?;
@@ -162,8 +196,21 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Why these models cannot be put in order.
+    fn circle(&self, path: &[&str]) -> Error {
+        let error = circle(self.project, path);
+        let waits = path.iter().find_map(|name| self.parents.get(*name)?.iter().find(|(_, read)| path.contains(&read.name().as_str())));
+        match waits {
+            Some((rule, read)) => {
+                error.help(format!("or let rows that break `{rule}` not wait for `{}`: `on_failure: block` or `alert`", read.name()))
+            }
+            None => error,
+        }
+    }
+
     fn models_read(&self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.reads.get(name).into_iter().flatten().filter_map(|read| match read {
+        let parents = self.parents.get(name).into_iter().flatten().map(|(_, read)| read);
+        self.reads.get(name).into_iter().flatten().chain(parents).filter_map(|read| match read {
             Read::Model(other) => Some(other.as_str()),
             Read::Dataset { .. } => None,
         })

@@ -3,9 +3,15 @@
 //! The plan is a value; explaining it and carrying it out are two readers of it. Whatever touches the world goes through
 //! the ports.
 
+mod compare;
+mod contracts;
+mod definition;
+mod environment;
 mod fit;
 mod gaps;
 mod graph;
+mod history;
+mod members;
 mod plan;
 mod position;
 mod project;
@@ -20,9 +26,16 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use gaps::{Behind, Gaps, Hole, gaps};
-pub use plan::{Asking, Decision, Extent, Follow, Plan, ReadFrom, Selection, Step, Work, arriving, plan, try_models};
+pub use compare::{ColumnDifference, Comparison, Difference, Retyped, Side};
+pub use contracts::Unchecked;
+pub use environment::Environment;
+pub use gaps::{Behind, Gaps, Hole, Unbuilt, gaps};
+pub use history::{LearnedLimit, learned_limits};
+pub use plan::{Asking, Decision, Extent, Follow, Parent, Plan, ReadFrom, Selection, Step, Work, arriving, plan, try_models};
 pub use project::{Model, ModelText, Project, ProjectText, fingerprint};
-pub use run::{Asked, Meter, Narrator, Ports, alerts, exit_code, live_rows, raw_column_names, recover, review, run};
+pub use run::{
+    Asked, Backfill, Building, Meter, Narrator, Ports, Promotion, alerts, close, exit_code, fill, live_rows, promote, raw_column_names,
+    recover, review, run, targets, windows_left,
+};
 pub use settings::{Append, EngineSettings, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert, sufficient};
 pub use versions::{current_rows, key as raw_key};

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Span, Tolerance};
-use hw_validate::{Rule, Slo, read_rules};
+use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Span, TableName, TimeSpan, Tolerance};
+use hw_validate::{Rule, Slo};
 
+use crate::contracts::{Contracts, Promised, Unchecked};
+use crate::environment::Environment;
+use crate::members;
 use crate::promises::slos;
 use crate::settings::{Load, ModelSettings, ProjectSettings, Recompute};
 
@@ -20,6 +23,8 @@ pub struct ProjectText {
     pub models: Vec<ModelText>,
     /// The rules of source datasets, by file stem: `shop.orders`.
     pub rules: Vec<(String, Settings)>,
+    /// The files of contracts, by path: `contracts/orders.odcs.yaml`.
+    pub contracts: Vec<(String, String)>,
 }
 
 /// The files of a model.
@@ -44,12 +49,18 @@ pub struct Project {
     pub settings: ProjectSettings,
     /// The sources, as the connectors read them.
     pub sources: Vec<(String, Settings)>,
+    /// How long the extraction of a dataset may take, by source.
+    pub timeouts: BTreeMap<String, TimeSpan>,
     /// The models, by name.
     pub models: Vec<Model>,
     /// The rules of source datasets.
     pub dataset_rules: BTreeMap<DatasetName, Vec<Rule>>,
     /// What is promised, and measured after every run.
     pub slos: Vec<Slo>,
+    /// What contracts promise and no run checks.
+    pub unchecked: Vec<Unchecked>,
+    /// The environment that the project is built in; production where there is none.
+    pub environment: Option<Environment>,
 }
 
 /// A model.
@@ -80,26 +91,36 @@ impl Project {
         let mut errors = Vec::new();
         let mut keep = |error: Error| errors.push(error);
         let sources = text.settings.get("sources").map(source_entries).transpose().map_err(&mut keep).ok().flatten().unwrap_or_default();
+        let timeouts = timeouts_of(&sources).map_err(&mut keep).unwrap_or_default();
+        let sources: Vec<_> = sources.into_iter().map(|(name, settings)| (name, without(&settings, "timeout"))).collect();
         let settings = without(&text.settings, "sources").read::<ProjectSettings>().map_err(&mut keep).ok();
+        let contracts = Contracts(&text.contracts);
+        let mut unchecked = Vec::new();
         let mut models = Vec::with_capacity(text.models.len());
         for model in &text.models {
-            match Model::read(model) {
-                Ok(model) => models.push(model),
+            match Model::read(model, &contracts) {
+                Ok((model, rest)) => {
+                    models.push(model);
+                    unchecked.extend(rest);
+                }
                 Err(error) => errors.push(error),
             }
         }
         let mut dataset_rules = BTreeMap::new();
         errors.extend(sources.iter().filter_map(|(name, settings)| check_name("source", name, settings.span.clone()).err()));
         for (stem, rules) in &text.rules {
-            match read_dataset_rules(stem, rules, &sources) {
-                Ok((dataset, rules)) => drop(dataset_rules.insert(dataset, rules)),
+            match read_dataset_rules(stem, rules, &sources, &contracts) {
+                Ok((dataset, promised)) => {
+                    unchecked.extend(promised.unchecked);
+                    dataset_rules.insert(dataset, promised.rules);
+                }
                 Err(error) => errors.push(error),
             }
         }
         match (Error::all(errors), settings) {
             (None, Some(settings)) => {
                 let slos = slos(&text.settings, &settings, &models, &dataset_rules)?;
-                Ok(Self { root: text.root.clone(), settings, sources, models, dataset_rules, slos })
+                Ok(Self { root: text.root.clone(), settings, sources, timeouts, models, dataset_rules, slos, unchecked, environment: None })
             }
             (Some(error), _) => Err(error),
             (None, None) => Err(Error::bug("a project was refused without a reason")),
@@ -109,6 +130,11 @@ impl Project {
     /// The model of that name.
     pub fn model(&self, name: &str) -> Option<&Model> {
         self.models.iter().find(|model| model.name == name)
+    }
+
+    /// Whether a table is production's, which the environment that the project is built in only reads.
+    pub(crate) fn borrows(&self, table: &TableName) -> bool {
+        self.environment.as_ref().is_some_and(|environment| !environment.builds(table))
     }
 
     /// How many malformed records a dataset's source tolerates.
@@ -163,7 +189,18 @@ fn source_entries(settings: &Settings) -> Result<Vec<(String, Settings)>> {
     Ok(settings.entries().iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect())
 }
 
-fn read_dataset_rules(stem: &str, settings: &Settings, sources: &[(String, Settings)]) -> Result<(DatasetName, Vec<Rule>)> {
+/// How long each source may take, which stands beside its kind.
+fn timeouts_of(sources: &[(String, Settings)]) -> Result<BTreeMap<String, TimeSpan>> {
+    let limited = sources.iter().filter_map(|(name, settings)| Some((name.clone(), settings.get("timeout")?)));
+    limited.map(|(name, timeout)| Ok((name, timeout.read()?))).collect()
+}
+
+fn read_dataset_rules<'c>(
+    stem: &str,
+    settings: &Settings,
+    sources: &[(String, Settings)],
+    contracts: &Contracts<'c>,
+) -> Result<(DatasetName, Promised<'c>)> {
     let dataset = DatasetName::parse(stem).ok_or_else(|| {
         Error::user(format!("`rules/{stem}.yaml` names no dataset"))
             .code("HW104")
@@ -173,27 +210,26 @@ fn read_dataset_rules(stem: &str, settings: &Settings, sources: &[(String, Setti
         let known = sources.iter().map(|(source, _)| source.as_str());
         return Err(hw_base::unknown("source", &dataset.source, known).code("HW201").within(format_args!("`rules/{stem}.yaml`")));
     }
-    let rest = without(settings, "rules");
-    if let Some(entry) = rest.entries().iter().find(|entry| !["description", "rules"].contains(&entry.key.as_str())) {
-        let error = hw_base::unknown("key", &entry.key, ["rules", "description"]).code("HW102");
+    let keys = ["rules", "contract", "description"];
+    if let Some(entry) = settings.entries().iter().find(|entry| !keys.contains(&entry.key.as_str())) {
+        let error = hw_base::unknown("key", &entry.key, keys).code("HW102");
         return Err(match &entry.key_span {
             Some(span) => error.at(span.clone()),
             None => error,
         });
     }
-    let rules = settings.get("rules").map(read_rules).transpose()?.unwrap_or_default();
-    Ok((dataset, rules))
+    let promised = contracts.rules(settings, &[stem, &dataset.dataset])?;
+    Ok((dataset, promised))
 }
 
 impl Model {
-    fn read(text: &ModelText) -> Result<Self> {
+    fn read(text: &ModelText, contracts: &Contracts<'_>) -> Result<(Self, Vec<Unchecked>)> {
         check_name("model", &text.name, Some(Span { file: text.file.clone().into(), line: 1, column: 1, length: 1 }))?;
         let empty = Settings { node: Node::Map(SettingsMap::default()), span: None };
         let yaml = text.settings.as_ref().unwrap_or(&empty);
         let settings = without(yaml, "rules").read::<ModelSettings>();
-        let rules = yaml.get("rules").map(read_rules).transpose();
-        let (settings, rules) = match (settings, rules) {
-            (Ok(settings), Ok(rules)) => (settings, rules.unwrap_or_default()),
+        let (settings, promised) = match (settings, contracts.rules(yaml, &[&text.name])) {
+            (Ok(settings), Ok(promised)) => (settings, promised),
             (Err(first), Err(second)) => return Err(Error::all(vec![first, second]).unwrap_or_else(|| Error::bug("two errors are none"))),
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
@@ -214,20 +250,25 @@ impl Model {
                 None => error,
             });
         }
+        if let Some(error) = Error::all(members::misfits(&text.name, &settings, yaml)) {
+            return Err(error);
+        }
         if let Load::Recompute(recompute) = &settings.load {
             refuse_unpartitioned(&text.name, &settings, recompute).map_err(|error| error.moved_to(place(yaml, &["load"], 0)))?;
         }
-        // What is promised about a table does not change its rows.
-        let fingerprint = fingerprint(&[&text.sql, &without(yaml, "slo").to_json().to_string()]);
-        Ok(Self {
+        // What is promised about a table, and how long it may take, does not change its rows.
+        let yaml_text = without(&without(yaml, "slo"), "timeout").to_json().to_string();
+        let definition: Vec<&str> = [text.sql.as_str(), &yaml_text].into_iter().chain(promised.contract).collect();
+        let model = Self {
             name: text.name.clone(),
             sql: text.sql.clone(),
             file: text.file.clone(),
             settings,
-            rules,
-            fingerprint,
+            rules: promised.rules,
+            fingerprint: fingerprint(&definition),
             yaml: yaml.clone(),
-        })
+        };
+        Ok((model, promised.unchecked))
     }
 
     /// Where a setting stands in the YAML: the value below these keys, or its item of that number where it is a list.
@@ -255,7 +296,7 @@ fn refuse_unpartitioned(model: &str, settings: &ModelSettings, recompute: &Recom
     Ok(())
 }
 
-fn place(yaml: &Settings, keys: &[&str], item: usize) -> Option<Span> {
+pub(crate) fn place(yaml: &Settings, keys: &[&str], item: usize) -> Option<Span> {
     let mut found = yaml;
     for key in keys {
         found = found.get(key)?;

@@ -1,11 +1,15 @@
 //! What the user said: the settings of a project and of its models. Reading them does no work.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
-use hw_base::{ByteSize, Column, ColumnType, Error, History, LoadMode, Result, Shows, VALID_FROM, VALID_TO, identifier};
+use hw_base::{
+    ByteSize, Column, ColumnType, Error, History, IS_INFERRED, LoadMode, Result, Shows, TimeSpan, VALID_FROM, VALID_TO, identifier,
+};
 use hw_validate::{ProjectSlos, RuleSlo};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
 /// `headworks.yaml`, without `sources`, which the connectors read.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -39,6 +43,17 @@ pub struct EngineSettings {
     pub disk: ByteSize,
     /// Cores; all of them where it is not given.
     pub threads: Option<usize>,
+    /// Steps that run at the same time, of those that do not wait for each other. Where it is not given, as many as have a GiB of
+    /// memory and a core each, up to four.
+    pub parallel: Option<NonZeroUsize>,
+}
+
+impl EngineSettings {
+    /// How many steps run at the same time.
+    pub fn steps_at_once(&self) -> usize {
+        let fitting = usize::try_from(self.memory.0 >> 30).unwrap_or(usize::MAX);
+        self.parallel.map_or_else(|| fitting.min(self.threads.unwrap_or(4)).clamp(1, 4), NonZeroUsize::get)
+    }
 }
 
 /// The least memory with which a query has room to spill.
@@ -66,7 +81,7 @@ fn memory<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ByteSize,
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { memory: ByteSize(2 << 30), disk: ByteSize(50 << 30), threads: None }
+        Self { memory: ByteSize(2 << 30), disk: ByteSize(50 << 30), threads: None, parallel: None }
     }
 }
 
@@ -83,15 +98,39 @@ pub struct ModelSettings {
     /// Datasets of which a run reads only what arrived since the last run, each with the column that tells which of two
     /// rows with one key is the later one: `shop.customer_orders: updated_at`.
     pub follow: BTreeMap<String, String>,
+    /// Datasets whose rows name members of this dimension, each with the SQL of the key in its columns: `shop.orders: customer_id`.
+    /// A key of which no row has arrived gets a row that says so in `is_inferred`; the first row of the key takes its place.
+    pub infer: BTreeMap<String, OneOrMore>,
+    /// Values that an inferred member has instead of null: `segment: unknown`.
+    pub inferred: BTreeMap<String, Json>,
     /// How the table is split into folders: a column, or `year(column)`, `month(column)`, `day(column)`.
     pub partition_by: PartitionBy,
+    /// A file in `contracts/` with what the table promises, in the form of ODCS or of another tool. It is checked on every run
+    /// together with `rules`.
+    pub contract: Option<String>,
+    /// How long a run may build the table, such as `30m`; as long as it takes where it is not given.
+    pub timeout: Option<TimeSpan>,
     /// Shares of rows that are promised to keep a rule, measured after every run.
     pub slo: Vec<RuleSlo>,
+}
+
+/// The column that tells which rows are inferred.
+pub(crate) fn inferred_column() -> Column {
+    Column { name: IS_INFERRED.into(), kind: ColumnType::Boolean, sql_type: "boolean".into() }
+}
+
+impl ModelSettings {
+    /// The columns that the table has besides those of the SELECT and its partitions, where `later_by` tells when a version became true.
+    pub fn added(&self, columns: &[Column], later_by: Option<&str>) -> Vec<Column> {
+        let member = (!self.infer.is_empty()).then(inferred_column);
+        member.into_iter().chain(self.load.added(columns, later_by)).collect()
+    }
 }
 
 /// How a batch changes its table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(transform = with_bare_words)]
 pub enum Load {
     /// Every run replaces the whole table.
     #[default]
@@ -111,6 +150,13 @@ pub enum Load {
     Snapshot(Snapshot),
     /// Every run builds anew the partitions that new, changed and removed rows touch, and leaves the others alone.
     Recompute(Recompute),
+}
+
+/// The loads that need no settings may be written as a word: `load: append`.
+fn with_bare_words(schema: &mut Schema) {
+    if let Some(Json::Array(choices)) = schema.get_mut("oneOf") {
+        choices.push(json!({ "type": "string", "enum": ["append", "recompute"] }));
+    }
 }
 
 /// How rows are added.
@@ -250,6 +296,12 @@ impl Load {
         }
     }
 
+    /// The columns that tell a row of the table from all others; none where nothing does.
+    pub fn identity(&self) -> Vec<String> {
+        let begins = matches!(self, Self::Scd2(_) | Self::Snapshot(_)).then(|| VALID_FROM.to_owned());
+        self.key().iter().cloned().chain(begins).collect()
+    }
+
     /// Whether rows are merged by their key.
     pub fn needs_key(&self) -> bool {
         !matches!(self, Self::Replace | Self::Append(_) | Self::Recompute(_))
@@ -348,27 +400,37 @@ impl Load {
     }
 }
 
+/// An SQL expression or several.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OneOrMore(pub Vec<String>);
+
 /// One partition column or several.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PartitionBy(pub Vec<String>);
 
 impl<'de> Deserialize<'de> for PartitionBy {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        OneOrMore::deserialize(deserializer).map(|texts| Self(texts.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for OneOrMore {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;
         impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = PartitionBy;
+            type Value = OneOrMore;
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a column such as `month(order_date)`, or a list of them")
+                f.write_str("a text, or a list of texts")
             }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<PartitionBy, E> {
-                Ok(PartitionBy(vec![text.to_owned()]))
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<OneOrMore, E> {
+                Ok(OneOrMore(vec![text.to_owned()]))
             }
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<PartitionBy, A::Error> {
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<OneOrMore, A::Error> {
                 let mut columns = Vec::new();
                 while let Some(column) = items.next_element()? {
                     columns.push(column);
                 }
-                Ok(PartitionBy(columns))
+                Ok(OneOrMore(columns))
             }
         }
         deserializer.deserialize_any(Visitor)
@@ -378,6 +440,15 @@ impl<'de> Deserialize<'de> for PartitionBy {
 impl JsonSchema for PartitionBy {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "PartitionBy".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": ["string", "array"], "items": { "type": "string" } })
+    }
+}
+
+impl JsonSchema for OneOrMore {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "OneOrMore".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({ "type": ["string", "array"], "items": { "type": "string" } })

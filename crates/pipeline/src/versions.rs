@@ -19,7 +19,8 @@ pub fn key(ledger: &dyn Ledger, table: &TableName) -> Result<Vec<String>> {
     Ok(note.and_then(|note| serde_json::from_value(note).ok()).unwrap_or_default())
 }
 
-fn note_of_key(table: &TableName) -> String {
+/// The name of the note that tells which columns of a raw copy identify a row.
+pub(crate) fn note_of_key(table: &TableName) -> String {
     format!("key of {}", table.folder())
 }
 

@@ -10,8 +10,10 @@ mod ballot;
 mod blank;
 mod date;
 mod disguised;
+mod exchanged;
 mod hole;
 mod number;
+mod outlier;
 mod pattern;
 mod profile;
 mod source;
@@ -101,7 +103,8 @@ pub fn cells(table: &CodedTable, keys: &Keys, dependencies: &Dependencies) -> Ve
     let columns = Column::all(table);
     Column::sort_all(&columns);
     let profiles: Vec<Profile<'_>> = parallel::map(&columns, Profile::of);
-    let accusations = [swapped::swallowed(&profiles), hole::holes(&profiles)].concat();
+    let accusations =
+        [swapped::swallowed(&profiles), exchanged::exchanged(&profiles), hole::holes(&profiles), outlier::in_groups(&profiles)].concat();
     let strewn = swapped::strewn(&profiles);
     let places: Vec<usize> = (0..profiles.len()).collect();
     let suspicions: Vec<Vec<Suspicion>> = parallel::map(&places, |at| suspicions(&profiles, *at, &strewn));
@@ -124,16 +127,16 @@ fn suspicions(profiles: &[Profile<'_>], at: usize, strewn: &[(usize, Suspicion)]
     let profile = &profiles[at];
     let strewn = strewn.iter().filter(|(column, _)| *column == at).map(|(_, suspicion)| suspicion.clone());
     if profile.numeric > 0.999 {
-        return kept(profile, [disguised::suspicions(profile), number::suspicions(profile)].concat());
+        return kept(profile, [disguised::suspicions(profile), outlier::suspicions(profiles, at)].concat());
     }
     let all = [
         disguised::suspicions(profile),
         blank::suspicions(profile),
         number::suspicions(profile),
+        outlier::suspicions(profiles, at),
         date::suspicions(profile),
         pattern::suspicions(profile),
         spelling::suspicions(profile),
-        swapped::strangers(profiles, at),
         strewn.collect(),
     ]
     .concat();

@@ -15,6 +15,7 @@ mod parallel;
 mod pattern;
 mod reference;
 mod repeated;
+mod twins;
 mod words;
 
 #[cfg(test)]
@@ -27,3 +28,4 @@ pub use key::keys;
 pub use near::{NearDuplicate, NearDuplicates, near_duplicates};
 pub use pattern::{Condition, Correlation, Formula, Operation, Order, Partner, Patterns, patterns};
 pub use reference::references;
+pub use twins::are_alike_by_chance;

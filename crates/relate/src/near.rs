@@ -136,7 +136,7 @@ fn bytes(bytes: impl Iterator<Item = u8>, seed: u64) -> u64 {
 }
 
 /// The finaliser of `splitmix64`.
-fn mixed(number: u64) -> u64 {
+pub(crate) fn mixed(number: u64) -> u64 {
     let x = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     (x ^ (x >> 31)).wrapping_add(0x9E37_79B9_7F4A_7C15)
@@ -168,7 +168,7 @@ fn equal_pairs(hashes: &[u64], is_near: impl Fn(usize, usize) -> bool) -> Pairs 
 
 /// The rows whose hash occurs more than once, block by block. Two bits per slot tell first which hashes may: those of most rows occur
 /// once and are never sorted.
-fn blocks(hashes: &[u64]) -> Vec<Vec<usize>> {
+pub(crate) fn blocks(hashes: &[u64]) -> Vec<Vec<usize>> {
     let slots = (hashes.len() * 8).next_power_of_two();
     let slot = |hash: u64| usize::try_from(hash & (slots as u64 - 1)).unwrap_or(0);
     let (mut once, mut twice) = (vec![0_u64; slots / 64 + 1], vec![0_u64; slots / 64 + 1]);

@@ -2,6 +2,7 @@
 
 mod between_columns;
 mod near_duplicate_rows;
+mod norms;
 
 use std::collections::HashMap;
 

@@ -1,10 +1,15 @@
 //! The gate: rules fitted to the columns of one table.
 
-use hw_base::{AggregateWatch, Blame, Column, ColumnType, Engine, Error, Input, OnFailure, Reader, Result, RowWatch, Watch};
+use std::collections::BTreeMap;
+
+use hw_base::{
+    AggregateWatch, Blame, Column, ColumnType, Engine, Error, Input, OnFailure, Reader, Result, RowWatch, SetWatch, Timestamp, Watch,
+};
 
 use crate::columns::mentioned;
+use crate::learned::Observation;
 use crate::rule::Rule;
-use crate::shape::Shape;
+use crate::shape::{Bounds, Shape};
 
 /// Names the aggregate that counts the rows that no quarantine rule takes.
 pub(crate) const KEPT: &str = "#kept";
@@ -73,6 +78,33 @@ impl Gate {
         Ok(())
     }
 
+    /// The rules whose limits are learned from earlier runs, by name, each with what it measures as results call it.
+    pub fn learning(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fitted.iter().filter_map(|fitted| match &fitted.shape {
+            Ok(Shape::Aggregate { bounds: Bounds::Learned { .. }, label, .. }) => Some((fitted.rule.id.as_str(), label.as_str())),
+            _ => None,
+        })
+    }
+
+    /// Learns limits from what earlier runs measured, by the name of the rule, for a run at `now`.
+    pub fn learn(&mut self, earlier: &BTreeMap<String, Vec<Observation>>, now: Timestamp) {
+        for fitted in &mut self.fitted {
+            if let Ok(Shape::Aggregate { bounds, .. }) = &mut fitted.shape
+                && let Bounds::Learned { how, .. } = bounds
+            {
+                *bounds = how.bounds(earlier.get(&fitted.rule.id).map_or(&[], Vec::as_slice), now);
+            }
+        }
+    }
+
+    /// The learned limits in words, by the name of the rule.
+    pub fn learned(&self) -> impl Iterator<Item = (&str, String)> {
+        self.fitted.iter().filter_map(|fitted| match &fitted.shape {
+            Ok(Shape::Aggregate { bounds: bounds @ Bounds::Learned { .. }, .. }) => Some((fitted.rule.id.as_str(), bounds.words())),
+            _ => None,
+        })
+    }
+
     /// What a scan has to count: all rules on single rows, and all aggregates.
     ///
     /// `key` is shown with every one of the `examples`; `all_rows` keeps the number of every violating row. Rows of
@@ -80,6 +112,7 @@ impl Gate {
     pub fn watch(&self, key: &[String], examples: usize, all_rows: bool) -> Watch {
         Watch {
             rows: self.fitted.iter().flat_map(Fitted::row_watches).collect(),
+            sets: self.fitted.iter().filter_map(Fitted::set_watch).collect(),
             aggregates: self.fitted.iter().flat_map(Fitted::aggregate_watches).chain(self.kept_watch()).collect(),
             of_arriving: vec![],
             key: key.to_vec(),
@@ -147,15 +180,24 @@ impl Fitted {
     }
 
     fn row_watches(&self) -> Vec<RowWatch> {
-        let Some(violates) = self.violates() else { return Vec::new() };
         let judged = self.rule.condition_sql().map(|condition| RowWatch {
             id: judged_id(&self.rule),
             violates: condition,
             diverts: false,
             excludes: false,
         });
-        let watch = RowWatch { id: self.rule.id.clone(), violates, diverts: self.diverts(), excludes: false };
-        std::iter::once(watch).chain(judged).collect()
+        match self.violates() {
+            Some(violates) => {
+                let watch = RowWatch { id: self.rule.id.clone(), violates, diverts: self.diverts(), excludes: false };
+                std::iter::once(watch).chain(judged).collect()
+            }
+            None => judged.filter(|_| self.set_watch().is_some()).into_iter().collect(),
+        }
+    }
+
+    /// The rows to divert, where the rule is one on rows together that tells them.
+    fn set_watch(&self) -> Option<SetWatch> {
+        self.rule.set_watch().filter(|_| self.shape.is_ok())
     }
 
     /// The value to measure, where the rule is about one, and the number of rows that it is measured on.

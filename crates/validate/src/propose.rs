@@ -162,6 +162,23 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_follows_its_columns_to_other_names() {
+        let facts = facts(10, &[("Start Date", "bigint", 0, 10), ("end", "bigint", 0, 10), ("kind", "varchar", 0, 2)]);
+        let names = BTreeMap::from([("Start Date".to_owned(), "start_date".to_owned()), ("end".to_owned(), "end".to_owned())]);
+        let check = |kind: &str, settings: Json, expected: Json| {
+            let proposal = Proposal::new(kind, &settings, &facts, String::new(), 10).unwrap();
+            assert_eq!(proposal.renamed(&names).rule(), json!({ kind: expected }));
+        };
+        check("not_null", json!({ "column": "Start Date" }), json!({ "column": "start_date" }));
+        check("unique", json!({ "columns": ["end", "Start Date"] }), json!({ "columns": ["end", "start_date"] }));
+        check("expression", json!({ "sql": "\"Start Date\" <= \"end\"" }), json!({ "sql": "start_date <= \"end\"" }));
+        let filtered = |name: &str, condition: &str| json!({ "column": name, "where": condition });
+        check("not_null", filtered("end", "\"Start Date\" > 5"), filtered("end", "start_date > 5"));
+        let is_named_so = json!({ "column": "kind", "values": ["Start Date", "end"] });
+        check("accepted_values", is_named_so.clone(), is_named_so);
+    }
+
+    #[test]
     fn every_proposal_is_a_rule_with_a_definition_that_runs() {
         let table = facts(1000, &[("order_id", "bigint", 0, 1000), ("Amount", "double", 23, 10)]);
         let proposals = propose(&table);

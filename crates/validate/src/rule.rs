@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use hw_base::{Column, Dimension, Entry, Error, Node, OnFailure, Result, Settings, Span, Tolerance, snake_case};
+use hw_base::{Column, Dimension, Entry, Error, Node, OnFailure, Result, SetWatch, Settings, Span, Tolerance, snake_case};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
@@ -57,6 +57,16 @@ pub trait RuleBody: Debug + Send + Sync {
         None
     }
 
+    /// How the rows are told that break a rule on sets, where it can put them into quarantine; without name and `where`.
+    fn set_watch(&self) -> Option<SetWatch> {
+        None
+    }
+
+    /// Whether its limits are learned from earlier runs.
+    fn learns(&self) -> bool {
+        false
+    }
+
     /// Finds what is wrong with the settings, beyond their types.
     fn check(&self, _problems: &mut Problems<'_>) {}
 
@@ -95,6 +105,13 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// How the rows are told that the rule puts into quarantine, where it looks at rows together.
+    pub fn set_watch(&self) -> Option<SetWatch> {
+        let watch = self.body.set_watch().filter(|_| self.on_failure == OnFailure::Quarantine)?;
+        let judged = self.condition_sql().map_or(watch.judged.clone(), |condition| format!("{condition} and {}", watch.judged));
+        Some(SetWatch { id: self.id.clone(), judged, ..watch })
+    }
+
     /// The condition in parentheses, fit to be joined with others.
     pub(crate) fn condition_sql(&self) -> Option<String> {
         self.condition.as_deref().map(in_parentheses)
@@ -135,7 +152,7 @@ fn read_rule(item: &Settings) -> Result<Rule> {
     }
     let body = kind.read(&entry.value)?;
     let common = body.common();
-    check_common(kind, &common, &entry.value)?;
+    check_common(kind, body.as_ref(), &entry.value)?;
     Ok(Rule {
         id: common.name.unwrap_or_default(),
         kind,
@@ -170,14 +187,19 @@ fn kind_of(entry: &Entry) -> Result<&'static dyn RuleKind> {
 }
 
 /// Checks what holds for the settings of every kind.
-fn check_common(kind: &dyn RuleKind, common: &Common, settings: &Settings) -> Result<()> {
+fn check_common(kind: &dyn RuleKind, body: &dyn RuleBody, settings: &Settings) -> Result<()> {
     let mut problems = Problems::of(settings);
+    let common = body.common();
     if settings.get("at_least").is_some() && settings.get("at_most").is_some() {
         problems.add("at_most", "`at_least` and `at_most` say the same thing in two ways", "keep one of them");
     }
-    if common.on_failure == OnFailure::Quarantine && kind.scope() != Scope::Row {
-        let message = format!("`quarantine` needs a rule on single rows; `{}` looks at {}", kind.name(), kind.scope().words());
-        problems.add("on_failure", message, "use `block`, `alert` or `log`");
+    if common.on_failure == OnFailure::Quarantine && kind.scope() != Scope::Row && body.set_watch().is_none() {
+        let message = format!("`quarantine` needs a rule that tells single rows; `{}` looks at {}", kind.name(), kind.scope().words());
+        problems.add(
+            "on_failure",
+            message,
+            "use `block`, `alert` or `log`; rules on single rows, `unique` and `referential` can use `quarantine`",
+        );
     }
     let Notes { owner, description, .. } = &common.notes;
     for (key, text) in [("where", &common.condition), ("name", &common.name), ("owner", owner), ("description", description)] {
@@ -223,6 +245,11 @@ impl<'a> Problems<'a> {
     /// No problem of `settings` yet.
     pub fn of(settings: &'a Settings) -> Self {
         Self { settings, errors: Vec::new() }
+    }
+
+    /// Whether `key` is set.
+    pub fn has(&self, key: &str) -> bool {
+        self.settings.get(key).is_some()
     }
 
     /// Adds a problem with the value of `key`, or with the whole rule where that key is not set.
@@ -325,7 +352,7 @@ mod tests {
             {"not_null": {"colum": "a"}},
             {"range": {"column": "a", "min": 5, "max": 1}},
             {"matches": {"column": "a", "pattern": "("}},
-            {"unique": {"column": "a", "on_failure": "quarantine"}},
+            {"ordered": {"column": "a", "on_failure": "quarantine"}},
             {"not_null": {"column": "a", "at_least": "95%", "at_most": 3}},
             "unique",
             {"not_null": {"column": "a"}, "unique": {"column": "a"}},
@@ -339,7 +366,7 @@ mod tests {
             "did you mean `column`?",
             "`min` is greater than `max`",
             "`pattern` is no regular expression",
-            "`quarantine` needs a rule on single rows; `unique` looks at sets of rows",
+            "`quarantine` needs a rule that tells single rows; `ordered` looks at sets of rows",
             "keep one of them",
             "a rule is its kind with its settings",
             "`not_null` and `unique` stand in one rule",

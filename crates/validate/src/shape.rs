@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use hw_base::{TimeSpan, Timestamp, Value, duration, qualified};
 
 use crate::exact::Exact;
+use crate::learned::Learned;
 use crate::moment::Moment;
 use crate::scalar::Scalar;
 
@@ -134,6 +135,17 @@ pub enum Bounds {
     },
     /// Not older than this.
     Within(TimeSpan),
+    /// Between two limits that follow from what earlier runs measured; neither where too little is known.
+    Learned {
+        /// How they follow.
+        how: Learned,
+        /// The least value.
+        min: Option<Limit>,
+        /// The greatest value.
+        max: Option<Limit>,
+        /// The limits, and what they were learned from.
+        words: String,
+    },
 }
 
 /// A limit of a measured value.
@@ -206,11 +218,16 @@ impl Bounds {
     /// Judges a measured value. No value, because there are no rows or only nulls, breaks the rule, and so does `NaN`: it
     /// lies between no limits.
     pub(crate) fn judge(&self, label: &str, value: &Value, now: Timestamp) -> Measured {
+        if matches!(self, Self::Learned { min: None, max: None, .. }) {
+            return Measured { held: true, words: format!("{label} = {value}"), error: None };
+        }
         if *value == Value::Null {
             return Measured { held: false, words: format!("{label}: no value"), error: None };
         }
         let (inside, words) = match self {
-            Self::Between { min, max } => (lies_between(value, min.as_ref(), max.as_ref()), format!("{label} = {value}")),
+            Self::Between { min, max } | Self::Learned { min, max, .. } => {
+                (lies_between(value, min.as_ref(), max.as_ref()), format!("{label} = {value}"))
+            }
             Self::Within(span) => lies_within(label, value, *span, now),
         };
         let error = inside.is_none().then(|| format!("`{value}` cannot be compared with the limits: {}", self.words()));
@@ -222,6 +239,7 @@ impl Bounds {
         match self {
             Self::Between { min, max } => between(min.as_ref(), max.as_ref()),
             Self::Within(span) => format!("at most {span} old"),
+            Self::Learned { words, .. } => words.clone(),
         }
     }
 }

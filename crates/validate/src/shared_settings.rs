@@ -75,7 +75,7 @@ macro_rules! counting_settings {
             at_least: Option<hw_base::Share>,
             /// How many rows may break the rule: a share such as `5%`, or a number of rows such as `100`.
             at_most: Option<hw_base::Tolerance>,
-            /// What happens if the rule breaks: `block` (where it is not given), `quarantine` (for rules on single rows), `alert` or `log`.
+            /// What happens if the rule breaks: `block` (where it is not given), `quarantine` (for rules on single rows, `unique` and `referential`), `alert` or `log`.
             #[serde(default)]
             on_failure: hw_base::OnFailure,
             /// Judge only the rows where this SQL condition is true.

@@ -1,6 +1,6 @@
 //! Values that are not there, openly or in disguise.
 
-use hw_base::{ColumnFacts, ColumnType, Dimension, Value, ValueCount, count, identifier, literal};
+use hw_base::{ColumnFacts, ColumnType, Dimension, NumberFacts, Value, ValueCount, count, identifier, literal};
 
 use super::patterns;
 use crate::column::{blanks, quantile, stand_ins};
@@ -139,7 +139,7 @@ pub(super) fn number_stand_ins(column: &ColumnFacts) -> Vec<&ValueCount> {
 const MARKERS: [f64; 7] = [99.0, 999.0, 9999.0, 99_999.0, 999_999.0, 9_999_999.0, 999_999_999.0];
 
 /// A -1 or a 0 that occurs often and stands alone: the only negative number, or a zero more than three interquartile ranges below
-/// the first quartile.
+/// the first quartile and one below all other numbers.
 fn lone_markers(column: &ColumnFacts) -> Vec<(&ValueCount, f64)> {
     let Some(numbers) = column.numbers.as_ref().filter(|_| column.distinct >= 10) else { return Vec::new() };
     let find = |wanted: f64| {
@@ -147,9 +147,20 @@ fn lone_markers(column: &ColumnFacts) -> Vec<(&ValueCount, f64)> {
     };
     let is_signed = words::has_word(&column.name, words::SIGNED);
     let minus_one = find(-1.0).filter(|top| !is_signed && top.count == numbers.negatives && top.value == column.min);
-    let is_far = quantile(numbers, 0.25).zip(quantile(numbers, 0.75)).is_some_and(|(first, third)| first > 3.0 * (third - first));
+    let is_far = quantile(numbers, 0.25).zip(quantile(numbers, 0.75)).is_some_and(|(first, third)| {
+        let spread = third - first;
+        first > 3.0 * spread && emptiness_above_least(numbers) >= spread
+    });
     let zero = find(0.0).filter(|top| is_far && !is_signed && top.value == column.min);
     minus_one.map(|top| (top, 0.6)).into_iter().chain(zero.map(|top| (top, 0.5))).collect()
+}
+
+/// How far it is from the least number to the next one, as far as the histogram tells: at least so far.
+fn emptiness_above_least(numbers: &NumberFacts) -> f64 {
+    let histogram = &numbers.histogram;
+    let step = (histogram.high - histogram.low) / histogram.counts.len().max(1) as f64;
+    let next = histogram.counts.iter().skip(1).position(|count| *count > 0).unwrap_or(0);
+    step * (next as f64)
 }
 
 /// Days that programs write when they have none.

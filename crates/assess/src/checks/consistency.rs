@@ -12,9 +12,11 @@ use crate::{Examination, Finding, words};
 pub(super) fn inconsistent_casing(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
     let text = column.text.as_ref()?;
     let folded = text.distinct_folded?;
-    let variants = casing_variants(column);
+    let is_category = is_category(column);
+    let variants = casing_variants(column, if is_category { 1 } else { TIMES });
     let known: u64 = variants.iter().map(|variant| variant.1).sum();
-    let further = if column.distinct_is_exact { column.distinct.saturating_sub(folded).saturating_sub(text.padded) } else { 0 };
+    let further =
+        if column.distinct_is_exact && is_category { column.distinct.saturating_sub(folded).saturating_sub(text.padded) } else { 0 };
     let rows = known.max(further);
     let role = examination.meaning(column).semantic_type;
     if rows == 0 || matches!(role, "identifier" | "uuid" | "url") {
@@ -30,7 +32,7 @@ pub(super) fn inconsistent_casing(examination: &Examination, column: &ColumnFact
     Some(
         Finding::new("inconsistent_casing", Dimension::Consistency, rows)
             .column(&column.name)
-            .confidence(if is_category(column) { 0.95 } else { 0.5 })
+            .confidence(if is_category { 0.95 } else { 0.5 })
             .says(format!("{at_least}{} write `{}` in another case than a more frequent value", examination.of_rows(rows), column.name))
             .shows(shown)
             .query(query)
@@ -38,13 +40,17 @@ pub(super) fn inconsistent_casing(examination: &Examination, column: &ColumnFact
     )
 }
 
-/// The frequent values that differ in case, and not only in white space, from a more frequent one; with their rows.
-fn casing_variants(column: &ColumnFacts) -> Vec<(&str, u64)> {
-    let mut leaders: BTreeMap<String, &str> = BTreeMap::new();
+/// How many times as frequent the usual case of a value is where the values are no categories: among titles and names, `It` and `IT` are two.
+const TIMES: u64 = 5;
+
+/// The frequent values that differ in case, and not only in white space, from one that is at least so many `times` as frequent; with
+/// their rows.
+fn casing_variants(column: &ColumnFacts, times: u64) -> Vec<(&str, u64)> {
+    let mut leaders: BTreeMap<String, (&str, u64)> = BTreeMap::new();
     let mut variants = Vec::new();
     for (text, rows) in column.top_values.iter().filter_map(|top| Some((text_of(top)?, top.count))) {
-        let leader = leaders.entry(text.trim().to_lowercase()).or_insert(text);
-        if leader.trim() != text.trim() {
+        let (leader, most) = *leaders.entry(text.trim().to_lowercase()).or_insert((text, rows));
+        if leader.trim() != text.trim() && most >= times * rows {
             variants.push((text, rows));
         }
     }

@@ -20,8 +20,12 @@ pub struct Freshness {
     pub allowed_seconds: f64,
     /// How surely the column tells the age of the data, 0 to 1.
     pub confidence: f64,
+    /// Whether the data ended more than a year ago, and longer ago than it lasted or than five years: it tells of a closed period, and is no
+    /// feed that could be late.
+    pub is_closed: bool,
 }
 
+const SECONDS_OF_A_YEAR: f64 = 366.0 * 86_400.0;
 /// With rows on fewer days than this, days say nothing about a pause.
 const LEAST_DAYS: usize = 5;
 
@@ -50,7 +54,8 @@ fn reading(examination: &Examination, column: &ColumnFacts, confidence: f64) -> 
     let usual_pause = span / column.distinct.saturating_sub(1).max(1) as f64;
     let limits = examination.limits;
     let allowed_seconds = limits.fresh_seconds.max(limits.fresh_pauses * usual_pause).max(pause_of_days(column));
-    Some(Freshness { column: column.name.clone(), oldest, newest, age_seconds, allowed_seconds, confidence })
+    let is_closed = age_seconds > span.clamp(SECONDS_OF_A_YEAR, 5.0 * SECONDS_OF_A_YEAR);
+    Some(Freshness { column: column.name.clone(), oldest, newest, age_seconds, allowed_seconds, confidence, is_closed })
 }
 
 /// The pause that nine of ten days with rows keep until the next one, and a day more, in seconds: rows that come once a week come in
@@ -83,7 +88,7 @@ fn from_seconds(seconds: f64) -> Option<Timestamp> {
 }
 
 pub(super) fn stale_data(examination: &Examination) -> Option<Finding> {
-    let freshness = freshness(examination)?;
+    let freshness = freshness(examination).filter(|freshness| !freshness.is_closed)?;
     let late = freshness.age_seconds - freshness.allowed_seconds;
     let is_very_late = freshness.age_seconds > 10.0 * freshness.allowed_seconds;
     (late > 0.0).then(|| {

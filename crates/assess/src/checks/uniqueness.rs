@@ -5,12 +5,14 @@ use hw_base::{ColumnFacts, ColumnType, Dimension, TableFacts, identifier, litera
 use crate::column::{examples, present};
 use crate::{Examination, Finding, words};
 
+/// Rows that occur twice. Where no column names things, rows may be alike by chance and are no copies.
 pub(super) fn duplicate_rows(examination: &Examination) -> Option<Finding> {
     let facts = examination.facts;
     let names: Vec<String> = facts.columns.iter().map(|column| identifier(&column.name)).collect();
     let names = names.join(", ");
+    let are_alike_by_chance = examination.evidence.relations.as_ref().is_some_and(|relations| relations.are_alike_by_chance);
     let about = if facts.duplicates_are_exact { "" } else { "about " };
-    (facts.duplicate_rows > 0).then(|| {
+    (facts.duplicate_rows > 0 && !are_alike_by_chance).then(|| {
         let mut finding = Finding::new("duplicate_rows", Dimension::Uniqueness, facts.duplicate_rows)
             .confidence(if facts.duplicates_are_exact { 1.0 } else { 0.9 })
             .weight(2.0)

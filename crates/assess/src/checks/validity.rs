@@ -13,7 +13,7 @@ pub(super) fn mixed_formats(examination: &Examination, column: &ColumnFacts) -> 
     let (form, fitting) = dominant_form(column, examination.limits.dominant_share)?;
     let rows = telling(column, text).saturating_sub(fitting);
     let is_code = matches!(examination.meaning(column).semantic_type, "code" | "phone" | "identifier") && form.name != "uuid";
-    if rows == 0 || words::is_email(&column.name) || is_code || words::has_word(&column.name, words::CODE) {
+    if rows == 0 || words::is_email(&column.name) || is_code || has_leading_zeros(column) || words::has_word(&column.name, words::CODE) {
         return None;
     }
     let sentence = format!(
@@ -32,6 +32,12 @@ pub(super) fn mixed_formats(examination: &Examination, column: &ColumnFacts) -> 
                 form.name.replace('_', " ")
             )),
     )
+}
+
+/// Whether a frequent value is a number with a leading zero: the column holds codes of digits, and all of them are fine.
+fn has_leading_zeros(column: &ColumnFacts) -> bool {
+    let is_padded = |text: &str| text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+    telling_texts(column).into_iter().any(|(text, _)| is_padded(text))
 }
 
 pub(super) fn malformed_emails(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {

@@ -5,6 +5,7 @@
 //! no problem of its own, and so is the map or choice around it.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer};
@@ -212,6 +213,9 @@ impl<'de> de::MapAccess<'de> for MapAccess<'de> {
     }
 }
 
+/// What a choice has that stands alone.
+static NO_SETTINGS: LazyLock<Settings> = LazyLock::new(|| Settings::from_json(&serde_json::json!({})));
+
 struct VariantAccess<'de> {
     key: &'de str,
     key_span: Option<&'de Span>,
@@ -233,10 +237,11 @@ impl<'de> de::EnumAccess<'de> for VariantAccess<'de> {
 impl<'de> VariantAccess<'de> {
     /// The settings of the choice.
     fn settings(&self) -> Result<Reading<'de>, Problem> {
-        let Some(value) = self.value else {
-            return Err(self.refused(format!("`{0}` needs settings; write `{0}: {{ … }}`", self.key)));
-        };
-        Ok(self.choice.of(value))
+        self.value.map(|value| self.choice.of(value)).ok_or_else(|| self.needs_settings())
+    }
+
+    fn needs_settings(&self) -> Problem {
+        self.refused(format!("`{0}` needs settings; write `{{ {0}: {{ … }} }}`", self.key))
     }
 
     fn refused(&self, message: String) -> Problem {
@@ -255,6 +260,10 @@ impl<'de> de::VariantAccess<'de> for VariantAccess<'de> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Problem> {
+        if self.value.is_none() {
+            // A choice whose settings all have defaults may stand alone.
+            return seed.deserialize(self.choice.of(&NO_SETTINGS)).map_err(|_| self.needs_settings());
+        }
         seed.deserialize(self.settings()?)
     }
 

@@ -100,6 +100,24 @@ fn typed_settings_are_read_with_both_forms_of_an_enum() {
 }
 
 #[test]
+fn a_choice_whose_settings_have_defaults_may_stand_alone() {
+    #[derive(Debug, Default, Deserialize, PartialEq)]
+    #[serde(default)]
+    struct Append {
+        key: Vec<String>,
+    }
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(rename_all = "lowercase")]
+    enum Load {
+        Append(Append),
+        Upsert(Upsert),
+    }
+    assert_eq!(placed(&json!("append")).read::<Load>().unwrap(), Load::Append(Append::default()));
+    let error = placed(&json!("upsert")).read::<Load>().unwrap_err();
+    assert_eq!((error.message(), error.span().unwrap().line), ("`upsert` needs settings", 1));
+}
+
+#[test]
 fn one_go_shows_every_problem_with_its_place() {
     let error = placed(&json!({"memroy": "1GiB", "threads": "two", "mode": {"upsret": {}}})).read::<Engine>().unwrap_err().to_string();
     for part in [

@@ -72,6 +72,10 @@ impl Connector for Csv {
         &["csv", "tsv", "tab", "psv", "txt"]
     }
 
+    fn names_missing(&self) -> bool {
+        true
+    }
+
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<CsvSettings>()
     }

@@ -84,6 +84,11 @@ pub trait Connector: Send + Sync {
         json!({ "url": url, "tables": tables })
     }
 
+    /// Whether its settings name spellings of a missing value: `null: ["NA"]`.
+    fn names_missing(&self) -> bool {
+        false
+    }
+
     /// The JSON Schema of its settings.
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
 

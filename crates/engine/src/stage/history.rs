@@ -7,12 +7,13 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::Schema;
+use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Expr, lit};
-use hw_base::{Error, History, Result, Shows, VALID_FROM, VALID_TO, identifier};
+use hw_base::{Error, History, IS_INFERRED, Result, Shows, VALID_FROM, VALID_TO, identifier};
 
+use super::members;
 use super::review::ByHand;
 use crate::failure::{Context, explain};
 use crate::types;
@@ -21,10 +22,10 @@ use crate::types;
 const IS_CURRENT: &str = "is_current";
 
 /// The rows with the columns that the load adds, as they are for a key with a single version.
-pub(super) fn with_columns(frame: DataFrame, history: &History) -> Result<DataFrame> {
+pub(super) fn with_columns(frame: DataFrame, history: &History, infers: bool) -> Result<DataFrame> {
     let failed = |error| explain(error, &Context::default());
     let mut frame = frame;
-    for (name, expression) in added(&frame, history)? {
+    for (name, expression) in added(&frame, history, infers)? {
         if frame.schema().as_arrow().index_of(&name).is_ok() {
             return Err(Error::user(format!("the column `{name}` is made by the load, and the SELECT returns one of that name"))
                 .code("HW304")
@@ -36,17 +37,18 @@ pub(super) fn with_columns(frame: DataFrame, history: &History) -> Result<DataFr
 }
 
 /// The added columns, each with its value for a key with a single version.
-fn added(frame: &DataFrame, history: &History) -> Result<Vec<(String, Expr)>> {
+fn added(frame: &DataFrame, history: &History, infers: bool) -> Result<Vec<(String, Expr)>> {
     let failed = |error| explain(error, &Context::default());
     let parse = |sql: &str| frame.parse_sql_expr(sql).map_err(failed);
     let time = stored_null(frame.schema().as_arrow(), &history.later_by)?;
     let own = parse(&identifier(&history.later_by))?;
     match &history.shows {
         Shows::Versions { surrogate_key, .. } => {
+            let own = if infers { members::since_ever(frame.schema().as_arrow(), &history.later_by)? } else { own };
             let mut columns = if history.brings_times() { vec![] } else { vec![(VALID_FROM.into(), own), (VALID_TO.into(), time)] };
             columns.push((IS_CURRENT.into(), lit(true)));
             if let Some(name) = surrogate_key {
-                columns.push((name.clone(), parse(&surrogate(history))?));
+                columns.push((name.clone(), parse(&if infers { of_member(history) } else { surrogate(history) })?));
             }
             Ok(columns)
         }
@@ -70,7 +72,16 @@ fn stored_null(schema: &Schema, column: &str) -> Result<Expr> {
 
 /// A key for each version that is the same in every load.
 fn surrogate(history: &History) -> String {
-    let parts = history.key.iter().chain([&history.later_by]).map(|column| format!("cast({} as text)", identifier(column)));
+    digest(history.key.iter().chain([&history.later_by]))
+}
+
+/// The key of an inferred member, which is that of its first version as well: facts that came before it keep it.
+fn of_member(history: &History) -> String {
+    digest(history.key.iter())
+}
+
+fn digest<'a>(columns: impl Iterator<Item = &'a String>) -> String {
+    let parts = columns.map(|column| format!("cast({} as text)", identifier(column)));
     format!("md5(concat_ws('|', {}))", parts.collect::<Vec<_>>().join(", "))
 }
 
@@ -86,14 +97,17 @@ fn changed_at(column: &str) -> String {
 ///
 /// Besides the columns of the table it returns `_arrives`, `_gone` (not shown) and `_remember` (to be noted among the versions that are not
 /// shown).
-pub(super) fn sql(schema: &Arc<Schema>, history: &History, by_hand: Option<&ByHand>) -> String {
+pub(super) fn sql(schema: &Arc<Schema>, history: &History, by_hand: Option<&ByHand>, infers: bool) -> String {
     let sides = [("present", 0), ("remembered", 1), ("arriving", 2)];
     let names: Vec<String> = schema.fields().iter().map(|field| identifier(field.name())).collect();
     let all = names.join(", ");
+    // Whether a row is inferred is nothing that its source says.
+    let is_told = |field: &&Arc<Field>| !infers || field.name() != IS_INFERRED;
+    let told = Schema::new(schema.fields().iter().filter(is_told).cloned().collect::<Vec<_>>());
     let candidates = sides.map(|(table, from)| format!("select {all}, {from} as _from from {table}")).join(" union all ");
     let key = columns(&history.key);
     let later = identifier(&history.later_by);
-    let content: Vec<String> = content(schema, history).iter().map(|column| format!("{column} desc nulls last, ")).collect();
+    let content: Vec<String> = content(&told, history).iter().map(|column| format!("{column} desc nulls last, ")).collect();
     let content = content.concat();
     let candidates = by_hand.map_or(candidates.clone(), |by_hand| by_hand.mark(&candidates));
     let content = if by_hand.is_some() { format!("_by_hand, {content}") } else { content };
@@ -103,8 +117,12 @@ pub(super) fn sql(schema: &Arc<Schema>, history: &History, by_hand: Option<&ByHa
          (select *, row_number() over (partition by {key}, {later} order by {content}_from) as _place from ({candidates}) as candidates) \
          as placed where _place = 1"
     );
+    let events = if infers { members::without_known(&events, &key) } else { events };
     let (inner, shown, is_shown) = match &history.shows {
-        Shows::Versions { ignore, overwrite, .. } => versions(schema, history, (ignore, overwrite), &events),
+        Shows::Versions { ignore, overwrite, surrogate_key } => {
+            let judged = versions(&told, history, (ignore, overwrite), &events);
+            if infers { first_of_member(schema, history, surrogate_key.as_deref(), judged) } else { judged }
+        }
         Shows::Last { previous } => last(history, previous, &events),
     };
     let values = schema.fields().iter().map(|field| match shown.iter().find(|(name, _)| name == field.name()) {
@@ -150,6 +168,21 @@ fn versions(schema: &Schema, history: &History, (ignore, overwrite): (&[String],
         overwrite.iter().map(|name| (name.clone(), format!("case when _opens then {} else {} end", latest(name), identifier(name)))),
     );
     (inner, shown, "_opens".into())
+}
+
+/// The first version of a key, which may take the place of a member that was inferred: it is true since ever, and has the member's key.
+fn first_of_member(schema: &Schema, history: &History, surrogate_key: Option<&str>, (inner, mut shown, is_shown): Judged) -> Judged {
+    let (key, later) = (columns(&history.key), identifier(&history.later_by));
+    let inner = format!(
+        "select *, {is_shown} and row_number() over (partition by {key}, {is_shown} order by {later}) = 1 as _is_first from ({inner}) as versions"
+    );
+    let since = members::since_ever_sql(schema, &history.later_by);
+    shown.retain(|(name, _)| name != VALID_FROM);
+    shown.push((VALID_FROM.into(), format!("case when _is_first then {since} else {later} end")));
+    let own = surrogate_key
+        .map(|name| (name.to_owned(), format!("case when _is_first then {} else {} end", of_member(history), surrogate(history))));
+    shown.extend(own);
+    (inner, shown, is_shown)
 }
 
 /// The last version, with what some columns held before their last change.

@@ -7,15 +7,16 @@ use datafusion::arrow::compute::{and, not};
 use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use futures::StreamExt;
-use hw_base::{LoadMode, Result, StagedBatch, StagedFile, identifier};
+use hw_base::{IS_INFERRED, LoadMode, Result, StagedBatch, StagedFile, identifier};
 use tokio::sync::mpsc;
 
 use super::history;
+use super::order::remembers_deleted;
 use super::origin::CARRIED;
 use super::review::ByHand;
 use super::rows::{cast_all, filtered, in_folder, kept_rows};
 use super::tasks::{joined, merged, send};
-use super::{Attempt, Shared, remembers_deleted};
+use super::{Attempt, Shared};
 use crate::failure::{Context, explain};
 use crate::files::{FileTable, TableFile};
 use crate::keys::{KeySet, hashes};
@@ -188,9 +189,10 @@ impl Attempt<'_> {
             }
             _ => None,
         };
+        let infers = self.staging.members.is_some();
         let sql = match &self.staging.mode {
-            LoadMode::History(history) => history::sql(&self.columns.schema, history, by_hand.as_ref()),
-            mode => winners_sql(&self.columns, mode, by_hand.as_ref()),
+            LoadMode::History(history) => history::sql(&self.columns.schema, history, by_hand.as_ref(), infers),
+            mode => winners_sql(&self.columns, mode, by_hand.as_ref(), infers),
         };
         let frame = session.query(&sql, None).await?;
         let failed = |error| explain(error, &session.about(None));
@@ -301,7 +303,7 @@ async fn meet_files(session: Session, files: Vec<TableFile>, shared: Arc<Shared>
 
 /// The query that picks one row per key. Where a column tells which row is the later one it decides, and of equals the content, so that
 /// the order of arrival never does. Where none tells, the row stays that arrived last; for rows that are only added, the first.
-fn winners_sql(columns: &Reconciled, mode: &LoadMode, by_hand: Option<&ByHand>) -> String {
+fn winners_sql(columns: &Reconciled, mode: &LoadMode, by_hand: Option<&ByHand>, infers: bool) -> String {
     let (key, deleted) = match mode {
         LoadMode::Upsert { key, deleted_when, .. } => (key.as_slice(), deleted_when.as_deref()),
         LoadMode::Append { key } => (key.as_slice(), None),
@@ -317,8 +319,10 @@ fn winners_sql(columns: &Reconciled, mode: &LoadMode, by_hand: Option<&ByHand>) 
     let all = columns.schema.fields().iter().map(own).collect::<Vec<_>>().join(", ");
     let plain = columns.schema.fields().iter().filter(|field| !field.data_type().is_nested());
     let content = plain.map(|field| format!("{} desc nulls last", own(field)));
+    // Whatever the source says of a key comes before what is inferred.
+    let known_first = infers.then(|| IS_INFERRED.to_owned());
     let order: Vec<String> =
-        order.into_iter().chain(by_hand.map(|_| "_by_hand".into())).chain(content).chain(["_arrives".into()]).collect();
+        known_first.into_iter().chain(order).chain(by_hand.map(|_| "_by_hand".into())).chain(content).chain(["_arrives".into()]).collect();
     let (arriving, present): (String, String) = origin.iter().map(|name| (format!(", {name}"), format!(", null as {name}"))).unzip();
     let candidates = format!(
         "select {all}, true as _arrives{arriving} from arriving union all select {all}, false as _arrives{present} from present \

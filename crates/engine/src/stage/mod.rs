@@ -6,13 +6,17 @@
 #[cfg(test)]
 mod convergence;
 mod history;
+mod members;
 mod merge;
+mod order;
 mod origin;
 mod recompute;
 mod repeated;
+mod returned;
 mod review;
 mod rows;
 mod tasks;
+mod together;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,9 +31,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt;
-use hw_base::{
-    Error, History, LoadMode, ORIGIN_COLUMNS, Reader, Result, RowWatch, Span, StagedBatch, StagedFile, Staging, Watch, Watched, identifier,
-};
+use hw_base::{Error, History, LoadMode, ORIGIN_COLUMNS, Reader, Result, Span, StagedBatch, StagedFile, Staging, Watch, Watched};
 use tokio::sync::mpsc;
 
 use crate::beside::Beside;
@@ -42,11 +44,15 @@ use crate::session::{Effort, Session};
 use crate::warehouse::Snapshot;
 use crate::watch::{Counts, Tap, Watcher};
 use crate::writer::Writer;
+use order::{add_key_rules, needs_origin, remembers_deleted, replaces, with_partitions};
+use returned::Returned;
 use review::{Made, Making, Reviews};
 use rows::{filtered, kept_rows, quarantined};
-use tasks::{joined, send, streams};
+use tasks::{send, streams};
+use together::Marking;
 
 pub(crate) use rows::in_folder;
+pub(crate) use tasks::joined;
 
 /// What queries call the rows that are read.
 const READ: &str = "rows_read";
@@ -134,6 +140,10 @@ struct Attempt<'a> {
     reviews: Option<Reviews>,
     /// What is decided now.
     made: Option<Made>,
+    /// The rows that are back from quarantine.
+    returned: Option<Returned>,
+    /// What is counted: the rules of the order, as people waived them, and those of the load itself.
+    watch: Watch,
 }
 
 /// What the tasks share.
@@ -182,11 +192,15 @@ impl<'a> Attempt<'a> {
         let reviews = Reviews::of(engine, staging, target.as_ref()).await?;
         let follows_rows = needs_origin(staging) || reviews.is_some() || staging.review.is_some();
         let (frame, carried) = if follows_rows { origin::with_origin(frame)? } else { (frame, vec![]) };
+        let mut watch = staging.watch.clone();
+        together::add_rules(&mut watch);
+        let marking = Marking::new(engine, &session, staging, target.as_ref()).await?;
+        let (frame, returned) = returned::with_returned(&marking, frame).await?;
         let (frame, reviews, made) = match &staging.review {
             None => (frame, reviews, None),
             Some(review) => {
                 let columns = frame.schema().as_arrow().clone();
-                let made = Making::new(engine, staging, review, &session, &columns).await?.made().await?;
+                let made = Making::new(&marking, review, &columns).await?.made().await?;
                 let rows = if staging.is_rebuild { frame } else { made.frame.clone() };
                 (rows, Some(Reviews::with(reviews.as_ref(), engine, staging, &made.files)), Some(made))
             }
@@ -195,25 +209,34 @@ impl<'a> Attempt<'a> {
             Some(reviews) => reviews.applied(&session, frame).await?,
             None => (frame, vec![]),
         };
-        let frame = match &staging.mode {
-            LoadMode::History(kept) => {
-                history::with_columns(frame, kept).map_err(|error| error.within(format_args!("`{}`", staging.table)))?
-            }
-            _ => frame,
-        };
-        let frame = with_partitions(&session, frame, staging)?;
-        let partitions: Vec<String> = staging.partition_by.iter().map(|(column, _)| column.clone()).collect();
-        let known = target.as_ref().filter(|_| !replaces(staging)).map(|target| target.schema.as_ref());
-        let hidden = [staging.hidden.clone(), carried, told].concat();
-        let columns = schema::reconcile(frame.schema().as_arrow(), known, &partitions, &hidden)
-            .map_err(|error| error.within(format_args!("`{}`", staging.table)))?;
         let deleted = match &target {
             Some(target) if !replaces(staging) && remembers_deleted(&staging.mode) => {
                 engine.beside(Beside::Deleted, &staging.table, target).await?
             }
             _ => None,
         };
-        Ok(Self { engine, staging, session, folder, target, deleted, frame, columns, reviews, made })
+        let kept = target.as_ref().filter(|_| !replaces(staging));
+        let frame = members::added(&session, frame, staging, [kept, deleted.as_ref()]).await?;
+        let frame = match &staging.mode {
+            LoadMode::History(kept) => history::with_columns(frame, kept, staging.members.is_some())
+                .map_err(|error| error.within(format_args!("`{}`", staging.table)))?,
+            _ => frame,
+        };
+        let frame = with_partitions(&session, frame, staging)?;
+        if reviews.is_some() {
+            review::waive(&mut watch.rows);
+        }
+        add_key_rules(&mut watch, &staging.mode);
+        if staging.members.is_some() {
+            members::spare(&mut watch.rows);
+        }
+        let (frame, marks) = marking.marked("arriving", frame, &watch).await?;
+        let partitions: Vec<String> = staging.partition_by.iter().map(|(column, _)| column.clone()).collect();
+        let known = target.as_ref().filter(|_| !replaces(staging)).map(|target| target.schema.as_ref());
+        let hidden = [staging.hidden.clone(), carried, told, marks].concat();
+        let columns = schema::reconcile(frame.schema().as_arrow(), known, &partitions, &hidden)
+            .map_err(|error| error.within(format_args!("`{}`", staging.table)))?;
+        Ok(Self { engine, staging, session, folder, target, deleted, frame, columns, reviews, made, returned, watch })
     }
 
     /// The version whose rows stay unless the batch replaces them.
@@ -234,14 +257,10 @@ impl<'a> Attempt<'a> {
     async fn run(self) -> Result<StagedBatch> {
         let key = self.key()?;
         let aside = self.keys_to_set_aside(&key).await?;
-        let mut watch = self.staging.watch.clone();
-        if self.reviews.is_some() {
-            review::waive(&mut watch.rows);
-        }
-        add_key_rules(&mut watch, &self.staging.mode);
+        let watch = &self.watch;
         let seen = (self.kept().is_some() && !key.is_empty()).then(KeySet::new);
         let shared = Arc::new(Shared {
-            watcher: Watcher::compile(&self.session, &self.columns.full, &watch)?,
+            watcher: Watcher::compile(&self.session, &self.columns.full, watch)?,
             columns: self.columns.clone(),
             aside,
             seen,
@@ -253,7 +272,7 @@ impl<'a> Attempt<'a> {
         let (plan, streams) = streams(&self.session, self.frame.clone(), &self.staging.reader).await?;
         let settling = streams.len();
         let arriving = Tap::open(&self.session, (READ, &self.columns.schema), &watch.of_arriving, settling).await?;
-        let written = self.tap(&watch, settling + 1).await?;
+        let written = self.tap(watch, settling + 1).await?;
         let tasks = streams.into_iter().enumerate().map(|(task, stream)| {
             let told = Told { arriving: arriving.sender(task), written: written.sender(task) };
             self.engine.warehouse.working.spawn(self.task(task, stream, Arc::clone(&shared), told))
@@ -274,21 +293,32 @@ impl<'a> Attempt<'a> {
             set_aside.extend(output.aside);
         }
         batch.rows_quarantined = batch.quarantined.iter().map(|file| file.rows).sum();
+        self.add_those_from_quarantine(&mut batch);
+        self.settle(&mut batch, &shared, set_aside, written.sender(settling)).await?;
+        let (aggregates, of_arriving) = (written.finish().await?, arriving.finish().await?);
+        batch.watched = Watched { aggregates, of_arriving, ..shared.watcher.watched(counts) };
+        let excluding = watch.rows.iter().zip(&batch.watched.rules).filter(|(rule, _)| rule.excludes);
+        let seen = batch.watched.rows + excluding.map(|(_, counted)| counted.violations).sum::<u64>();
+        batch.rows_read = seen.saturating_sub(batch.rows_returned);
+        batch.content_hash = shared.content.as_ref().map(|hash| format!("{:016x}", hash.load(Ordering::Relaxed)));
+        batch.spilled_bytes = spilled(plan.as_ref());
+        self.describe(&mut batch)?;
+        Ok(batch)
+    }
+
+    /// Notes the files of quarantine that are written anew, without the rows that a person took out of it or that came back.
+    fn add_those_from_quarantine(&self, batch: &mut StagedBatch) {
         if let Some(made) = &self.made {
             batch.quarantined.extend(made.rest.iter().cloned());
             batch.corrected.extend(made.taken.iter().cloned());
             batch.reviewed.clone_from(&made.files);
             batch.rows_reviewed = made.rows;
         }
-        self.settle(&mut batch, &shared, set_aside, written.sender(settling)).await?;
-        let (aggregates, of_arriving) = (written.finish().await?, arriving.finish().await?);
-        batch.watched = Watched { aggregates, of_arriving, ..shared.watcher.watched(counts) };
-        let excluding = watch.rows.iter().zip(&batch.watched.rules).filter(|(rule, _)| rule.excludes);
-        batch.rows_read = batch.watched.rows + excluding.map(|(_, counted)| counted.violations).sum::<u64>();
-        batch.content_hash = shared.content.as_ref().map(|hash| format!("{:016x}", hash.load(Ordering::Relaxed)));
-        batch.spilled_bytes = spilled(plan.as_ref());
-        self.describe(&mut batch)?;
-        Ok(batch)
+        if let Some(returned) = &self.returned {
+            batch.quarantined.extend(returned.rest.iter().cloned());
+            batch.corrected.extend(returned.taken.iter().cloned());
+            batch.rows_returned = returned.rows;
+        }
     }
 
     /// Takes the aggregates of the rows that the table will have, where the batch is all of them. Where rows stay that the table has, they
@@ -322,7 +352,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn writer(&self, folder: &Path, kind: &str, schema: &SchemaRef, partitions: &[String]) -> Writer {
-        let budget = usize::try_from(self.engine.memory.0 / 16).unwrap_or(usize::MAX);
+        let budget = usize::try_from(self.engine.share.0 / 16).unwrap_or(usize::MAX);
         Writer::new(folder, format!("{}-{kind}", self.staging.label), schema, partitions, budget, self.engine.warehouse.lasting)
     }
 
@@ -437,54 +467,6 @@ impl Shared {
         places.rows.write(&rows)?;
         Ok(rows)
     }
-}
-
-/// Whether nothing stays of what the table has.
-fn replaces(staging: &Staging) -> bool {
-    staging.is_rebuild || staging.mode == LoadMode::Replace
-}
-
-/// Whether rows that the table does not show are remembered. Where the order of arrival decides, a row that comes after its deletion is a
-/// new one.
-fn remembers_deleted(mode: &LoadMode) -> bool {
-    matches!(mode, LoadMode::Upsert { later_by: Some(_), deleted_when: Some(_), .. } | LoadMode::History(_))
-}
-
-/// Whether it matters where a row came from: the order of arrival decides between rows with one key, or rows may go to quarantine,
-/// which tells their file and line.
-fn needs_origin(staging: &Staging) -> bool {
-    let by_arrival = match &staging.mode {
-        LoadMode::Replace | LoadMode::Recompute { .. } | LoadMode::History(_) => false,
-        LoadMode::Append { key } => !key.is_empty(),
-        LoadMode::Upsert { later_by, .. } => later_by.is_none(),
-    };
-    by_arrival || staging.watch.rows.iter().any(|rule| rule.diverts)
-}
-
-/// Rows without a whole key cannot be loaded by key, and versions without a time have no place among the others; they go to
-/// quarantine.
-fn add_key_rules(watch: &mut Watch, mode: &LoadMode) {
-    let mut divert = |id: &str, violates: String| watch.rows.push(RowWatch { id: id.into(), violates, diverts: true, excludes: false });
-    let missing: Vec<String> = mode.key().iter().map(|column| format!("{} is null", identifier(column))).collect();
-    if !missing.is_empty() {
-        divert("key_is_present", missing.join(" or "));
-    }
-    if let LoadMode::History(history) = mode {
-        divert("change_time_is_present", format!("{} is null", identifier(&history.later_by)));
-    }
-}
-
-/// Adds the partition columns that the query does not have.
-fn with_partitions(session: &Session, frame: DataFrame, staging: &Staging) -> Result<DataFrame> {
-    let mut frame = frame;
-    for (column, expression) in &staging.partition_by {
-        if frame.schema().as_arrow().index_of(column).is_err() {
-            let failed = |error| explain(error, &session.about(None)).within(format_args!("`partition_by` of `{}`", staging.table));
-            let expression = frame.parse_sql_expr(expression).map_err(failed)?;
-            frame = frame.with_column(column, expression).map_err(failed)?;
-        }
-    }
-    Ok(frame)
 }
 
 /// Bytes that a plan and all of its parts spilled.

@@ -19,7 +19,7 @@ impl Attempt<'_> {
         let names: Vec<&str> = key.iter().map(|index| self.columns.schema.field(*index).name().as_str()).collect();
         let keys = self.frame.clone().select_columns(&names).map_err(|error| explain(error, &Context::default()))?;
         let types: Vec<DataType> = key.iter().map(|index| self.columns.schema.field(*index).data_type().clone()).collect();
-        let limit = usize::try_from(self.engine.memory.0 / 4).unwrap_or(usize::MAX);
+        let limit = usize::try_from(self.engine.share.0 / 4).unwrap_or(usize::MAX);
         let mut slices = 1;
         loop {
             let repeated = KeySet::new();

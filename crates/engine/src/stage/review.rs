@@ -17,10 +17,11 @@ use datafusion::logical_expr::{Expr, JoinType, cast, lit, when};
 use futures::StreamExt;
 use hw_base::{Error, LoadMode, ORIGIN_COLUMNS, Result, Review, RowWatch, Ruling, StagedFile, Staging, identifier, literal, unknown};
 
+use super::history;
+use super::order::{add_key_rules, with_partitions};
 use super::origin::CARRIED;
 use super::rows::in_folder;
-use super::{add_key_rules, history, with_partitions};
-use crate::beside::Beside;
+use super::together::{self, Marking};
 use crate::failure::{Context, explain};
 use crate::files::FileTable;
 use crate::local::LocalEngine;
@@ -32,7 +33,7 @@ use crate::writer::Writer;
 /// Tells a row that somebody decided about.
 pub(super) const SOURCE: &str = "_source";
 /// The rules that a row may break, each between commas.
-const WAIVED: &str = "_waived";
+pub(super) const WAIVED: &str = "_waived";
 /// The same as [`SOURCE`], beside what the quarantine may have under that name.
 const TOLD: &str = "_told";
 /// Columns that say where and when a row was loaded, not what it is.
@@ -60,10 +61,9 @@ pub(super) struct Reviews {
 }
 
 impl Reviews {
-    /// Those that belong to a version of a table; `None` where nobody ever decided anything.
+    /// Those that a load of a table goes by; `None` where nobody ever decided anything.
     pub(super) async fn of(engine: &LocalEngine, staging: &Staging, present: Option<&Snapshot>) -> Result<Option<Self>> {
-        let Some(present) = present else { return Ok(None) };
-        let counting = engine.beside(Beside::Reviewed, &staging.table, present).await?;
+        let counting = engine.decisions(&staging.table, present).await?;
         Ok(counting.filter(|counting| !counting.files.is_empty()).map(|counting| Self { table: counting.table() }))
     }
 
@@ -241,8 +241,9 @@ pub(super) struct Made {
 pub(super) struct Making<'a> {
     engine: &'a LocalEngine,
     staging: &'a Staging,
-    review: &'a Review,
     session: &'a Session,
+    marking: &'a Marking<'a>,
+    review: &'a Review,
     /// The columns that the SELECT returns, with those that tell where a row came from.
     columns: &'a Schema,
     quarantine: Snapshot,
@@ -253,24 +254,19 @@ impl<'a> Making<'a> {
     ///
     /// # Errors
     /// HW603 where nothing waits.
-    pub(super) async fn new(
-        engine: &'a LocalEngine,
-        staging: &'a Staging,
-        review: &'a Review,
-        session: &'a Session,
-        columns: &'a Schema,
-    ) -> Result<Self> {
+    pub(super) async fn new(marking: &'a Marking<'a>, review: &'a Review, columns: &'a Schema) -> Result<Self> {
+        let Marking { engine, staging, session, .. } = *marking;
         let quarantine = engine.readable(&staging.table.quarantine()).await?;
         let nothing = || Error::user(format!("no row of `{}` waits in quarantine", staging.table.leaf())).code("HW603");
         let quarantine = quarantine.filter(|quarantine| !quarantine.files.is_empty()).ok_or_else(nothing)?;
         session.register(&["waiting_rows"], Arc::new(quarantine.table()))?;
-        Ok(Self { engine, staging, review, session, columns, quarantine })
+        Ok(Self { engine, staging, session, marking, review, columns, quarantine })
     }
 
     /// Decides: writes down the decision for each row that it is about.
     pub(super) async fn made(&self) -> Result<Made> {
         let chosen = self.session.query(&format!("select * from waiting_rows where {}", self.review.rows), None).await?;
-        let judged = self.repaired(self.as_selected(chosen)?)?;
+        let judged = self.repaired(self.as_selected(chosen)?).await?;
         let columns: Vec<Option<&str>> = match &self.review.ruling {
             Ruling::Repaired(values) => values.iter().map(|(column, _)| Some(column.as_str())).collect(),
             Ruling::Vouched { .. } | Ruling::Dropped => vec![None],
@@ -342,7 +338,7 @@ impl<'a> Making<'a> {
     }
 
     /// The rows with their new values, but for those that would still break a quarantine rule: these stay as they are.
-    fn repaired(&self, chosen: DataFrame) -> Result<DataFrame> {
+    async fn repaired(&self, chosen: DataFrame) -> Result<DataFrame> {
         let own: Vec<String> = chosen.schema().as_arrow().fields().iter().map(|field| field.name().clone()).collect();
         let shown = self.shown(&chosen)?;
         let Ruling::Repaired(values) = &self.review.ruling else { return chosen.with_column("_row", shown).map_err(failed) };
@@ -366,23 +362,26 @@ impl<'a> Making<'a> {
             exprs.push(expr.alias(name));
         }
         let rows = chosen.select(exprs).map_err(failed)?;
-        self.that_hold(rows)
+        self.that_hold(rows).await
     }
 
     /// The rows that break no quarantine rule.
-    fn that_hold(&self, rows: DataFrame) -> Result<DataFrame> {
+    async fn that_hold(&self, rows: DataFrame) -> Result<DataFrame> {
         let rows = match &self.staging.mode {
-            LoadMode::History(kept) => history::with_columns(rows, kept)?,
+            LoadMode::History(kept) => history::with_columns(rows, kept, self.staging.members.is_some())?,
             _ => rows,
         };
         let mut rows = with_partitions(self.session, rows, self.staging)?;
         let mut watch = self.staging.watch.clone();
+        together::add_rules(&mut watch);
         add_key_rules(&mut watch, &self.staging.mode);
+        let (marked, marks) = self.marking.marked("repaired", rows, &watch).await?;
+        rows = marked;
         for rule in watch.rows.iter().filter(|rule| rule.diverts) {
             let violates = rows.parse_sql_expr(&format!("coalesce({}, false)", rule.violates)).map_err(failed)?;
             rows = rows.filter(violates.is_not_true()).map_err(failed)?;
         }
-        Ok(rows)
+        rows.drop_columns(&marks.iter().map(String::as_str).collect::<Vec<_>>()).map_err(failed)
     }
 
     /// A row as a person reads it.
@@ -458,13 +457,13 @@ impl<'a> Making<'a> {
     }
 
     fn writer(&self, folder: &Path, kind: &str, schema: &SchemaRef) -> Writer {
-        let budget = usize::try_from(self.engine.memory.0 / 16).unwrap_or(usize::MAX);
+        let budget = usize::try_from(self.engine.share.0 / 16).unwrap_or(usize::MAX);
         Writer::new(folder, format!("{}-{kind}", self.staging.label), schema, &[], budget, self.engine.warehouse.lasting)
     }
 }
 
 /// A batch in the columns of a table, which are the same in the same order.
-fn fitted(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+pub(super) fn fitted(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| cast_array(column, field.data_type()));
     let columns = columns.collect::<Result<_, _>>().map_err(|error| failed(error.into()))?;
     RecordBatch::try_new(Arc::clone(schema), columns).map_err(|error| failed(error.into()))

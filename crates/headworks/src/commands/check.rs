@@ -13,7 +13,7 @@ use hw_validate::{
 };
 
 use super::assess::{OpenedData, Subject};
-use super::{Command, described, read};
+use super::{Command, InEnvironment, described, read};
 use crate::machine::SystemClock;
 use crate::report;
 use crate::terminal::Terminal;
@@ -69,6 +69,8 @@ struct Arguments {
     /// Keep the number of every row that breaks a rule (from 0, in file order)
     #[arg(long)]
     all_rows: bool,
+    #[command(flatten)]
+    place: InEnvironment,
     /// The folder of the project
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     project: PathBuf,
@@ -261,7 +263,7 @@ fn show(shown: &Shown<'_>, arguments: &Arguments, terminal: &Terminal) -> Result
             terminal.line(format!("\n{}", report::verdict_summary(verdict)));
         }
         Output::Text => {
-            terminal.lines(report::verdict_lines(verdict, &terminal.root));
+            terminal.lines(report::verdict_lines(verdict, terminal));
             for result in results.iter().filter(|result| result.untranslated.is_some()) {
                 terminal.line(format!("? {}: {}", result.result.id, result.finding()));
             }

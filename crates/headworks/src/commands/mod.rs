@@ -1,13 +1,17 @@
 //! The commands: one file each, one table.
 
 mod assess;
+mod backfill;
 mod check;
 mod demo;
+mod diff;
+mod env;
 mod explain;
 mod export;
 mod import;
 mod init;
 mod plan;
+mod promote;
 mod quarantine;
 mod rollback;
 mod run;
@@ -41,6 +45,7 @@ pub(crate) const COMMANDS: &[&dyn Command] = &[
     &assess::Assess,
     &plan::Plan,
     &run::Run,
+    &backfill::Backfill,
     &check::Check,
     &test::Test,
     &import::Import,
@@ -48,6 +53,9 @@ pub(crate) const COMMANDS: &[&dyn Command] = &[
     &status::Status,
     &quarantine::Quarantine,
     &sql::Sql,
+    &diff::Diff,
+    &env::Env,
+    &promote::Promote,
     &rollback::Rollback,
     &explain::Explain,
     &schema::Schema,
@@ -62,6 +70,28 @@ pub(crate) struct Common {
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+/// What a command takes that can work in an environment of a project.
+#[derive(Args)]
+pub(crate) struct InEnvironment {
+    /// In this environment: tables of its own for what differs from production, production's for the rest
+    #[arg(long, value_name = "NAME", value_parser = environment_name)]
+    pub(crate) env: Option<String>,
+    /// The folder of production's project, where that is not this one
+    #[arg(long, value_name = "FOLDER", requires = "env")]
+    pub(crate) production: Option<std::path::PathBuf>,
+}
+
+/// The name of an environment, which names folders too.
+fn environment_name(text: &str) -> std::result::Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+    match text {
+        "" => Err("expected a name".into()),
+        "production" => Err("production is where no environment is named".into()),
+        _ if text.chars().all(is_plain) => Ok(text.to_owned()),
+        _ => Err("expected lower-case letters, digits, `_` and `-`".into()),
+    }
 }
 
 /// The arguments of a command: a quiet line for the list of commands, and examples below its long help.

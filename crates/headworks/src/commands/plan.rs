@@ -1,12 +1,13 @@
 //! `headworks plan`: shows what a run would do and why; changes nothing.
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Error, Result};
-use hw_pipeline::{Asking, Decision, Selection, Work, plan, try_models};
+use hw_base::{BoxFuture, Clock, Error, Result};
+use hw_pipeline::{Asking, Decision, LearnedLimit, Selection, Unchecked, Work, learned_limits, plan, try_models};
 use serde_json::Value as Json;
 
-use super::{Command, Common, described, read};
+use super::{Command, Common, InEnvironment, described, read};
 use crate::house::House;
+use crate::machine::SystemClock;
 use crate::report;
 use crate::terminal::{Format, Terminal};
 
@@ -21,6 +22,8 @@ struct Arguments {
     /// As if the tables were to be built anew
     #[arg(long, visible_alias = "full")]
     rebuild: bool,
+    #[command(flatten)]
+    place: InEnvironment,
     #[command(flatten)]
     common: Common,
 }
@@ -37,6 +40,18 @@ async fn failing(house: &House, plan: &hw_pipeline::Plan) -> Vec<Error> {
         }
     }
     errors
+}
+
+/// The limits that rules have learned, a line each.
+async fn learned(house: &House, asking: Asking<'_>) -> Result<Vec<String>> {
+    let line = |limit: LearnedLimit| format!("{}: `{}` expects {}", limit.table, limit.rule, limit.words);
+    Ok(learned_limits(&house.project, asking, SystemClock.now()).await?.into_iter().map(line).collect())
+}
+
+/// What contracts promise and no run checks, a line each.
+fn unchecked(house: &House) -> Vec<String> {
+    let line = |Unchecked { contract, promise, why }: &Unchecked| format!("{contract}: `{promise}` is not checked: {why}");
+    house.project.unchecked.iter().map(line).collect()
 }
 
 fn json(plan: &hw_pipeline::Plan, errors: &[Error], exit_code: u8) -> Json {
@@ -58,7 +73,7 @@ impl Command for Plan {
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
-            let house = House::look(&terminal.root)?;
+            let house = House::look_ahead(&terminal.root, terminal.place.as_ref())?;
             let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
             let selection = Selection { models: arguments.models, rebuild: arguments.rebuild };
             let mut plan = plan(&house.project, asking, &selection).await?;
@@ -66,12 +81,23 @@ impl Command for Plan {
             errors.extend(try_models(&house.project, asking, &mut plan).await);
             let code = if errors.is_empty() { 0 } else { 2 };
             match terminal.format {
-                Format::Json => terminal.json(&json(&plan, &errors, code))?,
+                Format::Json => {
+                    let mut json = json(&plan, &errors, code);
+                    json["unchecked"] = serde_json::to_value(&house.project.unchecked).unwrap_or_default();
+                    terminal.json(&json)?;
+                }
                 Format::Markdown => {
                     terminal.lines(report::markdown::plan(&plan));
-                    terminal.line(format!("\n{}", report::plan_summary(&plan)));
+                    terminal.line("");
+                    terminal.lines(report::column_lines(&plan));
+                    terminal.lines(report::from_production_line(&plan));
+                    terminal.line(report::plan_summary(&plan));
                 }
                 Format::Text => terminal.lines(report::plan_lines(&plan)),
+            }
+            if terminal.format != Format::Json {
+                terminal.lines(learned(&house, asking).await?);
+                terminal.lines(unchecked(&house));
             }
             if let Some(error) = Error::all(errors).filter(|_| terminal.format != Format::Json) {
                 terminal.error(&error, code);

@@ -49,7 +49,7 @@ impl Command for Rollback {
 async fn roll_back(house: &House, table: &TableName, to: Option<i64>, terminal: &Terminal) -> Result<u8> {
     let now = SystemClock.now();
     let run = next_run_id(now, machine::salt(now));
-    let _lock = RunLock::take(&house.state(), &run)?;
+    let _lock = RunLock::take(house.state(), &run)?;
     if let Some(unfinished) = house.ledger.unfinished()? {
         return Err(Error::user(format!("run {} was interrupted and may have published a part of its tables", unfinished.run))
             .code("HW703")
@@ -106,8 +106,11 @@ fn remember(house: &House, run: &hw_base::RunId, table: &TableName, to: i64, ver
         commit: Some(StepCommit { table: table.folder().to_owned(), version }),
         verdict: Verdict::over(vec![]),
         lateness: None,
+        members_waiting: None,
         error: None,
         review: None,
+        returned: None,
+        promoted: None,
         progress,
     };
     let mut record = RunRecord {

@@ -1,14 +1,16 @@
 //! `headworks run`: carries out the plan.
 
+use std::sync::{Mutex, PoisonError};
+
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, ByteSize, Clock, Error, Result, RunId, RunRecord, StepRecord};
+use hw_base::{BoxFuture, ByteSize, Clock, Error, Result, RunId, RunOutcome, RunRecord, StepRecord};
 use hw_ledger::{RunLock, next_run_id};
 use hw_pipeline::{Asking, Narrator, Ports, Selection, Step, exit_code, plan, recover, run};
 
 use super::quarantine::waiting;
-use super::{Command, Common, described, read};
-use crate::house::House;
-use crate::machine::{self, ProcessMemory, SystemClock};
+use super::{Command, Common, InEnvironment, described, read};
+use crate::house::{House, Place};
+use crate::machine::{self, SystemClock};
 use crate::objectives;
 use crate::report;
 use crate::terminal::{Format, Terminal};
@@ -28,6 +30,8 @@ struct Arguments {
     #[arg(long, visible_alias = "full")]
     rebuild: bool,
     #[command(flatten)]
+    place: InEnvironment,
+    #[command(flatten)]
     common: Common,
 }
 
@@ -46,7 +50,7 @@ impl Command for Run {
             let selection = Selection { models: arguments.models, rebuild: arguments.rebuild };
             let (record, errors) = run_project(terminal, &selection).await?;
             let code = exit_code(&record, &errors);
-            let waits = waiting(&House::look(&terminal.root)?).await?;
+            let waits = waiting(&House::look_in(&terminal.root, terminal.place.as_ref())?).await?;
             match terminal.format {
                 Format::Json => {
                     let mut json = report::json::run(&record, &errors, code);
@@ -59,7 +63,8 @@ impl Command for Run {
                         terminal.line("");
                     }
                     report::run_summary(&record, terminal);
-                    terminal.lines(report::waiting_line(&waits));
+                    terminal.lines(report::waiting_line(&waits, terminal));
+                    terminal.lines(next_in_environment(&record, terminal));
                     for error in &errors {
                         terminal.error(error, code);
                     }
@@ -70,9 +75,22 @@ impl Command for Run {
     }
 }
 
+/// What to type next in an environment.
+fn next_in_environment(record: &RunRecord, terminal: &Terminal) -> Option<String> {
+    let Place { name, production, .. } = terminal.place.as_ref()?;
+    let first = if production.is_some() { "bring the code to production; there " } else { "" };
+    match record.outcome {
+        Some(RunOutcome::Succeeded) => {
+            Some(format!("production is as it was; {first}`headworks promote {name}` publishes what was built here"))
+        }
+        _ if record.steps.is_empty() => Some("nothing to build: all models are as in production".into()),
+        _ => None,
+    }
+}
+
 /// Runs the project of the terminal. Only one run goes on at a time; one that was killed is continued.
 pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> Result<(RunRecord, Vec<Error>)> {
-    let house = House::open(&terminal.root)?;
+    let house = House::open_in(&terminal.root, terminal.place.as_ref())?;
     let memory = house.project.settings.engine.memory;
     if memory < LEAST_MEMORY {
         terminal.say(format!(
@@ -81,16 +99,9 @@ pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> R
     }
     let now = SystemClock.now();
     let fresh = next_run_id(now, machine::salt(now));
-    let _lock = RunLock::take(&house.state(), &fresh)?;
-    let narrator = ToTerminal(terminal);
-    let ports = Ports {
-        engine: &house.engine,
-        sources: &house.sources,
-        ledger: &house.ledger,
-        clock: &SystemClock,
-        narrator: &narrator,
-        memory: &ProcessMemory,
-    };
+    let _lock = RunLock::take(house.state(), &fresh)?;
+    let narrator = ToTerminal::new(terminal);
+    let ports = house.ports(&narrator);
     let earlier = recover(&house.project, ports).await?;
     let id = earlier.as_ref().map_or(fresh, |earlier| earlier.run.clone());
     if let Some(earlier) = &earlier {
@@ -100,8 +111,12 @@ pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> R
     let plan = plan(&house.project, asking, selection).await?;
     let done = tokio::select! {
         result = run(&house.project, &plan, id.clone(), earlier, ports) => result?,
-        () = interrupted() => return Err(stop(&house, &id, ports).await),
+        () = interrupted() => return Err(stop(&house, &id, ports, &format!("`headworks run{}` continues", terminal.in_environment())).await),
     };
+    // What is promised is promised of production.
+    if terminal.place.is_some() {
+        return Ok(done);
+    }
     let statuses = objectives::record(&house.project, &house.ledger, SystemClock.now())?;
     for warning in statuses.iter().filter_map(objectives::warning) {
         terminal.say(warning);
@@ -110,7 +125,7 @@ pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> R
 }
 
 /// Waits for Ctrl-C or a polite request to end.
-async fn interrupted() {
+pub(super) async fn interrupted() {
     let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
         return std::future::pending().await;
     };
@@ -120,13 +135,13 @@ async fn interrupted() {
     }
 }
 
-/// Removes what the interrupted step left behind.
-async fn stop(house: &House, run: &RunId, ports: Ports<'_>) -> Error {
+/// Removes what the interrupted step left behind. `remedy` says what continues.
+pub(super) async fn stop(house: &House, run: &RunId, ports: Ports<'_>, remedy: &str) -> Error {
     ports.engine.idle().await;
     let swept = recover(&house.project, ports).await;
     let error = Error::outside(format!("run {run} was interrupted"))
         .code("HW703")
-        .help("nothing half done is visible; `headworks run` continues where it stopped");
+        .help(format!("nothing half done is visible; {remedy} where it stopped"));
     match swept {
         Ok(_) => error,
         Err(cause) => error.because(format!("cleaning up failed: {}", cause.message())),
@@ -134,23 +149,49 @@ async fn stop(house: &House, run: &RunId, ports: Ports<'_>) -> Error {
 }
 
 /// Tells the terminal what happens.
-struct ToTerminal<'a>(&'a Terminal);
+pub(super) struct ToTerminal<'a> {
+    terminal: &'a Terminal,
+    /// The steps that are going on, in the order they began.
+    running: Mutex<Vec<String>>,
+}
+
+impl<'a> ToTerminal<'a> {
+    /// A narrator that tells a terminal.
+    pub(super) fn new(terminal: &'a Terminal) -> Self {
+        Self { terminal, running: Mutex::default() }
+    }
+
+    /// Shows what is going on: one step in whole, of several the names.
+    fn show(&self, change: impl FnOnce(&mut Vec<String>)) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut running);
+        let names = running.iter().map(|step| step.split(' ').next().unwrap_or_default());
+        match &running[..] {
+            [] => self.terminal.clear(),
+            [one] => self.terminal.busy(one.clone()),
+            several => self.terminal.busy(format!("{} steps: {}", several.len(), names.collect::<Vec<_>>().join(", "))),
+        }
+    }
+}
 
 impl Narrator for ToTerminal<'_> {
     fn step_starts(&self, step: &Step) {
-        self.0.busy(format!("{} ({}): {}", step.name, step.load, step.window));
+        self.show(|running| running.push(format!("{} ({}): {}", step.name, step.load, step.window)));
+    }
+
+    fn step_stops(&self, step: &Step) {
+        self.show(|running| running.retain(|shown| !shown.starts_with(&format!("{} (", step.name))));
     }
 
     fn step_ended(&self, record: &StepRecord) {
-        self.0.clear();
-        if self.0.format == Format::Text {
-            for line in report::step_lines(record, &self.0.root) {
-                self.0.line(line);
-            }
+        if self.terminal.format == Format::Text {
+            self.terminal.lines(report::step_lines(record, self.terminal));
+            self.show(|_| {});
         }
     }
 
     fn note(&self, text: &str) {
-        self.0.say(text);
+        self.terminal.say(text);
+        self.show(|_| {});
     }
 }

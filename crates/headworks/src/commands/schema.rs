@@ -1,7 +1,7 @@
 //! `headworks schema`: the JSON Schema of the project files, for editors.
 
 use clap::{ArgMatches, Args, Command as Clap, ValueEnum};
-use hw_base::{BoxFuture, Result};
+use hw_base::{BoxFuture, Result, TimeSpan};
 use hw_connect::CONNECTORS;
 use hw_pipeline::{ModelSettings, ProjectSettings};
 use hw_validate::rules_schema;
@@ -62,7 +62,8 @@ fn schema(file: File) -> Json {
                 .iter()
                 .map(|connector| {
                     let settings = connector.schema(&mut generator).to_value();
-                    json!({ "type": "object", "properties": { connector.kind(): settings }, "required": [connector.kind()], "additionalProperties": false })
+                    let timeout = generator.subschema_for::<TimeSpan>().to_value();
+                    json!({ "type": "object", "properties": { connector.kind(): settings, "timeout": timeout }, "required": [connector.kind()], "additionalProperties": false })
                 })
                 .collect();
             schema["properties"]["sources"] =
@@ -78,7 +79,7 @@ fn schema(file: File) -> Json {
         File::Rules => {
             let rules = rules_schema(&mut generator).to_value();
             json!({ "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "additionalProperties": false,
-                "properties": { "description": { "type": "string" }, "rules": rules } })
+                "properties": { "description": { "type": "string" }, "contract": { "type": "string" }, "rules": rules } })
         }
     };
     let definitions = generator.take_definitions(true);

@@ -6,7 +6,7 @@ use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Engine, Result, Rows};
 use hw_pipeline::EngineSettings;
 
-use super::{Command, Common, at_least_one, described, read};
+use super::{Command, Common, InEnvironment, at_least_one, described, read};
 use crate::house::{self, House};
 use crate::report;
 use crate::terminal::{Format, Terminal};
@@ -23,6 +23,8 @@ struct Arguments {
     /// The most rows to print
     #[arg(long, default_value_t = 50, value_parser = at_least_one, allow_negative_numbers = true)]
     limit: usize,
+    #[command(flatten)]
+    place: InEnvironment,
     #[command(flatten)]
     common: Common,
 }
@@ -41,7 +43,7 @@ impl Command for Sql {
             let arguments: Arguments = read(matches)?;
             terminal.busy("querying");
             let rows = if terminal.root.join(hw_config::PROJECT_FILE).exists() {
-                let house = House::look(&terminal.root)?;
+                let house = House::look_in(&terminal.root, terminal.place.as_ref())?;
                 house.engine.query(&house.reader(&arguments.query).await?, arguments.limit).await?
             } else {
                 files_only(&arguments, &terminal.root).await?
@@ -53,8 +55,7 @@ impl Command for Sql {
 
 /// The rows of a query where there is no project: it may read files.
 async fn files_only(arguments: &Arguments, root: &Path) -> Result<Rows> {
-    let state = house::temporary_state();
-    let engine = house::engine(state.join("warehouse"), &state, &EngineSettings::default())?;
+    let engine = house::temporary_engine(&EngineSettings::default())?;
     engine.query(&house::reader_of_files(root, &arguments.query, &engine).await?, arguments.limit).await
 }
 

@@ -6,7 +6,7 @@ use hw_pipeline::Asking;
 use serde_json::json;
 
 use super::quarantine::waiting;
-use super::{Command, Common, at_least_one, described, read};
+use super::{Command, Common, InEnvironment, at_least_one, described, read};
 use crate::house::House;
 use crate::machine::SystemClock;
 use crate::terminal::{Format, Terminal};
@@ -27,6 +27,8 @@ struct Arguments {
     #[arg(long, default_value_t = 10, value_parser = at_least_one, allow_negative_numbers = true)]
     limit: usize,
     #[command(flatten)]
+    place: InEnvironment,
+    #[command(flatten)]
     common: Common,
 }
 
@@ -42,7 +44,7 @@ impl Command for Status {
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
-            let house = House::look(&terminal.root)?;
+            let house = House::look_in(&terminal.root, terminal.place.as_ref())?;
             if arguments.gaps {
                 return gaps(&house, terminal).await;
             }
@@ -56,7 +58,11 @@ impl Command for Status {
 
 async fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
     let runs = house.ledger.runs(limit)?;
-    let statuses = objectives::statuses(&house.project, &house.ledger, SystemClock.now())?;
+    let statuses = match terminal.place {
+        // What is promised is promised of production.
+        Some(_) => vec![],
+        None => objectives::statuses(&house.project, &house.ledger, SystemClock.now())?,
+    };
     let waits = waiting(house).await?;
     if terminal.format == Format::Json {
         let runs: Vec<_> = runs.iter().map(report::json::run_record).collect();
@@ -70,14 +76,14 @@ async fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
     }
     let lines = match terminal.format {
         Format::Markdown => report::markdown::runs(&runs),
-        Format::Text | Format::Json => report::runs_lines(&runs, &terminal.root),
+        Format::Text | Format::Json => report::runs_lines(&runs, terminal),
     };
     terminal.lines(lines);
     if !statuses.is_empty() {
         terminal.line("");
         terminal.table(&objectives::rows(&statuses), &[3, 4]);
     }
-    terminal.lines(report::waiting_line(&waits));
+    terminal.lines(report::waiting_line(&waits, terminal));
     Ok(0)
 }
 

@@ -1,6 +1,7 @@
 //! What is missing, in words.
 
-use hw_pipeline::{Behind, Gaps, Hole};
+use hw_base::plural;
+use hw_pipeline::{Behind, Gaps, Hole, Unbuilt};
 
 /// What is missing, as lines.
 pub(crate) fn lines(gaps: &Gaps) -> Vec<String> {
@@ -15,7 +16,12 @@ pub(crate) fn lines(gaps: &Gaps) -> Vec<String> {
         };
         format!("{table} has no row in {named} ({column} goes from {first} to {last})")
     });
-    let mut lines: Vec<String> = behind.chain(holes).collect();
+    let unbuilt = gaps.unbuilt.iter().flat_map(|Unbuilt { table, windows }| {
+        let (first, last) = (windows.first().cloned().unwrap_or_default(), windows.last().cloned().unwrap_or_default());
+        let lacks = format!("{table} was filled by windows and lacks {}, {first} to {last}", plural(windows.len() as u64, "window"));
+        [lacks, format!("`headworks backfill {table} --from {first} --to {last}` builds what is lacking")]
+    });
+    let mut lines: Vec<String> = behind.chain(holes).chain(unbuilt).collect();
     if !gaps.behind.is_empty() {
         lines.push("`headworks run` loads what is lacking".into());
     }

@@ -1,5 +1,6 @@
 //! Results in words, as a person reads them in the terminal.
 
+pub(crate) mod diff;
 pub(crate) mod gaps;
 pub(crate) mod json;
 pub(crate) mod late;
@@ -65,8 +66,21 @@ pub(crate) fn plan_lines(plan: &Plan) -> Vec<String> {
     }
     let mut lines = table(&rows, &[4]);
     lines.push(String::new());
+    lines.extend(column_lines(plan));
+    lines.extend(from_production_line(plan));
     lines.push(plan_summary(plan));
     lines
+}
+
+/// How the columns of tables change, a line for each.
+pub(crate) fn column_lines(plan: &Plan) -> impl Iterator<Item = String> {
+    plan.columns.iter().map(|(step, changes)| format!("columns of {step}: {}", changes.join(" · ")))
+}
+
+/// What an environment reads from production; nothing where the plan is production's.
+pub(crate) fn from_production_line(plan: &Plan) -> Option<String> {
+    let tables: Vec<&str> = plan.from_production.iter().map(TableName::folder).collect();
+    (!tables.is_empty()).then(|| format!("read from production as they are: {}", tables.join(", ")))
 }
 
 /// What a plan comes to, in a sentence.
@@ -75,8 +89,12 @@ pub(crate) fn plan_summary(plan: &Plan) -> String {
     let running = plan.steps.iter().filter(|step| step.decision.may_run() && !fails(step)).count() as u64;
     match running {
         0 if plan.steps.iter().any(|step| fails(&step)) => "no step would run".to_owned(),
+        0 if plan.steps.is_empty() && plan.environment.is_some() => "nothing to build: all models are as in production".to_owned(),
         0 => format!("nothing to do: all {} are up to date", plural(plan.steps.len() as u64, "step")),
-        running => format!("{} of {} would run; `headworks run` does it", running, plural(plan.steps.len() as u64, "step")),
+        running => {
+            let place = plan.environment.as_ref().map(|name| format!(" --env {name}")).unwrap_or_default();
+            format!("{} of {} would run; `headworks run{place}` does it", running, plural(plan.steps.len() as u64, "step"))
+        }
     }
 }
 
@@ -92,7 +110,7 @@ fn decision_word(decision: &Decision) -> &'static str {
 }
 
 /// How a run ended, in a word.
-fn outcome_word(outcome: Option<RunOutcome>) -> &'static str {
+pub(crate) fn outcome_word(outcome: Option<RunOutcome>) -> &'static str {
     match outcome {
         Some(RunOutcome::Succeeded) => "succeeded",
         Some(RunOutcome::Blocked) => "blocked",
@@ -115,7 +133,7 @@ fn step_outcome_word(outcome: StepOutcome) -> &'static str {
 }
 
 /// One step of a run: a line, and what went wrong.
-pub(crate) fn step_lines(step: &StepRecord, root: &Path) -> Vec<String> {
+pub(crate) fn step_lines(step: &StepRecord, terminal: &Terminal) -> Vec<String> {
     let mark = match step.outcome {
         StepOutcome::Published => "✓",
         StepOutcome::Unchanged => "·",
@@ -125,10 +143,17 @@ pub(crate) fn step_lines(step: &StepRecord, root: &Path) -> Vec<String> {
     let gap = if step.load.len() < 8 { "" } else { " " };
     let mut line = format!("{mark} {:<28} {:<8}{gap}", step.model, step.load);
     match step.outcome {
+        StepOutcome::Published if step.promoted.is_some() => {
+            let version = step.commit.as_ref().map(|commit| commit.version).unwrap_or_default();
+            line.push_str(&format!("{} is version {version} now", step.window));
+        }
         StepOutcome::Published => {
             line.push_str(&format!("{:>12} row{}", count(step.rows_written), if step.rows_written == 1 { "" } else { "s" }));
             if step.rows_quarantined > 0 {
                 line.push_str(&format!(", {} to quarantine", count(step.rows_quarantined)));
+            }
+            if let Some(returned) = &step.returned {
+                line.push_str(&format!(", {} back from quarantine", count(returned.rows)));
             }
             line.push_str(&format!("  {}", duration(step.seconds)));
         }
@@ -140,34 +165,44 @@ pub(crate) fn step_lines(step: &StepRecord, root: &Path) -> Vec<String> {
     let mut lines = vec![line];
     if step.outcome == StepOutcome::Published {
         lines.extend((step.load == "recompute" && step.window != "all rows").then(|| format!("    {}", step.window)));
+        let is_empty = step.model.starts_with("raw/") && step.rows_read == 0 && step.review.is_none();
+        lines.extend(is_empty.then(|| "    the source has no row".to_owned()));
+        lines.extend(waiting_members(step.members_waiting.unwrap_or_default()));
         lines.extend(late::ahead(step).map(|line| format!("    {line}")));
     }
     if matches!(step.outcome, StepOutcome::Published | StepOutcome::Blocked) {
         lines.extend(
-            step.verdict.broken().filter(|result| result.action != OnFailure::Log).flat_map(|result| broken_rule_lines(result, root)),
+            step.verdict.broken().filter(|result| result.action != OnFailure::Log).flat_map(|result| broken_rule_lines(result, terminal)),
         );
     }
     lines
 }
 
-fn broken_rule_lines(result: &RuleResult, root: &Path) -> Vec<String> {
+/// Says that facts name members of a dimension of which no row has arrived.
+fn waiting_members(members: u64) -> Option<String> {
+    let waits = if members == 1 { "waits for its row" } else { "wait for their rows" };
+    (members > 0).then(|| format!("    {} {waits}", plural(members, "inferred member")))
+}
+
+fn broken_rule_lines(result: &RuleResult, terminal: &Terminal) -> Vec<String> {
     let mut lines = vec![format!("    {} ({}): {}", result.id, result.action.name(), finding(result))];
     let examples: Vec<&str> = result.examples.iter().take(3).map(String::as_str).collect();
     if result.action == OnFailure::Block && !examples.is_empty() {
         lines.push(format!("      examples: {}", examples.join(" | ")));
     }
     if let (OnFailure::Block, Some(query)) = (result.action, &result.query) {
-        lines.push(format!("      see all:  {}", query_command(query, root)));
+        lines.push(format!("      see all:  {}", query_command(query, terminal)));
     }
     lines
 }
 
 /// The command that shows the rows of a query, as a shell takes it.
-fn query_command(query: &str, root: &Path) -> String {
+fn query_command(query: &str, terminal: &Terminal) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
     let query = if query.contains(['"', '$', '`', '\\', '!']) { quoted(query) } else { format!("\"{query}\"") };
+    let root = &terminal.root;
     let project = if root == Path::new(".") { String::new() } else { format!(" --project {}", quoted(&root.to_string_lossy())) };
-    format!("headworks sql {query}{project}")
+    format!("headworks sql {query}{}{project}", terminal.in_environment())
 }
 
 fn finding(result: &RuleResult) -> String {
@@ -217,15 +252,16 @@ pub(crate) fn run_summary(record: &RunRecord, terminal: &Terminal) {
 }
 
 /// How many rows wait in quarantine, and what to type next; nothing where none does.
-pub(crate) fn waiting_line(waiting: &[(TableName, u64)]) -> Option<String> {
+pub(crate) fn waiting_line(waiting: &[(TableName, u64)], terminal: &Terminal) -> Option<String> {
     let all: u64 = waiting.iter().map(|(_, rows)| rows).sum();
     let tables: Vec<String> = waiting.iter().map(|(table, rows)| format!("{} {}", table.leaf(), count(*rows))).collect();
     let waits = if all == 1 { "waits" } else { "wait" };
-    (all > 0).then(|| format!("{} {waits} in quarantine ({}): `headworks quarantine list`", plural(all, "row"), tables.join(", ")))
+    let command = format!("headworks quarantine list{}", terminal.in_environment());
+    (all > 0).then(|| format!("{} {waits} in quarantine ({}): `{command}`", plural(all, "row"), tables.join(", ")))
 }
 
 /// The last runs as a table.
-pub(crate) fn runs_lines(runs: &[RunRecord], root: &Path) -> Vec<String> {
+pub(crate) fn runs_lines(runs: &[RunRecord], terminal: &Terminal) -> Vec<String> {
     let mut rows = vec![["run", "started", "took", "outcome", "published", "rows", "quarantined"].map(str::to_owned).to_vec()];
     for run in runs {
         let took = run.ended.map_or_else(|| "not ended".into(), |ended| duration((ended - run.started).num_milliseconds() as f64 / 1000.0));
@@ -244,7 +280,7 @@ pub(crate) fn runs_lines(runs: &[RunRecord], root: &Path) -> Vec<String> {
     lines.extend(late::lines(runs));
     for step in runs.first().into_iter().flat_map(|run| &run.steps) {
         if matches!(step.outcome, StepOutcome::Blocked | StepOutcome::Failed) {
-            lines.extend(step_lines(step, root));
+            lines.extend(step_lines(step, terminal));
             lines.extend(step.error.iter().map(|error| format!("    {}", error.replace('\n', "\n    "))));
         }
     }
@@ -252,7 +288,7 @@ pub(crate) fn runs_lines(runs: &[RunRecord], root: &Path) -> Vec<String> {
 }
 
 /// How the rules came out.
-pub(crate) fn verdict_lines(verdict: &Verdict, root: &Path) -> Vec<String> {
+pub(crate) fn verdict_lines(verdict: &Verdict, terminal: &Terminal) -> Vec<String> {
     let mut lines = Vec::new();
     for result in &verdict.results {
         let mark = if result.held { "✓" } else { "✗" };
@@ -261,7 +297,7 @@ pub(crate) fn verdict_lines(verdict: &Verdict, root: &Path) -> Vec<String> {
             lines.push(format!("    examples: {}", result.examples.join(" | ")));
         }
         if let (false, Some(query)) = (result.held, &result.query) {
-            lines.push(format!("    see all:  {}", query_command(query, root)));
+            lines.push(format!("    see all:  {}", query_command(query, terminal)));
         }
     }
     lines.push(verdict_summary(verdict));

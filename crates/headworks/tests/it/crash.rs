@@ -15,7 +15,7 @@ fn all_rows(project: &Path) -> Vec<String> {
 }
 
 /// A number that looks random and is the same in every run.
-fn dice(number: u32) -> f64 {
+pub(crate) fn dice(number: u32) -> f64 {
     f64::from(number.wrapping_mul(2_654_435_761) >> 8) / f64::from(1_u32 << 24)
 }
 
@@ -80,7 +80,7 @@ fn survives_kills(folder: &Path, before: &Path) {
     assert!(seen_half_way > 0, "no kill hit the middle of a run");
 }
 
-fn kill_after(project: &Path, arguments: &[&str], delay: Duration) {
+pub(crate) fn kill_after(project: &Path, arguments: &[&str], delay: Duration) {
     let mut child = Command::new(PROGRAM).args(arguments).current_dir(project).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     sleep(delay);
     child.kill().unwrap();

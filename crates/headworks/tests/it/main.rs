@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::disallowed_methods, reason = "tests are told by the environment where the servers are")]
 
+mod brokerage;
 mod cases;
+mod clock;
 mod crash;
 mod database;
 mod durable;
+mod environments;
 mod histories;
 mod limits;
 mod program;

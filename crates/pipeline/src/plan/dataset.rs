@@ -3,14 +3,19 @@
 use std::collections::BTreeSet;
 
 use hw_base::{
-    DatasetName, Delivery, Engine, News, ORIGIN_COLUMNS, Position, Progress, Reference, Result, SourceFile, Survey, TableName, count,
-    plural,
+    DatasetName, Delivery, Engine, Ledger, News, ORIGIN_COLUMNS, Position, Progress, Reference, Result, SourceFile, Survey, TableName,
+    count, plural,
 };
 
-use super::{Asking, Decision, Follow, Step, Work, was_rolled_back};
+use super::{Asking, Decision, FROM_PRODUCTION, Follow, Step, Work, was_rolled_back};
+use crate::definition;
 use crate::position::{ALL_FILES, ALL_ROWS, FILES, WATERMARK, WHAT_IS_NEW};
 use crate::project::{Model, Project};
 use crate::settings::Load;
+use crate::versions;
+
+/// How the reason begins for which files are read again that have not changed.
+pub(crate) const READ_OTHERWISE: &str = "files are read in another way now: ";
 
 /// What there is to read of a dataset, and what was read before.
 struct Reading {
@@ -19,6 +24,8 @@ struct Reading {
     progress: Option<Progress>,
     /// Whether each delivery is the whole dataset, because a model compares them.
     compared: bool,
+    /// Settings that have changed since its files were read, and that say how files are read.
+    reads_otherwise: Vec<String>,
 }
 
 /// Plans the extraction of a dataset of which `progress` was read.
@@ -27,7 +34,8 @@ pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: Dataset
     let survey = asking.sources.survey(&dataset).await?;
     let compared = is_compared(project, asking.engine, &dataset);
     let follow = follow(project, &dataset, &survey).filter(|_| !compared);
-    let reading = Reading { survey, follow, progress, compared };
+    let reads_otherwise = if survey.files.is_some() && !compared { reads_otherwise(project, asking.ledger, &dataset)? } else { vec![] };
+    let reading = Reading { survey, follow, progress, compared, reads_otherwise };
     let decision = match reading.why_anew(asking, &table).await? {
         Some(reason) => Decision::Rebuild(reason),
         None => reading.decision(),
@@ -56,6 +64,63 @@ pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: Dataset
         progress: reading.progress,
         table,
     })
+}
+
+/// The step of a dataset of which an environment reads production's raw copy: its source is not asked.
+pub(super) fn of_production(project: &Project, asking: Asking<'_>, dataset: DatasetName, progress: Option<Progress>) -> Step {
+    let table = TableName::raw(&dataset);
+    let way = progress.as_ref().map(|progress| progress.fingerprint.clone()).unwrap_or_default();
+    let follow = way.strip_prefix(WHAT_IS_NEW).map(|by| match by.strip_prefix(" by ") {
+        Some(column) => Follow::ByColumn(column.to_owned()),
+        None => Follow::BySource,
+    });
+    Step {
+        name: table.folder().to_owned(),
+        load: "append",
+        decision: Decision::Skip(FROM_PRODUCTION.into()),
+        anew: false,
+        window: "nothing".into(),
+        after: vec![],
+        rows: None,
+        bytes: None,
+        rules: vec![],
+        work: Work::Extract {
+            files: (way == ALL_FILES).then(Vec::new),
+            changed: vec![],
+            follow,
+            // Where the note cannot be read, the ledger cannot, and planning has said so.
+            key: versions::key(asking.ledger, &table).unwrap_or_default(),
+            compared: is_compared(project, asking.engine, &dataset),
+            dataset,
+        },
+        fingerprint: way,
+        progress,
+        table,
+    }
+}
+
+/// Why an environment cannot read production's raw copy of a dataset, which stands at `production`.
+///
+/// # Errors
+/// If production's ledger cannot be read.
+pub(crate) fn why_own(
+    project: &Project,
+    engine: &dyn Engine,
+    dataset: &DatasetName,
+    (production, ledger): (Option<&Progress>, &dyn Ledger),
+) -> Result<Option<String>> {
+    let Some(at) = production else { return Ok(Some("production has not extracted it".into())) };
+    if is_compared(project, engine, dataset) && at.fingerprint != ALL_ROWS {
+        return Ok(Some("production does not keep it delivery by delivery".into()));
+    }
+    let others = if at.fingerprint == ALL_FILES { reads_otherwise(project, ledger, dataset)? } else { vec![] };
+    Ok((!others.is_empty()).then(|| format!("{READ_OTHERWISE}{}", others.join(", "))))
+}
+
+/// The reading settings of a dataset that have changed since its files were read.
+fn reads_otherwise(project: &Project, ledger: &dyn Ledger, dataset: &DatasetName) -> Result<Vec<String>> {
+    let before = definition::noted(ledger, TableName::raw(dataset).folder())?;
+    Ok(before.map(|before| definition::changes_of_dataset(&before, &definition::of_dataset(project, dataset))).unwrap_or_default())
 }
 
 /// What the next run would copy of a dataset: its new and changed files, or all rows of a database.
@@ -115,6 +180,10 @@ impl Reading {
         };
         if progress.fingerprint != self.way() {
             return Ok(Some("it is extracted in another way now".into()));
+        }
+        let has_files = self.survey.files.as_ref().is_some_and(|files| !files.is_empty());
+        if has_files && !self.reads_otherwise.is_empty() && !self.loaded().is_empty() {
+            return Ok(Some(format!("{READ_OTHERWISE}{}{}", self.reads_otherwise.join(", "), self.gone_in_words())));
         }
         if self.decision().may_run() && was_rolled_back(asking.engine, table, progress).await? {
             return Ok(Some("the raw copy was rolled back".into()));

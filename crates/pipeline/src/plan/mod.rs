@@ -2,16 +2,22 @@
 
 mod dataset;
 mod model;
+mod together;
 mod trial;
+
+use std::collections::BTreeMap;
 
 use hw_base::{Blame, DatasetName, Engine, Error, Ledger, Progress, Result, SourceFile, Sources, TableName};
 use hw_validate::Rule;
 use serde::Serialize;
 
 pub use self::dataset::arriving;
+pub(crate) use self::dataset::{READ_OTHERWISE, why_own};
 pub(crate) use self::model::{ASKED_FOR, BY_ARRIVAL};
 pub use self::trial::try_models;
+use crate::definition;
 use crate::graph::{Graph, Read};
+use crate::members;
 use crate::project::Project;
 use crate::settings::Load;
 
@@ -22,8 +28,17 @@ pub struct Plan {
     pub schema_version: &'static str,
     /// The project.
     pub project: String,
+    /// The environment that it is for; production where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// The steps, in order.
     pub steps: Vec<Step>,
+    /// How the columns of tables that are built anew change, by step.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, Vec<String>>,
+    /// Tables that the environment reads from production, because it would build them as they are there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub from_production: Vec<TableName>,
 }
 
 /// One step of a plan: it makes or changes one table.
@@ -91,9 +106,14 @@ pub enum Work {
         partition_by: Vec<(String, String)>,
         /// The column that tells which of two rows is the later one.
         later_by: Option<String>,
+        /// Whether keys that facts name get a row before their own arrives.
+        infers: bool,
         /// What the names in the SELECT stand for.
         #[serde(skip)]
         reads: Vec<ReadFrom>,
+        /// The tables without whose rows its own wait in quarantine.
+        #[serde(skip)]
+        parents: Vec<Parent>,
     },
 }
 
@@ -122,6 +142,15 @@ pub struct ReadFrom {
     pub hides_origin: bool,
 }
 
+/// A table without whose rows those of a step wait in quarantine.
+#[derive(Clone, Debug)]
+pub struct Parent {
+    /// The rule that says so.
+    pub rule: String,
+    /// The table. Its name stands in no SELECT.
+    pub read: ReadFrom,
+}
+
 /// How much of an input a step reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
@@ -133,6 +162,8 @@ pub enum Extent {
     Newest,
     /// The last batch, which is the whole dataset as it was then.
     LastBatch,
+    /// What arrived since the last time, for the keys that it names of members without a row.
+    Members,
     /// Batch by batch what arrived since the last time, and the batch before, each of which is the whole dataset.
     Deliveries,
 }
@@ -206,8 +237,18 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
     // A table that is gone, or another warehouse, is loaded from the start.
     let mut standing = |table: &TableName| progress.remove(table.folder()).filter(|_| asking.engine.has_table(table));
     let mut steps: Vec<Step> = Vec::new();
-    for dataset in graph.datasets_of(&selected) {
-        let known = standing(&TableName::raw(&dataset));
+    let mut datasets = graph.datasets_of(&selected);
+    for model in selected.iter().filter_map(|name| project.model(name)) {
+        datasets.extend(members::datasets(project, model)?);
+    }
+    for dataset in datasets {
+        together::refuse_of_dataset(project.dataset_rules.get(&dataset).map(Vec::as_slice).unwrap_or_default())?;
+        let table = TableName::raw(&dataset);
+        let known = standing(&table);
+        if project.borrows(&table) {
+            steps.push(dataset::of_production(project, asking, dataset, known));
+            continue;
+        }
         steps.push(match dataset::step(project, asking, dataset.clone(), known.clone()).await {
             Err(error) if error.blame() == Blame::User => failing(dataset, known, &error),
             step => step?,
@@ -216,12 +257,26 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
     for model in selected.iter().filter_map(|name| project.model(name)) {
         let known = standing(&TableName::model(&model.name));
         let reads = graph.reads.get(&model.name).map(Vec::as_slice).unwrap_or_default();
-        let planning = model::Planning { project, model, reads, before: &steps, selection };
+        let parents = graph.parents.get(&model.name).map(Vec::as_slice).unwrap_or_default();
+        let is_other = known.as_ref().is_some_and(|known| known.fingerprint != model.fingerprint);
+        let definition = if is_other { definition::noted(asking.ledger, &model.name)? } else { None };
+        let planning = model::Planning { project, model, reads, parents, before: &steps, selection, definition: definition.as_ref() };
         let step = planning.step(asking.engine, known).await?;
         steps.push(step);
     }
-    Ok(Plan { schema_version: "1", project: project.settings.project.clone(), steps })
+    let (borrowed, steps): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|step| project.borrows(&step.table));
+    Ok(Plan {
+        schema_version: "1",
+        project: project.settings.project.clone(),
+        environment: project.environment.as_ref().map(|environment| environment.name.clone()),
+        steps,
+        columns: BTreeMap::new(),
+        from_production: borrowed.into_iter().map(|step| step.table).collect(),
+    })
 }
+
+/// Why a step does nothing in an environment.
+pub(crate) const FROM_PRODUCTION: &str = "read from production";
 
 /// The step of a dataset that cannot be listed. It fails when it is carried out, and what reads it is skipped.
 fn failing(dataset: DatasetName, progress: Option<Progress>, error: &Error) -> Step {
@@ -261,7 +316,7 @@ fn selected(project: &Project, graph: &Graph, selection: &Selection) -> Result<V
     }
     let mut at = 0;
     while let Some(name) = wanted.get(at).cloned() {
-        for read in graph.reads.get(&name).into_iter().flatten() {
+        for read in graph.needs(&name) {
             if let Read::Model(other) = read
                 && !wanted.contains(other)
             {

@@ -2,8 +2,12 @@
 
 use hw_base::{Engine, Error, Input, Progress, Reader, Result, TableName, snake_case};
 
-use super::{Decision, Extent, ReadFrom, Selection, Step, Work, dataset, was_rolled_back};
+use serde_json::Value as Json;
+
+use super::{Decision, Extent, FROM_PRODUCTION, Parent, ReadFrom, Selection, Step, Work, dataset, was_rolled_back};
+use crate::definition;
 use crate::graph::Read;
+use crate::members;
 use crate::position::{has_moved, lost_ground, was_made_anew};
 use crate::project::{Model, Project};
 use crate::settings::{Load, Recompute};
@@ -22,10 +26,14 @@ pub(super) struct Planning<'a> {
     pub(super) model: &'a Model,
     /// What it reads.
     pub(super) reads: &'a [Read],
+    /// The tables without whose rows its own wait in quarantine, each with the rule that says so.
+    pub(super) parents: &'a [(String, Read)],
     /// The steps before its own.
     pub(super) before: &'a [Step],
     /// What the plan is made for.
     pub(super) selection: &'a Selection,
+    /// What the model was defined by when it was built last, where it has changed since and somebody noted that down.
+    pub(super) definition: Option<&'a Json>,
 }
 
 impl Planning<'_> {
@@ -36,12 +44,17 @@ impl Planning<'_> {
         self.refuse_versions_without_times()?;
         self.refuse_what_cannot_be_compared(engine)?;
         self.refuse_foreign_partitions()?;
-        let Model { name, sql, file, settings, rules, fingerprint, .. } = self.model;
+        self.refuse_quarantine_of_sets()?;
+        let Model { name, sql, file, settings, rules, .. } = self.model;
         let table = TableName::model(name);
         let by_arrival = self.follows_by_itself(engine);
-        let reads: Vec<ReadFrom> = self.reads.iter().map(|read| self.read_from(read, by_arrival)).collect();
+        let selected = self.reads.iter().map(|read| self.read_from(read, by_arrival));
+        let reads: Vec<ReadFrom> = selected.chain(members::reads(self.model)).collect();
+        let parents = self.parents();
         let inputs: Vec<&Step> = self.before.iter().filter(|step| reads.iter().any(|read| read.step == step.name)).collect();
-        let mut decision = self.decide(progress.as_ref(), &inputs);
+        let is_parent = |step: &&Step| parents.iter().any(|parent| parent.read.step == step.name);
+        let needed: Vec<&Step> = inputs.iter().copied().chain(self.before.iter().filter(is_parent)).collect();
+        let mut decision = self.decide(progress.as_ref(), &inputs, &needed);
         let mut anew = matches!(decision, Decision::Rebuild(_));
         if let Some(progress) = progress.as_ref().filter(|_| self.reads_on(&decision, &reads))
             && was_rolled_back(engine, &table, progress).await?
@@ -60,11 +73,12 @@ impl Planning<'_> {
             },
             decision,
             anew,
-            after: reads.iter().map(|read| read.step.clone()).collect(),
+            after: after(&reads, &parents),
             rows: None,
-            bytes: inputs.iter().map(|step| step.bytes).sum(),
+            // How much of a table has to be read of which nothing is new, only its reading tells.
+            bytes: inputs.iter().map(|step| step.bytes.filter(|_| !anew || step.progress.is_none())).sum(),
             rules: rules.clone(),
-            fingerprint: fingerprint.clone(),
+            fingerprint: self.fingerprint(),
             progress,
             work: Work::Build {
                 sql: sql.clone(),
@@ -72,7 +86,9 @@ impl Planning<'_> {
                 settings: settings.load.clone(),
                 partition_by: settings.partition_by.columns()?,
                 later_by: self.later_by(engine),
+                infers: !settings.infer.is_empty(),
                 reads,
+                parents,
             },
             table,
         })
@@ -199,14 +215,14 @@ impl Planning<'_> {
     }
 
     /// Whether each batch of a raw copy is the whole dataset as it was then.
-    fn is_snapshot(&self, table: &TableName) -> bool {
+    pub(super) fn is_snapshot(&self, table: &TableName) -> bool {
         let extracts_all =
             |step: &Step| matches!(&step.work, Work::Extract { files: None, follow: None, .. } | Work::Extract { compared: true, .. });
         self.before.iter().any(|step| step.table == *table && extracts_all(step))
     }
 
     /// The key of a raw copy that holds every version of a row that a run has seen.
-    fn versions(&self, table: &TableName) -> Option<&[String]> {
+    pub(super) fn versions(&self, table: &TableName) -> Option<&[String]> {
         self.before.iter().filter(|step| step.table == *table).find_map(|step| match &step.work {
             Work::Extract { follow: Some(_), key, .. } => Some(key.as_slice()),
             _ => None,
@@ -231,34 +247,58 @@ impl Planning<'_> {
             }
             _ => false,
         };
-        (!arrives_in_order).then(|| column.clone())
+        // Whoever infers members has to know what was deleted, which only a column tells for good.
+        let remembers = !settings.infer.is_empty() && settings.load.deleted_when().is_some();
+        (!arrives_in_order || remembers).then(|| column.clone())
     }
 
-    fn decide(&self, progress: Option<&Progress>, inputs: &[&Step]) -> Decision {
-        if let Some(input) = inputs.iter().find(|input| matches!(input.decision, Decision::Fail(_))) {
+    /// Whether the model is built, which reads `inputs` and needs `needed`.
+    fn decide(&self, progress: Option<&Progress>, inputs: &[&Step], needed: &[&Step]) -> Decision {
+        if let Some(input) = needed.iter().find(|input| matches!(input.decision, Decision::Fail(_))) {
             return Decision::Skip(format!("{} cannot be read", input.name));
         }
-        let Some(progress) = progress else { return Decision::Rebuild("first load".into()) };
+        if self.project.borrows(&TableName::model(&self.model.name)) {
+            return Decision::Skip(FROM_PRODUCTION.into());
+        }
+        let Some(progress) = progress else { return Decision::Rebuild(self.why_first()) };
         if self.selection.rebuild && self.selection.names(&self.model.name) {
             return Decision::Rebuild(ASKED_FOR.into());
         }
-        if progress.fingerprint != self.model.fingerprint {
-            return Decision::Rebuild("the model changed".into());
+        if progress.fingerprint != self.fingerprint() {
+            return Decision::Rebuild(self.what_changed());
         }
         if let Some(reason) = inputs.iter().find_map(|input| self.lost_ground(input, progress)) {
             return Decision::Rebuild(reason);
         }
-        let moved: Vec<&str> = inputs.iter().filter(|input| has_moved(input, progress)).map(|input| input.name.as_str()).collect();
+        let moved: Vec<&str> = needed.iter().filter(|input| has_moved(input, progress)).map(|input| input.name.as_str()).collect();
         if !moved.is_empty() {
             return Decision::Run(format!("new rows in {}", moved.join(", ")));
         }
         let is_asked = |input: &&&Step| matches!(input.decision, Decision::Ask(_));
-        let changing = inputs.iter().find(|input| input.decision.may_run() && !is_asked(input));
-        match (changing, inputs.iter().find(is_asked)) {
+        let changing = needed.iter().find(|input| input.decision.may_run() && !is_asked(input));
+        match (changing, needed.iter().find(is_asked)) {
             (Some(input), _) => Decision::Run(format!("{} changes", input.name)),
             (None, Some(input)) => Decision::Ask(format!("if {} has new rows", input.name)),
             (None, None) => Decision::Skip("no input changed".into()),
         }
+    }
+
+    /// A hash of everything that defines the step. In an environment that includes whose tables it reads: what was read of production's is
+    /// nothing that could be continued with the environment's own.
+    fn fingerprint(&self) -> String {
+        let Some(environment) = &self.project.environment else { return self.model.fingerprint.clone() };
+        environment.fingerprint(self.model, self.reads)
+    }
+
+    fn what_changed(&self) -> String {
+        let changes = self.definition.and_then(|before| definition::changes_of_model(before, &definition::of_model(self.model)));
+        changes.map_or("the model changed".into(), |changes| format!("the model changed: {changes}"))
+    }
+
+    fn why_first(&self) -> String {
+        let environment = self.project.environment.as_ref();
+        let why = environment.and_then(|environment| environment.why(&TableName::model(&self.model.name)));
+        why.unwrap_or("first load").to_owned()
     }
 
     /// Why the model cannot go on from what it has read of an input.
@@ -276,7 +316,7 @@ impl Planning<'_> {
     fn reads_on(&self, decision: &Decision, reads: &[ReadFrom]) -> bool {
         let load = &self.model.settings.load;
         let is_continued = matches!(decision, Decision::Run(_) | Decision::Ask(_)) && *load != Load::Replace;
-        let goes_on = |read: &ReadFrom| matches!(read.extent, Extent::New | Extent::Deliveries);
+        let goes_on = |read: &ReadFrom| matches!(read.extent, Extent::New | Extent::Members | Extent::Deliveries);
         is_continued && (matches!(load, Load::Recompute(_)) || reads.iter().any(goes_on))
     }
 
@@ -314,6 +354,12 @@ impl Planning<'_> {
     }
 
     fn window(&self, decision: &Decision, anew: bool, reads: &[ReadFrom]) -> String {
+        let rows = self.rows_in_words(decision, anew, reads);
+        let naming: Vec<String> = self.model.settings.infer.keys().cloned().collect();
+        if naming.is_empty() || !decision.may_run() { rows } else { format!("{rows}; members that {} names", naming.join(" or ")) }
+    }
+
+    fn rows_in_words(&self, decision: &Decision, anew: bool, reads: &[ReadFrom]) -> String {
         let every_version = |read: &&ReadFrom| read.extent == Extent::All && self.versions(&read.table).is_some_and(<[String]>::is_empty);
         let versions: Vec<&str> = reads.iter().filter(every_version).map(|read| read.name.as_str()).collect();
         let new: Vec<&str> = reads.iter().filter(|read| read.extent == Extent::New).map(|read| read.name.as_str()).collect();
@@ -327,6 +373,14 @@ impl Planning<'_> {
             _ => format!("new rows of {}", new.join(", ")),
         }
     }
+}
+
+/// The steps that come before one that reads `reads`, each once.
+fn after(reads: &[ReadFrom], parents: &[Parent]) -> Vec<String> {
+    let read: Vec<String> = reads.iter().map(|read| read.step.clone()).collect();
+    let mut waited_for: Vec<String> = parents.iter().map(|parent| parent.read.step.clone()).filter(|step| !read.contains(step)).collect();
+    waited_for.dedup();
+    [read, waited_for].concat()
 }
 
 /// Whether a model's key consists of the columns of a dataset's key, as they are named in its raw copy.

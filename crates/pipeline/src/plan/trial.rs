@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use hw_base::{Blame, Column, DatasetName, Delivery, Error, Input, Reader, Sources, identifier};
 
-use super::{Asking, Decision, Plan, ReadFrom, Step, Work};
-use crate::fit;
+use super::together::unknown_partner;
+use super::{Asking, Decision, Parent, Plan, ReadFrom, Step, Work};
+use crate::fit::{self, ColumnChanges};
 use crate::project::Project;
 use crate::run::live_rows;
 
@@ -28,6 +29,7 @@ pub async fn try_models(project: &Project, asking: Asking<'_>, plan: &mut Plan) 
             Decision::Skip(format!("{} cannot be built", input.name))
         } else {
             let found = trial.step(before, step).await;
+            plan.columns.extend((!found.columns.is_empty()).then(|| (step.name.clone(), found.columns)));
             let stops = found.errors.first().filter(|_| found.stops).map(|error| Decision::Fail(error.message().to_owned()));
             errors.extend(found.errors);
             let Some(decision) = stops else { continue };
@@ -53,12 +55,14 @@ struct Found {
     errors: Vec<Error>,
     /// Whether the step cannot succeed.
     stops: bool,
+    /// How its columns change.
+    columns: Vec<String>,
 }
 
 impl Found {
     fn failure(error: Error) -> Self {
         let errors: Vec<Error> = Some(error).filter(|error| error.blame() == Blame::User).into_iter().collect();
-        Self { stops: !errors.is_empty(), errors }
+        Self { stops: !errors.is_empty(), errors, columns: vec![] }
     }
 }
 
@@ -77,7 +81,7 @@ impl Trial<'_> {
 
     /// What is wrong with a model; `None` where that cannot be known.
     async fn model(&mut self, before: &[Step], step: &Step) -> Option<Found> {
-        let Work::Build { sql, file, reads, .. } = &step.work else { return None };
+        let Work::Build { sql, file, reads, parents, .. } = &step.work else { return None };
         if !matches!(step.decision, Decision::Rebuild(_)) {
             return None;
         }
@@ -98,9 +102,35 @@ impl Trial<'_> {
             Err(error) => return Some(Found::failure(error)),
         };
         let later_by = model.settings.follow.values().next().map(String::as_str);
-        let added = model.settings.load.added(&columns, later_by);
+        let added = model.settings.added(&columns, later_by);
         self.columns.insert(step.name.clone(), columns.iter().cloned().chain(added).collect());
-        Some(self.rules(step, &reader, &columns).await)
+        let changes = self.column_changes(step, &columns).await;
+        let refusal = changes.refusal(model).filter(|_| fit::guards_columns(self.project, step));
+        let found = refusal.map(Found::failure);
+        let mut found = if let Some(found) = found { found } else { self.rules(step, &reader, &columns).await };
+        for parent in parents {
+            let error = self.partner(before, step, parent).await;
+            found.stops |= error.is_some();
+            found.errors.extend(error);
+        }
+        Some(Found { columns: changes.all, ..found })
+    }
+
+    /// What is wrong with a rule by which rows wait for rows of another table.
+    async fn partner(&self, before: &[Step], step: &Step, Parent { rule, read }: &Parent) -> Option<Error> {
+        let mut inputs = Vec::new();
+        self.bind(before, read, &mut inputs).await?;
+        let reader = Reader { sql: format!("select * from {}", read.name), inputs, file: None };
+        let columns = self.asking.engine.columns(&reader).await.ok()?;
+        unknown_partner(step.rules.iter().find(|known| known.id == *rule)?, &columns)
+    }
+
+    /// How the columns of a table change that is there.
+    async fn column_changes(&self, step: &Step, columns: &[Column]) -> ColumnChanges {
+        // What an environment builds for the first time, people know from production.
+        let known = if self.project.environment.is_some() { step.table.in_production() } else { step.table.clone() };
+        let present = self.asking.engine.table(&known, None).await.ok().flatten();
+        present.map(|present| ColumnChanges::of(step, &present.columns, columns)).unwrap_or_default()
     }
 
     /// What is wrong with the rules of a dataset.
@@ -120,19 +150,21 @@ impl Trial<'_> {
     /// The rules that cannot be judged on rows with these columns.
     async fn rules(&self, step: &Step, reader: &Reader, columns: &[Column]) -> Found {
         match fit::gate(step, reader, columns, self.asking.engine).await {
-            Ok(gate) => Found { stops: gate.stops(), errors: gate.misfits().collect() },
+            Ok(gate) => Found { stops: gate.stops(), errors: gate.misfits().collect(), columns: vec![] },
             Err(_) => Found::default(),
         }
     }
 
     /// Binds a name of the SELECT to rows with the columns that the step before will have; `None` where they are not known.
     async fn bind(&self, before: &[Step], read: &ReadFrom, inputs: &mut Vec<Input>) -> Option<()> {
-        let step = before.iter().find(|step| step.name == read.step)?;
-        let is_settled = matches!(step.decision, Decision::Skip(_)) && self.asking.engine.has_table(&read.table);
+        let step = before.iter().find(|step| step.name == read.step);
+        // What production has is no step of an environment.
+        let is_settled = step.is_none_or(|step| matches!(step.decision, Decision::Skip(_))) && self.asking.engine.has_table(&read.table);
         if is_settled {
             inputs.push(whole_table(read));
             return Some(());
         }
+        let step = step?;
         let rows = match &step.work {
             Work::Extract { dataset, .. } if read.hides_origin => live(self.asking.sources, dataset, &read.name, inputs).await?,
             Work::Extract { .. } => return None,

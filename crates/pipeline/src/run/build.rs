@@ -7,28 +7,39 @@ use hw_base::{Column, Input, LoadMode, Position, Progress, Reader, Result, Stagi
 use super::Ports;
 use super::deliveries::Deliveries;
 use super::load::Batch;
+use super::orphans::{self, Change, Orphans};
 use super::task::Task;
-use super::touched::Touching;
-use crate::fit;
-use crate::plan::{ASKED_FOR, Decision, Extent, ReadFrom, Work};
+use super::touched::{Touched, Touching};
+use crate::fit::{self, ColumnChanges};
+use crate::members;
+use crate::plan::{ASKED_FOR, Decision, Extent, Parent, ReadFrom, Work};
 use crate::position::{TAKEN_OUT, batch_read, noted};
-use crate::settings::{Load, PartitionBy, Snapshot};
+use crate::settings::{Load, PartitionBy, Recompute, Snapshot};
 use crate::versions;
 
 /// Prepares the batch of a model; `None` where no input changed.
 pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let Task { step, ports, .. } = task;
-    let Work::Build { sql, file, settings, partition_by, later_by, reads } = &step.work else { return Ok(None) };
+    let Work::Build { sql, file, settings, partition_by, later_by, reads, parents, .. } = &step.work else { return Ok(None) };
     let standing = ports.ledger.all_progress()?;
-    let inputs: BTreeMap<String, Position> =
-        reads.iter().flat_map(|read| noted(&read.step, &read.table, standing.get(&read.step))).collect();
-    let is_needed = matches!(step.decision, Decision::Rebuild(_)) || step.progress.as_ref().is_none_or(|before| before.inputs != inputs);
+    let needed = reads.iter().chain(parents.iter().map(|parent| &parent.read));
+    let inputs: BTreeMap<String, Position> = needed.flat_map(|read| noted(&read.step, &read.table, standing.get(&read.step))).collect();
+    let is_needed = task.windows.is_some()
+        || matches!(step.decision, Decision::Rebuild(_))
+        || step.progress.as_ref().is_none_or(|before| before.inputs != inputs);
     if !is_needed {
         return Ok(None);
     }
-    let window = task.next_window(task.table().await?.as_ref())?;
+    let table = task.table().await?;
+    let window = task.next_window(table.as_ref())?;
     let reads_changes = matches!(settings, Load::Replace | Load::Recompute(_));
-    let anew = step.anew || (!reads_changes && lost_rows(step.progress.as_ref(), reads, &standing));
+    let change = match &step.progress {
+        Some(before) if !step.anew => {
+            Orphans { task, parents, before, standing: &standing }.change(&settings.mode(later_by.clone())?).await?
+        }
+        _ => Change::None,
+    };
+    let anew = step.anew || matches!(change, Change::Rebuild(_)) || (!reads_changes && lost_rows(step.progress.as_ref(), reads, &standing));
     let before = step.progress.as_ref().filter(|_| !anew);
     let mut bound = Vec::with_capacity(reads.len());
     for read in reads {
@@ -38,16 +49,34 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
             _ => bound.push(bind(before.filter(|_| *settings != Load::Replace), read, at)),
         }
     }
-    let reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
-    let columns = ports.engine.columns(&reader).await?;
+    for Parent { read, .. } in parents {
+        bound.extend(orphans::present(task, read, standing.get(&read.step)).await?);
+    }
     let Some(model) = task.project.model(&step.name) else { return Ok(None) };
+    let mut reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
+    let columns = ports.engine.columns(&reader).await?;
     fit::check(model, &reader, &columns, ports.engine).await?;
+    if let Some(table) = table.filter(|_| fit::guards_columns(task.project, step)) {
+        ColumnChanges::of(step, &table.columns, &columns).refusal(model).map_or(Ok(()), Err)?;
+    }
+    let naming = members::query(model);
+    let named = naming.as_ref().map(|query| query.name().to_owned());
+    reader.inputs.extend(naming);
     let by = &model.settings.partition_by;
     let loading = Loading { task, reader: &reader, columns: &columns, partition_by: by, before, standing: &standing };
     let Rows { reader, mode, is_rebuild, window: touched } = loading.rows(settings, later_by.clone(), reads).await?;
-    let staging = Staging { mode, partition_by: partition_by.clone(), is_rebuild, ..task.staging(window, reader) };
+    let retries = change == Change::Return && !is_rebuild;
+    let staging = Staging { mode, partition_by: partition_by.clone(), is_rebuild, retries, members: named, ..task.staging(window, reader) };
+    // Windows that are filled leave the others as they are, so the model still has to go on from where it stands.
+    let before = step.progress.as_ref().filter(|_| task.windows.is_some());
+    let inputs = before.map_or(inputs, |before| before.inputs.clone());
     let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
-    Ok(Some(Batch { staging, progress, delivery: None, is_trial: false, window: touched }))
+    let (window, rows_let_in) = match change {
+        Change::None => (touched, 0),
+        Change::Return => (Some(format!("{}; rows that waited", step.window)), 0),
+        Change::Rebuild(rows) => (Some("all rows".into()), rows),
+    };
+    Ok(Some(Batch { staging, progress, delivery: None, is_trial: false, window, rows_let_in }))
 }
 
 /// What a load makes of the rows of the SELECT.
@@ -78,25 +107,36 @@ impl Loading<'_> {
     async fn rows(&self, settings: &Load, later_by: Option<String>, reads: &[ReadFrom]) -> Result<Rows> {
         let mode = settings.mode(later_by)?;
         let whole = Rows { reader: self.reader.clone(), mode, is_rebuild: self.before.is_none(), window: None };
-        match (settings, reads, self.before) {
-            (Load::Snapshot(snapshot), [read], _) => Ok(Rows { reader: self.changes(snapshot, read).await?, ..whole }),
-            (Load::Recompute(recompute), _, Some(before)) => {
+        match (settings, reads) {
+            (Load::Snapshot(snapshot), [read]) => Ok(Rows { reader: self.changes(snapshot, read).await?, ..whole }),
+            (Load::Recompute(recompute), _) if self.before.is_some() || self.task.windows.is_some() => {
                 let partition_by = self.partition_by;
-                let Ports { engine, ledger, .. } = self.task.ports;
-                let touching = Touching { engine, ledger, recompute, reads, partition_by, before, standing: self.standing };
-                let touched = touching.partitions(self.reader).await?;
+                let touched = self.touched(recompute, reads).await?;
                 let window = Some(touched.in_words());
                 Ok(match touched.only(partition_by, self.columns)? {
                     None => Rows { is_rebuild: true, window, ..whole },
                     Some(only) => Rows {
+                        is_rebuild: false,
                         reader: Reader { sql: only.restrict(&self.reader.sql), ..self.reader.clone() },
                         mode: LoadMode::Recompute { only: only.of_partitions },
                         window,
-                        ..whole
                     },
                 })
             }
             _ => Ok(whole),
+        }
+    }
+
+    /// The partitions to build: those that were asked for, or that changed rows belong to.
+    async fn touched(&self, recompute: &Recompute, reads: &[ReadFrom]) -> Result<Touched> {
+        let Ports { engine, ledger, .. } = self.task.ports;
+        match (self.task.windows, self.before) {
+            (Some(windows), _) => Ok(Touched::windows(windows)),
+            (None, None) => Ok(Touched::All("the table is built anew".into())),
+            (None, Some(before)) => {
+                let (partition_by, standing) = (self.partition_by, self.standing);
+                Touching { engine, ledger, recompute, reads, partition_by, before, standing }.partitions(self.reader).await
+            }
         }
     }
 
@@ -131,7 +171,7 @@ fn bind(before: Option<&Progress>, read: &ReadFrom, at: Option<&Progress>) -> In
         version: at.filter(|_| !is_raw).and_then(|at| at.version),
         after_batch: match read.extent {
             Extent::LastBatch | Extent::Deliveries => newest.map(|newest| newest - 1),
-            Extent::New => read_before,
+            Extent::New | Extent::Members => read_before,
             Extent::Newest | Extent::All => None,
         },
         up_to_batch: newest,

@@ -13,7 +13,7 @@ use super::load::Batch;
 use super::malformed;
 use super::task::Task;
 use super::types::{Fit, common, fit};
-use crate::plan::{Follow, Work};
+use crate::plan::{Decision, Follow, READ_OTHERWISE, Work};
 use crate::position::{CONTENT, FILES, FIRST_BATCH, LOADED_AT, TAKEN_OUT, WATERMARK};
 use crate::versions;
 
@@ -86,10 +86,17 @@ impl Copying<'_> {
             None if step.anew => Earlier::Replaced,
             None => Earlier::Stay,
             // Rows that do not tell their file could never be taken out.
-            Some(_) if was_read_otherwise || !tells_files => Earlier::Replaced,
+            Some(_) if was_read_otherwise || !tells_files || self.reads_all_otherwise() => Earlier::Replaced,
             Some(_) if self.changed.is_empty() => Earlier::Stay,
             Some(_) => Earlier::Withdrawn(self.rows_of_changed_files()),
         }
+    }
+
+    /// Whether every file that was read is read again in another way: then nothing stays of what was found out about its columns.
+    fn reads_all_otherwise(&self) -> bool {
+        let step = self.task.step;
+        let is_otherwise = matches!(&step.decision, Decision::Rebuild(reason) if reason.starts_with(READ_OTHERWISE));
+        is_otherwise && self.files_before().is_empty()
     }
 
     fn rows_of_changed_files(&self) -> String {
@@ -103,12 +110,8 @@ impl Copying<'_> {
         if self.table.is_none() || matches!(self.earlier, Earlier::Replaced) {
             return Ok(Names::new());
         }
-        let note = self.task.ports.ledger.noted(&self.note_of_names())?;
+        let note = self.task.ports.ledger.noted(&note_of_names(&self.task.step.name))?;
         Ok(note.and_then(|note| serde_json::from_value(note).ok()).unwrap_or_default())
-    }
-
-    fn note_of_names(&self) -> String {
-        format!("columns of {}", self.task.step.name)
     }
 
     /// Files that were read before and have not changed.
@@ -159,7 +162,7 @@ impl Copying<'_> {
         }
         let names = raw_names(&delivered.columns, &self.names);
         let all_names: Names = self.names.iter().map(|(raw, source)| (raw.clone(), source.clone())).chain(names.iter().cloned()).collect();
-        ports.ledger.note(&self.note_of_names(), &json!(all_names))?;
+        ports.ledger.note(&note_of_names(&self.task.step.name), &json!(all_names))?;
         let key: Vec<String> = self.key.iter().filter_map(|column| raw_name(&names, column)).map(str::to_owned).collect();
         versions::note_key(ports.ledger, &step.table, &key)?;
         let widened = self.widened(&names, &delivered)?;
@@ -181,7 +184,7 @@ impl Copying<'_> {
         inputs.insert(LOADED_AT.into(), Position::Watermark(in_words(now)));
         let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
         let delivery = self.follow.map(|_| delivered.relation.clone());
-        Ok(Batch { staging: self.staging(window, reader, &delivered), progress, delivery, is_trial: false, window: None })
+        Ok(Batch { staging: self.staging(window, reader, &delivered), progress, delivery, is_trial: false, window: None, rows_let_in: 0 })
     }
 
     /// The time of the batch. It never goes back, although the clock may: batches are in the order of their times.
@@ -351,6 +354,11 @@ fn raw_rows(names: &[(String, String)], has_origin: bool, window: i64, run: &str
 }
 
 /// A moment as SQL and the ledger read it, to the microsecond.
+/// The name of the note that tells how the source names the columns of a raw copy.
+pub(super) fn note_of_names(step: &str) -> String {
+    format!("columns of {step}")
+}
+
 fn in_words(at: Timestamp) -> String {
     at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }

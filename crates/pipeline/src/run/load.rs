@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 
 use hw_base::{
-    CommitNote, DatasetName, Engine, Error, LoadMode, Position, Progress, Published, Result, StagedBatch, Staging, StepCommit, StepOutcome,
-    StepRecord, VALID_TO, Verdict, identifier,
+    CommitNote, DatasetName, Engine, Error, IS_INFERRED, LoadMode, Position, Progress, Published, Reader, Result, ReturnedRecord, SetWatch,
+    StagedBatch, Staging, StepCommit, StepOutcome, StepRecord, Together, VALID_TO, Value, Verdict, identifier,
 };
 use hw_validate::{Gate, Judging, Population};
 use serde_json::json;
 
 use super::record::{Halt, standing, started, unchanged};
 use super::task::{Task, application, version_with};
-use super::{build, extract, lateness, malformed};
+use super::{backfill, build, extract, lateness, malformed};
+use crate::definition;
 use crate::fit;
+use crate::history;
 use crate::plan::{Decision, Step, Work};
 use crate::position::{CONTENT, FILES, WATERMARK};
 use crate::settings::Load;
@@ -32,6 +34,8 @@ pub(super) struct Batch {
     pub(super) is_trial: bool,
     /// The window in words, where it is known better than when the run was planned.
     pub(super) window: Option<String>,
+    /// Rows that waited for rows of other tables and may enter now that the table is built anew.
+    pub(super) rows_let_in: u64,
 }
 
 /// Rows written where no reader sees them yet.
@@ -89,15 +93,29 @@ pub(super) async fn brought_to_its_end(task: Task<'_>, batch: &mut Batch, mut re
     ports.memory.reset();
     let begun = ports.clock.now();
     let result = load(task, batch, &mut record).await;
-    record.seconds = (ports.clock.now() - begun).num_milliseconds() as f64 / 1000.0;
+    record.seconds = ((ports.clock.now() - begun).num_milliseconds() as f64 / 1000.0).max(0.0);
     record.peak_memory_bytes = ports.memory.peak_bytes();
     match result {
         Ok(StepOutcome::Blocked) => {
             let record = StepRecord { outcome: StepOutcome::Blocked, progress: standing(step), ..record };
             Err(Halt::Blocked(Box::new(record)))
         }
-        Ok(outcome) => Ok(StepRecord { outcome, ..record }),
+        Ok(outcome) => match note_definition(task, batch) {
+            Ok(()) => Ok(StepRecord { outcome, ..record }),
+            Err(error) => Err(Halt::Failed(error, Box::new(record))),
+        },
         Err(error) => Err(Halt::Failed(error, Box::new(StepRecord { progress: standing(step), ..record }))),
+    }
+}
+
+/// Notes down what the rows of the table follow from now. Where the process dies before, the next plan says once more what it said.
+fn note_definition(task: Task<'_>, batch: &Batch) -> Result<()> {
+    let Task { project, step, ports, .. } = task;
+    match (&step.work, project.model(&step.name)) {
+        _ if batch.is_trial => Ok(()),
+        (Work::Extract { dataset, .. }, _) => definition::note(ports.ledger, &step.name, &definition::of_dataset(project, dataset)),
+        (Work::Build { .. }, Some(model)) if step.anew => definition::note(ports.ledger, &step.name, &definition::of_model(model)),
+        (Work::Build { .. }, _) => Ok(()),
     }
 }
 
@@ -125,7 +143,8 @@ async fn load(task: Task<'_>, batch: &mut Batch, record: &mut StepRecord) -> Res
 /// Fits the rules to the columns, and has them counted while the batch is staged.
 async fn fitted_gate(task: Task<'_>, batch: &mut Batch) -> Result<Gate> {
     let columns = task.ports.engine.columns(&batch.staging.reader).await?;
-    let gate = fit::gate(task.step, &batch.staging.reader, &columns, task.ports.engine).await?;
+    let mut gate = fit::gate(task.step, &batch.staging.reader, &columns, task.ports.engine).await?;
+    history::learn(&mut gate, &task.step.name, task.ports.ledger, task.ports.clock.now())?;
     let own = std::mem::replace(&mut batch.staging.watch, gate.watch(key(task.step), EXAMPLES, false));
     if matches!(load_of(task.step), Some(Load::Snapshot(_))) {
         for rule in &mut batch.staging.watch.rows {
@@ -133,10 +152,28 @@ async fn fitted_gate(task: Task<'_>, batch: &mut Batch) -> Result<Gate> {
             rule.violates = format!("{VALID_TO} is null and ({})", rule.violates);
         }
     }
+    batch.staging.watch.sets = sets(task.step, std::mem::take(&mut batch.staging.watch.sets));
     batch.staging.watch.rows.splice(0..0, own.rows);
     batch.staging.watch.aggregates.extend(own.aggregates);
     batch.staging.watch.of_arriving = lateness::watches(task, &columns, batch.staging.is_rebuild);
     Ok(gate)
+}
+
+/// The rules on rows together that the load does not keep by itself, with the names under which it knows other tables.
+fn sets(step: &Step, sets: Vec<SetWatch>) -> Vec<SetWatch> {
+    let Work::Build { parents, .. } = &step.work else { return vec![] };
+    let key = unique_by(step);
+    let is_kept = |set: &SetWatch| {
+        let is_first = matches!(set.asks, Together::First { .. });
+        is_first && !key.is_empty() && key.iter().all(|column| set.columns.contains(column))
+    };
+    let named = |set: SetWatch| match (&set.asks, parents.iter().find(|parent| parent.rule == set.id)) {
+        (Together::Known { columns, .. }, Some(parent)) => {
+            SetWatch { asks: Together::Known { table: parent.read.name.clone(), columns: columns.clone() }, ..set }
+        }
+        _ => set,
+    };
+    sets.into_iter().filter(|set| !is_kept(set)).map(named).collect()
 }
 
 /// Check → publish.
@@ -144,6 +181,7 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
     let Task { step, ports, .. } = task;
     note_counts(record, &staged);
     record.lateness = lateness::measured(task, &staged.watched);
+    record.returned = returned(step, batch, &staged);
     note_reached(task, batch, &staged);
     if let Some(review) = &mut record.review {
         review.rows = staged.rows_reviewed;
@@ -155,11 +193,13 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
     } else if let Some(error) = malformed::too_many(task, &staged) {
         return Err(error);
     }
-    if is_unchanged(step, &staged) {
+    if is_unchanged(step, &staged) || backfill::is_as_before(task, batch, &staged).await? {
+        tell_empty_delivery(task, &staged);
         ports.engine.discard(&staged).await?;
         record.progress = settled(step, &batch.progress, &staged);
         return Ok(StepOutcome::Unchanged);
     }
+    record.members_waiting = members_waiting(task, batch, &staged).await?;
     let is_table = staged.base.is_none() || batch.staging.is_rebuild || batch.staging.mode == LoadMode::Replace;
     let judging = Judging {
         engine: ports.engine,
@@ -182,9 +222,23 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
             ports.engine.discard(&refused.0).await?;
             record.rows_written = 0;
             record.rows_quarantined = 0;
+            record.returned = None;
             Ok(StepOutcome::Blocked)
         }
     }
+}
+
+/// How many members the table would have of which no row has arrived.
+async fn members_waiting(task: Task<'_>, batch: &Batch, staged: &StagedBatch) -> Result<Option<u64>> {
+    if batch.staging.members.is_none() {
+        return Ok(None);
+    }
+    let reader = Reader { sql: format!("select count(*) from after where {IS_INFERRED}"), inputs: vec![], file: None };
+    let counted = task.ports.engine.query_staged(staged, &reader, 1).await?;
+    Ok(match counted.rows.first().and_then(|row| row.first()) {
+        Some(Value::Int(members)) => u64::try_from(*members).ok(),
+        _ => None,
+    })
 }
 
 async fn publish(task: Task<'_>, checked: &Checked, batch: &Batch, record: &mut StepRecord) -> Result<StepOutcome> {
@@ -204,6 +258,9 @@ async fn publish(task: Task<'_>, checked: &Checked, batch: &Batch, record: &mut 
     if task.is_repeated {
         // The quarantine may have the rows of an attempt before this one, and not the files of this one.
         ports.engine.sweep(&step.table, &batch.staging.label).await.ok();
+    }
+    if batch.staging.is_rebuild {
+        backfill::forget(task)?;
     }
     record.progress.version = Some(version);
     record.commit = Some(StepCommit { table: step.name.clone(), version });
@@ -254,6 +311,14 @@ fn shown_as(step: &Step) -> String {
     }
 }
 
+/// The rows that come back from quarantine with a batch.
+fn returned(step: &Step, batch: &Batch, staged: &StagedBatch) -> Option<ReturnedRecord> {
+    let Work::Build { parents, .. } = &step.work else { return None };
+    let rows = staged.rows_returned + batch.rows_let_in;
+    let rules = parents.iter().map(|parent| parent.rule.clone()).collect();
+    (rows > 0).then_some(ReturnedRecord { rows, rules, builds_anew: batch.rows_let_in > 0 })
+}
+
 fn note_counts(record: &mut StepRecord, batch: &StagedBatch) {
     record.rows_read = batch.rows_read;
     record.rows_written = batch.rows_written;
@@ -283,7 +348,22 @@ fn is_unchanged(step: &Step, batch: &StagedBatch) -> bool {
         (Work::Extract { .. }, Some(Position::Content(before)), Some(now)) => before == now,
         _ => false,
     };
-    same_content || batch.changes_nothing()
+    same_content || (batch.changes_nothing() && !is_emptied(step, batch))
+}
+
+/// Whether a table of a database that is copied as a whole has no row any more. The batch says so, or its readers would keep the rows of
+/// the one before.
+fn is_emptied(step: &Step, batch: &StagedBatch) -> bool {
+    let is_whole = matches!(step.work, Work::Extract { files: None, follow: None, compared: false, .. });
+    is_whole && batch.rows_read == 0
+}
+
+/// Says that a delivery without any row, which is to be compared with the one before, is taken for a failed export.
+fn tell_empty_delivery(task: Task<'_>, staged: &StagedBatch) {
+    if matches!(task.step.work, Work::Extract { compared: true, .. }) && staged.rows_read == 0 {
+        let text = "the delivery has no row at all; it is taken for a failed export and closes nothing";
+        task.ports.narrator.note(&format!("{}: {text}", task.step.name));
+    }
 }
 
 /// Where an unchanged step stands: it has read its inputs, but its last window and version stay.

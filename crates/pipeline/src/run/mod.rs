@@ -1,31 +1,44 @@
 //! Carrying out a plan, step by step, each done once however often it is begun: the order, the retries, the record.
 
+mod backfill;
 mod build;
+mod course;
 mod deliveries;
 mod extract;
 mod lateness;
+mod limit;
 mod load;
 mod malformed;
+mod orphans;
+mod promote;
 mod record;
 mod recover;
 mod review;
+mod schedule;
 mod task;
 pub(crate) mod touched;
-mod types;
+pub(crate) mod types;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use hw_base::{Clock, Engine, Error, Ledger, Result, Retry, RunId, RunRecord, Sources, StepRecord};
 
+pub use self::recover::recover;
+pub(crate) use backfill::is_partial;
+pub use backfill::{Backfill, close, fill, targets, windows_left};
 pub use extract::{live_rows, raw_column_names};
+pub use promote::{Building, Promotion, promote};
 pub use record::{alerts, exit_code};
-pub use recover::recover;
 pub use review::{Asked, review};
 
 use crate::plan::{Plan, Step, Work};
 use crate::project::{Project, fingerprint};
-use record::{Halt, continued, outcome_of};
+use course::Course;
+use record::Halt;
+use schedule::Schedule;
 use task::Task;
 
 /// How often a step is tried whose failure is one that passes.
@@ -52,7 +65,9 @@ pub struct Ports<'a> {
 pub trait Narrator: Send + Sync {
     /// A step starts.
     fn step_starts(&self, _step: &Step) {}
-    /// A step has ended.
+    /// A step does not go on any more.
+    fn step_stops(&self, _step: &Step) {}
+    /// How a step has ended; told in the order of the plan, whichever ends first.
     fn step_ended(&self, _record: &StepRecord) {}
     /// Something that a person should know.
     fn note(&self, _text: &str) {}
@@ -68,7 +83,8 @@ pub trait Meter: Send + Sync {
     }
 }
 
-/// Carries out a plan as run `run`; `earlier` is what a killed run of that name had done.
+/// Carries out a plan as run `run`; `earlier` is what a killed run of that name had done. Steps without a path between them run at the
+/// same time, as many as the project allows.
 ///
 /// # Errors
 /// Only where the ledger fails. A step that fails is recorded, and so is everything after it that is skipped.
@@ -79,37 +95,33 @@ pub async fn run(
     earlier: Option<RunRecord>,
     ports: Ports<'_>,
 ) -> Result<(RunRecord, Vec<Error>)> {
-    let is_continued = earlier.is_some();
-    let mut record = earlier.unwrap_or_else(|| begun(project, run, ports));
+    let is_repeated = earlier.is_some();
+    let id = run.clone();
+    let record = earlier.unwrap_or_else(|| begun(project, run, ports));
     ports.ledger.begin(&record)?;
-    let mut errors = Vec::new();
-    let mut stopped: BTreeSet<&str> = BTreeSet::new();
-    let mut tired: BTreeSet<&str> = BTreeSet::new();
-    for step in &plan.steps {
-        let task = Task { project, step, run: &record.run, ports, is_repeated: is_continued };
-        let source = source(step);
-        let outcome = match (step.after.iter().find(|name| stopped.contains(name.as_str())), source) {
-            (Some(name), _) => Err(Halt::Skipped(format!("`{name}` did not go through"))),
-            // Whoever did not answer three times is left in peace for the rest of the run.
-            (None, Some(source)) if tired.contains(source) => Err(Halt::Skipped(format!("source `{source}` has just failed, three times"))),
-            (None, _) => carry_out_with_retries(task).await,
-        };
-        let done = outcome.unwrap_or_else(|halt| {
-            stopped.insert(&step.name);
-            tired.extend(source.filter(|_| halt.may_heal()));
-            let (done, error) = halt.record(step);
-            // What is wrong with a whole source is said once.
-            errors.extend(error.filter(|error| errors.iter().all(|known: &Error| known.to_string() != error.to_string())));
-            done
-        });
-        keep(&mut record, &done, ports)?;
-        ports.narrator.step_ended(&done);
+    let mut course = Course::new(project, plan, ports, record);
+    let mut schedule = Schedule::of(&plan.steps);
+    let mut running = FuturesUnordered::new();
+    loop {
+        while running.len() < project.settings.engine.steps_at_once()
+            && let Some(at) = schedule.next()
+        {
+            let task = Task { project, step: &plan.steps[at], run: &id, ports, is_repeated, windows: None };
+            let halted = course.why_skipped(task.step);
+            running.push(async move {
+                let outcome = match halted {
+                    Some(reason) => Err(Halt::Skipped(reason)),
+                    None => Box::pin(carry_out_in_time(task)).await,
+                };
+                (at, outcome)
+            });
+        }
+        let Some((at, outcome)) = running.next().await else { break };
+        schedule.ended(at);
+        course.ended(at, outcome)?;
     }
-    record.ended = Some(ports.clock.now());
-    record.outcome = Some(outcome_of(&record.steps));
-    record.version_group = version_group(plan, ports)?;
-    ports.ledger.end(&record)?;
-    Ok((record, errors))
+    drop(running);
+    course.finished().await
 }
 
 fn begun(project: &Project, run: RunId, ports: Ports<'_>) -> RunRecord {
@@ -122,18 +134,6 @@ fn begun(project: &Project, run: RunId, ports: Ports<'_>) -> RunRecord {
         steps: vec![],
         version_group: BTreeMap::new(),
     }
-}
-
-/// Keeps the record of a step. What the run published before it was killed stays in its record.
-fn keep(record: &mut RunRecord, done: &StepRecord, ports: Ports<'_>) -> Result<()> {
-    let earlier = record.steps.iter().position(|earlier| earlier.model == done.model);
-    let kept = earlier.map_or_else(|| done.clone(), |at| continued(&record.steps[at], done));
-    ports.ledger.save_step(&record.run, &kept)?;
-    match earlier {
-        Some(at) => record.steps[at] = kept,
-        None => record.steps.push(kept),
-    }
-    Ok(())
 }
 
 /// The versions of all tables of the plan, as the ledger knows them.
@@ -157,6 +157,17 @@ fn pause(run: &RunId, step: &str, attempt: u32) -> Duration {
     let most = Duration::from_secs(1 << attempt.min(6));
     let chance = fingerprint(&[&run.0, step, &attempt.to_string()]).bytes().fold(0_u32, |sum, byte| (sum * 31 + u32::from(byte)) % 501);
     most / 2 + most * chance / 1_000
+}
+
+/// Carries out a step within its time limit, where it has one.
+async fn carry_out_in_time(task: Task<'_>) -> Result<StepRecord, Halt> {
+    match task.time_limit() {
+        None => Box::pin(carry_out_with_retries(task)).await,
+        Some(limit) => {
+            let done = limit::within(task.ports.clock, limit, Box::pin(carry_out_with_retries(task))).await;
+            done.unwrap_or_else(|| Err(limit::broken_off(task, limit)))
+        }
+    }
 }
 
 /// Tries a step again while its failure is one that passes.

@@ -59,8 +59,11 @@ pub(super) fn started(step: &Step, progress: Progress) -> StepRecord {
         commit: None,
         verdict: Verdict::over(vec![]),
         lateness: None,
+        members_waiting: None,
         error: None,
         review: None,
+        returned: None,
+        promoted: None,
         progress,
     }
 }

@@ -1,24 +1,26 @@
 //! Continuing a run that was killed.
 
-use hw_base::{Result, RunRecord, StepCommit, StepOutcome, TableName};
+use hw_base::{Result, RunId, RunRecord, StepCommit, StepOutcome, StepRecord, TableName};
 
 use super::task::version_with;
-use super::{Ports, review};
+use super::{Ports, promote, review};
 use crate::project::Project;
 
 /// Continues a run that was killed, if there is one: what it had published is recorded, what it left behind is removed. A run that was
-/// about rows in quarantine has nothing left to do then.
+/// about rows in quarantine has nothing left to do then, and neither has one that took over what an environment has built: it is brought to its
+/// end here.
 pub async fn recover(project: &Project, ports: Ports<'_>) -> Result<Option<RunRecord>> {
     let Some(mut record) = ports.ledger.unfinished()? else { return Ok(None) };
+    if record.steps.iter().any(|step| step.promoted.is_some()) {
+        let failure = promote::carry_on(project, &mut record, ports).await?;
+        ports.narrator.note(&match failure {
+            None => format!("run {}, a promotion that was interrupted, is complete now", record.run),
+            Some(error) => format!("run {}, a promotion that was interrupted, could not be completed: {}", record.run, error.message()),
+        });
+        return Ok(None);
+    }
     for step in record.steps.iter_mut().filter(|step| step.outcome == StepOutcome::Started) {
-        let table = TableName::model(&step.model);
-        if let Some(version) = version_with(project, &table, step.progress.window, ports).await? {
-            step.outcome = StepOutcome::Published;
-            step.progress.version = Some(version);
-            step.commit = Some(StepCommit { table: step.model.clone(), version });
-            ports.ledger.save_step(&record.run, step)?;
-        }
-        ports.engine.sweep(&table, &format!("{}-", record.run)).await?;
+        settle(project, &record.run, step, ports).await?;
     }
     let is_review = record.steps.iter().any(|step| step.review.is_some());
     record.steps.retain(|step| step.outcome == StepOutcome::Published);
@@ -28,4 +30,17 @@ pub async fn recover(project: &Project, ports: Ports<'_>) -> Result<Option<RunRe
         return Ok(None);
     }
     Ok(Some(record))
+}
+
+/// Settles a step that was broken off: what it had published is recorded, what it left behind is removed.
+pub(super) async fn settle(project: &Project, run: &RunId, step: &mut StepRecord, ports: Ports<'_>) -> Result<()> {
+    let table = TableName::model(&step.model);
+    if let Some(version) = version_with(project, &table, step.progress.window, ports).await? {
+        step.outcome = StepOutcome::Published;
+        step.error = None;
+        step.progress.version = Some(version);
+        step.commit = Some(StepCommit { table: step.model.clone(), version });
+        ports.ledger.save_step(run, step)?;
+    }
+    ports.engine.sweep(&table, &format!("{run}-")).await.map(drop)
 }

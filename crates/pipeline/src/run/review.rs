@@ -5,7 +5,9 @@
 
 use hw_base::{
     Error, Input, LoadMode, Position, Progress, Reader, Result, Review, ReviewRecord, Ruling, RunId, RunRecord, StepRecord, TableName,
+    Together,
 };
+use hw_validate::Rule;
 
 use super::load::{self, Batch};
 use super::record::{Halt, outcome_of, standing, started};
@@ -42,7 +44,7 @@ pub async fn review(project: &Project, plan: &Plan, asked: &Asked, run: RunId, p
     if !asked.is_trial {
         ports.ledger.begin(&record)?;
     }
-    let outcome = carry_out(Task { project, step: &step, run: &record.run, ports, is_repeated: false }, asked).await;
+    let outcome = carry_out(Task { project, step: &step, run: &record.run, ports, is_repeated: false, windows: None }, asked).await;
     let (done, error) = match outcome {
         Ok(done) => (done, None),
         Err(halt) => halt.record(&step),
@@ -84,7 +86,12 @@ fn step_of(plan: &Plan, asked: &Asked) -> Result<Step> {
             .because(reason)
             .help("`headworks run` does it; then look again at what waits"));
     }
-    let anew = asked.review.ruling != Ruling::Dropped && needs_order_of_arrival(step)?;
+    let firsts = step.rules.iter().filter_map(Rule::set_watch).filter(|set| matches!(set.asks, Together::First { .. })).count();
+    let anew = match asked.review.ruling {
+        // A row that waits may be the first that another one repeats in other columns.
+        Ruling::Dropped => firsts > 1,
+        Ruling::Vouched { .. } | Ruling::Repaired(_) => firsts > 0 || needs_order_of_arrival(step)?,
+    };
     Ok(Step { decision: Decision::Rebuild("rows in quarantine are decided about".into()), anew, ..step.clone() })
 }
 
@@ -128,6 +135,8 @@ fn described(record: StepRecord, task: Task<'_>, asked: &Asked) -> StepRecord {
 async fn of_model(task: Task<'_>, asked: &Asked) -> Result<Batch> {
     let Some(mut batch) = build::prepare(task).await? else { return Err(Error::bug("a model without a batch")) };
     batch.staging.review = Some(asked.review.clone());
+    batch.staging.retries = false;
+    batch.rows_let_in = 0;
     batch.is_trial = asked.is_trial;
     if !task.step.anew {
         batch.staging.is_rebuild = false;
@@ -172,5 +181,5 @@ async fn of_dataset(task: Task<'_>, asked: &Asked) -> Result<Batch> {
     if asked.review.ruling != Ruling::Dropped {
         progress.inputs.insert(TAKEN_OUT.into(), Position::Batch(window));
     }
-    Ok(Batch { staging, progress, delivery: None, is_trial: asked.is_trial, window: None })
+    Ok(Batch { staging, progress, delivery: None, is_trial: asked.is_trial, window: None, rows_let_in: 0 })
 }

@@ -1,10 +1,10 @@
 //! A step of a run with all that carrying it out needs, and the numbers of its windows.
 
-use hw_base::{Error, LoadMode, Reader, Result, RunId, Staging, TableName, TableState, Watch};
+use hw_base::{Error, LoadMode, Reader, Result, RunId, Staging, TableName, TableState, TimeSpan, Watch};
 
 use super::Ports;
-use crate::plan::Step;
-use crate::project::Project;
+use crate::plan::{Step, Work};
+use crate::project::{Project, fingerprint};
 
 /// A step of a run, and all that carrying it out needs.
 #[derive(Clone, Copy)]
@@ -19,6 +19,8 @@ pub(super) struct Task<'a> {
     pub(super) ports: Ports<'a>,
     /// Whether the run may have tried the step before.
     pub(super) is_repeated: bool,
+    /// The windows to build, where a backfill asks for them.
+    pub(super) windows: Option<&'a [String]>,
 }
 
 /// What names the transactions of a table.
@@ -49,6 +51,13 @@ impl Task<'_> {
     /// be taken for rows that are there.
     pub(super) fn next_window(&self, table: Option<&TableState>) -> Result<i64> {
         let seen = table.and_then(|table| table.window).unwrap_or_default();
+        let next = self.window_after(seen, table)?;
+        // What an environment has built may become production's, whose windows it has to come after.
+        let production = self.project.environment.as_ref().map_or(0, |environment| environment.window_in_production(&self.step.table));
+        Ok(next.max(production + 1))
+    }
+
+    fn window_after(&self, seen: i64, table: Option<&TableState>) -> Result<i64> {
         match &self.step.progress {
             Some(before) if seen > before.window => Err(self.ledger_is_behind(seen, before.window)),
             Some(before) => Ok(before.window + 1),
@@ -69,6 +78,14 @@ impl Task<'_> {
             .help(format!("or move the folder of `{table}` away: the next run loads the table from the start"))
     }
 
+    /// How long the step may take.
+    pub(super) fn time_limit(&self) -> Option<TimeSpan> {
+        match &self.step.work {
+            Work::Extract { dataset, .. } => self.project.timeouts.get(&dataset.source).copied(),
+            Work::Build { .. } => self.project.model(&self.step.name)?.settings.timeout,
+        }
+    }
+
     /// An order to stage the rows of `reader` for a window; they are added to the table.
     pub(super) fn staging(&self, window: i64, reader: Reader) -> Staging {
         let now = self.ports.clock.now();
@@ -80,12 +97,15 @@ impl Task<'_> {
             watch: Watch::default(),
             is_rebuild: false,
             withdraw: None,
-            label: format!("{}-{window}-{:x}", self.run, now.timestamp_micros()),
+            // Two steps may stage at one moment.
+            label: format!("{}-{window}-{:x}{}", self.run, now.timestamp_micros(), &fingerprint(&[self.step.table.folder()])[..4]),
             run: self.run.0.clone(),
             at: now,
             hash_content: false,
             hidden: vec![],
             review: None,
+            retries: false,
+            members: None,
         }
     }
 

@@ -161,6 +161,11 @@ impl Only {
 }
 
 impl Touched {
+    /// The partitions that begin at these days.
+    pub(super) fn windows(days: &[String]) -> Self {
+        Self::Some(days.iter().map(|day| vec![Some(day.clone())]).collect(), vec![])
+    }
+
     /// The partitions in words, and why.
     pub(super) fn in_words(&self) -> String {
         let partition = |values: &Partition| {
@@ -176,6 +181,9 @@ impl Touched {
                     [first, .., last] if named.len() > 6 => format!("{first} to {last}"),
                     _ => named.join(", "),
                 };
+                if by.is_empty() {
+                    return format!("{}: {named}", plural(partitions.len() as u64, "window"));
+                }
                 format!("{}, touched by rows of {}: {named}", plural(partitions.len() as u64, "partition"), by.join(", "))
             }
         }

@@ -35,6 +35,21 @@ pub(super) fn fit(arriving: &str, known: &str) -> Fit {
     if is_asked_for || holds(arriving, known) { Fit::Widens } else { Fit::Clashes }
 }
 
+/// Whether two names are those of one type.
+pub(crate) fn is_same_type(first: &str, second: &str) -> bool {
+    plain(first) == plain(second)
+}
+
+/// Whether whoever reads a column of type `before` can read it as `after`: an exact number with as many places, whatever its digits, or
+/// a type that holds every value of the other. Types that have no short name are taken to.
+pub(crate) fn reads_on(before: &str, after: &str) -> bool {
+    let (before, after) = (plain(before), plain(after));
+    match (number(before), number(after)) {
+        (Some(Number::Exact(_, had)), Some(Number::Exact(_, has))) => has >= had,
+        _ => before == after || !is_compared(before) || !is_compared(after) || holds(after, before),
+    }
+}
+
 /// A type that holds the values of two; text holds those of all.
 pub(super) fn common(first: &str, second: &str) -> String {
     match (number(plain(first)), number(plain(second))) {

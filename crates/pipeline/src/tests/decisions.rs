@@ -116,9 +116,9 @@ fn a_changed_model_and_a_rebuild_that_was_asked_for_start_over() {
     check_plan(
         &world,
         expect![[r#"
-        raw/shop.orders: skip, no new files | nothing
-        orders: skip, no input changed | nothing
-        report: rebuild, the model changed | all rows"#]],
+            raw/shop.orders: skip, no new files | nothing
+            orders: skip, no input changed | nothing
+            report: rebuild, the model changed: SELECT | all rows"#]],
     );
 }
 

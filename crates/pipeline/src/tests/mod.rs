@@ -8,12 +8,15 @@ mod attempts;
 mod batches;
 mod decisions;
 mod deliveries;
+mod environments;
 mod extraction;
+mod members;
 mod order;
 mod project;
 mod recovery;
 mod reviews;
 mod rollbacks;
+mod together;
 mod verdicts;
 
 use expect_test::Expect;

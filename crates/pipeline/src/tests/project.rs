@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{ModelText, PartitionBy, Project, ProjectText};
 
-fn read(settings: &Json, models: &[(&str, Json)], rules: &[(&str, Json)]) -> hw_base::Result<Project> {
+pub(super) fn read(settings: &Json, models: &[(&str, Json)], rules: &[(&str, Json)]) -> hw_base::Result<Project> {
     let model = |(sql, settings): &(&str, Json)| ModelText {
         name: "orders".into(),
         sql: (*sql).into(),
@@ -18,6 +18,7 @@ fn read(settings: &Json, models: &[(&str, Json)], rules: &[(&str, Json)]) -> hw_
         settings: Settings::from_json(settings),
         models: models.iter().map(model).collect(),
         rules: rules.iter().map(|(stem, rules)| ((*stem).to_owned(), Settings::from_json(rules))).collect(),
+        contracts: vec![],
     })
 }
 

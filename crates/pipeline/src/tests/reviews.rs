@@ -103,7 +103,7 @@ fn a_table_whose_model_has_changed_is_run_first() {
     world.change_models(&[("orders", "select id, updated_at from shop.orders", following().2)]);
     expect![[r#"
         error[HW604]: `orders` has to be loaded before rows in its quarantine are decided about
-          because: the model changed
+          because: the model changed: SELECT
           help: `headworks run` does it; then look again at what waits"#]]
     .assert_eq(&world.review("orders", vouched()));
     expect!["error[HW302]: no model and no dataset that a model reads is named `unheard`"].assert_eq(&world.review("unheard", vouched()));

@@ -87,7 +87,8 @@ impl<'a> Needs<'a> {
             self.models.insert(&model.name, stand_in(model));
             return Ok(());
         }
-        self.models.insert(&model.name, model.clone());
+        let with_members = self.with_given_members(model);
+        self.models.insert(&model.name, with_members);
         for read in reads_of(self.project, model, self.engine)? {
             match read {
                 Read::Model(name) => self.project.model(&name).map_or(Ok(()), |other| self.model(other))?,
@@ -96,6 +97,14 @@ impl<'a> Needs<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The model, inferring members where rows of a dataset are given that names them.
+    fn with_given_members(&mut self, model: &Model) -> Model {
+        let mut model = model.clone();
+        model.settings.infer.retain(|dataset, _| self.test.steps.iter().any(|step| step.given.contains_key(dataset)));
+        self.read.extend(model.settings.infer.keys().filter_map(|dataset| DatasetName::parse(dataset)));
+        model
     }
 
     fn not_given(&self, dataset: &DatasetName, model: &Model) -> Error {

@@ -184,15 +184,17 @@ impl Measured {
         let has_many_groups = self.groups.len() >= 8 || contradicted <= 0.02;
         let is_quantity = is_plain_number(&profiles[dependent]) && profiles[dependent].column.values() > 20;
         let filler = is_quantity.then(|| commonest(&profiles[dependent])).flatten();
-        let most = if is_quantity {
+        let most = if is_quantity && strength < 0.9 {
             0.02
+        } else if is_quantity {
+            0.06
         } else if is_specific {
             0.45
         } else {
             0.06
         };
         let is_rule = strength >= least && contradicted <= most && has_many_groups;
-        let trust = (0.55 + 0.5 * strength).min(0.97) * (self.dispersal() / 0.6).min(1.0);
+        let trust = (0.55 + 0.5 * strength).min(0.97) * (self.dispersal() / 0.75).min(1.0);
         let doubt = contradicted.clamp(0.01, 0.6);
         (is_rule && trust >= 0.5).then_some(Ballot { determinant, dependent, trust, doubt, filler, source: None })
     }

@@ -63,6 +63,10 @@ const NOTHING_AMONG_NUMBERS: &[&str] = &[
     "not recorded",
     "tbc",
 ];
+/// Words that say that somebody did not know, in whatever column; where they are many they are a category that was asked for.
+const UNKNOWN: &[&str] = &["unknown", "not specified", "not provided", "not recorded"];
+/// Fewer rows than this share hold what is rare.
+const RARE: f64 = 0.05;
 /// Days that programs write where they know none.
 const FILLER_DAYS: &[&str] = &[
     "0000-00-00",
@@ -117,6 +121,8 @@ fn words(profile: &Profile<'_>) -> Vec<Suspicion> {
             found.push(Suspicion::new(code, "disguised_missing", 0.97).by_itself());
         } else if measured > 0.9 && NOTHING_AMONG_NUMBERS.contains(&word.as_str()) {
             found.push(Suspicion::new(code, "disguised_missing", 0.96).by_itself());
+        } else if UNKNOWN.contains(&word.as_str()) && f64::from(count) < RARE * profile.rows {
+            found.push(Suspicion::new(code, "disguised_missing", 0.6));
         }
     }
     found
@@ -129,16 +135,18 @@ fn share_of(profile: &Profile<'_>, is_such: impl Fn(&str) -> bool) -> f64 {
 
 /// A least or greatest number such as -1 or 9999, repeated, and far from all others.
 fn filler_numbers(profile: &Profile<'_>) -> Vec<Suspicion> {
-    if profile.numeric < 0.9 || profile.numbers().len() < 8 {
+    let numbers = profile.numbers();
+    if profile.numeric < 0.9 || numbers.len() < 3 {
         return Vec::new();
     }
-    let numbers = profile.numbers();
     let last = numbers.len() - 1;
     let spread = |of: &[(f64, u32, u32)]| of[of.len() * 9 / 10].0 - of[of.len() / 10].0;
     let ends = [(numbers[0], numbers[1].0, &numbers[1..]), (numbers[last], numbers[last - 1].0, &numbers[..last])];
     let fillers = ends.into_iter().filter(|((value, _, count), nearest, others)| {
         let gap = (value - nearest).abs();
-        *count > 1 && is_filler(*value) && gap > 1.5 * spread(others) && gap > 0.0
+        // Among few numbers -1 may be one of a scale, unless it leaves out the 0.
+        let is_of_scale = numbers.len() < 8 && gap < 2.0;
+        *count > 1 && is_filler(*value) && gap > 1.5 * spread(others) && gap > 0.0 && !is_of_scale
     });
     fillers.map(|((_, code, _), _, _)| Suspicion::new(code, "disguised_missing", 0.8)).collect()
 }

@@ -1,21 +1,15 @@
-//! Numbers: values that are none among numbers, units written in several ways, and numbers far from all others.
+//! Numbers: values that are none among numbers, and units written in several ways.
 
 use std::collections::BTreeMap;
 
 use hw_base::TextShape;
 
 use super::Suspicion;
-use super::ballot::is_code;
 use super::profile::Profile;
 
 /// What does not fit a column of numbers.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
-    let mut found = outliers(profile);
-    match dressings(profile) {
-        Some(dressings) => found.extend(mixtures(profile, &dressings)),
-        None => found.extend(strangers(profile)),
-    }
-    found
+    dressings(profile).map_or_else(|| strangers(profile), |dressings| mixtures(profile, &dressings))
 }
 
 /// Values that are no numbers in a column of numbers.
@@ -53,6 +47,24 @@ fn undressed(value: &str) -> Option<(&str, f64, &str)> {
     (plain && before.len() <= 4 && after.len() <= 16).then_some((before, number, after))
 }
 
+/// Units that people write right behind a number.
+const UNITS: &[&str] = &[
+    "g", "kg", "mg", "lb", "lbs", "oz", "t", "m", "cm", "mm", "km", "mi", "ft", "in", "inch", "l", "ml", "cl", "dl", "gal", "h", "hr",
+    "hrs", "min", "mins", "s", "sec", "secs", "ms", "days", "k", "kb", "mb", "gb", "tb", "hz", "khz", "mhz", "ghz", "kw", "kwh", "usd",
+    "eur", "gbp",
+];
+
+/// Whether what stands around a number can be a currency or a unit: signs, the code of a currency before it, and behind it a word apart or one
+/// of the units that people write without a blank. Other letters make a code of it, as in `136A` and `S2Want`, and brackets or `<` a remark.
+fn is_unit(before: &str, after: &str) -> bool {
+    let is_remark = |text: &str| text.contains(['<', '>', '=', '(', ')', '[', ']', '{', '}']);
+    let letters = before.chars().filter(|c| c.is_alphanumeric()).count();
+    let is_currency = letters == 0 || letters == 3 && before.trim_end().chars().all(|c| c.is_ascii_uppercase());
+    let word = after.trim_end_matches('.').to_lowercase();
+    let is_word = !after.starts_with(char::is_alphanumeric) || UNITS.contains(&word.as_str());
+    is_currency && is_word && !is_remark(before) && !is_remark(after)
+}
+
 /// More ways of writing than this are no dressings of one number.
 const MOST_WAYS: usize = 16;
 
@@ -64,7 +76,7 @@ fn dressings<'a>(profile: &Profile<'a>) -> Option<BTreeMap<(&'a str, &'a str), f
     let mut ways: BTreeMap<(&str, &str), f64> = BTreeMap::new();
     let mut dressed = 0.0;
     for (_, value, count) in profile.column.counted() {
-        if let Some((before, _, after)) = undressed(value) {
+        if let Some((before, _, after)) = undressed(value).filter(|(before, _, after)| is_unit(before, after)) {
             *ways.entry((before, after)).or_default() += f64::from(count);
             dressed += f64::from(count);
         }
@@ -89,7 +101,7 @@ fn mixtures(profile: &Profile<'_>, ways: &BTreeMap<(&str, &str), f64>) -> Vec<Su
     }
     let values =
         profile.column.counted().filter_map(|(code, value, _)| undressed(value).map(|(before, _, after)| (code, value, (before, after))));
-    let odd = values.filter(|(_, _, way)| !prevails || way != usual);
+    let odd = values.filter(|(_, _, way)| ways.contains_key(way) && (!prevails || way != usual));
     let confidence = if prevails { 0.6 + 0.38 * most / rows } else { 0.75 };
     let mut found: Vec<Suspicion> = odd
         .map(|(code, value, _)| {
@@ -108,54 +120,5 @@ fn is_one_unit(a: &(&str, &str), b: &(&str, &str)) -> bool {
     match (letter(a), letter(b)) {
         (Some(a), Some(b)) => a == b,
         _ => true,
-    }
-}
-
-/// Numbers beyond all measure: far outside the middle half of the distinct numbers, as they are and by order of magnitude,
-/// alone, and with a gap to the rest.
-fn outliers(profile: &Profile<'_>) -> Vec<Suspicion> {
-    if profile.numeric < 0.8 || profile.rows < 30.0 || profile.numbers().len() < 10 || is_code(profile) {
-        return Vec::new();
-    }
-    let numbers = profile.numbers();
-    let plain: Vec<(f64, u32)> = numbers.iter().map(|(number, _, count)| (*number, *count)).collect();
-    let sized: Vec<(f64, u32)> = plain.iter().map(|(number, count)| (number.signum() * number.abs().ln_1p(), *count)).collect();
-    let (raw, logged) = (Fence::of(&plain), Fence::of(&sized));
-    let mut found = Vec::new();
-    for (at, (number, code, count)) in numbers.iter().enumerate() {
-        let excess = raw.excess(*number).min(logged.excess(sized[at].0));
-        if excess > 3.0 && f64::from(*count) <= (0.002 * profile.rows).max(2.0) {
-            found.push(Suspicion::new(*code, "numeric_outlier", (0.4 + 0.06 * excess).min(0.9)));
-        }
-    }
-    let accused: u32 = found.iter().map(|suspicion| profile.column.counts[suspicion.code as usize]).sum();
-    if f64::from(accused) > (0.01 * profile.rows).max(2.0) { Vec::new() } else { found }
-}
-
-/// The middle half of the rows' numbers.
-struct Fence {
-    low: f64,
-    high: f64,
-}
-
-impl Fence {
-    /// From sorted numbers with their counts.
-    fn of(numbers: &[(f64, u32)]) -> Self {
-        let rows: f64 = numbers.iter().map(|(_, count)| f64::from(*count)).sum();
-        let quantile = |at: f64| {
-            let mut seen = 0.0;
-            let reached = numbers.iter().find(|(_, count)| {
-                seen += f64::from(*count);
-                seen >= at * rows
-            });
-            reached.or(numbers.last()).map_or(0.0, |(number, _)| *number)
-        };
-        Self { low: quantile(0.1), high: quantile(0.9) }
-    }
-
-    /// How many times the width of the middle a number lies outside it; 0 inside, and where the middle has no width.
-    fn excess(&self, number: f64) -> f64 {
-        let width = self.high - self.low;
-        if width <= 0.0 { 0.0 } else { ((self.low - number).max(number - self.high) / width).max(0.0) }
     }
 }

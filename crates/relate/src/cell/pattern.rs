@@ -57,7 +57,7 @@ fn runs(value: &str, pattern: &mut String) {
 }
 
 /// Runs of letters (of any case) and runs of digits.
-fn coarse(value: &str, pattern: &mut String) {
+pub(super) fn coarse(value: &str, pattern: &mut String) {
     for c in value.chars().take(200) {
         let class = match class(c) {
             'A' => 'a',

@@ -22,8 +22,8 @@ struct Word {
 }
 
 /// Rare values that differ from a frequent one by a slip of the pen. Candidates are found by deletions (Garbe's symmetric
-/// delete), so that no pair of distant values is ever compared. A column whose frequent values are themselves that close to
-/// each other, as first names are, gives no norm.
+/// delete), so that no pair of distant values is ever compared. Where frequent values are themselves as many edits from each other,
+/// as first names are, so many edits say nothing.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     let column = profile.column;
     if profile.numeric > 0.5 || profile.dated > 0.5 || column.values() > MOST_VALUES || profile.variety() > 0.7 {
@@ -36,11 +36,15 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     }
     let index = index(&frequent);
     let near = |word: &Word| nearest(word, &index, &frequent);
-    let close = frequent.iter().filter(|word| near(word).is_some()).count();
-    let is_dense = close as f64 > 0.04 * frequent.len() as f64 && close > 2;
-    let rare = words.iter().filter(|word| !is_dense || word.letters.len() > 12);
+    let between: Vec<usize> = frequent.iter().filter_map(|word| near(word).map(|(_, edits)| edits)).collect();
+    let is_dense = |edits: usize| {
+        let close = between.iter().filter(|other| **other <= edits).count();
+        close as f64 > 0.04 * frequent.len() as f64 && close > 2
+    };
+    let dense = [false, is_dense(1), is_dense(2)];
     let tokens = tokens(&words);
-    let found = rare.filter_map(|word| near(word).map(|(usual, edits)| (word, usual, edits)));
+    let found = words.iter().filter_map(|word| near(word).map(|(usual, edits)| (word, usual, edits)));
+    let found = found.filter(|(word, _, edits)| !dense[(*edits).min(2)] || word.letters.len() > 12);
     let found = found.filter(|(word, usual, _)| !is_made_of_known(word, usual, &tokens));
     let suspicions: Vec<Suspicion> = found.filter_map(|(word, usual, edits)| suspicion(profile, word, usual, edits)).collect();
     let rare = words.iter().filter(|word| word.count < FREQUENT).count();
@@ -155,7 +159,7 @@ fn is_slip(a: &[char], b: &[char]) -> bool {
 fn suspicion(profile: &Profile<'_>, word: &Word, usual: &Word, edits: usize) -> Option<Suspicion> {
     let ratio = f64::from(usual.count) / f64::from(word.count.max(1));
     let length = word.letters.len() as f64;
-    let is_rare = word.count <= 3.max(usual.count / 200);
+    let is_rare = word.count <= 3.max(usual.count / 100);
     let enough = ratio >= if word.letters.len() < 5 { 20.0 } else { 4.0 };
     let confidence = 0.45 + 0.25 * (1.0 - edits as f64 * 3.0 / length.max(3.0)).max(0.0) + 0.25 * (1.0 - 4.0 / ratio.max(4.0));
     let text = profile.column.text(usual.code)?;

@@ -5,31 +5,6 @@ use std::collections::HashMap;
 use super::profile::Profile;
 use super::{Accusation, Suspicion};
 
-/// Values that are rare in their own column and usual in another column whose values are otherwise others.
-pub(super) fn strangers(profiles: &[Profile<'_>], at: usize) -> Vec<Suspicion> {
-    let own = &profiles[at];
-    if profiles.len() > 60 || !is_of_words(own) || own.rows < 50.0 {
-        return Vec::new();
-    }
-    let mut found = Vec::new();
-    for (other_at, other) in profiles.iter().enumerate().filter(|(other_at, other)| *other_at != at && is_of_words(other)) {
-        let known: HashMap<&str, u32> =
-            other.column.counted().filter(|(_, _, count)| *count > 0).map(|(_, value, count)| (value, count)).collect();
-        let shared: Vec<(u32, &str, u32)> =
-            own.column.counted().filter(|(_, value, count)| *count > 0 && known.contains_key(value)).collect();
-        let common: f64 = shared.iter().map(|(_, _, count)| f64::from(*count)).sum::<f64>() / own.rows;
-        if common > 0.05 || shared.len() as f64 > 0.3 * own.column.values() as f64 {
-            continue;
-        }
-        debug_assert_ne!(other_at, at);
-        let odd = shared
-            .into_iter()
-            .filter(|(_, value, count)| known[value] >= 5 * count && known[value] >= 5 && f64::from(*count) <= (0.005 * own.rows).max(2.0));
-        found.extend(odd.map(|(code, ..)| Suspicion::new(code, "swapped_value", 0.75)));
-    }
-    found
-}
-
 /// Texts that are strewn over three and more columns and rare in each: a filler, or cells that slipped.
 pub(super) fn strewn(profiles: &[Profile<'_>]) -> Vec<(usize, Suspicion)> {
     let mut places: HashMap<&str, Vec<(usize, u32, u32)>> = HashMap::new();

@@ -92,6 +92,8 @@ async fn judge_rule(fitted: &Fitted, relation: &Relation<'_>, values: &HashMap<S
     Ok(match &fitted.shape {
         Err(reason) => unjudged(fitted, relation, reason),
         Ok(Shape::Row { .. }) => judge_rows(fitted, relation)?,
+        // The scan has diverted the rows that break it.
+        Ok(Shape::Set { .. }) if relation.watched_rule(&fitted.rule.id).is_ok() => judge_rows(fitted, relation)?,
         Ok(Shape::Aggregate { .. }) => judge_aggregate(fitted, relation, values),
         Ok(Shape::Columns { judged, differences }) => judge_columns(fitted, relation, *judged, differences),
         Ok(Shape::Set { count, examples, .. }) => judge_set(fitted, relation, count, examples).await?,

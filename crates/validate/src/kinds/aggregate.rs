@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::columns::{as_text, find, in_parentheses};
 use crate::explain::About;
 use crate::kinds::RuleKind;
+use crate::learned::{Learned, LearnedForm};
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::scalar::Scalar;
 use crate::shape::{Bounds, Limit, Shape};
@@ -193,6 +194,9 @@ measuring_settings! {
         above: Option<Scalar>,
         /// The value must be below this: like `max`, but the limit itself is outside.
         below: Option<Scalar>,
+        /// In place of limits: they follow from what earlier runs measured. `true` for a value that stays about the same, `growth` for one that grows from run to run.
+        #[schemars(with = "Option<LearnedForm>")]
+        learned: Option<Learned>,
         /// The dimension of quality that the rule watches.
         dimension: Option<Dimension>,
     }
@@ -223,7 +227,7 @@ impl RuleKind for Aggregate {
         About {
             finds: "A value over all rows, such as a sum or a mean, that lies below `min` or above `max`, or not `above` or `below` a limit, measured on the table as it would be after the load. Nulls take no part. Where there is no value at all, because there are no rows or only nulls, the rule is broken, unless `of_nothing` says what the measure is there; `NaN` breaks it too. Functions: `sum`, `mean`, `median`, `min`, `max`, `standard_deviation` (of a sample; null for one value), `population_standard_deviation`, `variance`, `quantile`, `count`, `filled_share`, `distinct_share`, `min_length`, `max_length`, `mean_length`.",
             matters: "Every row can be right by itself and the whole still wrong: amounts in cents instead of euros move the mean a hundredfold.",
-            example: "- aggregate: { function: mean, column: total_amount, min: 20, max: 200, on_failure: alert }\n- aggregate: { sql: 'sum(discount) / sum(total_amount)', name: discount_rate, max: 0.4 }\n- aggregate: { function: quantile, quantile: 0.95, column: total_amount, below: 900 }",
+            example: "- aggregate: { function: mean, column: total_amount, min: 20, max: 200, on_failure: alert }\n- aggregate: { sql: 'sum(discount) / sum(total_amount)', name: discount_rate, max: 0.4 }\n- aggregate: { function: quantile, quantile: 0.95, column: total_amount, below: 900 }\n- aggregate: { function: filled_share, column: email, learned: true, on_failure: alert }",
             remedy: "Compare with the table version before: find the partition, shop or file whose share changed. Move the limits if the change is real.",
         }
     }
@@ -258,7 +262,10 @@ impl AggregateSettings {
                 problems.add(key, format!("`{limit}` is neither a number nor a date"), "give a number, a date or a moment");
             }
         }
-        super::check_sides([&self.min, &self.above, &self.max, &self.below], problems);
+        match self.learned {
+            Some(_) => super::check_learned(problems),
+            None => super::check_sides([&self.min, &self.above, &self.max, &self.below], problems),
+        }
         let needs_quantile = self.function == Some(Function::Quantile);
         match self.quantile {
             Some(_) if !needs_quantile => problems.add("quantile", "`quantile` goes with `function: quantile`", "remove `quantile`"),
@@ -291,6 +298,9 @@ impl AggregateSettings {
             if !fits {
                 return Err(format!("`{limit}` is no limit for `{}({name})`, which is {kind}", function.name()));
             }
+        }
+        if self.learned.is_some() && function.gives_moments(column) {
+            return Err(format!("`{}({name})` is a date or a moment, and limits are learned of numbers", function.name()));
         }
         let condition = self.condition.as_deref();
         let expression = match (self.quantile, self.interpolation.unwrap_or_default()) {
@@ -333,6 +343,10 @@ impl RuleBody for AggregateSettings {
         self.dimension
     }
 
+    fn learns(&self) -> bool {
+        self.learned.is_some()
+    }
+
     fn check(&self, problems: &mut Problems<'_>) {
         self.check_measure(problems);
         self.check_limits(problems);
@@ -341,7 +355,8 @@ impl RuleBody for AggregateSettings {
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
         let (expression, label) = self.measure(columns)?;
         let [min, max] = self.limits();
-        Ok(Shape::Aggregate { expression, label, bounds: Bounds::Between { min, max } })
+        let bounds = self.learned.map_or(Bounds::Between { min, max }, Learned::unknown);
+        Ok(Shape::Aggregate { expression, label, bounds })
     }
 }
 

@@ -151,6 +151,17 @@ fn check_limits(min: Option<u64>, max: Option<u64>, problems: &mut Problems<'_>)
     }
 }
 
+/// Checks that limits are not both given and learned.
+fn check_learned(problems: &mut Problems<'_>) {
+    if let Some(key) = ["min", "max", "above", "below"].into_iter().find(|key| problems.has(key)) {
+        problems.add(
+            key,
+            format!("`{key}` is given, and the limits are to be learned"),
+            "keep one of them; a rule of its own can hold the other",
+        );
+    }
+}
+
 /// Checks `min` or `above` against `max` or `below`, given in this order.
 fn check_sides([min, above, max, below]: [&Option<Scalar>; 4], problems: &mut Problems<'_>) {
     for (one, other, [inside, outside]) in [(min, above, ["min", "above"]), (max, below, ["max", "below"])] {

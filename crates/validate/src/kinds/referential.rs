@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use hw_base::{Column, Dimension, Result, Settings, identifier};
+use hw_base::{Column, Dimension, Result, SetWatch, Settings, Together, identifier};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
-use crate::columns::{find_all, list};
+use crate::columns::{all_present, find_all, list};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody, Scope, read_body};
@@ -113,7 +113,7 @@ impl RuleKind for Referential {
 
     fn about(&self) -> About {
         About {
-            finds: "Rows that refer to a row which the other table does not have, in the table as it would be after the load. Rows with a null in one of the columns are left out, and nulls in the other table match nothing. A table may refer to itself; rows of the same load count as there.",
+            finds: "Rows that refer to a row which the other table does not have, in the table as it would be after the load. Rows with a null in one of the columns are left out, and nulls in the other table match nothing. A table may refer to itself; rows of the same load count as there. With `on_failure: quarantine` they wait until the other table has the row that they refer to, and are let in by the run after that.",
             matters: "An order of an unknown customer disappears from every report that joins the two, and the totals no longer agree.",
             example: "- referential: { column: customer_id, to: dim_customers.customer_id, at_least: 99% }\n- referential: { columns: [order_id, line], to: { table: order_lines, columns: [order_id, line] } }",
             remedy: "Load the other table first, or let its model keep the rows that were removed there. For facts that come before their dimension row, an inferred member keeps the total whole.",
@@ -138,6 +138,12 @@ impl RuleBody for ReferentialSettings {
 
     fn other_table(&self) -> Option<String> {
         Some(self.to.table.join("."))
+    }
+
+    fn set_watch(&self) -> Option<SetWatch> {
+        let columns = self.names();
+        let asks = Together::Known { table: self.to.table.join("."), columns: self.to.columns.clone() };
+        Some(SetWatch { id: String::new(), judged: all_present(&columns), columns, asks })
     }
 
     fn check(&self, problems: &mut Problems<'_>) {

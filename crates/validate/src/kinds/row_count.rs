@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::explain::About;
 use crate::kinds::RuleKind;
+use crate::learned::{Learned, LearnedForm};
 use crate::propose::Proposal;
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::shape::Shape;
@@ -24,6 +25,9 @@ measuring_settings! {
         min: Option<u64>,
         /// The most rows.
         max: Option<u64>,
+        /// In place of `min` and `max`: limits that follow from what earlier runs counted. `true` for a table that stays about as large, `growth` for one that grows from run to run.
+        #[schemars(with = "Option<LearnedForm>")]
+        learned: Option<Learned>,
     }
 }
 
@@ -52,7 +56,7 @@ impl RuleKind for RowCount {
         About {
             finds: "A table with fewer rows than `min` or more than `max`, counted as it would be after the load and without the rows that go to quarantine. With `where`, only the rows that it is true for are counted.",
             matters: "An export that broke off, or an empty file, is no error to any reader: the numbers are just small.",
-            example: "- row_count: { min: 1000, on_failure: block }",
+            example: "- row_count: { min: 1000, on_failure: block }\n- row_count: { learned: growth, on_failure: alert }",
             remedy: "Compare with the deliveries before: a file that is missing or came twice, a filter in the model that lost its rows. Move the limit if the business has grown.",
         }
     }
@@ -77,13 +81,21 @@ impl RuleBody for RowCountSettings {
         Vec::new()
     }
 
+    fn learns(&self) -> bool {
+        self.learned.is_some()
+    }
+
     fn check(&self, problems: &mut Problems<'_>) {
-        super::check_limits(self.min, self.max, problems);
+        match self.learned {
+            Some(_) => super::check_learned(problems),
+            None => super::check_limits(self.min, self.max, problems),
+        }
     }
 
     fn shape(&self, _columns: &[Column]) -> Result<Shape, String> {
         let expression = super::filtered("count(*)", self.condition.as_deref());
-        Ok(Shape::Aggregate { label: expression.clone(), expression, bounds: super::count_bounds(self.min, self.max) })
+        let bounds = self.learned.map_or_else(|| super::count_bounds(self.min, self.max), Learned::unknown);
+        Ok(Shape::Aggregate { label: expression.clone(), expression, bounds })
     }
 }
 

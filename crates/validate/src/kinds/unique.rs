@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hw_base::{Column, ColumnFacts, ColumnType, Dimension, Result, Settings, TableFacts, TextShape, plural};
+use hw_base::{Column, ColumnFacts, ColumnType, Dimension, Result, SetWatch, Settings, TableFacts, TextShape, Together, plural};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::json;
 
@@ -57,7 +57,7 @@ impl RuleKind for Unique {
 
     fn about(&self) -> About {
         About {
-            finds: "Rows that share the values of the named columns with another row, in the table as it would be after the load. Every copy counts: two rows with one key are two violations. Rows with a null in one of the columns are left out; with `skip_if: all_null` or `never` two nulls are the same value.",
+            finds: "Rows that share the values of the named columns with another row, in the table as it would be after the load. Every copy counts: two rows with one key are two violations. Rows with a null in one of the columns are left out; with `skip_if: all_null` or `never` two nulls are the same value. With `on_failure: quarantine` the first of the rows with one key stays and the others wait; only those are violations then.",
             matters: "A key that occurs twice doubles every sum that is joined to it.",
             example: "- unique: { columns: [order_id, line_number], on_failure: block }",
             remedy: "Load the table with `upsert` and this key, so that one row per key stays, or remove the copies in the model. If the copies are real, the key lacks a column.",
@@ -111,6 +111,13 @@ impl RuleBody for UniqueSettings {
 
     fn check(&self, problems: &mut Problems<'_>) {
         super::check_column_or_columns(self.column.as_deref(), self.columns.as_deref(), problems);
+    }
+
+    fn set_watch(&self) -> Option<SetWatch> {
+        let columns = self.names();
+        let judged = self.skip_if.condition(&columns);
+        let nulls_match = !matches!(self.skip_if, SkipIf::AnyNull);
+        Some(SetWatch { id: String::new(), columns, judged, asks: Together::First { nulls_match } })
     }
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {

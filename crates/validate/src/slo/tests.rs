@@ -47,7 +47,10 @@ fn step(outcome: StepOutcome, results: Vec<RuleResult>) -> StepRecord {
         verdict: Verdict::over(results),
         error: None,
         review: None,
+        returned: None,
+        promoted: None,
         lateness: None,
+        members_waiting: None,
         progress: Progress { fingerprint: String::new(), window: 1, inputs: std::collections::BTreeMap::new(), version: None },
     }
 }

@@ -23,6 +23,7 @@ fn in_our_sql(rule: &Rule, TableRules { columns, .. }: &TableRules<'_>, table: &
     let violations = match rule.body.shape(columns)? {
         Shape::Row { violates } => format!("select * from {judged} as judged where {violates}"),
         Shape::Set { violations, .. } => over(&violations, &judged, table),
+        Shape::Aggregate { bounds: Bounds::Learned { .. }, .. } => return Err("its limits are learned from the runs of Headworks".into()),
         Shape::Aggregate { expression, bounds, .. } => return Ok(measured(&expression, &bounds, table)),
         Shape::Columns { .. } => return Err("it is about the columns, and a query of rows cannot tell those".into()),
     };
@@ -44,7 +45,7 @@ fn over(violations: &Template, judged: &str, table: &str) -> String {
 
 fn measured(expression: &str, bounds: &Bounds, table: &str) -> String {
     let outside: Vec<String> = match bounds {
-        Bounds::Between { min, max } => {
+        Bounds::Between { min, max } | Bounds::Learned { min, max, .. } => {
             let side = |limit: &Option<Limit>, inside: &str, outside: &str| {
                 let written = limit.as_ref()?;
                 let breaks = if written.is_outside { outside } else { inside };

@@ -100,6 +100,9 @@ const SHARED: &[&str] = &["name", "at_least", "at_most", "on_failure", "where", 
 
 /// The settings of the kind itself, as they were written; `None` where the rule is none of a list.
 pub(super) fn settings_without_shared(rule: &crate::rule::Rule) -> Option<Map<String, Json>> {
+    if rule.body.learns() {
+        return None;
+    }
     let mut settings = rule.settings.get(rule.kind.name())?.as_object()?.clone();
     settings.retain(|key, value| !value.is_null() && !SHARED.contains(&key.as_str()));
     Some(settings)

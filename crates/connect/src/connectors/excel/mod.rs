@@ -72,6 +72,10 @@ impl Connector for Excel {
         parts_of(&Sheets { reading: Reading::default() }, root, files).map(Some)
     }
 
+    fn names_missing(&self) -> bool {
+        true
+    }
+
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<ExcelSettings>()
     }

@@ -6,6 +6,8 @@ use hw_base::{Error, Result, duration};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error as DriverError, Opts, OptsBuilder, ServerError};
 
+use crate::cause::innermost;
+
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What every session begins with: one moment for all that it reads, and times in UTC.
@@ -88,7 +90,7 @@ impl Server {
             }
             DriverError::Server(answer) if matches!(answer.code, 1044 | 1045 | 1698) => self.not_let_in().because(said(answer)),
             DriverError::Server(answer) => self.unreachable().because(said(answer)),
-            other => self.unreachable().because(self.without_password(&other.to_string())),
+            other => self.unreachable().because(self.without_password(&innermost(other))),
         }
     }
 
@@ -102,7 +104,7 @@ impl Server {
             DriverError::Server(answer) if answer.state.starts_with("42") => Error::user(message).because(said(answer)),
             DriverError::Server(answer) => Error::passing(message).because(said(answer)),
             other => Error::passing(format!("the connection to MySQL at {} broke", self.place()))
-                .because(self.without_password(&other.to_string()))
+                .because(self.without_password(&innermost(other)))
                 .help("look at the log of the server, then run again"),
         }
         .code("HW206")

@@ -7,6 +7,7 @@ use hw_base::{Error, Result, duration};
 use tokio_postgres::error::{DbError, SqlState};
 
 use super::server::Server;
+use crate::cause::innermost;
 
 /// The driver's only sign of a failed handshake.
 const HANDSHAKE: &str = "error performing TLS handshake";
@@ -30,7 +31,7 @@ pub(super) fn refused(server: &Server, error: &tokio_postgres::Error) -> Error {
     if let Some(answer) = error.as_db_error() {
         return refused_by_server(server, answer);
     }
-    let cause = server.redacted(&causes(error));
+    let cause = server.redacted(&innermost(error));
     if is_about_encryption(error) {
         return Error::user(format!("no encrypted connection to PostgreSQL at {} can be made", server.place()))
             .code("HW206")
@@ -62,7 +63,7 @@ pub(super) fn failed(server: &Server, error: &tokio_postgres::Error, purpose: &s
 
 /// A query that failed without a word from the server.
 fn failed_here(server: &Server, error: &tokio_postgres::Error, purpose: &str) -> Error {
-    let cause = server.redacted(&causes(error));
+    let cause = server.redacted(&innermost(error));
     let is_about_connection = error.source().is_none_or(<dyn std::error::Error>::is::<std::io::Error>);
     if error.is_closed() || is_about_connection {
         return Error::passing(format!("the connection to PostgreSQL at {} broke", server.place()))
@@ -123,19 +124,4 @@ fn is_passing(code: &SqlState) -> bool {
 fn said(server: &Server, answer: &DbError) -> String {
     let detail = answer.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
     server.redacted(&format!("the server says: {}{detail}", answer.message()))
-}
-
-/// The innermost causes of an error of the driver, which itself says little.
-fn causes(error: &tokio_postgres::Error) -> String {
-    let mut cause = error.source();
-    let mut texts = Vec::new();
-    while let Some(inner) = cause {
-        texts.push(inner.to_string());
-        cause = inner.source();
-    }
-    match texts.pop() {
-        // The operating system's own number helps nobody.
-        Some(last) => last.split(" (os error").next().unwrap_or_default().to_lowercase(),
-        None => error.to_string(),
-    }
 }

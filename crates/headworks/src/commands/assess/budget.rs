@@ -6,6 +6,9 @@ use hw_assess::Assessment;
 use hw_base::TimeSpan;
 use hw_engine::Deadline;
 
+/// How a report says that it was cut short.
+pub(super) const CUT: &str = "the budget of";
+
 /// The time that `--budget` allows.
 #[derive(Clone, Debug)]
 pub(super) struct Budget {
@@ -36,7 +39,7 @@ impl Budget {
             }
             None => "all rows were measured, but not all was counted a second time, some issues show no examples, and rules may be untried",
         };
-        let told = format!("the budget of {} was used up on {}: {missing}", self.whole, assessment.population());
+        let told = format!("{CUT} {} was used up on {}: {missing}", self.whole, assessment.population());
         assessment.relations.bounds.push(told.clone());
         Some(told)
     }

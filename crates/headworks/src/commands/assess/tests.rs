@@ -5,9 +5,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use hw_assess::RuleTrial;
 use hw_base::Timestamp;
 use hw_engine::{PlainColumn, write_parquet};
 
+use super::opened::open_file;
 use super::*;
 
 /// More values than a column keeps, so that counts, quantiles and patterns are estimates.
@@ -58,7 +60,8 @@ async fn report(folder: &Path, data: &str, threads: usize, memory: u64) -> Strin
     let matches = Assess.arguments().try_get_matches_from(["assess", data]).unwrap();
     let arguments = Arguments { memory: ByteSize(memory), ..read(&matches).unwrap() };
     let settings = EngineSettings { memory: arguments.memory, threads: Some(threads), ..EngineSettings::default() };
-    let mut opened = open_file(data, &settings, folder).await.unwrap();
+    let mut opened = open_file(data, None, &settings, folder).await.unwrap();
+    opened.engine_mut().answer_in_order();
     opened.about.rules = RuleTrial::HoldBack;
     let (assessment, _) = assess_whole(&opened, &arguments, (Timestamp::UNIX_EPOCH, "the same".to_owned())).await.unwrap();
     assessment.files().into_iter().map(|(_, content)| content).collect()

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use hw_assess::{About, Assessment};
 use hw_base::{
-    Clock, Column, DatasetName, Delivery, Engine, Error, Input, Reader, Result, Settings, Sources, identifier, snake_case, unknown,
+    Clock, Column, DatasetName, Delivered, Delivery, Engine, Error, Input, Reader, Result, Settings, Sources, identifier, snake_case,
+    unknown,
 };
-use hw_connect::{Discovered, ProjectSources, TableListing};
+use hw_connect::{ProjectSources, TableListing};
 use hw_engine::LocalEngine;
 use hw_pipeline::{EngineSettings, raw_column_names};
 use hw_validate::{Gate, Judging, Population, Proposal, read_rules};
 use serde_json::{Value as Json, json};
 
-use super::{Arguments, Found};
-use crate::commands::assess;
+use super::{Arguments, Found, files};
 use crate::house;
 use crate::machine::SystemClock;
 use crate::report;
@@ -23,17 +23,19 @@ use crate::terminal::{Format, Terminal};
 const MOST_RULES: usize = 500;
 /// The source of the tables of a database.
 const DATABASE: &str = "database";
+/// Where the rows of a dataset are, without the malformed records.
+pub(super) const WELL_FORMED: &str = "all_records where _malformed is null";
 /// Names that the warehouse needs for itself.
 const TAKEN: [&str; 5] = ["raw", "quarantine", "preview", "deleted", "reviewed"];
 
 /// Rows that were opened, and what was measured of them.
-struct Measured<'a> {
-    engine: &'a LocalEngine,
+pub(super) struct Measured<'a> {
+    pub(super) engine: &'a LocalEngine,
     /// What the names of its SQL stand for.
-    inputs: Vec<Input>,
+    pub(super) inputs: Vec<Input>,
     /// Where the rows are in it, without the malformed records.
-    from: &'static str,
-    assessment: Assessment,
+    pub(super) from: &'static str,
+    pub(super) assessment: Assessment,
 }
 
 /// Finds and measures the datasets behind the arguments.
@@ -43,13 +45,8 @@ pub(super) async fn datasets(arguments: &Arguments, terminal: &Terminal) -> Resu
     for (path, error) in &discovered.left_out {
         terminal.say(format!("left out: {path}: {}", in_one_line(error)));
     }
-    let mut found = Vec::new();
     let mut names = Names(TAKEN.map(str::to_owned).into());
-    for one in &discovered.datasets {
-        let is_twin = discovered.datasets.iter().filter(|other| other.name == one.name).count() > 1;
-        let name = names.free(&if is_twin && !one.folder.is_empty() { format!("{}_{}", one.folder, one.name) } else { one.name.clone() });
-        found.push(file(one, name, terminal).await?);
-    }
+    let mut found = files::found(&discovered.datasets, &mut names, terminal).await?;
     match &urls[..] {
         [] => {}
         [url] => found.extend(Database::open(url, arguments, terminal).await?.found(&mut names).await?),
@@ -67,10 +64,10 @@ fn in_one_line(error: &Error) -> String {
 }
 
 /// Names that are given out once.
-struct Names(BTreeSet<String>);
+pub(super) struct Names(BTreeSet<String>);
 
 impl Names {
-    fn free(&mut self, name: &str) -> String {
+    pub(super) fn free(&mut self, name: &str) -> String {
         let numbered = (2..).map(|number| format!("{name}_{number}"));
         let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| !self.0.contains(name)).unwrap_or_default();
         self.0.insert(free.clone());
@@ -78,18 +75,9 @@ impl Names {
     }
 }
 
-async fn file(one: &Discovered, name: String, terminal: &Terminal) -> Result<Found> {
-    terminal.busy(format!("measuring {}", one.path));
-    let mut opened = assess::open(&one.path, &EngineSettings::default(), terminal).await?;
-    opened.about.name.clone_from(&name);
-    let assessment = hw_assess::assess(opened.engine(), &opened.reader, &opened.about, SystemClock.now(), format!("init-{name}")).await?;
-    let from = if opened.has_malformed { "all_records where _malformed is null" } else { "all_records" };
-    let measured = Measured { engine: opened.engine(), inputs: opened.reader.inputs.clone(), from, assessment };
-    measured.found(DatasetName::new(format!("{}_files", one.kind), name), one.kind, &one.path, terminal).await
-}
-
 impl Measured<'_> {
-    async fn found(self, dataset: DatasetName, kind: &'static str, place: &str, terminal: &Terminal) -> Result<Found> {
+    /// Tells what was measured and keeps the rules that hold.
+    pub(super) async fn found(self, dataset: DatasetName, kind: &'static str, place: &str, terminal: &Terminal) -> Result<Found> {
         if terminal.format == Format::Text {
             for line in report::assessment_lines(&self.assessment) {
                 terminal.line(line);
@@ -110,7 +98,7 @@ impl Measured<'_> {
         rules.sort_by_key(rank);
         rules.truncate(MOST_RULES);
         let rules = self.that_hold(rules, &own, &columns).await?;
-        Ok(Found { dataset, kind, place: place.to_owned(), columns, rules, proposed })
+        Ok(Found { dataset, kind, place: place.to_owned(), null: Vec::new(), columns, rules, proposed })
     }
 
     /// The rules that the rows keep to when they are judged as a run will judge them.
@@ -130,6 +118,16 @@ impl Measured<'_> {
         let broken: BTreeSet<&str> = verdict.broken().map(|result| result.id.as_str()).collect();
         Ok(proposals.into_iter().zip(&rules).filter(|(_, rule)| !broken.contains(rule.id.as_str())).map(|(proposal, _)| proposal).collect())
     }
+}
+
+/// Measures a dataset that was opened.
+pub(super) async fn measured<'a>(engine: &'a LocalEngine, delivered: &Delivered, about: &About) -> Result<Measured<'a>> {
+    let columns: Vec<String> = delivered.columns.iter().map(|column| identifier(&column.name)).collect();
+    let live = Input::Live { name: "all_records".into(), relation: delivered.relation.clone() };
+    let sql = format!("select {}, _malformed from all_records", columns.join(", "));
+    let reader = Reader { sql, inputs: vec![live.clone()], file: None };
+    let assessment = hw_assess::assess(engine, &reader, about, SystemClock.now(), format!("init-{}", about.name)).await?;
+    Ok(Measured { engine, inputs: vec![live], from: WELL_FORMED, assessment })
 }
 
 /// The order in which rules are kept where there are too many: first those on the whole table, then those on keys and gaps.
@@ -159,8 +157,7 @@ impl<'a> Database<'a> {
         let schema = arguments.schema.as_deref();
         terminal.busy("listing the tables");
         let tables = chosen(connector.tables(url, schema).await?, arguments, terminal)?;
-        let state = house::temporary_state();
-        let engine = house::engine(state.join("warehouse"), &state, &EngineSettings::default())?;
+        let engine = house::temporary_engine(&EngineSettings::default())?;
         let names: serde_json::Map<String, Json> =
             tables.iter().enumerate().map(|(at, table)| (at.to_string(), table.name.clone().into())).collect();
         let settings = Settings::from_json(&json!({ connector.kind(): connector.settings_of(url, schema, names) }));
@@ -194,13 +191,8 @@ impl<'a> Database<'a> {
 
     async fn table(&self, at: usize, table: &TableListing, name: &str) -> Result<Found> {
         let delivered = self.sources.open(&DatasetName::new(DATABASE, at.to_string()), &Delivery::default()).await?;
-        let columns: Vec<String> = delivered.columns.iter().map(|column| identifier(&column.name)).collect();
-        let columns = columns.join(", ");
-        let live = Input::Live { name: "all_records".into(), relation: delivered.relation.clone() };
-        let reader = Reader { sql: format!("select {columns}, _malformed from all_records"), inputs: vec![live.clone()], file: None };
         let about = About::new(name, self.shown.clone());
-        let assessment = hw_assess::assess(&self.engine, &reader, &about, SystemClock.now(), format!("init-{name}")).await?;
-        let measured = Measured { engine: &self.engine, inputs: vec![live], from: "all_records where _malformed is null", assessment };
+        let measured = measured(&self.engine, &delivered, &about).await?;
         measured.found(DatasetName::new(DATABASE, name), self.kind, &table.name, self.terminal).await
     }
 }

@@ -1,5 +1,6 @@
 //! `headworks init`: makes a project from files or a database: assessed, with rules, and models that load it.
 
+mod files;
 mod find;
 mod write;
 
@@ -46,6 +47,8 @@ struct Found {
     kind: &'static str,
     /// Where it lies: the path of a file, the table of a database.
     place: String,
+    /// The words that its source should take for missing values.
+    null: Vec<String>,
     /// The names of its columns in the raw copy.
     columns: Vec<String>,
     /// The rules that its rows keep to, by those names.
@@ -109,6 +112,10 @@ fn tell(name: &str, found: &[Found], written: &[String], terminal: &Terminal) ->
     for one in found.iter().filter(|one| one.rules.len() < one.proposed) {
         let (rules, proposed) = (hw_base::count(one.rules.len() as u64), hw_base::count(one.proposed as u64));
         terminal.line(format!("{}: {rules} of {proposed} proposed rules are written; `headworks assess` lists all", one.dataset));
+    }
+    for one in found.iter().filter(|one| !one.null.is_empty()) {
+        let words: Vec<String> = one.null.iter().map(|word| format!("`{word}`")).collect();
+        terminal.line(format!("{}: {} is loaded as a missing value, as `null:` in headworks.yaml says", one.dataset, words.join(", ")));
     }
     for file in written {
         terminal.line(format!("written: {file}"));

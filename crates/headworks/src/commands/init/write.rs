@@ -1,5 +1,6 @@
 //! The files of the project: what they say, and that they overwrite nothing.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -96,6 +97,11 @@ fn settings_text(name: &str, schema: Option<&str>, found: &[Found]) -> String {
         } else {
             "path"
         };
+        let null: BTreeSet<&String> = own.iter().flat_map(|one| &one.null).collect();
+        if !null.is_empty() {
+            let null: Vec<String> = null.into_iter().map(|mark| quoted(mark)).collect();
+            let _ = writeln!(text, "      # Found in the place of values: they are loaded as missing.\n      null: [{}]", null.join(", "));
+        }
         let _ = writeln!(text, "      {key}:");
         for one in own {
             // References in a path are resolved; those in the name of a table are none.

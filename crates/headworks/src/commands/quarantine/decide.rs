@@ -3,7 +3,7 @@
 use clap::Args;
 use hw_base::{Clock, Engine, Error, OnFailure, Result, Review, Ruling, RunOutcome, RunRecord, StepRecord, TableName, count, plural};
 use hw_ledger::{RunLock, next_run_id};
-use hw_pipeline::{Asked, Asking, Narrator, Ports, Selection, exit_code, plan, recover, review};
+use hw_pipeline::{Asked, Asking, Narrator, Selection, exit_code, plan, recover, review};
 use serde_json::{Value as Json, json};
 
 use super::Common;
@@ -11,7 +11,7 @@ use super::look::{counted, nothing_selected, word};
 use super::select::{Selected, Selecting};
 use super::waiting;
 use crate::house::House;
-use crate::machine::{self, ProcessMemory, SystemClock};
+use crate::machine::{self, SystemClock};
 use crate::report;
 use crate::terminal::{Format, Terminal};
 
@@ -96,9 +96,9 @@ async fn decide(deciding: &Deciding, ruling: Ruling, terminal: &Terminal) -> Res
     let house = House::open(&terminal.root)?;
     let now = SystemClock.now();
     let run = next_run_id(now, machine::salt(now));
-    let _lock = RunLock::take(&house.state(), &run)?;
+    let _lock = RunLock::take(house.state(), &run)?;
     let narrator = Quiet(terminal);
-    let ports = ports(&house, &narrator);
+    let ports = house.ports(&narrator);
     if let Some(unfinished) = recover(&house.project, ports).await? {
         return Err(Error::user(format!("run {} was interrupted and may have published a part of its tables", unfinished.run))
             .code("HW703")
@@ -127,10 +127,6 @@ async fn decide(deciding: &Deciding, ruling: Ruling, terminal: &Terminal) -> Res
         }
     }
     Ok(code)
-}
-
-fn ports<'a>(house: &'a House, narrator: &'a dyn Narrator) -> Ports<'a> {
-    Ports { engine: &house.engine, sources: &house.sources, ledger: &house.ledger, clock: &SystemClock, narrator, memory: &ProcessMemory }
 }
 
 fn asked(house: &House, deciding: &Deciding, selected: &Selected, ruling: Ruling) -> Asked {
@@ -193,7 +189,7 @@ impl Decided<'_> {
         let Some(step) = self.step() else { return vec![] };
         match self.record.outcome {
             Some(RunOutcome::Blocked) => {
-                let mut lines = report::step_lines(step, &terminal.root);
+                let mut lines = report::step_lines(step, terminal);
                 lines.push(format!("nothing was released: the rows of `{}` wait as before", self.asked.table.leaf()));
                 lines
             }

@@ -117,41 +117,85 @@ pub(super) async fn nothing_selected(house: &House, selecting: &Selecting) -> Re
     Ok(error.help(format!("rows wait because of: {}", list_or(rules.iter().map(String::as_str), "no rule"))))
 }
 
-/// Shows what was decided.
+/// Shows what was decided, and what came back by itself.
 pub(super) fn log(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
     let runs = house.ledger.reviews(limit)?;
-    let decided: Vec<(&RunRecord, &StepRecord, &ReviewRecord)> =
-        runs.iter().flat_map(|run| run.steps.iter().filter_map(move |step| Some((run, step, step.review.as_ref()?)))).collect();
+    let left: Vec<Left<'_>> = runs.iter().flat_map(|run| run.steps.iter().filter_map(move |step| Left::of(run, step))).collect();
     if terminal.format == Format::Json {
-        let entries: Vec<Json> = decided.iter().map(|(run, step, review)| entry(run, step, review)).collect();
-        terminal.json(&json!({ "schema_version": "1", "decisions": entries }))?;
+        terminal.json(&json!({ "schema_version": "1", "decisions": left.iter().map(Left::json).collect::<Vec<Json>>() }))?;
         return Ok(0);
     }
-    if decided.is_empty() {
+    if left.is_empty() {
         terminal.line("nobody has released or dropped a row yet");
         return Ok(0);
     }
     let mut cells = vec![["run", "at", "who", "table", "decision", "rows", "which", "why"].map(str::to_owned).to_vec()];
-    cells.extend(decided.iter().map(|(run, step, review)| {
-        let leaf = hw_base::TableName::model(&step.model).leaf().to_owned();
-        let why = review.reason.clone().unwrap_or_default();
-        let (at, rows) = (report::moment(run.started), count(review.rows));
-        vec![run.run.to_string(), at, review.who.clone(), leaf, decision_in_words(&review.ruling), rows, review.selector.clone(), why]
-    }));
+    cells.extend(left.iter().map(Left::cells));
     terminal.table(&cells, &[5]);
     Ok(0)
 }
 
-fn entry(run: &RunRecord, step: &StepRecord, review: &ReviewRecord) -> Json {
-    let set: Vec<String> = match &review.ruling {
+/// Rows that left a quarantine.
+struct Left<'a> {
+    run: &'a RunRecord,
+    step: &'a StepRecord,
+    who: String,
+    /// What became of them, in a word.
+    decision: &'static str,
+    /// The values that they were given: `amount = 0`.
+    set: Vec<String>,
+    rows: u64,
+    which: String,
+    why: Option<String>,
+}
+
+impl<'a> Left<'a> {
+    /// The rows that left with a step; `None` where none did.
+    fn of(run: &'a RunRecord, step: &'a StepRecord) -> Option<Self> {
+        if let Some(review) = &step.review {
+            let ReviewRecord { who, selector, ruling, rows, reason, .. } = review;
+            let (set, decision) = (assignments(ruling), word(ruling));
+            return Some(Self { run, step, who: who.clone(), decision, set, rows: *rows, which: selector.clone(), why: reason.clone() });
+        }
+        let returned = step.returned.as_ref()?;
+        let why = "what they refer to has arrived".to_owned();
+        Some(Self {
+            run,
+            step,
+            who: "headworks".into(),
+            decision: "returned",
+            set: vec![],
+            rows: returned.rows,
+            which: returned.rules.iter().map(|rule| format!("--rule {rule}")).collect::<Vec<_>>().join(" "),
+            why: Some(why),
+        })
+    }
+
+    fn table(&self) -> String {
+        hw_base::TableName::model(&self.step.model).leaf().to_owned()
+    }
+
+    fn json(&self) -> Json {
+        json!({
+            "run": self.run.run, "at": self.run.started, "who": self.who, "table": self.table(), "decision": self.decision,
+            "set": self.set, "rows": self.rows, "which": self.which, "why": self.why,
+            "version": self.step.commit.as_ref().map(|commit| commit.version),
+        })
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let set = if self.set.is_empty() { String::new() } else { format!(": {}", self.set.join(", ")) };
+        let decision = format!("{}{set}", self.decision);
+        let (at, why) = (report::moment(self.run.started), self.why.clone().unwrap_or_default());
+        vec![self.run.run.to_string(), at, self.who.clone(), self.table(), decision, count(self.rows), self.which.clone(), why]
+    }
+}
+
+fn assignments(ruling: &Ruling) -> Vec<String> {
+    match ruling {
         Ruling::Repaired(values) => values.iter().map(|(column, sql)| format!("{column} = {sql}")).collect(),
         Ruling::Vouched { .. } | Ruling::Dropped => vec![],
-    };
-    json!({
-        "run": run.run, "at": run.started, "who": review.who, "table": hw_base::TableName::model(&step.model).leaf(),
-        "decision": word(&review.ruling), "set": set, "rows": review.rows, "which": review.selector, "why": review.reason,
-        "version": step.commit.as_ref().map(|commit| commit.version),
-    })
+    }
 }
 
 /// What was decided, in a word.
@@ -160,16 +204,6 @@ pub(super) fn word(ruling: &Ruling) -> &'static str {
         Ruling::Vouched { .. } => "released",
         Ruling::Repaired(_) => "repaired",
         Ruling::Dropped => "dropped",
-    }
-}
-
-fn decision_in_words(ruling: &Ruling) -> String {
-    match ruling {
-        Ruling::Repaired(values) => {
-            let values: Vec<String> = values.iter().map(|(column, sql)| format!("{column} = {sql}")).collect();
-            format!("repaired: {}", values.join(", "))
-        }
-        _ => word(ruling).into(),
     }
 }
 

@@ -7,7 +7,7 @@ mod select;
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Engine, Result, TableName};
 
-use super::{Command, Common, at_least_one, read};
+use super::{Command, Common, InEnvironment, at_least_one, read};
 use crate::house::House;
 use crate::terminal::Terminal;
 use decide::{DropRows, Release};
@@ -20,6 +20,8 @@ pub(crate) struct Quarantine;
 #[derive(Args)]
 struct List {
     #[command(flatten)]
+    place: InEnvironment,
+    #[command(flatten)]
     common: Common,
 }
 
@@ -31,6 +33,8 @@ struct Show {
     /// How many to show
     #[arg(long, default_value_t = 20, value_parser = at_least_one, allow_negative_numbers = true)]
     limit: usize,
+    #[command(flatten)]
+    place: InEnvironment,
     #[command(flatten)]
     common: Common,
 }
@@ -71,10 +75,10 @@ impl Command for Quarantine {
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             match matches.subcommand() {
-                Some(("list", _)) => look::list(&House::look(&terminal.root)?, terminal).await,
+                Some(("list", _)) => look::list(&look(terminal)?, terminal).await,
                 Some(("show", inner)) => {
                     let Show { selecting, limit, .. } = read(inner)?;
-                    look::show(&House::look(&terminal.root)?, &selecting, limit, terminal).await
+                    look::show(&look(terminal)?, &selecting, limit, terminal).await
                 }
                 Some(("release", inner)) => decide::release(&read(inner)?, terminal).await,
                 Some(("drop", inner)) => decide::drop_rows(&read(inner)?, terminal).await,
@@ -83,6 +87,10 @@ impl Command for Quarantine {
             }
         })
     }
+}
+
+fn look(terminal: &Terminal) -> Result<House> {
+    House::look_in(&terminal.root, terminal.place.as_ref())
 }
 
 /// The tables with rows in quarantine, and how many.

@@ -158,11 +158,13 @@ impl World<'_> {
             is_rebuild: false,
             withdraw: None,
             review: None,
+            retries: false,
             label: "test-0000-1-before".into(),
             run: "test-0000".into(),
             at: now,
             hash_content: false,
             hidden: vec![],
+            members: None,
         })
     }
 

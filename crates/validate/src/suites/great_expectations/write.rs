@@ -8,6 +8,9 @@ use crate::suites::violations::violations_sql;
 use crate::suites::words::{plain_number, settings_without_shared};
 use crate::suites::{HowWritten, TableRules, Written, WrittenItem};
 
+/// The expectation that a query returns no row.
+const QUERY: &str = "unexpected_rows_expectation";
+
 /// One suite per table; several tables are a list of suites.
 pub(super) fn written(tables: &[TableRules<'_>]) -> Written {
     let mut items = Vec::new();
@@ -33,7 +36,7 @@ fn suite(table: &TableRules<'_>, items: &mut Vec<WrittenItem>) -> Json {
                 (found, how)
             }
             None => match violations_sql(rule, table, "{batch}").map(|sql| query_of_batch(&sql)) {
-                Ok(sql) => (vec![("unexpected_rows_expectation".to_owned(), json!({ "unexpected_rows_query": sql }))], HowWritten::AsSql),
+                Ok(sql) => (vec![(QUERY.to_owned(), json!({ "unexpected_rows_query": sql }))], HowWritten::AsSql),
                 Err(why) => (Vec::new(), HowWritten::NotWritten(why)),
             },
         };
@@ -88,7 +91,12 @@ fn in_words(rule: &Rule) -> Option<Vec<(String, Json)>> {
             kwargs["condition_parser"] = "great_expectations".into();
         }
     }
-    Some(found.into_iter().map(|(kind, kwargs)| (format!("expect_{kind}").replace("expect_expect_", "expect_"), kwargs)).collect())
+    Some(found.into_iter().map(|(word, kwargs)| (called(&word), kwargs)).collect())
+}
+
+/// The name of an expectation, of which all but one begin alike.
+fn called(word: &str) -> String {
+    if word == QUERY { word.to_owned() } else { format!("expect_{word}") }
 }
 
 fn takes_mostly(kind: &str) -> bool {
@@ -220,7 +228,7 @@ fn words_of_sets(kind: &str, settings: &Map<String, Json>) -> Option<Vec<(String
         "schema" => schema(settings),
         "query" if only(&["sql"]) => {
             let sql = get("sql").as_str()?.replace('{', "{{").replace('}', "}}").replace("{{table}}", "{batch}");
-            one("unexpected_rows_expectation", json!({"unexpected_rows_query": sql}))
+            one(QUERY, json!({"unexpected_rows_query": sql}))
         }
         _ => None,
     }
@@ -370,6 +378,11 @@ fn schema(settings: &Map<String, Json>) -> Option<Vec<(String, Json)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_expectation_has_its_name() {
+        assert_eq!([called(QUERY), called("column_to_exist")], ["unexpected_rows_expectation", "expect_column_to_exist"]);
+    }
 
     #[test]
     fn queries_name_the_batch_as_a_subquery() {

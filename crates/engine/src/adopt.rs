@@ -1,0 +1,88 @@
+//! Taking over what an environment has built: production's table becomes its version of it, in one commit.
+//!
+//! The files are linked into production's folders, so that both have them, none is written again and the environment can be dropped. Where a
+//! file system has no links, they are copied.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use hw_base::{CommitNote, Error, PromotedFrom, Published, Result, StagedFile, TableName};
+
+use crate::beside::Beside;
+use crate::failure::io_problem;
+use crate::files::TableFile;
+use crate::local::LocalEngine;
+use crate::publish::{Commit, is_done};
+use crate::warehouse::{Snapshot, Warehouse};
+
+/// Makes a version that an environment has built of `table` the newest of this warehouse, once.
+pub(crate) async fn adopt(engine: &LocalEngine, table: &TableName, from: &PromotedFrom, note: &CommitNote) -> Result<Published> {
+    let theirs = engine.warehouse.environment(&from.environment);
+    let Some(built) = theirs.open(table, Some(from.version)).await? else { return Err(gone(table, from)) };
+    let present = engine.warehouse.open(table, None).await?;
+    if let Some(present) = &present
+        && is_done(present, note).await?
+    {
+        return Ok(Published { version: present.version, was_there: true });
+    }
+    let mut versions = Vec::new();
+    // What people decided about rows in quarantine is production's already.
+    for beside in [Beside::Quarantine, Beside::Deleted] {
+        let built = theirs.beside(beside, table, &built).await?;
+        let newest = engine.warehouse.open(&beside.of(table), None).await?;
+        let schema = match (&built, &newest) {
+            (Some(holding), _) | (None, Some(holding)) => holding.state.schema().as_ref().clone(),
+            (None, None) => continue,
+        };
+        let files = built.map_or(Ok(vec![]), |built| linked(&engine.warehouse, &beside.of(table), &built))?;
+        versions.extend(engine.hold(beside, table, (&files, schema), newest, note).await?);
+    }
+    let files = linked(&engine.warehouse, table, &built)?;
+    let (had, has) = (names(present.as_ref()), names(Some(&built)));
+    let commit = Commit {
+        table: table.clone(),
+        beside: versions,
+        files: &files.into_iter().filter(|file| !had.contains(&file.path)).collect::<Vec<_>>(),
+        removed: &had.difference(&has).cloned().collect::<Vec<_>>(),
+        schema: built.state.schema().as_ref().clone(),
+        partition_columns: &built.partition_columns,
+    };
+    commit.make(engine, present, note).await
+}
+
+fn gone(table: &TableName, from: &PromotedFrom) -> Error {
+    Error::user(format!("the environment `{}` has no table `{table}` any more", from.environment))
+        .code("HW504")
+        .help("`headworks run` builds it in production")
+}
+
+fn names(snapshot: Option<&Snapshot>) -> BTreeSet<String> {
+    snapshot.iter().flat_map(|snapshot| &snapshot.files).map(|file| file.name.clone()).collect()
+}
+
+/// Lets the folder of `table` have the files of a version too.
+fn linked(warehouse: &Warehouse, table: &TableName, version: &Snapshot) -> Result<Vec<StagedFile>> {
+    let folder = warehouse.make_folder(table)?;
+    for file in &version.files {
+        let to = folder.join(&file.name);
+        let done = link(Path::new(&file.path), &to).and_then(|()| warehouse.lasting.flush(&to));
+        done.map_err(|error| io_problem(&error).within(format_args!("`{}` cannot be taken over", to.display())))?;
+    }
+    Ok(version.files.iter().map(TableFile::staged).collect())
+}
+
+/// Gives a file a second name, or a copy where the file system knows no second names. One that is there was made by an earlier attempt.
+fn link(from: &Path, to: &Path) -> std::io::Result<()> {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    match std::fs::hard_link(from, to) {
+        Ok(()) => Ok(()),
+        Err(_) if to.exists() => Ok(()),
+        Err(_) => {
+            let aside = to.with_extension("parquet.tmp");
+            std::fs::copy(from, &aside)?;
+            std::fs::rename(aside, to)
+        }
+    }
+}

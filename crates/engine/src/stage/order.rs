@@ -1,0 +1,55 @@
+//! What an order to stage a batch amounts to: what stays, what is remembered, and what the load itself asks of rows.
+
+use datafusion::dataframe::DataFrame;
+use hw_base::{LoadMode, Result, RowWatch, Staging, Watch, identifier};
+
+use crate::failure::explain;
+use crate::session::Session;
+
+/// Whether nothing stays of what the table has.
+pub(super) fn replaces(staging: &Staging) -> bool {
+    staging.is_rebuild || staging.mode == LoadMode::Replace
+}
+
+/// Whether rows that the table does not show are remembered. Where the order of arrival decides, a row that comes after its deletion is a
+/// new one.
+pub(super) fn remembers_deleted(mode: &LoadMode) -> bool {
+    matches!(mode, LoadMode::Upsert { later_by: Some(_), deleted_when: Some(_), .. } | LoadMode::History(_))
+}
+
+/// Whether it matters where a row came from: the order of arrival decides between rows with one key, or rows may go to quarantine,
+/// which tells their file and line.
+pub(super) fn needs_origin(staging: &Staging) -> bool {
+    let by_arrival = match &staging.mode {
+        LoadMode::Replace | LoadMode::Recompute { .. } | LoadMode::History(_) => false,
+        LoadMode::Append { key } => !key.is_empty(),
+        LoadMode::Upsert { later_by, .. } => later_by.is_none(),
+    };
+    by_arrival || !staging.watch.sets.is_empty() || staging.watch.rows.iter().any(|rule| rule.diverts)
+}
+
+/// Rows without a whole key cannot be loaded by key, and versions without a time have no place among the others; they go to
+/// quarantine.
+pub(super) fn add_key_rules(watch: &mut Watch, mode: &LoadMode) {
+    let mut divert = |id: &str, violates: String| watch.rows.push(RowWatch { id: id.into(), violates, diverts: true, excludes: false });
+    let missing: Vec<String> = mode.key().iter().map(|column| format!("{} is null", identifier(column))).collect();
+    if !missing.is_empty() {
+        divert("key_is_present", missing.join(" or "));
+    }
+    if let LoadMode::History(history) = mode {
+        divert("change_time_is_present", format!("{} is null", identifier(&history.later_by)));
+    }
+}
+
+/// Adds the partition columns that the query does not have.
+pub(super) fn with_partitions(session: &Session, frame: DataFrame, staging: &Staging) -> Result<DataFrame> {
+    let mut frame = frame;
+    for (column, expression) in &staging.partition_by {
+        if frame.schema().as_arrow().index_of(column).is_err() {
+            let failed = |error| explain(error, &session.about(None)).within(format_args!("`partition_by` of `{}`", staging.table));
+            let expression = frame.parse_sql_expr(expression).map_err(failed)?;
+            frame = frame.with_column(column, expression).map_err(failed)?;
+        }
+    }
+    Ok(frame)
+}

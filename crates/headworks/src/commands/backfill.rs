@@ -1,0 +1,193 @@
+//! `headworks backfill`: builds windows of tables from what their inputs hold.
+
+use clap::{ArgMatches, Args, Command as Clap};
+use hw_base::{BoxFuture, Clock, Error, Result, RunId, RunRecord, StepOutcome, count, plural};
+use hw_ledger::{RunLock, next_run_id};
+use hw_pipeline::{Asking, Ports, Selection, close, exit_code, fill, plan, recover, run, targets, windows_left};
+use serde_json::{Value as Json, json};
+
+use super::run::{ToTerminal, interrupted, stop};
+use super::{Command, Common, at_least_one, described, read};
+use crate::house::House;
+use crate::machine::{self, SystemClock};
+use crate::report;
+use crate::terminal::{Format, Terminal};
+
+/// The command.
+pub(crate) struct Backfill;
+
+#[derive(Args)]
+struct Arguments {
+    /// Only these models; all that have windows where none is named
+    #[arg(value_name = "MODEL")]
+    models: Vec<String>,
+    /// The first day
+    #[arg(long, value_name = "DAY")]
+    from: String,
+    /// The last day
+    #[arg(long, value_name = "DAY")]
+    to: String,
+    /// How many windows to build at a time, in one commit
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
+    parallel: usize,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Command for Backfill {
+    fn arguments(&self) -> Clap {
+        described::<Arguments>(
+            "backfill",
+            "Build the months, days or years of tables anew from their inputs",
+            "Examples:\n  headworks backfill --from 2025-01-01 --to 2025-06-30\n  headworks backfill monthly_sales --from 2025-01-01 --to 2025-06-30 --parallel 4",
+        )
+    }
+
+    fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
+        Box::pin(async move {
+            let arguments: Arguments = read(matches)?;
+            let house = House::open(&terminal.root)?;
+            let asked = hw_pipeline::Backfill { models: arguments.models, from: arguments.from, to: arguments.to };
+            let targets = targets(&house.project, &asked)?;
+            let fresh = fresh();
+            let _lock = RunLock::take(house.state(), &fresh)?;
+            let narrator = ToTerminal::new(terminal);
+            let ports = house.ports(&narrator);
+            if let Some(killed) = recover(&house.project, ports).await? {
+                close(killed, ports)?;
+            }
+            let filling = Filling { house: &house, terminal, ports, targets: &targets, at_once: arguments.parallel };
+            let done = tokio::select! {
+                done = filling.all() => done?,
+                () = interrupted() => return Err(stop(&house, &fresh, ports, "the same `headworks backfill` goes on").await),
+            };
+            filling.told(&done)
+        })
+    }
+}
+
+fn fresh() -> RunId {
+    let now = SystemClock.now();
+    next_run_id(now, machine::salt(now))
+}
+
+/// A backfill that goes on.
+struct Filling<'a> {
+    house: &'a House,
+    terminal: &'a Terminal,
+    ports: Ports<'a>,
+    /// The models, each with its windows.
+    targets: &'a [(String, Vec<String>)],
+    at_once: usize,
+}
+
+/// What a backfill has done.
+#[derive(Default)]
+struct Done {
+    runs: Vec<RunRecord>,
+    errors: Vec<Error>,
+    /// Per model how many windows there were, how many had been built before, and how many are built now.
+    windows: Vec<(String, usize, usize, usize)>,
+}
+
+impl Done {
+    /// Keeps a run; whether the backfill may go on.
+    fn keep(&mut self, (record, errors): (RunRecord, Vec<Error>)) -> bool {
+        let goes_on = exit_code(&record, &errors) == 0;
+        self.runs.push(record);
+        self.errors.extend(errors);
+        goes_on
+    }
+}
+
+impl Filling<'_> {
+    /// Loads what the models read, then builds their windows one after the other. It ends with the first that does not go through.
+    async fn all(&self) -> Result<Done> {
+        let mut done = Done::default();
+        let selection = Selection { models: self.targets.iter().map(|(model, _)| model.clone()).collect(), rebuild: false };
+        let Ports { engine, sources, ledger, .. } = self.ports;
+        let asking = Asking { engine, sources, ledger };
+        let mut inputs = plan(&self.house.project, asking, &selection).await?;
+        inputs.steps.retain(|step| self.targets.iter().all(|(model, _)| *model != step.name));
+        if inputs.steps.iter().any(|step| step.decision.may_run())
+            && !done.keep(run(&self.house.project, &inputs, fresh(), None, self.ports).await?)
+        {
+            return Ok(done);
+        }
+        let plan = plan(&self.house.project, asking, &selection).await?;
+        for (model, windows) in self.targets {
+            let Some(step) = plan.steps.iter().find(|step| step.name == *model) else { continue };
+            if !Box::pin(self.model(step, windows, &mut done)).await? {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    async fn model(&self, step: &hw_pipeline::Step, windows: &[String], done: &mut Done) -> Result<bool> {
+        let left = windows_left(step, windows, self.ports)?;
+        let known = windows.len() - left.len();
+        done.windows.push((step.name.clone(), windows.len(), known, 0));
+        let words = plural(windows.len() as u64, "window");
+        self.terminal.say(match known {
+            0 => format!("{}: {words}", step.name),
+            known => format!("{}: {words}, {} built before from the same rows", step.name, count(known as u64)),
+        });
+        for part in left.chunks(self.at_once) {
+            let filled = Box::pin(fill(&self.house.project, step, part, fresh(), self.ports)).await?;
+            self.tell(&filled.0, known, windows.len(), part.len(), done);
+            if !done.keep(filled) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Tells how a part of the windows ended.
+    fn tell(&self, record: &RunRecord, known: usize, all: usize, part: usize, done: &mut Done) {
+        let Some((step, windows)) = record.steps.first().zip(done.windows.last_mut()) else { return };
+        self.terminal.clear();
+        if matches!(step.outcome, StepOutcome::Published | StepOutcome::Unchanged) {
+            windows.3 += part;
+        }
+        if self.terminal.format == Format::Text {
+            self.terminal.lines(report::step_lines(step, self.terminal));
+            self.terminal.line(format!("    {} of {}", count((known + windows.3) as u64), plural(all as u64, "window")));
+        }
+    }
+
+    /// Prints the result, and returns the exit code.
+    fn told(&self, done: &Done) -> Result<u8> {
+        let codes = done.runs.iter().map(|run| exit_code(run, &[])).chain(done.errors.iter().map(exit_code_of));
+        let code = codes.max().unwrap_or_default();
+        if self.terminal.format == Format::Json {
+            let models: Vec<Json> = done
+                .windows
+                .iter()
+                .map(|(model, all, known, built)| json!({ "model": model, "windows": all, "built_before": known, "built": built }))
+                .collect();
+            let runs: Vec<Json> = done.runs.iter().map(report::json::run_record).collect();
+            let errors = report::json::all(&done.errors);
+            let json = json!({ "schema_version": "1", "models": models, "runs": runs, "errors": errors, "exit_code": code });
+            return self.terminal.json(&json).map(|()| code);
+        }
+        for error in &done.errors {
+            self.terminal.error(error, code);
+        }
+        if code == 0 {
+            let changed = done.runs.iter().flat_map(|run| &run.steps).filter(|step| step.outcome == StepOutcome::Published).count();
+            self.terminal.line(if changed == 0 { "all windows are as they were".to_owned() } else { "all windows are built".to_owned() });
+        } else {
+            self.terminal.line("what is built stays; the same command goes on where it stopped");
+        }
+        Ok(code)
+    }
+}
+
+fn exit_code_of(error: &Error) -> u8 {
+    match error.blame() {
+        hw_base::Blame::User => 2,
+        hw_base::Blame::Outside => 3,
+        hw_base::Blame::Headworks => 70,
+    }
+}

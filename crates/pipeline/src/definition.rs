@@ -1,0 +1,130 @@
+//! What a step was defined by when it was carried out last, as the ledger notes it down, so that a plan can say what has changed since.
+
+use hw_base::{DatasetName, Ledger, Result};
+use serde_json::{Map, Value as Json, json};
+
+use crate::project::{Model, Project, fingerprint};
+
+/// Settings of a source that do not bear on what is read from a file.
+const NOT_FOR_READING: [&str; 2] = ["path", "malformed"];
+
+/// The name of the note.
+pub(crate) fn note_of(step: &str) -> String {
+    format!("definition of {step}")
+}
+
+/// Notes down what a step is defined by, where that is another thing than it was.
+///
+/// # Errors
+/// If the ledger cannot be used.
+pub(crate) fn note(ledger: &dyn Ledger, step: &str, definition: &Json) -> Result<()> {
+    let name = note_of(step);
+    if ledger.noted(&name)?.as_ref() == Some(definition) { Ok(()) } else { ledger.note(&name, definition) }
+}
+
+/// What a step was defined by; `None` where nobody noted it down.
+///
+/// # Errors
+/// If the ledger cannot be read.
+pub(crate) fn noted(ledger: &dyn Ledger, step: &str) -> Result<Option<Json>> {
+    ledger.noted(&note_of(step))
+}
+
+/// What a model is defined by.
+pub(crate) fn of_model(model: &Model) -> Json {
+    let mut settings = model.yaml.to_json();
+    if let Some(settings) = settings.as_object_mut() {
+        // What is promised about a table does not change its rows.
+        settings.remove("slo");
+    }
+    json!({ "sql": model.sql, "settings": settings })
+}
+
+/// How the files of a dataset are read: a hash for each setting, because nobody knows what people write into settings.
+pub(crate) fn of_dataset(project: &Project, dataset: &DatasetName) -> Json {
+    let source = project.sources.iter().find(|(name, _)| *name == dataset.source);
+    let connector = source.and_then(|(_, settings)| settings.entries().first());
+    let settings = connector.map(|entry| entry.value.to_json()).unwrap_or_default();
+    let own = settings.as_object().into_iter().flatten().filter(|(key, _)| !NOT_FOR_READING.contains(&key.as_str()));
+    let hashes: Map<String, Json> = own.map(|(key, value)| (key.clone(), fingerprint(&[&value.to_string()]).into())).collect();
+    json!({ "kind": connector.map(|entry| entry.key.as_str()), "reading": hashes })
+}
+
+/// The parts in which a model differs from what it was, in words; `None` where they are the same.
+pub(crate) fn changes_of_model(before: &Json, now: &Json) -> Option<String> {
+    let texts = (before["sql"].as_str().unwrap_or_default(), now["sql"].as_str().unwrap_or_default());
+    let select = (texts.0 != texts.1).then(|| if is_same_code(texts.0, texts.1) { "layout of the SELECT" } else { "SELECT" });
+    let settings = differing(&before["settings"], &now["settings"]).into_iter().map(|key| {
+        let (was, is) = (&before["settings"][&key], &now["settings"][&key]);
+        if key == "rules" { rules_in_words(was, is) } else { key }
+    });
+    let all: Vec<String> = select.map(str::to_owned).into_iter().chain(settings).collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
+/// The reading settings of a dataset that differ from what they were.
+pub(crate) fn changes_of_dataset(before: &Json, now: &Json) -> Vec<String> {
+    if before["kind"] != now["kind"] {
+        return vec!["the kind of its source".into()];
+    }
+    differing(&before["reading"], &now["reading"]).into_iter().map(|key| format!("`{key}`")).collect()
+}
+
+fn is_same_code(before: &str, now: &str) -> bool {
+    before.split_whitespace().eq(now.split_whitespace())
+}
+
+/// The keys under which two maps differ.
+fn differing(before: &Json, now: &Json) -> Vec<String> {
+    let keys = |map: &Json| map.as_object().map(|map| map.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+    let mut all = keys(before);
+    all.extend(keys(now));
+    all.sort();
+    all.dedup();
+    all.into_iter().filter(|key| before[key.as_str()] != now[key.as_str()]).collect()
+}
+
+fn rules_in_words(before: &Json, now: &Json) -> String {
+    let list = |rules: &Json| rules.as_array().cloned().unwrap_or_default();
+    let (before, now) = (list(before), list(now));
+    let missing = |rules: &[Json], others: &[Json]| rules.iter().filter(|rule| !others.contains(rule)).count();
+    match (missing(&now, &before), missing(&before, &now)) {
+        (0, 0) => "order of rules".into(),
+        (added, 0) => format!("rules ({added} new)"),
+        (0, gone) => format!("rules ({gone} gone)"),
+        (added, gone) => format!("rules ({added} new, {gone} gone)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(sql: &str, settings: &Json) -> Json {
+        json!({ "sql": sql, "settings": settings })
+    }
+
+    #[track_caller]
+    fn check(before: &Json, now: &Json, expected: Option<&str>) {
+        assert_eq!(changes_of_model(before, now).as_deref(), expected);
+    }
+
+    #[test]
+    fn the_parts_of_a_model_are_told_apart() {
+        let before = model("select a from t", &json!({ "rules": [{ "not_null": "a" }, { "unique": "a" }] }));
+        check(&before, &before, None);
+        check(&before, &model("select a, b from t", &before["settings"]), Some("SELECT"));
+        check(&before, &model("select a\n  from t", &before["settings"]), Some("layout of the SELECT"));
+        let settings = json!({ "load": "append", "rules": [{ "unique": "a" }, { "range": "a" }, { "range": "b" }] });
+        check(&before, &model("select a from t", &settings), Some("load, rules (2 new, 1 gone)"));
+        check(&before, &model("select a from t", &json!({ "rules": [{ "unique": "a" }, { "not_null": "a" }] })), Some("order of rules"));
+    }
+
+    #[test]
+    fn what_is_read_from_a_file_is_told_from_where_it_is() {
+        let read = |kind: &str, reading: Json| json!({ "kind": kind, "reading": reading });
+        let before = read("csv", json!({ "null": "1", "quote": "2" }));
+        assert_eq!(changes_of_dataset(&before, &read("csv", json!({ "null": "3", "quote": "2", "header": "4" }))), ["`header`", "`null`"]);
+        assert_eq!(changes_of_dataset(&before, &read("json", json!({}))), ["the kind of its source"]);
+    }
+}

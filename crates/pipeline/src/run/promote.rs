@@ -1,0 +1,277 @@
+//! Promotion: what an environment has built and judged becomes production's, as one version group.
+//!
+//! Delta commits table by table, so what is to be done is recorded first, all of it; whoever finds the record after a crash carries it on.
+//! Every table shows its old or its new version meanwhile.
+
+use std::collections::BTreeMap;
+
+use hw_base::{
+    CommitNote, Engine, Error, Ledger, Position, Progress, PromotedFrom, Reader, Result, RunId, RunOutcome, RunRecord, StepCommit,
+    StepOutcome, StepRecord, TableName, Timestamp, VALID_FROM, Value,
+};
+use serde_json::{Value as Json, json};
+
+use super::extract::note_of_names;
+use super::record::outcome_of;
+use super::task::{application, version_with};
+use super::{Ports, begun, review};
+use crate::definition;
+use crate::plan::{Plan, Step, Work};
+use crate::position::noted;
+use crate::project::Project;
+use crate::settings::Load;
+use crate::versions::note_of_key;
+
+/// An environment that is to be promoted, beside production.
+#[derive(Clone, Copy)]
+pub struct Building<'a> {
+    /// Its project.
+    pub project: &'a Project,
+    /// What a run of it would do now.
+    pub plan: &'a Plan,
+    /// Reads its tables.
+    pub engine: &'a dyn Engine,
+    /// Its ledger.
+    pub ledger: &'a dyn Ledger,
+    /// Reads production's tables.
+    pub production_engine: &'a dyn Engine,
+    /// Production's ledger.
+    pub production: &'a dyn Ledger,
+}
+
+/// What production takes over from an environment.
+#[derive(Debug, Default)]
+pub struct Promotion {
+    /// A step for each table.
+    steps: Vec<StepRecord>,
+    /// Models that differ from production's and that the environment has not built.
+    pub not_built: Vec<String>,
+    /// Notes that go with the tables, by name.
+    notes: Vec<(String, Json)>,
+}
+
+/// How a run of an environment left a step.
+struct Built {
+    record: StepRecord,
+    run: RunId,
+    started: Timestamp,
+}
+
+impl Promotion {
+    /// Whether there is nothing to take over.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Finds out what production would take over.
+    ///
+    /// # Errors
+    /// HW504 where production would lose rows, or decisions about rows, or would get what does not belong to the present code; HW703 where the last
+    /// run of the environment was interrupted. All reasons at once.
+    pub async fn of(building: Building<'_>) -> Result<Self> {
+        let Building { project, plan, ledger, production, .. } = building;
+        let Some(environment) = &project.environment else { return Err(Error::bug("production cannot be promoted")) };
+        let name = environment.name.as_str();
+        if let Some(run) = ledger.unfinished()? {
+            return Err(Error::user(format!("run {} of `{name}` was interrupted", run.run))
+                .code("HW703")
+                .help(format!("`headworks run --env {name}` continues it; then promote")));
+        }
+        let (standing, live) = (ledger.all_progress()?, production.all_progress()?);
+        let runs = ledger.runs(usize::MAX)?;
+        let mut promotion = Self::default();
+        let mut reasons = Vec::new();
+        for step in &plan.steps {
+            let tried = find(&runs, step, |_| true);
+            let failed = tried.filter(|last| !matches!(last.record.outcome, StepOutcome::Published | StepOutcome::Unchanged));
+            let built = find(&runs, step, |record| record.outcome == StepOutcome::Published);
+            match (failed, &step.progress, built) {
+                (Some(failed), ..) => reasons.push(format!("`{}` did not go through there in run {}", step.name, failed.run)),
+                (None, Some(at), Some(built)) => {
+                    let live = live.get(&step.name);
+                    match building.loses(step, (at, live), &standing, built.started).await? {
+                        Some(reason) => reasons.push(reason),
+                        None => promotion.takes(building, step, (at, live), built)?,
+                    }
+                }
+                (None, ..) => promotion.not_built.push(step.name.clone()),
+            }
+        }
+        if reasons.is_empty() { Ok(promotion) } else { Err(refused(name, reasons)) }
+    }
+
+    fn takes(&mut self, building: Building<'_>, step: &Step, (at, live): (&Progress, Option<&Progress>), built: Built) -> Result<()> {
+        // The batches of a raw copy are told by its windows, so they stay; those of a table go on from whichever is ahead.
+        let window = match live {
+            Some(live) if !step.table.is_raw() => at.window.max(live.window) + 1,
+            _ => at.window,
+        };
+        let environment = building.plan.environment.clone().unwrap_or_default();
+        let fingerprint = building.project.model(&step.name).map_or(&at.fingerprint, |model| &model.fingerprint);
+        let version = at.version.unwrap_or_default();
+        for name in [note_of_key(&step.table), note_of_names(&step.name), definition::note_of(&step.name)] {
+            self.notes.extend(building.ledger.noted(&name)?.map(|note| (name, note)));
+        }
+        self.steps.push(StepRecord {
+            load: "promote".into(),
+            window: format!("version {version} of {environment}"),
+            outcome: StepOutcome::Started,
+            commit: None,
+            progress: Progress { fingerprint: fingerprint.clone(), window, version: None, ..at.clone() },
+            promoted: Some(PromotedFrom { environment, version, run: built.run }),
+            ..built.record
+        });
+        Ok(())
+    }
+}
+
+impl Building<'_> {
+    /// Why production would lose something if it took over a step that stands at `at` and, in production, at `live`.
+    async fn loses(
+        self,
+        step: &Step,
+        (at, live): (&Progress, Option<&Progress>),
+        standing: &BTreeMap<String, Progress>,
+        built: Timestamp,
+    ) -> Result<Option<String>> {
+        if let Some(reason) = overtaken(step, at, live, standing) {
+            return Ok(Some(reason));
+        }
+        if live.is_none() {
+            return Ok(None);
+        }
+        match decided(self.production, step, built)? {
+            Some(reason) => Ok(Some(reason)),
+            None => self.forgets(step).await,
+        }
+    }
+
+    /// A table of compared deliveries has a history that nobody else may have.
+    async fn forgets(self, step: &Step) -> Result<Option<String>> {
+        if !matches!(&step.work, Work::Build { settings: Load::Snapshot(_), .. }) || !self.production_engine.has_table(&step.table) {
+            return Ok(None);
+        }
+        let sql = format!("select cast(min({VALID_FROM}) as varchar) as earliest from {}", step.table.sql());
+        let reader = Reader { sql, inputs: vec![], file: None };
+        let there = self.production_engine.query(&reader, 1).await?;
+        let here = self.engine.query(&reader, 1).await?;
+        Ok(match (there.single(), here.single()) {
+            (Some(Value::Text(there)), Some(Value::Text(here))) if here <= there => None,
+            (Some(Value::Text(there)), _) => {
+                Some(format!("the history of `{}` goes back to {there} in production, and not so far there", step.name))
+            }
+            _ => None,
+        })
+    }
+}
+
+fn find(runs: &[RunRecord], step: &Step, counts: impl Fn(&StepRecord) -> bool) -> Option<Built> {
+    runs.iter().find_map(|run| {
+        let record = run.steps.iter().find(|record| record.model == step.name && counts(record))?;
+        Some(Built { record: record.clone(), run: run.run.clone(), started: run.started })
+    })
+}
+
+/// Why what was built is not what would be built now, where that would cost production rows.
+fn overtaken(step: &Step, at: &Progress, live: Option<&Progress>, standing: &BTreeMap<String, Progress>) -> Option<String> {
+    let name = &step.name;
+    match &step.work {
+        Work::Extract { .. } => {
+            live.filter(|live| live.window >= at.window).map(|_| format!("production has extracted more for `{name}` since"))
+        }
+        Work::Build { .. } if at.fingerprint != step.fingerprint => Some(format!("`{name}` has changed since it was built there")),
+        Work::Build { reads, .. } => {
+            let moved = reads.iter().find(|read| {
+                let now = noted(&read.step, &read.table, standing.get(&read.step));
+                now.iter().any(|(input, position)| at.inputs.get(input) != Some(position))
+            })?;
+            Some(format!("`{name}` was built before the last rows of `{}` arrived", moved.step))
+        }
+    }
+}
+
+/// Whether a person has decided about rows in quarantine of a step's table since the environment built it.
+fn decided(production: &dyn Ledger, step: &Step, since: Timestamp) -> Result<Option<String>> {
+    let reviews = production.reviews(usize::MAX)?;
+    let mut later = reviews.iter().filter(|run| run.started >= since).flat_map(|run| &run.steps);
+    let is_decided = later.any(|record| record.model == step.name && record.review.is_some());
+    Ok(is_decided.then(|| format!("somebody has decided about rows in quarantine of `{}` since", step.name)))
+}
+
+fn refused(environment: &str, reasons: Vec<String>) -> Error {
+    let error = Error::user(format!("`{environment}` cannot be promoted as it is")).code("HW504");
+    reasons.into_iter().fold(error, Error::because).help(format!(
+        "`headworks run --env {environment}` brings it up to date (`--rebuild MODEL` where somebody has decided); then promote again"
+    ))
+}
+
+/// Publishes in production, as run `run`, what an environment has built.
+///
+/// # Errors
+/// Only where the ledger fails. A table that cannot be taken over is recorded as failed, and so is what comes after it as skipped.
+pub async fn promote(project: &Project, promotion: Promotion, run: RunId, ports: Ports<'_>) -> Result<(RunRecord, Option<Error>)> {
+    for (name, note) in &promotion.notes {
+        ports.ledger.note(name, note)?;
+    }
+    let mut record = RunRecord { steps: promotion.steps, ..begun(project, run, ports) };
+    ports.ledger.begin(&record)?;
+    let error = carry_on(project, &mut record, ports).await?;
+    Ok((record, error))
+}
+
+/// Brings a promotion to its end. What was published already stays as it is.
+pub(super) async fn carry_on(project: &Project, record: &mut RunRecord, ports: Ports<'_>) -> Result<Option<Error>> {
+    let names: Vec<String> = record.steps.iter().map(|step| step.model.clone()).collect();
+    let mut failure: Option<Error> = None;
+    for step in record.steps.iter_mut().filter(|step| step.outcome == StepOutcome::Started) {
+        if failure.is_some() {
+            step.outcome = StepOutcome::Skipped;
+        } else if let Err(error) = take_over(project, step, &names, &record.run, ports).await {
+            step.outcome = StepOutcome::Failed;
+            step.error = Some(error.message().to_owned());
+            failure = Some(error);
+        }
+        ports.ledger.save_step(&record.run, step)?;
+        ports.narrator.step_ended(step);
+    }
+    review::ended(record, ports)?;
+    record.outcome = Some(if failure.is_some() { RunOutcome::Failed } else { outcome_of(&record.steps) });
+    ports.ledger.end(record)?;
+    Ok(failure)
+}
+
+/// Takes over one table.
+async fn take_over(project: &Project, step: &mut StepRecord, group: &[String], run: &RunId, ports: Ports<'_>) -> Result<()> {
+    let Some(from) = step.promoted.clone() else { return Err(Error::bug("a promotion from nowhere")) };
+    let begun = ports.clock.now();
+    let table = TableName::model(&step.model);
+    step.progress.inputs = in_production(step, group, ports)?;
+    let note = CommitNote {
+        application: application(project, &table),
+        window: step.progress.window,
+        details: json!({
+            "run": run, "step": step.model, "fingerprint": step.progress.fingerprint, "promoted": from,
+            "rules": { "judged": step.verdict.results.len(), "broken": step.verdict.broken().map(|rule| &rule.id).collect::<Vec<_>>() },
+        }),
+        at: begun,
+    };
+    let version = match version_with(project, &table, note.window, ports).await? {
+        Some(version) => version,
+        None => ports.engine.adopt(&table, &from, &note).await?.version,
+    };
+    step.progress.version = Some(version);
+    step.commit = Some(StepCommit { table: step.model.clone(), version });
+    step.seconds = (ports.clock.now() - begun).num_milliseconds() as f64 / 1000.0;
+    step.outcome = StepOutcome::Published;
+    Ok(())
+}
+
+/// How far a table has read its inputs, by the numbers that production's tables have: those that were taken over have other ones there.
+fn in_production(step: &StepRecord, group: &[String], ports: Ports<'_>) -> Result<BTreeMap<String, Position>> {
+    let mut inputs = step.progress.inputs.clone();
+    let standing = ports.ledger.all_progress()?;
+    for input in group.iter().filter(|input| step.progress.inputs.contains_key(*input)) {
+        inputs.extend(noted(input, &TableName::model(input), standing.get(input)));
+    }
+    Ok(inputs)
+}

@@ -1,0 +1,117 @@
+//! Environments: what is built there, and what production may take over.
+
+use expect_test::{Expect, expect};
+use hw_base::{Ruling, TableName};
+use serde_json::json;
+
+use super::{check_plan, following, replaced};
+use crate::fixture::{World, block_on};
+use crate::{Building, Environment, Promotion, Selection};
+
+const TOTALS: (&str, &str) = ("totals", "select * from orders");
+
+fn changed() -> (&'static str, &'static str, serde_json::Value) {
+    let (name, _, settings) = following();
+    (name, "select *, 1 as one from shop.orders", settings)
+}
+
+/// The environment of a project on top of what `production` has built.
+fn environment(world: &mut World, production: &World) {
+    world.project.environment = Some(Environment::of("dev", &world.project, production, production).unwrap());
+}
+
+/// Lets the ledger of an environment say what that of `production` does of its raw copy.
+fn on_top(world: &World, production: &World) {
+    let at = production.state().progress["raw/shop.orders"].clone();
+    let mut state = world.state();
+    state.progress.insert("raw/shop.orders".into(), at);
+    state.tables.entry("raw/shop.orders".into()).or_default();
+}
+
+/// Production, and an environment that has built a changed model.
+fn built() -> (World, World) {
+    let totals = (TOTALS.0, TOTALS.1, json!({}));
+    let production = World::new(&[following(), totals.clone(), replaced()]).ran();
+    let mut world = World::new(&[changed(), totals, replaced()]);
+    environment(&mut world, &production);
+    on_top(&world, &production);
+    (production, world.ran())
+}
+
+#[track_caller]
+fn check(production: &World, world: &World, expected: Expect) {
+    on_top(world, production);
+    let plan = world.try_plan(&Selection::default()).unwrap();
+    let building =
+        Building { project: &world.project, plan: &plan, engine: world, ledger: world, production_engine: production, production };
+    expected.assert_eq(&match block_on(Promotion::of(building)) {
+        Ok(promotion) => format!("{promotion:#?}").lines().filter(|line| line.contains("model:") || line.contains(" window: ")).collect(),
+        Err(error) => error.to_string(),
+    });
+}
+
+#[test]
+fn a_changed_model_and_what_reads_it_are_built_and_all_else_is_read_from_production() {
+    let (production, mut world) = built();
+    let own: Vec<&str> = world.project.environment.iter().flat_map(Environment::own).map(TableName::folder).collect();
+    assert_eq!(own, ["orders", "totals"]);
+    check_plan(
+        &world,
+        expect![[r#"
+        orders: skip, no input changed | nothing
+        totals: skip, no input changed | nothing"#]],
+    );
+    // What was read of the environment's own table is nothing that could be continued with production's.
+    world.change_models(&[following(), (TOTALS.0, "select *, 2 as two from orders", json!({})), replaced()]);
+    environment(&mut world, &production);
+    check_plan(&world, expect!["totals: rebuild, the model changed: SELECT | all rows"]);
+}
+
+#[test]
+fn what_was_built_is_taken_over_with_windows_after_productions() {
+    let (production, world) = built();
+    check(
+        &production,
+        &world,
+        expect![[
+            r#"            model: "orders",            window: "version 0 of dev",                window: 3,            model: "totals",            window: "version 0 of dev",                window: 3,"#
+        ]],
+    );
+}
+
+#[test]
+fn rows_that_arrived_since_keep_an_environment_from_being_promoted() {
+    let (production, world) = built();
+    production.holds("shop.orders", "a.csv b.csv");
+    production.run();
+    check(
+        &production,
+        &world,
+        expect![[r#"
+        error[HW504]: `dev` cannot be promoted as it is
+          because: `orders` was built before the last rows of `raw/shop.orders` arrived
+          help: `headworks run --env dev` brings it up to date (`--rebuild MODEL` where somebody has decided); then promote again"#]],
+    );
+    world.run();
+    check(
+        &production,
+        &world,
+        expect![[
+            r#"            model: "orders",            window: "version 1 of dev",                window: 4,            model: "totals",            window: "version 1 of dev",                window: 4,"#
+        ]],
+    );
+}
+
+#[test]
+fn so_do_decisions_about_rows_in_quarantine() {
+    let (production, world) = built();
+    production.review("orders", Ruling::Dropped);
+    check(
+        &production,
+        &world,
+        expect![[r#"
+        error[HW504]: `dev` cannot be promoted as it is
+          because: somebody has decided about rows in quarantine of `orders` since
+          help: `headworks run --env dev` brings it up to date (`--rebuild MODEL` where somebody has decided); then promote again"#]],
+    );
+}

@@ -1,0 +1,164 @@
+//! Values of two columns that stand in each other's place.
+//!
+//! How well a text fits a column is the chance to find it there: how often it occurs, and for a text that occurs nowhere else how
+//! often new texts occur and how many of the column's are built like it (Good, The population frequencies of species, Biometrika 40,
+//! 1953); of numbers, whether they lie where the others do. Two cells of a row are exchanged where each fits the other column far better than
+//! its own, together ten thousand times. One cell alone proves nothing: a town may be called Georgia.
+
+use std::collections::HashMap;
+
+use super::Accusation;
+use super::pattern::coarse;
+use super::profile::Profile;
+
+/// How much better both cells together, and each alone, must fit in the other's place.
+const BETTER: (f64, f64) = (10_000.0, 30.0);
+/// What fits less is no value of a column.
+const LEAST_FIT: f64 = 1e-4;
+/// What can hardly be in a column.
+const UNFIT: f64 = 1e-7;
+/// Columns with more distinct values, tables with more columns and more work than this are left alone.
+const MOST_VALUES: usize = 100_000;
+const MOST_COLUMNS: usize = 40;
+const MOST_LOOKS: usize = 200_000_000;
+const LEAST_ROWS: f64 = 50.0;
+/// Pairs of cells that are exchanged in more rows than this are two columns of one kind.
+const GREATEST_SHARE: f64 = 0.1;
+
+/// The cells that stand in the place of another of their row.
+pub(super) fn exchanged(profiles: &[Profile<'_>]) -> Vec<Accusation> {
+    let rows = profiles.first().map_or(0, |profile| profile.column.coded.codes.len());
+    if profiles.len() > MOST_COLUMNS || rows * profiles.len() * profiles.len() > MOST_LOOKS {
+        return Vec::new();
+    }
+    let usable = |profile: &&Profile<'_>| profile.rows >= LEAST_ROWS && (2..=MOST_VALUES).contains(&profile.column.values());
+    let norms: Vec<Option<Norm<'_>>> = profiles.iter().map(|profile| Some(profile).filter(usable).map(Norm::of)).collect();
+    let mut found = Vec::new();
+    for (at, one) in norms.iter().enumerate() {
+        for (other_at, other) in norms.iter().enumerate().skip(at + 1) {
+            if let (Some(one), Some(other)) = (one, other) {
+                found.extend(between((at, one), (other_at, other)));
+            }
+        }
+    }
+    found
+}
+
+/// What fits a column.
+struct Norm<'a> {
+    profile: &'a Profile<'a>,
+    known: HashMap<&'a str, u32>,
+    /// Rows per pattern.
+    patterns: HashMap<String, f64>,
+    /// Texts that occur once.
+    once: f64,
+    /// Where nearly all numbers lie, and whether they are whole, in a column of numbers.
+    range: Option<(f64, f64, bool)>,
+}
+
+impl<'a> Norm<'a> {
+    fn of(profile: &'a Profile<'a>) -> Self {
+        let present = || profile.column.counted().filter(|(_, _, count)| *count > 0);
+        let mut patterns: HashMap<String, f64> = HashMap::new();
+        for (_, value, count) in present() {
+            *patterns.entry(built(value)).or_default() += f64::from(count);
+        }
+        let once = present().filter(|(_, _, count)| *count == 1).count() as f64;
+        Self {
+            profile,
+            known: present().map(|(_, value, count)| (value, count)).collect(),
+            patterns,
+            once,
+            range: (profile.numeric > 0.9).then(|| range(profile)),
+        }
+    }
+
+    /// The chance to find a text in the column; `own` is 1 where the text is counted among it.
+    fn fit(&self, value: &str, own: u32) -> f64 {
+        let rows = self.profile.rows;
+        let others = self.known.get(value).copied().unwrap_or(0).saturating_sub(own);
+        let novelty = (self.once - if own == 1 && others == 0 { 0.5 } else { -0.5 }) / rows;
+        let new = match self.range {
+            Some(range) => lies_within(value, range),
+            None => novelty * (self.patterns.get(&built(value)).copied().unwrap_or(0.0) - f64::from(own)).max(0.0) / rows,
+        };
+        (f64::from(others) / rows).max(new).max(UNFIT)
+    }
+}
+
+fn built(value: &str) -> String {
+    let mut pattern = String::new();
+    coarse(value, &mut pattern);
+    pattern
+}
+
+/// The stretch in which 96 of 100 rows lie and a quarter of its width on both sides, and whether all numbers there are whole.
+fn range(profile: &Profile<'_>) -> (f64, f64, bool) {
+    let numbers = profile.numbers();
+    let at = |share: f64| {
+        let mut seen = 0.0;
+        let reached = numbers.iter().find(|(_, _, count)| {
+            seen += f64::from(*count);
+            seen >= share * profile.rows * profile.numeric
+        });
+        reached.or(numbers.last()).map_or(0.0, |(number, ..)| *number)
+    };
+    let (low, high) = (at(0.02), at(0.98));
+    let whole: u32 = numbers.iter().filter(|(number, ..)| number.fract() == 0.0).map(|(_, _, count)| count).sum();
+    let reach = (high - low) / 4.0;
+    (low - reach, high + reach, f64::from(whole) > 0.95 * profile.rows * profile.numeric)
+}
+
+/// How well a text fits a column of numbers by where it lies.
+fn lies_within(value: &str, (low, high, are_whole): (f64, f64, bool)) -> f64 {
+    let Some(number) = value.trim().parse::<f64>().ok().filter(|number| number.is_finite()) else { return UNFIT };
+    let distance = ((low - number).max(number - high) / (high - low).max(f64::MIN_POSITIVE)).max(0.0);
+    let fraction = if are_whole && number.fract() != 0.0 { 0.001 } else { 1.0 };
+    0.1 * fraction * (-4.0 * distance).exp()
+}
+
+/// The rows in which the cells of two columns are exchanged.
+fn between((at, one): (usize, &Norm<'_>), (other_at, other): (usize, &Norm<'_>)) -> Vec<Accusation> {
+    let (ours, theirs) = (Gain::of(one, other), Gain::of(other, one));
+    if !ours.is_any() || !theirs.is_any() {
+        return Vec::new();
+    }
+    let (a, b) = (one.profile.column, other.profile.column);
+    let rows = a.coded.codes.iter().zip(&b.coded.codes).zip(0_u32..);
+    let gains = rows.filter_map(|((a, b), row)| {
+        let (own, their) = (ours.of[*a as usize], theirs.of[*b as usize]);
+        let is_better = own >= BETTER.1 && their >= BETTER.1 && own * their >= BETTER.0;
+        is_better.then_some((row, own * their))
+    });
+    let gains: Vec<(u32, f64)> = gains.collect();
+    if gains.len() as f64 > GREATEST_SHARE * one.profile.rows.min(other.profile.rows) {
+        return Vec::new();
+    }
+    let accuse = |row: u32, column: usize, gain: f64, suggestion: Option<&str>| {
+        let confidence = if gain >= BETTER.0 * 100.0 { 0.85 } else { 0.7 };
+        Accusation { row, column, issue: "swapped_value", confidence, suggestion: suggestion.map(str::to_owned) }
+    };
+    let cells = gains
+        .into_iter()
+        .flat_map(|(row, gain)| [accuse(row, at, gain, b.text(b.code(row))), accuse(row, other_at, gain, a.text(a.code(row)))]);
+    cells.collect()
+}
+
+/// How much better each value of a column fits another column; 0 where it does not fit that, or is missing.
+struct Gain {
+    of: Vec<f64>,
+}
+
+impl Gain {
+    fn of(own: &Norm<'_>, other: &Norm<'_>) -> Self {
+        let gains = own.profile.column.counted().map(|(_, value, _)| {
+            let there = other.fit(value, 0);
+            if there < LEAST_FIT { 0.0 } else { there / own.fit(value, 1) }
+        });
+        Self { of: std::iter::once(0.0).chain(gains).collect() }
+    }
+
+    fn is_any(&self) -> bool {
+        self.of.iter().any(|gain| *gain >= BETTER.1)
+    }
+}

@@ -1,0 +1,245 @@
+//! Numbers that stand apart: from all others of their column, or from those of their group where another column explains them.
+//!
+//! A number stands apart where an empty stretch lies between it and the bulk that is three times as wide as the middle four fifths
+//! of the rows, as the numbers are, and once as wide by order of magnitude: a long tail thins out little by little and leaves no such
+//! stretch, whatever its length. Quantiles, as the median absolute deviation, are not moved by the outliers themselves
+//! (Hampel, The influence curve and its role in robust estimation, JASA 69, 1974).
+
+use std::collections::BTreeMap;
+
+use super::ballot::is_code;
+use super::profile::Profile;
+use super::{Accusation, Suspicion};
+use crate::columns::Column;
+use crate::parallel;
+
+/// The share of the rows, on one side, that may stand apart; what is more common is another regularity.
+const GREATEST_SHARE: f64 = 0.03;
+/// The width of the empty stretch, in widths of the middle, as the numbers are and by order of magnitude.
+const STRETCH: (f64, f64) = (3.0, 1.0);
+/// Fewer numbers, or fewer distinct ones, give no norm.
+const LEAST_ROWS: u32 = 30;
+const LEAST_VALUES: usize = 10;
+/// A grouping column has at most so many values, of so many rows each on average.
+const MOST_GROUPS: usize = 50;
+const LEAST_GROUP: f64 = 30.0;
+/// A column explains another where the middle of a group is at most this share of the whole column's, without a tenth of the rows on either
+/// side or without a hundredth.
+const EXPLAINS: f64 = 0.5;
+/// Rows that the choice of a grouping column looks at.
+const LOOKS: usize = 5_000;
+
+/// Numbers with their counts, ascending.
+type Counted = [(f64, u32)];
+
+/// The numbers of a column that stand apart from all others.
+pub(super) fn suspicions(profiles: &[Profile<'_>], at: usize) -> Vec<Suspicion> {
+    let profile = &profiles[at];
+    if !is_measured(profile) {
+        return Vec::new();
+    }
+    let counted: Vec<(f64, u32)> = profile.numbers().iter().map(|(number, _, count)| (*number, *count)).collect();
+    let Some(bulk) = Bulk::of(&counted) else { return Vec::new() };
+    let apart = profile.numbers().iter().filter(|(number, _, count)| bulk.is_apart(*number) && *count <= most_alike(profile.rows));
+    let found: Vec<Suspicion> = apart.map(|(number, code, _)| Suspicion::new(*code, "numeric_outlier", bulk.confidence(*number))).collect();
+    if found.is_empty() {
+        return found;
+    }
+    match Groups::of(profiles, at) {
+        Some(groups) => found.into_iter().filter(|suspicion| !groups.explain(profile, suspicion.code)).collect(),
+        None => found,
+    }
+}
+
+/// The numbers that stand apart from those of their group, in columns that another column explains.
+pub(super) fn in_groups(profiles: &[Profile<'_>]) -> Vec<Accusation> {
+    let measured: Vec<usize> = (0..profiles.len()).filter(|at| is_measured(&profiles[*at])).collect();
+    let found = parallel::map(&measured, |at| match Groups::of(profiles, *at) {
+        Some(groups) => groups.accusations(&profiles[*at], *at),
+        None => Vec::new(),
+    });
+    found.concat()
+}
+
+fn is_measured(profile: &Profile<'_>) -> bool {
+    profile.numeric > 0.8 && profile.rows >= f64::from(LEAST_ROWS) && !is_code(profile)
+}
+
+/// Rows that may hold one outlier: a number that recurs more often is a level of its own.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small share of a number of rows")]
+fn most_alike(rows: f64) -> u32 {
+    (0.005 * rows).max(3.0) as u32
+}
+
+/// The numbers that lie together.
+struct Bulk {
+    least: f64,
+    greatest: f64,
+    /// The width of the middle four fifths.
+    width: f64,
+}
+
+impl Bulk {
+    /// `None` where the numbers are too few, or most of them are equal.
+    fn of(numbers: &Counted) -> Option<Self> {
+        let rows: u32 = numbers.iter().map(|(_, count)| count).sum();
+        let unit = typical_size(numbers, rows);
+        if rows < LEAST_ROWS || numbers.len() < LEAST_VALUES || unit <= 0.0 {
+            return None;
+        }
+        let sized: Vec<(f64, u32)> =
+            numbers.iter().map(|(number, count)| (number.signum() * (number.abs() / unit).ln_1p(), *count)).collect();
+        let (plain, by_size) = (width(numbers, rows), width(&sized, rows));
+        if plain <= 0.0 || by_size <= 0.0 {
+            return None;
+        }
+        let is_stretch = |at: &usize| {
+            let step = |of: &Counted| of[at + 1].0 - of[*at].0;
+            step(numbers) >= STRETCH.0 * plain && step(&sized) >= STRETCH.1 * by_size
+        };
+        let few = (f64::from(rows) * GREATEST_SHARE).max(1.0);
+        let steps = 0..numbers.len() - 1;
+        let above = steps.clone().rev().scan(0, |seen, at| within(seen, numbers[at + 1].1, few).then_some(at)).filter(is_stretch).last();
+        let below = steps.scan(0, |seen, at| within(seen, numbers[at].1, few).then_some(at)).filter(is_stretch).last();
+        let least = below.map_or(numbers[0].0, |at| numbers[at + 1].0);
+        let greatest = above.map_or(numbers[numbers.len() - 1].0, |at| numbers[at].0);
+        Some(Self { least, greatest, width: plain })
+    }
+
+    fn is_apart(&self, number: f64) -> bool {
+        number < self.least || number > self.greatest
+    }
+
+    fn confidence(&self, number: f64) -> f64 {
+        let distance = (self.least - number).max(number - self.greatest) / self.width;
+        (0.5 + 0.04 * distance).min(0.9)
+    }
+}
+
+/// Counts on, and tells whether these are still few.
+fn within(seen: &mut u32, count: u32, few: f64) -> bool {
+    *seen += count;
+    f64::from(*seen) <= few
+}
+
+/// The number below which a share of the rows lies.
+fn quantile(numbers: &Counted, rows: u32, share: f64) -> f64 {
+    let mut seen = 0;
+    let reached = numbers.iter().find(|(_, count)| {
+        seen += count;
+        f64::from(seen) >= share * f64::from(rows)
+    });
+    reached.or(numbers.last()).map_or(0.0, |(number, _)| *number)
+}
+
+fn width(numbers: &Counted, rows: u32) -> f64 {
+    quantile(numbers, rows, 0.9) - quantile(numbers, rows, 0.1)
+}
+
+/// The median size of the numbers, signs left out: below it, sizes are compared as they are, above it by order of magnitude.
+fn typical_size(numbers: &Counted, rows: u32) -> f64 {
+    let mut sizes: Vec<(f64, u32)> = numbers.iter().map(|(number, count)| (number.abs(), *count)).collect();
+    sizes.sort_by(|a, b| a.0.total_cmp(&b.0));
+    quantile(&sizes, rows, 0.5)
+}
+
+/// The bulk of each group of rows.
+struct Groups<'a> {
+    by: &'a Column<'a>,
+    /// By the code of the grouping column.
+    bulks: BTreeMap<u32, Bulk>,
+}
+
+impl<'a> Groups<'a> {
+    /// The groups of the column that explains the numbers of `at` best; `None` where none does.
+    fn of(profiles: &'a [Profile<'a>], at: usize) -> Option<Self> {
+        let by = profiles[explaining(profiles, at)?].column;
+        let mut groups: BTreeMap<u32, Vec<(f64, u32)>> = BTreeMap::new();
+        for (number, code, _) in profiles[at].numbers() {
+            for row in profiles[at].column.clusters().rows(*code) {
+                add(groups.entry(by.code(*row)).or_default(), *number);
+            }
+        }
+        let bulks = groups.into_iter().filter_map(|(code, numbers)| Some((code, Bulk::of(&numbers)?))).collect();
+        Some(Self { by, bulks })
+    }
+
+    /// Whether a number is told as standing apart from the group of a row; `None` where the group gives no norm.
+    fn is_apart(&self, row: u32, number: f64) -> Option<bool> {
+        self.bulks.get(&self.by.code(row)).map(|bulk| bulk.is_apart(number))
+    }
+
+    /// Whether every row that holds a number lies among its group.
+    fn explain(&self, profile: &Profile<'_>, code: u32) -> bool {
+        let Some((number, ..)) = profile.numbers().iter().find(|(_, other, _)| *other == code) else { return false };
+        profile.column.clusters().rows(code).iter().all(|row| self.is_apart(*row, *number) == Some(false))
+    }
+
+    /// The rows whose number stands apart from their group.
+    fn accusations(&self, profile: &Profile<'_>, at: usize) -> Vec<Accusation> {
+        let rows_of = |code: u32| profile.column.clusters().rows(code).iter().copied();
+        let cells = profile.numbers().iter().flat_map(|(number, code, _)| rows_of(*code).map(|row| (row, *number)));
+        let apart = cells.filter_map(|(row, number)| {
+            let bulk = self.bulks.get(&self.by.code(row)).filter(|bulk| bulk.is_apart(number))?;
+            Some(Accusation { row, column: at, issue: "numeric_outlier", confidence: bulk.confidence(number), suggestion: None })
+        });
+        apart.collect()
+    }
+}
+
+/// Adds a number to sorted ones, of which it is the greatest.
+fn add(numbers: &mut Vec<(f64, u32)>, number: f64) {
+    match numbers.last_mut() {
+        Some((last, count)) if last.total_cmp(&number).is_eq() => *count += 1,
+        _ => numbers.push((number, 1)),
+    }
+}
+
+/// The column whose values part the numbers of `at` into the narrowest groups, where these are narrow enough.
+fn explaining(profiles: &[Profile<'_>], at: usize) -> Option<usize> {
+    let looked_at = sample(&profiles[at]);
+    let all: Vec<f64> = looked_at.iter().map(|(number, _)| *number).collect();
+    let rated = (0..profiles.len()).filter(|by| *by != at && groups_rows(&profiles[*by])).map(|by| {
+        let mut groups: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+        for (number, row) in &looked_at {
+            groups.entry(profiles[by].column.code(*row)).or_default().push(*number);
+        }
+        let share = |aside: f64| {
+            let total: f64 = groups.values().map(|group| group.len() as f64 * width_but_for(group, aside)).sum();
+            total / (all.len() as f64 * width_but_for(&all, aside)).max(f64::MIN_POSITIVE)
+        };
+        (by, share(0.1).min(share(0.01)))
+    });
+    let (by, share) = rated.min_by(|a, b| a.1.total_cmp(&b.1).then_with(|| a.0.cmp(&b.0)))?;
+    (share <= EXPLAINS).then_some(by)
+}
+
+/// Whether a column has few values of many rows each.
+fn groups_rows(profile: &Profile<'_>) -> bool {
+    let values = profile.column.values();
+    (2..=MOST_GROUPS).contains(&values) && profile.rows / values as f64 >= LEAST_GROUP
+}
+
+/// Numbers of a column with their rows, in ascending order of the numbers, spread evenly over the rows.
+fn sample(profile: &Profile<'_>) -> Vec<(f64, u32)> {
+    let column = profile.column;
+    let mut by_code: Vec<Option<f64>> = vec![None; column.counts.len()];
+    for (number, code, _) in profile.numbers() {
+        by_code[*code as usize] = Some(*number);
+    }
+    let step = (column.coded.codes.len() / LOOKS).max(1);
+    let rows = (0_u32..).zip(&column.coded.codes).step_by(step);
+    let mut found: Vec<(f64, u32)> = rows.filter_map(|(row, code)| Some((by_code[*code as usize]?, row))).collect();
+    found.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
+    found
+}
+
+/// The width of ascending numbers without a share of them on either side.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a number of rows")]
+fn width_but_for(numbers: &[f64], aside: f64) -> f64 {
+    let few = (numbers.len() as f64 * aside) as usize;
+    match numbers {
+        [] => 0.0,
+        _ => numbers[numbers.len() - 1 - few] - numbers[few],
+    }
+}

@@ -1,0 +1,102 @@
+//! What is wrong by the norm of its column, of its group, or of the column beside it.
+
+use super::*;
+use crate::are_alike_by_chance;
+
+fn found(table: &CodedTable) -> Vec<(usize, usize, &'static str)> {
+    let keys = keys(table);
+    cells(table, &keys, &dependencies(table, &keys)).into_iter().map(|cell| (cell.row, cell.column, cell.issue)).collect()
+}
+
+fn id(row: usize) -> String {
+    (row + 5000).to_string()
+}
+
+#[test]
+fn letters_at_a_number_make_a_code_and_no_unit() {
+    let item = |row: usize| format!("S{}{}", mixed(row) % 3 + 1, ["Curse", "Scold", "Shout"][row % 3]);
+    let county = |row: usize| format!("{}{:05}", ["CN", "PA"][mixed(row) % 2], mixed(row + 1) % 90_000);
+    let house = |row: usize| format!("{}{}", mixed(row) % 90 + 10, if row.is_multiple_of(3) { "A" } else { "" });
+    assert_eq!(found(&generated("answers", 300, &[("row", &id), ("item", &item), ("county", &county), ("house", &house)])), []);
+}
+
+/// Weights of mice in grams and of elephants.
+fn weight(row: usize) -> f64 {
+    let spread = (mixed(row) % 100) as f64;
+    if row.is_multiple_of(2) { 20.0 + spread / 10.0 } else { 4_000_000.0 + 10_000.0 * spread }
+}
+
+#[test]
+fn a_number_is_held_against_its_group() {
+    let animal = |row: usize| if row.is_multiple_of(2) { "mouse" } else { "elephant" }.to_owned();
+    let dirty = |row: usize| if row == 100 { "2500".to_owned() } else { format!("{}", weight(row)) };
+    let table = |weight: &dyn Fn(usize) -> String| generated("animals", 400, &[("row", &id), ("animal", &animal), ("weight", weight)]);
+    assert_eq!(found(&table(&|row| format!("{}", weight(row)))), []);
+    assert_eq!(found(&table(&dirty)), [(100, 2, "numeric_outlier")]);
+}
+
+#[test]
+fn a_group_of_great_numbers_is_no_outlier() {
+    // Nine elephants among many mice stand apart, but the column of animals explains them; without it they do not.
+    let animal = |row: usize| if row < 36 { "elephant" } else { "mouse" }.to_owned();
+    let weight = |row: usize| format!("{}", weight(if row < 36 { 2 * row + 1 } else { 2 * row }));
+    let alone = generated("animals", 1_500, &[("row", &id), ("weight", &weight)]);
+    assert_eq!(found(&alone).len(), 36);
+    assert_eq!(found(&generated("animals", 1_500, &[("row", &id), ("animal", &animal), ("weight", &weight)])), []);
+}
+
+#[test]
+fn a_long_tail_is_no_outlier() {
+    let drawn = |row: usize| (0..4).map(|salt| (mixed(row + 10_000 * salt) % 1_000) as f64 / 1_000.0).sum::<f64>();
+    let income = |row: usize| format!("{:.2}", (3.0 * drawn(row)).exp());
+    assert_eq!(found(&generated("incomes", 2_000, &[("row", &id), ("income", &income)])), []);
+}
+
+#[test]
+fn two_cells_that_fit_each_other_better_are_exchanged() {
+    let town = |row: usize| ["Hamburg", "Stuttgart", "Heidelberg", "Rostock"][mixed(row) % 4].to_owned();
+    let state = |row: usize| ["Hesse", "Saxony", "Bavaria"][mixed(row + 7) % 3].to_owned();
+    let age = |row: usize| (mixed(row) % 60 + 20).to_string();
+    let swapped =
+        |row: usize, own: &dyn Fn(usize) -> String, other: &dyn Fn(usize) -> String| if row == 50 { other(row) } else { own(row) };
+    let dirty = generated(
+        "people",
+        300,
+        &[("row", &id), ("town", &|row| swapped(row, &town, &state)), ("state", &|row| swapped(row, &state, &town)), ("age", &age)],
+    );
+    assert_eq!(found(&dirty), [(50, 1, "swapped_value"), (50, 2, "swapped_value")]);
+    // A town called as a state, beside another state, is no exchange.
+    let namesake = |row: usize| if row == 50 { "Saxony".to_owned() } else { town(row) };
+    assert!(found(&generated("people", 300, &[("row", &id), ("town", &namesake), ("state", &state)])).is_empty());
+}
+
+#[test]
+fn rows_without_a_name_may_be_alike() {
+    let (sex, age) = (|row: usize| ["m", "f"][mixed(row) % 2].to_owned(), |row: usize| (mixed(row + 1) % 50).to_string());
+    let income = |row: usize| (mixed(row + 2) % 1_000_000).to_string();
+    assert!(are_alike_by_chance(&generated("people", 300, &[("sex", &sex), ("age", &age)])));
+    let copied = |row: usize| if row < 290 { row } else { row - 290 };
+    let columns: [(&str, &dyn Fn(usize) -> String); 3] =
+        [("sex", &|row| sex(copied(row))), ("age", &|row| age(copied(row))), ("income", &|row| income(copied(row)))];
+    assert!(!are_alike_by_chance(&generated("people", 300, &columns)));
+    let piles = |row: usize| (mixed(row + 2) % 7).to_string();
+    assert!(are_alike_by_chance(&generated("people", 300, &[("group", &piles), ("same", &piles), ("too", &piles)])));
+    assert!(!are_alike_by_chance(&generated("people", 290, &columns)), "no two rows are equal");
+}
+
+#[test]
+fn states_are_far_enough_from_each_other_for_a_slip() {
+    const STATES: [&str; 8] =
+        ["North Carolina", "South Carolina", "North Dakota", "South Dakota", "Virginia", "West Virginia", "Nebraska", "Arkansas"];
+    let state = |row: usize| if row == 40 { "Nebrasca" } else { STATES[mixed(row) % 8] }.to_owned();
+    assert_eq!(found(&generated("votes", 400, &[("row", &id), ("state", &state)])), [(40, 1, "misspelling")]);
+}
+
+#[test]
+fn a_stand_in_among_few_numbers_is_told() {
+    let grade = |row: usize| if row.is_multiple_of(40) { 99 } else { mixed(row) % 5 + 1 }.to_string();
+    let scale = |row: usize| (i64::try_from(mixed(row) % 3).unwrap() - 1).to_string();
+    let told = found(&generated("answers", 400, &[("row", &id), ("grade", &grade), ("scale", &scale)]));
+    assert_eq!(told.len(), 10);
+    assert!(told.iter().all(|(_, column, issue)| (*column, *issue) == (1, "disguised_missing")));
+}

@@ -1,0 +1,1 @@
+select broker_id, name, branch from brokerage.brokers

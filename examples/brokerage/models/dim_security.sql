@@ -1,0 +1,2 @@
+select symbol, issue, status, company, action_ts
+from brokerage.securities

@@ -1,0 +1,1 @@
+select agency_id, last_name, net_worth from marketing.prospects
