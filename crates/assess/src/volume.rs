@@ -3,6 +3,8 @@
 //! What is usual is the median of the same weekday (or hour), times how busy the time around is. A day is told when it is far from
 //! that in the measure of the others: the residuals of counts, by their median deviation and never below that of chance (Poisson).
 
+use std::ops::Range;
+
 use chrono::{Datelike, NaiveDate, TimeDelta};
 use hw_base::{CodedColumn, CodedTable, ColumnType};
 use serde::Serialize;
@@ -21,8 +23,6 @@ const LEAST_USUAL: f64 = 5.0;
 const FAR: [f64; 2] = [5.0, 8.0];
 /// How many times the usual rows make a spike.
 const SPIKE: f64 = 3.0;
-/// The part of the usual rows that the first and the last span have at least: fewer before and after are stray dates.
-const LEAST_AT_THE_ENDS: f64 = 0.05;
 /// Stretches that are told of a kind; where more are unusual, that is the nature of the column.
 const MOST_STRETCHES: usize = 8;
 
@@ -114,12 +114,33 @@ impl Series {
         Self { first, hours, counts }.without_strays()
     }
 
-    /// Without the few rows long before and after all others: they are wrong dates, and what lies between is no gap.
+    /// Without what lies beyond a stretch without rows that lacks more than come after it, or came before it: wrong dates, or another
+    /// period.
     fn without_strays(self) -> Option<Self> {
-        let least = self.rows_around_a_row() * LEAST_AT_THE_ENDS;
-        let is_usual = |count: &u64| *count as f64 >= least;
-        let (from, to) = (self.counts.iter().position(is_usual)?, self.counts.iter().rposition(is_usual)?);
-        Some(Self { first: self.first + i64::try_from(from).ok()?, counts: self.counts[from..=to].to_vec(), ..self })
+        let typical = self.rows_around_a_row();
+        let rows = |spans: &[u64]| spans.iter().sum::<u64>() as f64;
+        let half = rows(&self.counts) / 2.0;
+        let is_beyond = |empty: &Range<usize>, spans: &[u64]| rows(spans) < (empty.len() as f64 * typical).min(half);
+        let empty = self.empty_stretches();
+        let end = empty.iter().find(|empty| is_beyond(empty, &self.counts[empty.end..]));
+        let begin = empty.iter().rev().find(|empty| is_beyond(empty, &self.counts[..empty.start]));
+        let (begin, end) = (begin.map_or(0, |empty| empty.end), end.map_or(self.counts.len(), |empty| empty.start));
+        let counts = self.counts.get(begin..end)?.to_vec();
+        Some(Self { first: self.first + i64::try_from(begin).ok()?, counts, ..self })
+    }
+
+    /// The stretches of spans without rows, in order.
+    fn empty_stretches(&self) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        let mut begin = 0;
+        for alike in self.counts.chunk_by(|a, b| (*a == 0) == (*b == 0)) {
+            let end = begin + alike.len();
+            if alike[0] == 0 {
+                found.push(begin..end);
+            }
+            begin = end;
+        }
+        found
     }
 
     /// The rows of the span in which the middle row lies, counted from the least busy span: however many spans have hardly any.
@@ -157,7 +178,7 @@ impl Series {
     }
 
     /// All spans but the first and the last, of which only a part may have been recorded.
-    fn inner(&self) -> std::ops::Range<usize> {
+    fn inner(&self) -> Range<usize> {
         1..self.counts.len().saturating_sub(1)
     }
 
@@ -259,8 +280,10 @@ mod tests {
 
     #[test]
     fn stray_dates_long_after_the_rest_make_no_gap() {
-        let found = volume(400, |day| (day >= 150).then(|| u64::from(day % 50 == 0))).unwrap();
-        assert_eq!((found.spans, found.gaps), (149, vec![]), "the last day is a Sunday without rows");
+        let now_and_then = volume(400, |day| (day > 150).then(|| u64::from(day % 50 == 0))).unwrap();
+        assert_eq!((now_and_then.spans, now_and_then.gaps), (151, vec![]));
+        let on_one_day = volume(400, |day| (day > 150).then(|| if day == 399 { 40 } else { 0 })).unwrap();
+        assert_eq!((on_one_day.spans, on_one_day.gaps), (151, vec![]));
     }
 
     #[test]

@@ -275,7 +275,7 @@ async fn assess_whole(opened: &OpenedData, arguments: &Arguments, (now, id): (Ti
 /// many as take bearable time: all up to an eighth, of more a sample.
 fn memory_for_codes(arguments: &Arguments) -> CodeMemory {
     let part = |share: u64| ByteSize(arguments.memory.0 / share);
-    if arguments.cells.is_some() { CodeMemory { whole: part(2), sample: part(2) } } else { CodeMemory { whole: part(8), sample: part(32) } }
+    if arguments.cells.is_some() { CodeMemory { whole: part(2), sample: part(2) } } else { CodeMemory { whole: part(8), sample: part(16) } }
 }
 
 /// Compares the columns, tries the rules and judges.

@@ -73,7 +73,11 @@ impl Update {
     ) -> Result<(Assessment, CodedTable)> {
         let (engine, about) = (opened.engine(), &opened.about);
         let before = self.before.as_ref().map(|before| &before.sketches);
-        let found = engine.measure_further(&opened.reader, about.measuring(), memory_for_codes(arguments), before).await?;
+        let found = engine.measure_further(&opened.reader, about.measuring(), memory_for_codes(arguments), before).await;
+        let found = found.map_err(|error| match error.known_code() {
+            Some("HW404") => error.help(format!("remove `{}`: then all files are read again", self.state.display())),
+            _ => error,
+        })?;
         let (assessment, table) = match self.before {
             Some(before) => {
                 let evidence = Evidence { facts: Some(found.facts), taken_over: Some(before.taken_over), ..Evidence::default() };
