@@ -55,7 +55,7 @@ pub struct LocalEngine {
     /// When it stops answering.
     pub(crate) deadline: Option<Deadline>,
     /// Whether the first rows of a query are the same ones each time.
-    is_in_order: bool,
+    pub(crate) is_in_order: bool,
     scratch: PathBuf,
     /// A session that knows all functions and no table; every other one begins as its copy.
     blank: OnceLock<SessionState>,

@@ -89,7 +89,11 @@ fn in_its_file(error: Error, reader: &Reader) -> Error {
 
 /// Counts what a watch asks for, and writes nothing.
 pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) -> Result<Watched> {
-    let effort = if watch.all_rows { Effort::Single } else { Effort::InPieces };
+    let effort = match watch.all_rows {
+        true => Effort::Single,
+        false if engine.is_in_order => Effort::InPieces,
+        false => Effort::Fast,
+    };
     let session = Session::for_reader(engine, reader, effort).await?;
     let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
     let schema = Arc::new(frame.schema().as_arrow().clone());
