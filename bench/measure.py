@@ -5,12 +5,12 @@ Each line: what was measured, seconds (median of the runs), peak memory of the p
 import argparse
 import os
 import pathlib
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
-import time
+
+from timing import report, timed
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--headworks", required=True)
@@ -23,27 +23,6 @@ options = parser.parse_args()
 work = pathlib.Path(options.work)
 headworks = os.path.abspath(options.headworks)
 here = pathlib.Path(__file__).parent
-
-
-def timed(command, folder):
-    """Runs a command; returns wall seconds, CPU seconds and peak memory in MiB."""
-    begun = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    error = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - begun
-    if status:
-        sys.exit(f"{command}: exit {status >> 8}\n{error.decode()}")
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
-def report(name, ours, theirs=None, other="DuckDB"):
-    median = lambda runs, index: statistics.median(run[index] for run in runs)
-    line = f"{name:<44} {median(ours, 0):8.2f} s  {median(ours, 1):8.2f} CPU s  {max(run[2] for run in ours):7.0f} MiB"
-    if theirs:
-        ratios = sorted(a[0] / b[0] for a, b in zip(ours, theirs))
-        line += f"   {other}: {median(theirs, 0):.2f} s, {max(run[2] for run in theirs):.0f} MiB   ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f}–{ratios[-1]:.2f})"
-    print(line, flush=True)
 
 
 def project(name, rules=True):
@@ -73,6 +52,42 @@ def pipeline():
     report(f"pipeline, {options.rows:,} orders", ours, theirs)
     nothing = [timed([headworks, "run"], work / "ours") for _ in range(options.runs)]
     report("run that finds nothing new", nothing)
+    day_two(work / "ours", work / "theirs.duckdb")
+
+
+def day_two(ours, theirs):
+    """One per cent of new and changed orders, and changed customers, on top of what both have built."""
+    landing = work / "day-two"
+    shutil.rmtree(landing, ignore_errors=True)
+    for folder in ("orders", "customers"):
+        (landing / folder).mkdir(parents=True)
+    first, some = work / "data" / "landing", options.rows // 200
+    orders = f"select * from read_csv('{first}/orders/*.csv', all_varchar = true)"
+    changed = f"{orders} using sample reservoir({some} rows) repeatable (1)"
+    new = f"select * replace (cast({2 * options.rows} + cast(order_id as bigint) as varchar) as order_id) from ({orders} using sample reservoir({some} rows) repeatable (2))"
+    stamped = f"select * replace ('2026-01-02 03:04:05' as updated_at) from (({changed}) union all ({new}))"
+    customers = f"select * replace ('2026-01-02T03:04:05' as updated_at) from read_json('{first}/customers/*.ndjson') using sample 2 percent (reservoir, 3)"
+    duckdb(work, f"copy ({stamped}) to '{landing}/orders/day-two.csv'", f"copy ({customers}) to '{landing}/customers/day-two.ndjson' (format json)")
+    shutil.copy(first / "products.parquet", landing)
+    runs, others = [], []
+    for _ in range(options.runs):
+        run = work / "ours-day-two"
+        shutil.rmtree(run, ignore_errors=True)
+        shutil.copytree(ours, run, symlinks=True)
+        (run / "landing").unlink()
+        (run / "landing").mkdir()
+        for file in first.rglob("*"):
+            if file.is_file():
+                link = run / "landing" / file.relative_to(first)
+                link.parent.mkdir(exist_ok=True)
+                link.symlink_to(file)
+        for folder in ("orders", "customers"):
+            for file in (landing / folder).iterdir():
+                shutil.copy(file, run / "landing" / folder)
+        runs.append(timed([headworks, "run"], run))
+        database = shutil.copy(theirs, work / "day-two.duckdb")
+        others.append(timed([sys.executable, str(here / "duckdb_pipeline.py"), str(database), str(landing), "day-two"], work))
+    report(f"day two, {2 * some:,} orders new or changed", runs, others)
 
 
 TWENTY = """

@@ -8,12 +8,11 @@ import importlib.util
 import json
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
-import time
 
 import duckdb
+from timing import report, timed
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--headworks", required=True)
@@ -101,16 +100,6 @@ def theirs(which):
         print(result.is_ok)
 
 
-def timed(command):
-    begun = time.perf_counter()
-    process = subprocess.Popen(command, cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    error = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{command}: exit {status >> 8}\n{error.decode()}")
-    return time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
 def make_data():
     duckdb.sql(
         f"""copy (select range as order_id, case when range % 50 = 0 then null else range % 100000 end as customer_id,
@@ -120,15 +109,6 @@ def make_data():
         case when range % 40 = 0 then null else 'user' || (range % 500000) || '@example.com' end as email
         from range({options.rows})) to '{data}' (format parquet)"""
     )
-
-
-def report(name, runs, other=None, against=None):
-    median = lambda which, place: statistics.median(run[place] for run in which)
-    line = f"{name:<32} {median(runs, 0):8.2f} s  {median(runs, 1):8.2f} CPU s  {max(run[2] for run in runs):7.0f} MiB"
-    if against:
-        ratios = sorted(a[0] / b[0] for a, b in zip(runs, against))
-        line += f"   {statistics.median(ratios):.2f} × {other} ({ratios[0]:.2f}–{ratios[-1]:.2f})"
-    print(line, flush=True)
 
 
 def main():
@@ -149,13 +129,13 @@ def main():
     runs = {name: [] for name in commands}
     for _ in range(options.runs):
         for name, command in commands.items():
-            runs[name].append(timed(command))
+            runs[name].append(timed(command, work))
     print(f"{options.rows:,} rows, {options.runs} alternating runs of each, medians; ratios pair by pair")
-    report("20 rules", runs["20 rules"], "one DuckDB query", runs["DuckDB, 20"])
-    report("200 rules", runs["200 rules"], "one DuckDB query", runs["DuckDB, 200"])
-    report("200 rules against 20", runs["200 rules"], "20 rules", runs["20 rules"])
+    report("20 rules", runs["20 rules"], runs["DuckDB, 20"], "one DuckDB query")
+    report("200 rules", runs["200 rules"], runs["DuckDB, 200"], "one DuckDB query")
+    report("200 rules against 20", runs["200 rules"], runs["20 rules"], "20 rules")
     for name in list(commands)[2:]:
-        report(name, runs[name], "Headworks", runs["200 rules" if name.endswith("200") else "20 rules"])
+        report(name, runs[name], runs["200 rules" if name.endswith("200") else "20 rules"], "Headworks")
 
 
 if options.theirs:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Measures Headworks against DuckDB on the same data, in alternating runs, and prints ratios.
-#   ROWS=10000000 RUNS=3 ONLY=assess make bench    (ONLY: pipeline, rules, plan or assess; all where it is not set)
+# Measures Headworks against DuckDB and delta-rs on the same data, in alternating runs, and prints ratios.
+#   ROWS=10000000 RUNS=3 ONLY=assess make bench    (ONLY: pipeline, rules, plan, assess, kinds, upsert, models or postgres; all where it is not set)
+#   POSTGRES=postgres://user@host:port/name        a database for the part `postgres`
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rows=${ROWS:-10000000}
@@ -9,6 +10,11 @@ work=${BENCH_WORK:-$(mktemp -d /tmp/headworks-bench.XXXXXX)}
 echo "compiling (the profile that make demo uses)"
 cargo build --locked --workspace --quiet
 target=$(cargo metadata --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')
-[ -x "$work/venv/bin/python" ] || { python3 -m venv "$work/venv" && "$work/venv/bin/pip" install --quiet duckdb==2.0.0; }
-"$work/venv/bin/python" bench/measure.py --headworks "$target/debug/headworks" --rows "$rows" --runs "$runs" --work "$work" ${ONLY:+--only "$ONLY"}
-[ -n "${ONLY:-}" ] || "$work/venv/bin/python" bench/rules.py --headworks "$target/debug/headworks" --rows "$rows" --runs "$runs" --work "$work"
+[ -x "$work/venv/bin/python" ] || { python3 -m venv "$work/venv" && "$work/venv/bin/pip" install --quiet duckdb==2.0.0 deltalake==1.6.6; }
+measure() { "$work/venv/bin/python" "bench/$1.py" --headworks "$target/debug/headworks" --rows "$rows" --runs "$runs" --work "$work" "${@:2}"; }
+case "${ONLY:-}" in
+  "") measure measure && measure rules && measure loads ${POSTGRES:+--postgres "$POSTGRES"} ;;
+  kinds) measure rules ;;
+  upsert | models | postgres) measure loads --only "$ONLY" ${POSTGRES:+--postgres "$POSTGRES"} ;;
+  *) measure measure --only "$ONLY" ;;
+esac

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Holds Headworks against the tools whose rules it reads and writes, at the versions named here, from PyPI.
-#   tests/suites/peers.sh PROGRAM [exports] [great-expectations]
-# `exports`: what is exported runs in the tool with the same verdicts (350 MB to install). `great-expectations`: verdicts on its own
-# test definitions, its own integration tests and random data (800 MB). Both where none is named. The environments are kept in
-# $HEADWORKS_PEERS_CACHE. $HEADWORKS_TEST_POSTGRES names a server for what needs one; without it that part is left out.
+#   tests/suites/peers.sh PROGRAM [exports] [random] [great-expectations]
+# `exports`: what is exported runs in the tool with the same verdicts. `random`: random tests and checks of dbt, Soda and ODCS on random data,
+# imported and exported again. `great-expectations`: verdicts on its own test definitions, its own integration tests and random data. All
+# where none is named. The environments (2 GB) are kept in $HEADWORKS_PEERS_CACHE. $HEADWORKS_TEST_POSTGRES names a server for what needs
+# one, $HEADWORKS_DBT_PACKAGES a folder with dbt_utils, dbt_expectations and dbt_date, as `dbt deps` makes it; without them that part is
+# left out. $HEADWORKS_RANDOM_TABLES says how many random tables to try: few in a test, hundreds for a long watch.
 set -euo pipefail
 program=$(realpath "$1"); shift
-[ $# -gt 0 ] || set -- exports great-expectations
+[ $# -gt 0 ] || set -- exports random great-expectations
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${HEADWORKS_PEERS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/headworks-peers}
 mkdir -p "$cache"
@@ -31,6 +33,10 @@ source_package() {
   tar -xzf "$file" -C "$cache" "great_expectations-$1/tests" && rm "$file"
 }
 
+dbt_environment() { environment dbt "dbt-core==1.11.*" "dbt-duckdb==1.11.*" duckdb==2.0.1 pyarrow; }
+soda_environment() { environment soda soda-duckdb==4.28.0 duckdb==2.0.1 "pyyaml==6.*" pyarrow; }
+tables=${HEADWORKS_RANDOM_TABLES:-8}
+
 failed=0
 judge() { "$@" || failed=1; }
 
@@ -38,12 +44,22 @@ for part in "$@"; do
   case $part in
     exports)
       environment duckdb duckdb==2.0.1 "pyyaml==6.*" "psycopg2-binary==2.9.*"
-      environment dbt "dbt-core==1.11.*" "dbt-duckdb==1.11.*" duckdb==2.0.1
-      environment soda soda-duckdb==4.28.0 duckdb==2.0.1 "pyyaml==6.*"
+      dbt_environment
+      soda_environment
       judge "$cache/duckdb/bin/python" "$here/exports_run.py" "$program" sql
       [ -z "${HEADWORKS_TEST_POSTGRES:-}" ] || judge "$cache/duckdb/bin/python" "$here/exports_run.py" "$program" postgres
       judge "$cache/dbt/bin/python" "$here/exports_run.py" "$program" dbt
       judge "$cache/soda/bin/python" "$here/exports_run.py" "$program" soda
+      ;;
+    random)
+      dbt_environment
+      soda_environment
+      environment soda3 soda-core-duckdb==3.5.6 pyarrow pyyaml
+      environment datacontract "datacontract-cli[duckdb]==1.2.8" pyarrow
+      judge "$cache/dbt/bin/python" "$here/dbt_random.py" "$program" --tables "$tables" ${HEADWORKS_DBT_PACKAGES:+--packages "$HEADWORKS_DBT_PACKAGES"}
+      judge "$cache/soda/bin/python" "$here/soda_random.py" "$program" contract --tables "$tables"
+      judge "$cache/soda3/bin/python" "$here/soda_random.py" "$program" sodacl --tables "$tables"
+      judge "$cache/datacontract/bin/python" "$here/odcs_random.py" "$program" --tables "$tables"
       ;;
     great-expectations)
       environment gx great_expectations==1.24.1 pyarrow sqlalchemy psycopg2-binary duckdb==2.0.1 pyyaml "pytest==9.*" pytest-mock \
@@ -55,7 +71,7 @@ for part in "$@"; do
       source_package 0.18.22 fc7008ddb55bda37ff9e8f3e3030e65cda2b73eb0e3b0f346454385f7f9e918b
       judge "$cache/gx/bin/python" "$here/great_expectations_definitions.py" "$program" "$cache/great_expectations-0.18.22"
       ;;
-    *) echo "there is no part \`$part\`: exports, great-expectations" >&2; exit 2 ;;
+    *) echo "there is no part \`$part\`: exports, random, great-expectations" >&2; exit 2 ;;
   esac
 done
 exit $failed

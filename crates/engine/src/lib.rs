@@ -10,8 +10,10 @@ mod damage;
 mod deadline;
 mod failure;
 mod files;
+mod foreign;
 mod kept;
 mod keys;
+mod known;
 mod live;
 mod local;
 mod measure;
@@ -37,6 +39,7 @@ mod working;
 mod writer;
 
 pub use deadline::Deadline;
+pub use foreign::{ForeignTable, open_foreign};
 pub use live::LiveTables;
 pub use local::{Limits, LocalEngine};
 pub use plain::{PlainColumn, write_parquet};

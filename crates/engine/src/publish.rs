@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{Action, Add, MetadataExt, Protocol, Remove, StructType, Transaction, new_metadata};
-use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, TableProperty};
 use hw_base::{CommitNote, Error, Published, Result, StagedBatch, StagedFile, TableName};
@@ -86,7 +85,7 @@ impl Commit<'_> {
     pub(crate) async fn make(&self, engine: &LocalEngine, present: Option<Snapshot>, note: &CommitNote) -> Result<Published> {
         let properties = self.properties(note);
         let result = match &present {
-            Some(present) => self.change(present, properties, note).await,
+            Some(present) => self.change(engine, present, properties, note).await,
             None => self.create(engine, properties, note).await,
         };
         let version = match result {
@@ -122,21 +121,29 @@ impl Commit<'_> {
         named.fold(properties, CommitProperties::with_application_transaction)
     }
 
+    /// Makes the first commit of the table. `CreateBuilder` would read the log again after it.
     async fn create(&self, engine: &LocalEngine, properties: CommitProperties, note: &CommitNote) -> Result<i64> {
         engine.warehouse.make_folder(&self.table)?;
-        let table = CreateBuilder::new()
-            .with_log_store(engine.warehouse.log_store(&self.table)?)
-            .with_columns(self.schema.fields().cloned())
-            .with_partition_columns(self.partition_columns.iter().cloned())
-            .with_configuration_property(TableProperty::CheckpointInterval, Some(CHECKPOINT_INTERVAL))
-            .with_actions(self.files.iter().map(|file| Action::Add(add(file, note))))
-            .with_commit_properties(properties)
-            .await
-            .map_err(explain_delta)?;
-        Ok(table.version().and_then(|version| i64::try_from(version).ok()).unwrap_or_default())
+        let log_store = engine.warehouse.log_store(&self.table)?;
+        let refused =
+            |error: &dyn std::fmt::Display| Error::outside(format!("`{}` cannot have these columns: {error}", self.table)).code("HW501");
+        let configuration = HashMap::from([(TableProperty::CheckpointInterval.as_ref().to_owned(), CHECKPOINT_INTERVAL.to_owned())]);
+        let metadata = new_metadata(&self.schema, self.partition_columns.iter(), configuration).map_err(|error| refused(&error))?;
+        let protocol = first_protocol(has_timestamps_without_zone(&self.schema))?;
+        let operation = DeltaOperation::Create {
+            mode: SaveMode::ErrorIfExists,
+            location: log_store.root_url().clone(),
+            protocol: protocol.clone(),
+            metadata: metadata.clone(),
+        };
+        let added = self.files.iter().map(|file| Action::Add(add(file, note)));
+        let actions = [Action::Protocol(protocol), Action::Metadata(metadata)].into_iter().chain(added).collect();
+        let builder: CommitBuilder = properties.into();
+        let done = builder.with_actions(actions).build(None, Arc::clone(&log_store), operation).await.map_err(explain_delta)?;
+        Ok(engine.warehouse.read(&self.table, done.snapshot(), log_store)?.version)
     }
 
-    async fn change(&self, present: &Snapshot, properties: CommitProperties, note: &CommitNote) -> Result<i64> {
+    async fn change(&self, engine: &LocalEngine, present: &Snapshot, properties: CommitProperties, note: &CommitNote) -> Result<i64> {
         let mut actions = self.schema_change(present)?;
         let handle = present.state.log_data();
         let views: HashMap<String, Remove> = handle.iter().map(|file| (file.path().into_owned(), file.remove_action(true))).collect();
@@ -153,7 +160,7 @@ impl Commit<'_> {
         let builder: CommitBuilder = properties.into();
         let commit = builder.with_actions(actions).build(Some(&present.state), Arc::clone(&present.log_store), operation);
         let done = commit.await.map_err(explain_delta)?;
-        Ok(i64::try_from(done.version()).unwrap_or(i64::MAX))
+        Ok(engine.warehouse.read(&self.table, done.snapshot(), Arc::clone(&present.log_store))?.version)
     }
 
     /// The actions that change the columns of the table, where the batch does.
@@ -182,6 +189,13 @@ impl Commit<'_> {
 
 fn has_timestamps_without_zone(schema: &StructType) -> bool {
     deltalake_core::kernel::contains_timestampntz(schema.fields())
+}
+
+/// What a reader and a writer of a new table have to know.
+fn first_protocol(with_timestamps: bool) -> Result<Protocol> {
+    let basic = serde_json::from_value(serde_json::json!({ "minReaderVersion": 1, "minWriterVersion": 2 }));
+    let basic = basic.map_err(|error| Error::bug(format!("the protocol of a table could not be made: {error}")))?;
+    if with_timestamps { with_timestamps_without_zone(&basic) } else { Ok(basic) }
 }
 
 /// A protocol that has the one feature beyond the basic ones that Headworks may need.

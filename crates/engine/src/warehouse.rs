@@ -15,6 +15,7 @@ use url::Url;
 use crate::beside;
 use crate::failure::{explain_delta, io_problem};
 use crate::files::{FileTable, TableFile};
+use crate::known::Known;
 use crate::store::{Lasting, LocalStore};
 use crate::types;
 use crate::working::Working;
@@ -32,6 +33,8 @@ pub(crate) struct Warehouse {
     pub(crate) lasting: Lasting,
     /// What is being written.
     pub(crate) working: Working,
+    /// What was read already.
+    known: Known,
 }
 
 /// Production's warehouse, as an environment reads it.
@@ -84,7 +87,7 @@ impl Snapshot {
 impl Warehouse {
     /// The warehouse in `root`, which need not exist yet.
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root, beneath: None, lasting: Lasting::Durable, working: Working::default() }
+        Self { root, beneath: None, lasting: Lasting::Durable, working: Working::default(), known: Known::default() }
     }
 
     /// The tables of an environment alone.
@@ -94,7 +97,7 @@ impl Warehouse {
 
     /// The folder `root` with the tables `own`, and this warehouse for all others, which are only read.
     pub(crate) fn beneath(self, root: PathBuf, own: BTreeSet<TableName>) -> Self {
-        Self { root, beneath: Some(Arc::new(Beneath { root: self.root, own })), lasting: self.lasting, working: self.working }
+        Self { beneath: Some(Arc::new(Beneath { root: self.root, own })), root, ..self }
     }
 
     /// Production's warehouse, where this is that of an environment.
@@ -149,20 +152,17 @@ impl Warehouse {
 
     /// The log of a table whose folder exists.
     pub(crate) fn log_store(&self, table: &TableName) -> Result<LogStoreRef> {
-        let folder = self.folder(table);
-        let folder = folder.canonicalize().map_err(|error| io_problem(&error).within(folder.display()))?;
-        let url =
-            Url::from_directory_path(&folder).map_err(|()| Error::user(format!("`{}` is no folder", folder.display())).code("HW501"))?;
-        let store = |prefix: Option<&Path>| {
-            LocalStore::below(prefix, &self.working, self.lasting).map(Arc::new).map_err(|source| explain_delta(source.into()))
-        };
-        Ok(default_logstore(store(Some(&folder))?, store(None)?, &url, &StorageConfig::default()))
+        log_store_in(&self.folder(table), self.lasting, &self.working)
     }
 
     /// A version of a table, the newest where `version` is `None`; `None` where there is no table.
     pub(crate) async fn open(&self, table: &TableName, version: Option<i64>) -> Result<Option<Snapshot>> {
         if !self.has_log(table) {
             return Ok(None);
+        }
+        let folder = self.folder(table);
+        if let Some(known) = self.known.find(&folder, version) {
+            return Ok(Some(known));
         }
         let log_store = self.log_store(table)?;
         let wanted = version.and_then(|version| u64::try_from(version).ok());
@@ -173,7 +173,7 @@ impl Warehouse {
                 return Err(unread(error, table, wanted, newest));
             }
         };
-        self.snapshot(table, state, log_store).map(Some)
+        self.read(table, state, log_store).map(Some)
     }
 
     /// Whether a first commit of the table exists; a folder of staged files alone is no table.
@@ -185,30 +185,47 @@ impl Warehouse {
         })
     }
 
-    pub(crate) fn snapshot(&self, table: &TableName, state: DeltaTableState, log_store: LogStoreRef) -> Result<Snapshot> {
-        let partition_columns: Vec<String> = state.metadata().partition_columns().to_vec();
-        let schema = arrow_schema(state.schema().as_ref(), &partition_columns)?;
+    /// The version of a table that `state` is, which has just been read or written.
+    pub(crate) fn read(&self, table: &TableName, state: DeltaTableState, log_store: LogStoreRef) -> Result<Snapshot> {
         let folder = self.folder(table);
-        let folder = folder.canonicalize().map_err(|error| io_problem(&error).within(folder.display()))?;
-        let mut files: Vec<TableFile> = state
-            .log_data()
-            .iter()
-            .map(|file| {
-                let values = file.partition_values_map();
-                TableFile {
-                    path: folder.join(file.path().as_ref()).to_string_lossy().into_owned(),
-                    name: file.path().into_owned(),
-                    bytes: u64::try_from(file.size()).unwrap_or_default(),
-                    rows: file.num_records().map(|rows| rows as u64),
-                    partition: partition_columns.iter().map(|column| (column.clone(), values.get(column).cloned().flatten())).collect(),
-                    stats: file.stats(),
-                }
-            })
-            .collect();
-        files.sort_by(|a, b| a.name.cmp(&b.name));
-        let version = i64::try_from(state.version()).unwrap_or(i64::MAX);
-        Ok(Snapshot { state, log_store, version, schema, partition_columns, files })
+        let snapshot = snapshot_in(&folder, state, log_store)?;
+        self.known.note(&folder, &snapshot);
+        Ok(snapshot)
     }
+}
+
+/// The log of the table in a folder, which exists.
+pub(crate) fn log_store_in(folder: &Path, lasting: Lasting, working: &Working) -> Result<LogStoreRef> {
+    let folder = folder.canonicalize().map_err(|error| io_problem(&error).within(folder.display()))?;
+    let url = Url::from_directory_path(&folder).map_err(|()| Error::user(format!("`{}` is no folder", folder.display())).code("HW501"))?;
+    let store =
+        |prefix: Option<&Path>| LocalStore::below(prefix, working, lasting).map(Arc::new).map_err(|source| explain_delta(source.into()));
+    Ok(default_logstore(store(Some(&folder))?, store(None)?, &url, &StorageConfig::default()))
+}
+
+/// The version that `state` is, of the table in a folder.
+pub(crate) fn snapshot_in(folder: &Path, state: DeltaTableState, log_store: LogStoreRef) -> Result<Snapshot> {
+    let partition_columns: Vec<String> = state.metadata().partition_columns().to_vec();
+    let schema = arrow_schema(state.schema().as_ref(), &partition_columns)?;
+    let folder = folder.canonicalize().map_err(|error| io_problem(&error).within(folder.display()))?;
+    let mut files: Vec<TableFile> = state
+        .log_data()
+        .iter()
+        .map(|file| {
+            let values = file.partition_values_map();
+            TableFile {
+                path: folder.join(file.path().as_ref()).to_string_lossy().into_owned(),
+                name: file.path().into_owned(),
+                bytes: u64::try_from(file.size()).unwrap_or_default(),
+                rows: file.num_records().map(|rows| rows as u64),
+                partition: partition_columns.iter().map(|column| (column.clone(), values.get(column).cloned().flatten())).collect(),
+                stats: file.stats(),
+            }
+        })
+        .collect();
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    let version = i64::try_from(state.version()).unwrap_or(i64::MAX);
+    Ok(Snapshot { state, log_store, version, schema, partition_columns, files })
 }
 
 /// The tables in a folder.

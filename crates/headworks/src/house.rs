@@ -1,5 +1,6 @@
 //! An opened project: its settings, its engine, its sources and its ledger.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use hw_base::{DatasetName, Engine, Error, Input, Reader, Result, TableName};
@@ -84,7 +85,7 @@ pub(crate) fn read_project(root: &Path) -> Result<Project> {
 
 /// An engine over a warehouse, with its files of its own in `state`.
 pub(crate) fn engine(warehouse: PathBuf, state: &Path, settings: &EngineSettings) -> Result<LocalEngine> {
-    let limits = Limits { memory: settings.memory, disk: settings.disk, threads: settings.threads };
+    let limits = Limits { memory: settings.memory, disk: settings.disk, threads: settings.threads.map(NonZeroUsize::get) };
     let engine = LocalEngine::new(warehouse, state.join("scratch"), LiveTables::default(), limits)?;
     Ok(engine.shared_by(settings.steps_at_once()))
 }
@@ -165,6 +166,13 @@ impl House {
         let mut inputs = Vec::new();
         for reference in self.engine.reads(sql, None)? {
             let parts: Vec<&str> = reference.parts.iter().map(String::as_str).collect();
+            if let [name] = parts[..]
+                && !name.contains('/')
+                && self.engine.table(&TableName::model(name), None).await?.is_some()
+            {
+                // A folder of the same name beside the project is written `orders/`.
+                continue;
+            }
             match parts[..] {
                 ["preview", name] => {
                     let model = self.model(name)?;

@@ -31,6 +31,7 @@ mod dense;
 mod form;
 mod hash;
 mod hashes;
+mod key_set;
 mod lane;
 mod numbers;
 mod pool;
@@ -49,6 +50,7 @@ mod speed;
 mod tests;
 
 pub use coding::Coding;
+pub use key_set::KeySet;
 pub use rows::Visible;
 pub use sample::{Draw, Drawn};
 pub use table::Measurement;

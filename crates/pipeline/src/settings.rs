@@ -42,9 +42,11 @@ pub struct EngineSettings {
     /// Disk for what does not fit into memory, such as `50GiB`.
     pub disk: ByteSize,
     /// Cores; all of them where it is not given.
-    pub threads: Option<usize>,
+    #[serde(deserialize_with = "at_least_one")]
+    pub threads: Option<NonZeroUsize>,
     /// Steps that run at the same time, of those that do not wait for each other. Where it is not given, as many as have a GiB of
     /// memory and a core each, up to four.
+    #[serde(deserialize_with = "at_least_one")]
     pub parallel: Option<NonZeroUsize>,
 }
 
@@ -52,7 +54,7 @@ impl EngineSettings {
     /// How many steps run at the same time.
     pub fn steps_at_once(&self) -> usize {
         let fitting = usize::try_from(self.memory.0 >> 30).unwrap_or(usize::MAX);
-        self.parallel.map_or_else(|| fitting.min(self.threads.unwrap_or(4)).clamp(1, 4), NonZeroUsize::get)
+        self.parallel.map_or_else(|| fitting.min(self.threads.map_or(4, NonZeroUsize::get)).clamp(1, 4), NonZeroUsize::get)
     }
 }
 
@@ -77,6 +79,11 @@ fn memory<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ByteSize,
         let remedies = error.remedies().iter().map(String::as_str);
         serde::de::Error::custom(std::iter::once(error.message()).chain(remedies).collect::<Vec<_>>().join("; "))
     })
+}
+
+fn at_least_one<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroUsize>, D::Error> {
+    let number = usize::deserialize(deserializer)?;
+    NonZeroUsize::new(number).map(Some).ok_or_else(|| serde::de::Error::custom("expected at least 1, or nothing for what fits the machine"))
 }
 
 impl Default for EngineSettings {

@@ -3,16 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, ident};
-use deltalake_core::{DeltaTable, open_table};
 use hw_base::{BoxFuture, Delivery, Error, Part, Result, Settings, Survey};
+use hw_engine::{ForeignTable, open_foreign};
 use schemars::{JsonSchema, Schema as JsonSchemaOf, SchemaGenerator};
 use serde::Deserialize;
-use url::Url;
 
 use super::{Connector, Opened, Place, Reached, Source};
 use crate::layout::Layout;
@@ -56,33 +54,28 @@ struct DeltaSource {
 }
 
 impl DeltaSource {
-    async fn table(&self, dataset: &str) -> Result<DeltaTable> {
+    async fn table(&self, dataset: &str) -> Result<ForeignTable> {
         let path = self.paths.resolved(&self.place.secrets)?.of(&self.place.source, dataset)?;
         let folder = std::path::absolute(self.place.root.join(&path)).map_err(|error| no_table(&path, &error))?;
         if !folder.join("_delta_log").is_dir() {
             return Err(no_table(&path, &"the folder does not exist, or has no `_delta_log`"));
         }
-        let url = Url::from_directory_path(&folder).map_err(|()| no_table(&path, &"it is no path of a folder"))?;
-        open_table(url).await.map_err(|error| unreadable(&path, &error))
+        open_foreign(&folder).await.map_err(|error| unreadable(&path, &error.message()))
     }
 
     async fn survey_table(&self, dataset: &str) -> Result<Survey> {
-        let table = self.table(dataset).await?;
-        let bytes =
-            table.snapshot().ok().map(|state| state.log_data().iter().map(|file| u64::try_from(file.size()).unwrap_or_default()).sum());
-        Ok(Survey { bytes, ..Survey::default() })
+        Ok(Survey { bytes: Some(self.table(dataset).await?.bytes), ..Survey::default() })
     }
 
     async fn open_table(&self, dataset: &str, delivery: &Delivery) -> Result<Opened> {
         let table = self.table(dataset).await?;
-        let provider = table.table_provider().await.map_err(|error| unreadable(dataset, &error))?;
-        let provider = with_plain_types(provider).map_err(|error| Error::bug("a Delta table cannot be planned").because(error))?;
-        let schema = provider.schema();
+        let is_empty = table.is_empty;
+        let rows = with_plain_types(table).map_err(|error| Error::bug("a Delta table cannot be planned").because(error))?;
+        let schema = rows.schema();
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         Layout { files: vec![(dataset, &names)], delivery, declared: &HashMap::new() }.columns()?;
         let columns = schema.fields().iter().map(|field| column_of(field)).collect();
-        let is_empty = table.snapshot().is_ok_and(|state| state.log_data().num_files() == 0);
-        Ok(Opened { table: provider, columns, has_origin: false, is_empty, part: Part::Whole, reached: Reached::default() })
+        Ok(Opened { table: rows, columns, has_origin: false, is_empty, part: Part::Whole, reached: Reached::default() })
     }
 }
 
@@ -100,22 +93,16 @@ impl Source for DeltaSource {
     }
 }
 
-/// The table with every column in the plain type of its kind: Delta hands partition columns out as dictionaries.
-fn with_plain_types(table: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>, DataFusionError> {
-    let schema: Arc<Schema> = table.schema();
-    let is_plain = |data_type: &DataType| plain_type(data_type) == *data_type;
-    if schema.fields().iter().all(|field| is_plain(field.data_type())) {
-        return Ok(table);
-    }
-    let columns: Vec<Expr> = schema
-        .fields()
-        .iter()
-        .map(|field| match plain_type(field.data_type()) {
-            plain if plain == *field.data_type() => ident(field.name()),
-            plain => cast(ident(field.name()), plain).alias(field.name()),
-        })
-        .collect();
-    let plan = LogicalPlanBuilder::scan("delta", provider_as_source(table), None)?.project(columns)?.build()?;
+/// The rows with every column in the plain type of its kind, in the order of the log.
+fn with_plain_types(table: ForeignTable) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+    let schema = table.rows.schema();
+    let column = |name: &String| {
+        let field = schema.field_with_name(name)?;
+        let plain = plain_type(field.data_type());
+        Ok(if plain == *field.data_type() { ident(name) } else { cast(ident(name), plain).alias(name) })
+    };
+    let columns = table.columns.iter().map(column).collect::<Result<Vec<Expr>, DataFusionError>>()?;
+    let plan = LogicalPlanBuilder::scan("delta", provider_as_source(table.rows), None)?.project(columns)?.build()?;
     Ok(Arc::new(ViewTable::new(plan, None)))
 }
 

@@ -24,9 +24,12 @@ fn project(root: &Path, sources: &Json, live: &LiveTables) -> hw_base::Result<Pr
 fn write_parquet(path: &Path, ids: Vec<i64>) {
     let names: StringArray = ids.iter().map(|id| Some(format!("n{id}"))).collect();
     let columns: [(&str, ArrayRef); 2] = [("id", Arc::new(Int64Array::from(ids))), ("name", Arc::new(names))];
-    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    write_batch(path, &RecordBatch::try_from_iter(columns).unwrap());
+}
+
+fn write_batch(path: &Path, batch: &RecordBatch) {
     let mut writer = ArrowWriter::try_new(fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
+    writer.write(batch).unwrap();
     writer.close().unwrap();
 }
 
@@ -168,22 +171,78 @@ async fn a_truncated_parquet_file_and_a_changed_type_are_refused() {
     assert!(error.to_string().starts_with("error[HW203]: `landing/orders/a.parquet` is no whole Parquet file"), "{error}");
 }
 
-#[tokio::test]
-async fn a_delta_table_is_read_with_plain_types() {
-    use deltalake_core::DeltaTable;
-    let folder = tempfile::tempdir().unwrap();
-    let table = folder.path().join("orders");
-    fs::create_dir_all(&table).unwrap();
-    let columns: [(&str, ArrayRef); 2] =
-        [("id", Arc::new(Int64Array::from(vec![1, 2]))), ("name", Arc::new(StringArray::from(vec!["n1", "n2"])))];
-    let batch = RecordBatch::try_from_iter(columns).unwrap();
-    let delta = DeltaTable::try_from_url(url::Url::from_directory_path(&table).unwrap()).await.unwrap();
-    delta.write([batch]).with_partition_columns(["name"]).await.unwrap();
+/// Writes the log of a Delta table of the columns `id` and `name` whose only file is `orders/FILE`.
+fn write_delta(folder: &Path, file: &str, protocol: &Json, metadata: &Json, more: &Json) {
+    let log = folder.join("orders/_delta_log");
+    fs::create_dir_all(&log).unwrap();
+    let fields = metadata["fields"].clone();
+    let schema = json!({ "type": "struct", "fields": fields }).to_string();
+    let (partitions, configuration) = (metadata["partitions"].clone(), metadata["configuration"].clone());
+    let format = json!({ "provider": "parquet", "options": {} });
+    let metadata = json!({ "metaData": { "id": "11111111-2222-4333-8444-555555555555", "format": format, "schemaString": schema,
+        "partitionColumns": partitions, "configuration": configuration, "createdTime": 0 } });
+    let bytes = fs::metadata(folder.join("orders").join(file)).unwrap().len();
+    let mut add = json!({ "path": file, "partitionValues": {}, "size": bytes, "modificationTime": 0, "dataChange": true });
+    add.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let entry = [json!({ "protocol": protocol }), metadata, json!({ "add": add })].map(|action| action.to_string()).join("\n");
+    fs::write(log.join("00000000000000000000.json"), entry).unwrap();
+}
+
+fn delta_field(name: &str, sql_type: &str, metadata: &Json) -> Json {
+    json!({ "name": name, "type": sql_type, "nullable": true, "metadata": metadata })
+}
+
+async fn delta_columns_and_sum(folder: &Path) -> (Vec<String>, i64) {
     let live = LiveTables::default();
-    let opened = open_path(folder.path(), "orders", &live).await.unwrap();
-    let types: Vec<&str> = opened.delivered.columns.iter().map(|column| column.sql_type.as_str()).collect();
-    assert_eq!((opened.kind, types), ("delta", vec!["bigint", "text"]));
-    assert_eq!(sum(&live, &opened.delivered.relation).await, 3);
+    let opened = open_path(folder, "orders", &live).await.unwrap();
+    assert_eq!((opened.kind, opened.is_empty), ("delta", false));
+    let columns = opened.delivered.columns.iter().map(|column| format!("{} {}", column.name, column.sql_type)).collect();
+    (columns, sum(&live, &opened.delivered.relation).await)
+}
+
+#[tokio::test]
+async fn a_delta_table_is_read_with_plain_types_in_the_order_of_its_log() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("orders/name=n1")).unwrap();
+    let ids: [(&str, ArrayRef); 1] = [("id", Arc::new(Int64Array::from(vec![1, 2])))];
+    write_batch(&folder.path().join("orders/name=n1/a.parquet"), &RecordBatch::try_from_iter(ids).unwrap());
+    let fields = [delta_field("name", "string", &json!({})), delta_field("id", "long", &json!({}))];
+    let metadata = json!({ "fields": fields, "partitions": ["name"], "configuration": {} });
+    let protocol = json!({ "minReaderVersion": 1, "minWriterVersion": 2 });
+    write_delta(folder.path(), "name=n1/a.parquet", &protocol, &metadata, &json!({ "partitionValues": { "name": "n1" } }));
+    assert_eq!(delta_columns_and_sum(folder.path()).await, (vec!["name text".into(), "id bigint".into()], 3));
+}
+
+#[tokio::test]
+async fn rows_that_a_deletion_vector_names_are_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("orders")).unwrap();
+    write_parquet(&folder.path().join("orders/a.parquet"), (0..30).collect());
+    let fields = [delta_field("id", "long", &json!({})), delta_field("name", "string", &json!({}))];
+    let metadata = json!({ "fields": fields, "partitions": [], "configuration": { "delta.enableDeletionVectors": "true" } });
+    let features = ["deletionVectors"];
+    let protocol = json!({ "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": features, "writerFeatures": features });
+    // Rows 3, 4, 7, 11, 18 and 29.
+    let vector = "^Bg9^0rr910000000000iXQKl0rr91000f55c8Xg0@@D72lkbi5=-{L";
+    let gone = json!({ "deletionVector": { "storageType": "i", "pathOrInlineDv": vector, "sizeInBytes": 44, "cardinality": 6 } });
+    write_delta(folder.path(), "a.parquet", &protocol, &metadata, &gone);
+    let left = (0..30).sum::<i64>() - (3 + 4 + 7 + 11 + 18 + 29);
+    assert_eq!(delta_columns_and_sum(folder.path()).await, (vec!["id bigint".into(), "name text".into()], left));
+}
+
+#[tokio::test]
+async fn renamed_columns_of_a_delta_table_have_their_new_names() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("orders")).unwrap();
+    let columns: [(&str, ArrayRef); 2] =
+        [("col-1", Arc::new(Int64Array::from(vec![1, 2]))), ("col-2", Arc::new(StringArray::from(vec!["n1", "n2"])))];
+    write_batch(&folder.path().join("orders/a.parquet"), &RecordBatch::try_from_iter(columns).unwrap());
+    let mapped = |id: i64| json!({ "delta.columnMapping.id": id, "delta.columnMapping.physicalName": format!("col-{id}") });
+    let fields = [delta_field("id", "long", &mapped(1)), delta_field("name", "string", &mapped(2))];
+    let configuration = json!({ "delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "2" });
+    let metadata = json!({ "fields": fields, "partitions": [], "configuration": configuration });
+    write_delta(folder.path(), "a.parquet", &json!({ "minReaderVersion": 2, "minWriterVersion": 5 }), &metadata, &json!({}));
+    assert_eq!(delta_columns_and_sum(folder.path()).await, (vec!["id bigint".into(), "name text".into()], 3));
 }
 
 #[tokio::test]

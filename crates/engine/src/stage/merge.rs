@@ -8,8 +8,10 @@ use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use futures::StreamExt;
 use hw_base::{IS_INFERRED, LoadMode, Result, StagedBatch, StagedFile, identifier};
+use hw_measure::KeySet;
 use tokio::sync::mpsc;
 
+use super::first::FirstOfKey;
 use super::history;
 use super::order::remembers_deleted;
 use super::origin::CARRIED;
@@ -19,7 +21,7 @@ use super::tasks::{joined, merged, send};
 use super::{Attempt, Shared};
 use crate::failure::{Context, explain};
 use crate::files::{FileTable, TableFile};
-use crate::keys::{KeySet, hashes};
+use crate::keys::hashes;
 use crate::schema::Reconciled;
 use crate::session::{Effort, Session};
 use crate::warehouse::Snapshot;
@@ -200,9 +202,10 @@ impl Attempt<'_> {
         let mut staying = self.writer(&self.folder, "last", &self.columns.schema, &self.columns.partition_columns);
         let mut deleted = self.writer(&self.engine.warehouse.folder(&self.staging.table.deleted()), "last", &self.columns.schema, &[]);
         let (mut entered, mut shown) = (0, 0);
+        let mut first = FirstOfKey::default();
         for mut stream in merged(plan_streams, 1) {
             while let Some(batch) = stream.next().await {
-                let batch = batch.map_err(failed)?;
+                let batch = self.first_rows(batch.map_err(failed)?, &mut first)?;
                 let is = |name: &str| batch.column_by_name(name).map_or_else(|| vec![false].into(), |column| column.as_boolean().clone());
                 let (arrives, gone) = (is("_arrives"), is("_gone"));
                 let rows = self.columns.fit(&batch)?;
@@ -219,6 +222,15 @@ impl Attempt<'_> {
             }
         }
         Ok(Winners { files: staying.finish()?, deleted: deleted.finish()?, entered, shown })
+    }
+
+    /// Of rows in the order of their keys, the first of each; of versions all stay.
+    fn first_rows(&self, batch: RecordBatch, first: &mut FirstOfKey) -> Result<RecordBatch> {
+        if batch.num_rows() == 0 || matches!(self.staging.mode, LoadMode::History(_)) {
+            return Ok(batch);
+        }
+        let key: Vec<ArrayRef> = self.staging.mode.key().iter().filter_map(|name| batch.column_by_name(name).cloned()).collect();
+        filtered(&batch, &first.mask(&key, batch.num_rows())?)
     }
 }
 
@@ -250,13 +262,18 @@ struct Winners {
 }
 
 impl Shared {
-    /// Whether a file of the table holds at least one of the keys; reads the key columns alone.
+    /// Whether a file of the table holds at least one of the keys; reads the key columns alone, and only where its statistics allow for one.
     async fn is_touched(&self, session: &Session, file: &str, seen: &KeySet) -> Result<bool> {
         let names: Vec<String> = self.key.iter().map(|index| identifier(self.columns.schema.field(*index).name())).collect();
         let types: Vec<DataType> = self.key.iter().map(|index| self.columns.schema.field(*index).data_type().clone()).collect();
-        let mut rows = session.rows(&format!("select {} from {file}", names.join(", "))).await?;
+        let failed = |error| explain(error, &session.about(None));
+        let mut keys = session.query(&format!("select {} from {file}", names.join(", ")), None).await?;
+        if let Some(bounds) = &self.bounds {
+            keys = keys.filter(bounds.filter()?).map_err(failed)?;
+        }
+        let mut rows = keys.execute_stream().await.map_err(failed)?;
         while let Some(batch) = rows.next().await {
-            let batch = batch.map_err(|error| explain(error, &session.about(None)))?;
+            let batch = batch.map_err(failed)?;
             if seen.holds_any(&hashes(&cast_all(batch.columns(), &types)?, batch.num_rows())?) {
                 return Ok(true);
             }
@@ -301,8 +318,9 @@ async fn meet_files(session: Session, files: Vec<TableFile>, shared: Arc<Shared>
     Ok(met)
 }
 
-/// The query that picks one row per key. Where a column tells which row is the later one it decides, and of equals the content, so that
-/// the order of arrival never does. Where none tells, the row stays that arrived last; for rows that are only added, the first.
+/// The query that puts rows in the order of their keys, first the one that stays. Where a column tells which row is the later one it
+/// decides, and of equals the content, so that the order of arrival never does. Where none tells, the row stays that arrived last; for rows
+/// that are only added, the first.
 fn winners_sql(columns: &Reconciled, mode: &LoadMode, by_hand: Option<&ByHand>, infers: bool) -> String {
     let (key, deleted) = match mode {
         LoadMode::Upsert { key, deleted_when, .. } => (key.as_slice(), deleted_when.as_deref()),
@@ -329,13 +347,12 @@ fn winners_sql(columns: &Reconciled, mode: &LoadMode, by_hand: Option<&ByHand>, 
          union all select {all}, false as _arrives{present} from remembered"
     );
     let candidates = by_hand.map_or(candidates.clone(), |by_hand| by_hand.mark(&candidates));
+    let key = key.iter().map(|column| identifier(column));
     format!(
-        "select *, _arrives and _gone as _remember from (select {all}, _arrives, coalesce(cast(({}) as boolean), false) as _gone from \
-         (select *, row_number() over (partition by {} order by {}) as _place from \
-         ({candidates}) as candidates) as placed where _place = 1) as judged",
+        "select *, _arrives and _gone as _remember from (select *, coalesce(cast(({}) as boolean), false) as _gone from ({candidates}) as candidates) \
+         as judged order by {}",
         deleted.unwrap_or("false"),
-        key.iter().map(|column| identifier(column)).collect::<Vec<_>>().join(", "),
-        order.join(", "),
+        key.chain(order).collect::<Vec<_>>().join(", "),
     )
 }
 

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod convergence;
+mod first;
 mod history;
 mod members;
 mod merge;
@@ -32,12 +33,13 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt;
 use hw_base::{Error, History, LoadMode, ORIGIN_COLUMNS, Reader, Result, Span, StagedBatch, StagedFile, Staging, Watch, Watched};
+use hw_measure::KeySet;
 use tokio::sync::mpsc;
 
 use crate::beside::Beside;
 use crate::damage;
 use crate::failure::{About, Context, explain};
-use crate::keys::{KeySet, hashes};
+use crate::keys::{Bounds, hashes};
 use crate::local::LocalEngine;
 use crate::schema::{self, Reconciled};
 use crate::session::{Effort, Session};
@@ -159,6 +161,8 @@ struct Shared {
     aside: Option<KeySet>,
     /// Hashes of all keys seen, where the table has rows that they may replace.
     seen: Option<KeySet>,
+    /// Between which values of the first key column they lie: other parts of the table's files need not be read.
+    bounds: Option<Bounds>,
     is_deleted: Option<Arc<dyn PhysicalExpr>>,
     /// Whether deleted rows are remembered.
     remembers: bool,
@@ -262,11 +266,12 @@ impl<'a> Attempt<'a> {
         let key = self.key()?;
         let aside = self.keys_to_set_aside(&key).await?;
         let watch = &self.watch;
-        let seen = (self.kept().is_some() && !key.is_empty()).then(KeySet::new);
+        let seen = (self.kept().is_some() && !key.is_empty()).then(KeySet::default);
         let shared = Arc::new(Shared {
             watcher: Watcher::compile(&self.session, &self.columns.full, watch)?,
             columns: self.columns.clone(),
             aside,
+            bounds: seen.as_ref().and_then(|_| Bounds::of(self.columns.schema.field(*key.first()?))),
             seen,
             is_deleted: self.is_deleted()?,
             remembers: remembers_deleted(&self.staging.mode),
@@ -336,7 +341,7 @@ impl<'a> Attempt<'a> {
     /// The keys whose rows wait for the others: those that occur twice, or all where the table has rows.
     async fn keys_to_set_aside(&self, key: &[usize]) -> Result<Option<KeySet>> {
         if key.is_empty() {
-            return Ok(Some(KeySet::new()));
+            return Ok(Some(KeySet::default()));
         }
         if self.kept().is_some() {
             return Ok(None);
@@ -444,6 +449,9 @@ impl Shared {
         let hashes = hashes(&columns, stored.num_rows())?;
         if let Some(seen) = &self.seen {
             seen.insert(&hashes, None);
+        }
+        if let (Some(bounds), Some(first)) = (&self.bounds, columns.first()) {
+            bounds.note(first)?;
         }
         let Some(set_aside) = &self.aside else {
             places.aside.write(batch)?;

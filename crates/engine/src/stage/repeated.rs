@@ -6,12 +6,13 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use hw_base::Result;
+use hw_measure::KeySet;
 
 use super::Attempt;
 use super::rows::cast_all;
 use super::tasks::{joined, streams};
 use crate::failure::{Context, explain};
-use crate::keys::{KeySet, hashes};
+use crate::keys::hashes;
 
 impl Attempt<'_> {
     /// The keys that occur more than once, found in a pass over the key columns alone.
@@ -22,10 +23,10 @@ impl Attempt<'_> {
         let limit = usize::try_from(self.engine.share.0 / 4).unwrap_or(usize::MAX);
         let mut slices = 1;
         loop {
-            let repeated = KeySet::new();
+            let repeated = KeySet::default();
             let mut fits = true;
             for slice in 0..slices {
-                let seen = Arc::new(KeySet::new());
+                let seen = Arc::new(KeySet::default());
                 let (_, streams) = streams(&self.session, keys.clone(), &self.staging.reader).await?;
                 let tasks = streams.into_iter().map(|stream| {
                     tokio::spawn(note_repeated(stream, types.clone(), Arc::clone(&seen), repeated.clone(), (slice, slices), limit))

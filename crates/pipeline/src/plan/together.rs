@@ -1,6 +1,6 @@
 //! Rules on rows together that put rows into quarantine: which of them a load can go by, and the tables that rows wait for.
 
-use hw_base::{Column, Error, Result, TableName, Together, unknown};
+use hw_base::{Column, Error, Result, TableName, Together, identifier, unknown};
 use hw_validate::Rule;
 
 use super::model::Planning;
@@ -94,7 +94,10 @@ impl Planning<'_> {
             }
             _ => Some(
                 error("a later row with the same key may take the values of another one, or give them free".into())
-                    .help("keep one row in the SELECT (`row_number() over (partition by …)`) and load the table with `replace`")
+                    .help(format!(
+                        "load the table with `replace`, and keep one row in the SELECT: `… qualify row_number() over (partition by {} order by …) = 1`",
+                        listed(columns)
+                    ))
                     .help("or use `on_failure: block` or `alert`; where these columns are the key, name them as the key of the load"),
             ),
         }
@@ -114,4 +117,8 @@ impl Planning<'_> {
         }
         None
     }
+}
+
+fn listed(columns: &[String]) -> String {
+    columns.iter().map(|column| identifier(column)).collect::<Vec<_>>().join(", ")
 }

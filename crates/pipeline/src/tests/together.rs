@@ -95,7 +95,7 @@ fn the_first_row_stays_where_no_later_one_can_change_that() {
         expect![[r#"
             error[HW605]: `unique_email` cannot put rows into quarantine with `load: upsert`
               because: a later row with the same key may take the values of another one, or give them free
-              help: keep one row in the SELECT (`row_number() over (partition by …)`) and load the table with `replace`
+              help: load the table with `replace`, and keep one row in the SELECT: `… qualify row_number() over (partition by email order by …) = 1`
               help: or use `on_failure: block` or `alert`; where these columns are the key, name them as the key of the load"#]],
     );
     refused(
@@ -103,7 +103,7 @@ fn the_first_row_stays_where_no_later_one_can_change_that() {
         expect![[r#"
             error[HW605]: `unique_email` cannot put rows into quarantine with `load: append`
               because: a later row with the same key may take the values of another one, or give them free
-              help: keep one row in the SELECT (`row_number() over (partition by …)`) and load the table with `replace`
+              help: load the table with `replace`, and keep one row in the SELECT: `… qualify row_number() over (partition by email order by …) = 1`
               help: or use `on_failure: block` or `alert`; where these columns are the key, name them as the key of the load"#]],
     );
     refused(

@@ -36,6 +36,9 @@ struct SchemaSettings {
     min_columns: Option<u64>,
     /// The most columns.
     max_columns: Option<u64>,
+    /// Whether upper and lower case of names are the same.
+    #[serde(default)]
+    ignore_case: bool,
     /// A name of your own for the rule, unique within its list.
     name: Option<String>,
     /// What happens if the rule breaks: `block` (where it is not given), `alert` or `log`.
@@ -133,8 +136,9 @@ impl RuleBody for SchemaSettings {
     }
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
-        let declared = self.columns.iter().filter_map(|(name, types)| difference(columns, name, types.names()));
-        let others = columns.iter().filter(|column| self.exact && !self.columns.contains_key(&column.name));
+        let declared = self.columns.iter().filter_map(|(name, types)| self.difference(columns, name, types.names()));
+        let is_declared = |column: &Column| self.columns.keys().any(|name| self.are_same(name, &column.name));
+        let others = columns.iter().filter(|column| self.exact && !is_declared(column));
         let undeclared: Vec<String> = others.map(|column| format!("`{}` is not declared", column.name)).collect();
         let rest = [self.misplaced(columns), self.displaced(columns), self.forbidden(columns), self.miscounted(columns)].concat();
         let judged = self.columns.len() + undeclared.len() + rest.len();
@@ -143,10 +147,24 @@ impl RuleBody for SchemaSettings {
 }
 
 impl SchemaSettings {
+    fn are_same(&self, declared: &str, found: &str) -> bool {
+        declared == found || (self.ignore_case && declared.to_lowercase() == found.to_lowercase())
+    }
+
+    /// What is wrong with one declared column.
+    fn difference(&self, columns: &[Column], name: &str, types: &[String]) -> Option<String> {
+        let Some(column) = columns.iter().find(|column| self.are_same(name, &column.name)) else {
+            let close = nearest(name, columns.iter().map(|column| column.name.as_str()));
+            return Some(close.map_or_else(|| format!("`{name}` is missing"), |close| format!("`{name}` is missing; there is `{close}`")));
+        };
+        let is_right = types.iter().any(|sql_type| is_of_type(&column.sql_type, sql_type));
+        (!is_right).then(|| format!("`{name}` is {}, declared {}", column.sql_type, types.join(" or ")))
+    }
+
     /// Columns that stand in another place than `places` says.
     fn displaced(&self, columns: &[Column]) -> Vec<String> {
         let places = self.places.iter().flatten();
-        let wrong = places.filter_map(|(name, place)| match columns.iter().position(|column| column.name == *name) {
+        let wrong = places.filter_map(|(name, place)| match columns.iter().position(|column| self.are_same(name, &column.name)) {
             Some(found) if found == *place => None,
             Some(found) => Some(format!("`{name}` is at place {found} and not {place}")),
             None => Some(format!("there is no column `{name}` at place {place}")),
@@ -159,7 +177,7 @@ impl SchemaSettings {
         let Some(order) = &self.order else { return Vec::new() };
         let places = 0..order.len().max(columns.len());
         let wrong = |at: usize| match (order.get(at), columns.get(at).map(|column| &column.name)) {
-            (Some(declared), Some(found)) if declared == found => None,
+            (Some(declared), Some(found)) if self.are_same(declared, found) => None,
             (Some(declared), Some(found)) => Some(format!("column {} is `{found}`, declared `{declared}`", at + 1)),
             (Some(declared), None) => Some(format!("column {}, `{declared}`, is missing", at + 1)),
             (None, found) => found.map(|found| format!("column {}, `{found}`, is not declared", at + 1)),
@@ -168,7 +186,9 @@ impl SchemaSettings {
     }
 
     fn forbidden(&self, columns: &[Column]) -> Vec<String> {
-        let is_forbidden = |column: &&Column| self.forbidden.iter().flatten().any(|pattern| fits(&column.name, pattern));
+        let spelled = |name: &str| if self.ignore_case { name.to_lowercase() } else { name.to_owned() };
+        let is_forbidden =
+            |column: &&Column| self.forbidden.iter().flatten().any(|pattern| fits(&spelled(&column.name), &spelled(pattern)));
         columns.iter().filter(is_forbidden).map(|column| format!("`{}` must not be there", column.name)).collect()
     }
 
@@ -185,16 +205,6 @@ fn fits(name: &str, pattern: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return name == pattern };
     let Some(after) = name.strip_prefix(start) else { return false };
     (0..=after.len()).any(|at| after.is_char_boundary(at) && fits(&after[at..], rest))
-}
-
-/// What is wrong with one declared column.
-fn difference(columns: &[Column], name: &str, types: &[String]) -> Option<String> {
-    let Some(column) = columns.iter().find(|column| column.name == name) else {
-        let close = nearest(name, columns.iter().map(|column| column.name.as_str()));
-        return Some(close.map_or_else(|| format!("`{name}` is missing"), |close| format!("`{name}` is missing; there is `{close}`")));
-    };
-    let is_right = types.iter().any(|sql_type| is_of_type(&column.sql_type, sql_type));
-    (!is_right).then(|| format!("`{name}` is {}, declared {}", column.sql_type, types.join(" or ")))
 }
 
 /// Whether a type is the declared one. A type declared without its length or precision has any.
@@ -269,6 +279,16 @@ mod tests {
                 "`note` is not declared",
             ],
         );
+    }
+
+    #[test]
+    fn names_may_be_spelled_in_any_case() {
+        let table = "a bigint, B bigint, cc bigint";
+        let settings = json!({"columns": {"A": "any", "b": "any", "CC": "any"}, "exact": true, "order": ["A", "b", "Cc"], "places": {"b": 1},
+            "forbidden": ["D*"], "ignore_case": true});
+        check(&settings, table, &[]);
+        check(&json!({"forbidden": ["b", "C*"], "ignore_case": true}), table, &["`B` must not be there", "`cc` must not be there"]);
+        check(&json!({"columns": {"b": "any"}}), table, &["`b` is missing; there is `B`"]);
     }
 
     #[test]

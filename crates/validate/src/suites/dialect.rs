@@ -103,6 +103,28 @@ impl Dialect {
     }
 }
 
+/// `sql` with the words between quotes that are names.
+pub(super) fn with_names_quoted(sql: &str, is_name: impl Fn(&str) -> bool) -> String {
+    let mut out = String::with_capacity(sql.len());
+    let mut rest = sql;
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '\'' | '"' => quoted_length(rest, first),
+            _ if is_word(first) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+            _ => first.len_utf8(),
+        };
+        let (token, after) = rest.split_at(length);
+        let is_operator = after.trim_start().starts_with("time zone");
+        if is_word(first) && is_name(token) && !is_operator && !after.starts_with('(') {
+            out.push_str(&format!("\"{token}\""));
+        } else {
+            out.push_str(token);
+        }
+        rest = after;
+    }
+    out
+}
+
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }

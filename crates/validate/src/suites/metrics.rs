@@ -3,6 +3,7 @@
 //! Where a metric counts what one of our kinds counts, and the threshold is a greatest count or share, it is a rule of that
 //! kind; anything else is an aggregate in SQL.
 
+use hw_base::identifier;
 use serde_json::{Map, Value as Json, json};
 
 use super::words::{percent, plain_number};
@@ -63,6 +64,12 @@ impl Threshold {
         *self == Self::default()
     }
 
+    /// Whether it admits nothing but 0 of what is counted.
+    pub(super) fn is_zero(&self, is_percent: bool) -> bool {
+        let greatest = if is_percent { self.greatest_percent() } else { self.greatest_count() };
+        greatest == Some(0.0)
+    }
+
     /// The greatest whole number that it admits, where it is no more than a greatest number.
     fn greatest_count(&self) -> Option<f64> {
         let starts_at_zero = self.min.unwrap_or(0.0) <= 0.0 && self.above.unwrap_or(-1.0) < 0.0;
@@ -108,13 +115,17 @@ impl Threshold {
         {
             return Ok(Self { not: Some(low), ..Self::default() });
         }
-        match (min, above, max, below, not, outside) {
-            (None, None, None, None, Some(value), None) => Ok(Self::exactly(value)),
-            (None, None, None, None, None, Some(range)) => Ok(range.inside()),
-            (Some(low), None, Some(high), None, None, None) => Ok(Self::outside(low, high)),
-            (min, above, None, None, None, None) => Ok(Self { below: min, max: above, ..Self::default() }),
-            (None, None, max, below, None, None) => Ok(Self { above: max, min: below, ..Self::default() }),
-            _ => Err("a condition with two open sides has no opposite that is a threshold".into()),
+        let (low, high) = (min.or(above), max.or(below));
+        match (low, high, not, outside) {
+            (None, None, Some(value), None) => Ok(Self::exactly(value)),
+            (None, None, None, Some(range)) => Ok(range.inside()),
+            (Some(low), Some(high), None, None) => {
+                let range = Forbidden { low, high, holds_low: min.is_some(), holds_high: max.is_some() };
+                Ok(Self { outside: Some(range), ..Self::default() })
+            }
+            (_, None, None, None) => Ok(Self { below: min, max: above, ..Self::default() }),
+            (None, _, None, None) => Ok(Self { above: max, min: below, ..Self::default() }),
+            _ => Err("a condition with an exception has no opposite that is a threshold".into()),
         }
     }
 }
@@ -204,6 +215,36 @@ pub(super) fn row_count(threshold: &Threshold, condition: Option<&str>) -> Trans
         return Ok(Rules::one("row_count", json!({"min": min.map(plain_number), "max": max.map(plain_number), "where": condition})));
     }
     measured_in_sql(&filtered("count(*)", condition), threshold)
+}
+
+/// SQL that counts the values of some columns that occur more than once, each value once and nulls left out.
+pub(super) fn repeated_values(columns: &[String], condition: Option<&str>) -> String {
+    let names = listed(columns);
+    let present: Vec<String> = columns.iter().map(|column| format!("{} is not null", identifier(column))).collect();
+    let own = condition.map(|condition| format!(" and ({condition})")).unwrap_or_default();
+    format!(
+        "select count(*) from (select count(*) as copies from {{table}} where {}{own} group by {names} having count(*) > 1) as repeated",
+        present.join(" and ")
+    )
+}
+
+/// SQL that counts the rows with values that an earlier row has; two nulls are the same.
+pub(super) fn repeating_rows(columns: &[String], condition: Option<&str>) -> String {
+    let (names, filter) = (listed(columns), condition.map(|condition| format!(" where {condition}")).unwrap_or_default());
+    format!("select count(*) - (select count(*) from (select distinct {names} from {{table}}{filter}) as different) from {{table}}{filter}")
+}
+
+fn listed(columns: &[String]) -> String {
+    columns.iter().map(|column| identifier(column)).collect::<Vec<_>>().join(", ")
+}
+
+/// A number that a query returns, or its per cent of the rows where `condition` is true.
+pub(super) fn counted_by_query(count: &str, threshold: &Threshold, is_percent: bool, condition: Option<&str>) -> Translation {
+    if !is_percent {
+        return query_of_one_value(count, threshold);
+    }
+    let filter = condition.map(|condition| format!(" where {condition}")).unwrap_or_default();
+    query_of_one_value(&format!("select coalesce(100.0 * ({count}) / nullif((select count(*) from {{table}}{filter}), 0), 0)"), threshold)
 }
 
 /// A query that returns one value, which is compared with a threshold.

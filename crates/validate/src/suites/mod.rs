@@ -289,6 +289,15 @@ impl Rules {
         self
     }
 
+    /// Gives the rules a name; the second and later ones have it with their number.
+    fn named(mut self, name: Option<&str>) -> Self {
+        let Some(name) = name else { return self };
+        for (at, settings) in self.rules.iter_mut().filter_map(settings_of).enumerate() {
+            settings.insert("name".into(), if at == 0 { name.into() } else { format!("{name}_{}", at + 1).into() });
+        }
+        self
+    }
+
     /// Adds a condition to the ones that the rules have.
     fn only_where(mut self, condition: &str) -> Self {
         for settings in self.rules.iter_mut().filter_map(settings_of) {

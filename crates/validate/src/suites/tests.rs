@@ -290,7 +290,8 @@ schema:
       - { metric: duplicateValues, mustBe: 0, arguments: { properties: [id, email] } }
 slaProperties:
   - { property: latency, value: 4, unit: d, element: orders.at }
-  - { property: retention, value: 3, unit: y }
+  - { property: retention, element: orders.at, value: 3, unit: y }
+  - { property: availability, value: 99 }
 "#,
         &[
             r#"orders properties => [{"schema":{"columns":{"id":["bigint","int","smallint","tinyint"],"email":"varchar"}}}]"#,
@@ -308,7 +309,8 @@ slaProperties:
             r#"orders quality rowCount() => [{"row_count":{"min":101,"max":119}}]"#,
             r#"orders quality duplicateValues() => [{"unique":{"columns":["id","email"]}}]"#,
             r#"orders slaProperties latency(orders.at) => [{"freshness":{"column":"at","within":"4d"}}]"#,
-            "- slaProperties retention() => `retention` is a promise about the service and not about rows",
+            r#"orders slaProperties retention(orders.at) => [{"query":{"sql":"select min(at) as oldest from {table} having not coalesce(cast(min(at) as timestamp(6)) > {now} - interval '1095 days', false)","dimension":"timeliness"}}]"#,
+            "- slaProperties availability() => `availability` is a promise about the service and not about rows",
         ],
     );
 }

@@ -5,6 +5,7 @@ use hw_base::{Tolerance, identifier, literal};
 use crate::rule::Rule;
 use crate::shape::{Bounds, Limit, LimitValue, Shape, Template};
 use crate::suites::TableRules;
+use crate::suites::dialect::with_names_quoted;
 
 /// The SELECT over `name`, which stands for the table in a FROM, in the dialect that is wanted. It returns no row as long
 /// as no more rows break the rule than it tolerates.
@@ -12,8 +13,58 @@ use crate::suites::TableRules;
 /// # Errors
 /// Says why the rule cannot be written in SQL.
 pub(super) fn violations_sql(rule: &Rule, table: &TableRules<'_>, name: &str) -> Result<String, String> {
-    table.dialect.written(&in_our_sql(rule, table, name)?)
+    let sql = in_our_sql(rule, table, name)?;
+    let is_reserved = |word: &str| RESERVED_ELSEWHERE.contains(&word) && table.columns.iter().any(|column| column.name == word);
+    table.dialect.written(&with_names_quoted(&sql, is_reserved))
 }
+
+/// Words that cannot name a column without quotes in other engines.
+const RESERVED_ELSEWHERE: &[&str] = &[
+    "analyze",
+    "anti",
+    "asof",
+    "asymmetric",
+    "at",
+    "authorization",
+    "binary",
+    "both",
+    "check",
+    "collate",
+    "collation",
+    "concurrently",
+    "constraint",
+    "create",
+    "default",
+    "deferrable",
+    "describe",
+    "do",
+    "foreign",
+    "freeze",
+    "glob",
+    "ilike",
+    "initially",
+    "isnull",
+    "lambda",
+    "leading",
+    "notnull",
+    "only",
+    "overlaps",
+    "pivot",
+    "placing",
+    "positional",
+    "references",
+    "semi",
+    "show",
+    "similar",
+    "summarize",
+    "symmetric",
+    "tablesample",
+    "trailing",
+    "unpivot",
+    "user",
+    "variadic",
+    "verbose",
+];
 
 fn in_our_sql(rule: &Rule, TableRules { columns, .. }: &TableRules<'_>, table: &str) -> Result<String, String> {
     let judged = match rule.condition_sql() {
@@ -109,6 +160,10 @@ mod tests {
              measured < now() - interval '86400 seconds'",
         );
         check(&json!({"schema": {"columns": {"a": "any"}}}), "it is about the columns, and a query of rows cannot tell those");
+        let rule = &rules(&json!([{"not_null": {"column": "at", "where": "b at time zone 'UTC' > 'at'"}}]))[0];
+        let table = TableRules { table: "t", columns: &columns("at date, b timestamp"), rules: &[], dialect: Dialect::default() };
+        let quoted = "select * from (select * from t where (b at time zone 'UTC' > 'at')) as judged where \"at\" is null";
+        assert_eq!(violations_sql(rule, &table, "t").unwrap(), quoted);
         assert_eq!(table_sql("shop.Orders"), "shop.\"Orders\"");
     }
 }

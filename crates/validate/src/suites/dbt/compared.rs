@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::words::{is_name, other, plain};
 use crate::suites::Rules;
-use crate::suites::words::Arguments;
+use crate::suites::words::{Arguments, number, plain_number};
 
 /// Expressions in front of another one in a list.
 pub(super) fn before(groups: &[String]) -> String {
@@ -30,6 +30,16 @@ pub(super) fn between(measure: &str, min: &Json, max: &Json, strictly: bool) -> 
     let sides = [(if strictly { ">" } else { ">=" }, min), (if strictly { "<" } else { "<=" }, max)];
     let sides = sides.iter().filter(|(_, limit)| !limit.is_null());
     sides.map(|(operator, limit)| format!("{measure} {operator} {}", sql(limit))).collect::<Vec<_>>().join(" and ")
+}
+
+/// What a measure of nothing is, so that it lies between the limits: a query of theirs returns no row there. Limits are numbers.
+pub(super) fn between_limits(min: &Json, max: &Json, strictly: bool) -> Json {
+    let step = if strictly { 1.0 } else { 0.0 };
+    match (number(min), number(max)) {
+        (Some(low), Some(high)) => plain_number(f64::midpoint(low, high)),
+        (Some(low), None) => plain_number(low + step),
+        (None, high) => high.map_or(Json::Null, |high| plain_number(high - step)),
+    }
 }
 
 /// A value as SQL: texts stand as they are, since dbt puts them into the query.

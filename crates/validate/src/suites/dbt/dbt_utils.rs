@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::compared::{Side, before_now, between, differing_rows, expressions, groups_where_not, named, table, unequal};
+use super::compared::{Side, before_now, between, between_limits, differing_rows, expressions, groups_where_not, named, table, unequal};
 use super::words::{column, columns, other, values};
 use crate::suites::words::Arguments;
 use crate::suites::{Rules, Translation};
@@ -68,7 +68,9 @@ fn accepted_range(arguments: &Arguments<'_>) -> Translation {
 fn not_null_proportion(groups: &[String], arguments: &Arguments<'_>) -> Translation {
     let (min, max) = (arguments.get("at_least"), arguments.get("at_most"));
     if groups.is_empty() {
-        return Ok(Rules::one("aggregate", json!({"function": "filled_share", "column": column(arguments)?, "min": min, "max": max})));
+        let of_nothing = between_limits(&min, &max, false);
+        let settings = json!({"function": "filled_share", "column": column(arguments)?, "min": min, "max": max, "of_nothing": of_nothing});
+        return Ok(Rules::one("aggregate", settings));
     }
     let measure = format!("cast(count({}) as double) / count(*)", arguments.text("column_name")?);
     Ok(groups_where_not(&measure, &between(&measure, &min, &max, false), groups, None))

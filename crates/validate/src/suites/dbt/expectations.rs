@@ -5,13 +5,11 @@
 
 use serde_json::{Value as Json, json};
 
-use super::compared::{before, before_now, between, expressions, groups_where_not, named, sides, sql, unequal};
+use super::compared::{before, before_now, between, between_limits, expressions, groups_where_not, named, sides, sql, unequal};
+use super::periods;
 use super::words::{column, columns, other, sql_list, values};
 use crate::suites::words::{Arguments, number, plain_number};
 use crate::suites::{Rules, Translation};
-
-/// What a measure of nothing means to the two.
-const NO_VALUE: &str = "a measure of no values breaks the rule, where the test of dbt_expectations passes";
 
 /// The rules of a test.
 ///
@@ -35,7 +33,10 @@ pub(super) fn translated(name: &str, arguments: &Arguments<'_>) -> Translation {
 
 /// Tests of the columns themselves.
 fn of_columns(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
-    let schema = |settings: Json| Ok(Rules::one("schema", settings));
+    let schema = |mut settings: Json| {
+        settings["ignore_case"] = true.into();
+        Ok(Rules::one("schema", settings))
+    };
     let listed = |arguments: &Arguments<'_>| -> Result<Json, String> {
         let names = arguments.texts("column_list")?;
         Ok(names.into_iter().map(|name| (name, json!("any"))).collect::<serde_json::Map<_, _>>().into())
@@ -68,7 +69,7 @@ fn of_columns(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
 }
 
 fn types(names: &[String], arguments: &Arguments<'_>) -> Translation {
-    Ok(Rules::one("schema", json!({"columns": {column(arguments)?: names}}))
+    Ok(Rules::one("schema", json!({"columns": {column(arguments)?: names}, "ignore_case": true}))
         .note("types are those of Headworks; a type of another engine breaks the rule"))
 }
 
@@ -99,9 +100,7 @@ fn of_values(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
         "column_values_to_be_decreasing" => ordered("decreasing", arguments),
         "column_values_to_have_consistent_casing" => consistent_casing(arguments),
         "column_values_to_be_within_n_stdevs" => within_deviations(arguments),
-        "column_values_to_be_within_n_moving_stdevs" => {
-            Err("it compares sums of periods with a moving average of those before, which no rule does".into())
-        }
+        "column_values_to_be_within_n_moving_stdevs" => periods::within_moving_deviations(arguments),
         _ => return None,
     })
 }
@@ -201,12 +200,20 @@ fn stepping(direction: &str, step: &Json, arguments: &Arguments<'_>) -> Translat
     Ok(Rules::sql("query", json!({ "sql": sql })))
 }
 
+/// They count a null as a spelling of its own, unless they list the spellings.
 fn consistent_casing(arguments: &Arguments<'_>) -> Translation {
-    arguments.ignore(&["display_inconsistent_columns"]);
     let column = arguments.text("column_name")?;
-    let sql = format!(
-        "select lower({column}) as value, count(distinct {column}) as spellings from {{table}} group by lower({column}) having count(distinct {column}) > 1"
-    );
+    let spellings = format!("select distinct {column} as value from {{table}}");
+    let sql = if arguments.flag("display_inconsistent_columns") {
+        format!(
+            "select lower(value) as value, count(value) as spellings from ({spellings}) as spellings group by lower(value) having count(value) > 1"
+        )
+    } else {
+        format!(
+            "select count(*) as spellings, count(distinct lower(value)) as values_without_case from ({spellings}) as spellings \
+             having count(*) <> count(distinct lower(value))"
+        )
+    };
     Ok(Rules::sql("query", json!({ "sql": sql })))
 }
 
@@ -248,7 +255,7 @@ fn of_measures(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
         "column_most_common_value_to_be_in_set" => most_common(arguments),
         "row_values_to_have_recent_data" => recent(&arguments.text("column_name").unwrap_or_default(), arguments),
         "grouped_row_values_to_have_recent_data" => recent(&arguments.text("timestamp_column").unwrap_or_default(), arguments),
-        "row_values_to_have_data_for_every_n_datepart" => every_period(arguments),
+        "row_values_to_have_data_for_every_n_datepart" => periods::every_period(arguments),
         _ => return None,
     })
 }
@@ -276,8 +283,10 @@ fn measure(function: &str, expression: &str, arguments: &Arguments<'_>) -> Trans
         "count_distinct" => Rules::one("distinct_count", json!({"column": column, "min": count(&min, step), "max": count(&max, -step)})),
         _ => {
             let quantile = if function == "quantile" { quantile } else { Json::Null };
-            let settings = json!({"function": function, "quantile": quantile, "column": column, low: min, high: max});
-            Rules::one("aggregate", settings).note(NO_VALUE)
+            let of_nothing = if function == "distinct_share" { json!(1) } else { between_limits(&min, &max, strictly) };
+            let settings =
+                json!({"function": function, "quantile": quantile, "column": column, low: min, high: max, "of_nothing": of_nothing});
+            Rules::one("aggregate", settings)
         }
     })
 }
@@ -334,29 +343,6 @@ fn recent(field: &str, arguments: &Arguments<'_>) -> Translation {
         format!("max({moment}) >= {limit}")
     };
     Ok(groups_where_not(&format!("max({moment})"), &holds, &groups, Some(&format!("{moment} <= {{now}}{own}"))))
-}
-
-/// Every day, hour or the like between the first row and the last has a row.
-fn every_period(arguments: &Arguments<'_>) -> Translation {
-    for key in ["interval", "exclusion_condition", "test_start_date", "test_end_date"] {
-        if !arguments.get(key).is_null() {
-            return Err(format!("`{key}` changes the list of dates that must have rows, which has no counterpart; see `no_gaps`"));
-        }
-    }
-    let field = arguments.text("date_col")?;
-    let part = arguments.get("date_part").as_str().unwrap_or("day").to_owned();
-    let step = match part.as_str() {
-        "hour" | "day" | "week" | "month" | "year" => format!("interval '1 {part}'"),
-        "quarter" => "interval '3 month'".into(),
-        other => return Err(format!("the part of a date `{other}` is not known")),
-    };
-    let filter = arguments.text("row_condition").ok().map(|condition| format!(" where {condition}")).unwrap_or_default();
-    let sql = format!(
-        "with periods as (select distinct date_trunc('{part}', cast({field} as timestamp(6))) as period from {{table}}{filter}), following as \
-         (select period, lead(period) over (order by period) as next_period from periods where period is not null) \
-         select * from following where next_period > period + {step}"
-    );
-    Ok(Rules::sql("query", json!({ "sql": sql })).note("a gap of several periods is one violation"))
 }
 
 /// Tests of several columns.

@@ -4,8 +4,10 @@
 //! the freshness of sources. A test of another package, and Jinja that is more than `ref` and `source`, is not translated.
 
 mod compared;
+mod counted;
 mod dbt_utils;
 mod expectations;
+mod periods;
 mod singular;
 mod test;
 pub(crate) mod unit_tests;

@@ -99,27 +99,36 @@ impl Test {
             return Err(format!("`{key}: {value}` is Jinja, whose value only dbt knows"));
         }
         let limits = self.limits()?;
-        let arguments = Arguments::new(&self.arguments);
-        let rules = match self.counting_groups(&limits) {
-            Some(rules) => {
-                arguments.ignore(&["column_name", "values", "quote"]);
-                rules
-            }
-            None => super::words::translated(&self.kind, &arguments)?,
-        };
-        arguments.all_used()?;
-        let mut rules = rules.with("description", self.text("description").into()).with("name", self.text("name").into());
+        let rules = self.rules(&limits)?;
+        let mut rules = rules.with("description", self.text("description").into());
         if let Some(condition) = self.text("where") {
             rules = rules.only_where(condition);
         }
         let mut all = Rules { rules: Vec::new(), ..rules.clone() };
-        for (at, limit) in limits.iter().enumerate() {
-            let name = self.text("name").filter(|_| at > 0).map(|name| format!("{name}_warning"));
+        let can_fail = limits.iter().filter(|limit| !super::counted::never_fails(&rules, limit.tolerated));
+        for limit in can_fail {
             let tolerated = limit.tolerated.map_or(Json::Null, |rows| json!(rows));
-            all.rules
-                .extend(rules.clone().with("name", name.into()).with("on_failure", limit.action.into()).with("at_most", tolerated).rules);
+            all.rules.extend(rules.clone().with("on_failure", limit.action.into()).with("at_most", tolerated).rules);
         }
-        Ok(all)
+        if all.rules.is_empty() && !rules.rules.is_empty() {
+            return Err("it never fails: its query returns one row at most, and more are tolerated".into());
+        }
+        Ok(all.named(self.text("name")))
+    }
+
+    /// The rules without the configuration of the test. Where failures are counted, they count as dbt does.
+    fn rules(&self, limits: &[Limit]) -> Translation {
+        let arguments = Arguments::new(&self.arguments);
+        let tolerates = limits.iter().any(|limit| limit.tolerated.is_some());
+        if let Some(sql) = super::counted::query_of_groups(&self.kind, &arguments).filter(|_| tolerates && arguments.all_used().is_ok()) {
+            return Ok(Rules::sql("query", json!({ "sql": sql })));
+        }
+        let rules = super::words::translated(&self.kind, &arguments)?;
+        arguments.all_used()?;
+        match super::counted::counts_alike(&self.kind, &rules) {
+            Err(why) if tolerates => Err(why),
+            _ => Ok(rules),
+        }
     }
 
     fn text(&self, key: &str) -> Option<&str> {
@@ -144,27 +153,6 @@ impl Test {
         let block = Limit { action: None, tolerated: error };
         let warns_earlier = error.is_some() && warning.unwrap_or(0) < error.unwrap_or(0);
         Ok(if warns_earlier { vec![block, alert(warning)] } else { vec![block] })
-    }
-
-    /// Tests that return a row per value where our kind counts every row: where failures are counted against a limit, their
-    /// own SQL counts them.
-    fn counting_groups(&self, limits: &[Limit]) -> Option<Rules> {
-        if limits.iter().all(|limit| limit.tolerated.is_none()) {
-            return None;
-        }
-        let column = self.arguments.get("column_name")?.as_str()?;
-        let sql = match self.kind.trim_start_matches("dbt.") {
-            "unique" => format!(
-                "select {column}, count(*) as copies from {{table}} where {column} is not null group by {column} having count(*) > 1"
-            ),
-            "accepted_values" => {
-                let values = super::words::sql_list(self.arguments.get("values")?, self.arguments.get("quote") != Some(&json!(false)))?;
-                format!("select {column}, count(*) as copies from {{table}} where {column} not in ({values}) group by {column}")
-            }
-            _ => return None,
-        };
-        let used = ["column_name", "values", "quote"];
-        self.arguments.keys().all(|key| used.contains(&key.as_str())).then(|| Rules::sql("query", json!({ "sql": sql })))
     }
 }
 

@@ -175,7 +175,7 @@ fn format_rule(column: &str, format: &str) -> Translation {
     Ok(Rules::one("parses", json!({"column": column, "as": form})))
 }
 
-/// A promise of service: latency is how old the newest row may be.
+/// A promise of service: latency is how old the newest row may be, retention how old the oldest.
 fn sla_item(sla: &Json) -> ImportedItem {
     let property = sla.get("property").and_then(Json::as_str).unwrap_or_default();
     let element = sla.get("element").and_then(Json::as_str).unwrap_or_default();
@@ -185,14 +185,19 @@ fn sla_item(sla: &Json) -> ImportedItem {
 }
 
 fn sla_rule(property: &str, column: &str, sla: &Json) -> Translation {
-    if !matches!(property, "latency" | "ly" | "freshness" | "fr") {
+    let is_of_rows = matches!(property, "latency" | "ly" | "freshness" | "fr" | "retention" | "re");
+    if !is_of_rows {
         return Err(format!("`{property}` is a promise about the service and not about rows"));
     }
     if column.is_empty() {
         return Err("`element` names no column".into());
     }
     let value = sla.get("value").and_then(super::words::number).filter(|value| value.fract() == 0.0).ok_or("`value` is no whole number")?;
-    let (unit, times) = match sla.get("unit").and_then(Json::as_str).unwrap_or("d") {
+    let unit = sla.get("unit").and_then(Json::as_str).unwrap_or("d");
+    if matches!(property, "retention" | "re") {
+        return retention(column, value, unit);
+    }
+    let (unit, times) = match unit {
         "d" | "day" | "days" => ("d", 1.0),
         "h" | "hr" | "hour" | "hours" => ("h", 1.0),
         "m" | "min" | "minute" | "minutes" => ("m", 1.0),
@@ -201,4 +206,19 @@ fn sla_rule(property: &str, column: &str, sla: &Json) -> Translation {
         other => return Err(format!("the unit `{other}` is not known")),
     };
     Ok(Rules::one("freshness", json!({"column": column, "within": format!("{}{unit}", plain_number(value * times))})))
+}
+
+/// No row is kept for longer. Months have 30 days and years 365 there.
+fn retention(column: &str, value: f64, unit: &str) -> Translation {
+    let days = match unit {
+        "d" | "day" | "days" => 1.0,
+        "w" | "week" | "weeks" => 7.0,
+        "m" | "mo" | "month" | "months" => 30.0,
+        "y" | "yr" | "year" | "years" => 365.0,
+        other => return Err(format!("the unit `{other}` is not known")),
+    };
+    let oldest = format!("min({})", identifier(column));
+    let (days, holds) = (plain_number(value * days), format!("cast({oldest} as timestamp(6)) > {{now}}"));
+    let sql = format!("select {oldest} as oldest from {{table}} having not coalesce({holds} - interval '{days} days', false)");
+    Ok(Rules::sql("query", json!({"sql": sql, "dimension": "timeliness"})).note("no row may be older"))
 }

@@ -3,7 +3,7 @@
 use hw_base::{identifier, literal};
 use serde_json::{Value as Json, json};
 
-use crate::suites::metrics::{Counted, Forbidden, Threshold, query_of_one_value, row_count};
+use crate::suites::metrics::{Counted, Forbidden, Threshold, counted_by_query, query_of_one_value, repeated_values, row_count};
 use crate::suites::sql::with_placeholder;
 use crate::suites::words::{number, texts};
 use crate::suites::{Outcome, Rules, Translation, suite};
@@ -110,17 +110,14 @@ fn metric(check: &Json, column: Option<&str>) -> Translation {
             let (rule, wrong) = invalid(of_column()?, argument("validValues").as_ref(), argument("pattern").as_ref())?;
             Counted::rows(rule, &wrong, None).judged(&threshold, is_percent)
         }
-        "duplicateValues" | "duplicateCount" | "unique" => match (column, argument("properties").as_ref().and_then(texts)) {
-            (_, Some(columns)) if threshold.max == Some(0.0) || threshold.below == Some(1.0) => {
-                Ok(Rules::one("unique", json!({ "columns": columns })))
+        "duplicateValues" | "duplicateCount" | "unique" => {
+            let columns = argument("properties").as_ref().and_then(texts).or_else(|| Some(vec![column?.to_owned()]));
+            let columns = columns.ok_or("it names no `properties`")?;
+            if threshold.is_zero(is_percent) {
+                return Ok(Rules::one("unique", json!({ "columns": columns })));
             }
-            (_, Some(_)) => Err("duplicates over several columns are only tolerated or not; give `mustBe: 0`".into()),
-            (Some(column), None) => {
-                let rule = Rules::one("unique", json!({ "column": column }));
-                Counted::duplicates(rule, &identifier(column), None).judged(&threshold, is_percent)
-            }
-            (None, None) => Err("it names no `properties`".into()),
-        },
+            counted_by_query(&repeated_values(&columns, None), &threshold, is_percent, None)
+        }
         other => Err(format!("the metric `{other}` is not in the library of the standard")),
     }
 }

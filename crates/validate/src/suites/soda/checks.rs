@@ -4,8 +4,17 @@ use hw_base::identifier;
 use serde_json::{Value as Json, json};
 
 use super::validity::Validity;
-use crate::suites::metrics::{Counted, Threshold, measured, measured_in_sql, row_count};
+use crate::suites::metrics::{Counted, Threshold, counted_by_query, measured, measured_in_sql, repeated_values, repeating_rows, row_count};
 use crate::suites::{Rules, Translation};
+
+/// The languages of Soda, which count differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    /// Data contracts of version 4.
+    Contract,
+    /// Checks in sentences, of version 3.
+    Checks,
+}
 
 /// A metric of a table, with the settings that it needs.
 #[derive(Clone, Debug)]
@@ -20,6 +29,8 @@ pub(super) struct Metric<'a> {
     pub(super) validity: &'a Validity,
     /// Only the rows where this is true.
     pub(super) filter: Option<&'a str>,
+    /// The language that it stands in.
+    pub(super) language: Language,
 }
 
 impl Metric<'_> {
@@ -60,16 +71,29 @@ impl Metric<'_> {
         self.filtered(Counted::rows(rules, &missing, self.filter), threshold)
     }
 
+    /// Contracts count rows that repeat others, SodaCL values that are repeated. Several columns of a contract may be null together.
     fn duplicates(&self, threshold: &Threshold) -> Translation {
-        let rules = Rules::one("unique", json!({"columns": self.columns}));
-        if let [only] = self.columns {
-            return self.filtered(Counted::duplicates(rules, &identifier(only), self.filter), threshold);
+        let kept = match (self.language, self.columns) {
+            (Language::Contract, [only]) => self.validity.valid(only)?,
+            _ => None,
+        };
+        let filter = match (self.filter, kept) {
+            (Some(filter), Some(kept)) => Some(format!("({filter}) and ({kept})")),
+            (filter, kept) => kept.or_else(|| filter.map(str::to_owned)),
+        };
+        let filter = filter.as_deref();
+        if threshold.is_zero(self.is_percent) {
+            let skip_if = (self.language == Language::Contract && self.columns.len() > 1).then_some("never");
+            let rules = Rules::one("unique", json!({"columns": self.columns, "skip_if": skip_if}));
+            return Ok(filter.map_or_else(|| rules.clone(), |filter| rules.clone().only_where(filter)));
         }
-        let is_zero = threshold.max == Some(0.0) || threshold.below == Some(1.0);
-        if !is_zero || threshold.not.is_some() || threshold.outside.is_some() {
-            return Err("duplicates over several columns are only tolerated or not; give a threshold of 0".into());
+        match (self.language, self.columns) {
+            (Language::Contract, [only]) => {
+                Counted::duplicates(Rules::default(), &identifier(only), filter).judged(threshold, self.is_percent)
+            }
+            (Language::Contract, several) => counted_by_query(&repeating_rows(several, filter), threshold, self.is_percent, filter),
+            (Language::Checks, columns) => counted_by_query(&repeated_values(columns, filter), threshold, self.is_percent, filter),
         }
-        Ok(self.filter.map_or_else(|| rules.clone(), |filter| rules.clone().only_where(filter)))
     }
 
     fn aggregate(&self, name: &str, column: &str, threshold: &Threshold) -> Translation {

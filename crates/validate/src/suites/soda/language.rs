@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::checks::Metric;
+use super::checks::{Language, Metric};
 use super::validity::Validity;
 use crate::suites::metrics::{Forbidden, Threshold, measured_in_sql, query_of_one_value};
 use crate::suites::sql::with_placeholder;
@@ -188,7 +188,8 @@ impl Sentence<'_> {
             (None, Some("row") | None) => (name, *is_percent),
             (None, Some(short)) => (short, *is_percent),
         };
-        Metric { name: short, columns, is_percent: is_share, validity: self.validity, filter: self.filter }.judged(threshold)
+        let (validity, filter) = (self.validity, self.filter);
+        Metric { name: short, columns, is_percent: is_share, validity, filter, language: Language::Checks }.judged(threshold)
     }
 
     /// The condition in the sentence, or those under `warn` and `fail`, which say what is wrong.

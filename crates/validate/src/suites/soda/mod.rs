@@ -13,7 +13,7 @@ use super::metrics::{Forbidden, Threshold, measured_in_sql, query_of_one_value};
 use super::sql::with_placeholder;
 use super::words::number;
 use super::{Imported, ImportedItem, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
-use checks::Metric;
+use checks::{Language, Metric};
 use validity::Validity;
 
 /// Contracts and checks of Soda.
@@ -155,7 +155,9 @@ impl Check<'_> {
         let is_percent = threshold.get("metric") == Some(&json!("percent"));
         let given = threshold_of(threshold)?;
         let or_zero = if given.is_empty() { Threshold::exactly(0.0) } else { given.clone() };
-        let metric = |name: &str, threshold: &Threshold| Metric { name, columns: &columns, is_percent, validity, filter }.judged(threshold);
+        let metric = |name: &str, threshold: &Threshold| {
+            Metric { name, columns: &columns, is_percent, validity, filter, language: Language::Contract }.judged(threshold)
+        };
         match kind {
             "missing" | "invalid" | "duplicate" => metric(kind, &or_zero),
             "row_count" if given.is_empty() => metric("row_count", &Threshold { above: Some(0.0), ..Threshold::default() }),
@@ -243,9 +245,13 @@ fn threshold_of(threshold: &Json) -> Result<Threshold, String> {
         return sides(between, "");
     }
     if let Some(between) = threshold.get("must_be_not_between") {
+        // A value must be less than the one limit or greater than the other: what lies between them is forbidden.
         let Threshold { min, above, max, below, .. } = sides(between, "")?;
-        let (low, high) = min.or(above).zip(max.or(below)).ok_or("`must_be_not_between` needs two limits")?;
-        let range = Forbidden { low, high, holds_low: min.is_some(), holds_high: max.is_some() };
+        let (high, low) = min.or(above).zip(max.or(below)).ok_or("`must_be_not_between` needs two limits")?;
+        if low >= high {
+            return Err(format!("`must_be_not_between` forbids nothing: less than {low}, or greater than {high}"));
+        }
+        let range = Forbidden { low, high, holds_low: below.is_some(), holds_high: above.is_some() };
         return Ok(Threshold { outside: Some(range), ..Threshold::default() });
     }
     if let Some(value) = limit(threshold, "must_be")? {

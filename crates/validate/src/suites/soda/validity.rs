@@ -61,6 +61,9 @@ impl Validity {
     /// SQL that is true for values that are there and invalid, and the rule of ours that counts the same where there is one.
     pub(super) fn invalid(&self, column: &str) -> Result<(Rules, String), String> {
         let parts = self.invalid_parts(column)?;
+        if parts.is_empty() {
+            return Err("no setting says which values are valid".into());
+        }
         let wrong: Vec<String> = parts.iter().map(|(_, sql)| sql.clone()).collect();
         let (missing, has_words) = self.missing(column)?;
         let wrong = if wrong.len() == 1 { wrong.concat() } else { format!("({})", wrong.join(" or ")) };
@@ -68,6 +71,16 @@ impl Validity {
         let own = parts.into_iter().map(|(rules, _)| rules).collect::<Option<Vec<_>>>().filter(|own| own.len() == 1 && !has_words);
         let rules = own.and_then(|mut own| own.pop()).unwrap_or_else(|| Rules::one("expression", json!({"sql": format!("not ({wrong})")})));
         Ok((rules, wrong))
+    }
+
+    /// SQL that is true for values that are neither missing nor invalid, where there are settings that say so.
+    pub(super) fn valid(&self, column: &str) -> Result<Option<String>, String> {
+        if self.settings.is_empty() {
+            return Ok(None);
+        }
+        let (missing, _) = self.missing(column)?;
+        let wrong = self.invalid_parts(column)?.into_iter().map(|(_, sql)| sql);
+        Ok(Some(format!("not ({})", std::iter::once(missing).chain(wrong).collect::<Vec<_>>().join(" or "))))
     }
 
     /// One part per setting: our rule, and SQL that is true for values that break it.
@@ -106,7 +119,7 @@ impl Validity {
         {
             parts.push(referring(column, reference));
         }
-        if parts.is_empty() { Err("no setting says which values are valid".into()) } else { Ok(parts) }
+        Ok(parts)
     }
 
     /// The values of a list as SQL.

@@ -135,6 +135,8 @@ fn limits(settings: &Map<String, Json>) -> Json {
     let found: Map<String, Json> =
         words.iter().filter_map(|(ours, theirs)| Some(((*theirs).to_owned(), settings.get(*ours)?.clone()))).collect();
     match found.len() {
+        // A range has two different ends there.
+        2 if settings.get("min").is_some() && settings.get("min") == settings.get("max") => json!({"must_be": settings.get("min")}),
         2 => json!({ "must_be_between": found }),
         _ => found.into_iter().map(|(key, value)| (format!("must_be_{key}"), value)).collect::<Map<_, _>>().into(),
     }
