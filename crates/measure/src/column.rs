@@ -49,8 +49,10 @@ impl Restored for ColumnState {
     fn restore(&mut self, bytes: &mut &[u8]) -> Option<()> {
         self.rows.restore(bytes)?;
         self.nulls.restore(bytes)?;
-        self.dense = restore_some(|| Dense::new(&self.form, &self.budget.purse), bytes)?;
-        self.values = restore_some(|| Some(Values::new(&self.form, &self.budget)), bytes)?.map(Box::new);
+        restore_some(&mut self.dense, || Dense::new(&self.form, &self.budget.purse), bytes)?;
+        let mut values = None;
+        restore_some(&mut values, || Some(Values::new(&self.form, &self.budget)), bytes)?;
+        self.values = values.map(Box::new);
         Some(())
     }
 }

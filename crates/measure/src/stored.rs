@@ -75,13 +75,14 @@ pub(crate) fn keep_some<T: Restored>(state: Option<&T>, bytes: &mut Vec<u8>) {
 }
 
 /// Brings back a state that may be missing; `new` makes it.
-pub(crate) fn restore_some<T: Restored>(new: impl FnOnce() -> Option<T>, bytes: &mut &[u8]) -> Option<Option<T>> {
-    if !bool::load(bytes)? {
-        return Some(None);
+pub(crate) fn restore_some<T: Restored>(place: &mut Option<T>, new: impl FnOnce() -> Option<T>, bytes: &mut &[u8]) -> Option<()> {
+    *place = None;
+    if bool::load(bytes)? {
+        let mut state = new()?;
+        state.restore(bytes)?;
+        *place = Some(state);
     }
-    let mut state = new()?;
-    state.restore(bytes)?;
-    Some(Some(state))
+    Some(())
 }
 
 macro_rules! stored_numbers {

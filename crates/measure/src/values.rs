@@ -47,9 +47,9 @@ impl Restored for Values {
     }
     fn restore(&mut self, bytes: &mut &[u8]) -> Option<()> {
         self.tally.restore(bytes)?;
-        self.numbers = restore_some(|| self.numbers.take(), bytes)?;
-        self.passing = restore_some(|| Some(Passing::new(&self.budget)), bytes)?;
-        Some(())
+        let numbers = self.numbers.take();
+        restore_some(&mut self.numbers, || numbers, bytes)?;
+        restore_some(&mut self.passing, || Some(Passing::new(&self.budget)), bytes)
     }
 }
 

@@ -91,11 +91,8 @@ fn in_its_file(error: Error, reader: &Reader) -> Error {
 
 /// Counts what a watch asks for, and writes nothing.
 pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) -> Result<Watched> {
-    let effort = match watch.all_rows {
-        true => Effort::Single,
-        false if engine.is_in_order => Effort::InPieces,
-        false => Effort::Fast,
-    };
+    let of_cores = if engine.is_in_order { Effort::InPieces } else { Effort::Fast };
+    let effort = if watch.all_rows { Effort::Single } else { of_cores };
     let session = Session::for_reader(engine, reader, effort).await?;
     let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
     let schema = Arc::new(frame.schema().as_arrow().clone());
