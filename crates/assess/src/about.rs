@@ -1,6 +1,6 @@
 //! What is assessed, for whom, and where the line between noise and finding runs.
 
-use hw_base::{Dimension, Sample};
+use hw_base::{Dimension, MeasureSettings, Sample};
 use serde::Serialize;
 
 /// What is assessed.
@@ -41,6 +41,11 @@ impl About {
         let shown_as = hw_base::qualified(name.split('.'));
         let (sample, critical, use_for, rules, limits) = (Sample::All, Vec::new(), None, RuleTrial::default(), Limits::default());
         Self { name, shown_as, source: source.into(), sample, critical, use_for, rules, limits }
+    }
+
+    /// How its rows are measured.
+    pub fn measuring(&self) -> MeasureSettings {
+        MeasureSettings { sample: self.sample, top_values: self.limits.top_values }
     }
 }
 

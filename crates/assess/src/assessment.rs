@@ -1,6 +1,6 @@
 //! The value that the stage hands on.
 
-use hw_base::{ColumnFacts, Dimension, Issue, RuleResult, TableFacts, Timestamp};
+use hw_base::{Beginning, ColumnFacts, Dimension, Issue, RuleResult, TableFacts, Timestamp};
 use hw_validate::{Proposal, propose};
 
 use crate::checks::{find_issues, freshness};
@@ -56,7 +56,8 @@ impl Assessment {
         let actions = recommend(&examination, &findings, &scores);
         let freshness = freshness(&examination);
         let meanings = examination.meanings;
-        let Evidence { relations, missing, volume, declared, held, drift, .. } = evidence;
+        let Evidence { relations, missing, volume, declared, held, drift, taken_over, .. } = evidence;
+        let relations = relations.or_else(|| taken_over.map(|taken_over| taken_over.relations(facts.rows)));
         let relations = relations.unwrap_or_else(|| Relations { keys: keys(&facts), ..Relations::default() });
         let proposals = held.as_ref().map_or_else(|| untried(&facts, &relations), HeldRules::proposals);
         Self {
@@ -125,15 +126,26 @@ impl Assessment {
     /// The same in words; empty where all rows were measured.
     pub(crate) fn error_in_words(&self) -> String {
         self.error_bound().map_or_else(String::new, |bound| {
-            let points = bound * 100.0;
-            format!("Of a sample every share is within {points:.1} percentage points of that of all rows, 19 times out of 20.")
+            let within = format!("within {:.1} percentage points of that of all rows, 19 times out of 20", bound * 100.0);
+            match self.facts.beginning {
+                None => format!("Of a sample every share is {within}."),
+                Some(_) => format!(
+                    "Only the first rows were read, as far as the budget went: every share is {within}, where the order of the rows has \
+                     nothing to do with what they hold."
+                ),
+            }
         })
     }
 
     /// Which rows every number is about: `all 1,000 rows`.
     pub fn population(&self) -> String {
         let rows = hw_base::plural(self.facts.rows, "row");
-        if self.facts.scanned_all_rows { format!("all {rows}") } else { format!("a sample of {rows}") }
+        match self.facts.beginning {
+            _ if self.facts.scanned_all_rows => format!("all {rows}"),
+            None => format!("a sample of {rows}"),
+            Some(Beginning { of_about: None }) => format!("the first {rows}"),
+            Some(Beginning { of_about: Some(all) }) => format!("the first {rows} of about {}", hw_base::count(all.max(self.facts.rows))),
+        }
     }
 }
 

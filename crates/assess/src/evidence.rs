@@ -1,14 +1,16 @@
-//! What is known about a dataset besides its measurements.
+//! What is known about a dataset before it is judged.
 
 use std::collections::BTreeMap;
 
-use hw_base::{CodedTable, RuleResult};
+use hw_base::{CodedTable, RuleResult, TableFacts};
 
-use crate::{Drift, HeldRules, MissingMap, Relations, Volume};
+use crate::{Drift, HeldRules, MissingMap, Relations, TakenOver, Volume};
 
-/// Everything that a judgement may rest on besides the measurements. The default is nothing.
+/// Everything that a judgement may rest on. The default is nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
+    /// The measurements, where they were taken already; `None` where they are still to be taken.
+    pub facts: Option<TableFacts>,
     /// Rows counted for conditions that the measurements only estimate, by condition.
     pub counted: BTreeMap<String, u64>,
     /// What the columns say about each other; `None` where nobody looked.
@@ -21,6 +23,8 @@ pub struct Evidence {
     pub declared: Vec<RuleResult>,
     /// Rules that were proposed from one part of the rows and judged on the rest; `None` where that was not done.
     pub held: Option<HeldRules>,
+    /// What is known of rows that are not read again; `None` where all are read.
+    pub taken_over: Option<TakenOver>,
     /// What changed since an earlier assessment; `None` where there is none to compare with.
     pub drift: Option<Drift>,
 }
@@ -30,5 +34,10 @@ impl Evidence {
     /// column that orders the rows, where there is one.
     pub fn of_table(table: &CodedTable, time: Option<&str>) -> Self {
         Self { relations: Some(Relations::of(table)), missing: MissingMap::of(table, time), volume: Volume::of(table), ..Self::default() }
+    }
+
+    /// How many of the rows that were taken over meet a condition; `None` where nobody counted them.
+    pub(crate) fn counted_before(&self, condition: &str) -> Option<u64> {
+        self.taken_over.as_ref().map_or(Some(0), |taken_over| taken_over.counted.get(condition).copied())
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hw_base::{ColumnFacts, Dimension, Issue, Severity, Share, TableFacts, Timestamp, count};
+use serde::{Deserialize, Serialize};
 
 use crate::column::share_of;
 use crate::{About, Evidence, Limits, Meaning, meaning};
@@ -54,7 +55,11 @@ impl<'a> Examination<'a> {
         if self.facts.scanned_all_rows {
             return format!("{part} of {all} rows ({shown})");
         }
-        format!("{part} of {all} sampled rows ({shown} ± {:.1})", 100.0 * error_of(share, self.facts.rows))
+        let bound = 100.0 * error_of(share, self.facts.rows);
+        if self.facts.beginning.is_some() {
+            return format!("{part} of the first {all} rows ({shown} ± {bound:.1})");
+        }
+        format!("{part} of {all} sampled rows ({shown} ± {bound:.1})")
     }
 
     /// What `found` of the `looked_at` rows are of all rows.
@@ -94,7 +99,7 @@ impl Counted {
 }
 
 /// An issue together with what its score needs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// The issue.
     pub issue: Issue,

@@ -31,6 +31,7 @@ mod remainder;
 mod rules;
 mod score;
 mod source;
+mod taken_over;
 mod tried;
 mod volume;
 mod words;
@@ -60,4 +61,5 @@ pub use relations::{Cell, Dependency, Key, Relations, Relationship, cells_csv, r
 pub use rules::rules_yaml;
 pub use score::{ColumnScores, Score, ScorePart, Scores};
 pub use source::{Source, SourceDataset};
+pub use taken_over::TakenOver;
 pub use volume::{Stretch, Volume};

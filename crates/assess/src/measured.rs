@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hw_base::{Engine, Input, MeasureSettings, Reader, Result, RowWatch, Rows, TableFacts, Timestamp, Value, Watch};
+use hw_base::{Engine, Input, Reader, Result, RowWatch, Rows, TableFacts, Timestamp, Value, Watch};
 
 use crate::checks::{find_issues, find_patterns, is_key_candidate};
 use crate::column::present;
-use crate::tried::try_rules;
+use crate::tried::{try_on_new_rows, try_rules};
 use crate::{About, Assessment, Evidence, Examination, Finding, PatternRule, Relations, RuleTrial};
 
 /// The name that the stage's own queries give the dataset.
@@ -26,7 +26,7 @@ pub async fn assess(engine: &dyn Engine, reader: &Reader, about: &About, now: Ti
     assess_with(engine, reader, about, now, id, Evidence::default()).await
 }
 
-/// As [`assess`], in the light of what is known already: relations between the columns, declared rules. What `evidence` holds
+/// As [`assess`], in the light of what is known already: measurements, relations between the columns, declared rules. What `evidence` holds
 /// is not asked again.
 pub async fn assess_with(
     engine: &dyn Engine,
@@ -36,21 +36,29 @@ pub async fn assess_with(
     id: String,
     mut evidence: Evidence,
 ) -> Result<Assessment> {
-    let settings = MeasureSettings { sample: about.sample, top_values: about.limits.top_values };
-    let mut facts = engine.measure(reader, settings).await?;
+    let mut facts = match evidence.facts.take() {
+        Some(facts) => facts,
+        None => engine.measure(reader, about.measuring()).await?,
+    };
     let dataset = Dataset { engine, reader };
-    if facts.scanned_all_rows {
+    if facts.scanned_all_rows && evidence.taken_over.is_none() {
         settle_keys(&dataset, &mut facts).await;
     }
     let inside = About { shown_as: ASSESSED.into(), ..about.clone() };
     let looked_at = conditions_to_look_at(&facts, &inside, now, &evidence);
     let seen = dataset.look(&looked_at, &facts).await;
     if facts.scanned_all_rows {
-        evidence.counted.extend(seen.iter().map(|(condition, seen)| (condition.clone(), seen.rows)));
+        let counted =
+            seen.iter().filter_map(|(condition, seen)| Some((condition.clone(), evidence.counted_before(condition)? + seen.rows)));
+        let counted: BTreeMap<String, u64> = counted.collect();
+        evidence.counted.extend(counted);
     }
     if about.rules == RuleTrial::HoldBack && evidence.held.is_none() {
         let patterns: Vec<PatternRule> = evidence.relations.iter().flat_map(Relations::rules).cloned().collect();
-        evidence.held = try_rules(engine, reader, &facts, about, now, &patterns).await;
+        evidence.held = match &evidence.taken_over {
+            Some(taken_over) => try_on_new_rows(engine, reader, &taken_over.facts, about, now).await,
+            None => try_rules(engine, reader, &facts, about, now, &patterns).await,
+        };
     }
     let asked = find_issues(&Examination::new(&facts, &inside, now, &evidence));
     let examples = fetch_examples(&dataset, &asked, &seen, about.limits.example_queries).await;
@@ -61,8 +69,7 @@ pub async fn assess_with(
 
 /// Measures the columns in one pass and judges what that tells; asks nothing else.
 pub async fn measure_columns(engine: &dyn Engine, reader: &Reader, about: &About, now: Timestamp, id: String) -> Result<Assessment> {
-    let settings = MeasureSettings { sample: about.sample, top_values: about.limits.top_values };
-    let facts = engine.measure(reader, settings).await?;
+    let facts = engine.measure(reader, about.measuring()).await?;
     Ok(Assessment::judge(facts, about.clone(), now, id, Evidence::default()))
 }
 

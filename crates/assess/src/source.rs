@@ -1,6 +1,6 @@
 //! The datasets of one source, and how they refer to each other.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::{Alike, Assessment, Reconciliation, Relationship, alike_columns, page};
@@ -23,7 +23,7 @@ pub struct Source {
 }
 
 /// A dataset in one line.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SourceDataset {
     /// Its name, and the folder that holds its report.
     pub name: String,

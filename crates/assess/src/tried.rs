@@ -1,7 +1,8 @@
 //! Parts the rows into those that rules are made from and those that they are tried on, and asks the engine for both.
 
 use hw_base::{
-    ColumnFacts, ColumnType, Engine, Input, MeasureSettings, Reader, Sample, Settings, TableFacts, Timestamp, Value, count, identifier,
+    ColumnFacts, ColumnType, Engine, Input, MeasureSettings, Reader, Sample, Settings, TableFacts, Timestamp, Value, Verdict, count,
+    identifier,
 };
 use hw_validate::{Gate, Judging, Population, Proposal, propose, read_rules};
 use serde_json::Value as Json;
@@ -17,8 +18,11 @@ const PARTED: &str = "parted";
 /// The name that queries give the rows that rules are made from.
 const MADE_FROM: &str = "made_from";
 
-/// With fewer rows than this, a quarter of them says nothing about the rest.
+/// With fewer rows than this, a part of them says nothing about the rest.
 const FEWEST_ROWS: u64 = 200;
+
+/// Of so many rows a tenth is held back, of fewer a quarter: more would not tell more surely that a rule holds.
+const MANY_ROWS: u64 = 5_000_000;
 
 /// Columns that the hash of a row is made of; more would not part the rows better.
 const HASHED_COLUMNS: usize = 3;
@@ -50,6 +54,8 @@ pub(crate) async fn try_rules(
     let settings = MeasureSettings { sample: Sample::All, top_values: about.limits.top_values };
     let rows = if facts.malformed > 0 { "_malformed is null and " } else { "" };
     let rest = part(reader, &format!("{rows}not ({})", split.made_from));
+    // They are measured, watched and grouped; reading them once for all of it costs least.
+    let rest = engine.keep(&rest).await.ok().flatten().unwrap_or(rest);
     let held_back = engine.measure(&rest, settings).await.ok()?;
     if !(0.05..=0.5).contains(&share_of(held_back.rows, facts.rows)) {
         return None;
@@ -59,15 +65,51 @@ pub(crate) async fn try_rules(
     let made_from = part(reader, &format!("{rows}{}", split.made_from));
     let broken = count_broken(engine, made_from, patterns).await;
     proposals.extend(patterns.iter().zip(broken).filter_map(|(rule, broken)| rule.proposal(&own, broken)));
+    let rows = (own.rows, held_back.rows);
+    let verdict = judged(engine, &rest, &proposals, &about.shown_as, now).await?;
+    Some(hold(proposals, &verdict, parted(rows, &split.words)))
+}
+
+/// Proposes rules from the rows that an earlier assessment measured and judges them on those of `new`, which came after them. `None`
+/// where either are too few, or where the engine cannot answer.
+pub(crate) async fn try_on_new_rows(
+    engine: &dyn Engine,
+    new: &Reader,
+    before: &TableFacts,
+    about: &About,
+    now: Timestamp,
+) -> Option<HeldRules> {
+    let proposals = propose(before);
+    let has_marks = engine.columns(new).await.ok()?.iter().any(|column| column.name == "_malformed");
+    let new = &if has_marks { part(new, "_malformed is null") } else { new.clone() };
+    let rows = engine.query(&counting(new), 1).await.ok()?.single().and_then(Value::as_u64)?;
+    if before.rows < FEWEST_ROWS || rows < FEWEST_ROWS / 4 {
+        return None;
+    }
+    let verdict = judged(engine, new, &proposals, &about.shown_as, now).await?;
+    Some(hold(proposals, &verdict, parted((before.rows, rows), "those measured before, and those that are new")))
+}
+
+/// How many rows there are.
+fn counting(reader: &Reader) -> Reader {
+    let mut inputs = reader.inputs.clone();
+    inputs.push(Input::Query { name: PARTED.into(), sql: reader.sql.clone() });
+    Reader { sql: format!("select count(*) from {PARTED}"), inputs, file: None }
+}
+
+fn parted((made_from, held_back): (u64, u64), how: &str) -> String {
+    format!("proposed from {} rows and judged on {} held back: {how}", count(made_from), count(held_back))
+}
+
+/// What the rules come to on the rows of `reader`; `None` where the engine cannot answer.
+async fn judged(engine: &dyn Engine, reader: &Reader, proposals: &[Proposal], shown_as: &str, now: Timestamp) -> Option<Verdict> {
     let list = Json::Array(proposals.iter().map(Proposal::rule).collect());
     let rules = read_rules(&Settings::from_json(&list)).ok()?;
-    let gate = Gate::new(&rules, &engine.columns(&rest).await.ok()?);
-    let watched = engine.watch(&rest, &gate.watch(&[], 0, false)).await.ok()?;
+    let gate = Gate::new(&rules, &engine.columns(reader).await.ok()?);
+    let watched = engine.watch(reader, &gate.watch(&[], 0, false)).await.ok()?;
     let population = Population { batch_is_table: true, unique_by: Vec::new() };
-    let judging = Judging { engine, reader: &rest, population: &population, shown_as: &about.shown_as, examples: 0, now };
-    let verdict = gate.judge(&judging, &watched).await.ok()?;
-    let words = format!("proposed from {} rows and judged on {} held back: {}", count(own.rows), count(held_back.rows), split.words);
-    Some(hold(proposals, &verdict, words))
+    let judging = Judging { engine, reader, population: &population, shown_as, examples: 0, now };
+    gate.judge(&judging, &watched).await.ok()
 }
 
 /// How the rows of `made_from` break each of the rules, in one query; nothing where the engine cannot answer.
@@ -101,7 +143,7 @@ fn split(examination: &Examination) -> Option<Split> {
 fn by_time(examination: &Examination) -> Option<Split> {
     let freshness = freshness(examination)?;
     let column = examination.facts.columns.iter().find(|column| column.name == freshness.column)?;
-    let seconds = quantile(column.numbers.as_ref()?, 0.75)?;
+    let seconds = quantile(column.numbers.as_ref()?, if examination.facts.rows < MANY_ROWS { 0.75 } else { 0.9 })?;
     if !column.kind.is_temporal() {
         return None;
     }
@@ -121,8 +163,10 @@ fn by_hash(facts: &TableFacts) -> Option<Split> {
     // A column that tells rows apart parts them as well as all together, and hashing it costs less.
     let needed = if columns.first()?.distinct.saturating_mul(10) >= facts.rows.saturating_mul(9) { 1 } else { HASHED_COLUMNS };
     let texts: Vec<String> = columns.iter().take(needed).map(|column| format!("cast({} as varchar)", identifier(&column.name))).collect();
-    let made_from = format!("md5(concat_ws('|', {})) >= '4'", texts.join(", "));
-    Some(Split { made_from, words: "a quarter of the rows, by a hash of what they hold".into() })
+    // Of the sixteen first digits of a hash four are a quarter, and of two digits 26 of 256 are a tenth.
+    let (least, part) = if facts.rows < MANY_ROWS { ("4", "a quarter") } else { ("1a", "a tenth") };
+    let made_from = format!("md5(concat_ws('|', {})) >= '{least}'", texts.join(", "));
+    Some(Split { made_from, words: format!("{part} of the rows, by a hash of what they hold") })
 }
 
 /// What all rows show to be wrong need not be tried: values that repeat across the parts.

@@ -3,6 +3,8 @@
 //! What is usual is the median of the same weekday (or hour), times how busy the time around is. A day is told when it is far from
 //! that in the measure of the others: the residuals of counts, by their median deviation and never below that of chance (Poisson).
 
+use std::ops::Range;
+
 use chrono::{Datelike, NaiveDate, TimeDelta};
 use hw_base::{CodedColumn, CodedTable, ColumnType};
 use serde::Serialize;
@@ -109,7 +111,48 @@ impl Series {
         for span in column.codes.iter().filter_map(span) {
             counts[usize::try_from(span - first).ok()?] += 1;
         }
-        Some(Self { first, hours, counts })
+        Self { first, hours, counts }.without_strays()
+    }
+
+    /// Without what lies beyond a stretch without rows that lacks more than come after it, or came before it: wrong dates, or another
+    /// period.
+    fn without_strays(self) -> Option<Self> {
+        let typical = self.rows_around_a_row();
+        let rows = |spans: &[u64]| spans.iter().sum::<u64>() as f64;
+        let half = rows(&self.counts) / 2.0;
+        let is_beyond = |empty: &Range<usize>, spans: &[u64]| rows(spans) < (empty.len() as f64 * typical).min(half);
+        let empty = self.empty_stretches();
+        let end = empty.iter().find(|empty| is_beyond(empty, &self.counts[empty.end..]));
+        let begin = empty.iter().rev().find(|empty| is_beyond(empty, &self.counts[..empty.start]));
+        let (begin, end) = (begin.map_or(0, |empty| empty.end), end.map_or(self.counts.len(), |empty| empty.start));
+        let counts = self.counts.get(begin..end)?.to_vec();
+        Some(Self { first: self.first + i64::try_from(begin).ok()?, counts, ..self })
+    }
+
+    /// The stretches of spans without rows, in order.
+    fn empty_stretches(&self) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        let mut begin = 0;
+        for alike in self.counts.chunk_by(|a, b| (*a == 0) == (*b == 0)) {
+            let end = begin + alike.len();
+            if alike[0] == 0 {
+                found.push(begin..end);
+            }
+            begin = end;
+        }
+        found
+    }
+
+    /// The rows of the span in which the middle row lies, counted from the least busy span: however many spans have hardly any.
+    fn rows_around_a_row(&self) -> f64 {
+        let mut counts = self.counts.clone();
+        counts.sort_unstable();
+        let (middle, mut seen) = (counts.iter().sum::<u64>().div_ceil(2), 0);
+        let reaches = |count: &&u64| {
+            seen += **count;
+            seen >= middle
+        };
+        counts.iter().find(reaches).map_or(0.0, |count| *count as f64)
     }
 
     fn judged(&self, column: &str) -> Option<Volume> {
@@ -135,7 +178,7 @@ impl Series {
     }
 
     /// All spans but the first and the last, of which only a part may have been recorded.
-    fn inner(&self) -> std::ops::Range<usize> {
+    fn inner(&self) -> Range<usize> {
         1..self.counts.len().saturating_sub(1)
     }
 
@@ -233,6 +276,14 @@ mod tests {
         assert_eq!((gap.len(), gap[0].from.as_str(), gap[0].to.as_str(), gap[0].rows), (1, "2026-03-06", "2026-03-09", 0), "{found:?}");
         assert!((100.0..180.0).contains(&gap[0].usual), "{found:?}");
         assert_eq!((found.spikes.len(), found.spikes[0].from.as_str(), found.spikes[0].rows), (1, "2026-04-15", 260), "{found:?}");
+    }
+
+    #[test]
+    fn stray_dates_long_after_the_rest_make_no_gap() {
+        let now_and_then = volume(400, |day| (day > 150).then(|| u64::from(day % 50 == 0))).unwrap();
+        assert_eq!((now_and_then.spans, now_and_then.gaps), (151, vec![]));
+        let on_one_day = volume(400, |day| (day > 150).then(|| if day == 399 { 40 } else { 0 })).unwrap();
+        assert_eq!((on_one_day.spans, on_one_day.gaps), (151, vec![]));
     }
 
     #[test]

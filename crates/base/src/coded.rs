@@ -1,6 +1,6 @@
 //! A dataset in which each distinct value of a column is kept once: the form in which columns are compared with each other.
 
-use crate::ColumnType;
+use crate::{ByteSize, ColumnType};
 
 /// A dataset, or a uniform sample of its rows, column by column.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,6 +13,15 @@ pub struct CodedTable {
     pub sampled: Option<Vec<u64>>,
     /// The columns, all of one length, in order.
     pub columns: Vec<CodedColumn>,
+}
+
+/// How much memory the codes of a dataset's columns may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeMemory {
+    /// Where all rows fit into this, all are coded.
+    pub whole: ByteSize,
+    /// Otherwise a sample that fits into this.
+    pub sample: ByteSize,
 }
 
 /// A column as codes of its distinct values.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{
-    ByteSize, CodedTable, Column, Error, MeasureSettings, PromotedFrom, Result, Rows, TableFacts, TableName, Timestamp, Watch, Watched,
+    CodeMemory, CodedTable, Column, Error, Further, MeasureSettings, PromotedFrom, Result, Rows, Sketches, TableFacts, TableName,
+    Timestamp, Watch, Watched,
 };
 
 /// A future on the heap, so that ports need no generic parameters.
@@ -439,9 +440,35 @@ pub trait Engine: Send + Sync {
     /// Measures the rows of a query in one pass.
     fn measure<'a>(&'a self, reader: &'a Reader, settings: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>>;
 
-    /// The rows of a query as codes of their distinct values, in file order: all of them where about `memory` bytes hold them, else a
-    /// uniform sample of the rows. Malformed records are no rows and have no number.
-    fn coded<'a>(&'a self, reader: &'a Reader, name: &'a str, memory: ByteSize) -> BoxFuture<'a, Result<CodedTable>>;
+    /// Measures the rows of a query, and codes them in the same pass: in file order, all of them where `memory` holds the codes, else a
+    /// uniform sample of the rows. Malformed records are no rows and have no number. The coded table has no name.
+    fn measure_and_code<'a>(
+        &'a self,
+        reader: &'a Reader,
+        settings: MeasureSettings,
+        memory: CodeMemory,
+    ) -> BoxFuture<'a, Result<(TableFacts, CodedTable)>>;
+
+    /// The same for rows that are new: goes on from the measurement of all earlier ones, which `before` holds, without reading them; from
+    /// none where it is `None`. Columns and memory are to be the same as before.
+    ///
+    /// # Errors
+    /// `HW404` where `before` is damaged or of other columns.
+    fn measure_further<'a>(
+        &'a self,
+        _reader: &'a Reader,
+        _settings: MeasureSettings,
+        _memory: CodeMemory,
+        _before: Option<&'a Sketches>,
+    ) -> BoxFuture<'a, Result<Further>> {
+        Box::pin(std::future::ready(Err(Error::bug("this engine keeps no sketches"))))
+    }
+
+    /// Keeps the rows of a query in memory, where a part of it holds them, and returns how to read them there; what was kept before is
+    /// forgotten. `None` where they do not fit, or the engine keeps nothing.
+    fn keep<'a>(&'a self, _reader: &'a Reader) -> BoxFuture<'a, Result<Option<Reader>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// Counts what `watch` asks for in one scan, and writes nothing.
     fn watch<'a>(&'a self, reader: &'a Reader, watch: &'a Watch) -> BoxFuture<'a, Result<Watched>>;

@@ -19,9 +19,19 @@ pub struct TableFacts {
     pub columns: Vec<ColumnFacts>,
     /// Whether all rows were read; otherwise a sample.
     pub scanned_all_rows: bool,
+    /// Set where only the first rows were read, because the time was up.
+    #[serde(default)]
+    pub beginning: Option<Beginning>,
     /// A handful of rows, each as likely as any other, with a value per column.
     #[serde(default)]
     pub sample_rows: Vec<Vec<Value>>,
+}
+
+/// What is known of a dataset of which only the first rows were read.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Beginning {
+    /// About how many rows it has, where the source knows.
+    pub of_about: Option<u64>,
 }
 
 /// The measurements of a column.

@@ -9,6 +9,7 @@ mod codes;
 mod engine;
 mod error;
 mod facts;
+mod further;
 mod ledger;
 mod loose;
 mod names;
@@ -23,7 +24,7 @@ mod units;
 mod watch;
 
 pub use clock::{Clock, FixedClock, Timestamp};
-pub use coded::{CodedColumn, CodedTable};
+pub use coded::{CodeMemory, CodedColumn, CodedTable};
 pub use codes::{CODES, Code, code};
 pub use engine::{
     BoxFuture, CommitNote, Engine, History, IS_INFERRED, Input, LoadMode, MORE, Published, Reader, Reference, Review, Ruling, SINCE_EVER,
@@ -31,9 +32,10 @@ pub use engine::{
 };
 pub use error::{Blame, Error, Result, Retry, Span, nearest, unknown};
 pub use facts::{
-    Cadence, CalendarSpan, ColumnFacts, Fences, Histogram, MeasureSettings, NumberFacts, PatternCount, Quantile, Sample, ShapeCount,
-    Spellings, Steps, TableFacts, TextFacts, ValueCount,
+    Beginning, Cadence, CalendarSpan, ColumnFacts, Fences, Histogram, MeasureSettings, NumberFacts, PatternCount, Quantile, Sample,
+    ShapeCount, Spellings, Steps, TableFacts, TextFacts, ValueCount,
 };
+pub use further::{Further, Sketches};
 pub use ledger::{
     Lateness, Ledger, Position, Progress, PromotedFrom, ReturnedRecord, ReviewRecord, RunId, RunOutcome, RunRecord, StepCommit,
     StepOutcome, StepRecord, VersionGroup,

@@ -12,6 +12,7 @@ mod files;
 mod given;
 mod layout;
 mod merge;
+mod order;
 mod origin;
 mod parts;
 mod paths;
@@ -33,6 +34,6 @@ pub use given::{GivenDataset, GivenSources, declared_column, open_given, typed_r
 pub use parts::Address;
 pub use paths::Paths;
 pub use project::ProjectSources;
-pub use recognise::{OpenedPath, datasets_at, open_path, parts_at, recognise};
+pub use recognise::{OpenedPath, datasets_at, files_at, open_files, open_path, parts_at, recognise};
 pub use targets::ProjectTargets;
 pub use types::{arrow_to_sql_type, column_of, column_type, sql_type_to_arrow};

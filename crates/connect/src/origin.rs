@@ -51,7 +51,7 @@ impl OriginTable {
         Self { schema: Arc::clone(layout.table_schema()), layout, files }
     }
 
-    fn statistics(&self) -> Statistics {
+    fn known(&self) -> Statistics {
         let mut statistics = Statistics::new_unknown(&self.schema);
         let sum = |number: fn(&OriginFile) -> u64| usize::try_from(self.files.iter().map(number).sum::<u64>());
         statistics.num_rows = sum(|file| file.rows).map_or(Precision::Absent, Precision::Inexact);
@@ -76,7 +76,7 @@ impl OriginTable {
         let groups = shared_out.unwrap_or_else(|| whole.into_iter().flat_map(|files| files.split_files(cores)).collect());
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
             .with_file_groups(groups)
-            .with_statistics(self.statistics())
+            .with_statistics(self.known())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
@@ -100,6 +100,10 @@ impl TableProvider for OriginTable {
 
     fn table_type(&self) -> TableType {
         TableType::Base
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        Some(self.known())
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {

@@ -81,7 +81,29 @@ pub async fn datasets_at(root: &Path, path: &str) -> Result<Vec<String>> {
 /// # Errors
 /// `HW201` where nothing matches, `HW202` where all files are empty, `HW203` where they are not what their names say.
 pub async fn open_path(root: &Path, path: &str, live: &LiveTables) -> Result<OpenedPath> {
-    let Recognised { connector, mut address, files, parts } = recognised(root, path).await?;
+    open_recognised(root, recognised(root, path).await?, live).await
+}
+
+/// The files behind a path, sorted; none for a database or a Delta table, and none for a file that holds several tables or sheets.
+///
+/// # Errors
+/// As for [`open_path`].
+pub async fn files_at(root: &Path, path: &str) -> Result<Vec<SourceFile>> {
+    let found = recognised(root, path).await?;
+    Ok(if found.parts.is_none() { found.files } else { Vec::new() })
+}
+
+/// Opens only these of the files behind a path.
+///
+/// # Errors
+/// As for [`open_path`].
+pub async fn open_files(root: &Path, path: &str, files: &[SourceFile], live: &LiveTables) -> Result<OpenedPath> {
+    let found = Recognised { files: files.to_vec(), ..recognised(root, path).await? };
+    open_recognised(root, found, live).await
+}
+
+async fn open_recognised(root: &Path, found: Recognised, live: &LiveTables) -> Result<OpenedPath> {
+    let Recognised { connector, mut address, files, parts } = found;
     let of_part = address.part.as_deref().map(snake_case).filter(|name| !name.is_empty());
     address.part = part_of(&address, parts.as_deref())?;
     let dataset = of_part.or_else(|| files::dataset_name(&address.place)).unwrap_or_else(|| "data".to_owned());

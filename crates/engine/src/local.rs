@@ -15,19 +15,22 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake_core::DeltaTable;
 use futures::TryStreamExt;
 use hw_base::{
-    BoxFuture, ByteSize, CodedTable, Column, CommitNote, Engine, MeasureSettings, PromotedFrom, Published, Reader, Reference, Result, Rows,
-    StagedBatch, StagedFile, Staging, TableFacts, TableName, TableState, TableVersion, Traced, Watch, Watched,
+    BoxFuture, ByteSize, CodeMemory, CodedTable, Column, CommitNote, Engine, Further, MeasureSettings, PromotedFrom, Published, Reader,
+    Reference, Result, Rows, Sketches, StagedBatch, StagedFile, Staging, TableFacts, TableName, TableState, TableVersion, Traced, Watch,
+    Watched,
 };
 use serde_json::Value as Json;
 
 use crate::beside::Beside;
+use crate::deadline::{Deadline, in_time};
 use crate::failure::{Context, explain, explain_delta, io_problem};
 use crate::files::FileTable;
 use crate::live::LiveTables;
+use crate::measure::Means;
 use crate::session::{Effort, Session};
 use crate::store::LocalStore;
 use crate::warehouse::{Warehouse, arrow_schema};
-use crate::{adopt, coded, damage, measure, publish, schema, sql, stage, trace, types};
+use crate::{adopt, damage, kept, measure, publish, schema, sql, stage, trace, types};
 
 /// What the engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +53,10 @@ pub struct LocalEngine {
     /// What one step may use of the memory beside the operators.
     pub(crate) share: ByteSize,
     pub(crate) threads: usize,
+    /// When it stops answering.
+    pub(crate) deadline: Option<Deadline>,
+    /// Whether the first rows of a query are the same ones each time.
+    pub(crate) is_in_order: bool,
     scratch: PathBuf,
     /// A session that knows all functions and no table; every other one begins as its copy.
     blank: OnceLock<SessionState>,
@@ -77,9 +84,22 @@ impl LocalEngine {
             memory: limits.memory,
             share: limits.memory,
             threads,
+            deadline: None,
+            is_in_order: false,
             scratch,
             blank: OnceLock::new(),
         })
+    }
+
+    /// From now on it answers until `deadline` only: measuring ends with the rows that it has by then, all other questions are refused
+    /// with `HW403`. It plans, stages and publishes as before.
+    pub fn answer_until(&mut self, deadline: Deadline) {
+        self.deadline = Some(deadline);
+    }
+
+    /// From now on a query returns its rows in the order in which one core finds them: the same data gives the same first rows each time.
+    pub fn answer_in_order(&mut self) {
+        self.is_in_order = true;
     }
 
     /// The same engine for so many steps at the same time, each with its share of the memory.
@@ -101,6 +121,8 @@ impl LocalEngine {
             memory: self.memory,
             share: self.share,
             threads: 1,
+            deadline: None,
+            is_in_order: false,
             scratch,
             blank,
         }
@@ -157,32 +179,41 @@ impl LocalEngine {
         let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
         let failed = |error| explain(error, &session.reading(reader));
         let schema = frame.schema().as_arrow().clone();
+        let frame = if self.is_in_order { Session::in_order(frame) } else { frame };
         let batches = frame.limit(0, Some(limit.saturating_add(1))).map_err(failed)?.collect().await.map_err(failed)?;
         Ok(types::rows(&schema, &batches, limit))
     }
 
-    async fn run_measure(&self, reader: &Reader, settings: MeasureSettings) -> Result<TableFacts> {
-        let session = Session::for_reader(self, reader, Effort::Fast).await?;
-        let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
-        let failed = |error| explain(error, &session.reading(reader));
-        let schema = Arc::new(frame.schema().as_arrow().clone());
-        let task = Arc::new(frame.task_ctx());
-        let plan = frame.create_physical_plan().await.map_err(failed)?;
-        let streams = execute_stream_partitioned(plan, task).map_err(failed)?;
-        measure::measure(streams, schema, settings, usize::try_from(self.memory.0 / 2).unwrap_or(usize::MAX)).await
+    /// As one stream, so that the rows come in the order of the files; measuring them is shared out.
+    async fn run_measure(&self, reader: &Reader, settings: MeasureSettings, means: Means) -> Result<Further> {
+        let measured = async {
+            let session = Session::for_reader(self, reader, Effort::InOrder).await?;
+            let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
+            let failed = |error| explain(error, &session.reading(reader));
+            let (schema, rows) = (Arc::new(frame.schema().as_arrow().clone()), measure::known_rows(frame.logical_plan()));
+            let task = Arc::new(frame.task_ctx());
+            let plan = frame.create_physical_plan().await.map_err(failed)?;
+            let streams = execute_stream_partitioned(plan, task).map_err(failed)?;
+            measure::measure(streams, &schema, settings, Means { rows, ..means }).await
+        };
+        match measured.await {
+            Err(error) => Err(damage::named(self, reader, error).await),
+            found => found,
+        }
     }
 
-    /// On one core, so that the rows come in the order of the files; coding them is shared out.
-    async fn run_coded(&self, reader: &Reader, name: &str, memory: ByteSize) -> Result<CodedTable> {
-        let session = Session::for_reader(self, reader, Effort::Single).await?;
-        let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
-        let failed = |error| explain(error, &session.about(reader.file.as_deref()));
-        let schema = Arc::new(frame.schema().as_arrow().clone());
-        let task = Arc::new(frame.task_ctx());
-        let plan = frame.create_physical_plan().await.map_err(failed)?;
-        let streams = execute_stream_partitioned(plan, task).map_err(failed)?;
-        let table = coded::code(streams, schema, usize::try_from(memory.0).unwrap_or(usize::MAX), self.threads).await?;
-        Ok(CodedTable { name: name.to_owned(), ..table })
+    /// What a measurement may use; the columns are coded where memory for that is given.
+    fn means(&self, coded: Option<CodeMemory>) -> Means {
+        let bytes = |size: ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
+        Means {
+            memory: bytes(self.memory) / 2,
+            coded,
+            before: None,
+            keeps_sketches: false,
+            threads: self.threads,
+            deadline: self.deadline.clone(),
+            rows: None,
+        }
     }
 
     async fn with_less_memory<'a, T, F>(&'a self, run: impl Fn(Effort) -> F) -> Result<T>
@@ -338,7 +369,8 @@ impl Engine for LocalEngine {
 
     fn query<'a>(&'a self, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>> {
         Box::pin(async move {
-            match self.with_less_memory(move |effort| self.run_query(reader, limit, effort)).await {
+            let answering = self.with_less_memory(move |effort| self.run_query(reader, limit, effort));
+            match in_time(self.deadline.as_ref(), answering).await {
                 Err(error) => Err(damage::named(self, reader, error).await),
                 found => found,
             }
@@ -346,21 +378,37 @@ impl Engine for LocalEngine {
     }
 
     fn measure<'a>(&'a self, reader: &'a Reader, settings: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>> {
-        Box::pin(async move {
-            match self.run_measure(reader, settings).await {
-                Err(error) => Err(damage::named(self, reader, error).await),
-                found => found,
-            }
-        })
+        Box::pin(async move { self.run_measure(reader, settings, self.means(None)).await.map(|found| found.facts) })
     }
 
-    fn coded<'a>(&'a self, reader: &'a Reader, name: &'a str, memory: ByteSize) -> BoxFuture<'a, Result<CodedTable>> {
-        Box::pin(self.run_coded(reader, name, memory))
+    fn measure_and_code<'a>(
+        &'a self,
+        reader: &'a Reader,
+        settings: MeasureSettings,
+        memory: CodeMemory,
+    ) -> BoxFuture<'a, Result<(TableFacts, CodedTable)>> {
+        let means = self.means(Some(memory));
+        Box::pin(async move { self.run_measure(reader, settings, means).await.map(|found| (found.facts, found.table)) })
+    }
+
+    fn measure_further<'a>(
+        &'a self,
+        reader: &'a Reader,
+        settings: MeasureSettings,
+        memory: CodeMemory,
+        before: Option<&'a Sketches>,
+    ) -> BoxFuture<'a, Result<Further>> {
+        let means = Means { before: before.cloned(), keeps_sketches: true, ..self.means(Some(memory)) };
+        Box::pin(self.run_measure(reader, settings, means))
+    }
+
+    fn keep<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Option<Reader>>> {
+        Box::pin(in_time(self.deadline.as_ref(), kept::keep(self, reader)))
     }
 
     fn watch<'a>(&'a self, reader: &'a Reader, watch: &'a Watch) -> BoxFuture<'a, Result<Watched>> {
         Box::pin(async move {
-            match stage::watch(self, reader, watch).await {
+            match in_time(self.deadline.as_ref(), stage::watch(self, reader, watch)).await {
                 Err(error) => Err(damage::named(self, reader, error).await),
                 found => found,
             }

@@ -1,116 +1,190 @@
-//! Measuring a query's rows: its partitions are read side by side, each by a task of its own.
-
-use std::sync::Arc;
+//! Measuring a query's rows in their order: while a block of them is measured, column beside column, the next one is read.
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::datasource::source_as_provider;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::LogicalPlan;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use hw_base::{Error, MeasureSettings, Result, Sample, TableFacts};
-use hw_measure::{Draw, Measurement, Part, Visible};
-use tokio::task::JoinSet;
+use hw_base::{Beginning, CodeMemory, Error, Further, MeasureSettings, Result, Sample, Sketches, TableFacts};
+use hw_measure::{Coding, Draw, Drawn, Measurement, Visible, block_rows};
 
+use crate::deadline::{Deadline, out_of_time};
 use crate::failure::{Context, explain};
+use crate::sketches;
 
-/// A part of the rows, with the measured columns only, and how many of its records are malformed.
-type Rows = BoxStream<'static, Result<(RecordBatch, u64)>>;
+/// What a measurement may use, and what it knows beforehand.
+#[derive(Clone, Debug)]
+pub(crate) struct Means {
+    /// Bytes for the measures.
+    pub(crate) memory: usize,
+    /// Memory for the coded columns; `None` where they are not wanted.
+    pub(crate) coded: Option<CodeMemory>,
+    /// The measurement to go on from.
+    pub(crate) before: Option<Sketches>,
+    /// Whether to leave what a later measurement can go on from.
+    pub(crate) keeps_sketches: bool,
+    pub(crate) threads: usize,
+    /// When reading ends, whether all rows are read or not.
+    pub(crate) deadline: Option<Deadline>,
+    /// About how many rows there are, where the source knows.
+    pub(crate) rows: Option<u64>,
+}
 
-/// Measures the rows of `streams`, which all have `schema`, and uses about `memory` bytes for it.
+/// Measures the rows of `streams`, one stream after the other, and codes them where that is wanted: all in one pass.
 ///
-/// With [`Sample::Rows`] all rows are read, and that many of them, each as likely as any other, are measured.
+/// With [`Sample::Rows`] all rows are read, and that many of them, each as likely as any other, are measured and coded. At the
+/// deadline reading ends, and the rows so far are what is measured.
 pub(crate) async fn measure(
     streams: Vec<SendableRecordBatchStream>,
-    schema: SchemaRef,
+    schema: &SchemaRef,
     settings: MeasureSettings,
-    memory: usize,
-) -> Result<TableFacts> {
-    let visible = Arc::new(Visible::of(&schema));
-    let parts: Vec<Rows> = streams.into_iter().map(|stream| read(stream, Arc::clone(&visible))).collect();
-    let (parts, drawn) = match settings.sample {
-        Sample::All => (parts, None),
-        Sample::Rows(count) => {
-            draw(parts, usize::try_from(count).unwrap_or(usize::MAX)).await.map(|(parts, drawn)| (parts, Some(drawn)))?
+    means: Means,
+) -> Result<Further> {
+    let mut rows = Rows::of(streams, Visible::of(schema), block_rows(schema.fields().len()), means.deadline.clone());
+    let mut work = Work::begin(schema, settings.sample, &means)?;
+    let mut read = rows.next_block().await?;
+    if read.is_empty() && rows.is_cut {
+        return Err(out_of_time("the first rows came"));
+    }
+    while !read.is_empty() {
+        let adding = tokio::task::spawn_blocking(move || work.add(&read).map(|()| work));
+        let (added, next) = futures::join!(adding, rows.next_block());
+        (work, read) = (added.map_err(ended)??, next?);
+    }
+    work.malformed += rows.malformed;
+    let finish = move || work.finish(settings.top_values, means.keeps_sketches);
+    let mut found = tokio::task::spawn_blocking(finish).await.map_err(ended)??;
+    found.facts.beginning = rows.is_cut.then_some(Beginning { of_about: means.rows });
+    found.facts.scanned_all_rows &= !rows.is_cut;
+    Ok(found)
+}
+
+/// About how many rows a query returns, where that is what a source knows of its table.
+pub(crate) fn known_rows(plan: &LogicalPlan) -> Option<u64> {
+    match plan {
+        LogicalPlan::TableScan(scan) => {
+            let rows = source_as_provider(&scan.source).ok()?.statistics()?.num_rows;
+            u64::try_from(*rows.get_value()?).ok()
         }
-    };
-    let threads = parts.len();
-    let measurement = Measurement::new(&schema, threads, memory);
-    let measured = side_by_side(parts.into_iter().enumerate().map(|(at, rows)| measure_part(measurement.part(at), rows))).await?;
-    let malformed = measured.iter().map(|(_, malformed)| malformed).sum();
-    let measured = measured.into_iter().map(|(part, _)| part).collect();
-    let facts = tokio::task::spawn_blocking(move || measurement.facts(measured, settings.top_values, threads)).await.map_err(ended)?;
-    Ok(match drawn {
-        Some(drawn) => TableFacts { malformed: drawn.malformed, scanned_all_rows: drawn.is_whole, ..facts },
-        None => TableFacts { malformed, scanned_all_rows: true, ..facts },
-    })
-}
-
-/// The rows of `stream` that could be read.
-fn read(stream: SendableRecordBatchStream, visible: Arc<Visible>) -> Rows {
-    stream.map(move |batch| visible.apply(&batch.map_err(|error| explain(error, &Context::default()))?).map_err(unreadable)).boxed()
-}
-
-async fn measure_part(mut part: Part, mut rows: Rows) -> Result<(Part, u64)> {
-    let mut malformed = 0;
-    while let Some((batch, unread)) = rows.try_next().await? {
-        malformed += unread;
-        part.add(&batch).map_err(unreadable)?;
-        // Measuring takes a while; other tasks of this thread get their turn.
-        tokio::task::yield_now().await;
+        LogicalPlan::Projection(projection) => known_rows(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => known_rows(&alias.input),
+        _ => None,
     }
-    Ok((part, malformed))
 }
 
-/// What is known of the rows behind a sample.
-struct Drawn {
+/// The rows that are read, with the measured columns only.
+struct Rows {
+    stream: BoxStream<'static, datafusion::error::Result<RecordBatch>>,
+    visible: Visible,
+    /// Rows of a block.
+    most: usize,
+    deadline: Option<Deadline>,
+    /// The block that is being read.
+    block: Vec<RecordBatch>,
+    /// Records that could not be read as rows.
     malformed: u64,
-    is_whole: bool,
+    /// Whether the time was up before all were read.
+    is_cut: bool,
 }
 
-/// Reads all of `parts` and returns `count` of their rows.
-async fn draw(parts: Vec<Rows>, count: usize) -> Result<(Vec<Rows>, Drawn)> {
-    let draws = parts.into_iter().enumerate().map(|(at, rows)| draw_part(Draw::new(count, at), rows));
-    let draws = side_by_side(draws).await?;
-    let malformed = draws.iter().map(|(_, malformed)| malformed).sum();
-    let (parts, is_whole) = Draw::settle(draws.into_iter().map(|(draw, _)| draw).collect()).map_err(unreadable)?;
-    let parts = parts.into_iter().map(|batches| stream::iter(batches.into_iter().map(|batch| Ok((batch, 0)))).boxed());
-    Ok((parts.collect(), Drawn { malformed, is_whole }))
+impl Rows {
+    fn of(streams: Vec<SendableRecordBatchStream>, visible: Visible, most: usize, deadline: Option<Deadline>) -> Self {
+        let stream = stream::iter(streams).flatten().boxed();
+        Self { stream, visible, most, deadline, block: Vec::new(), malformed: 0, is_cut: false }
+    }
+
+    /// The next rows; none where all are read, or the time is up.
+    async fn next_block(&mut self) -> Result<Vec<RecordBatch>> {
+        match self.deadline.clone() {
+            _ if self.is_cut => return Ok(Vec::new()),
+            None => self.read_block().await?,
+            Some(deadline) => match deadline.wait(self.read_block()).await {
+                Some(read) => read?,
+                None => self.is_cut = true,
+            },
+        }
+        Ok(std::mem::take(&mut self.block))
+    }
+
+    async fn read_block(&mut self) -> Result<()> {
+        let mut rows = 0;
+        while rows < self.most
+            && let Some(batch) = self.stream.try_next().await.map_err(|error| explain(error, &Context::default()))?
+        {
+            let (batch, malformed) = self.visible.apply(&batch).map_err(unreadable)?;
+            self.malformed += malformed;
+            if batch.num_rows() > 0 {
+                rows += batch.num_rows();
+                self.block.push(batch);
+            }
+        }
+        Ok(())
+    }
 }
 
-async fn draw_part(mut draw: Draw, mut rows: Rows) -> Result<(Draw, u64)> {
-    let mut malformed = 0;
-    while let Some((batch, unread)) = rows.try_next().await? {
-        malformed += unread;
-        draw.add(batch).map_err(unreadable)?;
-        tokio::task::yield_now().await;
-    }
-    Ok((draw, malformed))
+/// What the rows are wanted for.
+struct Work {
+    /// Where only a sample is wanted, the rows that may belong to it.
+    draw: Option<Draw>,
+    measurement: Measurement,
+    coding: Option<Coding>,
+    /// Records that could not be read as rows.
+    malformed: u64,
 }
 
-/// Runs each future as a task of its own and returns their results in order. The first error ends the others.
-async fn side_by_side<T: Send + 'static>(
-    futures: impl Iterator<Item = impl Future<Output = Result<T>> + Send + 'static>,
-) -> Result<Vec<T>> {
-    let mut tasks = JoinSet::new();
-    for (at, future) in futures.enumerate() {
-        tasks.spawn(async move { (at, future.await) });
+impl Work {
+    fn begin(schema: &SchemaRef, sample: Sample, means: &Means) -> Result<Self> {
+        let (measurement, malformed) = match &means.before {
+            Some(before) => sketches::read(before, schema, means)?,
+            None => (Measurement::new(schema, means.memory, means.threads), 0),
+        };
+        let draw = match sample {
+            Sample::All => None,
+            Sample::Rows(count) => Some(Draw::new(usize::try_from(count).unwrap_or(usize::MAX))),
+        };
+        let coding = means.coded.map(|memory| Coding::new(schema, memory, means.threads));
+        Ok(Self { draw, measurement, coding, malformed })
     }
-    let mut results = Vec::with_capacity(tasks.len());
-    while let Some(done) = tasks.join_next().await {
-        let (at, result) = done.map_err(ended)?;
-        results.push((at, result?));
+
+    fn add(&mut self, block: &[RecordBatch]) -> Result<()> {
+        match &mut self.draw {
+            Some(draw) => block.iter().try_for_each(|batch| draw.add(batch.clone())).map_err(unreadable),
+            None => self.look_at(block),
+        }
     }
-    results.sort_unstable_by_key(|(at, _)| *at);
-    Ok(results.into_iter().map(|(_, result)| result).collect())
+
+    fn look_at(&mut self, block: &[RecordBatch]) -> Result<()> {
+        if let Some(coding) = &mut self.coding {
+            coding.add(block).map_err(unreadable)?;
+        }
+        self.measurement.add(block).map_err(unreadable)
+    }
+
+    fn finish(mut self, top_values: usize, keeps_sketches: bool) -> Result<Further> {
+        let drawn = self.draw.take().map(Draw::settle).transpose().map_err(unreadable)?;
+        if let Some(drawn) = &drawn {
+            self.look_at(&drawn.batches)?;
+        }
+        let scanned_all_rows = drawn.as_ref().is_none_or(Drawn::is_whole);
+        let sketches = if keeps_sketches { sketches::written(&self.measurement, self.malformed)? } else { Sketches::default() };
+        let facts = TableFacts { scanned_all_rows, malformed: self.malformed, ..self.measurement.facts(top_values) };
+        let table = self.coding.map(|coding| match drawn {
+            Some(drawn) => coding.finish_sample(drawn.numbers, drawn.of),
+            None => coding.finish(),
+        });
+        Ok(Further { facts, table: table.unwrap_or_default(), sketches })
+    }
 }
 
 /// The error of something that could not be read.
-pub(crate) fn unreadable(error: impl std::fmt::Display) -> Error {
+fn unreadable(error: impl std::fmt::Display) -> Error {
     Error::outside("the rows to measure cannot be read").code("HW203").because(error)
 }
 
 /// The error of a task that ended on its own.
-pub(crate) fn ended(error: tokio::task::JoinError) -> Error {
+fn ended(error: tokio::task::JoinError) -> Error {
     Error::bug("measuring ended early").because(error)
 }
 
@@ -118,20 +192,112 @@ pub(crate) fn ended(error: tokio::task::JoinError) -> Error {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+    use std::sync::Arc;
+
+    use datafusion::arrow::array::{ArrayRef, Int64Array, StringArray};
     use datafusion::arrow::datatypes::Schema;
     use datafusion::error::DataFusionError;
     use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
+    use hw_base::{ByteSize, CodedTable};
+
     use super::*;
+
+    const ALL: MeasureSettings = MeasureSettings { sample: Sample::All, top_values: 1 };
+
+    fn means() -> Means {
+        let memory = 1 << 26;
+        let coded = CodeMemory { whole: ByteSize(1 << 26), sample: ByteSize(1 << 24) };
+        Means { memory, coded: Some(coded), before: None, keeps_sketches: false, threads: 2, deadline: None, rows: Some(900_000) }
+    }
+
+    fn stream_of(
+        schema: &SchemaRef,
+        batches: impl futures::Stream<Item = datafusion::error::Result<RecordBatch>> + Send + 'static,
+    ) -> SendableRecordBatchStream {
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), batches))
+    }
+
+    fn measured(
+        streams: Vec<SendableRecordBatchStream>,
+        settings: MeasureSettings,
+        deadline: Option<Deadline>,
+    ) -> Result<(TableFacts, CodedTable)> {
+        let schema = streams[0].schema();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
+        let found = runtime.block_on(measure(streams, &schema, settings, Means { deadline, ..means() }));
+        found.map(|found| (found.facts, found.table))
+    }
 
     #[test]
     fn an_error_of_the_source_is_handed_on() {
-        let schema = Arc::new(Schema::empty());
         let broken = stream::iter([Err(DataFusionError::Execution("line 7 is torn".into()))]);
-        let rows: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(schema.clone(), broken));
-        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
-        let settings = MeasureSettings { sample: Sample::All, top_values: 1 };
-        let error = runtime.block_on(measure(vec![rows], schema, settings, 1 << 20)).unwrap_err();
+        let error = measured(vec![stream_of(&Arc::new(Schema::empty()), broken)], ALL, None).unwrap_err();
         assert!(error.to_string().contains("line 7 is torn"));
+    }
+
+    #[test]
+    fn one_pass_measures_and_codes_the_rows_of_all_streams_in_order() {
+        let batch = |first: i64| {
+            let numbers: Vec<Option<i64>> = (first..first + 1_000).map(Some).chain([None]).collect();
+            let torn: StringArray = numbers.iter().map(|number| number.is_none().then_some("torn")).collect();
+            let numbers = Int64Array::from(numbers);
+            RecordBatch::try_from_iter([("n", Arc::new(numbers) as ArrayRef), ("_malformed", Arc::new(torn))]).unwrap()
+        };
+        let schema = batch(0).schema();
+        let streams = || {
+            let part = |first: i64| (0..10).map(|at| Ok(batch(first + at * 1_000))).collect::<Vec<_>>();
+            [0, 10_000].map(|first| stream_of(&schema, stream::iter(part(first)))).into()
+        };
+        let (facts, table) = measured(streams(), ALL, None).unwrap();
+        assert_eq!((facts.rows, facts.malformed, facts.scanned_all_rows, facts.beginning), (20_000, 20, true, None));
+        assert_eq!((table.rows, table.coded_rows(), table.is_whole()), (20_000, 20_000, true));
+        assert!((0..20_000).all(|row| table.columns[0].value(row) == Some(row.to_string().as_str())));
+        let few = MeasureSettings { sample: Sample::Rows(100), top_values: 1 };
+        let (facts, table) = measured(streams(), few, None).unwrap();
+        assert_eq!((facts.rows, facts.malformed, facts.scanned_all_rows), (100, 20, false));
+        assert_eq!((table.rows, table.coded_rows(), table.is_whole()), (20_000, 100, false));
+        let numbers = table.sampled.as_ref().unwrap();
+        assert!((0..).zip(numbers).all(|(at, number)| table.columns[0].value(at) == Some(number.to_string().as_str())));
+    }
+
+    #[test]
+    fn at_the_deadline_the_rows_so_far_are_measured() {
+        let batch =
+            |first: i64| RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from_iter_values(first..first + 10_000)) as _)]).unwrap();
+        let schema = batch(0).schema();
+        let batches: Vec<_> = (0..20).map(|at| Ok(batch(at * 10_000))).collect();
+        let never_ends = |batches| stream_of(&schema, stream::iter(batches).chain(stream::pending()));
+        let deadline = Deadline::after(std::time::Duration::from_secs(1));
+        let (facts, table) = measured(vec![never_ends(batches)], ALL, Some(deadline.clone())).unwrap();
+        assert_eq!((facts.rows, facts.scanned_all_rows, table.rows), (200_000, false, 200_000));
+        assert_eq!(facts.beginning, Some(Beginning { of_about: Some(900_000) }));
+        assert!(deadline.has_cut());
+        let error = measured(vec![never_ends(vec![])], ALL, Some(deadline)).unwrap_err();
+        assert_eq!(error.known_code(), Some("HW403"), "not even the first rows came");
+    }
+
+    #[test]
+    fn new_rows_go_on_from_what_was_measured_before() {
+        let batch = |rows: std::ops::Range<i64>| {
+            let words: StringArray = rows.clone().map(|row| Some(format!("word {}", row % 70_000))).collect();
+            RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from_iter_values(rows)) as ArrayRef), ("word", Arc::new(words))])
+                .unwrap()
+        };
+        let schema = batch(0..1).schema();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
+        let measured = |rows: std::ops::Range<i64>, before: Option<Sketches>| {
+            let stream = stream_of(&schema, stream::iter([Ok(batch(rows))]));
+            runtime.block_on(measure(vec![stream], &schema, ALL, Means { before, keeps_sketches: true, ..means() }))
+        };
+        let earlier = measured(0..100_000, None).unwrap();
+        let both = measured(100_000..130_000, Some(earlier.sketches.clone())).unwrap();
+        let whole = measured(0..130_000, None).unwrap();
+        assert_eq!((both.facts.rows, both.table.coded_rows(), whole.table.coded_rows()), (130_000, 30_000, 130_000));
+        for (both, whole) in both.facts.columns.iter().zip(&whole.facts.columns) {
+            assert_eq!((both.distinct, &both.min, &both.max, &both.text), (whole.distinct, &whole.min, &whole.max, &whole.text));
+        }
+        let damaged = Sketches(earlier.sketches.0[..1_000].to_vec());
+        assert_eq!(measured(0..1, Some(damaged)).unwrap_err().known_code(), Some("HW404"));
     }
 }

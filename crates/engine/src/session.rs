@@ -11,9 +11,9 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
-use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -31,6 +31,10 @@ use crate::wide;
 pub(crate) enum Effort {
     /// Hash joins, all cores.
     Fast,
+    /// The same, and the streams of a table are pieces of it, one after the other: whichever core is faster, each reads the same rows.
+    InPieces,
+    /// Hash joins, one stream: the same data gives the same rows in the same order, on however many cores.
+    InOrder,
     /// Joins that sort and spill.
     Spilling,
     /// The same on one core, so that one operator may use all of the memory.
@@ -41,10 +45,21 @@ impl Effort {
     /// The level to try when this one ran out of memory.
     pub(crate) fn next(self) -> Option<Self> {
         match self {
-            Self::Fast => Some(Self::Spilling),
-            Self::Spilling => Some(Self::Single),
+            Self::Fast | Self::InPieces => Some(Self::Spilling),
+            Self::InOrder | Self::Spilling => Some(Self::Single),
             Self::Single => None,
         }
+    }
+
+    /// Sets the options that make it so.
+    fn apply(self, config: &mut SessionConfig) {
+        let options = config.options_mut();
+        if matches!(self, Self::InOrder | Self::Single) {
+            options.execution.target_partitions = 1;
+        }
+        options.optimizer.prefer_hash_join = matches!(self, Self::Fast | Self::InPieces | Self::InOrder);
+        options.execution.enable_file_stream_work_stealing = matches!(self, Self::Fast | Self::Spilling);
+        options.optimizer.enable_round_robin_repartition = matches!(self, Self::Fast | Self::Spilling);
     }
 }
 
@@ -61,16 +76,18 @@ const SCHEMA: &str = "main";
 impl Session {
     /// An empty session.
     pub(crate) fn new(engine: &LocalEngine, effort: Effort) -> Self {
-        let threads = if effort == Effort::Single { 1 } else { engine.threads };
         let mut config = SessionConfig::new()
-            .with_target_partitions(threads)
+            .with_target_partitions(engine.threads)
             .with_default_catalog_and_schema(CATALOG, SCHEMA)
             .with_create_default_catalog_and_schema(true)
             .with_information_schema(false);
         let options = config.options_mut();
         options.sql_parser.collect_spans = true;
-        options.optimizer.prefer_hash_join = effort == Effort::Fast;
         options.execution.parquet.pushdown_filters = false;
+        effort.apply(&mut config);
+        if let Some(deadline) = &engine.deadline {
+            config = config.with_extension(Arc::new(deadline.clone()));
+        }
         let mut state = engine.blank_session();
         *state.config_mut() = config;
         let tables = MemoryCatalogProvider::new();
@@ -226,6 +243,15 @@ impl Session {
         Ok(DataFrame::new(state, plan))
     }
 
+    /// The same query with its rows in an order that is the same every time. One that gives a single row keeps all cores.
+    pub(crate) fn in_order(frame: DataFrame) -> DataFrame {
+        let (mut state, plan) = frame.into_parts();
+        if !gives_one_row(&plan) {
+            state.config_mut().options_mut().execution.target_partitions = 1;
+        }
+        DataFrame::new(state, plan)
+    }
+
     /// The rows of a query, as one stream.
     pub(crate) async fn rows(&self, sql: &str) -> Result<SendableRecordBatchStream> {
         self.query(sql, None).await?.execute_stream().await.map_err(|error| explain(error, &self.about(None)))
@@ -249,6 +275,16 @@ impl Session {
     /// What a failure of a query from `file` is about.
     pub(crate) fn about<'a>(&self, file: Option<&'a str>) -> Context<'a> {
         Context { file, sql: None, memory: Some(self.memory) }
+    }
+}
+
+/// Whether a query gives one row however many it reads: aggregates over all of them.
+fn gives_one_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        LogicalPlan::Projection(projection) => gives_one_row(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => gives_one_row(&alias.input),
+        _ => false,
     }
 }
 

@@ -388,8 +388,13 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
 
 /// Writes a file of a project or a report.
 pub(crate) fn write_file(path: &Path, text: &str) -> Result<()> {
+    write_bytes(path, text.as_bytes())
+}
+
+/// The same for a file that is no text.
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent() {
         make_folder(folder)?;
     }
-    std::fs::write(path, text).map_err(|error| Error::outside(format!("`{}` cannot be written: {error}", path.display())).code("HW501"))
+    std::fs::write(path, bytes).map_err(|error| Error::outside(format!("`{}` cannot be written: {error}", path.display())).code("HW501"))
 }

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta};
 use hw_base::{Cadence, CalendarSpan, Steps};
 
+use crate::stored::{Stored, stored};
+
 /// Days that are counted at most: no calendar of a business spans more.
 const MOST_DAYS: usize = 200_000;
 /// Days that are told one by one; more are told by month.
@@ -56,6 +58,16 @@ impl<T: Copy + PartialOrd> Stepping<T> {
     }
 }
 
+impl<T: Stored> Stored for Stepping<T> {
+    fn store(&self, bytes: &mut Vec<u8>) {
+        self.last.store(bytes);
+        self.steps.store(bytes);
+    }
+    fn load(bytes: &mut &[u8]) -> Option<Self> {
+        Some(Self { last: Stored::load(bytes)?, steps: Stored::load(bytes)? })
+    }
+}
+
 /// Values per day.
 #[derive(Debug, Default)]
 pub(crate) struct Days {
@@ -65,6 +77,8 @@ pub(crate) struct Days {
     /// Whether the days were too far apart to count them.
     is_overfull: bool,
 }
+
+stored!(Days { first, counts, is_overfull });
 
 impl Days {
     /// Counts a moment in seconds since 1970 that occurs `count` times.
@@ -97,14 +111,6 @@ impl Days {
         self.first = first;
         if let Some(known) = usize::try_from(day - first).ok().and_then(|at| self.counts.get_mut(at)) {
             *known += count;
-        }
-    }
-
-    /// Adds the days of other rows.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.is_overfull |= other.is_overfull;
-        for (day, count) in (other.first..).zip(&other.counts).filter(|(_, count)| **count > 0) {
-            self.add(day as f64 * SECONDS_PER_DAY, *count);
         }
     }
 
@@ -153,9 +159,7 @@ mod tests {
         }
         let by_day = Cadence { span: CalendarSpan::Day, first: "1969-12-31".into(), counts: vec![2, 2, 0, 0, 2] };
         assert_eq!(days.finish(), Some(by_day));
-        let mut later = Days::default();
-        later.add(500.0 * SECONDS_PER_DAY, 7);
-        days.merge(&later);
+        days.add(500.0 * SECONDS_PER_DAY, 7);
         let by_month = days.finish().unwrap();
         assert_eq!((by_month.span, by_month.first.as_str(), by_month.counts.len()), (CalendarSpan::Month, "1969-12", 18));
         assert_eq!((by_month.counts[0], by_month.counts[1], by_month.counts[17]), (2, 4, 7));

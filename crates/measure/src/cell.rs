@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use arrow_buffer::i256;
 
+use crate::stored::stored;
+
 /// A value of a [`Lane`](super::lane::Lane). Two cells of one column have the same variant.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Cell {
@@ -56,6 +58,8 @@ pub(crate) struct Extremes {
     pub(crate) greatest: Option<Cell>,
 }
 
+stored!(Extremes { least, greatest });
+
 impl Extremes {
     /// Takes `cell` into account.
     pub(crate) fn add(&mut self, cell: &Cell) {
@@ -68,10 +72,5 @@ impl Extremes {
         if self.greatest.as_ref().is_none_or(|greatest| cell.compare(greatest) == Ordering::Greater) {
             self.greatest = Some(cell.clone());
         }
-    }
-
-    /// Takes the extremes of other rows into account.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        [&other.least, &other.greatest].into_iter().flatten().for_each(|cell| self.add(cell));
     }
 }

@@ -18,18 +18,18 @@ use crate::rows::Visible;
 const SEED: u64 = 0x6a09_e667_f3bc_c908;
 
 /// Whether the row with this number belongs to the sample of `level`; at level 0 every row does.
-pub fn is_sampled(row: u64, level: u32) -> bool {
+pub(crate) fn is_sampled(row: u64, level: u32) -> bool {
     mix(row ^ SEED).trailing_zeros() >= level
 }
 
 /// The coders of the visible columns of `schema`, in order.
-pub fn coders(schema: &Schema) -> Vec<Coder> {
+pub(crate) fn coders(schema: &Schema) -> Vec<Coder> {
     Visible::of(schema).forms(schema).into_iter().map(Coder::new).collect()
 }
 
 /// A column that is being coded.
 #[derive(Debug)]
-pub struct Coder {
+pub(crate) struct Coder {
     form: Form,
     /// `None` before the first batch.
     values: Option<Values>,
@@ -55,7 +55,7 @@ impl Coder {
     }
 
     /// Codes the rows of `array`.
-    pub fn add(&mut self, array: &ArrayRef) -> Result<(), ArrowError> {
+    pub(crate) fn add(&mut self, array: &ArrayRef) -> Result<(), ArrowError> {
         let lane = Lane::read(array, &self.form)?;
         let first = self.codes.len();
         self.codes.resize(first + array.len(), 0);
@@ -88,7 +88,7 @@ impl Coder {
     }
 
     /// Keeps the rows that are set in `kept`, and the values that these still have.
-    pub fn thin(&mut self, kept: &BooleanBuffer) {
+    pub(crate) fn thin(&mut self, kept: &BooleanBuffer) {
         let mut codes: Vec<u32> = kept.set_indices().map(|row| self.codes[row]).collect();
         match &mut self.values {
             Some(Values::Integers(values)) => values.keep(&mut codes),
@@ -103,7 +103,7 @@ impl Coder {
     }
 
     /// About how many bytes the coded column will use, with what it needs on the way.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.codes.len() * size_of::<u32>()
             + match &self.values {
                 Some(Values::Integers(values)) => values.bytes(),
@@ -117,7 +117,7 @@ impl Coder {
     }
 
     /// The column; its values are written now, each once.
-    pub fn finish(self) -> CodedColumn {
+    pub(crate) fn finish(self) -> CodedColumn {
         let form = &self.form;
         let show = |cell: Cell| form.show(&cell).to_string();
         let is_boolean = form.kind == hw_base::ColumnType::Boolean;

@@ -1,5 +1,4 @@
-//! The measurements of one column over a part of the rows: by a cell per possible value while these lie close together,
-//! else by their hashes.
+//! The measurements of one column: by a cell per possible value while these lie close together, else by their hashes.
 
 use arrow_array::ArrayRef;
 use arrow_schema::ArrowError;
@@ -8,8 +7,8 @@ use hw_base::{ColumnFacts, NumberFacts, TextFacts, Value, ValueCount};
 use crate::cell::{Cell, Extremes};
 use crate::dense::Dense;
 use crate::form::Form;
-use crate::hash::joined;
 use crate::lane::Lane;
+use crate::stored::{Restored, keep_some, restore_some};
 use crate::table::Budget;
 use crate::values::Values;
 
@@ -24,10 +23,12 @@ pub(crate) struct ColumnState {
     dense: Option<Dense>,
     /// All values, where they do not.
     values: Option<Box<Values>>,
-    scratch: Vec<u64>,
+    /// A word per row of the block, for the hashes of whole rows.
+    words: Vec<u64>,
+    hashes: Vec<u64>,
 }
 
-/// What was found in all parts together.
+/// What was found.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) distinct: u64,
@@ -38,36 +39,56 @@ pub(crate) struct Found {
     pub(crate) text: Option<TextFacts>,
 }
 
-/// The parts of a chunk that its columns share.
-#[derive(Debug)]
-pub(crate) struct Chunk {
-    /// A hash per row, to which every column adds its own.
-    pub(crate) row_hashes: Vec<u64>,
-    /// A random number per row.
-    pub(crate) lottery: Vec<u64>,
+impl Restored for ColumnState {
+    fn keep(&self, bytes: &mut Vec<u8>) {
+        self.rows.keep(bytes);
+        self.nulls.keep(bytes);
+        keep_some(self.dense.as_ref(), bytes);
+        keep_some(self.values.as_deref(), bytes);
+    }
+    fn restore(&mut self, bytes: &mut &[u8]) -> Option<()> {
+        self.rows.restore(bytes)?;
+        self.nulls.restore(bytes)?;
+        restore_some(&mut self.dense, || Dense::new(&self.form, &self.budget.purse), bytes)?;
+        let mut values = None;
+        restore_some(&mut values, || Some(Values::new(&self.form, &self.budget)), bytes)?;
+        self.values = values.map(Box::new);
+        Some(())
+    }
 }
 
 impl ColumnState {
     /// No rows yet.
     pub(crate) fn new(form: &Form, budget: &Budget) -> Self {
-        let dense = Dense::new(form, &budget.pool);
-        Self { form: form.clone(), budget: budget.clone(), rows: 0, nulls: 0, dense, values: None, scratch: Vec::new() }
+        let dense = Dense::new(form, &budget.purse);
+        let (form, budget, hashes, words) = (form.clone(), budget.clone(), Vec::new(), Vec::new());
+        Self { form, budget, rows: 0, nulls: 0, dense, values: None, words, hashes }
     }
 
-    /// Adds the column's values of one chunk.
-    pub(crate) fn add(&mut self, array: &ArrayRef, chunk: &mut Chunk) -> Result<(), ArrowError> {
+    /// Begins a block of rows.
+    pub(crate) fn begin_block(&mut self) {
+        self.words.clear();
+    }
+
+    /// A word for every row of the block; equal values have equal words.
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// Adds the column's values of one chunk; `lottery` holds a random number per row.
+    pub(crate) fn add(&mut self, array: &ArrayRef, lottery: &[u64]) -> Result<(), ArrowError> {
         let lane = Lane::read(array, &self.form)?;
-        let mut words = std::mem::take(&mut self.scratch);
-        lane.words(&mut words);
-        chunk.row_hashes.iter_mut().zip(&words).for_each(|(row, word)| *row = joined(*row, *word));
-        self.rows += words.len() as u64;
+        let first = self.words.len();
+        lane.words(&mut self.words);
+        self.rows += array.len() as u64;
         self.nulls += lane.null_count() as u64;
         let is_counted = self.dense.as_mut().is_some_and(|dense| dense.add(&lane));
         if !is_counted {
-            lane.hash(&mut words);
-            self.values().add(&lane, &words, &chunk.lottery);
+            let mut hashes = std::mem::take(&mut self.hashes);
+            lane.hashes(&self.words[first..], &mut hashes);
+            self.values().add(&lane, &hashes, lottery);
+            self.hashes = hashes;
         }
-        self.scratch = words;
         Ok(())
     }
 
@@ -79,22 +100,17 @@ impl ColumnState {
         self.values.get_or_insert_with(|| Box::new(Values::new(&self.form, &self.budget)))
     }
 
-    fn into_values(mut self) -> Option<Values> {
-        self.values();
-        self.values.map(|values| *values)
-    }
-
-    /// The facts of a column from the states of all parts; there is at least one.
-    pub(crate) fn finish(mut parts: Vec<Self>, top_values: usize) -> Option<ColumnFacts> {
-        let rows: u64 = parts.iter().map(|part| part.rows).sum();
-        let nulls: u64 = parts.iter().map(|part| part.nulls).sum();
-        let form = parts.first()?.form.clone();
-        let found = match Self::join_dense(&mut parts) {
-            Some(dense) => dense.finish(top_values),
-            None => Values::finish(parts.into_iter().filter_map(Self::into_values).collect(), rows - nulls, top_values)?,
+    /// The facts.
+    pub(crate) fn finish(mut self, top_values: usize) -> ColumnFacts {
+        let (rows, nulls) = (self.rows, self.nulls);
+        let found = match (self.dense.take(), self.values.take()) {
+            (Some(dense), _) => dense.finish(top_values),
+            (None, Some(values)) => values.finish(rows - nulls, top_values),
+            (None, None) => Values::new(&self.form, &self.budget).finish(0, top_values),
         };
+        let form = self.form;
         let show = |cell: &Option<Cell>| cell.as_ref().map_or(Value::Null, |cell| form.show(cell));
-        Some(ColumnFacts {
+        ColumnFacts {
             rows,
             nulls,
             distinct: found.distinct,
@@ -107,20 +123,6 @@ impl ColumnState {
             name: form.name,
             kind: form.kind,
             sql_type: form.sql_type,
-        })
-    }
-
-    /// The counts of all parts as one, where each part has counts and they fit together.
-    fn join_dense(parts: &mut [Self]) -> Option<Dense> {
-        let (first, others) = parts.split_first_mut()?;
-        let mut joined = first.dense.take()?;
-        for other in others {
-            if !other.dense.as_mut().is_some_and(|counts| joined.merge(counts)) {
-                first.dense = Some(joined);
-                return None;
-            }
-            other.dense = None;
         }
-        Some(joined)
     }
 }

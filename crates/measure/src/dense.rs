@@ -15,9 +15,10 @@ use crate::cell::{Cell, Extremes};
 use crate::column::Found;
 use crate::form::{Form, unsigned};
 use crate::hash::{bits, mix};
-use crate::hashes::Pool;
 use crate::lane::Lane;
 use crate::numbers::{self, seconds, wide_to_float};
+use crate::pool::Purse;
+use crate::stored::{Stored, restored};
 
 /// Cells that any column may have.
 const LEAST_CELLS: u64 = 1 << 16;
@@ -40,6 +41,22 @@ enum Unit {
     Parts(f64),
 }
 
+impl Stored for Unit {
+    fn store(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Of(unit) => (0_u8, *unit).store(bytes),
+            Self::Parts(parts) => (1_u8, *parts).store(bytes),
+        }
+    }
+    fn load(bytes: &mut &[u8]) -> Option<Self> {
+        match u8::load(bytes)? {
+            0 => Stored::load(bytes).map(Self::Of),
+            1 => Stored::load(bytes).map(Self::Parts),
+            _ => None,
+        }
+    }
+}
+
 /// The counts of all values of a column.
 #[derive(Debug)]
 pub(crate) struct Dense {
@@ -52,13 +69,15 @@ pub(crate) struct Dense {
     carried: HashMap<usize, u64>,
     values: u64,
     stepping: Stepping<i64>,
-    pool: Arc<Pool>,
+    purse: Arc<Purse>,
     scratch: Vec<i64>,
 }
 
+restored!(Dense { unit, base, cells, carried, values, stepping });
+
 impl Dense {
     /// No values yet; `None` for a column whose values are never counted this way.
-    pub(crate) fn new(form: &Form, pool: &Arc<Pool>) -> Option<Self> {
+    pub(crate) fn new(form: &Form, purse: &Arc<Purse>) -> Option<Self> {
         use DataType as D;
         let unit = match &form.values {
             D::Timestamp(unit, _) => Unit::Of(match unit {
@@ -73,7 +92,7 @@ impl Dense {
             values if values.is_integer() => Unit::Of(1),
             _ => return None,
         };
-        Some(Self::empty(form, unit, pool))
+        Some(Self::empty(form, unit, purse))
     }
 
     /// Counts the values of `lane`, or does nothing and returns false where they do not fit.
@@ -160,7 +179,7 @@ impl Dense {
         else {
             return false;
         };
-        let mut finer = Self::empty(&self.form, unit, &self.pool);
+        let mut finer = Self::empty(&self.form, unit, &self.purse);
         let places: Vec<i64> = counted.iter().map(|(place, _)| *place).collect();
         if ends(&places).is_some_and(|(low, high)| !finer.reach(low, high, self.values)) {
             return false;
@@ -174,7 +193,7 @@ impl Dense {
         true
     }
 
-    fn empty(form: &Form, unit: Unit, pool: &Arc<Pool>) -> Self {
+    fn empty(form: &Form, unit: Unit, purse: &Arc<Purse>) -> Self {
         Self {
             form: form.clone(),
             unit,
@@ -183,7 +202,7 @@ impl Dense {
             carried: HashMap::new(),
             values: 0,
             stepping: Stepping::new(),
-            pool: Arc::clone(pool),
+            purse: Arc::clone(purse),
             scratch: Vec::new(),
         }
     }
@@ -218,7 +237,7 @@ impl Dense {
         let wanted = needed.max((self.cells.len() as u64 * 2).min(most));
         let base = if new_low < first && !is_empty { new_high + 1 - i128::from(wanted) } else { new_low };
         let (Ok(base), Ok(wanted)) = (i64::try_from(base), usize::try_from(wanted)) else { return false };
-        if base.checked_add_unsigned(wanted as u64).is_none() || !self.pool.takes(wanted - self.cells.len(), self.pool.total() / 4) {
+        if base.checked_add_unsigned(wanted as u64).is_none() || !self.purse.takes(wanted - self.cells.len(), self.purse.total() / 4) {
             return false;
         }
         self.move_to(base, wanted);
@@ -227,7 +246,7 @@ impl Dense {
 
     fn most_cells(&self, values: u64) -> u64 {
         let early = (values * EARLY_CELLS_PER_VALUE).clamp(LEAST_CELLS, EARLY_CELLS);
-        early.max(values * CELLS_PER_VALUE).min((self.pool.total() as u64 / SHARE).max(LEAST_CELLS))
+        early.max(values * CELLS_PER_VALUE).min((self.purse.total() as u64 / SHARE).max(LEAST_CELLS))
     }
 
     fn move_to(&mut self, base: i64, length: usize) {
@@ -238,27 +257,6 @@ impl Dense {
             self.carried = std::mem::take(&mut self.carried).into_iter().map(|(at, count)| (at + shift, count)).collect();
         }
         (self.base, self.cells) = (base, cells);
-    }
-
-    /// Adds the counts of other rows, or does nothing and returns false where they do not fit.
-    pub(crate) fn merge(&mut self, other: &mut Self) -> bool {
-        if self.values == 0 {
-            std::mem::swap(self, other);
-        }
-        let (mine, theirs) = (self.unit, other.unit);
-        let agrees = other.values == 0 || mine == theirs || self.refine_to(theirs) || other.refine_to(mine);
-        let Some((low, _)) = other.counted().next() else { return true };
-        let high = other.counted().next_back().map_or(low, |(place, _)| place);
-        if !agrees || !self.reach(low, high, other.values) {
-            return false;
-        }
-        other.counted().for_each(|(place, count)| self.count_repeated(place, count));
-        self.stepping.add_steps(other.steps());
-        true
-    }
-
-    fn refine_to(&mut self, unit: Unit) -> bool {
-        self.finer() == Some(unit) && self.refine(unit)
     }
 
     /// What the counts say.
@@ -357,7 +355,7 @@ impl Dense {
 
 impl Drop for Dense {
     fn drop(&mut self) {
-        self.pool.give(self.cells.len());
+        self.purse.give(self.cells.len());
     }
 }
 

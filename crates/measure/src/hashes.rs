@@ -1,53 +1,24 @@
 //! How many different hashes there are: exact while the memory lasts, then by adaptive sampling.
 //!
 //! Hashes are gathered in buckets by their first bits and a bucket is rid of repeats only when it is full, so each pass
-//! works on a piece that fits the processor's cache. When the shared [`Pool`] has no more memory, the counter keeps just
+//! works on a piece that fits the processor's cache. When its [`Purse`] has no more memory, the counter keeps just
 //! the hashes whose last bit is zero, later the last two bits, and so on (Wegman's adaptive sampling). All copies of a
 //! value share a hash, so what is kept is a sample of *values* with all their copies. With `m` hashes kept the count is
 //! off by about 1/√m: under 1 % at the least size, 0.1 % at a million.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_buffer::NullBuffer;
 
 use crate::lane::for_each_valid;
+use crate::pool::Purse;
+use crate::stored::{Restored, Stored};
 
 const BUCKET_BITS: u32 = 8;
 /// Hashes that every bucket may hold however little memory there is.
 const LEAST_CAPACITY: usize = 128;
 
-/// Memory that all counters of a measurement share.
-#[derive(Debug)]
-pub(crate) struct Pool {
-    total: usize,
-    left: AtomicUsize,
-}
-
-impl Pool {
-    /// A pool of so many bytes.
-    pub(crate) fn of(bytes: usize) -> Arc<Self> {
-        Arc::new(Self { total: bytes, left: AtomicUsize::new(bytes) })
-    }
-
-    /// How many bytes there were at first.
-    pub(crate) fn total(&self) -> usize {
-        self.total
-    }
-
-    /// Gives back what was taken.
-    pub(crate) fn give(&self, bytes: usize) {
-        self.left.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// Takes `bytes` if at least `untouched` bytes remain.
-    pub(crate) fn takes(&self, bytes: usize, untouched: usize) -> bool {
-        let needed = bytes.saturating_add(untouched);
-        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| (left >= needed).then(|| left.saturating_sub(bytes))).is_ok()
-    }
-}
-
-/// The different hashes of a part of the rows.
+/// The different hashes of the rows.
 #[derive(Debug)]
 pub(crate) struct HashCounter {
     buckets: Vec<Vec<u64>>,
@@ -55,11 +26,32 @@ pub(crate) struct HashCounter {
     level: u32,
     /// Kept hashes that equalled an earlier one.
     repeats: u64,
-    pool: Arc<Pool>,
+    purse: Arc<Purse>,
     scratch: Vec<u64>,
 }
 
-/// What the counters of all parts found together.
+impl Restored for HashCounter {
+    fn keep(&self, bytes: &mut Vec<u8>) {
+        self.level.store(bytes);
+        self.repeats.store(bytes);
+        for bucket in &self.buckets {
+            bucket.capacity().store(bytes);
+            bucket.store(bytes);
+        }
+    }
+    fn restore(&mut self, bytes: &mut &[u8]) -> Option<()> {
+        self.level = Stored::load(bytes)?;
+        self.repeats = Stored::load(bytes)?;
+        for bucket in &mut self.buckets {
+            let (capacity, hashes): (usize, Vec<u64>) = Stored::load(bytes)?;
+            bucket.reserve_exact(capacity.min(hashes.len().saturating_mul(8).max(LEAST_CAPACITY)));
+            bucket.extend(hashes);
+        }
+        Some(())
+    }
+}
+
+/// What a counter found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Count {
     /// Different hashes.
@@ -71,8 +63,8 @@ pub(crate) struct Count {
 
 impl HashCounter {
     /// An empty counter.
-    pub(crate) fn new(pool: &Arc<Pool>) -> Self {
-        Self { buckets: vec![Vec::new(); 1 << BUCKET_BITS], level: 0, repeats: 0, pool: pool.clone(), scratch: Vec::new() }
+    pub(crate) fn new(purse: &Arc<Purse>) -> Self {
+        Self { buckets: vec![Vec::new(); 1 << BUCKET_BITS], level: 0, repeats: 0, purse: purse.clone(), scratch: Vec::new() }
     }
 
     /// Adds the hashes of the valid rows.
@@ -128,8 +120,8 @@ impl HashCounter {
 
     /// Counters without repeats may belong to a key and have the whole pool; others leave half of it.
     fn may_take(&self, bytes: usize) -> bool {
-        let untouched = if self.repeats == 0 { 0 } else { self.pool.total / 2 };
-        self.level == 0 && self.pool.takes(bytes, untouched)
+        let untouched = if self.repeats == 0 { 0 } else { self.purse.total() / 2 };
+        self.level == 0 && self.purse.takes(bytes, untouched)
     }
 
     fn drop_repeats(&mut self, at: usize) {
@@ -147,22 +139,13 @@ impl HashCounter {
         self.buckets.iter_mut().for_each(|bucket| bucket.retain(|hash| is_kept(*hash, level)));
     }
 
-    /// The count over all parts.
-    pub(crate) fn total(counters: Vec<Self>) -> Count {
-        let level = counters.iter().map(|counter| counter.level).max().unwrap_or(0);
-        let mut repeats: u64 = counters.iter().map(|counter| halved(counter.repeats, level - counter.level)).sum();
-        let mut kept = 0;
-        let (mut all, mut scratch) = (Vec::new(), Vec::new());
-        let mut parts: Vec<_> = counters.into_iter().map(|counter| counter.buckets.into_iter()).collect();
-        for _ in 0..1 << BUCKET_BITS {
-            all.clear();
-            parts.iter_mut().filter_map(Iterator::next).for_each(|bucket| all.extend(bucket.iter().filter(|hash| is_kept(**hash, level))));
-            let before = all.len();
-            drop_repeats(&mut all, &mut scratch);
-            repeats += (before - all.len()) as u64;
-            kept += all.len() as u64;
+    /// The count.
+    pub(crate) fn count(mut self) -> Count {
+        for at in 0..self.buckets.len() {
+            self.drop_repeats(at);
         }
-        Count { distinct: kept << level, repeats: repeats << level, is_exact: level == 0 }
+        let kept: u64 = self.buckets.iter().map(|bucket| bucket.len() as u64).sum();
+        Count { distinct: kept << self.level, repeats: self.repeats << self.level, is_exact: self.level == 0 }
     }
 }
 

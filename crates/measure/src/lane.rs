@@ -115,9 +115,9 @@ impl Lane {
         [ends.map(|ends| ends.0), ends.map(|ends| ends.1)]
     }
 
-    /// Writes one word per row into `words`. Equal values have equal words in every batch; those of numbers are their bits.
+    /// Adds one word per row to `words`. Equal values have equal words in every batch; those of numbers are their bits.
     pub(crate) fn words(&self, words: &mut Vec<u64>) {
-        words.clear();
+        let first = words.len();
         match self {
             Self::Integers(array) => words.extend(array.values().iter().map(|value| value.cast_unsigned())),
             Self::Decimals(array) => words.extend(array.values().iter().map(|value| word_of_wide(*value))),
@@ -128,7 +128,7 @@ impl Lane {
             Self::Bytes(array) => self.hash_each(words, |row| array.value(row)),
         }
         if let Some(nulls) = self.nulls() {
-            nulls.iter().zip(words).filter(|(is_valid, _)| !is_valid).for_each(|(_, word)| *word = NULL_HASH);
+            nulls.iter().zip(&mut words[first..]).filter(|(is_valid, _)| !is_valid).for_each(|(_, word)| *word = NULL_HASH);
         }
     }
 
@@ -136,12 +136,13 @@ impl Lane {
         words.extend((0..self.array().len()).map(|row| hash_bytes(bytes(row))));
     }
 
-    /// Makes the words of this lane its hashes.
-    pub(crate) fn hash(&self, words: &mut [u64]) {
-        if !matches!(self, Self::Texts(_) | Self::Bytes(_) | Self::WideDecimals(_)) {
-            for word in words {
-                *word = mix(*word);
-            }
+    /// Writes the hashes of this lane, which has these words.
+    pub(crate) fn hashes(&self, words: &[u64], hashes: &mut Vec<u64>) {
+        hashes.clear();
+        if matches!(self, Self::Texts(_) | Self::Bytes(_) | Self::WideDecimals(_)) {
+            hashes.extend_from_slice(words);
+        } else {
+            hashes.extend(words.iter().map(|word| mix(*word)));
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The profiler: measures every column of a dataset in one pass over its record batches.
 //!
-//! Nothing here reads files or waits: whoever has the batches measures each part of them by [`Part::add`], in chunks of a
-//! few thousand rows; [`Measurement::facts`] joins the parts at the end, column by column. What is exact and what is not:
+//! Nothing here reads files or waits: whoever has the batches hands them to [`Measurement::add`] in the order of the rows, in blocks;
+//! the columns of a block are measured side by side. The same rows in the same order give the same facts to the last digit, on
+//! however many threads. [`Coding`] makes of the same blocks the form in which columns are compared. What is exact and what is not:
 //!
-//! * **Rows, nulls, least and greatest value, and counts about numbers and text** are exact in every case and do not
-//!   depend on how rows are spread over partitions. Means and deviations are sums in `f64`.
+//! * **Rows, nulls, least and greatest value, and counts about numbers and text** are exact in every case. Means and deviations
+//!   are sums in `f64`.
 //! * **Distinct values** are told apart by 64-bit hashes. Integers, dates, moments, floats, Booleans and decimals of up to
 //!   18 digits have hashes of their own, so they never collide; for other types the chance that even one of `n` values goes
 //!   uncounted is about n² / 2^65: 3 in 100 million for a million values, 3 in a million for ten million. Where the memory
@@ -24,6 +25,7 @@
 mod cadence;
 mod cell;
 mod coded;
+mod coding;
 mod column;
 mod dense;
 mod form;
@@ -32,8 +34,11 @@ mod hashes;
 mod key_set;
 mod lane;
 mod numbers;
+mod pool;
 mod rows;
 mod sample;
+mod side;
+mod stored;
 mod table;
 mod tally;
 mod text;
@@ -44,11 +49,18 @@ mod speed;
 #[cfg(test)]
 mod tests;
 
-pub use coded::{Coder, coders, is_sampled};
+pub use coding::Coding;
 pub use key_set::KeySet;
 pub use rows::Visible;
-pub use sample::Draw;
-pub use table::{Measurement, Part};
+pub use sample::{Draw, Drawn};
+pub use table::Measurement;
 
 /// Rows measured at a time: enough to spread the cost of a step, few enough to stay in the processor's cache.
 const CHUNK_ROWS: usize = 8192;
+/// Cells of a block: enough to spread the cost of sharing them out, few enough to wait in memory while the block before is measured.
+const BLOCK_CELLS: usize = 1 << 20;
+
+/// How many rows of so many columns make a block.
+pub fn block_rows(columns: usize) -> usize {
+    (BLOCK_CELLS / columns.max(1)).clamp(CHUNK_ROWS, 16 * CHUNK_ROWS)
+}

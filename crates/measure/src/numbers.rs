@@ -9,13 +9,14 @@ use crate::cadence::{Days, Stepping};
 use crate::form::{Form, unsigned};
 use crate::hash::mix;
 use crate::lane::{Lane, for_each_valid};
+use crate::stored::restored;
 
 const STEPS: usize = 20;
 const QUANTILES: [f64; 13] = [0.0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0];
 /// Interquartile ranges from the quartiles to the fences.
 const FENCE: f64 = 3.0;
 
-/// The numbers of a part of the rows. Only finite ones take part.
+/// The numbers of the rows. Only finite ones take part.
 #[derive(Debug)]
 pub(crate) struct Numbers {
     count: u64,
@@ -33,6 +34,8 @@ pub(crate) struct Numbers {
     days: Option<Days>,
     scratch: Vec<f64>,
 }
+
+restored!(Numbers { count, sum, mean, squares, low, high, negatives, zeros, sample, stepping, days });
 
 impl Numbers {
     /// No numbers yet; of those to come `sample` are kept for quantiles.
@@ -142,23 +145,6 @@ impl Numbers {
     /// Adds the steps between numbers that were added without their order.
     pub(crate) fn add_steps(&mut self, steps: &Steps) {
         self.stepping.add_steps(steps);
-    }
-
-    /// Adds the numbers of other rows.
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.stepping.add_steps(&other.stepping.steps);
-        if let (Some(mine), Some(theirs)) = (&mut self.days, &other.days) {
-            mine.merge(theirs);
-        }
-        if other.count == 0 {
-            return;
-        }
-        self.low = self.low.min(other.low);
-        self.high = self.high.max(other.high);
-        self.negatives += other.negatives;
-        self.zeros += other.zeros;
-        self.join(other.count, other.sum, other.mean, other.squares);
-        self.sample.merge(other.sample);
     }
 
     /// The facts; `None` for no numbers.
@@ -324,13 +310,15 @@ fn whole(number: f64) -> usize {
     number as usize
 }
 
-/// The numbers with the least random tickets: a sample that favours none, however parts are joined.
+/// The numbers with the least random tickets: a sample that favours none.
 #[derive(Debug)]
 struct Bottom {
     limit: usize,
     highest_ticket: u64,
     kept: Vec<(u64, f64)>,
 }
+
+restored!(Bottom { highest_ticket, kept });
 
 impl Bottom {
     fn new(limit: usize) -> Self {
@@ -353,11 +341,6 @@ impl Bottom {
             self.highest_ticket = *ticket;
             self.kept.truncate(self.limit);
         }
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.kept.extend(other.kept);
-        self.shrink();
     }
 
     fn sorted(mut self) -> Vec<f64> {

@@ -1,7 +1,7 @@
-//! A sample of rows, each as likely as any other, from parts whose sizes nobody knows beforehand.
+//! A sample of rows, each as likely as any other, from rows whose number nobody knows beforehand.
 //!
-//! Every row draws a random number from its part and its place; the rows with the least numbers are the sample. The draw
-//! is the same each time for the same parts.
+//! Every row draws a random number from its place; the rows with the least numbers are the sample. The draw is the same each
+//! time.
 
 use std::sync::Arc;
 
@@ -13,17 +13,7 @@ use arrow_select::filter::filter_record_batch;
 use crate::CHUNK_ROWS;
 use crate::hash::mix;
 
-/// The highest ticket that belongs to the `count` lowest.
-fn ticket_of<'a>(draws: impl IntoIterator<Item = &'a Draw>, count: usize) -> Option<u64> {
-    let mut tickets: Vec<u64> = draws.into_iter().flat_map(|draw| draw.kept.iter().flat_map(|(_, tickets)| tickets)).copied().collect();
-    match count.checked_sub(1) {
-        Some(last) if last < tickets.len() => Some(*tickets.select_nth_unstable(last).1),
-        Some(_) => Some(u64::MAX),
-        None => None,
-    }
-}
-
-/// The rows of a part that may belong to the sample.
+/// The rows that may belong to the sample.
 #[derive(Debug)]
 pub struct Draw {
     count: usize,
@@ -31,35 +21,62 @@ pub struct Draw {
     seen: u64,
     rows: usize,
     highest_ticket: u64,
+    /// Rows with their numbers.
     kept: Vec<(RecordBatch, Vec<u64>)>,
 }
 
+/// A sample of rows.
+#[derive(Debug)]
+pub struct Drawn {
+    /// The rows, in their order.
+    pub batches: Vec<RecordBatch>,
+    /// The number of each, from 0.
+    pub numbers: Vec<u64>,
+    /// How many there are in all.
+    pub of: u64,
+}
+
+impl Drawn {
+    /// Whether the sample is all there is.
+    pub fn is_whole(&self) -> bool {
+        self.numbers.len() as u64 == self.of
+    }
+}
+
 impl Draw {
-    /// No rows yet of the part with the number `part`; `count` rows of all parts are wanted.
-    pub fn new(count: usize, part: usize) -> Self {
+    /// No rows yet; `count` are wanted.
+    pub fn new(count: usize) -> Self {
         // Another seed than that of the measurements, so that the two draws do not depend on each other.
-        let seed = mix(mix(part as u64) ^ count as u64);
+        let seed = mix(count as u64);
         Self { count, seed, seen: 0, rows: 0, highest_ticket: u64::MAX, kept: Vec::new() }
     }
 
     /// Lets the rows of `batch` take part.
     pub fn add(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
-        let first = self.seed.wrapping_add(self.seen);
-        let tickets: Vec<u64> = (0..batch.num_rows() as u64).map(|row| mix(first.wrapping_add(row))).collect();
+        let numbers: Vec<u64> = (self.seen..self.seen + batch.num_rows() as u64).collect();
         self.seen += batch.num_rows() as u64;
-        if self.highest_ticket == u64::MAX {
-            self.rows += batch.num_rows();
-            self.kept.push((batch, tickets));
-        } else {
-            let (batch, tickets) = up_to(self.highest_ticket, &batch, &tickets)?;
-            self.rows += batch.num_rows();
-            self.kept.push((batch, tickets));
-        }
+        let (batch, numbers) =
+            if self.highest_ticket == u64::MAX { (batch, numbers) } else { self.up_to(self.highest_ticket, &batch, &numbers)? };
+        self.rows += numbers.len();
+        self.kept.push((batch, numbers));
         if self.rows > self.count.saturating_mul(2).saturating_add(CHUNK_ROWS) {
-            let highest_ticket = ticket_of([&*self], self.count);
-            self.keep_up_to(highest_ticket)?;
+            self.keep_up_to(self.highest_wanted())?;
         }
         Ok(())
+    }
+
+    /// The random number of a row.
+    fn ticket(&self, number: u64) -> u64 {
+        mix(self.seed.wrapping_add(number))
+    }
+
+    /// The highest ticket that belongs to the lowest as many as are wanted; `None` where none are.
+    fn highest_wanted(&self) -> Option<u64> {
+        let mut tickets: Vec<u64> = self.kept.iter().flat_map(|(_, numbers)| numbers).map(|number| self.ticket(*number)).collect();
+        match self.count.checked_sub(1)? {
+            last if last < tickets.len() => Some(*tickets.select_nth_unstable(last).1),
+            _ => Some(u64::MAX),
+        }
     }
 
     /// Drops the rows with higher tickets; `None` drops all.
@@ -70,7 +87,7 @@ impl Draw {
             return Ok(());
         };
         if highest_ticket < self.highest_ticket {
-            let kept = self.kept.iter().map(|(batch, tickets)| up_to(highest_ticket, batch, tickets));
+            let kept = self.kept.iter().map(|(batch, numbers)| self.up_to(highest_ticket, batch, numbers));
             self.kept = kept.collect::<Result<_, _>>()?;
             self.highest_ticket = highest_ticket;
             self.rows = self.kept.iter().map(|(batch, _)| batch.num_rows()).sum();
@@ -78,22 +95,20 @@ impl Draw {
         Ok(())
     }
 
-    /// The sample, part by part, and whether it is all there is.
-    pub fn settle(mut draws: Vec<Self>) -> Result<(Vec<Vec<RecordBatch>>, bool), ArrowError> {
-        let count = draws.first().map_or(0, |draw| draw.count);
-        let total = draws.iter().map(|draw| draw.rows).sum::<usize>();
-        let is_whole = total <= count && draws.iter().all(|draw| draw.highest_ticket == u64::MAX);
-        let highest_ticket = ticket_of(&draws, count);
-        draws.iter_mut().try_for_each(|draw| draw.keep_up_to(highest_ticket))?;
-        Ok((draws.into_iter().map(|draw| draw.kept.into_iter().map(|(batch, _)| batch).collect()).collect(), is_whole))
+    /// The rows whose tickets are not higher than `highest`.
+    fn up_to(&self, highest: u64, batch: &RecordBatch, numbers: &[u64]) -> Result<(RecordBatch, Vec<u64>), ArrowError> {
+        let is_wanted = |number: &u64| self.ticket(*number) <= highest;
+        let is_kept: BooleanArray = numbers.iter().map(|number| Some(is_wanted(number))).collect();
+        let kept = numbers.iter().copied().filter(is_wanted).collect();
+        Ok((compact(&filter_record_batch(batch, &is_kept)?)?, kept))
     }
-}
 
-/// The rows whose tickets are not higher than `highest`.
-fn up_to(highest: u64, batch: &RecordBatch, tickets: &[u64]) -> Result<(RecordBatch, Vec<u64>), ArrowError> {
-    let is_kept: BooleanArray = tickets.iter().map(|ticket| Some(*ticket <= highest)).collect();
-    let kept = tickets.iter().copied().filter(|ticket| *ticket <= highest).collect();
-    Ok((compact(&filter_record_batch(batch, &is_kept)?)?, kept))
+    /// The sample.
+    pub fn settle(mut self) -> Result<Drawn, ArrowError> {
+        self.keep_up_to(self.highest_wanted())?;
+        let (batches, numbers): (Vec<_>, Vec<_>) = self.kept.into_iter().unzip();
+        Ok(Drawn { batches, numbers: numbers.concat(), of: self.seen })
+    }
 }
 
 /// Frees the buffers that a few views keep alive.

@@ -86,13 +86,13 @@ fn speed_of_every_kind_of_column() {
         let schema = Arc::new(Schema::new(vec![Field::new("c", arrays[0].data_type().clone(), true)]));
         let runs = (0..RUNS).map(|_| {
             let (start, cpu_start) = (Instant::now(), cpu_seconds());
-            let measurement = Measurement::new(&schema, 1, 1 << 30);
-            let mut part = measurement.part(0);
-            for array in &arrays {
-                part.add(&RecordBatch::try_new(schema.clone(), vec![array.clone()]).unwrap()).unwrap();
+            let mut measurement = Measurement::new(&schema, 1 << 30, 1);
+            for block in arrays.chunks(16) {
+                let batches = block.iter().map(|array| RecordBatch::try_new(schema.clone(), vec![array.clone()]).unwrap());
+                measurement.add(&batches.collect::<Vec<_>>()).unwrap();
             }
             let added = cpu_seconds() - cpu_start;
-            let facts = measurement.facts(vec![part], 20, 1);
+            let facts = measurement.facts(20);
             assert_eq!(facts.rows, ROWS);
             [added, cpu_seconds() - cpu_start, start.elapsed().as_secs_f64()]
         });

@@ -1,23 +1,29 @@
-//! All columns of a part of the rows, the rows as a whole, and how the parts become one.
+//! All columns of the rows, and the rows as a whole.
+//!
+//! Rows come in blocks, in their order. Within a block the columns are measured side by side, each by itself, so that what is found
+//! depends on the rows and their order alone: not on how many threads there are, nor on which is faster.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, Schema};
 use hw_base::{ColumnFacts, TableFacts, Value};
 
-use crate::CHUNK_ROWS;
-use crate::column::{Chunk, ColumnState};
+use crate::column::ColumnState;
 use crate::form::Form;
-use crate::hash::mix;
-use crate::hashes::{Count, HashCounter, Pool};
+use crate::hash::{hash_bytes, joined, mix};
+use crate::hashes::{Count, HashCounter};
 use crate::lane::Lane;
+use crate::pool::{Pool, Purse};
 use crate::rows::Visible;
+use crate::side::side_by_side;
+use crate::stored::{Restored, Stored};
+use crate::{CHUNK_ROWS, block_rows};
 
 /// Rows that are shown.
 const SAMPLE_ROWS: usize = 5;
 
-/// How much each measurement may keep.
+/// How much the measurement of a column may keep.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     /// Different values that a column keeps with their counts.
@@ -28,137 +34,191 @@ pub(crate) struct Budget {
     pub(crate) remembered_values: usize,
     /// Values that a column keeps for quantiles.
     pub(crate) sampled_values: usize,
-    /// Where all columns take the memory for hashes from.
-    pub(crate) pool: Arc<Pool>,
+    /// Where the column takes the memory for hashes from.
+    pub(crate) purse: Arc<Purse>,
 }
 
 impl Budget {
-    /// Shares `memory` bytes among `columns` columns measured in `parts` parts at the same time: three quarters for
-    /// hashes, of which most columns need few, the rest in equal shares.
-    pub(crate) fn of(memory: usize, columns: usize, parts: usize) -> Self {
-        let share = memory / 4 / columns.max(1) / parts.max(1);
+    /// The part of one of `columns` columns in `memory` bytes, of which `pool` holds three quarters: they are for hashes, of which
+    /// most columns need few.
+    fn of(memory: usize, columns: usize, pool: &Arc<Pool>) -> Self {
+        let share = memory / 4 / columns.max(1);
         Self {
             known_values: (share / 4 / 64).clamp(512, 1 << 15),
             known_bytes: (share / 4).clamp(1 << 16, 1 << 24),
             remembered_values: (share / 4 / 24).clamp(1 << 10, 1 << 16).next_power_of_two(),
             sampled_values: (share / 4 / 32).clamp(2_000, 1 << 16),
-            pool: Pool::of(memory / 4 * 3),
+            purse: Purse::of(pool),
         }
     }
 }
 
-/// What is measured, and with how much memory.
+/// The measurements of a dataset so far.
 #[derive(Debug)]
 pub struct Measurement {
     forms: Arc<[Form]>,
-    budget: Budget,
-}
-
-impl Measurement {
-    /// Measures the visible columns of `schema` in `parts` parts at the same time with about `memory` bytes.
-    pub fn new(schema: &Schema, parts: usize, memory: usize) -> Self {
-        let forms: Arc<[Form]> = Visible::of(schema).forms(schema).into();
-        let budget = Budget::of(memory, forms.len(), parts);
-        Self { forms, budget }
-    }
-
-    /// The measurements of the part with the number `at`, before its first row.
-    pub fn part(&self, at: usize) -> Part {
-        Part {
-            columns: self.forms.iter().map(|form| ColumnState::new(form, &self.budget)).collect(),
-            rows: 0,
-            row_hashes: HashCounter::new(&self.budget.pool),
-            chunk: Chunk { row_hashes: Vec::new(), lottery: Vec::new() },
-            seed: mix(at as u64),
-            forms: Arc::clone(&self.forms),
-            sample: Vec::new(),
-        }
-    }
-
-    /// Joins what was measured of the parts, column by column on `threads` threads.
-    pub fn facts(&self, mut parts: Vec<Part>, top_values: usize, threads: usize) -> TableFacts {
-        if parts.is_empty() {
-            parts.push(self.part(0));
-        }
-        let rows = parts.iter().map(|part| part.rows).sum();
-        let mut sample: Vec<(u64, Vec<Value>)> = parts.iter_mut().flat_map(|part| std::mem::take(&mut part.sample)).collect();
-        least(&mut sample);
-        let mut row_hashes = Vec::new();
-        let mut columns: Vec<Vec<ColumnState>> = self.forms.iter().map(|_| Vec::new()).collect();
-        for part in parts {
-            row_hashes.push(part.row_hashes);
-            columns.iter_mut().zip(part.columns).for_each(|(parts, column)| parts.push(column));
-        }
-        let columns = side_by_side(columns, threads, |parts| ColumnState::finish(parts, top_values));
-        let facts = facts(rows, columns.into_iter().flatten().collect(), HashCounter::total(row_hashes));
-        TableFacts { sample_rows: sample.into_iter().map(|(_, row)| row).collect(), ..facts }
-    }
-}
-
-/// The measurements of a part of the rows.
-#[derive(Debug)]
-pub struct Part {
     columns: Vec<ColumnState>,
     rows: u64,
     row_hashes: HashCounter,
-    chunk: Chunk,
-    /// Where the part's random numbers begin.
-    seed: u64,
-    forms: Arc<[Form]>,
+    pool: Arc<Pool>,
+    /// What each column may take of the pool, and what the hashes of rows may.
+    purses: Vec<Arc<Purse>>,
     /// The rows with the least random numbers.
     sample: Vec<(u64, Vec<Value>)>,
+    threads: usize,
 }
 
-impl Part {
-    /// Adds the rows of `batch`, which has the visible columns only.
-    pub fn add(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        let starts = (0..batch.num_rows()).step_by(CHUNK_ROWS);
-        starts.map(|start| (start, CHUNK_ROWS.min(batch.num_rows() - start))).try_for_each(|(start, length)| {
-            if length == batch.num_rows() { self.add_chunk(batch) } else { self.add_chunk(&batch.slice(start, length)) }
-        })
+impl Measurement {
+    /// Measures the visible columns of `schema` with about `memory` bytes, on `threads` threads.
+    pub fn new(schema: &Schema, memory: usize, threads: usize) -> Self {
+        let forms: Arc<[Form]> = Visible::of(schema).forms(schema).into();
+        let pool = Pool::of(memory / 4 * 3, forms.len() + 1);
+        let budgets: Vec<Budget> = forms.iter().map(|_| Budget::of(memory, forms.len(), &pool)).collect();
+        let of_rows = Purse::of(&pool);
+        Self {
+            columns: forms.iter().zip(&budgets).map(|(form, budget)| ColumnState::new(form, budget)).collect(),
+            rows: 0,
+            row_hashes: HashCounter::new(&of_rows),
+            purses: budgets.into_iter().map(|budget| budget.purse).chain([of_rows]).collect(),
+            forms,
+            pool,
+            sample: Vec::new(),
+            threads,
+        }
     }
 
-    fn add_chunk(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        let first = self.seed.wrapping_add(self.rows);
-        let rows = batch.num_rows() as u64;
-        let chunk = &mut self.chunk;
-        chunk.lottery.clear();
-        chunk.lottery.extend((0..rows).map(|row| mix(first.wrapping_add(row))));
-        chunk.row_hashes.clear();
-        chunk.row_hashes.resize(batch.num_rows(), 0);
-        self.columns.iter_mut().zip(batch.columns()).try_for_each(|(column, array)| column.add(array, chunk))?;
-        if !self.columns.is_empty() {
-            self.row_hashes.add(&chunk.row_hashes, None);
+    /// The state so far as bytes, for [`Self::resumed`].
+    pub fn stored(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        written(&self.forms).store(&mut bytes);
+        self.rows.store(&mut bytes);
+        self.columns.iter().for_each(|column| column.keep(&mut bytes));
+        self.row_hashes.keep(&mut bytes);
+        self.sample.store(&mut bytes);
+        self.pool.keep(&self.purses, &mut bytes);
+        hash_bytes(&bytes).store(&mut bytes);
+        bytes
+    }
+
+    /// Goes on from a state that [`Self::stored`] wrote, as if there had been no break; `None` where that measured other columns or
+    /// is damaged.
+    pub fn resumed(schema: &Schema, memory: usize, threads: usize, bytes: &[u8]) -> Option<Self> {
+        let (mut state, check) = bytes.split_last_chunk()?;
+        let mut new = Self::new(schema, memory, threads);
+        if hash_bytes(state) != u64::from_le_bytes(*check) || String::load(&mut state)? != written(&new.forms) {
+            return None;
         }
+        new.rows.restore(&mut state)?;
+        for column in &mut new.columns {
+            column.restore(&mut state)?;
+        }
+        new.row_hashes.restore(&mut state)?;
+        new.sample.restore(&mut state)?;
+        new.pool.restore(&new.purses, &mut state)?;
+        Some(new)
+    }
+
+    /// Adds rows, which have the visible columns only. How they are cut into batches and blocks may decide the last digits of what is
+    /// estimated, so the same rows should come in the same pieces.
+    pub fn add(&mut self, batches: &[RecordBatch]) -> Result<(), ArrowError> {
+        let mut block: Vec<RecordBatch> = Vec::new();
+        let (most, mut rows) = (block_rows(self.forms.len()), 0);
+        for chunk in batches.iter().flat_map(chunks) {
+            rows += chunk.num_rows();
+            block.push(chunk);
+            if rows >= most {
+                self.add_block(&std::mem::take(&mut block))?;
+                rows = 0;
+            }
+        }
+        self.add_block(&block)
+    }
+
+    fn add_block(&mut self, block: &[RecordBatch]) -> Result<(), ArrowError> {
+        let rows: u64 = block.iter().map(|chunk| chunk.num_rows() as u64).sum();
+        let lottery: Vec<u64> = (self.rows..self.rows + rows).map(mix).collect();
+        let add = |(at, column): (usize, &mut ColumnState)| {
+            let mut first = 0;
+            column.begin_block();
+            for chunk in block {
+                let end = first + chunk.num_rows();
+                column.add(chunk.column(at), &lottery[first..end])?;
+                first = end;
+            }
+            Ok(())
+        };
+        let added = side_by_side(self.columns.iter_mut().enumerate(), self.threads, add);
+        added.into_iter().collect::<Result<(), ArrowError>>()?;
+        self.add_row_hashes(&lottery);
+        self.draw(block, &lottery)?;
+        self.pool.settle(&self.purses);
         self.rows += rows;
-        self.draw(batch)
-    }
-
-    /// Lets the rows of a chunk into the handful that is shown.
-    fn draw(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        let highest = if self.sample.len() < SAMPLE_ROWS { u64::MAX } else { self.sample.last().map_or(0, |(ticket, _)| *ticket) };
-        let mut drawn: Vec<(u64, usize)> =
-            (0..).zip(&self.chunk.lottery).map(|(row, ticket)| (*ticket, row)).filter(|(ticket, _)| *ticket < highest).collect();
-        drawn.sort_unstable();
-        for (ticket, row) in drawn.into_iter().take(SAMPLE_ROWS) {
-            let cells = self.forms.iter().zip(batch.columns()).map(|(form, array)| shown(form, &array.slice(row, 1)));
-            self.sample.push((ticket, cells.collect::<Result<_, _>>()?));
-        }
-        least(&mut self.sample);
         Ok(())
     }
+
+    /// Adds the hash of every row of the block, which every column had a part in.
+    fn add_row_hashes(&mut self, lottery: &[u64]) {
+        let Some((first, others)) = self.columns.split_first() else { return };
+        let mut hashes = vec![0; CHUNK_ROWS];
+        for start in (0..lottery.len()).step_by(CHUNK_ROWS) {
+            let rows = start..lottery.len().min(start + CHUNK_ROWS);
+            let hashes = &mut hashes[..rows.len()];
+            hashes.iter_mut().zip(&first.words()[rows.clone()]).for_each(|(hash, word)| *hash = joined(0, *word));
+            for column in others {
+                hashes.iter_mut().zip(&column.words()[rows.clone()]).for_each(|(hash, word)| *hash = joined(*hash, *word));
+            }
+            self.row_hashes.add(hashes, None);
+        }
+    }
+
+    /// Lets the rows of a block into the handful that is shown.
+    fn draw(&mut self, block: &[RecordBatch], lottery: &[u64]) -> Result<(), ArrowError> {
+        let mut tickets = lottery;
+        for chunk in block {
+            let (own, rest) = tickets.split_at(chunk.num_rows());
+            self.draw_from(chunk, own)?;
+            tickets = rest;
+        }
+        Ok(())
+    }
+
+    fn draw_from(&mut self, chunk: &RecordBatch, tickets: &[u64]) -> Result<(), ArrowError> {
+        let highest = if self.sample.len() < SAMPLE_ROWS { u64::MAX } else { self.sample.last().map_or(0, |(ticket, _)| *ticket) };
+        let mut drawn: Vec<(u64, usize)> =
+            (0..).zip(tickets).map(|(row, ticket)| (*ticket, row)).filter(|(ticket, _)| *ticket < highest).collect();
+        drawn.sort_unstable();
+        for (ticket, row) in drawn.into_iter().take(SAMPLE_ROWS) {
+            let cells = self.forms.iter().zip(chunk.columns()).map(|(form, array)| shown(form, &array.slice(row, 1)));
+            self.sample.push((ticket, cells.collect::<Result<_, _>>()?));
+        }
+        self.sample.sort_by_key(|(ticket, _)| *ticket);
+        self.sample.truncate(SAMPLE_ROWS);
+        Ok(())
+    }
+
+    /// What was found, with so many of the most frequent values.
+    pub fn facts(self, top_values: usize) -> TableFacts {
+        let columns = side_by_side(self.columns.into_iter(), self.threads, |column| column.finish(top_values));
+        let facts = facts(self.rows, columns, self.row_hashes.count());
+        TableFacts { sample_rows: self.sample.into_iter().map(|(_, row)| row).collect(), ..facts }
+    }
+}
+
+/// What a stored state is about: the version of the form it is written in, and the columns with their types.
+fn written(forms: &[Form]) -> String {
+    let columns: Vec<String> = forms.iter().map(|form| format!("{:?} {}", form.name, form.values)).collect();
+    format!("1: {}", columns.join(", "))
+}
+
+/// The rows of a batch, a few thousand at a time.
+fn chunks(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> {
+    (0..batch.num_rows()).step_by(CHUNK_ROWS).map(|start| batch.slice(start, CHUNK_ROWS.min(batch.num_rows() - start)))
 }
 
 /// The only value of `array` as it is shown.
 fn shown(form: &Form, array: &ArrayRef) -> Result<Value, ArrowError> {
     let lane = Lane::read(array, form)?;
     Ok(if lane.null_count() > 0 { Value::Null } else { form.show(&lane.cell(0)) })
-}
-
-/// Keeps the rows with the least random numbers, in their order.
-fn least(rows: &mut Vec<(u64, Vec<Value>)>) {
-    rows.sort_by_key(|(ticket, _)| *ticket);
-    rows.truncate(SAMPLE_ROWS);
 }
 
 /// Rows of which one column is a key have no duplicates, even where they were too many to remember.
@@ -171,24 +231,4 @@ fn facts(rows: u64, columns: Vec<ColumnFacts>, duplicates: Count) -> TableFacts 
         columns,
         ..TableFacts::default()
     }
-}
-
-/// Does `work` on every item, on as many threads, and returns the results in order.
-fn side_by_side<T: Send, R: Send>(items: Vec<T>, threads: usize, work: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let waiting = Mutex::new(items.into_iter().enumerate());
-    let done = Mutex::new(Vec::new());
-    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                while let Some((at, item)) = next() {
-                    let result = work(item);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_unstable_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, result)| result).collect()
 }

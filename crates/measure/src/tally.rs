@@ -1,15 +1,17 @@
 //! How often each value occurs: every value while there are few, the frequent ones after that.
 //!
 //! Once there are too many values the tally follows Manku and Motwani's lossy counting: it forgets the rarer half whenever
-//! it is full, and lets only one row in eight bring a new value. A value that was there from the start and never
-//! forgotten still has its exact count; others are counted low by the rows before they came in.
+//! it is full, and lets only one row in eight bring a new value, in fewer where hardly a new value comes twice, as in a key. A value
+//! that was there from the start and never forgotten still has its exact count; others are counted low by the rows before they came in.
 
 use crate::cell::Cell;
+use crate::stored::stored;
 
 /// Values counted after the tally has overflowed.
 const FREQUENT_VALUES: usize = 2048;
-/// A value is shown if it was counted more often than it can have been missed. New values come in once in so many rows.
-const ROWS_PER_NEWCOMER: u64 = 8;
+/// A value is shown if it was counted more often than it can have been missed. New values come in once in so many rows, at first and
+/// where they hardly ever come twice; powers of two.
+const ROWS_PER_NEWCOMER: [u64; 2] = [8, 1024];
 
 #[derive(Debug, Default)]
 pub(crate) struct Entry {
@@ -21,6 +23,8 @@ pub(crate) struct Entry {
     pub(crate) cell: Option<Box<Cell>>,
 }
 
+stored!(Entry { hash, count, missed, cell });
+
 /// Values by their hash, with open addressing.
 #[derive(Debug)]
 pub(crate) struct Tally {
@@ -29,11 +33,14 @@ pub(crate) struct Tally {
     heap_bytes: usize,
     /// The highest count that was forgotten.
     forgotten: u64,
+    rows_per_newcomer: u64,
 }
+
+stored!(Tally { entries, taken, heap_bytes, forgotten, rows_per_newcomer });
 
 impl Tally {
     pub(crate) fn new() -> Self {
-        Self { entries: slots(64), taken: 0, heap_bytes: 0, forgotten: 0 }
+        Self { entries: slots(64), taken: 0, heap_bytes: 0, forgotten: 0, rows_per_newcomer: ROWS_PER_NEWCOMER[0] }
     }
 
     /// Values in it.
@@ -84,8 +91,8 @@ impl Tally {
             if entry.cell.is_none() {
                 entry.cell = Some(Box::new(cell()));
             }
-        } else if lottery.is_multiple_of(ROWS_PER_NEWCOMER) {
-            self.insert(Entry { hash, count: 1, missed: self.forgotten + ROWS_PER_NEWCOMER, cell: None });
+        } else if lottery & (self.rows_per_newcomer - 1) == 0 {
+            self.insert(Entry { hash, count: 1, missed: self.forgotten + self.rows_per_newcomer, cell: None });
         }
     }
 
@@ -95,6 +102,9 @@ impl Tally {
             let mut counts: Vec<u64> = self.entries().map(|entry| entry.count).collect();
             let middle = counts.len() / 2;
             let (_, median, _) = counts.select_nth_unstable(middle);
+            if *median == 1 {
+                self.rows_per_newcomer = (self.rows_per_newcomer * 2).min(ROWS_PER_NEWCOMER[1]);
+            }
             self.forget_up_to(*median);
         }
     }
@@ -127,24 +137,6 @@ impl Tally {
             let free = find(&mut self.entries, entry.hash);
             *free = entry;
         }
-    }
-
-    /// Adds the counts of other rows.
-    pub(crate) fn merge(&mut self, other: Self) {
-        let mine_missed = self.forgotten;
-        self.entries.iter_mut().filter(|entry| entry.hash != 0).for_each(|entry| entry.missed += other.forgotten);
-        for mut entry in other.entries.into_iter().filter(|entry| entry.hash != 0) {
-            let mine = find(&mut self.entries, entry.hash);
-            if mine.hash == entry.hash {
-                mine.count += entry.count;
-                mine.missed = (mine.missed - other.forgotten) + entry.missed;
-                mine.cell = mine.cell.take().or(entry.cell);
-            } else {
-                entry.missed += mine_missed;
-                self.insert(entry);
-            }
-        }
-        self.forgotten += other.forgotten;
     }
 
     /// The `count` most frequent values, the most frequent first; of equally frequent ones the lesser first.

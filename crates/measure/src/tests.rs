@@ -18,11 +18,15 @@ use crate::{Draw, Measurement, Visible};
 const ALL: MeasureSettings = MeasureSettings { sample: Sample::All, top_values: 3 };
 const PLENTY: usize = 1 << 30;
 
-/// Measures `parts`, each a list of batches.
-fn measured(schema: &SchemaRef, parts: Vec<Vec<RecordBatch>>, settings: MeasureSettings, memory: usize) -> TableFacts {
+/// Measures `blocks`, each a list of batches.
+fn measured(schema: &SchemaRef, blocks: Vec<Vec<RecordBatch>>, settings: MeasureSettings, memory: usize) -> TableFacts {
+    measured_on(2, schema, blocks, settings, memory)
+}
+
+fn measured_on(threads: usize, schema: &SchemaRef, blocks: Vec<Vec<RecordBatch>>, settings: MeasureSettings, memory: usize) -> TableFacts {
     let visible = Visible::of(schema);
     let mut malformed = 0;
-    let mut parts: Vec<Vec<RecordBatch>> = parts
+    let mut blocks: Vec<Vec<RecordBatch>> = blocks
         .into_iter()
         .map(|batches| {
             let read = batches.iter().map(|batch| visible.apply(batch).unwrap()).inspect(|(_, count)| malformed += count);
@@ -31,24 +35,18 @@ fn measured(schema: &SchemaRef, parts: Vec<Vec<RecordBatch>>, settings: MeasureS
         .collect();
     let mut is_whole = true;
     if let Sample::Rows(count) = settings.sample {
-        let draws = parts.into_iter().enumerate().map(|(at, batches)| {
-            let mut draw = Draw::new(count as usize, at);
-            for batch in batches {
-                draw.add(batch).unwrap();
-            }
-            draw
-        });
-        (parts, is_whole) = Draw::settle(draws.collect()).unwrap();
-    }
-    let measurement = Measurement::new(schema, parts.len(), memory);
-    let measured = parts.iter().enumerate().map(|(at, batches)| {
-        let mut part = measurement.part(at);
-        for batch in batches {
-            part.add(batch).unwrap();
+        let mut draw = Draw::new(count as usize);
+        for batch in blocks.into_iter().flatten() {
+            draw.add(batch).unwrap();
         }
-        part
-    });
-    let facts = measurement.facts(measured.collect(), settings.top_values, 2);
+        let drawn = draw.settle().unwrap();
+        (is_whole, blocks) = (drawn.is_whole(), vec![drawn.batches]);
+    }
+    let mut measurement = Measurement::new(schema, memory, threads);
+    for block in blocks {
+        measurement.add(&block).unwrap();
+    }
+    let facts = measurement.facts(settings.top_values);
     TableFacts { malformed, scanned_all_rows: is_whole, ..facts }
 }
 
@@ -235,7 +233,7 @@ fn a_sample_favours_no_row() {
 }
 
 #[test]
-fn quantiles_of_unequal_parts_are_those_of_the_whole() {
+fn quantiles_of_unequal_blocks_are_those_of_the_whole() {
     let part = |from: i64, to: i64| vec![table(vec![("n", Arc::new(Int64Array::from_iter_values(from..to)) as ArrayRef)])];
     let parts = vec![part(0, 900_000), part(900_000, 1_000_000)];
     let facts = measured(&parts[0][0].schema(), parts, ALL, PLENTY);
@@ -284,11 +282,11 @@ fn random_table(seed: u64, rows: u64, variety: u64) -> RecordBatch {
     ])
 }
 
-/// The batch cut into batches and dealt to parts.
-fn dealt(batch: &RecordBatch, parts: usize, batch_rows: usize) -> Vec<Vec<RecordBatch>> {
-    let mut dealt = vec![Vec::new(); parts];
+/// The batch cut into batches and dealt to blocks.
+fn dealt(batch: &RecordBatch, blocks: usize, batch_rows: usize) -> Vec<Vec<RecordBatch>> {
+    let mut dealt = vec![Vec::new(); blocks];
     for (at, start) in (0..batch.num_rows()).step_by(batch_rows).enumerate() {
-        dealt[at % parts].push(batch.slice(start, batch_rows.min(batch.num_rows() - start)));
+        dealt[at % blocks].push(batch.slice(start, batch_rows.min(batch.num_rows() - start)));
     }
     dealt
 }
@@ -355,7 +353,7 @@ fn check_text(facts: &hw_base::TextFacts, values: &[&Value]) {
 }
 
 #[test]
-fn random_tables_agree_with_naive_counting_in_every_partitioning_and_budget() {
+fn random_tables_agree_with_naive_counting_in_every_cut_and_budget() {
     // The least budget keeps 512 values, so that the larger varieties spill; hashes fit in every case.
     for (seed, rows, variety) in [(1, 50, 9), (2, 3_000, 400), (3, 30_000, 2_000), (4, 30_000, 60_000)] {
         let batch = random_table(seed, rows, variety);
@@ -454,5 +452,50 @@ fn deviations_and_fences_follow_from_the_middle() {
         assert_eq!(facts.median_deviation, 26.0 * scale);
         assert_eq!((facts.fences.below, facts.fences.above, facts.fences.is_exact), (1, 2, true));
         assert!(facts.steps.sequential_share() > 0.9 || scale > 1.0);
+    }
+}
+
+#[test]
+fn a_stored_measurement_goes_on_as_if_it_had_never_stopped() {
+    let tables = [random_table(7, 60_000, 50_000), random_table(8, 60_000, 300), random_table(9, 0, 1)];
+    for (batch, memory) in tables.iter().flat_map(|batch| [(batch, PLENTY), (batch, 1 << 20), (batch, 64 << 10)]) {
+        let blocks = dealt(batch, 9, 1_000);
+        let (mut whole, mut broken) = (Measurement::new(&batch.schema(), memory, 2), Measurement::new(&batch.schema(), memory, 2));
+        for block in &blocks {
+            whole.add(block).unwrap();
+            broken.add(block).unwrap();
+            broken = Measurement::resumed(&batch.schema(), memory, 2, &broken.stored()).unwrap();
+        }
+        let told = |measurement: Measurement| serde_json::to_string(&measurement.facts(10)).unwrap();
+        assert_eq!(told(broken), told(whole), "{memory} bytes");
+    }
+}
+
+#[test]
+fn what_is_damaged_or_of_other_columns_is_not_gone_on_from() {
+    let batch = random_table(7, 1_000, 50);
+    let mut measurement = Measurement::new(&batch.schema(), PLENTY, 2);
+    measurement.add(&[batch.clone()]).unwrap();
+    let stored = measurement.stored();
+    assert!(Measurement::resumed(&batch.schema(), PLENTY, 2, &stored).is_some());
+    let narrower = batch.project(&[0, 1]).unwrap();
+    assert!(Measurement::resumed(&narrower.schema(), PLENTY, 2, &stored).is_none());
+    for at in (0..stored.len()).step_by(stored.len() / 50 + 1) {
+        let mut damaged = stored.clone();
+        damaged[at] ^= 0x10;
+        assert!(Measurement::resumed(&batch.schema(), PLENTY, 2, &damaged).is_none());
+        assert!(Measurement::resumed(&batch.schema(), PLENTY, 2, &stored[..at]).is_none());
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let tables = [random_table(5, 60_000, 50_000), random_table(6, 60_000, 300)];
+    for (batch, memory) in tables.iter().flat_map(|batch| [(batch, PLENTY), (batch, 1 << 20), (batch, 64 << 10)]) {
+        let measured = |threads: usize| measured_on(threads, &batch.schema(), dealt(batch, 9, 1_000), ALL, memory);
+        let alone = serde_json::to_string(&measured(1)).unwrap();
+        for threads in [2, 3, 8] {
+            assert_eq!(serde_json::to_string(&measured(threads)).unwrap(), alone, "{threads} threads, {memory} bytes");
+        }
     }
 }

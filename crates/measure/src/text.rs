@@ -11,6 +11,7 @@ use hw_base::{PatternCount, ShapeCount, Spellings, TextFacts, TextShape, Value, 
 
 use crate::form::cut;
 use crate::hash::hash_bytes;
+use crate::stored::{restored, stored};
 
 /// Values whose pattern is kept at a time.
 const PATTERN_VALUES: u64 = 50_000;
@@ -35,7 +36,7 @@ const SHAPES: [TextShape; 13] = [
     TextShape::Other,
 ];
 
-/// The text of a part of the rows.
+/// The text of the rows.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
     values: u64,
@@ -54,6 +55,24 @@ pub(crate) struct Texts {
     patterns: Patterns,
     folded: Folded,
 }
+
+// What was remembered of values is found out again.
+restored!(Texts {
+    values,
+    characters,
+    min_length,
+    max_length,
+    empty,
+    blank,
+    padded,
+    non_printing,
+    mojibake,
+    quoted,
+    delimited,
+    shapes,
+    patterns,
+    folded
+});
 
 impl Texts {
     /// No text yet. To look at fewer repeated values again, `remembered` of them are kept in mind.
@@ -105,24 +124,6 @@ impl Texts {
     pub(crate) fn settle(&mut self) {
         self.patterns.thin();
         self.memory.end_if_useless();
-    }
-
-    /// Adds the text of other rows.
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.values += other.values;
-        self.characters += other.characters;
-        self.min_length = self.min_length.into_iter().chain(other.min_length).min();
-        self.max_length = self.max_length.max(other.max_length);
-        self.empty += other.empty;
-        self.blank += other.blank;
-        self.padded += other.padded;
-        self.non_printing += other.non_printing;
-        self.mojibake += other.mojibake;
-        self.quoted += other.quoted;
-        self.delimited += other.delimited;
-        self.shapes.iter_mut().zip(other.shapes).for_each(|(mine, theirs)| *mine += theirs);
-        self.patterns.merge(other.patterns);
-        self.folded.merge(other.folded);
     }
 
     /// The facts, given the number of different values; `None` for no text.
@@ -301,6 +302,8 @@ struct Patterns {
     thinned: u32,
 }
 
+stored!(Patterns { counts, looked_at, thinned });
+
 impl Patterns {
     #[inline]
     fn add(&mut self, text: &str, count: u64, lottery: u64) {
@@ -324,17 +327,6 @@ impl Patterns {
         self.looked_at = self.counts.values().sum();
     }
 
-    fn merge(&mut self, mut other: Self) {
-        while self.thinned < other.thinned {
-            self.halve();
-        }
-        while other.thinned < self.thinned {
-            other.halve();
-        }
-        other.counts.into_iter().for_each(|(pattern, count)| *self.counts.entry(pattern).or_default() += count);
-        self.looked_at += other.looked_at;
-    }
-
     fn finish(self) -> Vec<PatternCount> {
         let mut patterns: Vec<_> = self.counts.into_iter().map(|(pattern, count)| PatternCount { pattern, count }).collect();
         patterns.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.pattern.cmp(&b.pattern)));
@@ -351,6 +343,8 @@ struct Folded {
     buffer: String,
 }
 
+restored!(Folded { hashes, is_overfull });
+
 impl Folded {
     fn add(&mut self, text: &str) {
         if !self.is_overfull {
@@ -366,12 +360,6 @@ impl Folded {
         if self.hashes.len() > FOLDED_VALUES {
             *self = Self { is_overfull: true, ..Self::default() };
         }
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.is_overfull |= other.is_overfull;
-        self.hashes.extend(other.hashes);
-        self.limit();
     }
 
     fn count(&self) -> Option<u64> {

@@ -14,6 +14,7 @@ use crate::hash::mix;
 use crate::hashes::HashCounter;
 use crate::lane::Lane;
 use crate::numbers::Numbers;
+use crate::stored::{Restored, keep_some, restore_some, restored};
 use crate::table::Budget;
 use crate::tally::Tally;
 use crate::text::{self, Texts};
@@ -34,6 +35,22 @@ struct Passing {
     hashes: HashCounter,
     extremes: Extremes,
     texts: Texts,
+}
+
+restored!(Passing { hashes, extremes, texts });
+
+impl Restored for Values {
+    fn keep(&self, bytes: &mut Vec<u8>) {
+        self.tally.keep(bytes);
+        keep_some(self.numbers.as_ref(), bytes);
+        keep_some(self.passing.as_ref(), bytes);
+    }
+    fn restore(&mut self, bytes: &mut &[u8]) -> Option<()> {
+        self.tally.restore(bytes)?;
+        let numbers = self.numbers.take();
+        restore_some(&mut self.numbers, || numbers, bytes)?;
+        restore_some(&mut self.passing, || Some(Passing::new(&self.budget)), bytes)
+    }
 }
 
 impl Values {
@@ -105,7 +122,7 @@ impl Values {
     /// Stops keeping all values.
     fn spill(&mut self) {
         if self.passing.is_none() {
-            let mut hashes = HashCounter::new(&self.budget.pool);
+            let mut hashes = HashCounter::new(&self.budget.purse);
             self.tally.entries().for_each(|entry| hashes.add_repeated(entry.hash, entry.count));
             let (extremes, texts) = self.of_known_values(self.budget.remembered_values);
             self.tally.keep_frequent();
@@ -127,33 +144,11 @@ impl Values {
         (extremes, texts)
     }
 
-    /// What all parts found, of which there is at least one, in a column of `values` values.
-    pub(crate) fn finish(mut parts: Vec<Self>, values: u64, top_values: usize) -> Option<Found> {
-        if parts.iter().any(|part| part.passing.is_some()) {
-            parts.iter_mut().for_each(Self::spill);
-        }
-        let mut parts = parts.into_iter();
-        let mut whole = parts.next()?;
-        let others: Vec<HashCounter> = parts.filter_map(|part| whole.merge(part)).collect();
-        Some(whole.found(others, values, top_values))
-    }
-
-    /// Joins `other` and returns its hashes, which are counted together at the end.
-    fn merge(&mut self, other: Self) -> Option<HashCounter> {
-        self.tally.merge(other.tally);
-        if let (Some(mine), Some(theirs)) = (&mut self.numbers, other.numbers) {
-            mine.merge(theirs);
-        }
-        let (mine, theirs) = (self.passing.as_mut()?, other.passing?);
-        mine.extremes.merge(&theirs.extremes);
-        mine.texts.merge(theirs.texts);
-        Some(theirs.hashes)
-    }
-
-    fn found(mut self, others: Vec<HashCounter>, values: u64, top_values: usize) -> Found {
+    /// What was found in a column of `values` values.
+    pub(crate) fn finish(mut self, values: u64, top_values: usize) -> Found {
         let is_complete = self.passing.is_none();
         let (distinct, distinct_is_exact, extremes, texts) = if let Some(Passing { hashes, extremes, texts }) = self.passing.take() {
-            let count = HashCounter::total(others.into_iter().chain([hashes]).collect());
+            let count = hashes.count();
             // A sample of values without any repeat is that of a key.
             let distinct = if count.repeats == 0 { values } else { count.distinct.min(values) };
             (distinct, count.is_exact, extremes, texts)
@@ -175,6 +170,11 @@ impl Values {
 }
 
 impl Passing {
+    /// No values yet.
+    fn new(budget: &Budget) -> Self {
+        Self { hashes: HashCounter::new(&budget.purse), extremes: Extremes::default(), texts: Texts::new(budget.remembered_values) }
+    }
+
     fn add(&mut self, lane: &Lane, form: &Form, hashes: &[u64], lottery: &[u64]) {
         self.hashes.add(hashes, lane.nulls());
         lane.extremes().iter().flatten().for_each(|cell| self.extremes.add(cell));

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
 use hw_base::{
-    Blame, BoxFuture, ByteSize, CodedTable, Column, ColumnFacts, ColumnType, CommitNote, Engine, Error, Input, MeasureSettings,
+    Blame, BoxFuture, CodeMemory, CodedTable, Column, ColumnFacts, ColumnType, CommitNote, Engine, Error, Input, MeasureSettings,
     NumberFacts, Published, Reader, Reference, Result, Rows, Settings, Span, StagedBatch, Staging, TableFacts, TableName, TableState,
     TableVersion, TextFacts, TextShape, Value, ValueCount, Watch, Watched,
 };
@@ -246,7 +246,7 @@ impl Engine for FakeEngine {
     fn measure<'a>(&'a self, _: &'a Reader, _: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>> {
         unimplemented!()
     }
-    fn coded<'a>(&'a self, _: &'a Reader, _: &'a str, _: ByteSize) -> BoxFuture<'a, Result<CodedTable>> {
+    fn measure_and_code<'a>(&'a self, _: &'a Reader, _: MeasureSettings, _: CodeMemory) -> BoxFuture<'a, Result<(TableFacts, CodedTable)>> {
         unimplemented!()
     }
     fn watch<'a>(&'a self, _: &'a Reader, _: &'a Watch) -> BoxFuture<'a, Result<Watched>> {

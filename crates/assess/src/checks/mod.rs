@@ -18,7 +18,7 @@ pub(crate) use uniqueness::{is_key_candidate, is_key_like};
 
 use hw_base::ColumnFacts;
 
-use crate::{Examination, Finding};
+use crate::{Examination, Finding, taken_over};
 
 type TableCheck = fn(&Examination) -> Option<Finding>;
 type ColumnCheck = fn(&Examination, &ColumnFacts) -> Option<Finding>;
@@ -68,6 +68,7 @@ pub fn find_issues(examination: &Examination) -> Vec<Finding> {
     findings.retain(|finding| !cells::is_superseded(examination, finding));
     findings.extend(cells::suspicious_cells(examination, &findings));
     findings.extend(patterns::broken_patterns(examination));
+    findings.extend(taken_over::findings(examination, &findings));
     findings.retain(|finding| !declared::is_settled(examination, finding));
     findings.extend(declared::broken_rules(examination));
     let mut findings: Vec<Finding> = findings.into_iter().map(|finding| finding.rated(examination)).collect();

@@ -12,7 +12,6 @@ pub(super) fn volume_gaps(examination: &Examination) -> Option<Finding> {
     (!volume.gaps.is_empty()).then(|| {
         of_volume(examination, volume, Finding::new("volume_gap", Dimension::Completeness, rows))
             .confidence(0.6)
-            .affects(rows as f64 * examination.facts.columns.len() as f64)
             .says(format!(
                 "no rows in {} by `{}`, where about {} would be usual",
                 told(&volume.gaps, volume.span),

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use expect_test::expect;
 use hw_base::{
-    BoxFuture, ByteSize, CodedTable, Column, CommitNote, Engine, Error, MeasureSettings, Published, Reader, Reference, Result, Rows,
+    BoxFuture, CodeMemory, CodedTable, Column, CommitNote, Engine, Error, MeasureSettings, Published, Reader, Reference, Result, Rows,
     StagedBatch, Staging, TableFacts, TableName, TableState, TableVersion, Value, Watch, Watched, WatchedAggregate, WatchedRule,
 };
 
@@ -57,7 +57,7 @@ impl Engine for Canned {
         }
         Box::pin(async { Ok(self.facts.clone()) })
     }
-    fn coded<'a>(&'a self, _: &'a Reader, _: &'a str, _: ByteSize) -> BoxFuture<'a, Result<CodedTable>> {
+    fn measure_and_code<'a>(&'a self, _: &'a Reader, _: MeasureSettings, _: CodeMemory) -> BoxFuture<'a, Result<(TableFacts, CodedTable)>> {
         none()
     }
     fn watch<'a>(&'a self, reader: &'a Reader, watch: &'a Watch) -> BoxFuture<'a, Result<Watched>> {

@@ -1,11 +1,12 @@
 //! The forms an assessment is written in.
 
 use expect_test::expect_file;
-use hw_base::{CodedColumn, CodedTable, ColumnType};
+use hw_base::{Beginning, CodedColumn, CodedTable, ColumnType};
 use serde_json::Value as Json;
 
 use super::{CUSTOMER_ORDERS, assessment, assessment_about};
-use crate::{About, Relationship, Source, reconciliations, rules_yaml};
+use crate::fixture::{facts, now};
+use crate::{About, Assessment, Evidence, Relationship, Source, reconciliations, rules_yaml};
 
 const ODD_FACTS: &[&str] = &[
     "rows 0",
@@ -76,6 +77,21 @@ fn any_text_survives_the_rules_file() {
     proposals[0].settings = serde_json::json!({ "column": "a", "values": texts, "5%": { "x": null } });
     let file: Json = serde_saphyr::from_str(&rules_yaml(&proposals, "shop\norders")).unwrap();
     assert_eq!(file["rules"][0][&proposals[0].kind]["values"], serde_json::json!(texts));
+}
+
+#[test]
+fn the_first_rows_state_how_many_there_are_and_what_their_error_rests_on() {
+    let mut facts = facts("rows 1000; sample\n a text; nulls 80; distinct 3");
+    facts.beginning = Some(Beginning { of_about: Some(90_000) });
+    let cut = Assessment::judge(facts.clone(), About::new("shop", "shop.csv"), now(), "a1".into(), Evidence::default());
+    assert_eq!(cut.findings[0].issue.description, "80 of the first 1,000 rows (8 % ± 1.7) have no `a`");
+    for text in [cut.to_markdown(), cut.to_html()] {
+        assert!(text.contains("the first 1,000 rows of about 90,000"), "{text}");
+        assert!(text.contains("as far as the budget went") && text.contains("nothing to do with what they hold"), "{text}");
+    }
+    facts.beginning = Some(Beginning { of_about: None });
+    let unknown = Assessment::judge(facts, About::new("shop", "shop.csv"), now(), "a1".into(), Evidence::default());
+    assert_eq!(unknown.population(), "the first 1,000 rows");
 }
 
 #[test]

@@ -2,10 +2,12 @@
 //!
 //! Each partition works through files of its own and, when there are none left, helps with the chunks of a file that
 //! another one began: one large file and many small ones keep all cores busy alike. A chunk is cut under the lock of its
-//! file, which costs little, and read outside it.
+//! file, which costs little, and read outside it. Where the order of the rows is asked for there is one partition, which reads
+//! several chunks at a time and hands them out in their order.
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +29,7 @@ use super::columns::{self, ColumnCells};
 use super::split::{CHUNK_BYTES, Chunk, LONGEST_RECORD, Splitter};
 use crate::files::unreadable;
 use crate::layout::HIDDEN;
+use crate::order::reads_in_order;
 
 /// How many cells are split at a time, so that wide records need no more memory than narrow ones.
 const CELLS_AT_ONCE: usize = 256 << 10;
@@ -52,8 +55,10 @@ impl RecordTable {
         let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         let projected = Arc::new(self.schema.project(&projection)?);
         let most = usize::try_from(self.bytes / CHUNK_BYTES as u64).unwrap_or(usize::MAX).saturating_add(1);
-        let count = state.config().target_partitions().min(most).max(1);
+        let is_in_order = reads_in_order(state);
+        let count = if is_in_order { 1 } else { state.config().target_partitions().min(most).max(1) };
         let scan = Arc::new(Scan {
+            chunks_at_once: if is_in_order { all_cores().min(most) } else { 1 },
             whole: Arc::clone(&self.schema),
             is_projected: flags(&projection, self.schema.fields().len()),
             projection,
@@ -64,6 +69,10 @@ impl RecordTable {
         let partitions = (0..count).map(|_| Partition::over(&scan)).collect();
         Ok(Arc::new(StreamingTableExec::try_new(projected, partitions, None, [], false, limit)?))
     }
+}
+
+fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// Which of so many columns a projection names.
@@ -111,6 +120,8 @@ struct Scan {
     is_projected: Vec<bool>,
     projected: SchemaRef,
     files: Arc<[Arc<dyn RecordFile>]>,
+    /// How many chunks a partition reads at the same time.
+    chunks_at_once: usize,
     /// The work of each execution; a plan can be executed more than once.
     queues: Mutex<Vec<Arc<Queue>>>,
 }
@@ -146,16 +157,24 @@ impl PartitionStream for Partition {
 
     fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let queue = self.scan.queue(self.executions.fetch_add(1, Ordering::Relaxed));
-        let worker = Worker { scan: Arc::clone(&self.scan), queue, own: None, batch_rows: context.session_config().batch_size() };
-        let batches = stream::try_unfold(worker, next_batches).map_ok(|batches| stream::iter(batches).map(Ok)).try_flatten();
+        let scan = Arc::clone(&self.scan);
+        let worker = Worker { files: Arc::clone(&scan.files), queue, own: None };
+        let batch_rows = context.session_config().batch_size();
+        let chunks = stream::try_unfold(worker, |mut worker| blocking(move || Ok(worker.next_chunk()?.map(|chunk| (chunk, worker)))));
+        let reading = move |(file, chunk): (Arc<dyn RecordFile>, Chunk)| {
+            let scan = Arc::clone(&scan);
+            async move { Ok(blocking(move || scan.batches(file.as_ref(), &chunk.into(), batch_rows))) }
+        };
+        let batches = chunks.and_then(reading).try_buffered(self.scan.chunks_at_once);
+        let batches = batches.map_ok(|batches| stream::iter(batches).map(Ok)).try_flatten();
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.scan.projected), batches))
     }
 }
 
-/// The batches of the next chunk, made on a thread for blocking work.
-async fn next_batches(mut worker: Worker) -> Result<Option<(Vec<RecordBatch>, Worker)>> {
-    let work = move || worker.next_batches().map(|batches| batches.map(|batches| (batches, worker)));
-    tokio::task::spawn_blocking(work).await.map_err(|error| DataFusionError::External(Box::new(error)))?
+/// Runs work that takes a while on a thread for it. The work has begun when this returns.
+fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> impl Future<Output = Result<T>> {
+    let working = tokio::task::spawn_blocking(work);
+    async move { working.await.map_err(|error| DataFusionError::External(Box::new(error)))? }
 }
 
 /// The files of one execution.
@@ -224,33 +243,31 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What one stream is about to do.
 struct Worker {
-    scan: Arc<Scan>,
+    files: Arc<[Arc<dyn RecordFile>]>,
     queue: Arc<Queue>,
     own: Option<Arc<BegunFile>>,
-    batch_rows: usize,
 }
 
 impl Worker {
-    /// The rows of the next chunk; `None` when all is read.
-    fn next_batches(&mut self) -> Result<Option<Vec<RecordBatch>>> {
-        let chunk = self.next_chunk().map_err(|error| DataFusionError::External(Box::new(error)))?;
-        chunk.map(|(file, chunk)| self.batches(file.as_ref(), &chunk.into())).transpose()
-    }
-
-    fn next_chunk(&mut self) -> hw_base::Result<Option<(Arc<dyn RecordFile>, Chunk)>> {
+    /// The next piece of text; `None` when all is read.
+    fn next_chunk(&mut self) -> Result<Option<(Arc<dyn RecordFile>, Chunk)>> {
         loop {
             let Some(begun) = self.own.take().or_else(|| self.queue.next_file()) else { return Ok(None) };
-            let file = &self.scan.files[begun.file];
-            if let Some(chunk) = begun.next_chunk(file.as_ref())? {
+            let file = &self.files[begun.file];
+            let chunk = begun.next_chunk(file.as_ref()).map_err(|error| DataFusionError::External(Box::new(error)))?;
+            if let Some(chunk) = chunk {
                 self.own = Some(begun);
                 return Ok(Some((Arc::clone(file), chunk)));
             }
             self.queue.finish(&begun);
         }
     }
+}
 
-    fn batches(&self, file: &dyn RecordFile, chunk: &ChunkText) -> Result<Vec<RecordBatch>> {
-        let most = self.batch_rows.min(CELLS_AT_ONCE / file.width().max(1)).max(1);
+impl Scan {
+    /// The rows of a piece of text.
+    fn batches(&self, file: &dyn RecordFile, chunk: &ChunkText, batch_rows: usize) -> Result<Vec<RecordBatch>> {
+        let most = batch_rows.min(CELLS_AT_ONCE / file.width().max(1)).max(1);
         let (mut batches, mut cursor) = (Vec::new(), Cursor { at: 0, line: chunk.first_line });
         if chunk.is_too_long {
             return Ok(vec![self.batch(file, chunk, &too_long(file, chunk))?]);
@@ -268,17 +285,17 @@ impl Worker {
 
     fn batch(&self, file: &dyn RecordFile, chunk: &ChunkText, cells: &Cells) -> Result<RecordBatch> {
         let rows = cells.records.len();
-        let hidden = self.scan.whole.fields().len() - HIDDEN.len();
-        let is_wanted = |column: usize| self.scan.is_projected.get(column).copied().unwrap_or_default();
+        let hidden = self.whole.fields().len() - HIDDEN.len();
+        let is_wanted = |column: usize| self.is_projected.get(column).copied().unwrap_or_default();
         let judges = is_wanted(hidden + 2);
         let mut rows_in_columns = Rows { file, chunk, cells, problems: Vec::new() };
         let mut arrays: Vec<Option<ArrayRef>> = (0..hidden)
-            .map(|column| (judges || is_wanted(column)).then(|| rows_in_columns.column(column, self.scan.whole.field(column))))
+            .map(|column| (judges || is_wanted(column)).then(|| rows_in_columns.column(column, self.whole.field(column))))
             .collect();
         if judges {
             rows_in_columns.void_malformed(&mut arrays)?;
         }
-        let projected = self.scan.projection.iter().map(|column| match column.checked_sub(hidden) {
+        let projected = self.projection.iter().map(|column| match column.checked_sub(hidden) {
             None => Ok(arrays.get(*column).cloned().flatten().unwrap_or_else(|| columns::nulls(&DataType::Utf8View, rows))),
             Some(0) => rows_in_columns.names(),
             Some(1) => Ok(rows_in_columns.lines()),
@@ -286,7 +303,7 @@ impl Worker {
         });
         let arrays = projected.collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.scan.projected), arrays, &options)?)
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.projected), arrays, &options)?)
     }
 }
 

@@ -50,10 +50,11 @@ use order::{add_key_rules, needs_origin, remembers_deleted, replaces, with_parti
 use returned::Returned;
 use review::{Made, Making, Reviews};
 use rows::{filtered, kept_rows, quarantined};
-use tasks::{joined, send, streams};
+use tasks::{send, streams};
 use together::Marking;
 
 pub(crate) use rows::in_folder;
+pub(crate) use tasks::joined;
 
 /// What queries call the rows that are read.
 const READ: &str = "rows_read";
@@ -90,7 +91,8 @@ fn in_its_file(error: Error, reader: &Reader) -> Error {
 
 /// Counts what a watch asks for, and writes nothing.
 pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) -> Result<Watched> {
-    let effort = if watch.all_rows { Effort::Single } else { Effort::Fast };
+    let of_cores = if engine.is_in_order { Effort::InPieces } else { Effort::Fast };
+    let effort = if watch.all_rows { Effort::Single } else { of_cores };
     let session = Session::for_reader(engine, reader, effort).await?;
     let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
     let schema = Arc::new(frame.schema().as_arrow().clone());

@@ -44,7 +44,7 @@ pub(super) fn merged(streams: Vec<SendableRecordBatchStream>, most: usize) -> Ve
 }
 
 /// What all tasks return. When one fails the others are ended, and have ended when this returns.
-pub(super) async fn joined<T>(tasks: Vec<tokio::task::JoinHandle<Result<T>>>) -> Result<Vec<T>> {
+pub(crate) async fn joined<T>(tasks: Vec<tokio::task::JoinHandle<Result<T>>>) -> Result<Vec<T>> {
     let guards: Vec<_> = tasks.iter().map(|task| AbortOnDrop(task.abort_handle())).collect();
     let (mut results, mut failure) = (Vec::with_capacity(tasks.len()), None);
     for task in tasks {

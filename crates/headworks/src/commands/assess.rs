@@ -1,23 +1,31 @@
 //! `headworks assess`: measures datasets, scores them and says what is wrong with them.
 
+mod budget;
+mod opened;
+mod resume;
+#[cfg(test)]
+mod tests;
+mod update;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_assess::{About, Assessment, Earlier, Evidence, RuleTrial, Source, cells_csv, drift, reconciliations, relationships, rules_yaml};
-use hw_base::{
-    BoxFuture, ByteSize, Clock, CodedTable, Column, Engine, Error, Input, Reader, Result, Sample, Timestamp, identifier, qualified,
-};
-use hw_connect::open_path;
-use hw_engine::LocalEngine;
+use hw_assess::{Assessment, Earlier, Evidence, Source, cells_csv, drift, reconciliations, relationships, rules_yaml};
+use hw_base::{BoxFuture, ByteSize, Clock, CodeMemory, CodedTable, Column, Engine, Error, Result, TableFacts, TimeSpan, Timestamp};
+use hw_engine::Deadline;
 use hw_ledger::next_run_id;
 use hw_pipeline::{EngineSettings, raw_column_names};
 use hw_validate::Proposal;
 
+use self::budget::{Budget, budget};
+use self::opened::is_of_project;
+pub(crate) use self::opened::{OpenedData, Subject, open};
+use self::resume::Kept;
+use self::update::Update;
 use super::check::judged_by;
 use super::{Command, at_least_one, described, memory, read};
-use crate::house::{self, House, write_file};
+use crate::house::write_file;
 use crate::machine::{self, SystemClock};
 use crate::report;
 use crate::terminal::{Format, Terminal};
@@ -55,6 +63,15 @@ struct Arguments {
     /// Read about this many rows only; then every number says so
     #[arg(long, value_name = "ROWS", value_parser = at_least_one, allow_negative_numbers = true)]
     sample: Option<usize>,
+    /// Take no longer than this, such as `30s` or `5m`: what was read by then is told, with how far it is from the whole
+    #[arg(long, value_name = "TIME", value_parser = budget)]
+    budget: Option<TimeSpan>,
+    /// Go on with the assessment in `--out` that a budget cut short: datasets that it read to their end stay as they are
+    #[arg(long, requires = "out", conflicts_with_all = ["query", "update", "cells"])]
+    resume: bool,
+    /// Go on from the assessment in `--out` and read only the files that are new since then; at first read all, and leave what that takes
+    #[arg(long, requires = "out", conflicts_with_all = ["query", "sample", "budget", "columns_only", "cells", "rules"])]
+    update: bool,
     /// Measure the columns in one pass and stop there: no keys, no dependencies, no single cells, no rule is tried
     #[arg(long, conflicts_with_all = ["cells", "rules"])]
     columns_only: bool,
@@ -87,12 +104,15 @@ impl Command for Assess {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
             let subjects = subjects(&arguments, terminal).await?;
-            refuse_other_cells(&arguments, subjects.len())?;
-            let mut assessed = assess_all(&subjects, &arguments, terminal).await?;
-            let source = (assessed.len() > 1).then(|| related(&mut assessed));
+            refuse_several(&arguments, subjects.len())?;
+            let kept = if arguments.resume { Kept::of(&subjects, arguments.out.as_deref())? } else { Kept::default() };
+            let subjects = kept.left(subjects, terminal);
+            let mut assessed = assess_all(&subjects, &arguments, &kept, terminal).await?;
+            let source = (assessed.len() + kept.len() > 1).then(|| kept.joined(related(&mut assessed)));
             show(&assessed, terminal)?;
             write_out(&assessed, source.as_ref(), &arguments, terminal)?;
-            let worst = assessed.iter().map(|one| one.assessment.scores.overall).fold(f64::INFINITY, f64::min);
+            let scores = assessed.iter().map(|one| one.assessment.scores.overall).chain(kept.scores());
+            let worst = scores.fold(f64::INFINITY, f64::min);
             Ok(u8::from(arguments.fail_under.is_some_and(|limit| worst < limit)))
         })
     }
@@ -113,11 +133,13 @@ async fn subjects(arguments: &Arguments, terminal: &Terminal) -> Result<Vec<Subj
 }
 
 /// Assesses each. Of the tables of a database those that cannot be read are left out, and said so.
-async fn assess_all(subjects: &[Subject], arguments: &Arguments, terminal: &Terminal) -> Result<Vec<Assessed>> {
-    let are_listed = subjects.len() > arguments.data.len().max(1);
-    let (mut assessed, mut names, mut failed) = (Vec::new(), BTreeSet::new(), None);
-    for subject in subjects {
-        match assess_one(subject, arguments, terminal).await {
+async fn assess_all(subjects: &[Subject], arguments: &Arguments, kept: &Kept, terminal: &Terminal) -> Result<Vec<Assessed>> {
+    let are_listed = subjects.len() + kept.len() > arguments.data.len().max(1);
+    let (mut assessed, mut names, mut failed) = (Vec::new(), kept.names(), None);
+    let budget = arguments.budget.map(Budget::of);
+    for (at, subject) in subjects.iter().enumerate() {
+        let time = budget.as_ref().map(|budget| (budget, budget.share(subjects.len() - at)));
+        match assess_one(subject, arguments, time, terminal).await {
             Ok(mut one) => {
                 one.assessment.about.name = free_name(&one.assessment.about.name, &mut names);
                 one.table.name.clone_from(&one.assessment.about.name);
@@ -133,7 +155,10 @@ async fn assess_all(subjects: &[Subject], arguments: &Arguments, terminal: &Term
     failed.filter(|_| assessed.is_empty()).map_or(Ok(assessed), Err)
 }
 
-fn refuse_other_cells(arguments: &Arguments, datasets: usize) -> Result<()> {
+fn refuse_several(arguments: &Arguments, datasets: usize) -> Result<()> {
+    if arguments.update && datasets > 1 {
+        return Err(Error::user("`--update` is for one dataset, and several are given").code("HW107").help("assess one at a time"));
+    }
     match &arguments.cells {
         Some(file) if datasets > 1 => Err(Error::user(format!("`--cells {}` is for one dataset, and several are given", file.display()))
             .code("HW107")
@@ -203,46 +228,72 @@ fn write_out(assessed: &[Assessed], source: Option<&Source>, arguments: &Argumen
     Ok(())
 }
 
-async fn assess_one(subject: &Subject, arguments: &Arguments, terminal: &Terminal) -> Result<Assessed> {
+async fn assess_one(subject: &Subject, arguments: &Arguments, time: Option<(&Budget, Deadline)>, terminal: &Terminal) -> Result<Assessed> {
     terminal.busy(format!("reading {subject}"));
     let settings = EngineSettings { memory: arguments.memory, ..EngineSettings::default() };
-    let mut opened = subject.open(&settings, terminal).await?;
+    let (mut opened, update) = match subject {
+        Subject::Data(data) if arguments.update => Update::begin(data, arguments, &settings, terminal).await?,
+        _ => (subject.open(&settings, terminal).await?, None),
+    };
+    opened.engine_mut().answer_in_order();
+    if let Some((_, deadline)) = &time {
+        opened.engine_mut().answer_until(deadline.clone());
+    }
     refuse_unknown_columns(&arguments.critical, &opened).await?;
-    opened.about.sample = arguments.sample.map_or(Sample::All, |rows| Sample::Rows(rows as u64));
-    opened.about.critical.clone_from(&arguments.critical);
-    opened.about.use_for.clone_from(&arguments.use_for);
-    opened.about.rules = if arguments.columns_only { RuleTrial::MakeFromAll } else { RuleTrial::HoldBack };
+    opened.is_asked(arguments);
     let earlier = match &arguments.against {
         Some(file) => Some(Earlier::read(&hw_config::read_yaml(file, file)?.to_json(), &opened.about.name)?),
         None => None,
     };
     let now = SystemClock.now();
     let id = next_run_id(now, machine::salt(now));
-    let (assessment, table) = if arguments.columns_only {
-        let measured = hw_assess::measure_columns(opened.engine(), &opened.reader, &opened.about, now, id.0);
-        (measured.await?, CodedTable::default())
-    } else {
-        assess_whole(&opened, arguments, (now, id.0)).await?
+    let (assessment, table) = match update {
+        Some(update) => update.assess(&opened, arguments, (now, id.0)).await?,
+        None if arguments.columns_only => {
+            let measured = hw_assess::measure_columns(opened.engine(), &opened.reader, &opened.about, now, id.0);
+            (measured.await?, CodedTable::default())
+        }
+        None => assess_whole(&opened, arguments, (now, id.0)).await?,
     };
-    let assessment = match earlier.map(|earlier| drift(&earlier, &assessment)) {
+    let mut assessment = match earlier.map(|earlier| drift(&earlier, &assessment)) {
         Some(changes) => assessment.compared(changes),
         None => assessment,
     };
+    if let Some(told) = time.and_then(|(budget, deadline)| budget.tell(&deadline, &mut assessment)) {
+        terminal.say(told);
+    }
     Ok(Assessed { assessment, table })
 }
 
-/// Compares the columns with each other before they are measured, and tries the rules.
+/// Measures the columns and compares them with each other, from one pass over the data; then tries the rules.
 async fn assess_whole(opened: &OpenedData, arguments: &Arguments, (now, id): (Timestamp, String)) -> Result<(Assessment, CodedTable)> {
-    let engine = opened.engine();
-    // Where every suspicious cell is asked for, all rows are compared if they fit; else so many as take bearable time.
-    let share = if arguments.cells.is_some() { 2 } else { 8 };
-    let table = engine.coded(&opened.reader, &opened.about.name, ByteSize(arguments.memory.0 / share)).await?;
-    let time = engine.columns(&opened.reader).await?.into_iter().find(|column| column.kind.is_temporal());
-    let mut evidence = Evidence::of_table(&table, time.as_ref().map(|column| column.name.as_str()));
+    let measured = opened.engine().measure_and_code(&opened.reader, opened.about.measuring(), memory_for_codes(arguments)).await?;
+    judge_whole(opened, arguments, measured, (now, id)).await
+}
+
+/// The memory for comparing columns. Where every suspicious cell is asked for, as many rows are compared as fit into half of all; else so
+/// many as take bearable time: all up to an eighth, of more a sample.
+fn memory_for_codes(arguments: &Arguments) -> CodeMemory {
+    let part = |share: u64| ByteSize(arguments.memory.0 / share);
+    if arguments.cells.is_some() { CodeMemory { whole: part(2), sample: part(2) } } else { CodeMemory { whole: part(8), sample: part(16) } }
+}
+
+/// Compares the columns, tries the rules and judges.
+async fn judge_whole(
+    opened: &OpenedData,
+    arguments: &Arguments,
+    (facts, mut table): (TableFacts, CodedTable),
+    (now, id): (Timestamp, String),
+) -> Result<(Assessment, CodedTable)> {
+    table.name.clone_from(&opened.about.name);
+    let time = facts.columns.iter().find(|column| column.kind.is_temporal()).map(|column| column.name.clone());
+    // Comparing columns takes its time as well, and where only the first rows were read there is none left.
+    let known = if facts.beginning.is_some() { Evidence::default() } else { Evidence::of_table(&table, time.as_deref()) };
+    let mut evidence = Evidence { facts: Some(facts), ..known };
     if let Some(file) = &arguments.rules {
         evidence.declared = judged_by(file, opened).await?.results;
     }
-    let assessment = hw_assess::assess_with(engine, &opened.reader, &opened.about, now, id, evidence).await?;
+    let assessment = hw_assess::assess_with(opened.engine(), &opened.reader, &opened.about, now, id, evidence).await?;
     Ok((assessment, table))
 }
 
@@ -260,164 +311,6 @@ async fn refuse_unknown_columns(named: &[String], opened: &OpenedData) -> Result
     let unknown = named.iter().filter(|name| !known().any(|known| known == *name));
     let errors = unknown.map(|name| hw_base::unknown("column", name, known()).code("HW107").because("`--critical` names it"));
     Error::all(errors.collect()).map_or(Ok(()), Err)
-}
-
-/// Data that was opened for reading, with the engine that reads it.
-pub(crate) struct OpenedData {
-    engine: Opener,
-    /// All of its rows, the malformed records included.
-    pub(crate) reader: Reader,
-    /// Only the rows, under the names that the columns have in a raw copy.
-    pub(crate) rows: Reader,
-    /// Whether `reader` tells malformed records by a column of its own.
-    pub(crate) has_malformed: bool,
-    /// How SQL names it.
-    pub(crate) shown_as: String,
-    /// The names that the file gives its columns, each with its name in `rows`.
-    pub(crate) names: Vec<(String, String)>,
-    /// What it is.
-    pub(crate) about: About,
-}
-
-enum Opener {
-    Alone(Box<LocalEngine>),
-    Project(Box<House>),
-}
-
-impl OpenedData {
-    /// The engine that reads it.
-    pub(crate) fn engine(&self) -> &LocalEngine {
-        match &self.engine {
-            Opener::Alone(engine) => engine,
-            Opener::Project(house) => &house.engine,
-        }
-    }
-
-    /// The query of `rows` with the names that the file gives its columns.
-    pub(crate) fn rows_as_named(&self) -> String {
-        if self.names.is_empty() {
-            return self.rows.sql.clone();
-        }
-        let columns = self.names.iter().map(|(own, raw)| format!("{} as {}", identifier(raw), identifier(own)));
-        format!("select {} from data", columns.collect::<Vec<_>>().join(", "))
-    }
-
-    /// The project it belongs to, if it does.
-    pub(crate) fn house(&self) -> Option<&House> {
-        match &self.engine {
-            Opener::Alone(_) => None,
-            Opener::Project(house) => Some(house),
-        }
-    }
-}
-
-/// Data that a person names, or a query.
-pub(crate) enum Subject {
-    /// A path, a dataset of a source, a table of the project, a table or sheet.
-    Data(String),
-    /// A SELECT, over the tables or sheets of the place where there is one.
-    Query {
-        /// The SELECT.
-        sql: String,
-        /// A database, a workbook or a file.
-        place: Option<String>,
-    },
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Data(data) => f.write_str(&hw_config::redact_url(data)),
-            Self::Query { .. } => f.write_str(QUERY),
-        }
-    }
-}
-
-impl Subject {
-    /// A query over one place, or over none.
-    pub(crate) fn query(sql: &str, data: &[String]) -> Result<Self> {
-        match data {
-            [] => Ok(Self::Query { sql: sql.to_owned(), place: None }),
-            [place] => Ok(Self::Query { sql: sql.to_owned(), place: Some(place.clone()) }),
-            _ => Err(Error::user("`--query` reads one place, and several are given")
-                .code("HW107")
-                .help("name files in the query itself: `select … from 'orders.csv' join 'shop.db#customers' …`")),
-        }
-    }
-
-    /// Makes it readable.
-    pub(crate) async fn open(&self, settings: &EngineSettings, terminal: &Terminal) -> Result<OpenedData> {
-        match self {
-            Self::Data(data) => open(data, settings, terminal).await,
-            Self::Query { sql, place } => open_query(sql, place.as_deref(), settings, terminal).await,
-        }
-    }
-}
-
-/// What the rows of a query are called.
-const QUERY: &str = "query";
-
-/// Whether a name is that of a dataset or a table of the project in `root`.
-fn is_of_project(data: &str, root: &Path) -> bool {
-    root.join(hw_config::PROJECT_FILE).exists() && !house::is_path(root, data)
-}
-
-/// Opens a path, a dataset of a source or a table of the project.
-pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Terminal) -> Result<OpenedData> {
-    let root = &terminal.root;
-    if !is_of_project(data, root) {
-        return open_file(data, settings, root).await;
-    }
-    let house = House::look_in(root, terminal.place.as_ref())?;
-    let shown_as = qualified(data.split('.'));
-    let reader = house.reader(&format!("select * from {shown_as}")).await?;
-    let about = About::new(data, data);
-    let (engine, rows) = (Opener::Project(Box::new(house)), reader.clone());
-    Ok(OpenedData { engine, rows, reader, about, has_malformed: false, shown_as, names: vec![] })
-}
-
-/// Opens the rows of a query.
-async fn open_query(sql: &str, place: Option<&str>, settings: &EngineSettings, terminal: &Terminal) -> Result<OpenedData> {
-    let root = &terminal.root;
-    let sql = sql.trim().trim_end_matches(';');
-    let (engine, reader) = if place.is_none() && root.join(hw_config::PROJECT_FILE).exists() {
-        let house = House::look_in(root, terminal.place.as_ref())?;
-        let reader = house.reader(sql).await?;
-        (Opener::Project(Box::new(house)), reader)
-    } else {
-        let engine = house::temporary_engine(settings)?;
-        let reader = match place {
-            Some(place) => house::reader_of_parts(root, place, sql, &engine).await?,
-            None => house::reader_of_files(root, sql, &engine).await?,
-        };
-        (Opener::Alone(Box::new(engine)), reader)
-    };
-    let shown_as = format!("({sql}) as {QUERY}");
-    let mut about = About::new(QUERY, place.map_or_else(|| sql.to_owned(), hw_config::redact_url));
-    about.shown_as.clone_from(&shown_as);
-    Ok(OpenedData { engine, rows: reader.clone(), reader, about, has_malformed: false, shown_as, names: vec![] })
-}
-
-async fn open_file(data: &str, settings: &EngineSettings, root: &Path) -> Result<OpenedData> {
-    let engine = house::temporary_engine(settings)?;
-    let opened = open_path(root, data, engine.live()).await?;
-    if opened.is_empty && opened.delivered.columns.is_empty() {
-        return Err(Error::user(format!("`{}` holds no data", hw_config::redact_url(data))).code("HW202"));
-    }
-    let mut inputs = Vec::new();
-    let rows = hw_pipeline::live_rows("data", &opened.delivered, &[], &mut inputs);
-    inputs.push(rows);
-    let live = Input::Live { name: "all_records".into(), relation: opened.delivered.relation.clone() };
-    let hidden = if opened.delivered.has_origin { ", _malformed" } else { "" };
-    let columns: Vec<String> = opened.delivered.columns.iter().map(|column| identifier(&column.name)).collect();
-    let reader = Reader { sql: format!("select {}{hidden} from all_records", columns.join(", ")), inputs: vec![live], file: None };
-    let rows = Reader { sql: "select * from data".into(), inputs, file: None };
-    let shown = hw_config::redact_url(data);
-    let about = About::new(&opened.dataset, &shown);
-    let (engine, has_malformed) = (Opener::Alone(Box::new(engine)), opened.delivered.has_origin);
-    let own = opened.delivered.columns.iter().map(|column| column.name.clone());
-    let names = own.zip(raw_column_names(&opened.delivered.columns)).collect();
-    Ok(OpenedData { engine, reader, rows, about, has_malformed, shown_as: identifier(&shown), names })
 }
 
 /// The rules that are proposed, for columns under the names that they have in a raw copy, where a run and `headworks check`

@@ -3,7 +3,7 @@
 //! The work happens when a scan is carried out, not when it is planned: the first connection begins a transaction
 //! and exports its snapshot, the others join it, and each copies a range of the table's pages. The last range is
 //! open, so rows that the table gained since its size was taken belong to it. Views, foreign and partitioned tables
-//! have no pages to share out and come through one connection.
+//! have no pages to share out and come through one connection, and so does everything where the order of the rows is asked for.
 
 use std::fmt;
 use std::pin::{Pin, pin};
@@ -12,6 +12,8 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session as PlanningSession, TableProvider};
+use datafusion::common::Statistics;
+use datafusion::common::stats::Precision;
 use datafusion::datasource::TableType;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -22,6 +24,7 @@ use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::StreamExt;
 use futures::future::try_join_all;
 use hw_base::{Column, Error, Part, Result, literal, unknown};
+use hw_engine::Deadline;
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
@@ -33,6 +36,7 @@ use super::types::SourceColumn;
 use super::{FILE, LINE, MALFORMED, Selection, catalog, quoted};
 use crate::connectors::Reached;
 use crate::layout::own_name;
+use crate::order::reads_in_order;
 
 /// Pages that are worth a connection of their own: 1 MiB.
 const PAGES_PER_CONNECTION: u64 = 128;
@@ -57,6 +61,8 @@ struct Source {
     reached: Reached,
     /// How many connections may share the work.
     connections: usize,
+    /// About how many rows it has, where the server knows.
+    estimated_rows: Option<u64>,
     arrow_schema: SchemaRef,
 }
 
@@ -86,6 +92,7 @@ pub(super) async fn learn(server: &Server, session: &Session, selection: &Select
         columns,
         progress,
         reached: Reached::default(),
+        estimated_rows: relation.estimated_rows,
         connections: if can_split { selection.connections.clamp(1, MOST_CONNECTIONS) } else { 1 },
     };
     let probe = source.select(&source.columns, None, None, Some(0));
@@ -133,8 +140,18 @@ impl PostgresTable {
         self.0.reached.clone()
     }
 
-    fn plan(&self, projection: Option<&Vec<usize>>, limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-        let scan = Arc::new(Scan::new(&self.0, projection, limit)?);
+    fn plan(
+        &self,
+        session: &dyn PlanningSession,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        let mut scan = Scan::new(&self.0, projection, limit)?;
+        if reads_in_order(session) {
+            (scan.connections, scan.is_in_order) = (1, true);
+        }
+        scan.deadline = session.config().get_extension::<Deadline>();
+        let scan = Arc::new(scan);
         let schema = Arc::clone(&scan.schema);
         Ok(Arc::new(StreamingTableExec::try_new(schema, vec![Arc::new(ScanStream(scan))], None, [], false, limit)?))
     }
@@ -150,9 +167,14 @@ impl TableProvider for PostgresTable {
         TableType::Base
     }
 
+    fn statistics(&self) -> Option<Statistics> {
+        let rows = usize::try_from(self.0.estimated_rows?).ok()?;
+        Some(Statistics { num_rows: Precision::Inexact(rows), ..Statistics::new_unknown(&self.0.arrow_schema) })
+    }
+
     fn scan<'table, 'session, 'projection, 'filters, 'future>(
         &'table self,
-        _session: &'session dyn PlanningSession,
+        session: &'session dyn PlanningSession,
         projection: Option<&'projection Vec<usize>>,
         _filters: &'filters [Expr],
         limit: Option<usize>,
@@ -164,7 +186,7 @@ impl TableProvider for PostgresTable {
         'filters: 'future,
         Self: 'future,
     {
-        Box::pin(std::future::ready(self.plan(projection, limit)))
+        Box::pin(std::future::ready(self.plan(session, projection, limit)))
     }
 }
 
@@ -252,6 +274,12 @@ struct Scan {
     outputs: Vec<Output>,
     malformed: Malformed,
     limit: Option<usize>,
+    /// How many connections may share the work. What several copy comes in the order of arrival.
+    connections: usize,
+    /// Whether the rows are to come in the same order each time.
+    is_in_order: bool,
+    /// When nobody waits for the rows any more.
+    deadline: Option<Arc<Deadline>>,
     schema: SchemaRef,
 }
 
@@ -285,7 +313,11 @@ impl Scan {
             outputs: wanted.iter().map(output).collect(),
             fetched: fetched.iter().map(|column| source.columns[*column].clone()).collect(),
             malformed,
+            // A limit asks for a look at the table; one connection is enough for that.
+            connections: if limit.is_some() { 1 } else { source.connections },
             limit,
+            is_in_order: false,
+            deadline: None,
             schema: Arc::new(source.arrow_schema.project(&wanted)?),
             source: Arc::clone(source),
         })
@@ -293,9 +325,8 @@ impl Scan {
 
     /// Reads everything into `batches`.
     async fn run(self: Arc<Self>, batches: Batches) -> Result<()> {
-        // A limit asks for a look at the table; one connection is enough for that.
-        let connections = if self.limit.is_some() { 1 } else { self.source.connections };
-        let sessions = self.source.sessions(connections).await?;
+        let sessions = self.source.sessions(self.connections).await?;
+        self.prepare(&sessions).await?;
         let now = self.source.progress.now(&self.source.server, &sessions[0].0).await?;
         let mut copies = JoinSet::new();
         for (session, pages) in sessions {
@@ -307,6 +338,19 @@ impl Scan {
         }
         if let (Some(noted), None) = (noted.into_iter().collect(), self.limit) {
             self.source.reached.note(self.source.progress.reached(noted, &now)?);
+        }
+        Ok(())
+    }
+
+    /// Tells the server how to work: alone where its workers would mix up the rows, and no longer than anybody waits for it, should
+    /// nobody be there to end it.
+    async fn prepare(&self, sessions: &[(Session, Option<Pages>)]) -> Result<()> {
+        let alone = self.is_in_order.then(|| "set local max_parallel_workers_per_gather to 0".to_owned());
+        let most = u128::from(i32::MAX.unsigned_abs());
+        let until = self.deadline.as_ref().map(|deadline| deadline.remaining().as_millis().clamp(1, most));
+        let sql: Vec<String> = alone.into_iter().chain(until.map(|left| format!("set local statement_timeout to {left}"))).collect();
+        for (session, _) in sessions.iter().filter(|_| !sql.is_empty()) {
+            session.client.batch_execute(&sql.join("; ")).await.explained(&self.source.server, || self.source.purpose())?;
         }
         Ok(())
     }
@@ -373,7 +417,7 @@ impl PartitionStream for ScanStream {
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let scan = Arc::clone(&self.0);
-        let mut builder = RecordBatchReceiverStreamBuilder::new(Arc::clone(&scan.schema), scan.source.connections);
+        let mut builder = RecordBatchReceiverStreamBuilder::new(Arc::clone(&scan.schema), scan.connections);
         let batches = builder.tx();
         builder.spawn(async move { scan.run(batches).await.map_err(|error| DataFusionError::External(Box::new(error))) });
         builder.build()

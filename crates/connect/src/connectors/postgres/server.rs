@@ -40,11 +40,11 @@ const OPTIONS: &[&str] = &[
     "user",
 ];
 /// The first words of every session. All text that the server makes is then the same everywhere, nothing can be
-/// written, and no limit made for short queries ends a long copy.
+/// written, no limit made for short queries ends a long copy, and rows come in the order of the pages, whoever else reads them.
 const BEGIN: &str = "begin isolation level repeatable read read only; \
     set local timezone to 'UTC'; set local datestyle to 'ISO, YMD'; set local intervalstyle to 'iso_8601'; \
     set local bytea_output to 'hex'; set local extra_float_digits to 3; set local standard_conforming_strings to on; \
-    set local statement_timeout to 0; set local idle_in_transaction_session_timeout to 0";
+    set local synchronize_seqscans to off; set local statement_timeout to 0; set local idle_in_transaction_session_timeout to 0";
 
 /// What `sslmode` asks for, with the meaning it has for `psql`.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,0 +1,82 @@
+//! What an assessment takes over from an earlier one about rows that it does not read again.
+
+use std::collections::BTreeMap;
+
+use hw_base::{TableFacts, Timestamp, count, plural};
+use serde::{Deserialize, Serialize};
+
+use crate::checks::find_issues;
+use crate::{Assessment, Dependency, Evidence, Examination, Finding, Key, Relations};
+
+/// What an earlier assessment found out, as far as the measurements of all rows do not tell it anew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TakenOver {
+    /// Its id.
+    pub id: String,
+    /// When it was made.
+    pub at: Timestamp,
+    /// Its measurements.
+    pub facts: TableFacts,
+    /// Rows that were counted, by condition.
+    pub(crate) counted: BTreeMap<String, u64>,
+    /// Findings that only a look at the rows could make.
+    findings: Vec<Finding>,
+    keys: Vec<Key>,
+    dependencies: Vec<Dependency>,
+}
+
+impl TakenOver {
+    /// What a later assessment takes over from this one.
+    pub fn of(assessment: &Assessment) -> Self {
+        let nothing = Evidence::default();
+        let measured = find_issues(&Examination::new(&assessment.facts, &assessment.about, assessment.at, &nothing));
+        let counted = assessment.findings.iter().filter(|finding| !finding.is_estimate);
+        let findings = assessment.findings.iter().filter(|finding| !measured.iter().any(|other| is_same(finding, other)));
+        Self {
+            id: assessment.id.clone(),
+            at: assessment.at,
+            facts: assessment.facts.clone(),
+            counted: counted.filter_map(|finding| Some((finding.condition.clone()?, finding.issue.rows))).collect(),
+            findings: findings.map(|finding| as_of(assessment.at, finding)).collect(),
+            keys: assessment.relations.keys.clone(),
+            dependencies: assessment.relations.dependencies.clone(),
+        }
+    }
+
+    /// What is said about relations between columns once `rows` rows are known.
+    pub(crate) fn relations(&self, rows: u64) -> Relations {
+        let new = rows.saturating_sub(self.facts.rows);
+        let bound = format!(
+            "only {} were read: the measures of the columns are of all {}; keys, dependencies and what stands `as of` an earlier day are \
+             taken over from assessment {}, which read the {} before them",
+            plural(new, "new row"),
+            plural(rows, "row"),
+            self.id,
+            count(self.facts.rows)
+        );
+        Relations { keys: self.keys.clone(), dependencies: self.dependencies.clone(), bounds: vec![bound], ..Relations::default() }
+    }
+}
+
+/// The findings that are taken over, but for those that `known` tells anew and those about columns that are gone.
+pub(crate) fn findings(examination: &Examination, known: &[Finding]) -> Vec<Finding> {
+    let Some(taken_over) = &examination.evidence.taken_over else { return Vec::new() };
+    let fresh = taken_over.findings.iter().filter(|finding| !known.iter().any(|other| is_same(finding, other)));
+    fresh.cloned().collect()
+}
+
+fn is_same(one: &Finding, other: &Finding) -> bool {
+    one.issue.code == other.issue.code && one.issue.columns == other.issue.columns
+}
+
+/// The finding with the day on which it was made.
+fn as_of(at: Timestamp, finding: &Finding) -> Finding {
+    let mut finding = finding.clone();
+    if !finding.issue.description.starts_with(AS_OF) {
+        finding.issue.description = format!("{AS_OF}{}: {}", at.format("%Y-%m-%d"), finding.issue.description);
+    }
+    finding
+}
+
+/// How a description begins that is not of today.
+const AS_OF: &str = "as of ";

@@ -1,0 +1,52 @@
+//! The time that an assessment may take, shared by its datasets.
+
+use std::time::Duration;
+
+use hw_assess::Assessment;
+use hw_base::TimeSpan;
+use hw_engine::Deadline;
+
+/// How a report says that it was cut short.
+pub(super) const CUT: &str = "the budget of";
+
+/// The time that `--budget` allows.
+#[derive(Clone, Debug)]
+pub(super) struct Budget {
+    whole: TimeSpan,
+    end: Deadline,
+}
+
+impl Budget {
+    /// It begins to run out now.
+    pub(super) fn of(whole: TimeSpan) -> Self {
+        Self { whole, end: Deadline::after(whole.0) }
+    }
+
+    /// The end of the time for one of `left` datasets that are still to be assessed: what others did not use is shared by the rest.
+    pub(super) fn share(&self, left: usize) -> Deadline {
+        let left = u32::try_from(left.max(1)).unwrap_or(u32::MAX);
+        Deadline::after(self.end.remaining() / left)
+    }
+
+    /// Says in the report, and returns, what is missing because the time was up; `None` where nothing is.
+    pub(super) fn tell(&self, deadline: &Deadline, assessment: &mut Assessment) -> Option<String> {
+        if !deadline.has_cut() {
+            return None;
+        }
+        let missing = match assessment.facts.beginning {
+            Some(_) => {
+                "the rows after these were not read, columns were not compared, nothing was counted a second time, and no rule was tried"
+            }
+            None => "all rows were measured, but not all was counted a second time, some issues show no examples, and rules may be untried",
+        };
+        let told = format!("{CUT} {} was used up on {}: {missing}", self.whole, assessment.population());
+        assessment.relations.bounds.push(told.clone());
+        Some(told)
+    }
+}
+
+/// A budget, as `--budget` names one.
+pub(super) fn budget(text: &str) -> Result<TimeSpan, String> {
+    let whole: TimeSpan = text.parse().map_err(|error: hw_base::Error| super::super::one_sentence(&error))?;
+    if whole.0 == Duration::ZERO { Err("nothing can be read in no time; name a span such as `30s` or `5m`".into()) } else { Ok(whole) }
+}

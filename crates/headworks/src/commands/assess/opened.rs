@@ -1,0 +1,192 @@
+//! Data that a person names, opened for reading.
+
+use std::fmt;
+use std::path::Path;
+
+use hw_assess::{About, RuleTrial};
+use hw_base::{Error, Input, Reader, Result, Sample, SourceFile, identifier, qualified};
+use hw_connect::{open_files, open_path};
+use hw_engine::LocalEngine;
+use hw_pipeline::{EngineSettings, raw_column_names};
+
+use super::Arguments;
+use crate::house::{self, House};
+use crate::terminal::Terminal;
+
+/// Data that was opened for reading, with the engine that reads it.
+pub(crate) struct OpenedData {
+    engine: Opener,
+    /// All of its rows, the malformed records included.
+    pub(crate) reader: Reader,
+    /// Only the rows, under the names that the columns have in a raw copy.
+    pub(crate) rows: Reader,
+    /// Whether `reader` tells malformed records by a column of its own.
+    pub(crate) has_malformed: bool,
+    /// How SQL names it.
+    pub(crate) shown_as: String,
+    /// The names that the file gives its columns, each with its name in `rows`.
+    pub(crate) names: Vec<(String, String)>,
+    /// What it is.
+    pub(crate) about: About,
+}
+
+enum Opener {
+    Alone(Box<LocalEngine>),
+    Project(Box<House>),
+}
+
+impl OpenedData {
+    /// The engine that reads it.
+    pub(crate) fn engine(&self) -> &LocalEngine {
+        match &self.engine {
+            Opener::Alone(engine) => engine,
+            Opener::Project(house) => &house.engine,
+        }
+    }
+
+    /// The same engine, to be told how it works.
+    pub(super) fn engine_mut(&mut self) -> &mut LocalEngine {
+        match &mut self.engine {
+            Opener::Alone(engine) => engine,
+            Opener::Project(house) => &mut house.engine,
+        }
+    }
+
+    /// What the command line asks of it.
+    pub(super) fn is_asked(&mut self, arguments: &Arguments) {
+        self.about.sample = arguments.sample.map_or(Sample::All, |rows| Sample::Rows(rows as u64));
+        self.about.critical.clone_from(&arguments.critical);
+        self.about.use_for.clone_from(&arguments.use_for);
+        self.about.rules = if arguments.columns_only { RuleTrial::MakeFromAll } else { RuleTrial::HoldBack };
+    }
+
+    /// The query of `rows` with the names that the file gives its columns.
+    pub(crate) fn rows_as_named(&self) -> String {
+        if self.names.is_empty() {
+            return self.rows.sql.clone();
+        }
+        let columns = self.names.iter().map(|(own, raw)| format!("{} as {}", identifier(raw), identifier(own)));
+        format!("select {} from data", columns.collect::<Vec<_>>().join(", "))
+    }
+
+    /// The project it belongs to, if it does.
+    pub(crate) fn house(&self) -> Option<&House> {
+        match &self.engine {
+            Opener::Alone(_) => None,
+            Opener::Project(house) => Some(house),
+        }
+    }
+}
+
+/// Data that a person names, or a query.
+pub(crate) enum Subject {
+    /// A path, a dataset of a source, a table of the project, a table or sheet.
+    Data(String),
+    /// A SELECT, over the tables or sheets of the place where there is one.
+    Query {
+        /// The SELECT.
+        sql: String,
+        /// A database, a workbook or a file.
+        place: Option<String>,
+    },
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(data) => f.write_str(&hw_config::redact_url(data)),
+            Self::Query { .. } => f.write_str(QUERY),
+        }
+    }
+}
+
+impl Subject {
+    /// A query over one place, or over none.
+    pub(crate) fn query(sql: &str, data: &[String]) -> Result<Self> {
+        match data {
+            [] => Ok(Self::Query { sql: sql.to_owned(), place: None }),
+            [place] => Ok(Self::Query { sql: sql.to_owned(), place: Some(place.clone()) }),
+            _ => Err(Error::user("`--query` reads one place, and several are given")
+                .code("HW107")
+                .help("name files in the query itself: `select … from 'orders.csv' join 'shop.db#customers' …`")),
+        }
+    }
+
+    /// Makes it readable.
+    pub(crate) async fn open(&self, settings: &EngineSettings, terminal: &Terminal) -> Result<OpenedData> {
+        match self {
+            Self::Data(data) => open(data, settings, terminal).await,
+            Self::Query { sql, place } => open_query(sql, place.as_deref(), settings, terminal).await,
+        }
+    }
+}
+
+/// What the rows of a query are called.
+const QUERY: &str = "query";
+
+/// Whether a name is that of a dataset or a table of the project in `root`.
+pub(super) fn is_of_project(data: &str, root: &Path) -> bool {
+    root.join(hw_config::PROJECT_FILE).exists() && !house::is_path(root, data)
+}
+
+/// Opens a path, a dataset of a source or a table of the project.
+pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Terminal) -> Result<OpenedData> {
+    let root = &terminal.root;
+    if !is_of_project(data, root) {
+        return open_file(data, None, settings, root).await;
+    }
+    let house = House::look_in(root, terminal.place.as_ref())?;
+    let shown_as = qualified(data.split('.'));
+    let reader = house.reader(&format!("select * from {shown_as}")).await?;
+    let about = About::new(data, data);
+    let (engine, rows) = (Opener::Project(Box::new(house)), reader.clone());
+    Ok(OpenedData { engine, rows, reader, about, has_malformed: false, shown_as, names: vec![] })
+}
+
+/// Opens the rows of a query.
+async fn open_query(sql: &str, place: Option<&str>, settings: &EngineSettings, terminal: &Terminal) -> Result<OpenedData> {
+    let root = &terminal.root;
+    let sql = sql.trim().trim_end_matches(';');
+    let (engine, reader) = if place.is_none() && root.join(hw_config::PROJECT_FILE).exists() {
+        let house = House::look_in(root, terminal.place.as_ref())?;
+        let reader = house.reader(sql).await?;
+        (Opener::Project(Box::new(house)), reader)
+    } else {
+        let engine = house::temporary_engine(settings)?;
+        let reader = match place {
+            Some(place) => house::reader_of_parts(root, place, sql, &engine).await?,
+            None => house::reader_of_files(root, sql, &engine).await?,
+        };
+        (Opener::Alone(Box::new(engine)), reader)
+    };
+    let shown_as = format!("({sql}) as {QUERY}");
+    let mut about = About::new(QUERY, place.map_or_else(|| sql.to_owned(), hw_config::redact_url));
+    about.shown_as.clone_from(&shown_as);
+    Ok(OpenedData { engine, rows: reader.clone(), reader, about, has_malformed: false, shown_as, names: vec![] })
+}
+
+/// Opens a path; only these of its files where some are given.
+pub(super) async fn open_file(data: &str, files: Option<&[SourceFile]>, settings: &EngineSettings, root: &Path) -> Result<OpenedData> {
+    let engine = house::temporary_engine(settings)?;
+    let opened = match files {
+        Some(files) => open_files(root, data, files, engine.live()).await?,
+        None => open_path(root, data, engine.live()).await?,
+    };
+    if opened.is_empty && opened.delivered.columns.is_empty() {
+        return Err(Error::user(format!("`{}` holds no data", hw_config::redact_url(data))).code("HW202"));
+    }
+    let mut inputs = Vec::new();
+    let rows = hw_pipeline::live_rows("data", &opened.delivered, &[], &mut inputs);
+    inputs.push(rows);
+    let live = Input::Live { name: "all_records".into(), relation: opened.delivered.relation.clone() };
+    let hidden = if opened.delivered.has_origin { ", _malformed" } else { "" };
+    let columns: Vec<String> = opened.delivered.columns.iter().map(|column| identifier(&column.name)).collect();
+    let reader = Reader { sql: format!("select {}{hidden} from all_records", columns.join(", ")), inputs: vec![live], file: None };
+    let rows = Reader { sql: "select * from data".into(), inputs, file: None };
+    let shown = hw_config::redact_url(data);
+    let about = About::new(&opened.dataset, &shown);
+    let (engine, has_malformed) = (Opener::Alone(Box::new(engine)), opened.delivered.has_origin);
+    let own = opened.delivered.columns.iter().map(|column| column.name.clone());
+    let names = own.zip(raw_column_names(&opened.delivered.columns)).collect();
+    Ok(OpenedData { engine, reader, rows, about, has_malformed, shown_as: identifier(&shown), names })
+}
