@@ -282,7 +282,7 @@ mod tests {
     fn stray_dates_long_after_the_rest_make_no_gap() {
         let now_and_then = volume(400, |day| (day > 150).then(|| u64::from(day % 50 == 0))).unwrap();
         assert_eq!((now_and_then.spans, now_and_then.gaps), (151, vec![]));
-        let on_one_day = volume(400, |day| (day > 150).then(|| if day == 399 { 40 } else { 0 })).unwrap();
+        let on_one_day = volume(400, |day| (day > 150).then_some(if day == 399 { 40 } else { 0 })).unwrap();
         assert_eq!((on_one_day.spans, on_one_day.gaps), (151, vec![]));
     }
 

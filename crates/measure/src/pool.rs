@@ -43,7 +43,9 @@ impl Pool {
     /// Writes what a later pool has to know, between two blocks.
     pub(crate) fn keep(&self, purses: &[Arc<Purse>], bytes: &mut Vec<u8>) {
         (self.total - self.left.load(Ordering::Relaxed).min(self.total)).store(bytes);
-        purses.iter().for_each(|purse| purse.has_asked.load(Ordering::Relaxed).store(bytes));
+        for purse in purses {
+            purse.has_asked.load(Ordering::Relaxed).store(bytes);
+        }
     }
 
     /// Takes what was taken from an earlier pool, which may have been another size.

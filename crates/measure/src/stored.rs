@@ -122,7 +122,9 @@ impl Stored for bool {
 impl<T: Stored> Stored for Vec<T> {
     fn store(&self, bytes: &mut Vec<u8>) {
         self.len().store(bytes);
-        self.iter().for_each(|item| item.store(bytes));
+        for item in self {
+            item.store(bytes);
+        }
     }
     fn load(bytes: &mut &[u8]) -> Option<Self> {
         let length = usize::load(bytes)?;
@@ -137,7 +139,9 @@ impl<T: Stored> Stored for Vec<T> {
 
 impl<T: Stored + Copy + Default, const N: usize> Stored for [T; N] {
     fn store(&self, bytes: &mut Vec<u8>) {
-        self.iter().for_each(|item| item.store(bytes));
+        for item in self {
+            item.store(bytes);
+        }
     }
     fn load(bytes: &mut &[u8]) -> Option<Self> {
         let mut items = [T::default(); N];
@@ -151,7 +155,9 @@ impl<T: Stored + Copy + Default, const N: usize> Stored for [T; N] {
 impl<T: Stored> Stored for Option<T> {
     fn store(&self, bytes: &mut Vec<u8>) {
         self.is_some().store(bytes);
-        self.iter().for_each(|item| item.store(bytes));
+        if let Some(item) = self {
+            item.store(bytes);
+        }
     }
     fn load(bytes: &mut &[u8]) -> Option<Self> {
         Some(if bool::load(bytes)? { Some(T::load(bytes)?) } else { None })
@@ -203,7 +209,9 @@ impl<K: Stored + Eq + Hash, V: Stored, S: BuildHasher + Default> Stored for Hash
 impl<K: Stored + Eq + Hash, S: BuildHasher + Default> Stored for HashSet<K, S> {
     fn store(&self, bytes: &mut Vec<u8>) {
         self.len().store(bytes);
-        self.iter().for_each(|key| key.store(bytes));
+        for key in self {
+            key.store(bytes);
+        }
     }
     fn load(bytes: &mut &[u8]) -> Option<Self> {
         Some(Vec::load(bytes)?.into_iter().collect())

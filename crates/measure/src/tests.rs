@@ -475,7 +475,7 @@ fn a_stored_measurement_goes_on_as_if_it_had_never_stopped() {
 fn what_is_damaged_or_of_other_columns_is_not_gone_on_from() {
     let batch = random_table(7, 1_000, 50);
     let mut measurement = Measurement::new(&batch.schema(), PLENTY, 2);
-    measurement.add(&[batch.clone()]).unwrap();
+    measurement.add(std::slice::from_ref(&batch)).unwrap();
     let stored = measurement.stored();
     assert!(Measurement::resumed(&batch.schema(), PLENTY, 2, &stored).is_some());
     let narrower = batch.project(&[0, 1]).unwrap();

@@ -59,7 +59,7 @@ fn write_columns(path: &Path, rows: std::ops::Range<u64>) {
 async fn report(folder: &Path, data: &str, threads: usize, memory: u64) -> String {
     let matches = Assess.arguments().try_get_matches_from(["assess", data]).unwrap();
     let arguments = Arguments { memory: ByteSize(memory), ..read(&matches).unwrap() };
-    let settings = EngineSettings { memory: arguments.memory, threads: Some(threads), ..EngineSettings::default() };
+    let settings = EngineSettings { memory: arguments.memory, threads: std::num::NonZero::new(threads), ..EngineSettings::default() };
     let mut opened = open_file(data, None, &settings, folder).await.unwrap();
     opened.engine_mut().answer_in_order();
     opened.about.rules = RuleTrial::HoldBack;
@@ -73,7 +73,9 @@ async fn the_same_data_gives_the_same_report_on_however_many_threads() {
     let place = |name: &str| folder.path().join(name);
     std::fs::write(place("orders.csv"), csv(0..ROWS)).unwrap();
     std::fs::write(place("orders.ndjson"), ndjson(0..ROWS)).unwrap();
-    ["csvs", "parquets"].iter().for_each(|name| std::fs::create_dir(place(name)).unwrap());
+    for name in ["csvs", "parquets"] {
+        std::fs::create_dir(place(name)).unwrap();
+    }
     for part in 0..5 {
         let rows = part * ROWS / 5..(part + 1) * ROWS / 5;
         std::fs::write(place(&format!("csvs/{part}.csv")), csv(rows.clone())).unwrap();
