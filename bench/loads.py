@@ -10,8 +10,7 @@ import shutil
 import subprocess
 import sys
 
-import duckdb
-from timing import report, timed
+from timing import make, report, timed
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--headworks", required=True)
@@ -44,8 +43,8 @@ def delivered(rows, spread_out):
         folder.mkdir(parents=True)
         half, last = CHANGED // 2, rows // 8
         known = f"select * replace (order_id + {0 if spread_out else rows - last} as order_id) from ({orders(0, rows if spread_out else last, 24 if spread_out else 3, '2026-02-01')}) using sample reservoir({half} rows) repeatable (7)"
-        duckdb.sql(f"copy ({orders(0, rows, 24, '2026-01-01')}) to '{folder}/base.parquet' (compression zstd)")
-        duckdb.sql(f"copy (({known}) union all ({orders(rows, half, 24 if spread_out else 3, '2026-02-01')})) to '{folder}/changes.parquet' (compression zstd)")
+        make(f"copy ({orders(0, rows, 24, '2026-01-01')}) to '{folder}/base.parquet' (compression zstd)")
+        make(f"copy (({known}) union all ({orders(rows, half, 24 if spread_out else 3, '2026-02-01')})) to '{folder}/changes.parquet' (compression zstd)")
     return folder
 
 
@@ -82,6 +81,8 @@ def peer(*words):
 
 def theirs(tool, step, data, table):
     """What a peer does in a process of its own: the base, or the merge of the changes."""
+    import duckdb
+
     base, changes = f"{data}/base.parquet", f"{data}/changes.parquet"
     if tool.startswith("delta"):
         from deltalake import DeltaTable, write_deltalake
@@ -149,7 +150,7 @@ def models():
 
 
 def postgres():
-    """All rows of a table of PostgreSQL into a raw copy, against a bare binary COPY into a file."""
+    """All rows of a table of PostgreSQL into a raw copy, which a model counts, against a bare binary COPY into a file."""
     if not options.postgres:
         print("no database was given (--postgres): its extraction is not measured", flush=True)
         return
@@ -157,15 +158,19 @@ def postgres():
     exists = subprocess.run(psql("-tAc", "select count(*) from orders"), capture_output=True, text=True, check=False).stdout.strip() == str(options.rows)
     if not exists:
         file = delivered(options.rows, spread_out=False) / "base.csv"
-        duckdb.sql(f"copy (from '{file.with_suffix('.parquet')}') to '{file}' (header false)")
+        make(f"copy (from '{file.with_suffix('.parquet')}') to '{file}' (header false)")
         subprocess.run(psql("-c", "drop table if exists orders", "-c", "create table orders (order_id bigint primary key, customer_id bigint, ordered_at timestamp, amount numeric(14,4), quantity int, status text, email text, address text, updated_at timestamp)", "-c", f"\\copy orders from '{file}' csv", "-c", "vacuum analyze orders"), check=True)
     folder = work / "postgres"
     ours, bare = [], []
     for _ in range(options.runs):
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        (folder / "models").mkdir(parents=True)
+        (folder / "models" / "loaded.sql").write_text("select count(*) as rows from shop.orders\n")
         (folder / "headworks.yaml").write_text(f"project: extraction\nsources:\n  shop: {{ postgres: {{ url: '{options.postgres}', tables: [orders] }} }}\n")
         ours.append(timed([headworks, "run"], folder))
+        loaded = subprocess.run([headworks, "sql", "select rows from loaded", "--format", "json"], cwd=folder, capture_output=True, text=True, check=True)
+        if str(options.rows) not in loaded.stdout:
+            sys.exit(f"not all rows were loaded: {loaded.stdout}")
         bare.append(timed(psql("-c", f"\\copy orders to '{work}/orders.bin' (format binary)"), work))
     report(f"{options.rows:,} rows of PostgreSQL", ours, bare, "binary COPY")
 

@@ -11,8 +11,7 @@ import pathlib
 import subprocess
 import sys
 
-import duckdb
-from timing import report, timed
+from timing import make, report, timed
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--headworks", required=True)
@@ -70,6 +69,8 @@ def two_hundred():
 
 def theirs(which):
     """What a peer does in a process of its own."""
+    import duckdb
+
     if which in ("duckdb20", "duckdb200"):
         rules = RULES if which == "duckdb20" else list(two_hundred())
         connection = duckdb.connect()
@@ -101,7 +102,7 @@ def theirs(which):
 
 
 def make_data():
-    duckdb.sql(
+    make(
         f"""copy (select range as order_id, case when range % 50 = 0 then null else range % 100000 end as customer_id,
         date '2024-01-01' + cast(range % 700 as int) as order_date, timestamp '2026-01-01' + interval (range % 86400) second as updated_at,
         cast((range * 7919) % 9999999 as double) / 100 as amount, 1 + range % 90 as quantity,

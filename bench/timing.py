@@ -18,6 +18,11 @@ def timed(command, folder):
     return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
+def make(statement):
+    """Runs a statement of DuckDB in a process of its own: the peak of memory that a child reports begins with that of its parent."""
+    subprocess.run([sys.executable, "-c", "import duckdb, sys; duckdb.sql(sys.argv[1])", statement], check=True)
+
+
 def median(runs, place):
     return statistics.median(run[place] for run in runs)
 
