@@ -11,6 +11,7 @@ mod error;
 mod facts;
 mod further;
 mod ledger;
+mod load_mode;
 mod loose;
 mod names;
 mod quality;
@@ -27,8 +28,8 @@ pub use clock::{Clock, FixedClock, Timestamp};
 pub use coded::{CodeMemory, CodedColumn, CodedTable};
 pub use codes::{CODES, Code, code};
 pub use engine::{
-    BoxFuture, CommitNote, Engine, History, IS_INFERRED, Input, LoadMode, MORE, Published, Reader, Reference, Review, Ruling, SINCE_EVER,
-    Shows, StagedBatch, StagedFile, Staging, TableState, TableVersion, Traced, VALID_FROM, VALID_TO,
+    BoxFuture, CommitNote, Engine, Input, MORE, Published, Reader, Reference, Review, Ruling, StagedBatch, StagedFile, Staging, TableState,
+    TableVersion, Traced,
 };
 pub use error::{Blame, Error, Result, Retry, Span, nearest, unknown};
 pub use facts::{
@@ -40,6 +41,7 @@ pub use ledger::{
     Lateness, Ledger, Position, Progress, PromotedFrom, ReturnedRecord, ReviewRecord, RunId, RunOutcome, RunRecord, StepCommit,
     StepOutcome, StepRecord, VersionGroup,
 };
+pub use load_mode::{History, IS_INFERRED, LoadMode, SINCE_EVER, Shows, VALID_FROM, VALID_TO};
 pub use loose::{LooseCell, LooseColumn, LooseRows};
 pub use names::{DatasetName, ORIGIN_COLUMNS, TableName, snake_case};
 pub use quality::{Dimension, Issue, OnFailure, RuleResult, Severity, Verdict};

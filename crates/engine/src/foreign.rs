@@ -2,7 +2,6 @@
 //! renamed columns, widened types) Delta's own kernel reads it, on one core.
 
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
@@ -107,7 +106,7 @@ impl KernelTable {
     }
 }
 
-// Written without the macro: the future is ready at once, so there is nothing for it to carry.
+#[async_trait::async_trait]
 impl TableProvider for KernelTable {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
@@ -117,21 +116,14 @@ impl TableProvider for KernelTable {
         TableType::Base
     }
 
-    fn scan<'this, 'state, 'projection, 'filters, 'future>(
-        &'this self,
-        _state: &'state dyn Session,
-        projection: Option<&'projection Vec<usize>>,
-        _filters: &'filters [Expr],
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
         limit: Option<usize>,
-    ) -> Pin<Box<dyn Future<Output = DataFusionResult<Arc<dyn ExecutionPlan>>> + Send + 'future>>
-    where
-        'this: 'future,
-        'state: 'future,
-        'projection: 'future,
-        'filters: 'future,
-        Self: 'future,
-    {
-        Box::pin(std::future::ready(self.plan(projection, limit)))
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        self.plan(projection, limit)
     }
 }
 

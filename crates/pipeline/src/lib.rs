@@ -7,6 +7,7 @@ mod compare;
 mod contracts;
 mod definition;
 mod deliver;
+mod engine_settings;
 mod environment;
 mod fit;
 mod gaps;
@@ -30,6 +31,7 @@ mod tests;
 pub use compare::{ColumnDifference, Comparison, Difference, Retyped, Side};
 pub use contracts::Unchecked;
 pub use deliver::Deliver;
+pub use engine_settings::{EngineSettings, sufficient};
 pub use environment::Environment;
 pub use gaps::{Behind, Gaps, Hole, Unbuilt, gaps};
 pub use history::{LearnedLimit, learned_limits};
@@ -39,5 +41,5 @@ pub use run::{
     Asked, Backfill, Building, Meter, Narrator, Ports, Promotion, alerts, close, exit_code, fill, live_rows, promote, raw_column_names,
     recover, review, run, targets, windows_left,
 };
-pub use settings::{Append, EngineSettings, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert, sufficient};
+pub use settings::{Append, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert};
 pub use versions::{current_rows, key as raw_key};

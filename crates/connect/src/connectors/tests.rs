@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::prelude::SessionContext;
 use hw_base::{DatasetName, Delivery, Settings, Sources};
@@ -242,6 +242,22 @@ async fn renamed_columns_of_a_delta_table_have_their_new_names() {
     let configuration = json!({ "delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "2" });
     let metadata = json!({ "fields": fields, "partitions": [], "configuration": configuration });
     write_delta(folder.path(), "a.parquet", &json!({ "minReaderVersion": 2, "minWriterVersion": 5 }), &metadata, &json!({}));
+    assert_eq!(delta_columns_and_sum(folder.path()).await, (vec!["id bigint".into(), "name text".into()], 3));
+}
+
+#[tokio::test]
+async fn files_from_before_a_column_was_widened_have_its_present_type() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("orders")).unwrap();
+    let columns: [(&str, ArrayRef); 2] =
+        [("id", Arc::new(Int32Array::from(vec![1, 2]))), ("name", Arc::new(StringArray::from(vec!["n1", "n2"])))];
+    write_batch(&folder.path().join("orders/a.parquet"), &RecordBatch::try_from_iter(columns).unwrap());
+    let widened = json!({ "delta.typeChanges": [{ "fromType": "integer", "toType": "long" }] });
+    let fields = [delta_field("id", "long", &widened), delta_field("name", "string", &json!({}))];
+    let metadata = json!({ "fields": fields, "partitions": [], "configuration": { "delta.enableTypeWidening": "true" } });
+    let features = ["typeWidening"];
+    let protocol = json!({ "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": features, "writerFeatures": features });
+    write_delta(folder.path(), "a.parquet", &protocol, &metadata, &json!({}));
     assert_eq!(delta_columns_and_sum(folder.path()).await, (vec!["id bigint".into(), "name text".into()], 3));
 }
 

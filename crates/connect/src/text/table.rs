@@ -33,6 +33,8 @@ use crate::order::reads_in_order;
 
 /// How many cells are split at a time, so that wide records need no more memory than narrow ones.
 const CELLS_AT_ONCE: usize = 256 << 10;
+/// The most chunks that one partition reads at the same time.
+const MOST_CHUNKS_AT_ONCE: usize = 8;
 
 /// A dataset of record files.
 #[derive(Debug)]
@@ -58,7 +60,7 @@ impl RecordTable {
         let is_in_order = reads_in_order(state);
         let count = if is_in_order { 1 } else { state.config().target_partitions().min(most).max(1) };
         let scan = Arc::new(Scan {
-            chunks_at_once: if is_in_order { all_cores().min(most) } else { 1 },
+            chunks_at_once: if is_in_order { chunks_at_once().min(most) } else { 1 },
             whole: Arc::clone(&self.schema),
             is_projected: flags(&projection, self.schema.fields().len()),
             projection,
@@ -71,8 +73,10 @@ impl RecordTable {
     }
 }
 
-fn all_cores() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+/// How many chunks one partition reads at the same time: as many as there are cores, but for machines with so many that their
+/// chunks would fill the memory.
+fn chunks_at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_CHUNKS_AT_ONCE)
 }
 
 /// Which of so many columns a projection names.

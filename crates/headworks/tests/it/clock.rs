@@ -67,7 +67,8 @@ fn a_run_after_the_clock_was_set_back_is_continued_when_it_is_killed() {
     let begun = Instant::now();
     let text = printed(&undisturbed, &["run"]);
     let whole = begun.elapsed();
-    assert!(text.contains("4 tables published") && !text.contains("-9"), "{text}");
+    let below_zero = text.split_whitespace().any(|word| word.starts_with('-'));
+    assert!(text.contains("4 tables published") && !below_zero, "{text}");
     let expected = tables(&undisturbed);
     let times = expected[1].concat();
     assert!(times.contains("2999-01-01T00:00:00.000001"), "the times of deliveries went back: {times}");

@@ -141,7 +141,9 @@ impl State {
         };
         let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
         match serde_json::from_slice::<Self>(&bytes[..end]) {
-            Ok(state) if state.version == VERSION => Ok(Self { sketches: Sketches(bytes[end + 1..].to_vec()), ..state }),
+            Ok(state) if state.version == VERSION => {
+                Ok(Self { sketches: Sketches(bytes.get(end + 1..).unwrap_or_default().to_vec()), ..state })
+            }
             _ => Err(format!("`{}` is damaged or of another version", path.display())),
         }
     }
