@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use hw_base::{Error, Result, SourceFile, nearest, snake_case};
+pub(crate) use hw_text::unreadable;
 
 /// Endings of compressed files.
 const COMPRESSED: [&str; 3] = ["gz", "zst", "zstd"];
@@ -56,23 +57,6 @@ pub(crate) fn dataset_name(pattern: &str) -> Option<String> {
         without_ending(file)
     };
     (!name.is_empty() && !matches!(name, "." | "..")).then(|| snake_case(name))
-}
-
-/// The error for a file that cannot be read.
-pub(crate) fn unreadable(name: &str, error: &io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::NotFound => Error::user(format!("the file `{name}` is gone")).code("HW201").help("run again to list the files anew"),
-        io::ErrorKind::PermissionDenied => {
-            Error::user(format!("the file `{name}` may not be read")).code("HW201").because(error).help("grant read access to the file")
-        }
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof | io::ErrorKind::Other => {
-            Error::user(format!("the file `{name}` is damaged or incomplete"))
-                .code("HW203")
-                .because(error)
-                .help("fetch or compress the file again; nothing of it was loaded")
-        }
-        _ => Error::passing(format!("the file `{name}` cannot be read")).code("HW203").because(error).help("try again; look at the disk"),
-    }
 }
 
 /// Whether a path stands for many.

@@ -17,8 +17,8 @@ use hw_engine::LiveTables;
 
 use crate::connectors::{Opened, Reached, connector};
 use crate::project::register;
-use crate::text::loose;
 use crate::types::{column_of, sql_type_to_arrow, unknown_type};
+use hw_text::loose;
 
 /// A dataset whose rows are given.
 #[derive(Clone, Debug)]

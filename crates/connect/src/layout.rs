@@ -4,9 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use datafusion::arrow::datatypes::DataType;
 use hw_base::{Column, Delivery, Error, Result};
+pub(crate) use hw_text::HIDDEN;
 
-/// The hidden columns: the file, the line where the record starts, and what is wrong with it.
-pub(crate) const HIDDEN: [&str; 3] = ["_file", "_line", "_malformed"];
 /// How many names an error lists.
 const MOST_NAMES: usize = 10;
 

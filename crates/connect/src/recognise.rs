@@ -12,7 +12,8 @@ use crate::file_source::blocking;
 use crate::files::{self, path_of, unreadable};
 use crate::parts::Address;
 use crate::project::register;
-use crate::text::{SAMPLE_BYTES, check_is_text, sample};
+use crate::text::check_is_text;
+use hw_text::{SAMPLE_BYTES, sample};
 
 /// How many names an error lists.
 const MOST_NAMES: usize = 10;

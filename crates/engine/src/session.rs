@@ -102,19 +102,16 @@ impl Session {
     /// A session in which every table that `reader` names is bound.
     pub(crate) async fn for_reader(engine: &LocalEngine, reader: &Reader, effort: Effort) -> Result<Self> {
         let session = Self::new(engine, effort);
-        for reference in Self::all_references(reader)? {
-            session.bind(engine, reader, &reference).await?;
+        let references = Self::all_references(reader)?;
+        for reference in &references {
+            session.bind(engine, reader, reference).await?;
         }
-        session.name_queries(reader).await?;
+        session.name_queries(reader, &references).await?;
         Ok(session)
     }
 
     /// Gives the queries among the inputs their names.
-    async fn name_queries(&self, reader: &Reader) -> Result<()> {
-        if !reader.inputs.iter().any(|input| matches!(input, Input::Query { .. })) {
-            return Ok(());
-        }
-        let references = Self::all_references(reader)?;
+    async fn name_queries(&self, reader: &Reader, references: &[Reference]) -> Result<()> {
         for input in &reader.inputs {
             if let Input::Query { name, sql } = input {
                 let view = self.query(sql, None).await?.into_view();
@@ -134,12 +131,13 @@ impl Session {
         let (staged, after) = engine.staged_tables(batch).await?;
         session.register(&["staged"], Arc::new(staged))?;
         session.register(&["after"], Arc::new(after))?;
-        for reference in Self::all_references(reader)? {
+        let references = Self::all_references(reader)?;
+        for reference in &references {
             if !["staged", "after"].contains(&reference.parts.join(".").as_str()) {
-                session.bind(engine, reader, &reference).await?;
+                session.bind(engine, reader, reference).await?;
             }
         }
-        session.name_queries(reader).await?;
+        session.name_queries(reader, &references).await?;
         Ok(session)
     }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineSettings {
-    /// Memory of the process, such as `2GiB`; at least `16MiB`.
+    /// Memory of the process, such as `2GiB`; at least `512MiB`.
     #[serde(deserialize_with = "memory")]
     pub memory: ByteSize,
     /// Disk for what does not fit into memory, such as `50GiB`.
@@ -32,13 +32,13 @@ impl EngineSettings {
     }
 }
 
-/// The least memory with which a query has room to spill.
-const LEAST_MEMORY: ByteSize = ByteSize(16 << 20);
+/// The least memory that the process keeps to, measured on wide joins and monthly partitions.
+const LEAST_MEMORY: ByteSize = ByteSize(512 << 20);
 
 /// The limit of memory, where it is large enough to work with.
 ///
 /// # Errors
-/// HW104 for one in which no query could run.
+/// HW104 for one that would not be kept.
 pub fn sufficient(memory: ByteSize) -> Result<ByteSize> {
     if memory >= LEAST_MEMORY {
         return Ok(memory);

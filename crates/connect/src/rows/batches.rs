@@ -11,8 +11,8 @@ use serde_json::{Map, Value as Json};
 use super::cell::Cell;
 use super::column::Column;
 use crate::layout::HIDDEN;
-use crate::text::malformed;
 use crate::types::arrow_to_sql_type;
+use hw_text::malformed;
 
 /// Rows after which a batch is full.
 const BATCH_ROWS: usize = 8192;

@@ -10,7 +10,7 @@ use datafusion::arrow::array::{ArrayRef, ArrowPrimitiveType, PrimitiveBuilder};
 use datafusion::arrow::datatypes::DataType;
 
 use super::cell::Cell;
-use crate::text::values;
+use hw_text::values;
 
 /// Microseconds in a day.
 const DAY_MICROS: i64 = 86_400_000_000;

@@ -4,12 +4,9 @@ use std::path::{Path, PathBuf};
 
 use encoding_rs::Encoding;
 use hw_base::{ByteSize, Delivery, Error, Result, SourceFile};
+use hw_text::{DelimitedFile, Dialect, KnownDialect, SAMPLE_BYTES, decode_sample, encoding_of, sample};
 use memchr::memchr;
 
-use super::bytes::{self, SAMPLE_BYTES};
-use super::delimited::DelimitedFile;
-use super::dialect::{self, Dialect, Known};
-use super::encoding;
 use super::open::open;
 use crate::connectors::Opened;
 use crate::files::{path_of, unreadable};
@@ -31,7 +28,7 @@ pub(crate) struct DelimitedOptions {
 
 /// The encoding of a name.
 pub(crate) fn encoding_named(label: &str) -> Result<&'static Encoding> {
-    encoding::named(label).ok_or_else(|| {
+    hw_text::encoding_named(label).ok_or_else(|| {
         Error::user(format!("`{label}` is no encoding"))
             .code("HW104")
             .help("write for instance `utf-8`, `latin1`, `windows-1252`, `utf-16le` or `shift_jis`")
@@ -76,17 +73,17 @@ impl Head {
     /// Reads the head of a file; `None` for an empty one.
     fn read(root: &Path, file: &SourceFile, options: &DelimitedOptions) -> Result<Option<Self>> {
         let path = path_of(root, file);
-        let sample = bytes::sample(&path, SAMPLE_BYTES).map_err(|error| unreadable(&file.path, &error))?;
-        let (encoding, mark) = bytes::encoding_of(&sample, options.encoding);
-        let is_whole = sample.len() < SAMPLE_BYTES;
-        let text = bytes::decode_sample(&sample, encoding, mark);
-        check_is_text(&file.path, &sample, &text)?;
+        let first = sample(&path, SAMPLE_BYTES).map_err(|error| unreadable(&file.path, &error))?;
+        let (encoding, mark) = encoding_of(&first, options.encoding);
+        let is_whole = first.len() < SAMPLE_BYTES;
+        let text = decode_sample(&first, encoding, mark);
+        check_is_text(&file.path, &first, &text)?;
         let text = without_lines(&text, options.skip_rows);
         if text.trim_ascii().is_empty() {
             return Ok(None);
         }
-        let dialect = dialect::detect(text, is_whole, options.known());
-        if !dialect::holds_a_record(text, is_whole, dialect.marks) {
+        let dialect = Dialect::detect(text, is_whole, options.known());
+        if !dialect.holds_a_record(text, is_whole) {
             return Err(endless(&file.path));
         }
         let columns = names(&dialect);
@@ -126,8 +123,8 @@ impl Default for DelimitedOptions {
 }
 
 impl DelimitedOptions {
-    fn known(&self) -> Known {
-        Known { delimiter: self.delimiter, quote: self.quote, comment: self.comment, has_header: self.has_header }
+    fn known(&self) -> KnownDialect {
+        KnownDialect { delimiter: self.delimiter, quote: self.quote, comment: self.comment, has_header: self.has_header }
     }
 }
 

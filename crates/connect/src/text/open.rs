@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field};
 use hw_base::{Column, Part, Result};
+use hw_text::{RecordFile, infer};
 
-use super::cells::RecordFile;
-use super::infer;
 use super::table::RecordTable;
 use crate::connectors::{Opened, Reached};
 use crate::types::{Declared, check_declared, column_of, sql_type_to_arrow};

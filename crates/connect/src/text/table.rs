@@ -12,8 +12,6 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, StringViewArray, UInt32Array};
-use datafusion::arrow::compute::{nullif, take};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::{DataFusionError, Result};
@@ -23,16 +21,11 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::{Future, StreamExt, TryStreamExt, stream};
+use hw_text::{CHUNK_BYTES, Chunk, HIDDEN, Projection, RecordFile, Splitter};
 
-use super::cells::{Cell, Cells, ChunkText, Cursor, Record, RecordFile, malformed};
-use super::columns::{self, ColumnCells};
-use super::split::{CHUNK_BYTES, Chunk, LONGEST_RECORD, Splitter};
 use crate::files::unreadable;
-use crate::layout::HIDDEN;
 use crate::order::reads_in_order;
 
-/// How many cells are split at a time, so that wide records need no more memory than narrow ones.
-const CELLS_AT_ONCE: usize = 256 << 10;
 /// The most chunks that one partition reads at the same time.
 const MOST_CHUNKS_AT_ONCE: usize = 8;
 
@@ -55,16 +48,14 @@ impl RecordTable {
 
     fn plan(&self, state: &dyn Session, projection: Option<&Vec<usize>>, limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
         let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
-        let projected = Arc::new(self.schema.project(&projection)?);
+        let projection = Projection::new(Arc::clone(&self.schema), projection)?;
+        let projected = Arc::clone(projection.schema());
         let most = usize::try_from(self.bytes / CHUNK_BYTES as u64).unwrap_or(usize::MAX).saturating_add(1);
         let is_in_order = reads_in_order(state);
         let count = if is_in_order { 1 } else { state.config().target_partitions().min(most).max(1) };
         let scan = Arc::new(Scan {
             chunks_at_once: if is_in_order { chunks_at_once().min(most) } else { 1 },
-            whole: Arc::clone(&self.schema),
-            is_projected: flags(&projection, self.schema.fields().len()),
             projection,
-            projected: Arc::clone(&projected),
             files: Arc::clone(&self.files),
             queues: Mutex::default(),
         });
@@ -77,15 +68,6 @@ impl RecordTable {
 /// chunks would fill the memory.
 fn chunks_at_once() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_CHUNKS_AT_ONCE)
-}
-
-/// Which of so many columns a projection names.
-fn flags(projection: &[usize], columns: usize) -> Vec<bool> {
-    let mut flags = vec![false; columns];
-    for column in projection {
-        flags[*column] = true;
-    }
-    flags
 }
 
 impl TableProvider for RecordTable {
@@ -118,11 +100,7 @@ impl TableProvider for RecordTable {
 /// One scan of a table.
 #[derive(Debug)]
 struct Scan {
-    /// All columns of the table.
-    whole: SchemaRef,
-    projection: Vec<usize>,
-    is_projected: Vec<bool>,
-    projected: SchemaRef,
+    projection: Projection,
     files: Arc<[Arc<dyn RecordFile>]>,
     /// How many chunks a partition reads at the same time.
     chunks_at_once: usize,
@@ -156,7 +134,7 @@ impl Partition {
 
 impl PartitionStream for Partition {
     fn schema(&self) -> &SchemaRef {
-        &self.scan.projected
+        self.scan.projection.schema()
     }
 
     fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
@@ -167,11 +145,11 @@ impl PartitionStream for Partition {
         let chunks = stream::try_unfold(worker, |mut worker| blocking(move || Ok(worker.next_chunk()?.map(|chunk| (chunk, worker)))));
         let reading = move |(file, chunk): (Arc<dyn RecordFile>, Chunk)| {
             let scan = Arc::clone(&scan);
-            async move { Ok(blocking(move || scan.batches(file.as_ref(), &chunk.into(), batch_rows))) }
+            async move { Ok(blocking(move || Ok(scan.projection.batches(file.as_ref(), &chunk.into(), batch_rows)?))) }
         };
         let batches = chunks.and_then(reading).try_buffered(self.scan.chunks_at_once);
         let batches = batches.map_ok(|batches| stream::iter(batches).map(Ok)).try_flatten();
-        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.scan.projected), batches))
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(self.scan.projection.schema()), batches))
     }
 }
 
@@ -265,112 +243,5 @@ impl Worker {
             }
             self.queue.finish(&begun);
         }
-    }
-}
-
-impl Scan {
-    /// The rows of a piece of text.
-    fn batches(&self, file: &dyn RecordFile, chunk: &ChunkText, batch_rows: usize) -> Result<Vec<RecordBatch>> {
-        let most = batch_rows.min(CELLS_AT_ONCE / file.width().max(1)).max(1);
-        let (mut batches, mut cursor) = (Vec::new(), Cursor { at: 0, line: chunk.first_line });
-        if chunk.is_too_long {
-            return Ok(vec![self.batch(file, chunk, &too_long(file, chunk))?]);
-        }
-        let mut cells = Cells::new(file.width());
-        loop {
-            cells.clear();
-            file.read(chunk, &mut cursor, most, &mut cells);
-            if cells.records.is_empty() {
-                return Ok(batches);
-            }
-            batches.push(self.batch(file, chunk, &cells)?);
-        }
-    }
-
-    fn batch(&self, file: &dyn RecordFile, chunk: &ChunkText, cells: &Cells) -> Result<RecordBatch> {
-        let rows = cells.records.len();
-        let hidden = self.whole.fields().len() - HIDDEN.len();
-        let is_wanted = |column: usize| self.is_projected.get(column).copied().unwrap_or_default();
-        let judges = is_wanted(hidden + 2);
-        let mut rows_in_columns = Rows { file, chunk, cells, problems: Vec::new() };
-        let mut arrays: Vec<Option<ArrayRef>> = (0..hidden)
-            .map(|column| (judges || is_wanted(column)).then(|| rows_in_columns.column(column, self.whole.field(column))))
-            .collect();
-        if judges {
-            rows_in_columns.void_malformed(&mut arrays)?;
-        }
-        let projected = self.projection.iter().map(|column| match column.checked_sub(hidden) {
-            None => Ok(arrays.get(*column).cloned().flatten().unwrap_or_else(|| columns::nulls(&DataType::Utf8View, rows))),
-            Some(0) => rows_in_columns.names(),
-            Some(1) => Ok(rows_in_columns.lines()),
-            Some(_) => Ok(rows_in_columns.malformed()),
-        });
-        let arrays = projected.collect::<Result<Vec<_>>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.projected), arrays, &options)?)
-    }
-}
-
-/// The one record of a chunk that holds the beginning of one.
-fn too_long(file: &dyn RecordFile, chunk: &ChunkText) -> Cells {
-    let problem = format!("the record is longer than {}", hw_base::ByteSize(LONGEST_RECORD as u64));
-    let record = Record { start: 0, end: chunk.text.len(), line: chunk.first_line, problem: Some(problem) };
-    Cells { width: file.width(), all: vec![Cell::MISSING; file.width()], records: vec![record] }
-}
-
-/// Split records on their way into arrays.
-struct Rows<'a> {
-    file: &'a dyn RecordFile,
-    chunk: &'a ChunkText,
-    cells: &'a Cells,
-    /// Values that kept their record from being a row, beside the records that are malformed as a whole.
-    problems: Vec<(usize, String)>,
-}
-
-impl Rows<'_> {
-    fn column(&mut self, column: usize, field: &Field) -> ArrayRef {
-        let Some(place) = self.file.cell_of(column) else { return columns::nulls(field.data_type(), self.cells.records.len()) };
-        let cells =
-            ColumnCells { file: self.file, chunk: self.chunk, cells: self.cells, place, name: field.name(), data_type: field.data_type() };
-        let built = columns::build(&cells);
-        self.problems.extend(built.problems);
-        built.array
-    }
-
-    /// Makes every column null in the records of which a value could not be read.
-    fn void_malformed(&mut self, arrays: &mut [Option<ArrayRef>]) -> Result<()> {
-        if self.problems.is_empty() {
-            return Ok(());
-        }
-        self.problems.sort_by_key(|(row, _)| *row);
-        let mut is_malformed = vec![false; self.cells.records.len()];
-        self.problems.iter().for_each(|(row, _)| is_malformed[*row] = true);
-        let is_malformed = BooleanArray::from(is_malformed);
-        for array in arrays.iter_mut().flatten() {
-            *array = nullif(array.as_ref(), &is_malformed)?;
-        }
-        Ok(())
-    }
-
-    fn names(&self) -> Result<ArrayRef> {
-        let name = StringViewArray::from_iter_values([self.file.name()]);
-        Ok(take(&name, &UInt32Array::from(vec![0; self.cells.records.len()]), None)?)
-    }
-
-    fn lines(&self) -> ArrayRef {
-        Arc::new(self.cells.records.iter().map(|record| i64::try_from(record.line).ok()).collect::<Int64Array>())
-    }
-
-    /// The hidden column that says what is wrong with a record.
-    fn malformed(&self) -> ArrayRef {
-        let mut problems = self.problems.iter().peekable();
-        let texts = self.cells.records.iter().enumerate().map(|(row, record)| {
-            let mut reason = record.problem.as_deref();
-            while let Some((_, problem)) = problems.next_if(|(at, _)| *at == row) {
-                reason = reason.or(Some(problem));
-            }
-            reason.map(|reason| malformed(reason, self.chunk.text.get(record.start..record.end).unwrap_or_default()))
-        });
-        Arc::new(texts.collect::<StringViewArray>())
     }
 }

@@ -220,6 +220,6 @@ mod tests {
         let missing = said("headworks check");
         assert!(missing.contains("because: <DATA>"), "{missing}");
         let memory = said("headworks assess x --memory 1");
-        assert!(memory.contains("16.0 MiB"), "{memory}");
+        assert!(memory.contains("512.0 MiB"), "{memory}");
     }
 }

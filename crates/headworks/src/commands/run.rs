@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, ByteSize, Clock, Error, Result, RunId, RunOutcome, RunRecord, StepRecord};
+use hw_base::{BoxFuture, Clock, Error, Result, RunId, RunOutcome, RunRecord, StepRecord};
 use hw_ledger::{RunLock, next_run_id};
 use hw_pipeline::{Asking, Narrator, Ports, Selection, Step, exit_code, plan, recover, run};
 
@@ -14,9 +14,6 @@ use crate::machine::{self, SystemClock};
 use crate::objectives;
 use crate::report;
 use crate::terminal::{Format, Terminal};
-
-/// The least memory limit that a run keeps to, measured on wide joins and monthly partitions.
-const LEAST_MEMORY: ByteSize = ByteSize(512 << 20);
 
 /// The command.
 pub(crate) struct Run;
@@ -91,12 +88,6 @@ fn next_in_environment(record: &RunRecord, terminal: &Terminal) -> Option<String
 /// Runs the project of the terminal. Only one run goes on at a time; one that was killed is continued.
 pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> Result<(RunRecord, Vec<Error>)> {
     let house = House::open_in(&terminal.root, terminal.place.as_ref())?;
-    let memory = house.project.settings.engine.memory;
-    if memory < LEAST_MEMORY {
-        terminal.say(format!(
-            "the memory limit of {memory} is for queries; with what the program needs itself, a run takes up to {LEAST_MEMORY}"
-        ));
-    }
     let now = SystemClock.now();
     let fresh = next_run_id(now, machine::salt(now));
     let _lock = RunLock::take(house.state(), &fresh)?;

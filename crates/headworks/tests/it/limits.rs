@@ -25,6 +25,9 @@ fn project(folder: &Path, engine: &str, model: &str) {
 
 /// Sorts all rows with all that is in them.
 const SORTED: &str = "select id, note, row_number() over (order by note desc, place) as number from shop.rows";
+/// Sorts some 400 MB.
+const WIDE: &str =
+    "select id, repeat(note, 16) as note, row_number() over (order by repeat(note, 16) desc, place) as number from shop.rows";
 
 fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
@@ -33,11 +36,11 @@ fn text(output: &Output) -> String {
 #[test]
 fn a_sort_larger_than_the_memory_spills_and_gives_the_same_rows() {
     let folder = tempfile::tempdir().unwrap();
-    project(folder.path(), "{ memory: 2GiB }", SORTED);
+    project(folder.path(), "{ memory: 2GiB }", WIDE);
     printed(folder.path(), &["run"]);
     let question = ["sql", "select count(*) as rows, sum(number * id) as check_sum from sorted", "--format", "json"];
     let plenty = printed(folder.path(), &question);
-    project(folder.path(), "{ memory: 48MiB }", SORTED);
+    project(folder.path(), "{ memory: 512MiB }", WIDE);
     let run: Value = serde_json::from_str(&printed(folder.path(), &["run", "--rebuild", "--format", "json"])).unwrap();
     let step = run["steps"].as_array().unwrap().iter().find(|step| step["model"] == "sorted").unwrap();
     assert!(step["spilled_bytes"].as_u64().unwrap() > 0, "nothing was spilled: {step}");
@@ -45,17 +48,17 @@ fn a_sort_larger_than_the_memory_spills_and_gives_the_same_rows() {
 }
 
 /// A recursive query keeps what it has found in memory.
-const RECURSIVE: &str = "with recursive found as (select id, note, 0 as level from shop.rows \
+const RECURSIVE: &str = "with recursive found as (select id, repeat(note, 16) as note, 0 as level from shop.rows \
     union all select id, note, level + 1 from found where level < 2) select * from found";
 
 #[test]
 fn a_query_that_cannot_spill_names_the_step_the_limit_and_the_setting() {
     let folder = tempfile::tempdir().unwrap();
-    project(folder.path(), "{ memory: 32MiB }", RECURSIVE);
+    project(folder.path(), "{ memory: 512MiB }", RECURSIVE);
     let output = headworks(folder.path(), &["run"]);
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{message}");
-    for words in ["HW401", "`sorted`", "32.0 MiB", "engine: { memory:"] {
+    for words in ["HW401", "`sorted`", "512.0 MiB", "engine: { memory:"] {
         assert!(message.contains(words), "`{words}` is missing in: {message}");
     }
     assert_eq!(rows(folder.path(), "sorted"), "no table");
@@ -65,7 +68,7 @@ fn a_query_that_cannot_spill_names_the_step_the_limit_and_the_setting() {
 #[test]
 fn spilling_stays_within_the_disk_limit() {
     let folder = tempfile::tempdir().unwrap();
-    project(folder.path(), "{ memory: 32MiB, disk: 1MiB }", SORTED);
+    project(folder.path(), "{ memory: 512MiB, disk: 1MiB }", WIDE);
     let output = headworks(folder.path(), &["run"]);
     let message = text(&output);
     assert_eq!(output.status.code(), Some(2), "{message}");
@@ -91,7 +94,7 @@ cp -a ../project ../../after
 fn a_full_disk_loses_nothing_and_the_next_run_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let before = folder.path().join("project");
-    project(&before, "{ memory: 256MiB }", "select *, sha256(note) as digest from shop.rows");
+    project(&before, "{ memory: 512MiB }", "select *, sha256(note) as digest from shop.rows");
     // The file stays outside, so that the small disk holds the warehouse alone.
     let data = folder.path().join("rows.csv");
     std::fs::rename(before.join("rows.csv"), &data).unwrap();
@@ -112,7 +115,7 @@ fn a_full_disk_loses_nothing_and_the_next_run_goes_on() {
 fn an_interrupted_run_cleans_up_and_is_continued() {
     let folder = tempfile::tempdir().unwrap();
     let before = folder.path().join("project");
-    project(&before, "{ memory: 256MiB }", SORTED);
+    project(&before, "{ memory: 512MiB }", SORTED);
     let undisturbed = folder.path().join("undisturbed");
     copy(&before, &undisturbed);
     let begun = Instant::now();

@@ -4,7 +4,7 @@ use calamine::{CellErrorType, Data, ExcelDateTime};
 use chrono::NaiveDate;
 
 use crate::rows::Cell;
-use crate::text::values;
+use hw_text::values;
 
 /// Microseconds in a day.
 const DAY_MICROS: i64 = 86_400_000_000;

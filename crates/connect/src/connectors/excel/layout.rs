@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use super::cells::cell;
 use crate::parts::Look;
 use crate::rows::Cell;
-use crate::text::infer::{ANYTHING, Guess, TEXT_ONLY};
+use hw_text::infer::{ANYTHING, Guess, TEXT_ONLY};
 
 /// Among how many rows the header is sought.
 const HEADER_ROWS: usize = 30;

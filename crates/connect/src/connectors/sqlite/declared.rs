@@ -3,9 +3,9 @@
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 
 use crate::rows::Cell;
-use crate::text::infer::{Guess, TEXT_ONLY};
-use crate::text::values;
 use crate::types::sql_type_to_arrow;
+use hw_text::infer::{Guess, TEXT_ONLY};
+use hw_text::values;
 
 /// A moment without a zone.
 const MOMENT: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);

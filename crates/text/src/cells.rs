@@ -5,14 +5,14 @@ use std::fmt;
 use hw_base::Result;
 use serde_json::json;
 
-use super::split::{Chunk, Splitter};
+use crate::split::{Chunk, Splitter};
 
 /// How much of a malformed record is kept.
 const KEPT_BYTES: usize = 4 << 10;
 
 /// How a cell is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// The record does not have it.
     Missing,
     /// As it is.
@@ -25,64 +25,64 @@ pub(super) enum Form {
 
 /// The place of a cell in its text, without its quotes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cell {
-    pub(super) start: u32,
-    pub(super) end: u32,
-    pub(super) form: Form,
+pub struct Cell {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) form: Form,
 }
 
 impl Cell {
-    pub(super) const MISSING: Self = Self { start: 0, end: 0, form: Form::Missing };
+    pub(crate) const MISSING: Self = Self { start: 0, end: 0, form: Form::Missing };
 
-    pub(super) fn new(start: usize, end: usize, form: Form) -> Self {
+    pub(crate) fn new(start: usize, end: usize, form: Form) -> Self {
         Self { start: place(start), end: place(end), form }
     }
 
     /// Its text in the text it was found in.
-    pub(super) fn of(self, text: &str) -> &str {
+    pub(crate) fn of(self, text: &str) -> &str {
         text.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 }
 
 /// A place in a text as four bytes.
 #[expect(clippy::cast_possible_truncation, reason = "a chunk is never near 4 GiB long")]
-pub(super) fn place(at: usize) -> u32 {
+pub(crate) fn place(at: usize) -> u32 {
     debug_assert!(u32::try_from(at).is_ok(), "a chunk is too long");
     at as u32
 }
 
 /// A record: where it stands, and what is wrong with it.
 #[derive(Clone, Debug)]
-pub(super) struct Record {
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub struct Record {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
     /// The one-based line on which it starts.
-    pub(super) line: u64,
-    pub(super) problem: Option<String>,
+    pub(crate) line: u64,
+    pub(crate) problem: Option<String>,
 }
 
 /// Records and their cells, `width` per record.
 #[derive(Debug, Default)]
-pub(super) struct Cells {
-    pub(super) width: usize,
-    pub(super) all: Vec<Cell>,
-    pub(super) records: Vec<Record>,
+pub struct Cells {
+    pub(crate) width: usize,
+    pub(crate) all: Vec<Cell>,
+    pub(crate) records: Vec<Record>,
 }
 
 impl Cells {
     /// No records of `width` cells each.
-    pub(super) fn new(width: usize) -> Self {
+    pub(crate) fn new(width: usize) -> Self {
         Self { width, all: Vec::new(), records: Vec::new() }
     }
 
     /// Forgets the records, to be filled again.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.all.clear();
         self.records.clear();
     }
 
     /// Ends a record whose cells were pushed since the last one. A malformed record keeps none of them.
-    pub(super) fn end_record(&mut self, record: Record) {
+    pub(crate) fn end_record(&mut self, record: Record) {
         let first = self.records.len() * self.width;
         if record.problem.is_some() {
             self.all.truncate(first);
@@ -94,17 +94,17 @@ impl Cells {
 
 /// How far the reading of a text has come.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cursor {
-    pub(super) at: usize,
-    pub(super) line: u64,
+pub struct Cursor {
+    pub(crate) at: usize,
+    pub(crate) line: u64,
 }
 
 /// A chunk as text. Bytes that are none stand as `?`, and the records that hold them are malformed.
 #[derive(Debug)]
-pub(super) struct ChunkText {
-    pub(super) text: String,
-    pub(super) first_line: u64,
-    pub(super) is_too_long: bool,
+pub struct ChunkText {
+    pub(crate) text: String,
+    pub(crate) first_line: u64,
+    pub(crate) is_too_long: bool,
     broken: Vec<usize>,
 }
 
@@ -121,7 +121,7 @@ impl From<Chunk> for ChunkText {
 
 impl ChunkText {
     /// Whether all bytes between two places were text.
-    pub(super) fn is_text(&self, start: usize, end: usize) -> bool {
+    pub(crate) fn is_text(&self, start: usize, end: usize) -> bool {
         self.broken.is_empty() || self.broken.get(self.broken.partition_point(|at| *at < start)).is_none_or(|at| *at >= end)
     }
 }
@@ -140,7 +140,7 @@ fn mended(mut bytes: Vec<u8>) -> (String, Vec<usize>) {
 }
 
 /// A file of records.
-pub(super) trait RecordFile: fmt::Debug + Send + Sync {
+pub trait RecordFile: fmt::Debug + Send + Sync {
     /// The path as the project names it.
     fn name(&self) -> &str;
 
@@ -169,7 +169,7 @@ pub(super) trait RecordFile: fmt::Debug + Send + Sync {
 }
 
 /// What the hidden column `_malformed` says about a record: the reason, and the beginning of the record.
-pub(crate) fn malformed(reason: &str, record: &str) -> String {
+pub fn malformed(reason: &str, record: &str) -> String {
     let mut end = record.len().min(KEPT_BYTES);
     while !record.is_char_boundary(end) {
         end -= 1;

@@ -1,12 +1,12 @@
 //! The types of columns, by the values in their first records.
 
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use arrow_schema::{DataType, TimeUnit};
 use hw_base::Result;
 
-use super::cells::{Cells, ChunkText, Cursor, Form, RecordFile};
-use super::values;
-use crate::files::unreadable;
+use crate::cells::{Cells, ChunkText, Cursor, Form, RecordFile};
 use crate::types::MOST_DIGITS;
+use crate::unreadable::unreadable;
+use crate::values;
 
 /// How many records of a file are looked at.
 const RECORDS: usize = 20_000;
@@ -26,13 +26,13 @@ const BOOLEAN: u8 = 8;
 const DATE: u8 = 16;
 const TIMESTAMP: u8 = 32;
 /// What a value can be that is known to be text: numbers in it are no numbers.
-pub(crate) const TEXT_ONLY: u8 = DATE | TIMESTAMP;
+pub const TEXT_ONLY: u8 = DATE | TIMESTAMP;
 /// What a value can be of which nothing is known.
-pub(crate) const ANYTHING: u8 = u8::MAX;
+pub const ANYTHING: u8 = u8::MAX;
 
 /// What the values of a column can be.
 #[derive(Clone, Debug)]
-pub(crate) struct Guess {
+pub struct Guess {
     possible: u8,
     values: u64,
     /// The most digits before and after the point.
@@ -51,7 +51,7 @@ impl Default for Guess {
 
 /// Guesses the types of `columns` columns from the first records of some of the files. Returns them with the number of
 /// records seen.
-pub(super) fn infer(files: &[&dyn RecordFile], columns: usize) -> Result<(Vec<DataType>, u64)> {
+pub fn infer(files: &[&dyn RecordFile], columns: usize) -> Result<(Vec<DataType>, u64)> {
     let (mut guesses, mut records) = (vec![Guess::default(); columns], 0);
     for at in spread(files.len()) {
         if let Some(file) = files.get(at) {
@@ -62,7 +62,7 @@ pub(super) fn infer(files: &[&dyn RecordFile], columns: usize) -> Result<(Vec<Da
 }
 
 /// The first, the last and some between.
-pub(super) fn spread(files: usize) -> Vec<usize> {
+fn spread(files: usize) -> Vec<usize> {
     if files <= FILES { (0..files).collect() } else { (0..FILES).map(|at| at * (files - 1) / (FILES - 1)).collect() }
 }
 
@@ -110,7 +110,7 @@ fn look_at_column(file: &dyn RecordFile, chunk: &ChunkText, cells: &Cells, place
 
 impl Guess {
     /// Takes a value into account that can be one of `allowed`.
-    pub(crate) fn see(&mut self, text: &[u8], allowed: u8) {
+    pub fn see(&mut self, text: &[u8], allowed: u8) {
         let text = values::trimmed(text);
         if text.is_empty() || self.possible == 0 {
             return;
@@ -146,7 +146,7 @@ impl Guess {
     }
 
     /// The narrowest type that holds all values seen; text where there is none, or no value.
-    pub(crate) fn data_type(&self) -> DataType {
+    pub fn data_type(&self) -> DataType {
         let is = |kind| self.values > 0 && self.possible & kind != 0;
         match () {
             () if is(BOOLEAN) => DataType::Boolean,

@@ -4,14 +4,14 @@
 
 use memchr::memchr2;
 
-use super::cells::{Cell, Form};
+use crate::cells::{Cell, Form};
 
 /// How deep values may nest.
 const DEEPEST: usize = 256;
 
 /// Visits the keys and values of the object in `text` from `at` on, and returns where it ends. Keys are as written,
 /// without their quotes. A missing value is [`Cell::MISSING`].
-pub(super) fn members(text: &str, at: usize, mut visit: impl FnMut(&str, Cell) -> Result<(), String>) -> Result<usize, String> {
+pub(crate) fn members(text: &str, at: usize, mut visit: impl FnMut(&str, Cell) -> Result<(), String>) -> Result<usize, String> {
     let mut scanner = Scanner { bytes: text.as_bytes(), at };
     scanner.expect(b'{')?;
     if scanner.take(b'}') {
@@ -29,7 +29,7 @@ pub(super) fn members(text: &str, at: usize, mut visit: impl FnMut(&str, Cell) -
 }
 
 /// The first place at or after `at` that is no white space.
-pub(super) fn skip_blanks(bytes: &[u8], at: usize) -> usize {
+pub(crate) fn skip_blanks(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count()
 }

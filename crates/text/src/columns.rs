@@ -2,45 +2,46 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::types::{
+use arrow_array::builder::StringViewBuilder;
+use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
     Time64MicrosecondType, TimestampMicrosecondType,
 };
-use datafusion::arrow::array::{ArrayRef, BooleanArray, NullBufferBuilder, PrimitiveArray, StringViewBuilder, new_null_array};
-use datafusion::arrow::buffer::{BooleanBuffer, ScalarBuffer};
-use datafusion::arrow::datatypes::DataType;
+use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, new_null_array};
+use arrow_buffer::{BooleanBuffer, NullBufferBuilder, ScalarBuffer};
+use arrow_schema::DataType;
 
-use super::cells::{Cell, Cells, ChunkText, Form, RecordFile};
-use super::values::{self, NoDecimal};
+use crate::cells::{Cell, Cells, ChunkText, Form, RecordFile};
 use crate::types::arrow_to_sql_type;
+use crate::values::{self, NoDecimal};
 
 /// How much of a value a reason quotes.
 const QUOTED_CHARACTERS: usize = 60;
 
 /// The cells that fill one column.
-pub(super) struct ColumnCells<'a> {
-    pub(super) file: &'a dyn RecordFile,
-    pub(super) chunk: &'a ChunkText,
-    pub(super) cells: &'a Cells,
+pub(crate) struct ColumnCells<'a> {
+    pub(crate) file: &'a dyn RecordFile,
+    pub(crate) chunk: &'a ChunkText,
+    pub(crate) cells: &'a Cells,
     /// Which cell of a record.
-    pub(super) place: usize,
-    pub(super) name: &'a str,
-    pub(super) data_type: &'a DataType,
+    pub(crate) place: usize,
+    pub(crate) name: &'a str,
+    pub(crate) data_type: &'a DataType,
 }
 
 /// A column, and what kept values out of it: rows with their reason.
-pub(super) struct Built {
-    pub(super) array: ArrayRef,
-    pub(super) problems: Vec<(usize, String)>,
+pub(crate) struct Built {
+    pub(crate) array: ArrayRef,
+    pub(crate) problems: Vec<(usize, String)>,
 }
 
 /// A column of nulls.
-pub(super) fn nulls(data_type: &DataType, rows: usize) -> ArrayRef {
+pub(crate) fn nulls(data_type: &DataType, rows: usize) -> ArrayRef {
     new_null_array(data_type, rows)
 }
 
 /// Reads a column. A value that is none of its type becomes a null and a problem.
-pub(super) fn build(column: &ColumnCells<'_>) -> Built {
+pub(crate) fn build(column: &ColumnCells<'_>) -> Built {
     match column.data_type {
         DataType::Int64 => primitive::<Int64Type>(column, values::integer),
         DataType::Decimal128(precision, scale) => decimals(column, *precision, scale.unsigned_abs()),

@@ -6,7 +6,7 @@ const MICROS: i64 = 1_000_000;
 const DAY_SECONDS: i64 = 86_400;
 
 /// Text without blanks at both ends.
-pub(crate) fn trimmed(text: &[u8]) -> &[u8] {
+pub fn trimmed(text: &[u8]) -> &[u8] {
     match text {
         [b'!'..=b'~', .., b'!'..=b'~'] | [b'!'..=b'~'] => text,
         _ => text.trim_ascii(),
@@ -14,7 +14,7 @@ pub(crate) fn trimmed(text: &[u8]) -> &[u8] {
 }
 
 /// A whole number.
-pub(crate) fn integer(text: &[u8]) -> Option<i64> {
+pub fn integer(text: &[u8]) -> Option<i64> {
     let (is_negative, digits) = signed(text);
     if digits.is_empty() || digits.len() > 19 {
         return None;
@@ -31,13 +31,13 @@ pub(crate) fn integer(text: &[u8]) -> Option<i64> {
 }
 
 /// A floating-point number.
-pub(crate) fn double(text: &[u8]) -> Option<f64> {
+pub fn double(text: &[u8]) -> Option<f64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// Why a text is no decimal of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoDecimal {
+pub enum NoDecimal {
     /// It is no decimal number.
     NoNumber,
     /// It has more decimal places.
@@ -47,7 +47,7 @@ pub(crate) enum NoDecimal {
 }
 
 /// An exact decimal with at most `precision` digits, `scale` of them after the point. Zeros at the end do not count.
-pub(crate) fn decimal(text: &[u8], precision: u8, scale: u8) -> Result<i128, NoDecimal> {
+pub fn decimal(text: &[u8], precision: u8, scale: u8) -> Result<i128, NoDecimal> {
     let (is_negative, digits) = signed(text);
     let (whole, places) = match memchr::memchr(b'.', digits) {
         Some(point) => (&digits[..point], &digits[point + 1..]),
@@ -107,7 +107,7 @@ fn check_beyond(digits: &[u8]) -> Result<(), NoDecimal> {
 }
 
 /// True or false, in the spellings of databases and spreadsheets.
-pub(crate) fn boolean(text: &[u8]) -> Option<bool> {
+pub fn boolean(text: &[u8]) -> Option<bool> {
     let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()));
     match () {
         () if is(&["true", "t", "yes", "y", "1"]) => Some(true),
@@ -117,7 +117,7 @@ pub(crate) fn boolean(text: &[u8]) -> Option<bool> {
 }
 
 /// A day, `2026-01-31`, in days since 1970.
-pub(crate) fn date(text: &[u8]) -> Option<i32> {
+pub fn date(text: &[u8]) -> Option<i32> {
     let text: &[u8; 10] = text.try_into().ok()?;
     if text[4] != b'-' || text[7] != b'-' {
         return None;
@@ -130,7 +130,7 @@ pub(crate) fn date(text: &[u8]) -> Option<i32> {
 
 /// A moment, `2026-01-31T12:00:00.123456+01:00` and its shorter forms, in microseconds since 1970 UTC. A moment without
 /// a zone is taken as it stands; digits beyond the microsecond do not count.
-pub(crate) fn timestamp(text: &[u8]) -> Option<i64> {
+pub fn timestamp(text: &[u8]) -> Option<i64> {
     let days = date(text.get(..10)?)?;
     let midnight = i64::from(days) * DAY_SECONDS * MICROS;
     match text.get(10) {
@@ -141,7 +141,7 @@ pub(crate) fn timestamp(text: &[u8]) -> Option<i64> {
 }
 
 /// A time of day, in microseconds since midnight.
-pub(crate) fn time(text: &[u8]) -> Option<i64> {
+pub fn time(text: &[u8]) -> Option<i64> {
     let (micros, rest) = clock(text)?;
     rest.is_empty().then_some(micros)
 }

@@ -9,34 +9,34 @@ use std::io::{self, Read};
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-use super::bytes::Bytes;
-use super::scan::Either;
+use crate::bytes::Bytes;
+use crate::scan::Either;
 
 /// How many bytes a chunk has, about.
-pub(super) const CHUNK_BYTES: usize = 512 << 10;
+pub const CHUNK_BYTES: usize = 512 << 10;
 /// How long a quoted field can be.
-pub(super) const LONGEST_FIELD: usize = 1 << 20;
+pub(crate) const LONGEST_FIELD: usize = 1 << 20;
 /// How long a record can be.
-pub(super) const LONGEST_RECORD: usize = 16 << 20;
+pub(crate) const LONGEST_RECORD: usize = 16 << 20;
 /// How much is kept of a record that is too long.
 const KEPT_OF_TOO_LONG: usize = 4 << 10;
 
 /// What separates fields and records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Marks {
+pub struct Marks {
     /// The byte between fields; unused where there is no quote.
-    pub(super) delimiter: u8,
+    pub delimiter: u8,
     /// The byte around fields that hold delimiters or line ends.
-    pub(super) quote: Option<u8>,
+    pub quote: Option<u8>,
     /// The byte that starts a comment line.
-    pub(super) comment: Option<u8>,
+    pub comment: Option<u8>,
     /// The last byte of a line end.
-    pub(super) line_end: u8,
+    pub line_end: u8,
 }
 
 impl Marks {
     /// One record per line, whatever it holds.
-    pub(super) const LINES: Self = Self { delimiter: b'\n', quote: None, comment: None, line_end: b'\n' };
+    pub(crate) const LINES: Self = Self { delimiter: b'\n', quote: None, comment: None, line_end: b'\n' };
 }
 
 impl Marks {
@@ -49,7 +49,7 @@ impl Marks {
 
 /// What follows a quote that opens a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quoted {
+pub(crate) enum Quoted {
     /// The field ends with the quote at `end`.
     Closed {
         /// The place of the closing quote.
@@ -66,7 +66,7 @@ pub(super) enum Quoted {
 }
 
 /// Finds the end of the quoted field that opens at `open`. `is_all` says that no text follows after `text`.
-pub(super) fn quoted_end(text: &[u8], open: usize, quote: u8, marks: Marks, is_all: bool) -> Quoted {
+pub(crate) fn quoted_end(text: &[u8], open: usize, quote: u8, marks: Marks, is_all: bool) -> Quoted {
     let limit = text.len().min(open + 1 + LONGEST_FIELD);
     let is_whole = is_all || limit < text.len();
     let either = Either::of(quote, marks.line_end);
@@ -93,17 +93,17 @@ pub(super) fn quoted_end(text: &[u8], open: usize, quote: u8, marks: Marks, is_a
 
 /// A piece of a file that holds whole records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Chunk {
+pub struct Chunk {
     /// The text, as far as it is text.
-    pub(super) text: Vec<u8>,
+    pub(crate) text: Vec<u8>,
     /// The one-based line on which it starts.
-    pub(super) first_line: u64,
+    pub(crate) first_line: u64,
     /// Whether it is the beginning of one record that is too long to be read.
-    pub(super) is_too_long: bool,
+    pub(crate) is_too_long: bool,
 }
 
 /// Cuts a stream into chunks. Memory stays within a few lengths of the longest record.
-pub(super) struct Splitter {
+pub struct Splitter {
     bytes: Bytes,
     marks: Marks,
     chunk_bytes: usize,
@@ -116,24 +116,24 @@ pub(super) struct Splitter {
 
 impl Splitter {
     /// Cuts what `bytes` yields.
-    pub(super) fn new(bytes: Bytes, marks: Marks) -> Self {
+    pub(crate) fn new(bytes: Bytes, marks: Marks) -> Self {
         Self { bytes, marks, chunk_bytes: CHUNK_BYTES, pending: Vec::new(), line: 1, is_at_end: false }
     }
 
     /// Sets the size of chunks.
     #[cfg(test)]
-    pub(super) fn with_chunk_bytes(mut self, chunk_bytes: usize) -> Self {
+    pub(crate) fn with_chunk_bytes(mut self, chunk_bytes: usize) -> Self {
         self.chunk_bytes = chunk_bytes;
         self
     }
 
     /// Leaves out so many lines, whatever they hold.
-    pub(super) fn skip_lines(&mut self, lines: usize) -> io::Result<()> {
+    pub(crate) fn skip_lines(&mut self, lines: usize) -> io::Result<()> {
         (0..lines).try_for_each(|_| self.drop_line())
     }
 
     /// Leaves out the next record that is neither a blank line nor a comment: the header.
-    pub(super) fn skip_header(&mut self) -> io::Result<()> {
+    pub(crate) fn skip_header(&mut self) -> io::Result<()> {
         while let Some(length) = self.first_record()? {
             let record = self.take(length).text;
             if !is_idle(&record, self.marks) {
@@ -159,7 +159,7 @@ impl Splitter {
     }
 
     /// The next chunk; `None` at the end.
-    pub(super) fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
+    pub fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
         let mut wanted = self.chunk_bytes;
         loop {
             self.fill(wanted)?;
@@ -229,7 +229,7 @@ impl Splitter {
 }
 
 /// Whether a line holds no record: it is blank or a comment.
-pub(super) fn is_idle(line: &[u8], marks: Marks) -> bool {
+pub(crate) fn is_idle(line: &[u8], marks: Marks) -> bool {
     match line.first() {
         None => true,
         Some(first) if Some(*first) == marks.comment => true,
@@ -248,7 +248,7 @@ fn last_record_end(text: &[u8], marks: Marks) -> usize {
 }
 
 /// The end of the first whole record.
-pub(super) fn first_record_end(text: &[u8], marks: Marks) -> Option<usize> {
+pub(crate) fn first_record_end(text: &[u8], marks: Marks) -> Option<usize> {
     let mut first = None;
     walk(text, marks, |from, to| {
         first = memchr(marks.line_end, text.get(from..to).unwrap_or_default()).map(|at| from + at + 1);

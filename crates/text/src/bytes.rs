@@ -7,17 +7,17 @@ use std::path::Path;
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8};
 use flate2::read::MultiGzDecoder;
 
-use super::encoding;
+use crate::encoding;
 
 /// How many bytes tell encoding, dialect and types.
-pub(crate) const SAMPLE_BYTES: usize = 1 << 20;
+pub const SAMPLE_BYTES: usize = 1 << 20;
 /// How many bytes tell the encoding.
 const ENCODING_BYTES: usize = 256 << 10;
 /// How many bytes are decoded at a time.
 const DECODED_AT_ONCE: usize = 64 << 10;
 
 /// A stream of bytes that can move between threads.
-pub(super) type Bytes = Box<dyn Read + Send>;
+pub(crate) type Bytes = Box<dyn Read + Send>;
 
 /// Opens a file, decompressed where its first bytes say gzip or Zstandard.
 pub(crate) fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
@@ -33,14 +33,14 @@ pub(crate) fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
 }
 
 /// The first bytes of a file, decompressed.
-pub(crate) fn sample(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+pub fn sample(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     let mut sample = Vec::with_capacity(most.min(64 << 10));
     open(path)?.take(most as u64).read_to_end(&mut sample)?;
     Ok(sample)
 }
 
 /// The encoding of a file: that of its byte order mark, else the named one, else as its first bytes say.
-pub(super) fn encoding_of(sample: &[u8], named: Option<&'static Encoding>) -> (&'static Encoding, usize) {
+pub fn encoding_of(sample: &[u8], named: Option<&'static Encoding>) -> (&'static Encoding, usize) {
     let (detected, mark) = encoding::detect(sample.get(..ENCODING_BYTES).unwrap_or(sample));
     match named {
         Some(named) if mark == 0 => (named, 0),
@@ -50,14 +50,14 @@ pub(super) fn encoding_of(sample: &[u8], named: Option<&'static Encoding>) -> (&
 
 /// Opens a file as UTF-8, without its byte order mark. Text in another encoding is decoded; UTF-8 is passed on as it
 /// is, so that broken characters can be told apart record by record.
-pub(super) fn open_text(path: &Path, encoding: &'static Encoding, mark: usize) -> io::Result<Bytes> {
+pub(crate) fn open_text(path: &Path, encoding: &'static Encoding, mark: usize) -> io::Result<Bytes> {
     let mut bytes = open(path)?;
     io::copy(&mut bytes.by_ref().take(mark as u64), &mut io::sink())?;
     Ok(decoded(bytes, encoding))
 }
 
 /// The text of a sample, in UTF-8.
-pub(super) fn decode_sample(sample: &[u8], encoding: &'static Encoding, mark: usize) -> Vec<u8> {
+pub fn decode_sample(sample: &[u8], encoding: &'static Encoding, mark: usize) -> Vec<u8> {
     let rest = sample.get(mark..).unwrap_or_default();
     if encoding == UTF_8 { rest.to_vec() } else { encoding.decode_without_bom_handling(rest).0.into_owned().into_bytes() }
 }

@@ -7,33 +7,38 @@ use encoding_rs::Encoding;
 use hw_base::Result;
 use memchr::memchr;
 
-use super::bytes;
-use super::cells::{Cell, Cells, ChunkText, Cursor, Form, Record, RecordFile};
-use super::scan::Either;
-use super::split::{Marks, Quoted, Splitter, quoted_end};
-use crate::files::unreadable;
+use crate::bytes;
+use crate::cells::{Cell, Cells, ChunkText, Cursor, Form, Record, RecordFile};
+use crate::scan::Either;
+use crate::split::{Marks, Quoted, Splitter, quoted_end};
+use crate::unreadable::unreadable;
 
 /// What is wrong with a record that holds broken characters.
-pub(super) const NO_TEXT: &str = "a character is no valid UTF-8; if the file is in another encoding, name it under `encoding:`";
+pub(crate) const NO_TEXT: &str = "a character is no valid UTF-8; if the file is in another encoding, name it under `encoding:`";
 
 /// A CSV file, known well enough to be read.
 #[derive(Clone, Debug)]
-pub(super) struct DelimitedFile {
-    pub(super) name: String,
-    pub(super) path: PathBuf,
-    pub(super) encoding: &'static Encoding,
+pub struct DelimitedFile {
+    /// The path as the project names it.
+    pub name: String,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// How its characters are written.
+    pub encoding: &'static Encoding,
     /// The length of the byte order mark.
-    pub(super) mark: usize,
-    pub(super) marks: Marks,
+    pub mark: usize,
+    /// What separates its fields and records.
+    pub marks: Marks,
     /// Lines above the header, whatever they hold.
-    pub(super) skip_rows: usize,
-    pub(super) has_header: bool,
+    pub skip_rows: usize,
+    /// Whether its first record names the columns.
+    pub has_header: bool,
     /// How many fields each record has.
-    pub(super) width: usize,
+    pub width: usize,
     /// Which field fills each column of the dataset.
-    pub(super) places: Vec<Option<usize>>,
+    pub places: Vec<Option<usize>>,
     /// Spellings of a missing value.
-    pub(super) nulls: Vec<String>,
+    pub nulls: Vec<String>,
 }
 
 impl RecordFile for DelimitedFile {
@@ -95,24 +100,24 @@ impl DelimitedFile {
 }
 
 /// Reads the records of a text one after the other.
-pub(super) struct Reading<'a> {
+pub(crate) struct Reading<'a> {
     bytes: &'a [u8],
     marks: Marks,
     field_ends: Either,
-    pub(super) cursor: Cursor,
+    pub(crate) cursor: Cursor,
     /// How many fields the latest record had.
-    pub(super) field_count: usize,
+    pub(crate) field_count: usize,
 }
 
 impl<'a> Reading<'a> {
     /// Starts at the first record of a text.
-    pub(super) fn new(bytes: &'a [u8], marks: Marks) -> Self {
+    pub(crate) fn new(bytes: &'a [u8], marks: Marks) -> Self {
         let field_ends = Either::of(marks.delimiter, marks.line_end);
         Self { bytes, marks, field_ends, cursor: Cursor { at: 0, line: 1 }, field_count: 0 }
     }
 
     /// Moves over blank lines and comments. Returns whether a record follows.
-    pub(super) fn skip_to_record(&mut self) -> bool {
+    pub(crate) fn skip_to_record(&mut self) -> bool {
         while let Some(first) = self.bytes.get(self.cursor.at).copied() {
             let is_blank = first == self.marks.line_end || (first == b'\r' && self.bytes.get(self.cursor.at + 1) == Some(&b'\n'));
             if !is_blank && Some(first) != self.marks.comment {
@@ -124,7 +129,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads a record and pushes its cells. One that is malformed has a problem.
-    pub(super) fn record(&mut self, cells: &mut Cells) -> Record {
+    pub(crate) fn record(&mut self, cells: &mut Cells) -> Record {
         let start = self.cursor;
         let mut fields = Fields { cells, count: 0, has_more_text: false };
         let problem = self.fields(&mut fields).or_else(|| fields.problem());

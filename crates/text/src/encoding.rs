@@ -6,7 +6,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 ///
 /// A byte order mark decides. Without one, text of every second byte zero is UTF-16, and what is no UTF-8 is
 /// Windows-1252, which holds Latin-1.
-pub(super) fn detect(sample: &[u8]) -> (&'static Encoding, usize) {
+pub(crate) fn detect(sample: &[u8]) -> (&'static Encoding, usize) {
     if let Some(found) = Encoding::for_bom(sample) {
         return found;
     }
@@ -17,7 +17,7 @@ pub(super) fn detect(sample: &[u8]) -> (&'static Encoding, usize) {
 }
 
 /// The encoding that a project names, such as `latin1` or `utf-16`.
-pub(super) fn named(label: &str) -> Option<&'static Encoding> {
+pub fn named(label: &str) -> Option<&'static Encoding> {
     Encoding::for_label(label.trim().as_bytes())
 }
 

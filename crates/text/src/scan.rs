@@ -10,7 +10,7 @@ const SHORT: usize = 64;
 
 /// Two bytes to look for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Either {
+pub(crate) struct Either {
     first: u8,
     second: u8,
     firsts: u64,
@@ -18,12 +18,12 @@ pub(super) struct Either {
 }
 
 impl Either {
-    pub(super) fn of(first: u8, second: u8) -> Self {
+    pub(crate) fn of(first: u8, second: u8) -> Self {
         Self { first, second, firsts: u64::from(first) * LOW, seconds: u64::from(second) * LOW }
     }
 
     /// The first place at or after `from` that holds one of the two.
-    pub(super) fn find(&self, bytes: &[u8], from: usize) -> Option<usize> {
+    pub(crate) fn find(&self, bytes: &[u8], from: usize) -> Option<usize> {
         let mut at = from;
         while let Some(eight) = bytes.get(at..)?.first_chunk::<8>() {
             let word = u64::from_le_bytes(*eight);

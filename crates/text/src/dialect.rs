@@ -3,9 +3,9 @@
 use hw_base::TextShape;
 use memchr::memchr;
 
-use super::cells::{Cells, ChunkText};
-use super::delimited::Reading;
-use super::split::{Chunk, Marks, first_record_end};
+use crate::cells::{Cells, ChunkText};
+use crate::delimited::Reading;
+use crate::split::{Chunk, Marks, first_record_end};
 
 /// Delimiters to try, the likelier first.
 const DELIMITERS: [u8; 5] = [b',', b';', b'\t', b'|', b':'];
@@ -16,35 +16,43 @@ const AGREEMENT: f64 = 0.5;
 
 /// What the project says about a dialect; the rest is detected.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known {
-    pub(super) delimiter: Option<u8>,
-    pub(super) quote: Option<u8>,
-    pub(super) comment: Option<u8>,
-    pub(super) has_header: Option<bool>,
+pub struct KnownDialect {
+    /// The byte between fields.
+    pub delimiter: Option<u8>,
+    /// The byte around fields; none where quotes mean nothing.
+    pub quote: Option<u8>,
+    /// The byte that starts a comment line.
+    pub comment: Option<u8>,
+    /// Whether the first record names the columns.
+    pub has_header: Option<bool>,
 }
 
 /// How a file is written.
 #[derive(Clone, Debug)]
-pub(super) struct Dialect {
-    pub(super) marks: Marks,
-    pub(super) has_header: bool,
+pub struct Dialect {
+    /// What separates fields and records.
+    pub marks: Marks,
+    /// Whether the first record names the columns.
+    pub has_header: bool,
     /// The fields of the first record.
-    pub(super) first: Vec<String>,
+    pub first: Vec<String>,
 }
 
-/// Detects the dialect of a text. `is_whole` says that nothing follows after the sample.
-pub(super) fn detect(sample: &[u8], is_whole: bool, known: Known) -> Dialect {
-    let line_end = if memchr(b'\n', sample).is_none() && memchr(b'\r', sample).is_some() { b'\r' } else { b'\n' };
-    let with = |delimiter| Marks { delimiter, quote: known.quote, comment: known.comment, line_end };
-    let delimiter = known.delimiter.unwrap_or_else(|| best_delimiter(sample, is_whole, with));
-    let rows = first_records(sample, is_whole, with(delimiter));
-    let has_header = known.has_header.unwrap_or_else(|| looks_like_header(&rows));
-    Dialect { marks: with(delimiter), has_header, first: rows.into_iter().next().unwrap_or_default() }
-}
+impl Dialect {
+    /// Detects the dialect of a text. `is_whole` says that nothing follows after the sample.
+    pub fn detect(sample: &[u8], is_whole: bool, known: KnownDialect) -> Self {
+        let line_end = if memchr(b'\n', sample).is_none() && memchr(b'\r', sample).is_some() { b'\r' } else { b'\n' };
+        let with = |delimiter| Marks { delimiter, quote: known.quote, comment: known.comment, line_end };
+        let delimiter = known.delimiter.unwrap_or_else(|| best_delimiter(sample, is_whole, with));
+        let rows = first_records(sample, is_whole, with(delimiter));
+        let has_header = known.has_header.unwrap_or_else(|| looks_like_header(&rows));
+        Self { marks: with(delimiter), has_header, first: rows.into_iter().next().unwrap_or_default() }
+    }
 
-/// Whether the first record of a sample ends inside it.
-pub(super) fn holds_a_record(sample: &[u8], is_whole: bool, marks: Marks) -> bool {
-    is_whole || first_record_end(sample, marks).is_some()
+    /// Whether the first record of a sample ends inside it.
+    pub fn holds_a_record(&self, sample: &[u8], is_whole: bool) -> bool {
+        is_whole || first_record_end(sample, self.marks).is_some()
+    }
 }
 
 fn best_delimiter(sample: &[u8], is_whole: bool, with: impl Fn(u8) -> Marks) -> u8 {
@@ -132,7 +140,8 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, delimiter: char, has_header: bool, first: &[&str]) {
-        let dialect = detect(text.as_bytes(), true, Known { delimiter: None, quote: Some(b'"'), comment: None, has_header: None });
+        let dialect =
+            Dialect::detect(text.as_bytes(), true, KnownDialect { delimiter: None, quote: Some(b'"'), comment: None, has_header: None });
         assert_eq!((char::from(dialect.marks.delimiter), dialect.has_header), (delimiter, has_header), "{text}");
         assert_eq!(dialect.first, first);
     }

@@ -1,16 +1,16 @@
 //! Rows that a person wrote become typed columns, by the rules for the cells of files.
 
-use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::datatypes::DataType;
+use arrow_array::ArrayRef;
+use arrow_schema::DataType;
 use hw_base::{Error, LooseCell, Result};
 
-use super::cells::{Cell, Cells, ChunkText, Cursor, Form, Record, RecordFile};
-use super::columns::{ColumnCells, build};
-use super::infer::Guess;
-use super::split::{Chunk, Splitter};
+use crate::cells::{Cell, Cells, ChunkText, Cursor, Form, Record, RecordFile};
+use crate::columns::{ColumnCells, build};
+use crate::infer::Guess;
+use crate::split::{Chunk, Splitter};
 
 /// The type that holds all of these values; text where there is none.
-pub(crate) fn guess<'a>(cells: impl Iterator<Item = &'a LooseCell>) -> DataType {
+pub fn guess<'a>(cells: impl Iterator<Item = &'a LooseCell>) -> DataType {
     let mut guess = Guess::default();
     for (cell, text) in cells.filter_map(|cell| Some((cell, cell.text.as_deref()?))) {
         // Digits that were written as text are a code, such as a postal one.
@@ -24,7 +24,7 @@ pub(crate) fn guess<'a>(cells: impl Iterator<Item = &'a LooseCell>) -> DataType 
 ///
 /// # Errors
 /// Each value that is none of the type, with its place.
-pub(crate) fn column(name: &str, cells: &[&LooseCell], data_type: &DataType) -> Result<ArrayRef> {
+pub fn column(name: &str, cells: &[&LooseCell], data_type: &DataType) -> Result<ArrayRef> {
     let mut text = String::new();
     let mut split = Cells::new(1);
     for cell in cells {
@@ -76,7 +76,7 @@ impl RecordFile for Loose {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::Array as _;
+    use arrow_array::Array as _;
 
     use super::*;
     use crate::types::arrow_to_sql_type;
