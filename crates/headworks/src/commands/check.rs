@@ -140,7 +140,9 @@ impl Command for Check {
                 Some(suite) => results_of_suite(suite, &verdict),
                 None => results_of_rules(&verdict),
             };
-            in_place.iter().for_each(|in_place| in_place.mark(&mut results));
+            if let Some(in_place) = &in_place {
+                in_place.mark(&mut results);
+            }
             show(&Shown { results: &results, rules: &asked.rules, verdict: &verdict, in_place }, &arguments, terminal)?;
             Ok(exit_code(&results, FailOn::parse(&arguments.fail_on).unwrap_or_default()))
         })
@@ -289,19 +291,19 @@ async fn judge(opened: &OpenedData, rules: &[Rule], all_rows: bool, place: Optio
         None => None,
     };
     let in_place = answered.as_ref().map(|answered| gate.answered(answered)).unwrap_or_default();
-    let watched = match answered {
-        None => engine.watch(reader, &watch).await?,
-        Some(answered) => match gate.unanswered(&watch, &answered) {
-            Some(rest) => answered.and(engine.watch(reader, &rest).await?),
-            None => answered,
-        },
+    let rest = answered.as_ref().map_or_else(|| Some(watch.clone()), |answered| gate.unanswered(&watch, answered));
+    let scanned = rest.is_some();
+    let watched = answered.unwrap_or_default();
+    let watched = match rest {
+        Some(rest) => watched.and(engine.watch(reader, &rest).await?),
+        None => watched,
     };
     let population = Population { batch_is_table: true, unique_by: vec![] };
     let judging = Judging { engine, reader, population: &population, shown_as: &opened.shown_as, examples: EXAMPLES, now };
     let verdict = gate.judge(&judging, &watched).await?;
     let Some(place) = place else { return Ok(Judged { verdict, in_place: None }) };
     place.end().await;
-    let copied = verdict.results.iter().any(|result| result.error.is_none() && !in_place.contains(&result.id));
+    let copied = scanned || verdict.results.iter().any(|result| result.error.is_none() && !in_place.contains(&result.id));
     Ok(Judged { in_place: Some(JudgedInPlace { place: place.name(), rules: in_place, copied }), verdict })
 }
 
@@ -338,7 +340,7 @@ fn show(shown: &Shown<'_>, arguments: &Arguments, terminal: &Terminal) -> Result
                 terminal.line(format!("? {}: {}", result.result.id, result.finding()));
             }
             let sentence = in_place.as_ref().and_then(|in_place| in_place.sentence(verdict.results.len()));
-            sentence.into_iter().for_each(|sentence| terminal.line(sentence));
+            terminal.lines(sentence);
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use chrono::{Datelike, NaiveDate};
 use hw_base::Input;
 
 use super::query::Selected;
-use super::{Guard, Refused, Result, Written, refused, select};
+use super::{Guard, Result, Written, refused, select};
 use crate::connectors::postgres::types::{SourceColumn, Wire};
 use crate::connectors::postgres::{FILE, LINE, MALFORMED, quoted};
 use crate::layout::free_of_hidden;
@@ -51,7 +51,10 @@ impl<'a> Relations<'a> {
     /// The rows that a name stands for.
     pub(super) fn rows(&self, name: &str, guards: &mut Vec<Guard>) -> Result<Selected> {
         match self.inputs.iter().find(|input| input.name() == name) {
-            Some(Input::Query { sql, .. }) => self.selected(&*select(sql)?, None, guards),
+            Some(Input::Query { sql, .. }) => {
+                let query = select(sql)?;
+                self.selected(&query, None, guards)
+            }
             Some(Input::Live { relation, .. }) => match self.tables.get(relation) {
                 Some(table) => table.rows(),
                 None => refused(format_args!("`{name}` does not lie there")),

@@ -10,6 +10,7 @@ mod together;
 
 use std::collections::HashMap;
 
+use futures::TryStreamExt;
 use hw_base::{BoxFuture, Error, InPlace, Input, Questions, Result, Value, Watched};
 use hw_engine::LiveTables;
 use tokio::sync::Mutex;
@@ -76,17 +77,15 @@ impl InPlace for Place {
                 self.tables.iter().filter_map(|(relation, table)| Some((relation.clone(), table.base()?))).collect();
             let Some(count) = Count::of(questions, &tables) else { return Ok(None) };
             let session = Asked::new(&self.server).await?;
-            let answered = match session.is_in_unicode().await? {
-                true => answers(&session, &count, questions, &tables).await?,
-                false => None,
-            };
+            let is_in_unicode = session.is_in_unicode().await?;
+            let answered = if is_in_unicode { answers(&session, &count, questions, &tables).await? } else { None };
             self.keep(session, questions, answered).await
         })
     }
 
     fn end(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.tables.values().for_each(|table| table.hold(None));
+            self.hold(None);
             if let Some(session) = self.session.lock().await.take() {
                 session.close().await;
             }
@@ -95,6 +94,12 @@ impl InPlace for Place {
 }
 
 impl Place {
+    fn hold(&self, snapshot: Option<&str>) {
+        for table in self.tables.values() {
+            table.hold(snapshot.map(str::to_owned));
+        }
+    }
+
     /// Lets whoever copies rows see the same moment, where something is left to be copied for.
     async fn keep(&self, asked: Asked<'_>, questions: &Questions, answered: Option<Watched>) -> Result<Option<Watched>> {
         let session = asked.session;
@@ -104,7 +109,7 @@ impl Place {
             return Ok(answered.filter(|_| is_whole));
         }
         let snapshot = session.export_snapshot().await.explained(&self.server, purpose)?;
-        self.tables.values().for_each(|table| table.hold(Some(snapshot.clone())));
+        self.hold(Some(&snapshot));
         *self.session.lock().await = Some(session);
         Ok(answered)
     }
@@ -162,7 +167,6 @@ impl<'a> Asked<'a> {
     }
 
     async fn copied(&self, sql: &str, columns: &[Named]) -> Result<Vec<Vec<Value>>, Failure> {
-        use futures::TryStreamExt;
         let copy = self.session.client.copy_out(&format!("copy ({sql}) to stdout (format binary)")).await;
         let mut chunks = std::pin::pin!(copy.map_err(|error| self.failure(&error))?);
         let mut decoder = Decoder::new(&columns.iter().map(source_column).collect::<Vec<_>>(), Malformed::Null);
