@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod facts;
 mod further;
+mod in_place;
 mod ledger;
 mod load_mode;
 mod loose;
@@ -37,6 +38,7 @@ pub use facts::{
     ShapeCount, Spellings, Steps, TableFacts, TextFacts, ValueCount,
 };
 pub use further::{Further, Sketches};
+pub use in_place::{InPlace, Questions, SetQuestion};
 pub use ledger::{
     Lateness, Ledger, Position, Progress, PromotedFrom, ReturnedRecord, ReviewRecord, RunId, RunOutcome, RunRecord, StepCommit,
     StepOutcome, StepRecord, VersionGroup,
@@ -52,4 +54,4 @@ pub use sources::{Continuing, Delivered, Delivery, News, Part, SourceFile, Sourc
 pub use sql::{identifier, literal, qualified};
 pub use targets::{NoTargets, Partitioning, Period, Placement, Release, Shipment, Shipped, Targets};
 pub use units::{ByteSize, Share, Span as TimeSpan, Tolerance, count, duration, plural};
-pub use watch::{AggregateWatch, RowWatch, SetWatch, Together, Watch, Watched, WatchedAggregate, WatchedRule};
+pub use watch::{AggregateWatch, RowWatch, SetWatch, Together, Watch, Watched, WatchedAggregate, WatchedRule, WatchedSet};

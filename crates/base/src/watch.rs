@@ -95,6 +95,19 @@ pub struct WatchedRule {
     pub error: Option<String>,
 }
 
+/// What was counted for a rule on rows together by a place that answers for its rows itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WatchedSet {
+    /// The rule's name.
+    pub id: String,
+    /// Rows that break it.
+    pub violations: u64,
+    /// The rows that it was judged on; all where `None`.
+    pub judged: Option<u64>,
+    /// Some of the rows that break it.
+    pub examples: Rows,
+}
+
 /// The value of a watched aggregate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WatchedAggregate {
@@ -117,4 +130,20 @@ pub struct Watched {
     /// Per aggregate over the rows that arrive, in the order of the watch.
     #[serde(default)]
     pub of_arriving: Vec<WatchedAggregate>,
+    /// Per rule on rows together that was judged where the rows lie.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sets: Vec<WatchedSet>,
+}
+
+impl Watched {
+    /// What was counted here, and beside it what another scan of the same rows has counted.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.rows = other.rows;
+        self.rules.extend(other.rules);
+        self.aggregates.extend(other.aggregates);
+        self.of_arriving.extend(other.of_arriving);
+        self.sets.extend(other.sets);
+        self
+    }
 }

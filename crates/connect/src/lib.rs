@@ -10,6 +10,7 @@ mod discover;
 mod file_source;
 mod files;
 mod given;
+mod in_place;
 mod layout;
 mod merge;
 mod order;
@@ -31,6 +32,7 @@ pub use connectors::{
 };
 pub use discover::{Discovered, Found, discover};
 pub use given::{GivenDataset, GivenSources, declared_column, open_given, typed_rows};
+pub use in_place::in_place;
 pub use parts::Address;
 pub use paths::Paths;
 pub use project::ProjectSources;

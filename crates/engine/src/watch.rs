@@ -29,6 +29,8 @@ pub(crate) struct Watcher {
     parts: Parts,
     examples: usize,
     all_rows: bool,
+    /// Whether a rule that fails on some rows stops the scan, because it decides where rows go.
+    is_strict: bool,
 }
 
 struct CompiledRule {
@@ -90,7 +92,12 @@ impl Watcher {
         for (rule, beside_parts) in rules.iter_mut().zip(beside_parts) {
             rule.beside_parts = beside_parts;
         }
-        Ok(Self { schema: Arc::clone(schema), rules, parts, examples: watch.examples, all_rows: watch.all_rows })
+        Ok(Self { schema: Arc::clone(schema), rules, parts, examples: watch.examples, all_rows: watch.all_rows, is_strict: true })
+    }
+
+    /// The same where rows are only read: a rule that fails on some rows fails alone, and takes none away.
+    pub(crate) fn only_reading(self) -> Self {
+        Self { is_strict: false, ..self }
     }
 
     /// Empty counts.
@@ -107,7 +114,7 @@ impl Watcher {
             let violates = match rule.evaluate(batch, beside_parts.as_ref()) {
                 Ok(violates) => violates,
                 // Only a rule that decides where rows go stops the scan; any other fails alone.
-                Err(error) if !rule.diverts && !rule.excludes => {
+                Err(error) if !self.is_strict || (!rule.diverts && !rule.excludes) => {
                     count.error.get_or_insert_with(|| error.message().to_owned());
                     continue;
                 }

@@ -26,6 +26,9 @@ pub struct CheckResult {
     /// What a reader should know about the translation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The place that judged it where its rows lie, such as `postgres`; none where rows were copied to be judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judged: Option<String>,
 }
 
 /// The results of rules that a project or a rules file declares.
@@ -151,7 +154,7 @@ fn without_rules(at: usize, item: &ImportedItem) -> CheckResult {
 
 impl CheckResult {
     fn of_rule(result: RuleResult) -> Self {
-        Self { result, check: None, item: None, untranslated: None, note: None }
+        Self { result, check: None, item: None, untranslated: None, note: None, judged: None }
     }
 
     fn is_failure(&self) -> bool {

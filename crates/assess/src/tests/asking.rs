@@ -83,7 +83,7 @@ impl Engine for Canned {
             ..WatchedRule::default()
         });
         let aggregates = watch.aggregates.iter().map(|one| WatchedAggregate { id: one.id.clone(), value: Value::Int(250) });
-        let watched = Watched { rows: 250, rules: rules.collect(), aggregates: aggregates.collect(), of_arriving: vec![] };
+        let watched = Watched { rows: 250, rules: rules.collect(), aggregates: aggregates.collect(), ..Watched::default() };
         Box::pin(async move { Ok(watched) })
     }
     fn stage<'a>(&'a self, _: &'a Staging) -> BoxFuture<'a, Result<StagedBatch>> {

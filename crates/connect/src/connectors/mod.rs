@@ -28,6 +28,7 @@ pub use excel::ExcelSettings;
 pub use json::JsonSettings;
 pub use mysql::MysqlSettings;
 pub use parquet::ParquetSettings;
+pub(crate) use postgres::in_place as in_postgres;
 pub use postgres::{PostgresSettings, PostgresTargetSettings, original};
 pub use sqlite::SqliteSettings;
 

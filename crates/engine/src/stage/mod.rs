@@ -96,8 +96,7 @@ pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) 
     let session = Session::for_reader(engine, reader, effort).await?;
     let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
     let schema = Arc::new(frame.schema().as_arrow().clone());
-    let watch = &undiverted(watch);
-    let watcher = Arc::new(Watcher::compile(&session, &schema, watch)?);
+    let watcher = Arc::new(Watcher::compile(&session, &schema, watch)?.only_reading());
     let (_, streams) = streams(&session, frame, reader).await?;
     let tap = Tap::open(&session, (READ, &schema), &watch.aggregates, streams.len()).await?;
     let tasks = streams.into_iter().enumerate().map(|(task, mut stream)| {
@@ -107,7 +106,10 @@ pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) 
             let mut counts = watcher.counts();
             while let Some(batch) = stream.next().await {
                 let batch = batch.map_err(|error| explain(error, &about.context()))?;
-                watcher.look(&batch, &mut counts)?;
+                let batch = match watcher.look(&batch, &mut counts)? {
+                    Some(diverted) => kept_rows(&batch, &diverted.mask)?,
+                    None => batch,
+                };
                 send(sender.as_ref(), batch).await;
             }
             Ok(counts)
@@ -115,15 +117,6 @@ pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) 
     });
     let counts = joined(tasks.collect()).await?;
     Ok(Watched { aggregates: tap.finish().await?, ..watcher.watched(counts) })
-}
-
-/// The same rules where no row goes anywhere.
-fn undiverted(watch: &Watch) -> Watch {
-    let mut watch = watch.clone();
-    for rule in &mut watch.rows {
-        rule.diverts = false;
-    }
-    watch
 }
 
 /// One attempt to stage a batch.

@@ -1,11 +1,15 @@
 //! `headworks check`: judges data by rules without loading it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Clock, DatasetName, Engine, Entry, Error, Node, Result, Settings, SettingsMap, Verdict, identifier};
-use hw_connect::open_path;
+use hw_base::{
+    BoxFuture, Clock, Column, DatasetName, Engine, Entry, Error, InPlace, Node, Result, Settings, SettingsMap, Verdict, identifier, plural,
+    snake_case,
+};
+use hw_connect::{in_place, open_path};
 use hw_pipeline::{EngineSettings, live_rows};
 use hw_validate::{
     COLUMN_SETTINGS, CheckResult, FailOn, Gate, Imported, Judging, Population, Rule, read_rules, read_suite, results_github, results_json,
@@ -20,6 +24,9 @@ use crate::terminal::Terminal;
 
 /// The command.
 pub(crate) struct Check;
+
+/// How many of the rows that break a rule are shown.
+const EXAMPLES: usize = 5;
 
 /// How the results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -126,12 +133,17 @@ impl Command for Check {
             open_others(&mut opened, &arguments, &terminal.root).await?;
             let asked = asked(&arguments, &mut opened)?;
             terminal.busy(format!("checking {}", opened.about.name));
-            let verdict = judge(&opened, &asked.rules, arguments.all_rows).await?;
-            let results = match &asked.suite {
+            // The numbers of rows are those of a reading.
+            let place = if arguments.all_rows { None } else { in_place(opened.engine().live(), &opened.rows) };
+            let Judged { verdict, in_place } = judge(&opened, &asked.rules, arguments.all_rows, place.as_deref()).await?;
+            let mut results = match &asked.suite {
                 Some(suite) => results_of_suite(suite, &verdict),
                 None => results_of_rules(&verdict),
             };
-            show(&Shown { results: &results, rules: &asked.rules, verdict: &verdict }, &arguments, terminal)?;
+            if let Some(in_place) = &in_place {
+                in_place.mark(&mut results);
+            }
+            show(&Shown { results: &results, rules: &asked.rules, verdict: &verdict, in_place }, &arguments, terminal)?;
             Ok(exit_code(&results, FailOn::parse(&arguments.fail_on).unwrap_or_default()))
         })
     }
@@ -174,7 +186,7 @@ fn rules_of(file: &Path, opened: &OpenedData) -> Result<Vec<Rule>> {
 
 /// Judges data by the rules of a file.
 pub(crate) async fn judged_by(file: &Path, opened: &OpenedData) -> Result<Verdict> {
-    judge(opened, &rules_of(file, opened)?, false).await
+    Ok(judge(opened, &rules_of(file, opened)?, false, None).await?.verdict)
 }
 
 /// The rules of a file; where none is given, those that the project has for the data.
@@ -231,16 +243,75 @@ fn role_of(key: &str) -> Role {
     }
 }
 
-async fn judge(opened: &OpenedData, rules: &[Rule], all_rows: bool) -> Result<Verdict> {
-    let engine = opened.engine();
-    let reader = &opened.rows;
+/// How rules came out, and which of them the place judged that the rows lie in.
+struct Judged {
+    verdict: Verdict,
+    in_place: Option<JudgedInPlace>,
+}
+
+/// Rules that were judged where the rows lie.
+struct JudgedInPlace {
+    /// The place, such as `postgres`.
+    place: &'static str,
+    /// The names of the rules.
+    rules: BTreeSet<String>,
+    /// Whether rows were copied for others.
+    copied: bool,
+}
+
+impl JudgedInPlace {
+    fn mark(&self, results: &mut [CheckResult]) {
+        for result in results.iter_mut().filter(|result| self.rules.contains(&result.result.id)) {
+            result.judged = Some(self.place.to_owned());
+        }
+    }
+
+    /// Where rules were judged, in a sentence; none where the place judged none.
+    fn sentence(&self, rules: usize) -> Option<String> {
+        let place = if self.place == "postgres" { "PostgreSQL" } else { self.place };
+        let copied = if self.copied { "rows were copied for the others" } else { "no rows copied" };
+        (!self.rules.is_empty())
+            .then(|| format!("{} of {} judged inside {place}, {copied}", self.rules.len(), plural(rules as u64, "rule")))
+    }
+}
+
+/// Judges the rows; `place` is asked first for what it can answer without handing them out.
+async fn judge(opened: &OpenedData, rules: &[Rule], all_rows: bool, place: Option<&dyn InPlace>) -> Result<Judged> {
+    let (engine, reader, now) = (opened.engine(), &opened.rows, SystemClock.now());
     let columns = engine.columns(reader).await?;
     let mut gate = Gate::new(rules, &columns);
     gate.try_sql(engine, reader).await?;
-    let watched = engine.watch(reader, &gate.watch(&[], 5, all_rows)).await?;
+    let key = match place {
+        Some(place) => named(&place.key().await?, &columns),
+        None => vec![],
+    };
+    let watch = gate.watch(&key, EXAMPLES, all_rows);
+    let answered = match place {
+        Some(place) => place.answer(&gate.questions(reader, &watch, now)).await?,
+        None => None,
+    };
+    let in_place = answered.as_ref().map(|answered| gate.answered(answered)).unwrap_or_default();
+    let rest = answered.as_ref().map_or_else(|| Some(watch.clone()), |answered| gate.unanswered(&watch, answered));
+    let scanned = rest.is_some();
+    let watched = answered.unwrap_or_default();
+    let watched = match rest {
+        Some(rest) => watched.and(engine.watch(reader, &rest).await?),
+        None => watched,
+    };
     let population = Population { batch_is_table: true, unique_by: vec![] };
-    let judging = Judging { engine, reader, population: &population, shown_as: &opened.shown_as, examples: 5, now: SystemClock.now() };
-    gate.judge(&judging, &watched).await
+    let judging = Judging { engine, reader, population: &population, shown_as: &opened.shown_as, examples: EXAMPLES, now };
+    let verdict = gate.judge(&judging, &watched).await?;
+    let Some(place) = place else { return Ok(Judged { verdict, in_place: None }) };
+    place.end().await;
+    let copied = scanned || verdict.results.iter().any(|result| result.error.is_none() && !in_place.contains(&result.id));
+    Ok(Judged { in_place: Some(JudgedInPlace { place: place.name(), rules: in_place, copied }), verdict })
+}
+
+/// The columns of a key as the rows name them; none where one is missing.
+fn named(key: &[String], columns: &[Column]) -> Vec<String> {
+    let known = |name: &str| columns.iter().any(|column| column.name == name);
+    let name = |own: &String| [own.clone(), snake_case(own)].into_iter().find(|name| known(name));
+    key.iter().map(name).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// What a check found.
@@ -248,10 +319,11 @@ struct Shown<'a> {
     results: &'a [CheckResult],
     rules: &'a [Rule],
     verdict: &'a Verdict,
+    in_place: Option<JudgedInPlace>,
 }
 
 fn show(shown: &Shown<'_>, arguments: &Arguments, terminal: &Terminal) -> Result<()> {
-    let Shown { results, rules, verdict } = shown;
+    let Shown { results, rules, verdict, in_place } = shown;
     let file = arguments.rules.as_deref().or(arguments.suite.as_deref()).unwrap_or(&arguments.project).display().to_string();
     match arguments.format {
         Output::Json => return terminal.json(&results_json(results)),
@@ -267,6 +339,8 @@ fn show(shown: &Shown<'_>, arguments: &Arguments, terminal: &Terminal) -> Result
             for result in results.iter().filter(|result| result.untranslated.is_some()) {
                 terminal.line(format!("? {}: {}", result.result.id, result.finding()));
             }
+            let sentence = in_place.as_ref().and_then(|in_place| in_place.sentence(verdict.results.len()));
+            terminal.lines(sentence);
         }
     }
     Ok(())

@@ -13,5 +13,6 @@ mod environments;
 mod histories;
 mod limits;
 mod program;
+mod push_down;
 mod targets;
 mod unit_tests;

@@ -3,6 +3,7 @@
 //! Rules on single rows are judged by what the scan counted. Rules on sets of rows, and aggregates of a table that the
 //! batch only changes, are asked of the engine over the table as it would be after the load.
 
+mod in_place;
 mod relation;
 
 use std::collections::HashMap;
@@ -184,6 +185,15 @@ async fn judge_set(fitted: &Fitted, relation: &Relation<'_>, count: &Template, e
     if is_kept_by_the_load(fitted, relation) {
         let population = format!("{}; the load keeps one row per key", relation.table);
         return Ok(RuleResult { population, ..counted(fitted, relation, 0, relation.table_rows) });
+    }
+    if let Some(set) = relation.watched_set(&fitted.rule.id) {
+        let examples = set.examples.rendered();
+        let rows = set.judged.unwrap_or(relation.table_rows);
+        return Ok(RuleResult {
+            population: population(fitted, relation.table),
+            examples,
+            ..counted(fitted, relation, set.violations, rows)
+        });
     }
     let (violations, rows) = match relation.count(count, fitted.rule.condition_sql()).await? {
         Ok(counts) => counts,

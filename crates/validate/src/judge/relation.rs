@@ -1,6 +1,6 @@
 //! The rows that rules are judged on, and how to ask about them.
 
-use hw_base::{Blame, Error, Input, Reader, Result, Rows, StagedBatch, TableName, Value, Watched, WatchedRule};
+use hw_base::{Blame, Error, Input, Reader, Result, Rows, StagedBatch, TableName, Timestamp, Value, Watched, WatchedRule, WatchedSet};
 
 use super::Judging;
 use crate::columns::in_parentheses;
@@ -53,16 +53,7 @@ impl<'a> Relation<'a> {
 
     /// Rows that were only read.
     pub(super) fn read(gate: &Gate, judging: &'a Judging<'a>, watched: &'a Watched) -> Result<Self> {
-        let mut inputs = judging.reader.inputs.clone();
-        let sql = judging.reader.sql.clone();
-        let kept: Vec<String> = gate.diverting().map(|violates| format!("{} is not true", in_parentheses(&violates))).collect();
-        let diverts = !kept.is_empty();
-        if diverts {
-            inputs.push(Input::Query { name: READ.into(), sql });
-            inputs.push(Input::Query { name: ALL_ROWS.into(), sql: format!("select * from {READ} where {}", kept.join(" and ")) });
-        } else {
-            inputs.push(Input::Query { name: ALL_ROWS.into(), sql });
-        }
+        let (inputs, diverts) = inputs_of_read(gate, judging.reader);
         let mut relation = Self {
             judging,
             watched,
@@ -91,6 +82,11 @@ impl<'a> Relation<'a> {
         found.map(|aggregate| aggregate.value.clone()).ok_or_else(|| not_counted(id))
     }
 
+    /// What was counted for a rule on rows together where the rows lie.
+    pub(super) fn watched_set(&self, id: &str) -> Option<&'a WatchedSet> {
+        self.watched.sets.iter().find(|set| set.id == id)
+    }
+
     /// Takes all aggregates in one query; one by one where one of them spoils it.
     pub(super) async fn measure(&self, expressions: &[&str]) -> Result<Vec<Result<Value, String>>> {
         if expressions.is_empty() {
@@ -112,11 +108,7 @@ impl<'a> Relation<'a> {
 
     /// The number of violating rows, and of the rows judged.
     pub(super) async fn count(&self, count: &Template, condition: Option<String>) -> Result<Result<(u64, u64), String>> {
-        let sql = self.over(count, condition.as_deref());
-        let sql = match &condition {
-            Some(condition) => format!("select ({sql}) as violations, (select count(*) from {ALL_ROWS} where {condition}) as judged"),
-            None => sql,
-        };
+        let sql = counting(&self.over(count, condition.as_deref()), condition.as_deref());
         let answer = self.query(sql, 1).await?;
         Ok(answer.and_then(|rows| {
             let cells = rows.rows.first().map(Vec::as_slice).unwrap_or_default();
@@ -132,9 +124,7 @@ impl<'a> Relation<'a> {
     }
 
     fn over(&self, template: &Template, condition: Option<&str>) -> String {
-        let rows = condition.map_or(ALL_ROWS.to_owned(), |condition| format!("(select * from {ALL_ROWS} where {condition})"));
-        let now = format!("cast('{}' as timestamp(6))", self.judging.now.format("%Y-%m-%d %H:%M:%S%.f"));
-        template.at(&now, &rows, ALL_ROWS, self.own.as_deref())
+        over_all_rows(template, condition, self.judging.now, self.own.as_deref())
     }
 
     async fn query(&self, sql: String, limit: usize) -> Result<Answer> {
@@ -148,6 +138,34 @@ impl<'a> Relation<'a> {
             Err(error) if error.blame() == Blame::User => Ok(Err(reason(&error))),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// The inputs of questions about rows that were only read, and whether a quarantine rule takes some of them away.
+pub(super) fn inputs_of_read(gate: &Gate, reader: &Reader) -> (Vec<Input>, bool) {
+    let (mut inputs, sql) = (reader.inputs.clone(), reader.sql.clone());
+    let kept: Vec<String> = gate.diverting().map(|violates| format!("{} is not true", in_parentheses(&violates))).collect();
+    if kept.is_empty() {
+        inputs.push(Input::Query { name: ALL_ROWS.into(), sql });
+    } else {
+        inputs.push(Input::Query { name: READ.into(), sql });
+        inputs.push(Input::Query { name: ALL_ROWS.into(), sql: format!("select * from {READ} where {}", kept.join(" and ")) });
+    }
+    (inputs, !kept.is_empty())
+}
+
+/// The SELECT of a template over all rows, or those where `condition` is true. `own` is the name of the table itself, where it is one.
+pub(super) fn over_all_rows(template: &Template, condition: Option<&str>, now: Timestamp, own: Option<&str>) -> String {
+    let rows = condition.map_or(ALL_ROWS.to_owned(), |condition| format!("(select * from {ALL_ROWS} where {condition})"));
+    let now = format!("cast('{}' as timestamp(6))", now.format("%Y-%m-%d %H:%M:%S%.f"));
+    template.at(&now, &rows, ALL_ROWS, own)
+}
+
+/// Counts the violating rows by `sql`, and beside them the rows judged where `condition` says which those are.
+pub(super) fn counting(sql: &str, condition: Option<&str>) -> String {
+    match condition {
+        Some(condition) => format!("select ({sql}) as violations, (select count(*) from {ALL_ROWS} where {condition}) as judged"),
+        None => sql.to_owned(),
     }
 }
 

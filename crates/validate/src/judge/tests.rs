@@ -26,7 +26,7 @@ fn watched(violations: &[(&str, u64)], values: &[(&str, Value)]) -> Watched {
         rows: 1000,
         rules: violations.iter().map(rule).collect(),
         aggregates: values.iter().map(value).collect(),
-        of_arriving: vec![],
+        ..Watched::default()
     }
 }
 

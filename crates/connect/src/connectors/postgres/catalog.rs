@@ -20,6 +20,9 @@ const RELATIONS: &str = "
         has_table_privilege(c.oid, 'select') as is_readable,
         c.relkind in ('r', 'm') and coalesce(a.amname = 'heap', false)
             and current_setting('server_version_num')::int4 >= 140000 as can_split,
+        c.relkind in ('r', 'm') and not exists (select from pg_catalog.pg_inherits i where i.inhparent = c.oid)
+            or c.relkind = 'p' and not exists (select from pg_partition_tree(c.oid) p
+                join pg_catalog.pg_class f on f.oid = p.relid where f.relkind = 'f') as keeps_types,
         size.rows, size.bytes
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -105,6 +108,8 @@ pub(super) struct Relation {
     pub(super) is_readable: bool,
     /// Whether its rows can be asked for by page.
     pub(super) can_split: bool,
+    /// Whether this server has checked every value against the type of its column.
+    pub(super) keeps_types: bool,
     /// About how many rows it has.
     pub(super) estimated_rows: Option<u64>,
     /// Bytes on disk, without indexes.
@@ -214,6 +219,7 @@ fn relation_of(row: &Row) -> Result<Relation, tokio_postgres::Error> {
         name: row.try_get("name")?,
         is_readable: row.try_get("is_readable")?,
         can_split: row.try_get("can_split")?,
+        keeps_types: row.try_get("keeps_types")?,
         estimated_rows: count("rows")?,
         bytes: count("bytes")?,
     })

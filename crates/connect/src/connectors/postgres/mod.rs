@@ -14,7 +14,9 @@
 mod catalog;
 mod changes;
 mod decode;
+mod dialect;
 mod errors;
+mod judge;
 mod progress;
 mod read;
 mod server;
@@ -44,6 +46,7 @@ use server::{Server, Session};
 use super::csv::one_percent;
 use super::{Reached, TableListing};
 use crate::tables::Tables;
+pub(crate) use judge::in_place;
 pub(super) use source::Postgres;
 pub use target::PostgresTargetSettings;
 

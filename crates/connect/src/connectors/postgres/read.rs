@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -29,6 +29,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
 use super::decode::{Decoded, Decoder, Malformed};
+use super::dialect::BaseTable;
 use super::errors::Explained;
 use super::progress::{Noted, Now, Progress};
 use super::server::{Server, Session};
@@ -63,6 +64,10 @@ struct Source {
     connections: usize,
     /// About how many rows it has, where the server knows.
     estimated_rows: Option<u64>,
+    /// Whether the server has checked every value against the type of its column.
+    keeps_types: bool,
+    /// The snapshot that all readings see while somebody holds it.
+    held: Mutex<Option<String>>,
     arrow_schema: SchemaRef,
 }
 
@@ -93,6 +98,8 @@ pub(super) async fn learn(server: &Server, session: &Session, selection: &Select
         progress,
         reached: Reached::default(),
         estimated_rows: relation.estimated_rows,
+        keeps_types: relation.keeps_types,
+        held: Mutex::default(),
         connections: if can_split { selection.connections.clamp(1, MOST_CONNECTIONS) } else { 1 },
     };
     let probe = source.select(&source.columns, None, None, Some(0));
@@ -138,6 +145,32 @@ impl PostgresTable {
     /// Where the last reading ended.
     pub(super) fn reached(&self) -> Reached {
         self.0.reached.clone()
+    }
+
+    /// Where it lies.
+    pub(super) fn server(&self) -> &Server {
+        &self.0.server
+    }
+
+    /// Its number in the catalog.
+    pub(super) fn oid(&self) -> u32 {
+        self.0.oid
+    }
+
+    /// What queries inside the database need to know of it; `None` where only a part of its rows is read.
+    pub(super) fn base(&self) -> Option<BaseTable> {
+        let Source { schema, name, columns, keeps_types, progress, .. } = self.0.as_ref();
+        progress.rows().is_none().then(|| BaseTable {
+            schema: schema.clone(),
+            name: name.clone(),
+            columns: columns.clone(),
+            keeps_types: *keeps_types,
+        })
+    }
+
+    /// Lets every reading from now on see what the snapshot of another session sees; what it finds for itself where `None`.
+    pub(super) fn hold(&self, snapshot: Option<String>) {
+        *self.0.held.lock().unwrap_or_else(PoisonError::into_inner) = snapshot;
     }
 
     fn plan(
@@ -210,12 +243,19 @@ impl Source {
 
     /// Connects as often as the table is worth it. All sessions see the table at the same moment.
     async fn sessions(&self, connections: usize) -> Result<Vec<(Session, Option<Pages>)>> {
-        let first = self.server.connect().await?;
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let first = match &held {
+            Some(snapshot) => self.join_snapshot(snapshot).await?,
+            None => self.server.connect().await?,
+        };
         let ranges = if connections > 1 { Pages::shared_out(self.pages(&first).await?, connections) } else { Vec::new() };
         if ranges.len() < 2 {
             return Ok(vec![(first, None)]);
         }
-        let snapshot = self.export_snapshot(&first).await?;
+        let snapshot = match held {
+            Some(snapshot) => snapshot,
+            None => self.export_snapshot(&first).await?,
+        };
         let others = try_join_all(ranges[1..].iter().map(|_| self.join_snapshot(&snapshot))).await?;
         Ok(std::iter::once(first).chain(others).zip(ranges.into_iter().map(Some)).collect())
     }
@@ -228,8 +268,7 @@ impl Source {
     }
 
     async fn export_snapshot(&self, session: &Session) -> Result<String> {
-        let row = session.client.query_one("select pg_export_snapshot()", &[]).await;
-        row.and_then(|row| row.try_get(0)).explained(&self.server, || self.purpose())
+        session.export_snapshot().await.explained(&self.server, || self.purpose())
     }
 
     async fn join_snapshot(&self, snapshot: &str) -> Result<Session> {

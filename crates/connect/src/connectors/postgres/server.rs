@@ -168,6 +168,11 @@ impl Server {
         self.config.get_dbname().unwrap_or_else(|| self.user())
     }
 
+    /// Whether two URLs lead the same user to the same database.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        (self.place(), self.database(), self.user()) == (other.place(), other.database(), other.user())
+    }
+
     /// `text` without the password.
     pub(super) fn redacted(&self, text: &str) -> String {
         match self.config.get_password().map(String::from_utf8_lossy) {
@@ -187,6 +192,11 @@ impl Session {
             let _ = connection.await;
         });
         Self { client, connection: Connection(task) }
+    }
+
+    /// Lets other sessions see what this one sees, by the name that is returned, as long as its transaction lasts.
+    pub(super) async fn export_snapshot(&self) -> Result<String, tokio_postgres::Error> {
+        self.client.query_one("select pg_export_snapshot()", &[]).await?.try_get(0)
     }
 
     /// Says goodbye, so that the server logs no broken connection.

@@ -15,7 +15,7 @@ const MOST_DIGITS: i32 = 38;
 const MODIFIER_OFFSET: i32 = 4;
 
 /// How the values of a column come over the wire.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wire {
     Bool,
     Int2,

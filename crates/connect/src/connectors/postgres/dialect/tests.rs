@@ -1,0 +1,149 @@
+//! What is written for PostgreSQL, and what is refused.
+
+use std::collections::HashMap;
+
+use hw_base::Input;
+
+use super::{BaseTable, Expressions, Guard, Refused, Relations, Scope, expression, select};
+use crate::connectors::postgres::types::{SourceColumn, Wire};
+
+fn table() -> BaseTable {
+    let column = |name: &str, wire: Wire| SourceColumn { name: name.into(), declared: String::new(), wire, cast: None };
+    BaseTable {
+        schema: "shop".into(),
+        name: "Orders".into(),
+        columns: vec![
+            column("id", Wire::Int8),
+            column("small", Wire::Int2),
+            column("amount", Wire::Decimal { precision: 12, scale: 2 }),
+            column("ratio", Wire::Float8),
+            column("status", Wire::Text),
+            column("day", Wire::Date),
+            column("at", Wire::TimestampUtc),
+            column("Order No", Wire::Text),
+        ],
+        keeps_types: true,
+    }
+}
+
+/// An expression over the rows of the table, and after `unless` when both sides may differ.
+fn written(sql: &str) -> String {
+    let (tables, inputs) = (HashMap::from([("live".to_owned(), table())]), [Input::Live { name: "t".into(), relation: "live".into() }]);
+    let relations = Relations::new(&tables, &inputs);
+    let rows = relations.selected(&select("select * from t").unwrap(), None, &mut vec![]).unwrap();
+    let scope = Scope::of("r", &rows.columns);
+    let mut expressions = Expressions::new(&relations, &scope);
+    match expression(sql).and_then(|sql| expressions.write(&sql)) {
+        Ok(written) => {
+            let unless = expressions.guards.iter().map(|guard| match guard {
+                Guard::Row(condition) | Guard::Rows(condition) | Guard::Alone(condition) => format!(" unless {condition}"),
+            });
+            written.sql.replace("\"r\".", "") + &unless.collect::<String>().replace("\"r\".", "")
+        }
+        Err(Refused(reason)) => format!("refused: {reason}"),
+    }
+}
+
+#[track_caller]
+fn check(sql: &str, expected: &str) {
+    assert_eq!(written(sql), expected, "{sql}");
+}
+
+#[track_caller]
+fn check_refused(sql: &str) {
+    assert!(written(sql).starts_with("refused: "), "{sql}: {}", written(sql));
+}
+
+#[test]
+fn what_means_the_same_is_written() {
+    check("amount < 0 or status is null", r#"(("amount" < 0) or ("status" is null))"#);
+    check("(status = 'o''k') is not true", r#"(("status" = 'o''k'::text) is not true)"#);
+    check("\"Order No\" not in ('a', 'b')", r#"("Order No" not in ('a'::text, 'b'::text))"#);
+    check("amount > cast('99.95' as decimal(4,2))", r#"("amount" > ('99.95'::text)::numeric(4,2))"#);
+    check("at < cast('2026-01-31 12:00:00' as timestamp(6))", r#"("at" < '2026-01-31 12:00:00'::timestamp)"#);
+    check("day >= '2026-01-31'", r#"("day" >= '2026-01-31'::date)"#);
+    check("regexp_like(status, '^a+$')", r#"("status" ~ '\A(?:a){1,}\Z')"#);
+    check("small + 1 = id", r#"(("small" + 1) = "id")"#);
+    check("sum(amount) filter (where id > 1)", r#"(sum("amount") filter (where ("id" > 1)))::numeric(22,2)"#);
+    check("cast(count(id) as double) / nullif(count(*), 0)", r#"(((count("id")))::float8 / nullif((count(*)), 0))"#);
+}
+
+#[test]
+fn what_differs_for_some_rows_alone_says_for_which() {
+    check("lower(status) = 'x'", r#"(lower("status") = 'x'::text) unless octet_length("status") <> char_length("status")"#);
+    let float = written("ratio > 0.5");
+    assert!(float.starts_with("(\"ratio\" > '0.5'::float8) unless (case when \"ratio\" = 0 then float8send"), "{float}");
+    assert!(written("avg(id)").contains(" unless coalesce(sum(abs((\"id\")::numeric)), 0) > 9007199254740992"), "{}", written("avg(id)"));
+}
+
+#[test]
+fn what_may_differ_is_refused() {
+    for sql in [
+        "stddev(amount)",
+        "sum(ratio)",
+        "cast(ratio as varchar)",
+        "cast(amount as bigint)",
+        "try_cast(status as double) > 1",
+        "amount > 0.5",
+        "amount / 3 > 1",
+        "status = 5",
+        "day < cast('2026-01-31 12:00:00' as timestamp(6))",
+        "day < '31.01.2026'",
+        "status like 'a\\%'",
+        "upper('ä') = status",
+        "now() > at",
+        "missing = 1",
+        "1 = 1",
+        "status || id",
+        "lag(id) over (order by id) > 1",
+        "id in (select id from elsewhere)",
+    ] {
+        check_refused(sql);
+    }
+}
+
+#[test]
+fn rows_that_the_engine_cannot_read_are_left_out() {
+    let (tables, inputs) = (HashMap::from([("live".to_owned(), table())]), [Input::Live { name: "t".into(), relation: "live".into() }]);
+    let relations = Relations::new(&tables, &inputs);
+    let selected = relations.selected(&select("select id from t where _malformed is null").unwrap(), None, &mut vec![]).unwrap();
+    for part in
+        ["\"amount\" = 'NaN'", "\"day\" = '-infinity' or \"day\" > '262142-12-31'", "\"at\" = '-infinity'", "from \"shop\".\"Orders\""]
+    {
+        assert!(selected.sql.contains(part), "{part} is missing: {}", selected.sql);
+    }
+    let foreign = BaseTable { keeps_types: false, ..table() };
+    let tables = HashMap::from([("live".to_owned(), foreign)]);
+    let selected = Relations::new(&tables, &inputs).selected(&select("select id from t").unwrap(), None, &mut vec![]).unwrap();
+    assert!(selected.sql.contains("abs(\"amount\") >= 10000000000 or \"amount\" <> round(\"amount\", 2)"), "{}", selected.sql);
+}
+
+#[test]
+fn queries_of_rules_on_rows_together_are_written() {
+    let tables = HashMap::from([("live".to_owned(), table())]);
+    let inputs = [
+        Input::Live { name: "t".into(), relation: "live".into() },
+        Input::Query { name: "after".into(), sql: "select id, status from t".into() },
+    ];
+    let relations = Relations::new(&tables, &inputs);
+    let sql = "select status, count(*) as copies from (select * from after where id > 1) as judged where status is not null group by status having count(*) > 1 order by copies desc, status";
+    let selected = relations.selected(&select(sql).unwrap(), None, &mut vec![]).unwrap();
+    assert!(
+        selected.sql.starts_with("select \"judged\".\"status\" as \"status\", (count(*)) as \"copies\" from (select "),
+        "{}",
+        selected.sql
+    );
+    assert!(
+        selected.sql.ends_with("where (\"judged\".\"status\" is not null) group by \"judged\".\"status\" having ((count(*)) > 1) order by \"copies\" desc, \"status\""),
+        "{}",
+        selected.sql
+    );
+    for sql in [
+        "select id from after limit 1",
+        "select a.id from after a join t on a.id = t.id",
+        "select id from elsewhere",
+        "select id, id from after order by ratio",
+    ] {
+        assert!(relations.selected(&select(sql).unwrap(), None, &mut vec![]).is_err(), "{sql}");
+    }
+}

@@ -1,0 +1,218 @@
+//! Rules judged inside the database: one query counts for all rules on a table, another fetches some of the rows that break one. No
+//! other row leaves it.
+//!
+//! Everything is seen at one moment. What the database cannot answer exactly as the engine would (see [`super::dialect`]) is left open:
+//! then the copies that the engine reads see the same moment. Nothing is locked but against changes of the table's columns.
+
+mod count;
+mod sample;
+mod together;
+
+use std::collections::HashMap;
+
+use futures::TryStreamExt;
+use hw_base::{BoxFuture, Error, InPlace, Input, Questions, Result, Value, Watched};
+use hw_engine::LiveTables;
+use tokio::sync::Mutex;
+use tokio_postgres::error::SqlState;
+
+use super::catalog;
+use super::decode::{Decoder, Malformed};
+use super::dialect::{BaseTable, Named};
+use super::errors::Explained;
+use super::read::PostgresTable;
+use super::server::{Server, Session};
+use super::types::SourceColumn;
+use count::Count;
+
+/// What refusals of a query say about the query, not about the server: data, syntax and names, limits, features.
+const ABOUT_THE_QUERY: [&str; 4] = ["22", "42", "54", "0A"];
+/// Ends a query that nobody waits for any more, and does not compile what is asked once: its plan has as many expressions as there are rules.
+const PREPARE: &str = "set local jit to off; select set_config('client_connection_check_interval', '5s', true)
+    where current_setting('server_version_num')::int4 >= 140000";
+
+/// The tables of one database that questions are about.
+struct Place {
+    server: Server,
+    tables: HashMap<String, PostgresTable>,
+    /// The one that is judged; the others are those that rules name.
+    judged: PostgresTable,
+    /// Holds the moment that all see.
+    session: Mutex<Option<Session>>,
+}
+
+/// The database that can answer for the tables among `inputs`; `None` where they lie elsewhere.
+pub(crate) fn in_place(live: &LiveTables, inputs: &[Input]) -> Option<Box<dyn InPlace>> {
+    let mut tables = HashMap::new();
+    let mut judged: Option<PostgresTable> = None;
+    for input in inputs {
+        let Input::Live { relation, .. } = input else { continue };
+        let opened = live.find(relation);
+        let Some(table) = opened.as_ref().and_then(|table| table.downcast_ref::<PostgresTable>()) else { continue };
+        if judged.get_or_insert_with(|| table.clone()).server().is_same(table.server()) {
+            tables.insert(relation.clone(), table.clone());
+        }
+    }
+    let judged = judged?;
+    Some(Box::new(Place { server: judged.server().clone(), tables, judged, session: Mutex::default() }))
+}
+
+impl InPlace for Place {
+    fn name(&self) -> &'static str {
+        "postgres"
+    }
+
+    fn key(&self) -> BoxFuture<'_, Result<Vec<String>>> {
+        Box::pin(async move {
+            let session = self.server.connect().await?;
+            let key = catalog::primary_key(&self.server, &session, self.judged.oid()).await;
+            session.close().await;
+            key
+        })
+    }
+
+    fn answer<'a>(&'a self, questions: &'a Questions) -> BoxFuture<'a, Result<Option<Watched>>> {
+        Box::pin(async move {
+            let tables: HashMap<String, BaseTable> =
+                self.tables.iter().filter_map(|(relation, table)| Some((relation.clone(), table.base()?))).collect();
+            let Some(count) = Count::of(questions, &tables) else { return Ok(None) };
+            let session = Asked::new(&self.server).await?;
+            let is_in_unicode = session.is_in_unicode().await?;
+            let answered = if is_in_unicode { answers(&session, &count, questions, &tables).await? } else { None };
+            self.keep(session, questions, answered).await
+        })
+    }
+
+    fn end(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.hold(None);
+            if let Some(session) = self.session.lock().await.take() {
+                session.close().await;
+            }
+        })
+    }
+}
+
+impl Place {
+    fn hold(&self, snapshot: Option<&str>) {
+        for table in self.tables.values() {
+            table.hold(snapshot.map(str::to_owned));
+        }
+    }
+
+    /// Lets whoever copies rows see the same moment, where something is left to be copied for.
+    async fn keep(&self, asked: Asked<'_>, questions: &Questions, answered: Option<Watched>) -> Result<Option<Watched>> {
+        let session = asked.session;
+        let is_whole = answered.as_ref().is_some_and(|answered| is_whole(answered, questions));
+        if is_whole || answered.is_none() || !self.server.is_single() {
+            session.close().await;
+            return Ok(answered.filter(|_| is_whole));
+        }
+        let snapshot = session.export_snapshot().await.explained(&self.server, purpose)?;
+        self.hold(Some(&snapshot));
+        *self.session.lock().await = Some(session);
+        Ok(answered)
+    }
+}
+
+/// Whether no question is left.
+fn is_whole(answered: &Watched, questions: &Questions) -> bool {
+    let Questions { watch, sets, .. } = questions;
+    [answered.rules.len(), answered.aggregates.len(), answered.sets.len()] == [watch.rows.len(), watch.aggregates.len(), sets.len()]
+}
+
+async fn answers(
+    session: &Asked<'_>,
+    count: &Count,
+    questions: &Questions,
+    tables: &HashMap<String, BaseTable>,
+) -> Result<Option<Watched>> {
+    let Some(mut watched) = count.ask(session, &questions.watch).await? else { return Ok(None) };
+    sample::fill(session, count, questions, &mut watched).await?;
+    for set in &questions.sets {
+        watched.sets.extend(together::judged(session, set, questions.watch.examples, tables).await?);
+    }
+    Ok(Some(watched))
+}
+
+/// A session that is asked.
+struct Asked<'a> {
+    server: &'a Server,
+    session: Session,
+}
+
+impl<'a> Asked<'a> {
+    async fn new(server: &'a Server) -> Result<Self> {
+        let session = server.connect().await?;
+        session.client.batch_execute(PREPARE).await.explained(server, purpose)?;
+        Ok(Self { server, session })
+    }
+
+    /// Whether the database holds texts as the engine does, so that both count and order their characters alike.
+    async fn is_in_unicode(&self) -> Result<bool> {
+        let row = self.session.client.query_one("select current_setting('server_encoding') = 'UTF8'", &[]).await;
+        row.and_then(|row| row.try_get(0)).explained(self.server, purpose)
+    }
+
+    /// The rows of a query, whose columns are given; `None` where the server refuses the query for what it says, or for the data.
+    async fn rows(&self, sql: &str, columns: &[Named]) -> Result<Option<Vec<Vec<Value>>>> {
+        self.session.client.batch_execute("savepoint asked").await.explained(self.server, purpose)?;
+        let (rows, end) = match self.copied(sql, columns).await {
+            Ok(rows) => (Some(rows), "release savepoint asked"),
+            Err(Failure::OfTheQuery) => (None, "rollback to savepoint asked; release savepoint asked"),
+            Err(Failure::Other(error)) => return Err(error),
+        };
+        self.session.client.batch_execute(end).await.explained(self.server, purpose)?;
+        Ok(rows)
+    }
+
+    async fn copied(&self, sql: &str, columns: &[Named]) -> Result<Vec<Vec<Value>>, Failure> {
+        let copy = self.session.client.copy_out(&format!("copy ({sql}) to stdout (format binary)")).await;
+        let mut chunks = std::pin::pin!(copy.map_err(|error| self.failure(&error))?);
+        let mut decoder = Decoder::new(&columns.iter().map(source_column).collect::<Vec<_>>(), Malformed::Null);
+        let mut rows = Vec::new();
+        while let Some(mut chunk) = chunks.try_next().await.map_err(|error| self.failure(&error))? {
+            while let Some(decoded) = decoder.read(&mut chunk)? {
+                rows.extend(rows_of(&decoded));
+            }
+        }
+        rows.extend(decoder.finish()?.iter().flat_map(rows_of));
+        Ok(rows)
+    }
+
+    fn failure(&self, error: &tokio_postgres::Error) -> Failure {
+        let code = error.as_db_error().map(tokio_postgres::error::DbError::code).map_or("", SqlState::code);
+        if ABOUT_THE_QUERY.iter().any(|class| code.starts_with(class)) {
+            return Failure::OfTheQuery;
+        }
+        Failure::Other(super::errors::failed(self.server, error, &purpose()))
+    }
+}
+
+/// Why a query has no answer.
+enum Failure {
+    /// What it says, or the data.
+    OfTheQuery,
+    /// Anything else.
+    Other(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// The values as the engine has them.
+fn rows_of(decoded: &super::decode::Decoded) -> Vec<Vec<Value>> {
+    let columns: Vec<Vec<Value>> = decoded.columns.iter().map(|column| hw_engine::values(column.as_ref())).collect();
+    (0..decoded.rows).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect()
+}
+
+fn source_column(column: &Named) -> SourceColumn {
+    SourceColumn { name: column.name.clone(), declared: String::new(), wire: column.wire.clone(), cast: None }
+}
+
+fn purpose() -> String {
+    "judge rules".into()
+}
