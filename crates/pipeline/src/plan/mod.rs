@@ -268,7 +268,7 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
         });
     }
     for model in selected.iter().filter_map(|name| project.model(name)) {
-        let known = standing(&TableName::model(&model.name));
+        let known = standing(&TableName::model(&model.name))?;
         let reads = graph.reads.get(&model.name).map(Vec::as_slice).unwrap_or_default();
         let parents = graph.parents.get(&model.name).map(Vec::as_slice).unwrap_or_default();
         let is_other = known.as_ref().is_some_and(|known| known.fingerprint != model.fingerprint);
