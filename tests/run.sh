@@ -55,10 +55,11 @@ cargo test --locked --workspace --all-targets --no-fail-fast
 
 python3 -m venv "$folder-venv"
 trap 'stop; rm -rf "$folder-venv"' EXIT
-"$folder-venv/bin/pip" install --quiet jsonschema==4.* pyyaml deltalake==1.6.* pyarrow
+"$folder-venv/bin/pip" install --quiet jsonschema==4.* pyyaml deltalake==1.6.* pyarrow 'moto[server]==5.2.*' boto3
 target=$(cargo metadata --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')
 "$folder-venv/bin/python" tests/outsiders.py "$target/debug/headworks"
 "$folder-venv/bin/python" tests/watched.py "$target/debug/headworks"
+"$folder-venv/bin/python" tests/object_store.py "$target/debug/headworks"
 "$folder-venv/bin/python" tests/suites/every_rule_can_fail.py "$target/debug/headworks"
 # Other tools from PyPI, about 1 GB: switched on by `HEADWORKS_PEERS=1`.
 [ -z "${HEADWORKS_PEERS:-}" ] || bash tests/suites/peers.sh "$target/debug/headworks"

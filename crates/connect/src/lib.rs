@@ -24,6 +24,7 @@ mod tables;
 mod targets;
 mod text;
 mod types;
+mod warehouse;
 
 pub use connectors::{
     AvroSettings, CONNECTORS, Connector, CsvSettings, DeltaSettings, ExcelSettings, JsonSettings, MysqlSettings, Opened, ParquetSettings,
@@ -39,3 +40,4 @@ pub use project::ProjectSources;
 pub use recognise::{OpenedPath, datasets_at, files_at, open_files, open_path, parts_at, recognise};
 pub use targets::ProjectTargets;
 pub use types::{arrow_to_sql_type, column_of, column_type, sql_type_to_arrow};
+pub use warehouse::{warehouse, warehouse_schema};

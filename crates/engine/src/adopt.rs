@@ -1,15 +1,14 @@
 //! Taking over what an environment has built: production's table becomes its version of it, in one commit.
 //!
-//! The files are linked into production's folders, so that both have them, none is written again and the environment can be dropped. Where a
-//! file system has no links, they are copied.
+//! The files are linked into production's folders, so that both have them, none is written again and the environment can be dropped. Where
+//! there are no links, they are copied; the copies of a bucket are made by its store.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use hw_base::{CommitNote, Error, PromotedFrom, Published, Result, StagedFile, TableName};
 
 use crate::beside::Beside;
-use crate::failure::io_problem;
+use crate::failure::explain_delta;
 use crate::files::TableFile;
 use crate::local::LocalEngine;
 use crate::publish::{Commit, is_done};
@@ -64,25 +63,8 @@ fn names(snapshot: Option<&Snapshot>) -> BTreeSet<String> {
 fn linked(warehouse: &Warehouse, table: &TableName, version: &Snapshot) -> Result<Vec<StagedFile>> {
     let folder = warehouse.make_folder(table)?;
     for file in &version.files {
-        let to = folder.join(&file.name);
-        let done = link(Path::new(&file.path), &to).and_then(|()| warehouse.lasting.flush(&to));
-        done.map_err(|error| io_problem(&error).within(format_args!("`{}` cannot be taken over", to.display())))?;
+        let from = file.folder.object(&file.name).map_err(|error| explain_delta(error.into()))?;
+        folder.share(&file.name, &from)?;
     }
     Ok(version.files.iter().map(TableFile::staged).collect())
-}
-
-/// Gives a file a second name, or a copy where the file system knows no second names. One that is there was made by an earlier attempt.
-fn link(from: &Path, to: &Path) -> std::io::Result<()> {
-    if let Some(folder) = to.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    match std::fs::hard_link(from, to) {
-        Ok(()) => Ok(()),
-        Err(_) if to.exists() => Ok(()),
-        Err(_) => {
-            let aside = to.with_extension("parquet.tmp");
-            std::fs::copy(from, &aside)?;
-            std::fs::rename(aside, to)
-        }
-    }
 }

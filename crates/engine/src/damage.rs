@@ -1,14 +1,18 @@
 //! Naming the Parquet file that turned out to be damaged in the middle of a query: the engine only tells that one was.
 
 use std::fs::File;
-use std::path::Path;
 
 use datafusion::datasource::physical_plan::ParquetSource;
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use datafusion::parquet::file::reader::ChunkReader;
 use datafusion::physical_plan::ExecutionPlan;
 use hw_base::{Error, Reader};
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
 
+use crate::folder::shown;
 use crate::local::LocalEngine;
 use crate::session::{Effort, Session};
 
@@ -21,40 +25,58 @@ pub(crate) async fn named(engine: &LocalEngine, reader: &Reader, error: Error) -
         return error;
     }
     let Some(files) = files_of(engine, reader).await else { return error };
-    let Some((path, reason)) = files.into_iter().find_map(|path| Some((path.clone(), flaw(Path::new(&path))?))) else { return error };
-    let is_ours = Path::new(&path).starts_with(engine.warehouse_folder());
-    let named = Error::user(format!("the Parquet file `{path}` is damaged")).code("HW203").because(reason);
-    if is_ours {
+    for file in files {
+        if let Some(reason) = flaw(engine, &file).await {
+            return damaged(engine, &file, reason);
+        }
+    }
+    error
+}
+
+/// A Parquet file, by its store and its path there.
+type Place = (ObjectStoreUrl, Path);
+
+fn damaged(engine: &LocalEngine, (store, path): &Place, reason: String) -> Error {
+    let named = Error::user(format!("the Parquet file `{}` is damaged", shown(store, path))).code("HW203").because(reason);
+    let root = engine.warehouse.root();
+    if *store == root.store_url() && root.object("").is_ok_and(|root| path.prefix_matches(&root)) {
         return named.help("it belongs to the warehouse: `headworks run --rebuild` makes its table anew from the raw copies");
     }
     named.help("write or copy the file again; nothing of it was loaded")
 }
 
-async fn files_of(engine: &LocalEngine, reader: &Reader) -> Option<Vec<String>> {
+async fn files_of(engine: &LocalEngine, reader: &Reader) -> Option<Vec<Place>> {
     let session = Session::for_reader(engine, reader, Effort::Fast).await.ok()?;
     let frame = session.query(&reader.sql, reader.file.as_deref()).await.ok()?;
     let plan = frame.create_physical_plan().await.ok()?;
     let mut files = Vec::new();
     collect(plan.as_ref(), &mut files);
-    files.sort();
+    files.sort_by(|a: &Place, b| a.1.cmp(&b.1));
     files.dedup();
     Some(files)
 }
 
-/// The Parquet files that a plan reads, as paths from the root.
-fn collect(plan: &dyn ExecutionPlan, files: &mut Vec<String>) {
+/// The Parquet files that a plan reads.
+fn collect(plan: &dyn ExecutionPlan, files: &mut Vec<Place>) {
     if let Some(scan) = plan.downcast_ref::<DataSourceExec>()
         && let Some((config, _)) = scan.downcast_to_file_source::<ParquetSource>()
     {
         let read = config.file_groups.iter().flat_map(datafusion::datasource::physical_plan::FileGroup::iter);
-        files.extend(read.map(|file| format!("/{}", file.object_meta.location)));
+        files.extend(read.map(|file| (config.object_store_url.clone(), file.object_meta.location.clone())));
     }
     plan.children().iter().for_each(|child| collect(child.as_ref(), files));
 }
 
 /// Why a file cannot be read to its end; `None` where it can.
-fn flaw(path: &Path) -> Option<String> {
-    let file = File::open(path).ok()?;
+async fn flaw(engine: &LocalEngine, (store, path): &Place) -> Option<String> {
+    if *store == ObjectStoreUrl::local_filesystem() {
+        return flaw_of(File::open(shown(store, path)).ok()?);
+    }
+    let object = engine.runtime.object_store(store).ok()?.get(path).await.ok()?;
+    flaw_of(object.bytes().await.ok()?)
+}
+
+fn flaw_of(file: impl ChunkReader + 'static) -> Option<String> {
     let rows = ParquetRecordBatchReaderBuilder::try_new(file).and_then(ParquetRecordBatchReaderBuilder::build);
     match rows {
         Err(error) => Some(error.to_string()),

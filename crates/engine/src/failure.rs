@@ -5,6 +5,7 @@ use deltalake_core::DeltaTableError;
 use hw_base::{ByteSize, Error, Reader, Span, nearest};
 
 use crate::damage::DAMAGED;
+use crate::folder::refused;
 use crate::local::LocalEngine;
 use crate::place::{self, Mark};
 use crate::words::{Told, told};
@@ -77,7 +78,9 @@ pub(crate) fn explain(error: DataFusionError, context: &Context<'_>) -> Error {
         DataFusionError::NotImplemented(message) => Error::user(format!("this SQL is not supported: {}", told(&message).error.message()))
             .code("HW301")
             .help("write it in another way"),
-        DataFusionError::ObjectStore(error) => Error::outside(format!("a file could not be read: {error}")).code("HW501"),
+        DataFusionError::ObjectStore(error) => {
+            store_problem(&error.to_string()).unwrap_or_else(|| Error::outside(format!("a file could not be read: {error}")).code("HW501"))
+        }
         other => execution_problem(&other.to_string(), context, &mut span),
     };
     let is_about_sql = explained.known_code() == Some("HW301");
@@ -99,12 +102,15 @@ fn placed(told: Told, context: &Context<'_>, span: &mut Option<Span>) -> Error {
 /// Explains a failure of the table format.
 pub(crate) fn explain_delta(error: DeltaTableError) -> Error {
     match error {
-        DeltaTableError::ObjectStore { source } => store_problem(&source),
+        DeltaTableError::ObjectStore { source } => {
+            let message = source.to_string();
+            store_problem(&message).unwrap_or_else(|| unwritten(message))
+        }
         DeltaTableError::Io { source } => io_problem(&source),
         DeltaTableError::InvalidVersion(version) => Error::user(format!("there is no version {version}")).code("HW503"),
         other => {
             let message = other.to_string();
-            if is_out_of_space(&message) { out_of_space(&message) } else { unwritten(message) }
+            store_problem(&message).unwrap_or_else(|| unwritten(message))
         }
     }
 }
@@ -127,9 +133,9 @@ pub(crate) fn io_problem(error: &std::io::Error) -> Error {
     }
 }
 
-fn store_problem(error: &object_store::Error) -> Error {
-    let message = error.to_string();
-    if is_out_of_space(&message) { out_of_space(&message) } else { unwritten(message) }
+/// A failure of a store, of this machine or another one, should the message tell of one.
+fn store_problem(message: &str) -> Option<Error> {
+    if is_out_of_space(message) { Some(out_of_space(message)) } else { refused(message) }
 }
 
 fn is_spill_limit(message: &str) -> bool {
@@ -266,8 +272,8 @@ fn sql_problem(message: &str, context: &Context<'_>) -> Error {
 }
 
 fn execution_problem(message: &str, context: &Context<'_>, span: &mut Option<Span>) -> Error {
-    if is_out_of_space(message) {
-        return out_of_space(message);
+    if let Some(error) = store_problem(message) {
+        return error;
     }
     // The last is how a join says that it could not even hold the first batch of what it was to spill.
     if ["Resources exhausted", "memory limit", "no data to spill"].iter().any(|words| message.contains(words)) {

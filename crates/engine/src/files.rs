@@ -13,19 +13,20 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileGroupPartitioner, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use hw_base::StagedFile;
 
+use crate::folder::FolderRef;
+
 /// A Parquet file of a table.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct TableFile {
-    /// Its path in the file system.
-    pub(crate) path: String,
-    /// Its path below the table's folder, as the log names it.
+    /// The folder of the table.
+    pub(crate) folder: FolderRef,
+    /// Its path in that folder, as the log names it.
     pub(crate) name: String,
     /// Its size.
     pub(crate) bytes: u64,
@@ -50,7 +51,7 @@ impl TableFile {
     }
 }
 
-/// A table given by its files.
+/// A table given by its files, which lie in one store.
 #[derive(Clone, Debug)]
 pub(crate) struct FileTable {
     /// The columns, partition columns last.
@@ -82,8 +83,7 @@ impl FileTable {
             partition_value(text, field.data_type())
         });
         let mut partitioned = PartitionedFile::new("", file.bytes);
-        // As it is called on the disk: spaces and letters with accents stay what they are.
-        partitioned.object_meta.location = object_store::path::Path::parse(file.path.trim_start_matches('/'))?;
+        partitioned.object_meta.location = file.folder.object(&file.name)?;
         partitioned.partition_values = values.collect::<Result<_>>()?;
         Ok(partitioned)
     }
@@ -104,13 +104,13 @@ impl FileTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if self.files.is_empty() {
+        let Some(first) = self.files.first() else {
             let schema = match projection {
                 Some(indices) => Arc::new(self.schema.project(indices)?),
                 None => Arc::clone(&self.schema),
             };
             return Ok(Arc::new(EmptyExec::new(schema)));
-        }
+        };
         let (file_schema, partition_fields) = self.split_schema();
         let table_schema = TableSchema::builder(file_schema).with_table_partition_cols(partition_fields.clone()).build();
         let mut source = ParquetSource::new(table_schema);
@@ -119,7 +119,7 @@ impl FileTable {
         }
         let files = self.files.iter().map(|file| Self::partitioned_file(file, &partition_fields)).collect::<Result<Vec<_>>>()?;
         let groups = balanced(FileGroup::new(files), state.config().target_partitions());
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+        let config = FileScanConfigBuilder::new(first.folder.store_url(), Arc::new(source))
             .with_file_groups(groups)
             .with_statistics(self.statistics())
             .with_projection_indices(projection.cloned())?

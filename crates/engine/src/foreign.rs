@@ -22,10 +22,9 @@ use deltalake_core::kernel::Protocol;
 use deltalake_core::table::state::DeltaTableState;
 use hw_base::{Error, Result};
 
-use crate::store::Lasting;
+use crate::folder::Disk;
 use crate::types;
-use crate::warehouse::{log_store_in, snapshot_in};
-use crate::working::Working;
+use crate::warehouse::snapshot_in;
 
 /// The features that ask nothing of a reader but the files that the log names.
 const PLAIN_FEATURES: [&str; 3] = ["timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"];
@@ -50,11 +49,12 @@ pub struct ForeignTable {
 /// Says why it cannot be read.
 pub async fn open_foreign(folder: &Path) -> Result<ForeignTable> {
     let unreadable = |error: &dyn std::fmt::Display| Error::outside(error.to_string()).code("HW203");
-    let log_store = log_store_in(folder, Lasting::Passing, &Working::default())?;
+    let folder = Disk::passing(folder.to_owned());
+    let log_store = folder.log_store()?;
     let state = DeltaTableState::try_new(log_store.as_ref(), None).await.map_err(|error| unreadable(&error))?;
     let columns = state.schema().fields().map(|field| field.name().to_owned()).collect();
     let is_plain = is_plain(state.protocol());
-    let snapshot = snapshot_in(folder, state, log_store)?;
+    let snapshot = snapshot_in(&folder, state, log_store)?;
     let bytes = snapshot.files.iter().map(|file| file.bytes).sum();
     let is_empty = snapshot.files.is_empty();
     let rows: Arc<dyn TableProvider> = if is_plain {

@@ -10,6 +10,7 @@ mod damage;
 mod deadline;
 mod failure;
 mod files;
+mod folder;
 mod foreign;
 mod kept;
 mod keys;
@@ -40,6 +41,7 @@ mod working;
 mod writer;
 
 pub use deadline::Deadline;
+pub use folder::Site;
 pub use foreign::{ForeignTable, open_foreign};
 pub use live::LiveTables;
 pub use local::{Limits, LocalEngine};

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
-use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::execute_stream_partitioned;
@@ -25,10 +24,11 @@ use crate::beside::Beside;
 use crate::deadline::{Deadline, in_time};
 use crate::failure::{Context, explain, explain_delta, io_problem};
 use crate::files::FileTable;
+use crate::folder::{Disk, FolderRef, Site};
 use crate::live::LiveTables;
 use crate::measure::Means;
 use crate::session::{Effort, Session};
-use crate::store::LocalStore;
+use crate::store::Lasting;
 use crate::warehouse::{Warehouse, arrow_schema};
 use crate::{adopt, damage, kept, measure, publish, schema, sql, stage, trace, types};
 
@@ -63,8 +63,8 @@ pub struct LocalEngine {
 }
 
 impl LocalEngine {
-    /// An engine over the warehouse in `warehouse`, which need not exist yet; `scratch` is for files of its own.
-    pub fn new(warehouse: PathBuf, scratch: PathBuf, live: LiveTables, limits: Limits) -> Result<Self> {
+    /// An engine over the warehouse at `warehouse`, which need not exist yet; `scratch` is for files of its own.
+    pub fn new(warehouse: impl Into<Site>, scratch: PathBuf, live: LiveTables, limits: Limits) -> Result<Self> {
         let threads = limits.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get));
         // Half of the limit goes to the operators that ask; the other half is for decoding, encoding and key sets.
         let pool = FairSpillPool::new(usize::try_from(limits.memory.0 / 2).unwrap_or(usize::MAX));
@@ -76,9 +76,12 @@ impl LocalEngine {
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill])).with_max_temp_directory_size(limits.disk.0);
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc();
         let runtime = runtime.map_err(|error| explain(error, &Context::default()))?;
-        runtime.register_object_store(ObjectStoreUrl::local_filesystem().as_ref(), Arc::new(LocalStore::all()));
+        let warehouse = Warehouse::new(warehouse.into(), scratch.join("spool"))?;
+        for folder in [&Disk::passing(scratch.clone()), warehouse.root()] {
+            runtime.register_object_store(folder.store_url().as_ref(), folder.store());
+        }
         Ok(Self {
-            warehouse: Warehouse::new(warehouse),
+            warehouse,
             runtime,
             live,
             memory: limits.memory,
@@ -131,13 +134,14 @@ impl LocalEngine {
     /// The engine of an environment, which has the tables `own` itself and reads all others from this warehouse.
     #[must_use]
     pub fn in_environment(self, name: &str, own: BTreeSet<TableName>) -> Self {
-        let folder = self.warehouse.environment(name).root().to_owned();
+        let folder = Arc::clone(self.warehouse.environment(name).root());
         Self { warehouse: self.warehouse.beneath(folder, own), ..self }
     }
 
     /// The same in a folder of its own, which is thrown away.
     #[must_use]
     pub fn above(self, folder: PathBuf, own: BTreeSet<TableName>) -> Self {
+        let folder = Arc::new(Disk::new(folder, Lasting::Passing, &self.warehouse.working));
         Self { warehouse: self.warehouse.beneath(folder, own), ..self }
     }
 
@@ -153,13 +157,13 @@ impl LocalEngine {
     }
 
     /// Every table of the warehouse.
-    pub fn tables(&self) -> Vec<TableName> {
+    pub fn tables(&self) -> Result<Vec<TableName>> {
         self.warehouse.tables()
     }
 
-    /// The folder of the warehouse.
-    pub fn warehouse_folder(&self) -> &Path {
-        self.warehouse.root()
+    /// Removes the tables of an environment.
+    pub fn drop_environment(&self, name: &str) -> Result<()> {
+        self.warehouse.environment(name).root().remove_all()
     }
 
     /// A folder for files that one staging needs for itself.
@@ -167,11 +171,16 @@ impl LocalEngine {
         self.scratch.join(label)
     }
 
+    /// The same as a folder for rows that are set aside.
+    pub(crate) fn aside(&self, label: &str) -> FolderRef {
+        Disk::passing(self.scratch(label))
+    }
+
     /// Removes what an attempt left in the folders of a table, where nothing of it was published.
     pub(crate) fn sweep_label(&self, table: &TableName, label: &str) -> Result<u64> {
         std::fs::remove_dir_all(self.scratch(label)).ok();
         let named = std::collections::HashSet::new();
-        with_beside(table).iter().map(|table| sweep_folder(&self.warehouse.folder(table), label, &named)).sum()
+        with_beside(table).iter().map(|table| self.warehouse.folder(table).sweep(label, &named)).sum()
     }
 
     async fn run_query(&self, reader: &Reader, limit: usize, effort: Effort) -> Result<Rows> {
@@ -246,8 +255,7 @@ impl LocalEngine {
         let name = TableName::model(&batch.table);
         let schema = arrow_schema(&schema::from_log(&batch.schema)?, &batch.partition_columns)?;
         let partitions = batch.partition_columns.len();
-        let folder = self.warehouse.folder(&name);
-        let folder = folder.canonicalize().map_err(|error| io_problem(&error))?;
+        let folder = self.warehouse.folder(&name).opened()?;
         let arriving: Vec<_> = batch.files.iter().map(|file| stage::in_folder(&folder, file)).collect();
         let mut after = arriving.clone();
         if let (Some(base), false) = (batch.base, batch.removed.is_empty() && batch.files.is_empty() && batch.base.is_none()) {
@@ -291,20 +299,14 @@ impl LocalEngine {
 
     fn remove(&self, folder: &TableName, files: &[StagedFile]) -> Result<()> {
         let folder = self.warehouse.folder(folder);
-        for file in files {
-            match std::fs::remove_file(folder.join(&file.path)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io_problem(&error)),
-                _ => {}
-            }
-        }
-        Ok(())
+        files.iter().try_for_each(|file| folder.remove(&file.path))
     }
 
     async fn sweep_table(&self, table: &TableName, label: &str) -> Result<u64> {
         let mut removed = 0;
         for table in with_beside(table) {
             let named = self.warehouse.open(&table, None).await?.map(|snapshot| snapshot.files.into_iter().map(|file| file.name).collect());
-            removed += sweep_folder(&self.warehouse.folder(&table), label, &named.unwrap_or_default())?;
+            removed += self.warehouse.folder(&table).sweep(label, &named.unwrap_or_default())?;
         }
         let scratch = std::fs::read_dir(&self.scratch).into_iter().flatten().flatten();
         for entry in scratch.filter(|entry| entry.file_name().to_string_lossy().starts_with(label)) {
@@ -317,29 +319,6 @@ impl LocalEngine {
 /// A table and those beside it.
 fn with_beside(table: &TableName) -> Vec<TableName> {
     std::iter::once(table.clone()).chain(Beside::ALL.map(|beside| beside.of(table))).collect()
-}
-
-/// Removes the files below `folder` whose names start with `label` and that are not `named` by the table.
-fn sweep_folder(folder: &Path, label: &str, named: &std::collections::HashSet<String>) -> Result<u64> {
-    let mut removed = 0;
-    let mut folders = vec![folder.to_owned()];
-    while let Some(current) = folders.pop() {
-        for entry in std::fs::read_dir(&current).into_iter().flatten().flatten() {
-            let path = entry.path();
-            let file_name = entry.file_name();
-            let file_name = file_name.to_string_lossy();
-            if path.is_dir() && file_name != "_delta_log" {
-                folders.push(path);
-            } else if file_name.starts_with(label) && file_name.ends_with(".parquet") {
-                let below = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-                if !named.contains(&below) {
-                    std::fs::remove_file(&path).map_err(|error| io_problem(&error))?;
-                    removed += 1;
-                }
-            }
-        }
-    }
-    Ok(removed)
 }
 
 impl Engine for LocalEngine {
@@ -449,7 +428,7 @@ impl Engine for LocalEngine {
         Box::pin(self.sweep_table(table, label))
     }
 
-    fn has_table(&self, table: &TableName) -> bool {
+    fn has_table(&self, table: &TableName) -> Result<bool> {
         self.warehouse.has_log(table)
     }
 

@@ -1,6 +1,6 @@
 //! Publishing: staged files become visible in one commit, once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
@@ -39,15 +39,14 @@ pub(crate) struct Commit<'a> {
 pub(crate) async fn publish(engine: &LocalEngine, batch: &StagedBatch, note: &CommitNote) -> Result<Published> {
     let table = TableName::model(&batch.table);
     let present = engine.warehouse.open(&table, None).await?;
-    if let Some(present) = &present
-        && is_done(present, note).await?
-    {
-        return Ok(Published { version: present.version, was_there: true });
-    }
-    if let Some(present) = &present
-        && batch.base != Some(present.version)
-    {
-        return Err(changed_meanwhile(&table));
+    if let Some(present) = &present {
+        let is_changed = batch.base != Some(present.version);
+        if is_done(present, note).await? && (!is_changed || holds(present, batch)) {
+            return Ok(Published { version: present.version, was_there: true });
+        }
+        if is_changed {
+            return Err(changed_meanwhile(&table));
+        }
     }
     let mut versions = Vec::new();
     for beside in Beside::ALL {
@@ -74,6 +73,12 @@ pub(crate) async fn is_done(present: &Snapshot, note: &CommitNote) -> Result<boo
     Ok(present.window(&note.application).await?.is_some_and(|window| window >= note.window))
 }
 
+/// Whether a version has the files of a batch: it, and not one of somebody else, was published for its window.
+fn holds(present: &Snapshot, batch: &StagedBatch) -> bool {
+    let names: HashSet<&str> = present.files.iter().map(|file| file.name.as_str()).collect();
+    batch.files.iter().all(|file| names.contains(file.path.as_str()))
+}
+
 fn changed_meanwhile(table: &TableName) -> Error {
     Error::passing(format!("another writer changed `{table}` while the batch was staged"))
         .code("HW502")
@@ -88,34 +93,36 @@ impl Commit<'_> {
             Some(present) => self.change(engine, present, properties, note).await,
             None => self.create(engine, properties, note).await,
         };
-        let version = match result {
-            Ok(version) => version,
-            Err(error) => return Err(self.refused(engine, error, note).await?),
-        };
-        Ok(Published { version, was_there: false })
-    }
-
-    /// A refused commit is the answer to a race: somebody else was first.
-    async fn refused(&self, engine: &LocalEngine, error: Error, note: &CommitNote) -> Result<Error> {
-        let message = error.message().to_lowercase();
-        let lost_a_race = ["concurrent", "already exists", "commit attempts", "conflict"].iter().any(|word| message.contains(word));
-        match engine.warehouse.open(&self.table, None).await? {
-            Some(present) if is_done(&present, note).await? => Ok(Error::bug(format!("`{}` was published twice at once", self.table))),
-            _ if lost_a_race => Ok(changed_meanwhile(&self.table)),
-            _ => Ok(error.within(format_args!("`{}` cannot be published", self.table))),
+        let next = present.map_or(0, |present| present.version + 1);
+        match result {
+            Ok(version) => Ok(Published { version, was_there: false }),
+            Err(_) if self.is_made(engine, next, note).await? => Ok(Published { version: next, was_there: false }),
+            Err(error) => Err(self.refused(error)),
         }
     }
 
+    /// A refused commit is the answer to a race: somebody else was first.
+    fn refused(&self, error: Error) -> Error {
+        let message = error.message().to_lowercase();
+        let lost_a_race = ["concurrent", "already exists", "commit attempts", "conflict"].iter().any(|word| message.contains(word));
+        if lost_a_race { changed_meanwhile(&self.table) } else { error.within(format_args!("`{}` cannot be published", self.table)) }
+    }
+
+    /// Whether a version is this commit although it was told to have failed: an answer of a store may be lost on its way.
+    async fn is_made(&self, engine: &LocalEngine, version: i64, note: &CommitNote) -> Result<bool> {
+        let log_store = engine.warehouse.folder(&self.table).log_store()?;
+        let Ok(Some(entry)) = log_store.read_commit_entry(version.unsigned_abs()).await else { return Ok(false) };
+        let mut actions = serde_json::Deserializer::from_slice(&entry).into_iter::<Json>().map_while(std::result::Result::ok);
+        let info = actions.find_map(|action| action.get("commitInfo").cloned()).unwrap_or_default();
+        Ok(note.details.get("run").is_some() && details(note).all(|(key, value)| info.get(key) == Some(value)))
+    }
+
     fn properties(&self, note: &CommitNote) -> CommitProperties {
-        let details = match &note.details {
-            Json::Object(details) => details.iter().map(|(key, value)| (format!("headworks.{key}"), value.clone())).collect::<Vec<_>>(),
-            _ => vec![],
-        };
         let transaction = |name: &str, version| Transaction::new_with_last_update(name, version, Some(note.at.timestamp_millis()));
         let properties = CommitProperties::default()
             .with_max_retries(0)
             .with_application_transaction(transaction(&note.application, note.window))
-            .with_metadata(details)
+            .with_metadata(details(note).map(|(key, value)| (key, value.clone())))
             .with_cleanup_expired_logs(Some(false));
         let named = self.beside.iter().map(|(name, version)| transaction(name, *version));
         named.fold(properties, CommitProperties::with_application_transaction)
@@ -123,8 +130,7 @@ impl Commit<'_> {
 
     /// Makes the first commit of the table. `CreateBuilder` would read the log again after it.
     async fn create(&self, engine: &LocalEngine, properties: CommitProperties, note: &CommitNote) -> Result<i64> {
-        engine.warehouse.make_folder(&self.table)?;
-        let log_store = engine.warehouse.log_store(&self.table)?;
+        let log_store = engine.warehouse.make_folder(&self.table)?.log_store()?;
         let refused =
             |error: &dyn std::fmt::Display| Error::outside(format!("`{}` cannot have these columns: {error}", self.table)).code("HW501");
         let configuration = HashMap::from([(TableProperty::CheckpointInterval.as_ref().to_owned(), CHECKPOINT_INTERVAL.to_owned())]);
@@ -185,6 +191,11 @@ impl Commit<'_> {
         }
         Ok(actions)
     }
+}
+
+/// What a commit tells about itself, by the names under which the log keeps it.
+fn details(note: &CommitNote) -> impl Iterator<Item = (String, &Json)> {
+    note.details.as_object().into_iter().flatten().map(|(key, value)| (format!("headworks.{key}"), value))
 }
 
 fn has_timestamps_without_zone(schema: &StructType) -> bool {

@@ -335,7 +335,8 @@ pub(crate) fn batch_is_between(file: &crate::files::TableFile, after: Option<i64
 
 fn unknown_table(engine: &LocalEngine, reader: &Reader, reference: &Reference) -> Error {
     let named = reader.inputs.iter().map(|input| input.name().to_owned());
-    let known: Vec<String> = named.chain(engine.warehouse.tables().iter().map(|table| table.sql().replace('"', ""))).collect();
+    let known: Vec<String> =
+        named.chain(engine.warehouse.tables().unwrap_or_default().iter().map(|table| table.sql().replace('"', ""))).collect();
     let error = unknown("table", &reference.parts.join("."), known.iter().map(String::as_str)).code("HW302");
     error.at(Span {
         file: reader.file.as_deref().unwrap_or("query").into(),

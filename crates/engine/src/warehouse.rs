@@ -1,22 +1,22 @@
-//! The warehouse: a folder of Delta tables, and what their logs say.
+//! The warehouse: Delta tables in a folder or a bucket, and what their logs say.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use deltalake_core::kernel::StructType;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoArrow;
-use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use deltalake_core::logstore::LogStoreRef;
 use deltalake_core::table::state::DeltaTableState;
 use hw_base::{Error, Result, TableName};
-use url::Url;
 
 use crate::beside;
-use crate::failure::{explain_delta, io_problem};
+use crate::failure::explain_delta;
 use crate::files::{FileTable, TableFile};
+use crate::folder::{Disk, FolderRef, Site};
 use crate::known::Known;
-use crate::store::{Lasting, LocalStore};
+use crate::store::Lasting;
 use crate::types;
 use crate::working::Working;
 
@@ -26,11 +26,9 @@ const ENVIRONMENTS: &str = "environments";
 /// A folder of Delta tables.
 #[derive(Clone, Debug)]
 pub(crate) struct Warehouse {
-    root: PathBuf,
+    root: FolderRef,
     /// What the tables of an environment stand on.
     beneath: Option<Arc<Beneath>>,
-    /// Whether its files have to outlast a power failure.
-    pub(crate) lasting: Lasting,
     /// What is being written.
     pub(crate) working: Working,
     /// What was read already.
@@ -40,7 +38,7 @@ pub(crate) struct Warehouse {
 /// Production's warehouse, as an environment reads it.
 #[derive(Debug)]
 struct Beneath {
-    root: PathBuf,
+    root: FolderRef,
     /// The tables that the environment has itself. All others are production's.
     own: BTreeSet<TableName>,
 }
@@ -85,86 +83,86 @@ impl Snapshot {
 }
 
 impl Warehouse {
-    /// The warehouse in `root`, which need not exist yet.
-    pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root, beneath: None, lasting: Lasting::Durable, working: Working::default(), known: Known::default() }
+    /// The warehouse at `site`, which need not exist yet; what goes to a bucket is written to `spool` first.
+    pub(crate) fn new(site: Site, spool: PathBuf) -> Result<Self> {
+        let working = Working::default();
+        let root = site.open(spool, Lasting::Durable, &working)?;
+        Ok(Self { root, beneath: None, working, known: Known::default() })
     }
 
     /// The tables of an environment alone.
     pub(crate) fn environment(&self, name: &str) -> Self {
-        Self { root: self.root.join(ENVIRONMENTS).join(name), beneath: None, ..self.clone() }
+        Self { root: self.root.below(ENVIRONMENTS).below(name), beneath: None, ..self.clone() }
     }
 
     /// The folder `root` with the tables `own`, and this warehouse for all others, which are only read.
-    pub(crate) fn beneath(self, root: PathBuf, own: BTreeSet<TableName>) -> Self {
+    pub(crate) fn beneath(self, root: FolderRef, own: BTreeSet<TableName>) -> Self {
         Self { beneath: Some(Arc::new(Beneath { root: self.root, own })), root, ..self }
     }
 
     /// Production's warehouse, where this is that of an environment.
     pub(crate) fn production(&self) -> Option<Self> {
         let beneath = self.beneath.as_ref()?;
-        Some(Self { root: beneath.root.clone(), beneath: None, ..self.clone() })
+        Some(Self { root: Arc::clone(&beneath.root), beneath: None, ..self.clone() })
     }
 
     /// The folder that the folder of a table lies in.
-    fn root_of(&self, table: &TableName) -> &Path {
+    fn root_of(&self, table: &TableName) -> &FolderRef {
         let is_read = |beneath: &&Arc<Beneath>| !beneath.own.contains(&beside::stands_for(table));
         self.beneath.as_ref().filter(is_read).map_or(&self.root, |beneath| &beneath.root)
     }
 
     /// A warehouse that is thrown away when the program ends.
     pub(crate) fn passing(root: PathBuf) -> Self {
-        Self { lasting: Lasting::Passing, ..Self::new(root) }
+        let working = Working::default();
+        let root = Arc::new(Disk::new(root, Lasting::Passing, &working));
+        Self { root, beneath: None, working, known: Known::default() }
     }
 
     /// Its folder.
-    pub(crate) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &FolderRef {
         &self.root
     }
 
     /// The folder of a table.
-    pub(crate) fn folder(&self, table: &TableName) -> PathBuf {
+    pub(crate) fn folder(&self, table: &TableName) -> FolderRef {
         match table.folder_in_production() {
-            Some(folder) => self.beneath.as_ref().map_or(&self.root, |beneath| &beneath.root).join(folder),
-            None => self.root_of(table).join(table.folder()),
+            Some(folder) => self.beneath.as_ref().map_or(&self.root, |beneath| &beneath.root).below(folder),
+            None => self.root_of(table).below(table.folder()),
         }
     }
 
     /// Makes the folder of a table.
-    pub(crate) fn make_folder(&self, table: &TableName) -> Result<PathBuf> {
-        if self.root_of(table) != self.root {
+    pub(crate) fn make_folder(&self, table: &TableName) -> Result<FolderRef> {
+        if !Arc::ptr_eq(self.root_of(table), &self.root) {
             return Err(Error::bug(format!("an environment may only read production's `{table}`")));
         }
         let folder = self.folder(table);
-        std::fs::create_dir_all(&folder)
-            .map_err(|error| io_problem(&error).within(format_args!("the warehouse folder `{}` cannot be made", folder.display())))?;
+        folder.make()?;
         Ok(folder)
     }
 
     /// Every table, by its folder below the warehouse, sorted.
-    pub(crate) fn tables(&self) -> Vec<TableName> {
+    pub(crate) fn tables(&self) -> Result<Vec<TableName>> {
         let roots = std::iter::once(&self.root).chain(self.beneath.as_ref().map(|beneath| &beneath.root));
-        let mut tables: Vec<TableName> =
-            roots.flat_map(|root| tables_in(root).into_iter().filter(move |table| self.root_of(table) == root)).collect();
+        let mut tables = Vec::new();
+        for root in roots {
+            tables.extend(tables_in(root)?.into_iter().filter(|table| Arc::ptr_eq(self.root_of(table), root)));
+        }
         tables.sort();
-        tables
-    }
-
-    /// The log of a table whose folder exists.
-    pub(crate) fn log_store(&self, table: &TableName) -> Result<LogStoreRef> {
-        log_store_in(&self.folder(table), self.lasting, &self.working)
+        Ok(tables)
     }
 
     /// A version of a table, the newest where `version` is `None`; `None` where there is no table.
     pub(crate) async fn open(&self, table: &TableName, version: Option<i64>) -> Result<Option<Snapshot>> {
-        if !self.has_log(table) {
-            return Ok(None);
-        }
         let folder = self.folder(table);
         if let Some(known) = self.known.find(&folder, version) {
             return Ok(Some(known));
         }
-        let log_store = self.log_store(table)?;
+        if !folder.has_log()? {
+            return Ok(None);
+        }
+        let log_store = folder.log_store()?;
         let wanted = version.and_then(|version| u64::try_from(version).ok());
         let state = match DeltaTableState::try_new(log_store.as_ref(), wanted).await {
             Ok(state) => state,
@@ -177,12 +175,8 @@ impl Warehouse {
     }
 
     /// Whether a first commit of the table exists; a folder of staged files alone is no table.
-    pub(crate) fn has_log(&self, table: &TableName) -> bool {
-        let entries = std::fs::read_dir(self.folder(table).join("_delta_log")).into_iter().flatten().flatten();
-        entries.map(|entry| entry.file_name()).any(|name| {
-            let name = name.to_string_lossy();
-            !name.starts_with('.') && (name.ends_with(".json") || name.ends_with(".parquet"))
-        })
+    pub(crate) fn has_log(&self, table: &TableName) -> Result<bool> {
+        self.folder(table).has_log()
     }
 
     /// The version of a table that `state` is, which has just been read or written.
@@ -194,27 +188,18 @@ impl Warehouse {
     }
 }
 
-/// The log of the table in a folder, which exists.
-pub(crate) fn log_store_in(folder: &Path, lasting: Lasting, working: &Working) -> Result<LogStoreRef> {
-    let folder = folder.canonicalize().map_err(|error| io_problem(&error).within(folder.display()))?;
-    let url = Url::from_directory_path(&folder).map_err(|()| Error::user(format!("`{}` is no folder", folder.display())).code("HW501"))?;
-    let store =
-        |prefix: Option<&Path>| LocalStore::below(prefix, working, lasting).map(Arc::new).map_err(|source| explain_delta(source.into()));
-    Ok(default_logstore(store(Some(&folder))?, store(None)?, &url, &StorageConfig::default()))
-}
-
 /// The version that `state` is, of the table in a folder.
-pub(crate) fn snapshot_in(folder: &Path, state: DeltaTableState, log_store: LogStoreRef) -> Result<Snapshot> {
+pub(crate) fn snapshot_in(folder: &FolderRef, state: DeltaTableState, log_store: LogStoreRef) -> Result<Snapshot> {
     let partition_columns: Vec<String> = state.metadata().partition_columns().to_vec();
     let schema = arrow_schema(state.schema().as_ref(), &partition_columns)?;
-    let folder = folder.canonicalize().map_err(|error| io_problem(&error).within(folder.display()))?;
+    let folder = folder.opened()?;
     let mut files: Vec<TableFile> = state
         .log_data()
         .iter()
         .map(|file| {
             let values = file.partition_values_map();
             TableFile {
-                path: folder.join(file.path().as_ref()).to_string_lossy().into_owned(),
+                folder: Arc::clone(&folder),
                 name: file.path().into_owned(),
                 bytes: u64::try_from(file.size()).unwrap_or_default(),
                 rows: file.num_records().map(|rows| rows as u64),
@@ -229,13 +214,17 @@ pub(crate) fn snapshot_in(folder: &Path, state: DeltaTableState, log_store: LogS
 }
 
 /// The tables in a folder.
-fn tables_in(root: &Path) -> Vec<TableName> {
-    let in_folder = |prefix: &str| {
-        let entries = std::fs::read_dir(root.join(prefix)).into_iter().flatten().flatten();
-        let tables = entries.filter(|entry| entry.path().join("_delta_log").is_dir());
-        tables.map(|entry| TableName::model(format!("{prefix}{}", entry.file_name().to_string_lossy()))).collect::<Vec<_>>()
-    };
-    ["", "raw/", "quarantine/", "deleted/", "reviewed/"].map(in_folder).concat()
+fn tables_in(root: &FolderRef) -> Result<Vec<TableName>> {
+    let mut tables = Vec::new();
+    for kind in ["", "raw", "quarantine", "deleted", "reviewed"] {
+        let folder = if kind.is_empty() { Arc::clone(root) } else { root.below(kind) };
+        for name in folder.folders()? {
+            if folder.below(&name).has_log()? {
+                tables.push(TableName::model(if kind.is_empty() { name } else { format!("{kind}/{name}") }));
+            }
+        }
+    }
+    Ok(tables)
 }
 
 /// The columns that a log describes, as the engine reads them, partition columns last.

@@ -1,9 +1,8 @@
-//! Writing staged Parquet files: one open file per partition, flushed to disk before it is named to anyone.
+//! Writing staged Parquet files: one open file per partition, which lasts before it is named to anyone.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, UInt32Array, make_comparator};
@@ -18,9 +17,9 @@ use datafusion::parquet::schema::types::ColumnPath;
 use hw_base::{Error, Result, StagedFile};
 
 use crate::failure::{Context, explain, io_problem};
+use crate::folder::FolderRef;
 use crate::keys::hashes;
 use crate::stats;
-use crate::store::Lasting;
 
 /// A file is closed once it holds about this many bytes, so that an upsert rewrites little.
 const FILE_BYTES: usize = 128 << 20;
@@ -37,12 +36,11 @@ const LOOKED_AT_ROWS: usize = 8192;
 
 /// Writes the rows of one task into staged files.
 pub(crate) struct Writer {
-    folder: PathBuf,
+    folder: FolderRef,
     label: String,
     file_schema: SchemaRef,
     partition_columns: Vec<String>,
     budget: usize,
-    lasting: Lasting,
     properties: Option<WriterProperties>,
     open: HashMap<Vec<Option<String>>, OpenFile>,
     /// Batches written so far.
@@ -68,22 +66,14 @@ impl OpenFile {
 impl Writer {
     /// A writer of files below `folder` whose names start with `label`. The last `partition_columns` columns of `schema`
     /// go into the partition values. Unflushed rows use at most about `budget` bytes.
-    pub(crate) fn new(
-        folder: &Path,
-        label: String,
-        schema: &SchemaRef,
-        partition_columns: &[String],
-        budget: usize,
-        lasting: Lasting,
-    ) -> Self {
+    pub(crate) fn new(folder: &FolderRef, label: String, schema: &SchemaRef, partition_columns: &[String], budget: usize) -> Self {
         let in_files = schema.fields().len() - partition_columns.len();
         Self {
-            folder: folder.to_owned(),
+            folder: Arc::clone(folder),
             label,
             file_schema: Arc::new(Schema::new(schema.fields()[..in_files].to_vec())),
             partition_columns: partition_columns.to_vec(),
             budget,
-            lasting,
             properties: None,
             open: HashMap::new(),
             batches: 0,
@@ -159,11 +149,7 @@ impl Writer {
         }
         path.push_str(&format!("{}-{:04}.parquet", self.label, self.next));
         self.next += 1;
-        let place = self.folder.join(&path);
-        let parent = place.parent().unwrap_or(&self.folder);
-        let failed = |error: std::io::Error| io_problem(&error).within(format_args!("`{}` cannot be written", place.display()));
-        std::fs::create_dir_all(parent).map_err(failed)?;
-        let file = BufWriter::with_capacity(1 << 20, File::create(&place).map_err(failed)?);
+        let file = BufWriter::with_capacity(1 << 20, self.folder.create(&path)?);
         let options = ArrowWriterOptions::new().with_properties(self.properties.clone().unwrap_or_default()).with_skip_arrow_metadata(true);
         let file = ArrowWriter::try_new_with_options(file, Arc::clone(&self.file_schema), options)
             .map_err(|error| writing_failed(&error, &path))?;
@@ -173,17 +159,15 @@ impl Writer {
     fn close(&mut self, partition: Vec<Option<String>>, open: OpenFile) -> Result<()> {
         let OpenFile { path, mut file, rows, .. } = open;
         let metadata = file.finish().map_err(|error| writing_failed(&error, &path))?;
-        drop(file);
-        let place = self.folder.join(&path);
-        let failed = |error: std::io::Error| io_problem(&error).within(format_args!("`{}` cannot be written", place.display()));
-        self.lasting.flush(&place).map_err(failed)?;
-        let bytes = std::fs::metadata(&place).map_err(failed)?.len();
+        let written = file.inner().get_ref();
+        let bytes = written.metadata().map_err(|error| io_problem(&error).within(format_args!("`{path}` cannot be written")))?.len();
+        self.folder.keep(&path, written)?;
         let partition = self.partition_columns.iter().cloned().zip(partition).collect();
         self.finished.push(StagedFile { path, bytes, rows, partition, stats: stats::of(&metadata, &self.file_schema) });
         Ok(())
     }
 
-    /// Closes and flushes every file.
+    /// Closes and keeps every file.
     pub(crate) fn finish(mut self) -> Result<Vec<StagedFile>> {
         for (partition, open) in std::mem::take(&mut self.open) {
             self.close(partition, open)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use hw_base::{DatasetName, Engine, Error, Input, Reader, Result, TableName};
 use hw_config::project_files;
 use hw_connect::{Address, ProjectSources, ProjectTargets};
-use hw_engine::{Limits, LiveTables, LocalEngine};
+use hw_engine::{Limits, LiveTables, LocalEngine, Site};
 use hw_ledger::{ProjectLedger, SqliteLedger};
 use hw_pipeline::{Asking, EngineSettings, Environment, Model, ModelText, Narrator, Ports, Project, ProjectText, arriving, live_rows};
 
@@ -86,7 +86,7 @@ pub(crate) fn read_project(root: &Path) -> Result<Project> {
 }
 
 /// An engine over a warehouse, with its files of its own in `state`.
-pub(crate) fn engine(warehouse: PathBuf, state: &Path, settings: &EngineSettings) -> Result<LocalEngine> {
+pub(crate) fn engine(warehouse: impl Into<Site>, state: &Path, settings: &EngineSettings) -> Result<LocalEngine> {
     let limits = Limits { memory: settings.memory, disk: settings.disk, threads: settings.threads.map(NonZeroUsize::get) };
     let engine = LocalEngine::new(warehouse, state.join("scratch"), LiveTables::default(), limits)?;
     Ok(engine.shared_by(settings.steps_at_once()))
@@ -246,17 +246,18 @@ pub(crate) fn environments(root: &Path) -> Vec<String> {
     names
 }
 
-/// The folder of the warehouse that production's project in `root` names; `project` is what is built on top of it.
-fn warehouse_of(root: &Path, project: &Project) -> Result<PathBuf> {
+/// The warehouse that production's project in `root` names; `project` is what is built on top of it.
+fn warehouse_of(root: &Path, project: &Project) -> Result<Site> {
     let own = absolute(&project.root)?;
-    let settings = if *root == own { None } else { Some(read_project(root)?.settings) };
-    let settings = settings.as_ref().unwrap_or(&project.settings);
-    if settings.project != project.settings.project {
-        return Err(Error::user(format!("production's project is `{}`, this one is `{}`", settings.project, project.settings.project))
+    let production = if *root == own { None } else { Some(read_project(root)?) };
+    let production = production.as_ref().unwrap_or(project);
+    let (theirs, own) = (&production.settings.project, &project.settings.project);
+    if theirs != own {
+        return Err(Error::user(format!("production's project is `{theirs}`, this one is `{own}`"))
             .code("HW104")
             .help("name the folder of the same project with `--production`"));
     }
-    warehouse_folder(root, &machine::secrets(root)(&settings.warehouse)?)
+    hw_connect::warehouse(production.warehouse.as_ref(), root, &machine::secrets(root))
 }
 
 /// Refuses rules of datasets that are not there: nobody would ever judge them.
@@ -359,24 +360,6 @@ pub(crate) fn remove_folder(folder: &Path) {
 /// A folder as a path from the root of the file system, because the engine knows no other.
 pub(crate) fn absolute(folder: &Path) -> Result<PathBuf> {
     folder.canonicalize().map_err(|error| Error::user(format!("the folder `{}` cannot be read: {error}", folder.display())).code("HW106"))
-}
-
-/// The folder of the warehouse. Other places than folders are refused until they are there.
-fn warehouse_folder(root: &Path, warehouse: &str) -> Result<PathBuf> {
-    if warehouse.contains("://") {
-        let scheme = warehouse.split("://").next().unwrap_or_default();
-        return Err(Error::user(format!("a warehouse at `{scheme}://` is not supported"))
-            .code("HW104")
-            .help("give a folder: `warehouse: warehouse/`"));
-    }
-    let folder = root.join(warehouse);
-    if folder.is_file() {
-        return Err(Error::user(format!("the warehouse `{warehouse}` is a file"))
-            .code("HW104")
-            .because("a warehouse is a folder that holds a folder for each table")
-            .help("name another place: `warehouse: warehouse/`"));
-    }
-    Ok(folder)
 }
 
 /// Makes a folder and all above it.

@@ -39,19 +39,22 @@ impl Environment {
     pub fn of(name: &str, project: &Project, engine: &dyn Engine, production: &dyn Ledger) -> Result<Self> {
         let graph = Graph::of(project, engine)?;
         let progress = production.all_progress()?;
-        let standing = |table: &TableName| progress.get(table.folder()).filter(|_| engine.has_table(table));
+        let standing = |table: &TableName| match progress.get(table.folder()) {
+            Some(at) => engine.has_table(table).map(|is_there| is_there.then_some(at)),
+            None => Ok(None),
+        };
         let window = |table: &TableName| progress.get(table.folder()).map_or(0, |progress| progress.window);
         let mut own = BTreeMap::new();
         for dataset in graph.datasets_of(&graph.order) {
             let table = TableName::raw(&dataset);
-            if let Some(why) = why_own(project, engine, &dataset, (standing(&table), production))? {
+            if let Some(why) = why_own(project, engine, &dataset, (standing(&table)?, production))? {
                 own.insert(table.clone(), Own { why, window: window(&table) });
             }
         }
         for model in graph.order.iter().filter_map(|name| project.model(name)) {
             let table = TableName::model(&model.name);
             let built = graph.reads.get(&model.name).into_iter().flatten().map(table_of).find(|read| own.contains_key(read));
-            let why = match (standing(&table), built) {
+            let why = match (standing(&table)?, built) {
                 (None, _) => "production has not built it".into(),
                 (Some(at), _) if at.fingerprint != model.fingerprint => differs(production, model)?,
                 (Some(_), Some(read)) => format!("it reads {read}, which is built here"),

@@ -78,7 +78,10 @@ pub async fn gaps(project: &Project, asking: Asking<'_>) -> Result<Gaps> {
     let lacking =
         plan.steps.iter().filter_map(|step| Some(Behind { step: step.name.clone(), lacks: lacks(step)?, because: because(step) }));
     let (mut holes, mut unbuilt) = (Vec::new(), Vec::new());
-    for model in project.models.iter().filter(|model| asking.engine.has_table(&TableName::model(&model.name))) {
+    for model in &project.models {
+        if !asking.engine.has_table(&TableName::model(&model.name))? {
+            continue;
+        }
         match unbuilt_windows(project, model, asking).await? {
             Some(windows) => unbuilt.push(windows),
             None => holes.extend(hole(model, asking).await?),

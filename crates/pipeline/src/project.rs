@@ -48,6 +48,8 @@ pub struct Project {
     pub root: PathBuf,
     /// What `headworks.yaml` says.
     pub settings: ProjectSettings,
+    /// Where the warehouse lies, as the connectors read it; where they say, if nothing is said.
+    pub warehouse: Option<Settings>,
     /// The sources, as the connectors read them.
     pub sources: Vec<(String, Settings)>,
     /// How long the extraction of a dataset may take, by source.
@@ -129,6 +131,7 @@ impl Project {
                 Ok(Self {
                     root: text.root.clone(),
                     settings,
+                    warehouse: text.settings.get("warehouse").cloned(),
                     sources,
                     timeouts,
                     targets,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hw_base::{Column, ColumnType, Error, History, IS_INFERRED, LoadMode, Result, Shows, TimeSpan, VALID_FROM, VALID_TO, identifier};
 use hw_validate::{ProjectSlos, RuleSlo};
 use schemars::{JsonSchema, Schema};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
@@ -17,19 +18,16 @@ use crate::engine_settings::EngineSettings;
 pub struct ProjectSettings {
     /// The name of the project; it is part of every commit's transaction id.
     pub project: String,
-    /// The folder of the warehouse, relative to the project. Each table is a Delta table in it.
-    #[serde(default = "default_warehouse")]
-    pub warehouse: String,
+    /// Where the warehouse lies. It stands here so that a mistyped key is told; [`crate::Project::warehouse`] has what it says.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub warehouse: IgnoredAny,
     /// What the engine may use.
     #[serde(default)]
     pub engine: EngineSettings,
     /// What is promised about runs and about rules, and measured after every run.
     #[serde(default)]
     pub slo: ProjectSlos,
-}
-
-fn default_warehouse() -> String {
-    "warehouse".into()
 }
 
 /// `models/NAME.yaml`, without `rules`, which the rule kinds read.

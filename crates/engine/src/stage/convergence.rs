@@ -5,12 +5,25 @@ use hw_base::{
     Timestamp, Value, Watch,
 };
 
+use object_store::memory::InMemory;
+use url::Url;
+
 use crate::beside::Beside;
-use crate::{Limits, LiveTables, LocalEngine};
+use crate::{Limits, LiveTables, LocalEngine, Site};
 
 fn engine(folder: &std::path::Path) -> LocalEngine {
+    engine_over(folder.join("w").into(), folder)
+}
+
+fn engine_over(warehouse: Site, folder: &std::path::Path) -> LocalEngine {
     let limits = Limits { memory: ByteSize(1 << 30), disk: ByteSize(1 << 30), threads: Some(1) };
-    LocalEngine::new(folder.join("w"), folder.join("s"), LiveTables::default(), limits).unwrap()
+    LocalEngine::new(warehouse, folder.join("s"), LiveTables::default(), limits).unwrap()
+}
+
+/// Every other history in a folder, the others in a bucket.
+fn engine_for(seed: u64, folder: &std::path::Path) -> LocalEngine {
+    let bucket = || Site::bucket(Url::parse("s3://lake/w").unwrap(), std::sync::Arc::new(InMemory::new()));
+    if seed.is_multiple_of(2) { engine_over(bucket(), folder) } else { engine(folder) }
 }
 
 /// A generator of the same numbers for the same seed (xorshift64).
@@ -151,11 +164,11 @@ fn histories() -> u64 {
     std::env::var("HEADWORKS_HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(12)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn any_order_of_arrival_gives_the_table_of_one_full_load() {
     for seed in 1..=histories() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = engine(folder.path());
+        let engine = engine_for(seed, folder.path());
         let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let events = history(&mut chance);
         for (name, mode) in modes() {
@@ -249,11 +262,11 @@ async fn waiting(engine: &LocalEngine, table: &TableName) -> Vec<Vec<Value>> {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_people_decided_holds_in_any_order_and_after_a_rebuild() {
     for seed in 1..=histories() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = engine(folder.path());
+        let engine = engine_for(seed, folder.path());
         let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let events = history(&mut chance);
         for (name, mode) in modes() {

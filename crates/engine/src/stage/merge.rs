@@ -79,7 +79,8 @@ impl Attempt<'_> {
     /// Nothing of the batch entered the table, so the rewritten files are dropped and the table stays as it is.
     fn take_back(&self, batch: &mut StagedBatch) {
         for file in batch.files.drain(..) {
-            std::fs::remove_file(self.folder.join(file.path)).ok();
+            // What stays is removed with all that the attempt has left.
+            let _ = self.folder.remove(&file.path);
         }
         batch.removed.clear();
         batch.rows_after = self.kept().and_then(Snapshot::rows).unwrap_or_default();
@@ -100,7 +101,7 @@ impl Attempt<'_> {
                 session.register(&[&file_name(index)], Arc::new(kept.table_of(vec![file.clone()])))?;
             }
             let staying = self.writer(&self.folder, &format!("stay{number}"), &self.columns.schema, &self.columns.partition_columns);
-            let meeting = self.writer(&self.engine.scratch(&self.staging.label), &format!("meet{number}"), &self.columns.schema, &[]);
+            let meeting = self.writer(&self.engine.aside(&self.staging.label), &format!("meet{number}"), &self.columns.schema, &[]);
             tasks.push(self.engine.warehouse.working.spawn(meet_files(session, files, Arc::clone(shared), staying, meeting)));
         }
         joined(tasks).await
@@ -111,7 +112,7 @@ impl Attempt<'_> {
         let (Some(deleted), Some(seen)) = (&self.deleted, &shared.seen) else { return Ok(vec![]) };
         let session = Session::new(self.engine, Effort::Fast);
         session.register(&["deleted"], Arc::new(deleted.table()))?;
-        let mut meeting = self.writer(&self.engine.scratch(&self.staging.label), "gone", &self.columns.schema, &[]);
+        let mut meeting = self.writer(&self.engine.aside(&self.staging.label), "gone", &self.columns.schema, &[]);
         let mut rows = session.rows("select * from deleted").await?;
         while let Some(batch) = rows.next().await {
             let batch = shared.columns.fit(&batch.map_err(|error| explain(error, &session.about(None)))?)?;
@@ -178,7 +179,7 @@ impl Attempt<'_> {
         tap: Option<mpsc::Sender<RecordBatch>>,
     ) -> Result<Winners> {
         let session = Session::new(self.engine, Effort::Spilling);
-        let scratch = self.engine.scratch(&self.staging.label);
+        let scratch = self.engine.aside(&self.staging.label);
         let table = |schema: &SchemaRef, files: &[StagedFile]| {
             FileTable::new(Arc::clone(schema), 0, files.iter().map(|file| in_folder(&scratch, file)).collect())
         };

@@ -19,7 +19,6 @@ mod rows;
 mod tasks;
 mod together;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -39,6 +38,7 @@ use tokio::sync::mpsc;
 use crate::beside::Beside;
 use crate::damage;
 use crate::failure::{About, Context, explain};
+use crate::folder::FolderRef;
 use crate::keys::{Bounds, hashes};
 use crate::local::LocalEngine;
 use crate::schema::{self, Reconciled};
@@ -124,7 +124,7 @@ struct Attempt<'a> {
     engine: &'a LocalEngine,
     staging: &'a Staging,
     session: Session,
-    folder: PathBuf,
+    folder: FolderRef,
     target: Option<Snapshot>,
     /// The rows that were taken out of the table because they are marked as deleted: an older row that arrives later must
     /// not come in their place.
@@ -350,9 +350,9 @@ impl<'a> Attempt<'a> {
         self.session.row_expression(sql, &schema).map(Some).map_err(failed)
     }
 
-    fn writer(&self, folder: &Path, kind: &str, schema: &SchemaRef, partitions: &[String]) -> Writer {
+    fn writer(&self, folder: &FolderRef, kind: &str, schema: &SchemaRef, partitions: &[String]) -> Writer {
         let budget = usize::try_from(self.engine.share.0 / 16).unwrap_or(usize::MAX);
-        Writer::new(folder, format!("{}-{kind}", self.staging.label), schema, partitions, budget, self.engine.warehouse.lasting)
+        Writer::new(folder, format!("{}-{kind}", self.staging.label), schema, partitions, budget)
     }
 
     /// Reads one stream to its end.
@@ -368,7 +368,7 @@ impl<'a> Attempt<'a> {
         let warehouse = &self.engine.warehouse;
         let mut places = Places {
             rows: self.writer(&self.folder, &format!("{number}"), &schema, &partitions),
-            aside: self.writer(&self.engine.scratch(&self.staging.label), &format!("{number}-aside"), &self.columns.full, &[]),
+            aside: self.writer(&self.engine.aside(&self.staging.label), &format!("{number}-aside"), &self.columns.full, &[]),
             deleted: self.writer(&warehouse.folder(&self.staging.table.deleted()), &format!("{number}"), &schema, &[]),
         };
         let quarantine_schema = schema::quarantine(&self.columns.full);

@@ -74,7 +74,7 @@ async fn written(marking: &Marking<'_>, rows: DataFrame, schema: &datafusion::ar
     let (engine, staging) = (marking.engine, marking.staging);
     let folder = engine.warehouse.folder(&staging.table.quarantine());
     let budget = usize::try_from(engine.memory.0 / 16).unwrap_or(usize::MAX);
-    let mut writer = Writer::new(&folder, format!("{}-wait", staging.label), schema, &[], budget, engine.warehouse.lasting);
+    let mut writer = Writer::new(&folder, format!("{}-wait", staging.label), schema, &[], budget);
     let mut stream = rows.execute_stream().await.map_err(failed)?;
     while let Some(batch) = stream.next().await {
         writer.write(&super::review::fitted(&batch.map_err(failed)?, schema)?)?;

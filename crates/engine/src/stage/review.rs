@@ -4,7 +4,6 @@
 //! rows); by all that it holds where nobody knows where it came from. So a decision outlives every rebuild, and ends where the record
 //! itself is delivered anew.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::AsArray;
@@ -24,6 +23,7 @@ use super::rows::in_folder;
 use super::together::{self, Marking};
 use crate::failure::{Context, explain};
 use crate::files::FileTable;
+use crate::folder::FolderRef;
 use crate::local::LocalEngine;
 use crate::session::Session;
 use crate::sql::is_row_by_row;
@@ -456,9 +456,9 @@ impl<'a> Making<'a> {
         writer.finish()
     }
 
-    fn writer(&self, folder: &Path, kind: &str, schema: &SchemaRef) -> Writer {
+    fn writer(&self, folder: &FolderRef, kind: &str, schema: &SchemaRef) -> Writer {
         let budget = usize::try_from(self.engine.share.0 / 16).unwrap_or(usize::MAX);
-        Writer::new(folder, format!("{}-{kind}", self.staging.label), schema, &[], budget, self.engine.warehouse.lasting)
+        Writer::new(folder, format!("{}-{kind}", self.staging.label), schema, &[], budget)
     }
 }
 

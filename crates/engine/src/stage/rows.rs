@@ -1,6 +1,5 @@
 //! Rows and files on their way from a query into a table.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, RecordBatchOptions, StringArray};
@@ -11,11 +10,12 @@ use hw_base::{Result, StagedFile};
 
 use crate::failure::{Context, explain};
 use crate::files::TableFile;
+use crate::folder::FolderRef;
 use crate::watch::Diverted;
 
-pub(crate) fn in_folder(folder: &Path, file: &StagedFile) -> TableFile {
+pub(crate) fn in_folder(folder: &FolderRef, file: &StagedFile) -> TableFile {
     TableFile {
-        path: folder.join(&file.path).to_string_lossy().into_owned(),
+        folder: Arc::clone(folder),
         name: file.path.clone(),
         bytes: file.bytes,
         rows: Some(file.rows),

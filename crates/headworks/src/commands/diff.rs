@@ -109,12 +109,12 @@ async fn build(house: &House, model: &str, terminal: &Terminal) -> Result<()> {
 async fn with_production(house: &House, arguments: &Arguments, name: &str, terminal: &Terminal) -> Result<u8> {
     let after = TableName::model(&arguments.table);
     let before = after.in_production();
-    if !house.engine.has_table(&before) {
-        if house.engine.has_table(&after) {
+    if !house.engine.has_table(&before)? {
+        if house.engine.has_table(&after)? {
             terminal.line(format!("`{0}` is new: production has no table of that name; all of its rows would be added", arguments.table));
             return Ok(0);
         }
-        let known = house.engine.tables();
+        let known = house.engine.tables()?;
         let error = hw_base::unknown("table", &arguments.table, known.iter().map(TableName::folder)).code("HW302");
         return Err(error.because("production has no table of that name to compare with"));
     }
@@ -123,7 +123,7 @@ async fn with_production(house: &House, arguments: &Arguments, name: &str, termi
         terminal.say(format!("`headworks diff {} --from VERSION` compares two versions of it", arguments.table));
         return Ok(0);
     }
-    if !house.engine.has_table(&after) {
+    if !house.engine.has_table(&after)? {
         return Err(Error::user(format!("`{}` is not built in `{name}` yet", arguments.table)).code("HW302").help(format!(
             "`headworks run {}{}` builds it",
             arguments.table,
@@ -139,7 +139,7 @@ async fn with_production(house: &House, arguments: &Arguments, name: &str, termi
 async fn between_versions(house: &House, arguments: &Arguments, from: i64, terminal: &Terminal) -> Result<u8> {
     let table = TableName::model(&arguments.table);
     let Some(newest) = house.engine.table(&table, None).await? else {
-        let known = house.engine.tables();
+        let known = house.engine.tables()?;
         return Err(hw_base::unknown("table", table.folder(), known.iter().map(TableName::folder)).code("HW302"));
     };
     let side = |version: i64| Side { name: format!("version {version}"), table: table.clone(), version: Some(version) };

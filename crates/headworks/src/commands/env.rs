@@ -8,7 +8,7 @@ use hw_ledger::{RunLock, next_run_id};
 use serde_json::{Value as Json, json};
 
 use super::{Command, Common, environment_name, read};
-use crate::house::{ENVIRONMENTS, House, Place, environments, looked_at, state_folder};
+use crate::house::{House, Place, environments, looked_at, state_folder};
 use crate::machine::{self, SystemClock};
 use crate::report;
 use crate::terminal::{Format, Terminal};
@@ -101,9 +101,8 @@ fn drop_one(name: &str, terminal: &Terminal) -> Result<u8> {
     refuse_while_promoting(&house, name)?;
     let (state, now) = (state_folder(&house.project.root, Some(name)), SystemClock.now());
     let lock = RunLock::take(&state, &next_run_id(now, machine::salt(now)))?;
-    let tables = house.engine.warehouse_folder().join(ENVIRONMENTS).join(name);
     // The ledger goes last, so that an environment which was dropped by half is still listed.
-    remove(&tables)?;
+    house.engine.drop_environment(name)?;
     drop(lock);
     remove(&state)?;
     match terminal.format {

@@ -56,7 +56,7 @@ async fn roll_back(house: &House, table: &TableName, to: Option<i64>, terminal: 
             .help("`headworks run` continues it; then roll back"));
     }
     let Some(state) = house.engine.table(table, None).await? else {
-        let known = house.engine.tables();
+        let known = house.engine.tables()?;
         return Err(hw_base::unknown("table", table.folder(), known.iter().map(TableName::folder)).code("HW302"));
     };
     if state.version == 0 {

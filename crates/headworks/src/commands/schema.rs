@@ -75,6 +75,7 @@ fn schema(file: File) -> Json {
                     Some(json!({ "type": "object", "properties": { connector.kind(): settings }, "required": [connector.kind()], "additionalProperties": false }))
                 })
                 .collect();
+            schema["properties"]["warehouse"] = hw_connect::warehouse_schema(&mut generator).to_value();
             schema["properties"]["targets"] = json!({ "type": "object", "description": "Databases that tables are delivered to.", "additionalProperties": { "oneOf": targets } });
             schema
         }

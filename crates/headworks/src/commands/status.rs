@@ -101,7 +101,7 @@ async fn versions(house: &House, name: &str, limit: usize, terminal: &Terminal) 
     let name = TableName::model(name);
     let versions = house.engine.versions(&name, limit).await?;
     if versions.is_empty() {
-        let known = house.engine.tables();
+        let known = house.engine.tables()?;
         let known: Vec<&str> = known.iter().map(TableName::folder).collect();
         return Err(hw_base::unknown("table", name.folder(), known).code("HW302"));
     }

@@ -176,7 +176,7 @@ impl Reading {
     /// Why the raw copy cannot be continued, where it cannot.
     async fn why_anew(&self, asking: Asking<'_>, table: &TableName) -> Result<Option<String>> {
         let Some(progress) = &self.progress else {
-            return Ok(asking.engine.has_table(table).then(|| "the ledger does not know the raw copy".into()));
+            return Ok(asking.engine.has_table(table)?.then(|| "the ledger does not know the raw copy".into()));
         };
         if progress.fingerprint != self.way() {
             return Ok(Some("it is extracted in another way now".into()));

@@ -245,7 +245,10 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
     let selected = selected(project, &graph, selection)?;
     let mut progress = asking.ledger.all_progress()?;
     // A table that is gone, or another warehouse, is loaded from the start.
-    let mut standing = |table: &TableName| progress.remove(table.folder()).filter(|_| asking.engine.has_table(table));
+    let mut standing = |table: &TableName| match progress.remove(table.folder()) {
+        Some(at) => asking.engine.has_table(table).map(|is_there| is_there.then_some(at)),
+        None => Ok(None),
+    };
     let mut steps: Vec<Step> = Vec::new();
     let mut datasets = graph.datasets_of(&selected);
     for model in selected.iter().filter_map(|name| project.model(name)) {
@@ -254,7 +257,7 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
     for dataset in datasets {
         together::refuse_of_dataset(project.dataset_rules.get(&dataset).map(Vec::as_slice).unwrap_or_default())?;
         let table = TableName::raw(&dataset);
-        let known = standing(&table);
+        let known = standing(&table)?;
         if project.borrows(&table) {
             steps.push(dataset::of_production(project, asking, dataset, known));
             continue;
@@ -265,7 +268,7 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
         });
     }
     for model in selected.iter().filter_map(|name| project.model(name)) {
-        let known = standing(&TableName::model(&model.name));
+        let known = standing(&TableName::model(&model.name))?;
         let reads = graph.reads.get(&model.name).map(Vec::as_slice).unwrap_or_default();
         let parents = graph.parents.get(&model.name).map(Vec::as_slice).unwrap_or_default();
         let is_other = known.as_ref().is_some_and(|known| known.fingerprint != model.fingerprint);

@@ -160,7 +160,8 @@ impl Trial<'_> {
     async fn bind(&self, before: &[Step], read: &ReadFrom, inputs: &mut Vec<Input>) -> Option<()> {
         let step = before.iter().find(|step| step.name == read.step);
         // What production has is no step of an environment.
-        let is_settled = step.is_none_or(|step| matches!(step.decision, Decision::Skip(_))) && self.asking.engine.has_table(&read.table);
+        let is_settled =
+            step.is_none_or(|step| matches!(step.decision, Decision::Skip(_))) && self.asking.engine.has_table(&read.table).ok()?;
         if is_settled {
             inputs.push(whole_table(read));
             return Some(());

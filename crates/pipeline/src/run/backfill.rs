@@ -96,7 +96,7 @@ fn unit(model: &Model) -> Result<&str> {
 pub fn windows_left(step: &Step, windows: &[String], ports: Ports<'_>) -> Result<Vec<String>> {
     let reason = match (&step.decision, &step.progress) {
         (Decision::Rebuild(reason) | Decision::Fail(reason), Some(_)) => Some(reason.as_str()),
-        (_, None) if ports.engine.has_table(&step.table) => Some("the ledger does not know its table"),
+        (_, None) if ports.engine.has_table(&step.table)? => Some("the ledger does not know its table"),
         _ => None,
     };
     if let Some(reason) = reason {
@@ -115,7 +115,7 @@ pub fn windows_left(step: &Step, windows: &[String], ports: Ports<'_>) -> Result
 pub async fn fill(project: &Project, step: &Step, windows: &[String], run: RunId, ports: Ports<'_>) -> Result<(RunRecord, Vec<Error>)> {
     let mut record = begun(project, run, ports);
     ports.ledger.begin(&record)?;
-    let progress = ports.ledger.progress(&step.name)?.filter(|_| ports.engine.has_table(&step.table));
+    let progress = if ports.engine.has_table(&step.table)? { ports.ledger.progress(&step.name)? } else { None };
     let is_first = progress.is_none();
     let decision = Decision::Run("a backfill was asked for".into());
     let step = &Step { decision, progress, anew: false, ..step.clone() };

@@ -253,6 +253,8 @@ async fn publish(task: Task<'_>, checked: &Checked, batch: &Batch, record: &mut 
     let version = match checked.publish(ports.engine, &commit_note(task, batch, record)).await {
         Ok(published) if published.was_there => return Err(seen_already(step, batch.progress.window)),
         Ok(published) => published.version,
+        // Somebody else was first; what is there for this window is theirs.
+        Err(error) if error.known_code() == Some("HW502") => return Err(error),
         // The commit may be there although its answer was lost; doing it once more would double its rows.
         Err(error) => match version_with(project, &step.table, batch.progress.window, ports).await {
             Ok(Some(version)) => version,
@@ -287,7 +289,10 @@ fn commit_note(task: Task<'_>, batch: &Batch, record: &StepRecord) -> CommitNote
 }
 
 fn seen_already(step: &Step, window: i64) -> Error {
-    Error::bug(format!("somebody else has published window {window} of `{}`", step.name)).code("HW901")
+    Error::outside(format!("another writer has published window {window} of `{}`", step.name))
+        .code("HW502")
+        .because("runs of one project keep apart by their ledger; this one was made by a project with a ledger of its own")
+        .help("let one project alone write to the warehouse, or give each a warehouse of its own")
 }
 
 /// How a model is loaded; `None` for a dataset.

@@ -148,7 +148,7 @@ impl Building<'_> {
 
     /// A table of compared deliveries has a history that nobody else may have.
     async fn forgets(self, step: &Step) -> Result<Option<String>> {
-        if !matches!(&step.work, Work::Build { settings: Load::Snapshot(_), .. }) || !self.production_engine.has_table(&step.table) {
+        if !matches!(&step.work, Work::Build { settings: Load::Snapshot(_), .. }) || !self.production_engine.has_table(&step.table)? {
             return Ok(None);
         }
         let sql = format!("select cast(min({VALID_FROM}) as varchar) as earliest from {}", step.table.sql());
