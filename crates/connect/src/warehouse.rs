@@ -230,25 +230,25 @@ fn built<S: ObjectStore>(store: object_store::Result<S>, url: &str) -> Result<Ar
 mod tests {
     use super::*;
 
-    fn refused(json: serde_json::Value) -> String {
+    fn refused(json: &serde_json::Value) -> String {
         let secrets: Secrets = Arc::new(|text| Ok(text.to_owned()));
         let folder = tempfile::tempdir().unwrap();
-        warehouse(Some(&Settings::from_json(&json)), folder.path(), &secrets).err().unwrap().to_string()
+        warehouse(Some(&Settings::from_json(json)), folder.path(), &secrets).err().unwrap().to_string()
     }
 
     #[test]
     fn what_is_no_place_for_a_warehouse_is_refused_without_showing_secrets() {
         use serde_json::json;
-        let scheme = refused(json!("ftp://somewhere"));
+        let scheme = refused(&json!("ftp://somewhere"));
         assert!(scheme.contains("`ftp://` is not supported"), "{scheme}");
-        let inside = refused(json!("s3://key:hidden@lake/a"));
+        let inside = refused(&json!("s3://key:hidden@lake/a"));
         assert!(inside.contains("credentials stand in the environment") && !inside.contains("hidden"), "{inside}");
-        let half = refused(json!({ "s3": { "url": "s3://lake/a", "access_key_id": "a" } }));
+        let half = refused(&json!({ "s3": { "url": "s3://lake/a", "access_key_id": "a" } }));
         assert!(half.contains("by half"), "{half}");
         let keys = json!({ "url": "s3://lake/a", "access_key_id": "a", "secret_access_key": "hidden", "endpoint": "http://h" });
-        let plain = refused(json!({ "s3": keys }));
+        let plain = refused(&json!({ "s3": keys }));
         assert!(plain.contains("not encrypted") && !plain.contains("hidden"), "{plain}");
-        let unknown = refused(json!({ "s3": { "url": "s3://lake/a", "endpiont": "x" } }));
+        let unknown = refused(&json!({ "s3": { "url": "s3://lake/a", "endpiont": "x" } }));
         assert!(unknown.contains("did you mean `endpoint`"), "{unknown}");
     }
 }

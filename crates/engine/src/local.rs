@@ -305,8 +305,10 @@ impl LocalEngine {
     async fn sweep_table(&self, table: &TableName, label: &str) -> Result<u64> {
         let mut removed = 0;
         for table in with_beside(table) {
-            let named = self.warehouse.open(&table, None).await?.map(|snapshot| snapshot.files.into_iter().map(|file| file.name).collect());
-            removed += self.warehouse.folder(&table).sweep(label, &named.unwrap_or_default())?;
+            // Beside a table the newest version may be of an attempt that has died; what counts is an earlier one then.
+            let versions = [self.warehouse.open(&table, None).await?, self.readable(&table).await?];
+            let named = versions.into_iter().flatten().flat_map(|version| version.files).map(|file| file.name).collect();
+            removed += self.warehouse.folder(&table).sweep(label, &named)?;
         }
         let scratch = std::fs::read_dir(&self.scratch).into_iter().flatten().flatten();
         for entry in scratch.filter(|entry| entry.file_name().to_string_lossy().starts_with(label)) {

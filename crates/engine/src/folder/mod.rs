@@ -94,7 +94,7 @@ fn commit(version: i64) -> String {
 
 /// Whether a file in the folder of a log belongs to it.
 fn is_of_log(name: &str) -> bool {
-    !name.starts_with('.') && (name.ends_with(".json") || name.ends_with(".parquet"))
+    !name.starts_with('.') && matches!(name.rsplit_once('.'), Some((_, "json" | "parquet")))
 }
 
 /// Whether a file is one that an attempt with this label has staged.

@@ -317,3 +317,28 @@ async fn what_an_attempt_leaves_beside_the_table_counts_for_nothing() {
     assert_eq!((rows(&engine, &table).await.len(), waiting(&engine, &table).await.len()), (2, 1));
     assert!(engine.publish(&batch, &note(&second, 2)).await.unwrap().was_there);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_taken_out_of_quarantine_whatever_a_dead_attempt_left_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path());
+    let (table, mode) = (TableName::model("orders"), modes().remove(0).1);
+    let events = [[0, 0, 0, 0, 0, 1], [1, 0, 0, 0, 0, 1], [2, 1, 0, 0, 0, 1]];
+    load(&engine, &guarded(staging(&table, &mode, &events, 1, true)), 1).await;
+    let before = waiting(&engine, &table).await;
+    let without = |attempt: &str| Staging {
+        withdraw: Some("k = 0".into()),
+        label: format!("run-x-2-{attempt}"),
+        ..guarded(staging(&table, &mode, &[], 2, false))
+    };
+    let (first, second) = (without("1"), without("2"));
+    let batch = engine.stage(&first).await.unwrap();
+    let present = engine.warehouse.open(&table, None).await.unwrap();
+    engine.set_beside(Beside::Quarantine, &batch, present.as_ref(), &note(&first, 2)).await.unwrap();
+    // The process dies here; the next one removes what the run left behind, in whatever window.
+    engine.sweep(&table, "run-x-").await.unwrap();
+    assert_eq!(waiting(&engine, &table).await, before);
+    let batch = engine.stage(&second).await.unwrap();
+    engine.publish(&batch, &note(&second, 2)).await.unwrap();
+    assert_eq!(waiting(&engine, &table).await, [before[1].clone()]);
+}

@@ -19,6 +19,7 @@ use super::review::ByHand;
 use super::rows::{cast_all, filtered, in_folder, kept_rows};
 use super::tasks::{joined, merged, send};
 use super::{Attempt, Shared};
+use crate::beside::Beside;
 use crate::failure::{Context, explain};
 use crate::files::{FileTable, TableFile};
 use crate::keys::hashes;
@@ -136,7 +137,8 @@ impl Attempt<'_> {
     /// Rewrites the files of the quarantine that hold rows to be taken out, without those rows.
     pub(super) async fn withdraw_quarantined(&self, predicate: &str, batch: &mut StagedBatch) -> Result<()> {
         let quarantine = self.staging.table.quarantine();
-        if let Some(present) = self.engine.warehouse.open(&quarantine, None).await? {
+        let Some(target) = &self.target else { return Ok(()) };
+        if let Some(present) = self.engine.beside(Beside::Quarantine, &self.staging.table, target).await? {
             let staying = self.writer(&self.engine.warehouse.folder(&quarantine), "keep", &present.schema, &[]);
             let rest = self.without(&present, predicate, &[], (staying, |rows| Ok(rows.clone()))).await?;
             batch.corrected.extend(rest.removed);

@@ -29,8 +29,10 @@ impl Chance {
 /// Of the values that break a rule so many are shown.
 const MOST_SHOWN: u64 = 5;
 
-/// Columns: name, type, usual values, and values that few tables have. All are written as SQL.
-const COLUMNS: &[(&str, &str, &[&str], &[&str])] = &[
+/// A column: name, type, usual values, and values that few tables have. All are written as SQL.
+type Tried = (&'static str, &'static str, &'static [&'static str], &'static [&'static str]);
+
+const COLUMNS: &[Tried] = &[
     ("i2", "smallint", &["0", "1", "-1", "7"], &["32767", "-32768"]),
     ("i4", "int", &["0", "1", "-1", "42"], &["2147483647", "-2147483648"]),
     ("i8", "bigint", &["0", "1", "-1", "42", "1000000"], &["9007199254740993", "9223372036854775807", "-9223372036854775808"]),
@@ -197,7 +199,7 @@ fn table(chance: &mut Chance, name: &str, rows: usize, wild: usize) -> String {
     let nulls = [0, 3, 8][chance.below(3)];
     let mut sql = format!("create table {name} ({});", columns.join(", "));
     for _ in 0..rows {
-        let value = |(at, (_, _, usual, rare)): (usize, &(&str, &str, &[&'static str], &[&'static str]))| match () {
+        let value = |(at, (_, _, usual, rare)): (usize, &Tried)| match () {
             () if nulls > 0 && chance.below(nulls) == 0 => "null",
             () if wild.contains(&at) && chance.below(4) == 0 => chance.one(rare),
             () => chance.one(usual),
@@ -219,8 +221,8 @@ fn results(folder: &Path, url: &str, more: &[&str]) -> (Vec<Json>, usize) {
     let arguments = [&["check", &data, "--rules", "rules.yaml", "--with", &parents, "--format", "json"], more].concat();
     let output = headworks(folder, &arguments);
     let text = String::from_utf8_lossy(&output.stdout);
-    let json: Json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}\n{}", String::from_utf8_lossy(&output.stderr)));
-    let mut results = json["results"].as_array().unwrap_or_else(|| panic!("{text}")).clone();
+    let json: Json = serde_json::from_str(&text).unwrap();
+    let mut results = json["results"].as_array().unwrap().clone();
     let mut inside = 0;
     for result in &mut results {
         let result = result.as_object_mut().unwrap();

@@ -21,10 +21,14 @@ impl Expressions<'_> {
         let left = dated(left, &right.wire)?;
         let right = dated(right, &left.wire)?;
         let is_alike = match (&left.wire, &right.wire) {
-            (Wire::Float8, Wire::Int2 | Wire::Int4 | Wire::Int8) | (Wire::Int2 | Wire::Int4 | Wire::Int8, Wire::Float8) => true,
-            (Wire::Float4 | Wire::Float8, Wire::Float4 | Wire::Float8) => true,
-            (Wire::Timestamp | Wire::TimestampUtc, Wire::Timestamp | Wire::TimestampUtc) => true,
-            (Wire::Text, Wire::Text) | (Wire::Bool, Wire::Bool) | (Wire::Date, Wire::Date) | (Wire::Bytes, Wire::Bytes) => true,
+            (Wire::Float8, Wire::Int2 | Wire::Int4 | Wire::Int8)
+            | (Wire::Int2 | Wire::Int4 | Wire::Int8, Wire::Float8)
+            | (Wire::Float4 | Wire::Float8, Wire::Float4 | Wire::Float8)
+            | (Wire::Timestamp | Wire::TimestampUtc, Wire::Timestamp | Wire::TimestampUtc)
+            | (Wire::Text, Wire::Text)
+            | (Wire::Bool, Wire::Bool)
+            | (Wire::Date, Wire::Date)
+            | (Wire::Bytes, Wire::Bytes) => true,
             _ => holding_both(&left.wire, &right.wire).is_some(),
         };
         if !is_alike || (left.is_constant() && right.is_constant()) {

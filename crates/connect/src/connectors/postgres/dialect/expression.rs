@@ -56,7 +56,7 @@ impl<'a> Expressions<'a> {
             Expr::IsDistinctFrom(left, right) => self.compared(left, "is distinct from", right),
             Expr::IsNotDistinctFrom(left, right) => self.compared(left, "is not distinct from", right),
             Expr::BinaryOp { left, op, right } => self.operation(left, op, right),
-            Expr::UnaryOp { op, expr } => self.signed(op, expr),
+            Expr::UnaryOp { op, expr } => self.signed(*op, expr),
             Expr::InList { expr, list, negated } => self.listed(expr, list, *negated),
             Expr::Between { expr, negated, low, high } => self.between(expr, (low, high), *negated),
             Expr::Like { negated, any: false, expr, pattern, escape_char: None } => self.like(expr, pattern, *negated),
@@ -113,8 +113,8 @@ impl<'a> Expressions<'a> {
         }
     }
 
-    fn signed(&mut self, operator: &UnaryOperator, inner: &Expr) -> Result<Written> {
-        if *operator == UnaryOperator::Not {
+    fn signed(&mut self, operator: UnaryOperator, inner: &Expr) -> Result<Written> {
+        if operator == UnaryOperator::Not {
             let written = self.truth(inner)?;
             return Ok(Written::new(format!("(not {})", written.sql), Wire::Bool, joined([&written])));
         }

@@ -30,7 +30,7 @@ pub(in super::super) struct Scope<'a> {
     outer: Option<&'a Scope<'a>>,
 }
 
-impl<'a> Scope<'a> {
+impl Scope<'_> {
     /// The rows of one relation, called `name`.
     pub(in super::super) fn of(name: &str, columns: &[Named]) -> Self {
         Self { tables: vec![(name.to_owned(), columns.to_vec())], outer: None }
