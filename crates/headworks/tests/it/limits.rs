@@ -25,9 +25,8 @@ fn project(folder: &Path, engine: &str, model: &str) {
 
 /// Sorts all rows with all that is in them.
 const SORTED: &str = "select id, note, row_number() over (order by note desc, place) as number from shop.rows";
-/// Sorts some 400 MB.
-const WIDE: &str =
-    "select id, repeat(note, 16) as note, row_number() over (order by repeat(note, 16) desc, place) as number from shop.rows";
+/// Sorts some 200 MB.
+const WIDE: &str = "select id, repeat(note, 8) as note, row_number() over (order by repeat(note, 8) desc, place) as number from shop.rows";
 
 fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))

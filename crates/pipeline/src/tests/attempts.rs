@@ -174,8 +174,8 @@ fn a_window_that_somebody_else_has_published_is_not_taken_for_the_own() {
         publish report as window 2
         sweep report r2-2
         raw/shop.orders: published 3 rows as version 1
-        report: failed, somebody else has published window 2 of `report`
-        Failed, exit code 70"#]],
+        report: failed, another writer has published window 2 of `report`
+        Failed, exit code 3"#]],
     );
 }
 

@@ -199,6 +199,13 @@ async fn a_scan_sees_one_moment_however_much_is_written_meanwhile() {
     let mut stream = place.stream(&place.select("big"), "select id, one, filler from t").await;
     let first = stream.next().await.unwrap().unwrap();
     let copying = "select count(*) from pg_stat_activity where application_name = 'headworks' and query ~ 'hw_snapshot.*ctid'";
+    // The others begin when they have joined the snapshot of the first.
+    for _ in 0..200 {
+        if place.number(copying).await == 4 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     assert_eq!(place.number(copying).await, 4);
 
     place.execute("insert into big select i, 1000, 'late' from generate_series(200001, 250000) i").await;
