@@ -69,10 +69,11 @@ pub(crate) fn explain(error: DataFusionError, context: &Context<'_>) -> Error {
         Unwrapped::Engine(error) => error,
     };
     let explained = match *innermost {
+        // It comes as an error of the writer, or as one of the limits.
+        ref error if is_spill_limit(&error.to_string()) => spilled_too_much(&error.to_string()),
         DataFusionError::SchemaError(error, _) => schema_problem(&error, context, &mut span),
         DataFusionError::SQL(error, _) => sql_problem(&error.to_string(), context),
         DataFusionError::Plan(message) => placed(told(&message), context, &mut span),
-        DataFusionError::ResourcesExhausted(message) if is_spill_limit(&message) => spilled_too_much(&message),
         DataFusionError::ResourcesExhausted(message) => memory_problem(&message, context),
         DataFusionError::IoError(error) => io_problem(&error),
         DataFusionError::NotImplemented(message) => Error::user(format!("this SQL is not supported: {}", told(&message).error.message()))
