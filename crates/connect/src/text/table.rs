@@ -34,21 +34,23 @@ const MOST_CHUNKS_AT_ONCE: usize = 8;
 pub(super) struct RecordTable {
     /// The columns of the dataset, then the hidden ones.
     schema: SchemaRef,
+    /// Of which columns nobody has told the type.
+    guessed: Arc<[bool]>,
     files: Arc<[Arc<dyn RecordFile>]>,
     bytes: u64,
 }
 
 impl RecordTable {
     /// A table of `columns` over `files` with so many bytes in all.
-    pub(super) fn new(mut columns: Vec<Field>, files: Vec<Arc<dyn RecordFile>>, bytes: u64) -> Self {
+    pub(super) fn new(mut columns: Vec<Field>, guessed: Vec<bool>, files: Vec<Arc<dyn RecordFile>>, bytes: u64) -> Self {
         let types = [DataType::Utf8View, DataType::Int64, DataType::Utf8View];
         columns.extend(HIDDEN.into_iter().zip(types).map(|(name, data_type)| Field::new(name, data_type, true)));
-        Self { schema: Arc::new(Schema::new(columns)), files: files.into(), bytes }
+        Self { schema: Arc::new(Schema::new(columns)), guessed: guessed.into(), files: files.into(), bytes }
     }
 
     fn plan(&self, state: &dyn Session, projection: Option<&Vec<usize>>, limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
         let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
-        let projection = Projection::new(Arc::clone(&self.schema), projection)?;
+        let projection = Projection::new(Arc::clone(&self.schema), projection, Arc::clone(&self.guessed))?;
         let projected = Arc::clone(projection.schema());
         let most = usize::try_from(self.bytes / CHUNK_BYTES as u64).unwrap_or(usize::MAX).saturating_add(1);
         let is_in_order = reads_in_order(state);
