@@ -114,11 +114,14 @@ impl Terminal {
     pub(crate) fn say(&self, text: impl AsRef<str>) {
         match self.format {
             Format::Text => self.line(text),
-            Format::Json | Format::Markdown => {
-                self.clear();
-                let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
-            }
+            Format::Json | Format::Markdown => self.beside(text),
         }
+    }
+
+    /// Prints a line for people that is no part of the result.
+    pub(crate) fn beside(&self, text: impl AsRef<str>) {
+        self.clear();
+        let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
     }
 
     /// Prints a result as JSON.

@@ -313,11 +313,25 @@ async fn judge(opened: &OpenedData, rules: &[Rule], all_rows: bool, place: Optio
     };
     let population = Population { batch_is_table: true, unique_by: vec![] };
     let judging = Judging { engine, reader, population: &population, shown_as: &opened.shown_as, examples: EXAMPLES, now };
-    let verdict = gate.judge(&judging, &watched).await?;
+    let mut verdict = gate.judge(&judging, &watched).await?;
+    tell_what_to_give(&mut verdict, rules, opened);
     let Some(place) = place else { return Ok(Judged { verdict, malformed, in_place: None }) };
     place.end().await;
     let copied = scanned || verdict.results.iter().any(|result| result.error.is_none() && !in_place.contains(&result.id));
     Ok(Judged { malformed, in_place: Some(JudgedInPlace { place: place.name(), rules: in_place, copied }), verdict })
+}
+
+/// Says how to give the other data that a rule looks at, where nobody has; in a project it has its name.
+fn tell_what_to_give(verdict: &mut Verdict, rules: &[Rule], opened: &OpenedData) {
+    if opened.house().is_some() {
+        return;
+    }
+    let is_given = |name: &str| opened.rows.inputs.iter().any(|input| input.name() == name);
+    for (result, rule) in verdict.results.iter_mut().zip(rules) {
+        if let Some(other) = rule.body.other_table().filter(|other| result.error.is_some() && !is_given(other)) {
+            result.error = Some(format!("HW602: it looks at `{other}`, which is not given; add `--with {other}=FILE`"));
+        }
+    }
 }
 
 /// One scan for all rules of the watch, and what it found of records that cannot be read as rows.
