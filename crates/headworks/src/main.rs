@@ -4,6 +4,7 @@ mod commands;
 mod demo;
 mod house;
 mod machine;
+mod naming;
 mod objectives;
 mod report;
 mod terminal;

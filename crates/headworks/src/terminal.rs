@@ -92,11 +92,14 @@ impl Terminal {
     pub(crate) fn say(&self, text: impl AsRef<str>) {
         match self.format {
             Format::Text => self.line(text),
-            Format::Json | Format::Markdown => {
-                self.clear();
-                let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
-            }
+            Format::Json | Format::Markdown => self.remark(text),
         }
+    }
+
+    /// Prints a line for people that never stands in a result, whoever that is for.
+    pub(crate) fn remark(&self, text: impl AsRef<str>) {
+        self.clear();
+        let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
     }
 
     /// Prints a result as JSON.

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Engine, Result, Rows};
+use hw_base::{BoxFuture, Engine, Input, Result, Rows};
+use hw_engine::LiveTables;
 use hw_pipeline::EngineSettings;
 
 use super::{Command, Common, InEnvironment, at_least_one, described, read};
 use crate::house::{self, House};
+use crate::naming;
 use crate::report;
 use crate::terminal::{Format, Terminal};
 
@@ -20,6 +22,9 @@ struct Arguments {
     /// run would load as `preview.MODEL` and `preview.source.dataset`, files as `'orders.csv'`, their
     /// tables and sheets as `'shop.db#orders'`
     query: String,
+    /// Files under names of their own in the query, as `NAME=FILE`
+    #[arg(long = "with", value_name = "NAME=FILE")]
+    named: Vec<String>,
     /// The most rows to print
     #[arg(long, default_value_t = 50, value_parser = at_least_one, allow_negative_numbers = true)]
     limit: usize,
@@ -44,7 +49,8 @@ impl Command for Sql {
             terminal.busy("querying");
             let rows = if terminal.root.join(hw_config::PROJECT_FILE).exists() {
                 let house = House::look_in(&terminal.root, terminal.place.as_ref())?;
-                house.engine.query(&house.reader(&arguments.query).await?, arguments.limit).await?
+                let named = inputs(&arguments, house.engine.live(), &terminal.root).await?;
+                house.engine.query(&house.reader_with(&arguments.query, named).await?, arguments.limit).await?
             } else {
                 files_only(&arguments, &terminal.root).await?
             };
@@ -53,10 +59,18 @@ impl Command for Sql {
     }
 }
 
+/// What the names stand for that the command line gives.
+async fn inputs(arguments: &Arguments, live: &LiveTables, root: &Path) -> Result<Vec<Input>> {
+    let mut inputs = Vec::new();
+    naming::bind_named(root, &arguments.named, live, &mut inputs).await?;
+    Ok(inputs)
+}
+
 /// The rows of a query where there is no project: it may read files.
 async fn files_only(arguments: &Arguments, root: &Path) -> Result<Rows> {
     let engine = house::temporary_engine(&EngineSettings::default())?;
-    engine.query(&house::reader_of_files(root, &arguments.query, &engine).await?, arguments.limit).await
+    let named = inputs(arguments, engine.live(), root).await?;
+    engine.query(&naming::reader_of_files(root, &arguments.query, &engine, named).await?, arguments.limit).await
 }
 
 fn show(rows: &Rows, terminal: &Terminal) -> Result<u8> {

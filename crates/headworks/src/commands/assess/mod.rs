@@ -126,7 +126,7 @@ async fn subjects(arguments: &Arguments, terminal: &Terminal) -> Result<Vec<Subj
     let mut subjects = Vec::new();
     for data in &arguments.data {
         let datasets =
-            if is_of_project(data, &terminal.root) { vec![data.clone()] } else { hw_connect::datasets_at(&terminal.root, data).await? };
+            if is_of_project(data, terminal).await? { vec![data.clone()] } else { hw_connect::datasets_at(&terminal.root, data).await? };
         subjects.extend(datasets.into_iter().map(Subject::Data));
     }
     Ok(subjects)

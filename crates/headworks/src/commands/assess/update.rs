@@ -46,7 +46,7 @@ impl Update {
         terminal: &Terminal,
     ) -> Result<(OpenedData, Option<Self>)> {
         let root = &terminal.root;
-        let files = if is_of_project(data, root) { Vec::new() } else { hw_connect::files_at(root, data).await? };
+        let files = if is_of_project(data, terminal).await? { Vec::new() } else { hw_connect::files_at(root, data).await? };
         if files.is_empty() {
             let error = Error::user(format!("`--update` reads files, and `{}` is none", hw_config::redact_url(data))).code("HW107");
             return Err(error.help("name files, a folder or a glob; assess everything else without `--update`"));
