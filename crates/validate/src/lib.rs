@@ -35,7 +35,7 @@ pub use exact::Exact;
 pub use explain::{About, explain, rules_schema};
 pub use gate::Gate;
 pub use judge::{Judging, Population};
-pub use kinds::{RULE_KINDS, RuleKind, rule_kind};
+pub use kinds::{FoundReference, RULE_KINDS, RuleKind, rule_kind};
 pub use learned::{Learned, Observation};
 pub use propose::{Proposal, propose};
 pub use results::{CheckResult, FailOn, escaped as xml_text, results_json, results_junit, results_of_rules, results_of_suite};
