@@ -1,5 +1,6 @@
 //! An opened project: its settings, its engine, its sources and its ledger.
 
+use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -348,15 +349,28 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     })
 }
 
+/// Writes a file in the place of an earlier one. Whatever ends this process, the earlier content is there or the whole new one.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let aside = PathBuf::from(format!("{}.new", path.display()));
+    write_bytes(&aside, bytes)?;
+    // A file that is renamed before its content is on the disk may be empty after the machine has stopped.
+    let renamed = File::open(&aside).and_then(|file| file.sync_all()).and_then(|()| std::fs::rename(&aside, path));
+    renamed.map_err(|error| unwritable(path, &error))
+}
+
 /// Writes a file of a project or a report.
 pub(crate) fn write_file(path: &Path, text: &str) -> Result<()> {
     write_bytes(path, text.as_bytes())
 }
 
 /// The same for a file that is no text.
-pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent() {
         make_folder(folder)?;
     }
-    std::fs::write(path, bytes).map_err(|error| Error::outside(format!("`{}` cannot be written: {error}", path.display())).code("HW501"))
+    std::fs::write(path, bytes).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Error {
+    Error::outside(format!("`{}` cannot be written: {error}", path.display())).code("HW501")
 }

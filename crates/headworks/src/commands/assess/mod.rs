@@ -228,11 +228,25 @@ fn write_out(assessed: &[Assessed], source: Option<&Source>, arguments: &Argumen
     Ok(())
 }
 
+/// Assesses one; where `--update` finds that its state is broken, from all files.
 async fn assess_one(subject: &Subject, arguments: &Arguments, time: Option<(&Budget, Deadline)>, terminal: &Terminal) -> Result<Assessed> {
+    match assess_from(subject, arguments, time.clone(), None, terminal).await {
+        Err(broken) if broken.known_code() == Some("HW404") => assess_from(subject, arguments, time, Some(&broken), terminal).await,
+        assessed => assessed,
+    }
+}
+
+async fn assess_from(
+    subject: &Subject,
+    arguments: &Arguments,
+    time: Option<(&Budget, Deadline)>,
+    broken: Option<&Error>,
+    terminal: &Terminal,
+) -> Result<Assessed> {
     terminal.busy(format!("reading {subject}"));
     let settings = EngineSettings { memory: arguments.memory, ..EngineSettings::default() };
     let (mut opened, update) = match subject {
-        Subject::Data(data) if arguments.update => Update::begin(data, arguments, &settings, terminal).await?,
+        Subject::Data(data) if arguments.update => Update::begin(data, arguments, &settings, broken, terminal).await?,
         _ => (subject.open(&settings, terminal).await?, None),
     };
     opened.engine_mut().answer_in_order();
@@ -248,7 +262,7 @@ async fn assess_one(subject: &Subject, arguments: &Arguments, time: Option<(&Bud
     let now = SystemClock.now();
     let id = next_run_id(now, machine::salt(now));
     let (assessment, table) = match update {
-        Some(update) => update.assess(&opened, arguments, (now, id.0)).await?,
+        Some(update) => update.assess(&opened, arguments, (now, id.0), terminal).await?,
         None if arguments.columns_only => {
             let measured = hw_assess::measure_columns(opened.engine(), &opened.reader, &opened.about, now, id.0);
             (measured.await?, CodedTable::default())
