@@ -322,7 +322,7 @@ fn show(shown: &Shown<'_>, arguments: &Arguments, terminal: &Terminal) -> Result
             terminal.line(format!("\n{}", report::verdict_summary(verdict)));
         }
         Output::Text => {
-            terminal.lines(report::verdict_lines(verdict, terminal));
+            terminal.lines(report::verdict_lines(verdict, &arguments.others, terminal));
             for result in results.iter().filter(|result| result.untranslated.is_some()) {
                 terminal.line(format!("? {}: {}", result.result.id, result.finding()));
             }
