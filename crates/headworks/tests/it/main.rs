@@ -17,3 +17,4 @@ mod program;
 mod push_down;
 mod targets;
 mod unit_tests;
+mod windows;
