@@ -3,6 +3,7 @@
 mod commands;
 mod demo;
 mod house;
+mod interruption;
 mod machine;
 mod naming;
 mod objectives;

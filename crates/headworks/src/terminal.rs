@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -25,7 +25,8 @@ pub(crate) enum Format {
     Markdown,
 }
 
-/// The terminal.
+/// The terminal. A clone shows and clears the same.
+#[derive(Clone)]
 pub(crate) struct Terminal {
     /// How results are printed.
     pub(crate) format: Format,
@@ -34,7 +35,7 @@ pub(crate) struct Terminal {
     /// The environment of the project; production where there is none.
     pub(crate) place: Option<Place>,
     color: bool,
-    bar: Mutex<Option<ProgressBar>>,
+    bar: Arc<Mutex<Option<ProgressBar>>>,
 }
 
 impl Terminal {
@@ -51,7 +52,7 @@ impl Terminal {
         let production = inner.try_get_one::<PathBuf>("production").ok().flatten().cloned();
         let place =
             inner.try_get_one::<String>("env").ok().flatten().map(|name| Place { name: name.clone(), production, is_passing: false });
-        Self { format, root, place, color: std::io::stderr().is_terminal(), bar: Mutex::new(None) }
+        Self { format, root, place, color: std::io::stderr().is_terminal(), bar: Arc::default() }
     }
 
     /// The terminal for a command line that cannot be read: what it would have been, as far as anybody can tell.
@@ -59,12 +60,12 @@ impl Terminal {
         let follows = arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
         let is_json = follows || arguments.iter().any(|argument| argument == "--format=json");
         let format = if is_json { Format::Json } else { Format::Text };
-        Self { format, root: PathBuf::from("."), place: None, color: std::io::stderr().is_terminal(), bar: Mutex::new(None) }
+        Self { format, root: PathBuf::from("."), place: None, color: std::io::stderr().is_terminal(), bar: Arc::default() }
     }
 
     /// The same terminal for another project folder, in text.
     pub(crate) fn inside(&self, root: &Path) -> Self {
-        Self { format: Format::Text, root: root.to_owned(), place: None, color: self.color, bar: Mutex::new(None) }
+        Self { format: Format::Text, root: root.to_owned(), place: None, color: self.color, bar: Arc::default() }
     }
 
     /// The option that a command needs to work on the same tables.

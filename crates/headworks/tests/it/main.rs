@@ -11,6 +11,7 @@ mod crash;
 mod database;
 mod durable;
 mod environments;
+mod hanging_store;
 mod histories;
 mod limits;
 mod program;
