@@ -57,6 +57,9 @@ struct Arguments {
     /// What the data is used for, for the report
     #[arg(long = "use", value_name = "TEXT")]
     use_for: Option<String>,
+    /// Tell ages as of this moment, such as `2026-01-31` or `2026-01-31 12:00` (UTC), instead of now
+    #[arg(long, value_name = "TIME", value_parser = as_of)]
+    as_of: Option<Timestamp>,
     /// Columns that matter most, by commas
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     critical: Vec<String>,
@@ -309,6 +312,11 @@ async fn judge_whole(
     }
     let assessment = hw_assess::assess_with(opened.engine(), &opened.reader, &opened.about, now, id, evidence).await?;
     Ok((assessment, table))
+}
+
+/// A moment, as `--as-of` names one.
+fn as_of(text: &str) -> std::result::Result<Timestamp, String> {
+    hw_validate::moment(text).ok_or_else(|| "expected a day such as `2026-01-31`, or a moment such as `2026-01-31 12:00`".into())
 }
 
 /// A score, as `--fail-under` names one.

@@ -56,6 +56,7 @@ impl OpenedData {
     /// What the command line asks of it.
     pub(super) fn is_asked(&mut self, arguments: &Arguments) {
         self.about.sample = arguments.sample.map_or(Sample::All, |rows| Sample::Rows(rows as u64));
+        self.about.as_of = arguments.as_of;
         self.about.critical.clone_from(&arguments.critical);
         self.about.use_for.clone_from(&arguments.use_for);
         self.about.rules = if arguments.columns_only { RuleTrial::MakeFromAll } else { RuleTrial::HoldBack };
