@@ -65,7 +65,7 @@ pub(crate) fn interrupted(run: &RunId, remedy: &str) -> Error {
 /// Waits until the patience is at its end; says so where it does not end at once.
 async fn waited(terminal: &Terminal) {
     tokio::time::sleep(AT_ONCE).await;
-    terminal.remark(format!("stopping: what is half done is removed, for {} s at most; Ctrl-C again ends at once", PATIENCE.as_secs()));
+    terminal.beside(format!("stopping: what is half done is removed, for {} s at most; Ctrl-C again ends at once", PATIENCE.as_secs()));
     tokio::time::sleep(PATIENCE.saturating_sub(AT_ONCE)).await;
 }
 
