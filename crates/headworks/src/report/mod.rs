@@ -200,7 +200,8 @@ fn broken_rule_lines(result: &RuleResult, terminal: &Terminal) -> Vec<String> {
 /// The command that shows the rows of a query, as a shell takes it. Of `others`, which are `NAME=FILE`, it has those that the query names.
 fn query_command(query: &str, others: &[String], terminal: &Terminal) -> String {
     let is_named = |other: &&String| other.split_once('=').is_some_and(|(name, _)| query.contains(name));
-    let with: String = others.iter().filter(is_named).map(|other| format!(" --with {}", in_shell(&hw_config::redact_url(other)))).collect();
+    let option = |other: &String| format!(" --with {}", in_shell(&hw_config::redact_url(other)));
+    let with = others.iter().filter(is_named).map(option).collect::<Vec<_>>().concat();
     let query = if query.contains(['"', '$', '`', '\\', '!']) { quoted(query) } else { format!("\"{query}\"") };
     let root = &terminal.root;
     let project = if root == Path::new(".") { String::new() } else { format!(" --project {}", quoted(&root.to_string_lossy())) };

@@ -33,7 +33,7 @@ fn months(project: &Path) -> BTreeMap<String, Vec<String>> {
     let mut months: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let table = rows(project, "daily");
     for row in table.split('{').filter(|row| row.contains("\"day\"")) {
-        let month = row.split("\"day_month\":\"").nth(1).and_then(|rest| rest.get(..7)).unwrap_or_else(|| panic!("{row}"));
+        let month = row.split("\"day_month\":\"").nth(1).and_then(|rest| rest.get(..7)).unwrap();
         months.entry(month.to_owned()).or_default().push(row.split('}').next().unwrap().to_owned());
     }
     months

@@ -48,7 +48,7 @@ pub(super) async fn datasets(arguments: &Arguments, terminal: &Terminal) -> Resu
         terminal.say(format!("left out: {path}: {}", in_one_line(error)));
     }
     let mut names = Names(TAKEN.map(str::to_owned).into());
-    let mut found = files::found(&discovered.datasets, &mut names, terminal).await?;
+    let mut found = Box::pin(files::found(&discovered.datasets, &mut names, terminal)).await?;
     match &urls[..] {
         [] => {}
         [url] => found.extend(Database::open(url, arguments, terminal).await?.found(&mut names).await?),
