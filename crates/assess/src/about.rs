@@ -1,6 +1,6 @@
 //! What is assessed, for whom, and where the line between noise and finding runs.
 
-use hw_base::{Dimension, MeasureSettings, Sample};
+use hw_base::{Dimension, MeasureSettings, Sample, Timestamp};
 use serde::Serialize;
 
 /// What is assessed.
@@ -18,6 +18,8 @@ pub struct About {
     pub critical: Vec<String>,
     /// What the data is for, in the words of the people who use it.
     pub use_for: Option<String>,
+    /// The moment that the age of the data is judged at; that of the assessment where `None`.
+    pub as_of: Option<Timestamp>,
     /// How proposed rules are tried.
     pub rules: RuleTrial,
     /// Where a finding begins.
@@ -39,8 +41,9 @@ impl About {
     pub fn new(name: impl Into<String>, source: impl Into<String>) -> Self {
         let name = name.into();
         let shown_as = hw_base::qualified(name.split('.'));
-        let (sample, critical, use_for, rules, limits) = (Sample::All, Vec::new(), None, RuleTrial::default(), Limits::default());
-        Self { name, shown_as, source: source.into(), sample, critical, use_for, rules, limits }
+        let (sample, critical, use_for, as_of) = (Sample::All, Vec::new(), None, None);
+        let (rules, limits) = (RuleTrial::default(), Limits::default());
+        Self { name, shown_as, source: source.into(), sample, critical, use_for, as_of, rules, limits }
     }
 
     /// How its rows are measured.

@@ -26,6 +26,7 @@ impl Assessment {
             "assessment_id": self.id,
             "dataset": self.dataset(),
             "assessment_date": self.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            "as_of": self.about.as_of.map(|moment| moment.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
             "population": self.population(),
             "error_bound": self.error_bound(),
             "dimensions": self.dimensions(),

@@ -12,11 +12,13 @@ pub fn rules_yaml(proposals: &[Proposal], dataset: &str) -> String {
         comment(&format!("Rules for {dataset}, proposed from its data.")),
         comment("Each holds on the data it was made from, or within the share it tolerates. Strike out what is no promise."),
     ];
-    if proposals.is_empty() {
-        lines.push("rules: []".into());
-    } else {
-        lines.push("rules:".into());
-    }
+    lines.push(rules_list(proposals));
+    lines.join("\n")
+}
+
+/// The list `rules:` alone, as it stands in a rules file or in the settings of a model.
+pub fn rules_list(proposals: &[Proposal]) -> String {
+    let mut lines = vec![if proposals.is_empty() { "rules: []" } else { "rules:" }.to_owned()];
     for proposal in proposals {
         lines.push(format!("  {}", comment(&proposal.reason)));
         lines.push(format!("  - {}: {}", proposal.kind, flow(&settings(proposal))));

@@ -66,7 +66,7 @@ pub(crate) async fn try_rules(
     let broken = count_broken(engine, made_from, patterns).await;
     proposals.extend(patterns.iter().zip(broken).filter_map(|(rule, broken)| rule.proposal(&own, broken)));
     let rows = (own.rows, held_back.rows);
-    let verdict = judged(engine, &rest, &proposals, &about.shown_as, now).await?;
+    let verdict = judged(engine, &rest, &proposals, about, now).await?;
     Some(hold(proposals, &verdict, parted(rows, &split.words)))
 }
 
@@ -86,7 +86,7 @@ pub(crate) async fn try_on_new_rows(
     if before.rows < FEWEST_ROWS || rows < FEWEST_ROWS / 4 {
         return None;
     }
-    let verdict = judged(engine, new, &proposals, &about.shown_as, now).await?;
+    let verdict = judged(engine, new, &proposals, about, now).await?;
     Some(hold(proposals, &verdict, parted((before.rows, rows), "those measured before, and those that are new")))
 }
 
@@ -102,12 +102,13 @@ fn parted((made_from, held_back): (u64, u64), how: &str) -> String {
 }
 
 /// What the rules come to on the rows of `reader`; `None` where the engine cannot answer.
-async fn judged(engine: &dyn Engine, reader: &Reader, proposals: &[Proposal], shown_as: &str, now: Timestamp) -> Option<Verdict> {
+async fn judged(engine: &dyn Engine, reader: &Reader, proposals: &[Proposal], about: &About, now: Timestamp) -> Option<Verdict> {
     let list = Json::Array(proposals.iter().map(Proposal::rule).collect());
     let rules = read_rules(&Settings::from_json(&list)).ok()?;
     let gate = Gate::new(&rules, &engine.columns(reader).await.ok()?);
     let watched = engine.watch(reader, &gate.watch(&[], 0, false)).await.ok()?;
     let population = Population { batch_is_table: true, unique_by: Vec::new() };
+    let (shown_as, now) = (&about.shown_as, about.as_of.unwrap_or(now));
     let judging = Judging { engine, reader, population: &population, shown_as, examples: 0, now };
     gate.judge(&judging, &watched).await.ok()
 }

@@ -302,9 +302,12 @@ impl LocalEngine {
         Ok((0_i64..).zip(&commits).map(version).collect())
     }
 
+    /// Removes staged files, and the folder that was made for them where it is that of no table yet.
     fn remove(&self, folder: &TableName, files: &[StagedFile]) -> Result<()> {
         let folder = self.warehouse.folder(folder);
-        files.iter().try_for_each(|file| folder.remove(&file.path))
+        files.iter().try_for_each(|file| folder.remove(&file.path))?;
+        folder.remove_empty();
+        Ok(())
     }
 
     async fn sweep_table(&self, table: &TableName, label: &str) -> Result<u64> {
@@ -313,7 +316,9 @@ impl LocalEngine {
             // Beside a table the newest version may be of an attempt that has died; what counts is an earlier one then.
             let versions = [self.warehouse.open(&table, None).await?, self.readable(&table).await?];
             let named = versions.into_iter().flatten().flat_map(|version| version.files).map(|file| file.name).collect();
-            removed += self.warehouse.folder(&table).sweep(label, &named)?;
+            let folder = self.warehouse.folder(&table);
+            removed += folder.sweep(label, &named)?;
+            folder.remove_empty();
         }
         let scratch = std::fs::read_dir(&self.scratch).into_iter().flatten().flatten();
         for entry in scratch.filter(|entry| entry.file_name().to_string_lossy().starts_with(label)) {

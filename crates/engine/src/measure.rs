@@ -300,7 +300,12 @@ mod tests {
             let (text, expected) = (exact(both.text.as_ref()), exact(whole.text.as_ref()));
             assert_eq!((both.distinct, &both.min, &both.max, text), (whole.distinct, &whole.min, &whole.max, expected));
         }
-        let damaged = Sketches(earlier.sketches.0[..1_000].to_vec());
-        assert_eq!(measured(0..1, Some(damaged)).unwrap_err().known_code(), Some("HW404"));
+        let cut_off = earlier.sketches.0[..1_000].to_vec();
+        let mut changed = earlier.sketches.0.clone();
+        let middle = changed.len() / 2;
+        changed[middle] ^= 1;
+        for damaged in [cut_off, changed] {
+            assert_eq!(measured(0..1, Some(Sketches(damaged))).unwrap_err().known_code(), Some("HW404"));
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Measurements as bytes: compressed, with what the engine counts beside them.
 
+use std::io::Write;
+
 use datafusion::arrow::datatypes::SchemaRef;
 use hw_base::{Error, Result, Sketches};
 use hw_measure::Measurement;
@@ -13,8 +15,15 @@ const LEVEL: i32 = 1;
 pub(crate) fn written(measurement: &Measurement, malformed: u64) -> Result<Sketches> {
     let mut bytes = malformed.to_le_bytes().to_vec();
     bytes.extend(measurement.stored());
-    let packed = zstd::encode_all(&bytes[..], LEVEL);
-    packed.map(Sketches).map_err(|error| Error::bug("the measurement cannot be compressed").because(error))
+    packed(&bytes).map(Sketches).map_err(|error| Error::bug("the measurement cannot be compressed").because(error))
+}
+
+/// The bytes compressed, with a checksum: a number that a disk has changed would else be one like all others.
+fn packed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), LEVEL)?;
+    encoder.include_checksum(true)?;
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 /// What [`written`] wrote, for rows of `schema`.

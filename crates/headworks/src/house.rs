@@ -1,16 +1,18 @@
 //! An opened project: its settings, its engine, its sources and its ledger.
 
+use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use hw_base::{DatasetName, Engine, Error, Input, Reader, Result, TableName};
 use hw_config::project_files;
-use hw_connect::{Address, ProjectSources, ProjectTargets};
+use hw_connect::{ProjectSources, ProjectTargets};
 use hw_engine::{Limits, LiveTables, LocalEngine, Site};
 use hw_ledger::{ProjectLedger, SqliteLedger};
 use hw_pipeline::{Asking, EngineSettings, Environment, Model, ModelText, Narrator, Ports, Project, ProjectText, arriving, live_rows};
 
 use crate::machine::{self, ProcessMemory, SystemClock};
+use crate::naming::{bind_file, is_bound, is_path};
 
 /// The folder of a project that is never committed.
 pub(crate) const STATE: &str = ".headworks";
@@ -167,14 +169,21 @@ impl House {
     /// A query as a person writes it: `preview.MODEL` is the model's SELECT, `preview.source.dataset` what the source has to
     /// deliver, `source.dataset` the raw copy, or the source itself before the first run, `"orders.csv"` a file.
     pub(crate) async fn reader(&self, sql: &str) -> Result<Reader> {
-        let mut inputs = Vec::new();
+        self.reader_with(sql, Vec::new()).await
+    }
+
+    /// The same, where `inputs` say what some of its names stand for.
+    pub(crate) async fn reader_with(&self, sql: &str, mut inputs: Vec<Input>) -> Result<Reader> {
         for reference in self.engine.reads(sql, None)? {
             let parts: Vec<&str> = reference.parts.iter().map(String::as_str).collect();
+            if is_bound(&parts.join("."), &inputs) {
+                continue;
+            }
             if let [name] = parts[..]
                 && !name.contains('/')
-                && self.engine.table(&TableName::model(name), None).await?.is_some()
+                && self.has_table(&TableName::model(name)).await?
             {
-                // A folder of the same name beside the project is written `orders/`.
+                // A folder of the same name beside the project is written `./orders`.
                 continue;
             }
             match parts[..] {
@@ -200,6 +209,24 @@ impl House {
         Ok(Reader { sql: sql.to_owned(), inputs, file: None })
     }
 
+    /// Whether a name is that of a table that is there or of a dataset: a person means that, and writes `./name` for a path of the name.
+    pub(crate) async fn has(&self, name: &str) -> Result<bool> {
+        match self.dataset(name) {
+            Some(dataset) if hw_base::Sources::datasets(&self.sources).contains(&dataset) => Ok(true),
+            Some(dataset) => self.has_table(&TableName::raw(&dataset)).await,
+            None => self.has_table(&TableName::model(name)).await,
+        }
+    }
+
+    async fn has_table(&self, table: &TableName) -> Result<bool> {
+        Ok(self.engine.table(table, None).await?.is_some())
+    }
+
+    /// The dataset that `source.dataset` names, where the project has that source.
+    fn dataset(&self, name: &str) -> Option<DatasetName> {
+        DatasetName::parse(name).filter(|dataset| self.project.sources.iter().any(|(source, _)| *source == dataset.source))
+    }
+
     /// The model of that name.
     pub(crate) fn model(&self, name: &str) -> Result<&Model> {
         let known = || self.project.models.iter().map(|model| model.name.as_str());
@@ -208,13 +235,9 @@ impl House {
 
     /// Binds `source.dataset`; every other name stands for itself.
     async fn bind(&self, name: &str, inputs: &mut Vec<Input>) -> Result<()> {
-        let Some(dataset) =
-            DatasetName::parse(name).filter(|dataset| self.project.sources.iter().any(|(source, _)| *source == dataset.source))
-        else {
-            return Ok(());
-        };
+        let Some(dataset) = self.dataset(name) else { return Ok(()) };
         let table = TableName::raw(&dataset);
-        if self.engine.table(&table, None).await?.is_some() {
+        if self.has_table(&table).await? {
             inputs.extend(hw_pipeline::current_rows(&self.engine, &self.ledger, name, &table).await?);
         } else {
             let delivered = hw_base::Sources::open(&self.sources, &dataset, &hw_base::Delivery::default()).await?;
@@ -292,49 +315,6 @@ fn datasets_read(project: &Project, engine: &LocalEngine) -> Vec<DatasetName> {
         .collect()
 }
 
-/// Whether the data that a person names is a file, a part of one, a folder or a glob below `root`.
-pub(crate) fn is_path(root: &Path, data: &str) -> bool {
-    root.join(Address::read(root, data).place).exists() || data.contains(['/', '*', '?'])
-}
-
-/// Lets a query read the rows of a file by its path.
-pub(crate) async fn bind_file(root: &Path, file: &str, live: &LiveTables, inputs: &mut Vec<Input>) -> Result<()> {
-    let opened = hw_connect::open_path(root, file, live).await?;
-    let rows = live_rows(file, &opened.delivered, &[], inputs);
-    inputs.push(rows);
-    Ok(())
-}
-
-/// A query that reads files by their paths, where there is no project.
-pub(crate) async fn reader_of_files(root: &Path, sql: &str, engine: &LocalEngine) -> Result<Reader> {
-    let mut inputs = Vec::new();
-    for reference in engine.reads(sql, None)? {
-        match &reference.parts[..] {
-            [file] if is_path(root, file) => bind_file(root, file, engine.live(), &mut inputs).await?,
-            // Every other name belongs to a project.
-            _ => drop(read_project(root)?),
-        }
-    }
-    Ok(Reader { sql: sql.to_owned(), inputs, file: None })
-}
-
-/// A query whose names are the tables of a database, the sheets of a workbook, or the one file that `data` is.
-pub(crate) async fn reader_of_parts(root: &Path, data: &str, sql: &str, engine: &LocalEngine) -> Result<Reader> {
-    let parts = hw_connect::parts_at(root, data).await?;
-    let mut inputs = Vec::new();
-    for reference in engine.reads(sql, None)? {
-        let name = reference.parts.join(".");
-        let address = if parts.is_some() { format!("{data}#{name}") } else { data.to_owned() };
-        let opened = hw_connect::open_path(root, &address, engine.live()).await?;
-        if parts.is_none() && opened.dataset != name {
-            return Err(hw_base::unknown("dataset", &name, [opened.dataset.as_str()]).code("HW302"));
-        }
-        let rows = live_rows(&name, &opened.delivered, &[], &mut inputs);
-        inputs.push(rows);
-    }
-    Ok(Reader { sql: sql.to_owned(), inputs, file: None })
-}
-
 /// A folder for the files of an engine that belongs to no project, or to one that is only looked at.
 pub(crate) fn temporary_state() -> PathBuf {
     std::env::temp_dir().join(format!("headworks-{}", std::process::id()))
@@ -369,15 +349,28 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     })
 }
 
+/// Writes a file in the place of an earlier one. Whatever ends this process, the earlier content is there or the whole new one.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let aside = PathBuf::from(format!("{}.new", path.display()));
+    write_bytes(&aside, bytes)?;
+    // A file that is renamed before its content is on the disk may be empty after the machine has stopped.
+    let renamed = File::open(&aside).and_then(|file| file.sync_all()).and_then(|()| std::fs::rename(&aside, path));
+    renamed.map_err(|error| unwritable(path, &error))
+}
+
 /// Writes a file of a project or a report.
 pub(crate) fn write_file(path: &Path, text: &str) -> Result<()> {
     write_bytes(path, text.as_bytes())
 }
 
 /// The same for a file that is no text.
-pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent() {
         make_folder(folder)?;
     }
-    std::fs::write(path, bytes).map_err(|error| Error::outside(format!("`{}` cannot be written: {error}", path.display())).code("HW501"))
+    std::fs::write(path, bytes).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Error {
+    Error::outside(format!("`{}` cannot be written: {error}", path.display())).code("HW501")
 }

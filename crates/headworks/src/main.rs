@@ -3,7 +3,9 @@
 mod commands;
 mod demo;
 mod house;
+mod interruption;
 mod machine;
+mod naming;
 mod objectives;
 mod report;
 mod terminal;

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -25,7 +25,8 @@ pub(crate) enum Format {
     Markdown,
 }
 
-/// The terminal.
+/// The terminal. A clone shows and clears the same.
+#[derive(Clone)]
 pub(crate) struct Terminal {
     /// How results are printed.
     pub(crate) format: Format,
@@ -34,9 +35,9 @@ pub(crate) struct Terminal {
     /// The environment of the project; production where there is none.
     pub(crate) place: Option<Place>,
     color: bool,
-    bar: Mutex<Option<ProgressBar>>,
+    bar: Arc<Mutex<Option<ProgressBar>>>,
     /// Why a part of the result could not be printed.
-    lost: Mutex<Option<std::io::Error>>,
+    lost: Arc<Mutex<Option<std::io::Error>>>,
 }
 
 impl Terminal {
@@ -53,7 +54,7 @@ impl Terminal {
         let production = inner.try_get_one::<PathBuf>("production").ok().flatten().cloned();
         let place =
             inner.try_get_one::<String>("env").ok().flatten().map(|name| Place { name: name.clone(), production, is_passing: false });
-        Self { format, root, place, color: std::io::stderr().is_terminal(), bar: Mutex::default(), lost: Mutex::default() }
+        Self { format, root, place, color: std::io::stderr().is_terminal(), bar: Arc::default(), lost: Arc::default() }
     }
 
     /// The terminal for a command line that cannot be read: what it would have been, as far as anybody can tell.
@@ -66,14 +67,14 @@ impl Terminal {
             root: PathBuf::from("."),
             place: None,
             color: std::io::stderr().is_terminal(),
-            bar: Mutex::default(),
-            lost: Mutex::default(),
+            bar: Arc::default(),
+            lost: Arc::default(),
         }
     }
 
     /// The same terminal for another project folder, in text.
     pub(crate) fn inside(&self, root: &Path) -> Self {
-        Self { format: Format::Text, root: root.to_owned(), place: None, color: self.color, bar: Mutex::default(), lost: Mutex::default() }
+        Self { format: Format::Text, root: root.to_owned(), place: None, color: self.color, bar: Arc::default(), lost: Arc::default() }
     }
 
     /// The option that a command needs to work on the same tables.

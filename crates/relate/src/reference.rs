@@ -65,7 +65,7 @@ impl<'a> Side<'a> {
 }
 
 /// A whole number as it is written without a fraction.
-fn plain(value: &str) -> &str {
+pub(crate) fn plain(value: &str) -> &str {
     let whole = value.split_once('.').filter(|(whole, fraction)| {
         !whole.is_empty() && whole.bytes().all(|b| b.is_ascii_digit()) && !fraction.is_empty() && fraction.bytes().all(|b| b == b'0')
     });
@@ -131,7 +131,7 @@ pub(crate) fn refer(sides: &[Side<'_>], (from_table, column): (usize, usize), (t
     Some((reference, pair.names()))
 }
 
-fn is_number(kind: ColumnType) -> bool {
+pub(crate) fn is_number(kind: ColumnType) -> bool {
     matches!(kind, ColumnType::Integer | ColumnType::Decimal | ColumnType::Float)
 }
 

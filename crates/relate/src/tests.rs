@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use hw_base::{CodedColumn, CodedTable, ColumnType};
 
-use crate::{Cell, cells, dependencies, keys, references, violations};
+use crate::{Cell, cells, dependencies, keys, orphans, references, violations};
 
 /// A table from lines of cells separated by `|`; the first line names the columns, `-` … nothing stands for null.
 fn table(name: &str, text: &str) -> CodedTable {
@@ -45,6 +45,22 @@ fn mixed(seed: usize) -> usize {
     x ^= x >> 29;
     x = x.wrapping_mul(0xBF58_476D_1CE4_E5B9);
     x ^ (x >> 32)
+}
+
+#[test]
+fn orphans_are_counted_as_a_rule_counts_them() {
+    let orders = table("orders", "customer_id|day\n1|a\n1|b\n2|a\n|a\n9|a\n-1|b");
+    let customers = table("customers", "id|day\n1|a\n1|b\n2|c\n3|a");
+    let count = |from: &[usize], to: &[usize]| {
+        let found = orphans((&orders, from), (&customers, to))?;
+        Some((found.rows, found.orphans))
+    };
+    assert_eq!(count(&[0], &[0]), Some((5, 2)), "a row without a value refers to nothing, and -1 is a value");
+    assert_eq!(count(&[0, 1], &[0, 1]), Some((5, 3)));
+    assert_eq!(count(&[0], &[1]), None, "a number equals no text");
+    assert_eq!(count(&[0], &[0, 1]), None);
+    let sampled = CodedTable { sampled: Some(vec![0, 1, 2, 3]), ..customers.clone() };
+    assert_eq!(orphans((&orders, &[0]), (&sampled, &[0])), None, "what a sample lacks may be there");
 }
 
 mod against_brute_force {

@@ -35,6 +35,11 @@ impl Moment {
     }
 }
 
+/// The moment that a text such as `2026-01-31` or `2026-01-31 12:00` writes: midnight for a day, UTC where no zone is given.
+pub fn moment(text: &str) -> Option<Timestamp> {
+    Moment::parse(text).map(Moment::at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -173,7 +173,12 @@ pub(super) fn future_dates(examination: &Examination, column: &ColumnFacts) -> O
         Finding::new("future_dates", Dimension::Accuracy, counted.rows)
             .column(&column.name)
             .confidence(if is_change { 0.95 } else { 0.8 })
-            .says(format!("{rows} are more than {grace} ahead of now in `{}`; the latest is {}", column.name, column.max))
+            .says(format!(
+                "{rows} are more than {grace} ahead of {} in `{}`; the latest is {}",
+                examination.moment(),
+                column.name,
+                column.max
+            ))
             .rows_where(condition)
             .shows(examples([&column.max]))
             .counted(counted)

@@ -41,6 +41,22 @@ fn the_overall_score_can_be_recomputed_from_the_json_form() {
 }
 
 #[test]
+fn ages_are_those_of_the_moment_that_was_asked_for() {
+    let report = |day: i64, as_of| {
+        let (about, at) = (About { as_of, ..About::new("shop.orders", "orders.csv") }, now() + chrono::TimeDelta::days(day));
+        let judged = Assessment::judge(facts(CUSTOMER_ORDERS), about, at, "a-1".into(), Evidence::default());
+        let dates = [at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true), at.format("%Y-%m-%d %H:%M UTC").to_string()];
+        let told = |text: String| dates.iter().fold(text, |text, date| text.replace(date, "DATE"));
+        judged.files().into_iter().map(|(_, content)| told(content)).collect::<Vec<String>>()
+    };
+    let moment = now() - chrono::TimeDelta::hours(1);
+    assert_ne!(report(10, None), report(100, None), "the age of these rows is told");
+    let asked = report(10, Some(moment));
+    assert_eq!(asked, report(100, Some(moment)));
+    assert!(asked[..3].iter().all(|file| file.contains("2026-02-28")), "each file names the moment");
+}
+
+#[test]
 fn the_rules_file_is_what_validate_reads() {
     for facts in ODD_FACTS {
         let proposals = assessment(facts).proposals;

@@ -261,6 +261,9 @@ impl Folder for Bucket {
         .map_err(|error| refused_in(self, &error))
     }
 
+    /// A bucket has no folders but the names of its objects.
+    fn remove_empty(&self) {}
+
     fn remove_all(&self) -> Result<()> {
         waited(async { removed(self.remote(), self.objects().await?).await }).map(drop).map_err(|error| refused_in(self, &error))
     }

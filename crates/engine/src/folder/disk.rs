@@ -151,6 +151,12 @@ impl Folder for Disk {
         Ok(removed)
     }
 
+    fn remove_empty(&self) {
+        if self.has_log().is_ok_and(|is_table| !is_table) {
+            remove_empty(&self.path);
+        }
+    }
+
     fn remove_all(&self) -> Result<()> {
         match fs::remove_dir_all(&self.path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -164,6 +170,15 @@ impl Folder for Disk {
 /// What is in a folder; nothing where it is not there.
 fn entries(folder: &Path) -> impl Iterator<Item = fs::DirEntry> {
     fs::read_dir(folder).into_iter().flatten().flatten()
+}
+
+/// A folder that holds something is not removed by the system, and one that stays is in nobody's way.
+fn remove_empty(folder: &Path) {
+    let inner = entries(folder).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    for entry in inner {
+        remove_empty(&entry.path());
+    }
+    let _ = fs::remove_dir(folder);
 }
 
 fn unwritten(place: &Path, error: &std::io::Error) -> Error {

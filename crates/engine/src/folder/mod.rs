@@ -79,6 +79,9 @@ pub(crate) trait Folder: fmt::Debug + fmt::Display + Send + Sync {
     /// Removes data files whose names start with `label` and that are not `named`, and returns how many.
     fn sweep(&self, label: &str, named: &HashSet<String>) -> Result<u64>;
 
+    /// Removes the folder of a table in which no commit was made, should it hold nothing but empty folders.
+    fn remove_empty(&self);
+
     /// Removes the folder with all that is in it.
     fn remove_all(&self) -> Result<()>;
 }
@@ -185,6 +188,15 @@ mod tests {
             assert_eq!([table.sweep("run-1", &named).unwrap(), table.sweep("run-1", &named).unwrap()], [1, 0]);
             table.remove("run-2-0.parquet").unwrap();
             table.remove("run-2-0.parquet").unwrap();
+            table.remove_empty();
+            assert!(table.has_log().unwrap(), "a table stays");
+            let broken_off = root.below("raw/shop.customers");
+            broken_off.make().unwrap();
+            put(&broken_off, "month=1/run-1-0.parquet", b"rows");
+            broken_off.remove_empty();
+            assert_eq!(broken_off.sweep("run-1", &HashSet::new()).unwrap(), 1, "what holds a file stays");
+            broken_off.remove_empty();
+            assert_eq!(root.below("raw").folders().unwrap(), ["shop.orders"]);
             root.below("raw").remove_all().unwrap();
             assert!(!table.has_log().unwrap());
         }

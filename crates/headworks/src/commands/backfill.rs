@@ -6,15 +6,19 @@ use hw_ledger::{RunLock, next_run_id};
 use hw_pipeline::{Asking, Ports, Selection, close, exit_code, fill, plan, recover, run, targets, windows_left};
 use serde_json::{Value as Json, json};
 
-use super::run::{ToTerminal, interrupted, stop};
+use super::run::{ToTerminal, stop};
 use super::{Command, Common, at_least_one, described, read};
 use crate::house::House;
+use crate::interruption::Interruption;
 use crate::machine::{self, SystemClock};
 use crate::report;
 use crate::terminal::{Format, Terminal};
 
 /// The command.
 pub(crate) struct Backfill;
+
+/// What goes on after an interruption.
+const REMEDY: &str = "the same `headworks backfill` goes on";
 
 #[derive(Args)]
 struct Arguments {
@@ -53,13 +57,11 @@ impl Command for Backfill {
             let _lock = RunLock::take(house.state(), &fresh)?;
             let narrator = ToTerminal::new(terminal);
             let ports = house.ports(&narrator);
-            if let Some(killed) = recover(&house.project, ports).await? {
-                close(killed, ports)?;
-            }
             let filling = Filling { house: &house, terminal, ports, targets: &targets, at_once: arguments.parallel };
+            let interruption = Interruption::awaited(&fresh, REMEDY, terminal);
             let done = tokio::select! {
                 done = filling.all() => done?,
-                () = interrupted() => return Err(stop(&house, &fresh, ports, "the same `headworks backfill` goes on").await),
+                () = interruption.comes() => return Err(stop(&house, &fresh, ports, REMEDY).await),
             };
             filling.told(&done)
         })
@@ -101,8 +103,11 @@ impl Done {
 }
 
 impl Filling<'_> {
-    /// Loads what the models read, then builds their windows one after the other. It ends with the first that does not go through.
+    /// Brings a run that was killed to its end, loads what the models read, then builds their windows one after the other. It ends with the first that does not go through.
     async fn all(&self) -> Result<Done> {
+        if let Some(killed) = recover(&self.house.project, self.ports).await? {
+            close(killed, self.ports)?;
+        }
         let mut done = Done::default();
         let selection = Selection { models: self.targets.iter().map(|(model, _)| model.clone()).collect(), rebuild: false };
         let Ports { engine, sources, ledger, .. } = self.ports;

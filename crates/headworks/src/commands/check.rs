@@ -9,8 +9,8 @@ use hw_base::{
     BoxFuture, Clock, Column, DatasetName, Dimension, Engine, Entry, Error, InPlace, Node, OnFailure, Result, RuleResult, Settings,
     SettingsMap, Verdict, Watch, Watched, WatchedRule, identifier, plural, snake_case,
 };
-use hw_connect::{in_place, open_path};
-use hw_pipeline::{EngineSettings, MALFORMED, MALFORMED_TOLERANCE, live_rows, watch_malformed};
+use hw_connect::in_place;
+use hw_pipeline::{EngineSettings, MALFORMED, MALFORMED_TOLERANCE, watch_malformed};
 use hw_validate::{
     COLUMN_SETTINGS, CheckResult, FailOn, Gate, Imported, Judging, Population, Rule, read_rules, read_suite, results_github, results_json,
     results_junit, results_of_rules, results_of_suite, results_sarif,
@@ -19,6 +19,7 @@ use hw_validate::{
 use super::assess::{OpenedData, Subject};
 use super::{Command, InEnvironment, described, read};
 use crate::machine::SystemClock;
+use crate::naming;
 use crate::report;
 use crate::terminal::Terminal;
 
@@ -130,7 +131,8 @@ impl Command for Check {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
             let mut opened = arguments.subject()?.open(&EngineSettings::default(), terminal).await?;
-            open_others(&mut opened, &arguments, &terminal.root).await?;
+            let live = opened.engine().live().clone();
+            naming::bind_named(&terminal.root, &arguments.others, &live, &mut opened.rows.inputs).await?;
             let asked = asked(&arguments, &mut opened)?;
             terminal.busy(format!("checking {}", opened.about.name));
             // The numbers of rows are those of a reading.
@@ -149,21 +151,6 @@ impl Command for Check {
             Ok(exit_code(&results, FailOn::parse(&arguments.fail_on).unwrap_or_default()))
         })
     }
-}
-
-/// Opens the other data that rules may name.
-async fn open_others(opened: &mut OpenedData, arguments: &Arguments, root: &Path) -> Result<()> {
-    for other in &arguments.others {
-        let (name, path) = other.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
-            Error::user(format!("`--with {other}` is not of the form `NAME=FILE`"))
-                .code("HW104")
-                .help("write `--with customers=customers.csv`")
-        })?;
-        let delivered = open_path(root, path, opened.engine().live()).await?.delivered;
-        let input = live_rows(name, &delivered, &[], &mut opened.rows.inputs);
-        opened.rows.inputs.push(input);
-    }
-    Ok(())
 }
 
 fn asked(arguments: &Arguments, opened: &mut OpenedData) -> Result<Asked> {
@@ -395,7 +382,7 @@ fn show(shown: &Shown<'_>, arguments: &Arguments, terminal: &Terminal) -> Result
             terminal.line(format!("\n{}", report::verdict_summary(verdict)));
         }
         Output::Text => {
-            terminal.lines(report::verdict_lines(verdict, terminal));
+            terminal.lines(report::verdict_lines(verdict, &arguments.others, terminal));
             for result in results.iter().filter(|result| result.untranslated.is_some()) {
                 terminal.line(format!("? {}: {}", result.result.id, result.finding()));
             }

@@ -10,6 +10,7 @@ use hw_pipeline::{Asking, Narrator, Ports, Selection, Step, exit_code, plan, rec
 use super::quarantine::waiting;
 use super::{Command, Common, InEnvironment, described, read};
 use crate::house::{House, Place};
+use crate::interruption::{Interruption, interrupted};
 use crate::machine::{self, SystemClock};
 use crate::objectives;
 use crate::report;
@@ -93,16 +94,11 @@ pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> R
     let _lock = RunLock::take(house.state(), &fresh)?;
     let narrator = ToTerminal::new(terminal);
     let ports = house.ports(&narrator);
-    let earlier = recover(&house.project, ports).await?;
-    let id = earlier.as_ref().map_or(fresh, |earlier| earlier.run.clone());
-    if let Some(earlier) = &earlier {
-        terminal.say(format!("continuing run {} from {}", earlier.run, report::moment(earlier.started)));
-    }
-    let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
-    let plan = plan(&house.project, asking, selection).await?;
+    let remedy = format!("`headworks run{}` continues", terminal.in_environment());
+    let interruption = Interruption::awaited(&fresh, &remedy, terminal);
     let done = tokio::select! {
-        result = run(&house.project, &plan, id.clone(), earlier, ports) => result?,
-        () = interrupted() => return Err(stop(&house, &id, ports, &format!("`headworks run{}` continues", terminal.in_environment())).await),
+        done = continued(&house, selection, &fresh, ports) => done?,
+        () = interruption.comes() => return Err(stop(&house, &fresh, ports, &remedy).await),
     };
     // What is promised is promised of production.
     if terminal.place.is_some() {
@@ -115,27 +111,24 @@ pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> R
     Ok(done)
 }
 
-/// Waits for Ctrl-C or a polite request to end.
-pub(super) async fn interrupted() {
-    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => if result.is_err() { std::future::pending().await },
-        _ = terminate.recv() => {}
+/// Carries out the plan, first that of a run which was killed.
+async fn continued(house: &House, selection: &Selection, fresh: &RunId, ports: Ports<'_>) -> Result<(RunRecord, Vec<Error>)> {
+    let earlier = recover(&house.project, ports).await?;
+    let id = earlier.as_ref().map_or(fresh, |earlier| &earlier.run).clone();
+    if let Some(earlier) = &earlier {
+        ports.narrator.note(&format!("continuing run {} from {}", earlier.run, report::moment(earlier.started)));
     }
+    let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
+    let plan = plan(&house.project, asking, selection).await?;
+    run(&house.project, &plan, id, earlier, ports).await
 }
 
 /// Removes what the interrupted step left behind. `remedy` says what continues.
 pub(super) async fn stop(house: &House, run: &RunId, ports: Ports<'_>, remedy: &str) -> Error {
     ports.engine.idle().await;
-    let swept = recover(&house.project, ports).await;
-    let error = Error::outside(format!("run {run} was interrupted"))
-        .code("HW703")
-        .help(format!("nothing half done is visible; {remedy} where it stopped"));
-    match swept {
-        Ok(_) => error,
-        Err(cause) => error.because(format!("cleaning up failed: {}", cause.message())),
+    match recover(&house.project, ports).await {
+        Ok(stopped) => interrupted(stopped.as_ref().map_or(run, |stopped| &stopped.run), remedy),
+        Err(cause) => interrupted(run, remedy).because(format!("cleaning up failed: {}", cause.message())),
     }
 }
 

@@ -1,12 +1,15 @@
 //! `headworks sql`: queries the warehouse and the sources.
 
+use std::path::Path;
+
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Engine, Reader, Result, Rows};
-use hw_engine::LocalEngine;
+use hw_base::{BoxFuture, Engine, Input, Reader, Result, Rows};
+use hw_engine::{LiveTables, LocalEngine};
 use hw_pipeline::EngineSettings;
 
 use super::{Command, Common, InEnvironment, at_least_one, described, read};
 use crate::house::{self, House};
+use crate::naming;
 use crate::report;
 use crate::terminal::{Format, Terminal};
 
@@ -19,6 +22,9 @@ struct Arguments {
     /// run would load as `preview.MODEL` and `preview.source.dataset`, files as `'orders.csv'`, their
     /// tables and sheets as `'shop.db#orders'`
     query: String,
+    /// Files under names of their own in the query, as `NAME=FILE`
+    #[arg(long = "with", value_name = "NAME=FILE")]
+    named: Vec<String>,
     /// The most rows to print
     #[arg(long, default_value_t = 50, value_parser = at_least_one, allow_negative_numbers = true)]
     limit: usize,
@@ -44,14 +50,23 @@ impl Command for Sql {
             let root = &terminal.root;
             if root.join(hw_config::PROJECT_FILE).exists() {
                 let house = House::look_in(root, terminal.place.as_ref())?;
-                let reader = house.reader(&arguments.query).await?;
+                let named = inputs(&arguments, house.engine.live(), root).await?;
+                let reader = house.reader_with(&arguments.query, named).await?;
                 return answer(&house.engine, &reader, arguments.limit, terminal).await;
             }
             let engine = house::temporary_engine(&EngineSettings::default())?;
-            let reader = house::reader_of_files(root, &arguments.query, &engine).await?;
+            let named = inputs(&arguments, engine.live(), root).await?;
+            let reader = naming::reader_of_files(root, &arguments.query, &engine, named).await?;
             answer(&engine, &reader, arguments.limit, terminal).await
         })
     }
+}
+
+/// What the names stand for that the command line gives.
+async fn inputs(arguments: &Arguments, live: &LiveTables, root: &Path) -> Result<Vec<Input>> {
+    let mut inputs = Vec::new();
+    naming::bind_named(root, &arguments.named, live, &mut inputs).await?;
+    Ok(inputs)
 }
 
 /// Prints the rows of a query, and where records are missing among them.

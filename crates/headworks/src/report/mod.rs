@@ -192,18 +192,31 @@ fn broken_rule_lines(result: &RuleResult, terminal: &Terminal) -> Vec<String> {
         lines.push(format!("      examples: {}", examples.join(" | ")));
     }
     if let (OnFailure::Block, Some(query)) = (result.action, &result.query) {
-        lines.push(format!("      see all:  {}", query_command(query, terminal)));
+        lines.push(format!("      see all:  {}", query_command(query, &[], terminal)));
     }
     lines
 }
 
-/// The command that shows the rows of a query, as a shell takes it.
-fn query_command(query: &str, terminal: &Terminal) -> String {
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+/// The command that shows the rows of a query, as a shell takes it. Of `others`, which are `NAME=FILE`, it has those that the query names.
+fn query_command(query: &str, others: &[String], terminal: &Terminal) -> String {
+    let is_named = |other: &&String| other.split_once('=').is_some_and(|(name, _)| query.contains(name));
+    let option = |other: &String| format!(" --with {}", in_shell(&hw_config::redact_url(other)));
+    let with = others.iter().filter(is_named).map(option).collect::<Vec<_>>().concat();
     let query = if query.contains(['"', '$', '`', '\\', '!']) { quoted(query) } else { format!("\"{query}\"") };
     let root = &terminal.root;
     let project = if root == Path::new(".") { String::new() } else { format!(" --project {}", quoted(&root.to_string_lossy())) };
-    format!("headworks sql {query}{}{project}", terminal.in_environment())
+    format!("headworks sql {query}{with}{}{project}", terminal.in_environment())
+}
+
+/// Text in the quotes of a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// A word of a shell, in quotes where it needs them.
+fn in_shell(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:@,+".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { quoted(word) }
 }
 
 fn finding(result: &RuleResult) -> String {
@@ -297,8 +310,8 @@ pub(crate) fn runs_lines(runs: &[RunRecord], terminal: &Terminal) -> Vec<String>
     lines
 }
 
-/// How the rules came out.
-pub(crate) fn verdict_lines(verdict: &Verdict, terminal: &Terminal) -> Vec<String> {
+/// How the rules came out, which may have read `others`, each `NAME=FILE`.
+pub(crate) fn verdict_lines(verdict: &Verdict, others: &[String], terminal: &Terminal) -> Vec<String> {
     let mut lines = Vec::new();
     for result in &verdict.results {
         let mark = if result.held { "✓" } else { "✗" };
@@ -307,7 +320,7 @@ pub(crate) fn verdict_lines(verdict: &Verdict, terminal: &Terminal) -> Vec<Strin
             lines.push(format!("    examples: {}", result.examples.join(" | ")));
         }
         if let (false, Some(query)) = (result.held, &result.query) {
-            lines.push(format!("    see all:  {}", query_command(query, terminal)));
+            lines.push(format!("    see all:  {}", query_command(query, others, terminal)));
         }
     }
     lines.push(verdict_summary(verdict));

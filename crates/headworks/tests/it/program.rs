@@ -54,3 +54,18 @@ pub(crate) fn strays(project: &Path) -> Vec<String> {
     files.retain(|file| !logs.contains(file.as_str()));
     files
 }
+
+/// Folders of tables, and folders in them, that hold nothing.
+pub(crate) fn empty_folders(project: &Path) -> Vec<String> {
+    let mut empty = Vec::new();
+    let mut folders = vec![project.join("warehouse")];
+    while let Some(folder) = folders.pop() {
+        let entries: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        // `raw` and `quarantine` are no tables.
+        if entries.is_empty() && folder.parent() != Some(&project.join("warehouse")) {
+            empty.push(folder.to_string_lossy().into_owned());
+        }
+        folders.extend(entries.into_iter().filter(|entry| entry.is_dir()));
+    }
+    empty
+}

@@ -45,6 +45,8 @@ use hw_base::{Column, ColumnType, Dimension, Result, Settings, TableFacts, ident
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
+pub use referential::FoundReference;
+
 use crate::columns::{all_present, any_present, as_moment, as_text, in_parentheses};
 use crate::explain::About;
 use crate::propose::Proposal;

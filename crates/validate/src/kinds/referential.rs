@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use hw_base::{Column, Dimension, Result, SetWatch, Settings, Together, identifier};
+use hw_base::{Column, Dimension, Result, SetWatch, Settings, TableFacts, Together, identifier, plural};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
+use serde_json::json;
 
 use crate::columns::{all_present, find_all, list};
 use crate::explain::About;
 use crate::kinds::RuleKind;
+use crate::propose::{Proposal, percent_above, share_in_words};
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::shape::{Shape, Template};
 use crate::shared_settings::{Common, counting_settings};
@@ -178,11 +180,74 @@ impl RuleBody for ReferentialSettings {
     }
 }
 
+/// A reference to another table, as it was found in the rows of both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundReference {
+    /// The columns that refer.
+    pub columns: Vec<String>,
+    /// The table that they refer to.
+    pub table: String,
+    /// Its columns, in the order of those that refer to them.
+    pub key: Vec<String>,
+    /// Rows with a value in all of the columns.
+    pub rows: u64,
+    /// Those of them that refer to no row.
+    pub orphans: u64,
+}
+
+impl FoundReference {
+    /// The rule that keeps it, for the table of these facts: it blocks where every row refers to one, and else alerts about a little more
+    /// orphans than there are. `None` where the facts have no such column.
+    pub fn proposal(&self, facts: &TableFacts) -> Option<Proposal> {
+        let mut settings = match (&self.columns[..], &self.key[..]) {
+            ([column], [key]) => json!({ "column": column, "to": format!("{}.{key}", self.table) }),
+            (columns, key) => json!({ "columns": columns, "to": { "table": self.table, "columns": key } }),
+        };
+        let reason = match self.orphans {
+            0 => format!("each of {} with a value refers to a row of {}", plural(self.rows, "row"), self.table),
+            orphans => format!("{} refer to no row of {}", share_in_words(orphans, facts.rows), self.table),
+        };
+        let share = self.orphans as f64 / facts.rows.max(1) as f64;
+        let action = if self.orphans == 0 {
+            json!({ "on_failure": "block" })
+        } else {
+            json!({ "at_most": percent_above(share), "on_failure": "alert" })
+        };
+        settings.as_object_mut()?.extend(action.as_object()?.clone());
+        Proposal::new("referential", &settings, facts, reason, self.rows)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use crate::testing::{check_set, refused};
+    use super::FoundReference;
+    use crate::testing::{check_set, facts, refused};
+
+    #[test]
+    fn a_reference_that_was_found_becomes_a_rule_that_it_keeps() {
+        let facts = facts(1000, &[("customer_id", "bigint", 10, 100), ("day", "date", 0, 10)]);
+        let check = |columns: &[&str], orphans: u64, expected: serde_json::Value| {
+            let columns: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
+            let found = FoundReference { key: columns.clone(), columns, table: "customers".into(), rows: 990, orphans };
+            let proposal = found.proposal(&facts).unwrap();
+            assert_eq!(json!([proposal.settings, proposal.reason]), expected);
+        };
+        check(
+            &["customer_id"],
+            0,
+            json!([{ "column": "customer_id", "to": "customers.customer_id", "on_failure": "block" }, "each of 990 rows with a value refers to a row of customers"]),
+        );
+        check(
+            &["customer_id", "day"],
+            25,
+            json!([
+                { "columns": ["customer_id", "day"], "to": { "table": "customers", "columns": ["customer_id", "day"] }, "at_most": "3%", "on_failure": "alert" },
+                "25 of 1,000 rows (2.50 %) refer to no row of customers"
+            ]),
+        );
+    }
 
     #[test]
     fn it_counts_rows_without_a_partner() {

@@ -11,6 +11,7 @@ use hw_pipeline::{EngineSettings, raw_column_names};
 
 use super::Arguments;
 use crate::house::{self, House};
+use crate::naming;
 use crate::terminal::Terminal;
 
 /// Data that was opened for reading, with the engine that reads it.
@@ -57,6 +58,7 @@ impl OpenedData {
     /// What the command line asks of it.
     pub(super) fn is_asked(&mut self, arguments: &Arguments) {
         self.about.sample = arguments.sample.map_or(Sample::All, |rows| Sample::Rows(rows as u64));
+        self.about.as_of = arguments.as_of;
         self.about.critical.clone_from(&arguments.critical);
         self.about.use_for.clone_from(&arguments.use_for);
         self.about.rules = if arguments.columns_only { RuleTrial::MakeFromAll } else { RuleTrial::HoldBack };
@@ -138,18 +140,20 @@ const DATA: &str = "data";
 /// What the rows of a query are called.
 const QUERY: &str = "query";
 
-/// Whether a name is that of a dataset or a table of the project in `root`.
-pub(super) fn is_of_project(data: &str, root: &Path) -> bool {
-    root.join(hw_config::PROJECT_FILE).exists() && !house::is_path(root, data)
+/// Whether a dataset or a table of the project is meant by a name.
+pub(super) async fn is_of_project(data: &str, terminal: &Terminal) -> Result<bool> {
+    Ok(naming::project_meant(data, &terminal.root, terminal.place.as_ref()).await?.is_some())
 }
 
 /// Opens a path, a dataset of a source or a table of the project.
 pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Terminal) -> Result<OpenedData> {
     let root = &terminal.root;
-    if !is_of_project(data, root) {
+    let Some(house) = naming::project_meant(data, root, terminal.place.as_ref()).await? else {
         return open_file(data, None, settings, root).await;
+    };
+    if naming::is_path(root, data) {
+        terminal.beside(format!("`{data}` is read from the project; what lies at that path is `./{data}`"));
     }
-    let house = House::look_in(root, terminal.place.as_ref())?;
     let shown_as = qualified(data.split('.'));
     let reader = house.reader(&format!("select * from {shown_as}")).await?;
     let about = About::new(data, data);
@@ -168,8 +172,8 @@ async fn open_query(sql: &str, place: Option<&str>, settings: &EngineSettings, t
     } else {
         let engine = house::temporary_engine(settings)?;
         let reader = match place {
-            Some(place) => house::reader_of_parts(root, place, sql, &engine).await?,
-            None => house::reader_of_files(root, sql, &engine).await?,
+            Some(place) => naming::reader_of_parts(root, place, sql, &engine).await?,
+            None => naming::reader_of_files(root, sql, &engine, Vec::new()).await?,
         };
         (Opener::Alone(Box::new(engine)), reader)
     };

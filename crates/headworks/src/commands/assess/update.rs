@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::opened::{is_of_project, open_file};
 use super::{Arguments, OpenedData, judge_whole, memory_for_codes};
-use crate::house::write_bytes;
+use crate::house::replace_file;
 use crate::terminal::Terminal;
 
 /// The file beside the report that the next assessment goes on from.
@@ -33,61 +33,74 @@ pub(super) struct Update {
     state: PathBuf,
     /// All files that are there.
     files: Vec<SourceFile>,
-    /// What it goes on from; `None` where all files are read.
-    before: Option<State>,
+    /// What it goes on from; else why all files are read.
+    before: std::result::Result<State, String>,
 }
 
 impl Update {
-    /// Opens what has to be read: the new files, or all where an earlier state is missing or tells of other files.
+    /// Opens what has to be read: the new files, or all where an earlier state is missing or tells of other files, or where `broken`
+    /// says why nothing goes on from it.
     pub(super) async fn begin(
         data: &str,
         arguments: &Arguments,
         settings: &EngineSettings,
+        broken: Option<&Error>,
         terminal: &Terminal,
     ) -> Result<(OpenedData, Option<Self>)> {
         let root = &terminal.root;
-        let files = if is_of_project(data, root) { Vec::new() } else { hw_connect::files_at(root, data).await? };
+        let files = if is_of_project(data, terminal).await? { Vec::new() } else { hw_connect::files_at(root, data).await? };
         if files.is_empty() {
             let error = Error::user(format!("`--update` reads files, and `{}` is none", hw_config::redact_url(data))).code("HW107");
             return Err(error.help("name files, a folder or a glob; assess everything else without `--update`"));
         }
         let state = arguments.out.clone().unwrap_or_default().join(STATE);
-        match begun(&state, data, &files, settings, root).await {
-            Ok((opened, before)) => {
-                terminal.say(told(&before, &files));
-                Ok((opened, Some(Self { state, files, before: Some(before) })))
-            }
-            Err(why) => {
-                terminal.say(format!("all files are read: {why}"));
-                Ok((open_file(data, Some(&files), settings, root).await?, Some(Self { state, files, before: None })))
-            }
-        }
+        let begun = match broken {
+            Some(error) => Err(format!("`{}` cannot be gone on from: {}", state.display(), error.message())),
+            None => begun(&state, data, &files, settings, root).await,
+        };
+        let (opened, before) = match begun {
+            Ok((opened, before)) => (opened, Ok(before)),
+            Err(why) => (open_file(data, Some(&files), settings, root).await?, Err(why)),
+        };
+        Ok((opened, Some(Self { state, files, before })))
     }
 
     /// Assesses what was opened, and leaves the state for the next time.
+    ///
+    /// # Errors
+    /// `HW404` where the earlier state is broken: then all files have to be read.
     pub(super) async fn assess(
         self,
         opened: &OpenedData,
         arguments: &Arguments,
         (now, id): (Timestamp, String),
+        terminal: &Terminal,
     ) -> Result<(Assessment, CodedTable)> {
         let (engine, about) = (opened.engine(), &opened.about);
-        let before = self.before.as_ref().map(|before| &before.sketches);
-        let found = engine.measure_further(&opened.reader, about.measuring(), memory_for_codes(arguments), before).await;
-        let found = found.map_err(|error| match error.known_code() {
-            Some("HW404") => error.help(format!("remove `{}`: then all files are read again", self.state.display())),
-            _ => error,
-        })?;
+        let before = self.before.as_ref().ok().map(|before| &before.sketches);
+        let found = engine.measure_further(&opened.reader, about.measuring(), memory_for_codes(arguments), before).await?;
+        terminal.say(self.told());
         let (assessment, table) = match self.before {
-            Some(before) => {
+            Ok(before) => {
                 let evidence = Evidence { facts: Some(found.facts), taken_over: Some(before.taken_over), ..Evidence::default() };
                 (hw_assess::assess_with(engine, &opened.reader, about, now, id, evidence).await?, CodedTable::default())
             }
-            None => judge_whole(opened, arguments, (found.facts, found.table), (now, id)).await?,
+            Err(_) => judge_whole(opened, arguments, (found.facts, found.table), (now, id)).await?,
         };
         let taken_over = TakenOver::of(&assessment);
         State { version: VERSION, files: self.files, taken_over, sketches: found.sketches }.write(&self.state)?;
         Ok((assessment, table))
+    }
+
+    /// What is read and why, in a sentence.
+    fn told(&self) -> String {
+        match &self.before {
+            Err(why) => format!("all files are read: {why}"),
+            Ok(before) => match self.files.len() - before.files.len() {
+                0 => format!("no file is new since the assessment of {}: nothing is read", day(before)),
+                new => format!("{} new since the assessment of {}", hw_base::plural(new as u64, "file"), day(before)),
+            },
+        }
     }
 }
 
@@ -120,13 +133,6 @@ async fn begun(
     Ok((opened, before))
 }
 
-fn told(before: &State, files: &[SourceFile]) -> String {
-    match files.len() - before.files.len() {
-        0 => format!("no file is new since the assessment of {}: nothing is read", day(before)),
-        new => format!("{} new since the assessment of {}", hw_base::plural(new as u64, "file"), day(before)),
-    }
-}
-
 fn day(state: &State) -> String {
     state.taken_over.at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
@@ -153,6 +159,6 @@ impl State {
             serde_json::to_vec(self).map_err(|error| Error::bug("the state of an assessment cannot be written").because(error))?;
         bytes.push(b'\n');
         bytes.extend_from_slice(&self.sketches.0);
-        write_bytes(path, &bytes)
+        replace_file(path, &bytes)
     }
 }

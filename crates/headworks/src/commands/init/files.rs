@@ -4,17 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hw_assess::{Assessment, columns_of_values, has_marks, missing_marks};
-use hw_base::{Clock, DatasetName, Delivered, Delivery, Engine, Reader, Result, Settings, Sources, identifier, literal};
+use hw_base::{CodeMemory, CodedTable, DatasetName, Delivered, Delivery, Engine, Reader, Result, Settings, Sources, identifier, literal};
 use hw_connect::{Discovered, ProjectSources, Secrets};
 use hw_engine::LocalEngine;
 use hw_pipeline::EngineSettings;
 use serde_json::json;
 
 use super::Found;
-use super::find::{Measured, Names, WELL_FORMED, measured};
+use super::find::{Measured, Names, WELL_FORMED, assessed, measured, memory_for_codes};
 use crate::commands::assess::{self, OpenedData};
 use crate::house;
-use crate::machine::SystemClock;
 use crate::terminal::Terminal;
 
 /// Files that were measured as they are.
@@ -23,6 +22,8 @@ struct Look<'a> {
     name: String,
     opened: OpenedData,
     assessment: Assessment,
+    table: CodedTable,
+    memory: CodeMemory,
 }
 
 /// Measures the files, names them, and finds the rules that they keep to. Files of one kind are one source, but where a word for a
@@ -32,7 +33,7 @@ pub(super) async fn found(discovered: &[Discovered], names: &mut Names, terminal
     for one in discovered {
         let is_twin = discovered.iter().filter(|other| other.name == one.name).count() > 1;
         let name = names.free(&if is_twin && !one.folder.is_empty() { format!("{}_{}", one.folder, one.name) } else { one.name.clone() });
-        looks.push(Look::at(one, name, terminal).await?);
+        looks.push(Look::at(one, name, memory_for_codes(discovered.len()), terminal).await?);
     }
     let mut all: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for look in &looks {
@@ -42,7 +43,8 @@ pub(super) async fn found(discovered: &[Discovered], names: &mut Names, terminal
     for look in looks {
         let marks = look.fitting(&all[look.one.kind]).await?;
         let source = sources.of(look.one.kind, &marks, &all[look.one.kind]);
-        found.push(look.found(DatasetName::new(source, &look.name), &marks, terminal).await?);
+        let dataset = DatasetName::new(source, &look.name);
+        found.push(look.found(dataset, &marks, terminal).await?);
     }
     Ok(found)
 }
@@ -69,13 +71,12 @@ impl SourcesOfFiles {
 }
 
 impl<'a> Look<'a> {
-    async fn at(one: &'a Discovered, name: String, terminal: &Terminal) -> Result<Self> {
+    async fn at(one: &'a Discovered, name: String, memory: CodeMemory, terminal: &Terminal) -> Result<Self> {
         terminal.busy(format!("measuring {}", one.path));
         let mut opened = assess::open(&one.path, &EngineSettings::default(), terminal).await?;
         opened.about.name.clone_from(&name);
-        let run = format!("init-{name}");
-        let assessment = hw_assess::assess(opened.engine(), &opened.reader, &opened.about, SystemClock.now(), run).await?;
-        Ok(Self { one, name, opened, assessment })
+        let (assessment, table) = assessed(opened.engine(), &opened.reader, &opened.about, memory).await?;
+        Ok(Self { one, name, opened, assessment, table, memory })
     }
 
     /// The words that keep its columns text, where its reader can be told of them.
@@ -106,18 +107,18 @@ impl<'a> Look<'a> {
         Ok(!self.opened.engine().query(&reader, 1).await?.rows.is_empty())
     }
 
-    async fn found(&self, dataset: DatasetName, marks: &[String], terminal: &Terminal) -> Result<Found> {
+    async fn found(self, dataset: DatasetName, marks: &[String], terminal: &Terminal) -> Result<Found> {
         let one = self.one;
         if has_marks(&self.assessment.facts, marks) {
             terminal.busy(format!("measuring {} without {}", one.path, marks.join(", ")));
             let engine = house::temporary_engine(&EngineSettings::default())?;
             let delivered = opened_without(marks, one, &dataset, &engine, terminal).await?;
-            let measured = measured(&engine, &delivered, &self.opened.about).await?;
+            let measured = measured(&engine, &delivered, &self.opened.about, self.memory).await?;
             let found = measured.found(dataset, one.kind, &one.path, terminal).await?;
             return Ok(Found { null: marks.to_vec(), ..found });
         }
         let (from, inputs) = (if self.opened.has_malformed { WELL_FORMED } else { "all_records" }, self.opened.reader.inputs.clone());
-        let measured = Measured { engine: self.opened.engine(), inputs, from, assessment: self.assessment.clone() };
+        let measured = Measured { engine: self.opened.engine(), inputs, from, assessment: self.assessment, table: self.table };
         measured.found(dataset, one.kind, &one.path, terminal).await
     }
 }

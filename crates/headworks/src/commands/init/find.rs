@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use hw_assess::{About, Assessment};
+use hw_assess::{About, Assessment, Evidence, reference_rules};
 use hw_base::{
-    Clock, Column, DatasetName, Delivered, Delivery, Engine, Error, Input, Reader, Result, Settings, Sources, identifier, snake_case,
-    unknown,
+    ByteSize, Clock, CodeMemory, CodedTable, Column, DatasetName, Delivered, Delivery, Engine, Error, Input, Reader, Result, Settings,
+    Sources, TableFacts, identifier, snake_case, unknown,
 };
 use hw_connect::{ProjectSources, TableListing};
 use hw_engine::LocalEngine;
@@ -36,6 +36,8 @@ pub(super) struct Measured<'a> {
     /// Where the rows are in it, without the malformed records.
     pub(super) from: &'static str,
     pub(super) assessment: Assessment,
+    /// Its cells, for comparing it with others.
+    pub(super) table: CodedTable,
 }
 
 /// Finds and measures the datasets behind the arguments.
@@ -46,7 +48,7 @@ pub(super) async fn datasets(arguments: &Arguments, terminal: &Terminal) -> Resu
         terminal.say(format!("left out: {path}: {}", in_one_line(error)));
     }
     let mut names = Names(TAKEN.map(str::to_owned).into());
-    let mut found = files::found(&discovered.datasets, &mut names, terminal).await?;
+    let mut found = Box::pin(files::found(&discovered.datasets, &mut names, terminal)).await?;
     match &urls[..] {
         [] => {}
         [url] => found.extend(Database::open(url, arguments, terminal).await?.found(&mut names).await?),
@@ -54,8 +56,26 @@ pub(super) async fn datasets(arguments: &Arguments, terminal: &Terminal) -> Resu
     }
     match discovered.left_out.into_iter().next() {
         Some((_, error)) if found.is_empty() => Err(error),
-        _ => Ok(found),
+        _ => {
+            relate(&mut found);
+            Ok(found)
+        }
     }
+}
+
+/// Finds the references between the datasets, as rules of those that refer.
+fn relate(found: &mut [Found]) {
+    let tables: Vec<(&CodedTable, &TableFacts)> = found.iter().map(|one| (&one.table, &one.facts)).collect();
+    for (at, rule) in reference_rules(&tables) {
+        found[at].references.push(rule);
+    }
+}
+
+/// The memory for comparing one of so many datasets. All of them are kept until the last is measured; of a dataset that does not fit a few
+/// rows are, and no reference is looked for in it.
+pub(super) fn memory_for_codes(datasets: usize) -> CodeMemory {
+    let whole = EngineSettings::default().memory.0 / 4 / datasets.max(1) as u64;
+    CodeMemory { whole: ByteSize(whole), sample: ByteSize(1) }
 }
 
 /// What is wrong, and why.
@@ -77,28 +97,31 @@ impl Names {
 
 impl Measured<'_> {
     /// Tells what was measured and keeps the rules that hold.
-    pub(super) async fn found(self, dataset: DatasetName, kind: &'static str, place: &str, terminal: &Terminal) -> Result<Found> {
+    pub(super) async fn found(mut self, dataset: DatasetName, kind: &'static str, place: &str, terminal: &Terminal) -> Result<Found> {
         if terminal.format == Format::Text {
             for line in report::assessment_lines(&self.assessment) {
                 terminal.line(line);
             }
         }
-        let mut facts = self.assessment.facts.clone();
+        let (mut facts, mut table) = (self.assessment.facts.clone(), std::mem::take(&mut self.table));
         let own: Vec<Column> = facts
             .columns
             .iter()
             .map(|facts| Column { name: facts.name.clone(), kind: facts.kind, sql_type: facts.sql_type.clone() })
             .collect();
         let columns = raw_column_names(&own);
-        for (facts, name) in facts.columns.iter_mut().zip(&columns) {
+        for ((facts, coded), name) in facts.columns.iter_mut().zip(&mut table.columns).zip(&columns) {
             facts.name.clone_from(name);
+            coded.name.clone_from(name);
         }
+        table.name.clone_from(&dataset.dataset);
         let mut rules = hw_validate::propose(&facts);
         let proposed = rules.len();
         rules.sort_by_key(rank);
         rules.truncate(MOST_RULES);
         let rules = self.that_hold(rules, &own, &columns).await?;
-        Ok(Found { dataset, kind, place: place.to_owned(), null: Vec::new(), columns, rules, proposed })
+        let (place, null, references) = (place.to_owned(), Vec::new(), Vec::new());
+        Ok(Found { dataset, kind, place, null, columns, rules, proposed, facts, table, references })
     }
 
     /// The rules that the rows keep to when they are judged as a run will judge them.
@@ -121,13 +144,26 @@ impl Measured<'_> {
 }
 
 /// Measures a dataset that was opened.
-pub(super) async fn measured<'a>(engine: &'a LocalEngine, delivered: &Delivered, about: &About) -> Result<Measured<'a>> {
+pub(super) async fn measured<'a>(
+    engine: &'a LocalEngine,
+    delivered: &Delivered,
+    about: &About,
+    memory: CodeMemory,
+) -> Result<Measured<'a>> {
     let columns: Vec<String> = delivered.columns.iter().map(|column| identifier(&column.name)).collect();
     let live = Input::Live { name: "all_records".into(), relation: delivered.relation.clone() };
     let sql = format!("select {}, _malformed from all_records", columns.join(", "));
     let reader = Reader { sql, inputs: vec![live.clone()], file: None };
-    let assessment = hw_assess::assess(engine, &reader, about, SystemClock.now(), format!("init-{}", about.name)).await?;
-    Ok(Measured { engine, inputs: vec![live], from: WELL_FORMED, assessment })
+    let (assessment, table) = assessed(engine, &reader, about, memory).await?;
+    Ok(Measured { engine, inputs: vec![live], from: WELL_FORMED, assessment, table })
+}
+
+/// Measures the columns, with their cells for comparing them with those of others, and judges them.
+pub(super) async fn assessed(engine: &LocalEngine, reader: &Reader, about: &About, memory: CodeMemory) -> Result<(Assessment, CodedTable)> {
+    let (facts, table) = engine.measure_and_code(reader, about.measuring(), memory).await?;
+    let evidence = Evidence { facts: Some(facts), ..Evidence::default() };
+    let run = format!("init-{}", about.name);
+    Ok((hw_assess::assess_with(engine, reader, about, SystemClock.now(), run, evidence).await?, table))
 }
 
 /// The order in which rules are kept where there are too many: first those on the whole table, then those on keys and gaps.
@@ -192,7 +228,7 @@ impl<'a> Database<'a> {
     async fn table(&self, at: usize, table: &TableListing, name: &str) -> Result<Found> {
         let delivered = self.sources.open(&DatasetName::new(DATABASE, at.to_string()), &Delivery::default()).await?;
         let about = About::new(name, self.shown.clone());
-        let measured = measured(&self.engine, &delivered, &about).await?;
+        let measured = measured(&self.engine, &delivered, &about, memory_for_codes(self.tables.len())).await?;
         measured.found(DatasetName::new(DATABASE, name), self.kind, &table.name, self.terminal).await
     }
 }

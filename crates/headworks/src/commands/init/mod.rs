@@ -7,7 +7,7 @@ mod write;
 use std::path::Path;
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, DatasetName, Error, Result, snake_case};
+use hw_base::{BoxFuture, CodedTable, DatasetName, Error, Result, TableFacts, plural, snake_case};
 use hw_validate::Proposal;
 
 use super::{Command, described, read};
@@ -55,6 +55,12 @@ struct Found {
     rules: Vec<Proposal>,
     /// How many rules were proposed.
     proposed: usize,
+    /// What was measured of its columns, by those names.
+    facts: TableFacts,
+    /// Its cells, by those names.
+    table: CodedTable,
+    /// Rules about the tables of other datasets that its rows refer to.
+    references: Vec<Proposal>,
 }
 
 impl Found {
@@ -119,6 +125,11 @@ fn tell(name: &str, found: &[Found], written: &[String], terminal: &Terminal) ->
     }
     for file in written {
         terminal.line(format!("written: {file}"));
+    }
+    let references: usize = found.iter().map(|one| one.references.len()).sum();
+    if references > 0 {
+        let (found, are) = (plural(references as u64, "reference"), if references == 1 { "is a rule" } else { "are rules" });
+        terminal.line(format!("{found} between the tables {are} in models/*.yaml"));
     }
     if found.iter().any(Found::is_in_database) {
         terminal.line(format!("the project reads the URL of the database from the environment: export {URL_VARIABLE}=…"));

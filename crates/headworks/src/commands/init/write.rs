@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use hw_assess::rules_yaml;
+use hw_assess::{rules_list, rules_yaml};
 use hw_base::{Error, Result, identifier};
 
 use super::{Found, URL_VARIABLE};
@@ -119,7 +119,12 @@ fn model_text(one: &Found) -> String {
 }
 
 fn model_settings(one: &Found) -> String {
-    format!("description: {} as they were delivered.\nload: replace\n", one.dataset.dataset)
+    let mut text = format!("description: {} as they were delivered.\nload: replace\n", one.dataset.dataset);
+    if !one.references.is_empty() {
+        text.push_str("# References that the data shows. Strike out what is no promise.\n");
+        text.push_str(&rules_list(&one.references));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -1,0 +1,97 @@
+//! What a person means by a name on the command line or in SQL: a table or a dataset of the project, or a path.
+//!
+//! There is one rule for all commands. A name that has a `/` or is a pattern is a path. Of a table and a path of one name the table is meant,
+//! and `./name` is the path.
+
+use std::path::Path;
+
+use hw_base::{Engine, Error, Input, Reader, Result};
+use hw_config::project_files;
+use hw_connect::Address;
+use hw_engine::{LiveTables, LocalEngine};
+use hw_pipeline::live_rows;
+
+use crate::house::{House, Place, read_project};
+
+/// Whether the data that a person names is a file, a part of one, a folder or a glob below `root`.
+pub(crate) fn is_path(root: &Path, data: &str) -> bool {
+    root.join(Address::read(root, data).place).exists() || data.contains(['/', '*', '?'])
+}
+
+/// The project in `root`, where a person means a table or a dataset of it by a name; `None` where a path is meant. Of a table and a path of
+/// one name the table is meant, as in SQL.
+pub(crate) async fn project_meant(data: &str, root: &Path, place: Option<&Place>) -> Result<Option<House>> {
+    let is_path = is_path(root, data);
+    if !root.join(hw_config::PROJECT_FILE).exists() || (is_path && !may_be_of_project(data, root)) {
+        return Ok(None);
+    }
+    let house = House::look_in(root, place)?;
+    let is_meant = !is_path || house.has(data).await?;
+    Ok(is_meant.then_some(house))
+}
+
+/// Whether the name of a path can be one of the project's as well: one word, or two of which the first is a source.
+fn may_be_of_project(data: &str, root: &Path) -> bool {
+    let is_source = |name: &str| {
+        project_files(root).is_ok_and(|files| files.settings.get("sources").is_some_and(|sources| sources.get(name).is_some()))
+    };
+    !data.contains(['/', '*', '?', '#']) && data.split_once('.').is_none_or(|(source, _)| is_source(source))
+}
+
+/// Lets a query read the rows of a file by its path.
+pub(crate) async fn bind_file(root: &Path, file: &str, live: &LiveTables, inputs: &mut Vec<Input>) -> Result<()> {
+    let opened = hw_connect::open_path(root, file, live).await?;
+    let rows = live_rows(file, &opened.delivered, &[], inputs);
+    inputs.push(rows);
+    Ok(())
+}
+
+/// Lets a query read files by names that the command line gives them, as `NAME=FILE`.
+pub(crate) async fn bind_named(root: &Path, named: &[String], live: &LiveTables, inputs: &mut Vec<Input>) -> Result<()> {
+    for text in named {
+        let (name, path) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+            Error::user(format!("`--with {text}` is not of the form `NAME=FILE`"))
+                .code("HW104")
+                .help("write `--with customers=customers.csv`")
+        })?;
+        let delivered = hw_connect::open_path(root, path, live).await?.delivered;
+        let rows = live_rows(name, &delivered, &[], inputs);
+        inputs.push(rows);
+    }
+    Ok(())
+}
+
+/// Whether one of the inputs has that name in a query.
+pub(crate) fn is_bound(name: &str, inputs: &[Input]) -> bool {
+    inputs.iter().any(|input| input.name() == name)
+}
+
+/// A query that reads files by their paths, where there is no project; `inputs` say what some of its names stand for.
+pub(crate) async fn reader_of_files(root: &Path, sql: &str, engine: &LocalEngine, mut inputs: Vec<Input>) -> Result<Reader> {
+    for reference in engine.reads(sql, None)? {
+        match &reference.parts[..] {
+            parts if is_bound(&parts.join("."), &inputs) => {}
+            [file] if is_path(root, file) => bind_file(root, file, engine.live(), &mut inputs).await?,
+            // Every other name belongs to a project.
+            _ => drop(read_project(root)?),
+        }
+    }
+    Ok(Reader { sql: sql.to_owned(), inputs, file: None })
+}
+
+/// A query whose names are the tables of a database, the sheets of a workbook, or the one file that `data` is.
+pub(crate) async fn reader_of_parts(root: &Path, data: &str, sql: &str, engine: &LocalEngine) -> Result<Reader> {
+    let parts = hw_connect::parts_at(root, data).await?;
+    let mut inputs = Vec::new();
+    for reference in engine.reads(sql, None)? {
+        let name = reference.parts.join(".");
+        let address = if parts.is_some() { format!("{data}#{name}") } else { data.to_owned() };
+        let opened = hw_connect::open_path(root, &address, engine.live()).await?;
+        if parts.is_none() && opened.dataset != name {
+            return Err(hw_base::unknown("dataset", &name, [opened.dataset.as_str()]).code("HW302"));
+        }
+        let rows = live_rows(&name, &opened.delivered, &[], &mut inputs);
+        inputs.push(rows);
+    }
+    Ok(Reader { sql: sql.to_owned(), inputs, file: None })
+}
