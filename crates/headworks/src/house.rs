@@ -30,7 +30,7 @@ pub(crate) struct House {
     /// Its sources.
     pub(crate) sources: ProjectSources,
     /// The databases that its tables are delivered to.
-    targets: ProjectTargets,
+    pub(crate) targets: ProjectTargets,
     /// Its memory.
     pub(crate) ledger: ProjectLedger,
     /// The folder of its state.

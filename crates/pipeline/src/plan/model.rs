@@ -4,12 +4,13 @@ use hw_base::{Engine, Error, Input, Progress, Reader, Result, TableName, snake_c
 
 use serde_json::Value as Json;
 
-use super::{Decision, Extent, FROM_PRODUCTION, Parent, ReadFrom, Selection, Step, Work, dataset, was_rolled_back};
+use super::{Asking, Decision, Extent, FROM_PRODUCTION, Parent, ReadFrom, Selection, Step, Work, dataset, deliver, was_rolled_back};
 use crate::definition;
 use crate::graph::Read;
 use crate::members;
 use crate::position::{has_moved, lost_ground, was_made_anew};
 use crate::project::{Model, Project};
+use crate::push_down::unreadable;
 use crate::settings::{Load, Recompute};
 
 /// What `follow:` names where the order of arrival tells which of two rows is the later one.
@@ -37,8 +38,23 @@ pub(super) struct Planning<'a> {
 }
 
 impl Planning<'_> {
-    /// Plans the build of the model, which stands at `progress`.
-    pub(super) async fn step(&self, engine: &dyn Engine, progress: Option<Progress>) -> Result<Step> {
+    /// Plans the build of the model, which stands at `progress`, and its delivery.
+    pub(super) async fn steps(&self, asking: Asking<'_>, progress: Option<Progress>) -> Result<Vec<Step>> {
+        match self.model.inside() {
+            // An environment writes nothing to a database.
+            Some(_) if self.project.environment.is_some() => Ok(vec![]),
+            Some(inside) => Ok(vec![self.pushed(inside, asking.engine, progress)?]),
+            None => {
+                unreadable(self.project, self.model, self.reads, asking.engine).map_or(Ok(()), Err)?;
+                let step = self.step(asking.engine, progress).await?;
+                let delivery = deliver::step(self.project, self.model, &step, asking).await?;
+                Ok(std::iter::once(step).chain(delivery).collect())
+            }
+        }
+    }
+
+    /// Plans the build of the model by the engine.
+    async fn step(&self, engine: &dyn Engine, progress: Option<Progress>) -> Result<Step> {
         self.refuse_foreign_follow()?;
         self.refuse_joined_follows(engine)?;
         self.refuse_versions_without_times()?;
@@ -290,7 +306,7 @@ impl Planning<'_> {
         environment.fingerprint(self.model, self.reads)
     }
 
-    fn what_changed(&self) -> String {
+    pub(super) fn what_changed(&self) -> String {
         let changes = self.definition.and_then(|before| definition::changes_of_model(before, &definition::of_model(self.model)));
         changes.map_or("the model changed".into(), |changes| format!("the model changed: {changes}"))
     }

@@ -14,6 +14,9 @@ use crate::layout::free_of_hidden;
 /// PostgreSQL cuts off longer names.
 const LONGEST_NAME: usize = 63;
 
+/// What a row has in place of a problem where none has one.
+const NEVER: &str = "null::text";
+
 /// A table of the database, as the engine reads it.
 #[derive(Clone, Debug)]
 pub(in super::super) struct BaseTable {
@@ -28,9 +31,12 @@ pub(in super::super) struct BaseTable {
 }
 
 /// What the names of a query stand for.
+#[derive(Clone)]
 pub(in super::super) struct Relations<'a> {
     tables: &'a HashMap<String, BaseTable>,
     inputs: &'a [Input],
+    /// Those that the query itself gives to others.
+    pub(super) given: Vec<(String, Selected)>,
 }
 
 /// A column that a query can name.
@@ -45,16 +51,21 @@ pub(in super::super) struct Named {
 impl<'a> Relations<'a> {
     /// Names that stand for `inputs`, of which the live ones are in `tables`.
     pub(in super::super) fn new(tables: &'a HashMap<String, BaseTable>, inputs: &'a [Input]) -> Self {
-        Self { tables, inputs }
+        Self { tables, inputs, given: Vec::new() }
     }
 
     /// The rows that a name stands for.
     pub(super) fn rows(&self, name: &str, guards: &mut Vec<Guard>) -> Result<Selected> {
+        if let Some((_, selected)) = self.given.iter().rev().find(|(given, _)| given == name) {
+            return Ok(selected.clone());
+        }
+        let mut behind = |sql: &str, inputs: &[Input]| {
+            let query = select(sql)?;
+            Relations::new(self.tables, inputs).selected(&query, None, guards).map_err(|refused| refused.behind(name))
+        };
         match self.inputs.iter().find(|input| input.name() == name) {
-            Some(Input::Query { sql, .. }) => {
-                let query = select(sql)?;
-                self.selected(&query, None, guards)
-            }
+            Some(Input::Query { sql, .. }) => behind(sql, self.inputs),
+            Some(Input::Reader { reader, .. }) => behind(&reader.sql, &reader.inputs),
             Some(Input::Live { relation, .. }) => match self.tables.get(relation) {
                 Some(table) => table.rows(),
                 None => refused(format_args!("`{name}` does not lie there")),
@@ -82,13 +93,20 @@ impl BaseTable {
         })
     }
 
+    /// The query for the number of rows that the engine cannot read; `None` where it can read any.
+    pub(in super::super) fn unreadable(&self) -> Result<Option<String>> {
+        let malformed = self.malformed()?;
+        let table = format!("{}.{}", quoted(&self.schema), quoted(&self.name));
+        Ok((malformed != NEVER).then(|| format!("select count(*) from {table} where ({malformed}) is not null")))
+    }
+
     /// SQL that is not null for the rows that the engine cannot read.
     fn malformed(&self) -> Result<String> {
         let mut misfits = Vec::new();
         for column in &self.columns {
             misfits.extend(misfit(&column.wire, &quoted(&column.name), self.keeps_types)?);
         }
-        Ok(if misfits.is_empty() { "null::text".into() } else { format!("case when {} then '' end", misfits.join(" or ")) })
+        Ok(if misfits.is_empty() { NEVER.into() } else { format!("case when {} then '' end", misfits.join(" or ")) })
     }
 }
 

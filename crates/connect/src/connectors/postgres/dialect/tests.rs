@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use hw_base::Input;
 
-use super::{BaseTable, Expressions, Guard, Refused, Relations, Scope, expression, select};
+use super::{BaseTable, Expressions, Guard, Relations, Scope, expression, select};
 use crate::connectors::postgres::types::{SourceColumn, Wire};
 
 fn table() -> BaseTable {
@@ -40,7 +40,7 @@ fn written(sql: &str) -> String {
             });
             written.sql.replace("\"r\".", "") + &unless.collect::<String>().replace("\"r\".", "")
         }
-        Err(Refused(reason)) => format!("refused: {reason}"),
+        Err(refused) => format!("refused: {}", refused.what),
     }
 }
 
