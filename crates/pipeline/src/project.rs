@@ -56,7 +56,7 @@ pub struct Project {
     pub timeouts: BTreeMap<String, TimeSpan>,
     /// The databases that models are delivered to, as the connectors read them.
     pub targets: Vec<(String, Settings)>,
-    /// The models, by name.
+    /// The models, in the order of their names.
     pub models: Vec<Model>,
     /// The rules of source datasets.
     pub dataset_rules: BTreeMap<DatasetName, Vec<Rule>>,
@@ -112,6 +112,7 @@ impl Project {
                 Err(error) => errors.push(error),
             }
         }
+        models.sort_by(|one, other| one.name.cmp(&other.name));
         let mut dataset_rules = BTreeMap::new();
         errors.extend(sources.iter().filter_map(|(name, settings)| check_name("source", name, settings.span.clone()).err()));
         errors.extend(targets.iter().filter_map(|(name, settings)| check_name("target", name, settings.span.clone()).err()));
@@ -149,7 +150,7 @@ impl Project {
 
     /// The model of that name.
     pub fn model(&self, name: &str) -> Option<&Model> {
-        self.models.iter().find(|model| model.name == name)
+        self.models.binary_search_by(|model| model.name.as_str().cmp(name)).ok().map(|at| &self.models[at])
     }
 
     /// Whether a table is production's, which the environment that the project is built in only reads.

@@ -11,24 +11,8 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::chance::Chance;
 use crate::program::{PROGRAM, printed, rows, strays};
-
-/// A generator of the same numbers for the same seed (xorshift64).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % bound as u64).unwrap()
-    }
-
-    /// Whether something happens that happens once in so many times.
-    fn hits(&mut self, once_in: usize) -> bool {
-        self.below(once_in) == 0
-    }
-}
 
 /// The files of a project with every way to load, each with a SELECT.
 const FILES: &[(&str, &str)] = &[

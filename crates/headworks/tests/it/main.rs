@@ -5,6 +5,7 @@
 
 mod brokerage;
 mod cases;
+mod chance;
 mod clock;
 mod crash;
 mod database;

@@ -8,23 +8,8 @@ use std::process::Command;
 
 use serde_json::Value as Json;
 
+use crate::chance::Chance;
 use crate::program::headworks;
-
-/// A generator of the same numbers for the same seed (xorshift64).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % bound as u64).unwrap()
-    }
-
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len())]
-    }
-}
 
 /// Of the values that break a rule so many are shown.
 const MOST_SHOWN: u64 = 5;
