@@ -2,8 +2,8 @@
 //! follows.
 
 use hw_base::{
-    Column, Delivery, Engine, Error, Input, Ledger, PUSHED_ROWS, PUSHED_TABLE, Placement, PushDown, Reader, Result, Settings, Sources, Span,
-    Timestamp, Watched, identifier,
+    Column, Delivery, Engine, Error, Input, Ledger, PUSHED_ROWS, PUSHED_TABLE, Placement, PushDown, Reader, Result, Settings, Sources,
+    Span, Timestamp, Watched, identifier,
 };
 use hw_validate::{Gate, Population};
 use schemars::JsonSchema;
@@ -39,6 +39,13 @@ impl Inside {
     fn kind(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
+        }
+    }
+
+    /// Its own name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL",
         }
     }
 }
@@ -77,7 +84,7 @@ struct Misfit<'a> {
 
 impl Misfit<'_> {
     fn error(&self, problem: String) -> Error {
-        Error::user(format!("`{}` cannot be built inside {}", self.model.name, self.inside.kind())).code("HW311").because(problem)
+        Error::user(format!("`{}` cannot be built inside {}", self.model.name, self.inside.name())).code("HW311").because(problem)
     }
 
     fn settings(&self) -> impl Iterator<Item = Error> {
@@ -88,10 +95,18 @@ impl Misfit<'_> {
             (!is_known, "load", "only `replace`, and `upsert` without `delete_when`, run there"),
             (!settings.follow.is_empty(), "follow", "every run reads all rows there, so there is nothing to follow"),
             (!settings.infer.is_empty(), "infer", "members are inferred by the engine alone"),
-            (!settings.partition_by.0.is_empty(), "partition_by", "its folders are those of the warehouse; `deliver: { partition: … }` splits the table there"),
+            (
+                !settings.partition_by.0.is_empty(),
+                "partition_by",
+                "its folders are those of the warehouse; `deliver: { partition: … }` splits the table there",
+            ),
         ];
         let wrong = others.into_iter().filter(|(is_wrong, ..)| *is_wrong);
-        wrong.map(|(_, key, problem)| self.error(problem.to_owned()).help("or remove `push_down`").moved_to(self.model.place(&[key], 0)))
+        wrong.map(|(_, key, problem)| {
+            self.error(problem.to_owned())
+                .help("remove it; or remove `push_down`: then the engine builds the table")
+                .moved_to(self.model.place(&[key], 0))
+        })
     }
 
     fn target(&self) -> Option<Error> {
@@ -106,11 +121,14 @@ impl Misfit<'_> {
 
     fn read(&self, read: &Read) -> Option<Error> {
         let (problem, help) = match read {
-            Read::Dataset { name, with_origin: true, .. } => {
-                (format!("`{name}` is a raw copy, which lies in the warehouse"), format!("read the source itself: `{}`", &name["raw.".len()..]))
-            }
+            Read::Dataset { name, with_origin: true, .. } => (
+                format!("`{name}` is a raw copy, which lies in the warehouse"),
+                format!("read the source itself: `{}`", &name["raw.".len()..]),
+            ),
             Read::Dataset { name, dataset, .. } => match kind_of(&self.project.sources, &dataset.source) {
-                Some(kind) if kind != self.inside.kind() => (format!("`{name}` comes from a source of kind `{kind}`"), "remove `push_down`".into()),
+                Some(kind) if kind != self.inside.kind() => {
+                    (format!("`{name}` comes from a source of kind `{kind}`"), "remove `push_down`".into())
+                }
                 _ if self.project.dataset_rules.get(dataset).is_some_and(|rules| !rules.is_empty()) => (
                     format!("rules/{dataset}.yaml judges rows as they are copied, and none are"),
                     format!("give its rules to `{}`, or judge them by `headworks check {dataset}`", self.model.name),
@@ -191,10 +209,13 @@ impl Prepared {
     /// HW311 for each, with its place.
     pub(crate) fn refuse_open(&self, answered: &Watched) -> Result<()> {
         let refused = |rule: &hw_validate::Rule| {
-            Error::user(format!("rule `{}` of `{}` cannot be judged inside PostgreSQL exactly as the engine would", rule.id, self.order.model))
-                .code("HW311")
-                .help("write it in another way; or remove `push_down`: the engine judges the same rules over copies of the rows")
-                .moved_to(rule.span.clone())
+            Error::user(format!(
+                "rule `{}` of `{}` cannot be judged inside PostgreSQL exactly as the engine would",
+                rule.id, self.order.model
+            ))
+            .code("HW311")
+            .help("write it in another way; or remove `push_down`: the engine judges the same rules over copies of the rows")
+            .moved_to(rule.span.clone())
         };
         Error::all(self.gate.left_open(answered).map(refused).collect()).map_or(Ok(()), Err)
     }

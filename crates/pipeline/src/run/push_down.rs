@@ -3,11 +3,11 @@
 use hw_base::{Error, Placement, Progress, Pushed, Result, RunId, Shipped, StepCommit, StepOutcome, StepRecord, Verdict};
 use hw_validate::Judging;
 
+use super::Ports;
 use super::deliver::in_words;
 use super::load::{EXAMPLES, ended, shown_as};
 use super::record::{Halt, standing, started};
 use super::task::Task;
-use super::Ports;
 use crate::definition;
 use crate::push_down::{Prepared, Surroundings, prepare};
 
@@ -33,6 +33,7 @@ async fn load(task: Task<'_>, record: &mut StepRecord) -> Result<StepOutcome> {
     let Ports { engine, sources, ledger, targets, clock, .. } = task.ports;
     let around = Surroundings { engine, sources, ledger, now: clock.now(), run: &task.run.0 };
     let Some(prepared) = prepare(task.project, task.step, around).await? else { return Err(Error::bug("nothing is pushed down")) };
+    record.inside = Some(prepared.order.placement.target.clone());
     ledger.save_step(task.run, record)?;
     let pushed = targets.push_down(&prepared.order).await?;
     let outcome = settle(task, &prepared, pushed.as_ref(), record).await;
@@ -63,7 +64,8 @@ async fn check<'a>(task: Task<'_>, prepared: &Prepared, pushed: &'a dyn Pushed) 
         now: task.ports.clock.now(),
     };
     let verdict = prepared.gate.judge_pushed(&judging, pushed.watched(), &task.step.name, pushed.rows_after()).await?;
-    Ok((verdict.blocking().next().is_none().then_some(Checked(pushed)), verdict))
+    let is_blocked = verdict.blocking().next().is_some();
+    Ok(((!is_blocked).then_some(Checked(pushed)), verdict))
 }
 
 async fn publish(task: Task<'_>, prepared: &Prepared, Checked(pushed): &Checked<'_>, record: &mut StepRecord) -> Result<StepOutcome> {

@@ -10,7 +10,7 @@ mod quarantine;
 mod select;
 mod tables;
 
-use hw_base::{BoxFuture, Built, Placement, PUSHED_ROWS, PUSHED_TABLE, PushDown, Pushed, Questions, Result, Shipped, Watched};
+use hw_base::{BoxFuture, Built, PUSHED_ROWS, PUSHED_TABLE, Placement, PushDown, Pushed, Questions, Result, Shipped, Watched};
 use hw_engine::LiveTables;
 
 use super::dialect::{Named, Question};
@@ -112,7 +112,7 @@ impl Running<'_> {
         table.server.begin_writing(table.session).await?;
         let asked = Asked::new(table.server, table.session).await?;
         if !asked.is_in_unicode().await? {
-            return Err(refused(order, "the database does not hold its texts in UTF-8"));
+            return Err(refused(order, "the database does not hold its texts in UTF-8", "move the tables to one that does"));
         }
         let (columns, rows) = self.select(&asked).await?;
         let (of_rows, diverted) = self.rows_judged(&asked).await?;

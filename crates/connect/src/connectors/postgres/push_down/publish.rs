@@ -27,7 +27,11 @@ pub(super) fn wrong_key(order: &PushDown, repeated: Option<&str>, is_missing: bo
         (None, false) => return None,
     };
     let error = Error::user(format!("the SELECT of `{}` returns {problem}", order.model)).code("HW208");
-    Some(error.because("a load by key could not tell which of them stays").help("let the SELECT return one row per key, such as by `group by`"))
+    Some(
+        error
+            .because("a load by key could not tell which of them stays")
+            .help("let the SELECT return one row per key, such as by `group by`"),
+    )
 }
 
 impl Load {

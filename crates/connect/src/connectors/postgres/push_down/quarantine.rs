@@ -61,11 +61,16 @@ impl Diverted {
             return Ok(false);
         }
         if !is_there {
-            let columns = "table_name text not null, row jsonb not null, rules text[] not null, run text not null, kept_out_at timestamptz not null";
+            let columns =
+                "table_name text not null, row jsonb not null, rules text[] not null, run text not null, kept_out_at timestamptz not null";
             table.execute(&format!("create table {} ({columns})", place.sql())).await?;
         }
         let (sql, name) = (place.sql(), literal(&table.relation.name));
-        let now = if self.rows == 0 { "select null::jsonb, null::text[] where false".to_owned() } else { format!("select row, rules from pg_temp.{DIVERTED}") };
+        let now = if self.rows == 0 {
+            "select null::jsonb, null::text[] where false".to_owned()
+        } else {
+            format!("select row, rules from pg_temp.{DIVERTED}")
+        };
         let before = format!("select row, rules from {sql} where table_name = {name}");
         let differing = format!("select '' from (({now} except all {before}) union all ({before} except all {now})) as differing limit 1");
         if table.texts(&differing).await?.is_empty() {

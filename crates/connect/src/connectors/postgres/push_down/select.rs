@@ -4,8 +4,9 @@ use hw_base::{Column, Error, Input, PushDown, Result, Span};
 
 use super::tables::Tables;
 use crate::connectors::postgres::dialect::{Named, Question, Refused};
-use crate::connectors::postgres::judge::{Asked, source_column};
+use crate::connectors::postgres::judge::Asked;
 use crate::connectors::postgres::types::Wire;
+use crate::types::arrow_to_sql_type;
 
 /// Writes the SELECT of an order, whose names stand for `inputs`.
 ///
@@ -14,7 +15,7 @@ use crate::connectors::postgres::types::Wire;
 pub(super) fn written(order: &PushDown, inputs: &[Input], tables: &Tables) -> Result<Question> {
     let question = Question::of(&order.reader.sql, inputs, &tables.0).map_err(|refusal| different(order, &refusal))?;
     if !question.selected.is_named() {
-        return Err(refused(order, "a column of the SELECT has no name of its own").help("name it: `count(*) as orders`"));
+        return Err(refused(order, "a column of the SELECT has no name of its own", "name it: `count(*) as orders`"));
     }
     let columns = question.selected.columns.iter().zip(&order.columns);
     let errors: Vec<Error> = columns.filter_map(|(here, there)| retyped(order, here, there)).collect();
@@ -44,18 +45,14 @@ pub(super) async fn refuse_differing(order: &PushDown, question: &Question, aske
 
 /// A column that would have another type here than in the engine.
 fn retyped(order: &PushDown, here: &Named, there: &Column) -> Option<Error> {
-    let own = source_column(here).column().sql_type;
-    let is_same = here.name == there.name && plain(&own) == plain(&there.sql_type);
+    let own = arrow_to_sql_type(&here.wire.data_type());
     let problem = || format!("column `{}` would be {own} there, and the engine makes `{}` {} of it", here.name, there.name, there.sql_type);
-    (!is_same).then(|| refused(order, problem()).help(format!("cast it in the SELECT: `cast(… as {}) as {}`", there.sql_type, there.name)))
-}
-
-fn plain(sql_type: &str) -> &str {
-    if sql_type == "varchar" { "text" } else { sql_type }
+    let help = || format!("cast it in the SELECT: `cast(… as {}) as {}`", there.sql_type, there.name);
+    (here.name != there.name || own != there.sql_type).then(|| refused(order, problem(), &help()))
 }
 
 fn different(order: &PushDown, refusal: &Refused) -> Error {
-    let error = refused(order, format!("not known to come to the same there: {}", refusal.what));
+    let error = refused(order, format!("not known to come to the same there: {}", refusal.what), "write it in another way");
     let place = refusal.at.zip(order.reader.file.as_ref());
     let span = |(at, file): (crate::connectors::postgres::dialect::Place, &String)| Span {
         file: file.into(),
@@ -70,9 +67,9 @@ fn different(order: &PushDown, refusal: &Refused) -> Error {
 }
 
 /// Says that a model cannot run inside the database.
-pub(super) fn refused(order: &PushDown, problem: impl std::fmt::Display) -> Error {
+pub(super) fn refused(order: &PushDown, problem: impl std::fmt::Display, help: &str) -> Error {
     let error = Error::user(format!("`{}` cannot run inside PostgreSQL", order.model)).code("HW311").because(problem);
-    error.help("or remove `push_down`: the engine builds the same table from copies of the rows")
+    error.help(help).help("or remove `push_down`: the engine builds the same table from copies of the rows")
 }
 
 /// What a query is for that may fail, after "cannot".

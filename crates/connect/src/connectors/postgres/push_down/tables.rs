@@ -78,8 +78,12 @@ impl Tables {
                 let rows = hw_base::plural(rows.unsigned_abs(), "row");
                 return Err(Error::user(format!("{rows} of `{name}` cannot be read as the engine reads them"))
                     .code("HW208")
-                    .because("a column holds what its type cannot hold outside PostgreSQL, such as `NaN` in a decimal or `infinity` in a date")
-                    .help(format!("name the column under `as_text` of the source, or mend these rows; `headworks check {name}` counts them"))
+                    .because(
+                        "a column holds what its type cannot hold outside PostgreSQL, such as `NaN` in a decimal or `infinity` in a date",
+                    )
+                    .help(format!(
+                        "name the column under `as_text` of the source, or mend these rows; `headworks check {name}` counts them"
+                    ))
                     .help("or remove `push_down`: the engine puts them into quarantine and goes on"));
             }
         }
@@ -125,6 +129,6 @@ fn find(live: &LiveTables, relation: &str, server: &Server) -> Option<BaseTable>
 
 fn elsewhere(order: &PushDown, name: &str, server: &Server) -> Error {
     let place = format!("database `{}` on PostgreSQL at {}", server.database(), server.place());
-    refused(order, format!("`{name}` does not lie in {place}, where target `{}` does", order.placement.target))
-        .help("both `url`s have to lead to one database, under one name of its host")
+    let problem = format!("`{name}` does not lie in {place}, where target `{}` does", order.placement.target);
+    refused(order, problem, "let both `url`s lead to one database, under one name of its host")
 }

@@ -120,7 +120,11 @@ pub(super) fn element_oid(element: &Wire) -> u32 {
 ///
 /// # Errors
 /// HW207 for each column that is gone or has another type, with the statement that mends it.
-pub(in super::super) fn to_add<'a>(table: &Relation, present: &[PresentColumn], wanted: &'a [TargetColumn]) -> Result<Vec<&'a TargetColumn>> {
+pub(in super::super) fn to_add<'a>(
+    table: &Relation,
+    present: &[PresentColumn],
+    wanted: &'a [TargetColumn],
+) -> Result<Vec<&'a TargetColumn>> {
     let find = |name: &str| wanted.iter().find(|column| column.name == name);
     let gone = present.iter().filter(|column| find(&column.name).is_none()).map(|column| gone(table, column));
     let retyped = present.iter().filter_map(|column| Some((column, find(&column.name)?)));

@@ -32,7 +32,7 @@ use crate::connectors::{Place, Target};
 pub(super) use columns::{TargetColumn, to_add};
 use encode::Encoder;
 pub(super) use merge::Sent;
-pub(super) use relation::{Relation, layout, indexes};
+pub(super) use relation::{Relation, indexes, layout};
 pub(super) use standing::Standing;
 use table::Present;
 pub(super) use table::TargetTable;
