@@ -179,11 +179,11 @@ impl House {
             }
             match parts[..] {
                 ["preview", name] => {
-                    let model = self.model(name)?;
-                    for inner in self.engine.reads(&model.sql, Some(&model.file))? {
-                        self.bind(&inner.parts.join("."), &mut inputs).await?;
-                    }
-                    inputs.push(Input::Query { name: format!("preview.{name}"), sql: model.sql.clone() });
+                    let rows = self.preview(&format!("preview.{name}"), self.model(name)?, &mut inputs).await?;
+                    inputs.push(rows);
+                }
+                [name] if self.project.model(name).is_some_and(|model| model.settings.engine.push_down.is_some()) => {
+                    return Err(lies_in_target(name));
                 }
                 ["preview", source, dataset] => {
                     let dataset = DatasetName::new(source, dataset);
@@ -198,6 +198,21 @@ impl House {
             }
         }
         Ok(Reader { sql: sql.to_owned(), inputs, file: None })
+    }
+
+    /// The SELECT of a model under a name. A model that is built in a database stands for its SELECT too.
+    async fn preview(&self, name: &str, model: &Model, inputs: &mut Vec<Input>) -> Result<Input> {
+        for inner in self.engine.reads(&model.sql, Some(&model.file))? {
+            let inner = inner.parts.join(".");
+            match self.project.model(&inner).filter(|other| other.settings.engine.push_down.is_some()) {
+                Some(other) => {
+                    let rows = Box::pin(self.preview(&inner, other, inputs)).await?;
+                    inputs.push(rows);
+                }
+                None => self.bind(&inner, inputs).await?,
+            }
+        }
+        Ok(Input::Query { name: name.to_owned(), sql: model.sql.clone() })
     }
 
     /// The model of that name.
@@ -223,6 +238,12 @@ impl House {
         }
         Ok(())
     }
+}
+
+fn lies_in_target(name: &str) -> Error {
+    Error::user(format!("the table of `{name}` lies in the target that its `deliver` names, and not in the warehouse"))
+        .code("HW302")
+        .help(format!("read it there; `preview.{name}` is its SELECT"))
 }
 
 /// The folder of the state of a project, or of one of its environments.

@@ -184,8 +184,7 @@ pub(crate) fn step_lines(step: &StepRecord, terminal: &Terminal) -> Vec<String> 
 /// Says where rows lie that were kept out of a table inside a database.
 fn kept_out(step: &StepRecord) -> Option<String> {
     let rows = plural(step.rows_quarantined, "row");
-    (step.inside.is_some() && step.rows_quarantined > 0)
-        .then(|| format!("    {rows} kept out: `headworks_quarantine` beside the table has them"))
+    (step.inside.is_some() && step.rows_quarantined > 0).then(|| format!("    {rows} kept out, in `headworks_quarantine` beside the table"))
 }
 
 /// Says that facts name members of a dimension of which no row has arrived.

@@ -118,6 +118,7 @@ impl Relations<'_> {
         let (from, scope) = self.from(select, outer, guards)?;
         let mut own = Expressions::new(self, &scope);
         let rows = select.selection.as_ref().map(|condition| own.truth(condition)).transpose()?;
+        let of_all_rows = std::mem::take(&mut own.guards);
         let groups = groups(select, &mut own)?;
         let having = select.having.as_ref().map(|condition| own.truth(condition)).transpose()?;
         let columns = items(select, &scope, &mut own)?;
@@ -128,8 +129,9 @@ impl Relations<'_> {
         let clause = |word: &str, sql: Option<String>| sql.map(|sql| format!(" {word} {sql}")).unwrap_or_default();
         let rows = clause("where", rows.map(|rows| rows.sql));
         let groups = clause("group by", (!groups.is_empty()).then(|| groups.join(", ")));
-        let from_where = from.as_ref().map(|from| (from.as_str(), format!("{rows}{groups}")));
-        guards.extend(alone(own.guards, from_where, &scope)?);
+        let read = |rows, groups| from.as_deref().map(|from| Read { from, rows, groups });
+        guards.extend(alone(of_all_rows, read("", ""), &scope)?);
+        guards.extend(alone(own.guards, read(&rows, &groups), &scope)?);
         let list: Vec<String> = columns.iter().map(|(name, written)| format!("{} as {}", written.sql, quoted(name))).collect();
         let sql = format!(
             "select {}{}{}{}{}{}",
@@ -181,14 +183,22 @@ fn only_known_clauses(select: &Select) -> Result<()> {
     if is_known { Ok(()) } else { refused("a clause of a SELECT") }
 }
 
-/// The conditions of a SELECT, each as one that is complete by itself; `from` is what it reads, and which of it in which groups.
-fn alone(guards: Vec<Guard>, from: Option<(&str, String)>, scope: &Scope<'_>) -> Result<Vec<Guard>> {
-    let alone = |guard: Guard| match (guard, &from) {
-        (Guard::Row(condition), Some((from, _))) if !scope.is_inside() => {
-            Ok(Guard::Alone(format!("exists (select from {from} where {condition})")))
+/// What expressions of a SELECT are about: what it reads, which rows of that, and in which groups; these as clauses, or nothing.
+struct Read<'a> {
+    from: &'a str,
+    rows: &'a str,
+    groups: &'a str,
+}
+
+/// The conditions of a SELECT, each as one that is complete by itself.
+fn alone(guards: Vec<Guard>, read: Option<Read<'_>>, scope: &Scope<'_>) -> Result<Vec<Guard>> {
+    let alone = |guard: Guard| match (guard, &read) {
+        (Guard::Row(condition), Some(Read { from, rows, .. })) if !scope.is_inside() => {
+            let word = if rows.is_empty() { "where" } else { "and" };
+            Ok(Guard::Alone(format!("exists (select from {from}{rows} {word} {condition})")))
         }
-        (Guard::Rows(condition), Some((from, groups))) if !scope.is_inside() && !condition.contains(" over (") => {
-            Ok(Guard::Alone(format!("exists (select from {from}{groups} having {condition})")))
+        (Guard::Rows(condition), Some(Read { from, rows, groups })) if !scope.is_inside() && !condition.contains(" over (") => {
+            Ok(Guard::Alone(format!("exists (select from {from}{rows}{groups} having {condition})")))
         }
         (guard @ Guard::Alone(_), _) => Ok(guard),
         _ => refused("a condition on rows of a query around it"),

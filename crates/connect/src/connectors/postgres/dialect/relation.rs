@@ -14,9 +14,6 @@ use crate::layout::free_of_hidden;
 /// PostgreSQL cuts off longer names.
 const LONGEST_NAME: usize = 63;
 
-/// What a row has in place of a problem where none has one.
-const NEVER: &str = "null::text";
-
 /// A table of the database, as the engine reads it.
 #[derive(Clone, Debug)]
 pub(in super::super) struct BaseTable {
@@ -88,25 +85,26 @@ impl BaseTable {
         let items: Vec<String> = columns.iter().map(|(name, written)| format!("{} as {}", written.sql, quoted(name))).collect();
         let named = columns.into_iter().map(|(name, written)| Named { name, wire: written.wire });
         Ok(Selected {
-            sql: format!("select {} from {}.{}", items.join(", "), quoted(&self.schema), quoted(&self.name)),
+            sql: format!("select {} from {}", items.join(", "), self.sql()),
             columns: named.map(checked).collect::<Result<_>>()?,
         })
     }
 
-    /// The query for the number of rows that the engine cannot read; `None` where it can read any.
-    pub(in super::super) fn unreadable(&self) -> Result<Option<String>> {
-        let malformed = self.malformed()?;
-        let table = format!("{}.{}", quoted(&self.schema), quoted(&self.name));
-        Ok((malformed != NEVER).then(|| format!("select count(*) from {table} where ({malformed}) is not null")))
+    /// The name as SQL takes it.
+    pub(in super::super) fn sql(&self) -> String {
+        format!("{}.{}", quoted(&self.schema), quoted(&self.name))
+    }
+
+    /// The conditions for rows that the engine cannot read.
+    pub(in super::super) fn misfits(&self) -> Result<Vec<String>> {
+        let misfits = self.columns.iter().map(|column| misfit(&column.wire, &quoted(&column.name), self.keeps_types));
+        Ok(misfits.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
     /// SQL that is not null for the rows that the engine cannot read.
     fn malformed(&self) -> Result<String> {
-        let mut misfits = Vec::new();
-        for column in &self.columns {
-            misfits.extend(misfit(&column.wire, &quoted(&column.name), self.keeps_types)?);
-        }
-        Ok(if misfits.is_empty() { NEVER.into() } else { format!("case when {} then '' end", misfits.join(" or ")) })
+        let misfits = self.misfits()?;
+        Ok(if misfits.is_empty() { "null::text".into() } else { format!("case when {} then '' end", misfits.join(" or ")) })
     }
 }
 

@@ -32,10 +32,11 @@ pub(super) async fn refuse_differing(order: &PushDown, question: &Question, aske
         let rows = asked.rows(&format!("select ({guard}) as differs"), &columns).await?;
         let differs = rows.as_ref().and_then(|rows| rows.first()).and_then(|row| row.first());
         if differs != Some(&hw_base::Value::Bool(false)) {
-            let condition = guard.rsplit_once(" where ").map_or(guard.as_str(), |(_, condition)| condition);
+            let condition =
+                [" having ", " and ", " where "].iter().find_map(|word| guard.rsplit_once(word)).map_or("", |(_, condition)| condition);
             return Err(Error::user(format!("`{}` has rows that PostgreSQL may see in another way than the engine", order.model))
                 .code("HW208")
-                .because(format!("those where {}", condition.trim_end_matches(')')))
+                .because(format!("those where {}", condition.strip_suffix(')').unwrap_or(guard)))
                 .help("keep such rows out of the SELECT or write it in another way")
                 .help("or remove `push_down`: the engine builds the same table from copies of the rows"));
         }

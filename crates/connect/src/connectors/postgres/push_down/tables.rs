@@ -71,19 +71,20 @@ impl Tables {
     /// HW208 with the number of the rows.
     pub(super) async fn refuse_unreadable(&self, order: &PushDown, server: &Server, session: &Session) -> Result<()> {
         for (relation, name) in relations(&order.reader.inputs) {
-            let Some(sql) = self.0.get(relation).and_then(|table| table.unreadable().ok().flatten()) else { continue };
-            let row = session.client.query_one(&sql, &[]).await;
+            let Some(table) = self.0.get(relation) else { continue };
+            let misfits = table.misfits().unwrap_or_default();
+            if misfits.is_empty() {
+                continue;
+            }
+            let condition = misfits.join(" or ");
+            let row = session.client.query_one(&format!("select count(*) from {} where {condition}", table.sql()), &[]).await;
             let rows: i64 = row.and_then(|row| row.try_get(0)).explained(server, || purpose(order))?;
             if rows > 0 {
                 let rows = hw_base::plural(rows.unsigned_abs(), "row");
                 return Err(Error::user(format!("{rows} of `{name}` cannot be read as the engine reads them"))
                     .code("HW208")
-                    .because(
-                        "a column holds what its type cannot hold outside PostgreSQL, such as `NaN` in a decimal or `infinity` in a date",
-                    )
-                    .help(format!(
-                        "name the column under `as_text` of the source, or mend these rows; `headworks check {name}` counts them"
-                    ))
+                    .because(format!("their values cannot be held outside PostgreSQL: {condition}"))
+                    .help("mend these rows, or name the column under `as_text` of the source")
                     .help("or remove `push_down`: the engine puts them into quarantine and goes on"));
             }
         }
