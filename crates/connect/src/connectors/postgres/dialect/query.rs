@@ -130,8 +130,8 @@ impl Relations<'_> {
         let rows = clause("where", rows.map(|rows| rows.sql));
         let groups = clause("group by", (!groups.is_empty()).then(|| groups.join(", ")));
         let read = |rows, groups| from.as_deref().map(|from| Read { from, rows, groups });
-        guards.extend(alone(of_all_rows, read("", ""), &scope)?);
-        guards.extend(alone(own.guards, read(&rows, &groups), &scope)?);
+        guards.extend(alone(of_all_rows, read("", "").as_ref(), &scope)?);
+        guards.extend(alone(own.guards, read(&rows, &groups).as_ref(), &scope)?);
         let list: Vec<String> = columns.iter().map(|(name, written)| format!("{} as {}", written.sql, quoted(name))).collect();
         let sql = format!(
             "select {}{}{}{}{}{}",
@@ -191,8 +191,8 @@ struct Read<'a> {
 }
 
 /// The conditions of a SELECT, each as one that is complete by itself.
-fn alone(guards: Vec<Guard>, read: Option<Read<'_>>, scope: &Scope<'_>) -> Result<Vec<Guard>> {
-    let alone = |guard: Guard| match (guard, &read) {
+fn alone(guards: Vec<Guard>, read: Option<&Read<'_>>, scope: &Scope<'_>) -> Result<Vec<Guard>> {
+    let alone = |guard: Guard| match (guard, read) {
         (Guard::Row(condition), Some(Read { from, rows, .. })) if !scope.is_inside() => {
             let word = if rows.is_empty() { "where" } else { "and" };
             Ok(Guard::Alone(format!("exists (select from {from}{rows} {word} {condition})")))

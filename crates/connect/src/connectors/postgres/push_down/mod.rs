@@ -195,25 +195,31 @@ impl Running<'_> {
             }
             None => vec![],
         };
-        let names: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
-        let mut sql = format!("create temporary view {AFTER} as select {} from pg_temp.{kept}", names.join(", "));
-        if order.keeps && present.is_some() {
-            let value = |column: &TargetColumn| match added.contains(column) {
-                true => format!("null::{}", column.declared()),
-                false => format!("t.{}", quoted(&column.name)),
-            };
-            let values: Vec<String> = columns.iter().map(value).collect();
-            let same: Vec<String> = order.merge_by.iter().map(|column| format!("t.{0} = s.{0}", quoted(column))).collect();
-            sql += &format!(
-                " union all select {} from {} as t where not exists (select from pg_temp.{kept} as s where {})",
-                values.join(", "),
-                table.relation.sql(),
-                same.join(" and "),
-            );
-        }
+        let stays = if order.keeps && present.is_some() { self.staying(columns, &added, kept) } else { String::new() };
+        let rows = format!("select {} from pg_temp.{kept}{stays}", listed(columns.iter().map(|column| quoted(&column.name))));
+        let sql = format!("create temporary view {AFTER} as {rows}");
         table.execute(&sql).await?;
         Ok((present.map(|present| present.standing), added))
     }
+
+    /// What follows in a query to add the rows of the table that stay.
+    fn staying(&self, columns: &[TargetColumn], added: &[TargetColumn], kept: &str) -> String {
+        let value = |column: &TargetColumn| {
+            if added.contains(column) { format!("null::{}", column.declared()) } else { format!("t.{}", quoted(&column.name)) }
+        };
+        let same: Vec<String> = self.order.merge_by.iter().map(|column| format!("t.{0} = s.{0}", quoted(column))).collect();
+        format!(
+            " union all select {} from {} as t where not exists (select from pg_temp.{kept} as s where {})",
+            listed(columns.iter().map(value)),
+            self.table.relation.sql(),
+            same.join(" and "),
+        )
+    }
+}
+
+/// Expressions as SQL takes a list of them.
+fn listed(expressions: impl Iterator<Item = String>) -> String {
+    expressions.collect::<Vec<_>>().join(", ")
 }
 
 /// The columns of a table as a query names them.
