@@ -203,6 +203,7 @@ EXPECTATIONS = {
     "expect_column_values_to_be_increasing": lambda: {"column": pick(["s", "i", "f", "g"]), **({"strictly": True} if chance.random() < 0.4 else {}), **mostly()},
     "expect_column_values_to_be_decreasing": lambda: {"column": pick(["s", "i", "f", "g"]), **({"strictly": True} if chance.random() < 0.4 else {}), **mostly()},
     "expect_column_value_lengths_to_be_between": lambda: {"column": pick(["t", "u"]), **limits(lambda: chance.randint(0, 3), lambda: chance.randint(0, 3)), **mostly()},
+    "expect_column_values_to_be_json_parseable": lambda: {"column": pick(["t", "u"]), **mostly()},
     "expect_column_value_lengths_to_equal": lambda: {"column": pick(["t", "u"]), "value": chance.randint(0, 3), **mostly()},
     "expect_column_value_z_scores_to_be_less_than": lambda: {"column": pick(["i", "f", "g", "s"]), "threshold": pick([0.5, 1, 1.5, 2]), "double_sided": chance.random() < 0.5, **mostly()},
     "expect_column_values_to_not_be_outliers": lambda: {"column": pick(["i", "f", "g", "s"]), "method": pick(["iqr", "std"]), "multiplier": pick([0.5, 1, 1.5, 2]), **mostly()},

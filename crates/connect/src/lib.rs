@@ -39,5 +39,6 @@ pub use paths::Paths;
 pub use project::ProjectSources;
 pub use recognise::{OpenedPath, datasets_at, files_at, open_files, open_path, parts_at, recognise};
 pub use targets::ProjectTargets;
+pub use text::left_out;
 pub use types::{arrow_to_sql_type, column_of, column_type, sql_type_to_arrow};
 pub use warehouse::{warehouse, warehouse_schema};

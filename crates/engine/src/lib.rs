@@ -12,6 +12,7 @@ mod failure;
 mod files;
 mod folder;
 mod foreign;
+mod json;
 mod kept;
 mod keys;
 mod known;

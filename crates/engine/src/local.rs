@@ -25,6 +25,7 @@ use crate::deadline::{Deadline, in_time};
 use crate::failure::{Context, explain, explain_delta, io_problem};
 use crate::files::FileTable;
 use crate::folder::{Disk, FolderRef, Site};
+use crate::json::json_valid;
 use crate::live::LiveTables;
 use crate::measure::Means;
 use crate::session::{Effort, Session};
@@ -147,7 +148,11 @@ impl LocalEngine {
 
     /// A session that knows all functions and no table.
     pub(crate) fn blank_session(&self) -> SessionState {
-        let make = || SessionContext::new_with_config_rt(SessionConfig::new(), Arc::clone(&self.runtime)).state();
+        let make = || {
+            let context = SessionContext::new_with_config_rt(SessionConfig::new(), Arc::clone(&self.runtime));
+            context.register_udf(json_valid());
+            context.state()
+        };
         self.blank.get_or_init(make).clone()
     }
 

@@ -43,6 +43,9 @@ struct CompiledRule {
     shown: Vec<usize>,
 }
 
+/// The columns that tell where a record stands.
+const PLACE: [&str; 2] = ["_file", "_line"];
+
 /// What one task has counted.
 #[derive(Default)]
 pub(crate) struct Counts {
@@ -56,6 +59,23 @@ struct RuleCount {
     examples: Vec<Vec<Value>>,
     rows: Vec<u64>,
     error: Option<String>,
+}
+
+/// The rows of a batch that break a rule.
+struct Broken<'a> {
+    violates: &'a BooleanArray,
+    /// What are no rows.
+    excluded: Option<&'a BooleanArray>,
+    /// How many rows there were in the batches before.
+    before: u64,
+}
+
+impl Broken<'_> {
+    /// The number of a row among all rows.
+    fn number(&self, row: usize) -> u64 {
+        let none = self.excluded.map_or(0, |excluded| excluded.slice(0, row).true_count());
+        self.before + (row - none) as u64
+    }
 }
 
 /// Rows of a batch that may not enter the table.
@@ -81,6 +101,10 @@ impl Watcher {
             own.sort_unstable();
             if let Some(set) = watch.sets.iter().find(|set| set.id == rule.id) {
                 own = set.columns.iter().filter_map(|column| schema.index_of(column).ok()).collect();
+            }
+            if rule.excludes {
+                // What is no row has no key; it is found by its place.
+                shown = PLACE.iter().filter_map(|column| schema.index_of(column).ok()).collect();
             }
             shown.extend(own.into_iter().filter(|index| !key.contains(index)));
             let beside_parts = Arc::clone(&violates);
@@ -132,7 +156,7 @@ impl Watcher {
                 continue;
             }
             count.violations += violations as u64;
-            self.note_rows(rule, batch, &violates, counts.rows, count);
+            self.note_rows(rule, batch, &Broken { violates: &violates, excluded: excluded.as_ref(), before: counts.rows }, count);
             if rule.diverts {
                 broken.push((&rule.id, violates));
             }
@@ -141,14 +165,14 @@ impl Watcher {
         diverted(&broken)
     }
 
-    fn note_rows(&self, rule: &CompiledRule, batch: &RecordBatch, violates: &BooleanArray, before: u64, count: &mut RuleCount) {
-        let rows = || (0..batch.num_rows()).filter(|row| violates.is_valid(*row) && violates.value(*row));
+    fn note_rows(&self, rule: &CompiledRule, batch: &RecordBatch, broken: &Broken<'_>, count: &mut RuleCount) {
+        let rows = || (0..batch.num_rows()).filter(|row| broken.violates.is_valid(*row) && broken.violates.value(*row));
         let missing = self.examples.saturating_sub(count.examples.len());
         count.examples.extend(
             rows().take(missing).map(|row| rule.shown.iter().map(|index| types::value(batch.column(*index).as_ref(), row)).collect()),
         );
         if self.all_rows {
-            count.rows.extend(rows().map(|row| before + row as u64));
+            count.rows.extend(rows().map(|row| broken.number(row)));
         }
     }
 

@@ -145,6 +145,9 @@ impl Writer {
     fn create(&mut self, partition: &[Option<String>]) -> Result<OpenFile> {
         let mut path = String::new();
         for (column, value) in self.partition_columns.iter().zip(partition) {
+            if value.as_deref() == Some("") {
+                return Err(no_partition(column));
+            }
             path.push_str(&format!("{column}={}/", folder_name(value.as_deref())));
         }
         path.push_str(&format!("{}-{:04}.parquet", self.label, self.next));
@@ -230,14 +233,23 @@ fn group(partitions: &[ArrayRef], rows: usize) -> Result<Vec<(Partition, Vec<u32
     groups.into_iter().map(|(first, rows)| Ok((values_at(partitions, first)?, rows))).collect()
 }
 
-/// The values of a row as texts.
+/// The values of a row as Delta's log writes those of partitions.
 fn values_at(columns: &[ArrayRef], row: usize) -> Result<Partition> {
     let value = |column: &ArrayRef| {
         let text = cast(&column.slice(row, 1), &DataType::Utf8).map_err(engine_failed)?;
         let text = text.as_string::<i32>();
-        Ok(text.is_valid(0).then(|| text.value(0).to_owned()))
+        let value = text.is_valid(0).then(|| text.value(0).to_owned());
+        // A moment without a zone is written with a blank in the midst, as no other type is.
+        Ok(if matches!(column.data_type(), DataType::Timestamp(_, None)) { value.map(|value| value.replace('T', " ")) } else { value })
     };
     columns.iter().map(value).collect()
+}
+
+fn no_partition(column: &str) -> Error {
+    Error::user(format!("a row has an empty text in `{column}`, which the table is partitioned by"))
+        .code("HW304")
+        .because("readers of Delta tables take the empty text of a partition for a missing value")
+        .help(format!("write `nullif({column}, '') as {column}` in the SELECT, or partition by another column"))
 }
 
 /// A folder name that every file system takes; the log holds the true value.

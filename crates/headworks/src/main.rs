@@ -20,7 +20,8 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let terminal = Terminal::of(&matches);
-    let outcome = start(&matches, &terminal);
+    let outcome = on_a_large_stack(|| start(&matches, &terminal));
+    let outcome = outcome.and_then(|code| terminal.lost().map_or(Ok(code), Err));
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -31,13 +32,24 @@ fn main() -> ExitCode {
     }
 }
 
+/// The stack of a thread: long conditions are walked by functions that call themselves. Only what is used takes memory.
+const STACK: usize = 256 << 20;
+
+fn on_a_large_stack(work: impl FnOnce() -> hw_base::Result<u8> + Send) -> hw_base::Result<u8> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let cannot_start = |error| Error::outside(format!("the program cannot start its threads: {error}")).code("HW703");
+        thread.map_err(cannot_start)?.join().unwrap_or_else(|_| Err(Error::bug("the program ended in the midst of its work")))
+    })
+}
+
 fn start(matches: &clap::ArgMatches, terminal: &Terminal) -> hw_base::Result<u8> {
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         return Err(Error::bug("the TLS provider was installed twice"));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .thread_stack_size(8 << 20)
+        .thread_stack_size(STACK)
         .build()
         .map_err(|error| Error::outside(format!("the program cannot start its threads: {error}")).code("HW703"))?;
     let result = runtime.block_on(commands::run(matches, terminal));

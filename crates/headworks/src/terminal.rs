@@ -35,6 +35,8 @@ pub(crate) struct Terminal {
     pub(crate) place: Option<Place>,
     color: bool,
     bar: Mutex<Option<ProgressBar>>,
+    /// Why a part of the result could not be printed.
+    lost: Mutex<Option<std::io::Error>>,
 }
 
 impl Terminal {
@@ -51,7 +53,7 @@ impl Terminal {
         let production = inner.try_get_one::<PathBuf>("production").ok().flatten().cloned();
         let place =
             inner.try_get_one::<String>("env").ok().flatten().map(|name| Place { name: name.clone(), production, is_passing: false });
-        Self { format, root, place, color: std::io::stderr().is_terminal(), bar: Mutex::new(None) }
+        Self { format, root, place, color: std::io::stderr().is_terminal(), bar: Mutex::default(), lost: Mutex::default() }
     }
 
     /// The terminal for a command line that cannot be read: what it would have been, as far as anybody can tell.
@@ -59,12 +61,19 @@ impl Terminal {
         let follows = arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
         let is_json = follows || arguments.iter().any(|argument| argument == "--format=json");
         let format = if is_json { Format::Json } else { Format::Text };
-        Self { format, root: PathBuf::from("."), place: None, color: std::io::stderr().is_terminal(), bar: Mutex::new(None) }
+        Self {
+            format,
+            root: PathBuf::from("."),
+            place: None,
+            color: std::io::stderr().is_terminal(),
+            bar: Mutex::default(),
+            lost: Mutex::default(),
+        }
     }
 
     /// The same terminal for another project folder, in text.
     pub(crate) fn inside(&self, root: &Path) -> Self {
-        Self { format: Format::Text, root: root.to_owned(), place: None, color: self.color, bar: Mutex::new(None) }
+        Self { format: Format::Text, root: root.to_owned(), place: None, color: self.color, bar: Mutex::default(), lost: Mutex::default() }
     }
 
     /// The option that a command needs to work on the same tables.
@@ -77,8 +86,21 @@ impl Terminal {
     /// Prints a line of a result.
     pub(crate) fn line(&self, text: impl AsRef<str>) {
         self.clear();
-        // A closed pipe ends the output, not the work.
-        let _ = writeln!(std::io::stdout(), "{}", text.as_ref());
+        let mut out = std::io::stdout();
+        match writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush()) {
+            // A closed pipe ends the output, not the work.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                self.lost.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(error);
+            }
+            _ => {}
+        }
+    }
+
+    /// The error where a part of the result could not be printed: who reads it would take it for the whole.
+    pub(crate) fn lost(&self) -> Option<Error> {
+        let lost = self.lost.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()?;
+        let error = Error::outside("the result could not be printed as a whole").code("HW501").because(lost);
+        Some(error.help("make room where it is written to, and run the command again"))
     }
 
     /// Prints the lines of a result.
@@ -92,11 +114,14 @@ impl Terminal {
     pub(crate) fn say(&self, text: impl AsRef<str>) {
         match self.format {
             Format::Text => self.line(text),
-            Format::Json | Format::Markdown => {
-                self.clear();
-                let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
-            }
+            Format::Json | Format::Markdown => self.beside(text),
         }
+    }
+
+    /// Prints a line for people that is no part of the result.
+    pub(crate) fn beside(&self, text: impl AsRef<str>) {
+        self.clear();
+        let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
     }
 
     /// Prints a result as JSON.

@@ -205,7 +205,7 @@ impl Fitting<'_> {
             match self.column(name).or_else(|| added.iter().find(|column| column.name == *name)) {
                 None => errors.push(self.unknown("partition column", name, place())),
                 Some(column) if unit.is_some() && !column.kind.is_temporal() => errors.push(no_moment(column, place())),
-                Some(column) if column.kind == ColumnType::Other => errors.push(no_folder(column, place())),
+                Some(column) if matches!(column.kind, ColumnType::Other | ColumnType::Binary) => errors.push(no_folder(column, place())),
                 Some(_) => {}
             }
         }

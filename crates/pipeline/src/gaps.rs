@@ -1,7 +1,7 @@
 //! What is missing: input that is there and that a step has not loaded, and partitions by time without a row between others that have
 //! some.
 
-use hw_base::{Error, Input, Reader, Result, StepOutcome, TableName, Value, identifier};
+use hw_base::{Error, Input, Reader, Result, StepOutcome, TableName, Value, count, identifier};
 use serde::Serialize;
 
 use crate::graph::reads_of;
@@ -186,7 +186,13 @@ pub(crate) fn days_between(unit: &str, from: &str, to: &str) -> Result<Vec<Strin
         return Err(Error::user(format!("`--from {from}` is later than `--to {to}`")).code("HW107").help("exchange them"));
     }
     let next = |day: &String| after(unit, day).filter(|next| *next <= last);
-    Ok(std::iter::successors(Some(first), next).take(MOST).collect())
+    let days: Vec<String> = std::iter::successors(Some(first), next).take(MOST + 1).collect();
+    if days.len() > MOST {
+        return Err(Error::user(format!("from {from} to {to} there are more than {} {unit}s", count(MOST as u64)))
+            .code("HW107")
+            .help("backfill them in parts: give a later `--from` or an earlier `--to`"));
+    }
+    Ok(days)
 }
 
 /// How the first day of a partition is written.

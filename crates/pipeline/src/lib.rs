@@ -37,11 +37,11 @@ pub use environment::Environment;
 pub use gaps::{Behind, Gaps, Hole, Unbuilt, gaps};
 pub use history::{LearnedLimit, learned_limits};
 pub use plan::{Asking, Decision, Extent, Follow, Parent, Plan, ReadFrom, Selection, Step, Work, arriving, plan, try_models};
-pub use project::{Model, ModelText, Project, ProjectText, fingerprint};
+pub use project::{MALFORMED_TOLERANCE, Model, ModelText, Project, ProjectText, fingerprint};
 pub use push_down::{Inside, ModelEngine};
 pub use run::{
-    Asked, Backfill, Building, Meter, Narrator, Ports, Promotion, alerts, close, exit_code, fill, live_rows, promote, raw_column_names,
-    recover, review, run, targets, windows_left,
+    Asked, Backfill, Building, MALFORMED, Meter, Narrator, Ports, Promotion, alerts, close, exit_code, fill, live_records, live_rows,
+    promote, raw_column_names, recover, review, run, targets, watch_malformed, windows_left,
 };
 pub use settings::{Append, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert};
 pub use versions::{current_rows, key as raw_key};

@@ -87,6 +87,9 @@ pub struct Model {
     pub yaml: Settings,
 }
 
+/// How many malformed records are tolerated where nothing is said.
+pub const MALFORMED_TOLERANCE: Tolerance = Tolerance::Share(hw_base::Share(0.01));
+
 impl Project {
     /// Understands the files of a project.
     ///
@@ -163,7 +166,7 @@ impl Project {
         let source = self.sources.iter().find(|(name, _)| *name == dataset.source);
         let connector = source.and_then(|(_, settings)| settings.entries().first());
         let setting = connector.and_then(|entry| entry.value.get("malformed"));
-        setting.and_then(|setting| setting.read().ok()).unwrap_or(Tolerance::Share(hw_base::Share(0.01)))
+        setting.and_then(|setting| setting.read().ok()).unwrap_or(MALFORMED_TOLERANCE)
     }
 }
 

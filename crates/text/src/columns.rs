@@ -27,6 +27,8 @@ pub(crate) struct ColumnCells<'a> {
     pub(crate) place: usize,
     pub(crate) name: &'a str,
     pub(crate) data_type: &'a DataType,
+    /// Whether nobody said the type: it is that of values that were seen before.
+    pub(crate) is_guessed: bool,
 }
 
 /// A column, and what kept values out of it: rows with their reason.
@@ -86,6 +88,12 @@ impl<'a> ColumnCells<'a> {
         (row, format!("column `{}`: `{shown}{dots}` {what}", self.name))
     }
 
+    /// What is wrong with digits that may be a code, such as a postal one, where only values seen before made the column one of numbers.
+    fn lost_zeros(&self, value: &[u8], row: usize) -> Option<(usize, String)> {
+        let lost = || self.problem(row, &format!("begins with a zero, which a {} would lose", arrow_to_sql_type(self.data_type)));
+        (self.is_guessed && self.data_type.is_numeric() && values::is_padded(value)).then(lost)
+    }
+
     fn wrong_type(&self, row: usize) -> (usize, String) {
         self.problem(row, &format!("is no {}", arrow_to_sql_type(self.data_type)))
     }
@@ -112,7 +120,8 @@ fn primitive_or<T: ArrowPrimitiveType>(
     let rows = column.rows();
     let (mut values, mut validity, mut problems) = (Vec::with_capacity(rows), NullBufferBuilder::new(rows), Vec::new());
     for row in 0..rows {
-        let value = match column.value(row).map(|text| parse(text, row)) {
+        let read = |text| column.lost_zeros(text, row).map_or_else(|| parse(text, row), Err);
+        let value = match column.value(row).map(read) {
             Some(Ok(value)) => Some(value),
             Some(Err(problem)) => {
                 problems.push(problem);

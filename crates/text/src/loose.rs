@@ -35,7 +35,7 @@ pub fn column(name: &str, cells: &[&LooseCell], data_type: &DataType) -> Result<
         split.end_record(Record { start, end: text.len(), line: 1, problem: None });
     }
     let chunk = ChunkText::from(Chunk { text: text.into_bytes(), first_line: 1, is_too_long: false });
-    let built = build(&ColumnCells { file: &Loose, chunk: &chunk, cells: &split, place: 0, name, data_type });
+    let built = build(&ColumnCells { file: &Loose, chunk: &chunk, cells: &split, place: 0, name, data_type, is_guessed: false });
     let error =
         |(row, problem): (usize, String)| Error::user(problem).code("HW104").moved_to(cells.get(row).and_then(|cell| cell.span.clone()));
     let errors: Vec<Error> = built.problems.into_iter().map(error).collect();

@@ -22,21 +22,23 @@ pub struct Projection {
     whole: SchemaRef,
     columns: Vec<usize>,
     is_wanted: Vec<bool>,
+    guessed: Arc<[bool]>,
     schema: SchemaRef,
 }
 
 impl Projection {
-    /// The columns at these places of a dataset whose schema ends with the [`HIDDEN`] columns.
+    /// The columns at these places of a dataset whose schema ends with the [`HIDDEN`] columns; `guessed` says of which columns of the
+    /// dataset nobody has told the type.
     ///
     /// # Errors
     /// When a place is none.
-    pub fn new(whole: SchemaRef, columns: Vec<usize>) -> Result<Self, ArrowError> {
+    pub fn new(whole: SchemaRef, columns: Vec<usize>, guessed: Arc<[bool]>) -> Result<Self, ArrowError> {
         let schema = Arc::new(whole.project(&columns)?);
         let mut is_wanted = vec![false; whole.fields().len()];
         for column in &columns {
             is_wanted[*column] = true;
         }
-        Ok(Self { whole, columns, is_wanted, schema })
+        Ok(Self { whole, columns, is_wanted, guessed, schema })
     }
 
     /// What the batches look like.
@@ -70,7 +72,7 @@ impl Projection {
         let hidden = self.whole.fields().len() - HIDDEN.len();
         let is_wanted = |column: usize| self.is_wanted.get(column).copied().unwrap_or_default();
         let judges = is_wanted(hidden + 2);
-        let mut rows_in_columns = Rows { file, chunk, cells, problems: Vec::new() };
+        let mut rows_in_columns = Rows { file, chunk, cells, problems: Vec::new(), guessed: &self.guessed };
         let mut arrays: Vec<Option<ArrayRef>> = (0..hidden)
             .map(|column| (judges || is_wanted(column)).then(|| rows_in_columns.column(column, self.whole.field(column))))
             .collect();
@@ -103,13 +105,15 @@ struct Rows<'a> {
     cells: &'a Cells,
     /// Values that kept their record from being a row, beside the records that are malformed as a whole.
     problems: Vec<(usize, String)>,
+    guessed: &'a [bool],
 }
 
 impl Rows<'_> {
     fn column(&mut self, column: usize, field: &Field) -> ArrayRef {
         let Some(place) = self.file.cell_of(column) else { return columns::nulls(field.data_type(), self.cells.records.len()) };
-        let cells =
-            ColumnCells { file: self.file, chunk: self.chunk, cells: self.cells, place, name: field.name(), data_type: field.data_type() };
+        let (name, data_type) = (field.name(), field.data_type());
+        let is_guessed = self.guessed.get(column).copied().unwrap_or_default();
+        let cells = ColumnCells { file: self.file, chunk: self.chunk, cells: self.cells, place, name, data_type, is_guessed };
         let built = columns::build(&cells);
         self.problems.extend(built.problems);
         built.array

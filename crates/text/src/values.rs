@@ -106,6 +106,11 @@ fn check_beyond(digits: &[u8]) -> Result<(), NoDecimal> {
     }
 }
 
+/// Whether a number is written with zeros before its digits, which it does not keep.
+pub(crate) fn is_padded(text: &[u8]) -> bool {
+    matches!(text.strip_prefix(b"-").unwrap_or(text), [b'0', b'0'..=b'9', ..])
+}
+
 /// True or false, in the spellings of databases and spreadsheets.
 pub fn boolean(text: &[u8]) -> Option<bool> {
     let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()));

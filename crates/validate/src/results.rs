@@ -153,7 +153,8 @@ fn without_rules(at: usize, item: &ImportedItem) -> CheckResult {
 }
 
 impl CheckResult {
-    fn of_rule(result: RuleResult) -> Self {
+    /// The result of a rule that no other tool has.
+    pub fn of_rule(result: RuleResult) -> Self {
         Self { result, check: None, item: None, untranslated: None, note: None, judged: None }
     }
 

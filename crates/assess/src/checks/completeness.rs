@@ -163,8 +163,12 @@ fn emptiness_above_least(numbers: &NumberFacts) -> f64 {
     step * (next as f64)
 }
 
-/// Days that programs write when they have none.
+/// Days that programs write when they have none. Where the first of January is all that there is, a year is meant by it.
 fn date_disguises(column: &ColumnFacts) -> Vec<Disguise> {
+    let starts_a_year = |top: &&ValueCount| top.value.to_string().get(4..10) == Some("-01-01");
+    if column.top_values.len() > 2 && column.top_values.iter().filter(starts_a_year).count() * 2 > column.top_values.len() {
+        return Vec::new();
+    }
     let markers = ["0001-01-01", "1899-12-30", "1900-01-01", "1970-01-01", "9999-12-31"];
     let tops = column.top_values.iter().filter(|top| top.count >= 2);
     let marked = tops.filter_map(|top| {

@@ -98,8 +98,10 @@ const DAYS: &[&str] = &[
     "%d-%b-%Y",
     "%d-%b-%y",
     "%b %d, %Y",
+    "%b %d %Y",
     "%d %B %Y",
     "%B %d, %Y",
+    "%B %d %Y",
     "%a, %d %b %Y",
 ];
 

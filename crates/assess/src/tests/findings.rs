@@ -62,7 +62,8 @@ fn stand_ins_for_missing_values_are_suspicions() {
         "rows 100
          phone text; distinct 80; empty 3; top N/A*5, unknown*2, 555*2
          weight float; distinct 50; min 1; max 9999; quantiles 10 20 30; top 9999*4, 20*3
-         joined date; distinct 50; min 1900-01-01; max 2020-01-01; top 1900-01-01*6",
+         joined date; distinct 50; min 1900-01-01; max 2020-01-01; top 1900-01-01*6
+         made date; distinct 12; min 1970-01-01; max 1982-01-01; top 1970-01-01*35, 1971-01-01*29, 1972-01-01*28",
         &expect![[r#"
             Medium completeness disguised_missing (0.85): 10 of 100 rows (10 %) hold a stand-in for a missing `phone`: (blank), N/A, unknown
               examples: (blank) | N/A | unknown

@@ -147,6 +147,18 @@ impl<'de> de::Deserializer<'de> for Reading<'de> {
         self.deserialize_string(visitor)
     }
 
+    /// `2.0` and `1e3` are kept as they are written, for a code may look like a number; where a number is wanted, they are one.
+    fn deserialize_f64<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
+        let number = match &self.settings.node {
+            Node::Text(text) => text.parse().ok().filter(|number: &f64| number.is_finite()),
+            _ => None,
+        };
+        match number {
+            Some(number) => visitor.visit_f64(number).map_err(|problem: Problem| self.locate(problem)),
+            None => self.deserialize_any(visitor),
+        }
+    }
+
     fn deserialize_enum<V: de::Visitor<'de>>(
         self,
         _: &'static str,
@@ -167,7 +179,7 @@ impl<'de> de::Deserializer<'de> for Reading<'de> {
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 char bytes byte_buf unit unit_struct seq tuple
         tuple_struct map identifier ignored_any
     }
 }

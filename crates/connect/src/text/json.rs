@@ -37,6 +37,9 @@ pub(crate) fn open_json(root: &Path, files: &[SourceFile], options: &JsonOptions
     let mut columns: Vec<String> = expected.iter().map(|column| column.name.clone()).collect();
     let kept: HashSet<&str> = expected.iter().map(|column| column.name.as_str()).collect();
     columns.extend(layout.columns()?.into_iter().filter(|name| !kept.contains(name.as_str())));
+    if columns.is_empty() {
+        return Err(no_json(&heads[0].file.name));
+    }
     layout::check_duplicates(&heads[0].file.name, &columns, layout::RENAME)?;
     let known = columns.iter().enumerate().map(|(at, name)| (layout::own_name(name).to_owned(), at));
     let known: Arc<HashMap<String, usize>> = Arc::new(known.collect());
@@ -74,5 +77,6 @@ fn no_json(name: &str) -> Error {
     Error::user(format!("`{name}` holds no JSON objects"))
         .code("HW203")
         .because("one object per line was expected, or one list of objects")
+        .help("one object that spans several lines is put onto one by `jq -c . FILE`")
         .help("if it is delimited text, read it as `csv: { path: … }`")
 }

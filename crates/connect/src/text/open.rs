@@ -34,6 +34,7 @@ pub(super) fn open<F: RecordFile + 'static>(
         .collect();
     let described = fields.iter().map(column_of).collect();
     let files = files.into_iter().map(|file| Arc::new(file) as Arc<dyn RecordFile>).collect();
-    let table = Arc::new(RecordTable::new(fields, files, bytes));
+    let guessed = columns.iter().map(|name| !declared.types.contains_key(name)).collect();
+    let table = Arc::new(RecordTable::new(fields, guessed, files, bytes));
     Ok(Opened { table, columns: described, has_origin: true, is_empty: records == 0, part: Part::Whole, reached: Reached::default() })
 }

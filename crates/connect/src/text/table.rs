@@ -10,9 +10,11 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use datafusion::arrow::array::Array;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -34,21 +36,29 @@ const MOST_CHUNKS_AT_ONCE: usize = 8;
 pub(super) struct RecordTable {
     /// The columns of the dataset, then the hidden ones.
     schema: SchemaRef,
+    /// Of which columns nobody has told the type.
+    guessed: Arc<[bool]>,
     files: Arc<[Arc<dyn RecordFile>]>,
     bytes: u64,
+    left_out: Arc<OnceLock<String>>,
 }
 
 impl RecordTable {
     /// A table of `columns` over `files` with so many bytes in all.
-    pub(super) fn new(mut columns: Vec<Field>, files: Vec<Arc<dyn RecordFile>>, bytes: u64) -> Self {
+    pub(super) fn new(mut columns: Vec<Field>, guessed: Vec<bool>, files: Vec<Arc<dyn RecordFile>>, bytes: u64) -> Self {
         let types = [DataType::Utf8View, DataType::Int64, DataType::Utf8View];
         columns.extend(HIDDEN.into_iter().zip(types).map(|(name, data_type)| Field::new(name, data_type, true)));
-        Self { schema: Arc::new(Schema::new(columns)), files: files.into(), bytes }
+        Self { schema: Arc::new(Schema::new(columns)), guessed: guessed.into(), files: files.into(), bytes, left_out: Arc::default() }
+    }
+
+    /// A file of which a scan has met a record that is no row.
+    pub(super) fn left_out(&self) -> Option<&str> {
+        self.left_out.get().map(String::as_str)
     }
 
     fn plan(&self, state: &dyn Session, projection: Option<&Vec<usize>>, limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
         let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
-        let projection = Projection::new(Arc::clone(&self.schema), projection)?;
+        let projection = Projection::new(Arc::clone(&self.schema), projection, Arc::clone(&self.guessed))?;
         let projected = Arc::clone(projection.schema());
         let most = usize::try_from(self.bytes / CHUNK_BYTES as u64).unwrap_or(usize::MAX).saturating_add(1);
         let is_in_order = reads_in_order(state);
@@ -57,6 +67,7 @@ impl RecordTable {
             chunks_at_once: if is_in_order { chunks_at_once().min(most) } else { 1 },
             projection,
             files: Arc::clone(&self.files),
+            left_out: Arc::clone(&self.left_out),
             queues: Mutex::default(),
         });
         let partitions = (0..count).map(|_| Partition::over(&scan)).collect();
@@ -102,6 +113,7 @@ impl TableProvider for RecordTable {
 struct Scan {
     projection: Projection,
     files: Arc<[Arc<dyn RecordFile>]>,
+    left_out: Arc<OnceLock<String>>,
     /// How many chunks a partition reads at the same time.
     chunks_at_once: usize,
     /// The work of each execution; a plan can be executed more than once.
@@ -109,6 +121,17 @@ struct Scan {
 }
 
 impl Scan {
+    /// The rows of a chunk, and a word about what is none.
+    fn batches(&self, file: &dyn RecordFile, chunk: Chunk, batch_rows: usize) -> Result<Vec<RecordBatch>> {
+        let batches = self.projection.batches(file, &chunk.into(), batch_rows)?;
+        let has_malformed =
+            |batch: &RecordBatch| batch.column_by_name(HIDDEN[2]).is_some_and(|reasons| reasons.null_count() < reasons.len());
+        if batches.iter().any(has_malformed) {
+            self.left_out.get_or_init(|| file.name().to_owned());
+        }
+        Ok(batches)
+    }
+
     /// The work of the `execution`-th execution.
     fn queue(&self, execution: usize) -> Arc<Queue> {
         let mut queues = locked(&self.queues);
@@ -145,7 +168,7 @@ impl PartitionStream for Partition {
         let chunks = stream::try_unfold(worker, |mut worker| blocking(move || Ok(worker.next_chunk()?.map(|chunk| (chunk, worker)))));
         let reading = move |(file, chunk): (Arc<dyn RecordFile>, Chunk)| {
             let scan = Arc::clone(&scan);
-            async move { Ok(blocking(move || Ok(scan.projection.batches(file.as_ref(), &chunk.into(), batch_rows)?))) }
+            async move { Ok(blocking(move || scan.batches(file.as_ref(), chunk, batch_rows))) }
         };
         let batches = chunks.and_then(reading).try_buffered(self.scan.chunks_at_once);
         let batches = batches.map_ok(|batches| stream::iter(batches).map(Ok)).try_flatten();

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{
-    BoxFuture, Clock, Column, DatasetName, Engine, Entry, Error, InPlace, Node, Result, Settings, SettingsMap, Verdict, identifier, plural,
-    snake_case,
+    BoxFuture, Clock, Column, DatasetName, Dimension, Engine, Entry, Error, InPlace, Node, OnFailure, Result, RuleResult, Settings,
+    SettingsMap, Verdict, Watch, Watched, WatchedRule, identifier, plural, snake_case,
 };
 use hw_connect::{in_place, open_path};
-use hw_pipeline::{EngineSettings, live_rows};
+use hw_pipeline::{EngineSettings, MALFORMED, MALFORMED_TOLERANCE, live_rows, watch_malformed};
 use hw_validate::{
     COLUMN_SETTINGS, CheckResult, FailOn, Gate, Imported, Judging, Population, Rule, read_rules, read_suite, results_github, results_json,
     results_junit, results_of_rules, results_of_suite, results_sarif,
@@ -135,11 +135,13 @@ impl Command for Check {
             terminal.busy(format!("checking {}", opened.about.name));
             // The numbers of rows are those of a reading.
             let place = if arguments.all_rows { None } else { in_place(opened.engine().live(), &opened.rows) };
-            let Judged { verdict, in_place } = judge(&opened, &asked.rules, arguments.all_rows, place.as_deref()).await?;
+            let Judged { mut verdict, malformed, in_place } = judge(&opened, &asked.rules, arguments.all_rows, place.as_deref()).await?;
             let mut results = match &asked.suite {
                 Some(suite) => results_of_suite(suite, &verdict),
                 None => results_of_rules(&verdict),
             };
+            results.extend(malformed.clone().map(CheckResult::of_rule));
+            verdict = Verdict::over(verdict.results.into_iter().chain(malformed).collect());
             if let Some(in_place) = &in_place {
                 in_place.mark(&mut results);
             }
@@ -181,7 +183,13 @@ fn asked(arguments: &Arguments, opened: &mut OpenedData) -> Result<Asked> {
 /// The rules of a file, for columns under the names that they have in a raw copy.
 fn rules_of(file: &Path, opened: &OpenedData) -> Result<Vec<Rule>> {
     let settings = hw_config::read_yaml(file, file)?;
-    read_rules(&with_raw_names(settings.get("rules").unwrap_or(&settings), &opened.names, Role::Settings))
+    let rules = read_rules(&with_raw_names(settings.get("rules").unwrap_or(&settings), &opened.names, Role::Settings))?;
+    if rules.is_empty() {
+        return Err(Error::user(format!("there are no rules in `{}`", file.display()))
+            .code("HW103")
+            .help("`headworks explain rule KIND` shows how one is written"));
+    }
+    Ok(rules)
 }
 
 /// Judges data by the rules of a file.
@@ -246,6 +254,8 @@ fn role_of(key: &str) -> Role {
 /// How rules came out, and which of them the place judged that the rows lie in.
 struct Judged {
     verdict: Verdict,
+    /// The records that no rule could judge.
+    malformed: Option<RuleResult>,
     in_place: Option<JudgedInPlace>,
 }
 
@@ -294,17 +304,67 @@ async fn judge(opened: &OpenedData, rules: &[Rule], all_rows: bool, place: Optio
     let rest = answered.as_ref().map_or_else(|| Some(watch.clone()), |answered| gate.unanswered(&watch, answered));
     let scanned = rest.is_some();
     let watched = answered.unwrap_or_default();
-    let watched = match rest {
-        Some(rest) => watched.and(engine.watch(reader, &rest).await?),
-        None => watched,
+    let (watched, malformed) = match rest {
+        Some(rest) => {
+            let (scan, malformed) = scan(opened, rest).await?;
+            (watched.and(scan), malformed)
+        }
+        None => (watched, None),
     };
     let population = Population { batch_is_table: true, unique_by: vec![] };
     let judging = Judging { engine, reader, population: &population, shown_as: &opened.shown_as, examples: EXAMPLES, now };
-    let verdict = gate.judge(&judging, &watched).await?;
-    let Some(place) = place else { return Ok(Judged { verdict, in_place: None }) };
+    let mut verdict = gate.judge(&judging, &watched).await?;
+    tell_what_to_give(&mut verdict, rules, opened);
+    let Some(place) = place else { return Ok(Judged { verdict, malformed, in_place: None }) };
     place.end().await;
     let copied = scanned || verdict.results.iter().any(|result| result.error.is_none() && !in_place.contains(&result.id));
-    Ok(Judged { in_place: Some(JudgedInPlace { place: place.name(), rules: in_place, copied }), verdict })
+    Ok(Judged { malformed, in_place: Some(JudgedInPlace { place: place.name(), rules: in_place, copied }), verdict })
+}
+
+/// Says how to give the other data that a rule looks at, where nobody has; in a project it has its name.
+fn tell_what_to_give(verdict: &mut Verdict, rules: &[Rule], opened: &OpenedData) {
+    if opened.house().is_some() {
+        return;
+    }
+    let is_given = |name: &str| opened.rows.inputs.iter().any(|input| input.name() == name);
+    for (result, rule) in verdict.results.iter_mut().zip(rules) {
+        if let Some(other) = rule.body.other_table().filter(|other| result.error.is_some() && !is_given(other)) {
+            result.error = Some(format!("HW602: it looks at `{other}`, which is not given; add `--with {other}=FILE`"));
+        }
+    }
+}
+
+/// One scan for all rules of the watch, and what it found of records that cannot be read as rows.
+async fn scan(opened: &OpenedData, mut watch: Watch) -> Result<(Watched, Option<RuleResult>)> {
+    let Some(records) = opened.records() else { return Ok((opened.engine().watch(&opened.rows, &watch).await?, None)) };
+    watch.rows.insert(0, watch_malformed());
+    let mut watched = opened.engine().watch(&records, &watch).await?;
+    let broken = watched.rules.remove(0);
+    let malformed = malformed(&broken, watched.rows);
+    Ok((watched, malformed))
+}
+
+/// How a delivery of these rows would come out that has these malformed records beside them; `None` where it has none.
+fn malformed(broken: &WatchedRule, rows: u64) -> Option<RuleResult> {
+    let records = rows + broken.violations;
+    (broken.violations > 0).then(|| RuleResult {
+        id: MALFORMED.to_owned(),
+        kind: MALFORMED.to_owned(),
+        dimension: Dimension::Validity,
+        columns: vec![],
+        held: MALFORMED_TOLERANCE.admits(broken.violations, records),
+        rows: records,
+        population: "records read".to_owned(),
+        violations: broken.violations,
+        share: broken.violations as f64 / records as f64,
+        tolerance: format!("at most {MALFORMED_TOLERANCE} of the records"),
+        measured: None,
+        action: OnFailure::Block,
+        examples: broken.examples.rendered(),
+        query: None,
+        violating_rows: None,
+        error: None,
+    })
 }
 
 /// The columns of a key as the rows name them; none where one is missing.

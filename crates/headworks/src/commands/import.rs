@@ -42,37 +42,46 @@ impl Command for Import {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
             let imported = imported(&arguments, terminal)?;
-            for table in imported.tables_with_rules() {
-                let name = table.map_or_else(|| stem(&arguments.path), str::to_owned);
-                let rules = imported.rules_yaml(table);
-                match &arguments.out {
-                    Some(folder) => {
-                        let file = folder.join(format!("{name}.yaml"));
-                        write_file(&file, &rules)?;
-                        terminal.say(format!("written: {}", file.display()));
-                    }
-                    None if terminal.format != Format::Json => terminal.line(format!("# {name}\n{rules}")),
-                    None => {}
-                }
+            let name = |table: Option<&str>| table.map_or_else(|| stem(&arguments.path), str::to_owned);
+            let rules: Vec<_> = imported.tables_with_rules().into_iter().map(|table| (name(table), imported.rules_yaml(table))).collect();
+            let tests: Vec<_> = imported.tests_yaml().into_iter().map(|(model, tests)| (format!("tests/{model}"), tests)).collect();
+            let parts = [(&arguments.out, &rules), (&arguments.tests, &tests)];
+            let files: Vec<_> = parts.iter().flat_map(|(folder, texts)| files_in(folder.as_deref(), texts)).collect();
+            Error::all(files.iter().filter_map(|(file, text)| changed(file, text)).collect()).map_or(Ok(()), Err)?;
+            // What is printed may be kept as a file of rules.
+            let is_comment = arguments.out.is_none() && !rules.is_empty();
+            let beside = |line: &str| if is_comment { format!("# {line}").trim_end().to_owned() } else { line.to_owned() };
+            for (file, text) in files {
+                write_file(&file, text)?;
+                terminal.say(beside(&format!("written: {}", file.display())));
             }
-            for (model, tests) in imported.tests_yaml() {
-                match &arguments.tests {
-                    Some(folder) => {
-                        let file = folder.join(format!("{model}.yaml"));
-                        write_file(&file, &tests)?;
-                        terminal.say(format!("written: {}", file.display()));
-                    }
-                    None if terminal.format != Format::Json => terminal.line(format!("# tests/{model}\n{tests}")),
-                    None => {}
-                }
+            if terminal.format == Format::Json {
+                terminal.json(&imported.to_json())?;
+                return Ok(0);
             }
-            match terminal.format {
-                Format::Json => terminal.json(&imported.to_json())?,
-                Format::Text | Format::Markdown => terminal.line(imported.report().trim_end()),
+            for (name, text) in parts.iter().filter(|(folder, _)| folder.is_none()).flat_map(|(_, texts)| texts.iter()) {
+                terminal.line(format!("# {name}\n{text}"));
             }
+            terminal.lines(imported.report().trim_end().lines().map(beside));
             Ok(0)
         })
     }
+}
+
+/// The files that texts become in a folder; none where there is no folder.
+fn files_in<'a>(folder: Option<&'a Path>, texts: &'a [(String, String)]) -> impl Iterator<Item = (PathBuf, &'a str)> {
+    let name = |name: &str| format!("{}.yaml", name.rsplit('/').next().unwrap_or(name));
+    folder.into_iter().flat_map(move |folder| texts.iter().map(move |(own, text)| (folder.join(name(own)), text.as_str())))
+}
+
+/// Why a file is not written: it holds something else, which a person may have written.
+fn changed(file: &Path, text: &str) -> Option<Error> {
+    let present = std::fs::read(file).ok()?;
+    (present != text.as_bytes()).then(|| {
+        Error::user(format!("`{}` is there and says something else; nothing is written", file.display()))
+            .code("HW108")
+            .help("import into another folder and take over what you want, or move the file away")
+    })
 }
 
 fn stem(path: &Path) -> String {

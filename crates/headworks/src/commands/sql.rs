@@ -1,9 +1,8 @@
 //! `headworks sql`: queries the warehouse and the sources.
 
-use std::path::Path;
-
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Engine, Result, Rows};
+use hw_base::{BoxFuture, Engine, Reader, Result, Rows};
+use hw_engine::LocalEngine;
 use hw_pipeline::EngineSettings;
 
 use super::{Command, Common, InEnvironment, at_least_one, described, read};
@@ -42,21 +41,27 @@ impl Command for Sql {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
             terminal.busy("querying");
-            let rows = if terminal.root.join(hw_config::PROJECT_FILE).exists() {
-                let house = House::look_in(&terminal.root, terminal.place.as_ref())?;
-                house.engine.query(&house.reader(&arguments.query).await?, arguments.limit).await?
-            } else {
-                files_only(&arguments, &terminal.root).await?
-            };
-            show(&rows, terminal)
+            let root = &terminal.root;
+            if root.join(hw_config::PROJECT_FILE).exists() {
+                let house = House::look_in(root, terminal.place.as_ref())?;
+                let reader = house.reader(&arguments.query).await?;
+                return answer(&house.engine, &reader, arguments.limit, terminal).await;
+            }
+            let engine = house::temporary_engine(&EngineSettings::default())?;
+            let reader = house::reader_of_files(root, &arguments.query, &engine).await?;
+            answer(&engine, &reader, arguments.limit, terminal).await
         })
     }
 }
 
-/// The rows of a query where there is no project: it may read files.
-async fn files_only(arguments: &Arguments, root: &Path) -> Result<Rows> {
-    let engine = house::temporary_engine(&EngineSettings::default())?;
-    engine.query(&house::reader_of_files(root, &arguments.query, &engine).await?, arguments.limit).await
+/// Prints the rows of a query, and where records are missing among them.
+async fn answer(engine: &LocalEngine, reader: &Reader, limit: usize, terminal: &Terminal) -> Result<u8> {
+    let rows = engine.query(reader, limit).await?;
+    let code = show(&rows, terminal)?;
+    for file in hw_connect::left_out(engine.live(), &reader.inputs) {
+        terminal.beside(format!("records of `{file}` cannot be read as rows and are left out; `headworks assess` of the file counts them"));
+    }
+    Ok(code)
 }
 
 fn show(rows: &Rows, terminal: &Terminal) -> Result<u8> {

@@ -8,10 +8,10 @@ pub(crate) mod markdown;
 
 use std::path::Path;
 
-use hw_assess::Assessment;
+use hw_assess::{Assessment, Drift};
 use hw_base::{
-    ByteSize, OnFailure, Rows, RuleResult, RunOutcome, RunRecord, StepOutcome, StepRecord, TableName, Timestamp, Value, Verdict, count,
-    duration, plural,
+    ByteSize, OnFailure, Rows, RuleResult, RunOutcome, RunRecord, Severity, StepOutcome, StepRecord, TableName, Timestamp, Value, Verdict,
+    count, duration, plural,
 };
 use hw_pipeline::{Decision, Plan};
 
@@ -345,17 +345,36 @@ pub(crate) fn assessment_lines(assessment: &Assessment) -> Vec<String> {
         format!("  {}", scores.join(" · ")),
     ];
     let issues: Vec<_> = assessment.issues().collect();
-    for issue in issues.iter().take(12) {
-        let severity = match issue.severity {
-            hw_base::Severity::High => "HIGH",
-            hw_base::Severity::Medium => "MEDIUM",
-            hw_base::Severity::Low => "LOW",
-        };
-        lines.push(format!("  {severity:<7}{}", issue.description));
-    }
-    if issues.len() > 12 {
-        lines.push(format!("  … and {} more; `--format markdown` or `--out FOLDER` shows all", issues.len() - 12));
-    }
+    lines.extend(issues.iter().take(LISTED).map(|issue| format!("  {:<7}{}", severity(issue.severity), issue.description)));
+    lines.extend(and_more(issues.len()));
     lines.push(format!("  {} proposed", plural(assessment.proposals.len() as u64, "rule")));
+    lines.extend(assessment.drift.iter().flat_map(drift_lines));
     lines
+}
+
+/// What changed since an earlier assessment, what matters most first.
+fn drift_lines(drift: &Drift) -> Vec<String> {
+    let changes = match drift.changes.len() {
+        0 => "nothing changed that matters".to_owned(),
+        changes => plural(changes as u64, "change"),
+    };
+    let mut lines = vec![format!("  against {}: {changes}", drift.against)];
+    lines.extend(drift.changes.iter().take(LISTED).map(|change| format!("  {:<7}{}", severity(change.severity), change.description)));
+    lines.extend(and_more(drift.changes.len()));
+    lines
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::High => "HIGH",
+        Severity::Medium => "MEDIUM",
+        Severity::Low => "LOW",
+    }
+}
+
+/// How many issues or changes are listed.
+const LISTED: usize = 12;
+
+fn and_more(all: usize) -> Option<String> {
+    (all > LISTED).then(|| format!("  … and {} more; `--format markdown` or `--out FOLDER` shows all", all - LISTED))
 }

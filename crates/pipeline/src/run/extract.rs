@@ -302,7 +302,7 @@ impl Copying<'_> {
             (self.files.is_none() || self.compared) && delivered.part == Part::Whole && self.follow != Some(&Follow::BySource);
         if delivered.has_origin {
             staging.hidden = vec!["_malformed".into()];
-            staging.watch.rows.push(malformed::watch());
+            staging.watch.rows.push(malformed::watch_malformed());
         }
         match &self.earlier {
             Earlier::Stay => {}
@@ -387,11 +387,21 @@ pub fn raw_column_names(columns: &[Column]) -> Vec<String> {
 /// the raw copy; `origin` names those that tell where a row came from and are wanted too.
 pub fn live_rows(name: &str, delivered: &Delivered, origin: &[&str], inputs: &mut Vec<Input>) -> Input {
     inputs.push(Input::Live { name: delivered.relation.clone(), relation: delivered.relation.clone() });
+    let (origin, rows) = if delivered.has_origin { (origin, " where _malformed is null") } else { (&[][..], "") };
+    Input::Query { name: name.to_owned(), sql: selected(delivered, origin) + rows }
+}
+
+/// The same with the records that cannot be read as rows, for a scan that counts both; `None` where all records are rows.
+pub fn live_records(name: &str, delivered: &Delivered) -> Option<Input> {
+    let sql = || selected(delivered, &["_file", "_line", "_malformed"]);
+    delivered.has_origin.then(|| Input::Query { name: name.to_owned(), sql: sql() })
+}
+
+fn selected(delivered: &Delivered, origin: &[&str]) -> String {
     let named = delivered.columns.iter().zip(raw_column_names(&delivered.columns));
     let own = named.map(|(column, raw)| format!("{} as {}", identifier(&column.name), identifier(&raw)));
-    let (origin, rows) = if delivered.has_origin { (origin, " where _malformed is null") } else { (&[][..], "") };
     let columns: Vec<String> = own.chain(origin.iter().map(|column| (*column).to_owned())).collect();
-    Input::Query { name: name.to_owned(), sql: format!("select {} from {}{rows}", columns.join(", "), delivered.relation) }
+    format!("select {} from {}", columns.join(", "), delivered.relation)
 }
 
 /// The columns of a delivery, each with its name in the raw copy and in the source. A column keeps the name that it has.

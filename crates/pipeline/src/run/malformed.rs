@@ -5,7 +5,11 @@ use hw_base::{Error, RowWatch, StagedBatch, count};
 use super::task::Task;
 use crate::plan::Work;
 
-const MALFORMED: &str = "malformed_record";
+/// The name of the rule.
+pub const MALFORMED: &str = "malformed_record";
+
+/// A share of records beyond which they are not odd ones that can be left out.
+const ODD: f64 = 0.2;
 
 /// The most characters of a record that are shown; the whole record is in the quarantine once its source tolerates it.
 const SHOWN: usize = 300;
@@ -19,7 +23,7 @@ fn shortened(record: &str) -> String {
 }
 
 /// Diverts malformed records before any rule sees them.
-pub(super) fn watch() -> RowWatch {
+pub fn watch_malformed() -> RowWatch {
     RowWatch { id: MALFORMED.into(), violates: "_malformed is not null".into(), diverts: true, excludes: true }
 }
 
@@ -47,6 +51,12 @@ pub(super) fn too_many(task: Task<'_>, batch: &StagedBatch) -> Option<Error> {
                     dataset.source
                 ),
             })
-            .help("if the records are to be left out, raise `malformed: 5%` there; they are kept in the quarantine"),
+            .help(match rule.violations as f64 / batch.rows_read as f64 {
+                share if share <= ODD => {
+                    let enough = (share * 100.0).floor() + 1.0;
+                    format!("if the records are to be left out, write `malformed: {enough}%` there; they are kept in the quarantine")
+                }
+                _ => "so many mostly have one cause, such as another delimiter or quote character in some of the files".to_owned(),
+            }),
     )
 }

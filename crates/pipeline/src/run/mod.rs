@@ -31,8 +31,9 @@ use hw_base::{Clock, Engine, Error, Ledger, Result, Retry, RunId, RunRecord, Sou
 pub use self::recover::recover;
 pub(crate) use backfill::is_partial;
 pub use backfill::{Backfill, close, fill, targets, windows_left};
-pub use extract::{live_rows, raw_column_names};
+pub use extract::{live_records, live_rows, raw_column_names};
 pub(crate) use load::EXAMPLES;
+pub use malformed::{MALFORMED, watch_malformed};
 pub use promote::{Building, Promotion, promote};
 pub use record::{alerts, exit_code};
 pub use review::{Asked, review};

@@ -180,7 +180,7 @@ async fn of_dataset(task: Task<'_>, asked: &Asked) -> Result<Batch> {
     let mut review = asked.review.clone();
     if tells_files {
         staging.hidden = vec!["_malformed".into()];
-        staging.watch.rows.push(malformed::watch());
+        staging.watch.rows.push(malformed::watch_malformed());
         // Who gives a record its values has made a row of it.
         if let Ruling::Repaired(values) = &mut review.ruling {
             values.push(("_malformed".into(), "null".into()));

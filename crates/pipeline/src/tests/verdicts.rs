@@ -118,7 +118,7 @@ fn malformed_records_are_tolerated_up_to_the_limit() {
         error[HW205]: 2 of 100 records of `shop.orders` cannot be read as rows; the source tolerates 1 %
           because: 
           help: look at one of them; if a column holds another type, declare it: `columns: { NAME: text }` under source `shop`
-          help: if the records are to be left out, raise `malformed: 5%` there; they are kept in the quarantine"#]]
+          help: if the records are to be left out, write `malformed: 3%` there; they are kept in the quarantine"#]]
     .assert_eq(&delivered(&json!({}), "rows 100; malformed_record 2"));
     expect!["Published"].assert_eq(&delivered(&json!({ "malformed": "50%" }), "rows 100; malformed_record 50"));
     expect![[r#"
@@ -126,7 +126,7 @@ fn malformed_records_are_tolerated_up_to_the_limit() {
         error[HW205]: 4 of 100 records of `shop.orders` cannot be read as rows; the source tolerates 3 rows
           because: 
           help: look at one of them; if a column holds another type, declare it: `columns: { NAME: text }` under source `shop`
-          help: if the records are to be left out, raise `malformed: 5%` there; they are kept in the quarantine"#]]
+          help: if the records are to be left out, write `malformed: 5%` there; they are kept in the quarantine"#]]
     .assert_eq(&delivered(&json!({ "malformed": 3 }), "rows 100; malformed_record 4"));
 }
 

@@ -20,6 +20,7 @@ struct Written {
     count: u32,
     numbers: [u32; 3],
     lengths: [usize; 3],
+    separator: char,
 }
 
 /// The values that are written as dates, each taken apart once; none where they are not nearly all of the column.
@@ -28,16 +29,16 @@ fn dates(profile: &Profile<'_>) -> Vec<Written> {
         return Vec::new();
     }
     let taken_apart = profile.column.counted().filter_map(|(code, value, count)| {
-        let (numbers, lengths) = parts(value)?;
-        Some(Written { code, count, numbers, lengths })
+        let (numbers, lengths, separator) = parts(value)?;
+        Some(Written { code, count, numbers, lengths, separator })
     });
     let dates: Vec<Written> = taken_apart.filter(|date| date.count > 0).collect();
     let rows: f64 = dates.iter().map(|date| f64::from(date.count)).sum();
     if rows < 0.8 * profile.rows { Vec::new() } else { dates }
 }
 
-/// The three numbers of a date written in digits, time of day left out, and whether the year is written in four digits.
-fn parts(value: &str) -> Option<([u32; 3], [usize; 3])> {
+/// The three numbers of a date written in digits, time of day left out, how many digits each has, and what stands between them.
+fn parts(value: &str) -> Option<([u32; 3], [usize; 3], char)> {
     let day = value.trim().split([' ', 'T']).next()?;
     let separator = day.chars().find(|c| !c.is_ascii_digit()).filter(|c| matches!(c, '/' | '-' | '.'))?;
     let mut written = day.split(separator);
@@ -45,7 +46,7 @@ fn parts(value: &str) -> Option<([u32; 3], [usize; 3])> {
     let texts = [next()?, next()?, next()?];
     let is_date = written.next().is_none() && texts.iter().all(|text| text.len() != 3);
     let numbers = [texts[0].parse().ok()?, texts[1].parse().ok()?, texts[2].parse().ok()?];
-    is_date.then_some((numbers, texts.map(str::len)))
+    is_date.then_some((numbers, texts.map(str::len), separator))
 }
 
 fn days(year: u32, month: u32) -> u32 {
@@ -104,9 +105,10 @@ fn out_of_time(dates: &[Written]) -> Vec<Suspicion> {
     odd.map(|(_, code, _)| Suspicion::new(*code, "implausible_date", 0.8)).collect()
 }
 
-/// Dates with a year of two digits that can be read as several days: the column cannot be sorted or compared.
+/// Dates with a year of two digits that can be read as several days: the column cannot be sorted or compared. Where people write dots,
+/// the day comes first.
 fn ambiguous(dates: &[Written]) -> Vec<Suspicion> {
-    let two_digits = dates.iter().filter(|date| date.lengths.iter().all(|length| *length < 3));
+    let two_digits = dates.iter().filter(|date| date.separator != '.' && date.lengths.iter().all(|length| *length < 3));
     let several = two_digits.filter(|date| readings(date).len() > 1);
     several.map(|date| Suspicion::new(date.code, "ambiguous_date", 0.6).by_itself()).collect()
 }

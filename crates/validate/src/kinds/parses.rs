@@ -46,6 +46,8 @@ enum Form {
     Ipv6,
     /// An IP address of either version.
     Ip,
+    /// JSON as RFC 8259 writes it: an object, a list or a single value.
+    Json,
 }
 
 const IPV4: &str = r"((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
@@ -56,10 +58,10 @@ const IPV6: &str = "(([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|([0-9a-fA-F]{1,4}:){
     |[0-9a-fA-F]{1,4}:(:[0-9a-fA-F]{1,4}){1,6}|:((:[0-9a-fA-F]{1,4}){1,7}|:))";
 
 impl Form {
-    /// The regular expression of the form; `None` for moments, which engines read in more than one form.
+    /// The regular expression of the form; `None` for moments, which engines read in more than one form, and for JSON, which is nested.
     fn expression(self) -> Option<String> {
         Some(match self {
-            Self::Timestamp => return None,
+            Self::Timestamp | Self::Json => return None,
             Self::Date => r"^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}\s*$".into(),
             Self::Time => r"^\s*([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?\s*$".into(),
             Self::Integer => r"^\s*[+-]?[0-9]+\s*$".into(),
@@ -80,6 +82,7 @@ impl Form {
         match (self, has_form) {
             (Self::Date, Some(has_form)) => format!("{text} is not null and (not {has_form} or try_cast(trim({text}) as date) is null)"),
             (_, Some(has_form)) => format!("not {has_form}"),
+            (Self::Json, None) => format!("not json_valid({text})"),
             (_, None) => format!("{text} is not null and try_cast(trim({text}) as timestamp(6)) is null"),
         }
     }
@@ -90,7 +93,7 @@ counting_settings! {
     ParsesSettings {
         /// The column.
         column: String,
-        /// What its texts are to read as: `date`, `timestamp`, `time`, `integer`, `number`, `boolean`, `uuid`, `email`, `url`, `ip`, `ipv4` or `ipv6`.
+        /// What its texts are to read as: `date`, `timestamp`, `time`, `integer`, `number`, `boolean`, `uuid`, `email`, `url`, `ip`, `ipv4`, `ipv6` or `json`.
         #[serde(rename = "as")]
         form: Option<Form>,
         /// A format of dates and times in place of `as`, in the signs of `strftime`: `%d/%m/%Y`.
@@ -103,7 +106,7 @@ impl RuleKind for Parses {
 
     fn about(&self) -> About {
         About {
-            finds: "Texts that do not read as what `as` says, or that do not have the `format` in the signs of `strftime` (`%Y`, `%m`, `%d`, `%H`, `%M`, `%S`, `%f`, `%b`, `%B`, `%y`, `%p`, `%j`, `%a`, `%A`, `%z` …). The text as a whole is read; white space around numbers, days and moments is allowed. A day that the calendar does not have, such as the 30th of February, is no date. Nulls are the business of `not_null`; an empty text reads as nothing.",
+            finds: "Texts that do not read as what `as` says, or that do not have the `format` in the signs of `strftime` (`%Y`, `%m`, `%d`, `%H`, `%M`, `%S`, `%f`, `%b`, `%B`, `%y`, `%p`, `%j`, `%a`, `%A`, `%z` …). The text as a whole is read; white space around numbers, days, moments and JSON is allowed. A day that the calendar does not have, such as the 30th of February, is no date. Nulls are the business of `not_null`; an empty text reads as nothing.",
             matters: "What does not read as a date becomes null when it is cast, or ends the load, long after the place where it could be mended.",
             example: "- parses: { column: email, as: email, at_least: 99% }\n- parses: { column: note, format: '%d/%m/%Y', where: 'note is not null' }",
             remedy: "Look at the examples for a second form, such as days before months, and read both in the model. Ask the source for one form.",
@@ -183,6 +186,7 @@ mod tests {
         check_row(&rule, "a varchar", &format!("a is not null and (not {has_form} or try_cast(trim(a) as date) is null)"));
         let rule = json!({"parses": {"column": "a", "as": "timestamp"}});
         check_row(&rule, "a varchar", "a is not null and try_cast(trim(a) as timestamp(6)) is null");
+        check_row(&json!({"parses": {"column": "a", "as": "json"}}), "a varchar", "not json_valid(a)");
         check_row(
             &json!({"parses": {"column": "a", "format": "%H"}}),
             "a varchar",

@@ -91,6 +91,8 @@ impl Dialect {
             (Self::Postgres, "quantile_cont") => format!("percentile_cont({}) within group (order by {})", part(1)?, part(0)?),
             (Self::Postgres, "isnan") => format!("({} = 'NaN')", part(0)?),
             (Self::Postgres, "try_cast") => self.tried_cast(inside)?,
+            (Self::Postgres, "json_valid") => format!("({} is json)", part(0)?),
+            (Self::Spark, "json_valid") => return Err("Spark has no function that tells whether a text is JSON".into()),
             _ => format!("{name}({})", self.written(inside)?),
         })
     }
@@ -236,6 +238,8 @@ mod tests {
             Dialect::Spark.written("regexp_replace(a, 'b', 'c', 'i')").unwrap_err(),
             "Spark has no `regexp_replace` that ignores case"
         );
+        assert_eq!(Dialect::Postgres.written("not json_valid(a)").unwrap(), "not (a is json)");
+        assert_eq!(Dialect::Spark.written("json_valid(a)").unwrap_err(), "Spark has no function that tells whether a text is JSON");
         assert_eq!(Dialect::parse("oracle"), None);
     }
 }

@@ -17,6 +17,7 @@ use hw_engine::Deadline;
 use hw_ledger::next_run_id;
 use hw_pipeline::{EngineSettings, raw_column_names};
 use hw_validate::Proposal;
+use serde_json::Value as Json;
 
 use self::budget::{Budget, budget};
 use self::opened::is_of_project;
@@ -60,7 +61,7 @@ struct Arguments {
     /// Columns that matter most, by commas
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     critical: Vec<String>,
-    /// Read about this many rows only; then every number says so
+    /// Look at this many rows, drawn from all by chance; then every number says so
     #[arg(long, value_name = "ROWS", value_parser = at_least_one, allow_negative_numbers = true)]
     sample: Option<usize>,
     /// Take no longer than this, such as `30s` or `5m`: what was read by then is told, with how far it is from the whole
@@ -242,7 +243,7 @@ async fn assess_one(subject: &Subject, arguments: &Arguments, time: Option<(&Bud
     refuse_unknown_columns(&arguments.critical, &opened).await?;
     opened.is_asked(arguments);
     let earlier = match &arguments.against {
-        Some(file) => Some(Earlier::read(&hw_config::read_yaml(file, file)?.to_json(), &opened.about.name)?),
+        Some(file) => Some(Earlier::read(&document(file)?, &opened.about.name)?),
         None => None,
     };
     let now = SystemClock.now();
@@ -263,6 +264,12 @@ async fn assess_one(subject: &Subject, arguments: &Arguments, time: Option<(&Bud
         terminal.say(told);
     }
     Ok(Assessed { assessment, table })
+}
+
+/// A file of JSON or YAML. YAML's reader keeps numbers such as `1.0` as they are written, which are numbers in JSON.
+fn document(file: &Path) -> Result<Json> {
+    let text = hw_config::read_text(file, file)?;
+    serde_json::from_str(&text).or_else(|_| Ok(hw_config::parse_yaml(&text, file)?.to_json()))
 }
 
 /// Measures the columns and compares them with each other, from one pass over the data; then tries the rules.

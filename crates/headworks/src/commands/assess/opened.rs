@@ -20,6 +20,8 @@ pub(crate) struct OpenedData {
     pub(crate) reader: Reader,
     /// Only the rows, under the names that the columns have in a raw copy.
     pub(crate) rows: Reader,
+    /// The same with the malformed records beside the rows, for a scan that counts both.
+    records: Option<Input>,
     /// Whether `reader` tells malformed records by a column of its own.
     pub(crate) has_malformed: bool,
     /// How SQL names it.
@@ -66,7 +68,16 @@ impl OpenedData {
             return self.rows.sql.clone();
         }
         let columns = self.names.iter().map(|(own, raw)| format!("{} as {}", identifier(raw), identifier(own)));
-        format!("select {} from data", columns.collect::<Vec<_>>().join(", "))
+        format!("select {} from {DATA}", columns.collect::<Vec<_>>().join(", "))
+    }
+
+    /// The query of `rows` over all records, of which `_malformed` tells those that are no rows; `None` where all are.
+    pub(crate) fn records(&self) -> Option<Reader> {
+        let records = self.records.as_ref()?;
+        let others = self.rows.inputs.iter().filter(|input| input.name() != DATA);
+        let columns = self.rows.sql.strip_suffix(" from data").filter(|columns| *columns != "select *");
+        let sql = columns.map_or_else(|| self.rows.sql.clone(), |columns| format!("{columns}, _file, _line, _malformed from {DATA}"));
+        Some(Reader { sql, inputs: others.chain([records]).cloned().collect(), file: None })
     }
 
     /// The project it belongs to, if it does.
@@ -121,6 +132,9 @@ impl Subject {
     }
 }
 
+/// What the rows of a file are called.
+const DATA: &str = "data";
+
 /// What the rows of a query are called.
 const QUERY: &str = "query";
 
@@ -140,7 +154,7 @@ pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Termi
     let reader = house.reader(&format!("select * from {shown_as}")).await?;
     let about = About::new(data, data);
     let (engine, rows) = (Opener::Project(Box::new(house)), reader.clone());
-    Ok(OpenedData { engine, rows, reader, about, has_malformed: false, shown_as, names: vec![] })
+    Ok(OpenedData { engine, rows, records: None, reader, about, has_malformed: false, shown_as, names: vec![] })
 }
 
 /// Opens the rows of a query.
@@ -162,7 +176,7 @@ async fn open_query(sql: &str, place: Option<&str>, settings: &EngineSettings, t
     let shown_as = format!("({sql}) as {QUERY}");
     let mut about = About::new(QUERY, place.map_or_else(|| sql.to_owned(), hw_config::redact_url));
     about.shown_as.clone_from(&shown_as);
-    Ok(OpenedData { engine, rows: reader.clone(), reader, about, has_malformed: false, shown_as, names: vec![] })
+    Ok(OpenedData { engine, rows: reader.clone(), records: None, reader, about, has_malformed: false, shown_as, names: vec![] })
 }
 
 /// Opens a path; only these of its files where some are given.
@@ -176,17 +190,18 @@ pub(super) async fn open_file(data: &str, files: Option<&[SourceFile]>, settings
         return Err(Error::user(format!("`{}` holds no data", hw_config::redact_url(data))).code("HW202"));
     }
     let mut inputs = Vec::new();
-    let rows = hw_pipeline::live_rows("data", &opened.delivered, &[], &mut inputs);
+    let records = hw_pipeline::live_records(DATA, &opened.delivered);
+    let rows = hw_pipeline::live_rows(DATA, &opened.delivered, &[], &mut inputs);
     inputs.push(rows);
     let live = Input::Live { name: "all_records".into(), relation: opened.delivered.relation.clone() };
     let hidden = if opened.delivered.has_origin { ", _malformed" } else { "" };
     let columns: Vec<String> = opened.delivered.columns.iter().map(|column| identifier(&column.name)).collect();
     let reader = Reader { sql: format!("select {}{hidden} from all_records", columns.join(", ")), inputs: vec![live], file: None };
-    let rows = Reader { sql: "select * from data".into(), inputs, file: None };
+    let rows = Reader { sql: format!("select * from {DATA}"), inputs, file: None };
     let shown = hw_config::redact_url(data);
     let about = About::new(&opened.dataset, &shown);
     let (engine, has_malformed) = (Opener::Alone(Box::new(engine)), opened.delivered.has_origin);
     let own = opened.delivered.columns.iter().map(|column| column.name.clone());
     let names = own.zip(raw_column_names(&opened.delivered.columns)).collect();
-    Ok(OpenedData { engine, reader, rows, about, has_malformed, shown_as: identifier(&shown), names })
+    Ok(OpenedData { engine, reader, rows, records, about, has_malformed, shown_as: identifier(&shown), names })
 }

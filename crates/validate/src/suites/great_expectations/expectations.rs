@@ -199,9 +199,8 @@ fn of_values(name: &str, arguments: &Arguments<'_>) -> Translation {
         "column_values_to_be_dateutil_parseable" => {
             Err("Python's dateutil guesses at forms; say which one with `parses: { as: timestamp }` or a `format`".into())
         }
-        "column_values_to_be_json_parseable" | "column_values_to_match_json_schema" => {
-            Err("Headworks does not read JSON inside of a column".into())
-        }
+        "column_values_to_be_json_parseable" => on_column("parses", json!({"as": "json"}), arguments),
+        "column_values_to_match_json_schema" => Err("Headworks tells whether a text is JSON, not whether it keeps to a schema".into()),
         "column_value_lengths_to_be_between" => {
             let limits = count_limits(json!({"column": column()?}), arguments);
             Ok(Rules::one("length", limits.map_err(|why| if why == ALWAYS_HOLDS { NO_LIMIT.to_owned() } else { why })?))
