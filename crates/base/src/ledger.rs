@@ -128,6 +128,9 @@ pub struct StepRecord {
     /// Where its rows were built, where it took them over from an environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promoted: Option<PromotedFrom>,
+    /// The target inside which its table was built, where that was not the warehouse; the commit is one of that database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inside: Option<String>,
     /// Where it stands once published; kept from the start, so that a killed run can be continued.
     pub progress: Progress,
 }

@@ -15,6 +15,7 @@ mod ledger;
 mod load_mode;
 mod loose;
 mod names;
+mod push_down;
 mod quality;
 mod rows;
 mod settings;
@@ -46,6 +47,7 @@ pub use ledger::{
 pub use load_mode::{History, IS_INFERRED, LoadMode, SINCE_EVER, Shows, VALID_FROM, VALID_TO};
 pub use loose::{LooseCell, LooseColumn, LooseRows};
 pub use names::{DatasetName, ORIGIN_COLUMNS, TableName, snake_case};
+pub use push_down::{Built, PUSHED_ROWS, PUSHED_TABLE, PushDown, Pushed};
 pub use quality::{Dimension, Issue, OnFailure, RuleResult, Severity, Verdict};
 pub use rows::{Column, ColumnType, Rows, Value};
 pub use settings::{Entry, Node, Settings, SettingsMap};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{BoxFuture, Error, Result, TableName};
+use crate::{BoxFuture, Built, Error, PushDown, Pushed, Result, TableName, Watched};
 
 /// Where a copy of a table lies in a database, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +106,35 @@ pub trait Targets: Send + Sync {
     /// # Errors
     /// HW207 for what the database or the copy does not allow, HW206 where the database cannot be reached. The copy is as it was then.
     fn deliver<'a>(&'a self, shipment: &'a Shipment) -> BoxFuture<'a, Result<Option<Shipped>>>;
+
+    /// Looks whether an order can be carried out inside the target, and returns what could be answered for its rules: the numbers in it
+    /// say nothing. No row is read.
+    ///
+    /// # Errors
+    /// HW311 for a SELECT that would not come to the same there, with its place; HW206 where the database cannot be reached.
+    fn try_push_down<'a>(&'a self, order: &'a PushDown) -> BoxFuture<'a, Result<Watched>> {
+        Box::pin(std::future::ready(Err(nothing_inside(&order.placement))))
+    }
+
+    /// Runs a SELECT inside the target, in a transaction that goes on.
+    ///
+    /// # Errors
+    /// As for [`Self::try_push_down`]; HW208 for rows that would not come to the same there.
+    fn push_down<'a>(&'a self, order: &'a PushDown) -> BoxFuture<'a, Result<Box<dyn Pushed>>> {
+        Box::pin(std::future::ready(Err(nothing_inside(&order.placement))))
+    }
+
+    /// What a table was built to last that a model of a project has inside the target; `None` where it is not there.
+    ///
+    /// # Errors
+    /// HW206 where the database cannot be reached.
+    fn built<'a>(&'a self, placement: &'a Placement) -> BoxFuture<'a, Result<Option<Built>>> {
+        Box::pin(std::future::ready(Err(nothing_inside(placement))))
+    }
+}
+
+fn nothing_inside(placement: &Placement) -> Error {
+    Error::bug(format!("nothing is built inside `{}` here", placement.target))
 }
 
 /// No target at all, for runs that deliver nothing.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hw_base::{BoxFuture, Error, Result, Settings, Shipment, Shipped, Targets, unknown};
+use hw_base::{BoxFuture, Built, Error, Placement, PushDown, Pushed, Result, Settings, Shipment, Shipped, Targets, Watched, unknown};
 use hw_engine::LocalEngine;
 
 use crate::connectors::{CONNECTORS, Connector, Place, Secrets, Target};
@@ -31,18 +31,29 @@ impl ProjectTargets {
         Error::all(errors).map_or(Ok(Self { targets: read, engine }), Err)
     }
 
-    async fn bring(&self, shipment: &Shipment) -> Result<Option<Shipped>> {
-        let name = &shipment.placement.target;
+    fn target(&self, placement: &Placement) -> Result<&dyn Target> {
+        let name = &placement.target;
         let known = || self.targets.iter().map(|(name, _)| name.as_str());
         let found = self.targets.iter().find(|(known, _)| known == name);
-        let (_, target) = found.ok_or_else(|| unknown("target", name, known()).code("HW104"))?;
-        target.deliver(shipment, &self.engine).await
+        found.map(|(_, target)| target.as_ref()).ok_or_else(|| unknown("target", name, known()).code("HW104"))
     }
 }
 
 impl Targets for ProjectTargets {
     fn deliver<'a>(&'a self, shipment: &'a Shipment) -> BoxFuture<'a, Result<Option<Shipped>>> {
-        Box::pin(self.bring(shipment))
+        Box::pin(async { self.target(&shipment.placement)?.deliver(shipment, &self.engine).await })
+    }
+
+    fn try_push_down<'a>(&'a self, order: &'a PushDown) -> BoxFuture<'a, Result<Watched>> {
+        Box::pin(async { self.target(&order.placement)?.try_push_down(order, self.engine.live()).await })
+    }
+
+    fn push_down<'a>(&'a self, order: &'a PushDown) -> BoxFuture<'a, Result<Box<dyn Pushed>>> {
+        Box::pin(async { self.target(&order.placement)?.push_down(order, self.engine.live()).await })
+    }
+
+    fn built<'a>(&'a self, placement: &'a Placement) -> BoxFuture<'a, Result<Option<Built>>> {
+        Box::pin(async { self.target(placement)?.built(placement).await })
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct House {
     /// Its sources.
     pub(crate) sources: ProjectSources,
     /// The databases that its tables are delivered to.
-    targets: ProjectTargets,
+    pub(crate) targets: ProjectTargets,
     /// Its memory.
     pub(crate) ledger: ProjectLedger,
     /// The folder of its state.
@@ -188,11 +188,11 @@ impl House {
             }
             match parts[..] {
                 ["preview", name] => {
-                    let model = self.model(name)?;
-                    for inner in self.engine.reads(&model.sql, Some(&model.file))? {
-                        self.bind(&inner.parts.join("."), &mut inputs).await?;
-                    }
-                    inputs.push(Input::Query { name: format!("preview.{name}"), sql: model.sql.clone() });
+                    let rows = self.preview(&format!("preview.{name}"), self.model(name)?, &mut inputs).await?;
+                    inputs.push(rows);
+                }
+                [name] if self.project.model(name).is_some_and(|model| model.settings.engine.push_down.is_some()) => {
+                    return Err(lies_in_target(name));
                 }
                 ["preview", source, dataset] => {
                     let dataset = DatasetName::new(source, dataset);
@@ -227,6 +227,21 @@ impl House {
         DatasetName::parse(name).filter(|dataset| self.project.sources.iter().any(|(source, _)| *source == dataset.source))
     }
 
+    /// The SELECT of a model under a name. A model that is built in a database stands for its SELECT too.
+    async fn preview(&self, name: &str, model: &Model, inputs: &mut Vec<Input>) -> Result<Input> {
+        for inner in self.engine.reads(&model.sql, Some(&model.file))? {
+            let inner = inner.parts.join(".");
+            match self.project.model(&inner).filter(|other| other.settings.engine.push_down.is_some()) {
+                Some(other) => {
+                    let rows = Box::pin(self.preview(&inner, other, inputs)).await?;
+                    inputs.push(rows);
+                }
+                None => self.bind(&inner, inputs).await?,
+            }
+        }
+        Ok(Input::Query { name: name.to_owned(), sql: model.sql.clone() })
+    }
+
     /// The model of that name.
     pub(crate) fn model(&self, name: &str) -> Result<&Model> {
         let known = || self.project.models.iter().map(|model| model.name.as_str());
@@ -235,7 +250,10 @@ impl House {
 
     /// Binds `source.dataset`; every other name stands for itself.
     async fn bind(&self, name: &str, inputs: &mut Vec<Input>) -> Result<()> {
-        let Some(dataset) = self.dataset(name) else { return Ok(()) };
+        let Some(dataset) = self.dataset(name) else {
+            let is_there = self.project.model(name).is_none() || self.has_table(&TableName::model(name)).await?;
+            return if is_there { Ok(()) } else { Err(not_built(name)) };
+        };
         let table = TableName::raw(&dataset);
         if self.has_table(&table).await? {
             inputs.extend(hw_pipeline::current_rows(&self.engine, &self.ledger, name, &table).await?);
@@ -246,6 +264,18 @@ impl House {
         }
         Ok(())
     }
+}
+
+fn lies_in_target(name: &str) -> Error {
+    Error::user(format!("the table of `{name}` lies in the target that its `deliver` names, and not in the warehouse"))
+        .code("HW302")
+        .help(format!("read it there; `preview.{name}` is its SELECT"))
+}
+
+fn not_built(model: &str) -> Error {
+    Error::user(format!("the model `{model}` has not been built yet"))
+        .code("HW302")
+        .help(format!("`headworks run {model}` builds it; `preview.{model}` is what its SELECT returns now"))
 }
 
 /// The folder of the state of a project, or of one of its environments.

@@ -113,7 +113,7 @@ fn parents_of(project: &Project, model: &Model) -> Result<Vec<(String, Read)>> {
     for rule in &model.rules {
         let Some(SetWatch { asks: Together::Known { table, .. }, .. }) = rule.set_watch() else { continue };
         let reference = Reference { parts: table.split('.').map(str::to_owned).collect(), line: 1, column: 1 };
-        match resolve(project, &reference) {
+        match resolved(project, &table) {
             Some(read) => parents.push((rule.id.clone(), read)),
             None => {
                 return Err(unknown_table(project, model, &reference)
@@ -123,6 +123,11 @@ fn parents_of(project: &Project, model: &Model) -> Result<Vec<(String, Read)>> {
         }
     }
     Ok(parents)
+}
+
+/// What a name stands for, as a rule writes it.
+pub(crate) fn resolved(project: &Project, name: &str) -> Option<Read> {
+    resolve(project, &Reference { parts: name.split('.').map(str::to_owned).collect(), line: 1, column: 1 })
 }
 
 fn resolve(project: &Project, reference: &Reference) -> Option<Read> {

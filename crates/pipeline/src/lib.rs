@@ -18,6 +18,7 @@ mod plan;
 mod position;
 mod project;
 mod promises;
+mod push_down;
 mod run;
 mod settings;
 pub mod unit;
@@ -37,6 +38,7 @@ pub use gaps::{Behind, Gaps, Hole, Unbuilt, gaps};
 pub use history::{LearnedLimit, learned_limits};
 pub use plan::{Asking, Decision, Extent, Follow, Parent, Plan, ReadFrom, Selection, Step, Work, arriving, plan, try_models};
 pub use project::{MALFORMED_TOLERANCE, Model, ModelText, Project, ProjectText, fingerprint};
+pub use push_down::{Inside, ModelEngine};
 pub use run::{
     Asked, Backfill, Building, MALFORMED, Meter, Narrator, Ports, Promotion, alerts, close, exit_code, fill, live_records, live_rows,
     promote, raw_column_names, recover, review, run, targets, watch_malformed, windows_left,

@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 
 use crate::deliver::{self, Deliver};
 use crate::engine_settings::EngineSettings;
+use crate::push_down::ModelEngine;
 
 /// `headworks.yaml`, without `sources` and `targets`, which the connectors read.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -53,6 +54,8 @@ pub struct ModelSettings {
     /// A file in `contracts/` with what the table promises, in the form of ODCS or of another tool. It is checked on every run
     /// together with `rules`.
     pub contract: Option<String>,
+    /// Where the table is built: inside the database that `deliver` names, with `{ push_down: postgres }`.
+    pub engine: ModelEngine,
     /// How long a run may build the table, such as `30m`; as long as it takes where it is not given.
     pub timeout: Option<TimeSpan>,
     /// Shares of rows that are promised to keep a rule, measured after every run.

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::catalog::TableProvider;
-use hw_base::{BoxFuture, Column, Delivery, Part, Result, Settings, Shipment, Shipped, SourceFile, Survey, Timestamp, Tolerance, unknown};
-use hw_engine::LocalEngine;
+use hw_base::{
+    BoxFuture, Built, Column, Delivery, Part, Placement, PushDown, Pushed, Result, Settings, Shipment, Shipped, SourceFile, Survey,
+    Timestamp, Tolerance, Watched, unknown,
+};
+use hw_engine::{LiveTables, LocalEngine};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 
@@ -123,6 +126,15 @@ pub struct Place {
 pub trait Target: Send + Sync {
     /// Brings a table there to a version that the engine reads; see [`hw_base::Targets::deliver`].
     fn deliver<'a>(&'a self, shipment: &'a Shipment, engine: &'a LocalEngine) -> BoxFuture<'a, Result<Option<Shipped>>>;
+
+    /// Looks whether an order can be carried out there; see [`hw_base::Targets::try_push_down`].
+    fn try_push_down<'a>(&'a self, order: &'a PushDown, live: &'a LiveTables) -> BoxFuture<'a, Result<Watched>>;
+
+    /// Runs a SELECT there over what `live` has opened; see [`hw_base::Targets::push_down`].
+    fn push_down<'a>(&'a self, order: &'a PushDown, live: &'a LiveTables) -> BoxFuture<'a, Result<Box<dyn Pushed>>>;
+
+    /// What a table was built to there; see [`hw_base::Targets::built`].
+    fn built<'a>(&'a self, placement: &'a Placement) -> BoxFuture<'a, Result<Option<Built>>>;
 }
 
 /// A source of a project.

@@ -78,7 +78,7 @@ impl Command for Plan {
             let selection = Selection { models: arguments.models, rebuild: arguments.rebuild };
             let mut plan = plan(&house.project, asking, &selection).await?;
             let mut errors = failing(&house, &plan).await;
-            errors.extend(try_models(&house.project, asking, &mut plan).await);
+            errors.extend(try_models(&house.project, asking, &house.targets, &mut plan).await);
             let code = if errors.is_empty() { 0 } else { 2 };
             match terminal.format {
                 Format::Json => {

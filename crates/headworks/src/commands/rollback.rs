@@ -111,6 +111,7 @@ fn remember(house: &House, run: &hw_base::RunId, table: &TableName, to: i64, ver
         review: None,
         returned: None,
         promoted: None,
+        inside: None,
         progress,
     };
     let mut record = RunRecord {

@@ -166,6 +166,8 @@ pub(crate) fn step_lines(step: &StepRecord, terminal: &Terminal) -> Vec<String> 
     if step.outcome == StepOutcome::Published {
         let is_told = step.load == "deliver" || (step.load == "recompute" && step.window != "all rows");
         lines.extend(is_told.then(|| format!("    {}", step.window)));
+        lines.extend(step.inside.iter().map(|target| format!("    inside {target}, {}", step.window)));
+        lines.extend(kept_out(step));
         let is_empty = step.model.starts_with("raw/") && step.rows_read == 0 && step.review.is_none();
         lines.extend(is_empty.then(|| "    the source has no row".to_owned()));
         lines.extend(waiting_members(step.members_waiting.unwrap_or_default()));
@@ -177,6 +179,12 @@ pub(crate) fn step_lines(step: &StepRecord, terminal: &Terminal) -> Vec<String> 
         );
     }
     lines
+}
+
+/// Says where rows lie that were kept out of a table inside a database.
+fn kept_out(step: &StepRecord) -> Option<String> {
+    let rows = plural(step.rows_quarantined, "row");
+    (step.inside.is_some() && step.rows_quarantined > 0).then(|| format!("    {rows} kept out, in `headworks_quarantine` beside the table"))
 }
 
 /// Says that facts name members of a dimension of which no row has arrived.

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests are told by the environment where the servers are")]
 
 mod brokerage;
+mod built_inside;
 mod cases;
 mod chance;
 mod clock;

@@ -178,7 +178,7 @@ fn rule(chance: &mut Chance, text: &str, number: usize) -> String {
 }
 
 /// SQL that makes a table with some rows; `wild` columns have values that few tables have.
-fn table(chance: &mut Chance, name: &str, rows: usize, wild: usize) -> String {
+pub(crate) fn table(chance: &mut Chance, name: &str, rows: usize, wild: usize) -> String {
     let columns: Vec<String> = COLUMNS.iter().map(|(name, kind, ..)| format!("{name} {kind}")).collect();
     let wild: Vec<usize> = (0..wild).map(|_| chance.below(COLUMNS.len())).collect();
     let nulls = [0, 3, 8][chance.below(3)];
@@ -195,7 +195,7 @@ fn table(chance: &mut Chance, name: &str, rows: usize, wild: usize) -> String {
     sql
 }
 
-fn execute(url: &str, sql: &str) {
+pub(crate) fn execute(url: &str, sql: &str) {
     let output = Command::new("psql").args(["-Atq", url, "-c", sql]).env("PGOPTIONS", "-c client_min_messages=warning").output().unwrap();
     assert!(output.status.success(), "{}\n{sql}", String::from_utf8_lossy(&output.stderr));
 }

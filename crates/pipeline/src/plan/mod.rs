@@ -3,6 +3,8 @@
 mod dataset;
 mod deliver;
 mod model;
+mod push_down;
+mod steps;
 mod together;
 mod trial;
 
@@ -15,11 +17,12 @@ use serde::Serialize;
 pub use self::dataset::arriving;
 pub(crate) use self::dataset::{READ_OTHERWISE, why_own};
 pub(crate) use self::model::{ASKED_FOR, BY_ARRIVAL};
+use self::steps::Steps;
 pub use self::trial::try_models;
 use crate::definition;
 use crate::graph::{Graph, Read};
 use crate::members;
-use crate::project::Project;
+use crate::project::{Model, Project};
 use crate::settings::Load;
 
 /// What a run does.
@@ -115,6 +118,15 @@ pub enum Work {
         /// The tables without whose rows its own wait in quarantine.
         #[serde(skip)]
         parents: Vec<Parent>,
+    },
+    /// Builds the table of a model inside the database that it lies in.
+    PushDown {
+        /// Its SELECT.
+        sql: String,
+        /// The file of the SELECT.
+        file: String,
+        /// Where the table lies, and how.
+        placement: Placement,
     },
     /// Brings a table in a database to the published version of a model's table.
     Deliver {
@@ -244,14 +256,18 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
     let graph = Graph::of(project, asking.engine)?;
     let selected = selected(project, &graph, selection)?;
     let mut progress = asking.ledger.all_progress()?;
+    let inside = |name: &str| project.model(name).and_then(Model::inside);
     // A table that is gone, or another warehouse, is loaded from the start.
     let mut standing = |table: &TableName| match progress.remove(table.folder()) {
+        Some(at) if inside(table.folder()).is_some() => Ok(Some(at)),
         Some(at) => asking.engine.has_table(table).map(|is_there| is_there.then_some(at)),
         None => Ok(None),
     };
-    let mut steps: Vec<Step> = Vec::new();
-    let mut datasets = graph.datasets_of(&selected);
-    for model in selected.iter().filter_map(|name| project.model(name)) {
+    let mut steps = Steps::default();
+    // What is built inside a database reads its rows there.
+    let copying: Vec<String> = selected.iter().filter(|name| inside(name).is_none()).cloned().collect();
+    let mut datasets = graph.datasets_of(&copying);
+    for model in copying.iter().filter_map(|name| project.model(name)) {
         datasets.extend(members::datasets(project, model)?);
     }
     for dataset in datasets {
@@ -274,12 +290,11 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
         let is_other = known.as_ref().is_some_and(|known| known.fingerprint != model.fingerprint);
         let definition = if is_other { definition::noted(asking.ledger, &model.name)? } else { None };
         let planning = model::Planning { project, model, reads, parents, before: &steps, selection, definition: definition.as_ref() };
-        let step = planning.step(asking.engine, known).await?;
-        let delivery = deliver::step(project, model, &step, asking).await?;
-        steps.push(step);
-        steps.extend(delivery);
+        for step in planning.steps(asking, known).await? {
+            steps.push(step);
+        }
     }
-    let (borrowed, steps): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|step| project.borrows(&step.table));
+    let (borrowed, steps): (Vec<Step>, Vec<Step>) = steps.into_vec().into_iter().partition(|step| project.borrows(&step.table));
     Ok(Plan {
         schema_version: "1",
         project: project.settings.project.clone(),

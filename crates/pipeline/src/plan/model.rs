@@ -4,12 +4,14 @@ use hw_base::{Engine, Error, Input, Progress, Reader, Result, TableName, snake_c
 
 use serde_json::Value as Json;
 
-use super::{Decision, Extent, FROM_PRODUCTION, Parent, ReadFrom, Selection, Step, Work, dataset, was_rolled_back};
+use super::steps::Steps;
+use super::{Asking, Decision, Extent, FROM_PRODUCTION, Parent, ReadFrom, Selection, Step, Work, dataset, deliver, was_rolled_back};
 use crate::definition;
 use crate::graph::Read;
 use crate::members;
 use crate::position::{has_moved, lost_ground, was_made_anew};
 use crate::project::{Model, Project};
+use crate::push_down::unreadable;
 use crate::settings::{Load, Recompute};
 
 /// What `follow:` names where the order of arrival tells which of two rows is the later one.
@@ -29,7 +31,7 @@ pub(super) struct Planning<'a> {
     /// The tables without whose rows its own wait in quarantine, each with the rule that says so.
     pub(super) parents: &'a [(String, Read)],
     /// The steps before its own.
-    pub(super) before: &'a [Step],
+    pub(super) before: &'a Steps,
     /// What the plan is made for.
     pub(super) selection: &'a Selection,
     /// What the model was defined by when it was built last, where it has changed since and somebody noted that down.
@@ -37,8 +39,23 @@ pub(super) struct Planning<'a> {
 }
 
 impl Planning<'_> {
-    /// Plans the build of the model, which stands at `progress`.
-    pub(super) async fn step(&self, engine: &dyn Engine, progress: Option<Progress>) -> Result<Step> {
+    /// Plans the build of the model, which stands at `progress`, and its delivery.
+    pub(super) async fn steps(&self, asking: Asking<'_>, progress: Option<Progress>) -> Result<Vec<Step>> {
+        match self.model.inside() {
+            // An environment writes nothing to a database.
+            Some(_) if self.project.environment.is_some() => Ok(vec![]),
+            Some(inside) => Ok(vec![self.pushed(inside, asking.engine, progress)?]),
+            None => {
+                unreadable(self.project, self.model, self.reads, asking.engine).map_or(Ok(()), Err)?;
+                let step = self.step(asking.engine, progress).await?;
+                let delivery = deliver::step(self.project, self.model, &step, asking).await?;
+                Ok(std::iter::once(step).chain(delivery).collect())
+            }
+        }
+    }
+
+    /// Plans the build of the model by the engine.
+    async fn step(&self, engine: &dyn Engine, progress: Option<Progress>) -> Result<Step> {
         self.refuse_foreign_follow()?;
         self.refuse_joined_follows(engine)?;
         self.refuse_versions_without_times()?;
@@ -51,9 +68,8 @@ impl Planning<'_> {
         let selected = self.reads.iter().map(|read| self.read_from(read, by_arrival));
         let reads: Vec<ReadFrom> = selected.chain(members::reads(self.model)).collect();
         let parents = self.parents();
-        let inputs: Vec<&Step> = self.before.iter().filter(|step| reads.iter().any(|read| read.step == step.name)).collect();
-        let is_parent = |step: &&Step| parents.iter().any(|parent| parent.read.step == step.name);
-        let needed: Vec<&Step> = inputs.iter().copied().chain(self.before.iter().filter(is_parent)).collect();
+        let inputs = self.before.called(reads.iter().map(|read| read.step.as_str()));
+        let needed = [inputs.clone(), self.before.called(parents.iter().map(|parent| parent.read.step.as_str()))].concat();
         let mut decision = self.decide(progress.as_ref(), &inputs, &needed);
         let mut anew = matches!(decision, Decision::Rebuild(_));
         if let Some(progress) = progress.as_ref().filter(|_| self.reads_on(&decision, &reads))
@@ -218,12 +234,12 @@ impl Planning<'_> {
     pub(super) fn is_snapshot(&self, table: &TableName) -> bool {
         let extracts_all =
             |step: &Step| matches!(&step.work, Work::Extract { files: None, follow: None, .. } | Work::Extract { compared: true, .. });
-        self.before.iter().any(|step| step.table == *table && extracts_all(step))
+        self.before.of(table).any(extracts_all)
     }
 
     /// The key of a raw copy that holds every version of a row that a run has seen.
     pub(super) fn versions(&self, table: &TableName) -> Option<&[String]> {
-        self.before.iter().filter(|step| step.table == *table).find_map(|step| match &step.work {
+        self.before.of(table).find_map(|step| match &step.work {
             Work::Extract { follow: Some(_), key, .. } => Some(key.as_slice()),
             _ => None,
         })
@@ -243,7 +259,7 @@ impl Planning<'_> {
         let arrives_in_order = match self.reads {
             [Read::Dataset { dataset, .. }] if matches!(settings.load, Load::Upsert(_)) => {
                 let table = TableName::raw(dataset);
-                self.before.iter().any(|step| step.table == table && is_row_of_source(step)) && engine.is_row_by_row(sql)
+                self.before.of(&table).any(is_row_of_source) && engine.is_row_by_row(sql)
             }
             _ => false,
         };
@@ -290,7 +306,7 @@ impl Planning<'_> {
         environment.fingerprint(self.model, self.reads)
     }
 
-    fn what_changed(&self) -> String {
+    pub(super) fn what_changed(&self) -> String {
         let changes = self.definition.and_then(|before| definition::changes_of_model(before, &definition::of_model(self.model)));
         changes.map_or("the model changed".into(), |changes| format!("the model changed: {changes}"))
     }

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Blame, Column, DatasetName, Delivery, Error, Input, Reader, Sources, identifier};
+use hw_base::{Blame, Column, DatasetName, Delivery, Error, Input, Reader, Sources, Targets, Timestamp, identifier};
 
 use super::together::unknown_partner;
 use super::{Asking, Decision, Parent, Plan, ReadFrom, Step, Work};
 use crate::fit::{self, ColumnChanges};
 use crate::project::Project;
+use crate::push_down::{Surroundings, prepare};
 use crate::run::live_rows;
 
 /// What the rows of a dataset are called while its rules are tried.
@@ -19,8 +20,8 @@ const MOST: usize = 200;
 
 /// Tries the models that would be built anew, up to 200 of them, and the rules of what is loaded. What cannot succeed is marked so in the
 /// plan, and what reads it is left out. Nothing is tried where nobody knows the columns before the run.
-pub async fn try_models(project: &Project, asking: Asking<'_>, plan: &mut Plan) -> Vec<Error> {
-    let mut trial = Trial { project, asking, columns: BTreeMap::new(), tried: 0 };
+pub async fn try_models(project: &Project, asking: Asking<'_>, targets: &dyn Targets, plan: &mut Plan) -> Vec<Error> {
+    let mut trial = Trial { project, asking, targets, columns: BTreeMap::new(), tried: 0 };
     let mut errors = Vec::new();
     for at in 0..plan.steps.len() {
         let (before, step) = (&plan.steps[..at], &plan.steps[at]);
@@ -43,6 +44,7 @@ pub async fn try_models(project: &Project, asking: Asking<'_>, plan: &mut Plan) 
 struct Trial<'a> {
     project: &'a Project,
     asking: Asking<'a>,
+    targets: &'a dyn Targets,
     /// The columns of the models that were tried.
     columns: BTreeMap<String, Vec<Column>>,
     /// How many were.
@@ -75,6 +77,7 @@ impl Trial<'_> {
         let tried = match &step.work {
             Work::Build { .. } => self.model(before, step).await,
             Work::Extract { dataset, .. } => self.rules_of(dataset, step).await,
+            Work::PushDown { .. } => Some(self.pushed(step).await),
             Work::Deliver { .. } => None,
         };
         tried.unwrap_or_default()
@@ -115,6 +118,25 @@ impl Trial<'_> {
             found.errors.extend(error);
         }
         Some(Found { columns: changes.all, ..found })
+    }
+
+    /// What keeps a model from being built inside its database.
+    async fn pushed(&mut self, step: &Step) -> Found {
+        self.tried += 1;
+        let Asking { engine, sources, ledger } = self.asking;
+        let around = Surroundings { engine, sources, ledger, now: Timestamp::default(), run: "" };
+        let prepared = match prepare(self.project, step, around).await {
+            Ok(Some(prepared)) => prepared,
+            Ok(None) => return Found::default(),
+            Err(error) => return Found::failure(error),
+        };
+        let answered = match self.targets.try_push_down(&prepared.order).await {
+            Ok(answered) => answered,
+            Err(error) => return Found::failure(error),
+        };
+        let open = prepared.refuse_open(&answered).err();
+        let stops = prepared.gate.stops() || open.is_some();
+        Found { stops, errors: prepared.gate.misfits().chain(open).collect(), columns: vec![] }
     }
 
     /// What is wrong with a rule by which rows wait for rows of another table.
@@ -169,7 +191,7 @@ impl Trial<'_> {
         let step = step?;
         let rows = match &step.work {
             Work::Extract { dataset, .. } if read.hides_origin => live(self.asking.sources, dataset, &read.name, inputs).await?,
-            Work::Extract { .. } | Work::Deliver { .. } => return None,
+            Work::Extract { .. } | Work::Deliver { .. } | Work::PushDown { .. } => return None,
             Work::Build { .. } => Input::Query { name: read.name.clone(), sql: nulls(self.columns.get(&step.name)?)? },
         };
         inputs.push(rows);

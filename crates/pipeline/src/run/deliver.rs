@@ -51,7 +51,8 @@ fn progress(task: Task<'_>, model: &str, release: &Release) -> Result<Progress> 
     Ok(Progress { fingerprint: step.fingerprint.clone(), window: standing(step).window + 1, inputs, version: Some(release.version) })
 }
 
-fn in_words(shipped: &Shipped, version: i64) -> String {
+/// What a database was brought to.
+pub(super) fn in_words(shipped: &Shipped, version: i64) -> String {
     let from = match shipped.before {
         Some(before) if before != version => format!("version {before} to {version}"),
         _ => format!("version {version}"),

@@ -37,7 +37,7 @@ fn expired(task: Task<'_>, limit: TimeSpan) -> Error {
     let step = &task.step.name;
     let setting = match &task.step.work {
         Work::Extract { dataset, .. } => format!("`timeout` of source `{}` in headworks.yaml", dataset.source),
-        Work::Build { .. } => format!("`timeout` in models/{step}.yaml"),
+        Work::Build { .. } | Work::PushDown { .. } => format!("`timeout` in models/{step}.yaml"),
         Work::Deliver { model, .. } => format!("`timeout` of `deliver` in models/{model}.yaml"),
     };
     Error::outside(format!("`{step}` took longer than its time limit of {limit}, and was broken off"))

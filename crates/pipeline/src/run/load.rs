@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use hw_base::{
     CommitNote, DatasetName, Engine, Error, IS_INFERRED, LoadMode, Position, Progress, Published, Reader, Result, ReturnedRecord, SetWatch,
-    StagedBatch, Staging, StepCommit, StepOutcome, StepRecord, Together, VALID_TO, Value, Verdict, identifier,
+    StagedBatch, Staging, StepCommit, StepOutcome, StepRecord, Timestamp, Together, VALID_TO, Value, Verdict, identifier,
 };
 use hw_validate::{Gate, Judging, Population};
 use serde_json::json;
 
 use super::record::{Halt, standing, started, unchanged};
 use super::task::{Task, application, version_with};
-use super::{backfill, build, deliver, extract, lateness, malformed};
+use super::{backfill, build, deliver, extract, lateness, malformed, push_down};
 use crate::definition;
 use crate::fit;
 use crate::history;
@@ -20,7 +20,7 @@ use crate::position::{CONTENT, FILES, WATERMARK};
 use crate::settings::Load;
 
 /// How many violating rows to show per rule.
-const EXAMPLES: usize = 5;
+pub(crate) const EXAMPLES: usize = 5;
 
 /// What a step is about to load.
 pub(super) struct Batch {
@@ -73,13 +73,16 @@ pub(super) async fn carry_out(task: Task<'_>) -> Result<StepRecord, Halt> {
     if let Work::Deliver { model, placement, only_grows } = &step.work {
         return deliver::carry_out(task, model, placement, *only_grows).await;
     }
+    if matches!(step.work, Work::PushDown { .. }) {
+        return push_down::carry_out(task).await;
+    }
     if let (Decision::Fail(_), Work::Extract { dataset, .. }) = (&step.decision, &step.work) {
         return Err(Halt::Failed(still_failing(task, dataset).await, Box::new(started(step, standing(step)))));
     }
     let prepared = match &step.work {
         Work::Extract { .. } => extract::prepare(task).await,
         Work::Build { .. } => build::prepare(task).await,
-        Work::Deliver { .. } => Ok(None),
+        Work::Deliver { .. } | Work::PushDown { .. } => Ok(None),
     };
     let mut batch = match prepared {
         Ok(Some(batch)) => batch,
@@ -93,10 +96,20 @@ pub(super) async fn carry_out(task: Task<'_>) -> Result<StepRecord, Halt> {
 
 /// Loads a batch, and records how that ended.
 pub(super) async fn brought_to_its_end(task: Task<'_>, batch: &mut Batch, mut record: StepRecord) -> Result<StepRecord, Halt> {
-    let Task { step, ports, .. } = task;
-    ports.memory.reset();
-    let begun = ports.clock.now();
+    task.ports.memory.reset();
+    let begun = task.ports.clock.now();
     let result = load(task, batch, &mut record).await;
+    ended(task, result, (record, begun), || note_definition(task, batch))
+}
+
+/// Records how a load has ended that began at that moment; `noted` notes down what its rows follow from now.
+pub(super) fn ended(
+    task: Task<'_>,
+    result: Result<StepOutcome>,
+    (mut record, begun): (StepRecord, Timestamp),
+    noted: impl FnOnce() -> Result<()>,
+) -> Result<StepRecord, Halt> {
+    let Task { step, ports, .. } = task;
     record.seconds = ((ports.clock.now() - begun).num_milliseconds() as f64 / 1000.0).max(0.0);
     record.peak_memory_bytes = ports.memory.peak_bytes();
     match result {
@@ -104,7 +117,7 @@ pub(super) async fn brought_to_its_end(task: Task<'_>, batch: &mut Batch, mut re
             let record = StepRecord { outcome: StepOutcome::Blocked, progress: standing(step), ..record };
             Err(Halt::Blocked(Box::new(record)))
         }
-        Ok(outcome) => match note_definition(task, batch) {
+        Ok(outcome) => match noted() {
             Ok(()) => Ok(StepRecord { outcome, ..record }),
             Err(error) => Err(Halt::Failed(error, Box::new(record))),
         },
@@ -119,7 +132,7 @@ fn note_definition(task: Task<'_>, batch: &Batch) -> Result<()> {
         _ if batch.is_trial => Ok(()),
         (Work::Extract { dataset, .. }, _) => definition::note(ports.ledger, &step.name, &definition::of_dataset(project, dataset)),
         (Work::Build { .. }, Some(model)) if step.anew => definition::note(ports.ledger, &step.name, &definition::of_model(model)),
-        (Work::Build { .. } | Work::Deliver { .. }, _) => Ok(()),
+        (Work::Build { .. } | Work::Deliver { .. } | Work::PushDown { .. }, _) => Ok(()),
     }
 }
 
@@ -298,7 +311,7 @@ fn seen_already(step: &Step, window: i64) -> Error {
 /// How a model is loaded; `None` for a dataset.
 fn load_of(step: &Step) -> Option<&Load> {
     match &step.work {
-        Work::Extract { .. } | Work::Deliver { .. } => None,
+        Work::Extract { .. } | Work::Deliver { .. } | Work::PushDown { .. } => None,
         Work::Build { settings, .. } => Some(settings),
     }
 }
@@ -313,10 +326,10 @@ fn unique_by(step: &Step) -> &[String] {
 
 /// How a person queries the rows that were judged, later: what a source has to deliver and what a model selects are readable
 /// although nothing of it was loaded.
-fn shown_as(step: &Step) -> String {
+pub(super) fn shown_as(step: &Step) -> String {
     match &step.work {
         Work::Extract { dataset, .. } => format!("preview.{dataset}"),
-        Work::Build { .. } | Work::Deliver { .. } => format!("preview.{}", identifier(&step.name)),
+        Work::Build { .. } | Work::Deliver { .. } | Work::PushDown { .. } => format!("preview.{}", identifier(&step.name)),
     }
 }
 

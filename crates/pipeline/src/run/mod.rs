@@ -12,6 +12,7 @@ mod load;
 mod malformed;
 mod orphans;
 mod promote;
+mod push_down;
 mod record;
 mod recover;
 mod review;
@@ -31,6 +32,7 @@ pub use self::recover::recover;
 pub(crate) use backfill::is_partial;
 pub use backfill::{Backfill, close, fill, targets, windows_left};
 pub use extract::{live_records, live_rows, raw_column_names};
+pub(crate) use load::EXAMPLES;
 pub use malformed::{MALFORMED, watch_malformed};
 pub use promote::{Building, Promotion, promote};
 pub use record::{alerts, exit_code};
@@ -151,7 +153,7 @@ fn version_group(plan: &Plan, ports: Ports<'_>) -> Result<BTreeMap<String, i64>>
 fn database(step: &Step) -> Option<(&'static str, &str)> {
     match &step.work {
         Work::Extract { dataset, files: None, .. } => Some(("source", &dataset.source)),
-        Work::Deliver { placement, .. } => Some(("target", &placement.target)),
+        Work::Deliver { placement, .. } | Work::PushDown { placement, .. } => Some(("target", &placement.target)),
         Work::Extract { .. } | Work::Build { .. } => None,
     }
 }

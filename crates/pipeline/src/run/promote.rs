@@ -180,7 +180,7 @@ fn overtaken(step: &Step, at: &Progress, live: Option<&Progress>, standing: &BTr
             live.filter(|live| live.window >= at.window).map(|_| format!("production has extracted more for `{name}` since"))
         }
         // An environment delivers nothing.
-        Work::Deliver { .. } => None,
+        Work::Deliver { .. } | Work::PushDown { .. } => None,
         Work::Build { .. } if at.fingerprint != step.fingerprint => Some(format!("`{name}` has changed since it was built there")),
         Work::Build { reads, .. } => {
             let moved = reads.iter().find(|read| {

@@ -64,6 +64,7 @@ pub(super) fn started(step: &Step, progress: Progress) -> StepRecord {
         review: None,
         returned: None,
         promoted: None,
+        inside: None,
         progress,
     }
 }

@@ -3,8 +3,8 @@
 use hw_base::{Result, RunId, RunRecord, StepCommit, StepOutcome, StepRecord, TableName};
 
 use super::task::version_with;
-use super::{Ports, promote, review};
-use crate::project::Project;
+use super::{Ports, promote, push_down, review};
+use crate::project::{Model, Project};
 
 /// Continues a run that was killed, if there is one: what it had published is recorded, what it left behind is removed. A run that was
 /// about rows in quarantine has nothing left to do then, and neither has one that took over what an environment has built: it is brought to its
@@ -35,12 +35,21 @@ pub async fn recover(project: &Project, ports: Ports<'_>) -> Result<Option<RunRe
 /// Settles a step that was broken off: what it had published is recorded, what it left behind is removed.
 pub(super) async fn settle(project: &Project, run: &RunId, step: &mut StepRecord, ports: Ports<'_>) -> Result<()> {
     let table = TableName::model(&step.model);
-    if let Some(version) = version_with(project, &table, step.progress.window, ports).await? {
+    let inside = project.model(&step.model).and_then(Model::placed_inside);
+    let version = match &inside {
+        Some(placement) => push_down::window_published(placement, run, step, ports).await?,
+        None => version_with(project, &table, step.progress.window, ports).await?,
+    };
+    if let Some(version) = version {
         step.outcome = StepOutcome::Published;
         step.error = None;
         step.progress.version = Some(version);
         step.commit = Some(StepCommit { table: step.model.clone(), version });
         ports.ledger.save_step(run, step)?;
+    }
+    if inside.is_some() {
+        // What is not committed there has never been.
+        return Ok(());
     }
     ports.engine.sweep(&table, &format!("{run}-")).await.map(drop)
 }

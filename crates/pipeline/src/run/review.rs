@@ -113,10 +113,19 @@ async fn carry_out(task: Task<'_>, asked: &Asked) -> Result<StepRecord, Halt> {
         Work::Build { .. } => of_model(task, asked).await,
         Work::Extract { .. } => of_dataset(task, asked).await,
         Work::Deliver { .. } => Err(Error::bug("a delivery has no rows in quarantine")),
+        Work::PushDown { .. } => Err(kept_elsewhere(task)),
     }
     .map_err(failed)?;
     let record = described(started(task.step, batch.progress.clone()), task, asked);
     load::brought_to_its_end(task, &mut batch, record).await
+}
+
+fn kept_elsewhere(task: Task<'_>) -> Error {
+    let name = &task.step.name;
+    Error::user(format!("rows in the quarantine of `{name}` cannot be decided about here"))
+        .code("HW604")
+        .because("they lie beside its table, in `headworks_quarantine` of its database")
+        .help("mend them where they come from, or in the SELECT: every run judges all rows anew")
 }
 
 fn described(record: StepRecord, task: Task<'_>, asked: &Asked) -> StepRecord {

@@ -82,7 +82,7 @@ impl Task<'_> {
     pub(super) fn time_limit(&self) -> Option<TimeSpan> {
         match &self.step.work {
             Work::Extract { dataset, .. } => self.project.timeouts.get(&dataset.source).copied(),
-            Work::Build { .. } => self.project.model(&self.step.name)?.settings.timeout,
+            Work::Build { .. } | Work::PushDown { .. } => self.project.model(&self.step.name)?.settings.timeout,
             Work::Deliver { model, .. } => self.project.model(model)?.settings.deliver.as_ref()?.timeout,
         }
     }

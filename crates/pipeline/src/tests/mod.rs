@@ -13,6 +13,7 @@ mod extraction;
 mod members;
 mod order;
 mod project;
+mod push_down;
 mod recovery;
 mod reviews;
 mod rollbacks;

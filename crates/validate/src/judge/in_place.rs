@@ -16,7 +16,7 @@ impl Gate {
             rows: reader.clone(),
             watch: watch.clone(),
             shown: self.rules().map(|rule| rule.id.clone()).collect(),
-            sets: self.fitted.iter().filter_map(|fitted| set_question(fitted, &inputs, now)).collect(),
+            sets: self.fitted.iter().filter_map(|fitted| set_question(fitted, &inputs, now, None)).collect(),
         }
     }
 
@@ -48,10 +48,11 @@ impl Gate {
     }
 }
 
-fn set_question(fitted: &Fitted, inputs: &[Input], now: Timestamp) -> Option<SetQuestion> {
+/// What a rule asks of rows together; `own` is the name of their table, where they are one.
+pub(super) fn set_question(fitted: &Fitted, inputs: &[Input], now: Timestamp, own: Option<&str>) -> Option<SetQuestion> {
     let Ok(Shape::Set { count, examples, .. }) = &fitted.shape else { return None };
     let condition = fitted.rule.condition_sql();
-    let over = |template: &Template| over_all_rows(template, condition.as_deref(), now, None);
+    let over = |template: &Template| over_all_rows(template, condition.as_deref(), now, own);
     let reader = |sql: String| Reader { sql, inputs: inputs.to_vec(), file: None };
     Some(SetQuestion {
         id: fitted.rule.id.clone(),

@@ -4,6 +4,7 @@
 //! batch only changes, are asked of the engine over the table as it would be after the load.
 
 mod in_place;
+mod pushed;
 mod relation;
 
 use std::collections::HashMap;

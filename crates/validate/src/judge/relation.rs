@@ -13,6 +13,12 @@ pub(super) const ALL_ROWS: &str = "after";
 /// The relation of the rows read, where quarantine rules take some of them away.
 const READ: &str = "read_before_quarantine";
 
+/// The rows of a load, in words.
+const BATCH: &str = "rows of this batch";
+
+/// The table that they would make, in words.
+const TABLE: &str = "rows of the table after this load";
+
 /// The rows of an answer, or why the engine refused the SQL.
 pub(super) type Answer = Result<Rows, String>;
 
@@ -41,13 +47,28 @@ impl<'a> Relation<'a> {
         Self {
             judging,
             watched: &batch.watched,
-            scanned: "rows of this batch",
-            table: "rows of the table after this load",
+            scanned: BATCH,
+            table: TABLE,
             table_rows: batch.rows_after,
             aggregates_were_watched: judging.population.batch_is_table,
             own: Some(TableName::model(&batch.table).leaf().to_owned()),
             batch: Some(batch),
             inputs: judging.reader.inputs.clone(),
+        }
+    }
+
+    /// Rows inside a database, and the table of `rows_after` rows, called `own`, that they would make there.
+    pub(super) fn pushed(judging: &'a Judging<'a>, watched: &'a Watched, own: &str, rows_after: u64) -> Self {
+        Self {
+            judging,
+            watched,
+            scanned: BATCH,
+            table: TABLE,
+            table_rows: rows_after,
+            aggregates_were_watched: true,
+            own: Some(own.to_owned()),
+            batch: None,
+            inputs: vec![],
         }
     }
 

@@ -49,6 +49,7 @@ fn step(outcome: StepOutcome, results: Vec<RuleResult>) -> StepRecord {
         review: None,
         returned: None,
         promoted: None,
+        inside: None,
         lateness: None,
         members_waiting: None,
         progress: Progress { fingerprint: String::new(), window: 1, inputs: std::collections::BTreeMap::new(), version: None },

@@ -18,6 +18,7 @@ mod dialect;
 mod errors;
 mod judge;
 mod progress;
+mod push_down;
 mod read;
 mod server;
 mod source;

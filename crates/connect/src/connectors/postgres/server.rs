@@ -39,12 +39,15 @@ const OPTIONS: &[&str] = &[
     "tcp_user_timeout",
     "user",
 ];
-/// The first words of every session. All text that the server makes is then the same everywhere, nothing can be
-/// written, no limit made for short queries ends a long copy, and rows come in the order of the pages, whoever else reads them.
-const BEGIN: &str = "begin isolation level repeatable read read only; \
-    set local timezone to 'UTC'; set local datestyle to 'ISO, YMD'; set local intervalstyle to 'iso_8601'; \
+/// The first words of every session for reading. Nothing can be written.
+const BEGIN: &str = "begin isolation level repeatable read read only; ";
+/// All text that the server makes is the same everywhere, no limit made for short queries ends a long copy, and rows come in the order of
+/// the pages, whoever else reads them.
+const AS_EVERYWHERE: &str = "set local timezone to 'UTC'; set local datestyle to 'ISO, YMD'; set local intervalstyle to 'iso_8601'; \
     set local bytea_output to 'hex'; set local extra_float_digits to 3; set local standard_conforming_strings to on; \
     set local synchronize_seqscans to off; set local statement_timeout to 0; set local idle_in_transaction_session_timeout to 0";
+/// Begins a transaction that sees the database at one moment, and may write.
+const BEGIN_WRITING: &str = "begin isolation level repeatable read; ";
 
 /// What `sslmode` asks for, with the meaning it has for `psql`.
 #[derive(Clone, PartialEq, Eq)]
@@ -113,8 +116,18 @@ impl Server {
     /// Connects, and begins a read-only transaction.
     pub(super) async fn connect(&self) -> Result<Session> {
         let session = self.open().await?;
-        session.client.batch_execute(BEGIN).await.map_err(|error| errors::failed(self, &error, "begin a transaction"))?;
+        self.begin(&session, BEGIN).await?;
         Ok(session)
+    }
+
+    /// Begins a transaction that sees the database at one moment, and reads it as everywhere.
+    pub(super) async fn begin_writing(&self, session: &Session) -> Result<()> {
+        self.begin(session, BEGIN_WRITING).await
+    }
+
+    async fn begin(&self, session: &Session, begin: &str) -> Result<()> {
+        let done = session.client.batch_execute(&format!("{begin}{AS_EVERYWHERE}")).await;
+        done.map_err(|error| errors::failed(self, &error, "begin a transaction"))
     }
 
     async fn connect_as_asked(&self) -> Result<Session> {
@@ -166,6 +179,11 @@ impl Server {
     /// The database's name.
     pub(super) fn database(&self) -> &str {
         self.config.get_dbname().unwrap_or_else(|| self.user())
+    }
+
+    /// Whether two URLs lead to the same database, whoever goes there.
+    pub(super) fn is_same_database(&self, other: &Self) -> bool {
+        (self.place(), self.database()) == (other.place(), other.database())
     }
 
     /// Whether two URLs lead the same user to the same database.

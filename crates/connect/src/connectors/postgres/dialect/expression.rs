@@ -37,6 +37,10 @@ impl<'a> Expressions<'a> {
 
     /// Any expression.
     pub(in super::super) fn write(&mut self, expression: &Expr) -> Result<Written> {
+        self.written(expression).map_err(|refused| refused.within(expression))
+    }
+
+    fn written(&mut self, expression: &Expr) -> Result<Written> {
         match expression {
             Expr::Identifier(name) => self.column(None, name),
             Expr::CompoundIdentifier(parts) => match &parts[..] {
@@ -156,7 +160,7 @@ impl<'a> Expressions<'a> {
             parts.extend([Written::constant("true", Wire::Bool), otherwise]);
         }
         let results: Vec<&Written> = parts.iter().skip(1).step_by(2).collect();
-        let wire = results.first().map(|first| first.wire.clone()).ok_or_else(|| Refused("an empty case".into()))?;
+        let wire = results.first().map(|first| first.wire.clone()).ok_or_else(|| Refused::new("an empty case"))?;
         if results.iter().any(|result| result.wire != wire) {
             return refused("a case of several types");
         }

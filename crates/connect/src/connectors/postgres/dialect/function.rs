@@ -98,7 +98,7 @@ impl Expressions<'_> {
             (known, own) => holding_both(&known, own),
         };
         let first = values.first().map(|value| value.wire.clone());
-        let wire = values.iter().fold(first, common).ok_or_else(|| Refused("values of several types".into()))?;
+        let wire = values.iter().fold(first, common).ok_or_else(|| Refused::new("values of several types"))?;
         let list: Vec<&str> = values.iter().map(|value| value.sql.as_str()).collect();
         Ok(Written::new(format!("coalesce({})", list.join(", ")), wire, joined(&values)))
     }
@@ -106,7 +106,7 @@ impl Expressions<'_> {
     /// `regexp_like`, with the expression in PostgreSQL's own form.
     fn matches(&mut self, text: &Expr, pattern: &Expr, ignore_case: bool) -> Result<Written> {
         let pattern = self.text(pattern)?;
-        let pattern = pattern.text().ok_or_else(|| Refused("an expression that is not given as it stands".into()))?;
+        let pattern = pattern.text().ok_or_else(|| Refused::new("an expression that is not given as it stands"))?;
         let text = self.text(text)?;
         let written = pattern::regular_expression(pattern, ignore_case)?;
         if written.only_ascii {

@@ -8,34 +8,76 @@
 mod cast;
 mod compare;
 mod expression;
+mod from;
 mod function;
 mod pattern;
 mod query;
+mod question;
 mod relation;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
-use datafusion::sql::sqlparser::ast::{Expr, Query, Statement};
+use datafusion::sql::sqlparser::ast::{Expr, Query, Spanned, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::Token;
+use datafusion::sql::sqlparser::tokenizer::{Span, Token};
 
 use super::types::Wire;
 
 pub(super) use expression::Expressions;
 pub(super) use query::{Scope, Selected};
+pub(super) use question::Question;
 pub(super) use relation::{BaseTable, Named, Relations, output};
 
 /// Why something is not asked of PostgreSQL.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refused(pub(super) String);
+pub(super) struct Refused {
+    /// What is not known to mean the same.
+    pub(super) what: String,
+    /// Where it stands in the SQL.
+    pub(super) at: Option<Place>,
+}
+
+/// A place in SQL, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The line.
+    pub(super) line: usize,
+    /// The character in it.
+    pub(super) column: usize,
+    /// How many characters there are; 1 for what goes over several lines.
+    pub(super) length: usize,
+}
+
+impl Refused {
+    fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), at: None }
+    }
+
+    /// The same about a part of the SQL, where nothing smaller is known.
+    fn within(self, part: &impl Spanned) -> Self {
+        Self { at: self.at.or_else(|| place(part.span())), ..self }
+    }
+
+    /// The same about SQL that a name in the query stands for.
+    fn behind(self, name: &str) -> Self {
+        Self { what: format!("{}, in the rows of `{name}`", self.what), at: None }
+    }
+}
+
+fn place(span: Span) -> Option<Place> {
+    let number = |number: u64| usize::try_from(number).ok().filter(|number| *number > 0);
+    let (line, column) = (number(span.start.line)?, number(span.start.column)?);
+    let end = if span.end.line == span.start.line { number(span.end.column) } else { None };
+    Some(Place { line, column, length: end.map_or(1, |end| end.saturating_sub(column).max(1)) })
+}
 
 pub(super) type Result<T> = std::result::Result<T, Refused>;
 
 fn refused<T>(what: impl fmt::Display) -> Result<T> {
-    Err(Refused(what.to_string()))
+    Err(Refused::new(what.to_string()))
 }
 
 /// What an expression is made of.
@@ -109,7 +151,7 @@ pub(super) enum Guard {
 
 /// Reads an expression as the engine does.
 pub(super) fn expression(sql: &str) -> Result<Expr> {
-    let unreadable = |error: datafusion::sql::sqlparser::parser::ParserError| Refused(error.to_string());
+    let unreadable = |error: datafusion::sql::sqlparser::parser::ParserError| Refused::new(error.to_string());
     let mut parser = Parser::new(&GenericDialect {}).try_with_sql(sql).map_err(unreadable)?;
     let expression = parser.parse_expr().map_err(unreadable)?;
     if parser.peek_token().token == Token::EOF { Ok(expression) } else { refused("more than an expression") }
@@ -117,7 +159,7 @@ pub(super) fn expression(sql: &str) -> Result<Expr> {
 
 /// Reads a SELECT as the engine does.
 pub(super) fn select(sql: &str) -> Result<Box<Query>> {
-    let mut statements = Parser::parse_sql(&GenericDialect {}, sql).map_err(|error| Refused(error.to_string()))?;
+    let mut statements = Parser::parse_sql(&GenericDialect {}, sql).map_err(|error| Refused::new(error.to_string()))?;
     match (statements.pop(), statements.is_empty()) {
         (Some(Statement::Query(query)), true) => Ok(query),
         _ => refused("no SELECT"),

@@ -26,7 +26,7 @@ pub(super) struct Pattern {
 /// Writes an expression that finds the same texts.
 pub(super) fn regular_expression(pattern: &str, ignore_case: bool) -> Result<Pattern> {
     let parsed = regex_syntax::ParserBuilder::new().case_insensitive(ignore_case).build().parse(pattern);
-    let parsed = parsed.map_err(|error| Refused(format!("the expression `{pattern}`: {error}")))?;
+    let parsed = parsed.map_err(|error| Refused::new(format!("the expression `{pattern}`: {error}")))?;
     let mut written = Pattern { pattern: String::new(), only_ascii: false };
     written.add(&parsed)?;
     Ok(written)
@@ -37,7 +37,7 @@ impl Pattern {
         match part.kind() {
             HirKind::Empty => self.pattern += "(?:)",
             HirKind::Literal(literal) => {
-                let text = std::str::from_utf8(&literal.0).map_err(|_| Refused("an expression on bytes".into()))?;
+                let text = std::str::from_utf8(&literal.0).map_err(|_| Refused::new("an expression on bytes"))?;
                 for character in text.chars() {
                     self.character(character)?;
                 }
@@ -129,7 +129,7 @@ mod tests {
     fn written(pattern: &str) -> String {
         match regular_expression(pattern, false) {
             Ok(Pattern { pattern, only_ascii }) => format!("{pattern}{}", if only_ascii { " (in ASCII)" } else { "" }),
-            Err(Refused(reason)) => format!("refused: {reason}"),
+            Err(refused) => format!("refused: {}", refused.what),
         }
     }
 

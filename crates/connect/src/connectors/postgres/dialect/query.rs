@@ -1,8 +1,8 @@
 //! SELECTs.
 
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, Ident, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
-    SetExpr, SetOperator, SetQuantifier, TableAlias, TableFactor, Values, WildcardAdditionalOptions,
+    Cte, Distinct, Expr, GroupByExpr, Ident, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
+    SetExpr, SetOperator, SetQuantifier, WildcardAdditionalOptions, With,
 };
 
 use super::expression::Expressions;
@@ -26,8 +26,8 @@ pub(in super::super) struct Selected {
 /// The rows that names of columns belong to.
 #[derive(Debug, Default)]
 pub(in super::super) struct Scope<'a> {
-    tables: Vec<(String, Vec<Named>)>,
-    outer: Option<&'a Scope<'a>>,
+    pub(super) tables: Vec<(String, Vec<Named>)>,
+    pub(super) outer: Option<&'a Scope<'a>>,
 }
 
 impl Scope<'_> {
@@ -71,15 +71,31 @@ impl Relations<'_> {
     /// A query in words of PostgreSQL. What its answer depends on is added to `guards`, each as a query that finds a row where it does not
     /// hold.
     pub(in super::super) fn selected(&self, query: &Query, outer: Option<&Scope<'_>>, guards: &mut Vec<Guard>) -> Result<Selected> {
-        let is_plain = query.with.is_none() && query.limit_clause.is_none() && query.fetch.is_none() && query.locks.is_empty();
+        let is_plain = query.limit_clause.is_none() && query.fetch.is_none() && query.locks.is_empty();
         if !is_plain || query.for_clause.is_some() || !query.pipe_operators.is_empty() {
-            return refused("a query with more than a SELECT");
+            return refused("a query with `limit`, or with more than a SELECT");
         }
-        let mut selected = self.body(&query.body, outer, guards)?;
+        let mut selected = match &query.with {
+            Some(with) => self.with(with, guards)?.body(&query.body, outer, guards)?,
+            None => self.body(&query.body, outer, guards)?,
+        };
         if let Some(order) = &query.order_by {
             selected.sql = format!("{} order by {}", selected.sql, Self::order(order, &selected)?);
         }
         Ok(selected)
+    }
+
+    /// The same names, and those that a WITH gives to queries.
+    fn with(&self, with: &With, guards: &mut Vec<Guard>) -> Result<Self> {
+        let mut relations = self.clone();
+        for Cte { alias, query, .. } in &with.cte_tables {
+            if with.recursive || !alias.columns.is_empty() {
+                return refused("a WITH of this form").map_err(|refused| refused.within(alias));
+            }
+            let selected = relations.selected(query, None, guards)?;
+            relations.given.push((ident(&alias.name), selected));
+        }
+        Ok(relations)
     }
 
     fn body(&self, body: &SetExpr, outer: Option<&Scope<'_>>, guards: &mut Vec<Guard>) -> Result<Selected> {
@@ -102,6 +118,7 @@ impl Relations<'_> {
         let (from, scope) = self.from(select, outer, guards)?;
         let mut own = Expressions::new(self, &scope);
         let rows = select.selection.as_ref().map(|condition| own.truth(condition)).transpose()?;
+        let of_all_rows = std::mem::take(&mut own.guards);
         let groups = groups(select, &mut own)?;
         let having = select.having.as_ref().map(|condition| own.truth(condition)).transpose()?;
         let columns = items(select, &scope, &mut own)?;
@@ -109,72 +126,23 @@ impl Relations<'_> {
         for (_, written) in columns.iter().filter(|_| is_distinct) {
             own.groupable(written)?;
         }
-        guards.extend(alone(own.guards, from.as_deref(), &scope)?);
         let clause = |word: &str, sql: Option<String>| sql.map(|sql| format!(" {word} {sql}")).unwrap_or_default();
+        let rows = clause("where", rows.map(|rows| rows.sql));
+        let groups = clause("group by", (!groups.is_empty()).then(|| groups.join(", ")));
+        let read = |rows, groups| from.as_deref().map(|from| Read { from, rows, groups });
+        guards.extend(alone(of_all_rows, read("", "").as_ref(), &scope)?);
+        guards.extend(alone(own.guards, read(&rows, &groups).as_ref(), &scope)?);
         let list: Vec<String> = columns.iter().map(|(name, written)| format!("{} as {}", written.sql, quoted(name))).collect();
         let sql = format!(
             "select {}{}{}{}{}{}",
             if is_distinct { "distinct " } else { "" },
             list.join(", "),
             clause("from", from),
-            clause("where", rows.map(|rows| rows.sql)),
-            clause("group by", (!groups.is_empty()).then(|| groups.join(", "))),
+            rows,
+            groups,
             clause("having", having.map(|having| having.sql)),
         );
         Ok(Selected { sql, columns: columns.into_iter().map(|(name, written)| Named { name, wire: written.wire }).collect() })
-    }
-
-    fn from<'o>(&self, select: &Select, outer: Option<&'o Scope<'o>>, guards: &mut Vec<Guard>) -> Result<(Option<String>, Scope<'o>)> {
-        match &select.from[..] {
-            [] => Ok((None, Scope { tables: vec![], outer })),
-            [one] if one.joins.is_empty() => {
-                let (sql, name, columns) = self.factor(&one.relation, guards)?;
-                Ok((Some(sql), Scope { tables: vec![(name, columns)], outer }))
-            }
-            _ => refused("a join"),
-        }
-    }
-
-    fn factor(&self, factor: &TableFactor, guards: &mut Vec<Guard>) -> Result<(String, String, Vec<Named>)> {
-        let (selected, alias, own) = match factor {
-            TableFactor::Table { name, alias, args: None, version: None, sample: None, with_ordinality: false, .. } => {
-                let parts = name_parts(name)?;
-                (self.rows(&parts.join("."), guards)?, alias.as_ref(), parts.last().cloned().unwrap_or_default())
-            }
-            TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None } => {
-                let selected = match subquery.body.as_ref() {
-                    SetExpr::Values(values) => self.values(values, alias)?,
-                    _ => self.selected(subquery, None, guards)?,
-                };
-                (selected, Some(alias), String::new())
-            }
-            _ => return refused("what is no table"),
-        };
-        let name = match alias {
-            Some(alias) => ident(&alias.name),
-            None => own,
-        };
-        Ok((format!("({}) as {}", selected.sql, quoted(&name)), name, selected.columns))
-    }
-
-    /// Rows that the SQL gives itself.
-    fn values(&self, values: &Values, alias: &TableAlias) -> Result<Selected> {
-        let [column] = &alias.columns[..] else { return refused("values of several columns") };
-        let scope = Scope::default();
-        let mut own = Expressions::new(self, &scope);
-        let written = values.rows.iter().map(|row| match &row[..] {
-            [value] => own.write(value),
-            _ => refused("values of several columns"),
-        });
-        let written = written.collect::<Result<Vec<Written>>>()?;
-        let wire = written.first().map(|value| value.wire.clone()).ok_or_else(|| Refused("no values".into()))?;
-        if written.iter().any(|value| value.wire != wire) {
-            return refused("values of several types");
-        }
-        let name = ident(&column.name);
-        let rows: Vec<String> = written.iter().map(|value| format!("({})", value.sql)).collect();
-        let sql = format!("select \"column1\" as {} from (values {}) as \"given\"", quoted(&name), rows.join(", "));
-        Ok(Selected { sql, columns: vec![Named { name, wire }] })
     }
 
     /// The order of the rows: by columns of the result, which both sides order in the same way, nulls last.
@@ -215,11 +183,22 @@ fn only_known_clauses(select: &Select) -> Result<()> {
     if is_known { Ok(()) } else { refused("a clause of a SELECT") }
 }
 
+/// What expressions of a SELECT are about: what it reads, which rows of that, and in which groups; these as clauses, or nothing.
+struct Read<'a> {
+    from: &'a str,
+    rows: &'a str,
+    groups: &'a str,
+}
+
 /// The conditions of a SELECT, each as one that is complete by itself.
-fn alone(guards: Vec<Guard>, from: Option<&str>, scope: &Scope<'_>) -> Result<Vec<Guard>> {
-    let alone = |guard: Guard| match (guard, from) {
-        (Guard::Row(condition), Some(from)) if !scope.is_inside() => {
-            Ok(Guard::Alone(format!("exists (select from {from} where {condition})")))
+fn alone(guards: Vec<Guard>, read: Option<&Read<'_>>, scope: &Scope<'_>) -> Result<Vec<Guard>> {
+    let alone = |guard: Guard| match (guard, read) {
+        (Guard::Row(condition), Some(Read { from, rows, .. })) if !scope.is_inside() => {
+            let word = if rows.is_empty() { "where" } else { "and" };
+            Ok(Guard::Alone(format!("exists (select from {from}{rows} {word} {condition})")))
+        }
+        (Guard::Rows(condition), Some(Read { from, rows, groups })) if !scope.is_inside() && !condition.contains(" over (") => {
+            Ok(Guard::Alone(format!("exists (select from {from}{rows}{groups} having {condition})")))
         }
         (guard @ Guard::Alone(_), _) => Ok(guard),
         _ => refused("a condition on rows of a query around it"),
@@ -232,15 +211,29 @@ fn groups(select: &Select, own: &mut Expressions<'_>) -> Result<Vec<String>> {
     if !modifiers.is_empty() {
         return refused("`group by` with more than columns");
     }
+    let scope = own.scope;
     let grouped = by.iter().map(|expression| {
-        if !matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
-            return refused("groups by an expression");
-        }
-        let written = own.write(expression)?;
+        let written = own.write(grouped(select, expression, scope))?;
         own.groupable(&written)?;
-        Ok(written.sql)
+        if written.is_of_row() { Ok(written.sql) } else { refused("groups by several rows").map_err(|refused| refused.within(expression)) }
     });
     grouped.collect()
+}
+
+/// What a term of a GROUP BY means: a column of the rows before a column of the result, which may also be told by its number.
+fn grouped<'s>(select: &'s Select, term: &'s Expr, scope: &Scope<'_>) -> &'s Expr {
+    let shown = match term {
+        Expr::Identifier(name) if scope.column(None, &ident(name)).is_err() => select.projection.iter().find(|item| match item {
+            SelectItem::ExprWithAlias { alias, .. } => ident(alias) == ident(name),
+            _ => false,
+        }),
+        Expr::Value(value) => value.to_string().parse::<usize>().ok().and_then(|at| select.projection.get(at.checked_sub(1)?)),
+        _ => None,
+    };
+    match shown {
+        Some(SelectItem::UnnamedExpr(expression) | SelectItem::ExprWithAlias { expr: expression, .. }) => expression,
+        _ => term,
+    }
 }
 
 fn items(select: &Select, scope: &Scope<'_>, own: &mut Expressions<'_>) -> Result<Vec<(String, Written)>> {
@@ -285,6 +278,6 @@ pub(super) fn ident(name: &Ident) -> String {
 }
 
 pub(super) fn name_parts(name: &ObjectName) -> Result<Vec<String>> {
-    let parts = name.0.iter().map(|part| part.as_ident().map(ident).ok_or_else(|| Refused("a name of this form".into())));
+    let parts = name.0.iter().map(|part| part.as_ident().map(ident).ok_or_else(|| Refused::new("a name of this form")));
     parts.collect()
 }

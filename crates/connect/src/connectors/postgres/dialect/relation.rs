@@ -28,9 +28,12 @@ pub(in super::super) struct BaseTable {
 }
 
 /// What the names of a query stand for.
+#[derive(Clone)]
 pub(in super::super) struct Relations<'a> {
     tables: &'a HashMap<String, BaseTable>,
     inputs: &'a [Input],
+    /// Those that the query itself gives to others.
+    pub(super) given: Vec<(String, Selected)>,
 }
 
 /// A column that a query can name.
@@ -45,16 +48,21 @@ pub(in super::super) struct Named {
 impl<'a> Relations<'a> {
     /// Names that stand for `inputs`, of which the live ones are in `tables`.
     pub(in super::super) fn new(tables: &'a HashMap<String, BaseTable>, inputs: &'a [Input]) -> Self {
-        Self { tables, inputs }
+        Self { tables, inputs, given: Vec::new() }
     }
 
     /// The rows that a name stands for.
     pub(super) fn rows(&self, name: &str, guards: &mut Vec<Guard>) -> Result<Selected> {
+        if let Some((_, selected)) = self.given.iter().rev().find(|(given, _)| given == name) {
+            return Ok(selected.clone());
+        }
+        let mut behind = |sql: &str, inputs: &[Input]| {
+            let query = select(sql)?;
+            Relations::new(self.tables, inputs).selected(&query, None, guards).map_err(|refused| refused.behind(name))
+        };
         match self.inputs.iter().find(|input| input.name() == name) {
-            Some(Input::Query { sql, .. }) => {
-                let query = select(sql)?;
-                self.selected(&query, None, guards)
-            }
+            Some(Input::Query { sql, .. }) => behind(sql, self.inputs),
+            Some(Input::Reader { reader, .. }) => behind(&reader.sql, &reader.inputs),
             Some(Input::Live { relation, .. }) => match self.tables.get(relation) {
                 Some(table) => table.rows(),
                 None => refused(format_args!("`{name}` does not lie there")),
@@ -77,17 +85,25 @@ impl BaseTable {
         let items: Vec<String> = columns.iter().map(|(name, written)| format!("{} as {}", written.sql, quoted(name))).collect();
         let named = columns.into_iter().map(|(name, written)| Named { name, wire: written.wire });
         Ok(Selected {
-            sql: format!("select {} from {}.{}", items.join(", "), quoted(&self.schema), quoted(&self.name)),
+            sql: format!("select {} from {}", items.join(", "), self.sql()),
             columns: named.map(checked).collect::<Result<_>>()?,
         })
     }
 
+    /// The name as SQL takes it.
+    pub(in super::super) fn sql(&self) -> String {
+        format!("{}.{}", quoted(&self.schema), quoted(&self.name))
+    }
+
+    /// The conditions for rows that the engine cannot read.
+    pub(in super::super) fn misfits(&self) -> Result<Vec<String>> {
+        let misfits = self.columns.iter().map(|column| misfit(&column.wire, &quoted(&column.name), self.keeps_types));
+        Ok(misfits.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
     /// SQL that is not null for the rows that the engine cannot read.
     fn malformed(&self) -> Result<String> {
-        let mut misfits = Vec::new();
-        for column in &self.columns {
-            misfits.extend(misfit(&column.wire, &quoted(&column.name), self.keeps_types)?);
-        }
+        let misfits = self.misfits()?;
         Ok(if misfits.is_empty() { "null::text".into() } else { format!("case when {} then '' end", misfits.join(" or ")) })
     }
 }

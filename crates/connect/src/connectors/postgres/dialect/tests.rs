@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use hw_base::Input;
 
-use super::{BaseTable, Expressions, Guard, Refused, Relations, Scope, expression, select};
+use super::{BaseTable, Expressions, Guard, Relations, Scope, expression, select};
 use crate::connectors::postgres::types::{SourceColumn, Wire};
 
 fn table() -> BaseTable {
@@ -40,7 +40,7 @@ fn written(sql: &str) -> String {
             });
             written.sql.replace("\"r\".", "") + &unless.collect::<String>().replace("\"r\".", "")
         }
-        Err(Refused(reason)) => format!("refused: {reason}"),
+        Err(refused) => format!("refused: {}", refused.what),
     }
 }
 
@@ -140,10 +140,51 @@ fn queries_of_rules_on_rows_together_are_written() {
     );
     for sql in [
         "select id from after limit 1",
-        "select a.id from after a join t on a.id = t.id",
+        "select a.id from after a join t using (id)",
+        "select a.id from after a join t on lower(a.status) = t.status",
+        "with recursive r as (select id from t) select id from r",
         "select id from elsewhere",
         "select id, id from after order by ratio",
     ] {
         assert!(relations.selected(&select(sql).unwrap(), None, &mut vec![]).is_err(), "{sql}");
     }
+}
+
+#[test]
+fn joins_and_named_queries_are_written() {
+    let tables = HashMap::from([("live".to_owned(), table())]);
+    let inputs = [Input::Live { name: "t".into(), relation: "live".into() }];
+    let relations = Relations::new(&tables, &inputs);
+    let written = |sql: &str| relations.selected(&select(sql).unwrap(), None, &mut vec![]).map(|selected| selected.sql).unwrap();
+    let joined = written(
+        "with paid as (select id, amount from t where status = 'paid')
+         select t.status as state, sum(paid.amount) as amount from t left join paid on paid.id = t.id group by state",
+    );
+    let end = r#" as "paid" on ("paid"."id" = "t"."id")) group by "t"."status""#;
+    assert!(joined.ends_with(end), "{joined}");
+    assert!(joined.contains(r#" as "t" left join (select "t"."id" as "id", "t"."amount" as "amount" from (select "#), "{joined}");
+    assert!(written("select upper(t.status) as s, count(*) as n from t group by 1").ends_with(r#" group by upper("t"."status")"#));
+}
+
+#[test]
+fn what_is_refused_is_marked() {
+    let tables = HashMap::from([("live".to_owned(), table())]);
+    let inputs = [Input::Live { name: "t".into(), relation: "live".into() }];
+    let relations = Relations::new(&tables, &inputs);
+    let refused = |sql: &str| relations.selected(&select(sql).unwrap(), None, &mut vec![]).map(|selected| selected.sql).unwrap_err();
+    let place = |sql: &str| refused(sql).at.map(|at| (at.line, at.column, at.length));
+    assert_eq!(place("select id,\n  amount / 3 as third\nfrom t"), Some((2, 3, 10)));
+    assert_eq!(place("select t.id from t full join t as u on u.id = t.id"), Some((1, 30, 21)));
+}
+
+#[test]
+fn what_differs_for_some_rows_is_asked_of_those_that_stay() {
+    let tables = HashMap::from([("live".to_owned(), table())]);
+    let inputs = [Input::Live { name: "t".into(), relation: "live".into() }];
+    let mut guards = vec![];
+    let sql = "select upper(status) as s, avg(id) as mean from t where small > 1 group by upper(status)";
+    Relations::new(&tables, &inputs).selected(&select(sql).unwrap(), None, &mut guards).unwrap();
+    let [.., Guard::Alone(row), Guard::Alone(rows)] = &guards[..] else { panic!("{guards:?}") };
+    assert!(row.ends_with(r#" where ("t"."small" > 1) and octet_length("t"."status") <> char_length("t"."status"))"#), "{row}");
+    assert!(rows.contains(r#" group by upper("t"."status") having coalesce(sum("#), "{rows}");
 }

@@ -17,7 +17,7 @@ const ROWS: &str = "judged_rows";
 const MOST_COLUMNS: usize = 1600;
 
 /// Something that a rule asks of each row, or of all of them, and on what its answer depends.
-pub(super) struct Asking {
+pub(in super::super) struct Asking {
     /// The name of the watch.
     pub(super) id: String,
     /// What is asked.
@@ -29,7 +29,7 @@ pub(super) struct Asking {
 }
 
 /// All that is asked of the rows of one query.
-pub(super) struct Count {
+pub(in super::super) struct Count {
     /// The rows.
     pub(super) rows: Selected,
     /// What is true for rows that break a rule.
@@ -39,7 +39,7 @@ pub(super) struct Count {
 
 impl Count {
     /// Writes what can be asked; `None` where the rows themselves cannot.
-    pub(super) fn of(questions: &Questions, tables: &HashMap<String, BaseTable>) -> Option<Self> {
+    pub(in super::super) fn of(questions: &Questions, tables: &HashMap<String, BaseTable>) -> Option<Self> {
         let relations = Relations::new(tables, &questions.rows.inputs);
         let mut of_rows = Vec::new();
         let query = dialect::select(&questions.rows.sql).ok()?;
@@ -71,8 +71,24 @@ impl Count {
         Ok(Some(Watched { aggregates: staying.map(|staying| staying.aggregates).unwrap_or_default(), ..watched }))
     }
 
+    /// What could be answered: the numbers say nothing.
+    pub(super) fn askable(&self) -> Watched {
+        let rule = |asking: &Asking| WatchedRule { id: asking.id.clone(), ..WatchedRule::default() };
+        let aggregate = |asking: &Asking| WatchedAggregate { id: asking.id.clone(), value: Value::Null };
+        Watched {
+            rules: self.rules.iter().map(rule).collect(),
+            aggregates: self.aggregates.iter().map(aggregate).collect(),
+            ..Watched::default()
+        }
+    }
+
+    /// The condition for rows that break a rule; `None` where it cannot be asked.
+    pub(in super::super) fn broken(&self, rule: &str) -> Option<&str> {
+        self.rules.iter().find(|asking| asking.id == rule).map(|asking| asking.written.sql.as_str())
+    }
+
     /// The rows as a FROM names them.
-    pub(super) fn from(&self) -> String {
+    pub(in super::super) fn from(&self) -> String {
         format!("({}) as {}", self.rows.sql, quoted(ROWS))
     }
 }

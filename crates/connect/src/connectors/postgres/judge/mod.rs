@@ -11,7 +11,7 @@ mod together;
 use std::collections::HashMap;
 
 use futures::TryStreamExt;
-use hw_base::{BoxFuture, Error, InPlace, Input, Questions, Result, Value, Watched};
+use hw_base::{BoxFuture, Error, InPlace, Input, Questions, Result, SetQuestion, Value, Watched, WatchedSet};
 use hw_engine::LiveTables;
 use tokio::sync::Mutex;
 use tokio_postgres::error::SqlState;
@@ -23,7 +23,7 @@ use super::errors::Explained;
 use super::read::PostgresTable;
 use super::server::{Server, Session};
 use super::types::SourceColumn;
-use count::Count;
+pub(super) use count::Count;
 
 /// What refusals of a query say about the query, not about the server: data, syntax and names, limits, features.
 const ABOUT_THE_QUERY: [&str; 4] = ["22", "42", "54", "0A"];
@@ -76,9 +76,10 @@ impl InPlace for Place {
             let tables: HashMap<String, BaseTable> =
                 self.tables.iter().filter_map(|(relation, table)| Some((relation.clone(), table.base()?))).collect();
             let Some(count) = Count::of(questions, &tables) else { return Ok(None) };
-            let session = Asked::new(&self.server).await?;
-            let is_in_unicode = session.is_in_unicode().await?;
-            let answered = if is_in_unicode { answers(&session, &count, questions, &tables).await? } else { None };
+            let session = self.server.connect().await?;
+            let asked = Asked::new(&self.server, &session).await?;
+            let is_in_unicode = asked.is_in_unicode().await?;
+            let answered = if is_in_unicode { answers(&asked, &count, questions, &tables).await? } else { None };
             self.keep(session, questions, answered).await
         })
     }
@@ -101,8 +102,7 @@ impl Place {
     }
 
     /// Lets whoever copies rows see the same moment, where something is left to be copied for.
-    async fn keep(&self, asked: Asked<'_>, questions: &Questions, answered: Option<Watched>) -> Result<Option<Watched>> {
-        let session = asked.session;
+    async fn keep(&self, session: Session, questions: &Questions, answered: Option<Watched>) -> Result<Option<Watched>> {
         let is_whole = answered.as_ref().is_some_and(|answered| is_whole(answered, questions));
         if is_whole || answered.is_none() || !self.server.is_single() {
             session.close().await;
@@ -121,7 +121,8 @@ fn is_whole(answered: &Watched, questions: &Questions) -> bool {
     [answered.rules.len(), answered.aggregates.len(), answered.sets.len()] == [watch.rows.len(), watch.aggregates.len(), sets.len()]
 }
 
-async fn answers(
+/// What can be answered exactly; `None` where that is nothing.
+pub(super) async fn answers(
     session: &Asked<'_>,
     count: &Count,
     questions: &Questions,
@@ -135,27 +136,27 @@ async fn answers(
     Ok(Some(watched))
 }
 
-/// A session that is asked.
-struct Asked<'a> {
+/// A session that is asked, in a transaction that goes on.
+pub(super) struct Asked<'a> {
     server: &'a Server,
-    session: Session,
+    session: &'a Session,
 }
 
 impl<'a> Asked<'a> {
-    async fn new(server: &'a Server) -> Result<Self> {
-        let session = server.connect().await?;
+    /// Gets a session ready to be asked.
+    pub(super) async fn new(server: &'a Server, session: &'a Session) -> Result<Self> {
         session.client.batch_execute(PREPARE).await.explained(server, purpose)?;
         Ok(Self { server, session })
     }
 
     /// Whether the database holds texts as the engine does, so that both count and order their characters alike.
-    async fn is_in_unicode(&self) -> Result<bool> {
+    pub(super) async fn is_in_unicode(&self) -> Result<bool> {
         let row = self.session.client.query_one("select current_setting('server_encoding') = 'UTF8'", &[]).await;
         row.and_then(|row| row.try_get(0)).explained(self.server, purpose)
     }
 
     /// The rows of a query, whose columns are given; `None` where the server refuses the query for what it says, or for the data.
-    async fn rows(&self, sql: &str, columns: &[Named]) -> Result<Option<Vec<Vec<Value>>>> {
+    pub(super) async fn rows(&self, sql: &str, columns: &[Named]) -> Result<Option<Vec<Vec<Value>>>> {
         self.session.client.batch_execute("savepoint asked").await.explained(self.server, purpose)?;
         let (rows, end) = match self.copied(sql, columns).await {
             Ok(rows) => (Some(rows), "release savepoint asked"),
@@ -189,6 +190,13 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// What could be answered for the rows that `count` is about: the numbers say nothing.
+pub(super) fn askable(count: &Count, questions: &Questions, tables: &HashMap<String, BaseTable>) -> Watched {
+    let sets = questions.sets.iter().filter(|set| together::questions(set, tables).is_some());
+    let set = |set: &SetQuestion| WatchedSet { id: set.id.clone(), ..WatchedSet::default() };
+    Watched { sets: sets.map(set).collect(), ..count.askable() }
+}
+
 /// Why a query has no answer.
 enum Failure {
     /// What it says, or the data.
@@ -209,7 +217,8 @@ fn rows_of(decoded: &super::decode::Decoded) -> Vec<Vec<Value>> {
     (0..decoded.rows).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect()
 }
 
-fn source_column(column: &Named) -> SourceColumn {
+/// A column of an answer.
+pub(super) fn source_column(column: &Named) -> SourceColumn {
     SourceColumn { name: column.name.clone(), declared: String::new(), wire: column.wire.clone(), cast: None }
 }
 

@@ -2,40 +2,17 @@
 
 use std::collections::HashMap;
 
-use hw_base::{Input, Result, Rows, SetQuestion, WatchedSet};
+use hw_base::{Result, Rows, SetQuestion, WatchedSet};
 
 use super::{Asked, source_column};
-use crate::connectors::postgres::dialect::{self, BaseTable, Guard, Named, Relations, Selected, output};
-use crate::connectors::postgres::quoted;
+use crate::connectors::postgres::dialect::{BaseTable, Named, Question};
 use crate::connectors::postgres::types::Wire;
 
-/// What the answer to a query is called.
-const ANSWER: &str = "answer";
-
-/// A query of the engine in words of PostgreSQL, and on what its answer depends.
-struct Question {
-    selected: Selected,
-    guards: Vec<String>,
-}
-
-impl Question {
-    fn of(sql: &str, inputs: &[Input], tables: &HashMap<String, BaseTable>) -> Option<Self> {
-        let mut guards = Vec::new();
-        let query = dialect::select(sql).ok()?;
-        let selected = Relations::new(tables, inputs).selected(&query, None, &mut guards).ok()?;
-        let alone = |guard: Guard| match guard {
-            Guard::Alone(condition) => Some(condition),
-            Guard::Row(_) | Guard::Rows(_) => None,
-        };
-        Some(Self { selected, guards: guards.into_iter().map(alone).collect::<Option<_>>()? })
-    }
-
-    /// The query with its columns in the types that the engine has for them, and `more` beside them.
-    fn sql(&self, more: &[String]) -> String {
-        let shown = self.selected.columns.iter().map(|column| output(&format!("{ANSWER}.{}", quoted(&column.name)), &column.wire));
-        let items: Vec<String> = shown.chain(more.iter().cloned()).collect();
-        format!("select {} from ({}) as {ANSWER}", items.join(", "), self.selected.sql)
-    }
+/// The queries for the number and for some of the rows that break a rule; `None` where they cannot be asked.
+pub(super) fn questions(set: &SetQuestion, tables: &HashMap<String, BaseTable>) -> Option<(Question, Question)> {
+    let count = Question::of(&set.count.sql, &set.count.inputs, tables).ok()?;
+    let examples = Question::of(&set.examples.sql, &set.examples.inputs, tables).ok()?;
+    examples.selected.is_named().then_some((count, examples))
 }
 
 /// How a rule comes out; `None` where that cannot be said here.
@@ -45,9 +22,7 @@ pub(super) async fn judged(
     most: usize,
     tables: &HashMap<String, BaseTable>,
 ) -> Result<Option<WatchedSet>> {
-    let count = Question::of(&set.count.sql, &set.count.inputs, tables);
-    let examples = Question::of(&set.examples.sql, &set.examples.inputs, tables).filter(|examples| examples.selected.is_named());
-    let Some((count, examples)) = count.zip(examples) else { return Ok(None) };
+    let Some((count, examples)) = questions(set, tables) else { return Ok(None) };
     let guards: Vec<String> = count.guards.iter().chain(&examples.guards).cloned().collect();
     let differs = if guards.is_empty() { "false".to_owned() } else { guards.join(" or ") };
     let columns: Vec<Named> = count.selected.columns.iter().cloned().chain([Named { name: "differs".into(), wire: Wire::Bool }]).collect();

@@ -10,18 +10,18 @@ use crate::connectors::postgres::types::Wire;
 
 /// A column, and how its values are sent.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct TargetColumn {
+pub(in super::super) struct TargetColumn {
     /// Its name.
-    pub(super) name: String,
+    pub(in super::super) name: String,
     /// How its values are sent.
-    pub(super) wire: Wire,
+    pub(in super::super) wire: Wire,
 }
 
 /// A column that a table of the database has.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct PresentColumn {
+pub(in super::super) struct PresentColumn {
     /// Its name.
-    pub(super) name: String,
+    pub(in super::super) name: String,
     /// Its type, as PostgreSQL writes it.
     pub(super) declared: String,
 }
@@ -38,12 +38,12 @@ impl TargetColumn {
     }
 
     /// The type, as PostgreSQL writes it.
-    pub(super) fn declared(&self) -> String {
+    pub(in super::super) fn declared(&self) -> String {
         declared(&self.wire)
     }
 
     /// The column as a CREATE TABLE writes it.
-    pub(super) fn definition(&self) -> String {
+    pub(in super::super) fn definition(&self) -> String {
         format!("{} {}", quoted(&self.name), self.declared())
     }
 }
@@ -120,7 +120,11 @@ pub(super) fn element_oid(element: &Wire) -> u32 {
 ///
 /// # Errors
 /// HW207 for each column that is gone or has another type, with the statement that mends it.
-pub(super) fn to_add<'a>(table: &Relation, present: &[PresentColumn], wanted: &'a [TargetColumn]) -> Result<Vec<&'a TargetColumn>> {
+pub(in super::super) fn to_add<'a>(
+    table: &Relation,
+    present: &[PresentColumn],
+    wanted: &'a [TargetColumn],
+) -> Result<Vec<&'a TargetColumn>> {
     let find = |name: &str| wanted.iter().find(|column| column.name == name);
     let gone = present.iter().filter(|column| find(&column.name).is_none()).map(|column| gone(table, column));
     let retyped = present.iter().filter_map(|column| Some((column, find(&column.name)?)));

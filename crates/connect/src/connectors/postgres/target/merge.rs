@@ -8,9 +8,11 @@ use crate::connectors::postgres::quoted;
 
 /// Which rows were sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sent {
+pub(in super::super) enum Sent {
     /// All that the table is to have.
     Whole,
+    /// Rows that the table is to have besides those that it has; a key tells which take the place of others.
+    Arriving,
     /// Those that the table lacks, and those that it has and is not to have; [`MORE`] tells them apart.
     Differing,
 }
@@ -39,8 +41,8 @@ impl Merge<'_> {
             (Sent::Whole, false) => {
                 Some(format!("delete from {table} as t where not exists (select from {sent_to} as s where {})", self.same("t", "s")))
             }
-            // Nothing tells which of its rows they are.
-            (Sent::Differing, true) => None,
+            // Nothing tells which of its rows they are, or they stay.
+            (Sent::Differing, true) | (Sent::Arriving, _) => None,
             (Sent::Differing, false) => Some(format!(
                 "delete from {table} as t using {sent_to} as s where {} and s.{MORE} < 0 \
                  and not exists (select from {sent_to} as n where n.{MORE} > 0 and {})",
@@ -75,11 +77,17 @@ impl Merge<'_> {
     pub(super) fn adds(&self) -> String {
         let (table, sent_to, names) = (self.table.sql(), self.sent_to, self.names());
         let rows = match (self.sent, self.key.is_empty()) {
-            (Sent::Whole, true) => String::new(),
+            (Sent::Whole | Sent::Arriving, true) => String::new(),
             (Sent::Differing, true) => format!(" cross join generate_series(1, s.{MORE})"),
             (_, false) => format!(" where not exists (select from {table} as t where {}){}", self.same("t", "s"), self.wanted()),
         };
         format!("insert into {table} ({names}) select {names} from {sent_to} as s{rows}")
+    }
+
+    /// The rows that were sent and that the table is to have, as a FROM names them.
+    pub(super) fn arriving(&self) -> String {
+        let wanted = if self.sent == Sent::Differing { format!(" where s.{MORE} > 0") } else { String::new() };
+        format!("{} as s{wanted}", self.sent_to)
     }
 
     /// The names of the columns.

@@ -13,11 +13,11 @@ const LONGEST_NAME: usize = 63;
 
 /// A table of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Relation {
+pub(in super::super) struct Relation {
     /// Its schema.
-    pub(super) schema: String,
+    pub(in super::super) schema: String,
     /// Its name.
-    pub(super) name: String,
+    pub(in super::super) name: String,
 }
 
 impl fmt::Display for Relation {
@@ -28,18 +28,18 @@ impl fmt::Display for Relation {
 
 impl Relation {
     /// The table that `name` means, in `schema` where it names none.
-    pub(super) fn of(name: &str, schema: &str) -> Self {
+    pub(in super::super) fn of(name: &str, schema: &str) -> Self {
         let (schema, name) = name.split_once('.').unwrap_or((schema, name));
         Self { schema: schema.to_owned(), name: name.to_owned() }
     }
 
     /// Another table of the same schema.
-    pub(super) fn beside(&self, name: impl Into<String>) -> Self {
+    pub(in super::super) fn beside(&self, name: impl Into<String>) -> Self {
         Self { schema: self.schema.clone(), name: name.into() }
     }
 
     /// The name as SQL takes it.
-    pub(super) fn sql(&self) -> String {
+    pub(in super::super) fn sql(&self) -> String {
         format!("{}.{}", quoted(&self.schema), quoted(&self.name))
     }
 
@@ -73,14 +73,14 @@ impl Relation {
 }
 
 /// How a table lies there, in words that are compared the next time.
-pub(super) fn layout(placement: &Placement) -> String {
+pub(in super::super) fn layout(placement: &Placement) -> String {
     let key = if placement.key.is_empty() { "no key".to_owned() } else { format!("key {}", placement.key.join(", ")) };
     let split = placement.partition.as_ref().map(|Partitioning { by, every }| format!(", split by {} of {by}", every.name()));
     key + &split.unwrap_or_default()
 }
 
 /// The indexes of a table, in words that are compared the next time.
-pub(super) fn indexes(placement: &Placement) -> String {
+pub(in super::super) fn indexes(placement: &Placement) -> String {
     placement.indexes.iter().map(|columns| columns.join(", ")).collect::<Vec<_>>().join("; ")
 }
 

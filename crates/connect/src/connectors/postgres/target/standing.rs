@@ -9,19 +9,19 @@ const VERSIONS: &str = "headworks_versions";
 
 /// What a table that is delivered to shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(in super::super) struct Standing {
     /// The project that it belongs to.
-    pub(super) project: String,
+    pub(in super::super) project: String,
     /// The table of the warehouse.
-    pub(super) model: String,
+    pub(in super::super) model: String,
     /// What tells that table from others of its name.
-    pub(super) id: String,
+    pub(in super::super) id: String,
     /// Its version.
-    pub(super) version: i64,
+    pub(in super::super) version: i64,
     /// The key, and how it is split.
-    pub(super) layout: String,
+    pub(in super::super) layout: String,
     /// Its indexes.
-    pub(super) indexes: String,
+    pub(in super::super) indexes: String,
 }
 
 /// The table that tells what those beside `table` show.
@@ -42,6 +42,11 @@ pub(super) fn creation(table: &Relation) -> String {
 pub(super) fn query(table: &Relation) -> String {
     let columns = "project, model, table_id, version, layout, indexes";
     format!("select {columns} from {} where table_name = {}", versions(table).sql(), literal(&table.name))
+}
+
+/// The query for the run that brought a table to what it shows.
+pub(super) fn run(table: &Relation) -> String {
+    format!("select run from {} where table_name = {}", versions(table).sql(), literal(&table.name))
 }
 
 impl Standing {
@@ -75,7 +80,7 @@ impl Standing {
     ///
     /// # Errors
     /// HW207, with what to do.
-    pub(super) fn goes_on_to(&self, table: &Relation, wanted: &Self) -> Result<()> {
+    pub(in super::super) fn goes_on_to(&self, table: &Relation, wanted: &Self) -> Result<()> {
         let (own, other) = ((&self.project, &self.model), (&wanted.project, &wanted.model));
         if own != other {
             let (project, model) = (literal(other.0), literal(other.1));

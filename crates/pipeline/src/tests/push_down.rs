@@ -1,0 +1,84 @@
+//! Models that are built inside a database: what keeps them from it.
+
+use expect_test::{Expect, expect};
+use serde_json::{Value as Json, json};
+
+use super::replaced;
+use crate::Selection;
+use crate::fixture::World;
+
+/// Checks why no plan is made of a model that is built inside a database, beside a model `report` that the engine builds.
+#[track_caller]
+fn check(sql: &str, settings: &Json, expected: Expect) {
+    let mut settings = settings.clone();
+    settings["engine"] = json!({ "push_down": "postgres" });
+    let (_, of_engine, replace) = replaced();
+    let world = World::new(&[("report", of_engine, replace), ("inside", sql, settings)]);
+    let error = world.try_plan(&Selection::default()).unwrap_err();
+    expected.assert_eq(&error.to_string());
+}
+
+#[test]
+fn settings_that_do_not_go_with_it_are_refused_at_once() {
+    check(
+        "select id from crm.orders",
+        &json!({ "load": { "append": { "key": ["id"] } }, "follow": { "crm.orders": "_batch" } }),
+        expect![[r#"
+            error[HW311]: `inside` cannot be built inside PostgreSQL
+              because: only `replace`, and `upsert` without `delete_when`, run there
+              help: remove it; or remove `push_down`: then the engine builds the table
+
+            error[HW311]: `inside` cannot be built inside PostgreSQL
+              because: every run reads all rows there, so there is nothing to follow
+              help: remove it; or remove `push_down`: then the engine builds the table
+
+            error[HW103]: `inside` cannot be built inside PostgreSQL
+              because: it does not say where its table lies
+              help: name a target: `deliver: reporting`"#]],
+    );
+}
+
+#[test]
+fn it_reads_what_lies_in_the_database() {
+    check(
+        "select id from report",
+        &json!({ "deliver": "reporting" }),
+        expect![[r#"
+        error[HW311]: `inside` cannot be built inside PostgreSQL
+          because: the table of `report` lies in the warehouse
+          at: models/inside.sql:1:16
+          help: build `report` there too (`engine: { push_down: postgres }`), or remove `push_down` here"#]],
+    );
+    check(
+        "select id from raw.crm.orders",
+        &json!({ "deliver": "reporting" }),
+        expect![[r#"
+        error[HW311]: `inside` cannot be built inside PostgreSQL
+          because: `raw.crm.orders` is a raw copy, which lies in the warehouse
+          at: models/inside.sql:1:16
+          help: read the source itself: `crm.orders`"#]],
+    );
+    check(
+        "select id from shop.guarded",
+        &json!({ "deliver": "reporting" }),
+        expect![[r#"
+        error[HW311]: `inside` cannot be built inside PostgreSQL
+          because: `shop.guarded` comes from a source of kind `csv`
+          at: models/inside.sql:1:16
+          help: remove `push_down`"#]],
+    );
+}
+
+#[test]
+fn the_engine_does_not_read_what_lies_there_alone() {
+    let inside = json!({ "deliver": "reporting", "engine": { "push_down": "postgres" } });
+    let (_, _, replace) = replaced();
+    let world = World::new(&[("inside", "select id from crm.orders", inside), ("report", "select id from inside", replace)]);
+    let error = world.try_plan(&Selection::default()).unwrap_err();
+    expect![[r#"
+        error[HW311]: `report` cannot read `inside`, whose table lies in a database alone
+          at: models/report.sql:1:16
+          help: build `report` there too: `engine: { push_down: postgres }` and `deliver: …`
+          help: or let the engine build `inside`, and deliver its table: remove `engine` there"#]]
+    .assert_eq(&error.to_string());
+}
