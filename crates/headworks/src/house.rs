@@ -273,7 +273,7 @@ fn lies_in_target(name: &str) -> Error {
 }
 
 fn not_built(model: &str) -> Error {
-    Error::user(format!("the model `{model}` has not been built yet"))
+    Error::user(format!("the model `{model}` has no table yet"))
         .code("HW302")
         .help(format!("`headworks run {model}` builds it; `preview.{model}` is what its SELECT returns now"))
 }
