@@ -219,12 +219,19 @@ fn after(unit: &str, day: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::missing;
+    use super::{MOST, days_between, missing};
 
     #[track_caller]
     fn check(unit: &str, days: &[&str], expected: &[&str]) {
         let days: Vec<String> = days.iter().map(|day| (*day).to_owned()).collect();
         assert_eq!(missing(unit, &days), expected);
+    }
+
+    #[test]
+    fn more_windows_than_are_built_at_once_are_refused() {
+        assert_eq!(days_between("day", "1960-01-01", "2014-10-03").unwrap().len(), MOST);
+        let error = days_between("day", "1960-01-01", "2014-10-04").unwrap_err();
+        assert_eq!(error.message(), "from 1960-01-01 to 2014-10-04 there are more than 20,000 days");
     }
 
     #[test]
