@@ -46,6 +46,11 @@ impl About {
         Self { name, shown_as, source: source.into(), sample, critical, use_for, as_of, rules, limits }
     }
 
+    /// The moment that was asked for, in words; `None` for now.
+    pub(crate) fn as_of_in_words(&self) -> Option<String> {
+        self.as_of.map(|moment| moment.format("%Y-%m-%d %H:%M:%S UTC").to_string())
+    }
+
     /// How its rows are measured.
     pub fn measuring(&self) -> MeasureSettings {
         MeasureSettings { sample: self.sample, top_values: self.limits.top_values }

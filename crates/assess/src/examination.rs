@@ -25,8 +25,8 @@ pub struct Examination<'a> {
     pub shown_as: &'a str,
     /// The moment that ages are told at.
     pub now: Timestamp,
-    /// Whether that is the moment of the assessment, and no other one that was asked for.
-    pub is_now: bool,
+    /// The same in words.
+    pub(crate) moment: String,
     /// What is known besides the measurements.
     pub evidence: &'a Evidence,
 }
@@ -36,13 +36,8 @@ impl<'a> Examination<'a> {
     pub fn new(facts: &'a TableFacts, about: &'a About, now: Timestamp, evidence: &'a Evidence) -> Self {
         let meanings = facts.columns.iter().map(|column| meaning(column, facts)).collect();
         let places = facts.columns.iter().enumerate().map(|(place, column)| (column.name.as_str(), place)).collect();
-        let (now, is_now) = (about.as_of.unwrap_or(now), about.as_of.is_none());
-        Self { facts, meanings, places, limits: &about.limits, critical: &about.critical, shown_as: &about.shown_as, now, is_now, evidence }
-    }
-
-    /// The moment that ages are told at, in words.
-    pub(crate) fn moment(&self) -> String {
-        if self.is_now { "now".into() } else { self.now.format("%Y-%m-%d %H:%M:%S UTC").to_string() }
+        let (now, moment) = (about.as_of.unwrap_or(now), about.as_of_in_words().unwrap_or_else(|| "now".into()));
+        Self { facts, meanings, places, limits: &about.limits, critical: &about.critical, shown_as: &about.shown_as, now, moment, evidence }
     }
 
     /// What `column` means.

@@ -36,7 +36,7 @@ impl Assessment {
             format!("- Source: {}", code(&self.about.source)),
             format!("- Assessed: {} (id {})", self.at.format("%Y-%m-%d %H:%M UTC"), code(&self.id)),
         ];
-        lines.extend(self.about.as_of.map(|moment| format!("- Ages are told as of: {}", moment.format("%Y-%m-%d %H:%M:%S UTC"))));
+        lines.extend(self.about.as_of_in_words().map(|moment| format!("- Ages are told as of: {moment}")));
         lines.extend(self.about.use_for.as_ref().map(|use_for| format!("- Used for: {}", escaped(use_for))));
         lines.extend(self.freshness.as_ref().map(|freshness| {
             let (from, to) = (freshness.oldest.format("%Y-%m-%d"), freshness.newest.format("%Y-%m-%d"));

@@ -51,7 +51,7 @@ impl Assessment {
         }));
         facts.extend(self.about.use_for.as_ref().map(|use_for| format!("<li>used for <b>{}</b></li>", text(use_for))));
         facts.push(format!("<li>assessed {}</li>", self.at.format("%Y-%m-%d %H:%M UTC")));
-        facts.extend(self.about.as_of.map(|moment| format!("<li>ages as of {}</li>", moment.format("%Y-%m-%d %H:%M:%S UTC"))));
+        facts.extend(self.about.as_of_in_words().map(|moment| format!("<li>ages as of {moment}</li>")));
         format!(
             "<div><p class=\"kicker\">Data quality assessment</p><h1>{}</h1><ul class=\"facts\">{}</ul><p class=\"verdict\">{}</p></div>{}",
             text(&self.about.name),

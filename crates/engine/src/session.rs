@@ -334,7 +334,9 @@ pub(crate) fn batch_is_between(file: &crate::files::TableFile, after: Option<i64
 }
 
 fn unknown_table(engine: &LocalEngine, reader: &Reader, reference: &Reference) -> Error {
-    let named = reader.inputs.iter().map(|input| input.name().to_owned());
+    // A dataset that is open under a name of the program's own is one that nobody writes.
+    let is_own = |input: &&Input| matches!(input, Input::Live { name, relation } if name == relation);
+    let named = reader.inputs.iter().filter(|input| !is_own(input)).map(|input| input.name().to_owned());
     let known: Vec<String> =
         named.chain(engine.warehouse.tables().unwrap_or_default().iter().map(|table| table.sql().replace('"', ""))).collect();
     let error = unknown("table", &reference.parts.join("."), known.iter().map(String::as_str)).code("HW302");

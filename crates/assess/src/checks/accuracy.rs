@@ -175,9 +175,7 @@ pub(super) fn future_dates(examination: &Examination, column: &ColumnFacts) -> O
             .confidence(if is_change { 0.95 } else { 0.8 })
             .says(format!(
                 "{rows} are more than {grace} ahead of {} in `{}`; the latest is {}",
-                examination.moment(),
-                column.name,
-                column.max
+                examination.moment, column.name, column.max
             ))
             .rows_where(condition)
             .shows(examples([&column.max]))

@@ -103,7 +103,8 @@ impl Done {
 }
 
 impl Filling<'_> {
-    /// Brings a run that was killed to its end, loads what the models read, then builds their windows one after the other. It ends with the first that does not go through.
+    /// Brings a run that was killed to its end, loads what the models read, then builds their windows one after the other. It ends with the
+    /// first that does not go through.
     async fn all(&self) -> Result<Done> {
         if let Some(killed) = recover(&self.house.project, self.ports).await? {
             close(killed, self.ports)?;

@@ -160,7 +160,7 @@ fn asked(arguments: &Arguments, opened: &mut OpenedData) -> Result<Asked> {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let suite = read_suite(&arguments.suite_format, &text)?.for_table(arguments.table.as_deref(), &names)?;
         // Another tool knows the columns under the names that the file gives them.
-        opened.rows.sql = opened.rows_as_named();
+        opened.name_as_given();
         return Ok(Asked { rules: suite.to_rules()?, suite: Some(suite) });
     }
     let data = arguments.data.as_deref().filter(|_| arguments.query.is_none());

@@ -29,6 +29,8 @@ pub(crate) struct OpenedData {
     pub(crate) shown_as: String,
     /// The names that the file gives its columns, each with its name in `rows`.
     pub(crate) names: Vec<(String, String)>,
+    /// Whether `rows` has these names.
+    is_named: bool,
     /// What it is.
     pub(crate) about: About,
 }
@@ -64,21 +66,24 @@ impl OpenedData {
         self.about.rules = if arguments.columns_only { RuleTrial::MakeFromAll } else { RuleTrial::HoldBack };
     }
 
-    /// The query of `rows` with the names that the file gives its columns.
-    pub(crate) fn rows_as_named(&self) -> String {
-        if self.names.is_empty() {
-            return self.rows.sql.clone();
+    /// Gives `rows` the names that the file gives its columns.
+    pub(crate) fn name_as_given(&mut self) {
+        self.is_named = !self.names.is_empty();
+        if self.is_named {
+            self.rows.sql = self.named("");
         }
+    }
+
+    fn named(&self, further: &str) -> String {
         let columns = self.names.iter().map(|(own, raw)| format!("{} as {}", identifier(raw), identifier(own)));
-        format!("select {} from {DATA}", columns.collect::<Vec<_>>().join(", "))
+        format!("select {}{further} from {DATA}", columns.collect::<Vec<_>>().join(", "))
     }
 
     /// The query of `rows` over all records, of which `_malformed` tells those that are no rows; `None` where all are.
     pub(crate) fn records(&self) -> Option<Reader> {
         let records = self.records.as_ref()?;
         let others = self.rows.inputs.iter().filter(|input| input.name() != DATA);
-        let columns = self.rows.sql.strip_suffix(" from data").filter(|columns| *columns != "select *");
-        let sql = columns.map_or_else(|| self.rows.sql.clone(), |columns| format!("{columns}, _file, _line, _malformed from {DATA}"));
+        let sql = if self.is_named { self.named(", _file, _line, _malformed") } else { self.rows.sql.clone() };
         Some(Reader { sql, inputs: others.chain([records]).cloned().collect(), file: None })
     }
 
@@ -158,7 +163,7 @@ pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Termi
     let reader = house.reader(&format!("select * from {shown_as}")).await?;
     let about = About::new(data, data);
     let (engine, rows) = (Opener::Project(Box::new(house)), reader.clone());
-    Ok(OpenedData { engine, rows, records: None, reader, about, has_malformed: false, shown_as, names: vec![] })
+    Ok(OpenedData { engine, rows, records: None, reader, about, has_malformed: false, shown_as, names: vec![], is_named: false })
 }
 
 /// Opens the rows of a query.
@@ -180,7 +185,17 @@ async fn open_query(sql: &str, place: Option<&str>, settings: &EngineSettings, t
     let shown_as = format!("({sql}) as {QUERY}");
     let mut about = About::new(QUERY, place.map_or_else(|| sql.to_owned(), hw_config::redact_url));
     about.shown_as.clone_from(&shown_as);
-    Ok(OpenedData { engine, rows: reader.clone(), records: None, reader, about, has_malformed: false, shown_as, names: vec![] })
+    Ok(OpenedData {
+        engine,
+        rows: reader.clone(),
+        records: None,
+        reader,
+        about,
+        has_malformed: false,
+        shown_as,
+        names: vec![],
+        is_named: false,
+    })
 }
 
 /// Opens a path; only these of its files where some are given.
@@ -207,5 +222,5 @@ pub(super) async fn open_file(data: &str, files: Option<&[SourceFile]>, settings
     let (engine, has_malformed) = (Opener::Alone(Box::new(engine)), opened.delivered.has_origin);
     let own = opened.delivered.columns.iter().map(|column| column.name.clone());
     let names = own.zip(raw_column_names(&opened.delivered.columns)).collect();
-    Ok(OpenedData { engine, reader, rows, records, about, has_malformed, shown_as: identifier(&shown), names })
+    Ok(OpenedData { engine, reader, rows, records, about, has_malformed, shown_as: identifier(&shown), names, is_named: false })
 }

@@ -217,6 +217,12 @@ impl Running<'_> {
     }
 }
 
+/// Whether one of two queries returns a row more often than the other.
+async fn differ(table: &TargetTable<'_>, one: &str, other: &str) -> Result<bool> {
+    let sql = format!("select '' from (({one} except all {other}) union all ({other} except all {one})) as differing limit 1");
+    Ok(!table.texts(&sql).await?.is_empty())
+}
+
 /// Expressions as SQL takes a list of them.
 fn listed(expressions: impl Iterator<Item = String>) -> String {
     expressions.collect::<Vec<_>>().join(", ")

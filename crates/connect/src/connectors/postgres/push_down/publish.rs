@@ -2,9 +2,9 @@
 
 use hw_base::{Error, PushDown, Result, Shipped};
 
-use super::{IN_PLACE, Load};
+use super::{IN_PLACE, Load, differ, listed};
 use crate::connectors::postgres::quoted;
-use crate::connectors::postgres::target::{Sent, Standing, TargetColumn, TargetTable, indexes, layout};
+use crate::connectors::postgres::target::{Sent, Standing, TargetTable, indexes, layout};
 
 /// What a table shows once a window of an order is published.
 pub(super) fn wanted(order: &PushDown, window: i64) -> Standing {
@@ -66,16 +66,11 @@ impl Load {
             return Ok(shipped);
         }
         table.add(&self.found.added.iter().collect::<Vec<_>>()).await?;
-        if self.order.placement.key.is_empty() && table.texts(&differing(columns, &sent_to, &table.relation.sql())).await?.is_empty() {
+        let names = listed(columns.iter().map(|column| quoted(&column.name)));
+        let rows = |of: &str| format!("select {names} from {of}");
+        if self.order.placement.key.is_empty() && !differ(&table, &rows(&sent_to), &rows(&table.relation.sql())).await? {
             return Ok(Shipped { is_whole: true, ..Shipped::default() });
         }
         table.merge(columns, &sent_to, if self.order.keeps { Sent::Arriving } else { Sent::Whole }).await
     }
-}
-
-/// A query for a row that one of two tables has more often than the other.
-fn differing(columns: &[TargetColumn], one: &str, other: &str) -> String {
-    let names = columns.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ");
-    let more = |one: &str, other: &str| format!("(select {names} from {one} except all select {names} from {other})");
-    format!("select '' from ({} union all {}) as differing limit 1", more(one, other), more(other, one))
 }

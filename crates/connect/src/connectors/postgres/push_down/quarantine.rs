@@ -2,8 +2,8 @@
 
 use hw_base::{Questions, Result, Watched, literal};
 
-use super::ROWS;
 use super::tables::Tables;
+use super::{ROWS, differ};
 use crate::connectors::postgres::dialect::{Named, output};
 use crate::connectors::postgres::judge::Count;
 use crate::connectors::postgres::quoted;
@@ -72,8 +72,7 @@ impl Diverted {
             format!("select row, rules from pg_temp.{DIVERTED}")
         };
         let before = format!("select row, rules from {sql} where table_name = {name}");
-        let differing = format!("select '' from (({now} except all {before}) union all ({before} except all {now})) as differing limit 1");
-        if table.texts(&differing).await?.is_empty() {
+        if !differ(table, &now, &before).await? {
             return Ok(false);
         }
         table.execute(&format!("delete from {sql} where table_name = {name}")).await?;
