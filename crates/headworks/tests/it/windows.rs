@@ -61,8 +61,13 @@ fn a_killed_backfill_has_whole_windows_and_is_continued() {
         seen_half_way += u32::from(!between.is_empty() && between.len() < new.len());
         let resumed = printed(&project, &BACKFILL);
         assert!(months(&project) == new, "kill {number}: the resumed backfill differs from an undisturbed one\n{resumed}");
-        let built = format!("{} built before from the same rows", between.len());
-        assert!(between.is_empty() || resumed.contains(&built), "kill {number}: what was built is built again\n{resumed}");
+        // Windows that were published but not yet noted down come out as they are, which is no new version.
+        let anew: Vec<_> = between.keys().filter(|month| resumed.contains(&format!("{month}-01"))).collect();
+        assert!(anew.is_empty(), "kill {number}: what was built is published again: {anew:?}\n{resumed}");
+        assert!(
+            resumed.contains("built before from the same rows") || between.len() <= 3,
+            "kill {number}: it begins from the start\n{resumed}"
+        );
         assert_eq!((strays(&project), empty_folders(&project)), (vec![], vec![]), "kill {number}");
         std::fs::remove_dir_all(&project).unwrap();
     }
