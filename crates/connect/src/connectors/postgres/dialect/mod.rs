@@ -16,6 +16,9 @@ mod question;
 mod relation;
 #[cfg(test)]
 mod tests;
+mod text;
+mod time;
+mod window;
 
 use std::fmt;
 
@@ -145,6 +148,8 @@ pub(super) enum Guard {
     Row(String),
     /// On all of them together: an aggregate.
     Rows(String),
+    /// That several of them have the same values of these expressions, so that nothing tells which comes first.
+    Tied(String),
     /// On rows of another query, with which it is complete.
     Alone(String),
 }
