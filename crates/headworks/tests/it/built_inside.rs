@@ -122,6 +122,7 @@ const OF_ROWS: &[&str] = &[
     "cast(date_trunc('quarter', day) as date)",
     "ts >= '2026-02-01'",
     "rank() over (partition by t order by i4 desc)",
+    "rank() over (order by i4) - 1",
     "cast(dense_rank() over (order by dec nulls first) as bigint)",
     "sum(dec) over (partition by t order by i4)",
     "count(*) over (partition by yes)",
@@ -165,6 +166,7 @@ const CONDITIONS: &[&str] = &[
     "dec between 0 and 50",
     "i8 in (0, 1, 42)",
     "exists (select 1 from shop.parents as p where p.t = judged.t)",
+    "i4 > 0 and i4 in (select i4 from shop.parents)",
 ];
 
 /// A random SELECT over the tables of a round.

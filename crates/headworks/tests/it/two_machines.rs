@@ -28,9 +28,10 @@ fn model(project: &Path, name: &str, sql: &str, yaml: &str) {
 
 /// A file with ten orders arrives on each of these machines.
 fn arrives(folder: &Path, names: &[&str], number: u32) {
-    let orders: String = (number * 10..number * 10 + 10).map(|id| format!("{id},{}\n", id * 3)).collect();
+    let orders: Vec<String> = (number * 10..number * 10 + 10).map(|id| format!("{id},{}", id * 3)).collect();
+    let orders = orders.join("\n");
     for name in names {
-        std::fs::write(folder.join(name).join(format!("landing/{number}.csv")), format!("id,amount\n{orders}")).unwrap();
+        std::fs::write(folder.join(name).join(format!("landing/{number}.csv")), format!("id,amount\n{orders}\n")).unwrap();
     }
 }
 

@@ -194,12 +194,12 @@ pub(super) fn in_one_type(values: &[Option<&Written>]) -> Result<(Vec<String>, W
     let first = known.next().map(|value| value.wire.clone()).ok_or_else(|| Refused::new("nothing but null"))?;
     let wire = known.try_fold(first, |common, value| union(&common, &value.wire));
     let wire = wire.ok_or_else(|| Refused::new("values of several types"))?;
-    let sql = |value: &Option<&Written>| match value {
+    let sql = |value: Option<&Written>| match value {
         None => "null".to_owned(),
         Some(value) if value.wire == wire => value.sql.clone(),
         Some(value) => output(&value.sql, &wire),
     };
-    Ok((values.iter().map(sql).collect(), wire))
+    Ok((values.iter().copied().map(sql).collect(), wire))
 }
 
 fn union(one: &Wire, other: &Wire) -> Option<Wire> {

@@ -36,6 +36,25 @@ impl<'a> Expressions<'a> {
         if written.wire == Wire::Bool { Ok(written) } else { refused(format_args!("`{expression}` is neither true nor false")) }
     }
 
+    /// What is true for the rows that stay; whether it is false or unknown for others does not matter.
+    pub(super) fn filter(&mut self, condition: &Expr) -> Result<Written> {
+        match condition {
+            Expr::Nested(inner) => self.filter(inner),
+            Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+                let (left, right) = (self.filter(left)?, self.filter(right)?);
+                Ok(Written::new(format!("({} and {})", left.sql, right.sql), Wire::Bool, joined([&left, &right])))
+            }
+            Expr::InSubquery { expr, subquery, negated: false } => self.among(expr, subquery).map_err(|refused| refused.within(condition)),
+            _ => self.truth(condition),
+        }
+    }
+
+    fn among(&mut self, value: &Expr, query: &Query) -> Result<Written> {
+        let (value, rows) = (self.write(value)?, self.of_query(query)?);
+        let (value, rows) = self.side_by_side(value, rows)?;
+        Ok(Written::new(format!("({} in {})", value.sql, rows.sql), Wire::Bool, Nature::Row))
+    }
+
     /// Any expression.
     pub(in super::super) fn write(&mut self, expression: &Expr) -> Result<Written> {
         self.written(expression).map_err(|refused| refused.within(expression))

@@ -33,6 +33,7 @@ pub(super) use expression::Expressions;
 pub(super) use query::{Scope, Selected};
 pub(super) use question::Question;
 pub(super) use relation::{BaseTable, Named, Relations, output};
+pub(super) use window::ROW_NUMBER;
 
 /// Why something is not asked of PostgreSQL.
 #[derive(Debug, PartialEq, Eq)]

@@ -127,7 +127,7 @@ impl Relations<'_> {
         only_known_clauses(select)?;
         let (from, scope) = self.from(select, outer, guards)?;
         let mut own = Expressions::new(self, &scope);
-        let rows = select.selection.as_ref().map(|condition| own.truth(condition)).transpose()?;
+        let rows = select.selection.as_ref().map(|condition| own.filter(condition)).transpose()?;
         let of_all_rows = std::mem::take(&mut own.guards);
         let groups = groups(select, &mut own)?;
         let having = select.having.as_ref().map(|condition| own.truth(condition)).transpose()?;

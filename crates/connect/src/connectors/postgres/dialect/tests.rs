@@ -185,6 +185,8 @@ fn queries_of_rules_on_rows_together_are_written() {
         "with recursive r as (select id from t) select id from r",
         "select id from elsewhere",
         "select id, id from after order by ratio",
+        "select id from after where id not in (select id from t)",
+        "select id in (select id from t) as there from after",
     ] {
         assert!(relations.selected(&select(sql).unwrap(), None, &mut vec![]).is_err(), "{sql}");
     }
@@ -209,6 +211,8 @@ fn joins_and_named_queries_are_written() {
     assert!(full.contains(" full join ("), "{full}");
     let first = "select id from (select id, row_number() over (partition by status order by id) as place from t) where place = 1";
     assert!(written(first).ends_with(r#" as "rows 0" where ("rows 0"."place" = 1)"#), "{}", written(first));
+    let among = written("select id from t where small > 1 and id in (select id from t as u where u.status = t.status)");
+    assert!(among.contains(r#" and ("t"."id" in (select "u"."id" as "id" from (select "#), "{among}");
     assert!(written("select id from t except select small from t where small is null").contains(") except ("), "an except");
     assert!(written("select upper(t.status) as s, count(*) as n from t group by 1").ends_with(r#" group by upper("t"."status")"#));
 }

@@ -9,11 +9,14 @@ use crate::connectors::postgres::types::Wire;
 /// Functions that only windows have.
 pub(super) const OF_WINDOWS: [&str; 7] = ["row_number", "rank", "dense_rank", "lag", "lead", "first_value", "last_value"];
 
+/// The type of the numbers of rows in calculations; the engine's own has no sign, and PostgreSQL does not know it.
+pub(in super::super) const ROW_NUMBER: Wire = Wire::Decimal { precision: 20, scale: 0 };
+
 impl Expressions<'_> {
-    /// A function that only windows have. The engine numbers rows from 0 to 2^64, in a type that PostgreSQL does not have.
+    /// A function that only windows have
     pub(super) fn of_window(&mut self, name: &str, arguments: &[&Expr], window: &WindowType) -> Result<Written> {
         let over = self.window(window, !name.ends_with("rank"))?;
-        let numbers = || Written::new(format!("({name}(){over})::numeric(20,0)"), Wire::Decimal { precision: 20, scale: 0 }, Nature::Rows);
+        let numbers = || Written::new(format!("({name}(){over})::numeric(20,0)"), ROW_NUMBER, Nature::Rows);
         match (name, arguments) {
             ("row_number" | "rank" | "dense_rank", []) => Ok(numbers()),
             ("lag" | "lead" | "first_value" | "last_value", [value]) => self.value_of_window(name, value, "", &over),

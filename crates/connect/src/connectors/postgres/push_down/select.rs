@@ -3,7 +3,7 @@
 use hw_base::{Column, Error, Input, Living, PushDown, Result, Span};
 
 use super::tables::Tables;
-use crate::connectors::postgres::dialect::{Named, Question, Refused};
+use crate::connectors::postgres::dialect::{Named, Question, ROW_NUMBER, Refused};
 use crate::connectors::postgres::judge::Asked;
 use crate::connectors::postgres::types::Wire;
 use crate::types::arrow_to_sql_type;
@@ -13,7 +13,10 @@ use crate::types::arrow_to_sql_type;
 /// # Errors
 /// HW311 for what is not known to mean the same, with its place.
 pub(super) fn written(order: &PushDown, inputs: &[Input], tables: &Tables) -> Result<Question> {
-    let question = Question::of(&order.reader.sql, inputs, &tables.0).map_err(|refusal| different(order, &refusal))?;
+    let mut question = Question::of(&order.reader.sql, inputs, &tables.0).map_err(|refusal| different(order, &refusal))?;
+    for column in question.selected.columns.iter_mut().zip(&order.columns) {
+        stored(column);
+    }
     if !question.selected.is_named() {
         return Err(refused(order, "a column of the SELECT has no name of its own", "name it: `count(*) as orders`"));
     }
@@ -62,6 +65,13 @@ fn differing(guard: &str) -> String {
     }
     let condition = [" having ", " and ", " where "].iter().find_map(|word| guard.rsplit_once(word)).map_or("", |(_, condition)| condition);
     format!("those where {}", condition.strip_suffix(')').unwrap_or(guard))
+}
+
+/// Numbers of rows, which the engine stores in the type in which PostgreSQL counts them.
+fn stored((here, there): (&mut Named, &Column)) {
+    if here.wire == ROW_NUMBER && there.sql_type == "bigint" {
+        here.wire = Wire::Int8;
+    }
 }
 
 /// A column that would have another type here than in the engine.
