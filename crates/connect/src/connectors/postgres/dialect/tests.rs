@@ -73,11 +73,11 @@ fn what_means_the_same_is_written() {
 #[test]
 fn functions_of_texts_times_and_windows_are_written() {
     check("amount >= 0.5", r#"("amount" >= 0.500000000000000)"#);
-    check("amount >= -99.95", "refused: `\"amount\"` beside `(- '99.95'::float8)`");
+    check_refused("amount >= -99.95");
     check("ratio * amount", r#"("ratio" * ("amount")::float8)"#);
     check(
         "case status when 'a' then amount when 'b' then null else 0 end",
-        r#"(case when ("status" = 'a'::text) then "amount" when ("status" = 'b'::text) then null else (0)::numeric(22,2) end)"#,
+        r#"(case when ("status" = 'a'::text) then ("amount")::numeric(22,2) when ("status" = 'b'::text) then null else (0)::numeric(22,2) end)"#,
     );
     check("cast(null as date)", "(null::date)::date");
     check("at >= '2026-01-31'", r#"("at" >= '2026-01-31'::date::timestamp)"#);
@@ -214,7 +214,7 @@ fn joins_and_named_queries_are_written() {
     assert!(written(first).ends_with(r#" as "rows 0" where ("rows 0"."place" = 1)"#), "{}", written(first));
     let among = written("select id from t where small > 1 and id in (select id from t as u where u.status = t.status)");
     assert!(among.contains(r#" and ("t"."id" in (select "u"."id" as "id" from (select "#), "{among}");
-    assert!(written("select id from t except select small from t where small is null").contains(") except ("), "an except");
+    assert!(written("select id from t except select id from t where small is null").contains(") except ("), "an except");
     assert!(written("select upper(t.status) as s, count(*) as n from t group by 1").ends_with(r#" group by upper("t"."status")"#));
 }
 
