@@ -193,7 +193,7 @@ impl LocalEngine {
         let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
         let failed = |error| explain(error, &session.reading(reader));
         let schema = frame.schema().as_arrow().clone();
-        let frame = if self.is_in_order { Session::in_order(frame) } else { frame };
+        let frame = if self.is_in_order { kept::few_of_many(Session::in_order(frame)) } else { frame };
         let batches = frame.limit(0, Some(limit.saturating_add(1))).map_err(failed)?.collect().await.map_err(failed)?;
         Ok(types::rows(&schema, &batches, limit))
     }

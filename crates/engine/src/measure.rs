@@ -8,7 +8,7 @@ use datafusion::logical_expr::LogicalPlan;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use hw_base::{Beginning, CodeMemory, Error, Further, MeasureSettings, Result, Sample, Sketches, TableFacts};
-use hw_measure::{Coding, Draw, Drawn, Measurement, Visible, block_rows};
+use hw_measure::{Draw, Drawn, Measurement, Visible, block_rows};
 
 use crate::deadline::{Deadline, out_of_time};
 use crate::failure::{Context, explain};
@@ -129,7 +129,6 @@ struct Work {
     /// Where only a sample is wanted, the rows that may belong to it.
     draw: Option<Draw>,
     measurement: Measurement,
-    coding: Option<Coding>,
     /// Records that could not be read as rows.
     malformed: u64,
 }
@@ -144,36 +143,32 @@ impl Work {
             Sample::All => None,
             Sample::Rows(count) => Some(Draw::new(usize::try_from(count).unwrap_or(usize::MAX))),
         };
-        let coding = means.coded.map(|memory| Coding::new(schema, memory, means.threads));
-        Ok(Self { draw, measurement, coding, malformed })
+        let measurement = match means.coded {
+            Some(memory) => measurement.coding(schema, memory),
+            None => measurement,
+        };
+        Ok(Self { draw, measurement, malformed })
     }
 
     fn add(&mut self, block: &[RecordBatch]) -> Result<()> {
         match &mut self.draw {
             Some(draw) => block.iter().try_for_each(|batch| draw.add(batch.clone())).map_err(unreadable),
-            None => self.look_at(block),
+            None => self.measurement.add(block).map_err(unreadable),
         }
-    }
-
-    fn look_at(&mut self, block: &[RecordBatch]) -> Result<()> {
-        if let Some(coding) = &mut self.coding {
-            coding.add(block).map_err(unreadable)?;
-        }
-        self.measurement.add(block).map_err(unreadable)
     }
 
     fn finish(mut self, top_values: usize, keeps_sketches: bool) -> Result<Further> {
         let drawn = self.draw.take().map(Draw::settle).transpose().map_err(unreadable)?;
         if let Some(drawn) = &drawn {
-            self.look_at(&drawn.batches)?;
+            self.measurement.add(&drawn.batches).map_err(unreadable)?;
         }
         let scanned_all_rows = drawn.as_ref().is_none_or(Drawn::is_whole);
         let sketches = if keeps_sketches { sketches::written(&self.measurement, self.malformed)? } else { Sketches::default() };
-        let facts = TableFacts { scanned_all_rows, malformed: self.malformed, ..self.measurement.facts(top_values) };
-        let table = self.coding.map(|coding| match drawn {
+        let table = self.measurement.take_coding().map(|coding| match drawn {
             Some(drawn) => coding.finish_sample(drawn.numbers, drawn.of),
             None => coding.finish(),
         });
+        let facts = TableFacts { scanned_all_rows, malformed: self.malformed, ..self.measurement.facts(top_values) };
         Ok(Further { facts, table: table.unwrap_or_default(), sketches })
     }
 }
