@@ -118,8 +118,7 @@ impl Relations {
         let of_rows = || (hw_relate::patterns(table), hw_relate::near_duplicates(table, &keys), hw_relate::are_alike_by_chance(table));
         let of_cells = || {
             let dependencies = hw_relate::dependencies(table, &keys);
-            let cells: Vec<Cell> =
-                hw_relate::cells(table, &keys, &dependencies).into_iter().map(|cell| named_cell(table, cell)).collect();
+            let cells: Vec<Cell> = hw_relate::cells(table, &keys, &dependencies).into_iter().map(|cell| named_cell(table, cell)).collect();
             (dependencies, cells)
         };
         let ((found, near_duplicates, are_alike_by_chance), (dependencies, cells)) = both(of_rows, of_cells);

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use datafusion::common::stats::Precision;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -226,7 +227,7 @@ impl LocalEngine {
             keeps_sketches: false,
             threads: self.threads,
             deadline: self.deadline.clone(),
-            rows: None,
+            rows: Precision::Absent,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::stats::Precision;
 use datafusion::datasource::source_as_provider;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
@@ -28,8 +29,18 @@ pub(crate) struct Means {
     pub(crate) threads: usize,
     /// When reading ends, whether all rows are read or not.
     pub(crate) deadline: Option<Deadline>,
-    /// About how many rows there are, where the source knows.
-    pub(crate) rows: Option<u64>,
+    /// How many rows there are, where the source knows.
+    pub(crate) rows: Precision<usize>,
+}
+
+impl Means {
+    /// How many rows will be measured, where that is certain.
+    fn rows_to_come(&self, sample: Sample) -> Option<u64> {
+        match (self.rows, sample, &self.deadline) {
+            (Precision::Exact(rows), Sample::All, None) => Some(rows as u64),
+            _ => None,
+        }
+    }
 }
 
 /// Measures the rows of `streams`, one stream after the other, and codes them where that is wanted: all in one pass.
@@ -56,21 +67,21 @@ pub(crate) async fn measure(
     work.malformed += rows.malformed;
     let finish = move || work.finish(settings.top_values, means.keeps_sketches);
     let mut found = tokio::task::spawn_blocking(finish).await.map_err(ended)??;
-    found.facts.beginning = rows.is_cut.then_some(Beginning { of_about: means.rows });
+    found.facts.beginning = rows.is_cut.then_some(Beginning { of_about: means.rows.get_value().map(|rows| *rows as u64) });
     found.facts.scanned_all_rows &= !rows.is_cut;
     Ok(found)
 }
 
-/// About how many rows a query returns, where that is what a source knows of its table.
-pub(crate) fn known_rows(plan: &LogicalPlan) -> Option<u64> {
+/// How many rows a query returns, where that is what a source knows of its table.
+pub(crate) fn known_rows(plan: &LogicalPlan) -> Precision<usize> {
     match plan {
         LogicalPlan::TableScan(scan) => {
-            let rows = source_as_provider(&scan.source).ok()?.statistics()?.num_rows;
-            u64::try_from(*rows.get_value()?).ok()
+            let table = source_as_provider(&scan.source).ok();
+            table.and_then(|table| table.statistics()).map_or(Precision::Absent, |known| known.num_rows)
         }
         LogicalPlan::Projection(projection) => known_rows(&projection.input),
         LogicalPlan::SubqueryAlias(alias) => known_rows(&alias.input),
-        _ => None,
+        _ => Precision::Absent,
     }
 }
 
@@ -144,7 +155,7 @@ impl Work {
             Sample::Rows(count) => Some(Draw::new(usize::try_from(count).unwrap_or(usize::MAX))),
         };
         let measurement = match means.coded {
-            Some(memory) => measurement.coding(schema, memory),
+            Some(memory) => measurement.coding(schema, memory, means.rows_to_come(sample)),
             None => measurement,
         };
         Ok(Self { draw, measurement, malformed })
@@ -203,7 +214,15 @@ mod tests {
     fn means() -> Means {
         let memory = 1 << 26;
         let coded = CodeMemory { whole: ByteSize(1 << 26), sample: ByteSize(1 << 24) };
-        Means { memory, coded: Some(coded), before: None, keeps_sketches: false, threads: 2, deadline: None, rows: Some(900_000) }
+        Means {
+            memory,
+            coded: Some(coded),
+            before: None,
+            keeps_sketches: false,
+            threads: 2,
+            deadline: None,
+            rows: Precision::Inexact(900_000),
+        }
     }
 
     fn stream_of(

@@ -91,10 +91,10 @@ impl Measurement {
         }
     }
 
-    /// Codes the columns of `schema` as well, from the rows to come and within about `memory`.
+    /// Codes the columns of `schema` as well, from the rows to come, of which there are `rows` where that is known, within about `memory`.
     #[must_use]
-    pub fn coding(mut self, schema: &Schema, memory: CodeMemory) -> Self {
-        self.coding = Some(Coding::new(schema, memory, self.threads));
+    pub fn coding(mut self, schema: &Schema, memory: CodeMemory, rows: Option<u64>) -> Self {
+        self.coding = Some(Coding::new(schema, memory, rows, self.threads));
         self
     }
 
