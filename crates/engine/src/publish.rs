@@ -88,6 +88,7 @@ fn changed_meanwhile(table: &TableName) -> Error {
 impl Commit<'_> {
     /// Makes it; a commit that lost a race is refused.
     pub(crate) async fn make(&self, engine: &LocalEngine, present: Option<Snapshot>, note: &CommitNote) -> Result<Published> {
+        self.flush_files(engine).await?;
         let properties = self.properties(note);
         let result = match &present {
             Some(present) => self.change(engine, present, properties, note).await,
@@ -99,6 +100,21 @@ impl Commit<'_> {
             Err(_) if self.is_made(engine, next, note).await? => Ok(Published { version: next, was_there: false }),
             Err(error) => Err(self.refused(error)),
         }
+    }
+
+    /// Makes the files last, and the folders that name them, before a log entry does.
+    async fn flush_files(&self, engine: &LocalEngine) -> Result<()> {
+        let names: Vec<String> = self.files.iter().map(|file| file.path.clone()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let (folder, going_on) = (engine.warehouse.folder(&self.table), engine.warehouse.working.begin());
+        let flush = move || {
+            let flushed = folder.flush(&names);
+            drop(going_on);
+            flushed
+        };
+        tokio::task::spawn_blocking(flush).await.map_err(|error| Error::bug(format!("files were not flushed: {error}")))?
     }
 
     /// A refused commit is the answer to a race: somebody else was first.
