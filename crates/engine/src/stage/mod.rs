@@ -408,8 +408,12 @@ impl<'a> Attempt<'a> {
 
     fn describe(&self, batch: &mut StagedBatch) -> Result<()> {
         batch.schema = schema::to_log(&self.columns.schema)?;
-        batch.quarantine_schema = schema::to_log(&schema::quarantine(&self.columns.full))?;
-        batch.reviewed_schema = schema::to_log(&review::schema())?;
+        if !batch.quarantined.is_empty() {
+            batch.quarantine_schema = schema::to_log(&schema::quarantine(&self.columns.full))?;
+        }
+        if !batch.reviewed.is_empty() {
+            batch.reviewed_schema = schema::to_log(&review::schema())?;
+        }
         batch.partition_columns.clone_from(&self.columns.partition_columns);
         Ok(())
     }

@@ -184,7 +184,15 @@ impl Copying<'_> {
         inputs.insert(LOADED_AT.into(), Position::Watermark(in_words(now)));
         let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
         let delivery = self.follow.map(|_| delivered.relation.clone());
-        Ok(Batch { staging: self.staging(window, reader, &delivered), progress, delivery, is_trial: false, window: None, rows_let_in: 0 })
+        Ok(Batch {
+            staging: self.staging(window, reader, &delivered),
+            progress,
+            delivery,
+            is_trial: false,
+            window: None,
+            columns: None,
+            rows_let_in: 0,
+        })
     }
 
     /// The time of the batch. It never goes back, although the clock may: batches are in the order of their times.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hw_base::{
-    CommitNote, DatasetName, Engine, Error, IS_INFERRED, LoadMode, Position, Progress, Published, Reader, Result, ReturnedRecord, SetWatch,
-    StagedBatch, Staging, StepCommit, StepOutcome, StepRecord, Timestamp, Together, VALID_TO, Value, Verdict, identifier,
+    Column, CommitNote, DatasetName, Engine, Error, IS_INFERRED, LoadMode, Position, Progress, Published, Reader, Result, ReturnedRecord,
+    SetWatch, StagedBatch, Staging, StepCommit, StepOutcome, StepRecord, Timestamp, Together, VALID_TO, Value, Verdict, identifier,
 };
 use hw_validate::{Gate, Judging, Population};
 use serde_json::json;
@@ -34,6 +34,8 @@ pub(super) struct Batch {
     pub(super) is_trial: bool,
     /// The window in words, where it is known better than when the run was planned.
     pub(super) window: Option<String>,
+    /// The columns that it returns, where they are known.
+    pub(super) columns: Option<Vec<Column>>,
     /// Rows that waited for rows of other tables and may enter now that the table is built anew.
     pub(super) rows_let_in: u64,
 }
@@ -159,7 +161,10 @@ async fn load(task: Task<'_>, batch: &mut Batch, record: &mut StepRecord) -> Res
 
 /// Fits the rules to the columns, and has them counted while the batch is staged.
 async fn fitted_gate(task: Task<'_>, batch: &mut Batch) -> Result<Gate> {
-    let columns = task.ports.engine.columns(&batch.staging.reader).await?;
+    let columns = match batch.columns.take() {
+        Some(columns) => columns,
+        None => task.ports.engine.columns(&batch.staging.reader).await?,
+    };
     let mut gate = fit::gate(task.step, &batch.staging.reader, &columns, task.ports.engine).await?;
     history::learn(&mut gate, &task.step.name, task.ports.ledger, task.ports.clock.now())?;
     let own = std::mem::replace(&mut batch.staging.watch, gate.watch(key(task.step), EXAMPLES, false));
@@ -263,6 +268,8 @@ async fn publish(task: Task<'_>, checked: &Checked, batch: &Batch, record: &mut 
     // What the scan has learned must be known to whoever continues this run after the commit.
     record.progress = batch.progress.clone();
     ports.ledger.save_step(run, record)?;
+    task.leaves_its_place();
+    ports.ledger.lasting().await?;
     let version = match checked.publish(ports.engine, &commit_note(task, batch, record)).await {
         Ok(published) if published.was_there => return Err(seen_already(step, batch.progress.window)),
         Ok(published) => published.version,

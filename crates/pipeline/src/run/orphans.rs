@@ -30,7 +30,7 @@ pub(super) struct Orphans<'a> {
     pub(super) parents: &'a [Parent],
     /// Where the step stands.
     pub(super) before: &'a Progress,
-    /// Where all steps stand.
+    /// Where the steps stand whose tables it reads.
     pub(super) standing: &'a BTreeMap<String, Progress>,
 }
 

@@ -44,7 +44,8 @@ pub async fn review(project: &Project, plan: &Plan, asked: &Asked, run: RunId, p
     if !asked.is_trial {
         ports.ledger.begin(&record)?;
     }
-    let outcome = carry_out(Task { project, step: &step, run: &record.run, ports, is_repeated: false, windows: None }, asked).await;
+    let outcome =
+        carry_out(Task { project, step: &step, run: &record.run, ports, is_repeated: false, windows: None, place: None }, asked).await;
     let (done, error) = match outcome {
         Ok(done) => (done, None),
         Err(halt) => halt.record(&step),
@@ -191,5 +192,5 @@ async fn of_dataset(task: Task<'_>, asked: &Asked) -> Result<Batch> {
     if asked.review.ruling != Ruling::Dropped {
         progress.inputs.insert(TAKEN_OUT.into(), Position::Batch(window));
     }
-    Ok(Batch { staging, progress, delivery: None, is_trial: asked.is_trial, window: None, rows_let_in: 0 })
+    Ok(Batch { staging, progress, delivery: None, is_trial: asked.is_trial, window: None, columns: None, rows_let_in: 0 })
 }

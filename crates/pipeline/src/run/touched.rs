@@ -35,7 +35,7 @@ pub(super) struct Touching<'a> {
     pub(super) partition_by: &'a PartitionBy,
     /// Where the model stands.
     pub(super) before: &'a Progress,
-    /// Where all steps stand.
+    /// Where the steps stand whose tables it reads.
     pub(super) standing: &'a BTreeMap<String, Progress>,
 }
 
