@@ -145,3 +145,14 @@ fn a_release_that_was_killed_is_settled_and_not_continued() {
         assert!(!published || state.progress["orders"].window == table, "{dies_at}");
     }
 }
+
+#[test]
+fn the_last_whole_copy_stays_the_one_that_is_read_after_a_decision_about_its_rows() {
+    let world = World::new(&[("a", "select * from crm.orders", json!({}))]).ran();
+    world.review("raw/crm.orders", Ruling::Dropped);
+    expect![""].assert_eq(&world.standing("raw/crm.orders"));
+    world.arrives("raw/crm.orders", "rows 3; hash a");
+    expect![""].assert_eq(&world.run());
+    world.arrives("raw/crm.orders", "rows 3; hash b");
+    expect![""].assert_eq(&world.run());
+}
