@@ -37,7 +37,7 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// What the rows are to their table.
     pub(crate) fn population(&self) -> Population {
-        Population { batch_is_table: !self.order.keeps, unique_by: self.order.merge_by.clone() }
+        Population { batch_is_table: !self.order.keeps, present: None, unique_by: self.order.merge_by.clone() }
     }
 
     /// Refuses rules that would have to be judged over copies of the rows.

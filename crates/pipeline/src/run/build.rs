@@ -13,7 +13,7 @@ use super::touched::{Touched, Touching};
 use crate::fit::{self, ColumnChanges};
 use crate::members;
 use crate::plan::{ASKED_FOR, Decision, Extent, Parent, ReadFrom, Work};
-use crate::position::{TAKEN_OUT, batch_read, noted};
+use crate::position::{TAKEN_OUT, batch_read, last_copy, noted};
 use crate::settings::{Load, PartitionBy, Recompute, Snapshot};
 use crate::versions;
 
@@ -181,7 +181,7 @@ fn bind(before: Option<&Progress>, read: &ReadFrom, at: Option<&Progress>) -> In
         table: read.table.clone(),
         version: at.filter(|_| !is_raw).and_then(|at| at.version),
         after_batch: match read.extent {
-            Extent::LastBatch | Extent::Deliveries => newest.map(|newest| newest - 1),
+            Extent::LastBatch | Extent::Deliveries => at.filter(|_| is_raw).map(|at| last_copy(at) - 1),
             Extent::New | Extent::Members => read_before,
             Extent::Newest | Extent::All => None,
         },

@@ -16,8 +16,9 @@ use crate::definition;
 use crate::fit;
 use crate::history;
 use crate::plan::{Decision, Step, Work};
-use crate::position::{CONTENT, FILES, WATERMARK};
+use crate::position::{CONTENT, FILES, LAST_COPY, WATERMARK, last_copy};
 use crate::settings::Load;
+use crate::versions;
 
 /// How many violating rows to show per rule.
 pub(crate) const EXAMPLES: usize = 5;
@@ -222,11 +223,10 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
         return Ok(StepOutcome::Unchanged);
     }
     record.members_waiting = members_waiting(task, batch, &staged).await?;
-    let is_table = staged.base.is_none() || batch.staging.is_rebuild || batch.staging.mode == LoadMode::Replace;
     let judging = Judging {
         engine: ports.engine,
         reader: &batch.staging.reader,
-        population: &Population { batch_is_table: is_table, unique_by: unique_by(step).to_vec() },
+        population: &population(task, batch, &staged)?,
         shown_as: &shown_as(step),
         examples: EXAMPLES,
         now: ports.clock.now(),
@@ -248,6 +248,22 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
             Ok(StepOutcome::Blocked)
         }
     }
+}
+
+/// What the batch is to its table.
+fn population(task: Task<'_>, batch: &Batch, staged: &StagedBatch) -> Result<Population> {
+    let present = if staged.base.is_some() { present_rows(task, batch)? } else { None };
+    let is_table = staged.base.is_none() || batch.staging.is_rebuild || batch.staging.mode == LoadMode::Replace;
+    Ok(Population { batch_is_table: is_table && present.is_none(), present, unique_by: unique_by(task.step).to_vec() })
+}
+
+/// The rows that a database has now, where its raw copy keeps earlier ones beside them.
+fn present_rows(task: Task<'_>, batch: &Batch) -> Result<Option<String>> {
+    Ok(match &task.step.work {
+        work if work.copies_whole() => Some(format!("select * from after where _batch = {}", last_copy(&batch.progress))),
+        Work::Extract { follow: Some(_), .. } => versions::present(task.ports.ledger, &task.step.table, &batch.progress)?,
+        _ => None,
+    })
 }
 
 /// How many members the table would have of which no row has arrived.
@@ -401,5 +417,7 @@ fn settled(step: &Step, progress: &Progress, batch: &StagedBatch) -> Progress {
         Some(before) => (before.window, before.version),
         None => (progress.window, batch.base),
     };
-    Progress { window, version, ..progress.clone() }
+    let last_copy =
+        step.progress.as_ref().and_then(|before| before.inputs.get(LAST_COPY)).map(|batch| (LAST_COPY.to_owned(), batch.clone()));
+    Progress { window, version, inputs: progress.inputs.clone().into_iter().chain(last_copy).collect(), ..progress.clone() }
 }

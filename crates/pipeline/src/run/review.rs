@@ -14,7 +14,7 @@ use super::record::{Halt, outcome_of, standing, started};
 use super::task::Task;
 use super::{Ports, begun, build, malformed};
 use crate::plan::{Decision, Plan, Step, Work};
-use crate::position::TAKEN_OUT;
+use crate::position::{LAST_COPY, TAKEN_OUT, last_copy};
 use crate::project::Project;
 
 /// What a person asks for.
@@ -188,7 +188,11 @@ async fn of_dataset(task: Task<'_>, asked: &Asked) -> Result<Batch> {
         }
     }
     staging.review = Some(review);
-    let mut progress = Progress { window, ..standing(task.step) };
+    let before = standing(task.step);
+    let mut progress = Progress { window, ..before.clone() };
+    if task.step.work.copies_whole() {
+        progress.inputs.insert(LAST_COPY.into(), Position::Batch(last_copy(&before)));
+    }
     if asked.review.ruling != Ruling::Dropped {
         progress.inputs.insert(TAKEN_OUT.into(), Position::Batch(window));
     }

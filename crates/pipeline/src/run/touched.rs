@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hw_base::{Column, Engine, Error, Input, Ledger, Position, Progress, Reader, Result, Value, identifier, literal, plural};
 
 use crate::plan::{Extent, ReadFrom};
-use crate::position::{TAKEN_OUT, batch_read, noted, version_read};
+use crate::position::{TAKEN_OUT, batch_read, copy_read, noted, version_read};
 use crate::settings::{PartitionBy, Recompute};
 use crate::versions;
 
@@ -97,7 +97,7 @@ impl Touching<'_> {
             name: read.name.clone(),
             table: read.table.clone(),
             version: Some(version),
-            after_batch: batch.filter(|_| read.extent == Extent::LastBatch).map(|batch| batch - 1),
+            after_batch: copy_read(&read.step, self.before).filter(|_| read.extent == Extent::LastBatch).map(|batch| batch - 1),
             up_to_batch: batch,
             hides_origin: read.hides_origin,
         };
