@@ -334,6 +334,40 @@ def of_two_runs_one_commits(s3, lake, local, feed):
     proxy.shutdown()
 
 
+def of_two_machines_that_begin_neither_doubles(s3, lake, local, feed):
+    """Two machines with ledgers of their own begin one warehouse: one is held before its first commit until the other one is done."""
+    first, second, alone = (Project(lake.folder.parent / name, warehouse) for name, warehouse in
+                            [("begins", "s3://lake/begun"), ("begins-too", "s3://lake/begun"), ("begins-alone", "warehouse")])
+    both = Feed(first, second, alone)
+    both.arrives()
+    is_held, goes_on = threading.Event(), threading.Event()
+
+    def hold(method, path, headers):
+        if method == "PUT" and "/_delta_log/" in path and not goes_on.is_set():
+            is_held.set()
+            goes_on.wait(60)
+
+    proxy = Proxy(lake.environment["AWS_ENDPOINT_URL"], hold)
+    first.environment = dict(lake.environment)
+    second.environment = lake.environment | {"AWS_ENDPOINT_URL": proxy.url}
+    slow = second.start("run")
+    assert is_held.wait(60), slow.communicate()
+    first.headworks("run")
+    goes_on.set()
+    out, err = slow.communicate()
+    assert slow.returncode == 3 and "HW502" in out + err and "let one machine alone run the project" in out + err, (slow.returncode, out, err)
+    alone.headworks("run")
+    same(first, alone)
+    both.arrives()
+    for project in [second, alone]:
+        project.headworks("run")
+    same(second, alone)
+    said = first.headworks("run", code=2)
+    assert "HW702" in said and "another machine" in said, said
+    same(first, alone)
+    proxy.shutdown()
+
+
 def a_commit_whose_answer_is_lost_is_made_once(s3, lake, local, feed):
     feed.arrives()
     lost = []
@@ -431,7 +465,7 @@ def main():
         lake, local = Project(f"{temporary}/lake", "s3://lake/house"), Project(f"{temporary}/local", "warehouse")
         feed = Feed(lake, local)
         for test in [runs_as_in_a_folder, others_read_it, decisions_and_rollback, environments_stand_on_it, killed_runs_are_completed, a_commit_whose_answer_is_lost_is_made_once,
-                     of_two_runs_one_commits, a_store_that_writes_over_is_refused, failures_say_what_to_do, settings_in_the_project]:
+                     of_two_runs_one_commits, of_two_machines_that_begin_neither_doubles, a_store_that_writes_over_is_refused, failures_say_what_to_do, settings_in_the_project]:
             begun = time.monotonic()
             test(s3, lake, local, feed)
             print(f"ok: {test.__name__.replace('_', ' ')} ({time.monotonic() - begun:.1f} s)", flush=True)

@@ -47,7 +47,7 @@ pub use ledger::{
 pub use load_mode::{History, IS_INFERRED, LoadMode, SINCE_EVER, Shows, VALID_FROM, VALID_TO};
 pub use loose::{LooseCell, LooseColumn, LooseRows};
 pub use names::{DatasetName, ORIGIN_COLUMNS, TableName, snake_case};
-pub use push_down::{Built, PUSHED_ROWS, PUSHED_TABLE, PushDown, Pushed};
+pub use push_down::{Built, Keeps, Living, PUSHED_ROWS, PUSHED_TABLE, PushDown, Pushed};
 pub use quality::{Dimension, Issue, OnFailure, RuleResult, Severity, Verdict};
 pub use rows::{Column, ColumnType, Rows, Value};
 pub use settings::{Entry, Node, Settings, SettingsMap};

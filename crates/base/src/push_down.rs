@@ -1,6 +1,6 @@
 //! The port to databases that build a table inside themselves: a SELECT runs where its rows lie, and its rows stay there.
 
-use crate::{BoxFuture, Column, Placement, Questions, Reader, Result, Shipped, Watched};
+use crate::{BoxFuture, Column, Placement, Questions, Reader, Result, Shipped, Span, Watched};
 
 /// The relation, for [`crate::Input::Live`], of the rows that a SELECT has returned inside a database.
 pub const PUSHED_ROWS: &str = "pushed_rows";
@@ -25,15 +25,36 @@ pub struct PushDown {
     pub made: Vec<(String, String)>,
     /// The columns that the SELECT returns, as the engine has them.
     pub columns: Vec<Column>,
-    /// The columns of which no two rows of the SELECT may have the same values, because the load tells rows apart by them. Rows that the
-    /// SELECT does not return stay then, where [`Self::keeps`] says so.
+    /// The columns of which no two rows of the SELECT may have the same values, because the load tells rows apart by them.
     pub merge_by: Vec<String>,
-    /// Whether rows of the table stay that the SELECT does not return.
-    pub keeps: bool,
+    /// Which rows of the table stay.
+    pub keeps: Keeps,
+    /// Those of the rows of the SELECT that are no deletions; `None` where all are.
+    pub living: Option<Living>,
     /// What rules ask of the rows of the SELECT, which are [`PUSHED_ROWS`].
     pub of_rows: Questions,
     /// What rules ask of the table, which is [`PUSHED_TABLE`].
     pub of_table: Questions,
+}
+
+/// Which rows of a table stay when those of a SELECT arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    /// None that the SELECT does not return.
+    Nothing,
+    /// Those whose key no row of the SELECT has.
+    Others,
+    /// All, as they are: a row of the SELECT is added where its key is new.
+    All,
+}
+
+/// What tells deletions from other rows.
+#[derive(Clone, Debug)]
+pub struct Living {
+    /// Selects the rows of [`PUSHED_ROWS`] that are no deletions.
+    pub reader: Reader,
+    /// Where the project says what a deletion is.
+    pub place: Option<Span>,
 }
 
 /// What a table inside a database was built to last.

@@ -79,6 +79,8 @@ pub struct Shipment {
     pub only_grows: bool,
     /// The run.
     pub run: String,
+    /// The runs of this ledger that may have brought the copy to what it shows.
+    pub own_runs: Vec<String>,
 }
 
 /// What a delivery did.

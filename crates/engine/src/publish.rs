@@ -120,7 +120,8 @@ impl Commit<'_> {
     /// A refused commit is the answer to a race: somebody else was first.
     fn refused(&self, error: Error) -> Error {
         let message = error.message().to_lowercase();
-        let lost_a_race = ["concurrent", "already exists", "commit attempts", "conflict"].iter().any(|word| message.contains(word));
+        let lost_a_race =
+            ["concurrent", "already exists", "failed to commit transaction", "conflict"].iter().any(|word| message.contains(word));
         if lost_a_race { changed_meanwhile(&self.table) } else { error.within(format_args!("`{}` cannot be published", self.table)) }
     }
 

@@ -79,6 +79,56 @@ const OF_ROWS: &[&str] = &[
     "1",
     "'x'",
     "(select count(*) from shop.parents as p where p.i4 = judged.i4)",
+    "dec > 0.5",
+    "dec >= 99.99",
+    "dec * 1.19",
+    "case when yes then dec else 0 end",
+    "case t when 'a' then i4 when 'b' then null else i8 end",
+    "cast(coalesce(dec, 0) as varchar)",
+    "coalesce(i4, i8, 0)",
+    "nvl(v, 'none')",
+    "cast(null as date)",
+    "greatest(i4, i8)",
+    "least(day, cast(ts as date))",
+    "floor(f8)",
+    "cast(i4 as smallint)",
+    "substr(t, 2)",
+    "substring(v from 1 for 2)",
+    "left(t, 1)",
+    "right(v, 2)",
+    "lpad(v, 4, '0')",
+    "rpad(t, 3)",
+    "replace(t, 'a', 'bb')",
+    "split_part(t, '@', 2)",
+    "strpos(v, 'b')",
+    "position('@' in t)",
+    "starts_with(v, 'A')",
+    "concat(t, '-', v)",
+    "reverse(t)",
+    "repeat(v, 2)",
+    "initcap(t)",
+    "md5(t)",
+    "extract(year from day)",
+    "extract(quarter from ts)",
+    "extract(week from day)",
+    "extract(dow from tz)",
+    "extract(doy from day)",
+    "extract(hour from tz)",
+    "extract(second from ts)",
+    "date_part('month', day)",
+    "date_trunc('month', ts)",
+    "date_trunc('week', tz)",
+    "date_trunc('hour', tz)",
+    "cast(date_trunc('quarter', day) as date)",
+    "ts >= '2026-02-01'",
+    "rank() over (partition by t order by i4 desc)",
+    "rank() over (order by i4) - 1",
+    "cast(dense_rank() over (order by dec nulls first) as bigint)",
+    "sum(dec) over (partition by t order by i4)",
+    "count(*) over (partition by yes)",
+    "cast(row_number() over (partition by t order by i8, u, dec, day) as int)",
+    "lag(t) over (order by i8, dec, day, ts, tz)",
+    "sum(i4) over (order by i8, dec, day, ts, tz rows between 1 preceding and current row)",
 ];
 
 const OF_GROUPS: &[&str] = &[
@@ -101,23 +151,36 @@ const OF_GROUPS: &[&str] = &[
     "sum(i4) filter (where yes)",
     "count(*) filter (where t = 'a')",
     "max(i4) - min(i4)",
+    "bool_or(yes)",
+    "max(extract(year from day))",
+    "date_trunc('month', max(ts))",
 ];
 
-const CONDITIONS: &[&str] =
-    &["", "", "i4 > 0", "yes", "t <> 'b' or t is null", "day >= '2026-01-01'", "dec between 0 and 50", "i8 in (0, 1, 42)"];
+const CONDITIONS: &[&str] = &[
+    "",
+    "",
+    "i4 > 0",
+    "yes",
+    "t <> 'b' or t is null",
+    "day >= '2026-01-01'",
+    "dec between 0 and 50",
+    "i8 in (0, 1, 42)",
+    "exists (select 1 from shop.parents as p where p.t = judged.t)",
+    "i4 > 0 and i4 in (select i4 from shop.parents)",
+];
 
 /// A random SELECT over the tables of a round.
 fn select(chance: &mut Chance) -> String {
     let condition = chance.one(CONDITIONS);
     let rows = if condition.is_empty() { String::new() } else { format!(" where {condition}") };
-    match chance.below(4) {
+    match chance.below(6) {
         0 => {
             let keys = [chance.one(&["t", "yes", "i4"]), chance.one(&["day", "v", "upper(v)"])];
             let aggregates = (0..3).map(|at| format!("{} as m{at}", chance.one(OF_GROUPS))).collect::<Vec<_>>().join(", ");
             format!("select {} as k0, {} as k1, {aggregates} from shop.judged{rows} group by 1, 2", keys[0], keys[1])
         }
         1 => {
-            let kind = chance.one(&["join", "left join", "right join"]);
+            let kind = chance.one(&["join", "left join", "right join", "full join"]);
             let on = chance.one(&["b.i4 = a.i4", "b.i4 = a.i2 and b.t = a.t", "a.day = b.day", "b.i8 = a.i4"]);
             let rows = if condition.is_empty() { "" } else { " where a.i4 > 0 or b.i4 is null" };
             format!(
@@ -128,6 +191,16 @@ fn select(chance: &mut Chance) -> String {
             "with few as (select i4, t, dec from shop.judged{rows} union all select i4, t, dec from shop.parents) \
              select distinct i4, t, {} as x from few",
             chance.one(&["dec", "i4 + 1", "trim(t)", "coalesce(dec, 1)"])
+        ),
+        3 => format!(
+            "select i4, a.t, {} as x from shop.judged as a {} shop.parents as b using (i4)",
+            chance.one(&["b.t as other", "b.dec", "a.day", "coalesce(b.v, a.v)"]).replace(" as other", ""),
+            chance.one(&["join", "left join"])
+        ),
+        4 => format!(
+            "select t, i4, dec from (select *, row_number() over (partition by t order by i4, i8, dec, u, day, ts) as place from shop.judged{rows}) \
+             where place = 1 {} select t, i4, dec from shop.parents",
+            chance.one(&["union", "except", "intersect", "union all"])
         ),
         _ => {
             let columns = (0..5).map(|at| format!("{} as c{at}", chance.one(OF_ROWS))).collect::<Vec<_>>().join(", ");
@@ -315,4 +388,90 @@ fn a_commit_that_the_ledger_missed_counts_once() {
     assert_eq!(shown(&url, "hw_missed"), "2: 10");
     assert!(printed(folder.path(), &["run"]).contains("nothing new"));
     assert_eq!(shown(&url, "hw_missed"), "2: 10");
+}
+
+/// Loads, and rules that keep rows out of some of them.
+const LOADS: &[(&str, &str)] = &[
+    ("appended", "load: { append: { key: [id] } }\n"),
+    ("upserted", "load: { upsert: { key: [id] } }\n"),
+    ("deleted", "load: { upsert: { key: [id], delete_when: gone or amount > 90 } }\n"),
+    ("dimension", "load: { scd1: { key: [id], delete_when: gone } }\n"),
+    (
+        "guarded",
+        "load: { upsert: { key: [id], delete_when: gone } }\nrules:\n  - range: { column: amount, max: 80, on_failure: quarantine }\n",
+    ),
+    ("referring", "load: replace\nrules:\n  - referential: { column: parent, to: shop.parents.id, on_failure: quarantine }\n"),
+];
+
+/// What happens at the source between two runs.
+fn changes(chance: &mut Chance, schema: &str) -> String {
+    let mut sql = String::new();
+    for _ in 0..chance.below(12) {
+        let (id, amount, parent) = (chance.below(20), chance.below(100), chance.below(8));
+        let gone = chance.one(&["false", "false", "true", "null"]);
+        sql += &match chance.below(5) {
+            0 => format!("delete from {schema}.orders where id = {id};"),
+            1 => format!("update {schema}.orders set gone = {gone} where id = {id};"),
+            _ => format!(
+                "insert into {schema}.orders values ({id}, {amount}, {gone}, {parent}) on conflict (id) do update set amount = excluded.amount, gone = excluded.gone, parent = excluded.parent;"
+            ),
+        };
+    }
+    let parent = chance.below(8);
+    sql + &match chance.below(3) {
+        0 => format!("delete from {schema}.parents where id = {parent};"),
+        _ => format!("insert into {schema}.parents values ({parent}) on conflict do nothing;"),
+    }
+}
+
+/// Runs, now and then killed at any moment and then once more.
+fn run(chance: &mut Chance, folder: &Path) {
+    if chance.below(3) == 0 {
+        let mut command = Command::new(PROGRAM);
+        command.arg("run").current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut run = command.spawn().unwrap();
+        sleep(Duration::from_millis(20 * chance.below(60) as u64));
+        run.kill().unwrap();
+        run.wait().unwrap();
+    }
+    printed(folder, &["run"]);
+}
+
+#[test]
+fn after_any_changes_and_kills_a_load_has_the_rows_that_the_engine_delivers() {
+    let Ok(url) = std::env::var("HEADWORKS_TEST_POSTGRES") else { return };
+    let rounds: u64 = std::env::var("HEADWORKS_ROUNDS").map_or(1, |rounds| rounds.parse().unwrap());
+    let schema = "hw_loads";
+    let mut seen = 0;
+    for round in 1..=rounds {
+        let folder = tempfile::tempdir().unwrap();
+        let mut chance = Chance(round.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        execute(
+            &url,
+            &format!(
+                "drop schema if exists {schema} cascade; drop schema if exists {schema}_marts cascade; create schema {schema};
+                 create table {schema}.orders (id int primary key, amount int, gone boolean, parent int); create table {schema}.parents (id int primary key)"
+            ),
+        );
+        project(folder.path(), schema);
+        for (name, yaml) in LOADS {
+            let select = "select id, amount, gone, parent from shop.orders";
+            model(folder.path(), &format!("inside_{name}"), select, &format!("engine: {{ push_down: postgres }}\n{yaml}"));
+            model(folder.path(), &format!("engine_{name}"), select, yaml);
+        }
+        for step in 0..4 {
+            let changes = changes(&mut chance, schema);
+            execute(&url, &changes);
+            run(&mut chance, folder.path());
+            for (name, _) in LOADS {
+                let (one, other) = (format!("{schema}_marts.inside_{name}"), format!("{schema}_marts.engine_{name}"));
+                let differing = format!("(table {one} except all table {other}) union all (table {other} except all table {one})");
+                assert_eq!(asked(&url, &differing), "", "round {round}, step {step}: {name}\n{changes}");
+                seen += asked(&url, &format!("select count(*) from {one}")).parse::<u64>().unwrap();
+            }
+            let again = printed(folder.path(), &["run"]);
+            assert!(again.contains("nothing changed"), "round {round}, step {step}: {again}");
+        }
+    }
+    assert!(seen > 16 * rounds, "only {seen} rows were seen");
 }

@@ -18,5 +18,6 @@ mod limits;
 mod program;
 mod push_down;
 mod targets;
+mod two_machines;
 mod unit_tests;
 mod windows;

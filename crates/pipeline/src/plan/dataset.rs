@@ -62,6 +62,7 @@ pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: Dataset
             compared,
         },
         progress: reading.progress,
+        seen: 0,
         table,
     })
 }
@@ -95,6 +96,7 @@ pub(super) fn of_production(project: &Project, asking: Asking<'_>, dataset: Data
         },
         fingerprint: way,
         progress,
+        seen: 0,
         table,
     }
 }

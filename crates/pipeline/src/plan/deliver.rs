@@ -32,6 +32,7 @@ pub(super) async fn step(project: &Project, model: &Model, build: &Step, asking:
         rules: vec![],
         fingerprint: fingerprint(&[&serde_json::to_string(&placement).unwrap_or_default()]),
         progress: asking.ledger.progress(&name)?,
+        seen: 0,
         work: Work::Deliver { model: model.name.clone(), placement, only_grows: only_grows(&model.settings.load) },
         name,
     }))

@@ -23,6 +23,7 @@ use crate::definition;
 use crate::graph::{Graph, Read};
 use crate::members;
 use crate::project::{Model, Project};
+use crate::run::application;
 use crate::settings::Load;
 
 /// What a run does.
@@ -77,6 +78,9 @@ pub struct Step {
     /// Where it stands.
     #[serde(skip)]
     pub progress: Option<Progress>,
+    /// The last window that its table had seen when it was planned, where the ledger does not know where it stands; 0 for none.
+    #[serde(skip)]
+    pub seen: i64,
 }
 
 /// What a step does.
@@ -278,20 +282,24 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
             steps.push(dataset::of_production(project, asking, dataset, known));
             continue;
         }
-        steps.push(match dataset::step(project, asking, dataset.clone(), known.clone()).await {
+        let seen = seen(project, asking.engine, &table, known.as_ref()).await?;
+        let step = match dataset::step(project, asking, dataset.clone(), known.clone()).await {
             Err(error) if error.blame() == Blame::User => failing(dataset, known, &error),
             step => step?,
-        });
+        };
+        steps.push(Step { seen, ..step });
     }
     for model in selected.iter().filter_map(|name| project.model(name)) {
-        let known = standing(&TableName::model(&model.name))?;
+        let table = TableName::model(&model.name);
+        let known = standing(&table)?;
+        let seen = seen(project, asking.engine, &table, known.as_ref()).await?;
         let reads = graph.reads.get(&model.name).map(Vec::as_slice).unwrap_or_default();
         let parents = graph.parents.get(&model.name).map(Vec::as_slice).unwrap_or_default();
         let is_other = known.as_ref().is_some_and(|known| known.fingerprint != model.fingerprint);
         let definition = if is_other { definition::noted(asking.ledger, &model.name)? } else { None };
         let planning = model::Planning { project, model, reads, parents, before: &steps, selection, definition: definition.as_ref() };
         for step in planning.steps(asking, known).await? {
-            steps.push(step);
+            steps.push(Step { seen, ..step });
         }
     }
     let (borrowed, steps): (Vec<Step>, Vec<Step>) = steps.into_vec().into_iter().partition(|step| project.borrows(&step.table));
@@ -303,6 +311,15 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
         columns: BTreeMap::new(),
         from_production: borrowed.into_iter().map(|step| step.table).collect(),
     })
+}
+
+/// The last window that a table has seen of which the ledger knows nothing. It is read before anything is planned by it.
+async fn seen(project: &Project, engine: &dyn Engine, table: &TableName, known: Option<&Progress>) -> Result<i64> {
+    if known.is_some() || !engine.has_table(table)? {
+        return Ok(0);
+    }
+    let state = engine.table(table, Some(&application(project, table))).await?;
+    Ok(state.and_then(|state| state.window).unwrap_or_default())
 }
 
 /// Why a step does nothing in an environment.
@@ -324,6 +341,7 @@ fn failing(dataset: DatasetName, progress: Option<Progress>, error: &Error) -> S
         fingerprint: progress.as_ref().map(|progress| progress.fingerprint.clone()).unwrap_or_default(),
         work: Work::Extract { dataset, files: None, changed: vec![], follow: None, key: vec![], compared: false },
         progress,
+        seen: 0,
         table,
     }
 }

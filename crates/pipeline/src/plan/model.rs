@@ -96,6 +96,7 @@ impl Planning<'_> {
             rules: rules.clone(),
             fingerprint: self.fingerprint(),
             progress,
+            seen: 0,
             work: Work::Build {
                 sql: sql.clone(),
                 file: file.clone(),

@@ -32,6 +32,7 @@ impl Planning<'_> {
             rules: model.rules.clone(),
             fingerprint: model.fingerprint.clone(),
             progress,
+            seen: 0,
         })
     }
 

@@ -1,6 +1,7 @@
 //! What keeps a model from being built inside a database, as far as its settings and its inputs tell.
 
-use hw_base::{Engine, Error, Settings, Span};
+use hw_base::{Engine, Error, Settings, Span, Together};
+use hw_validate::Rule;
 
 use super::Inside;
 use crate::graph::Read;
@@ -13,10 +14,7 @@ pub(crate) fn misfits(project: &Project, model: &Model, inside: Inside, reads: &
     let mut errors: Vec<Error> = misfit.settings().collect();
     errors.extend(misfit.target());
     errors.extend(reads.iter().filter_map(|read| misfit.read(read)));
-    errors.extend(model.rules.iter().filter(|rule| rule.set_watch().is_some()).map(|rule| {
-        let error = misfit.error(format!("`{}` would put rows into quarantine because of other rows", rule.id));
-        error.help("use `on_failure: block` or `alert`").moved_to(rule.span.clone())
-    }));
+    errors.extend(model.rules.iter().filter_map(|rule| misfit.rule(rule)));
     errors
 }
 
@@ -35,9 +33,14 @@ impl Misfit<'_> {
     fn settings(&self) -> impl Iterator<Item = Error> {
         let settings = &self.model.settings;
         let load = &settings.load;
-        let is_known = matches!(load, Load::Replace | Load::Upsert(_)) && load.deleted_when().is_none();
+        let is_known = matches!(load, Load::Replace | Load::Append(_) | Load::Upsert(_) | Load::Scd1(_));
         let others = [
-            (!is_known, "load", "only `replace`, and `upsert` without `delete_when`, run there"),
+            (!is_known, "load", "only `replace`, `append` with a key, `upsert` and `scd1` run there"),
+            (
+                matches!(load, Load::Append(append) if append.key.is_empty()),
+                "load",
+                "every run reads all rows there, and without a key nothing tells which of them the table has: `append: { key: [event_id] }`",
+            ),
             (!settings.follow.is_empty(), "follow", "every run reads all rows there, so there is nothing to follow"),
             (!settings.infer.is_empty(), "infer", "members are inferred by the engine alone"),
             (
@@ -51,6 +54,24 @@ impl Misfit<'_> {
             self.error(problem.to_owned())
                 .help("remove it; or remove `push_down`: then the engine builds the table")
                 .moved_to(self.model.place(&[key], 0))
+        })
+    }
+
+    /// A rule on rows together that puts rows into quarantine. Whether another table has a row is known at any time; for rows that stay in the
+    /// table it would have to be asked again.
+    fn rule(&self, rule: &Rule) -> Option<Error> {
+        let problem = match rule.set_watch()?.asks {
+            Together::Known { .. } if self.model.settings.load == Load::Replace => return None,
+            Together::Known { .. } => {
+                "would put rows into quarantine because of another table, and the load keeps rows that are not judged anew"
+            }
+            Together::First { .. } => "would put all rows but the first into quarantine, and nothing tells there which came first",
+        };
+        let error = self.error(format!("`{}` {problem}", rule.id));
+        let error = error.help("use `on_failure: block` or `alert`").moved_to(rule.span.clone());
+        Some(match rule.set_watch()?.asks {
+            Together::Known { .. } => error.help("or use `load: replace`, which judges all rows in every run"),
+            Together::First { .. } => error.help("or let the SELECT return one row per key"),
         })
     }
 

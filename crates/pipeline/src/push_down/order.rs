@@ -1,10 +1,10 @@
 //! The order to build a table inside a database: what the names in a SELECT stand for there, and what is asked for its rules.
 
 use hw_base::{
-    Column, Delivery, Engine, Error, Input, Ledger, PUSHED_ROWS, PUSHED_TABLE, PushDown, Reader, Result, Sources, Timestamp, Watched,
-    identifier,
+    Column, Delivery, Engine, Error, Input, Keeps, Ledger, Living, PUSHED_ROWS, PUSHED_TABLE, PushDown, Reader, Result, RowWatch, SetWatch,
+    Sources, Timestamp, Together, Watched, identifier,
 };
-use hw_validate::{Gate, Population};
+use hw_validate::{Gate, Population, Rule};
 
 use crate::fit;
 use crate::graph::{Read, reads_of, resolved};
@@ -12,6 +12,7 @@ use crate::history;
 use crate::plan::Step;
 use crate::project::{Model, Project};
 use crate::run::{EXAMPLES, live_rows};
+use crate::settings::Load;
 
 /// What preparing an order asks.
 #[derive(Clone, Copy)]
@@ -37,7 +38,8 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// What the rows are to their table.
     pub(crate) fn population(&self) -> Population {
-        Population { batch_is_table: !self.order.keeps, present: None, unique_by: self.order.merge_by.clone() }
+        let is_table = self.order.keeps == Keeps::Nothing && self.order.living.is_none();
+        Population { batch_is_table: is_table, present: None, unique_by: self.order.merge_by.clone() }
     }
 
     /// Refuses rules that would have to be judged over copies of the rows.
@@ -45,7 +47,7 @@ impl Prepared {
     /// # Errors
     /// HW311 for each, with its place.
     pub(crate) fn refuse_open(&self, answered: &Watched) -> Result<()> {
-        let refused = |rule: &hw_validate::Rule| {
+        let refused = |rule: &Rule| {
             Error::user(format!(
                 "rule `{}` of `{}` cannot be judged inside PostgreSQL exactly as the engine would",
                 rule.id, self.order.model
@@ -54,7 +56,11 @@ impl Prepared {
             .help("write it in another way; or remove `push_down`: the engine judges the same rules over copies of the rows")
             .moved_to(rule.span.clone())
         };
-        Error::all(self.gate.left_open(answered).map(refused).collect()).map_or(Ok(()), Err)
+        // Rows that such a rule keeps out have to be told.
+        let is_told = |rule: &Rule| rule.set_watch().is_none() || answered.rules.iter().any(|counted| counted.id == rule.id);
+        let open: Vec<&Rule> = self.gate.left_open(answered).collect();
+        let open = self.gate.rules().filter(|rule| open.iter().any(|other| other.id == rule.id) || !is_told(rule));
+        Error::all(open.map(refused).collect()).map_or(Ok(()), Err)
     }
 }
 
@@ -74,7 +80,9 @@ pub(crate) async fn prepare(project: &Project, step: &Step, around: Surroundings
     binding.bind_others(model, &mut known.inputs).await?;
     let mut gate = fit::gate(step, &known, &columns, around.engine).await?;
     history::learn(&mut gate, &step.name, around.ledger, around.now)?;
-    let watch = gate.watch(&placement.key, EXAMPLES, false);
+    let mut watch = gate.watch(&placement.key, EXAMPLES, false);
+    let without_partner: Vec<RowWatch> = watch.sets.iter().filter_map(without_partner).collect();
+    watch.rows.extend(without_partner);
     let rows = |relation: &str| rows_of(relation, &columns, &known.inputs);
     let made = binding.made(&known.inputs);
     let order = PushDown {
@@ -84,13 +92,42 @@ pub(crate) async fn prepare(project: &Project, step: &Step, around: Surroundings
         model: model.name.clone(),
         run: around.run.to_owned(),
         merge_by: model.settings.load.key().to_vec(),
-        keeps: !model.settings.load.key().is_empty() && !step.anew,
+        keeps: if step.anew { Keeps::Nothing } else { keeps(&model.settings.load) },
+        living: living(model, rows(PUSHED_ROWS)),
         placement,
         reader,
         made,
         columns,
     };
     Ok(Some(Prepared { order, gate }))
+}
+
+/// Which rows of its table a load keeps.
+fn keeps(load: &Load) -> Keeps {
+    match load {
+        Load::Append(_) => Keeps::All,
+        _ if load.key().is_empty() => Keeps::Nothing,
+        _ => Keeps::Others,
+    }
+}
+
+/// A rule that asks for a row of another table, as one on single rows.
+fn without_partner(set: &SetWatch) -> Option<RowWatch> {
+    let Together::Known { table, columns } = &set.asks else { return None };
+    // Names of their own, so that a name of both tables means the row.
+    let keys: Vec<String> = columns.iter().enumerate().map(|(at, column)| format!("{} as _key_{at}", identifier(column))).collect();
+    let same: Vec<String> = set.columns.iter().enumerate().map(|(at, column)| format!("_key_{at} = {}", identifier(column))).collect();
+    let (keys, same, table) = (keys.join(", "), same.join(" and "), identifier(table));
+    let violates = format!("({}) and not exists (select 1 from (select {keys} from {table}) as partners where {same})", set.judged);
+    Some(RowWatch { id: set.id.clone(), violates, diverts: true, excludes: false })
+}
+
+/// Those of the rows of a SELECT, which are `all`, that are no deletions.
+fn living(model: &Model, all: Reader) -> Option<Living> {
+    let load = &model.settings.load;
+    let deleted = load.deleted_when()?;
+    let sql = format!("{} where not coalesce(cast(({deleted}\n) as boolean), false)", all.sql);
+    Some(Living { reader: Reader { sql, ..all }, place: model.place(&["load", load.name(), "delete_when"], 0) })
 }
 
 /// All rows of a relation, beside what rules name.

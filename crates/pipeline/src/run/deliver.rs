@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Placement, Progress, Release, Result, Shipment, Shipped, StepCommit, StepOutcome, StepRecord, plural};
+use hw_base::{Ledger, Placement, Progress, Release, Result, Shipment, Shipped, StepCommit, StepOutcome, StepRecord, plural};
+
+use serde_json::json;
 
 use super::record::{Halt, standing, started, unchanged};
 use super::task::Task;
@@ -17,10 +19,14 @@ pub(super) async fn carry_out(task: Task<'_>, model: &str, placement: &Placement
     let record = started(step, progress);
     ports.ledger.save_step(run, &record).map_err(failed)?;
     let project = project.settings.project.clone();
-    let shipment = Shipment { placement: placement.clone(), release, project, only_grows, run: run.0.clone() };
+    let own_runs = note_attempt(ports.ledger, placement, &run.0).map_err(failed)?;
+    let shipment = Shipment { placement: placement.clone(), release, project, only_grows, run: run.0.clone(), own_runs };
     ports.memory.reset();
     let begun = ports.clock.now();
     let shipped = ports.targets.deliver(&shipment).await.map_err(failed)?;
+    if shipped.is_some() {
+        note_success(ports.ledger, placement, &run.0).map_err(failed)?;
+    }
     let seconds = ((ports.clock.now() - begun).num_milliseconds() as f64 / 1000.0).max(0.0);
     let record = StepRecord { seconds, peak_memory_bytes: ports.memory.peak_bytes(), ..record };
     Ok(match shipped {
@@ -34,6 +40,31 @@ pub(super) async fn carry_out(task: Task<'_>, model: &str, placement: &Placement
             ..record
         },
     })
+}
+
+/// Notes down that a run is about to bring a table in a database to something, and returns the runs by which the table may show what it
+/// shows: the last that did, and those that have tried since.
+pub(super) fn note_attempt(ledger: &dyn Ledger, placement: &Placement, run: &str) -> Result<Vec<String>> {
+    /// Of those that have tried so many are kept.
+    const MOST: usize = 100;
+    let note = ledger.noted(&note_of(placement))?;
+    let mut runs: Vec<String> = note.and_then(|note| serde_json::from_value(note).ok()).unwrap_or_default();
+    runs.retain(|known| known != run);
+    runs.push(run.to_owned());
+    if runs.len() > MOST {
+        runs.remove(1);
+    }
+    ledger.note(&note_of(placement), &json!(runs))?;
+    Ok(runs)
+}
+
+/// Notes down that a run has brought a table in a database to what it shows.
+pub(super) fn note_success(ledger: &dyn Ledger, placement: &Placement, run: &str) -> Result<()> {
+    ledger.note(&note_of(placement), &json!([run]))
+}
+
+fn note_of(placement: &Placement) -> String {
+    format!("runs that delivered {}/{}", placement.target, placement.table)
 }
 
 /// The version that the gate let through last; `None` where there is none. What other programs have committed since nobody has judged.

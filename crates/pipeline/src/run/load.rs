@@ -10,7 +10,7 @@ use hw_validate::{Gate, Judging, Population};
 use serde_json::json;
 
 use super::record::{Halt, standing, started, unchanged};
-use super::task::{Task, application, version_with};
+use super::task::{Task, application, version_by};
 use super::{backfill, build, deliver, extract, lateness, malformed, push_down};
 use crate::definition;
 use crate::fit;
@@ -292,7 +292,7 @@ async fn publish(task: Task<'_>, checked: &Checked, batch: &Batch, record: &mut 
         // Somebody else was first; what is there for this window is theirs.
         Err(error) if error.known_code() == Some("HW502") => return Err(error),
         // The commit may be there although its answer was lost; doing it once more would double its rows.
-        Err(error) => match version_with(project, &step.table, batch.progress.window, ports).await {
+        Err(error) => match version_by(project, &step.table, batch.progress.window, run, ports).await {
             Ok(Some(version)) => version,
             Ok(None) | Err(_) => return Err(error),
         },

@@ -40,6 +40,7 @@ pub use malformed::{MALFORMED, watch_malformed};
 pub use promote::{Building, Promotion, promote};
 pub use record::{alerts, exit_code};
 pub use review::{Asked, review};
+pub(crate) use task::application;
 
 use crate::plan::{Plan, Step, Work};
 use crate::project::{Project, fingerprint};

@@ -4,7 +4,7 @@ use hw_base::{Error, Placement, Progress, Pushed, Result, RunId, Shipped, StepCo
 use hw_validate::Judging;
 
 use super::Ports;
-use super::deliver::in_words;
+use super::deliver::{in_words, note_attempt, note_success};
 use super::load::{EXAMPLES, ended, shown_as};
 use super::record::{Halt, standing, started};
 use super::task::Task;
@@ -35,6 +35,7 @@ async fn load(task: Task<'_>, record: &mut StepRecord) -> Result<StepOutcome> {
     let Some(prepared) = prepare(task.project, task.step, around).await? else { return Err(Error::bug("nothing is pushed down")) };
     record.inside = Some(prepared.order.placement.target.clone());
     ledger.save_step(task.run, record)?;
+    note_attempt(ledger, &prepared.order.placement, &task.run.0)?;
     let pushed = targets.push_down(&prepared.order).await?;
     let outcome = settle(task, &prepared, pushed.as_ref(), record).await;
     pushed.end().await;
@@ -90,6 +91,7 @@ async fn publish(task: Task<'_>, prepared: &Prepared, Checked(pushed): &Checked<
             Ok(false) | Err(_) => return Err(error),
         },
     };
+    note_success(task.ports.ledger, &prepared.order.placement, &task.run.0)?;
     record.rows_written = shipped.added + shipped.changed;
     record.window = in_words(&shipped, window);
     record.commit = Some(StepCommit { table: task.step.name.clone(), version: window });

@@ -2,7 +2,7 @@
 
 use hw_base::{Result, RunId, RunRecord, StepCommit, StepOutcome, StepRecord, TableName};
 
-use super::task::version_with;
+use super::task::version_by;
 use super::{Ports, promote, push_down, review};
 use crate::project::{Model, Project};
 
@@ -38,7 +38,7 @@ pub(super) async fn settle(project: &Project, run: &RunId, step: &mut StepRecord
     let inside = project.model(&step.model).and_then(Model::placed_inside);
     let version = match &inside {
         Some(placement) => push_down::window_published(placement, run, step, ports).await?,
-        None => version_with(project, &table, step.progress.window, ports).await?,
+        None => version_by(project, &table, step.progress.window, run, ports).await?,
     };
     if let Some(version) = version {
         step.outcome = StepOutcome::Published;

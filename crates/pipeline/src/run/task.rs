@@ -27,7 +27,7 @@ pub(super) struct Task<'a> {
 }
 
 /// What names the transactions of a table.
-pub(super) fn application(project: &Project, table: &TableName) -> String {
+pub(crate) fn application(project: &Project, table: &TableName) -> String {
     format!("headworks/{}/{table}", project.settings.project)
 }
 
@@ -35,6 +35,16 @@ pub(super) fn application(project: &Project, table: &TableName) -> String {
 pub(super) async fn version_with(project: &Project, table: &TableName, window: i64, ports: Ports<'_>) -> Result<Option<i64>> {
     let state = ports.engine.table(table, Some(&application(project, table))).await?;
     Ok(state.filter(|state| state.window.is_some_and(|seen| seen >= window)).map(|state| state.version))
+}
+
+/// The version of a table that has seen a window of its step because a run has published it; `None` where it has not, also where another
+/// run has.
+pub(super) async fn version_by(project: &Project, table: &TableName, window: i64, run: &RunId, ports: Ports<'_>) -> Result<Option<i64>> {
+    /// Foreign commits, such as a compaction, that may have followed.
+    const LOOKED_AT: usize = 100;
+    let Some(version) = version_with(project, table, window, ports).await? else { return Ok(None) };
+    let versions = ports.engine.versions(table, LOOKED_AT).await?;
+    Ok(versions.iter().any(|version| version.run.as_ref() == Some(&run.0)).then_some(version))
 }
 
 impl Task<'_> {
@@ -74,6 +84,7 @@ impl Task<'_> {
         match &self.step.progress {
             Some(before) if seen > before.window => Err(self.ledger_is_behind(seen, before.window)),
             Some(before) => Ok(before.window + 1),
+            None if seen > self.step.seen => Err(self.written_meanwhile(seen)),
             None => {
                 let known = self.ports.ledger.progress(&self.step.name)?.map_or(0, |progress| progress.window);
                 let commits = table.map_or(0, |table| table.version + 1);
@@ -87,8 +98,22 @@ impl Task<'_> {
         Error::user(format!("the ledger is older than the table `{table}`"))
             .code("HW702")
             .because(format!("the table has seen window {seen}, the ledger knows windows up to {known}"))
-            .help("put the ledger back that belongs to the warehouse")
-            .help(format!("or move the folder of `{table}` away: the next run loads the table from the start"))
+            .help("if another machine or copy of the project has run: let one of them alone run it, with the ledger that knows all windows")
+            .help("if the ledger was put back from a backup: put the newer one back")
+            .help("or move this ledger away: the next run begins one, and builds the tables from the raw copies and what the sources have")
+    }
+
+    /// Going on by a plan that does not know the window could load its rows twice.
+    fn written_meanwhile(&self, seen: i64) -> Error {
+        let table = &self.step.table;
+        Error::outside(format!("another run has written `{table}` since this one was planned"))
+            .code("HW502")
+            .because(format!(
+                "the table has seen window {seen}, and had seen {} then: it was made with a ledger of its own",
+                self.step.seen
+            ))
+            .help("nothing of this step was published and nothing is lost; run again: the next plan knows what is there")
+            .help("let one machine alone run the project, or give each a warehouse of its own")
     }
 
     /// How long the step may take.

@@ -5,6 +5,7 @@ use hw_base::{Error, RowWatch};
 use serde_json::{Value as Json, json};
 
 use super::{check_plan, check_run, following, following_database, replaced};
+use crate::Selection;
 use crate::fixture::World;
 
 /// Checks only what concerns raw copies.
@@ -446,10 +447,36 @@ fn a_ledger_that_is_older_than_the_table_is_refused() {
     expect![[r#"
         error[HW702]: the ledger is older than the table `raw/shop.orders`
           because: the table has seen window 2, the ledger knows windows up to 1
-          help: put the ledger back that belongs to the warehouse
-          help: or move the folder of `raw/shop.orders` away: the next run loads the table from the start"#]]
+          help: if another machine or copy of the project has run: let one of them alone run it, with the ledger that knows all windows
+          help: if the ledger was put back from a backup: put the newer one back
+          help: or move this ledger away: the next run begins one, and builds the tables from the raw copies and what the sources have"#]]
     .assert_eq(&errors[0].to_string());
     expect![[""]].assert_eq(&world.asked());
+}
+
+#[test]
+fn a_plan_that_does_not_know_what_another_machine_has_written_is_not_carried_out() {
+    let world = World::new(&[replaced()]);
+    let plan = world.try_plan(&Selection::default()).unwrap();
+    world.is_written_by_another("raw/shop.orders");
+    let (_, errors) = world.carries_out(&plan, None).unwrap();
+    expect![[r#"
+        error[HW502]: another run has written `raw/shop.orders` since this one was planned
+          because: the table has seen window 1, and had seen 0 then: it was made with a ledger of its own
+          help: nothing of this step was published and nothing is lost; run again: the next plan knows what is there
+          help: let one machine alone run the project, or give each a warehouse of its own"#]]
+    .assert_eq(&errors[0].to_string());
+    assert!(world.run().contains("raw/shop.orders: published"), "the next plan knows it");
+}
+
+#[test]
+fn a_killed_run_does_not_take_the_commit_of_another_machine_for_its_own() {
+    let world = World::new(&[replaced()]);
+    world.dies(&["publish raw/shop.orders", "save raw/shop.orders failed"]);
+    world.is_written_by_another("raw/shop.orders");
+    let continued = world.recover().unwrap();
+    assert!(continued.steps.is_empty(), "{:?}", continued.steps);
+    assert_eq!(world.standing("raw/shop.orders"), "nowhere");
 }
 
 #[test]

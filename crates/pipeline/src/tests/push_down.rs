@@ -22,10 +22,10 @@ fn check(sql: &str, settings: &Json, expected: Expect) {
 fn settings_that_do_not_go_with_it_are_refused_at_once() {
     check(
         "select id from crm.orders",
-        &json!({ "load": { "append": { "key": ["id"] } }, "follow": { "crm.orders": "_batch" } }),
+        &json!({ "load": "append", "follow": { "crm.orders": "_batch" } }),
         expect![[r#"
             error[HW311]: `inside` cannot be built inside PostgreSQL
-              because: only `replace`, and `upsert` without `delete_when`, run there
+              because: every run reads all rows there, and without a key nothing tells which of them the table has: `append: { key: [event_id] }`
               help: remove it; or remove `push_down`: then the engine builds the table
 
             error[HW311]: `inside` cannot be built inside PostgreSQL
@@ -35,6 +35,34 @@ fn settings_that_do_not_go_with_it_are_refused_at_once() {
             error[HW103]: `inside` cannot be built inside PostgreSQL
               because: it does not say where its table lies
               help: name a target: `deliver: reporting`"#]],
+    );
+}
+
+#[test]
+fn rules_that_would_have_to_look_at_earlier_rows_are_refused() {
+    let unique = json!({ "unique": { "column": "id", "on_failure": "quarantine" } });
+    let referential = json!({ "referential": { "column": "id", "to": "crm.orders.id", "on_failure": "quarantine" } });
+    check(
+        "select id from crm.orders",
+        &json!({ "deliver": "reporting", "load": { "upsert": { "key": ["id"] } }, "rules": [unique, referential] }),
+        expect![[r#"
+            error[HW311]: `inside` cannot be built inside PostgreSQL
+              because: `unique_id` would put all rows but the first into quarantine, and nothing tells there which came first
+              help: use `on_failure: block` or `alert`
+              help: or let the SELECT return one row per key
+
+            error[HW311]: `inside` cannot be built inside PostgreSQL
+              because: `referential_id` would put rows into quarantine because of another table, and the load keeps rows that are not judged anew
+              help: use `on_failure: block` or `alert`
+              help: or use `load: replace`, which judges all rows in every run"#]],
+    );
+    check(
+        "select id from crm.orders",
+        &json!({ "deliver": "reporting", "load": { "scd2": { "key": ["id"] } } }),
+        expect![[r#"
+        error[HW311]: `inside` cannot be built inside PostgreSQL
+          because: only `replace`, `append` with a key, `upsert` and `scd1` run there
+          help: remove it; or remove `push_down`: then the engine builds the table"#]],
     );
 }
 

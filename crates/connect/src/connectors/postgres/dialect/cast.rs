@@ -8,7 +8,7 @@ use crate::connectors::postgres::types::Wire;
 use crate::types::MOST_DIGITS;
 
 /// Digits that a float holds exactly.
-const FLOAT_DIGITS: u8 = 15;
+pub(super) const FLOAT_DIGITS: u8 = 15;
 /// What the engine and PostgreSQL call the numbers that are none.
 const NOT_FINITE: [&str; 3] = ["Infinity", "-Infinity", "NaN"];
 
@@ -16,6 +16,8 @@ const NOT_FINITE: [&str; 3] = ["Infinity", "-Infinity", "NaN"];
 pub(super) fn cast(value: &Written, data_type: &DataType) -> Result<Written> {
     match data_type {
         DataType::Varchar(None) | DataType::Text | DataType::String(None) => to_text(value),
+        DataType::Boolean | DataType::Bool => to_truth(value),
+        DataType::SmallInt(None) => to_integer(value, Wire::Int2, "int2"),
         DataType::BigInt(None) => to_integer(value, Wire::Int8, "int8"),
         DataType::Int(None) | DataType::Integer(None) => to_integer(value, Wire::Int4, "int4"),
         DataType::Double(ExactNumberInfo::None) | DataType::DoublePrecision | DataType::Float64 => to_double(value),
@@ -28,8 +30,28 @@ pub(super) fn cast(value: &Written, data_type: &DataType) -> Result<Written> {
     }
 }
 
+/// Null in a type.
+pub(super) fn null(data_type: &DataType) -> Result<Written> {
+    let (of, wire) = match data_type {
+        DataType::Varchar(None) | DataType::Text | DataType::String(None) => ("text", Wire::Text),
+        DataType::Date | DataType::Timestamp(..) => ("date", Wire::Date),
+        DataType::Boolean | DataType::Bool => ("bool", Wire::Bool),
+        _ => ("int2", Wire::Int2),
+    };
+    cast(&Written::constant(format!("null::{of}"), wire), data_type)
+}
+
 fn casting(value: &Written, to: &str, wire: Wire) -> Written {
     Written::new(format!("({})::{to}", value.sql), wire, joined([value]))
+}
+
+/// Every number but 0 is true.
+fn to_truth(value: &Written) -> Result<Written> {
+    match value.wire {
+        Wire::Bool => Ok(value.clone()),
+        Wire::Int2 | Wire::Int4 | Wire::Int8 => Ok(Written::new(format!("({} <> 0)", value.sql), Wire::Bool, joined([value]))),
+        _ => refused("a cast to a truth value"),
+    }
 }
 
 /// Floats, days and moments are written in different forms on both sides.
@@ -47,7 +69,7 @@ fn to_text(value: &Written) -> Result<Written> {
 /// A fraction is cut off on one side and rounded on the other.
 fn to_integer(value: &Written, wire: Wire, name: &str) -> Result<Written> {
     match value.wire {
-        Wire::Int2 | Wire::Int4 | Wire::Int8 => Ok(casting(value, name, wire)),
+        Wire::Int2 | Wire::Int4 | Wire::Int8 | Wire::Decimal { scale: 0, .. } => Ok(casting(value, name, wire)),
         Wire::Bool => Ok(casting(value, &format!("int4::{name}"), wire)),
         _ => refused("a cast to a whole number"),
     }

@@ -3,8 +3,10 @@
 use chrono::{NaiveDate, NaiveDateTime};
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr};
 
+use super::cast::FLOAT_DIGITS;
 use super::expression::Expressions;
-use super::{Guard, Nature, Result, Written, joined, refused};
+use super::relation::output;
+use super::{Guard, Nature, Refused, Result, Written, joined, refused};
 use crate::connectors::postgres::types::Wire;
 use crate::types::MOST_DIGITS;
 
@@ -18,8 +20,8 @@ impl Expressions<'_> {
 
     /// Two values in types that compare alike on both sides.
     pub(super) fn side_by_side(&mut self, left: Written, right: Written) -> Result<(Written, Written)> {
-        let left = dated(left, &right.wire)?;
-        let right = dated(right, &left.wire)?;
+        let left = exact(dated(left, &right.wire)?, &right.wire);
+        let right = exact(dated(right, &left.wire)?, &left.wire);
         let is_alike = match (&left.wire, &right.wire) {
             (Wire::Float8, Wire::Int2 | Wire::Int4 | Wire::Int8)
             | (Wire::Int2 | Wire::Int4 | Wire::Int8, Wire::Float8)
@@ -97,6 +99,8 @@ impl Expressions<'_> {
     /// A calculation with two numbers. Where the result of one side is out of reach, the other refuses it as well.
     pub(super) fn calculated(&mut self, left: &Expr, operator: &BinaryOperator, right: &Expr) -> Result<Written> {
         let (left, right) = (self.write(left)?, self.write(right)?);
+        let left = floating(left, &right.wire);
+        let right = floating(right, &left.wire);
         let wire = match (&left.wire, &right.wire) {
             (Wire::Int2 | Wire::Int4 | Wire::Int8, Wire::Int2 | Wire::Int4 | Wire::Int8) => wider(&left.wire, &right.wire),
             (Wire::Float8, Wire::Float8 | Wire::Int2 | Wire::Int4 | Wire::Int8) | (Wire::Int2 | Wire::Int4 | Wire::Int8, Wire::Float8) => {
@@ -136,8 +140,11 @@ pub(super) fn day(text: &str) -> Result<Written> {
     }
 }
 
-/// A moment of UTC in the one form that both sides read in the same way.
+/// A moment of UTC in the one form that both sides read in the same way, or a day for its first moment.
 pub(super) fn moment(text: &str) -> Result<Written> {
+    if let Ok(day) = day(text) {
+        return Ok(Written::constant(format!("{}::timestamp", day.sql), Wire::Timestamp));
+    }
     match NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f") {
         Ok(moment)
             if moment.format("%Y-%m-%d %H:%M:%S%.f").to_string() == text && moment.and_utc().timestamp_subsec_nanos() % 1000 == 0 =>
@@ -179,6 +186,56 @@ fn calculated(left: &Wire, operator: &BinaryOperator, right: &Wire) -> Result<Wi
         return refused("a decimal of too many digits");
     }
     Ok(Wire::Decimal { precision: whole + scale, scale: scale.cast_signed() })
+}
+
+/// Values in the type that the engine gives to one of them, `None` for null.
+pub(super) fn in_one_type(values: &[Option<&Written>]) -> Result<(Vec<String>, Wire)> {
+    let mut known = values.iter().flatten();
+    let first = known.next().map(|value| value.wire.clone()).ok_or_else(|| Refused::new("nothing but null"))?;
+    let wire = known.try_fold(first, |common, value| union(&common, &value.wire));
+    let wire = wire.ok_or_else(|| Refused::new("values of several types"))?;
+    let sql = |value: Option<&Written>| match value {
+        None => "null".to_owned(),
+        Some(value) if value.wire == wire => value.sql.clone(),
+        Some(value) => output(&value.sql, &wire),
+    };
+    Ok((values.iter().copied().map(sql).collect(), wire))
+}
+
+fn union(one: &Wire, other: &Wire) -> Option<Wire> {
+    match (one, other) {
+        _ if one == other => Some(one.clone()),
+        (Wire::Float8, Wire::Int2 | Wire::Int4 | Wire::Int8) | (Wire::Int2 | Wire::Int4 | Wire::Int8, Wire::Float8) => Some(Wire::Float8),
+        _ => holding_both(one, other),
+    }
+}
+
+/// A float that the SQL gives, beside a decimal, is the decimal of 15 digits behind the point that the engine makes of it.
+fn exact(value: Written, beside: &Wire) -> Written {
+    let fits = matches!(beside, Wire::Decimal { .. }) && digits(beside).is_some_and(|(whole, scale)| whole.max(scale) <= FLOAT_DIGITS);
+    let given = value.sql.strip_prefix('\'').and_then(|sql| sql.strip_suffix("'::float8")?.parse::<f64>().ok());
+    match given.filter(|given| fits && given.abs() < 1e15) {
+        // As many digits as Rust shows are those of the whole number.
+        Some(given) => {
+            let units = format!("{:016}", (given * 1e15).round());
+            let (whole, fraction) = units.split_at(units.len() - usize::from(FLOAT_DIGITS));
+            Written::constant(
+                format!("{whole}.{fraction}"),
+                Wire::Decimal { precision: 2 * FLOAT_DIGITS, scale: FLOAT_DIGITS.cast_signed() },
+            )
+        }
+        None => value,
+    }
+}
+
+/// A decimal beside a float is one, where it has no more digits than a float holds.
+fn floating(value: Written, beside: &Wire) -> Written {
+    match (&value.wire, beside) {
+        (Wire::Decimal { precision, .. }, Wire::Float8) if *precision <= FLOAT_DIGITS => {
+            Written::new(format!("({})::float8", value.sql), Wire::Float8, joined([&value]))
+        }
+        _ => value,
+    }
 }
 
 /// The number that holds both exactly.

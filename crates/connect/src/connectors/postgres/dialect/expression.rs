@@ -1,13 +1,14 @@
 //! Expressions.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, DataType, Expr, Ident, Query, UnaryOperator, Value, ValueWithSpan,
+    BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DataType, DateTimeField, Expr, Ident, Query, UnaryOperator, Value, ValueWithSpan,
 };
 use hw_base::literal;
 
+use super::compare::in_one_type;
 use super::query::{Scope, ident};
 use super::relation::Relations;
-use super::{Guard, Nature, Refused, Result, Written, joined, refused};
+use super::{Guard, Nature, Result, Written, joined, refused};
 use crate::connectors::postgres::quoted;
 use crate::connectors::postgres::types::Wire;
 
@@ -33,6 +34,25 @@ impl<'a> Expressions<'a> {
     pub(in super::super) fn truth(&mut self, expression: &Expr) -> Result<Written> {
         let written = self.write(expression)?;
         if written.wire == Wire::Bool { Ok(written) } else { refused(format_args!("`{expression}` is neither true nor false")) }
+    }
+
+    /// What is true for the rows that stay; whether it is false or unknown for others does not matter.
+    pub(super) fn filter(&mut self, condition: &Expr) -> Result<Written> {
+        match condition {
+            Expr::Nested(inner) => self.filter(inner),
+            Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+                let (left, right) = (self.filter(left)?, self.filter(right)?);
+                Ok(Written::new(format!("({} and {})", left.sql, right.sql), Wire::Bool, joined([&left, &right])))
+            }
+            Expr::InSubquery { expr, subquery, negated: false } => self.among(expr, subquery).map_err(|refused| refused.within(condition)),
+            _ => self.truth(condition),
+        }
+    }
+
+    fn among(&mut self, value: &Expr, query: &Query) -> Result<Written> {
+        let (value, rows) = (self.write(value)?, self.of_query(query)?);
+        let (value, rows) = self.side_by_side(value, rows)?;
+        Ok(Written::new(format!("({} in {})", value.sql, rows.sql), Wire::Bool, Nature::Row))
     }
 
     /// Any expression.
@@ -70,12 +90,22 @@ impl<'a> Expressions<'a> {
             }
             Expr::TypedString(typed) => self.cast(&Expr::Value(typed.value.clone()), &typed.data_type),
             Expr::Trim { trim_where: None, trim_what: None, expr, trim_characters: None } => self.text_function("btrim", expr),
-            Expr::Case { operand: None, conditions, else_result, .. } => self.case(conditions, else_result.as_deref()),
+            Expr::Case { operand, conditions, else_result, .. } => self.case(operand.as_deref(), conditions, else_result.as_deref()),
+            Expr::Extract { field, expr, .. } => self.field_of(field, expr),
+            Expr::Substring { expr, substring_from: Some(from), substring_for, .. } => self.part(expr, from, substring_for.as_deref()),
+            Expr::Position { expr, r#in } => self.found_at(r#in, expr),
+            Expr::Floor { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => self.rounded("floor", expr),
+            Expr::Ceil { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => self.rounded("ceil", expr),
             Expr::Exists { subquery, negated } => self.exists(subquery, *negated),
             Expr::Subquery(query) => self.of_query(query),
             Expr::Function(function) => self.function(function),
             _ => refused(format_args!("`{expression}` is of no form that is known to mean the same")),
         }
+    }
+
+    /// Any expression; `None` for null without a type.
+    pub(super) fn write_or_null(&mut self, expression: &Expr) -> Result<Option<Written>> {
+        if is_null(expression) { Ok(None) } else { self.write(expression).map(Some) }
     }
 
     fn column(&mut self, table: Option<&Ident>, name: &Ident) -> Result<Written> {
@@ -146,32 +176,33 @@ impl<'a> Expressions<'a> {
         Ok(Written::new(format!("{name}({})", text.sql), Wire::Text, joined([&text])))
     }
 
-    fn case(&mut self, conditions: &[CaseWhen], otherwise: Option<&Expr>) -> Result<Written> {
-        let mut parts = Vec::new();
-        let mut sql = String::from("(case");
+    /// A `case`; with an operand each condition is a value that it is compared with.
+    fn case(&mut self, operand: Option<&Expr>, conditions: &[CaseWhen], otherwise: Option<&Expr>) -> Result<Written> {
+        let (mut when, mut results) = (Vec::new(), Vec::new());
         for CaseWhen { condition, result } in conditions {
-            let (condition, result) = (self.truth(condition)?, self.write(result)?);
-            sql += &format!(" when {} then {}", condition.sql, result.sql);
-            parts.extend([condition, result]);
+            when.push(match operand {
+                Some(operand) => self.compared(operand, "=", condition)?,
+                None => self.truth(condition)?,
+            });
+            results.push(self.write_or_null(result)?);
         }
-        if let Some(otherwise) = otherwise {
-            let otherwise = self.write(otherwise)?;
-            sql += &format!(" else {}", otherwise.sql);
-            parts.extend([Written::constant("true", Wire::Bool), otherwise]);
+        results.extend(otherwise.map(|otherwise| self.write_or_null(otherwise)).transpose()?);
+        let (shown, wire) = in_one_type(&results.iter().map(Option::as_ref).collect::<Vec<_>>())?;
+        let mut sql = String::from("(case");
+        for (condition, result) in when.iter().zip(&shown) {
+            sql += &format!(" when {} then {result}", condition.sql);
         }
-        let results: Vec<&Written> = parts.iter().skip(1).step_by(2).collect();
-        let wire = results.first().map(|first| first.wire.clone()).ok_or_else(|| Refused::new("an empty case"))?;
-        if results.iter().any(|result| result.wire != wire) {
-            return refused("a case of several types");
+        if let Some(result) = shown.get(when.len()) {
+            sql += &format!(" else {result}");
         }
-        Ok(Written::new(sql + " end)", wire, joined(&parts)))
+        Ok(Written::new(sql + " end)", wire, joined(when.iter().chain(results.iter().flatten()))))
     }
 
     fn exists(&mut self, query: &Query, negated: bool) -> Result<Written> {
         self.may_fail = true;
         let selected = self.relations.selected(query, Some(self.scope), &mut self.guards)?;
         let not = if negated { "not " } else { "" };
-        Ok(Written::new(format!("({not}exists ({}))", selected.sql), Wire::Bool, Nature::Rows))
+        Ok(Written::new(format!("({not}exists ({}))", selected.sql), Wire::Bool, Nature::Row))
     }
 
     fn of_query(&mut self, query: &Query) -> Result<Written> {
@@ -184,11 +215,18 @@ impl<'a> Expressions<'a> {
     }
 
     fn cast(&mut self, inner: &Expr, data_type: &DataType) -> Result<Written> {
+        if is_null(inner) {
+            return super::cast::null(data_type);
+        }
         let written = self.write(inner)?;
         let cast = super::cast::cast(&written, data_type)?;
         self.may_fail |= !written.is_constant() && !matches!(cast.wire, Wire::Text | Wire::Float8);
         Ok(cast)
     }
+}
+
+fn is_null(expression: &Expr) -> bool {
+    matches!(expression, Expr::Value(value) if value.value == Value::Null)
 }
 
 fn constant(value: &ValueWithSpan) -> Result<Written> {

@@ -1,13 +1,12 @@
 //! Functions and aggregates.
 
-use datafusion::sql::sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, WindowSpec, WindowType,
-};
+use datafusion::sql::sqlparser::ast::{DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
 
-use super::compare::holding_both;
+use super::compare::in_one_type;
 use super::expression::Expressions;
 use super::query::name_parts;
-use super::{Guard, Nature, Refused, Result, Written, joined, pattern, refused};
+use super::window::OF_WINDOWS;
+use super::{Guard, Nature, Result, Written, joined, pattern, refused};
 use crate::connectors::postgres::types::Wire;
 use crate::types::MOST_DIGITS;
 
@@ -35,15 +34,19 @@ impl Expressions<'_> {
             return refused(format_args!("`{function}`"));
         }
         let is_distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
-        if ["count", "sum", "avg", "min", "max"].contains(&name.as_str()) {
+        if ["count", "sum", "avg", "min", "max", "bool_and", "bool_or"].contains(&name.as_str()) {
             let over = self.over(function)?;
             return self.aggregate(&name, &list.args, is_distinct, &over);
         }
-        if is_distinct || function.filter.is_some() || function.over.is_some() {
+        if is_distinct || function.filter.is_some() {
             return refused(format_args!("`{function}`"));
         }
         let arguments = list.args.iter().map(expression_of).collect::<Result<Vec<_>>>()?;
-        self.scalar(&name, &arguments)
+        match &function.over {
+            None => self.scalar(&name, &arguments),
+            Some(window) if OF_WINDOWS.contains(&name.as_str()) => self.of_window(&name, &arguments, window),
+            Some(_) => refused(format_args!("`{function}`")),
+        }
     }
 
     fn scalar(&mut self, name: &str, arguments: &[&Expr]) -> Result<Written> {
@@ -78,11 +81,30 @@ impl Expressions<'_> {
                 let (value, other) = self.side_by_side(value, other)?;
                 Ok(Written::new(format!("nullif({}, {})", value.sql, other.sql), value.wire.clone(), joined([&value, &other])))
             }
-            ("coalesce", [_, ..]) => self.coalesce(arguments),
+            ("coalesce", [_, ..]) | ("ifnull" | "nvl", [_, _]) => self.one_of("coalesce", arguments),
+            ("greatest" | "least", [_, ..]) => {
+                let one = self.one_of(name, arguments)?;
+                if matches!(one.wire, Wire::Float4 | Wire::Float8 | Wire::Bool | Wire::Bytes | Wire::List(_)) {
+                    return refused(format_args!("`{name}` of this type"));
+                }
+                Ok(one)
+            }
+            ("floor" | "ceil", [number]) => self.rounded(name, number),
+            ("date_trunc", [unit, value]) => self.cut_down(unit, value),
+            ("date_part" | "datepart", [part, value]) => self.part_of(part, value),
             ("regexp_like", [text, pattern]) => self.matches(text, pattern, false),
             ("regexp_like", [text, pattern, flags]) if self.text(flags)?.text() == Some("i") => self.matches(text, pattern, true),
-            _ => refused(format_args!("`{name}` is not known to mean the same")),
+            _ => self.of_text(name, arguments),
         }
+    }
+
+    /// The next whole number of a float.
+    pub(super) fn rounded(&mut self, name: &str, number: &Expr) -> Result<Written> {
+        let number = self.write(number)?;
+        if number.wire != Wire::Float8 {
+            return refused(format_args!("`{name}` of no float"));
+        }
+        Ok(Written::new(format!("{name}({})", number.sql), Wire::Float8, joined([&number])))
     }
 
     fn measure(&mut self, name: &str, text: &Expr) -> Result<Written> {
@@ -90,23 +112,17 @@ impl Expressions<'_> {
         Ok(Written::new(format!("{name}({})", text.sql), Wire::Int4, joined([&text])))
     }
 
-    fn coalesce(&mut self, arguments: &[&Expr]) -> Result<Written> {
-        let values = arguments.iter().map(|argument| self.write(argument)).collect::<Result<Vec<_>>>()?;
-        let common = |common: Option<Wire>, value: &Written| match (common?, &value.wire) {
-            (known, own) if known == *own => Some(known),
-            (Wire::Float8, Wire::Int2 | Wire::Int4 | Wire::Int8) => Some(Wire::Float8),
-            (known, own) => holding_both(&known, own),
-        };
-        let first = values.first().map(|value| value.wire.clone());
-        let wire = values.iter().fold(first, common).ok_or_else(|| Refused::new("values of several types"))?;
-        let list: Vec<&str> = values.iter().map(|value| value.sql.as_str()).collect();
-        Ok(Written::new(format!("coalesce({})", list.join(", ")), wire, joined(&values)))
+    /// A function that returns one of several values.
+    fn one_of(&mut self, name: &str, arguments: &[&Expr]) -> Result<Written> {
+        let values = arguments.iter().map(|argument| self.write_or_null(argument)).collect::<Result<Vec<_>>>()?;
+        let (list, wire) = in_one_type(&values.iter().map(Option::as_ref).collect::<Vec<_>>())?;
+        Ok(Written::new(format!("{name}({})", list.join(", ")), wire, joined(values.iter().flatten())))
     }
 
     /// `regexp_like`, with the expression in PostgreSQL's own form.
     fn matches(&mut self, text: &Expr, pattern: &Expr, ignore_case: bool) -> Result<Written> {
         let pattern = self.text(pattern)?;
-        let pattern = pattern.text().ok_or_else(|| Refused::new("an expression that is not given as it stands"))?;
+        let pattern = pattern.text().ok_or_else(|| super::Refused::new("an expression that is not given as it stands"))?;
         let text = self.text(text)?;
         let written = pattern::regular_expression(pattern, ignore_case)?;
         if written.only_ascii {
@@ -142,19 +158,7 @@ impl Expressions<'_> {
         };
         let window = match &function.over {
             None => String::new(),
-            Some(WindowType::WindowSpec(WindowSpec { window_name: None, partition_by, order_by, window_frame: None }))
-                if order_by.is_empty() =>
-            {
-                let mut by = Vec::with_capacity(partition_by.len());
-                for expression in partition_by {
-                    let written = self.write(expression)?;
-                    self.groupable(&written)?;
-                    by.push(written.sql);
-                }
-                let by = if by.is_empty() { String::new() } else { format!("partition by {}", by.join(", ")) };
-                format!(" over ({by})")
-            }
-            Some(_) => return refused("a window in an order"),
+            Some(window) => self.window(window, false)?,
         };
         Ok(Over { filter, window })
     }
@@ -179,6 +183,9 @@ impl Expressions<'_> {
             "count" => Ok(Written::new(format!("(count({}){tail})", value.sql), Wire::Int8, Nature::Rows)),
             "sum" => self.sum(&value, &tail),
             "avg" => self.mean(&value, &tail),
+            "bool_and" | "bool_or" if value.wire == Wire::Bool => {
+                Ok(Written::new(format!("({name}({}){tail})", value.sql), Wire::Bool, Nature::Rows))
+            }
             _ => self.extreme(name, &value, &tail),
         }
     }

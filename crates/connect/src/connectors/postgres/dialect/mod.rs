@@ -16,6 +16,9 @@ mod question;
 mod relation;
 #[cfg(test)]
 mod tests;
+mod text;
+mod time;
+mod window;
 
 use std::fmt;
 
@@ -30,6 +33,7 @@ pub(super) use expression::Expressions;
 pub(super) use query::{Scope, Selected};
 pub(super) use question::Question;
 pub(super) use relation::{BaseTable, Named, Relations, output};
+pub(super) use window::ROW_NUMBER;
 
 /// Why something is not asked of PostgreSQL.
 #[derive(Debug, PartialEq, Eq)]
@@ -145,6 +149,8 @@ pub(super) enum Guard {
     Row(String),
     /// On all of them together: an aggregate.
     Rows(String),
+    /// That several of them have the same values of these expressions, so that nothing tells which comes first.
+    Tied(String),
     /// On rows of another query, with which it is complete.
     Alone(String),
 }

@@ -27,13 +27,15 @@ pub(in super::super) struct Selected {
 #[derive(Debug, Default)]
 pub(in super::super) struct Scope<'a> {
     pub(super) tables: Vec<(String, Vec<Named>)>,
+    /// Columns that a join by their name has made one with another: with the name of their table alone they are meant.
+    pub(super) merged: Vec<(String, String)>,
     pub(super) outer: Option<&'a Scope<'a>>,
 }
 
 impl Scope<'_> {
     /// The rows of one relation, called `name`.
     pub(in super::super) fn of(name: &str, columns: &[Named]) -> Self {
-        Self { tables: vec![(name.to_owned(), columns.to_vec())], outer: None }
+        Self { tables: vec![(name.to_owned(), columns.to_vec())], merged: vec![], outer: None }
     }
 
     /// Whether names may belong to the rows of a query around it.
@@ -46,6 +48,8 @@ impl Scope<'_> {
         let of_table = self.tables.iter().filter(|(own, _)| table.is_none_or(|table| table == own));
         let mut found =
             of_table.flat_map(|(own, columns)| columns.iter().filter(|column| column.name == name).map(move |column| (own, column)));
+        let is_meant = |own: &str| table.is_some() || !self.merged.iter().any(|(of, merged)| of == own && merged == name);
+        let mut found = found.by_ref().filter(|(own, _)| is_meant(own));
         match (found.next(), found.next(), self.outer) {
             (Some((own, column)), None, _) => Ok((own.clone(), column.clone())),
             (None, _, Some(outer)) => outer.column(table, name),
@@ -101,14 +105,20 @@ impl Relations<'_> {
     fn body(&self, body: &SetExpr, outer: Option<&Scope<'_>>, guards: &mut Vec<Guard>) -> Result<Selected> {
         match body {
             SetExpr::Select(select) => self.select(select, outer, guards),
-            SetExpr::SetOperation { left, op: SetOperator::Union, set_quantifier: SetQuantifier::All, right } => {
+            SetExpr::SetOperation { left, op, set_quantifier, right } => {
+                let word = both(*op, *set_quantifier)?;
                 let (left, right) = (self.body(left, outer, guards)?, self.body(right, outer, guards)?);
                 let kinds = |side: &Selected| side.columns.iter().map(|column| column.wire.clone()).collect::<Vec<_>>();
                 if kinds(&left) != kinds(&right) {
-                    return refused("a union of several types");
+                    return refused(format_args!("`{word}` of several types"));
                 }
-                Ok(Selected { sql: format!("{} union all {}", left.sql, right.sql), columns: left.columns })
+                let compares = word != "union all";
+                if compares && kinds(&left).iter().any(|wire| matches!(wire, Wire::Float4 | Wire::Float8 | Wire::List(_))) {
+                    return refused(format_args!("`{word}` of floats or lists"));
+                }
+                Ok(Selected { sql: format!("({}) {word} ({})", left.sql, right.sql), columns: left.columns })
             }
+            SetExpr::Query(query) => self.selected(query, outer, guards),
             _ => refused("a query that is no SELECT"),
         }
     }
@@ -117,7 +127,7 @@ impl Relations<'_> {
         only_known_clauses(select)?;
         let (from, scope) = self.from(select, outer, guards)?;
         let mut own = Expressions::new(self, &scope);
-        let rows = select.selection.as_ref().map(|condition| own.truth(condition)).transpose()?;
+        let rows = select.selection.as_ref().map(|condition| own.filter(condition)).transpose()?;
         let of_all_rows = std::mem::take(&mut own.guards);
         let groups = groups(select, &mut own)?;
         let having = select.having.as_ref().map(|condition| own.truth(condition)).transpose()?;
@@ -166,6 +176,17 @@ impl Relations<'_> {
     }
 }
 
+/// The words for the rows of two queries together.
+fn both(operator: SetOperator, quantifier: SetQuantifier) -> Result<&'static str> {
+    match (operator, quantifier) {
+        (SetOperator::Union, SetQuantifier::All) => Ok("union all"),
+        (SetOperator::Union, SetQuantifier::None | SetQuantifier::Distinct) => Ok("union"),
+        (SetOperator::Except, SetQuantifier::None | SetQuantifier::Distinct) => Ok("except"),
+        (SetOperator::Intersect, SetQuantifier::None | SetQuantifier::Distinct) => Ok("intersect"),
+        _ => refused(format_args!("`{operator} {quantifier}`")),
+    }
+}
+
 fn only_known_clauses(select: &Select) -> Result<()> {
     let is_known = select.top.is_none()
         && select.into.is_none()
@@ -199,6 +220,9 @@ fn alone(guards: Vec<Guard>, read: Option<&Read<'_>>, scope: &Scope<'_>) -> Resu
         }
         (Guard::Rows(condition), Some(Read { from, rows, groups })) if !scope.is_inside() && !condition.contains(" over (") => {
             Ok(Guard::Alone(format!("exists (select from {from}{rows}{groups} having {condition})")))
+        }
+        (Guard::Tied(by), Some(Read { from, rows, groups: "" })) if !scope.is_inside() => {
+            Ok(Guard::Alone(format!("exists (select from {from}{rows} group by {by} having count(*) > 1)")))
         }
         (guard @ Guard::Alone(_), _) => Ok(guard),
         _ => refused("a condition on rows of a query around it"),
@@ -242,6 +266,7 @@ fn items(select: &Select, scope: &Scope<'_>, own: &mut Expressions<'_>) -> Resul
         match item {
             SelectItem::UnnamedExpr(expression) => columns.push((name_of(expression), own.write(expression)?)),
             SelectItem::ExprWithAlias { expr, alias } => columns.push((ident(alias), own.write(expr)?)),
+            SelectItem::Wildcard(_) if !scope.merged.is_empty() => return refused("`*` over a join with `using`; name the columns"),
             SelectItem::Wildcard(options) => columns.extend(all(scope, None, options)?),
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(table), options) => {
                 columns.extend(all(scope, name_parts(table)?.last().map(String::as_str), options)?);

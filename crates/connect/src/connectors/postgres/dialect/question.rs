@@ -28,7 +28,7 @@ impl Question {
         let selected = Relations::new(tables, inputs).selected(&query, None, &mut guards)?;
         let alone = |guard: Guard| match guard {
             Guard::Alone(condition) => Ok(condition),
-            Guard::Row(_) | Guard::Rows(_) => refused("a condition on rows that are not there"),
+            Guard::Row(_) | Guard::Rows(_) | Guard::Tied(_) => refused("a condition on rows that are not there"),
         };
         Ok(Self { selected, guards: guards.into_iter().map(alone).collect::<Result<_>>()? })
     }

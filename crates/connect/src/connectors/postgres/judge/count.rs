@@ -177,6 +177,9 @@ fn asking(relations: &Relations<'_>, scope: &Scope<'_>, of_rows: &[Guard], id: &
     let mut expressions = Expressions::new(relations, scope);
     let written = expressions.write(&dialect::expression(sql)?)?;
     let Expressions { guards, named, may_fail, .. } = expressions;
+    if guards.iter().any(|guard| matches!(guard, Guard::Tied(_))) {
+        return Err(Refused { what: "a window in a rule".into(), at: None });
+    }
     let guards = guards.iter().chain(of_rows).map(condition).collect();
     Ok(Asking { id: id.to_owned(), written, named, guards, may_fail })
 }
@@ -185,6 +188,6 @@ fn asking(relations: &Relations<'_>, scope: &Scope<'_>, of_rows: &[Guard], id: &
 fn condition(guard: &Guard) -> String {
     match guard {
         Guard::Row(condition) => format!("coalesce(bool_or({condition}), false)"),
-        Guard::Rows(condition) | Guard::Alone(condition) => format!("({condition})"),
+        Guard::Rows(condition) | Guard::Alone(condition) | Guard::Tied(condition) => format!("({condition})"),
     }
 }

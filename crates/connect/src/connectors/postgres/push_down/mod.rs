@@ -10,7 +10,7 @@ mod quarantine;
 mod select;
 mod tables;
 
-use hw_base::{BoxFuture, Built, PUSHED_ROWS, PUSHED_TABLE, Placement, PushDown, Pushed, Questions, Result, Shipped, Watched};
+use hw_base::{BoxFuture, Built, Keeps, PUSHED_ROWS, PUSHED_TABLE, Placement, PushDown, Pushed, Questions, Result, Shipped, Watched};
 use hw_engine::LiveTables;
 
 use super::dialect::{Named, Question};
@@ -25,6 +25,8 @@ use tables::Tables;
 
 /// The table of the session that has the rows of the SELECT.
 const ROWS: &str = "headworks_rows";
+/// The table of the session that has those of them that are no deletions.
+const LIVING: &str = "headworks_living";
 /// The view of the session that shows the table as it would be.
 const AFTER: &str = "headworks_after";
 /// What stands for the table of the warehouse beside a table that was built in place.
@@ -36,6 +38,9 @@ pub(super) fn try_push_down(server: &Server, order: &PushDown, live: &LiveTables
     let columns = select::written(order, &order.reader.inputs, &tables)?.selected.columns;
     tables.insert(PUSHED_ROWS, ROWS, &columns);
     tables.insert(PUSHED_TABLE, AFTER, &columns);
+    if let Some(living) = &order.living {
+        select::living(order, living, &tables)?;
+    }
     let askable = |questions: &Questions| Count::of(questions, &tables.0).map(|count| judge::askable(&count, questions, &tables.0));
     Ok(askable(&order.of_rows).unwrap_or_default().and(askable(&order.of_table).unwrap_or_default()))
 }
@@ -87,6 +92,15 @@ struct Load {
     found: Found,
 }
 
+/// The tables of the session that have rows for the table.
+#[derive(Clone, Copy)]
+struct Arriving {
+    /// All that no rule keeps out, deletions among them.
+    all: &'static str,
+    /// Those that are no deletions.
+    living: &'static str,
+}
+
 /// What was worked out.
 struct Found {
     /// The columns of the table.
@@ -95,6 +109,8 @@ struct Found {
     rows: u64,
     /// What rules keep out.
     diverted: Diverted,
+    /// All others.
+    arriving: Arriving,
     /// What the table shows; `None` where it is not there.
     standing: Option<Standing>,
     /// Columns that the table does not have yet.
@@ -117,11 +133,12 @@ impl Running<'_> {
         let (columns, rows) = self.select(&asked).await?;
         let (of_rows, diverted) = self.rows_judged(&asked).await?;
         self.refuse_repeated_keys(diverted.kept()).await?;
-        let (standing, added) = self.after(&columns, diverted.kept()).await?;
+        let arriving = Arriving { all: diverted.kept(), living: self.living(&columns, diverted.kept(), &asked).await? };
+        let (standing, added) = self.after(&columns, arriving).await?;
         let of_table = self.answered(&asked, &order.of_table).await?;
         let rows_after = of_table.rows;
         let watched = Watched { rows, ..of_rows.and(of_table) };
-        Ok(Found { columns, rows, diverted, standing, added, watched, rows_after })
+        Ok(Found { columns, rows, diverted, arriving, standing, added, watched, rows_after })
     }
 
     /// Lets the rows of the SELECT come into a table of the session.
@@ -184,8 +201,21 @@ impl Running<'_> {
         publish::wrong_key(order, example.as_deref(), without.is_some()).map_or(Ok(()), Err)
     }
 
+    /// The table of the session that has those of the rows in `kept` that are no deletions.
+    async fn living(&mut self, columns: &[TargetColumn], kept: &'static str, asked: &Asked<'_>) -> Result<&'static str> {
+        let Self { table, order, tables, .. } = self;
+        let Some(living) = &order.living else { return Ok(kept) };
+        let named: Vec<Named> = columns.iter().map(|column| Named { name: column.name.clone(), wire: column.wire.clone() }).collect();
+        tables.insert(PUSHED_ROWS, kept, &named);
+        let question = select::living(order, living, tables)?;
+        select::refuse_differing(order, &question, asked).await?;
+        table.make_temporary(LIVING, columns).await?;
+        table.execute(&format!("insert into pg_temp.{LIVING} {}; analyze pg_temp.{LIVING}", question.sql(&[]))).await?;
+        Ok(LIVING)
+    }
+
     /// Makes the view that shows the table as it would be.
-    async fn after(&self, columns: &[TargetColumn], kept: &str) -> Result<(Option<Standing>, Vec<TargetColumn>)> {
+    async fn after(&self, columns: &[TargetColumn], arriving: Arriving) -> Result<(Option<Standing>, Vec<TargetColumn>)> {
         let Self { table, order, .. } = self;
         let present = table.present().await?;
         let added: Vec<TargetColumn> = match &present {
@@ -195,26 +225,32 @@ impl Running<'_> {
             }
             None => vec![],
         };
-        let stays = if order.keeps && present.is_some() { self.staying(columns, &added, kept) } else { String::new() };
-        let rows = format!("select {} from pg_temp.{kept}{stays}", listed(columns.iter().map(|column| quoted(&column.name))));
-        let sql = format!("create temporary view {AFTER} as {rows}");
+        let [arrives, stays] = if present.is_some() { self.meeting(columns, &added, arriving) } else { Default::default() };
+        let names = listed(columns.iter().map(|column| quoted(&column.name)));
+        let sql = format!("create temporary view {AFTER} as select {names} from pg_temp.{} as s{arrives}{stays}", arriving.living);
         table.execute(&sql).await?;
         Ok((present.map(|present| present.standing), added))
     }
 
-    /// What follows in a query to add the rows of the table that stay.
-    fn staying(&self, columns: &[TargetColumn], added: &[TargetColumn], kept: &str) -> String {
+    /// What follows in a query over the rows that arrive, called `s`: which of them come to a table that has rows, and which of these stay.
+    fn meeting(&self, columns: &[TargetColumn], added: &[TargetColumn], arriving: Arriving) -> [String; 2] {
         let value = |column: &TargetColumn| {
             if added.contains(column) { format!("null::{}", column.declared()) } else { format!("t.{}", quoted(&column.name)) }
         };
-        let same: Vec<String> = self.order.merge_by.iter().map(|column| format!("t.{0} = s.{0}", quoted(column))).collect();
-        format!(
-            " union all select {} from {} as t where not exists (select from pg_temp.{kept} as s where {})",
-            listed(columns.iter().map(value)),
-            self.table.relation.sql(),
-            same.join(" and "),
-        )
+        let same = same_key(&self.order.merge_by);
+        let table = self.table.relation.sql();
+        let stays = format!(" union all select {} from {table} as t", listed(columns.iter().map(value)));
+        match self.order.keeps {
+            Keeps::Nothing => Default::default(),
+            Keeps::Others => [String::new(), format!("{stays} where not exists (select from pg_temp.{} as s where {same})", arriving.all)],
+            Keeps::All => [format!(" where not exists (select from {table} as t where {same})"), stays],
+        }
     }
+}
+
+/// The condition for a row of the table, called `t`, and one that arrives, called `s`, with one key. A key is never null.
+fn same_key(key: &[String]) -> String {
+    key.iter().map(|column| format!("t.{0} = s.{0}", quoted(column))).collect::<Vec<_>>().join(" and ")
 }
 
 /// Whether one of two queries returns a row more often than the other.

@@ -1,8 +1,8 @@
 //! Bringing the table to the rows that the gate has let through.
 
-use hw_base::{Error, PushDown, Result, Shipped};
+use hw_base::{Error, Keeps, PushDown, Result, Shipped};
 
-use super::{IN_PLACE, Load, differ, listed};
+use super::{IN_PLACE, Load, differ, listed, same_key};
 use crate::connectors::postgres::quoted;
 use crate::connectors::postgres::target::{Sent, Standing, TargetTable, indexes, layout};
 
@@ -58,7 +58,7 @@ impl Load {
 
     async fn merged(&self, is_first: bool) -> Result<Shipped> {
         let (table, columns) = (self.table(), &self.found.columns);
-        let sent_to = format!("pg_temp.{}", self.found.diverted.kept());
+        let sent_to = format!("pg_temp.{}", self.found.arriving.living);
         if is_first {
             table.create(columns).await?;
             let shipped = table.merge(columns, &sent_to, Sent::Whole).await?;
@@ -71,6 +71,24 @@ impl Load {
         if self.order.placement.key.is_empty() && !differ(&table, &rows(&sent_to), &rows(&table.relation.sql())).await? {
             return Ok(Shipped { is_whole: true, ..Shipped::default() });
         }
-        table.merge(columns, &sent_to, if self.order.keeps { Sent::Arriving } else { Sent::Whole }).await
+        let deleted = self.deleted().await?;
+        let sent = match self.order.keeps {
+            Keeps::Nothing => Sent::Whole,
+            Keeps::Others => Sent::Arriving,
+            Keeps::All => Sent::New,
+        };
+        let shipped = table.merge(columns, &sent_to, sent).await?;
+        Ok(Shipped { removed: shipped.removed + deleted, ..shipped })
+    }
+
+    /// Takes the rows out of the table that a deletion names.
+    async fn deleted(&self) -> Result<u64> {
+        if self.order.living.is_none() || self.order.keeps != Keeps::Others {
+            return Ok(0);
+        }
+        let (table, arriving, same) = (self.table(), self.found.arriving, same_key(&self.order.merge_by));
+        let arrives = |rows: &str| format!("exists (select from pg_temp.{rows} as s where {same})");
+        let sql = format!("delete from {} as t where {} and not {}", self.relation.sql(), arrives(arriving.all), arrives(arriving.living));
+        table.count(&sql).await
     }
 }

@@ -13,6 +13,8 @@ pub(in super::super) enum Sent {
     Whole,
     /// Rows that the table is to have besides those that it has; a key tells which take the place of others.
     Arriving,
+    /// Rows of which the table is to have those whose key it lacks.
+    New,
     /// Those that the table lacks, and those that it has and is not to have; [`MORE`] tells them apart.
     Differing,
 }
@@ -42,7 +44,7 @@ impl Merge<'_> {
                 Some(format!("delete from {table} as t where not exists (select from {sent_to} as s where {})", self.same("t", "s")))
             }
             // Nothing tells which of its rows they are, or they stay.
-            (Sent::Differing, true) | (Sent::Arriving, _) => None,
+            (Sent::Differing, true) | (Sent::Arriving | Sent::New, _) => None,
             (Sent::Differing, false) => Some(format!(
                 "delete from {table} as t using {sent_to} as s where {} and s.{MORE} < 0 \
                  and not exists (select from {sent_to} as n where n.{MORE} > 0 and {})",
@@ -56,7 +58,7 @@ impl Merge<'_> {
     pub(super) fn changes(&self) -> Option<String> {
         let values: Vec<String> =
             self.columns.iter().map(|column| &column.name).filter(|name| !self.key.contains(name)).map(|name| quoted(name)).collect();
-        if self.key.is_empty() || values.is_empty() {
+        if self.key.is_empty() || values.is_empty() || self.sent == Sent::New {
             return None;
         }
         let set: Vec<String> = values.iter().map(|name| format!("{name} = s.{name}")).collect();
@@ -77,7 +79,7 @@ impl Merge<'_> {
     pub(super) fn adds(&self) -> String {
         let (table, sent_to, names) = (self.table.sql(), self.sent_to, self.names());
         let rows = match (self.sent, self.key.is_empty()) {
-            (Sent::Whole | Sent::Arriving, true) => String::new(),
+            (Sent::Whole | Sent::Arriving | Sent::New, true) => String::new(),
             (Sent::Differing, true) => format!(" cross join generate_series(1, s.{MORE})"),
             (_, false) => format!(" where not exists (select from {table} as t where {}){}", self.same("t", "s"), self.wanted()),
         };

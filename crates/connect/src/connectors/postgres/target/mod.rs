@@ -172,6 +172,9 @@ impl Delivery<'_> {
             return self.end(&wanted, shipped).await;
         };
         standing.goes_on_to(self.table.relation, &wanted)?;
+        if standing.id != wanted.id {
+            self.refuse_of_others().await?;
+        }
         let added = to_add(self.table.relation, &known, &columns)?;
         let before = Some(standing.version);
         let goes_on = standing.id == wanted.id && added.is_empty();
@@ -190,6 +193,12 @@ impl Delivery<'_> {
             Shipped { sent, ..self.table.merge(&columns, STAGING, Sent::Whole).await? }
         };
         self.end(&wanted, Shipped { before, ..shipped }).await
+    }
+
+    /// Refuses a table that shows what another warehouse has, where this ledger has not delivered it.
+    async fn refuse_of_others(&self) -> Result<()> {
+        let run = self.table.texts(&standing::run(self.table.relation)).await?.pop().unwrap_or_default();
+        if self.shipment.own_runs.contains(&run) { Ok(()) } else { Err(standing::of_others(self.table.relation, &run, &self.shipment.run)) }
     }
 
     /// The first delivery: nobody reads the table yet, so the rows come into it directly.

@@ -105,6 +105,20 @@ impl Standing {
     }
 }
 
+/// Says that a table shows what a run of another ledger has brought there; `run` could take over.
+pub(super) fn of_others(table: &Relation, other: &str, run: &str) -> Error {
+    Error::user(format!("`{table}` shows what another warehouse has"))
+        .code("HW207")
+        .because(format!("it was brought there by run {other}, of which this ledger knows nothing"))
+        .help("let one machine or copy of the project alone deliver to it; give others a schema of their own: `targets: { …: { postgres: { schema: … } } }`")
+        .help(format!(
+            "if this one takes over: `update {} set run = {} where table_name = {}`, and run again",
+            versions(table).sql(),
+            literal(run),
+            literal(&table.name)
+        ))
+}
+
 /// Says that a table was there before anything was delivered to it.
 pub(super) fn foreign(table: &Relation) -> Error {
     Error::user(format!("`{table}` is there, and Headworks has not made it"))
