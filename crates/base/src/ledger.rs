@@ -224,7 +224,7 @@ pub struct RunRecord {
 }
 
 /// Remembers runs. Every method is one transaction: after a crash it has happened wholly or not at all, and what it has written lasts.
-/// Steps are recorded so often that of them this holds for a crash of the process alone; see [`Self::lasting`].
+/// Steps are recorded, and notes are taken, so often that of them this holds for a crash of the process alone; see [`Self::lasting`].
 pub trait Ledger: Send + Sync {
     /// Records that a run starts.
     fn begin(&self, run: &RunRecord) -> Result<()>;
@@ -266,7 +266,7 @@ pub trait Ledger: Send + Sync {
     /// Forgets where a step stands, so that the next run rebuilds it.
     fn forget(&self, step: &str) -> Result<()>;
 
-    /// Keeps a note under a name, such as a survey of a source; replaces an older one.
+    /// Keeps a note under a name, such as a survey of a source; replaces an older one. It lasts as [`Self::save_step`] says.
     fn note(&self, name: &str, note: &Json) -> Result<()>;
 
     /// The note of that name.

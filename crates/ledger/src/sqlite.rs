@@ -1,7 +1,7 @@
 //! The ledger in a `SQLite` file.
 //!
 //! The file is in WAL mode, so that readers go on while a run writes. A commit is there for everybody at once; the write-ahead log is
-//! flushed before a method returns, but for records of steps, which share one flush ([`Log`]).
+//! flushed before a method returns, but for records of steps and notes, which share one flush ([`Log`]).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -224,7 +224,7 @@ impl Ledger for SqliteLedger {
 
     fn note(&self, name: &str, note: &Json) -> Result<()> {
         let statement = "insert into notes values (?1, ?2) on conflict (name) do update set note = excluded.note";
-        self.write(|transaction| transaction.execute(statement, (name, note.to_string())).map(drop))
+        self.record(|transaction| transaction.execute(statement, (name, note.to_string())).map(drop))
     }
 
     fn noted(&self, name: &str) -> Result<Option<Json>> {
