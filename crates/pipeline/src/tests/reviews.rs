@@ -150,7 +150,8 @@ fn a_release_that_was_killed_is_settled_and_not_continued() {
 fn the_last_whole_copy_stays_the_one_that_is_read_after_a_decision_about_its_rows() {
     let world = World::new(&[("a", "select * from crm.orders", json!({}))]).ran();
     world.review("raw/crm.orders", Ruling::Dropped);
-    expect!["window 2, version 1: content hash a, last_copy batch 1, loaded_at > 2026-03-01T00:00:00.000000Z, taken_out batch 1"].assert_eq(&world.standing("raw/crm.orders"));
+    expect!["window 2, version 1: content hash a, last_copy batch 1, loaded_at > 2026-03-01T00:00:00.000000Z, taken_out batch 1"]
+        .assert_eq(&world.standing("raw/crm.orders"));
     world.arrives("raw/crm.orders", "rows 3; hash a");
     expect![[r#"
         open crm.orders: all
@@ -161,7 +162,8 @@ fn the_last_whole_copy_stays_the_one_that_is_read_after_a_decision_about_its_row
         publish a as window 2
         raw/crm.orders: unchanged
         a: published 3 rows as version 1
-        Succeeded, exit code 0"#]].assert_eq(&world.run());
+        Succeeded, exit code 0"#]]
+    .assert_eq(&world.run());
     world.arrives("raw/crm.orders", "rows 3; hash b");
     expect![[r#"
         open crm.orders: all
@@ -172,5 +174,6 @@ fn the_last_whole_copy_stays_the_one_that_is_read_after_a_decision_about_its_row
         publish a as window 3
         raw/crm.orders: published 3 rows as version 2
         a: published 3 rows as version 2
-        Succeeded, exit code 0"#]].assert_eq(&world.run());
+        Succeeded, exit code 0"#]]
+    .assert_eq(&world.run());
 }
