@@ -152,9 +152,10 @@ fn integer(cell: &Cell<'_>) -> Option<i64> {
 /// A number without a fraction as an integer. Of a great one, the shortest number that is this double is what was meant.
 #[expect(clippy::cast_possible_truncation, reason = "greater ones are read as they are written")]
 fn whole(number: f64) -> Option<i64> {
-    match number.abs() <= MOST_EXACT as f64 {
-        true => (number.fract() == 0.0).then_some(number as i64),
-        false => values::integer(number.to_string().as_bytes()),
+    if number.abs() <= MOST_EXACT as f64 {
+        (number.fract() == 0.0).then_some(number as i64)
+    } else {
+        values::integer(number.to_string().as_bytes())
     }
 }
 
