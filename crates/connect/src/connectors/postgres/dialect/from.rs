@@ -109,6 +109,10 @@ impl Relations<'_> {
             }
             _ => return refused("what is no table"),
         };
+        let is_given = matches!(factor, TableFactor::Derived { subquery, .. } if matches!(subquery.body.as_ref(), SetExpr::Values(_)));
+        if !is_given && alias.is_some_and(|alias| !alias.columns.is_empty()) {
+            return refused("other names for the columns of a table");
+        }
         let name = match alias {
             Some(alias) => ident(&alias.name),
             None => own,

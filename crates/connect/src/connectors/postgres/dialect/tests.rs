@@ -187,6 +187,7 @@ fn queries_of_rules_on_rows_together_are_written() {
         "select id, id from after order by ratio",
         "select id from after where id not in (select id from t)",
         "select id in (select id from t) as there from after",
+        "select u.id from (select id, status from after) as u (status, id)",
     ] {
         assert!(relations.selected(&select(sql).unwrap(), None, &mut vec![]).is_err(), "{sql}");
     }
