@@ -23,8 +23,7 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let Work::Build { sql, file, settings, partition_by, later_by, reads, parents, .. } = &step.work else { return Ok(None) };
     let needed: Vec<&ReadFrom> = reads.iter().chain(parents.iter().map(|parent| &parent.read)).collect();
     let standing = standing(&needed, ports)?;
-    let inputs: BTreeMap<String, Position> =
-        needed.iter().flat_map(|read| noted(&read.step, &read.table, standing.get(&read.step))).collect();
+    let inputs = positions(&needed, &standing);
     let is_needed = task.windows.is_some()
         || matches!(step.decision, Decision::Rebuild(_))
         || step.progress.as_ref().is_none_or(|before| before.inputs != inputs);
@@ -88,6 +87,11 @@ fn standing(reads: &[&ReadFrom], ports: Ports<'_>) -> Result<BTreeMap<String, Pr
         standing.extend(ports.ledger.progress(&read.step)?.map(|at| (read.step.clone(), at)));
     }
     Ok(standing)
+}
+
+/// How far these inputs can be read.
+fn positions(reads: &[&ReadFrom], standing: &BTreeMap<String, Progress>) -> BTreeMap<String, Position> {
+    reads.iter().flat_map(|read| noted(&read.step, &read.table, standing.get(&read.step))).collect()
 }
 
 /// What a load makes of the rows of the SELECT.

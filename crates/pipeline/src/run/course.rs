@@ -75,15 +75,12 @@ impl<'a> Course<'a> {
     /// Keeps the record of a step. What the run published before it was killed stays in its record.
     fn keep(&mut self, done: &StepRecord) -> Result<()> {
         let steps = &mut self.record.steps;
-        let earlier = self.kept.get(&done.model).copied();
-        let kept = earlier.map_or_else(|| done.clone(), |at| continued(&steps[at], done));
+        let at = *self.kept.entry(done.model.clone()).or_insert(steps.len());
+        let kept = steps.get(at).map_or_else(|| done.clone(), |earlier| continued(earlier, done));
         self.ports.ledger.save_step(&self.record.run, &kept)?;
-        match earlier {
-            Some(at) => steps[at] = kept,
-            None => {
-                self.kept.insert(kept.model.clone(), steps.len());
-                steps.push(kept);
-            }
+        match steps.get_mut(at) {
+            Some(earlier) => *earlier = kept,
+            None => steps.push(kept),
         }
         Ok(())
     }

@@ -102,7 +102,7 @@ enum Event {
     /// A step can begin.
     Begins(usize),
     /// A step has ended.
-    Ended(usize, Result<StepRecord, Halt>),
+    Ended(usize, Box<Result<StepRecord, Halt>>),
 }
 
 /// Carries out a plan as run `run`; `earlier` is what a killed run of that name had done. Steps without a path between them run at the
@@ -136,12 +136,12 @@ pub async fn run(
                         Some(reason) => Err(Halt::Skipped(reason)),
                         None => Box::pin(carry_out_in_time(task)).await,
                     };
-                    Event::Ended(at, outcome)
+                    Event::Ended(at, Box::new(outcome))
                 });
             }
             Event::Ended(at, outcome) => {
                 schedule.ended(at);
-                course.ended(at, outcome)?;
+                course.ended(at, *outcome)?;
             }
         }
     }
