@@ -217,4 +217,161 @@ def shuffled(table, chance):
     table.rows = [list(row) for row in zip(*columns)]
 
 
+# What other studies of error detection put into tables (BART, Raha, REIN, CleanML), beside the kinds above.
+
+KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+ACCENTED = {"a": "á", "e": "é", "i": "í", "o": "ó", "u": "ü", "n": "ñ", "c": "ç"}
+
+
+def keyed(table, chance):
+    """A letter replaced by, or followed by, one that lies beside it on the keyboard."""
+    def changed(value):
+        places = [at for at, c in enumerate(value) if beside(c)]
+        if not places:
+            return value
+        at = chance.choice(places)
+        letter = chance.choice(beside(value[at]))
+        return value[:at] + (letter if chance.random() < 0.5 else value[at] + letter) + value[at + 1:]
+    return change(table, lambda values: is_text(values) and repeats(values), chance, changed)
+
+
+def beside(letter):
+    row = next((row for row in KEYBOARD if letter.lower() in row), "")
+    at = row.find(letter.lower())
+    return [row[other] for other in (at - 1, at + 1) if row and 0 <= other < len(row)]
+
+
+def truncated(table, chance):
+    """A text of which only the beginning arrived."""
+    def changed(value):
+        return value[:chance.randrange(len(value) // 3 + 1, len(value))].rstrip() if len(value) > 3 else value
+    return change(table, lambda values: is_text(values) and repeats(values), chance, changed)
+
+
+def cased(table, chance):
+    """The same word in capitals, in small letters, or with the case of all letters turned around."""
+    def changed(value):
+        return chance.choice([value.upper(), value.lower(), value.swapcase(), value.capitalize()])
+    return change(table, lambda values: is_text(values) and repeats(values), chance, changed)
+
+
+def blanked(table, chance):
+    """White space before, behind or within a text: blanks, a tab, a blank that does not break."""
+    def changed(value):
+        blank = chance.choice([" ", "  ", "\t", "\u00a0"])
+        if " " in value and chance.random() < 0.4:
+            return value.replace(" ", "  ", 1)
+        return chance.choice([blank + value, value + blank])
+    return change(table, is_text, chance, changed)
+
+
+def wrongly_encoded(table, chance):
+    """A letter with an accent whose bytes were read in another encoding."""
+    def changed(value):
+        places = [at for at, c in enumerate(value) if c in ACCENTED]
+        if not places:
+            return value
+        at = chance.choice(places)
+        letter = ACCENTED[value[at]].encode()
+        return value[:at] + chance.choice([letter.decode("latin-1"), letter.decode("cp1252"), "\ufffd"]) + value[at + 1:]
+    return change(table, is_text, chance, changed)
+
+
+def scaled(table, chance):
+    """A number with the point in another place."""
+    def changed(value):
+        number = float(value) if NUMBER.fullmatch(value) else 0.0
+        return f"{number * chance.choice([10, 100, 0.1, 0.01]):.10g}" if number else value
+    return change(table, lambda values: is_number(values) and len(set(values)) > 20, chance, changed)
+
+
+def far_out(table, chance):
+    """A number of five to ten standard deviations from the mean."""
+    cells = set()
+    for at in columns(table, lambda values: is_number(values) and len(set(values)) > 20, chance):
+        numbers = [float(value) for value in table.column(at) if NUMBER.fullmatch(value)]
+        mean = sum(numbers) / len(numbers)
+        deviation = (sum((number - mean) ** 2 for number in numbers) / len(numbers)) ** 0.5
+        whole = all(number == int(number) for number in numbers)
+        for row in rows(table, at, chance):
+            number = mean + chance.choice([-1, 1]) * chance.uniform(5, 10) * deviation
+            table.rows[row][at] = str(round(number)) if whole else f"{number:.6g}"
+            cells.add((row, at))
+    return cells
+
+
+def redated(table, chance):
+    """A date written in another order, with the name of the month, or with a year of two digits."""
+    def changed(value):
+        date = DATE.match(value)
+        if not date:
+            return value
+        year, month, day = date.groups()
+        name = MONTHS[(int(month) - 1) % 12]
+        ways = [f"{month}/{day}/{year}", f"{day}-{month}-{year}", f"{day} {name} {year}", f"{name} {int(day)}, {year}",
+                f"{month}/{day}/{year[2:]}", f"{year}/{month}/{day}"]
+        return chance.choice(ways) + value[10:]
+    return change(table, is_date, chance, changed)
+
+
+def rewritten(table, chance):
+    """A number written in another way: with separators, an exponent, a unit, a sign, as a word for its thousands."""
+    def changed(value):
+        if not NUMBER.fullmatch(value):
+            return value
+        number = float(value)
+        ways = [f"{number:.4e}", value + " kg", f"({value})", "+" + value, "~" + value, value + "k", value.replace(".", ",") if "." in value else value + "-"]
+        return chance.choice(ways + ([f"{number:,.2f}"] if abs(number) >= 1000 else []))
+    return change(table, lambda values: is_number(values) and len(set(values)) > 3, chance, changed)
+
+
+def shifted(table, chance):
+    """Cells of a row that slipped by one column to the right."""
+    cells = set()
+    width = len(table.header)
+    for row in chance.sample(range(len(table.rows)), max(2, round(SHARE * len(table.rows) / 4))):
+        before, start = list(table.rows[row]), chance.randrange(max(width - 3, 1))
+        table.rows[row] = before[:start] + [""] + before[start:width - 1]
+        cells |= {(row, at) for at in range(width) if table.rows[row][at] != before[at]}
+    return cells
+
+
+def implicitly_missing(table, chance):
+    """Further stand-ins for no value, among texts too."""
+    cells = set()
+    for at in columns(table, lambda values: len(set(values)) > 2, chance):
+        values = table.column(at)
+        if is_number(values):
+            numbers = [float(value) for value in values if NUMBER.fullmatch(value)]
+            nines = next(nines for nines in ("99", "999", "9999", "99999", "9999999999") if float(nines) > 2 * max(map(abs, numbers)) or len(nines) > 9)
+            choices = ["NaN", "none", "missing", "-" + nines, nines] + (["0"] if min(numbers) > 2 else [])
+        elif is_date(values):
+            choices = ["1970-01-01", "2099-12-31", "none", "1111-11-11"]
+        else:
+            choices = ["NaN", "missing", "not available", "xxx", "99999", "nil", "--", "#N/A"]
+        stand_in = chance.choice(choices)
+        if stand_in in values:
+            continue
+        for row in rows(table, at, chance):
+            table.rows[row][at] = stand_in
+            cells.add((row, at))
+    return cells
+
+
+def replaced(table, chance):
+    """A value of another column of the table in the place of one's own."""
+    cells = set()
+    for at in columns(table, lambda values: len(set(values)) > 2, chance):
+        other = chance.choice([other for other in range(len(table.header)) if other != at])
+        for row in rows(table, at, chance):
+            value = table.rows[chance.randrange(len(table.rows))][other]
+            if value and value != table.rows[row][at]:
+                table.rows[row][at] = value
+                cells.add((row, at))
+    return cells
+
+
 KINDS = {kind.__name__: kind for kind in (missing, disguised_missing, mistyped, misspelled, swapped, conflicting, reformatted, out_of_range)}
+FURTHER = {kind.__name__: kind for kind in (
+    keyed, truncated, cased, blanked, wrongly_encoded, scaled, far_out, redated, rewritten, shifted, implicitly_missing, replaced)}

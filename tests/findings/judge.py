@@ -74,7 +74,7 @@ def judged(program, table, wrong):
 def spoiled(table, kind):
     """A copy of a table with errors of one kind (all kinds for `mixed`), and their cells by kind."""
     copy, chance = table.copy(), random.Random(f"{table.name} {kind}")
-    kinds = errors.KINDS if kind == "mixed" else {kind: errors.KINDS[kind]}
+    kinds = errors.KINDS if kind == "mixed" else {kind: {**errors.KINDS, **errors.FURTHER}[kind]}
     by_kind = {name: put(copy, chance) for name, put in kinds.items()}
     before = {name: {(row, at) for row, at in cells if copy.rows[row][at] != table.rows[row][at]} for name, cells in by_kind.items()}
     return copy, before
@@ -182,7 +182,7 @@ def arguments():
     parser.add_argument("--pairs")
     parser.add_argument("--out")
     parser.add_argument("--parts", default="clean,errors,copies,chance", help="of clean, errors, copies, chance")
-    parser.add_argument("--kinds", default=",".join([*errors.KINDS, "mixed"]))
+    parser.add_argument("--kinds", default=",".join([*errors.KINDS, "mixed", *errors.FURTHER]))
     parser.add_argument("--rows", type=int, default=tables.MOST_ROWS, help="tables with more rows are left out")
     parser.add_argument("--most", type=int, default=60, help="tables that errors are put into")
     parser.add_argument("--cache", default=os.environ.get("HEADWORKS_PEERS_CACHE", os.path.expanduser("~/.cache/headworks-peers")))

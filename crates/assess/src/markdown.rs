@@ -150,7 +150,10 @@ fn relation_section(relations: &Relations) -> String {
     });
     let dependencies = relations.dependencies.iter().take(LISTED).map(|one| {
         let broken = if one.error > 0.0 { format!(", but for {} of the rows", Share(one.error)) } else { String::new() };
-        format!("- {} → {}{broken}", listed(&one.determinant), code(&one.dependent))
+        match &one.determinant[..] {
+            [] => format!("- {} is the same in every row{broken}", code(&one.dependent)),
+            determinant => format!("- {} → {}{broken}", listed(determinant), code(&one.dependent)),
+        }
     });
     let patterns = relations.patterns.iter().take(LISTED).map(|one| {
         let of = plural(one.rows, "row");

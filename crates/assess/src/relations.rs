@@ -101,27 +101,40 @@ pub struct Cell {
     pub value: Option<String>,
 }
 
+/// Does two things at the same time.
+fn both<A: Send, B>(aside: impl FnOnce() -> A + Send, here: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|scope| {
+        let aside = scope.spawn(aside);
+        let here = here();
+        (aside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), here)
+    })
+}
+
 impl Relations {
     /// Searches a table for keys, dependencies and cells that contradict the rest. Nothing but the table is looked at, so the
     /// same table gives the same answer.
     pub fn of(table: &CodedTable) -> Self {
         let keys = hw_relate::keys(table);
-        let dependencies = hw_relate::dependencies(table, &keys);
-        let cells = hw_relate::cells(table, &keys, &dependencies).into_iter().map(|cell| named_cell(table, cell)).collect();
-        let found = hw_relate::patterns(table);
+        let of_rows = || (hw_relate::patterns(table), hw_relate::near_duplicates(table, &keys), hw_relate::are_alike_by_chance(table));
+        let of_cells = || {
+            let dependencies = hw_relate::dependencies(table, &keys);
+            let cells: Vec<Cell> = hw_relate::cells(table, &keys, &dependencies).into_iter().map(|cell| named_cell(table, cell)).collect();
+            (dependencies, cells)
+        };
+        let ((found, near_duplicates, are_alike_by_chance), (dependencies, cells)) = both(of_rows, of_cells);
         let (patterns, missing_where) = named(table, &found);
         Self {
             rows: table.coded_rows() as u64,
             keys: keys.keys.iter().map(|key| named_key(table, key)).collect(),
             dependencies: dependencies.dependencies.iter().map(|dependency| named_dependency(table, dependency)).collect(),
             references: Vec::new(),
-            are_alike_by_chance: hw_relate::are_alike_by_chance(table),
+            are_alike_by_chance,
             cells: explained(table, cells, &missing_where),
             bounds: bounds(table, [keys.is_complete, dependencies.is_complete, found.is_complete]),
             patterns,
             missing_where,
             correlations: correlations(table, &found.correlations),
-            near_duplicates: NearRows::of(table, &hw_relate::near_duplicates(table, &keys)),
+            near_duplicates: NearRows::of(table, &near_duplicates),
         }
     }
 

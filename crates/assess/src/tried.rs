@@ -107,7 +107,7 @@ async fn judged(engine: &dyn Engine, reader: &Reader, proposals: &[Proposal], ab
     let rules = read_rules(&Settings::from_json(&list)).ok()?;
     let gate = Gate::new(&rules, &engine.columns(reader).await.ok()?);
     let watched = engine.watch(reader, &gate.watch(&[], 0, false)).await.ok()?;
-    let population = Population { batch_is_table: true, unique_by: Vec::new() };
+    let population = Population { batch_is_table: true, ..Population::default() };
     let (shown_as, now) = (&about.shown_as, about.as_of.unwrap_or(now));
     let judging = Judging { engine, reader, population: &population, shown_as, examples: 0, now };
     gate.judge(&judging, &watched).await.ok()

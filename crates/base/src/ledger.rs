@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{Result, Ruling, SourceFile, Timestamp, Verdict};
+use crate::{BoxFuture, Result, Ruling, SourceFile, Timestamp, Verdict};
 
 /// The name of a run: sorts by start.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -223,15 +223,22 @@ pub struct RunRecord {
     pub version_group: VersionGroup,
 }
 
-/// Remembers runs. Every method is one transaction: after a crash it has happened wholly or not at all.
+/// Remembers runs. Every method is one transaction: after a crash it has happened wholly or not at all, and what it has written lasts.
+/// Steps are recorded, and notes are taken, so often that of them this holds for a crash of the process alone; see [`Self::lasting`].
 pub trait Ledger: Send + Sync {
     /// Records that a run starts.
     fn begin(&self, run: &RunRecord) -> Result<()>;
 
     /// Records a step of `run`, replacing what was recorded of the step of that name.
     ///
-    /// A published or unchanged step also becomes the step's [`Progress`], in the same transaction.
+    /// A published or unchanged step also becomes the step's [`Progress`], in the same transaction. Through a power failure it lasts once
+    /// [`Self::lasting`] has ended, or once any other method has written.
     fn save_step(&self, run: &RunId, step: &StepRecord) -> Result<()>;
+
+    /// Ends when all that was recorded before lasts through a power failure. Steps that wait at the same time share one flush.
+    fn lasting(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Records how a run ended.
     fn end(&self, run: &RunRecord) -> Result<()>;
@@ -259,7 +266,7 @@ pub trait Ledger: Send + Sync {
     /// Forgets where a step stands, so that the next run rebuilds it.
     fn forget(&self, step: &str) -> Result<()>;
 
-    /// Keeps a note under a name, such as a survey of a source; replaces an older one.
+    /// Keeps a note under a name, such as a survey of a source; replaces an older one. It lasts as [`Self::save_step`] says.
     fn note(&self, name: &str, note: &Json) -> Result<()>;
 
     /// The note of that name.

@@ -34,26 +34,78 @@ pub enum TextShape {
     Other,
 }
 
+/// What stands in a text, as bits. Looked at once, it tells that most shapes are impossible.
+const DIGIT: u8 = 1;
+/// `a` to `f`, which stand in addresses of machines.
+const HEX_LETTER: u8 = 2;
+const POINT: u8 = 4;
+const COLON: u8 = 8;
+const AT: u8 = 16;
+const SLASH: u8 = 32;
+const HYPHEN: u8 = 64;
+const OTHER: u8 = 128;
+
+/// What each byte is.
+#[expect(clippy::cast_possible_truncation, reason = "ASCII has seven bits")]
+const CLASSES: [u8; 256] = {
+    let mut classes = [OTHER; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        classes[byte] = match byte as u8 {
+            b'0'..=b'9' => DIGIT,
+            b'a'..=b'f' | b'A'..=b'F' => HEX_LETTER,
+            b'.' => POINT,
+            b':' => COLON,
+            b'@' => AT,
+            b'/' => SLASH,
+            b'-' => HYPHEN,
+            _ => OTHER,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+/// What stands in a text.
+#[derive(Clone, Copy)]
+struct Classes(u8);
+
+impl Classes {
+    #[inline]
+    fn of(bytes: &[u8]) -> Self {
+        Self(bytes.iter().fold(0, |classes, byte| classes | CLASSES[usize::from(*byte)]))
+    }
+
+    fn has(self, any: u8) -> bool {
+        self.0 & any != 0
+    }
+
+    fn has_only(self, these: u8) -> bool {
+        self.0 & !these == 0
+    }
+}
+
 impl TextShape {
     /// The shape of `text`, without its surrounding white space.
     pub fn of(text: &str) -> Self {
         let text = text.trim();
         let bytes = text.as_bytes();
         let Some(&first) = bytes.first() else { return Self::Blank };
+        let classes = Classes::of(bytes);
         if first.is_ascii_digit() || matches!(first, b'-' | b'+' | b'.' | b'$' | b'(') || !first.is_ascii() {
-            return Self::of_number_like(text);
+            return Self::of_number_like(text, classes);
         }
         match text.len() {
             2..=5 if is_boolean(text) => Self::Boolean,
             36 if is_uuid(bytes) => Self::Uuid,
-            _ if is_email(bytes) => Self::Email,
-            _ if is_url(bytes) => Self::Url,
-            _ if is_ip_address(bytes, text) => Self::IpAddress,
+            _ if classes.has(AT) && is_email(bytes) => Self::Email,
+            _ if classes.has(COLON) && classes.has(SLASH) && is_url(bytes) => Self::Url,
+            _ if is_ip_address(text, classes) => Self::IpAddress,
             _ => Self::Other,
         }
     }
 
-    fn of_number_like(text: &str) -> Self {
+    fn of_number_like(text: &str, classes: Classes) -> Self {
         let bytes = text.as_bytes();
         let digits = bytes.strip_prefix(b"-").or_else(|| bytes.strip_prefix(b"+")).unwrap_or(bytes);
         if !digits.is_empty() && digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit) {
@@ -71,9 +123,9 @@ impl TextShape {
         }
         match text.len() {
             36 if is_uuid(bytes) => Self::Uuid,
-            _ if is_other_date(text) => Self::OtherDate,
-            _ if is_ip_address(bytes, text) => Self::IpAddress,
-            _ if is_email(bytes) => Self::Email,
+            _ if classes.has(SLASH | POINT | HYPHEN) && is_other_date(text) => Self::OtherDate,
+            _ if is_ip_address(text, classes) => Self::IpAddress,
+            _ if classes.has(AT) && is_email(bytes) => Self::Email,
             _ if is_number_with_dressing(text) => Self::NumberLike,
             _ => Self::Other,
         }
@@ -182,33 +234,29 @@ fn is_number_with_dressing(text: &str) -> bool {
 }
 
 /// Whether only characters of an IP address occur; then it is worth reading.
-fn is_ip_address(bytes: &[u8], text: &str) -> bool {
-    let may_be = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':');
-    bytes.iter().any(|byte| matches!(byte, b'.' | b':')) && bytes.iter().all(may_be) && text.parse::<std::net::IpAddr>().is_ok()
+fn is_ip_address(text: &str, classes: Classes) -> bool {
+    classes.has(POINT | COLON) && classes.has_only(DIGIT | HEX_LETTER | POINT | COLON) && text.parse::<std::net::IpAddr>().is_ok()
 }
 
 /// `a@b.example`: one `@`, a name, and a domain with a dot.
 fn is_email(bytes: &[u8]) -> bool {
-    if !bytes.contains(&b'@') {
-        return false;
-    }
     let is_of_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'%' | b'+' | b'-');
     let name = bytes.iter().take_while(|byte| is_of_name(byte)).count();
-    let domain = bytes[name..].strip_prefix(b"@");
-    name > 0 && domain.is_some_and(|domain| domain.contains(&b'.') && is_domain(domain))
+    name > 0 && bytes[name..].strip_prefix(b"@").is_some_and(is_domain)
 }
 
-/// Letters, digits and hyphens between single dots.
+/// Letters, digits and hyphens between single dots, of which there is one at least.
 fn is_domain(domain: &[u8]) -> bool {
-    let mut last = b'.';
+    let (mut last, mut has_dot) = (b'.', false);
     for byte in domain {
-        let is_good = if *byte == b'.' { last != b'.' } else { byte.is_ascii_alphanumeric() || *byte == b'-' };
+        let is_dot = *byte == b'.';
+        let is_good = if is_dot { last != b'.' } else { byte.is_ascii_alphanumeric() || *byte == b'-' };
         if !is_good {
             return false;
         }
-        last = *byte;
+        (last, has_dot) = (*byte, has_dot || is_dot);
     }
-    last != b'.'
+    has_dot && last != b'.'
 }
 
 fn is_url(bytes: &[u8]) -> bool {

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use datafusion::arrow::datatypes::DataType;
 use hw_base::{Column, Delivery, Error, Result};
 pub(crate) use hw_text::HIDDEN;
+
+use crate::types::Declared;
 
 /// How many names an error lists.
 const MOST_NAMES: usize = 10;
@@ -15,7 +16,7 @@ pub(crate) struct Layout<'a> {
     /// What is asked for, with the columns that the raw copy has.
     pub(crate) delivery: &'a Delivery,
     /// The columns that the project declares; a file may lack them.
-    pub(crate) declared: &'a HashMap<String, DataType>,
+    pub(crate) declared: &'a Declared,
 }
 
 impl Layout<'_> {
@@ -30,7 +31,7 @@ impl Layout<'_> {
 
     /// Every file has the columns of the raw copy, but for declared ones.
     fn check_expected(&self) -> Result<()> {
-        let needed = || self.delivery.expected.iter().filter(|column| !self.declared.contains_key(&column.name));
+        let needed = || self.delivery.expected.iter().filter(|column| self.declared.of(&column.name).is_none());
         let mut errors = Vec::new();
         for (file, names) in self.files.iter().filter(|(file, _)| !self.delivery.may_lack.iter().any(|path| path == file)) {
             let names_of_file: HashSet<&str> = names.iter().map(String::as_str).collect();

@@ -28,11 +28,11 @@ impl FileColumns {
 /// The columns of all files, each in a type that holds the values of each file and of the raw copy.
 pub(crate) fn merged(files: Vec<&FileColumns>, declared: &Declared, delivery: &Delivery) -> Result<Vec<Field>> {
     let by_file = files.iter().map(|file| (file.file.as_str(), &file.names[..])).collect();
-    let names = Layout { files: by_file, delivery, declared: &declared.types }.columns()?;
+    let names = Layout { files: by_file, delivery, declared }.columns()?;
     let kept = |column: &Column| Some((column.name.clone(), (sql_type_to_arrow(&column.sql_type)?, "the raw copy")));
     let mut known: HashMap<String, (DataType, &str)> = delivery.expected.iter().filter_map(kept).collect();
     for file in files {
-        for field in file.fields.iter().filter(|field| !declared.types.contains_key(field.name())) {
+        for field in file.fields.iter().filter(|field| declared.of(field.name()).is_none()) {
             let found = plain_type(field.data_type());
             let common = match known.get(field.name()) {
                 None => (found, file.file.as_str()),
@@ -44,7 +44,7 @@ pub(crate) fn merged(files: Vec<&FileColumns>, declared: &Declared, delivery: &D
             known.insert(field.name().clone(), common);
         }
     }
-    let mut data_type = |name: &String| match (declared.types.get(name), known.remove(name)) {
+    let mut data_type = |name: &String| match (declared.of(name), known.remove(name)) {
         (Some(declared), _) => declared.clone(),
         (None, known) => known.map_or(DataType::Utf8View, |(data_type, _)| data_type),
     };

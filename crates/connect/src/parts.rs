@@ -173,7 +173,7 @@ impl<F: PartedFormat> PartedSource<F> {
             looked.push((file, part, look, shape));
         }
         let names = looked.iter().map(|(file, _, look, _)| (file.path.as_str(), &look.names[..])).collect();
-        let names = Layout { files: names, delivery, declared: &self.declared.types }.columns()?;
+        let names = Layout { files: names, delivery, declared: &self.declared }.columns()?;
         check_declared(&names, &self.declared)?;
         let looks: Vec<&Look> = looked.iter().map(|(_, _, look, _)| look).collect();
         let is_empty = looks.iter().all(|look| look.is_empty);
@@ -196,7 +196,7 @@ impl<F: PartedFormat> PartedSource<F> {
             found.insert(name, common);
         }
         let data_type = |name: &String| {
-            let known = self.declared.types.get(name).or_else(|| kept.get(name.as_str())).or_else(|| found.get(name.as_str()));
+            let known = self.declared.of(name).or_else(|| kept.get(name.as_str())).or_else(|| found.get(name.as_str()));
             known.filter(|data_type| **data_type != DataType::Null).cloned().unwrap_or(DataType::Utf8View)
         };
         names.iter().map(|name| Field::new(name, data_type(name), true)).collect()

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
-use hw_base::{Column, ColumnType, Error, Result, Settings, nearest, unknown};
+use hw_base::{Column, ColumnType, Error, Result, Settings, nearest, snake_case, unknown};
 pub(crate) use hw_text::types::MOST_DIGITS;
 pub use hw_text::types::{arrow_to_sql_type, sql_type_to_arrow};
 
@@ -91,6 +91,13 @@ pub(crate) struct Declared {
     pub(crate) is_shared: bool,
 }
 
+impl Declared {
+    /// The type that is declared for a column, by its name in the source or by that of the raw copy.
+    pub(crate) fn of(&self, column: &str) -> Option<&DataType> {
+        self.types.get(column).or_else(|| self.types.get(&snake_case(column)))
+    }
+}
+
 /// Reads the `columns` setting of a source that has so many datasets.
 pub(crate) fn declared_types(columns: &BTreeMap<String, String>, settings: &Settings, datasets: usize) -> Result<Declared> {
     let declared = columns.iter().map(|(name, sql_type)| match sql_type_to_arrow(sql_type) {
@@ -105,7 +112,8 @@ pub(crate) fn declared_types(columns: &BTreeMap<String, String>, settings: &Sett
 
 /// Refuses types for columns that no file has.
 pub(crate) fn check_declared(columns: &[String], declared: &Declared) -> Result<()> {
-    let mut foreign: Vec<&String> = declared.types.keys().filter(|name| !declared.is_shared && !columns.contains(name)).collect();
+    let is_there = |name: &String| columns.iter().any(|column| column == name || snake_case(column) == *name);
+    let mut foreign: Vec<&String> = declared.types.keys().filter(|name| !declared.is_shared && !is_there(name)).collect();
     foreign.sort();
     let errors = foreign.into_iter().map(|name| {
         unknown("column", name, columns.iter().map(String::as_str)).code("HW204").because("`columns:` of the source declares it")

@@ -117,6 +117,9 @@ impl LocalEngine {
         let kept = kept.filter(|file| beside.keeps(&file.name, batch) && !is_of_this_window(&file.name));
         let wanted: Vec<StagedFile> = kept.map(super::files::TableFile::staged).chain(added.iter().cloned()).collect();
         let newest = self.warehouse.open(&beside.of(&own), None).await?;
+        if newest.is_none() && added.is_empty() {
+            return Ok(None);
+        }
         let schema = match (&newest, added.is_empty()) {
             (Some(newest), true) => newest.state.schema().as_ref().clone(),
             (newest, _) => with_columns_of(newest.as_ref(), from_log(schema)?)?,

@@ -41,7 +41,7 @@ pub(crate) async fn keep(engine: &LocalEngine, reader: &Reader) -> Result<Option
 }
 
 /// The same query, which reads the other columns of a Parquet file only where the condition holds.
-fn few_of_many(frame: DataFrame) -> DataFrame {
+pub(crate) fn few_of_many(frame: DataFrame) -> DataFrame {
     let (mut state, plan) = frame.into_parts();
     state.config_mut().options_mut().execution.parquet.pushdown_filters = true;
     DataFrame::new(state, plan)

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use datafusion::common::stats::Precision;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -14,9 +15,9 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake_core::DeltaTable;
 use futures::TryStreamExt;
 use hw_base::{
-    BoxFuture, ByteSize, CodeMemory, CodedTable, Column, CommitNote, Engine, Further, MeasureSettings, PromotedFrom, Published, Reader,
-    Reference, Result, Rows, Sketches, StagedBatch, StagedFile, Staging, TableFacts, TableName, TableState, TableVersion, Traced, Watch,
-    Watched,
+    BoxFuture, ByteSize, CodeMemory, CodedTable, Column, CommitNote, Engine, Error, Further, MeasureSettings, PromotedFrom, Published,
+    Reader, Reference, Result, Rows, Sketches, StagedBatch, StagedFile, Staging, TableFacts, TableName, TableState, TableVersion, Traced,
+    Watch, Watched,
 };
 use serde_json::Value as Json;
 
@@ -60,7 +61,7 @@ pub struct LocalEngine {
     pub(crate) is_in_order: bool,
     scratch: PathBuf,
     /// A session that knows all functions and no table; every other one begins as its copy.
-    blank: OnceLock<SessionState>,
+    blank: Arc<OnceLock<SessionState>>,
 }
 
 impl LocalEngine {
@@ -91,7 +92,7 @@ impl LocalEngine {
             deadline: None,
             is_in_order: false,
             scratch,
-            blank: OnceLock::new(),
+            blank: Arc::default(),
         })
     }
 
@@ -117,7 +118,6 @@ impl LocalEngine {
     /// flushes nothing to disk.
     #[must_use]
     pub fn passing(&self, warehouse: PathBuf, scratch: PathBuf) -> Self {
-        let blank = OnceLock::from(self.blank_session());
         Self {
             warehouse: Warehouse::passing(warehouse),
             runtime: Arc::clone(&self.runtime),
@@ -128,7 +128,7 @@ impl LocalEngine {
             deadline: None,
             is_in_order: false,
             scratch,
-            blank,
+            blank: Arc::clone(&self.blank),
         }
     }
 
@@ -154,6 +154,22 @@ impl LocalEngine {
             context.state()
         };
         self.blank.get_or_init(make).clone()
+    }
+
+    /// Does work on another thread, so that steps which run at the same time share the cores. It is broken off where nobody waits for it.
+    async fn apart<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let done = stage::joined(vec![self.warehouse.working.spawn(work(self.clone()))]).await?.pop();
+        done.ok_or_else(|| Error::bug("work has ended without a result"))
+    }
+
+    async fn columns_of(&self, reader: &Reader) -> Result<Vec<Column>> {
+        let session = Session::for_reader(self, reader, Effort::Fast).await?;
+        let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
+        Ok(types::columns(&types::stored_schema(frame.schema().as_arrow())))
     }
 
     /// The opened source datasets.
@@ -193,7 +209,7 @@ impl LocalEngine {
         let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
         let failed = |error| explain(error, &session.reading(reader));
         let schema = frame.schema().as_arrow().clone();
-        let frame = if self.is_in_order { Session::in_order(frame) } else { frame };
+        let frame = if self.is_in_order { kept::few_of_many(Session::in_order(frame)) } else { frame };
         let batches = frame.limit(0, Some(limit.saturating_add(1))).map_err(failed)?.collect().await.map_err(failed)?;
         Ok(types::rows(&schema, &batches, limit))
     }
@@ -226,7 +242,7 @@ impl LocalEngine {
             keeps_sketches: false,
             threads: self.threads,
             deadline: self.deadline.clone(),
-            rows: None,
+            rows: Precision::Absent,
         }
     }
 
@@ -351,11 +367,8 @@ impl Engine for LocalEngine {
     }
 
     fn columns<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Column>>> {
-        Box::pin(async move {
-            let session = Session::for_reader(self, reader, Effort::Fast).await?;
-            let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
-            Ok(types::columns(&types::stored_schema(frame.schema().as_arrow())))
-        })
+        let reader = reader.clone();
+        Box::pin(self.apart(|engine| async move { engine.columns_of(&reader).await }))
     }
 
     fn query<'a>(&'a self, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>> {
@@ -407,7 +420,8 @@ impl Engine for LocalEngine {
     }
 
     fn stage<'a>(&'a self, staging: &'a Staging) -> BoxFuture<'a, Result<StagedBatch>> {
-        Box::pin(stage::stage(self, staging))
+        let staging = staging.clone();
+        Box::pin(self.apart(|engine| async move { stage::stage(&engine, &staging).await }))
     }
 
     fn query_staged<'a>(&'a self, batch: &'a StagedBatch, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>> {
@@ -415,7 +429,8 @@ impl Engine for LocalEngine {
     }
 
     fn publish<'a>(&'a self, batch: &'a StagedBatch, note: &'a CommitNote) -> BoxFuture<'a, Result<Published>> {
-        Box::pin(publish::publish(self, batch, note))
+        let (batch, note) = (batch.clone(), note.clone());
+        Box::pin(self.apart(|engine| async move { publish::publish(&engine, &batch, &note).await }))
     }
 
     fn adopt<'a>(&'a self, table: &'a TableName, from: &'a PromotedFrom, note: &'a CommitNote) -> BoxFuture<'a, Result<Published>> {

@@ -2,13 +2,14 @@
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::stats::Precision;
 use datafusion::datasource::source_as_provider;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use hw_base::{Beginning, CodeMemory, Error, Further, MeasureSettings, Result, Sample, Sketches, TableFacts};
-use hw_measure::{Coding, Draw, Drawn, Measurement, Visible, block_rows};
+use hw_measure::{Draw, Drawn, Measurement, Visible, block_rows};
 
 use crate::deadline::{Deadline, out_of_time};
 use crate::failure::{Context, explain};
@@ -28,8 +29,18 @@ pub(crate) struct Means {
     pub(crate) threads: usize,
     /// When reading ends, whether all rows are read or not.
     pub(crate) deadline: Option<Deadline>,
-    /// About how many rows there are, where the source knows.
-    pub(crate) rows: Option<u64>,
+    /// How many rows there are, where the source knows.
+    pub(crate) rows: Precision<usize>,
+}
+
+impl Means {
+    /// How many rows will be measured, where that is certain.
+    fn rows_to_come(&self, sample: Sample) -> Option<u64> {
+        match (self.rows, sample, &self.deadline) {
+            (Precision::Exact(rows), Sample::All, None) => Some(rows as u64),
+            _ => None,
+        }
+    }
 }
 
 /// Measures the rows of `streams`, one stream after the other, and codes them where that is wanted: all in one pass.
@@ -56,21 +67,21 @@ pub(crate) async fn measure(
     work.malformed += rows.malformed;
     let finish = move || work.finish(settings.top_values, means.keeps_sketches);
     let mut found = tokio::task::spawn_blocking(finish).await.map_err(ended)??;
-    found.facts.beginning = rows.is_cut.then_some(Beginning { of_about: means.rows });
+    found.facts.beginning = rows.is_cut.then_some(Beginning { of_about: means.rows.get_value().map(|rows| *rows as u64) });
     found.facts.scanned_all_rows &= !rows.is_cut;
     Ok(found)
 }
 
-/// About how many rows a query returns, where that is what a source knows of its table.
-pub(crate) fn known_rows(plan: &LogicalPlan) -> Option<u64> {
+/// How many rows a query returns, where that is what a source knows of its table.
+pub(crate) fn known_rows(plan: &LogicalPlan) -> Precision<usize> {
     match plan {
         LogicalPlan::TableScan(scan) => {
-            let rows = source_as_provider(&scan.source).ok()?.statistics()?.num_rows;
-            u64::try_from(*rows.get_value()?).ok()
+            let table = source_as_provider(&scan.source).ok();
+            table.and_then(|table| table.statistics()).map_or(Precision::Absent, |known| known.num_rows)
         }
         LogicalPlan::Projection(projection) => known_rows(&projection.input),
         LogicalPlan::SubqueryAlias(alias) => known_rows(&alias.input),
-        _ => None,
+        _ => Precision::Absent,
     }
 }
 
@@ -129,7 +140,6 @@ struct Work {
     /// Where only a sample is wanted, the rows that may belong to it.
     draw: Option<Draw>,
     measurement: Measurement,
-    coding: Option<Coding>,
     /// Records that could not be read as rows.
     malformed: u64,
 }
@@ -144,36 +154,32 @@ impl Work {
             Sample::All => None,
             Sample::Rows(count) => Some(Draw::new(usize::try_from(count).unwrap_or(usize::MAX))),
         };
-        let coding = means.coded.map(|memory| Coding::new(schema, memory, means.threads));
-        Ok(Self { draw, measurement, coding, malformed })
+        let measurement = match means.coded {
+            Some(memory) => measurement.coding(schema, memory, means.rows_to_come(sample)),
+            None => measurement,
+        };
+        Ok(Self { draw, measurement, malformed })
     }
 
     fn add(&mut self, block: &[RecordBatch]) -> Result<()> {
         match &mut self.draw {
             Some(draw) => block.iter().try_for_each(|batch| draw.add(batch.clone())).map_err(unreadable),
-            None => self.look_at(block),
+            None => self.measurement.add(block).map_err(unreadable),
         }
-    }
-
-    fn look_at(&mut self, block: &[RecordBatch]) -> Result<()> {
-        if let Some(coding) = &mut self.coding {
-            coding.add(block).map_err(unreadable)?;
-        }
-        self.measurement.add(block).map_err(unreadable)
     }
 
     fn finish(mut self, top_values: usize, keeps_sketches: bool) -> Result<Further> {
         let drawn = self.draw.take().map(Draw::settle).transpose().map_err(unreadable)?;
         if let Some(drawn) = &drawn {
-            self.look_at(&drawn.batches)?;
+            self.measurement.add(&drawn.batches).map_err(unreadable)?;
         }
         let scanned_all_rows = drawn.as_ref().is_none_or(Drawn::is_whole);
         let sketches = if keeps_sketches { sketches::written(&self.measurement, self.malformed)? } else { Sketches::default() };
-        let facts = TableFacts { scanned_all_rows, malformed: self.malformed, ..self.measurement.facts(top_values) };
-        let table = self.coding.map(|coding| match drawn {
+        let table = self.measurement.take_coding().map(|coding| match drawn {
             Some(drawn) => coding.finish_sample(drawn.numbers, drawn.of),
             None => coding.finish(),
         });
+        let facts = TableFacts { scanned_all_rows, malformed: self.malformed, ..self.measurement.facts(top_values) };
         Ok(Further { facts, table: table.unwrap_or_default(), sketches })
     }
 }
@@ -208,7 +214,15 @@ mod tests {
     fn means() -> Means {
         let memory = 1 << 26;
         let coded = CodeMemory { whole: ByteSize(1 << 26), sample: ByteSize(1 << 24) };
-        Means { memory, coded: Some(coded), before: None, keeps_sketches: false, threads: 2, deadline: None, rows: Some(900_000) }
+        Means {
+            memory,
+            coded: Some(coded),
+            before: None,
+            keeps_sketches: false,
+            threads: 2,
+            deadline: None,
+            rows: Precision::Inexact(900_000),
+        }
     }
 
     fn stream_of(

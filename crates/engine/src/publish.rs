@@ -88,6 +88,7 @@ fn changed_meanwhile(table: &TableName) -> Error {
 impl Commit<'_> {
     /// Makes it; a commit that lost a race is refused.
     pub(crate) async fn make(&self, engine: &LocalEngine, present: Option<Snapshot>, note: &CommitNote) -> Result<Published> {
+        self.flush_files(engine).await?;
         let properties = self.properties(note);
         let result = match &present {
             Some(present) => self.change(engine, present, properties, note).await,
@@ -99,6 +100,21 @@ impl Commit<'_> {
             Err(_) if self.is_made(engine, next, note).await? => Ok(Published { version: next, was_there: false }),
             Err(error) => Err(self.refused(error)),
         }
+    }
+
+    /// Makes the files last, and the folders that name them, before a log entry does.
+    async fn flush_files(&self, engine: &LocalEngine) -> Result<()> {
+        let names: Vec<String> = self.files.iter().map(|file| file.path.clone()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let (folder, going_on) = (engine.warehouse.folder(&self.table), engine.warehouse.working.begin());
+        let flush = move || {
+            let flushed = folder.flush(&names);
+            drop(going_on);
+            flushed
+        };
+        tokio::task::spawn_blocking(flush).await.map_err(|error| Error::bug(format!("files were not flushed: {error}")))?
     }
 
     /// A refused commit is the answer to a race: somebody else was first.
@@ -129,7 +145,8 @@ impl Commit<'_> {
         named.fold(properties, CommitProperties::with_application_transaction)
     }
 
-    /// Makes the first commit of the table. `CreateBuilder` would read the log again after it.
+    /// Makes the first commit of the table. What follows a commit in Delta's library is left out: it would read the log again, for a table
+    /// that perhaps nobody reads.
     async fn create(&self, engine: &LocalEngine, properties: CommitProperties, note: &CommitNote) -> Result<i64> {
         let log_store = engine.warehouse.make_folder(&self.table)?.log_store()?;
         let refused =
@@ -146,8 +163,9 @@ impl Commit<'_> {
         let added = self.files.iter().map(|file| Action::Add(add(file, note)));
         let actions = [Action::Protocol(protocol), Action::Metadata(metadata)].into_iter().chain(added).collect();
         let builder: CommitBuilder = properties.into();
-        let done = builder.with_actions(actions).build(None, Arc::clone(&log_store), operation).await.map_err(explain_delta)?;
-        Ok(engine.warehouse.read(&self.table, done.snapshot(), log_store)?.version)
+        let entry = builder.with_actions(actions).build(None, log_store, operation).into_prepared_commit_future();
+        let made = entry.await.map_err(explain_delta)?.await.map_err(explain_delta)?;
+        Ok(i64::try_from(made.version).unwrap_or(i64::MAX))
     }
 
     async fn change(&self, engine: &LocalEngine, present: &Snapshot, properties: CommitProperties, note: &CommitNote) -> Result<i64> {

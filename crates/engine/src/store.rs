@@ -3,6 +3,7 @@
 //! The log entry of a commit is written aside, flushed, linked under its name and only then counts, so that a power
 //! failure leaves either no entry or a whole one.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, File};
 use std::ops::Range;
@@ -33,10 +34,16 @@ pub(crate) enum Lasting {
 impl Lasting {
     /// Flushes a file and the folder that names it, where they have to last.
     pub(crate) fn flush(self, path: &FilePath) -> std::io::Result<()> {
-        match self {
-            Self::Durable => flush(path),
-            Self::Passing => Ok(()),
+        self.flush_all(&[path])
+    }
+
+    /// Flushes files and the folders that name them, each folder once, where they have to last.
+    pub(crate) fn flush_all<P: AsRef<FilePath>>(self, paths: &[P]) -> std::io::Result<()> {
+        if self == Self::Passing {
+            return Ok(());
         }
+        let folders: BTreeSet<&FilePath> = paths.iter().filter_map(|path| path.as_ref().parent()).collect();
+        paths.iter().map(AsRef::as_ref).chain(folders).try_for_each(|path| File::open(path)?.sync_all())
     }
 }
 
@@ -61,14 +68,6 @@ impl LocalStore {
             None => LocalFileSystem::new(),
         };
         Ok(Self { inner: Arc::new(inner), working: working.clone(), lasting })
-    }
-}
-
-fn flush(path: &FilePath) -> std::io::Result<()> {
-    File::open(path)?.sync_all()?;
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Writing staged Parquet files: one open file per partition, which lasts before it is named to anyone.
+//! Writing staged Parquet files: one open file per partition. Whoever names them in a log flushes them first.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;

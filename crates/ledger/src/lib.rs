@@ -5,6 +5,7 @@
 //! when a step has to be repeated, is for others to know.
 
 mod lock;
+mod log;
 mod project;
 mod schema;
 mod sqlite;

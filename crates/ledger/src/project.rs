@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hw_base::{Ledger, Progress, Result, RunId, RunRecord, StepRecord, Timestamp};
+use hw_base::{BoxFuture, Ledger, Progress, Result, RunId, RunRecord, StepRecord, Timestamp};
 use serde_json::Value as Json;
 
 use crate::sqlite::SqliteLedger;
@@ -61,6 +61,10 @@ impl Ledger for ProjectLedger {
 
     fn save_step(&self, run: &RunId, step: &StepRecord) -> Result<()> {
         self.own.save_step(run, step)
+    }
+
+    fn lasting(&self) -> BoxFuture<'_, Result<()>> {
+        self.own.lasting()
     }
 
     fn end(&self, run: &RunRecord) -> Result<()> {

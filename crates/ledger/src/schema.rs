@@ -4,7 +4,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 /// The steps from an empty file to the newest tables. `user_version` says how many a file has been through;
 /// a step that was published is never changed, a new one is added at the end.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     create table runs (
         run text primary key,
         project text not null,
@@ -48,7 +49,11 @@ const MIGRATIONS: &[&str] = &["
         name text primary key,
         note text not null
     ) strict;
-"];
+",
+    "
+    create index steps_by_position on steps (run, position);
+",
+];
 
 /// Whether a file has the tables that this program knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,19 +1,21 @@
 //! The ledger in a `SQLite` file.
 //!
-//! The file is in WAL mode, so that readers go on while a run writes, and every commit is synced.
+//! The file is in WAL mode, so that readers go on while a run writes. A commit is there for everybody at once; the write-ahead log is
+//! flushed before a method returns, but for records of steps and notes, which share one flush ([`Log`]).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hw_base::{Error, Ledger, Progress, Result, RunId, RunRecord, StepOutcome, StepRecord, Timestamp};
+use hw_base::{BoxFuture, Error, Ledger, Progress, Result, RunId, RunRecord, StepOutcome, StepRecord, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, Transaction, TransactionBehavior, named_params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
+use crate::log::Log;
 use crate::schema::{self, Age};
 
 /// How long to wait for another writer of the file.
@@ -30,6 +32,7 @@ const MOVE_AWAY: &str = "move the file away: the next run begins a new ledger an
 pub struct SqliteLedger {
     path: PathBuf,
     connection: Mutex<Connection>,
+    log: Log,
 }
 
 impl SqliteLedger {
@@ -43,7 +46,7 @@ impl SqliteLedger {
             std::fs::create_dir_all(folder).map_err(|error| unusable(path).because(error).help(LOOK_AT_FOLDER))?;
         }
         let connection = connect_for_writing(path).map_err(|error| refusal(path, &error))?;
-        let ledger = Self { path: path.into(), connection: Mutex::new(connection) };
+        let ledger = Self::of(path, connection);
         match ledger.age()? {
             Age::Current => Ok(ledger),
             Age::Newer => Err(too_new(path)),
@@ -63,7 +66,7 @@ impl SqliteLedger {
             return Err(no_run_yet(path));
         }
         let connection = connect_for_reading(path).map_err(|error| refusal(path, &error))?;
-        let ledger = Self { path: path.into(), connection: Mutex::new(connection) };
+        let ledger = Self::of(path, connection);
         match ledger.age()? {
             Age::Current => Ok(ledger),
             Age::Newer => Err(too_new(path)),
@@ -80,14 +83,18 @@ impl SqliteLedger {
         let path = Path::new(":memory:");
         let mut connection = Connection::open_in_memory().map_err(|error| refusal(path, &error))?;
         schema::migrate(&mut connection).map_err(|error| refusal(path, &error))?;
-        Ok(Self { path: path.into(), connection: Mutex::new(connection) })
+        Ok(Self::of(path, connection))
+    }
+
+    fn of(path: &Path, connection: Connection) -> Self {
+        Self { path: path.into(), connection: Mutex::new(connection), log: Log::of(path) }
     }
 
     /// Notes where steps stand, as if runs had brought them there.
     #[cfg(test)]
     pub(crate) fn keep<'a>(&self, standing: impl Iterator<Item = (&'a str, Progress)>) -> Result<()> {
         let standing: Vec<_> = standing.collect();
-        self.write(|transaction| standing.iter().try_for_each(|(step, progress)| save_progress(transaction, step, progress)))
+        self.record(|transaction| standing.iter().try_for_each(|(step, progress)| save_progress(transaction, step, progress)))
     }
 
     /// The runs since a moment with their steps, newest first.
@@ -116,14 +123,26 @@ impl SqliteLedger {
         query(&self.locked()).map_err(|error| refusal(&self.path, &error))
     }
 
-    /// Does `change` in one transaction; a failure leaves nothing of it.
+    /// Does `change` in one transaction, which lasts when this returns; a failure leaves nothing of it.
     fn write(&self, change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<()> {
+        self.record(change)?;
+        self.log.flush().map_err(|error| self.unflushed(&error))
+    }
+
+    /// The same without the flush: the end of this process cannot undo it, a power failure can.
+    fn record(&self, change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<()> {
         let mut connection = self.locked();
         let changed = connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
             change(&transaction)?;
             transaction.commit()
         });
-        changed.map_err(|error| refusal(&self.path, &error))
+        changed.map_err(|error| refusal(&self.path, &error))?;
+        self.log.written();
+        Ok(())
+    }
+
+    fn unflushed(&self, error: &std::io::Error) -> Error {
+        unusable(&self.path).because(error).help(LOOK_AT_FOLDER)
     }
 }
 
@@ -133,13 +152,17 @@ impl Ledger for SqliteLedger {
     }
 
     fn save_step(&self, run: &RunId, step: &StepRecord) -> Result<()> {
-        self.write(|transaction| {
+        self.record(|transaction| {
             save_step(transaction, run, step)?;
             match step.outcome {
                 StepOutcome::Published | StepOutcome::Unchanged => save_progress(transaction, &step.model, &step.progress),
                 StepOutcome::Started | StepOutcome::Blocked | StepOutcome::Failed | StepOutcome::Skipped => Ok(()),
             }
         })
+    }
+
+    fn lasting(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { self.log.flushed().await.map_err(|error| self.unflushed(&error)) })
     }
 
     fn end(&self, run: &RunRecord) -> Result<()> {
@@ -201,7 +224,7 @@ impl Ledger for SqliteLedger {
 
     fn note(&self, name: &str, note: &Json) -> Result<()> {
         let statement = "insert into notes values (?1, ?2) on conflict (name) do update set note = excluded.note";
-        self.write(|transaction| transaction.execute(statement, (name, note.to_string())).map(drop))
+        self.record(|transaction| transaction.execute(statement, (name, note.to_string())).map(drop))
     }
 
     fn noted(&self, name: &str) -> Result<Option<Json>> {
@@ -214,7 +237,8 @@ fn connect_for_writing(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    // The log is flushed here, and by SQLite before anything of it comes into the file.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
 }

@@ -8,12 +8,15 @@ use arrow_select::filter::filter_record_batch;
 use hw_base::{CodeMemory, CodedTable};
 
 use crate::coded::{Coder, coders, is_sampled};
-use crate::side::side_by_side;
+use crate::side::{Task, side_by_side};
 
 /// Rows below which a sample is not thinned further, however little memory there is.
 const LEAST_ROWS: u64 = 1_000;
 
-/// The coding of a dataset so far.
+/// What the code of a cell takes.
+const CODE_BYTES: u64 = size_of::<u32>() as u64;
+
+/// The coding of a dataset: the form in which its columns are compared.
 #[derive(Debug)]
 pub struct Coding {
     coders: Vec<Coder>,
@@ -27,16 +30,36 @@ pub struct Coding {
 }
 
 impl Coding {
-    /// Codes the visible columns of `schema` within about `memory`, on `threads` threads.
-    pub fn new(schema: &Schema, memory: CodeMemory, threads: usize) -> Self {
-        Self { coders: coders(schema), memory, rows: 0, sampled: None, level: 0, threads }
+    /// Codes the visible columns of `schema` within about `memory`, on `threads` threads. Where so many `rows` are known to come that their
+    /// codes alone take more, it is a sample from the start instead of becoming one on the way.
+    pub(crate) fn new(schema: &Schema, memory: CodeMemory, rows: Option<u64>, threads: usize) -> Self {
+        let coders = coders(schema);
+        let codes = |rows: u64| rows * coders.len() as u64 * CODE_BYTES;
+        let Some(rows) = rows.filter(|rows| codes(*rows) > memory.whole.0) else {
+            return Self { coders, memory, rows: 0, sampled: None, level: 0, threads };
+        };
+        let fits = |level: &u32| codes(rows >> level) <= memory.sample.0 || rows >> level <= LEAST_ROWS;
+        let level = (1..u64::BITS).find(fits).unwrap_or_default();
+        let memory = CodeMemory { whole: memory.sample, ..memory };
+        Self { coders, memory, rows: 0, sampled: Some(Vec::new()), level, threads }
     }
 
-    /// Adds rows, which have the visible columns only. The sample is a matter of their numbers and of how they are cut into blocks.
-    pub fn add(&mut self, block: &[RecordBatch]) -> Result<(), ArrowError> {
-        let kept = block.iter().map(|batch| self.sampled_rows(batch)).collect::<Result<Vec<_>, _>>()?;
-        let add = |(at, coder): (usize, &mut Coder)| kept.iter().try_for_each(|batch| coder.add(batch.column(at)));
-        side_by_side(self.coders.iter_mut().enumerate(), self.threads, add).into_iter().collect::<Result<(), _>>()?;
+    /// The rows of a block, which have the visible columns only, that belong to the sample. The sample is a matter of their numbers and of
+    /// how they are cut into blocks.
+    pub(crate) fn kept(&mut self, block: &[RecordBatch]) -> Result<Vec<RecordBatch>, ArrowError> {
+        block.iter().map(|batch| self.sampled_rows(batch)).collect()
+    }
+
+    /// What is to be done with the kept rows of a block, column by column.
+    pub(crate) fn tasks<'a>(&'a mut self, kept: &'a [RecordBatch]) -> impl Iterator<Item = Task<'a>> {
+        let add = move |(at, coder): (usize, &'a mut Coder)| -> Task<'a> {
+            Box::new(move || kept.iter().try_for_each(|batch| coder.add(batch.column(at))))
+        };
+        self.coders.iter_mut().enumerate().map(add)
+    }
+
+    /// Ends a block: thins the sample where there is too much of it.
+    pub(crate) fn settle(&mut self) {
         if !self.fits() {
             // It is a sample now, and a sample may be smaller than the whole could have been.
             self.memory.whole = self.memory.sample;
@@ -44,7 +67,6 @@ impl Coding {
                 self.halve();
             }
         }
-        Ok(())
     }
 
     fn fits(&self) -> bool {
@@ -112,16 +134,27 @@ mod tests {
         CodeMemory { whole: ByteSize(memory), sample: ByteSize(memory / 2) }
     }
 
+    fn add(coding: &mut Coding, block: &[RecordBatch]) {
+        let kept = coding.kept(block).unwrap();
+        let threads = coding.threads;
+        side_by_side(coding.tasks(&kept), threads, |task| task().unwrap());
+        coding.settle();
+    }
+
     /// Twenty batches: a number of its own per row, and a word.
     fn coded(memory: u64, threads: usize) -> CodedTable {
+        coded_of(memory, None, threads)
+    }
+
+    fn coded_of(memory: u64, known_rows: Option<u64>, threads: usize) -> CodedTable {
         let batch = |first: i64| {
             let numbers = Int64Array::from_iter_values(first..first + 1_000);
             let words: StringArray = numbers.iter().map(|number| number.map(|number| format!("word {}", number % 50))).collect();
             RecordBatch::try_from_iter([("n", Arc::new(numbers) as ArrayRef), ("word", Arc::new(words))]).unwrap()
         };
-        let mut coding = Coding::new(&batch(0).schema(), within(memory), threads);
+        let mut coding = Coding::new(&batch(0).schema(), within(memory), known_rows, threads);
         for block in 0..10 {
-            coding.add(&[batch(block * 2_000), batch(block * 2_000 + 1_000)]).unwrap();
+            add(&mut coding, &[batch(block * 2_000), batch(block * 2_000 + 1_000)]);
         }
         coding.finish()
     }
@@ -151,6 +184,13 @@ mod tests {
     }
 
     #[test]
+    fn a_table_that_is_known_to_be_too_large_gives_the_sample_that_it_would_become() {
+        assert_eq!(coded_of(100_000, Some(20_000), 2), coded(100_000, 2));
+        assert_eq!(coded_of(1 << 30, Some(20_000), 2), coded(1 << 30, 2));
+        assert!(coded_of(1, Some(20_000), 2).coded_rows() > 100, "however little memory there is");
+    }
+
+    #[test]
     fn rows_that_were_drawn_know_their_numbers_in_the_whole() {
         let batch = RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from_iter_values(0..20_000)) as ArrayRef)]).unwrap();
         let drawn = |count: usize| {
@@ -160,8 +200,8 @@ mod tests {
         };
         for (count, memory, is_whole) in [(500, 1 << 30, false), (8_000, 200_000, false), (30_000, 1 << 30, true)] {
             let sample = drawn(count);
-            let mut coding = Coding::new(&batch.schema(), within(memory), 2);
-            coding.add(&sample.batches).unwrap();
+            let mut coding = Coding::new(&batch.schema(), within(memory), None, 2);
+            add(&mut coding, &sample.batches);
             let table = coding.finish_sample(sample.numbers, sample.of);
             assert_eq!((table.rows, table.is_whole()), (20_000, is_whole));
             let numbers = table.sampled.clone().unwrap_or_else(|| (0..20_000).collect());

@@ -1,5 +1,7 @@
 //! Arrow's many array types brought into a few typed lanes, so that each measurement is written once.
 
+use std::cmp::Ordering;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Decimal256Type, Float64Type, Int64Type, UInt64Type};
 use arrow_array::{
@@ -100,8 +102,10 @@ impl Lane {
             Self::WideDecimals(array) => self.ends(|row| array.value(row)).map(|value| value.map(Cell::WideDecimal)),
             Self::Floats(array) => float_extremes(array),
             Self::Booleans(array) => self.ends(|row| array.value(row)).map(|value| value.map(Cell::Boolean)),
-            Self::Texts(array) => self.ends(|row| array.value(row)).map(|text| text.map(|text| Cell::Text(text.into()))),
-            Self::Bytes(array) => self.ends(|row| array.value(row)).map(|bytes| bytes.map(|bytes| Cell::Bytes(bytes.into()))),
+            Self::Texts(array) => {
+                self.ends_of_bytes(|row| array.value(row).as_bytes()).map(|row| Some(Cell::Text(array.value(row?).into())))
+            }
+            Self::Bytes(array) => self.ends_of_bytes(|row| array.value(row)).map(|row| Some(Cell::Bytes(array.value(row?).into()))),
         }
     }
 
@@ -113,6 +117,22 @@ impl Lane {
             ends = Some(ends.map_or((value, value), |(least, greatest)| (least.min(value), greatest.max(value))));
         });
         [ends.map(|ends| ends.0), ends.map(|ends| ends.1)]
+    }
+
+    /// The rows of the least and the greatest of the strings of bytes that `value` reads. Most are told apart by their first bytes.
+    fn ends_of_bytes<'a>(&self, value: impl Fn(usize) -> &'a [u8]) -> [Option<usize>; 2] {
+        let mut ends: [Option<(u64, usize)>; 2] = [None; 2];
+        self.for_each_valid(|row| {
+            let bytes = value(row);
+            let first = first_bytes(bytes);
+            for (end, is_further) in ends.iter_mut().zip([Ordering::Less, Ordering::Greater]) {
+                let order = end.map_or(is_further, |(known, at)| first.cmp(&known).then_with(|| bytes.cmp(value(at))));
+                if order == is_further {
+                    *end = Some((first, row));
+                }
+            }
+        });
+        ends.map(|end| end.map(|(_, row)| row))
     }
 
     /// Adds one word per row to `words`. Equal values have equal words in every batch; those of numbers are their bits.
@@ -153,6 +173,14 @@ pub(crate) fn for_each_valid(nulls: Option<&NullBuffer>, rows: usize, visit: imp
     match nulls {
         Some(nulls) => nulls.valid_indices().for_each(visit),
         None => (0..rows).for_each(visit),
+    }
+}
+
+/// The first eight bytes as a number of the same order; where there are fewer, zeros follow.
+fn first_bytes(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk() {
+        Some(first) => u64::from_be_bytes(*first),
+        None => (0..8).fold(0, |first, at| first << 8 | u64::from(bytes.get(at).copied().unwrap_or_default())),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing here reads files or waits: whoever has the batches hands them to [`Measurement::add`] in the order of the rows, in blocks;
 //! the columns of a block are measured side by side. The same rows in the same order give the same facts to the last digit, on
-//! however many threads. [`Coding`] makes of the same blocks the form in which columns are compared. What is exact and what is not:
+//! however many threads. With [`Measurement::coding`] the same pass makes the form in which columns are compared. What is exact and what is not:
 //!
 //! * **Rows, nulls, least and greatest value, and counts about numbers and text** are exact in every case. Means and deviations
 //!   are sums in `f64`.

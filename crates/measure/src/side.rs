@@ -2,6 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use arrow_schema::ArrowError;
+
+/// What is to be done with one column of a block.
+pub(crate) type Task<'a> = Box<dyn FnOnce() -> Result<(), ArrowError> + Send + 'a>;
+
 /// Does `work` on every item and returns the results in the order of the items.
 pub(crate) fn side_by_side<T: Send, R: Send>(
     items: impl Iterator<Item = T> + Send,

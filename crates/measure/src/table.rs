@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, Schema};
-use hw_base::{ColumnFacts, TableFacts, Value};
+use hw_base::{CodeMemory, ColumnFacts, TableFacts, Value};
 
+use crate::Coding;
 use crate::column::ColumnState;
 use crate::form::Form;
 use crate::hash::{hash_bytes, joined, mix};
@@ -16,7 +17,7 @@ use crate::hashes::{Count, HashCounter};
 use crate::lane::Lane;
 use crate::pool::{Pool, Purse};
 use crate::rows::Visible;
-use crate::side::side_by_side;
+use crate::side::{Task, side_by_side};
 use crate::stored::{Restored, Stored};
 use crate::{CHUNK_ROWS, block_rows};
 
@@ -65,6 +66,8 @@ pub struct Measurement {
     purses: Vec<Arc<Purse>>,
     /// The rows with the least random numbers.
     sample: Vec<(u64, Vec<Value>)>,
+    /// The columns in the form in which they are compared, where that is wanted.
+    coding: Option<Coding>,
     threads: usize,
 }
 
@@ -83,8 +86,21 @@ impl Measurement {
             forms,
             pool,
             sample: Vec::new(),
+            coding: None,
             threads,
         }
+    }
+
+    /// Codes the columns of `schema` as well, from the rows to come, of which there are `rows` where that is known, within about `memory`.
+    #[must_use]
+    pub fn coding(mut self, schema: &Schema, memory: CodeMemory, rows: Option<u64>) -> Self {
+        self.coding = Some(Coding::new(schema, memory, rows, self.threads));
+        self
+    }
+
+    /// What [`Self::coding`] asked for, once all rows are added.
+    pub fn take_coding(&mut self) -> Option<Coding> {
+        self.coding.take()
     }
 
     /// The state so far as bytes, for [`Self::resumed`].
@@ -137,18 +153,17 @@ impl Measurement {
     fn add_block(&mut self, block: &[RecordBatch]) -> Result<(), ArrowError> {
         let rows: u64 = block.iter().map(|chunk| chunk.num_rows() as u64).sum();
         let lottery: Vec<u64> = (self.rows..self.rows + rows).map(mix).collect();
-        let add = |(at, column): (usize, &mut ColumnState)| {
-            let mut first = 0;
-            column.begin_block();
-            for chunk in block {
-                let end = first + chunk.num_rows();
-                column.add(chunk.column(at), &lottery[first..end])?;
-                first = end;
-            }
-            Ok(())
-        };
-        let added = side_by_side(self.columns.iter_mut().enumerate(), self.threads, add);
-        added.into_iter().collect::<Result<(), ArrowError>>()?;
+        let kept = self.coding.as_mut().map(|coding| coding.kept(block)).transpose()?.unwrap_or_default();
+        let measuring = self.columns.iter_mut().enumerate().map(|(at, column)| -> Task<'_> {
+            let lottery = &lottery;
+            Box::new(move || add_to(column, block.iter().map(|chunk| chunk.column(at)), lottery))
+        });
+        // Coding a column takes less time than measuring one: what is short comes last, so that all threads end at about the same time.
+        let coding = self.coding.iter_mut().flat_map(|coding| coding.tasks(&kept));
+        side_by_side(measuring.chain(coding), self.threads, |task| task()).into_iter().collect::<Result<(), ArrowError>>()?;
+        if let Some(coding) = &mut self.coding {
+            coding.settle();
+        }
         self.add_row_hashes(&lottery);
         self.draw(block, &lottery)?;
         self.pool.settle(&self.purses);
@@ -202,6 +217,18 @@ impl Measurement {
         let facts = facts(self.rows, columns, self.row_hashes.count());
         TableFacts { sample_rows: self.sample.into_iter().map(|(_, row)| row).collect(), ..facts }
     }
+}
+
+/// Adds the chunks of a block to a column.
+fn add_to<'a>(column: &mut ColumnState, chunks: impl Iterator<Item = &'a ArrayRef>, lottery: &[u64]) -> Result<(), ArrowError> {
+    let mut first = 0;
+    column.begin_block();
+    for chunk in chunks {
+        let end = first + chunk.len();
+        column.add(chunk, &lottery[first..end])?;
+        first = end;
+    }
+    Ok(())
 }
 
 /// What a stored state is about: the version of the form it is written in, and the columns with their types.

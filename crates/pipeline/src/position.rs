@@ -23,6 +23,10 @@ pub(crate) const LOADED_AT: &str = "loaded_at";
 /// The name under which an extraction that copies what is new notes the batch that it began with, which has all rows.
 pub(crate) const FIRST_BATCH: &str = "first_batch";
 
+/// The name under which a decision about rows in quarantine notes the batch that has the last whole copy: the rows that it lets in join
+/// that batch, so its own has none.
+pub(crate) const LAST_COPY: &str = "last_copy";
+
 /// The fingerprint of an extraction that reads files, each once.
 pub(crate) const ALL_FILES: &str = "extract";
 /// The fingerprint of an extraction that copies all rows every time.
@@ -31,13 +35,30 @@ pub(crate) const ALL_ROWS: &str = "extract all rows";
 pub(crate) const WHAT_IS_NEW: &str = "extract what is new";
 
 /// What a step notes down about an input that stands at `at`.
-pub(crate) fn noted(input: &str, table: &TableName, at: Option<&Progress>) -> [(String, Position); 2] {
+pub(crate) fn noted(input: &str, table: &TableName, at: Option<&Progress>) -> Vec<(String, Position)> {
     let window = Position::Batch(at.map(|at| at.window).unwrap_or_default());
     let version = Position::Version(at.and_then(|at| at.version).unwrap_or_default());
     if table.is_raw() {
-        [(input.to_owned(), window), (format!("{input}#version"), version)]
+        let last_copy = at.and_then(|at| at.inputs.get(LAST_COPY)).map(|batch| (format!("{input}#{LAST_COPY}"), batch.clone()));
+        [(input.to_owned(), window), (format!("{input}#version"), version)].into_iter().chain(last_copy).collect()
     } else {
-        [(input.to_owned(), version), (format!("{input}#window"), window)]
+        vec![(input.to_owned(), version), (format!("{input}#window"), window)]
+    }
+}
+
+/// The batch of a raw copy that stands at `at` which has the last whole copy, where each batch is one.
+pub(crate) fn last_copy(at: &Progress) -> i64 {
+    match at.inputs.get(LAST_COPY) {
+        Some(Position::Batch(batch)) => *batch,
+        _ => at.window,
+    }
+}
+
+/// The batch of a raw copy that had the last whole copy when a step read it.
+pub(crate) fn copy_read(input: &str, reader: &Progress) -> Option<i64> {
+    match reader.inputs.get(&format!("{input}#{LAST_COPY}")) {
+        Some(Position::Batch(batch)) => Some(*batch),
+        _ => batch_read(input, reader),
     }
 }
 

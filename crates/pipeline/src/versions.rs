@@ -3,7 +3,7 @@
 use hw_base::{Column, Engine, Input, Ledger, ORIGIN_COLUMNS, Position, Progress, Result, TableName, identifier, qualified};
 use serde_json::json;
 
-use crate::position::{ALL_ROWS, FIRST_BATCH, WHAT_IS_NEW};
+use crate::position::{ALL_ROWS, FIRST_BATCH, WHAT_IS_NEW, last_copy};
 
 /// Notes down which columns of a raw copy identify a row; none where nobody knows.
 pub(crate) fn note_key(ledger: &dyn Ledger, table: &TableName, key: &[String]) -> Result<()> {
@@ -34,7 +34,7 @@ pub async fn current_rows(engine: &dyn Engine, ledger: &dyn Ledger, name: &str, 
     if way.starts_with(WHAT_IS_NEW) {
         return newest(engine, ledger, name, table, progress.as_ref()).await;
     }
-    let after = progress.as_ref().filter(|_| way == ALL_ROWS).map(|progress| progress.window - 1);
+    let after = progress.as_ref().filter(|_| way == ALL_ROWS).map(|progress| last_copy(progress) - 1);
     Ok(vec![batches(name.to_owned(), table, after, None, true)])
 }
 
@@ -50,15 +50,35 @@ pub(crate) async fn newest(
     let newest = at.map(|at| at.window);
     let state = if key.is_empty() { None } else { engine.table(table, None).await? };
     let Some(state) = state else { return Ok(vec![batches(name.to_owned(), table, None, newest, true)]) };
-    let first = match at.and_then(|at| at.inputs.get(FIRST_BATCH)) {
-        Some(Position::Batch(first)) => Some(*first),
-        _ => None,
-    };
+    let first = at.and_then(first_batch);
     let query = NewestRows { name, key: &key, columns: &state.columns };
     let mut inputs = vec![batches(query.versions(), table, first, newest, false)];
     inputs.extend(first.map(|first| batches(query.first(), table, None, Some(first), false)));
     inputs.push(Input::Query { name: name.to_owned(), sql: if first.is_some() { query.beside_first() } else { query.of_all() } });
     Ok(inputs)
+}
+
+/// The SELECT of the versions of `after`, a raw copy as it would be at `at`, that no later one has replaced; `None` where no key tells
+/// versions of a row apart.
+pub(crate) fn present(ledger: &dyn Ledger, table: &TableName, at: &Progress) -> Result<Option<String>> {
+    let key = key(ledger, table)?;
+    let same: Vec<String> = key.iter().map(|column| format!("later.{0} = version.{0}", identifier(column))).collect();
+    let first = first_batch(at).unwrap_or_default();
+    Ok((!key.is_empty()).then(|| {
+        format!(
+            "select * from after as version where not exists \
+             (select 1 from after as later where {} and later._batch > version._batch and later._batch > {first})",
+            same.join(" and ")
+        )
+    }))
+}
+
+/// The batch of a raw copy that has all rows, where that is known.
+fn first_batch(at: &Progress) -> Option<i64> {
+    match at.inputs.get(FIRST_BATCH) {
+        Some(Position::Batch(first)) => Some(*first),
+        _ => None,
+    }
 }
 
 fn batches(name: String, table: &TableName, after_batch: Option<i64>, up_to_batch: Option<i64>, hides_origin: bool) -> Input {

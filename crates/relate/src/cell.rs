@@ -8,6 +8,7 @@
 
 mod ballot;
 mod blank;
+mod bulk;
 mod date;
 mod disguised;
 mod exchanged;
@@ -18,6 +19,7 @@ mod pattern;
 mod profile;
 mod source;
 mod spelling;
+mod stray;
 mod swapped;
 mod vote;
 
@@ -105,7 +107,7 @@ pub fn cells(table: &CodedTable, keys: &Keys, dependencies: &Dependencies) -> Ve
     let profiles: Vec<Profile<'_>> = parallel::map(&columns, Profile::of);
     let accusations =
         [swapped::swallowed(&profiles), exchanged::exchanged(&profiles), hole::holes(&profiles), outlier::in_groups(&profiles)].concat();
-    let strewn = swapped::strewn(&profiles);
+    let strewn = [swapped::strewn(&profiles), stray::strays(&profiles)].concat();
     let places: Vec<usize> = (0..profiles.len()).collect();
     let suspicions: Vec<Vec<Suspicion>> = parallel::map(&places, |at| suspicions(&profiles, *at, &strewn));
     let suspected: Vec<Vec<u32>> = profiles.iter().zip(&suspicions).map(|(profile, suspicions)| suspected(profile, suspicions)).collect();
@@ -133,6 +135,7 @@ fn suspicions(profiles: &[Profile<'_>], at: usize, strewn: &[(usize, Suspicion)]
         disguised::suspicions(profile),
         blank::suspicions(profile),
         number::suspicions(profile),
+        number::among_words(profile),
         outlier::suspicions(profiles, at),
         date::suspicions(profile),
         pattern::suspicions(profile),

@@ -94,7 +94,7 @@ fn hint(table: &str, name: &str) -> f64 {
     match last {
         "id" | "key" | "pk" | "uuid" | "guid" | "uid" | "sk" if words.len() == 1 || own => 1.0,
         "id" | "key" | "pk" | "uuid" | "guid" | "uid" | "sk" => 0.9,
-        _ if last.ends_with("id") && last.len() > 3 => 0.88,
+        _ if (last.ends_with("id") || last.ends_with("key")) && last.len() > 3 => 0.88,
         "code" | "no" | "nr" | "num" | "number" | "sku" | "isbn" | "issn" | "iata" | "icao" | "iso" | "symbol" | "ticker" | "index"
         | "email" | "username" | "login" | "slug" | "url" | "ref" | "reference" | "abbreviation" | "fips" => 0.8,
         "name" | "title" => 0.6,

@@ -45,7 +45,12 @@ pub(crate) struct Side<'a> {
     pub(crate) keys: Keys,
     /// Distinct values per column, as compared.
     values: Vec<HashMap<&'a str, u32>>,
+    /// Whether all names of columns begin with an abbreviation of the table: `l_orderkey`, `ss_sold_date_sk`.
+    is_abbreviated: bool,
 }
+
+/// The longest word that is taken for an abbreviation, and the fewest columns that show one.
+const ABBREVIATION: (usize, usize) = (3, 3);
 
 impl<'a> Side<'a> {
     fn of(table: &'a CodedTable) -> Self {
@@ -56,12 +61,24 @@ impl<'a> Side<'a> {
         let values = values.collect();
         let mut found = keys(table);
         found.keys.truncate(40);
-        Self { table, columns, keys: found, values }
+        Self { table, columns, keys: found, values, is_abbreviated: is_abbreviated(table) }
+    }
+
+    /// The words of a column's name, without the abbreviation of the table.
+    pub(crate) fn words(&self, column: usize) -> Vec<String> {
+        words(&self.table.columns[column].name).split_off(usize::from(self.is_abbreviated))
     }
 
     fn kind(&self, column: usize) -> ColumnType {
         self.table.columns[column].kind
     }
+}
+
+fn is_abbreviated(table: &CodedTable) -> bool {
+    let names: Vec<Vec<String>> = table.columns.iter().map(|column| words(&column.name)).collect();
+    let Some(first) = names.first().and_then(|name| name.first()) else { return false };
+    let (longest, fewest) = ABBREVIATION;
+    first.len() <= longest && names.len() >= fewest && names.iter().all(|name| name.len() > 1 && name.first() == Some(first))
 }
 
 /// A whole number as it is written without a fraction.
@@ -159,8 +176,7 @@ impl Pair<'_> {
     fn names(&self) -> f64 {
         let (from, column, from_table) = self.from;
         let (to, target, to_table) = self.to;
-        let own: Vec<String> = words(&from.table.columns[column].name);
-        let key: Vec<String> = words(&to.table.columns[target].name);
+        let (own, key) = (from.words(column), to.words(target));
         let table: Vec<String> = words(&to.table.name);
         name_likeness(&own, &key, &table, from_table == to_table)
     }
@@ -193,8 +209,7 @@ impl Pair<'_> {
     fn is_key_to_key(&self) -> bool {
         let (from, column, _) = self.from;
         let is_best = from.keys.keys.first().is_some_and(|key| key.columns == [column]);
-        let own = words(&from.table.columns[column].name);
-        let names_itself = name_likeness(&own, &["id".to_owned()], &words(&from.table.name), false) > 0.8;
+        let names_itself = name_likeness(&from.words(column), &["id".to_owned()], &words(&from.table.name), false) > 0.8;
         (is_best || names_itself) && self.names() < 0.9
     }
 
@@ -281,7 +296,7 @@ const STAFF: &[&str] = &[
 /// `film_category`, and `store_id` is not that of `staff`.
 pub(crate) fn home(key_name: &str, table_name: &str) -> f64 {
     const GENERIC: &[&str] =
-        &["id", "key", "code", "name", "uuid", "number", "no", "nr", "pk", "iso", "iata", "symbol", "abbreviation", "title", "email"];
+        &["id", "key", "sk", "code", "name", "uuid", "number", "no", "nr", "pk", "iso", "iata", "symbol", "abbreviation", "title", "email"];
     let stem = GENERIC.iter().find_map(|ending| key_name.strip_suffix(ending)).unwrap_or(key_name);
     match stem {
         "" => 1.0,
@@ -302,7 +317,7 @@ pub(crate) fn plain_name(words: &[String]) -> String {
 fn name_likeness(own: &[String], key: &[String], table: &[String], is_same_table: bool) -> f64 {
     let (own_name, key_name, table_name) = (plain_name(own), plain_name(key), plain_name(table));
     let tail = key.last().map_or("", String::as_str);
-    let is_generic = matches!(key_name.as_str(), "id" | "key" | "code" | "name" | "uuid" | "no" | "number" | "pk");
+    let is_generic = matches!(key_name.as_str(), "id" | "key" | "sk" | "code" | "name" | "uuid" | "no" | "number" | "pk");
     let full = format!("{table_name}{key_name}");
     let home = home(&key_name, &table_name);
     if own_name == full || (!is_generic && own_name == key_name && !is_same_table) {
@@ -371,8 +386,7 @@ fn composite(sides: &[Side<'_>], single: &[Reference]) -> Vec<Reference> {
 
 /// The columns named like the parts of a key, in its order.
 fn counterparts(from: &Side<'_>, to: &Side<'_>, key: &Key) -> Option<Vec<usize>> {
-    let name =
-        |side: &Side<'_>, column: usize| words(&side.table.columns[column].name).iter().map(|word| singular(word)).collect::<String>();
+    let name = |side: &Side<'_>, column: usize| plain_name(&side.words(column));
     key.columns.iter().map(|part| (0..from.columns.len()).find(|column| name(from, *column) == name(to, *part))).collect()
 }
 

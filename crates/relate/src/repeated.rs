@@ -59,7 +59,7 @@ pub(crate) fn references(sides: &[Side<'_>], found: &[Reference]) -> Vec<Referen
 /// Whether a column that repeats is what its table is named after: `customer_id` of `customers` or of `customer_history`.
 fn names_rows(side: &Side<'_>, at: usize) -> bool {
     let column: &Column<'_> = &side.columns[at];
-    let name = plain_name(&words(&side.table.columns[at].name));
+    let name = plain_name(&side.words(at));
     let table: Vec<String> = words(&side.table.name).into_iter().filter(|word| !VERSIONS.contains(&word.as_str())).collect();
     let is_key = side.keys.keys.iter().any(|key| key.columns == [at]);
     let repeats = column.values() >= LEAST_VALUES && column.values() < column.coded.codes.len();

@@ -258,6 +258,31 @@ fn references_through_two_columns_are_found() {
     );
 }
 
+#[test]
+fn an_abbreviation_before_all_names_of_a_table_says_nothing() {
+    let dates = generated(
+        "date_dim",
+        300,
+        &[
+            ("d_date_sk", &|row| (row + 2_450_000).to_string()),
+            ("d_weekday", &|row| (row % 7).to_string()),
+            ("d_month", &|row| (row / 30).to_string()),
+        ],
+    );
+    let sales = generated(
+        "store_sales",
+        400,
+        &[
+            ("ss_ticket_number", &|row| (row + 1).to_string()),
+            ("ss_sold_date_sk", &|row| (mixed(row) % 40 + 2_450_100).to_string()),
+            ("ss_quantity", &|row| (mixed(row + 9) % 12 + 1).to_string()),
+        ],
+    );
+    let found = references(&[&dates, &sales]);
+    let [only] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((only.from.table, &only.from.columns[..], only.to.table, &only.to.columns[..]), (1, &[1][..], 0, &[0][..]));
+}
+
 mod suspicious {
     use super::*;
 
@@ -295,17 +320,18 @@ mod suspicious {
         check(&amount, "", "missing_value", None);
         check(&|row| format!("{},{:03}", 1 + mixed(row) % 400, mixed(row + 1) % 1_000), "many", "type_outlier", None);
         check(&town, "Hambrug", "misspelling", Some("Hamburg"));
+        check(&town, "Stutt", "misspelling", Some("Stuttgart"));
+        check(&town, "4711", "type_outlier", None);
+        check(&amount, "(512)", "type_outlier", None);
         check(&town, " Rostock", "blank_variant", Some("Rostock"));
         check(&town, "ROSTOCK", "case_variant", Some("Rostock"));
         check(&town, "Rostock*", "format_outlier", Some("Rostock"));
         check(&town, "Osnabr\u{fffd}ck", "encoding_error", None);
         check(&|row| format!("{:05}", mixed(row) % 100_000), "1x345", "format_outlier", None);
-        check(
-            &|row| format!("20{:02}-0{}-1{}", 10 + mixed(row) % 9, 1 + mixed(row) % 9, mixed(row + 3) % 9),
-            "2014-02-30",
-            "implausible_date",
-            None,
-        );
+        let day = |row: usize| format!("20{:02}-0{}-1{}", 10 + mixed(row) % 9, 1 + mixed(row) % 9, mixed(row + 3) % 9);
+        check(&day, "2014-02-30", "implausible_date", None);
+        check(&day, "47", "type_outlier", None);
+        check(&|row| format!("{} {}", town(row), town(row + 900)), "Hamburg  Kassel", "blank_variant", Some("Hamburg Kassel"));
         check(&|row| format!("{} kg", mixed(row) % 90 + 10), "45", "unit_mixture", Some("45 kg"));
     }
 

@@ -13,9 +13,10 @@ pub fn trimmed(text: &[u8]) -> &[u8] {
     }
 }
 
-/// A whole number.
+/// A whole number. Places after the point that are all zero do not count: `4.0` is 4.
 pub fn integer(text: &[u8]) -> Option<i64> {
     let (is_negative, digits) = signed(text);
+    let digits = whole(digits);
     if digits.is_empty() || digits.len() > 19 {
         return None;
     }
@@ -28,6 +29,17 @@ pub fn integer(text: &[u8]) -> Option<i64> {
         number = number * 10 + u64::from(digit);
     }
     if is_negative { 0_i64.checked_sub_unsigned(number) } else { i64::try_from(number).ok() }
+}
+
+/// Digits without a point and the zeros behind it.
+fn whole(digits: &[u8]) -> &[u8] {
+    if let [.., b'0' | b'.'] = digits
+        && let Some(point) = memchr::memchr(b'.', digits)
+        && digits[point + 1..].iter().all(|byte| *byte == b'0')
+    {
+        return &digits[..point];
+    }
+    digits
 }
 
 /// A floating-point number.
@@ -243,7 +255,9 @@ mod tests {
         let read = |text: &str| integer(text.as_bytes());
         assert_eq!([read("0"), read("-42"), read("+7")], [Some(0), Some(-42), Some(7)]);
         assert_eq!([read("9223372036854775807"), read("-9223372036854775808")], [Some(i64::MAX), Some(i64::MIN)]);
-        assert_eq!([read(""), read("-"), read("1.0"), read("9223372036854775808"), read("99999999999999999999"), read("1 2")], [None; 6]);
+        assert_eq!([read(""), read("-"), read("."), read("9223372036854775808"), read("99999999999999999999"), read("1 2")], [None; 6]);
+        assert_eq!([read("4.0"), read("-10.000"), read("7."), read("120")], [Some(4), Some(-10), Some(7), Some(120)]);
+        assert_eq!([read("4.5"), read("4.0.0"), read(".0"), read("4.0x"), read("1.10")], [None; 5]);
     }
 
     #[test]

@@ -101,7 +101,25 @@ fn stored_as_text(examination: &Examination, column: &ColumnFacts, code: &str, t
             .says(format!("{says} (blanks and stand-ins aside), but the column holds text"))
             .rows_where(format!("trim({name}) <> ''{}", but_for_stand_ins(column)))
             .shows(telling_texts(column).into_iter().take(3).map(|(text, _)| text.into()).collect())
-            .fix(format!("declare `{}` as {name_of_type}{written} where it is loaded", column.name))
+            .fix(
+                match reading(&identifier(&hw_base::snake_case(&column.name)), meaning.format.as_deref().filter(|_| !written.is_empty())) {
+                    Some(sql) => format!("read `{}` as {name_of_type} in the model: `{sql}`", column.name),
+                    None => format!("declare `{}` as {name_of_type}{written} where it is loaded", column.name),
+                },
+            )
+    })
+}
+
+/// The SQL that reads a text which is written in such a way, for a column as models name it; `None` where more than a word of SQL is needed.
+fn reading(column: &str, format: Option<&str>) -> Option<String> {
+    let number = |text: &str| format!("cast({text} as decimal(18,6))");
+    Some(match format? {
+        "1.234,56" => number(&format!("replace(replace({column}, '.', ''), ',', '.')")),
+        "1234,56" => number(&format!("replace({column}, ',', '.')")),
+        "1,234.56" => number(&format!("replace({column}, ',', '')")),
+        "1,234" => format!("cast(replace({column}, ',', '') as bigint)"),
+        day if day.starts_with('%') && !day.contains(" or ") && !day.contains(":%") => format!("to_date({column}, '{day}')"),
+        _ => return None,
     })
 }
 

@@ -1,6 +1,5 @@
 //! `delta`: Delta tables in a folder.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
@@ -15,7 +14,7 @@ use serde::Deserialize;
 use super::{Connector, Opened, Place, Reached, Source};
 use crate::layout::Layout;
 use crate::paths::Paths;
-use crate::types::{column_of, plain_type};
+use crate::types::{Declared, column_of, plain_type};
 
 /// The connector for Delta tables.
 pub(super) struct Delta;
@@ -73,7 +72,7 @@ impl DeltaSource {
         let rows = with_plain_types(table).map_err(|error| Error::bug("a Delta table cannot be planned").because(error))?;
         let schema = rows.schema();
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-        Layout { files: vec![(dataset, &names)], delivery, declared: &HashMap::new() }.columns()?;
+        Layout { files: vec![(dataset, &names)], delivery, declared: &Declared::default() }.columns()?;
         let columns = schema.fields().iter().map(|field| column_of(field)).collect();
         Ok(Opened { table: rows, columns, has_origin: false, is_empty, part: Part::Whole, reached: Reached::default() })
     }

@@ -149,10 +149,14 @@ fn integer(cell: &Cell<'_>) -> Option<i64> {
     }
 }
 
-/// A number without a fraction as an integer.
-#[expect(clippy::cast_possible_truncation, reason = "what is greater was sorted out before")]
-pub(super) fn whole(number: f64) -> Option<i64> {
-    (number.fract() == 0.0 && number.abs() <= MOST_EXACT as f64).then_some(number as i64)
+/// A number without a fraction as an integer. Of a great one, the shortest number that is this double is what was meant.
+#[expect(clippy::cast_possible_truncation, reason = "greater ones are read as they are written")]
+fn whole(number: f64) -> Option<i64> {
+    if number.abs() <= MOST_EXACT as f64 {
+        (number.fract() == 0.0).then_some(number as i64)
+    } else {
+        values::integer(number.to_string().as_bytes())
+    }
 }
 
 fn real(cell: &Cell<'_>) -> Option<f64> {

@@ -34,6 +34,13 @@ fn values_are_read_into_the_type_of_their_column() {
 }
 
 #[test]
+fn a_great_number_without_a_fraction_is_an_integer_as_long_as_there_is_such_a_one() {
+    let id = |number| row(&[Cell::Real(number), Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null], None);
+    assert!(id(1e17).starts_with("100000000000000000,"), "{}", id(1e17));
+    assert!(id(1e19).starts_with("-,"), "{}", id(1e19));
+}
+
+#[test]
 fn a_value_that_does_not_fit_makes_its_record_malformed() {
     let mut cells = [Cell::Integer(1), Cell::Null, Cell::Text("Ada"), Cell::Null, Cell::Null, Cell::Null];
     cells[1] = Cell::Real(0.125);

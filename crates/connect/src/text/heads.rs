@@ -45,7 +45,7 @@ pub(crate) fn open_delimited(root: &Path, files: &[SourceFile], options: &Delimi
         return Err(empty(files));
     }
     let files_of = heads.iter().map(|head| (head.name.as_str(), &head.columns[..])).collect();
-    let layout = Layout { files: files_of, delivery, declared: &options.declared.types };
+    let layout = Layout { files: files_of, delivery, declared: &options.declared };
     let columns = layout.columns()?;
     let bytes = files.iter().map(|file| file.bytes).sum();
     let readable = heads.into_iter().map(|head| head.into_file(&columns, options)).collect();
@@ -65,6 +65,8 @@ struct Head {
     path: PathBuf,
     encoding: &'static Encoding,
     mark: usize,
+    /// Lines above the header.
+    above: usize,
     dialect: Dialect,
     columns: Vec<String>,
 }
@@ -79,16 +81,19 @@ impl Head {
         let text = decode_sample(&first, encoding, mark);
         check_is_text(&file.path, &first, &text)?;
         let text = without_lines(&text, options.skip_rows);
+        let told = told_delimiter(text);
+        let above = options.skip_rows + usize::from(told.is_some());
+        let text = without_lines(text, above - options.skip_rows);
         if text.trim_ascii().is_empty() {
             return Ok(None);
         }
-        let dialect = Dialect::detect(text, is_whole, options.known());
+        let dialect = Dialect::detect(text, is_whole, options.known(told));
         if !dialect.holds_a_record(text, is_whole) {
             return Err(endless(&file.path));
         }
         let columns = names(&dialect);
         layout::check_duplicates(&file.path, &columns, layout::RENAME_OR_NUMBER)?;
-        Ok(Some(Self { name: file.path.clone(), path, encoding, mark, dialect, columns }))
+        Ok(Some(Self { name: file.path.clone(), path, encoding, mark, above, dialect, columns }))
     }
 
     fn into_file(self, columns: &[String], options: &DelimitedOptions) -> DelimitedFile {
@@ -100,7 +105,7 @@ impl Head {
             encoding: self.encoding,
             mark: self.mark,
             marks: self.dialect.marks,
-            skip_rows: options.skip_rows,
+            skip_rows: self.above,
             has_header: self.dialect.has_header,
             nulls: options.nulls.clone(),
         }
@@ -123,8 +128,8 @@ impl Default for DelimitedOptions {
 }
 
 impl DelimitedOptions {
-    fn known(&self) -> KnownDialect {
-        KnownDialect { delimiter: self.delimiter, quote: self.quote, comment: self.comment, has_header: self.has_header }
+    fn known(&self, told: Option<u8>) -> KnownDialect {
+        KnownDialect { delimiter: self.delimiter.or(told), quote: self.quote, comment: self.comment, has_header: self.has_header }
     }
 }
 
@@ -135,6 +140,16 @@ fn names(dialect: &Dialect) -> Vec<String> {
         name => layout::free_of_hidden(name),
     };
     dialect.first.iter().enumerate().map(named).collect()
+}
+
+/// The delimiter that the file itself tells in a line of its own, `sep=;`, as Excel writes and reads it.
+fn told_delimiter(text: &[u8]) -> Option<u8> {
+    let line = text.split(|byte| *byte == b'\n').next()?;
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line) {
+        [word @ .., b'=', delimiter] if word.eq_ignore_ascii_case(b"sep") && !delimiter.is_ascii_alphanumeric() => Some(*delimiter),
+        _ => None,
+    }
 }
 
 fn without_lines(mut text: &[u8], lines: usize) -> &[u8] {

@@ -33,7 +33,7 @@ pub(crate) fn open_json(root: &Path, files: &[SourceFile], options: &JsonOptions
     // A record may lack any key, so a file may too.
     let free = Delivery::default();
     let files_of = heads.iter().map(|head| (head.file.name.as_str(), &head.keys[..])).collect();
-    let layout = Layout { files: files_of, delivery: &free, declared: &options.declared.types };
+    let layout = Layout { files: files_of, delivery: &free, declared: &options.declared };
     let mut columns: Vec<String> = expected.iter().map(|column| column.name.clone()).collect();
     let kept: HashSet<&str> = expected.iter().map(|column| column.name.as_str()).collect();
     columns.extend(layout.columns()?.into_iter().filter(|name| !kept.contains(name.as_str())));

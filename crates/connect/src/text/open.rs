@@ -28,13 +28,13 @@ pub(super) fn open<F: RecordFile + 'static>(
         .iter()
         .zip(inferred)
         .map(|(name, inferred)| {
-            let known = declared.types.get(name).or_else(|| kept.get(name.as_str())).cloned();
+            let known = declared.of(name).or_else(|| kept.get(name.as_str())).cloned();
             Field::new(name, known.unwrap_or(inferred), true)
         })
         .collect();
     let described = fields.iter().map(column_of).collect();
     let files = files.into_iter().map(|file| Arc::new(file) as Arc<dyn RecordFile>).collect();
-    let guessed = columns.iter().map(|name| !declared.types.contains_key(name)).collect();
+    let guessed = columns.iter().map(|name| declared.of(name).is_none()).collect();
     let table = Arc::new(RecordTable::new(fields, guessed, files, bytes));
     Ok(Opened { table, columns: described, has_origin: true, is_empty: records == 0, part: Part::Whole, reached: Reached::default() })
 }

@@ -20,6 +20,9 @@ use crate::failure::{explain_delta, io_problem};
 use crate::store::{Lasting, LocalStore};
 use crate::working::Working;
 
+/// A file of so many bytes begins to go to the disk as soon as it is whole, while other rows are still worked out.
+const LARGE: u64 = 16 << 20;
+
 /// A folder of this machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Disk {
@@ -112,15 +115,21 @@ impl Folder for Disk {
         made.map_err(|error| unwritten(&place, &error))
     }
 
-    fn keep(&self, name: &str, _file: &File) -> Result<()> {
-        let place = self.path.join(name);
-        self.lasting.flush(&place).map_err(|error| unwritten(&place, &error))
+    fn keep(&self, name: &str, file: &File) -> Result<()> {
+        let is_large = self.lasting == Lasting::Durable && file.metadata().is_ok_and(|file| file.len() >= LARGE);
+        let flushed = if is_large { file.sync_data() } else { Ok(()) };
+        flushed.map_err(|error| unwritten(&self.path.join(name), &error))
     }
 
     fn share(&self, name: &str, from: &ObjectPath) -> Result<()> {
         let place = self.path.join(name);
-        let done = link(&Path::new("/").join(from.as_ref()), &place).and_then(|()| self.lasting.flush(&place));
-        done.map_err(|error| io_problem(&error).within(format_args!("`{}` cannot be taken over", place.display())))
+        link(&Path::new("/").join(from.as_ref()), &place)
+            .map_err(|error| io_problem(&error).within(format_args!("`{}` cannot be taken over", place.display())))
+    }
+
+    fn flush(&self, names: &[String]) -> Result<()> {
+        let places: Vec<PathBuf> = names.iter().map(|name| self.path.join(name)).collect();
+        self.lasting.flush_all(&places).map_err(|error| unwritten(&self.path, &error))
     }
 
     fn remove(&self, name: &str) -> Result<()> {

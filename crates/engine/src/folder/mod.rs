@@ -67,11 +67,14 @@ pub(crate) trait Folder: fmt::Debug + fmt::Display + Send + Sync {
     /// A new file to write, which nobody finds in the folder before it is kept.
     fn create(&self, name: &str) -> Result<File>;
 
-    /// Puts a file that was written under its name. It lasts when this returns.
+    /// Puts a file that was written under its name.
     fn keep(&self, name: &str, file: &File) -> Result<()>;
 
     /// Puts a file of another folder, which lies at `from` in the same store, under a name of this one: both have it.
     fn share(&self, name: &str, from: &ObjectPath) -> Result<()>;
+
+    /// Makes files last that were kept or shared. Until then a power failure may take them away.
+    fn flush(&self, names: &[String]) -> Result<()>;
 
     /// Removes a file, should it be there.
     fn remove(&self, name: &str) -> Result<()>;
@@ -163,6 +166,7 @@ mod tests {
         let mut file = folder.create(name).unwrap();
         file.write_all(content).unwrap();
         folder.keep(name, &file).unwrap();
+        folder.flush(&[name.to_owned()]).unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread")]

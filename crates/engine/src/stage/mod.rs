@@ -381,6 +381,7 @@ impl<'a> Attempt<'a> {
             while let Some(batch) = stream.next().await {
                 let batch = batch.map_err(|error| explain(error, &about.context()))?;
                 let batch = shared.columns.apply(&batch)?;
+                shared.note_content(&batch)?;
                 let diverted = shared.watcher.look(&batch, &mut counts)?;
                 let batch = match diverted {
                     Some(diverted) => {
@@ -390,7 +391,6 @@ impl<'a> Attempt<'a> {
                     None => batch,
                 };
                 let stored = shared.columns.stored(batch.clone())?;
-                shared.note_content(&stored)?;
                 send(told.arriving.as_ref(), stored.clone()).await;
                 let written = shared.place(&batch, stored, &mut places)?;
                 send(told.written.as_ref(), written).await;
@@ -408,17 +408,23 @@ impl<'a> Attempt<'a> {
 
     fn describe(&self, batch: &mut StagedBatch) -> Result<()> {
         batch.schema = schema::to_log(&self.columns.schema)?;
-        batch.quarantine_schema = schema::to_log(&schema::quarantine(&self.columns.full))?;
-        batch.reviewed_schema = schema::to_log(&review::schema())?;
+        if !batch.quarantined.is_empty() {
+            batch.quarantine_schema = schema::to_log(&schema::quarantine(&self.columns.full))?;
+        }
+        if !batch.reviewed.is_empty() {
+            batch.reviewed_schema = schema::to_log(&review::schema())?;
+        }
         batch.partition_columns.clone_from(&self.columns.partition_columns);
         Ok(())
     }
 }
 
 impl Shared {
+    /// Rows that are kept out belong to the content: a delivery that differs in them alone is another one.
     fn note_content(&self, batch: &RecordBatch) -> Result<()> {
         let Some(content) = &self.content else { return Ok(()) };
-        let own = self.columns.schema.fields().iter().enumerate().filter(|(_, field)| !ORIGIN_COLUMNS.contains(&field.name().as_str()));
+        let is_own = |name: &str| name == "_malformed" || !ORIGIN_COLUMNS.contains(&name);
+        let own = self.columns.full.fields().iter().enumerate().filter(|(_, field)| is_own(field.name()));
         let columns: Vec<ArrayRef> = own.map(|(index, _)| Arc::clone(batch.column(index))).collect();
         let sum = hashes(&columns, batch.num_rows())?.iter().fold(0_u64, |sum, hash| sum.wrapping_add(*hash));
         content.fetch_add(sum, Ordering::Relaxed);

@@ -298,7 +298,7 @@ async fn judge(opened: &OpenedData, rules: &[Rule], all_rows: bool, place: Optio
         }
         None => (watched, None),
     };
-    let population = Population { batch_is_table: true, unique_by: vec![] };
+    let population = Population { batch_is_table: true, ..Population::default() };
     let judging = Judging { engine, reader, population: &population, shown_as: &opened.shown_as, examples: EXAMPLES, now };
     let mut verdict = gate.judge(&judging, &watched).await?;
     tell_what_to_give(&mut verdict, rules, opened);

@@ -94,7 +94,7 @@ fn imported(arguments: &Arguments, terminal: &Terminal) -> Result<Imported> {
         return read_suite(&arguments.tool, &hw_config::read_text(&arguments.path, &arguments.path)?);
     }
     let mut all = Imported::default();
-    for file in files_below(&arguments.path)? {
+    for file in files_below(&arguments.path, None)? {
         match hw_config::read_text(&file, &file).and_then(|text| read_suite(&arguments.tool, &text)) {
             Ok(found) => all.items.extend(found.items),
             Err(error) => terminal.say(format!("not read: {}: {}", file.display(), error.message())),
@@ -106,25 +106,42 @@ fn imported(arguments: &Arguments, terminal: &Terminal) -> Result<Imported> {
     Ok(all)
 }
 
-/// The files below a folder that may hold checks, in the order of their names.
-fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The folders in which a dbt project has its tests in SQL: its other SQL is models. `None` where the folder is no such project.
+fn test_folders(folder: &Path) -> Option<Vec<PathBuf>> {
+    let file = folder.join("dbt_project.yml");
+    if !file.is_file() {
+        return None;
+    }
+    let project = hw_config::read_yaml(&file, &file).map(|settings| settings.to_json()).unwrap_or_default();
+    let named = project.get("test-paths").and_then(|paths| paths.as_array());
+    let paths: Vec<&str> = named.map_or(vec!["tests"], |paths| paths.iter().filter_map(|path| path.as_str()).collect());
+    Some(paths.into_iter().map(|path| folder.join(path)).collect())
+}
+
+/// The files below a folder that may hold checks, in the order of their names; SQL in `tests` alone, where these are known.
+fn files_below(folder: &Path, tests: Option<&[PathBuf]>) -> Result<Vec<PathBuf>> {
     let unreadable = |error: std::io::Error| Error::user(format!("`{}` cannot be read", folder.display())).code("HW106").because(error);
     let mut paths: Vec<PathBuf> = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         paths.push(entry.map_err(unreadable)?.path());
     }
     paths.sort();
+    let own = test_folders(folder);
+    let tests = own.as_deref().or(tests);
     let mut files = Vec::new();
     for path in paths {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let is_foreign =
             name.starts_with('.') || matches!(name.as_str(), "target" | "dbt_packages" | "macros" | "dbt_project.yml" | "packages.yml");
-        let may_hold = path.extension().is_some_and(|ending| ["yml", "yaml", "json", "sql"].iter().any(|known| ending == *known));
+        let may_hold = path.extension().is_some_and(|ending| match ending.to_str() {
+            Some("sql") => tests.is_none_or(|tests| tests.iter().any(|folder| path.starts_with(folder))),
+            ending => matches!(ending, Some("yml" | "yaml" | "json")),
+        });
         if is_foreign {
             continue;
         }
         if path.is_dir() {
-            files.extend(files_below(&path)?);
+            files.extend(files_below(&path, tests)?);
         } else if may_hold {
             files.push(path);
         }

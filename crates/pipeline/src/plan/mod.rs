@@ -346,6 +346,13 @@ fn failing(dataset: DatasetName, progress: Option<Progress>, error: &Error) -> S
     }
 }
 
+impl Work {
+    /// Whether each batch of its table is the whole dataset as it was then.
+    pub fn copies_whole(&self) -> bool {
+        matches!(self, Self::Extract { files: None, follow: None, .. } | Self::Extract { compared: true, .. })
+    }
+}
+
 /// The selected models with all that they read, in order. `name+` selects also what reads the model, directly or not.
 fn selected(project: &Project, graph: &Graph, selection: &Selection) -> Result<Vec<String>> {
     if selection.models.is_empty() {

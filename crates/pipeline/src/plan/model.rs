@@ -233,9 +233,7 @@ impl Planning<'_> {
 
     /// Whether each batch of a raw copy is the whole dataset as it was then.
     pub(super) fn is_snapshot(&self, table: &TableName) -> bool {
-        let extracts_all =
-            |step: &Step| matches!(&step.work, Work::Extract { files: None, follow: None, .. } | Work::Extract { compared: true, .. });
-        self.before.of(table).any(extracts_all)
+        self.before.of(table).any(|step| step.work.copies_whole())
     }
 
     /// The key of a raw copy that holds every version of a row that a run has seen.

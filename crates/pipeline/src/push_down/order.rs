@@ -39,7 +39,7 @@ impl Prepared {
     /// What the rows are to their table.
     pub(crate) fn population(&self) -> Population {
         let is_table = self.order.keeps == Keeps::Nothing && self.order.living.is_none();
-        Population { batch_is_table: is_table, unique_by: self.order.merge_by.clone() }
+        Population { batch_is_table: is_table, present: None, unique_by: self.order.merge_by.clone() }
     }
 
     /// Refuses rules that would have to be judged over copies of the rows.

@@ -119,7 +119,7 @@ pub async fn fill(project: &Project, step: &Step, windows: &[String], run: RunId
     let is_first = progress.is_none();
     let decision = Decision::Run("a backfill was asked for".into());
     let step = &Step { decision, progress, anew: false, ..step.clone() };
-    let task = Task { project, step, run: &record.run.clone(), ports, is_repeated: false, windows: Some(windows) };
+    let task = Task { project, step, run: &record.run.clone(), ports, is_repeated: false, windows: Some(windows), place: None };
     let (done, error) = match Box::pin(carry_out_in_time(task)).await {
         Ok(done) => (done, None),
         Err(halt) => halt.record(step),

@@ -13,7 +13,7 @@ use super::touched::{Touched, Touching};
 use crate::fit::{self, ColumnChanges};
 use crate::members;
 use crate::plan::{ASKED_FOR, Decision, Extent, Parent, ReadFrom, Work};
-use crate::position::{TAKEN_OUT, batch_read, noted};
+use crate::position::{TAKEN_OUT, batch_read, last_copy, noted};
 use crate::settings::{Load, PartitionBy, Recompute, Snapshot};
 use crate::versions;
 
@@ -21,9 +21,9 @@ use crate::versions;
 pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let Task { step, ports, .. } = task;
     let Work::Build { sql, file, settings, partition_by, later_by, reads, parents, .. } = &step.work else { return Ok(None) };
-    let standing = ports.ledger.all_progress()?;
-    let needed = reads.iter().chain(parents.iter().map(|parent| &parent.read));
-    let inputs: BTreeMap<String, Position> = needed.flat_map(|read| noted(&read.step, &read.table, standing.get(&read.step))).collect();
+    let needed: Vec<&ReadFrom> = reads.iter().chain(parents.iter().map(|parent| &parent.read)).collect();
+    let standing = standing(&needed, ports)?;
+    let inputs = positions(&needed, &standing);
     let is_needed = task.windows.is_some()
         || matches!(step.decision, Decision::Rebuild(_))
         || step.progress.as_ref().is_none_or(|before| before.inputs != inputs);
@@ -76,7 +76,22 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
         Change::Return => (Some(format!("{}; rows that waited", step.window)), 0),
         Change::Rebuild(rows) => (Some("all rows".into()), rows),
     };
-    Ok(Some(Batch { staging, progress, delivery: None, is_trial: false, window, rows_let_in }))
+    let columns = (staging.reader.sql == *sql).then_some(columns);
+    Ok(Some(Batch { staging, progress, delivery: None, is_trial: false, window, columns, rows_let_in }))
+}
+
+/// Where the steps stand whose tables are read.
+fn standing(reads: &[&ReadFrom], ports: Ports<'_>) -> Result<BTreeMap<String, Progress>> {
+    let mut standing = BTreeMap::new();
+    for read in reads {
+        standing.extend(ports.ledger.progress(&read.step)?.map(|at| (read.step.clone(), at)));
+    }
+    Ok(standing)
+}
+
+/// How far these inputs can be read.
+fn positions(reads: &[&ReadFrom], standing: &BTreeMap<String, Progress>) -> BTreeMap<String, Position> {
+    reads.iter().flat_map(|read| noted(&read.step, &read.table, standing.get(&read.step))).collect()
 }
 
 /// What a load makes of the rows of the SELECT.
@@ -99,7 +114,7 @@ struct Loading<'a> {
     partition_by: &'a PartitionBy,
     /// Where the model stands; `None` where it is built anew.
     before: Option<&'a Progress>,
-    /// Where all steps stand.
+    /// Where the steps stand whose tables it reads.
     standing: &'a BTreeMap<String, Progress>,
 }
 
@@ -170,7 +185,7 @@ fn bind(before: Option<&Progress>, read: &ReadFrom, at: Option<&Progress>) -> In
         table: read.table.clone(),
         version: at.filter(|_| !is_raw).and_then(|at| at.version),
         after_batch: match read.extent {
-            Extent::LastBatch | Extent::Deliveries => newest.map(|newest| newest - 1),
+            Extent::LastBatch | Extent::Deliveries => at.filter(|_| is_raw).map(|at| last_copy(at) - 1),
             Extent::New | Extent::Members => read_before,
             Extent::Newest | Extent::All => None,
         },

@@ -1,7 +1,7 @@
 //! The course of a run: what has become of its steps, and what follows for the others. It is told in the order of the plan, although
 //! steps may end in another one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hw_base::{Error, Result, RunRecord, StepOutcome, StepRecord};
 
@@ -28,13 +28,16 @@ pub(super) struct Course<'a> {
     untold: BTreeMap<usize, StepRecord>,
     /// How many steps are told.
     told: usize,
+    /// Where in the record each step is.
+    kept: HashMap<String, usize>,
 }
 
 impl<'a> Course<'a> {
     /// The beginning of a run.
     pub(super) fn new(project: &'a Project, plan: &'a Plan, ports: Ports<'a>, record: RunRecord) -> Self {
         let (stopped, tired) = (BTreeSet::new(), BTreeSet::new());
-        Self { project, plan, ports, record, errors: vec![], stopped, tired, broken_off: vec![], untold: BTreeMap::new(), told: 0 }
+        let kept = record.steps.iter().zip(0..).map(|(step, at)| (step.model.clone(), at)).collect();
+        Self { project, plan, ports, record, errors: vec![], stopped, tired, broken_off: vec![], untold: BTreeMap::new(), told: 0, kept }
     }
 
     /// Why a step does not run, where something before it keeps it from that.
@@ -72,11 +75,11 @@ impl<'a> Course<'a> {
     /// Keeps the record of a step. What the run published before it was killed stays in its record.
     fn keep(&mut self, done: &StepRecord) -> Result<()> {
         let steps = &mut self.record.steps;
-        let earlier = steps.iter().position(|earlier| earlier.model == done.model);
-        let kept = earlier.map_or_else(|| done.clone(), |at| continued(&steps[at], done));
+        let at = *self.kept.entry(done.model.clone()).or_insert(steps.len());
+        let kept = steps.get(at).map_or_else(|| done.clone(), |earlier| continued(earlier, done));
         self.ports.ledger.save_step(&self.record.run, &kept)?;
-        match earlier {
-            Some(at) => steps[at] = kept,
+        match steps.get_mut(at) {
+            Some(earlier) => *earlier = kept,
             None => steps.push(kept),
         }
         Ok(())
@@ -85,12 +88,15 @@ impl<'a> Course<'a> {
     /// The end of the run: its record and what went wrong, in the order of the plan.
     pub(super) async fn finished(mut self) -> Result<(RunRecord, Vec<Error>)> {
         self.settle_broken_off().await?;
-        let place = |step: &StepRecord| self.plan.steps.iter().position(|planned| planned.name == step.model);
-        self.record.steps.sort_by_key(place);
+        let places: HashMap<&str, usize> = self.plan.steps.iter().zip(0..).map(|(step, at)| (step.name.as_str(), at)).collect();
+        self.record.steps.sort_by_key(|step| places.get(step.model.as_str()));
         self.record.ended = Some(self.ports.clock.now());
         self.record.outcome = Some(outcome_of(&self.record.steps));
         self.record.version_group = version_group(self.plan, self.ports)?;
+        // The steps are recorded already.
+        let steps = std::mem::take(&mut self.record.steps);
         self.ports.ledger.end(&self.record)?;
+        self.record.steps = steps;
         self.errors.sort_by_key(|(at, _)| *at);
         let mut errors: Vec<Error> = Vec::with_capacity(self.errors.len());
         for (_, error) in self.errors {

@@ -10,7 +10,7 @@ use hw_base::{
 };
 
 use crate::plan::ReadFrom;
-use crate::position::batch_read;
+use crate::position::copy_read;
 use crate::settings::{Deletes, Snapshot};
 
 /// The most deliveries to compare in one go: more would make a query that takes longer to plan than to run.
@@ -42,7 +42,7 @@ impl Deliveries<'_> {
     /// # Errors
     /// If the raw copy cannot be read; HW306 if `keeps` is a table whose history is longer than what the raw copy still has.
     pub(super) async fn changes(&self, settings: &Snapshot, columns: &[Column], keeps: Option<&TableName>) -> Result<Reader> {
-        let read = self.before.and_then(|before| batch_read(&self.read.step, before));
+        let read = self.before.and_then(|before| copy_read(&self.read.step, before));
         let mut deliveries = self.since(read).await?;
         if let (None, Some(table)) = (self.before, keeps) {
             self.refuse_to_forget(table, deliveries.first()).await?;

@@ -14,7 +14,7 @@ use super::malformed;
 use super::task::Task;
 use super::types::{Fit, common, fit};
 use crate::plan::{Decision, Follow, READ_OTHERWISE, Work};
-use crate::position::{CONTENT, FILES, FIRST_BATCH, LOADED_AT, TAKEN_OUT, WATERMARK};
+use crate::position::{CONTENT, FILES, FIRST_BATCH, LAST_COPY, LOADED_AT, TAKEN_OUT, WATERMARK};
 use crate::versions;
 
 /// The column of a raw copy that holds the file of a row.
@@ -165,6 +165,7 @@ impl Copying<'_> {
         ports.ledger.note(&note_of_names(&self.task.step.name), &json!(all_names))?;
         let key: Vec<String> = self.key.iter().filter_map(|column| raw_name(&names, column)).map(str::to_owned).collect();
         versions::note_key(ports.ledger, &step.table, &key)?;
+        self.tell_new_columns(&names);
         let widened = self.widened(&names, &delivered)?;
         let mut inputs = vec![Input::Live { name: ARRIVING.into(), relation: delivered.relation.clone() }];
         let arriving = match &delivered.part {
@@ -184,7 +185,27 @@ impl Copying<'_> {
         inputs.insert(LOADED_AT.into(), Position::Watermark(in_words(now)));
         let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
         let delivery = self.follow.map(|_| delivered.relation.clone());
-        Ok(Batch { staging: self.staging(window, reader, &delivered), progress, delivery, is_trial: false, window: None, rows_let_in: 0 })
+        Ok(Batch {
+            staging: self.staging(window, reader, &delivered),
+            progress,
+            delivery,
+            is_trial: false,
+            window: None,
+            columns: None,
+            rows_let_in: 0,
+        })
+    }
+
+    /// Says which columns the raw copy gets: a model that names its columns does not have them.
+    fn tell_new_columns(&self, names: &[(String, String)]) {
+        let Some(table) = self.table.as_ref().filter(|_| !matches!(self.earlier, Earlier::Replaced)) else { return };
+        let is_new = |name: &&str| table.columns.iter().all(|column| column.name != **name);
+        let new: Vec<String> = names.iter().map(|(raw, _)| raw.as_str()).filter(is_new).map(|name| format!("`{name}`")).collect();
+        if !new.is_empty() {
+            let columns = if new.len() == 1 { "a new column" } else { "new columns" };
+            let text = format!("{}: {columns}, {}; models have what their SELECT names", self.task.step.name, new.join(", "));
+            self.task.ports.narrator.note(&text);
+        }
     }
 
     /// The time of the batch. It never goes back, although the clock may: batches are in the order of their times.
@@ -315,6 +336,7 @@ impl Copying<'_> {
     /// How far the source has been read once the batch is published, as far as it is known before.
     fn inputs(&self, window: i64, delivered: &Delivered) -> BTreeMap<String, Position> {
         let mut inputs = self.before.map(|progress| progress.inputs.clone()).unwrap_or_default();
+        inputs.remove(LAST_COPY);
         if let Some(files) = self.files {
             let kept = if self.compared { vec![] } else { self.files_before() };
             let mut known: Vec<SourceFile> = kept.into_iter().map(|file| self.remembered(file)).chain(files.to_vec()).collect();

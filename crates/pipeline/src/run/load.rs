@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hw_base::{
-    CommitNote, DatasetName, Engine, Error, IS_INFERRED, LoadMode, Position, Progress, Published, Reader, Result, ReturnedRecord, SetWatch,
-    StagedBatch, Staging, StepCommit, StepOutcome, StepRecord, Timestamp, Together, VALID_TO, Value, Verdict, identifier,
+    Column, CommitNote, DatasetName, Engine, Error, IS_INFERRED, LoadMode, Position, Progress, Published, Reader, Result, ReturnedRecord,
+    SetWatch, StagedBatch, Staging, StepCommit, StepOutcome, StepRecord, Timestamp, Together, VALID_TO, Value, Verdict, identifier,
 };
 use hw_validate::{Gate, Judging, Population};
 use serde_json::json;
@@ -16,8 +16,9 @@ use crate::definition;
 use crate::fit;
 use crate::history;
 use crate::plan::{Decision, Step, Work};
-use crate::position::{CONTENT, FILES, WATERMARK};
+use crate::position::{CONTENT, FILES, LAST_COPY, WATERMARK, last_copy};
 use crate::settings::Load;
+use crate::versions;
 
 /// How many violating rows to show per rule.
 pub(crate) const EXAMPLES: usize = 5;
@@ -34,6 +35,8 @@ pub(super) struct Batch {
     pub(super) is_trial: bool,
     /// The window in words, where it is known better than when the run was planned.
     pub(super) window: Option<String>,
+    /// The columns that it returns, where they are known.
+    pub(super) columns: Option<Vec<Column>>,
     /// Rows that waited for rows of other tables and may enter now that the table is built anew.
     pub(super) rows_let_in: u64,
 }
@@ -159,7 +162,10 @@ async fn load(task: Task<'_>, batch: &mut Batch, record: &mut StepRecord) -> Res
 
 /// Fits the rules to the columns, and has them counted while the batch is staged.
 async fn fitted_gate(task: Task<'_>, batch: &mut Batch) -> Result<Gate> {
-    let columns = task.ports.engine.columns(&batch.staging.reader).await?;
+    let columns = match batch.columns.take() {
+        Some(columns) => columns,
+        None => task.ports.engine.columns(&batch.staging.reader).await?,
+    };
     let mut gate = fit::gate(task.step, &batch.staging.reader, &columns, task.ports.engine).await?;
     history::learn(&mut gate, &task.step.name, task.ports.ledger, task.ports.clock.now())?;
     let own = std::mem::replace(&mut batch.staging.watch, gate.watch(key(task.step), EXAMPLES, false));
@@ -217,11 +223,10 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
         return Ok(StepOutcome::Unchanged);
     }
     record.members_waiting = members_waiting(task, batch, &staged).await?;
-    let is_table = staged.base.is_none() || batch.staging.is_rebuild || batch.staging.mode == LoadMode::Replace;
     let judging = Judging {
         engine: ports.engine,
         reader: &batch.staging.reader,
-        population: &Population { batch_is_table: is_table, unique_by: unique_by(step).to_vec() },
+        population: &population(task, batch, &staged)?,
         shown_as: &shown_as(step),
         examples: EXAMPLES,
         now: ports.clock.now(),
@@ -245,6 +250,22 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
     }
 }
 
+/// What the batch is to its table.
+fn population(task: Task<'_>, batch: &Batch, staged: &StagedBatch) -> Result<Population> {
+    let present = if staged.base.is_some() { present_rows(task, batch)? } else { None };
+    let is_table = staged.base.is_none() || batch.staging.is_rebuild || batch.staging.mode == LoadMode::Replace;
+    Ok(Population { batch_is_table: is_table && present.is_none(), present, unique_by: unique_by(task.step).to_vec() })
+}
+
+/// The rows that a database has now, where its raw copy keeps earlier ones beside them.
+fn present_rows(task: Task<'_>, batch: &Batch) -> Result<Option<String>> {
+    Ok(match &task.step.work {
+        work if work.copies_whole() => Some(format!("select * from after where _batch = {}", last_copy(&batch.progress))),
+        Work::Extract { follow: Some(_), .. } => versions::present(task.ports.ledger, &task.step.table, &batch.progress)?,
+        _ => None,
+    })
+}
+
 /// How many members the table would have of which no row has arrived.
 async fn members_waiting(task: Task<'_>, batch: &Batch, staged: &StagedBatch) -> Result<Option<u64>> {
     if batch.staging.members.is_none() {
@@ -263,6 +284,8 @@ async fn publish(task: Task<'_>, checked: &Checked, batch: &Batch, record: &mut 
     // What the scan has learned must be known to whoever continues this run after the commit.
     record.progress = batch.progress.clone();
     ports.ledger.save_step(run, record)?;
+    task.leaves_its_place();
+    ports.ledger.lasting().await?;
     let version = match checked.publish(ports.engine, &commit_note(task, batch, record)).await {
         Ok(published) if published.was_there => return Err(seen_already(step, batch.progress.window)),
         Ok(published) => published.version,
@@ -394,5 +417,7 @@ fn settled(step: &Step, progress: &Progress, batch: &StagedBatch) -> Progress {
         Some(before) => (before.window, before.version),
         None => (progress.window, batch.base),
     };
-    Progress { window, version, ..progress.clone() }
+    let last_copy =
+        step.progress.as_ref().and_then(|before| before.inputs.get(LAST_COPY)).map(|batch| (LAST_COPY.to_owned(), batch.clone()));
+    Progress { window, version, inputs: progress.inputs.clone().into_iter().chain(last_copy).collect(), ..progress.clone() }
 }

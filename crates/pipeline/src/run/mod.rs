@@ -11,6 +11,7 @@ mod limit;
 mod load;
 mod malformed;
 mod orphans;
+mod places;
 mod promote;
 mod push_down;
 mod record;
@@ -22,6 +23,8 @@ pub(crate) mod touched;
 pub(crate) mod types;
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -42,6 +45,7 @@ pub(crate) use task::application;
 use crate::plan::{Plan, Step, Work};
 use crate::project::{Project, fingerprint};
 use course::Course;
+use places::Places;
 use record::Halt;
 use schedule::Schedule;
 use task::Task;
@@ -90,6 +94,17 @@ pub trait Meter: Send + Sync {
     }
 }
 
+/// How many steps are under way at most, with those that have nothing left but to wait for the disk.
+const UNDER_WAY: usize = 32;
+
+/// What happens next in a run.
+enum Event {
+    /// A step can begin.
+    Begins(usize),
+    /// A step has ended.
+    Ended(usize, Box<Result<StepRecord, Halt>>),
+}
+
 /// Carries out a plan as run `run`; `earlier` is what a killed run of that name had done. Steps without a path between them run at the
 /// same time, as many as the project allows.
 ///
@@ -108,27 +123,45 @@ pub async fn run(
     ports.ledger.begin(&record)?;
     let mut course = Course::new(project, plan, ports, record);
     let mut schedule = Schedule::of(&plan.steps);
+    let places = Places::new(project.settings.engine.steps_at_once());
     let mut running = FuturesUnordered::new();
-    loop {
-        while running.len() < project.settings.engine.steps_at_once()
-            && let Some(at) = schedule.next()
-        {
-            let task = Task { project, step: &plan.steps[at], run: &id, ports, is_repeated, windows: None };
-            let halted = course.why_skipped(task.step);
-            running.push(async move {
-                let outcome = match halted {
-                    Some(reason) => Err(Halt::Skipped(reason)),
-                    None => Box::pin(carry_out_in_time(task)).await,
-                };
-                (at, outcome)
-            });
+    while let Some(event) = next(&mut running, &mut schedule, &places).await {
+        match event {
+            Event::Begins(at) => {
+                let (step, place, id) = (&plan.steps[at], places.take(), &id);
+                let halted = course.why_skipped(step);
+                running.push(async move {
+                    let task = Task { project, step, run: id, ports, is_repeated, windows: None, place: Some(&place) };
+                    let outcome = match halted {
+                        Some(reason) => Err(Halt::Skipped(reason)),
+                        None => Box::pin(carry_out_in_time(task)).await,
+                    };
+                    Event::Ended(at, Box::new(outcome))
+                });
+            }
+            Event::Ended(at, outcome) => {
+                schedule.ended(at);
+                course.ended(at, *outcome)?;
+            }
         }
-        let Some((at, outcome)) = running.next().await else { break };
-        schedule.ended(at);
-        course.ended(at, outcome)?;
     }
     drop(running);
     course.finished().await
+}
+
+/// What happens next; `None` at the end. A place may become free while steps go on, so it is looked for whenever one of them has moved.
+async fn next(running: &mut FuturesUnordered<impl Future<Output = Event>>, schedule: &mut Schedule, places: &Places) -> Option<Event> {
+    poll_fn(|context| {
+        let ended = running.poll_next_unpin(context);
+        if ended.is_pending() || matches!(ended, Poll::Ready(None)) {
+            let has_place = places.is_one_free() && running.len() < UNDER_WAY;
+            if let Some(at) = has_place.then(|| schedule.next()).flatten() {
+                return Poll::Ready(Some(Event::Begins(at)));
+            }
+        }
+        ended
+    })
+    .await
 }
 
 fn begun(project: &Project, run: RunId, ports: Ports<'_>) -> RunRecord {
@@ -182,6 +215,7 @@ async fn carry_out_in_time(task: Task<'_>) -> Result<StepRecord, Halt> {
 async fn carry_out_with_retries(mut task: Task<'_>) -> Result<StepRecord, Halt> {
     let mut attempt = 1;
     loop {
+        task.takes_its_place();
         match load::carry_out(task).await {
             Err(Halt::Failed(error, _)) if error.retry() == Retry::WithBackoff && attempt < ATTEMPTS => {
                 let step = &task.step.name;

@@ -10,7 +10,7 @@ use hw_base::{Input, LoadMode, Position, Progress, Reader, Result, SetWatch, Tog
 
 use super::task::Task;
 use crate::plan::{Extent, Parent, ReadFrom};
-use crate::position::{batch_read, noted, version_read};
+use crate::position::{LAST_COPY, batch_read, copy_read, last_copy, noted, version_read};
 use crate::versions;
 
 /// What becomes of a load because tables have changed that its rows refer to.
@@ -30,7 +30,7 @@ pub(super) struct Orphans<'a> {
     pub(super) parents: &'a [Parent],
     /// Where the step stands.
     pub(super) before: &'a Progress,
-    /// Where all steps stand.
+    /// Where the steps stand whose tables it reads.
     pub(super) standing: &'a BTreeMap<String, Progress>,
 }
 
@@ -58,7 +58,7 @@ async fn bound(
         name: name.to_owned(),
         table: read.table.clone(),
         version,
-        after_batch: up_to_batch.filter(|_| read.extent == Extent::LastBatch).map(|newest| newest - 1),
+        after_batch: at.filter(|_| read.extent == Extent::LastBatch && up_to_batch.is_some()).map(|at| last_copy(at) - 1),
         up_to_batch,
         hides_origin: read.hides_origin,
     }])
@@ -91,7 +91,7 @@ impl Orphans<'_> {
     }
 
     fn has_moved(&self, read: &ReadFrom) -> bool {
-        let now: BTreeMap<String, Position> = noted(&read.step, &read.table, self.standing.get(&read.step)).into();
+        let now: BTreeMap<String, Position> = noted(&read.step, &read.table, self.standing.get(&read.step)).into_iter().collect();
         now.iter().any(|(name, now)| self.before.inputs.get(name) != Some(now))
     }
 
@@ -145,7 +145,7 @@ impl Orphans<'_> {
         let read = &parent.read;
         let mut inputs = present(self.task, read, self.standing.get(&read.step)).await?;
         let newest = batch_read(&read.step, self.before);
-        let at = self.standing.get(&read.step).map(|at| Progress { window: newest.unwrap_or(at.window), ..at.clone() });
+        let at = self.standing.get(&read.step).map(|at| as_read(read, self.before, at));
         let version = version_read(&read.step, &read.table, self.before);
         inputs.extend(bound(self.task, read, EARLIER, (at.as_ref(), version, newest)).await?);
         let hides_rows = matches!(mode, LoadMode::Upsert { deleted_when: Some(_), .. } | LoadMode::History(_));
@@ -166,6 +166,16 @@ impl Orphans<'_> {
             Err(_) => Ok(true),
         }
     }
+}
+
+/// Where an input that stands at `at` stood when a step read it that stands at `reader`.
+fn as_read(read: &ReadFrom, reader: &Progress, at: &Progress) -> Progress {
+    let mut then = at.clone();
+    if let (Some(batch), Some(copy)) = (batch_read(&read.step, reader), copy_read(&read.step, reader)) {
+        then.window = batch;
+        then.inputs.insert(LAST_COPY.into(), Position::Batch(copy));
+    }
+    then
 }
 
 /// What a table is called as it was when the step read it last.

@@ -78,6 +78,7 @@ async fn publish(task: Task<'_>, prepared: &Prepared, Checked(pushed): &Checked<
     record.rows_quarantined = pushed.diverted();
     record.rows_written = pushed.rows() - pushed.diverted();
     task.ports.ledger.save_step(task.run, record)?;
+    task.ports.ledger.lasting().await?;
     let shipped = match pushed.publish(window).await {
         Ok(Some(shipped)) => shipped,
         Ok(None) => {

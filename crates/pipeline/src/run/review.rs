@@ -14,7 +14,7 @@ use super::record::{Halt, outcome_of, standing, started};
 use super::task::Task;
 use super::{Ports, begun, build, malformed};
 use crate::plan::{Decision, Plan, Step, Work};
-use crate::position::TAKEN_OUT;
+use crate::position::{LAST_COPY, TAKEN_OUT, last_copy};
 use crate::project::Project;
 
 /// What a person asks for.
@@ -44,7 +44,8 @@ pub async fn review(project: &Project, plan: &Plan, asked: &Asked, run: RunId, p
     if !asked.is_trial {
         ports.ledger.begin(&record)?;
     }
-    let outcome = carry_out(Task { project, step: &step, run: &record.run, ports, is_repeated: false, windows: None }, asked).await;
+    let outcome =
+        carry_out(Task { project, step: &step, run: &record.run, ports, is_repeated: false, windows: None, place: None }, asked).await;
     let (done, error) = match outcome {
         Ok(done) => (done, None),
         Err(halt) => halt.record(&step),
@@ -187,9 +188,13 @@ async fn of_dataset(task: Task<'_>, asked: &Asked) -> Result<Batch> {
         }
     }
     staging.review = Some(review);
-    let mut progress = Progress { window, ..standing(task.step) };
+    let before = standing(task.step);
+    let mut progress = Progress { window, ..before.clone() };
+    if task.step.work.copies_whole() {
+        progress.inputs.insert(LAST_COPY.into(), Position::Batch(last_copy(&before)));
+    }
     if asked.review.ruling != Ruling::Dropped {
         progress.inputs.insert(TAKEN_OUT.into(), Position::Batch(window));
     }
-    Ok(Batch { staging, progress, delivery: None, is_trial: asked.is_trial, window: None, rows_let_in: 0 })
+    Ok(Batch { staging, progress, delivery: None, is_trial: asked.is_trial, window: None, columns: None, rows_let_in: 0 })
 }

@@ -1,6 +1,6 @@
 //! Which steps of a plan may run at the same time: those without a path between them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::plan::Step;
 
@@ -8,49 +8,72 @@ use crate::plan::Step;
 pub(super) struct Schedule {
     /// For each step those that have to end before it begins.
     waits: Vec<BTreeSet<usize>>,
-    /// Those that have not begun, in the order of the plan.
-    left: Vec<usize>,
+    /// For each step those that wait for it.
+    awaited: Vec<Vec<usize>>,
+    /// Those that wait for none and have not begun, in the order of the plan.
+    ready: BTreeSet<usize>,
 }
 
 impl Schedule {
     /// The schedule of these steps.
     pub(super) fn of(steps: &[Step]) -> Self {
         let mut waits = vec![BTreeSet::new(); steps.len()];
+        let names = Names::of(steps);
         for (at, step) in steps.iter().enumerate() {
-            waits[at].extend(step.after.iter().filter_map(|name| place(steps, name)).filter(|before| *before < at));
+            waits[at].extend(step.after.iter().filter_map(|name| names.steps.get(name.as_str()).copied()).filter(|before| *before < at));
             // A rule looks at another table as it is when one step comes after the other.
-            for other in step.rules.iter().filter_map(|rule| rule.body.other_table()).filter_map(|table| place_of_table(steps, &table)) {
+            for other in step.rules.iter().filter_map(|rule| rule.body.other_table()).filter_map(|table| names.of_table(&table)) {
                 let (earlier, later) = (at.min(other), at.max(other));
                 if earlier < later {
                     waits[later].insert(earlier);
                 }
             }
         }
-        Self { waits, left: (0..steps.len()).collect() }
+        let mut awaited = vec![Vec::new(); steps.len()];
+        for (later, waits) in waits.iter().enumerate() {
+            for earlier in waits {
+                awaited[*earlier].push(later);
+            }
+        }
+        let ready = (0..steps.len()).filter(|at| waits[*at].is_empty()).collect();
+        Self { waits, awaited, ready }
     }
 
     /// The first step that waits for none; it begins now.
     pub(super) fn next(&mut self) -> Option<usize> {
-        let found = self.left.iter().position(|at| self.waits[*at].is_empty())?;
-        Some(self.left.remove(found))
+        self.ready.pop_first()
     }
 
     /// Lets those go on that wait for a step.
     pub(super) fn ended(&mut self, step: usize) {
-        for waits in &mut self.waits {
-            waits.remove(&step);
+        for later in std::mem::take(&mut self.awaited[step]) {
+            self.waits[later].remove(&step);
+            if self.waits[later].is_empty() {
+                self.ready.insert(later);
+            }
         }
     }
 }
 
-fn place(steps: &[Step], name: &str) -> Option<usize> {
-    steps.iter().position(|step| step.name == name)
+/// Where steps are in a plan, by their names.
+struct Names<'a> {
+    steps: HashMap<&'a str, usize>,
+    datasets: HashMap<&'a str, usize>,
 }
 
-/// The step that makes a table as a rule names it.
-fn place_of_table(steps: &[Step], table: &str) -> Option<usize> {
-    let dataset = table.strip_prefix("raw.").unwrap_or(table);
-    steps.iter().position(|step| step.name == table || (step.table.is_raw() && step.table.leaf() == dataset))
+impl<'a> Names<'a> {
+    fn of(steps: &'a [Step]) -> Self {
+        let named = steps.iter().enumerate().rev();
+        let datasets = named.clone().filter(|(_, step)| step.table.is_raw()).map(|(at, step)| (step.table.leaf(), at));
+        Self { datasets: datasets.collect(), steps: named.map(|(at, step)| (step.name.as_str(), at)).collect() }
+    }
+
+    /// The step that makes a table as a rule names it.
+    fn of_table(&self, table: &str) -> Option<usize> {
+        let dataset = table.strip_prefix("raw.").unwrap_or(table);
+        let found = [self.steps.get(table), self.datasets.get(dataset)];
+        found.into_iter().flatten().min().copied()
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use hw_base::{Error, LoadMode, Reader, Result, RunId, Staging, TableName, TableState, TimeSpan, Watch};
 
 use super::Ports;
+use super::places::Place;
 use crate::plan::{Step, Work};
 use crate::project::{Project, fingerprint};
 
@@ -21,6 +22,8 @@ pub(super) struct Task<'a> {
     pub(super) is_repeated: bool,
     /// The windows to build, where a backfill asks for them.
     pub(super) windows: Option<&'a [String]>,
+    /// Its place among the steps that work at the same time; `None` where it is alone.
+    pub(super) place: Option<&'a Place<'a>>,
 }
 
 /// What names the transactions of a table.
@@ -49,6 +52,16 @@ impl Task<'_> {
     pub(super) async fn table(&self) -> Result<Option<TableState>> {
         let application = application(self.project, &self.step.table);
         self.ports.engine.table(&self.step.table, Some(&application)).await
+    }
+
+    /// Lets another step work: this one waits for the disk from now on.
+    pub(super) fn leaves_its_place(&self) {
+        self.place.inspect(|place| place.leave());
+    }
+
+    /// Works once more, be there a place or not.
+    pub(super) fn takes_its_place(&self) {
+        self.place.inspect(|place| place.take());
     }
 
     /// The number of the window that comes next.

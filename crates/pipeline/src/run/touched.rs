@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hw_base::{Column, Engine, Error, Input, Ledger, Position, Progress, Reader, Result, Value, identifier, literal, plural};
 
 use crate::plan::{Extent, ReadFrom};
-use crate::position::{TAKEN_OUT, batch_read, noted, version_read};
+use crate::position::{TAKEN_OUT, batch_read, copy_read, noted, version_read};
 use crate::settings::{PartitionBy, Recompute};
 use crate::versions;
 
@@ -35,7 +35,7 @@ pub(super) struct Touching<'a> {
     pub(super) partition_by: &'a PartitionBy,
     /// Where the model stands.
     pub(super) before: &'a Progress,
-    /// Where all steps stand.
+    /// Where the steps stand whose tables it reads.
     pub(super) standing: &'a BTreeMap<String, Progress>,
 }
 
@@ -97,7 +97,7 @@ impl Touching<'_> {
             name: read.name.clone(),
             table: read.table.clone(),
             version: Some(version),
-            after_batch: batch.filter(|_| read.extent == Extent::LastBatch).map(|batch| batch - 1),
+            after_batch: copy_read(&read.step, self.before).filter(|_| read.extent == Extent::LastBatch).map(|batch| batch - 1),
             up_to_batch: batch,
             hides_origin: read.hides_origin,
         };

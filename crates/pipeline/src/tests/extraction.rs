@@ -426,10 +426,11 @@ fn a_column_keeps_its_name_whatever_the_order_of_the_columns() {
     check(
         &world,
         expect![[r#"
-        open shop.orders: b.csv; expecting Order ID order_id
-        stage raw/shop.orders: append from the source
-        publish raw/shop.orders as window 2
-        raw/shop.orders: published 3 rows as version 1"#]],
+            open shop.orders: b.csv; expecting Order ID order_id
+            note raw/shop.orders: a new column, `order_id_3`; models have what their SELECT names
+            stage raw/shop.orders: append from the source
+            publish raw/shop.orders as window 2
+            raw/shop.orders: published 3 rows as version 1"#]],
     );
     expect![[r#"{"order_id":"Order ID","order_id_2":"order_id","order_id_3":"ORDER-ID"}"#]]
         .assert_eq(&world.state().notes["columns of raw/shop.orders"].to_string());

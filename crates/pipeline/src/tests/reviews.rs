@@ -145,3 +145,35 @@ fn a_release_that_was_killed_is_settled_and_not_continued() {
         assert!(!published || state.progress["orders"].window == table, "{dies_at}");
     }
 }
+
+#[test]
+fn the_last_whole_copy_stays_the_one_that_is_read_after_a_decision_about_its_rows() {
+    let world = World::new(&[("a", "select * from crm.orders", json!({}))]).ran();
+    world.review("raw/crm.orders", Ruling::Dropped);
+    expect!["window 2, version 1: content hash a, last_copy batch 1, loaded_at > 2026-03-01T00:00:00.000000Z, taken_out batch 1"]
+        .assert_eq(&world.standing("raw/crm.orders"));
+    world.arrives("raw/crm.orders", "rows 3; hash a");
+    expect![[r#"
+        open crm.orders: all
+        note raw/crm.orders: new columns, `id`, `status`, `updated_at`; models have what their SELECT names
+        stage raw/crm.orders: append from the source
+        discard raw/crm.orders
+        stage a: replace from crm.orders after batch 0 up to 2
+        publish a as window 2
+        raw/crm.orders: unchanged
+        a: published 3 rows as version 1
+        Succeeded, exit code 0"#]]
+    .assert_eq(&world.run());
+    world.arrives("raw/crm.orders", "rows 3; hash b");
+    expect![[r#"
+        open crm.orders: all
+        note raw/crm.orders: new columns, `id`, `status`, `updated_at`; models have what their SELECT names
+        stage raw/crm.orders: append from the source
+        publish raw/crm.orders as window 3
+        stage a: replace from crm.orders after batch 2 up to 3
+        publish a as window 3
+        raw/crm.orders: published 3 rows as version 2
+        a: published 3 rows as version 2
+        Succeeded, exit code 0"#]]
+    .assert_eq(&world.run());
+}

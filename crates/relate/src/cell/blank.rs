@@ -85,8 +85,25 @@ fn marked(profile: &Profile<'_>) -> Vec<Suspicion> {
 
 /// White space around a value, in a column that has little of it.
 fn stray_blanks(profile: &Profile<'_>) -> Vec<Suspicion> {
-    let blank = profile.column.counted().filter(|(_, value, count)| *count > 0 && value.trim() != *value && !value.trim().is_empty());
-    blank.map(|(code, value, _)| Suspicion::new(code, "blank_variant", 0.8).suggesting(value.trim())).collect()
+    let present = || profile.column.counted().filter(|(_, value, count)| *count > 0 && !value.trim().is_empty());
+    let around = present().filter(|(_, value, _)| value.trim() != *value);
+    let mut found: Vec<Suspicion> =
+        around.map(|(code, value, _)| Suspicion::new(code, "blank_variant", 0.8).suggesting(value.trim())).collect();
+    let doubled: Vec<(u32, &str, u32)> = present().filter(|(_, value, _)| has_doubled_blank(value.trim())).collect();
+    let rows: u32 = doubled.iter().map(|(_, _, count)| count).sum();
+    if f64::from(rows) <= SELDOM * profile.rows {
+        let single = |value: &str| value.split_whitespace().collect::<Vec<_>>().join(" ");
+        found.extend(doubled.iter().map(|(code, value, _)| Suspicion::new(*code, "blank_variant", 0.7).suggesting(single(value))));
+    }
+    found
+}
+
+/// More blanks than this share of the rows has are the way a column is written.
+const SELDOM: f64 = 0.05;
+
+/// Whether two blanks stand between the words of a short text. In prose they stand behind a sentence.
+fn has_doubled_blank(value: &str) -> bool {
+    value.len() <= 80 && value.contains("  ")
 }
 
 /// Replacement characters, control characters, the usual marks of UTF-8 read as Latin-1, and words of two scripts.

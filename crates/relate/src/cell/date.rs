@@ -2,16 +2,29 @@
 
 use std::collections::BTreeSet;
 
+use hw_base::TextShape;
+
 use super::Suspicion;
 use super::profile::Profile;
 
 /// What is wrong with the values of a column of dates.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     let dates = dates(profile);
-    let mut found = impossible(&dates);
+    let mut found = strangers(profile);
+    found.extend(impossible(&dates));
     found.extend(out_of_time(&dates));
     found.extend(ambiguous(&dates));
     found
+}
+
+/// Values that are no dates in a column of dates.
+fn strangers(profile: &Profile<'_>) -> Vec<Suspicion> {
+    if profile.dated < 0.9 || profile.rows < 20.0 {
+        return Vec::new();
+    }
+    let is_date = |shape| matches!(shape, TextShape::Date | TextShape::Timestamp | TextShape::OtherDate | TextShape::Blank);
+    let foreign = profile.column.counted().filter(|(code, _, count)| *count > 0 && !is_date(profile.shape(*code)));
+    foreign.map(|(code, ..)| Suspicion::new(code, "type_outlier", 0.6 + 0.35 * profile.dated)).collect()
 }
 
 /// A value that is written as a date: its code, the rows that hold it, its three numbers, and how many digits each has.
@@ -99,7 +112,7 @@ fn out_of_time(dates: &[Written]) -> Vec<Suspicion> {
         });
         reached.map_or(0, |(year, ..)| *year)
     };
-    let (low, high) = (quantile(0.02), quantile(0.98));
+    let (low, high) = (quantile(0.04), quantile(0.96));
     let reach = 3 * (high - low) + 20;
     let odd = years.iter().filter(|(year, ..)| *year + reach < low || *year > high + reach);
     odd.map(|(_, code, _)| Suspicion::new(*code, "implausible_date", 0.8)).collect()

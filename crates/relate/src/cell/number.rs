@@ -12,24 +12,53 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     dressings(profile).map_or_else(|| strangers(profile), |dressings| mixtures(profile, &dressings))
 }
 
+/// Numbers in a column of words: in one of few words each, in others the one that recurs. Codes of a letter or two may be digits too.
+pub(super) fn among_words(profile: &Profile<'_>) -> Vec<Suspicion> {
+    let are_rare = profile.numeric > 0.0 && profile.numeric <= 0.05;
+    if profile.rows < 50.0 || !are_rare {
+        return Vec::new();
+    }
+    let is_word = |value: &str| value.bytes().all(|b| !b.is_ascii_digit()) && value.chars().filter(|c| c.is_alphabetic()).nth(2).is_some();
+    let share = |rows: u32| f64::from(rows) / profile.rows;
+    let words = profile.column.counted().filter(|(_, value, _)| is_word(value)).map(|(_, _, count)| count).sum();
+    if share(words) < 0.98 - profile.numeric {
+        return Vec::new();
+    }
+    let numbers = profile.numbers().iter().filter(|(_, _, count)| *count > 0);
+    let is_of_few_words = profile.variety() < 0.3;
+    let odd = numbers.filter(|(_, _, count)| is_of_few_words || *count > 2 && share(*count) > 0.005);
+    odd.map(|(_, code, _)| Suspicion::new(*code, "type_outlier", 0.75)).collect()
+}
+
 /// Values that are no numbers in a column of numbers.
 fn strangers(profile: &Profile<'_>) -> Vec<Suspicion> {
     if profile.quantities < 0.9 || profile.rows < 20.0 {
         return Vec::new();
     }
-    let mut usual = vec![TextShape::Integer, TextShape::Decimal, TextShape::Blank];
+    let are_dressed = profile.numeric < 0.9;
     let writes_thousands_plainly = profile.numbers().iter().any(|(number, ..)| number.abs() >= 1_000.0);
-    if profile.numeric < 0.9 || !writes_thousands_plainly {
-        usual.push(TextShape::NumberLike);
-    }
-    let foreign =
-        profile.column.counted().filter(|(code, value, count)| *count > 0 && !usual.contains(&profile.shape(*code)) && !is_number(value));
+    let is_usual = |code: u32, value: &str| match profile.shape(code) {
+        TextShape::Integer | TextShape::Decimal | TextShape::Blank => true,
+        TextShape::NumberLike => are_dressed || !writes_thousands_plainly && is_dressed_or_code(value) || is_number(value),
+        _ => is_number(value),
+    };
+    let foreign = profile.column.counted().filter(|(code, value, count)| *count > 0 && !is_usual(*code, value));
     foreign.map(|(code, ..)| Suspicion::new(code, "type_outlier", 0.6 + 0.35 * profile.quantities)).collect()
 }
 
 /// Whether a computer reads it as a number all the same: leading zeros, infinity.
 fn is_number(value: &str) -> bool {
     value.trim().parse::<f64>().is_ok()
+}
+
+/// Whether the digits of a number of a thousand and more are separated into groups of three, or a letter ends what is a code: `136A`.
+fn is_dressed_or_code(value: &str) -> bool {
+    let whole = value.trim().trim_start_matches('-').split('.').next().unwrap_or_default();
+    let mut groups = whole.split(',');
+    let are_digits = |group: &str| group.bytes().all(|b| b.is_ascii_digit());
+    let starts = groups.next().is_some_and(|first| (1..=3).contains(&first.len()) && are_digits(first));
+    let has_groups = starts && whole.contains(',') && groups.all(|group| group.len() == 3 && are_digits(group));
+    has_groups || value.trim().ends_with(char::is_alphabetic)
 }
 
 /// A number taken apart: what stands before it, the number, and what stands after it.
@@ -43,8 +72,9 @@ fn undressed(value: &str) -> Option<(&str, f64, &str)> {
     let digits = rest[..length].trim_end_matches(['.', ',', '-']);
     let (before, after) = (&value[..start], &rest[digits.len()..]);
     let plain = before.chars().chain(after.chars()).all(|c| !c.is_ascii_digit());
+    let is_code = digits.len() > 1 && digits.bytes().all(|b| b.is_ascii_digit()) && digits.starts_with('0');
     let number = digits.replace(',', "").parse().ok()?;
-    (plain && before.len() <= 4 && after.len() <= 16).then_some((before, number, after))
+    (plain && !is_code && before.len() <= 4 && after.len() <= 16).then_some((before, number, after))
 }
 
 /// Units that people write right behind a number.
@@ -54,15 +84,20 @@ const UNITS: &[&str] = &[
     "eur", "gbp",
 ];
 
+/// Words that make a class of many numbers of one: `4 or less hours`.
+const CLASSES: &[&str] = &["or", "and", "to", "than", "less", "more", "over", "under"];
+
 /// Whether what stands around a number can be a currency or a unit: signs, the code of a currency before it, and behind it a word apart or one
-/// of the units that people write without a blank. Other letters make a code of it, as in `136A` and `S2Want`, and brackets or `<` a remark.
+/// of the units that people write without a blank. Other letters make a code of it, as in `136A`, `0_no` and `S2Want`, brackets or `<` a
+/// remark, and `3+` is a class.
 fn is_unit(before: &str, after: &str) -> bool {
     let is_remark = |text: &str| text.contains(['<', '>', '=', '(', ')', '[', ']', '{', '}']);
     let letters = before.chars().filter(|c| c.is_alphanumeric()).count();
     let is_currency = letters == 0 || letters == 3 && before.trim_end().chars().all(|c| c.is_ascii_uppercase());
     let word = after.trim_end_matches('.').to_lowercase();
     let is_word = !after.starts_with(char::is_alphanumeric) || UNITS.contains(&word.as_str());
-    is_currency && is_word && !is_remark(before) && !is_remark(after)
+    let is_code_or_class = after.starts_with(['_', '+']) || after.split_whitespace().any(|word| CLASSES.contains(&word));
+    is_currency && is_word && !is_code_or_class && !is_remark(before) && !is_remark(after)
 }
 
 /// More ways of writing than this are no dressings of one number.

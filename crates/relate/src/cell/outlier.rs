@@ -1,25 +1,14 @@
 //! Numbers that stand apart: from all others of their column, or from those of their group where another column explains them.
-//!
-//! A number stands apart where an empty stretch lies between it and the bulk that is three times as wide as the middle four fifths
-//! of the rows, as the numbers are, and once as wide by order of magnitude: a long tail thins out little by little and leaves no such
-//! stretch, whatever its length. Quantiles, as the median absolute deviation, are not moved by the outliers themselves
-//! (Hampel, The influence curve and its role in robust estimation, JASA 69, 1974).
 
 use std::collections::BTreeMap;
 
 use super::ballot::is_code;
+use super::bulk::{Bulk, LEAST_ROWS};
 use super::profile::Profile;
 use super::{Accusation, Suspicion};
 use crate::columns::Column;
 use crate::parallel;
 
-/// The share of the rows, on one side, that may stand apart; what is more common is another regularity.
-const GREATEST_SHARE: f64 = 0.03;
-/// The width of the empty stretch, in widths of the middle, as the numbers are and by order of magnitude.
-const STRETCH: (f64, f64) = (3.0, 1.0);
-/// Fewer numbers, or fewer distinct ones, give no norm.
-const LEAST_ROWS: u32 = 30;
-const LEAST_VALUES: usize = 10;
 /// A grouping column has at most so many values, of so many rows each on average.
 const MOST_GROUPS: usize = 50;
 const LEAST_GROUP: f64 = 30.0;
@@ -28,9 +17,6 @@ const LEAST_GROUP: f64 = 30.0;
 const EXPLAINS: f64 = 0.5;
 /// Rows that the choice of a grouping column looks at.
 const LOOKS: usize = 5_000;
-
-/// Numbers with their counts, ascending.
-type Counted = [(f64, u32)];
 
 /// The numbers of a column that stand apart from all others.
 pub(super) fn suspicions(profiles: &[Profile<'_>], at: usize) -> Vec<Suspicion> {
@@ -69,78 +55,6 @@ fn is_measured(profile: &Profile<'_>) -> bool {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small share of a number of rows")]
 fn most_alike(rows: f64) -> u32 {
     (0.005 * rows).max(3.0) as u32
-}
-
-/// The numbers that lie together.
-struct Bulk {
-    least: f64,
-    greatest: f64,
-    /// The width of the middle four fifths.
-    width: f64,
-}
-
-impl Bulk {
-    /// `None` where the numbers are too few, or most of them are equal.
-    fn of(numbers: &Counted) -> Option<Self> {
-        let rows: u32 = numbers.iter().map(|(_, count)| count).sum();
-        let unit = typical_size(numbers, rows);
-        if rows < LEAST_ROWS || numbers.len() < LEAST_VALUES || unit <= 0.0 {
-            return None;
-        }
-        let sized: Vec<(f64, u32)> =
-            numbers.iter().map(|(number, count)| (number.signum() * (number.abs() / unit).ln_1p(), *count)).collect();
-        let (plain, by_size) = (width(numbers, rows), width(&sized, rows));
-        if plain <= 0.0 || by_size <= 0.0 {
-            return None;
-        }
-        let is_stretch = |at: &usize| {
-            let step = |of: &Counted| of[at + 1].0 - of[*at].0;
-            step(numbers) >= STRETCH.0 * plain && step(&sized) >= STRETCH.1 * by_size
-        };
-        let few = (f64::from(rows) * GREATEST_SHARE).max(1.0);
-        let steps = 0..numbers.len() - 1;
-        let above = steps.clone().rev().scan(0, |seen, at| within(seen, numbers[at + 1].1, few).then_some(at)).filter(is_stretch).last();
-        let below = steps.scan(0, |seen, at| within(seen, numbers[at].1, few).then_some(at)).filter(is_stretch).last();
-        let least = below.map_or(numbers[0].0, |at| numbers[at + 1].0);
-        let greatest = above.map_or(numbers[numbers.len() - 1].0, |at| numbers[at].0);
-        Some(Self { least, greatest, width: plain })
-    }
-
-    fn is_apart(&self, number: f64) -> bool {
-        number < self.least || number > self.greatest
-    }
-
-    fn confidence(&self, number: f64) -> f64 {
-        let distance = (self.least - number).max(number - self.greatest) / self.width;
-        (0.5 + 0.04 * distance).min(0.9)
-    }
-}
-
-/// Counts on, and tells whether these are still few.
-fn within(seen: &mut u32, count: u32, few: f64) -> bool {
-    *seen += count;
-    f64::from(*seen) <= few
-}
-
-/// The number below which a share of the rows lies.
-fn quantile(numbers: &Counted, rows: u32, share: f64) -> f64 {
-    let mut seen = 0;
-    let reached = numbers.iter().find(|(_, count)| {
-        seen += count;
-        f64::from(seen) >= share * f64::from(rows)
-    });
-    reached.or(numbers.last()).map_or(0.0, |(number, _)| *number)
-}
-
-fn width(numbers: &Counted, rows: u32) -> f64 {
-    quantile(numbers, rows, 0.9) - quantile(numbers, rows, 0.1)
-}
-
-/// The median size of the numbers, signs left out: below it, sizes are compared as they are, above it by order of magnitude.
-fn typical_size(numbers: &Counted, rows: u32) -> f64 {
-    let mut sizes: Vec<(f64, u32)> = numbers.iter().map(|(number, count)| (number.abs(), *count)).collect();
-    sizes.sort_by(|a, b| a.0.total_cmp(&b.0));
-    quantile(&sizes, rows, 0.5)
 }
 
 /// The bulk of each group of rows.

@@ -1,4 +1,4 @@
-//! Misspellings: rare values within one or two edits of a frequent one.
+//! Misspellings: rare values within one or two edits of a frequent one, and those that break off in the middle of a word.
 
 use std::collections::HashMap;
 
@@ -6,8 +6,15 @@ use super::Suspicion;
 use super::profile::Profile;
 use crate::words::edits;
 
+/// What a rare value may be a slip of, and the edits between them.
+type Slip<'a> = Option<(&'a Word, usize)>;
+
 /// How often the right spelling must occur.
 const FREQUENT: u32 = 4;
+/// A value that is so many times rarer than its neighbour may be a slip of it, however often it occurs.
+const TIMES: u32 = 20;
+/// How many times rarer a value is that differs from another by a last letter, and is still a slip.
+const RARE_ENDING: u32 = 50;
 /// Values beyond which a column is no list of categories or names that recur.
 const MOST_VALUES: usize = 30_000;
 /// Entries of the index beyond which a column is left alone.
@@ -35,14 +42,18 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
         return Vec::new();
     }
     let index = index(&frequent);
-    let near = |word: &Word| nearest(word, &index, &frequent);
-    let between: Vec<usize> = frequent.iter().filter_map(|word| near(word).map(|(_, edits)| edits)).collect();
+    let mut sorted = frequent.clone();
+    sorted.sort_by(|a, b| a.letters.cmp(&b.letters));
+    let tokens = tokens(&words);
+    let near = |word: &Word| nearest(word, &index, &frequent).or_else(|| broken_off(word, &sorted, &tokens));
+    let is_no_slip = |word: &Word, usual: &Word| word.count * TIMES > usual.count;
+    let between = frequent.iter().filter_map(|word| near(word).filter(|(usual, _)| is_no_slip(word, usual)).map(|(_, edits)| edits));
+    let between: Vec<usize> = between.collect();
     let is_dense = |edits: usize| {
         let close = between.iter().filter(|other| **other <= edits).count();
         close as f64 > 0.04 * frequent.len() as f64 && close > 2
     };
     let dense = [false, is_dense(1), is_dense(2)];
-    let tokens = tokens(&words);
     let found = words.iter().filter_map(|word| near(word).map(|(usual, edits)| (word, usual, edits)));
     let found = found.filter(|(word, _, edits)| !dense[(*edits).min(2)] || word.letters.len() > 12);
     let found = found.filter(|(word, usual, _)| !is_made_of_known(word, usual, &tokens));
@@ -133,8 +144,20 @@ fn deletions(letters: &[char]) -> Vec<Vec<char>> {
     all
 }
 
+/// The most frequent word that goes on, by two letters and more, where a value breaks off in the middle of a word. What is a word
+/// elsewhere does not break off.
+fn broken_off<'a>(word: &Word, sorted: &[&'a Word], tokens: &HashMap<String, u32>) -> Slip<'a> {
+    let length = word.letters.len();
+    let end: String = parts(word).pop().filter(|_| length > 2 && word.letters[length - 1].is_alphanumeric())?;
+    let longer = sorted[sorted.partition_point(|other| other.letters <= word.letters)..].iter();
+    let going_on = longer.take_while(|other| other.letters.starts_with(&word.letters));
+    let in_a_word = going_on.filter(|other| other.letters.len() > length + 1 && other.letters[length].is_alphabetic());
+    let most = in_a_word.filter(|other| other.count >= word.count).max_by_key(|other| (other.count, std::cmp::Reverse(other.code)))?;
+    (tokens.get(&end) == Some(&word.count)).then_some((*most, 1))
+}
+
 /// The closest much more frequent word that is not the same, and the edits between them.
-fn nearest<'a>(word: &Word, index: &Index, frequent: &[&'a Word]) -> Option<(&'a Word, usize)> {
+fn nearest<'a>(word: &Word, index: &Index, frequent: &[&'a Word]) -> Slip<'a> {
     let mut candidates: Vec<usize> = deletions(&word.letters).iter().filter_map(|shorter| index.get(shorter)).flatten().copied().collect();
     candidates.sort_unstable();
     candidates.dedup();
@@ -142,18 +165,21 @@ fn nearest<'a>(word: &Word, index: &Index, frequent: &[&'a Word]) -> Option<(&'a
     let measured =
         close.filter_map(|other| Some((other, edits(&word.letters, &other.letters, reach(word.letters.len().min(other.letters.len())))?)));
     measured
-        .filter(|(other, edits)| *edits > 0 && is_slip(&word.letters, &other.letters))
+        .filter(|(other, edits)| *edits > 0 && is_slip(word, other))
         .min_by_key(|(other, edits)| (*edits, std::cmp::Reverse(other.count), other.code))
 }
 
-/// Whether the difference is one of letters: other digits make another thing, and so does an ending.
-fn is_slip(a: &[char], b: &[char]) -> bool {
+/// Whether the difference is one of letters: other digits make another thing, and so does an ending, unless the word is far too rare
+/// for one that people form.
+fn is_slip(word: &Word, usual: &Word) -> bool {
+    let (a, b) = (&word.letters, &usual.letters);
     let digits = |letters: &[char]| letters.iter().copied().filter(char::is_ascii_digit).collect::<Vec<_>>();
     let (digits_a, digits_b) = (digits(a), digits(b));
     let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
     let is_ending = long.len() > short.len() && long.starts_with(short);
+    let is_strange = long.len() == short.len() + 1 && !long.ends_with(&['s']) && word.count * RARE_ENDING <= usual.count;
     let only_letters_in_norm = digits_b.is_empty() && digits_a.len() <= 1;
-    (digits_a == digits_b || only_letters_in_norm) && !is_ending && b.iter().any(|c| c.is_alphabetic())
+    (digits_a == digits_b || only_letters_in_norm) && (!is_ending || is_strange) && b.iter().any(|c| c.is_alphabetic())
 }
 
 fn suspicion(profile: &Profile<'_>, word: &Word, usual: &Word, edits: usize) -> Option<Suspicion> {

@@ -53,6 +53,48 @@ fn a_long_tail_is_no_outlier() {
 }
 
 #[test]
+fn the_more_numbers_stand_apart_the_less_far_they_need_to() {
+    let drawn = |row: usize| (0..12).map(|salt| (mixed(row + 10_000 * salt) % 1_000) as f64 / 1_000.0).sum::<f64>() - 6.0;
+    let table = |odd: &dyn Fn(usize) -> bool| {
+        let size = |row: usize| format!("{:.3}", 50.0 + if odd(row) { 65.0 + row as f64 / 100.0 } else { 10.0 * drawn(row) });
+        found(&generated("sizes", 1_000, &[("row", &id), ("size", &size)]))
+    };
+    assert_eq!(table(&|_| false), []);
+    assert_eq!(table(&|row| row == 300), [], "one number may be the end of a tail");
+    let told = table(&|row| row % 100 == 50);
+    assert_eq!(told, (0..10).map(|at| (at * 100 + 50, 1, "numeric_outlier")).collect::<Vec<_>>());
+}
+
+#[test]
+fn classes_and_codes_are_no_units() {
+    let children = |row: usize| ["0", "1", "2", "3+"][mixed(row) % 4].to_owned();
+    let answer = |row: usize| ["0_no", "1_yes"][mixed(row + 1) % 2].to_owned();
+    let sleep = |row: usize| ["4 or less hours", "5 hours", "6 hours", "7 hours"][(mixed(row + 2) % 40).min(3)].to_owned();
+    assert_eq!(found(&generated("answers", 300, &[("row", &id), ("children", &children), ("answer", &answer), ("sleep", &sleep)])), []);
+}
+
+#[test]
+fn a_word_in_the_wrong_column_is_told_where_it_is_not_alone() {
+    let sex = |row: usize| ["Female", "Male"][mixed(row) % 2].to_owned();
+    let group = |row: usize| ["Asian", "Black", "White"][mixed(row + 7) % 3].to_owned();
+    let table = |wrong: &dyn Fn(usize) -> String| found(&generated("people", 400, &[("row", &id), ("sex", &sex), ("group", wrong)]));
+    let slipped = |row: usize| if row % 100 == 30 { ["Male", "Female"][row / 100 % 2].to_owned() } else { group(row) };
+    assert_eq!(table(&slipped), [30, 130, 230, 330].map(|row| (row, 2, "swapped_value")));
+    assert_eq!(table(&|row| if row == 30 { "Male".to_owned() } else { group(row) }), []);
+}
+
+#[test]
+fn a_last_letter_too_many_is_a_slip_where_it_is_far_too_rare() {
+    let answer = |row: usize| ["agreed", "refused"][mixed(row) % 2].to_owned();
+    let table = |wrong: &'static str| {
+        let dirty = |row: usize| if row == 30 { wrong.to_owned() } else { answer(row) };
+        found(&generated("answers", 400, &[("row", &id), ("answer", &dirty)]))
+    };
+    assert_eq!(table("agreedx"), [(30, 1, "misspelling")]);
+    assert_eq!(table("agreeds"), []);
+}
+
+#[test]
 fn two_cells_that_fit_each_other_better_are_exchanged() {
     let town = |row: usize| ["Hamburg", "Stuttgart", "Heidelberg", "Rostock"][mixed(row) % 4].to_owned();
     let state = |row: usize| ["Hesse", "Saxony", "Bavaria"][mixed(row + 7) % 3].to_owned();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hw_base::{Input, Questions, Reader, SetQuestion, Timestamp, Watch, Watched};
 
-use super::relation::{counting, inputs_of_read, over_all_rows};
+use super::relation::{ALL_ROWS, counting, inputs_of_read, over_all_rows};
 use crate::gate::{Fitted, Gate, judged_id};
 use crate::shape::{Shape, Template};
 
@@ -52,11 +52,11 @@ impl Gate {
 pub(super) fn set_question(fitted: &Fitted, inputs: &[Input], now: Timestamp, own: Option<&str>) -> Option<SetQuestion> {
     let Ok(Shape::Set { count, examples, .. }) = &fitted.shape else { return None };
     let condition = fitted.rule.condition_sql();
-    let over = |template: &Template| over_all_rows(template, condition.as_deref(), now, own);
+    let over = |template: &Template| over_all_rows(template, condition.as_deref(), now, (ALL_ROWS, own));
     let reader = |sql: String| Reader { sql, inputs: inputs.to_vec(), file: None };
     Some(SetQuestion {
         id: fitted.rule.id.clone(),
-        count: reader(counting(&over(count), condition.as_deref())),
+        count: reader(counting(&over(count), condition.as_deref(), ALL_ROWS)),
         examples: reader(over(examples)),
     })
 }

@@ -20,6 +20,8 @@ use relation::{Answer, Relation, whole_number};
 pub struct Population {
     /// Whether the rows of the batch become the whole table: a replace, a rebuild or the first load.
     pub batch_is_table: bool,
+    /// The SELECT of the rows that count, from `after`, where the table keeps earlier copies or versions of them as well.
+    pub present: Option<String>,
     /// The columns by which the load itself keeps one row per key; empty where it does not.
     pub unique_by: Vec<String>,
 }
@@ -50,7 +52,10 @@ impl Gate {
     /// # Errors
     /// If the engine fails. SQL that it refuses is a rule that cannot be judged, and no error.
     pub async fn judge_staged(&self, judging: &Judging<'_>, batch: &StagedBatch) -> Result<Verdict> {
-        self.judge_over(&Relation::staged(judging, batch)).await
+        if self.fitted.is_empty() {
+            return Ok(Verdict::over(vec![]));
+        }
+        self.judge_over(&Relation::staged(judging, batch).await?).await
     }
 
     /// Judges rows that were only read, as `headworks check` does.

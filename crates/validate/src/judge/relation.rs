@@ -10,6 +10,9 @@ use crate::shape::Template;
 /// The relation of all rows that rules on sets look at: the table as it would be, or the rows read.
 pub(super) const ALL_ROWS: &str = "after";
 
+/// The relation of those that count, where the table keeps earlier copies or versions of them as well.
+const PRESENT_ROWS: &str = "present_rows";
+
 /// The relation of the rows read, where quarantine rules take some of them away.
 const READ: &str = "read_before_quarantine";
 
@@ -37,14 +40,16 @@ pub(super) struct Relation<'a> {
     pub(super) aggregates_were_watched: bool,
     /// The name of the table itself, where it is one.
     pub(super) own: Option<String>,
+    /// The name of the rows that sets and aggregates are about.
+    all_rows: &'static str,
     batch: Option<&'a StagedBatch>,
     inputs: Vec<Input>,
 }
 
 impl<'a> Relation<'a> {
     /// A staged batch, and the table that it would make.
-    pub(super) fn staged(judging: &'a Judging<'a>, batch: &'a StagedBatch) -> Self {
-        Self {
+    pub(super) async fn staged(judging: &'a Judging<'a>, batch: &'a StagedBatch) -> Result<Self> {
+        let mut relation = Self {
             judging,
             watched: &batch.watched,
             scanned: BATCH,
@@ -52,9 +57,16 @@ impl<'a> Relation<'a> {
             table_rows: batch.rows_after,
             aggregates_were_watched: judging.population.batch_is_table,
             own: Some(TableName::model(&batch.table).leaf().to_owned()),
+            all_rows: ALL_ROWS,
             batch: Some(batch),
             inputs: judging.reader.inputs.clone(),
+        };
+        if let Some(sql) = &judging.population.present {
+            relation.inputs.push(Input::Query { name: PRESENT_ROWS.into(), sql: sql.clone() });
+            relation.all_rows = PRESENT_ROWS;
+            relation.table_rows = relation.number_of_rows().await?;
         }
+        Ok(relation)
     }
 
     /// Rows inside a database, and the table of `rows_after` rows, called `own`, that they would make there.
@@ -67,6 +79,7 @@ impl<'a> Relation<'a> {
             table_rows: rows_after,
             aggregates_were_watched: true,
             own: Some(own.to_owned()),
+            all_rows: ALL_ROWS,
             batch: None,
             inputs: vec![],
         }
@@ -83,6 +96,7 @@ impl<'a> Relation<'a> {
             table_rows: watched.rows,
             aggregates_were_watched: true,
             own: None,
+            all_rows: ALL_ROWS,
             batch: None,
             inputs,
         };
@@ -108,18 +122,24 @@ impl<'a> Relation<'a> {
         self.watched.sets.iter().find(|set| set.id == id)
     }
 
+    async fn number_of_rows(&self) -> Result<u64> {
+        let counted = self.query(format!("select count(*) from {}", self.all_rows), 1).await?.map_err(Error::bug)?;
+        let number = counted.rows.first().and_then(|row| row.first()).and_then(whole_number);
+        number.ok_or_else(|| Error::bug("the engine did not return a count"))
+    }
+
     /// Takes all aggregates in one query; one by one where one of them spoils it.
     pub(super) async fn measure(&self, expressions: &[&str]) -> Result<Vec<Result<Value, String>>> {
         if expressions.is_empty() {
             return Ok(Vec::new());
         }
-        match self.query(measuring(expressions), 1).await? {
+        match self.query(self.measuring(expressions), 1).await? {
             Ok(rows) => Ok(first_row(&rows, expressions.len())),
             Err(reason) if expressions.len() == 1 => Ok(vec![Err(reason)]),
             Err(_) => {
                 let mut values = Vec::with_capacity(expressions.len());
                 for expression in expressions {
-                    let answer = self.query(measuring(&[*expression]), 1).await?;
+                    let answer = self.query(self.measuring(&[*expression]), 1).await?;
                     values.push(answer.and_then(|rows| first_row(&rows, 1).remove(0)));
                 }
                 Ok(values)
@@ -129,7 +149,7 @@ impl<'a> Relation<'a> {
 
     /// The number of violating rows, and of the rows judged.
     pub(super) async fn count(&self, count: &Template, condition: Option<String>) -> Result<Result<(u64, u64), String>> {
-        let sql = counting(&self.over(count, condition.as_deref()), condition.as_deref());
+        let sql = counting(&self.over(count, condition.as_deref()), condition.as_deref(), self.all_rows);
         let answer = self.query(sql, 1).await?;
         Ok(answer.and_then(|rows| {
             let cells = rows.rows.first().map(Vec::as_slice).unwrap_or_default();
@@ -145,7 +165,13 @@ impl<'a> Relation<'a> {
     }
 
     fn over(&self, template: &Template, condition: Option<&str>) -> String {
-        over_all_rows(template, condition, self.judging.now, self.own.as_deref())
+        over_all_rows(template, condition, self.judging.now, (self.all_rows, self.own.as_deref()))
+    }
+
+    /// Takes the aggregates in one row. The count keeps out what is none, and would give a row per row.
+    fn measuring(&self, expressions: &[&str]) -> String {
+        let named: Vec<String> = expressions.iter().enumerate().map(|(at, expression)| format!("{expression} as measured_{at}")).collect();
+        format!("select {}, count(*) as measured_rows from {}", named.join(", "), self.all_rows)
     }
 
     async fn query(&self, sql: String, limit: usize) -> Result<Answer> {
@@ -176,24 +202,18 @@ pub(super) fn inputs_of_read(gate: &Gate, reader: &Reader) -> (Vec<Input>, bool)
 }
 
 /// The SELECT of a template over all rows, or those where `condition` is true. `own` is the name of the table itself, where it is one.
-pub(super) fn over_all_rows(template: &Template, condition: Option<&str>, now: Timestamp, own: Option<&str>) -> String {
-    let rows = condition.map_or(ALL_ROWS.to_owned(), |condition| format!("(select * from {ALL_ROWS} where {condition})"));
+pub(super) fn over_all_rows(template: &Template, condition: Option<&str>, now: Timestamp, (all_rows, own): (&str, Option<&str>)) -> String {
+    let rows = condition.map_or(all_rows.to_owned(), |condition| format!("(select * from {all_rows} where {condition})"));
     let now = format!("cast('{}' as timestamp(6))", now.format("%Y-%m-%d %H:%M:%S%.f"));
-    template.at(&now, &rows, ALL_ROWS, own)
+    template.at(&now, &rows, all_rows, own)
 }
 
 /// Counts the violating rows by `sql`, and beside them the rows judged where `condition` says which those are.
-pub(super) fn counting(sql: &str, condition: Option<&str>) -> String {
+pub(super) fn counting(sql: &str, condition: Option<&str>, all_rows: &str) -> String {
     match condition {
-        Some(condition) => format!("select ({sql}) as violations, (select count(*) from {ALL_ROWS} where {condition}) as judged"),
+        Some(condition) => format!("select ({sql}) as violations, (select count(*) from {all_rows} where {condition}) as judged"),
         None => sql.to_owned(),
     }
-}
-
-/// Takes the aggregates in one row. The count keeps out what is none, and would give a row per row.
-fn measuring(expressions: &[&str]) -> String {
-    let named: Vec<String> = expressions.iter().enumerate().map(|(at, expression)| format!("{expression} as measured_{at}")).collect();
-    format!("select {}, count(*) as measured_rows from {ALL_ROWS}", named.join(", "))
 }
 
 /// The cells of the only row.

@@ -4,7 +4,6 @@
 //! more of them may come, and so are rows without a value. Values in the future do not count, or one of them would hide all
 //! that comes after it.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,6 +19,7 @@ use super::types::{SourceColumn, quoted};
 use crate::connectors::{Opened, Reached};
 use crate::layout::{Layout, free_of_hidden};
 use crate::rows::{Cell, Outlet, RowReader, RowTable, Wanted};
+use crate::types::Declared;
 
 /// How many rows are fetched before they are handed on.
 const ROWS_AT_ONCE: usize = 1024;
@@ -51,7 +51,7 @@ pub(super) fn open(server: Server, name: &str, columns: Vec<SourceColumn>, as_te
     let asked = |column: SourceColumn| SourceColumn { as_text: as_text.contains(&column.name.as_str()), ..column };
     let columns: Vec<SourceColumn> = columns.into_iter().map(asked).collect();
     let names: Vec<String> = columns.iter().map(|column| free_of_hidden(&column.name)).collect();
-    Layout { files: vec![(name, &names)], delivery, declared: &HashMap::new() }.columns()?;
+    Layout { files: vec![(name, &names)], delivery, declared: &Declared::default() }.columns()?;
     let follow = Follow::of(&columns, delivery)?;
     let part = match &follow {
         Some(Follow { column, since: Some(from) }) => Part::NewAndSome { column: free_of_hidden(&column.name), from: from.clone() },

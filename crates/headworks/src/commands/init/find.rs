@@ -134,7 +134,7 @@ impl Measured<'_> {
         let mut gate = Gate::new(&rules, &self.engine.columns(&reader).await?);
         gate.try_sql(self.engine, &reader).await?;
         let watched = self.engine.watch(&reader, &gate.watch(&[], 0, false)).await?;
-        let population = Population { batch_is_table: true, unique_by: vec![] };
+        let population = Population { batch_is_table: true, ..Population::default() };
         let judging =
             Judging { engine: self.engine, reader: &reader, population: &population, shown_as: "", examples: 0, now: SystemClock.now() };
         let verdict = gate.judge(&judging, &watched).await?;

@@ -7,6 +7,7 @@ use crate::suites::{ImportedItem, Rules, Translation};
 
 /// Whether `text` is a query with `ref` or `source` in it.
 pub(super) fn is_one(text: &str) -> bool {
+    let text = without_comments(text);
     let start = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("--") && !line.starts_with("{{ config"));
     let start = start.unwrap_or_default().to_lowercase();
     let is_query = start.starts_with("select") || start.starts_with("with");
@@ -16,8 +17,16 @@ pub(super) fn is_one(text: &str) -> bool {
 /// The rule about the first table that the query names.
 pub(super) fn item(text: &str) -> ImportedItem {
     let mut first = None;
-    let translation = translated(text, &mut first);
+    let translation = translated(&without_comments(text), &mut first);
     ImportedItem::new(first.as_deref(), "test in SQL", translation)
+}
+
+/// The text without the comments of Jinja.
+fn without_comments(text: &str) -> String {
+    let mut parts = text.split("{#");
+    let before = parts.next().unwrap_or_default();
+    let after = parts.map(|part| part.split_once("#}").map_or("", |(_, after)| after));
+    std::iter::once(before).chain(after).collect()
 }
 
 fn translated(text: &str, first: &mut Option<String>) -> Translation {
