@@ -101,9 +101,12 @@ fn stray_blanks(profile: &Profile<'_>) -> Vec<Suspicion> {
 /// More blanks than this share of the rows has are the way a column is written.
 const SELDOM: f64 = 0.05;
 
-/// Whether two blanks stand between the words of a short text. In prose they stand behind a sentence.
+/// Whether two blanks stand between two words of a short text. More of them, or two beside a point or a dash, separate what is told together.
 fn has_doubled_blank(value: &str) -> bool {
-    value.len() <= 80 && value.contains("  ")
+    let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let stands_between =
+        |at: usize, blanks: &str| is_word(value[..at].chars().next_back()) && is_word(value[at + blanks.len()..].chars().next());
+    value.len() <= 80 && value.match_indices("  ").any(|(at, blanks)| stands_between(at, blanks))
 }
 
 /// Replacement characters, control characters, the usual marks of UTF-8 read as Latin-1, and words of two scripts.
