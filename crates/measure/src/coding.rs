@@ -34,11 +34,11 @@ impl Coding {
     /// codes alone take more, it is a sample from the start instead of becoming one on the way.
     pub(crate) fn new(schema: &Schema, memory: CodeMemory, rows: Option<u64>, threads: usize) -> Self {
         let coders = coders(schema);
-        let codes = |rows: u64| rows * coders.len() as u64 * CODE_BYTES;
-        let Some(rows) = rows.filter(|rows| codes(*rows) > memory.whole.0) else {
+        let bytes = |rows: u64| rows * coders.len() as u64 * CODE_BYTES;
+        let Some(rows) = rows.filter(|rows| bytes(*rows) > memory.whole.0) else {
             return Self { coders, memory, rows: 0, sampled: None, level: 0, threads };
         };
-        let fits = |level: &u32| codes(rows >> level) <= memory.sample.0 || rows >> level <= LEAST_ROWS;
+        let fits = |level: &u32| bytes(rows >> level) <= memory.sample.0 || rows >> level <= LEAST_ROWS;
         let level = (1..u64::BITS).find(fits).unwrap_or_default();
         let memory = CodeMemory { whole: memory.sample, ..memory };
         Self { coders, memory, rows: 0, sampled: Some(Vec::new()), level, threads }
