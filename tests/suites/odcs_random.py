@@ -174,8 +174,9 @@ def asked_of(asked, called):
 
 def exported(folder, name, suite, path):
     """The contract that the rules of a contract are written as, in parts in which the CLI tells checks apart."""
-    subprocess.run([program, "import", "odcs", suite, "--out", "rules"], cwd=folder, capture_output=True, check=True)
-    command = [program, "export", "odcs", path, "--rules", f"rules/{name}.yaml", "--table", name, "--dialect", "duckdb", "--out", "again.yml"]
+    rules = tempfile.mkdtemp(dir=folder)  # what was imported before is never written over
+    subprocess.run([program, "import", "odcs", suite, "--out", rules], cwd=folder, capture_output=True, check=True)
+    command = [program, "export", "odcs", path, "--rules", f"{rules}/{name}.yaml", "--table", name, "--dialect", "duckdb", "--out", "again.yml"]
     found = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if found.returncode:
         sys.exit(f"export: {found.stdout}{found.stderr}")

@@ -1,5 +1,6 @@
 //! What a test of dbt counts where its configuration says how many failures it tolerates: the rows that its query returns.
 
+use hw_base::identifier;
 use serde_json::{Value as Json, json};
 
 use super::words::sql_list;
@@ -8,18 +9,18 @@ use crate::suites::words::Arguments;
 
 /// The query of a test that returns a row per value where our kind counts every row.
 pub(super) fn query_of_groups(kind: &str, arguments: &Arguments<'_>) -> Option<String> {
-    let column = || arguments.text("column_name").ok();
+    let column = || arguments.text("column_name").ok().map(|name| named(&name));
     match kind.trim_start_matches("dbt.") {
         "unique" => column().map(|column| repeated(&column, &format!("{column} is not null"))),
         "accepted_values" => listed(&column()?, "not in", arguments),
         "dbt_utils.not_accepted_values" => listed(&column()?, "in", arguments),
-        "dbt_utils.unique_combination_of_columns" => Some(repeated(&arguments.texts("combination_of_columns").ok()?.join(", "), "true")),
+        "dbt_utils.unique_combination_of_columns" => Some(repeated(&names(arguments, "combination_of_columns")?.join(", "), "true")),
         "dbt_expectations.expect_column_values_to_be_unique" => {
             let column = column()?;
             Some(repeated(&column, &and_where(&format!("{column} is not null"), arguments)))
         }
         "dbt_expectations.expect_compound_columns_to_be_unique" => {
-            let names = arguments.texts("column_list").ok()?;
+            let names = names(arguments, "column_list")?;
             let any = arguments.get("ignore_row_if") == json!("any_value_is_missing");
             let present: Vec<String> = names.iter().map(|name| format!("{name} is not null")).collect();
             let present = format!("({})", present.join(if any { " and " } else { " or " }));
@@ -27,6 +28,16 @@ pub(super) fn query_of_groups(kind: &str, arguments: &Arguments<'_>) -> Option<S
         }
         _ => None,
     }
+}
+
+fn names(arguments: &Arguments<'_>, list: &str) -> Option<Vec<String>> {
+    Some(arguments.texts(list).ok()?.iter().map(|name| named(name)).collect())
+}
+
+/// A column in SQL. What is more than a name, dbt takes as it is written.
+fn named(column: &str) -> String {
+    let is_name = column.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if is_name { identifier(column) } else { column.to_owned() }
 }
 
 fn and_where(condition: &str, arguments: &Arguments<'_>) -> String {
@@ -84,6 +95,8 @@ mod tests {
                 .unwrap(),
             "select a, b, count(*) as copies from {table} where (a is not null or b is not null) and (c) group by a, b having count(*) > 1"
         );
+        let mixed = query("unique", json!({ "column_name": "Mixed" })).unwrap();
+        assert!(mixed.contains("group by \"Mixed\""), "{mixed}");
         assert_eq!(query("not_null", json!({ "column_name": "a" })), None);
     }
 }
