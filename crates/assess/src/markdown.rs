@@ -3,7 +3,7 @@
 use hw_base::{ColumnFacts, Dimension, Issue, Severity, Share, count, plural};
 
 use crate::column::share_of;
-use crate::{Assessment, Drift, Finding, Meaning, Relations, Score, rules_yaml};
+use crate::{Assessment, Drift, Finding, Meaning, Relations, Score, rules_yaml, shown_score};
 
 impl Assessment {
     /// The assessment as Markdown. Values and names come from the data, so they never become markup.
@@ -27,8 +27,8 @@ impl Assessment {
             format!("# Data quality of {}", code(&self.about.name)),
             String::new(),
             format!(
-                "**Overall score: {:.1} of 100.** Measured on {}, {}.",
-                self.scores.overall,
+                "**Overall score: {} of 100.** Measured on {}, {}.",
+                shown_score(self.scores.overall),
                 self.population(),
                 plural(self.facts.columns.len() as u64, "column")
             ),
@@ -107,12 +107,12 @@ impl Assessment {
         lines.push("| --- | --- | --- | --- | ---: |".into());
         lines.extend(self.actions.iter().map(|action| {
             format!(
-                "| {} | {} | {} | {} | {:.1} |",
+                "| {} | {} | {} | {} | {} |",
                 severity(action.priority),
                 escaped(&action.action),
                 action.estimated_effort.name(),
                 action.expected_improvement,
-                action.overall_score_after
+                shown_score(action.overall_score_after)
             )
         }));
         lines.join("\n")
@@ -207,7 +207,7 @@ fn listed(columns: &[String]) -> String {
 }
 
 fn score_line(score: &Score) -> String {
-    let value = score.score.map_or("unknown".into(), |value| format!("{value:.1}"));
+    let value = score.score.map_or_else(|| "unknown".into(), shown_score);
     format!("| {} | {value} | {} | {} | {} | {} |", score.dimension.name(), score.affected, score.judged, score.unit, escaped(&score.basis))
 }
 

@@ -11,7 +11,7 @@ mod source;
 
 use hw_base::{Severity, plural};
 
-use crate::Assessment;
+use crate::{Assessment, shown_score};
 use markup::{text, value};
 
 pub(crate) use source::source_page;
@@ -127,9 +127,9 @@ fn column_link(assessment: &Assessment, name: &str) -> String {
     }
 }
 
-/// A score with one decimal; what is not perfect is not shown as 100.
-fn shown_score(score: f64) -> String {
-    if score < 100.0 { format!("{:.1}", score.min(99.9)) } else { "100".into() }
+/// A score as [`shown_score`] has it, without a decimal where it is perfect.
+fn short_score(score: f64) -> String {
+    if score < 100.0 { shown_score(score) } else { "100".into() }
 }
 
 /// A number with at most two decimals and separated thousands: `1,250.5`.

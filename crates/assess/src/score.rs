@@ -103,6 +103,11 @@ pub(crate) fn overall(scores: &[Score], weights: &Weights) -> f64 {
     if whole > 0.0 { rounded(sum / whole) } else { 0.0 }
 }
 
+/// A score with one decimal; what is not perfect is not shown as 100.
+pub fn shown_score(score: f64) -> String {
+    format!("{:.1}", if score < 100.0 { score.min(99.9) } else { score })
+}
+
 /// Rounded to two decimals.
 pub(crate) fn rounded(number: f64) -> f64 {
     // Adding zero turns the negative zero of an empty sum into the usual one.

@@ -17,13 +17,14 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement;
 use hw_base::{ByteSize, DatasetName, Error, Input, ORIGIN_COLUMNS, Reader, Reference, Result, Span, StagedBatch, TableName, unknown};
 
 use crate::changes;
 use crate::failure::{Context, explain};
 use crate::local::LocalEngine;
 use crate::shown::Shown;
-use crate::sql::references;
+use crate::sql::{read_before, references};
 use crate::wide;
 
 /// How a query is run: each level uses less memory and more time than the one before.
@@ -236,7 +237,11 @@ impl Session {
         let failed = |error| explain(error, &Context { sql: Some(sql), ..self.about(file) });
         // Written out, because every copy of the state costs more than planning a short query.
         let state = self.context.state();
-        let plan = Box::pin(state.create_logical_plan(sql)).await.map_err(failed)?;
+        let plan = match read_before(sql) {
+            Some(statement) => Box::pin(state.statement_to_plan(Statement::clone(&statement))).await,
+            None => Box::pin(state.create_logical_plan(sql)).await,
+        };
+        let plan = plan.map_err(failed)?;
         options.verify_plan(&plan).map_err(failed)?;
         Ok(DataFrame::new(state, plan))
     }

@@ -1,6 +1,8 @@
 //! Reading SQL text: which tables it names, and where.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use datafusion::common::DataFusionError;
 use datafusion::functions_aggregate::all_default_aggregate_functions;
@@ -21,7 +23,7 @@ pub(crate) fn references(sql: &str, file: Option<&str>) -> Result<Vec<Reference>
     let statement = select(sql, &context)?;
     let (_, own) = resolve_table_references(&statement, true).map_err(|error| explain(error, &context))?;
     let own: Vec<String> = own.iter().map(|name| name.table().to_owned()).collect();
-    let Statement::Statement(select) = statement else { return Ok(vec![]) };
+    let Statement::Statement(select) = &*statement else { return Ok(vec![]) };
     let mut found = Relations { own, sql, references: Vec::new() };
     let _ = select.visit(&mut found);
     Ok(found.references)
@@ -50,12 +52,31 @@ pub(crate) fn joins(sql: &str, tables: &[&str]) -> bool {
 }
 
 fn parsed(sql: &str) -> Option<Box<Query>> {
-    match select(sql, &Context::default()).ok()? {
-        Statement::Statement(statement) => match *statement {
-            SqlStatement::Query(query) => Some(query),
+    match &*select(sql, &Context::default()).ok()? {
+        Statement::Statement(statement) => match &**statement {
+            SqlStatement::Query(query) => Some(query.clone()),
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// SELECTs that were read already. A plan asks about each of its models several times, and reading takes most of that time.
+static READ: LazyLock<Mutex<HashMap<String, Arc<Statement>>>> = LazyLock::new(Mutex::default);
+
+/// How many are kept, and how long they may be.
+const MOST_READ: usize = 4_096;
+const LONGEST_READ: usize = 8_192;
+
+/// A SELECT that was read before.
+pub(crate) fn read_before(sql: &str) -> Option<Arc<Statement>> {
+    READ.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned()
+}
+
+fn keep(sql: &str, statement: &Arc<Statement>) {
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if sql.len() <= LONGEST_READ && read.len() < MOST_READ {
+        read.insert(sql.to_owned(), Arc::clone(statement));
     }
 }
 
@@ -147,7 +168,16 @@ fn normalized(part: &ObjectNamePart) -> String {
 }
 
 /// Parses a text that must hold one SELECT.
-fn select(sql: &str, context: &Context<'_>) -> Result<Statement> {
+fn select(sql: &str, context: &Context<'_>) -> Result<Arc<Statement>> {
+    if let Some(statement) = read_before(sql) {
+        return Ok(statement);
+    }
+    let statement = Arc::new(read(sql, context)?);
+    keep(sql, &statement);
+    Ok(statement)
+}
+
+fn read(sql: &str, context: &Context<'_>) -> Result<Statement> {
     let parser = DFParserBuilder::new(sql).with_dialect(&GenericDialect {}).build();
     let mut statements =
         parser.and_then(|mut parser| parser.parse_statements()).map_err(|error: DataFusionError| explain(error, context))?;

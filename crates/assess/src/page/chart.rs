@@ -3,7 +3,7 @@
 use hw_base::{Histogram, NumberFacts, Quantile};
 
 use super::markup::text;
-use super::shown_score;
+use super::short_score;
 
 /// Width and height of a histogram.
 const WIDTH: f64 = 320.0;
@@ -109,7 +109,7 @@ fn value(quantile: &Quantile) -> Option<f64> {
 
 /// A score as a ring, 0 to 100, with its number in the middle.
 pub(super) fn ring(score: f64, class: &str) -> String {
-    let shown = shown_score(score);
+    let shown = short_score(score);
     let around = 2.0 * std::f64::consts::PI * 52.0;
     let filled = around * score.clamp(0.0, 100.0) / 100.0;
     format!(

@@ -4,7 +4,7 @@ use hw_base::{ColumnFacts, ColumnType, NumberFacts, Share, TextFacts, Timestamp,
 
 use super::chart::{box_plot, histogram, spark, strip};
 use super::markup::{self, bar, table, text, value};
-use super::{number, shown_score};
+use super::{number, short_score};
 use crate::checks::disguised_nulls;
 use crate::column::{present, share_of};
 use crate::{Assessment, Meaning, Score};
@@ -235,6 +235,6 @@ fn tops_row(name: &str, rows: u64, all: u64) -> String {
 
 fn mini(scores: &[Score]) -> String {
     let judged = scores.iter().filter_map(|score| Some((score.dimension.name(), score.score?)));
-    let items: Vec<String> = judged.map(|(name, score)| format!("<li>{name} <b>{}</b></li>", shown_score(score))).collect();
+    let items: Vec<String> = judged.map(|(name, score)| format!("<li>{name} <b>{}</b></li>", short_score(score))).collect();
     if items.is_empty() { String::new() } else { format!("<ul class=\"mini\" aria-label=\"Scores of the column\">{}</ul>", items.concat()) }
 }

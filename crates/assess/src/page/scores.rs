@@ -3,7 +3,7 @@
 use hw_base::Dimension;
 
 use super::markup::{self, bar, sentence, text, value};
-use super::{number, shown_score};
+use super::{number, short_score};
 use crate::{Assessment, Score};
 
 /// What a score is called.
@@ -43,7 +43,7 @@ fn card(score: &Score) -> String {
         "<article class=\"dim\"><header><h3>{name}</h3><span class=\"big {}\">{}</span></header>{}\
          <p class=\"formula\">100 × (1 − {} / {}) = {}</p><p class=\"note\">{}</p>{}</article>\n",
         band.class,
-        shown_score(value),
+        short_score(value),
         bar(value / 100.0, band.class),
         number(score.affected),
         number(score.judged),

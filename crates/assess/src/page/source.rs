@@ -3,7 +3,7 @@
 use hw_base::{count, plural};
 
 use super::markup::{self, table, text, value};
-use super::{page, relations, scores, shown_score};
+use super::{page, relations, scores, short_score};
 use crate::source::{Source, SourceDataset};
 use crate::{Alike, Reconciliation};
 
@@ -71,7 +71,7 @@ fn line(dataset: &SourceDataset) -> Vec<String> {
     let band = scores::band(dataset.overall_score);
     vec![
         format!("<a href=\"{}/assessment.html\">{}</a>", address(&dataset.name), value(&dataset.name)),
-        format!("<b class=\"{}\">{}</b>", band.class, shown_score(dataset.overall_score)),
+        format!("<b class=\"{}\">{}</b>", band.class, short_score(dataset.overall_score)),
         band.word.to_lowercase(),
         count(dataset.rows),
         dataset.columns.to_string(),

@@ -8,7 +8,7 @@ pub(crate) mod markdown;
 
 use std::path::Path;
 
-use hw_assess::{Assessment, Drift};
+use hw_assess::{Assessment, Drift, shown_score};
 use hw_base::{
     ByteSize, OnFailure, Rows, RuleResult, RunOutcome, RunRecord, Severity, StepOutcome, StepRecord, TableName, Timestamp, Value, Verdict,
     count, duration, plural,
@@ -351,10 +351,10 @@ pub(crate) fn assessment_lines(assessment: &Assessment) -> Vec<String> {
         .scores
         .dimensions
         .iter()
-        .map(|score| format!("{} {}", score.dimension.name(), score.score.map_or_else(|| "–".into(), |score| format!("{score:.1}"))))
+        .map(|score| format!("{} {}", score.dimension.name(), score.score.map_or_else(|| "–".into(), shown_score)))
         .collect();
     let mut lines = vec![
-        format!("{}: {:.1} of 100 ({})", assessment.about.name, assessment.scores.overall, assessment.population()),
+        format!("{}: {} of 100 ({})", assessment.about.name, shown_score(assessment.scores.overall), assessment.population()),
         format!("  {}", scores.join(" · ")),
     ];
     let issues: Vec<_> = assessment.issues().collect();
