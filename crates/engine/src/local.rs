@@ -157,6 +157,7 @@ impl LocalEngine {
     }
 
     /// Does work on another thread, so that steps which run at the same time share the cores. It is broken off where nobody waits for it.
+    /// What is handed over should be small, since it is moved several times: `async move { Box::pin(…).await }`.
     async fn apart<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T>
     where
         T: Send + 'static,
@@ -167,9 +168,9 @@ impl LocalEngine {
     }
 
     async fn columns_of(&self, reader: &Reader) -> Result<Vec<Column>> {
-        let session = Session::for_reader(self, reader, Effort::Fast).await?;
-        let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
-        Ok(types::columns(&types::stored_schema(frame.schema().as_arrow())))
+        let session = Box::pin(Session::for_reader(self, reader, Effort::Fast)).await?;
+        let plan = session.plan(&reader.sql, reader.file.as_deref()).await?;
+        Ok(types::columns(&types::stored_schema(plan.schema().as_arrow())))
     }
 
     /// The opened source datasets.
@@ -368,7 +369,7 @@ impl Engine for LocalEngine {
 
     fn columns<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Column>>> {
         let reader = reader.clone();
-        Box::pin(self.apart(|engine| async move { engine.columns_of(&reader).await }))
+        Box::pin(self.apart(|engine| async move { Box::pin(engine.columns_of(&reader)).await }))
     }
 
     fn query<'a>(&'a self, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>> {
@@ -421,7 +422,7 @@ impl Engine for LocalEngine {
 
     fn stage<'a>(&'a self, staging: &'a Staging) -> BoxFuture<'a, Result<StagedBatch>> {
         let staging = staging.clone();
-        Box::pin(self.apart(|engine| async move { stage::stage(&engine, &staging).await }))
+        Box::pin(self.apart(|engine| async move { Box::pin(stage::stage(&engine, &staging)).await }))
     }
 
     fn query_staged<'a>(&'a self, batch: &'a StagedBatch, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>> {
@@ -430,7 +431,7 @@ impl Engine for LocalEngine {
 
     fn publish<'a>(&'a self, batch: &'a StagedBatch, note: &'a CommitNote) -> BoxFuture<'a, Result<Published>> {
         let (batch, note) = (batch.clone(), note.clone());
-        Box::pin(self.apart(|engine| async move { publish::publish(&engine, &batch, &note).await }))
+        Box::pin(self.apart(|engine| async move { Box::pin(publish::publish(&engine, &batch, &note)).await }))
     }
 
     fn adopt<'a>(&'a self, table: &'a TableName, from: &'a PromotedFrom, note: &'a CommitNote) -> BoxFuture<'a, Result<Published>> {

@@ -1,6 +1,6 @@
 //! Sessions: a query with its names bound to tables, within the memory limit.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::datatypes::Field;
 use datafusion::catalog::{
@@ -9,11 +9,12 @@ use datafusion::catalog::{
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::dataframe::DataFrame;
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::datasource::ViewTable;
 use datafusion::execution::context::SQLOptions;
+use datafusion::execution::{FunctionRegistry as _, SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::simplify::SimplifyContext;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, LogicalPlan, ScalarUDF};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -66,8 +67,10 @@ impl Effort {
 
 /// A session whose names are bound.
 pub(crate) struct Session {
-    /// DataFusion's own session.
-    pub(crate) context: SessionContext,
+    /// What plans a query. Every copy of it costs more than planning a short one.
+    pub(crate) state: SessionState,
+    /// DataFusion's own session, where one is needed.
+    context: OnceLock<SessionContext>,
     memory: ByteSize,
 }
 
@@ -97,7 +100,19 @@ impl Session {
         let catalogs = MemoryCatalogProviderList::new();
         catalogs.register_catalog(CATALOG.to_owned(), Arc::new(tables));
         state.register_catalog_list(Arc::new(catalogs));
-        Self { context: SessionContext::new_with_state(state), memory: engine.memory }
+        state.mark_start_execution();
+        Self { state, context: OnceLock::new(), memory: engine.memory }
+    }
+
+    /// DataFusion's own session over the same tables.
+    pub(crate) fn context(&self) -> &SessionContext {
+        self.context.get_or_init(|| SessionContext::new_with_state(self.state.clone()))
+    }
+
+    /// Makes a function known to queries.
+    pub(crate) fn knows(&mut self, function: ScalarUDF) -> Result<()> {
+        let known = self.state.register_udf(Arc::new(function));
+        known.map(drop).map_err(|error| explain(error, &Context::default()))
     }
 
     /// A session in which every table that `reader` names is bound.
@@ -115,7 +130,7 @@ impl Session {
     async fn name_queries(&self, reader: &Reader, references: &[Reference]) -> Result<()> {
         for input in &reader.inputs {
             if let Input::Query { name, sql } = input {
-                let view = self.query(sql, None).await?.into_view();
+                let view = Arc::new(ViewTable::new(self.plan(sql, None).await?, None));
                 // A dot may stand inside a name, such as that of a file.
                 let written = references.iter().find(|reference| reference.parts.join(".") == *name);
                 let parts: Vec<&str> =
@@ -210,9 +225,10 @@ impl Session {
             [catalog, schema, name] => (*catalog, *schema, *name),
             _ => return Err(Error::user(format!("`{}` has too many parts to be a table", parts.join("."))).code("HW302")),
         };
-        let catalog = self.context.catalog(catalog).unwrap_or_else(|| {
+        let catalogs = self.state.catalog_list();
+        let catalog = catalogs.catalog(catalog).unwrap_or_else(|| {
             let made: Arc<dyn CatalogProvider> = Arc::new(MemoryCatalogProvider::new());
-            self.context.register_catalog(catalog, Arc::clone(&made));
+            catalogs.register_catalog(catalog.to_owned(), Arc::clone(&made));
             made
         });
         if catalog.schema(schema).is_none() {
@@ -226,24 +242,27 @@ impl Session {
         schema.register_table(name.to_owned(), table).map(|_| ()).map_err(|error| explain(error, &Context::default()))
     }
 
-    /// Plans a query. Only SELECTs are allowed.
+    /// A query, ready to run. Only SELECTs are allowed.
     pub(crate) async fn query(&self, sql: &str, file: Option<&str>) -> Result<DataFrame> {
+        Ok(DataFrame::new(self.state.clone(), self.plan(sql, file).await?))
+    }
+
+    /// The plan of a query.
+    pub(crate) async fn plan(&self, sql: &str, file: Option<&str>) -> Result<LogicalPlan> {
         let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         if let Some(wide) = wide::split(sql)
-            && let Some(frame) = wide.plan(&self.context).await
+            && let Some(frame) = wide.plan(self.context()).await
         {
-            return Ok(frame);
+            return Ok(frame.into_unoptimized_plan());
         }
         let failed = |error| explain(error, &Context { sql: Some(sql), ..self.about(file) });
-        // Written out, because every copy of the state costs more than planning a short query.
-        let state = self.context.state();
         let plan = match read_before(sql) {
-            Some(statement) => Box::pin(state.statement_to_plan(Statement::clone(&statement))).await,
-            None => Box::pin(state.create_logical_plan(sql)).await,
+            Some(statement) => Box::pin(self.state.statement_to_plan(Statement::clone(&statement))).await,
+            None => Box::pin(self.state.create_logical_plan(sql)).await,
         };
         let plan = plan.map_err(failed)?;
         options.verify_plan(&plan).map_err(failed)?;
-        Ok(DataFrame::new(state, plan))
+        Ok(plan)
     }
 
     /// The same query with its rows in an order that is the same every time. One that gives a single row keeps all cores.
@@ -267,12 +286,12 @@ impl Session {
 
     /// An SQL expression over single rows, ready to be evaluated.
     pub(crate) fn row_expression(&self, sql: &str, schema: &DFSchema) -> datafusion::error::Result<Arc<dyn PhysicalExpr>> {
-        let expression = self.context.parse_sql_expr(sql, schema)?;
+        let expression = self.state.create_logical_expr(sql, schema)?;
         let simplify = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).with_current_time().build();
         let simplifier = ExprSimplifier::new(simplify);
         // Some functions, such as `coalesce`, are only evaluated in their simplified form.
         let expression = compared_one_by_one(simplifier.simplify(simplifier.coerce(expression, schema)?)?)?;
-        self.context.create_physical_expr(expression, schema)
+        self.state.create_physical_expr(expression, schema)
     }
 
     /// What a failure of a query from `file` is about.

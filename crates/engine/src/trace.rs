@@ -44,8 +44,8 @@ pub(crate) async fn traced(engine: &LocalEngine, reader: &Reader, partition_by: 
 /// A session that knows the columns of every table that the SELECT names, and no row.
 async fn without_rows(engine: &LocalEngine, reader: &Reader) -> Result<Session> {
     let known = Session::for_reader(engine, reader, Effort::Fast).await?;
-    let session = Session::new(engine, Effort::Fast);
-    session.context.register_udf(ScalarUDF::from(IsWanted::new()));
+    let mut session = Session::new(engine, Effort::Fast);
+    session.knows(ScalarUDF::from(IsWanted::new()))?;
     for reference in references(&reader.sql, reader.file.as_deref())? {
         let parts: Vec<&str> = reference.parts.iter().map(String::as_str).collect();
         let name = match parts[..] {
@@ -54,7 +54,7 @@ async fn without_rows(engine: &LocalEngine, reader: &Reader) -> Result<Session> 
             _ => TableReference::bare(parts.concat()),
         };
         let failed = |error| explain(error, &known.about(reader.file.as_deref()));
-        let table = known.context.table_provider(name).await.map_err(failed)?;
+        let table = known.context().table_provider(name).await.map_err(failed)?;
         session.register(&parts, Arc::new(FileTable::new(types::stored_schema(&table.schema()), 0, vec![])))?;
     }
     Ok(session)

@@ -62,7 +62,7 @@ fn unknown_to(table: &Snapshot, session: &Session, named: DataFrame, key: &[Stri
         Ok(cast(column(name), field.data_type().clone()).alias(theirs))
     });
     let exprs = exprs.collect::<Result<Vec<Expr>>>()?;
-    let keys = session.context.read_table(Arc::new(table.table())).and_then(|rows| rows.select(exprs)).map_err(failed)?;
+    let keys = session.context().read_table(Arc::new(table.table())).and_then(|rows| rows.select(exprs)).map_err(failed)?;
     let own: Vec<&str> = key.iter().map(String::as_str).collect();
     let theirs: Vec<&str> = theirs.iter().map(String::as_str).collect();
     named.join(keys, JoinType::LeftAnti, &own, &theirs, None).map_err(failed)

@@ -22,7 +22,7 @@ pub(super) async fn streams(
     let task = Arc::new(frame.task_ctx());
     let plan = frame.create_physical_plan().await.map_err(failed)?;
     let streams = execute_stream_partitioned(Arc::clone(&plan), task).map_err(failed)?;
-    let cores = session.context.copied_config().target_partitions().max(1);
+    let cores = session.state.config().target_partitions().max(1);
     Ok((plan, merged(streams, cores)))
 }
 
