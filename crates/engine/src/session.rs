@@ -68,7 +68,7 @@ impl Effort {
 /// A session whose names are bound.
 pub(crate) struct Session {
     /// What plans a query. Every copy of it costs more than planning a short one.
-    pub(crate) state: SessionState,
+    pub(crate) state: Box<SessionState>,
     /// DataFusion's own session, where one is needed.
     context: OnceLock<SessionContext>,
     memory: ByteSize,
@@ -101,12 +101,12 @@ impl Session {
         catalogs.register_catalog(CATALOG.to_owned(), Arc::new(tables));
         state.register_catalog_list(Arc::new(catalogs));
         state.mark_start_execution();
-        Self { state, context: OnceLock::new(), memory: engine.memory }
+        Self { state: Box::new(state), context: OnceLock::new(), memory: engine.memory }
     }
 
     /// DataFusion's own session over the same tables.
     pub(crate) fn context(&self) -> &SessionContext {
-        self.context.get_or_init(|| SessionContext::new_with_state(self.state.clone()))
+        self.context.get_or_init(|| SessionContext::new_with_state(SessionState::clone(&self.state)))
     }
 
     /// Makes a function known to queries.
@@ -244,7 +244,7 @@ impl Session {
 
     /// A query, ready to run. Only SELECTs are allowed.
     pub(crate) async fn query(&self, sql: &str, file: Option<&str>) -> Result<DataFrame> {
-        Ok(DataFrame::new(self.state.clone(), self.plan(sql, file).await?))
+        Ok(DataFrame::new(SessionState::clone(&self.state), self.plan(sql, file).await?))
     }
 
     /// The plan of a query.
