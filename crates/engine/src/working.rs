@@ -3,20 +3,27 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// All work that is going on.
+/// All work that is going on: how many pieces.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Working(Arc<RwLock<()>>);
+pub(crate) struct Working(Arc<watch::Sender<usize>>);
 
 /// One piece of work; it goes on until this is dropped.
-pub(crate) struct GoingOn(#[expect(dead_code, reason = "it is held, not read")] Option<OwnedRwLockReadGuard<()>>);
+pub(crate) struct GoingOn(Working);
+
+impl Drop for GoingOn {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|pieces| *pieces -= 1);
+    }
+}
 
 impl Working {
-    /// Begins a piece of work.
+    /// Begins a piece of work. It counts although somebody waits for the end already: work may begin further work before it ends.
     pub(crate) fn begin(&self) -> GoingOn {
-        GoingOn(Arc::clone(&self.0).try_read_owned().ok())
+        self.0.send_modify(|pieces| *pieces += 1);
+        GoingOn(self.clone())
     }
 
     /// Runs a future as a task.
@@ -31,7 +38,8 @@ impl Working {
 
     /// Waits until all work has ended.
     pub(crate) async fn ended(&self) {
-        drop(self.0.write().await);
+        // It cannot fail: the sender is held here.
+        let _ = self.0.subscribe().wait_for(|pieces| *pieces == 0).await;
     }
 }
 
@@ -41,6 +49,23 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[tokio::test]
+    async fn work_that_begins_while_somebody_waits_is_waited_for_too() {
+        let working = Working::default();
+        let outer = working.begin();
+        let waiting = tokio::spawn({
+            let working = working.clone();
+            async move { working.ended().await }
+        });
+        tokio::task::yield_now().await;
+        let inner = working.begin();
+        drop(outer);
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(inner);
+        waiting.await.unwrap();
+    }
 
     #[tokio::test]
     async fn an_aborted_task_is_waited_for_until_it_has_ended() {
