@@ -169,12 +169,17 @@ def reformatted(table, chance):
     return change(table, fits, chance, changed)
 
 
-def out_of_range(table, chance):
-    """A number a hundred or a thousand times too large, or with the wrong sign."""
+def multiplied(table, factors, chance):
+    """A number of a column with many, times one of the factors."""
     def changed(value):
         number = float(value) if NUMBER.fullmatch(value) else 0.0
-        return f"{number * chance.choice([100, 1000, -100]):.10g}" if number else value
+        return f"{number * chance.choice(factors):.10g}" if number else value
     return change(table, lambda values: is_number(values) and len(set(values)) > 20, chance, changed)
+
+
+def out_of_range(table, chance):
+    """A number a hundred or a thousand times too large, or with the wrong sign."""
+    return multiplied(table, [100, 1000, -100], chance)
 
 
 def copied(table, chance):
@@ -280,10 +285,7 @@ def wrongly_encoded(table, chance):
 
 def scaled(table, chance):
     """A number with the point in another place."""
-    def changed(value):
-        number = float(value) if NUMBER.fullmatch(value) else 0.0
-        return f"{number * chance.choice([10, 100, 0.1, 0.01]):.10g}" if number else value
-    return change(table, lambda values: is_number(values) and len(set(values)) > 20, chance, changed)
+    return multiplied(table, [10, 100, 0.1, 0.01], chance)
 
 
 def far_out(table, chance):
