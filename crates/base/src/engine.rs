@@ -391,6 +391,17 @@ pub trait Engine: Send + Sync {
     /// `reader`.
     fn query_staged<'a>(&'a self, batch: &'a StagedBatch, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>>;
 
+    /// Counts the rows of one query whose values are not among those of another, both without nulls; of a staged batch, where one is given,
+    /// with the names of [`Self::query_staged`]. `None` where that is better asked as a join.
+    fn without_partner<'a>(
+        &'a self,
+        _batch: Option<&'a StagedBatch>,
+        _rows: &'a Reader,
+        _among: &'a Reader,
+    ) -> BoxFuture<'a, Result<Option<u64>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// Makes a staged batch visible in one commit, once however often it is called.
     fn publish<'a>(&'a self, batch: &'a StagedBatch, note: &'a CommitNote) -> BoxFuture<'a, Result<Published>>;
 

@@ -19,6 +19,7 @@ mod known;
 mod live;
 mod local;
 mod measure;
+mod partners;
 mod parts;
 mod place;
 mod plain;

@@ -32,7 +32,7 @@ use crate::measure::Means;
 use crate::session::{Effort, Session};
 use crate::store::Lasting;
 use crate::warehouse::{Warehouse, arrow_schema};
-use crate::{adopt, damage, kept, measure, publish, schema, sql, stage, trace, types};
+use crate::{adopt, damage, kept, measure, partners, publish, schema, sql, stage, trace, types};
 
 /// What the engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -427,6 +427,15 @@ impl Engine for LocalEngine {
 
     fn query_staged<'a>(&'a self, batch: &'a StagedBatch, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>> {
         Box::pin(self.run_query_staged(batch, reader, limit))
+    }
+
+    fn without_partner<'a>(
+        &'a self,
+        batch: Option<&'a StagedBatch>,
+        rows: &'a Reader,
+        among: &'a Reader,
+    ) -> BoxFuture<'a, Result<Option<u64>>> {
+        Box::pin(partners::without_partner(self, batch, rows, among))
     }
 
     fn publish<'a>(&'a self, batch: &'a StagedBatch, note: &'a CommitNote) -> BoxFuture<'a, Result<Published>> {

@@ -8,6 +8,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::BooleanArray;
+use arrow_buffer::BooleanBuffer;
 
 const SHARDS: usize = 16;
 
@@ -75,7 +76,8 @@ impl KeySet {
     /// True for every hash that it holds.
     pub fn mask(&self, hashes: &[u64]) -> BooleanArray {
         let shards: [_; SHARDS] = std::array::from_fn(|index| self.shard(index));
-        hashes.iter().map(|hash| Some(shards[shard_of(*hash)].contains(hash))).collect()
+        let holds = |row: usize| shards[shard_of(hashes[row])].contains(&hashes[row]);
+        BooleanArray::from(BooleanBuffer::collect_bool(hashes.len(), holds))
     }
 
     /// About how much memory it uses.

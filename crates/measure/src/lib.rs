@@ -42,6 +42,7 @@ mod stored;
 mod table;
 mod tally;
 mod text;
+mod value_set;
 mod values;
 
 #[cfg(test)]
@@ -54,6 +55,7 @@ pub use key_set::KeySet;
 pub use rows::Visible;
 pub use sample::{Draw, Drawn};
 pub use table::Measurement;
+pub use value_set::ValueSet;
 
 /// Rows measured at a time: enough to spread the cost of a step, few enough to stay in the processor's cache.
 const CHUNK_ROWS: usize = 8192;

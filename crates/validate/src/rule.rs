@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::columns::in_parentheses;
 use crate::kinds::{RuleKind, rule_kind};
-use crate::shape::Shape;
+use crate::shape::{Shape, Template};
 use crate::shared_settings::{Common, Notes};
 
 /// What a rule looks at.
@@ -59,6 +59,11 @@ pub trait RuleBody: Debug + Send + Sync {
 
     /// How the rows are told that break a rule on sets, where it can put them into quarantine; without name and `where`.
     fn set_watch(&self) -> Option<SetWatch> {
+        None
+    }
+
+    /// The values that need a partner, and those among which it must be, neither with nulls, where that is what the rule asks.
+    fn partners(&self) -> Option<[Template; 2]> {
         None
     }
 

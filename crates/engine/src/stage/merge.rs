@@ -1,6 +1,6 @@
 //! Settling rows by key: which of the rows that were set aside, and of those they meet in the table, stay.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray};
 use datafusion::arrow::compute::{and, not};
@@ -88,22 +88,21 @@ impl Attempt<'_> {
     }
 
     /// Takes apart the files of the table that hold at least one key of the batch: rows that the batch meets are set aside,
-    /// the others are written anew. The files are shared out between the cores.
+    /// the others are written anew. Each core takes the largest file that is left.
     async fn meet(&self, kept: &Snapshot, shared: &Arc<Shared>) -> Result<Vec<Met>> {
-        let mut groups: Vec<Vec<TableFile>> = (0..self.engine.threads.max(1)).map(|_| Vec::new()).collect();
-        for (index, file) in kept.files.iter().enumerate() {
-            let group = index % groups.len();
-            groups[group].push(file.clone());
-        }
+        let waiting = Arc::new(Waiting::of(kept));
         let mut tasks = Vec::new();
-        for (number, files) in groups.into_iter().enumerate().filter(|(_, files)| !files.is_empty()) {
+        for number in 0..self.engine.threads.clamp(1, kept.files.len().max(1)) {
             let session = Session::new(self.engine, Effort::Fast);
-            for (index, file) in files.iter().enumerate() {
-                session.register(&[&file_name(index)], Arc::new(kept.table_of(vec![file.clone()])))?;
-            }
             let staying = self.writer(&self.folder, &format!("stay{number}"), &self.columns.schema, &self.columns.partition_columns);
             let meeting = self.writer(&self.engine.aside(&self.staging.label), &format!("meet{number}"), &self.columns.schema, &[]);
-            tasks.push(self.engine.warehouse.working.spawn(meet_files(session, files, Arc::clone(shared), staying, meeting)));
+            tasks.push(self.engine.warehouse.working.spawn(meet_files(
+                session,
+                Arc::clone(&waiting),
+                Arc::clone(shared),
+                staying,
+                meeting,
+            )));
         }
         joined(tasks).await
     }
@@ -294,18 +293,33 @@ struct Met {
     meeting: Vec<StagedFile>,
 }
 
-fn file_name(index: usize) -> String {
-    format!("file_{index}")
+/// The files that nobody has looked at yet, the largest last.
+struct Waiting(Mutex<Vec<(TableFile, FileTable)>>);
+
+impl Waiting {
+    fn of(kept: &Snapshot) -> Self {
+        let mut files = kept.files.clone();
+        files.sort_by_key(|file| file.bytes);
+        Self(Mutex::new(files.into_iter().map(|file| (file.clone(), kept.table_of(vec![file]))).collect()))
+    }
+
+    fn next(&self) -> Option<(TableFile, FileTable)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
 }
 
-async fn meet_files(session: Session, files: Vec<TableFile>, shared: Arc<Shared>, mut staying: Writer, mut meeting: Writer) -> Result<Met> {
+async fn meet_files(session: Session, waiting: Arc<Waiting>, shared: Arc<Shared>, mut staying: Writer, mut meeting: Writer) -> Result<Met> {
     let mut met = Met::default();
     let Some(seen) = &shared.seen else { return Ok(met) };
-    for (index, file) in files.into_iter().enumerate() {
-        if !shared.is_touched(&session, &file_name(index), seen).await? {
+    let mut number = 0;
+    while let Some((file, table)) = waiting.next() {
+        let name = format!("file_{number}");
+        number += 1;
+        session.register(&[&name], Arc::new(table))?;
+        if !shared.is_touched(&session, &name, seen).await? {
             continue;
         }
-        let mut rows = session.rows(&format!("select * from {}", file_name(index))).await?;
+        let mut rows = session.rows(&format!("select * from {name}")).await?;
         while let Some(batch) = rows.next().await {
             let batch = shared.columns.fit(&batch.map_err(|error| explain(error, &session.about(None)))?)?;
             let columns: Vec<ArrayRef> = shared.key.iter().map(|index| Arc::clone(batch.column(*index))).collect();

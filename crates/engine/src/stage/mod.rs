@@ -50,11 +50,11 @@ use order::{add_key_rules, needs_origin, remembers_deleted, replaces, with_parti
 use returned::Returned;
 use review::{Made, Making, Reviews};
 use rows::{filtered, kept_rows, quarantined};
-use tasks::{send, streams};
+use tasks::send;
 use together::Marking;
 
-pub(crate) use rows::in_folder;
-pub(crate) use tasks::joined;
+pub(crate) use rows::{cast_all, in_folder};
+pub(crate) use tasks::{joined, streams};
 
 /// What queries call the rows that are read.
 const READ: &str = "rows_read";

@@ -24,7 +24,7 @@ pub(crate) fn in_folder(folder: &FolderRef, file: &StagedFile) -> TableFile {
     }
 }
 
-pub(super) fn cast_all(columns: &[ArrayRef], types: &[DataType]) -> Result<Vec<ArrayRef>> {
+pub(crate) fn cast_all(columns: &[ArrayRef], types: &[DataType]) -> Result<Vec<ArrayRef>> {
     let cast =
         |(column, wanted): (&ArrayRef, &DataType)| if column.data_type() == wanted { Ok(Arc::clone(column)) } else { cast(column, wanted) };
     columns.iter().zip(types).map(cast).collect::<Result<_, _>>().map_err(|error| explain(error.into(), &Context::default()))

@@ -13,7 +13,7 @@ use crate::failure::explain;
 use crate::session::Session;
 
 /// The streams of a query, at most one per core, and the plan that they come from.
-pub(super) async fn streams(
+pub(crate) async fn streams(
     session: &Session,
     frame: DataFrame,
     reader: &Reader,

@@ -201,6 +201,11 @@ async fn judge_set(fitted: &Fitted, relation: &Relation<'_>, count: &Template, e
             ..counted(fitted, relation, set.violations, rows)
         });
     }
+    if let Some(violations) = relation.without_partner(&fitted.rule).await? {
+        let examples = if violations == 0 { vec![] } else { rendered(relation.examples(examples, None).await?) };
+        let population = population(fitted, relation.table);
+        return Ok(RuleResult { population, examples, ..counted(fitted, relation, violations, relation.table_rows) });
+    }
     let (violations, rows) = match relation.count(count, fitted.rule.condition_sql()).await? {
         Ok(counts) => counts,
         Err(reason) => return Ok(unjudged(fitted, relation, &reason)),

@@ -5,6 +5,7 @@ use hw_base::{Blame, Error, Input, Reader, Result, Rows, StagedBatch, TableName,
 use super::Judging;
 use crate::columns::in_parentheses;
 use crate::gate::{Gate, KEPT, reason};
+use crate::rule::Rule;
 use crate::shape::Template;
 
 /// The relation of all rows that rules on sets look at: the table as it would be, or the rows read.
@@ -157,6 +158,17 @@ impl<'a> Relation<'a> {
             let judged = if condition.is_some() { number(1) } else { Some(self.table_rows) };
             number(0).zip(judged).ok_or_else(|| "the engine did not return a count".to_owned())
         }))
+    }
+
+    /// The number of rows whose values have no partner, where that is what a rule about all rows asks and it need not be asked as a join.
+    pub(super) async fn without_partner(&self, rule: &Rule) -> Result<Option<u64>> {
+        let Some(asked) = rule.body.partners().filter(|_| rule.condition.is_none()) else { return Ok(None) };
+        let [rows, among] = asked.map(|asked| Reader { sql: self.over(&asked, None), inputs: self.inputs.clone(), file: None });
+        match self.judging.engine.without_partner(self.batch, &rows, &among).await {
+            // The query of the rule says what is wrong with it, or makes do with the memory there is.
+            Err(error) if error.blame() == Blame::User || error.known_code() == Some("HW401") => Ok(None),
+            answer => answer,
+        }
     }
 
     /// Some of the violating rows.

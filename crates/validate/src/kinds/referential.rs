@@ -148,6 +148,13 @@ impl RuleBody for ReferentialSettings {
         Some(SetWatch { id: String::new(), judged: all_present(&columns), columns, asks })
     }
 
+    fn partners(&self) -> Option<[Template; 2]> {
+        let values = |columns: &[String], from: &str| format!("select {} from {from} where {}", list(columns), all_present(columns));
+        let rows = Template::new(values(&self.names(), "{table} as judged"));
+        let among = Template { text: values(&self.to.columns, "{other} as referred"), other: Some(self.to.table.clone()) };
+        Some([rows, among])
+    }
+
     fn check(&self, problems: &mut Problems<'_>) {
         super::check_column_or_columns(self.column.as_deref(), self.columns.as_deref(), problems);
         let (from, to) = (self.names().len(), self.to.columns.len());
