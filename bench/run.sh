@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measures Headworks against DuckDB and delta-rs on the same data, in alternating runs, and prints ratios.
-#   ROWS=10000000 RUNS=3 ONLY=assess make bench    (ONLY: pipeline, rules, plan, assess, kinds, upsert, models or postgres; all where it is not set)
+#   ROWS=10000000 RUNS=3 ONLY=assess make bench    (ONLY: pipeline, rules, plan, assess, kinds, upsert, models, postgres or
+#   star, which installs dbt and SQLMesh from PyPI; all but the star where it is not set)
 #   POSTGRES=postgres://user@host:port/name        a database for the part `postgres`
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +16,7 @@ measure() { "$work/venv/bin/python" "bench/$1.py" --headworks "$target/debug/hea
 case "${ONLY:-}" in
   "") measure measure && measure rules && measure loads ${POSTGRES:+--postgres "$POSTGRES"} ;;
   kinds) measure rules ;;
+  star) measure star ;;
   upsert | models | postgres) measure loads --only "$ONLY" ${POSTGRES:+--postgres "$POSTGRES"} ;;
   *) measure measure --only "$ONLY" ;;
 esac

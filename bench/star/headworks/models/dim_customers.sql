@@ -1,0 +1,1 @@
+select customer_id, name, email, segment, city, country, updated_at from shop.customers
