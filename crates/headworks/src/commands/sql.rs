@@ -1,17 +1,17 @@
 //! `headworks sql`: queries the warehouse and the sources.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Engine, Input, Reader, Result, Rows};
 use hw_engine::{LiveTables, LocalEngine};
 use hw_pipeline::EngineSettings;
 
-use super::{Command, Common, InEnvironment, at_least_one, described, read};
+use super::{Command, InEnvironment, at_least_one, described, read};
 use crate::house::{self, House};
 use crate::naming;
 use crate::report;
-use crate::terminal::{Format, Terminal};
+use crate::terminal::Terminal;
 
 /// The command.
 pub(crate) struct Sql;
@@ -30,8 +30,26 @@ struct Arguments {
     limit: usize,
     #[command(flatten)]
     place: InEnvironment,
-    #[command(flatten)]
-    common: Common,
+    /// The folder of the project
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    project: PathBuf,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Output,
+}
+
+/// How the rows are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: a list of objects.
+    Json,
+    /// For tickets and reviews.
+    Markdown,
+    /// For spreadsheets and other programs.
+    Csv,
 }
 
 impl Command for Sql {
@@ -39,7 +57,7 @@ impl Command for Sql {
         described::<Arguments>(
             "sql",
             "Query the warehouse, the sources and files",
-            "Examples:\n  headworks sql \"select count(*) from fact_orders\"\n  headworks sql \"select * from quarantine.fact_orders\" --limit 5\n  headworks sql \"select status, count(*) as orders from 'orders.csv' group by status\" --format json",
+            "Examples:\n  headworks sql \"select count(*) from fact_orders\"\n  headworks sql \"select * from quarantine.fact_orders\" --limit 5\n  headworks sql \"select status, count(*) as orders from 'orders.csv' group by status\" --format csv",
         )
     }
 
@@ -52,12 +70,12 @@ impl Command for Sql {
                 let house = House::look_in(root, terminal.place.as_ref())?;
                 let named = inputs(&arguments, house.engine.live(), root).await?;
                 let reader = house.reader_with(&arguments.query, named).await?;
-                return answer(&house.engine, &reader, arguments.limit, terminal).await;
+                return answer(&house.engine, &reader, &arguments, terminal).await;
             }
             let engine = house::temporary_engine(&EngineSettings::default())?;
             let named = inputs(&arguments, engine.live(), root).await?;
             let reader = naming::reader_of_files(root, &arguments.query, &engine, named).await?;
-            answer(&engine, &reader, arguments.limit, terminal).await
+            answer(&engine, &reader, &arguments, terminal).await
         })
     }
 }
@@ -70,23 +88,24 @@ async fn inputs(arguments: &Arguments, live: &LiveTables, root: &Path) -> Result
 }
 
 /// Prints the rows of a query, and where records are missing among them.
-async fn answer(engine: &LocalEngine, reader: &Reader, limit: usize, terminal: &Terminal) -> Result<u8> {
-    let rows = engine.query(reader, limit).await?;
-    let code = show(&rows, terminal)?;
+async fn answer(engine: &LocalEngine, reader: &Reader, arguments: &Arguments, terminal: &Terminal) -> Result<u8> {
+    let rows = engine.query(reader, arguments.limit).await?;
+    let code = show(&rows, arguments.format, terminal)?;
     for file in hw_connect::left_out(engine.live(), &reader.inputs) {
         terminal.beside(format!("records of `{file}` cannot be read as rows and are left out; `headworks assess` of the file counts them"));
     }
     Ok(code)
 }
 
-fn show(rows: &Rows, terminal: &Terminal) -> Result<u8> {
-    match terminal.format {
-        Format::Json => terminal.line(report::json::rows(rows)?),
-        Format::Markdown => terminal.lines(report::markdown::rows(rows)),
-        Format::Text => terminal.lines(report::rows_lines(rows)),
+fn show(rows: &Rows, format: Output, terminal: &Terminal) -> Result<u8> {
+    match format {
+        Output::Json => terminal.line(report::json::rows(rows)?),
+        Output::Markdown => terminal.lines(report::markdown::rows(rows)),
+        Output::Csv => terminal.lines(report::csv::rows(rows)),
+        Output::Text => terminal.lines(report::rows_lines(rows)),
     }
-    if rows.is_cut && terminal.format != Format::Text {
-        terminal.say(report::cut_note(rows.rows.len() as u64));
+    if rows.is_cut && format != Output::Text {
+        terminal.beside(report::cut_note(rows.rows.len() as u64));
     }
     Ok(0)
 }

@@ -1,5 +1,6 @@
 //! Results in words, as a person reads them in the terminal.
 
+pub(crate) mod csv;
 pub(crate) mod diff;
 pub(crate) mod gaps;
 pub(crate) mod json;
