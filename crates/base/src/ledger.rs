@@ -254,6 +254,10 @@ pub trait Ledger: Send + Sync {
         Ok(self.runs(usize::MAX)?.into_iter().filter(|run| run.started >= since).collect())
     }
 
+    /// What the last runs recorded of a step that they published, newest first, at most `limit`; each with the moment its run started. What
+    /// it costs does not depend on how many other steps there are.
+    fn published(&self, step: &str, limit: usize) -> Result<Vec<(Timestamp, StepRecord)>>;
+
     /// The last runs in which a person decided about rows in quarantine, newest first, at most `limit`.
     fn reviews(&self, limit: usize) -> Result<Vec<RunRecord>>;
 

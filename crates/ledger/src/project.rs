@@ -83,6 +83,10 @@ impl Ledger for ProjectLedger {
         self.own.runs_since(since)
     }
 
+    fn published(&self, step: &str, limit: usize) -> Result<Vec<(Timestamp, StepRecord)>> {
+        self.own.published(step, limit)
+    }
+
     fn reviews(&self, limit: usize) -> Result<Vec<RunRecord>> {
         self.own.reviews(limit)
     }

@@ -21,6 +21,21 @@ use crate::schema::{self, Age};
 /// How long to wait for another writer of the file.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Saves a step in the place it had, or as the last one: places grow with the rows of the table. A statement whose plan may depend on a value,
+/// as the last place of a run would, is planned anew whenever it gets one.
+const SAVE_STEP: &str = "insert into steps values (
+        :run, (select coalesce(max(rowid), 0) + 1 from steps), :model, :load, :outcome,
+        :rows_read, :rows_written, :rows_quarantined, :seconds, :peak_memory_bytes, :spilled_bytes,
+        :table_name, :table_version, :rules_held, :error, :record)
+        on conflict (run, model) do update set load = excluded.load, outcome = excluded.outcome,
+        rows_read = excluded.rows_read, rows_written = excluded.rows_written, rows_quarantined = excluded.rows_quarantined,
+        seconds = excluded.seconds, peak_memory_bytes = excluded.peak_memory_bytes, spilled_bytes = excluded.spilled_bytes,
+        table_name = excluded.table_name, table_version = excluded.table_version, rules_held = excluded.rules_held,
+        error = excluded.error, record = excluded.record";
+
+/// Saves where a step stands.
+const SAVE_PROGRESS: &str = "insert or replace into progress values (?1, ?2, ?3, ?4, ?5)";
+
 /// What to do about a folder that cannot be written.
 const LOOK_AT_FOLDER: &str = "look at the permissions and the free space of its folder";
 
@@ -189,6 +204,18 @@ impl Ledger for SqliteLedger {
         self.runs_of(&moment(since), i64::MAX)
     }
 
+    fn published(&self, step: &str, limit: usize) -> Result<Vec<(Timestamp, StepRecord)>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.read(|connection| {
+            // Names of runs sort by their start, and the index has them in this order.
+            let mut query = connection.prepare_cached(
+                "select runs.started, steps.record from steps join runs on runs.run = steps.run
+                 where steps.model = ?1 and steps.outcome = 'published' order by steps.run desc limit ?2",
+            )?;
+            query.query_map((step, limit), |row| Ok((moment_in(row, 0)?, from_json(row, 1)?)))?.collect()
+        })
+    }
+
     fn reviews(&self, limit: usize) -> Result<Vec<RunRecord>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.read(|connection| {
@@ -296,13 +323,7 @@ fn without_steps(run: &RunRecord) -> RunRecord {
 
 /// Saves a step in the place it had, or as the last one.
 fn save_step(transaction: &Transaction<'_>, run: &RunId, step: &StepRecord) -> rusqlite::Result<()> {
-    let statement = "insert or replace into steps values (
-        :run,
-        coalesce((select position from steps where run = :run and model = :model),
-                 (select coalesce(max(position), 0) + 1 from steps where run = :run)),
-        :model, :load, :outcome, :rows_read, :rows_written, :rows_quarantined, :seconds, :peak_memory_bytes, :spilled_bytes,
-        :table_name, :table_version, :rules_held, :error, :record)";
-    transaction.prepare_cached(statement)?.execute(named_params! {
+    transaction.prepare_cached(SAVE_STEP)?.execute(named_params! {
         ":run": run.0,
         ":model": step.model,
         ":load": step.load,
@@ -323,9 +344,8 @@ fn save_step(transaction: &Transaction<'_>, run: &RunId, step: &StepRecord) -> r
 }
 
 fn save_progress(transaction: &Transaction<'_>, step: &str, progress: &Progress) -> rusqlite::Result<()> {
-    let statement = "insert or replace into progress values (?1, ?2, ?3, ?4, ?5)";
     let values = (step, &progress.fingerprint, progress.window, progress.version, to_json(progress)?);
-    transaction.prepare_cached(statement)?.execute(values).map(drop)
+    transaction.prepare_cached(SAVE_PROGRESS)?.execute(values).map(drop)
 }
 
 /// The newest runs since a moment, without their steps.
@@ -342,6 +362,12 @@ fn step_records(connection: &Connection, run: &RunId) -> rusqlite::Result<Vec<St
 /// A moment as text of one length, so that it sorts.
 fn moment(moment: Timestamp) -> String {
     moment.format("%Y-%m-%dT%H:%M:%S%.9fZ").to_string()
+}
+
+/// A moment that was written by [`moment`].
+fn moment_in(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse::<Timestamp>().map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))
 }
 
 /// A number as `SQLite` holds it; none that is counted here comes near the limit.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Ledger, Result, StepOutcome, StepRecord, TableName, Timestamp};
+use hw_base::{Ledger, Result, TableName, Timestamp};
 use hw_validate::{Gate, Observation, Rule};
 
 use crate::plan::Asking;
 use crate::project::Project;
 
-/// How many runs are looked at: more than a year of one a day.
+/// How many loads are looked at: more than a year of one a day.
 const MOST: usize = 400;
 
 /// A limit that is learned, as the next run will judge by it.
@@ -32,12 +32,11 @@ pub(crate) fn learn(gate: &mut Gate, step: &str, ledger: &dyn Ledger, now: Times
         return Ok(());
     }
     let mut earlier: BTreeMap<String, Vec<Observation>> = BTreeMap::new();
-    for run in ledger.runs(MOST)? {
-        let loads = |record: &&StepRecord| record.model == step && record.outcome == StepOutcome::Published && record.review.is_none();
-        for result in run.steps.iter().filter(loads).flat_map(|record| &record.verdict.results) {
+    for (at, load) in ledger.published(step, MOST)?.into_iter().filter(|(_, record)| record.review.is_none()) {
+        for result in &load.verdict.results {
             let measures = |(rule, measure): &(String, String)| *rule == result.id && result.measures(measure);
             if let Some(value) = result.measured_number().filter(|_| learning.iter().any(measures)) {
-                earlier.entry(result.id.clone()).or_default().push(Observation { at: run.started, value });
+                earlier.entry(result.id.clone()).or_default().push(Observation { at, value });
             }
         }
     }
@@ -68,4 +67,29 @@ async fn limits_of(table: &TableName, rules: &[Rule], asking: Asking<'_>, now: T
     learn(&mut gate, table.folder(), asking.ledger, now)?;
     let limit = |(rule, words): (&str, String)| LearnedLimit { table: table.leaf().to_owned(), rule: rule.to_owned(), words };
     Ok(gate.learned().map(limit).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::fixture::World;
+
+    #[test]
+    fn the_history_of_a_table_is_read_once_in_a_run() {
+        let rules = || json!({ "rules": [{ "row_count": { "learned": true } }] });
+        let world = World::new(&[
+            ("facts", "select * from shop.orders", rules()),
+            ("names", "select * from crm.customers", rules()),
+            ("others", "select * from lake.orders", json!({})),
+        ]);
+        for _ in 0..3 {
+            world.state().histories.clear();
+            world.state().progress.clear();
+            world.run();
+            let mut asked = world.state().histories.clone();
+            asked.sort();
+            assert_eq!(asked, ["facts", "names"]);
+        }
+    }
 }

@@ -51,6 +51,42 @@ fn refused<T>(result: Result<T>, parts: &[&str]) {
 }
 
 #[test]
+fn the_loads_of_a_step_come_without_those_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(&folder);
+    for (name, second) in [("r1", 1), ("r2", 2), ("r3", 3), ("r4", 4)] {
+        let record = run(name, second);
+        ledger.begin(&record).unwrap();
+        let outcome = if name == "r3" { StepOutcome::Blocked } else { StepOutcome::Published };
+        ledger.save_step(&record.run, &step("a", outcome, i64::from(second))).unwrap();
+        ledger.save_step(&record.run, &step("b", StepOutcome::Published, 9)).unwrap();
+    }
+    let found = |limit: usize| -> Vec<(Timestamp, i64)> {
+        ledger.published("a", limit).unwrap().into_iter().map(|(at, record)| (at, record.progress.window)).collect()
+    };
+    assert_eq!(found(9), [4, 2, 1].map(|second| (run("r", second).started, i64::from(second))));
+    assert_eq!(found(2).len(), 2);
+    assert!(ledger.published("c", 9).unwrap().is_empty());
+}
+
+#[test]
+fn a_record_is_saved_without_planning_its_statement_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(&folder);
+    let record = run("r1", 1);
+    ledger.begin(&record).unwrap();
+    for model in ["a", "b", "a", "c"] {
+        ledger.save_step(&record.run, &step(model, StepOutcome::Published, 1)).unwrap();
+    }
+    let connection = ledger.locked();
+    for statement in [SAVE_STEP, SAVE_PROGRESS] {
+        let statement = connection.prepare_cached(statement).unwrap();
+        assert_eq!(statement.get_status(rusqlite::StatementStatus::Run), 4);
+        assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
+    }
+}
+
+#[test]
 fn a_run_comes_back_with_its_steps_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = ledger(&folder);
