@@ -1,6 +1,6 @@
 //! Whether what a model's YAML and its rules say of columns fits the columns that its SELECT returns.
 
-use hw_base::{Column, ColumnType, Engine, Error, Input, Reader, Result, Span, identifier, unknown};
+use hw_base::{Column, ColumnType, Engine, Error, Input, ORIGIN_COLUMNS, Reader, Result, Span, identifier, unknown};
 use hw_validate::Gate;
 
 use crate::deliver;
@@ -24,7 +24,7 @@ pub(crate) async fn check(model: &Model, reader: &Reader, columns: &[Column], en
     let mut errors = fitting.twice();
     errors.extend(fitting.key());
     errors.extend(fitting.named());
-    errors.extend(fitting.follow());
+    errors.extend(fitting.follow(reader, engine).await?);
     errors.extend(fitting.partitions()?);
     errors.extend(deliver::unfit(model, &deliver::columns_of_table(model, columns)));
     if let Some(condition) = model.settings.load.deleted_when() {
@@ -174,13 +174,31 @@ impl Fitting<'_> {
         missing.map(error).collect()
     }
 
-    fn follow(&self) -> Vec<Error> {
-        if !self.model.settings.load.needs_key() {
-            return vec![];
-        }
+    /// The followed columns. A load that tells rows apart by a key orders them by that column, so the SELECT returns it; to any other one it
+    /// tells what is new in the dataset, which has it then.
+    async fn follow(&self, reader: &Reader, engine: &dyn Engine) -> Result<Vec<Error>> {
+        let mut errors = Vec::new();
         let followed = self.model.settings.follow.iter();
-        let missing = followed.filter(|(_, column)| *column != BY_ARRIVAL && self.column(column).is_none());
-        missing.map(|(dataset, column)| self.not_selected(dataset, column)).collect()
+        for (dataset, column) in followed.filter(|(_, column)| *column != BY_ARRIVAL && self.column(column).is_none()) {
+            if self.model.settings.load.needs_key() {
+                errors.push(self.not_selected(dataset, column));
+            } else if let Some(known) = columns_of(dataset, reader, engine).await? {
+                errors.extend(self.not_there(dataset, column, &known));
+            }
+        }
+        Ok(errors)
+    }
+
+    /// Why a column cannot be followed that the SELECT does not return, where its dataset does not have it either.
+    fn not_there(&self, dataset: &str, column: &str, known: &[Column]) -> Option<Error> {
+        if ORIGIN_COLUMNS.contains(&column) || known.iter().any(|known| known.name == column) {
+            return None;
+        }
+        let names = known.iter().chain(self.columns).map(|column| column.name.as_str());
+        let error = unknown("column in `follow`", column, names)
+            .code("HW304")
+            .because(format!("neither `{dataset}` has it, nor does the SELECT of `{}` return it", self.model.name));
+        Some(error.moved_to(self.model.place(&["follow", dataset], 0)))
     }
 
     fn not_selected(&self, dataset: &str, column: &str) -> Error {
@@ -233,6 +251,16 @@ fn no_folder(column: &Column, place: Option<Span>) -> Error {
         .code("HW304")
         .help("partition by a column with single values")
         .moved_to(place)
+}
+
+/// The columns of a dataset that a SELECT reads; `None` where it names it in another way.
+async fn columns_of(dataset: &str, reader: &Reader, engine: &dyn Engine) -> Result<Option<Vec<Column>>> {
+    let Some((source, name)) = dataset.split_once('.') else { return Ok(None) };
+    if reader.inputs.iter().all(|input| input.name() != dataset) {
+        return Ok(None);
+    }
+    let sql = format!("select * from {}.{}", identifier(source), identifier(name));
+    engine.columns(&Reader { sql, file: None, ..reader.clone() }).await.map(Some)
 }
 
 /// What is wrong with `delete_when`, which has to be true or false for a row of the SELECT.
