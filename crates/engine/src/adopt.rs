@@ -30,7 +30,7 @@ pub(crate) async fn adopt(engine: &LocalEngine, table: &TableName, from: &Promot
         let built = theirs.beside(beside, table, &built).await?;
         let newest = engine.warehouse.open(&beside.of(table), None).await?;
         let schema = match (&built, &newest) {
-            (Some(holding), _) | (None, Some(holding)) => holding.state.schema().as_ref().clone(),
+            (Some(holding), _) | (None, Some(holding)) => holding.columns.as_ref().clone(),
             (None, None) => continue,
         };
         let files = built.map_or(Ok(vec![]), |built| linked(&engine.warehouse, &beside.of(table), &built))?;
@@ -43,7 +43,7 @@ pub(crate) async fn adopt(engine: &LocalEngine, table: &TableName, from: &Promot
         beside: versions,
         files: &files.into_iter().filter(|file| !had.contains(&file.path)).collect::<Vec<_>>(),
         removed: &had.difference(&has).cloned().collect::<Vec<_>>(),
-        schema: built.state.schema().as_ref().clone(),
+        schema: built.columns.as_ref().clone(),
         partition_columns: &built.partition_columns,
     };
     commit.make(engine, present, note).await

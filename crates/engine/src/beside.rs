@@ -121,7 +121,7 @@ impl LocalEngine {
             return Ok(None);
         }
         let schema = match (&newest, added.is_empty()) {
-            (Some(newest), true) => newest.state.schema().as_ref().clone(),
+            (Some(newest), true) => newest.columns.as_ref().clone(),
             (newest, _) => with_columns_of(newest.as_ref(), from_log(schema)?)?,
         };
         self.hold(beside, &own, (&wanted, schema), newest, note).await

@@ -29,6 +29,7 @@ use crate::folder::{Disk, FolderRef, Site};
 use crate::json::json_valid;
 use crate::live::LiveTables;
 use crate::measure::Means;
+use crate::planned::Planned;
 use crate::session::{Effort, Session};
 use crate::store::Lasting;
 use crate::warehouse::{Warehouse, arrow_schema};
@@ -62,6 +63,7 @@ pub struct LocalEngine {
     scratch: PathBuf,
     /// A session that knows all functions and no table; every other one begins as its copy.
     blank: Arc<OnceLock<SessionState>>,
+    pub(crate) planned: Planned,
 }
 
 impl LocalEngine {
@@ -93,6 +95,7 @@ impl LocalEngine {
             is_in_order: false,
             scratch,
             blank: Arc::default(),
+            planned: Planned::default(),
         })
     }
 
@@ -100,6 +103,7 @@ impl LocalEngine {
     /// with `HW403`. It plans, stages and publishes as before.
     pub fn answer_until(&mut self, deadline: Deadline) {
         self.deadline = Some(deadline);
+        self.planned = Planned::default();
     }
 
     /// From now on a query returns its rows in the order in which one core finds them: the same data gives the same first rows each time.
@@ -129,6 +133,7 @@ impl LocalEngine {
             is_in_order: false,
             scratch,
             blank: Arc::clone(&self.blank),
+            planned: Planned::default(),
         }
     }
 
@@ -136,14 +141,14 @@ impl LocalEngine {
     #[must_use]
     pub fn in_environment(self, name: &str, own: BTreeSet<TableName>) -> Self {
         let folder = Arc::clone(self.warehouse.environment(name).root());
-        Self { warehouse: self.warehouse.beneath(folder, own), ..self }
+        Self { warehouse: self.warehouse.beneath(folder, own), planned: Planned::default(), ..self }
     }
 
     /// The same in a folder of its own, which is thrown away.
     #[must_use]
     pub fn above(self, folder: PathBuf, own: BTreeSet<TableName>) -> Self {
         let folder = Arc::new(Disk::new(folder, Lasting::Passing, &self.warehouse.working));
-        Self { warehouse: self.warehouse.beneath(folder, own), ..self }
+        Self { warehouse: self.warehouse.beneath(folder, own), planned: Planned::default(), ..self }
     }
 
     /// A session that knows all functions and no table.
@@ -170,7 +175,9 @@ impl LocalEngine {
     async fn columns_of(&self, reader: &Reader) -> Result<Vec<Column>> {
         let session = Box::pin(Session::for_reader(self, reader, Effort::Fast)).await?;
         let plan = session.plan(&reader.sql, reader.file.as_deref()).await?;
-        Ok(types::columns(&types::stored_schema(plan.schema().as_arrow())))
+        let columns = types::columns(&types::stored_schema(plan.schema().as_arrow()));
+        self.planned.keep(reader, session, plan);
+        Ok(columns)
     }
 
     /// The opened source datasets.
@@ -294,7 +301,7 @@ impl LocalEngine {
             None => None,
         };
         Ok(Some(TableState {
-            id: snapshot.state.metadata().id().to_owned(),
+            id: snapshot.id.clone(),
             version: snapshot.version,
             columns: types::columns(&snapshot.schema),
             rows: snapshot.rows(),

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{Action, Add, MetadataExt, Protocol, Remove, StructType, Transaction, new_metadata};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use deltalake_core::table::config::TablePropertiesExt as _;
+use deltalake_core::table::state::DeltaTableState;
 use deltalake_core::{DeltaTable, TableProperty};
 use hw_base::{CommitNote, Error, Published, Result, StagedBatch, StagedFile, TableName};
 use serde_json::Value as Json;
@@ -14,7 +16,7 @@ use crate::beside::Beside;
 use crate::failure::explain_delta;
 use crate::local::LocalEngine;
 use crate::schema::from_log;
-use crate::warehouse::Snapshot;
+use crate::warehouse::{Snapshot, Written};
 
 /// Commits between two checkpoints of a log.
 const CHECKPOINT_INTERVAL: &str = "10";
@@ -134,19 +136,23 @@ impl Commit<'_> {
         Ok(note.details.get("run").is_some() && details(note).all(|(key, value)| info.get(key) == Some(value)))
     }
 
-    fn properties(&self, note: &CommitNote) -> CommitProperties {
+    /// The window of the load, and the versions of the tables beside the table.
+    fn transactions(&self, note: &CommitNote) -> Vec<Transaction> {
         let transaction = |name: &str, version| Transaction::new_with_last_update(name, version, Some(note.at.timestamp_millis()));
-        let properties = CommitProperties::default()
-            .with_max_retries(0)
-            .with_application_transaction(transaction(&note.application, note.window))
-            .with_metadata(details(note).map(|(key, value)| (key, value.clone())))
-            .with_cleanup_expired_logs(Some(false));
-        let named = self.beside.iter().map(|(name, version)| transaction(name, *version));
-        named.fold(properties, CommitProperties::with_application_transaction)
+        let beside = self.beside.iter().map(|(name, version)| transaction(name, *version));
+        std::iter::once(transaction(&note.application, note.window)).chain(beside).collect()
     }
 
-    /// Makes the first commit of the table. What follows a commit in Delta's library is left out: it would read the log again, for a table
-    /// that perhaps nobody reads.
+    fn properties(&self, note: &CommitNote) -> CommitProperties {
+        CommitProperties::default()
+            .with_max_retries(0)
+            .with_application_transactions(self.transactions(note))
+            .with_metadata(details(note).map(|(key, value)| (key, value.clone())))
+            .with_cleanup_expired_logs(Some(false))
+    }
+
+    /// Makes the first commit of the table. What follows a commit in Delta's library is left out: it would read the log again, although all
+    /// that it says is known.
     async fn create(&self, engine: &LocalEngine, properties: CommitProperties, note: &CommitNote) -> Result<i64> {
         let log_store = engine.warehouse.make_folder(&self.table)?.log_store()?;
         let refused =
@@ -160,17 +166,28 @@ impl Commit<'_> {
             protocol: protocol.clone(),
             metadata: metadata.clone(),
         };
+        let id = metadata.id().to_owned();
         let added = self.files.iter().map(|file| Action::Add(add(file, note)));
         let actions = [Action::Protocol(protocol), Action::Metadata(metadata)].into_iter().chain(added).collect();
         let builder: CommitBuilder = properties.into();
-        let entry = builder.with_actions(actions).build(None, log_store, operation).into_prepared_commit_future();
+        let entry = builder.with_actions(actions).build(None, Arc::clone(&log_store), operation).into_prepared_commit_future();
         let made = entry.await.map_err(explain_delta)?.await.map_err(explain_delta)?;
+        let described = (id.as_str(), &self.schema, self.partition_columns);
+        engine.warehouse.wrote_first(&self.table, log_store, described, &self.written(&self.transactions(note)))?;
         Ok(i64::try_from(made.version).unwrap_or(i64::MAX))
     }
 
+    fn written<'b>(&'b self, transactions: &'b [Transaction]) -> Written<'b> {
+        Written { added: self.files, removed: self.removed, transactions }
+    }
+
+    /// Makes the next commit of the table. What follows one in Delta's library, which reads the log again, is left out where nothing but the
+    /// files changes and no checkpoint is due.
     async fn change(&self, engine: &LocalEngine, present: &Snapshot, properties: CommitProperties, note: &CommitNote) -> Result<i64> {
-        let mut actions = self.schema_change(present)?;
-        let handle = present.state.log_data();
+        let state = present.state().await?;
+        let mut actions = self.schema_change(present, state)?;
+        let is_plain = actions.is_empty() && !(state.version() + 1).is_multiple_of(state.table_config().checkpoint_interval().get());
+        let handle = state.log_data();
         let views: HashMap<String, Remove> = handle.iter().map(|file| (file.path().into_owned(), file.remove_action(true))).collect();
         for name in self.removed {
             let mut remove =
@@ -183,30 +200,34 @@ impl Commit<'_> {
         let partition_by = (!self.partition_columns.is_empty()).then(|| self.partition_columns.to_vec());
         let operation = DeltaOperation::Write { mode, partition_by, predicate: None };
         let builder: CommitBuilder = properties.into();
-        let commit = builder.with_actions(actions).build(Some(&present.state), Arc::clone(&present.log_store), operation);
+        let commit = builder.with_actions(actions).build(Some(state), Arc::clone(&present.log_store), operation);
+        if is_plain {
+            commit.into_prepared_commit_future().await.map_err(explain_delta)?.await.map_err(explain_delta)?;
+            return engine.warehouse.wrote(&self.table, present, &self.written(&self.transactions(note)));
+        }
         let done = commit.await.map_err(explain_delta)?;
         Ok(engine.warehouse.read(&self.table, done.snapshot(), Arc::clone(&present.log_store))?.version)
     }
 
     /// The actions that change the columns of the table, where the batch does.
-    fn schema_change(&self, present: &Snapshot) -> Result<Vec<Action>> {
+    fn schema_change(&self, present: &Snapshot, state: &DeltaTableState) -> Result<Vec<Action>> {
         let same_partitions = present.partition_columns == self.partition_columns;
-        if present.state.schema().as_ref() == &self.schema && same_partitions {
+        if *present.columns == self.schema && same_partitions {
             return Ok(vec![]);
         }
         let refused = |error: &dyn std::fmt::Display| {
             Error::outside(format!("the columns of `{}` cannot be changed: {error}", self.table)).code("HW501")
         };
         let metadata = if same_partitions {
-            present.state.metadata().clone().with_schema(&self.schema).map_err(|error| refused(&error))?
+            state.metadata().clone().with_schema(&self.schema).map_err(|error| refused(&error))?
         } else {
-            let configuration = present.state.metadata().configuration().clone();
+            let configuration = state.metadata().configuration().clone();
             let metadata = new_metadata(&self.schema, self.partition_columns.iter(), configuration).map_err(|error| refused(&error))?;
-            metadata.with_table_id(present.state.metadata().id().to_owned()).map_err(|error| refused(&error))?
+            metadata.with_table_id(state.metadata().id().to_owned()).map_err(|error| refused(&error))?
         };
         let mut actions = vec![Action::Metadata(metadata)];
-        if has_timestamps_without_zone(&self.schema) && !has_timestamps_without_zone(present.state.schema().as_ref()) {
-            actions.insert(0, Action::Protocol(with_timestamps_without_zone(present.state.protocol())?));
+        if has_timestamps_without_zone(&self.schema) && !has_timestamps_without_zone(&present.columns) {
+            actions.insert(0, Action::Protocol(with_timestamps_without_zone(state.protocol())?));
         }
         Ok(actions)
     }
@@ -246,7 +267,7 @@ fn with_timestamps_without_zone(protocol: &Protocol) -> Result<Protocol> {
 /// The columns of the quarantine table with those of a batch added. A column of another type gets a name of its own.
 pub(crate) fn with_columns_of(present: Option<&Snapshot>, arriving: StructType) -> Result<StructType> {
     let Some(present) = present else { return Ok(arriving) };
-    let known = present.state.schema();
+    let known = &present.columns;
     let mut fields: Vec<_> = known.fields().cloned().collect();
     fields.extend(arriving.fields().filter(|field| known.field(field.name()).is_none()).cloned());
     StructType::try_new(fields).map_err(|error| Error::bug(format!("the columns of a quarantine table do not fit together: {error}")))

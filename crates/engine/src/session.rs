@@ -244,7 +244,12 @@ impl Session {
 
     /// A query, ready to run. Only SELECTs are allowed.
     pub(crate) async fn query(&self, sql: &str, file: Option<&str>) -> Result<DataFrame> {
-        Ok(DataFrame::new(SessionState::clone(&self.state), self.plan(sql, file).await?))
+        self.plan(sql, file).await.map(|plan| self.frame(plan))
+    }
+
+    /// A plan of this session, ready to run.
+    pub(crate) fn frame(&self, plan: LogicalPlan) -> DataFrame {
+        DataFrame::new(SessionState::clone(&self.state), plan)
     }
 
     /// The plan of a query.

@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use deltalake_core::kernel::StructType;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoArrow;
+use deltalake_core::kernel::{StructType, Transaction};
 use deltalake_core::logstore::LogStoreRef;
 use deltalake_core::table::state::DeltaTableState;
-use hw_base::{Error, Result, TableName};
+use hw_base::{Error, Result, StagedFile, TableName};
 
 use crate::beside;
 use crate::failure::explain_delta;
 use crate::files::{FileTable, TableFile};
 use crate::folder::{Disk, FolderRef, Site};
 use crate::known::Known;
+use crate::logged::Logged;
+use crate::stage::in_folder;
 use crate::store::Lasting;
 use crate::types;
 use crate::working::Working;
@@ -46,12 +48,16 @@ struct Beneath {
 /// One version of a table.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
-    /// What the log says.
-    pub(crate) state: DeltaTableState,
+    /// What the log says in the words of Delta's library.
+    logged: Logged,
     /// The log.
     pub(crate) log_store: LogStoreRef,
     /// The number of the version.
     pub(crate) version: i64,
+    /// What tells the table from others that had its folder.
+    pub(crate) id: String,
+    /// The columns as the log describes them.
+    pub(crate) columns: Arc<StructType>,
     /// The columns as they are stored, partition columns last.
     pub(crate) schema: SchemaRef,
     /// The partition columns.
@@ -78,7 +84,37 @@ impl Snapshot {
 
     /// The last transaction of `application`.
     pub(crate) async fn window(&self, application: &str) -> Result<Option<i64>> {
-        self.state.transaction_version(self.log_store.as_ref(), application).await.map_err(explain_delta)
+        self.logged.window(self.log_store.as_ref(), application).await
+    }
+
+    /// All that the log says of the version.
+    pub(crate) async fn state(&self) -> Result<&DeltaTableState> {
+        self.logged.state(self.log_store.as_ref()).await
+    }
+}
+
+/// What the commit of a version has written into its log.
+pub(crate) struct Written<'a> {
+    /// Files that were added.
+    pub(crate) added: &'a [StagedFile],
+    /// Files that were taken away.
+    pub(crate) removed: &'a [String],
+    /// The transactions, each with its application.
+    pub(crate) transactions: &'a [Transaction],
+}
+
+impl Written<'_> {
+    fn transactions(&self) -> impl Iterator<Item = (String, i64)> {
+        self.transactions.iter().map(|transaction| (transaction.app_id.clone(), transaction.version))
+    }
+
+    /// The files of the version, whose table lies in `folder`; `before` are those of the one before.
+    fn files(&self, folder: &FolderRef, before: &[TableFile]) -> Vec<TableFile> {
+        let stays = |file: &&TableFile| !self.removed.contains(&file.name);
+        let added = self.added.iter().map(|file| in_folder(folder, file));
+        let mut files: Vec<TableFile> = before.iter().filter(stays).cloned().chain(added).collect();
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        files
     }
 }
 
@@ -188,6 +224,41 @@ impl Warehouse {
     }
 }
 
+impl Warehouse {
+    /// Notes the first version of a table, as its commit has written it: with this id, these columns and partition columns.
+    pub(crate) fn wrote_first(
+        &self,
+        table: &TableName,
+        log_store: LogStoreRef,
+        (id, columns, partition_columns): (&str, &StructType, &[String]),
+        written: &Written<'_>,
+    ) -> Result<()> {
+        let folder = self.folder(table);
+        let snapshot = Snapshot {
+            logged: Logged::first(written.transactions()),
+            log_store,
+            version: 0,
+            id: id.to_owned(),
+            schema: arrow_schema(columns, partition_columns)?,
+            columns: Arc::new(columns.clone()),
+            partition_columns: partition_columns.to_vec(),
+            files: written.files(&folder.opened()?, &[]),
+        };
+        self.known.note(&folder, &snapshot);
+        Ok(())
+    }
+
+    /// Notes the version after `before`, as its commit has written it: the columns are those that were there.
+    pub(crate) fn wrote(&self, table: &TableName, before: &Snapshot, written: &Written<'_>) -> Result<i64> {
+        let folder = self.folder(table);
+        let files = written.files(&folder.opened()?, &before.files);
+        let (logged, version) = (before.logged.after(written.transactions()), before.version + 1);
+        let snapshot = Snapshot { logged, version, files, ..before.clone() };
+        self.known.note(&folder, &snapshot);
+        Ok(version)
+    }
+}
+
 /// The version that `state` is, of the table in a folder.
 pub(crate) fn snapshot_in(folder: &FolderRef, state: DeltaTableState, log_store: LogStoreRef) -> Result<Snapshot> {
     let partition_columns: Vec<String> = state.metadata().partition_columns().to_vec();
@@ -210,7 +281,8 @@ pub(crate) fn snapshot_in(folder: &FolderRef, state: DeltaTableState, log_store:
         .collect();
     files.sort_by(|a, b| a.name.cmp(&b.name));
     let version = i64::try_from(state.version()).unwrap_or(i64::MAX);
-    Ok(Snapshot { state, log_store, version, schema, partition_columns, files })
+    let (id, columns) = (state.metadata().id().to_owned(), state.schema());
+    Ok(Snapshot { logged: Logged::read(state), log_store, version, id, columns, schema, partition_columns, files })
 }
 
 /// The tables in a folder.
@@ -248,5 +320,113 @@ fn unread(error: deltalake_core::DeltaTableError, table: &TableName, version: Op
     match newest {
         Some(newest) if newest < version => missing.because(format!("its newest version is {newest}")),
         _ => missing.because(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use hw_base::{ByteSize, CommitNote, Engine, LoadMode, Reader, RowWatch, Staging, Timestamp, Watch};
+    use object_store::memory::InMemory;
+    use url::Url;
+
+    use super::*;
+    use crate::{Limits, LiveTables, LocalEngine};
+
+    const APPLICATIONS: [&str; 4] = ["orders", "headworks.quarantine", "headworks.deleted", "nobody"];
+
+    /// An engine that has not read anything.
+    fn engine(site: Site, folder: &Path) -> LocalEngine {
+        let limits = Limits { memory: ByteSize(1 << 30), disk: ByteSize(1 << 30), threads: Some(1) };
+        LocalEngine::new(site, folder.join("scratch"), LiveTables::default(), limits).unwrap()
+    }
+
+    fn staging(window: i64, mode: LoadMode, is_rebuild: bool, by: Option<&str>) -> Staging {
+        let rule = RowWatch { id: "odd".into(), violates: "id % 2 = 1".into(), diverts: true, excludes: false };
+        let sql = format!(
+            "select {window} + id as id, 'k' || id as kind, timestamp '2026-01-01' as at from (values (1), (2), (3), (4)) as t (id)"
+        );
+        Staging {
+            table: TableName::model("orders"),
+            reader: Reader { sql, inputs: vec![], file: None },
+            mode,
+            partition_by: by.map(|column| (column.to_owned(), column.to_owned())).into_iter().collect(),
+            watch: Watch { rows: vec![rule], ..Watch::default() },
+            is_rebuild,
+            withdraw: None,
+            label: format!("run-x-{window}-1"),
+            run: "run".into(),
+            at: Timestamp::default(),
+            hash_content: false,
+            hidden: vec![],
+            review: None,
+            retries: false,
+            members: None,
+        }
+    }
+
+    async fn publish(engine: &LocalEngine, staging: &Staging, window: i64) {
+        let batch = engine.stage(staging).await.unwrap();
+        let details = serde_json::json!({ "run": "x" });
+        let note = CommitNote { application: "orders".into(), window, details, at: Timestamp::default() };
+        engine.publish(&batch, &note).await.unwrap();
+    }
+
+    /// All that a version is known to be.
+    async fn shown(snapshot: &Snapshot) -> String {
+        let mut lines = vec![format!("{} {} {:?}", snapshot.version, snapshot.id, snapshot.partition_columns)];
+        lines.extend(
+            snapshot
+                .files
+                .iter()
+                .map(|file| format!("{} {} {} {:?} {:?} {:?}", file.folder, file.name, file.bytes, file.rows, file.partition, file.stats)),
+        );
+        lines.push(format!("{:?}\n{:?}", snapshot.columns, snapshot.schema));
+        for application in APPLICATIONS {
+            lines.push(format!("{application} {:?}", snapshot.window(application).await.unwrap()));
+        }
+        let state = snapshot.state().await.unwrap();
+        lines.push(format!("{} {} {}", state.version(), state.metadata().id(), state.log_data().num_files()));
+        lines.join("\n")
+    }
+
+    /// Publishes versions of a table one after the other; each is known to be what another process reads. Returns how many were not read back.
+    async fn known_as_read(by: Option<&str>, sites: [Site; 2], folder: &Path) -> usize {
+        let [site, other] = sites;
+        let (mut unread, table) = (0, TableName::model("orders"));
+        let (writing, mut other) = (engine(site, folder), Some(engine(other, folder)));
+        for window in 1..24 {
+            let append = LoadMode::Append { key: vec![] };
+            let upsert = LoadMode::Upsert { key: vec!["id".into()], later_by: Some("at".into()), deleted_when: None };
+            let mode = match window % 3 {
+                0 => upsert,
+                1 => append,
+                _ => LoadMode::Replace,
+            };
+            publish(&writing, &staging(window, mode, window % 7 == 1, by), window).await;
+            let written = writing.warehouse.open(&table, None).await.unwrap().unwrap();
+            unread += usize::from(!written.logged.is_read());
+            let reading = other.take().unwrap();
+            let fresh = LocalEngine { warehouse: Warehouse { known: Known::default(), ..reading.warehouse.clone() }, ..reading.clone() };
+            let read = fresh.warehouse.open(&table, None).await.unwrap().unwrap();
+            assert!(read.logged.is_read());
+            assert_eq!(shown(&written).await, shown(&read).await, "window {window}");
+            other = Some(reading);
+        }
+        unread
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_version_that_was_written_is_known_as_its_log_has_it() {
+        for by in [None, Some("kind")] {
+            let folder = tempfile::tempdir().unwrap();
+            let disk = || Site::from(folder.path().join("disk"));
+            assert_eq!(known_as_read(by, [disk(), disk()], folder.path()).await, 21, "only checkpoints are read back");
+            let store = Arc::new(InMemory::new());
+            let bucket = || Site::bucket(Url::parse("s3://lake/house").unwrap(), Arc::clone(&store) as _);
+            assert_eq!(known_as_read(by, [bucket(), bucket()], folder.path()).await, 21);
+        }
     }
 }

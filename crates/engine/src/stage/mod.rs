@@ -97,7 +97,7 @@ pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) 
     let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
     let schema = Arc::new(frame.schema().as_arrow().clone());
     let watcher = Arc::new(Watcher::compile(&session, &schema, watch)?.only_reading());
-    let (_, streams) = streams(&session, frame, reader).await?;
+    let (_, streams) = streams(&session, &frame, reader).await?;
     let tap = Tap::open(&session, (READ, &schema), &watch.aggregates, streams.len()).await?;
     let tasks = streams.into_iter().enumerate().map(|(task, mut stream)| {
         let (watcher, sender) = (Arc::clone(&watcher), tap.sender(task));
@@ -185,8 +185,7 @@ impl<'a> Attempt<'a> {
     async fn new(engine: &'a LocalEngine, staging: &'a Staging, effort: Effort) -> Result<Self> {
         let folder = engine.warehouse.make_folder(&staging.table)?;
         let target = engine.warehouse.open(&staging.table, None).await?;
-        let session = Session::for_reader(engine, &staging.reader, effort).await?;
-        let frame = session.query(&staging.reader.sql, staging.reader.file.as_deref()).await?;
+        let (session, frame) = engine.selected(&staging.reader, effort).await?;
         let reviews = Reviews::of(engine, staging, target.as_ref()).await?;
         let follows_rows = needs_origin(staging) || reviews.is_some() || staging.review.is_some();
         let (frame, carried) = if follows_rows { origin::with_origin(frame)? } else { (frame, vec![]) };
@@ -268,7 +267,7 @@ impl<'a> Attempt<'a> {
             content: self.staging.hash_content.then(AtomicU64::default),
             key,
         });
-        let (plan, streams) = streams(&self.session, self.frame.clone(), &self.staging.reader).await?;
+        let (plan, streams) = streams(&self.session, &self.frame, &self.staging.reader).await?;
         let settling = streams.len();
         let arriving = Tap::open(&self.session, (READ, &self.columns.schema), &watch.of_arriving, settling).await?;
         let written = self.tap(watch, settling + 1).await?;

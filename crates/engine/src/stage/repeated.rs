@@ -27,7 +27,7 @@ impl Attempt<'_> {
             let mut fits = true;
             for slice in 0..slices {
                 let seen = Arc::new(KeySet::default());
-                let (_, streams) = streams(&self.session, keys.clone(), &self.staging.reader).await?;
+                let (_, streams) = streams(&self.session, &keys, &self.staging.reader).await?;
                 let tasks = streams.into_iter().map(|stream| {
                     tokio::spawn(note_repeated(stream, types.clone(), Arc::clone(&seen), repeated.clone(), (slice, slices), limit))
                 });

@@ -15,7 +15,7 @@ use crate::session::Session;
 /// The streams of a query, at most one per core, and the plan that they come from.
 pub(crate) async fn streams(
     session: &Session,
-    frame: DataFrame,
+    frame: &DataFrame,
     reader: &Reader,
 ) -> Result<(Arc<dyn ExecutionPlan>, Vec<SendableRecordBatchStream>)> {
     let failed = |error| explain(error, &session.reading(reader));
