@@ -9,6 +9,7 @@
 mod ballot;
 mod blank;
 mod bulk;
+mod crossed;
 mod date;
 mod disguised;
 mod exchanged;
@@ -105,8 +106,14 @@ pub fn cells(table: &CodedTable, keys: &Keys, dependencies: &Dependencies) -> Ve
     let columns = Column::all(table);
     Column::sort_all(&columns);
     let profiles: Vec<Profile<'_>> = parallel::map(&columns, Profile::of);
-    let accusations =
-        [swapped::swallowed(&profiles), exchanged::exchanged(&profiles), hole::holes(&profiles), outlier::in_groups(&profiles)].concat();
+    let accusations = [
+        swapped::swallowed(&profiles),
+        crossed::crossed(&profiles),
+        exchanged::exchanged(&profiles),
+        hole::holes(&profiles),
+        outlier::in_groups(&profiles),
+    ]
+    .concat();
     let strewn = [swapped::strewn(&profiles), stray::strays(&profiles)].concat();
     let places: Vec<usize> = (0..profiles.len()).collect();
     let suspicions: Vec<Vec<Suspicion>> = parallel::map(&places, |at| suspicions(&profiles, *at, &strewn));

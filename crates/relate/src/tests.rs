@@ -1,5 +1,6 @@
 //! Tables small enough to know all answers of.
 
+mod alarms;
 mod between_columns;
 mod near_duplicate_rows;
 mod norms;

@@ -30,6 +30,8 @@ pub(super) struct Ballot {
 const MOST_BALLOTS: usize = 8;
 /// Tables with more columns than this vote by the dependencies that were found, without a search of their own.
 const MOST_COLUMNS: usize = 60;
+/// Fewer groups with a contradiction do not show where contradictions lie.
+const FEW_GROUPS: f64 = 5.0;
 /// Cells that the search for weak dependencies may read.
 const LOOKS: u64 = 20_000_000;
 
@@ -105,18 +107,54 @@ fn is_plain_number(profile: &Profile<'_>) -> bool {
 /// Whether numbers are names of things: by the column's name, or because all have the same number of digits, four or more.
 pub(super) fn is_code(profile: &Profile<'_>) -> bool {
     const CODES: &[&str] = &[
-        "id", "key", "code", "no", "nr", "num", "number", "zip", "zipcode", "postcode", "postal", "plz", "phone", "tel", "fax", "sku",
-        "isbn", "issn", "ean", "upc", "fips", "iso", "npi", "ssn", "account", "ref",
+        "id",
+        "key",
+        "code",
+        "no",
+        "nr",
+        "num",
+        "number",
+        "zip",
+        "zipcode",
+        "postcode",
+        "postal",
+        "plz",
+        "phone",
+        "tel",
+        "fax",
+        "sku",
+        "isbn",
+        "issn",
+        "ean",
+        "upc",
+        "fips",
+        "iso",
+        "npi",
+        "ssn",
+        "account",
+        "ref",
+        "identifier",
     ];
     let words = words(&profile.column.coded.name);
     let is_named =
         words.iter().any(|word| CODES.contains(&word.as_str()) || (word.len() > 3 && (word.ends_with("id") || word.ends_with("code"))));
+    is_named || is_of_one_length(profile)
+}
+
+/// Whether nearly all numbers are whole and have the same number of digits, four or more, and are no years. A column of measures may hold a
+/// few whole numbers that happen to be equally long.
+fn is_of_one_length(profile: &Profile<'_>) -> bool {
+    let rows_of = |shape: TextShape| -> f64 {
+        profile.column.counted().filter(|(code, ..)| profile.shape(*code) == shape).map(|(_, _, count)| f64::from(count)).sum()
+    };
+    if rows_of(TextShape::Decimal) > 0.05 * profile.rows {
+        return false;
+    }
     let numbers = profile.column.counted().filter(|(code, ..)| profile.shape(*code) == TextShape::Integer);
     let mut lengths =
         numbers.map(|(_, value, _)| (value.trim().len(), value.trim().parse::<u32>().is_ok_and(|year| (1700..2200).contains(&year))));
     let first = lengths.next();
-    is_named
-        || first.is_some_and(|(length, is_year)| length >= 4 && !is_year && lengths.all(|(other, is_year)| other == length && !is_year))
+    first.is_some_and(|(length, is_year)| length >= 4 && !is_year && lengths.all(|(other, is_year)| other == length && !is_year))
 }
 
 /// How far a determinant tells a dependent, missing values of both left out.
@@ -128,6 +166,33 @@ struct Measured {
     contradicting: f64,
     /// Rows and contradicting rows of each group.
     groups: Vec<(f64, f64)>,
+    ends: Ends,
+}
+
+/// Where in their groups contradictions lie, over the groups of three rows and more that have some.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ends {
+    groups: f64,
+    /// Groups in which the rows that contradict are the first or the last ones.
+    at_an_end: f64,
+    /// How many of these there would be by chance, and the variance of that.
+    by_chance: f64,
+    variance: f64,
+}
+
+impl Ends {
+    fn add(&mut self, is_at_an_end: bool, chance: f64) {
+        self.groups += 1.0;
+        self.at_an_end += f64::from(u8::from(is_at_an_end));
+        self.by_chance += chance;
+        self.variance += chance * (1.0 - chance);
+    }
+
+    /// Whether contradictions gather in the first or the last rows of their groups, three deviations beyond chance: what is told of a thing
+    /// changes with time, and errors do not wait for its end.
+    fn show_change(&self) -> bool {
+        self.groups >= FEW_GROUPS && self.at_an_end >= 0.5 * self.groups && self.at_an_end - self.by_chance >= 3.0 * self.variance.sqrt()
+    }
 }
 
 impl Measured {
@@ -146,11 +211,26 @@ impl Measured {
                     measured.contradicting += size - f64::from(top);
                     measured.purity += squares / size;
                     measured.groups.push((size, size - f64::from(top)));
+                    if f64::from(top) < size && size > 2.0 {
+                        let told: Vec<u32> = group.iter().map(|row| column.code(*row)).filter(|code| *code != 0).collect();
+                        measured.look_at_ends(&told, &mut counter);
+                    }
                 }
             }
             true
         });
         measured
+    }
+
+    /// Counts a group, with what its rows tell in the order of the rows.
+    fn look_at_ends(&mut self, told: &[u32], counter: &mut Counter) {
+        let usual = counter.ranked(told.iter().copied())[0].0;
+        let agrees = |code: &&u32| **code == usual;
+        let others = told.iter().filter(|code| **code != usual).count();
+        let agreeing = told.len() - others;
+        let is_at_an_end = told.iter().take_while(agrees).count() == agreeing || told.iter().rev().take_while(agrees).count() == agreeing;
+        let ways: f64 = (0..others).map(|at| (told.len() - at) as f64 / (at + 1) as f64).product();
+        self.ends.add(is_at_an_end, (2.0 / ways).min(1.0));
     }
 
     /// The measure μ⁺ over the supported rows.
@@ -180,7 +260,7 @@ impl Measured {
     fn ballot(&self, profiles: &[Profile<'_>], determinant: Vec<usize>, dependent: usize) -> Option<Ballot> {
         let (strength, contradicted) = (self.strength(), self.contradicted());
         let is_specific = determinant.iter().any(|at| profiles[dependent].column.values() * 2 >= profiles[*at].column.values());
-        let least = if contradicted <= 0.05 { 0.3 } else { 0.5 };
+        let least = if contradicted <= 0.05 { 0.3 } else { 0.8 };
         let has_many_groups = self.groups.len() >= 8 || contradicted <= 0.02;
         let is_quantity = is_plain_number(&profiles[dependent]) && profiles[dependent].column.values() > 20;
         let filler = is_quantity.then(|| commonest(&profiles[dependent])).flatten();
@@ -196,7 +276,14 @@ impl Measured {
         let is_rule = strength >= least && contradicted <= most && has_many_groups;
         let trust = (0.55 + 0.5 * strength).min(0.97) * (self.dispersal() / 0.75).min(1.0);
         let doubt = contradicted.clamp(0.01, 0.6);
-        (is_rule && trust >= 0.5).then_some(Ballot { determinant, dependent, trust, doubt, filler, source: None })
+        (is_rule && trust >= 0.5 && !self.ends.show_change()).then_some(Ballot {
+            determinant,
+            dependent,
+            trust,
+            doubt,
+            filler,
+            source: None,
+        })
     }
 }
 
@@ -246,7 +333,8 @@ fn sources(profiles: &[Profile<'_>], keys: &Keys) -> Vec<Ballot> {
 /// Rows beyond which no table is taken for what several sources tell.
 const MOST_TOLD_ROWS: f64 = 1_000_000.0;
 
-/// Pairs of a thing and a source: together they tell nearly all rows apart, and each thing is told of several times.
+/// Pairs of a thing and a source: together they tell nearly all rows apart, each thing is told of several times, and each source
+/// tells of several things.
 fn told_pairs(profiles: &[Profile<'_>], keys: &Keys) -> Vec<(usize, usize)> {
     let is_small = profiles.first().is_none_or(|first| (first.column.coded.codes.len() as f64) < MOST_TOLD_ROWS);
     if profiles.len() > 30 || !is_small {
@@ -256,7 +344,10 @@ fn told_pairs(profiles: &[Profile<'_>], keys: &Keys) -> Vec<(usize, usize)> {
         let values = profiles[*at].column.values() as f64;
         values >= 8.0 && profiles[*at].rows / values >= 4.0 && can_determine(profiles, &[*at])
     };
-    let names_sources = |at: &usize| (3..300).contains(&profiles[*at].column.values()) && can_determine(profiles, &[*at]);
+    let names_sources = |at: &usize| {
+        let values = profiles[*at].column.values();
+        (3..300).contains(&values) && profiles[*at].rows / values as f64 >= 4.0 && can_determine(profiles, &[*at])
+    };
     let things: Vec<usize> = (0..profiles.len()).filter(names_things).collect();
     let sources: Vec<usize> = (0..profiles.len()).filter(names_sources).collect();
     let pairs = things.iter().flat_map(|thing| sources.iter().map(|source| (*thing, *source)));

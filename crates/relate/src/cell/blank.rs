@@ -131,14 +131,14 @@ fn is_mark(c: char) -> bool {
 /// under or over a Latin letter.
 fn is_of_two_scripts(word: &str) -> bool {
     let latin = word.chars().any(|c| c.is_ascii_alphanumeric());
-    let is_foreign = |c: char| {
-        (c.is_alphabetic()
-            && c > '\u{17f}'
-            && !matches!(c, '\u{1a0}' | '\u{1a1}' | '\u{1af}' | '\u{1b0}' | '\u{218}'..='\u{21b}' | '\u{1e00}'..='\u{1eff}')
-            && c < '\u{2c00}')
-            || is_strange_mark(c)
-    };
-    latin && word.chars().any(is_foreign)
+    let is_of_another_script = |c: char| c.is_alphabetic() && ('\u{370}'..'\u{2c00}').contains(&c) && !is_further_latin(c);
+    let is_read_wrongly = |c: char| matches!(c, 'ƒ' | 'ˆ');
+    latin && word.chars().any(|c| is_of_another_script(c) || is_read_wrongly(c) || is_strange_mark(c))
+}
+
+/// Letters of languages that are written in Latin letters, beside those before Greek.
+fn is_further_latin(c: char) -> bool {
+    matches!(c, '\u{1d00}'..='\u{1dbf}' | '\u{1e00}'..='\u{1eff}')
 }
 
 fn is_strange_mark(c: char) -> bool {

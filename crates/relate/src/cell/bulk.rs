@@ -66,6 +66,11 @@ impl Bulk {
         number < self.least || number > self.greatest
     }
 
+    /// Whether all numbers between two lie beyond an empty stretch, on one side.
+    pub(super) fn are_apart_together(&self, least: f64, greatest: f64) -> bool {
+        greatest < self.least || least > self.greatest
+    }
+
     /// How sure it is that a number that stands apart is wrong.
     pub(super) fn confidence(&self, number: f64) -> f64 {
         let distance = (self.least - number).max(number - self.greatest) / self.width;

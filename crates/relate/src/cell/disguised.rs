@@ -67,6 +67,8 @@ const NOTHING_AMONG_NUMBERS: &[&str] = &[
 const UNKNOWN: &[&str] = &["unknown", "not specified", "not provided", "not recorded"];
 /// Fewer rows than this share hold what is rare.
 const RARE: f64 = 0.05;
+/// How many times as frequent as the others a code may be.
+const MOST_TIMES: f64 = 3.0;
 /// Days that programs write where they know none.
 const FILLER_DAYS: &[&str] = &[
     "0000-00-00",
@@ -117,7 +119,8 @@ fn words(profile: &Profile<'_>) -> Vec<Suspicion> {
         let others = (profile.rows - f64::from(count)).max(1.0);
         let measured = (profile.numeric + profile.dated) * profile.rows / others;
         let is_symbol = !word.chars().any(char::is_alphanumeric);
-        let is_nothing = word.is_empty() || NOTHING.contains(&word.as_str()) && !(is_symbol && is_about_symbols);
+        let is_nothing = word.is_empty()
+            || NOTHING.contains(&word.as_str()) && !(is_symbol && is_about_symbols) && !is_code_like_all(profile, value, count);
         if is_nothing {
             found.push(Suspicion::new(code, "disguised_missing", 0.97).by_itself());
         } else if measured > 0.9 && NOTHING_AMONG_NUMBERS.contains(&word.as_str()) {
@@ -127,6 +130,12 @@ fn words(profile: &Profile<'_>) -> Vec<Suspicion> {
         }
     }
     found
+}
+
+/// Whether a word in capitals is one of codes that are all built so, and no more frequent than they are: the airport of Nadi is `NAN`.
+fn is_code_like_all(profile: &Profile<'_>, value: &str, count: u32) -> bool {
+    let is_code = |text: &str| text.len() == value.len() && text.bytes().all(|b| b.is_ascii_uppercase());
+    is_code(value) && f64::from(count) * profile.variety() <= MOST_TIMES && share_of(profile, is_code) > 0.9
 }
 
 fn share_of(profile: &Profile<'_>, is_such: impl Fn(&str) -> bool) -> f64 {

@@ -8,11 +8,14 @@
 use std::collections::HashMap;
 
 use super::Accusation;
+use super::disguised::says_nothing;
 use super::pattern::coarse;
 use super::profile::Profile;
 
 /// How much better both cells together, and each alone, must fit in the other's place.
-const BETTER: (f64, f64) = (10_000.0, 30.0);
+const BETTER: (f64, f64) = (10_000.0, 4.0);
+/// A new text is one of a column where so many of its rows are built like it: of texts that are all built differently, it says nothing.
+const LEAST_BUILT_ALIKE: f64 = 0.05;
 /// What fits less is no value of a column.
 const LEAST_FIT: f64 = 1e-4;
 /// What can hardly be in a column.
@@ -84,6 +87,12 @@ impl<'a> Norm<'a> {
         };
         (f64::from(others) / rows).max(new).max(UNFIT)
     }
+
+    /// Whether a text can be one of the column: it is, lies where its numbers do, or is built as many are.
+    fn can_hold(&self, value: &str) -> bool {
+        let are_built_alike = || self.patterns.get(&built(value)).copied().unwrap_or(0.0) >= LEAST_BUILT_ALIKE * self.profile.rows;
+        !says_nothing(value) && (self.known.contains_key(value) || self.range.is_some() || are_built_alike())
+    }
 }
 
 fn built(value: &str) -> String {
@@ -128,7 +137,7 @@ fn between((at, one): (usize, &Norm<'_>), (other_at, other): (usize, &Norm<'_>))
     let gains = rows.filter_map(|((a, b), row)| {
         let (own, their) = (ours.of[*a as usize], theirs.of[*b as usize]);
         let is_better = own >= BETTER.1 && their >= BETTER.1 && own * their >= BETTER.0;
-        is_better.then_some((row, own * their))
+        (is_better && one.profile.column.text(*a) != other.profile.column.text(*b)).then_some((row, own * their))
     });
     let gains: Vec<(u32, f64)> = gains.collect();
     if gains.len() as f64 > GREATEST_SHARE * one.profile.rows.min(other.profile.rows) {
@@ -153,7 +162,7 @@ impl Gain {
     fn of(own: &Norm<'_>, other: &Norm<'_>) -> Self {
         let gains = own.profile.column.counted().map(|(_, value, _)| {
             let there = other.fit(value, 0);
-            if there < LEAST_FIT { 0.0 } else { there / own.fit(value, 1) }
+            if there < LEAST_FIT || !other.can_hold(value) { 0.0 } else { there / own.fit(value, 1) }
         });
         Self { of: std::iter::once(0.0).chain(gains).collect() }
     }

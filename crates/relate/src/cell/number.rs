@@ -30,19 +30,29 @@ pub(super) fn among_words(profile: &Profile<'_>) -> Vec<Suspicion> {
     odd.map(|(_, code, _)| Suspicion::new(*code, "type_outlier", 0.75)).collect()
 }
 
-/// Values that are no numbers in a column of numbers.
+/// The share of the rows up to which one value can be a slip among numbers; one that recurs more often is a class of its own: `<10000`.
+const GREATEST_SHARE: f64 = 0.05;
+
+/// Values that are no numbers in a column of numbers. A letter that ends a whole number makes a code of it (`136A`), but what has
+/// fractions is measured, and no code.
 fn strangers(profile: &Profile<'_>) -> Vec<Suspicion> {
     if profile.quantities < 0.9 || profile.rows < 20.0 {
         return Vec::new();
     }
     let are_dressed = profile.numeric < 0.9;
     let writes_thousands_plainly = profile.numbers().iter().any(|(number, ..)| number.abs() >= 1_000.0);
+    let has_fractions = profile.numbers().iter().any(|(number, ..)| number.fract() != 0.0);
     let is_usual = |code: u32, value: &str| match profile.shape(code) {
         TextShape::Integer | TextShape::Decimal | TextShape::Blank => true,
-        TextShape::NumberLike => are_dressed || !writes_thousands_plainly && is_dressed_or_code(value) || is_number(value),
+        TextShape::NumberLike => {
+            are_dressed || is_number(value) || !writes_thousands_plainly && (has_separators(value) || !has_fractions && is_lettered(value))
+        }
         _ => is_number(value),
     };
-    let foreign = profile.column.counted().filter(|(code, value, count)| *count > 0 && !is_usual(*code, value));
+    let foreign = profile
+        .column
+        .counted()
+        .filter(|(code, value, count)| *count > 0 && f64::from(*count) <= GREATEST_SHARE * profile.rows && !is_usual(*code, value));
     foreign.map(|(code, ..)| Suspicion::new(code, "type_outlier", 0.6 + 0.35 * profile.quantities)).collect()
 }
 
@@ -51,14 +61,18 @@ fn is_number(value: &str) -> bool {
     value.trim().parse::<f64>().is_ok()
 }
 
-/// Whether the digits of a number of a thousand and more are separated into groups of three, or a letter ends what is a code: `136A`.
-fn is_dressed_or_code(value: &str) -> bool {
+/// Whether the digits of a number of a thousand and more are separated into groups of three.
+fn has_separators(value: &str) -> bool {
     let whole = value.trim().trim_start_matches('-').split('.').next().unwrap_or_default();
     let mut groups = whole.split(',');
     let are_digits = |group: &str| group.bytes().all(|b| b.is_ascii_digit());
     let starts = groups.next().is_some_and(|first| (1..=3).contains(&first.len()) && are_digits(first));
-    let has_groups = starts && whole.contains(',') && groups.all(|group| group.len() == 3 && are_digits(group));
-    has_groups || value.trim().ends_with(char::is_alphabetic)
+    starts && whole.contains(',') && groups.all(|group| group.len() == 3 && are_digits(group))
+}
+
+/// Whether a letter ends it.
+fn is_lettered(value: &str) -> bool {
+    value.trim().ends_with(char::is_alphabetic)
 }
 
 /// A number taken apart: what stands before it, the number, and what stands after it.

@@ -15,6 +15,8 @@ const LEAST_GROUP: f64 = 30.0;
 /// A column explains another where the middle of a group is at most this share of the whole column's, without a tenth of the rows on either
 /// side or without a hundredth.
 const EXPLAINS: f64 = 0.5;
+/// Fewer rows make no group that could lie apart.
+const LEAST_SMALL_GROUP: u32 = 3;
 /// Rows that the choice of a grouping column looks at.
 const LOOKS: usize = 5_000;
 
@@ -32,7 +34,7 @@ pub(super) fn suspicions(profiles: &[Profile<'_>], at: usize) -> Vec<Suspicion> 
         return found;
     }
     match Groups::of(profiles, at) {
-        Some(groups) => found.into_iter().filter(|suspicion| !groups.explain(profile, suspicion.code)).collect(),
+        Some(groups) => found.into_iter().filter(|suspicion| !groups.explain(profile, suspicion.code, &bulk)).collect(),
         None => found,
     }
 }
@@ -60,8 +62,10 @@ fn most_alike(rows: f64) -> u32 {
 /// The bulk of each group of rows.
 struct Groups<'a> {
     by: &'a Column<'a>,
-    /// By the code of the grouping column.
-    bulks: BTreeMap<u32, Bulk>,
+    /// By the code of the grouping column, with the rows that may hold one outlier.
+    bulks: BTreeMap<u32, (Bulk, u32)>,
+    /// The least and the greatest number of groups that are too small for a norm, of three rows and more.
+    small: BTreeMap<u32, (f64, f64)>,
 }
 
 impl<'a> Groups<'a> {
@@ -74,30 +78,47 @@ impl<'a> Groups<'a> {
                 add(groups.entry(by.code(*row)).or_default(), *number);
             }
         }
-        let bulks = groups.into_iter().filter_map(|(code, numbers)| Some((code, Bulk::of(&numbers)?))).collect();
-        Some(Self { by, bulks })
+        let (mut bulks, mut small) = (BTreeMap::new(), BTreeMap::new());
+        for (code, numbers) in groups {
+            let rows: u32 = numbers.iter().map(|(_, count)| count).sum();
+            match Bulk::of(&numbers) {
+                Some(bulk) => drop(bulks.insert(code, (bulk, most_alike(f64::from(rows))))),
+                None if rows >= LEAST_SMALL_GROUP => drop(small.insert(code, (numbers[0].0, numbers[numbers.len() - 1].0))),
+                None => {}
+            }
+        }
+        Some(Self { by, bulks, small })
     }
 
-    /// Whether a number is told as standing apart from the group of a row; `None` where the group gives no norm.
-    fn is_apart(&self, row: u32, number: f64) -> Option<bool> {
-        self.bulks.get(&self.by.code(row)).map(|bulk| bulk.is_apart(number))
+    /// Whether a number lies among the group of a row. A small group lies apart as a whole, or says nothing.
+    fn is_among(&self, row: u32, number: f64, all: &Bulk) -> bool {
+        let group = self.by.code(row);
+        let lies_apart = || self.small.get(&group).is_some_and(|(least, greatest)| all.are_apart_together(*least, *greatest));
+        self.bulks.get(&group).map_or_else(lies_apart, |(bulk, _)| !bulk.is_apart(number))
     }
 
-    /// Whether every row that holds a number lies among its group.
-    fn explain(&self, profile: &Profile<'_>, code: u32) -> bool {
+    /// Whether every row that holds a number that stands apart from `all` lies among its group.
+    fn explain(&self, profile: &Profile<'_>, code: u32, all: &Bulk) -> bool {
         let Some((number, ..)) = profile.numbers().iter().find(|(_, other, _)| *other == code) else { return false };
-        profile.column.clusters().rows(code).iter().all(|row| self.is_apart(*row, *number) == Some(false))
+        profile.column.clusters().rows(code).iter().all(|row| self.is_among(*row, *number, all))
     }
 
     /// The rows whose number stands apart from their group.
     fn accusations(&self, profile: &Profile<'_>, at: usize) -> Vec<Accusation> {
-        let rows_of = |code: u32| profile.column.clusters().rows(code).iter().copied();
-        let cells = profile.numbers().iter().flat_map(|(number, code, _)| rows_of(*code).map(|row| (row, *number)));
-        let apart = cells.filter_map(|(row, number)| {
-            let bulk = self.bulks.get(&self.by.code(row)).filter(|bulk| bulk.is_apart(number))?;
-            Some(Accusation { row, column: at, issue: "numeric_outlier", confidence: bulk.confidence(number), suggestion: None })
-        });
-        apart.collect()
+        let mut found = Vec::new();
+        for (number, code, _) in profile.numbers() {
+            let mut by_group: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+            for row in profile.column.clusters().rows(*code) {
+                by_group.entry(self.by.code(*row)).or_default().push(*row);
+            }
+            for (group, rows) in by_group {
+                let told = self.bulks.get(&group).filter(|(bulk, most)| bulk.is_apart(*number) && rows.len() <= *most as usize);
+                let confidence = told.map(|(bulk, _)| bulk.confidence(*number));
+                let accuse = |(row, confidence)| Accusation { row, column: at, issue: "numeric_outlier", confidence, suggestion: None };
+                found.extend(rows.into_iter().filter_map(|row| Some((row, confidence?))).map(accuse));
+            }
+        }
+        found
     }
 }
 

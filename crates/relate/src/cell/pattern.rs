@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use hw_base::{TextShape, character_pattern};
 
 use super::Suspicion;
-use super::profile::Profile;
+use super::profile::{Profile, is_zero_led};
 
 /// The share of rows that a pattern must have to be one of the usual ones.
 const USUAL: f64 = 0.04;
@@ -43,7 +43,7 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
 }
 
 fn has_leading_zeros(profile: &Profile<'_>) -> bool {
-    profile.column.counted().any(|(code, value, count)| count > 0 && profile.shape(code) == TextShape::NumberLike && value.starts_with('0'))
+    profile.column.counted().any(|(code, value, count)| count > 0 && profile.shape(code) == TextShape::NumberLike && is_zero_led(value))
 }
 
 /// Character classes one by one.

@@ -31,7 +31,7 @@ impl<'a> Profile<'a> {
         let numeric = share(&[TextShape::Integer, TextShape::Decimal]);
         let dated = share(&[TextShape::Date, TextShape::Timestamp, TextShape::OtherDate]);
         let dressed =
-            column.counted().zip(&shapes).filter(|((_, value, _), shape)| **shape == TextShape::NumberLike && !value.starts_with('0'));
+            column.counted().zip(&shapes).filter(|((_, value, _), shape)| **shape == TextShape::NumberLike && !is_zero_led(value));
         let quantities = numeric + dressed.map(|((_, _, count), _)| f64::from(count)).sum::<f64>() / rows.max(1.0);
         Self { column, rows, shapes, numeric, quantities, dated, numbers: OnceLock::new() }
     }
@@ -56,6 +56,12 @@ impl<'a> Profile<'a> {
     pub(crate) fn variety(&self) -> f64 {
         self.column.values() as f64 / self.rows.max(1.0)
     }
+}
+
+/// Whether a zero stands before another digit, as it does in codes: `007`, but not `0.5 kg`.
+pub(super) fn is_zero_led(value: &str) -> bool {
+    let mut digits = value.bytes();
+    digits.next() == Some(b'0') && digits.next().is_some_and(|b| b.is_ascii_digit())
 }
 
 /// The shape of a value, where a number with separators may be negative too.

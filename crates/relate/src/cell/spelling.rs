@@ -1,6 +1,6 @@
 //! Misspellings: rare values within one or two edits of a frequent one, and those that break off in the middle of a word.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Suspicion;
 use super::profile::Profile;
@@ -13,8 +13,12 @@ type Slip<'a> = Option<(&'a Word, usize)>;
 const FREQUENT: u32 = 4;
 /// A value that is so many times rarer than its neighbour may be a slip of it, however often it occurs.
 const TIMES: u32 = 20;
+/// The same where the column is no list of a few words, but for values that occur three times at most.
+const TIMES_AMONG_MANY: u32 = 100;
 /// How many times rarer a value is that differs from another by a last letter, and is still a slip.
 const RARE_ENDING: u32 = 50;
+/// Values that are not rare beyond which a column is no list of a few words.
+const MOST_USUAL: usize = 30;
 /// Values beyond which a column is no list of categories or names that recur.
 const MOST_VALUES: usize = 30_000;
 /// Entries of the index beyond which a column is left alone.
@@ -44,8 +48,9 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     let index = index(&frequent);
     let mut sorted = frequent.clone();
     sorted.sort_by(|a, b| a.letters.cmp(&b.letters));
-    let tokens = tokens(&words);
-    let near = |word: &Word| nearest(word, &index, &frequent).or_else(|| broken_off(word, &sorted, &tokens));
+    let (tokens, whole) = (tokens(&words), whole(&words, &sorted));
+    let near = |word: &Word| nearest(word, &index, &frequent).or_else(|| broken_off(word, &sorted, &whole));
+    let is_list = is_list(&words, |word| near(word).is_some());
     let is_no_slip = |word: &Word, usual: &Word| word.count * TIMES > usual.count;
     let between = frequent.iter().filter_map(|word| near(word).filter(|(usual, _)| is_no_slip(word, usual)).map(|(_, edits)| edits));
     let between: Vec<usize> = between.collect();
@@ -57,9 +62,19 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     let found = words.iter().filter_map(|word| near(word).map(|(usual, edits)| (word, usual, edits)));
     let found = found.filter(|(word, _, edits)| !dense[(*edits).min(2)] || word.letters.len() > 12);
     let found = found.filter(|(word, usual, _)| !is_made_of_known(word, usual, &tokens));
+    let is_rare = |word: &Word, usual: &Word| word.count <= 3.max(usual.count / if is_list { TIMES } else { TIMES_AMONG_MANY });
+    let found = found.filter(|(word, usual, _)| is_rare(word, usual) && (is_list || word.letters.len() > 2));
     let suspicions: Vec<Suspicion> = found.filter_map(|(word, usual, edits)| suspicion(profile, word, usual, edits)).collect();
     let rare = words.iter().filter(|word| word.count < FREQUENT).count();
     discounted(suspicions, rare)
+}
+
+/// Whether a column is a list of a few words that somebody mistyped again and again: nearly all that is rare in it are slips. Elsewhere what occurs
+/// more than a few times may be a word of its own.
+fn is_list(words: &[Word], is_slip: impl Fn(&Word) -> bool) -> bool {
+    let most = words.iter().map(|word| word.count).max().unwrap_or(0);
+    let rare: Vec<&Word> = words.iter().filter(|word| word.count * TIMES <= most).collect();
+    words.len() - rare.len() <= MOST_USUAL && rare.iter().filter(|word| is_slip(word)).count() * 5 >= rare.len() * 4
 }
 
 /// Where most rare values are near to nothing, rare is normal, as it is among names and places; then only a strong likeness
@@ -144,16 +159,26 @@ fn deletions(letters: &[char]) -> Vec<Vec<char>> {
     all
 }
 
+/// The parts of values that do not break off.
+fn whole(words: &[Word], sorted: &[&Word]) -> HashSet<String> {
+    words.iter().filter(|word| going_on(word, sorted).is_none()).flat_map(parts).collect()
+}
+
 /// The most frequent word that goes on, by two letters and more, where a value breaks off in the middle of a word. What is a word
 /// elsewhere does not break off.
-fn broken_off<'a>(word: &Word, sorted: &[&'a Word], tokens: &HashMap<String, u32>) -> Slip<'a> {
+fn broken_off<'a>(word: &Word, sorted: &[&'a Word], whole: &HashSet<String>) -> Slip<'a> {
+    let end = parts(word).pop().filter(|_| word.letters.len() > 1 && word.letters.last().is_some_and(|last| last.is_alphanumeric()))?;
+    let usual = going_on(word, sorted)?;
+    (!whole.contains(&end)).then_some((usual, 1))
+}
+
+/// The most frequent word that goes on, by two letters and more, in the middle of a word.
+fn going_on<'a>(word: &Word, sorted: &[&'a Word]) -> Option<&'a Word> {
     let length = word.letters.len();
-    let end: String = parts(word).pop().filter(|_| length > 2 && word.letters[length - 1].is_alphanumeric())?;
     let longer = sorted[sorted.partition_point(|other| other.letters <= word.letters)..].iter();
     let going_on = longer.take_while(|other| other.letters.starts_with(&word.letters));
     let in_a_word = going_on.filter(|other| other.letters.len() > length + 1 && other.letters[length].is_alphabetic());
-    let most = in_a_word.filter(|other| other.count >= word.count).max_by_key(|other| (other.count, std::cmp::Reverse(other.code)))?;
-    (tokens.get(&end) == Some(&word.count)).then_some((*most, 1))
+    in_a_word.filter(|other| other.count >= word.count).max_by_key(|other| (other.count, std::cmp::Reverse(other.code))).copied()
 }
 
 /// The closest much more frequent word that is not the same, and the edits between them.
@@ -185,9 +210,8 @@ fn is_slip(word: &Word, usual: &Word) -> bool {
 fn suspicion(profile: &Profile<'_>, word: &Word, usual: &Word, edits: usize) -> Option<Suspicion> {
     let ratio = f64::from(usual.count) / f64::from(word.count.max(1));
     let length = word.letters.len() as f64;
-    let is_rare = word.count <= 3.max(usual.count / 100);
     let enough = ratio >= if word.letters.len() < 5 { 20.0 } else { 4.0 };
     let confidence = 0.45 + 0.25 * (1.0 - edits as f64 * 3.0 / length.max(3.0)).max(0.0) + 0.25 * (1.0 - 4.0 / ratio.max(4.0));
     let text = profile.column.text(usual.code)?;
-    (is_rare && enough).then(|| Suspicion::new(word.code, "misspelling", confidence).suggesting(text))
+    enough.then(|| Suspicion::new(word.code, "misspelling", confidence).suggesting(text))
 }

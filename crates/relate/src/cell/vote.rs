@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::LEAST_CONFIDENCE;
 use super::ballot::Ballot;
 use super::profile::Profile;
 use super::source::Weights;
@@ -62,6 +63,9 @@ impl Tally {
     }
 }
 
+/// What more rows than this share contradict is no rule, where no sources are known to err.
+const GREATEST_SHARE: f64 = 0.15;
+
 /// Votes on all columns. `suspected` says which rows of each column a word in favour could help.
 pub(super) fn count(profiles: &[Profile<'_>], ballots: &[Ballot], suspected: &[Vec<u32>]) -> Vec<Votes> {
     let mut votes: Vec<Votes> = profiles.iter().map(|_| Votes::default()).collect();
@@ -77,6 +81,13 @@ pub(super) fn count(profiles: &[Profile<'_>], ballots: &[Ballot], suspected: &[V
             });
         }
         each_group(profiles, of_one, |group, polls| accuse(profiles, &mut votes, group, polls, &known));
+    }
+    for (at, votes) in votes.iter_mut().enumerate() {
+        let is_of_sources = ballots.iter().any(|ballot| ballot.dependent == at && ballot.source.is_some());
+        let doubted = votes.doubted(LEAST_CONFIDENCE).len() as f64;
+        if !is_of_sources && doubted > GREATEST_SHARE * profiles[at].column.coded.codes.len() as f64 {
+            votes.rows.clear();
+        }
     }
     for (votes, rows) in votes.iter_mut().zip(suspected) {
         for row in rows {

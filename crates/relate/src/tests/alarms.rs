@@ -1,0 +1,198 @@
+//! What looks odd and is none, beside what is odd.
+
+use super::*;
+
+type Cells = Vec<(usize, usize, &'static str)>;
+
+fn found(rows: usize, columns: &[(&str, &dyn Fn(usize) -> String)]) -> Cells {
+    let table = generated("things", rows, columns);
+    let keys = keys(&table);
+    cells(&table, &keys, &dependencies(&table, &keys)).into_iter().map(|cell| (cell.row, cell.column, cell.issue)).collect()
+}
+
+fn id(row: usize) -> String {
+    (row + 5000).to_string()
+}
+
+/// A number between 0 and 1.
+fn drawn(seed: usize) -> f64 {
+    (mixed(seed) % 10_000) as f64 / 10_000.0
+}
+
+#[test]
+fn equal_cells_are_not_exchanged() {
+    let cost = |row: usize| if row % 100 == 7 { 1_000 + 37 * row } else { 0 }.to_string();
+    let total = |row: usize| if row % 250 == 23 { (2_000 + 41 * row).to_string() } else { cost(row) };
+    assert_eq!(found(1_000, &[("row", &id), ("repair", &cost), ("total", &total)]), []);
+}
+
+/// A word of four letters, another one for each number.
+fn word(number: usize) -> String {
+    (0..4).map(|place| char::from(b'a' + u8::try_from(number / 26_usize.pow(place) % 26).unwrap())).collect()
+}
+
+#[test]
+fn texts_that_are_all_built_differently_are_not_exchanged() {
+    let name = |row: usize| match row {
+        100 => "Harstad/Narvik Airport, Evenes".to_owned(),
+        300 => "Lima/Callao (Jorge)".to_owned(),
+        _ => word(row) + " Airport",
+    };
+    let keywords = |row: usize| match row {
+        100 => "Evenes/Narvik (Harstad)".to_owned(),
+        200 => "Oslo/Moss Field, Rygge".to_owned(),
+        _ => word(7 * row + 1) + ", " + &word(13 * row + 5),
+    };
+    assert_eq!(found(600, &[("row", &id), ("name", &name), ("keywords", &keywords)]), []);
+}
+
+#[test]
+fn a_code_may_read_like_a_word_for_nothing() {
+    let letter = |digit: usize| char::from(b'A' + u8::try_from(digit % 26).unwrap());
+    let code = |row: usize| if row == 70 { "NAN".to_owned() } else { [row / 26 + 3, row, row * 7].map(letter).iter().collect() };
+    let word = |row: usize| if row == 70 { "NAN" } else { ["North", "South-East"][row % 2] }.to_owned();
+    assert_eq!(found(200, &[("row", &id), ("iata", &code)]), []);
+    assert_eq!(found(200, &[("row", &id), ("word", &word)]), [(70, 1, "disguised_missing")]);
+}
+
+#[test]
+fn letters_of_other_languages_are_not_broken() {
+    let name = |row: usize| match row {
+        10 => "Qəbələ".to_owned(),
+        20 => "Manuʻa District".to_owned(),
+        30 => "ǁKaras Region".to_owned(),
+        40 => "\u{410}ikhal Airport".to_owned(),
+        _ => format!("{} {}", ["Old", "New", "Lower"][mixed(row) % 3], ["Town", "Harbour", "Mill"][mixed(row + 9) % 3]),
+    };
+    assert_eq!(found(300, &[("row", &id), ("name", &name)]), [(40, 1, "encoding_error")], "a Cyrillic letter in a Latin word");
+}
+
+#[test]
+fn a_class_among_numbers_is_no_slip() {
+    let income = |row: usize| if row.is_multiple_of(10) { "<10000".to_owned() } else { ((row % 10) * 10_000).to_string() };
+    let mistyped = |row: usize| if row == 33 { "many".to_owned() } else { income(row) };
+    assert_eq!(found(300, &[("row", &id), ("income", &income)]), []);
+    let told: Vec<(usize, usize)> = found(300, &[("row", &id), ("income", &mistyped)]).iter().map(|cell| (cell.0, cell.1)).collect();
+    assert_eq!(told, [(33, 1)]);
+}
+
+#[test]
+fn a_letter_makes_no_code_of_what_is_measured() {
+    let latitude = |row: usize| if row == 50 { "36.96q".to_owned() } else { format!("{:.2}", 30.0 + 10.0 * drawn(row)) };
+    let house = |row: usize| format!("{}{}", mixed(row) % 90 + 10, if row.is_multiple_of(40) { "A" } else { "" });
+    assert_eq!(found(300, &[("row", &id), ("latitude", &latitude), ("house", &house)]), [(50, 1, "type_outlier")]);
+}
+
+#[test]
+fn a_point_after_a_zero_makes_no_code() {
+    // One mistyped share used to make codes of all, in which a number of another length is of another form.
+    let share = |row: usize| match row {
+        50 => "0.5x".to_owned(),
+        60 => "0.4".to_owned(),
+        _ => format!("0.{}", mixed(row) % 9_000 + 1_000),
+    };
+    assert_eq!(found(300, &[("row", &id), ("share", &share)]), [(50, 1, "type_outlier")]);
+}
+
+#[test]
+fn a_few_whole_numbers_of_one_length_make_no_codes() {
+    let wage = |row: usize| match row {
+        50 => "2750".to_owned(),
+        150 => "-625".to_owned(),
+        _ => format!("{:.2}", 2.0 + 10.0 * drawn(row)),
+    };
+    assert_eq!(found(400, &[("row", &id), ("wage", &wage)]), [(50, 1, "numeric_outlier"), (150, 1, "numeric_outlier")]);
+}
+
+#[test]
+fn a_small_group_lies_apart_as_a_whole() {
+    let is_island = |row: usize| row % 50 == 9;
+    let state = |row: usize| if is_island(row) { "PR" } else { ["MA", "NY", "NJ"][row % 3] }.to_owned();
+    let latitude = |row: usize| {
+        let middle = if is_island(row) { 18.0 } else { [42.0, 43.0, 40.0][row % 3] };
+        format!("{:.4}", middle + 0.4 * drawn(row))
+    };
+    assert_eq!(found(600, &[("row", &id), ("state", &state), ("latitude", &latitude)]), []);
+    let alone = |row: usize| if row == 300 { "18.2".to_owned() } else { format!("{:.4}", 40.0 + 3.0 * drawn(row)) };
+    assert_eq!(found(600, &[("row", &id), ("state", &state), ("latitude", &alone)]), [(300, 2, "numeric_outlier")]);
+}
+
+#[test]
+fn a_number_that_recurs_in_its_group_is_a_level() {
+    let plan = |row: usize| ["free", "basic", "full"][row % 3].to_owned();
+    let deductible = |row: usize| {
+        let level = [1.0, 500.0, 9_000.0][row % 3];
+        if row % 180 == 1 { "0".to_owned() } else { format!("{:.1}", level * (1.0 + drawn(row) / 10.0)) }
+    };
+    assert_eq!(found(1_200, &[("row", &id), ("plan", &plan), ("deductible", &deductible)]), []);
+}
+
+#[test]
+fn crossed_cells_are_told_however_many_they_are() {
+    let knows = |row: usize| ["Very Low", "Fairly Low", "Average", "Fairly High", "Very High"][mixed(row) % 5].to_owned();
+    let female = |row: usize| ["No", "Yes"][mixed(row + 5) % 2].to_owned();
+    let is_crossed = |row: usize| row % 50 == 20;
+    let pick = |row: usize, own: &dyn Fn(usize) -> String, other: &dyn Fn(usize) -> String| {
+        if is_crossed(row) { other(row) } else { own(row) }
+    };
+    let told = found(500, &[("row", &id), ("knows", &|row| pick(row, &knows, &female)), ("female", &|row| pick(row, &female, &knows))]);
+    let crossed = (0..500).filter(|row| is_crossed(*row)).flat_map(|row| [(row, 1, "swapped_value"), (row, 2, "swapped_value")]);
+    assert_eq!(told, crossed.collect::<Vec<_>>());
+    // Two flags that say the opposite share their words.
+    let (died, survived) = (
+        |row: usize| if is_crossed(row) { "yes" } else { "no" }.to_owned(),
+        |row: usize| if is_crossed(row) { "no" } else { "yes" }.to_owned(),
+    );
+    assert_eq!(found(500, &[("row", &id), ("died", &died), ("survived", &survived)]), []);
+}
+
+#[test]
+fn one_cell_that_is_impossible_tells_of_the_other() {
+    let zone = |row: usize| format!("-{}", mixed(row) % 6 + 5);
+    let latitude = |row: usize| format!("{:.3}", 22.0 + 44.0 * drawn(row));
+    let is_swapped = |row: usize| row % 100 == 20;
+    let told = found(
+        800,
+        &[
+            ("row", &id),
+            ("latitude", &|row| if is_swapped(row) { zone(row) } else { latitude(row) }),
+            ("zone", &|row| if is_swapped(row) { latitude(row) } else { zone(row) }),
+        ],
+    );
+    let places: Vec<(usize, usize)> = told.iter().map(|(row, column, _)| (*row, *column)).collect();
+    assert_eq!(places, (0..800).filter(|row| is_swapped(*row)).flat_map(|row| [(row, 1), (row, 2)]).collect::<Vec<_>>());
+}
+
+#[test]
+fn words_of_a_list_that_break_off_again_and_again_are_told() {
+    let gender = |row: usize| ["male", "female"][mixed(row) % 2];
+    let broken = |row: usize| if row % 50 == 3 { gender(row)[..gender(row).len() - 2].to_owned() } else { gender(row).to_owned() };
+    let told = found(800, &[("row", &id), ("gender", &broken)]);
+    assert_eq!(told, (0..16).map(|at| (50 * at + 3, 1, "misspelling")).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_changes_with_time_contradicts_nothing() {
+    // Each of forty professors has ten years; most are promoted in their last ones.
+    let name = |row: usize| format!("Professor {}", row / 10);
+    let year = |row: usize| (1990 + row % 10).to_string();
+    let office = |row: usize| format!("{} {}", ["East", "West"][row / 10 % 2], row / 10);
+    let moved = |row: usize| if row % 10 >= 7 + row / 10 % 3 { office(row + 10) } else { office(row) };
+    assert_eq!(found(400, &[("name", &name), ("year", &year), ("office", &moved)]), []);
+    let mistaken = |row: usize| if row % 50 == 24 { office(row + 10) } else { office(row) };
+    let told = found(400, &[("name", &name), ("year", &year), ("office", &mistaken)]);
+    assert_eq!(told, (0..8).map(|at| (50 * at + 24, 2, "contradicts_dependency")).collect::<Vec<_>>());
+}
+
+#[test]
+fn one_who_tells_of_little_is_no_source() {
+    // Two codes of one gene are told by the same laboratory; another gene of the same people has nothing to do with it.
+    let gene = |row: usize| mixed(row) % 12;
+    let length = |row: usize| format!("{}/{}", 300 + gene(row), 310 + gene(row));
+    let letter = |row: usize| format!("{}/{}", char::from(b'A' + u8::try_from(gene(row)).unwrap()), gene(row));
+    let noise = |row: usize| mixed(row + 3) % 5 / 4 + mixed(row + 7) % 7 / 4;
+    let other = |row: usize| format!("{}/338", 330 + 2 * ((gene(row) + noise(row)) % 7));
+    let person = |row: usize| format!("{}", mixed(row / 3) % 40_000 / 180 + 1);
+    let told = found(340, &[("person_id", &person), ("length", &length), ("letter", &letter), ("other", &other)]);
+    assert_eq!(told.into_iter().filter(|(_, column, _)| *column == 3).collect::<Vec<_>>(), []);
+}
