@@ -42,6 +42,7 @@ mod stored;
 mod table;
 mod tally;
 mod text;
+mod used;
 mod value_set;
 mod values;
 
