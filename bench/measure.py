@@ -192,8 +192,8 @@ def assessments():
         spread(f"whole assessment, {millions} million orders", [assess(grown) for _ in range(options.runs)], None, "")
     wide = work / "wide.parquet"
     numbers = ", ".join(f"hash(row * 500 + {at}) % {10 ** (1 + at % 6)} as column_{at}" for at in range(500))
-    duckdb(work, f"copy (select {numbers} from range(2000) as rows(row)) to '{wide}' (format parquet)")
-    spread("whole assessment, 500 columns, 2,000 rows", [assess(str(wide)) for _ in range(options.runs)], None, "")
+    duckdb(work, f"copy (select {numbers} from range(5000) as rows(row)) to '{wide}' (format parquet)")
+    spread("whole assessment, 500 columns, 5,000 rows", [assess(str(wide)) for _ in range(options.runs)], None, "")
     against_ydata(orders_file(1_000_000))
 
 

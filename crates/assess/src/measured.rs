@@ -45,14 +45,15 @@ pub async fn assess_with(
         settle_keys(&dataset, &mut facts).await;
     }
     let inside = About { shown_as: ASSESSED.into(), ..about.clone() };
-    let looked_at = conditions_to_look_at(&facts, &inside, now, &evidence);
-    let seen = dataset.look(&looked_at, &facts).await;
+    let (to_count, to_show) = conditions_to_look_at(&facts, &inside, now, &evidence);
+    let mut seen = dataset.look(&to_count, &facts, Wanted::Counts).await;
     if facts.scanned_all_rows {
         let counted =
             seen.iter().filter_map(|(condition, seen)| Some((condition.clone(), evidence.counted_before(condition)? + seen.rows)));
         let counted: BTreeMap<String, u64> = counted.collect();
         evidence.counted.extend(counted);
     }
+    seen.extend(dataset.look(&to_show, &facts, Wanted::Examples).await);
     if about.rules == RuleTrial::HoldBack && evidence.held.is_none() {
         let patterns: Vec<PatternRule> = evidence.relations.iter().flat_map(Relations::rules).cloned().collect();
         evidence.held = match &evidence.taken_over {
@@ -103,9 +104,9 @@ impl Dataset<'_> {
         Reader { sql, inputs, file: None }
     }
 
-    /// Counts in one scan the rows that meet each condition, and takes examples of the values of its column. Nothing where the
-    /// engine cannot answer.
-    async fn look(&self, conditions: &BTreeMap<String, Option<String>>, facts: &TableFacts) -> BTreeMap<String, Seen> {
+    /// Counts in one scan the rows that meet each condition, where that is wanted, and takes examples of the values of its column. Nothing
+    /// where the engine cannot answer.
+    async fn look(&self, conditions: &Conditions, facts: &TableFacts, wanted: Wanted) -> BTreeMap<String, Seen> {
         if conditions.is_empty() {
             return BTreeMap::new();
         }
@@ -114,7 +115,8 @@ impl Dataset<'_> {
         let columns: Vec<String> = columns.into_iter().collect();
         let reader = self.reader_of(format!("select {} from {ASSESSED}", columns.join(", ")));
         let rule = |condition: &String| RowWatch { id: condition.clone(), violates: condition.clone(), diverts: false, excludes: false };
-        let watch = Watch { rows: conditions.keys().map(rule).collect(), examples: LOOKED_AT, ..Watch::default() };
+        let (rows, only_examples) = (conditions.keys().map(rule).collect(), wanted == Wanted::Examples);
+        let watch = Watch { rows, examples: LOOKED_AT, only_examples, ..Watch::default() };
         let watched = self.engine.watch(&reader, &watch).await.unwrap_or_default();
         let judged = watched.rules.into_iter().filter(|rule| rule.error.is_none());
         judged
@@ -125,6 +127,18 @@ impl Dataset<'_> {
             })
             .collect()
     }
+}
+
+/// Conditions, each with the column whose values are shown.
+type Conditions = BTreeMap<String, Option<String>>;
+
+/// What a scan is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// How many rows meet each condition, and examples.
+    Counts,
+    /// Examples alone: mostly the first rows have enough of them.
+    Examples,
 }
 
 /// What a scan found for a condition.
@@ -145,15 +159,20 @@ fn different(rows: &Rows, column: &str) -> Vec<String> {
     found
 }
 
-/// The conditions whose rows the facts only estimate or whose values are to be shown, each with its column.
-fn conditions_to_look_at(facts: &TableFacts, about: &About, now: Timestamp, evidence: &Evidence) -> BTreeMap<String, Option<String>> {
+/// The conditions whose rows the facts only estimate, or are to be added to those counted before; and those whose values alone are to be
+/// shown.
+fn conditions_to_look_at(facts: &TableFacts, about: &About, now: Timestamp, evidence: &Evidence) -> (Conditions, Conditions) {
     let nothing = Evidence::default();
     let estimates = find_issues(&Examination::new(facts, about, now, &nothing)).into_iter();
     let estimates = estimates.chain(find_patterns(&Examination::new(facts, about, now, evidence)));
     let estimates = estimates.filter(|finding| finding.is_estimate && facts.scanned_all_rows);
     let shown = find_issues(&Examination::new(facts, about, now, evidence)).into_iter();
     let shown = shown.filter(|finding| example_query(finding).is_some()).take(about.limits.example_queries);
-    estimates.chain(shown).filter_map(|finding| Some((finding.condition?, finding.issue.column))).collect()
+    let (counted, shown): (Vec<Finding>, Vec<Finding>) = shown.partition(|finding| finding.is_estimate || evidence.taken_over.is_some());
+    let condition = |finding: Finding| Some((finding.condition?, finding.issue.column));
+    let counted: Conditions = estimates.chain(counted).filter_map(condition).collect();
+    let shown = shown.into_iter().filter_map(condition).filter(|(condition, _)| !counted.contains_key(condition)).collect();
+    (counted, shown)
 }
 
 /// Counts exactly how many values the columns have that are named like a key and were only estimated to be one: an

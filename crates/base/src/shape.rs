@@ -88,7 +88,7 @@ impl Classes {
 impl TextShape {
     /// The shape of `text`, without its surrounding white space.
     pub fn of(text: &str) -> Self {
-        let text = text.trim();
+        let text = trimmed(text);
         let bytes = text.as_bytes();
         let Some(&first) = bytes.first() else { return Self::Blank };
         let classes = Classes::of(bytes);
@@ -148,6 +148,14 @@ impl TextShape {
             Self::IpAddress => "IP address",
             Self::Other => "other text",
         }
+    }
+}
+
+/// The text without its surrounding white space. Most texts begin and end with a plain character; only the others are looked at closely.
+fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
     }
 }
 
@@ -222,6 +230,21 @@ fn is_other_date(text: &str) -> bool {
 /// Up to three letters beside digits and what stands around them; most other text is told by its first few characters.
 fn is_number_with_dressing(text: &str) -> bool {
     let (mut digits, mut letters) = (0, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b',' | b'.' | b' ' | b'\'' | b'_' | b'%' | b'$' | b'+' | b'(' | b')' => {}
+            128.. => return is_number_with_any_dressing(text),
+            byte if byte.is_ascii_alphabetic() && letters < 3 => letters += 1,
+            _ => return false,
+        }
+    }
+    digits > 0
+}
+
+/// The same where not all characters are ASCII.
+fn is_number_with_any_dressing(text: &str) -> bool {
+    let (mut digits, mut letters) = (0, 0);
     for c in text.chars() {
         match c {
             '0'..='9' => digits += 1,
@@ -238,25 +261,45 @@ fn is_ip_address(text: &str, classes: Classes) -> bool {
     classes.has(POINT | COLON) && classes.has_only(DIGIT | HEX_LETTER | POINT | COLON) && text.parse::<std::net::IpAddr>().is_ok()
 }
 
+/// The part of an e-mail address that a byte may stand in: its name, its domain, or as a dot between the parts of both.
+const PARTS_OF_EMAIL: [u8; 256] = {
+    let mut parts = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        #[expect(clippy::cast_possible_truncation, reason = "ASCII has seven bits")]
+        let own = byte as u8;
+        parts[byte] = match own {
+            b'.' => OF_NAME | OF_DOMAIN | DOT,
+            b'-' => OF_NAME | OF_DOMAIN,
+            b'_' | b'%' | b'+' => OF_NAME,
+            own if own.is_ascii_alphanumeric() => OF_NAME | OF_DOMAIN,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    parts
+};
+const OF_NAME: u8 = 1;
+const OF_DOMAIN: u8 = 2;
+const DOT: u8 = 4;
+
 /// `a@b.example`: one `@`, a name, and a domain with a dot.
 fn is_email(bytes: &[u8]) -> bool {
-    let is_of_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'%' | b'+' | b'-');
-    let name = bytes.iter().take_while(|byte| is_of_name(byte)).count();
+    let name = bytes.iter().take_while(|byte| PARTS_OF_EMAIL[usize::from(**byte)] & OF_NAME != 0).count();
     name > 0 && bytes[name..].strip_prefix(b"@").is_some_and(is_domain)
 }
 
 /// Letters, digits and hyphens between single dots, of which there is one at least.
 fn is_domain(domain: &[u8]) -> bool {
-    let (mut last, mut has_dot) = (b'.', false);
+    let (mut last, mut has_dot) = (DOT, false);
     for byte in domain {
-        let is_dot = *byte == b'.';
-        let is_good = if is_dot { last != b'.' } else { byte.is_ascii_alphanumeric() || *byte == b'-' };
-        if !is_good {
+        let part = PARTS_OF_EMAIL[usize::from(*byte)];
+        if part & OF_DOMAIN == 0 || part & last & DOT != 0 {
             return false;
         }
-        (last, has_dot) = (*byte, has_dot || is_dot);
+        (last, has_dot) = (part, has_dot || part & DOT != 0);
     }
-    has_dot && last != b'.'
+    has_dot && last & DOT == 0
 }
 
 fn is_url(bytes: &[u8]) -> bool {

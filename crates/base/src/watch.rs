@@ -77,6 +77,9 @@ pub struct Watch {
     pub examples: usize,
     /// Whether to keep the number of every violating row (0-based, in the order of the input).
     pub all_rows: bool,
+    /// Whether the examples are all that is wanted: then reading may end once every rule has its own, and counts say nothing.
+    #[serde(default)]
+    pub only_examples: bool,
 }
 
 /// What a scan counted for one rule.

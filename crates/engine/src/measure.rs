@@ -9,7 +9,7 @@ use datafusion::logical_expr::LogicalPlan;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use hw_base::{Beginning, CodeMemory, Error, Further, MeasureSettings, Result, Sample, Sketches, TableFacts};
-use hw_measure::{Draw, Drawn, Measurement, Visible, block_rows};
+use hw_measure::{Draw, Drawn, Measurement, Places, Visible, block_rows};
 
 use crate::deadline::{Deadline, out_of_time};
 use crate::failure::{Context, explain};
@@ -55,13 +55,14 @@ pub(crate) async fn measure(
 ) -> Result<Further> {
     let mut rows = Rows::of(streams, Visible::of(schema), block_rows(schema.fields().len()), means.deadline.clone());
     let mut work = Work::begin(schema, settings.sample, &means)?;
+    let places = work.measurement.places();
     let mut read = rows.next_block().await?;
     if read.is_empty() && rows.is_cut {
         return Err(out_of_time("the first rows came"));
     }
     while !read.is_empty() {
         let adding = tokio::task::spawn_blocking(move || work.add(&read).map(|()| work));
-        let (added, next) = futures::join!(adding, rows.next_block());
+        let (added, next) = futures::join!(adding, before_others(&places, rows.next_block()));
         (work, read) = (added.map_err(ended)??, next?);
     }
     work.malformed += rows.malformed;
@@ -70,6 +71,17 @@ pub(crate) async fn measure(
     found.facts.beginning = rows.is_cut.then_some(Beginning { of_about: means.rows.get_value().map(|rows| *rows as u64) });
     found.facts.scanned_all_rows &= !rows.is_cut;
     Ok(found)
+}
+
+/// The same work, which has one of the places whenever it goes on, and before all others: no core does two things at a time, and none
+/// is left with nothing to do while the last rows of a block are read.
+async fn before_others<T>(places: &Places, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(|context| {
+        let _place = places.first();
+        work.as_mut().poll(context)
+    })
+    .await
 }
 
 /// How many rows a query returns, where that is what a source knows of its table.

@@ -29,6 +29,7 @@ pub(crate) struct Watcher {
     parts: Parts,
     examples: usize,
     all_rows: bool,
+    only_examples: bool,
     /// Whether a rule that fails on some rows stops the scan, because it decides where rows go.
     is_strict: bool,
 }
@@ -116,7 +117,8 @@ impl Watcher {
         for (rule, beside_parts) in rules.iter_mut().zip(beside_parts) {
             rule.beside_parts = beside_parts;
         }
-        Ok(Self { schema: Arc::clone(schema), rules, parts, examples: watch.examples, all_rows: watch.all_rows, is_strict: true })
+        let (schema, examples) = (Arc::clone(schema), watch.examples);
+        Ok(Self { schema, rules, parts, examples, all_rows: watch.all_rows, only_examples: watch.only_examples, is_strict: true })
     }
 
     /// The same where rows are only read: a rule that fails on some rows fails alone, and takes none away.
@@ -127,6 +129,11 @@ impl Watcher {
     /// Empty counts.
     pub(crate) fn counts(&self) -> Counts {
         Counts { rows: 0, rules: self.rules.iter().map(|_| RuleCount::default()).collect() }
+    }
+
+    /// Whether nothing is left to look for.
+    pub(crate) fn has_enough(&self, counts: &Counts) -> bool {
+        self.only_examples && counts.rules.iter().all(|rule| rule.error.is_some() || rule.examples.len() >= self.examples)
     }
 
     /// Judges every rule on a batch, and tells which rows are to be diverted.
@@ -336,5 +343,48 @@ impl PartitionStream for Channel {
             receiver.recv().await.map(|batch| (Ok(batch), Some(receiver)))
         });
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+    use datafusion::arrow::array::{ArrayRef, Int64Array};
+    use datafusion::datasource::MemTable;
+    use hw_base::{ByteSize, Engine, Input, Reader, RowWatch};
+
+    use crate::{Limits, LiveTables, LocalEngine};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn where_examples_are_all_that_is_wanted_reading_ends_with_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits { memory: ByteSize(1 << 26), disk: ByteSize(1 << 26), threads: Some(2) };
+        let mut engine = LocalEngine::new(folder.path().join("w"), folder.path().join("s"), LiveTables::default(), limits).unwrap();
+        engine.answer_in_order();
+        let batch = |at: i64| {
+            let numbers = Int64Array::from_iter_values(at * 100..(at + 1) * 100);
+            RecordBatch::try_from_iter([("n", Arc::new(numbers) as ArrayRef)]).unwrap()
+        };
+        let batches: Vec<RecordBatch> = (0..500).map(batch).collect();
+        engine.live().open("numbers", Arc::new(MemTable::try_new(batches[0].schema(), vec![batches]).unwrap()));
+        let inputs = vec![Input::Live { name: "numbers".into(), relation: "numbers".into() }];
+        let reader = Reader { sql: "select n from numbers".into(), inputs, file: None };
+        let rule = |violates: &str| RowWatch { id: violates.into(), violates: violates.into(), diverts: false, excludes: false };
+        let watch = |rules: &[&str], only_examples| Watch {
+            rows: rules.iter().map(|violates| rule(violates)).collect(),
+            examples: 3,
+            only_examples,
+            ..Watch::default()
+        };
+        let all = engine.watch(&reader, &watch(&["n >= 10"], false)).await.unwrap();
+        assert_eq!((all.rows, all.rules[0].violations), (50_000, 49_990));
+        let few = engine.watch(&reader, &watch(&["n >= 10"], true)).await.unwrap();
+        assert!(few.rows < 50_000, "{}", few.rows);
+        assert_eq!(few.rules[0].examples.rows, all.rules[0].examples.rows);
+        let rare = engine.watch(&reader, &watch(&["n >= 10", "n = 49999"], true)).await.unwrap();
+        assert_eq!((rare.rows, rare.rules[1].violations), (50_000, 1), "one that is rare is looked for to the end");
     }
 }

@@ -93,6 +93,26 @@ impl Days {
         }
     }
 
+    /// Counts moments that come in ascending order, day by day.
+    pub(crate) fn add_ascending(&mut self, moments: impl Iterator<Item = (f64, u64)>) {
+        let (mut day, mut end) = ((0.0, 0), f64::NEG_INFINITY);
+        for (seconds, count) in moments {
+            if seconds >= end {
+                self.add_some(day);
+                day = (seconds, 0);
+                end = ((seconds / SECONDS_PER_DAY).floor() + 1.0) * SECONDS_PER_DAY;
+            }
+            day.1 += count;
+        }
+        self.add_some(day);
+    }
+
+    fn add_some(&mut self, (seconds, count): (f64, u64)) {
+        if count > 0 {
+            self.add(seconds, count);
+        }
+    }
+
     #[cold]
     fn add_new(&mut self, day: i64, count: u64) {
         let end = day.saturating_add(1);
@@ -163,6 +183,9 @@ mod tests {
         let by_month = days.finish().unwrap();
         assert_eq!((by_month.span, by_month.first.as_str(), by_month.counts.len()), (CalendarSpan::Month, "1969-12", 18));
         assert_eq!((by_month.counts[0], by_month.counts[1], by_month.counts[17]), (2, 4, 7));
+        let mut at_once = Days::default();
+        at_once.add_ascending([-1.0, 0.25, 0.5, 3.0, 500.0].iter().zip([2, 1, 1, 2, 7]).map(|(day, count)| (day * SECONDS_PER_DAY, count)));
+        assert_eq!(at_once.finish(), days.finish());
         days.add(1e12, 1);
         days.add(0.0, 1);
         assert_eq!(days.finish(), None, "a day in a far future ends the count");

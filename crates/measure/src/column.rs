@@ -2,7 +2,7 @@
 
 use arrow_array::ArrayRef;
 use arrow_schema::ArrowError;
-use hw_base::{ColumnFacts, NumberFacts, TextFacts, Value, ValueCount};
+use hw_base::{ColumnFacts, ColumnType, NumberFacts, TextFacts, Value, ValueCount};
 
 use crate::cell::{Cell, Extremes};
 use crate::dense::Dense;
@@ -73,6 +73,14 @@ impl ColumnState {
     /// A word for every row of the block; equal values have equal words.
     pub(crate) fn words(&self) -> &[u64] {
         &self.words
+    }
+
+    /// How much work a value is, against those of other columns.
+    pub(crate) fn effort(&self) -> u8 {
+        match &self.values {
+            Some(values) => 1 + u8::from(values.is_passing()) + 2 * u8::from(self.form.kind == ColumnType::Text),
+            None => 0,
+        }
     }
 
     /// Adds the column's values of one chunk; `lottery` holds a random number per row.

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, TimeUnit};
 use hw_base::{NumberFacts, Steps};
 
@@ -19,6 +20,7 @@ use crate::lane::Lane;
 use crate::numbers::{self, seconds, wide_to_float};
 use crate::pool::Purse;
 use crate::stored::{Stored, restored};
+use crate::used::{CELLS_AT_ONCE, Used, used_cells};
 
 /// Cells that any column may have.
 const LEAST_CELLS: u64 = 1 << 16;
@@ -264,7 +266,7 @@ impl Dense {
         let has_numbers = self.form.kind.is_numeric() || self.form.kind.is_temporal();
         let end = |entry: Option<(i64, u64)>| entry.map(|(place, _)| self.cell(place));
         Found {
-            distinct: self.counted().count() as u64,
+            distinct: used_cells(&self.cells),
             distinct_is_exact: true,
             extremes: Extremes { least: end(self.counted().next()), greatest: end(self.counted().next_back()) },
             top: self.top(top_values).into_iter().map(|(place, count)| (self.cell(place), count)).collect(),
@@ -277,7 +279,7 @@ impl Dense {
         let facts = numbers::of_counts(self.numbers())?;
         let mut days = Days::default();
         if numbers::is_on_calendar(&self.form) {
-            self.numbers().for_each(|(seconds, count)| days.add(seconds, count));
+            days.add_ascending(self.numbers());
         }
         Some(NumberFacts { steps: *self.steps(), cadence: days.finish(), ..facts })
     }
@@ -285,25 +287,28 @@ impl Dense {
     /// The most frequent values, the most frequent first; of equally frequent ones the lesser first.
     fn top(&self, most: usize) -> Vec<(i64, u64)> {
         let mut top: Vec<(i64, u64)> = Vec::new();
-        for (place, count) in self.counted() {
-            let is_full = top.len() == most;
-            if is_full && top.last().is_none_or(|(_, least)| count <= *least) {
-                continue;
+        for (first, cells) in (0..).step_by(CELLS_AT_ONCE).zip(self.cells.chunks(CELLS_AT_ONCE)) {
+            let least = if top.len() < most { 0 } else { top.last().map_or(u64::MAX, |(_, least)| *least) };
+            // Most cells hold too little, and telling that of many together takes next to nothing.
+            let may_be_more = !self.carried.is_empty() || u64::from(cells.iter().fold(0, |most, cell| most.max(*cell))) > least;
+            let cells = if may_be_more { cells } else { &[] };
+            for at in Used::of(cells) {
+                let_in(&mut top, most, (place(first + at, self.base), self.count_at(first + at)));
             }
-            let at = top.partition_point(|(_, other)| *other >= count);
-            top.truncate(most - usize::from(is_full));
-            top.insert(at, (place, count));
         }
         top
     }
 
     /// The values that occur, in units, in ascending order, and how often they do.
     fn counted(&self) -> impl DoubleEndedIterator<Item = (i64, u64)> + Clone {
-        let used = self.cells.iter().enumerate().filter(|(_, count)| **count != 0);
-        used.map(|(at, count)| {
-            let carried = if self.carried.is_empty() { 0 } else { self.carried.get(&at).copied().unwrap_or(0) };
-            (place(at, self.base), u64::from(*count) + carried)
-        })
+        Used::of(&self.cells).map(|at| (place(at, self.base), self.count_at(at)))
+    }
+
+    /// How often the value of a cell occurs.
+    #[inline]
+    fn count_at(&self, at: usize) -> u64 {
+        let carried = if self.carried.is_empty() { 0 } else { self.carried.get(&at).copied().unwrap_or(0) };
+        u64::from(self.cells[at]) + carried
     }
 
     /// The values that occur in ascending order as they are kept elsewhere, and how often they do.
@@ -359,21 +364,29 @@ impl Drop for Dense {
     }
 }
 
+/// Lets a value with its count into the most frequent ones, where it belongs there.
+fn let_in(top: &mut Vec<(i64, u64)>, most: usize, (place, count): (i64, u64)) {
+    let is_full = top.len() == most;
+    if is_full && top.last().is_none_or(|(_, least)| count <= *least) {
+        return;
+    }
+    let at = top.partition_point(|(_, other)| *other >= count);
+    top.truncate(most - usize::from(is_full));
+    top.insert(at, (place, count));
+}
+
 /// Reads the valid values of `lane` in `unit` into `places`; false where one of them is between two units.
 #[expect(clippy::float_cmp, reason = "only the very same number counts")]
 fn read(lane: &Lane, unit: Unit, places: &mut Vec<i64>) -> bool {
     places.clear();
     let mut is_whole = true;
     match (lane, unit) {
-        (Lane::Integers(array), Unit::Of(1)) => match lane.nulls() {
-            None => places.extend_from_slice(array.values()),
-            Some(_) => lane.for_each_valid(|row| places.push(array.value(row))),
-        },
+        (Lane::Integers(array), Unit::Of(1)) => fill(places, array.values(), lane.nulls(), |value| value),
         // Spelled out, so that dividing becomes multiplying.
-        (Lane::Integers(array), Unit::Of(1_000_000)) => lane.for_each_valid(|row| {
-            let (value, place) = (array.value(row), array.value(row) / 1_000_000);
+        (Lane::Integers(array), Unit::Of(1_000_000)) => fill(places, array.values(), lane.nulls(), |value| {
+            let place = value / 1_000_000;
             is_whole &= place * 1_000_000 == value;
-            places.push(place);
+            place
         }),
         (Lane::Integers(array), Unit::Of(unit)) => lane.for_each_valid(|row| {
             if is_whole {
@@ -382,20 +395,29 @@ fn read(lane: &Lane, unit: Unit, places: &mut Vec<i64>) -> bool {
                 places.push(place);
             }
         }),
-        (Lane::Decimals(array), _) => lane.for_each_valid(|row| {
-            let place = i64::try_from(array.value(row));
+        (Lane::Decimals(array), _) => fill(places, array.values(), lane.nulls(), |value| {
+            let place = i64::try_from(value);
             is_whole &= place.is_ok();
-            places.push(place.unwrap_or(0));
+            place.unwrap_or(0)
         }),
         (Lane::Booleans(array), _) => lane.for_each_valid(|row| places.push(array.value(row).into())),
-        (Lane::Floats(array), Unit::Parts(parts)) => lane.for_each_valid(|row| {
-            let (value, place) = (array.value(row), nearest(array.value(row) * parts));
+        (Lane::Floats(array), Unit::Parts(parts)) => fill(places, array.values(), lane.nulls(), |value| {
+            let place = nearest(value * parts);
             is_whole &= place / parts == value && place.abs() < FARTHEST;
-            places.push(whole(place));
+            whole(place)
         }),
         _ => return false,
     }
     is_whole
+}
+
+/// Appends the place of every valid value.
+#[inline]
+fn fill<T: Copy>(places: &mut Vec<i64>, values: &[T], nulls: Option<&NullBuffer>, mut place: impl FnMut(T) -> i64) {
+    match nulls {
+        None => places.extend(values.iter().map(|value| place(*value))),
+        Some(nulls) => nulls.valid_indices().for_each(|row| places.push(place(values[row]))),
+    }
 }
 
 /// Floats tell whole numbers apart up to here.

@@ -148,7 +148,7 @@ impl Lane {
             Self::Bytes(array) => self.hash_each(words, |row| array.value(row)),
         }
         if let Some(nulls) = self.nulls() {
-            nulls.iter().zip(&mut words[first..]).filter(|(is_valid, _)| !is_valid).for_each(|(_, word)| *word = NULL_HASH);
+            (!nulls.inner()).set_indices().for_each(|row| words[first + row] = NULL_HASH);
         }
     }
 

@@ -42,6 +42,7 @@ mod stored;
 mod table;
 mod tally;
 mod text;
+mod used;
 mod value_set;
 mod values;
 
@@ -54,6 +55,7 @@ pub use coding::Coding;
 pub use key_set::KeySet;
 pub use rows::Visible;
 pub use sample::{Draw, Drawn};
+pub use side::{Place, Places};
 pub use table::Measurement;
 pub use value_set::ValueSet;
 

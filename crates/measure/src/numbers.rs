@@ -151,7 +151,7 @@ impl Numbers {
     pub(crate) fn finish(self) -> Option<NumberFacts> {
         let cadence = self.days.as_ref().and_then(Days::finish);
         let sample = self.sample.sorted();
-        let sampled = || sample.iter().map(|number| (*number, 1));
+        let numbers = sample.iter().map(|number| (*number, 1));
         let total = Total {
             count: self.count,
             sum: self.sum,
@@ -161,7 +161,10 @@ impl Numbers {
             low: self.low,
             high: self.high,
         };
-        (self.count > 0).then(|| NumberFacts { steps: self.stepping.steps, cadence, ..facts(&total, sampled()) })
+        let mut bars = Bars::between(total.low, total.high);
+        numbers.clone().for_each(|(number, count)| bars.add(number, count));
+        let facts = |numbers| facts(&total, numbers, sample.len() as u64, bars.histogram());
+        (self.count > 0).then(|| NumberFacts { steps: self.stepping.steps, cadence, ..facts(numbers) })
     }
 }
 
@@ -177,8 +180,12 @@ pub(crate) fn of_counts(numbers: impl DoubleEndedIterator<Item = (f64, u64)> + C
         total.high = total.high.max(number);
     }
     let mean = total.sum / total.count as f64;
-    total.squares = numbers.clone().fold(0.0, |squares, (number, count)| squares + (number - mean) * (number - mean) * count as f64);
-    (total.count > 0).then(|| facts(&total, numbers))
+    let mut bars = Bars::between(total.low, total.high);
+    total.squares = numbers.clone().fold(0.0, |squares, (number, count)| {
+        bars.add(number, count);
+        squares + (number - mean) * (number - mean) * count as f64
+    });
+    (total.count > 0).then(|| facts(&total, numbers, total.count, bars.histogram()))
 }
 
 /// What is known of all numbers.
@@ -192,9 +199,8 @@ struct Total {
     high: f64,
 }
 
-/// The facts, given all numbers or a sample of them in ascending order.
-fn facts(total: &Total, sample: impl DoubleEndedIterator<Item = (f64, u64)> + Clone) -> NumberFacts {
-    let sampled = sample.clone().map(|(_, count)| count).sum();
+/// The facts, given all numbers or a sample of `sampled` of them in ascending order.
+fn facts(total: &Total, sample: impl DoubleEndedIterator<Item = (f64, u64)> + Clone, sampled: u64, histogram: Histogram) -> NumberFacts {
     let values = quantiles(sample.clone(), sampled, &QUANTILES);
     let quantiles = QUANTILES.iter().zip(&values).map(|(at, value)| Quantile { at: *at, value: *value }).collect();
     let variance = if total.count > 1 { total.squares / (total.count - 1) as f64 } else { 0.0 };
@@ -207,9 +213,9 @@ fn facts(total: &Total, sample: impl DoubleEndedIterator<Item = (f64, u64)> + Cl
         zeros: total.zeros,
         quantiles,
         quantile_values: sampled,
-        histogram: histogram(sample.clone(), total.low, total.high),
+        histogram,
         median_deviation: finite(median_deviation(sample.clone(), sampled, median)),
-        fences: fences(sample, sampled, total.count, values[5], values[7]),
+        fences: fences(sample, sampled, total, values[5], values[7]),
         ..NumberFacts::default()
     }
 }
@@ -220,16 +226,18 @@ pub(crate) fn is_on_calendar(form: &Form) -> bool {
 }
 
 /// How many numbers lie beyond the fences; from a sample, in proportion.
-fn fences(sample: impl Iterator<Item = (f64, u64)>, sampled: u64, count: u64, first_quartile: f64, third_quartile: f64) -> Fences {
+fn fences(sample: impl Iterator<Item = (f64, u64)>, sampled: u64, total: &Total, first_quartile: f64, third_quartile: f64) -> Fences {
     let margin = FENCE * (third_quartile - first_quartile);
     let (low, high) = (finite(first_quartile - margin), finite(third_quartile + margin));
     let (mut below, mut above) = (0, 0);
-    for (number, count) in sample {
+    // Where no number lies beyond them there is nothing to count.
+    let may_be_beyond = total.low < low || total.high > high;
+    for (number, count) in sample.take_while(|_| may_be_beyond) {
         below += if number < low { count } else { 0 };
         above += if number > high { count } else { 0 };
     }
-    let of_all = |part: u64| if sampled == count { part } else { scaled(part, count, sampled) };
-    Fences { low, high, below: of_all(below), above: of_all(above), is_exact: sampled == count }
+    let of_all = |part: u64| if sampled == total.count { part } else { scaled(part, total.count, sampled) };
+    Fences { low, high, below: of_all(below), above: of_all(above), is_exact: sampled == total.count }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a part of a whole that is a u64")]
@@ -294,15 +302,29 @@ fn quantiles(numbers: impl Iterator<Item = (f64, u64)>, count: u64, wanted: &[f6
     places.iter().map(|place| number(place.floor()) * (1.0 - place.fract()) + number(place.ceil()) * place.fract()).collect()
 }
 
-fn histogram(numbers: impl Iterator<Item = (f64, u64)>, low: f64, high: f64) -> Histogram {
-    let mut counts = vec![0; STEPS];
-    // Halves, because the distance between two floats may be more than a float can hold.
-    let width = (high / 2.0 - low / 2.0).max(f64::MIN_POSITIVE);
-    for (number, count) in numbers {
-        let step = whole((number / 2.0 - low / 2.0) / width * STEPS as f64);
-        counts[step.min(STEPS - 1)] += count;
+/// The steps of a histogram.
+struct Bars {
+    low: f64,
+    high: f64,
+    counts: Vec<u64>,
+}
+
+impl Bars {
+    fn between(low: f64, high: f64) -> Self {
+        Self { low, high, counts: vec![0; STEPS] }
     }
-    Histogram { low, high, counts }
+
+    #[inline]
+    fn add(&mut self, number: f64, count: u64) {
+        // Halves, because the distance between two floats may be more than a float can hold.
+        let width = (self.high / 2.0 - self.low / 2.0).max(f64::MIN_POSITIVE);
+        let step = whole((number / 2.0 - self.low / 2.0) / width * STEPS as f64);
+        self.counts[step.min(STEPS - 1)] += count;
+    }
+
+    fn histogram(self) -> Histogram {
+        Histogram { low: self.low, high: self.high, counts: self.counts }
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "places in a list; the cast saturates")]

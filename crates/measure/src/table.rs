@@ -17,7 +17,7 @@ use crate::hashes::{Count, HashCounter};
 use crate::lane::Lane;
 use crate::pool::{Pool, Purse};
 use crate::rows::Visible;
-use crate::side::{Task, side_by_side};
+use crate::side::{Places, Task, side_by_side};
 use crate::stored::{Restored, Stored};
 use crate::{CHUNK_ROWS, block_rows};
 
@@ -68,7 +68,7 @@ pub struct Measurement {
     sample: Vec<(u64, Vec<Value>)>,
     /// The columns in the form in which they are compared, where that is wanted.
     coding: Option<Coding>,
-    threads: usize,
+    places: Places,
 }
 
 impl Measurement {
@@ -87,20 +87,25 @@ impl Measurement {
             pool,
             sample: Vec::new(),
             coding: None,
-            threads,
+            places: Places::new(threads),
         }
     }
 
     /// Codes the columns of `schema` as well, from the rows to come, of which there are `rows` where that is known, within about `memory`.
     #[must_use]
     pub fn coding(mut self, schema: &Schema, memory: CodeMemory, rows: Option<u64>) -> Self {
-        self.coding = Some(Coding::new(schema, memory, rows, self.threads));
+        self.coding = Some(Coding::new(schema, memory, rows, &self.places));
         self
     }
 
     /// What [`Self::coding`] asked for, once all rows are added.
     pub fn take_coding(&mut self) -> Option<Coding> {
         self.coding.take()
+    }
+
+    /// The places that measuring works at, for whoever reads the rows meanwhile.
+    pub fn places(&self) -> Places {
+        self.places.clone()
     }
 
     /// The state so far as bytes, for [`Self::resumed`].
@@ -154,13 +159,15 @@ impl Measurement {
         let rows: u64 = block.iter().map(|chunk| chunk.num_rows() as u64).sum();
         let lottery: Vec<u64> = (self.rows..self.rows + rows).map(mix).collect();
         let kept = self.coding.as_mut().map(|coding| coding.kept(block)).transpose()?.unwrap_or_default();
-        let measuring = self.columns.iter_mut().enumerate().map(|(at, column)| -> Task<'_> {
+        let mut columns: Vec<(usize, &mut ColumnState)> = self.columns.iter_mut().enumerate().collect();
+        // What takes long comes first and what is short last, so that all threads end at about the same time.
+        columns.sort_by_key(|(_, column)| std::cmp::Reverse(column.effort()));
+        let measuring = columns.into_iter().map(|(at, column)| -> Task<'_> {
             let lottery = &lottery;
             Box::new(move || add_to(column, block.iter().map(|chunk| chunk.column(at)), lottery))
         });
-        // Coding a column takes less time than measuring one: what is short comes last, so that all threads end at about the same time.
         let coding = self.coding.iter_mut().flat_map(|coding| coding.tasks(&kept));
-        side_by_side(measuring.chain(coding), self.threads, |task| task()).into_iter().collect::<Result<(), ArrowError>>()?;
+        side_by_side(measuring.chain(coding), &self.places, |task| task()).into_iter().collect::<Result<(), ArrowError>>()?;
         if let Some(coding) = &mut self.coding {
             coding.settle();
         }
@@ -213,7 +220,7 @@ impl Measurement {
 
     /// What was found, with so many of the most frequent values.
     pub fn facts(self, top_values: usize) -> TableFacts {
-        let columns = side_by_side(self.columns.into_iter(), self.threads, |column| column.finish(top_values));
+        let columns = side_by_side(self.columns.into_iter(), &self.places, |column| column.finish(top_values));
         let facts = facts(self.rows, columns, self.row_hashes.count());
         TableFacts { sample_rows: self.sample.into_iter().map(|(_, row)| row).collect(), ..facts }
     }

@@ -184,6 +184,25 @@ const BYTE_MARKS: [u8; 256] = {
     marks
 };
 
+/// Whether no byte leaves a mark, as far as looking at eight bytes together tells: where it says no, some may.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk() else { return false };
+    let (words, _) = bytes.as_chunks();
+    words.iter().chain([last]).fold(0, |marked, word| marked | marked_of_eight(u64::from_le_bytes(*word))) & EACH * 128 == 0
+}
+
+/// One in each of eight bytes.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// The highest bit of each byte that leaves a mark, and perhaps of others above one that does.
+#[inline]
+fn marked_of_eight(word: u64) -> u64 {
+    let is_zero = |word: u64| word.wrapping_sub(EACH) & !word;
+    let is_control_or_not_ascii = word | word.wrapping_sub(EACH * 32) | word.wrapping_add(EACH);
+    is_control_or_not_ascii | is_zero(word ^ (EACH * 0x3b)) | is_zero(word ^ (EACH * 0x7c))
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Space {
     None,
@@ -195,7 +214,7 @@ enum Space {
 impl Traits {
     fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
-        let mut marks = bytes.iter().fold(0, |marks, byte| marks | BYTE_MARKS[usize::from(*byte)]);
+        let mut marks = if is_plain(bytes) { 0 } else { bytes.iter().fold(0, |marks, byte| marks | BYTE_MARKS[usize::from(*byte)]) };
         let mut length = text.len();
         if marks & NOT_ASCII != 0 {
             length = text.chars().count();
@@ -409,5 +428,23 @@ fn fold(text: &str, buffer: &mut String) {
         buffer.make_ascii_lowercase();
     } else {
         buffer.extend(text.chars().flat_map(char::to_lowercase));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_looks_plain_only_where_no_byte_leaves_a_mark() {
+        for byte in 0..=u8::MAX {
+            for (length, at) in [(8, 0), (8, 7), (9, 8), (30, 12), (30, 29), (16, 8)] {
+                let mut bytes = vec![b'~'; length];
+                bytes[at] = byte;
+                let is_marked = BYTE_MARKS[usize::from(byte)] != 0;
+                assert_eq!(is_plain(&bytes), !is_marked, "byte {byte} at {at} of {length}");
+            }
+        }
+        assert!(!is_plain(b"short"), "not looked at");
     }
 }

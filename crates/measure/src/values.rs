@@ -113,6 +113,11 @@ impl Values {
         }
     }
 
+    /// Whether the values are too many to keep.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.passing.is_some()
+    }
+
     fn spill_if_many(&mut self) {
         if self.tally.len() > self.budget.known_values || self.tally.heap_bytes() > self.budget.known_bytes {
             self.spill();

@@ -199,9 +199,9 @@ impl Search<'_> {
         let keys: Vec<&Column<'_>> = positions(set).map(|at| self.columns[at]).collect();
         let mut judge = |rows: &[u32]| {
             for row in &rows[1..] {
-                let before = open.len();
-                open.retain(|target| !self.differ(rows[0], *row, *target));
-                if open.len() < before {
+                // Most rows refute nothing.
+                if open.iter().any(|target| self.differ(rows[0], *row, *target)) {
+                    open.retain(|target| !self.differ(rows[0], *row, *target));
                     refutations.push(self.agreement(rows[0], *row));
                 }
             }

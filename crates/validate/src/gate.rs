@@ -118,6 +118,7 @@ impl Gate {
             key: key.to_vec(),
             examples,
             all_rows,
+            only_examples: false,
         }
     }
 

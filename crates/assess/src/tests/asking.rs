@@ -66,7 +66,8 @@ impl Engine for Canned {
         }
         let is_of_findings = reader.sql.ends_with(" from assessed");
         let conditions = watch.rows.iter().filter(|_| is_of_findings).map(|rule| format!(" [{}]", rule.violates));
-        self.asked.lock().unwrap().push(format!("watch: {}{}", reader.sql, conditions.collect::<String>()));
+        let what = if watch.only_examples { "examples" } else { "watch" };
+        self.asked.lock().unwrap().push(format!("{what}: {}{}", reader.sql, conditions.collect::<String>()));
         let violations = |id: &str| match id {
             _ if is_of_findings => 3,
             "not_null_email" => 90,
@@ -141,8 +142,10 @@ fn estimates_are_counted_and_examples_fetched() {
     let (asked, issues) = ask(false);
     expect![[r#"
         select count(*) from (select distinct order_id from assessed where order_id is not null) as values_of_column
-        watch: select email, price from assessed [(price < -50 or price > 90)] [trim(email) !~ '^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$' and trim(email) <> '']
-        select order_id, price, email, count(*) as copies from assessed group by order_id, price, email having count(*) > 1"#]].assert_eq(&asked.join("\n"));
+        watch: select price from assessed [(price < -50 or price > 90)]
+        examples: select email from assessed [trim(email) !~ '^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$' and trim(email) <> '']
+        select order_id, price, email, count(*) as copies from assessed group by order_id, price, email having count(*) > 1"#]]
+    .assert_eq(&asked.join("\n"));
     expect![[r#"
         50 of 1,000 rows (5 %) hold something in `email` that is no e-mail address; odd
         4 of 1,000 rows (0.40 %) equal an earlier row in every column; odd

@@ -111,6 +111,9 @@ pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) 
                     None => batch,
                 };
                 send(sender.as_ref(), batch).await;
+                if watcher.has_enough(&counts) {
+                    break;
+                }
             }
             Ok(counts)
         })

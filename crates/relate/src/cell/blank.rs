@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::Suspicion;
 use super::profile::Profile;
+use crate::words::trimmed;
 
 /// Values that differ from a much more frequent one only by white space or case, stray white space, and broken characters.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
@@ -85,11 +86,12 @@ fn marked(profile: &Profile<'_>) -> Vec<Suspicion> {
 
 /// White space around a value, in a column that has little of it.
 fn stray_blanks(profile: &Profile<'_>) -> Vec<Suspicion> {
-    let present = || profile.column.counted().filter(|(_, value, count)| *count > 0 && !value.trim().is_empty());
-    let around = present().filter(|(_, value, _)| value.trim() != *value);
+    let present = || profile.column.counted().filter(|(_, value, count)| *count > 0 && !trimmed(value).is_empty());
+    let around = present().filter(|(_, value, _)| trimmed(value) != *value);
     let mut found: Vec<Suspicion> =
-        around.map(|(code, value, _)| Suspicion::new(code, "blank_variant", 0.8).suggesting(value.trim())).collect();
-    let doubled: Vec<(u32, &str, u32)> = present().filter(|(_, value, _)| has_doubled_blank(value.trim())).collect();
+        around.map(|(code, value, _)| Suspicion::new(code, "blank_variant", 0.8).suggesting(trimmed(value))).collect();
+    let doubled: Vec<(u32, &str, u32)> =
+        present().filter(|(_, value, _)| has_two_blanks(value) && has_doubled_blank(trimmed(value))).collect();
     let rows: u32 = doubled.iter().map(|(_, _, count)| count).sum();
     if f64::from(rows) <= SELDOM * profile.rows {
         let single = |value: &str| value.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -100,6 +102,11 @@ fn stray_blanks(profile: &Profile<'_>) -> Vec<Suspicion> {
 
 /// More blanks than this share of the rows has are the way a column is written.
 const SELDOM: f64 = 0.05;
+
+/// Whether two blanks stand beside each other, which hardly a value has.
+fn has_two_blanks(value: &str) -> bool {
+    value.as_bytes().windows(2).any(|pair| pair == b"  ")
+}
 
 /// Whether two blanks stand between two words of a short text. More of them, or two beside a point or a dash, separate what is told together.
 fn has_doubled_blank(value: &str) -> bool {

@@ -6,6 +6,7 @@ use hw_base::TextShape;
 
 use super::Suspicion;
 use super::profile::Profile;
+use crate::words::trimmed;
 
 /// What is wrong with the values of a column of dates.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
@@ -52,7 +53,7 @@ fn dates(profile: &Profile<'_>) -> Vec<Written> {
 
 /// The three numbers of a date written in digits, time of day left out, how many digits each has, and what stands between them.
 fn parts(value: &str) -> Option<([u32; 3], [usize; 3], char)> {
-    let day = value.trim().split([' ', 'T']).next()?;
+    let day = trimmed(value).split([' ', 'T']).next()?;
     let separator = day.chars().find(|c| !c.is_ascii_digit()).filter(|c| matches!(c, '/' | '-' | '.'))?;
     let mut written = day.split(separator);
     let mut next = || written.next().filter(|part| (1..=4).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()));

@@ -6,6 +6,7 @@ use hw_base::TextShape;
 
 use super::Suspicion;
 use super::profile::Profile;
+use crate::words::trimmed;
 
 /// Words that say that there is no value, whatever the column is about.
 const NOTHING: &[&str] = &[
@@ -93,7 +94,7 @@ const FILLER_DAYS: &[&str] = &[
 
 /// Whether a text is a word for no value, in whatever column.
 pub(crate) fn says_nothing(value: &str) -> bool {
-    let word = value.trim().to_lowercase();
+    let word = trimmed(value).to_lowercase();
     word.is_empty() || NOTHING.contains(&word.as_str())
 }
 
@@ -111,11 +112,11 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
 fn words(profile: &Profile<'_>) -> Vec<Suspicion> {
     let is_about_symbols = share_of(profile, |value| !value.chars().any(char::is_alphanumeric)) > 0.6;
     let mut found = Vec::new();
-    for (code, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 0 && value.trim().len() < 16) {
+    for (code, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 0 && trimmed(value).len() < 16) {
         if matches!(profile.shape(code), TextShape::Integer | TextShape::Decimal | TextShape::Date | TextShape::Timestamp) {
             continue;
         }
-        let word = value.trim().to_lowercase();
+        let word = trimmed(value).to_lowercase();
         let others = (profile.rows - f64::from(count)).max(1.0);
         let measured = (profile.numeric + profile.dated) * profile.rows / others;
         let is_symbol = !word.chars().any(char::is_alphanumeric);

@@ -11,6 +11,7 @@ use super::Accusation;
 use super::disguised::says_nothing;
 use super::pattern::coarse;
 use super::profile::Profile;
+use crate::words::trimmed;
 
 /// How much better both cells together, and each alone, must fit in the other's place.
 const BETTER: (f64, f64) = (10_000.0, 4.0);
@@ -120,7 +121,7 @@ fn range(profile: &Profile<'_>) -> (f64, f64, bool) {
 
 /// How well a text fits a column of numbers by where it lies.
 fn lies_within(value: &str, (low, high, are_whole): (f64, f64, bool)) -> f64 {
-    let Some(number) = value.trim().parse::<f64>().ok().filter(|number| number.is_finite()) else { return UNFIT };
+    let Some(number) = trimmed(value).parse::<f64>().ok().filter(|number| number.is_finite()) else { return UNFIT };
     let distance = ((low - number).max(number - high) / (high - low).max(f64::MIN_POSITIVE)).max(0.0);
     let fraction = if are_whole && number.fract() != 0.0 { 0.001 } else { 1.0 };
     0.1 * fraction * (-4.0 * distance).exp()

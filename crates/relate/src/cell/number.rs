@@ -6,6 +6,7 @@ use hw_base::TextShape;
 
 use super::Suspicion;
 use super::profile::Profile;
+use crate::words::trimmed;
 
 /// What does not fit a column of numbers.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
@@ -58,12 +59,12 @@ fn strangers(profile: &Profile<'_>) -> Vec<Suspicion> {
 
 /// Whether a computer reads it as a number all the same: leading zeros, infinity.
 fn is_number(value: &str) -> bool {
-    value.trim().parse::<f64>().is_ok()
+    trimmed(value).parse::<f64>().is_ok()
 }
 
 /// Whether the digits of a number of a thousand and more are separated into groups of three.
 fn has_separators(value: &str) -> bool {
-    let whole = value.trim().trim_start_matches('-').split('.').next().unwrap_or_default();
+    let whole = trimmed(value).trim_start_matches('-').split('.').next().unwrap_or_default();
     let mut groups = whole.split(',');
     let are_digits = |group: &str| group.bytes().all(|b| b.is_ascii_digit());
     let starts = groups.next().is_some_and(|first| (1..=3).contains(&first.len()) && are_digits(first));
@@ -72,12 +73,12 @@ fn has_separators(value: &str) -> bool {
 
 /// Whether a letter ends it.
 fn is_lettered(value: &str) -> bool {
-    value.trim().ends_with(char::is_alphabetic)
+    trimmed(value).ends_with(char::is_alphabetic)
 }
 
 /// A number taken apart: what stands before it, the number, and what stands after it.
 fn undressed(value: &str) -> Option<(&str, f64, &str)> {
-    let value = value.trim();
+    let value = trimmed(value);
     let start = value.find(|c: char| c.is_ascii_digit())?;
     let start = if value[..start].ends_with('.') { start - 1 } else { start };
     let start = if value[..start].ends_with('-') { start - 1 } else { start };
@@ -155,7 +156,7 @@ fn mixtures(profile: &Profile<'_>, ways: &BTreeMap<(&str, &str), f64>) -> Vec<Su
     let mut found: Vec<Suspicion> = odd
         .map(|(code, value, _)| {
             let suspicion = Suspicion::new(code, "unit_mixture", confidence).by_itself();
-            let plain = value.trim().trim_matches(|c: char| !(c.is_ascii_digit() || matches!(c, '-' | '.'))).trim_end_matches('.');
+            let plain = trimmed(value).trim_matches(|c: char| !(c.is_ascii_digit() || matches!(c, '-' | '.'))).trim_end_matches('.');
             suspicion.suggesting(format!("{}{plain}{}", usual.0, usual.1))
         })
         .collect();

@@ -6,6 +6,7 @@ use hw_base::{TextShape, character_pattern};
 
 use super::Suspicion;
 use super::profile::{Profile, is_zero_led};
+use crate::words::trimmed;
 
 /// The share of rows that a pattern must have to be one of the usual ones.
 const USUAL: f64 = 0.04;
@@ -85,7 +86,7 @@ fn patterns(profile: &Profile<'_>, level: Level) -> Option<Patterns> {
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut found: Vec<(f64, Vec<u32>)> = Vec::new();
     let (mut pattern, mut last, mut place) = (String::new(), String::new(), 0);
-    for (code, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 0 && !value.trim().is_empty()) {
+    for (code, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 0 && !trimmed(value).is_empty()) {
         pattern.clear();
         level(value, &mut pattern);
         if found.is_empty() || pattern != last {

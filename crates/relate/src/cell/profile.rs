@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use hw_base::TextShape;
 
 use crate::columns::Column;
+use crate::words::trimmed;
 
 /// A column with what its values look like.
 pub(crate) struct Profile<'a> {
@@ -46,7 +47,7 @@ impl<'a> Profile<'a> {
         self.numbers.get_or_init(|| {
             let plain = self.column.counted().filter(|(code, ..)| matches!(self.shape(*code), TextShape::Integer | TextShape::Decimal));
             let mut numbers: Vec<(f64, u32, u32)> =
-                plain.filter_map(|(code, value, count)| Some((value.trim().parse().ok()?, code, count))).collect();
+                plain.filter_map(|(code, value, count)| Some((trimmed(value).parse().ok()?, code, count))).collect();
             numbers.sort_by(|a, b| a.0.total_cmp(&b.0));
             numbers
         })
@@ -67,7 +68,7 @@ pub(super) fn is_zero_led(value: &str) -> bool {
 /// The shape of a value, where a number with separators may be negative too.
 fn shape(value: &str) -> TextShape {
     match TextShape::of(value) {
-        TextShape::Other => match value.trim().strip_prefix('-').map(TextShape::of) {
+        TextShape::Other => match trimmed(value).strip_prefix('-').map(TextShape::of) {
             Some(TextShape::NumberLike) => TextShape::NumberLike,
             _ => TextShape::Other,
         },

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::Suspicion;
 use super::profile::Profile;
-use crate::words::edits;
+use crate::words::{edits, trimmed};
 
 /// What a rare value may be a slip of, and the edits between them.
 type Slip<'a> = Option<(&'a Word, usize)>;
@@ -112,7 +112,7 @@ fn is_made_of_known(word: &Word, usual: &Word, tokens: &HashMap<String, u32>) ->
 }
 
 fn word((code, value, count): (u32, &str, u32)) -> Word {
-    Word { code, count, letters: value.trim().to_lowercase().chars().collect() }
+    Word { code, count, letters: trimmed(value).to_lowercase().chars().collect() }
 }
 
 /// The edits that a word of this length may hide.
