@@ -55,7 +55,7 @@ impl<'a> Side<'a> {
     }
 
     async fn streams(&self) -> Result<Vec<SendableRecordBatchStream>> {
-        streams(&self.session, self.frame.clone(), self.reader).await.map(|(_, streams)| streams)
+        streams(&self.session, &self.frame, self.reader).await.map(|(_, streams)| streams)
     }
 
     /// The different values; `None` where there are more than `most`.
