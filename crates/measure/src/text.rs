@@ -189,7 +189,7 @@ const BYTE_MARKS: [u8; 256] = {
 fn is_plain(bytes: &[u8]) -> bool {
     let Some(last) = bytes.last_chunk() else { return false };
     let (words, _) = bytes.as_chunks();
-    words.iter().chain([last]).fold(0, |marked, word| marked | marked_of_eight(u64::from_le_bytes(*word))) & EACH * 128 == 0
+    words.iter().chain([last]).fold(0, |marked, word| marked | marked_of_eight(u64::from_le_bytes(*word))) & (EACH * 128) == 0
 }
 
 /// One in each of eight bytes.

@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn used_cells_are_found_from_both_ends() {
         for (length, one_in) in [(0, 1), (1, 1), (7, 2), (64, 1), (65, 3), (1_000, 2), (1_000, 40), (1_003, 5_000)] {
-            let cells: Vec<u8> = (0..length).map(|at| if mix(at) % one_in == 0 { 1 + (mix(at) >> 57) as u8 } else { 0 }).collect();
+            let cells: Vec<u8> = (0..length).map(|at| if mix(at).is_multiple_of(one_in) { 1 + (mix(at) >> 57) as u8 } else { 0 }).collect();
             let expected: Vec<usize> = (0..cells.len()).filter(|at| cells[*at] != 0).collect();
             assert_eq!(Used::of(&cells).collect::<Vec<_>>(), expected);
             assert_eq!(Used::of(&cells).rev().collect::<Vec<_>>(), expected.iter().rev().copied().collect::<Vec<_>>());
