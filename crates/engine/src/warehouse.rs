@@ -427,6 +427,8 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let disk = || Site::from(folder.path().join("disk"));
             assert_eq!(known_as_read(by, [disk(), disk()], folder.path()).await, 21, "only checkpoints are read back");
+            let checkpoint = folder.path().join("disk").join("orders").join("_delta_log").join("00000000000000000019.checkpoint.parquet");
+            assert!(checkpoint.exists(), "no checkpoint was written");
             let store = Arc::new(InMemory::new());
             let bucket = || Site::bucket(Url::parse("s3://lake/house").unwrap(), Arc::clone(&store) as _);
             assert_eq!(known_as_read(by, [bucket(), bucket()], folder.path()).await, 21);
