@@ -53,8 +53,8 @@ def orders(first, last, customers, products, ordered, updated):
         {updated} as updated_at from (select range as i from range({first}, {last}))"""
 
 
-def customers(numbers, updated, salt):
-    return f"""select 1 + i as customer_id, 'Name ' || i as name, 'user' || i || '@mail.example.org' as email, {one_of(['consumer', 'business', 'vip', 'reseller'], salt)} as segment,
+def customers(numbers, updated, salt, name='Name '):
+    return f"""select 1 + i as customer_id, '{name}' || i as name, 'user' || i || '@mail.example.org' as email, {one_of(['consumer', 'business', 'vip', 'reseller'], salt)} as segment,
         {one_of(CITIES, salt + 1)} as city, {one_of(['US', 'GB', 'DE', 'FR'], 22)} as country, {updated} as updated_at from ({numbers})"""
 
 
@@ -80,7 +80,8 @@ def delivered():
     write(f"({new}) union all ({changed})", "orders_two")
     write(customers(f"select range as i from range({known})", moment("2023-12-01", f"floor({chance(35)} * 30) * 86400"), 20), "customers")
     few = f"select range as i from range({known}) where hash(range) % 50 = 0 union all select range from range({known}, {known + known // 500})"
-    write(customers(few, second, 40), "customers_two")
+    # Each of them has changed: dbt makes a version of what is only stamped anew, Headworks does not.
+    write(customers(few, second, 40, "New name "), "customers_two")
     write(f"select 1 + i as product_id, 'SKU-' || (100000 + i) as sku, 'item ' || i as name, {one_of(['books', 'toys', 'garden', 'audio'], 50)} as category, cast(1.99 + i % 400 as decimal(12, 2)) as unit_price from (select range as i from range({products}))", "products")
     making.rename(folder)
     return folder

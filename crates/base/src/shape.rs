@@ -152,7 +152,7 @@ impl TextShape {
 }
 
 /// The text without its surrounding white space. Most texts begin and end with a plain character; only the others are looked at closely.
-fn trimmed(text: &str) -> &str {
+pub fn trimmed(text: &str) -> &str {
     match text.as_bytes() {
         [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
         _ => text.trim(),

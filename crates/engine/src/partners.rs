@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::hash_utils::{RandomState, create_hashes};
 use datafusion::dataframe::DataFrame;
@@ -34,7 +34,7 @@ pub(crate) async fn without_partner(
     let values = Arc::new(values);
     let count = |stream| tokio::spawn(absent(stream, types.clone(), Arc::clone(&values)));
     let counts = joined(rows.streams().await?.into_iter().map(count).collect()).await?;
-    Ok(Some(counts.into_iter().sum()))
+    Ok(counts.into_iter().sum())
 }
 
 /// One of the two queries.
@@ -58,13 +58,13 @@ impl<'a> Side<'a> {
         streams(&self.session, &self.frame, self.reader).await.map(|(_, streams)| streams)
     }
 
-    /// The different values; `None` where there are more than `most`.
+    /// The different values; `None` where there are more than `most`, or one of them is none of `types`.
     async fn values(&self, types: &[DataType], most: usize) -> Result<Option<ValueSet>> {
         let mut values = ValueSet::default();
         for mut stream in self.streams().await? {
             while let Some(batch) = stream.next().await {
                 let batch = batch.map_err(|error| explain(error, &self.session.reading(self.reader)))?;
-                let [first, second] = hashes(batch.columns(), types, batch.num_rows())?;
+                let Some([first, second]) = hashes(batch.columns(), types, batch.num_rows())? else { return Ok(None) };
                 values.insert(&first, &second);
                 if values.len() > most {
                     return Ok(None);
@@ -75,25 +75,28 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Counts the rows that are not among the values.
-async fn absent(mut stream: SendableRecordBatchStream, types: Vec<DataType>, values: Arc<ValueSet>) -> Result<u64> {
+/// Counts the rows that are not among the values; `None` where a value is none of `types`.
+async fn absent(mut stream: SendableRecordBatchStream, types: Vec<DataType>, values: Arc<ValueSet>) -> Result<Option<u64>> {
     let mut absent = 0;
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(|error| explain(error, &Context::default()))?;
-        let [first, second] = hashes(batch.columns(), &types, batch.num_rows())?;
+        let Some([first, second]) = hashes(batch.columns(), &types, batch.num_rows())? else { return Ok(None) };
         absent += values.absent(&first, &second);
     }
-    Ok(absent)
+    Ok(Some(absent))
 }
 
-/// Two hashes of each row's values, as values of `types`.
-fn hashes(columns: &[ArrayRef], types: &[DataType], rows: usize) -> Result<[Vec<u64>; 2]> {
+/// Two hashes of each row's values, as values of `types`; `None` where one of them is none, such as a number with too many digits.
+fn hashes(columns: &[ArrayRef], types: &[DataType], rows: usize) -> Result<Option<[Vec<u64>; 2]>> {
     let columns = cast_all(columns, types)?;
+    if columns.iter().any(|column| column.null_count() > 0) {
+        return Ok(None);
+    }
     let mut hashes = SEEDS.map(|_| vec![0; rows]);
     for (hashes, seed) in hashes.iter_mut().zip(SEEDS) {
         create_hashes(&columns, &RandomState::with_seed(seed), hashes).map_err(|error| explain(error, &Context::default()))?;
     }
-    Ok(hashes)
+    Ok(Some(hashes))
 }
 
 /// The types as which both sides are compared; `None` where values that are equal may differ in their bits.
@@ -114,6 +117,7 @@ fn common_types(rows: &Schema, among: &Schema) -> Option<Vec<DataType>> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+    use datafusion::arrow::array::StringArray;
     use hw_base::{ByteSize, Engine};
 
     use super::*;
@@ -145,6 +149,15 @@ mod tests {
         check("values (cast(1.5 as decimal(9, 1))), (cast(2.5 as decimal(9, 1)))", "values (cast(1.50 as decimal(12, 2)))", Some(1));
         check("values (date '2026-01-31'), (date '2026-02-01')", "values (date '2026-01-31')", Some(1));
         check("values (date '2026-01-31')", "values (timestamp '2026-01-31')", Some(0));
+    }
+
+    #[test]
+    fn a_value_that_the_common_type_cannot_hold_is_left_to_a_join() {
+        let hashed = |digits: &str| {
+            let values: ArrayRef = Arc::new(StringArray::from(vec!["12", digits]));
+            hashes(&[values], &[DataType::Decimal128(4, 2)], 2).unwrap().is_some()
+        };
+        assert!(hashed("99.99") && !hashed("100"));
     }
 
     #[test]

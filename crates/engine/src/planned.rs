@@ -24,9 +24,9 @@ struct Query {
 }
 
 impl Planned {
-    /// Keeps a query that reads versions of tables alone, which stay what they are.
+    /// Keeps a query that reads known versions of tables alone, which stay what they are: the newest one may be another by then.
     pub(crate) fn keep(&self, reader: &Reader, session: Session, plan: LogicalPlan) {
-        if reader.inputs.iter().any(|input| !matches!(input, Input::Table { .. })) {
+        if reader.inputs.iter().any(|input| !matches!(input, Input::Table { version: Some(_), .. })) {
             return;
         }
         let query = Query { reader: reader.clone(), session, plan };

@@ -330,7 +330,7 @@ mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
-    use hw_base::{ByteSize, CommitNote, Engine, LoadMode, Reader, RowWatch, Staging, Timestamp, Watch};
+    use hw_base::{ByteSize, CommitNote, Engine, Input, LoadMode, Reader, RowWatch, Staging, Timestamp, Watch};
     use object_store::memory::InMemory;
     use url::Url;
 
@@ -398,7 +398,7 @@ mod tests {
     async fn known_as_read(by: Option<&str>, sites: [Site; 2], folder: &Path) -> usize {
         let [site, other] = sites;
         let (mut unread, table) = (0, TableName::model("orders"));
-        let (writing, mut other) = (engine(site, folder), Some(engine(other, folder)));
+        let (writing, reading) = (engine(site, folder), engine(other, folder));
         for window in 1..24 {
             let append = LoadMode::Append { key: vec![] };
             let upsert = LoadMode::Upsert { key: vec!["id".into()], later_by: Some("at".into()), deleted_when: None };
@@ -410,15 +410,34 @@ mod tests {
             publish(&writing, &staging(window, mode, window % 7 == 1, by), window).await;
             let written = writing.warehouse.open(&table, None).await.unwrap().unwrap();
             unread += usize::from(!written.logged.is_read());
-            let reading = other.take().unwrap();
             let mut fresh = reading.clone();
             fresh.warehouse.known = Known::default();
             let read = fresh.warehouse.open(&table, None).await.unwrap().unwrap();
             assert!(read.logged.is_read());
             assert_eq!(shown(&written).await, shown(&read).await, "window {window}");
-            other = Some(reading);
         }
         unread
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_select_over_the_newest_version_reads_that_of_the_moment_it_is_staged() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = engine(Site::from(folder.path().join("disk")), folder.path());
+        let append = || LoadMode::Append { key: vec![] };
+        publish(&engine, &staging(1, append(), false, None), 1).await;
+        let orders = Input::Table {
+            name: "orders".into(),
+            table: TableName::model("orders"),
+            version: None,
+            after_batch: None,
+            up_to_batch: None,
+            hides_origin: false,
+        };
+        let reader = Reader { sql: "select id, kind, at from orders".into(), inputs: vec![orders], file: None };
+        engine.columns(&reader).await.unwrap();
+        publish(&engine, &staging(2, append(), false, None), 2).await;
+        let copy = Staging { table: TableName::model("copy"), reader, watch: Watch::default(), ..staging(3, append(), false, None) };
+        assert_eq!(engine.stage(&copy).await.unwrap().rows_written, 4, "two rows of each of the two loads");
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,29 @@
 //! Hashes of values. Equal values have equal hashes in every batch and every part.
 
+use std::hash::Hasher;
+
 use arrow_buffer::i256;
+
+/// The hasher of sets that hold hashes, which are spread already.
+#[derive(Default)]
+pub(crate) struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "half of the bits are enough to spread them")]
+    fn write_u128(&mut self, hash: u128) {
+        self.0 = hash as u64;
+    }
+}
 
 /// The hash of a missing value in the hash of its row.
 pub(crate) const NULL_HASH: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -4,29 +4,15 @@
 //! keys. It never misses a key.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::BooleanArray;
 use arrow_buffer::BooleanBuffer;
 
+use crate::hash::AsIs;
+
 const SHARDS: usize = 16;
-
-/// Hashes are spread already.
-#[derive(Default)]
-struct AsIs(u64);
-
-impl Hasher for AsIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {}
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-}
 
 type Shard = HashSet<u64, BuildHasherDefault<AsIs>>;
 

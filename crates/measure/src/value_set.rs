@@ -3,24 +3,9 @@
 //! Of a billion values against a billion others the chance that one is taken for another is 10⁻²⁰.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 
-/// Hashes are spread already.
-#[derive(Default)]
-struct AsIs(u64);
-
-impl Hasher for AsIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {}
-
-    #[expect(clippy::cast_possible_truncation, reason = "half of the bits are enough to spread them")]
-    fn write_u128(&mut self, hash: u128) {
-        self.0 = hash as u64;
-    }
-}
+use crate::hash::AsIs;
 
 /// A set of values.
 #[derive(Default)]

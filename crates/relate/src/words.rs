@@ -53,11 +53,3 @@ pub(crate) fn edits(a: &[char], b: &[char], most: usize) -> Option<usize> {
     }
     last.last().copied().filter(|edits| *edits <= most)
 }
-
-/// The text without white space around it, as most values show at a glance that they have none.
-pub(crate) fn trimmed(text: &str) -> &str {
-    match text.as_bytes() {
-        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
-        _ => text.trim(),
-    }
-}

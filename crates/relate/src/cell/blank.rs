@@ -3,9 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use hw_base::trimmed;
+
 use super::Suspicion;
 use super::profile::Profile;
-use crate::words::trimmed;
 
 /// Values that differ from a much more frequent one only by white space or case, stray white space, and broken characters.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {

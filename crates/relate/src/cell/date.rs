@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use hw_base::TextShape;
+use hw_base::{TextShape, trimmed};
 
 use super::Suspicion;
 use super::profile::Profile;
-use crate::words::trimmed;
 
 /// What is wrong with the values of a column of dates.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use hw_base::TextShape;
+use hw_base::{TextShape, trimmed};
 
 use super::Suspicion;
 use super::profile::Profile;
-use crate::words::trimmed;
 
 /// Words that say that there is no value, whatever the column is about.
 const NOTHING: &[&str] = &[

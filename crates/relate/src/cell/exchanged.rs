@@ -7,11 +7,12 @@
 
 use std::collections::HashMap;
 
+use hw_base::trimmed;
+
 use super::Accusation;
 use super::disguised::says_nothing;
 use super::pattern::coarse;
 use super::profile::Profile;
-use crate::words::trimmed;
 
 /// How much better both cells together, and each alone, must fit in the other's place.
 const BETTER: (f64, f64) = (10_000.0, 4.0);

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::TextShape;
+use hw_base::{TextShape, trimmed};
 
 use super::Suspicion;
 use super::profile::Profile;
-use crate::words::trimmed;
 
 /// What does not fit a column of numbers.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {

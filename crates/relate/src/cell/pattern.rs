@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use hw_base::{TextShape, character_pattern};
+use hw_base::{TextShape, character_pattern, trimmed};
 
 use super::Suspicion;
 use super::profile::{Profile, is_zero_led};
-use crate::words::trimmed;
 
 /// The share of rows that a pattern must have to be one of the usual ones.
 const USUAL: f64 = 0.04;

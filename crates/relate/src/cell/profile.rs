@@ -2,10 +2,9 @@
 
 use std::sync::OnceLock;
 
-use hw_base::TextShape;
+use hw_base::{TextShape, trimmed};
 
 use crate::columns::Column;
-use crate::words::trimmed;
 
 /// A column with what its values look like.
 pub(crate) struct Profile<'a> {

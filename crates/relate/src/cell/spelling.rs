@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use hw_base::trimmed;
+
 use super::Suspicion;
 use super::profile::Profile;
-use crate::words::{edits, trimmed};
+use crate::words::edits;
 
 /// What a rare value may be a slip of, and the edits between them.
 type Slip<'a> = Option<(&'a Word, usize)>;
