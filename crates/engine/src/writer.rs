@@ -12,7 +12,9 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
-use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use datafusion::parquet::errors::ParquetError;
+use datafusion::parquet::file::metadata::ParquetMetaData;
+use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use datafusion::parquet::schema::types::ColumnPath;
 use hw_base::{Error, Result, StagedFile};
 
@@ -24,7 +26,7 @@ use crate::stats;
 /// A file is closed once it holds about this many bytes, so that an upsert rewrites little.
 const FILE_BYTES: usize = 128 << 20;
 /// Rows per row group: few enough that many partitions can be open at once.
-const GROUP_ROWS: usize = 256 * 1024;
+const GROUP_ROWS: usize = if cfg!(test) { 64 } else { 256 * 1024 };
 /// A file that got no row for so many batches has probably got all of its rows …
 const IDLE_BATCHES: u64 = 32;
 /// … and its row group is ended if it has so many rows, which frees what compressing each column needs.
@@ -119,7 +121,7 @@ impl Writer {
         if open.file.bytes_written() + open.file.in_progress_size() > FILE_BYTES
             && let Some(full) = self.open.remove(&partition)
         {
-            self.close(partition, full)?;
+            self.close(&partition, full)?;
         }
         self.keep_within_budget()
     }
@@ -143,14 +145,7 @@ impl Writer {
     }
 
     fn create(&mut self, partition: &[Option<String>]) -> Result<OpenFile> {
-        let mut path = String::new();
-        for (column, value) in self.partition_columns.iter().zip(partition) {
-            if value.as_deref() == Some("") {
-                return Err(no_partition(column));
-            }
-            path.push_str(&format!("{column}={}/", folder_name(value.as_deref())));
-        }
-        path.push_str(&format!("{}-{:04}.parquet", self.label, self.next));
+        let path = path(&self.partition(partition), &self.label, self.next)?;
         self.next += 1;
         let file = BufWriter::with_capacity(1 << 20, self.folder.create(&path)?);
         let options = ArrowWriterOptions::new().with_properties(self.properties.clone().unwrap_or_default()).with_skip_arrow_metadata(true);
@@ -159,35 +154,109 @@ impl Writer {
         Ok(OpenFile { path, file, rows: 0, last_batch: self.batches })
     }
 
-    fn close(&mut self, partition: Vec<Option<String>>, open: OpenFile) -> Result<()> {
+    fn partition(&self, values: &[Option<String>]) -> Partition {
+        self.partition_columns.iter().cloned().zip(values.iter().cloned()).collect()
+    }
+
+    fn close(&mut self, partition: &[Option<String>], open: OpenFile) -> Result<()> {
         let OpenFile { path, mut file, rows, .. } = open;
         let metadata = file.finish().map_err(|error| writing_failed(&error, &path))?;
-        let written = file.inner().get_ref();
-        let bytes = written.metadata().map_err(|error| io_problem(&error).within(format_args!("`{path}` cannot be written")))?.len();
-        self.folder.keep(&path, written)?;
-        let partition = self.partition_columns.iter().cloned().zip(partition).collect();
-        self.finished.push(StagedFile { path, bytes, rows, partition, stats: stats::of(&metadata, &self.file_schema) });
+        let rows = Rows { rows, partition: self.partition(partition), stats: stats::of(&metadata, &self.file_schema) };
+        self.finished.push(rows.kept(&self.folder, path, file.inner().get_ref())?);
         Ok(())
     }
 
     /// Closes and keeps every file.
     pub(crate) fn finish(mut self) -> Result<Vec<StagedFile>> {
         for (partition, open) in std::mem::take(&mut self.open) {
-            self.close(partition, open)?;
+            self.close(&partition, open)?;
         }
         self.finished.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(self.finished)
     }
 }
 
-/// How files are written, given the first rows: a dictionary only where values repeat. Building one for values that hardly
-/// do costs more than all other encoding, and is thrown away as soon as it has grown too large.
-fn properties(first: &RecordBatch) -> Result<WriterProperties> {
-    let mut properties = WriterProperties::builder()
+/// A file that rows are written into by hand.
+pub(crate) struct Pending {
+    folder: FolderRef,
+    path: String,
+    file: File,
+}
+
+impl Pending {
+    /// A new file of a partition.
+    pub(crate) fn new(folder: &FolderRef, partition: &[(String, Option<String>)], label: &str, number: usize) -> Result<Self> {
+        let path = path(partition, label, number)?;
+        Ok(Self { folder: Arc::clone(folder), file: folder.create(&path)?, path })
+    }
+
+    /// Has so many rows of these columns written, and keeps the file.
+    pub(crate) fn written(
+        self,
+        rows: u64,
+        (schema, partition): (&Schema, Partition),
+        write: impl FnOnce(&File) -> std::result::Result<ParquetMetaData, ParquetError>,
+    ) -> Result<StagedFile> {
+        let metadata = write(&self.file).map_err(|error| writing_failed(&error, &self.path))?;
+        let rows = Rows { rows, partition, stats: stats::of(&metadata, schema) };
+        rows.kept(&self.folder, self.path, &self.file)
+    }
+}
+
+/// What is known of the rows of a file.
+struct Rows {
+    rows: u64,
+    partition: Partition,
+    stats: String,
+}
+
+impl Rows {
+    /// Keeps the file that they were written into.
+    fn kept(self, folder: &FolderRef, path: String, file: &File) -> Result<StagedFile> {
+        let bytes = file.metadata().map_err(|error| io_problem(&error).within(format_args!("`{path}` cannot be written")))?.len();
+        folder.keep(&path, file)?;
+        Ok(StagedFile { path, bytes, rows: self.rows, partition: self.partition, stats: self.stats })
+    }
+}
+
+/// Where the file of a partition lies in the folder of its table.
+fn path(partition: &[(String, Option<String>)], label: &str, number: usize) -> Result<String> {
+    let mut path = String::new();
+    for (column, value) in partition {
+        if value.as_deref() == Some("") {
+            return Err(no_partition(column));
+        }
+        path.push_str(&format!("{column}={}/", folder_name(value.as_deref())));
+    }
+    path.push_str(&format!("{label}-{number:04}.parquet"));
+    Ok(path)
+}
+
+/// How a file is written whose rows are mostly those of another: with dictionaries where that one has them.
+pub(crate) fn properties_as_in(metadata: &ParquetMetaData) -> WriterProperties {
+    let mut properties = common_properties();
+    for leaf in 0..metadata.file_metadata().schema_descr().num_columns() {
+        let mut columns = metadata.row_groups().iter().map(|group| group.column(leaf));
+        if columns.all(|column| column.dictionary_page_offset().is_none()) {
+            let path = metadata.file_metadata().schema_descr().column(leaf).path().clone();
+            properties = properties.set_column_dictionary_enabled(path, false);
+        }
+    }
+    properties.build()
+}
+
+fn common_properties() -> WriterPropertiesBuilder {
+    WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_created_by(concat!("headworks ", env!("CARGO_PKG_VERSION")).to_owned());
+        .set_created_by(concat!("headworks ", env!("CARGO_PKG_VERSION")).to_owned())
+}
+
+/// How files are written, given the first rows: a dictionary only where values repeat. Building one for values that hardly
+/// do costs more than all other encoding, and is thrown away as soon as it has grown too large.
+fn properties(first: &RecordBatch) -> Result<WriterProperties> {
+    let mut properties = common_properties();
     for (field, column) in first.schema().fields().iter().zip(first.columns()) {
         if !field.data_type().is_nested() && !repeats(column)? {
             properties = properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
@@ -210,10 +279,27 @@ fn repeats(column: &ArrayRef) -> Result<bool> {
 }
 
 /// The values of the partition columns, as texts.
-type Partition = Vec<Option<String>>;
+type Values = Vec<Option<String>>;
+
+/// The same with the names of the columns.
+pub(crate) type Partition = Vec<(String, Option<String>)>;
+
+/// The partitions of rows whose last columns are these, and for each row the number of its own.
+pub(crate) fn partitions(rows: &RecordBatch, partition_columns: &[String]) -> Result<(Vec<Partition>, Vec<usize>)> {
+    if partition_columns.is_empty() {
+        return Ok((vec![vec![]], vec![0; rows.num_rows()]));
+    }
+    let in_files = rows.num_columns() - partition_columns.len();
+    let (mut found, mut numbers) = (Vec::new(), vec![0; rows.num_rows()]);
+    for (values, of_partition) in group(&rows.columns()[in_files..], rows.num_rows())? {
+        of_partition.iter().for_each(|row| numbers[*row as usize] = found.len());
+        found.push(partition_columns.iter().cloned().zip(values).collect());
+    }
+    Ok((found, numbers))
+}
 
 /// The rows of each partition, in the order the partitions appear, with its values as texts.
-fn group(partitions: &[ArrayRef], rows: usize) -> Result<Vec<(Partition, Vec<u32>)>> {
+fn group(partitions: &[ArrayRef], rows: usize) -> Result<Vec<(Values, Vec<u32>)>> {
     let equal = |column: &ArrayRef| make_comparator(column, column, SortOptions::default());
     let equal = partitions.iter().map(equal).collect::<Result<Vec<_>, _>>().map_err(engine_failed)?;
     let is_same = |a: usize, b: usize| equal.iter().all(|compare| compare(a, b).is_eq());
@@ -234,7 +320,7 @@ fn group(partitions: &[ArrayRef], rows: usize) -> Result<Vec<(Partition, Vec<u32
 }
 
 /// The values of a row as Delta's log writes those of partitions.
-fn values_at(columns: &[ArrayRef], row: usize) -> Result<Partition> {
+fn values_at(columns: &[ArrayRef], row: usize) -> Result<Values> {
     let value = |column: &ArrayRef| {
         let text = cast(&column.slice(row, 1), &DataType::Utf8).map_err(engine_failed)?;
         let text = text.as_string::<i32>();
@@ -264,9 +350,9 @@ fn engine_failed(error: datafusion::arrow::error::ArrowError) -> Error {
     explain(error.into(), &Context::default())
 }
 
-fn writing_failed(error: &datafusion::parquet::errors::ParquetError, path: &str) -> Error {
+fn writing_failed(error: &ParquetError, path: &str) -> Error {
     match error {
-        datafusion::parquet::errors::ParquetError::External(source) => match source.downcast_ref::<std::io::Error>() {
+        ParquetError::External(source) => match source.downcast_ref::<std::io::Error>() {
             Some(source) => io_problem(source).within(format_args!("`{path}` cannot be written")),
             None => io_problem(&std::io::Error::other(error.to_string())).within(format_args!("`{path}` cannot be written")),
         },

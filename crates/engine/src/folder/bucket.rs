@@ -221,6 +221,10 @@ impl Folder for Bucket {
         Ok(ObjectPath::parse(format!("{}/{name}", self.path))?)
     }
 
+    fn local(&self, _name: &str) -> Option<PathBuf> {
+        None
+    }
+
     fn create(&self, name: &str) -> Result<File> {
         let number = self.bucket.spooled.fetch_add(1, Ordering::Relaxed);
         let aside = self.bucket.spool.join(format!("{}-{number}", std::process::id()));

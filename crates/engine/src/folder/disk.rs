@@ -109,6 +109,10 @@ impl Folder for Disk {
         Ok(ObjectPath::parse(self.path.join(name).to_string_lossy())?)
     }
 
+    fn local(&self, name: &str) -> Option<PathBuf> {
+        Some(self.path.join(name))
+    }
+
     fn create(&self, name: &str) -> Result<File> {
         let place = self.path.join(name);
         let made = fs::create_dir_all(place.parent().unwrap_or(&self.path)).and_then(|()| File::create(&place));

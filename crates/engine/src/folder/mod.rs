@@ -64,6 +64,9 @@ pub(crate) trait Folder: fmt::Debug + fmt::Display + Send + Sync {
     /// The path of a file in that store.
     fn object(&self, name: &str) -> object_store::Result<ObjectPath>;
 
+    /// Where a file of this machine lies; `None` in a bucket.
+    fn local(&self, name: &str) -> Option<PathBuf>;
+
     /// A new file to write, which nobody finds in the folder before it is kept.
     fn create(&self, name: &str) -> Result<File>;
 

@@ -11,7 +11,7 @@ use url::Url;
 use crate::beside::Beside;
 use crate::{Limits, LiveTables, LocalEngine, Site};
 
-fn engine(folder: &std::path::Path) -> LocalEngine {
+pub(super) fn engine(folder: &std::path::Path) -> LocalEngine {
     engine_over(folder.join("w").into(), folder)
 }
 
@@ -27,10 +27,10 @@ fn engine_for(seed: u64, folder: &std::path::Path) -> LocalEngine {
 }
 
 /// A generator of the same numbers for the same seed (xorshift64).
-struct Chance(u64);
+pub(super) struct Chance(pub(super) u64);
 
 impl Chance {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -120,11 +120,11 @@ fn staging(table: &TableName, mode: &LoadMode, events: &[Event], window: usize, 
     }
 }
 
-fn moment() -> Timestamp {
+pub(super) fn moment() -> Timestamp {
     FixedClock(Timestamp::default()).now()
 }
 
-async fn load(engine: &LocalEngine, staging: &Staging, window: usize) {
+pub(super) async fn load(engine: &LocalEngine, staging: &Staging, window: usize) {
     let batch = engine.stage(staging).await.unwrap();
     if batch.changes_nothing() {
         return engine.discard(&batch).await.unwrap();
@@ -132,7 +132,7 @@ async fn load(engine: &LocalEngine, staging: &Staging, window: usize) {
     engine.publish(&batch, &note(staging, window)).await.unwrap();
 }
 
-fn note(staging: &Staging, window: usize) -> CommitNote {
+pub(super) fn note(staging: &Staging, window: usize) -> CommitNote {
     CommitNote {
         application: staging.table.folder().to_owned(),
         window: i64::try_from(window).unwrap(),

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::first::FirstOfKey;
 use super::history;
+use super::in_place::{Found, InPlace, PLACE, Places, Room, places_of};
 use super::order::remembers_deleted;
 use super::origin::CARRIED;
 use super::review::ByHand;
@@ -40,7 +41,7 @@ impl Attempt<'_> {
         let straight: u64 = batch.files.iter().map(|file| file.rows).sum();
         let waiting: u64 = aside.iter().map(|file| file.rows).sum();
         let mut untouched: u64 = 0;
-        let (mut met, mut remembered) = (Vec::new(), Vec::new());
+        let (mut met, mut found, mut remembered) = (Vec::new(), Vec::new(), Vec::new());
         if let Some(kept) = self.kept() {
             untouched = kept.rows().unwrap_or_default();
             if waiting > 0 && shared.seen.is_some() {
@@ -49,6 +50,7 @@ impl Attempt<'_> {
                     batch.removed.extend(part.removed);
                     batch.files.extend(part.staying);
                     met.extend(part.meeting);
+                    found.extend(part.found);
                 }
                 remembered = self.remembered(shared).await?;
             }
@@ -59,7 +61,12 @@ impl Attempt<'_> {
         }
         let (mut changed, mut shown) = (waiting, waiting);
         if waiting > 0 {
-            let winners = self.winners(aside, met, remembered, tap).await?;
+            let winners = self.winners(aside, (met, InPlace::new(found)), remembered, tap).await?;
+            for replaced in self.replace(winners.in_place).await? {
+                untouched -= replaced.file.rows.unwrap_or_default().min(untouched);
+                batch.removed.push(replaced.file.name);
+                batch.files.extend(replaced.written);
+            }
             batch.files.extend(winners.files);
             batch.deleted.extend(winners.deleted);
             changed = winners.entered;
@@ -88,9 +95,12 @@ impl Attempt<'_> {
     }
 
     /// Takes apart the files of the table that hold at least one key of the batch: rows that the batch meets are set aside,
-    /// the others are written anew. Each core takes the largest file that is left.
+    /// the others are written anew, or stay where they are. Each core takes the largest file that is left.
     async fn meet(&self, kept: &Snapshot, shared: &Arc<Shared>) -> Result<Vec<Met>> {
         let waiting = Arc::new(Waiting::of(kept));
+        // Versions change in what is derived from their neighbours, and rows that are taken out are looked for in whole files.
+        let stays_in_place = !matches!(self.staging.mode, LoadMode::History(_)) && self.staging.withdraw.is_none();
+        let room = stays_in_place.then(|| Arc::new(Room::of(usize::try_from(self.engine.share.0 / 8).unwrap_or(usize::MAX))));
         let mut tasks = Vec::new();
         for number in 0..self.engine.threads.clamp(1, kept.files.len().max(1)) {
             let session = Session::new(self.engine, Effort::Fast);
@@ -100,6 +110,7 @@ impl Attempt<'_> {
                 session,
                 Arc::clone(&waiting),
                 Arc::clone(shared),
+                room.clone(),
                 staying,
                 meeting,
             )));
@@ -175,7 +186,7 @@ impl Attempt<'_> {
     async fn winners(
         &self,
         aside: Vec<StagedFile>,
-        met: Vec<StagedFile>,
+        (met, mut in_place): (Vec<StagedFile>, InPlace),
         remembered: Vec<StagedFile>,
         tap: Option<mpsc::Sender<RecordBatch>>,
     ) -> Result<Winners> {
@@ -186,6 +197,7 @@ impl Attempt<'_> {
         };
         session.register(&["arriving"], Arc::new(table(&self.columns.full, &aside)))?;
         session.register(&["present"], Arc::new(table(&self.columns.schema, &met)))?;
+        session.register(&["in_place"], Arc::new(in_place.table(&self.columns.schema)?))?;
         session.register(&["remembered"], Arc::new(table(&self.columns.schema, &remembered)))?;
         let by_hand = match (&self.reviews, &self.staging.mode) {
             (Some(reviews), LoadMode::History(_) | LoadMode::Upsert { later_by: Some(_), .. }) => {
@@ -204,35 +216,45 @@ impl Attempt<'_> {
         let mut staying = self.writer(&self.folder, "last", &self.columns.schema, &self.columns.partition_columns);
         let mut deleted = self.writer(&self.engine.warehouse.folder(&self.staging.table.deleted()), "last", &self.columns.schema, &[]);
         let (mut entered, mut shown) = (0, 0);
-        let mut first = FirstOfKey::default();
-        for mut stream in merged(plan_streams, 1) {
-            while let Some(batch) = stream.next().await {
-                let batch = self.first_rows(batch.map_err(failed)?, &mut first)?;
-                let is = |name: &str| batch.column_by_name(name).map_or_else(|| vec![false].into(), |column| column.as_boolean().clone());
-                let (arrives, gone) = (is("_arrives"), is("_gone"));
-                let rows = self.columns.fit(&batch)?;
-                if remembers_deleted(&self.staging.mode) {
-                    deleted.write(&filtered(&rows, &is("_remember"))?)?;
-                }
-                let new = both(&arrives, &negated(&gone)?)?.true_count() as u64;
-                shown += new;
-                // A version that is not shown may end another one.
-                entered += if matches!(self.staging.mode, LoadMode::History(_)) { arrives.true_count() as u64 } else { new };
-                let rows = kept_rows(&rows, &gone)?;
-                staying.write(&rows)?;
-                send(tap.as_ref(), rows).await;
+        let (mut first, mut places) = (FirstOfKey::default(), Places::default());
+        let mut streams = futures::stream::iter(merged(plan_streams, 1)).flatten().map(Some).chain(futures::stream::iter([None]));
+        while let Some(next) = streams.next().await {
+            let complete = match next {
+                Some(batch) => self.first_rows(batch.map_err(failed)?, &mut first, &mut places)?,
+                None => std::mem::take(&mut places).last(),
+            };
+            let Some((batch, places)) = complete else { continue };
+            let is = |name: &str| batch.column_by_name(name).map_or_else(|| vec![false].into(), |column| column.as_boolean().clone());
+            let (arrives, gone) = (is("_arrives"), is("_gone"));
+            let rows = self.columns.fit(&batch)?;
+            if remembers_deleted(&self.staging.mode) {
+                deleted.write(&filtered(&rows, &is("_remember"))?)?;
+            }
+            let new = both(&arrives, &negated(&gone)?)?.true_count() as u64;
+            shown += new;
+            // A version that is not shown may end another one.
+            entered += if matches!(self.staging.mode, LoadMode::History(_)) { arrives.true_count() as u64 } else { new };
+            match in_place.settle((&rows, &gone), (&places_of(&batch), &places), &self.columns.partition_columns)? {
+                Some(elsewhere) => staying.write(&filtered(&rows, &elsewhere)?)?,
+                None => staying.write(&kept_rows(&rows, &gone)?)?,
+            }
+            if tap.is_some() {
+                send(tap.as_ref(), kept_rows(&rows, &gone)?).await;
             }
         }
-        Ok(Winners { files: staying.finish()?, deleted: deleted.finish()?, entered, shown })
+        Ok(Winners { files: staying.finish()?, in_place, deleted: deleted.finish()?, entered, shown })
     }
 
-    /// Of rows in the order of their keys, the first of each; of versions all stay.
-    fn first_rows(&self, batch: RecordBatch, first: &mut FirstOfKey) -> Result<RecordBatch> {
-        if batch.num_rows() == 0 || matches!(self.staging.mode, LoadMode::History(_)) {
-            return Ok(batch);
+    /// Of rows in the order of their keys, the first of each key that is complete, with the places of all; of versions all stay.
+    fn first_rows(&self, batch: RecordBatch, first: &mut FirstOfKey, places: &mut Places) -> Result<Option<(RecordBatch, Vec<Vec<i64>>)>> {
+        if batch.num_rows() == 0 {
+            return Ok(None);
+        }
+        if matches!(self.staging.mode, LoadMode::History(_)) {
+            return Ok(Some((batch, vec![])));
         }
         let key: Vec<ArrayRef> = self.staging.mode.key().iter().filter_map(|name| batch.column_by_name(name).cloned()).collect();
-        filtered(&batch, &first.mask(&key, batch.num_rows())?)
+        places.complete(&batch, &first.mask(&key, batch.num_rows())?)
     }
 }
 
@@ -255,6 +277,8 @@ struct Rest {
 /// The rows that stay.
 struct Winners {
     files: Vec<StagedFile>,
+    /// Those of them that stand where others stood.
+    in_place: InPlace,
     /// Rows to be remembered although the table does not show them.
     deleted: Vec<StagedFile>,
     /// How many rows of the batch made a difference.
@@ -291,6 +315,7 @@ struct Met {
     rows_taken: u64,
     staying: Vec<StagedFile>,
     meeting: Vec<StagedFile>,
+    found: Vec<Found>,
 }
 
 /// The files that nobody has looked at yet, the largest last.
@@ -308,7 +333,14 @@ impl Waiting {
     }
 }
 
-async fn meet_files(session: Session, waiting: Arc<Waiting>, shared: Arc<Shared>, mut staying: Writer, mut meeting: Writer) -> Result<Met> {
+async fn meet_files(
+    session: Session,
+    waiting: Arc<Waiting>,
+    shared: Arc<Shared>,
+    room: Option<Arc<Room>>,
+    mut staying: Writer,
+    mut meeting: Writer,
+) -> Result<Met> {
     let mut met = Met::default();
     let Some(seen) = &shared.seen else { return Ok(met) };
     let mut number = 0;
@@ -317,6 +349,10 @@ async fn meet_files(session: Session, waiting: Arc<Waiting>, shared: Arc<Shared>
         number += 1;
         session.register(&[&name], Arc::new(table))?;
         if !shared.is_touched(&session, &name, seen).await? {
+            continue;
+        }
+        if let Some(found) = room.as_deref().and_then(|room| Found::within(&file, &shared, seen, room)) {
+            met.found.push(found);
             continue;
         }
         let mut rows = session.rows(&format!("select * from {name}")).await?;
@@ -360,8 +396,10 @@ fn winners_sql(columns: &Reconciled, mode: &LoadMode, by_hand: Option<&ByHand>, 
         known_first.into_iter().chain(order).chain(by_hand.map(|_| "_by_hand".into())).chain(content).chain(["_arrives".into()]).collect();
     let (arriving, present): (String, String) = origin.iter().map(|name| (format!(", {name}"), format!(", null as {name}"))).unzip();
     let candidates = format!(
-        "select {all}, true as _arrives{arriving} from arriving union all select {all}, false as _arrives{present} from present \
-         union all select {all}, false as _arrives{present} from remembered"
+        "select {all}, true as _arrives{arriving}, null as {PLACE} from arriving \
+         union all select {all}, false as _arrives{present}, null as {PLACE} from present \
+         union all select {all}, false as _arrives{present}, {PLACE} from in_place \
+         union all select {all}, false as _arrives{present}, null as {PLACE} from remembered"
     );
     let candidates = by_hand.map_or(candidates.clone(), |by_hand| by_hand.mark(&candidates));
     let key = key.iter().map(|column| identifier(column));

@@ -7,6 +7,7 @@
 mod convergence;
 mod first;
 mod history;
+mod in_place;
 mod members;
 mod merge;
 mod order;
