@@ -131,7 +131,7 @@ pub struct Staging {
     pub reader: Reader,
     /// How they change the table.
     pub mode: LoadMode,
-    /// Partition columns with the expression that fills each: `("order_month", "date_trunc('month', order_date)")`.
+    /// Partition columns with the expression that fills each: `("order_month", "make_date(date_part('year', order_date), date_part('month', order_date), 1)")`.
     /// An expression that is the column itself partitions by an existing column.
     pub partition_by: Vec<(String, String)>,
     /// What to count.
@@ -156,6 +156,9 @@ pub struct Staging {
     /// Whether rows are in the batch too that wait for a row of another table which it has now ([`Together::Known`]).
     #[serde(default)]
     pub retries: bool,
+    /// Whether the batch is the next whole copy of what the table has copies of: what waits in quarantine was of an earlier one.
+    #[serde(default)]
+    pub is_next_copy: bool,
     /// The input of the reader that tells keys which need a row although none has arrived: the key columns, and values for other ones.
     /// Such a row says so in a column that the batch gets, breaks no rule, and gives way to the first row of its key.
     pub members: Option<String>,

@@ -53,7 +53,7 @@ pub use rows::{Column, ColumnType, Rows, Value};
 pub use settings::{Entry, Node, Settings, SettingsMap};
 pub use shape::{TextShape, character_pattern, trimmed};
 pub use sources::{Continuing, Delivered, Delivery, News, Part, SourceFile, Sources, Survey};
-pub use sql::{identifier, literal, qualified};
+pub use sql::{first_day, identifier, literal, qualified};
 pub use targets::{NoTargets, Partitioning, Period, Placement, Release, Shipment, Shipped, Targets};
 pub use units::{ByteSize, Share, Span as TimeSpan, Tolerance, count, duration, plural};
 pub use watch::{AggregateWatch, RowWatch, SetWatch, Together, Watch, Watched, WatchedAggregate, WatchedRule, WatchedSet};

@@ -11,6 +11,17 @@ pub fn qualified<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     parts.into_iter().map(identifier).collect::<Vec<_>>().join(".")
 }
 
+/// The first day of the `year` or `month` that holds a day or moment, or the `day` itself. It works on calendars, not on nanoseconds, which
+/// end in 2262.
+pub fn first_day(unit: &str, of: &str) -> String {
+    let part = |name: &str| format!("date_part('{name}', {of})");
+    match unit {
+        "year" => format!("make_date({}, 1, 1)", part("year")),
+        "month" => format!("make_date({}, {}, 1)", part("year"), part("month")),
+        _ => format!("make_date({}, {}, {})", part("year"), part("month"), part("day")),
+    }
+}
+
 /// A text literal with its quotes doubled.
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))

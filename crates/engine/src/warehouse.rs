@@ -365,6 +365,7 @@ mod tests {
             hidden: vec![],
             review: None,
             retries: false,
+            is_next_copy: false,
             members: None,
         }
     }

@@ -223,7 +223,7 @@ impl Ledger for SqliteLedger {
             let mut query = snapshot.prepare_cached(
                 "select record from runs where run in (select run from steps where outcome = 'published' and
                  (load in ('release', 'drop') or json_extract(record, '$.returned') is not null))
-                 order by started desc, run desc limit ?",
+                 order by rowid desc limit ?",
             )?;
             let mut runs: Vec<RunRecord> = query.query_map([limit], |row| from_json(row, 0))?.collect::<rusqlite::Result<_>>()?;
             for run in &mut runs {
@@ -350,7 +350,7 @@ fn save_progress(transaction: &Transaction<'_>, step: &str, progress: &Progress)
 
 /// The newest runs since a moment, without their steps.
 fn newest_runs(connection: &Connection, since: &str, limit: i64) -> rusqlite::Result<Vec<RunRecord>> {
-    let mut query = connection.prepare_cached("select record from runs where started >= ?1 order by started desc, run desc limit ?2")?;
+    let mut query = connection.prepare_cached("select record from runs where started >= ?1 order by rowid desc limit ?2")?;
     query.query_map((since, limit), |row| from_json(row, 0))?.collect()
 }
 

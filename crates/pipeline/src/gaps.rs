@@ -75,8 +75,11 @@ pub async fn gaps(project: &Project, asking: Asking<'_>) -> Result<Gaps> {
         record if record.outcome == StepOutcome::Blocked => Some("blocked by a rule".to_owned()),
         record => record.error.clone(),
     };
-    let lacking =
-        plan.steps.iter().filter_map(|step| Some(Behind { step: step.name.clone(), lacks: lacks(step)?, because: because(step) }));
+    let has_failed = |step: &Step| tried(step).is_some_and(|record| record.outcome == StepOutcome::Failed);
+    let lacking = plan.steps.iter().filter_map(|step| {
+        let lacks = lacks(step, has_failed(step))?;
+        Some(Behind { step: step.name.clone(), lacks, because: because(step) })
+    });
     let (mut holes, mut unbuilt) = (Vec::new(), Vec::new());
     for model in &project.models {
         if !asking.engine.has_table(&TableName::model(&model.name))? {
@@ -91,11 +94,12 @@ pub async fn gaps(project: &Project, asking: Asking<'_>) -> Result<Gaps> {
 }
 
 /// What a step has not loaded; `None` where nobody knows of anything.
-fn lacks(step: &Step) -> Option<String> {
+fn lacks(step: &Step, has_failed: bool) -> Option<String> {
     match &step.decision {
         Decision::Run(_) => Some(step.window.clone()),
         Decision::Rebuild(reason) => Some(format!("all rows ({reason})")),
         Decision::Fail(reason) => Some(format!("everything new: {reason}")),
+        Decision::Ask(_) if has_failed => Some(step.window.clone()),
         // A database is asked when it is read.
         Decision::Ask(_) | Decision::Skip(_) => None,
     }
@@ -116,13 +120,14 @@ async fn unbuilt_windows(project: &Project, model: &Model, asking: Asking<'_>) -
     let days = |from: String| format!("select distinct cast({from} as varchar) as day");
     let select = model.sql.trim_end().trim_end_matches(';');
     let sql = format!(
-        "{} from ({select}\n) as model where {expression} is not null except {} from {} order by 1",
+        "{} from ({select}\n) as model except {} from {} order by 1",
         days(expression.clone()),
         days(identifier(&column)),
         TableName::model(&model.name).sql(),
     );
     let rows = asking.engine.query(&Reader { sql, inputs, file: None }, MOST).await?;
-    let windows: Vec<String> = rows.rows.iter().filter_map(|row| text(row)).collect();
+    // Rows without a day are built with any window.
+    let windows: Vec<String> = rows.rows.iter().map(|row| text(row).unwrap_or_else(|| "none".into())).collect();
     Ok((!windows.is_empty()).then(|| Unbuilt { table: model.name.clone(), windows }))
 }
 
@@ -205,7 +210,7 @@ fn beginning(unit: &str) -> &'static str {
 }
 
 /// The first day of the next partition; `None` for what is no day of a year with four digits.
-fn after(unit: &str, day: &str) -> Option<String> {
+pub(crate) fn after(unit: &str, day: &str) -> Option<String> {
     let days = |text: &str| text.parse::<hw_base::Timestamp>().ok();
     let start = days(&format!("{day}T00:00:00Z"))?;
     // Some days into the next one, whose beginning is then looked for.

@@ -156,6 +156,12 @@ impl Project {
         self.models.binary_search_by(|model| model.name.as_str().cmp(name)).ok().map(|at| &self.models[at])
     }
 
+    /// Whether a table holds what waits in quarantine of a model or dataset of the project, and not of one that it had once.
+    pub fn has_in_quarantine(&self, table: &TableName) -> bool {
+        let Some(of) = table.folder().strip_prefix("quarantine/") else { return false };
+        self.model(of).is_some() || of.split_once('.').is_some_and(|(source, _)| self.sources.iter().any(|(name, _)| name == source))
+    }
+
     /// Whether a table is production's, which the environment that the project is built in only reads.
     pub(crate) fn borrows(&self, table: &TableName) -> bool {
         self.environment.as_ref().is_some_and(|environment| !environment.builds(table))

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Column, ColumnType, Error, History, IS_INFERRED, LoadMode, Result, Shows, TimeSpan, VALID_FROM, VALID_TO, identifier};
+use hw_base::{
+    Column, ColumnType, Error, History, IS_INFERRED, LoadMode, Result, Shows, TimeSpan, VALID_FROM, VALID_TO, first_day, identifier,
+};
 use hw_validate::{ProjectSlos, RuleSlo};
 use schemars::{JsonSchema, Schema};
 use serde::de::IgnoredAny;
@@ -348,7 +350,7 @@ impl Load {
     pub fn without_times(&self) -> Error {
         Error::user(format!("`load: {}` needs a column that tells when a version became true", self.name()))
             .code("HW305")
-            .help("name it: `follow: { source.dataset: updated_at }`; where the source has none, select `_loaded_at` and follow that")
+            .help("name it: `follow: { source.dataset: updated_at }`; where the source has none, select `_loaded_at` from `raw.source.dataset` and follow that")
     }
 }
 
@@ -436,6 +438,6 @@ fn partition_source(text: &str) -> Result<(Option<&str>, &str)> {
 fn partition_column(text: &str) -> Result<(String, String)> {
     Ok(match partition_source(text)? {
         (None, column) => (column.to_owned(), identifier(column)),
-        (Some(unit), column) => (format!("{column}_{unit}"), format!("cast(date_trunc('{unit}', {}) as date)", identifier(column))),
+        (Some(unit), column) => (format!("{column}_{unit}"), first_day(unit, &identifier(column))),
     })
 }

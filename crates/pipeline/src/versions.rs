@@ -53,7 +53,8 @@ pub(crate) async fn newest(
     let first = at.and_then(first_batch);
     let query = NewestRows { name, key: &key, columns: &state.columns };
     let mut inputs = vec![batches(query.versions(), table, first, newest, false)];
-    inputs.extend(first.map(|first| batches(query.first(), table, None, Some(first), false)));
+    // What came before it are versions that the source has no longer.
+    inputs.extend(first.map(|first| batches(query.first(), table, Some(first - 1), Some(first), false)));
     inputs.push(Input::Query { name: name.to_owned(), sql: if first.is_some() { query.beside_first() } else { query.of_all() } });
     Ok(inputs)
 }
@@ -66,7 +67,7 @@ pub(crate) fn present(ledger: &dyn Ledger, table: &TableName, at: &Progress) -> 
     let first = first_batch(at).unwrap_or_default();
     Ok((!key.is_empty()).then(|| {
         format!(
-            "select * from after as version where not exists \
+            "select * from after as version where version._batch >= {first} and not exists \
              (select 1 from after as later where {} and later._batch > version._batch and later._batch > {first})",
             same.join(" and ")
         )
@@ -74,7 +75,7 @@ pub(crate) fn present(ledger: &dyn Ledger, table: &TableName, at: &Progress) -> 
 }
 
 /// The batch of a raw copy that has all rows, where that is known.
-fn first_batch(at: &Progress) -> Option<i64> {
+pub(crate) fn first_batch(at: &Progress) -> Option<i64> {
     match at.inputs.get(FIRST_BATCH) {
         Some(Position::Batch(first)) => Some(*first),
         _ => None,

@@ -116,6 +116,7 @@ fn staging(table: &TableName, mode: &LoadMode, events: &[Event], window: usize, 
         hidden: vec![],
         review: None,
         retries: false,
+        is_next_copy: false,
         members: None,
     }
 }

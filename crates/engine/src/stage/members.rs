@@ -68,11 +68,9 @@ fn unknown_to(table: &Snapshot, session: &Session, named: DataFrame, key: &[Stri
     named.join(keys, JoinType::LeftAnti, &own, &theirs, None).map_err(failed)
 }
 
-/// Lets members be whatever the rules say: nobody has told yet what they are.
-pub(super) fn spare(rules: &mut [RowWatch]) {
-    for rule in rules {
-        rule.violates = format!("{IS_INFERRED} is not true and ({})", rule.violates);
-    }
+/// Members are no rows that rules judge, or count: nobody has told yet what they are.
+pub(super) fn left_out() -> RowWatch {
+    RowWatch { id: IS_INFERRED.into(), violates: IS_INFERRED.into(), diverts: false, excludes: true }
 }
 
 /// The events without members of whose key something is known.

@@ -55,6 +55,9 @@ impl Attempt<'_> {
                 remembered = self.remembered(shared).await?;
             }
             self.withdraw(kept, batch, &mut untouched).await?;
+            if self.staging.is_next_copy {
+                self.withdraw_quarantined("true", batch).await?;
+            }
             self.take_out_partitions(kept, batch, &mut untouched).await?;
         } else if let Some(target) = &self.target {
             batch.removed = target.files.iter().map(|file| file.name.clone()).collect();

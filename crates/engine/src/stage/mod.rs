@@ -229,7 +229,7 @@ impl<'a> Attempt<'a> {
         }
         add_key_rules(&mut watch, &staging.mode);
         if staging.members.is_some() {
-            members::spare(&mut watch.rows);
+            watch.rows.insert(0, members::left_out());
         }
         let (frame, marks) = marking.marked("arriving", frame, &watch).await?;
         let partitions: Vec<String> = staging.partition_by.iter().map(|(column, _)| column.clone()).collect();

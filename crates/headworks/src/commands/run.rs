@@ -94,7 +94,9 @@ pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> R
     let _lock = RunLock::take(house.state(), &fresh)?;
     let narrator = ToTerminal::new(terminal);
     let ports = house.ports(&narrator);
-    let remedy = format!("`headworks run{}` continues", terminal.in_environment());
+    // A plain run would take the tables as they are.
+    let asked = if selection.rebuild { format!(" --rebuild {}", selection.models.join(" ")) } else { String::new() };
+    let remedy = format!("`headworks run{}{}` continues", terminal.in_environment(), asked.trim_end());
     let interruption = Interruption::awaited(&fresh, &remedy, terminal);
     let done = tokio::select! {
         done = continued(&house, selection, &fresh, ports) => done?,

@@ -24,6 +24,8 @@ struct Reading {
     progress: Option<Progress>,
     /// Whether each delivery is the whole dataset, because a model compares them.
     compared: bool,
+    /// Whether what the raw copy has of a database stays, because a model keeps history of it.
+    keeps_versions: bool,
     /// Settings that have changed since its files were read, and that say how files are read.
     reads_otherwise: Vec<String>,
 }
@@ -35,8 +37,12 @@ pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: Dataset
     let compared = is_compared(project, asking.engine, &dataset);
     let follow = follow(project, &dataset, &survey).filter(|_| !compared);
     let reads_otherwise = if survey.files.is_some() && !compared { reads_otherwise(project, asking.ledger, &dataset)? } else { vec![] };
-    let reading = Reading { survey, follow, progress, compared, reads_otherwise };
-    let decision = match reading.why_anew(asking, &table).await? {
+    let keeps_versions = survey.files.is_none() && !compared && keeps_versions(project, &dataset);
+    let reading = Reading { survey, follow, progress, compared, keeps_versions, reads_otherwise };
+    let why_anew = reading.why_anew(asking, &table).await?;
+    let again = why_anew.is_some() && reading.goes_on();
+    let decision = match why_anew {
+        Some(reason) if again => Decision::Run(format!("{reason}; all rows are read again, earlier versions stay")),
         Some(reason) => Decision::Rebuild(reason),
         None => reading.decision(),
     };
@@ -47,7 +53,7 @@ pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: Dataset
         load: "append",
         decision,
         anew,
-        window: reading.window(files.as_deref(), anew),
+        window: reading.window(files.as_deref(), anew || again),
         after: vec![],
         rows: reading.survey.rows,
         bytes: files.as_ref().map_or(reading.survey.bytes, |files| Some(files.iter().map(|file| file.bytes).sum())),
@@ -60,6 +66,8 @@ pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: Dataset
             follow: reading.follow,
             key: reading.survey.key,
             compared,
+            keeps_versions,
+            again,
         },
         progress: reading.progress,
         seen: 0,
@@ -92,6 +100,8 @@ pub(super) fn of_production(project: &Project, asking: Asking<'_>, dataset: Data
             // Where the note cannot be read, the ledger cannot, and planning has said so.
             key: versions::key(asking.ledger, &table).unwrap_or_default(),
             compared: is_compared(project, asking.engine, &dataset),
+            keeps_versions: false,
+            again: false,
             dataset,
         },
         fingerprint: way,
@@ -145,6 +155,20 @@ pub(super) fn is_compared(project: &Project, engine: &dyn Engine, dataset: &Data
     project.models.iter().filter(|model| matches!(model.settings.load, Load::Snapshot(_))).any(reads)
 }
 
+/// Whether a model follows the dataset that keeps what the source has no longer: earlier versions, or the events of a log with a key.
+/// Without a key, rows that come again would be added again.
+fn keeps_versions(project: &Project, dataset: &DatasetName) -> bool {
+    let dataset = dataset.to_string();
+    let loads = || project.models.iter().filter(|model| model.settings.follow.contains_key(&dataset)).map(|model| &model.settings.load);
+    let keeps = |load: &Load| match load {
+        Load::Scd2(_) | Load::Scd3(_) => true,
+        Load::Append(append) => !append.key.is_empty(),
+        _ => false,
+    };
+    let adds_again = |load: &Load| matches!(load, Load::Append(append) if append.key.is_empty());
+    loads().any(keeps) && !loads().any(adds_again)
+}
+
 /// How what is new in a dataset is told, where a model follows it and all of them agree on a column if one is needed.
 fn follow(project: &Project, dataset: &DatasetName, survey: &Survey) -> Option<Follow> {
     let dataset = dataset.to_string();
@@ -191,6 +215,12 @@ impl Reading {
             return Ok(Some("the raw copy was rolled back".into()));
         }
         Ok(None)
+    }
+
+    /// Whether the raw copy goes on although all rows are read again.
+    fn goes_on(&self) -> bool {
+        let had_versions = self.progress.as_ref().is_some_and(|progress| progress.fingerprint.starts_with(WHAT_IS_NEW));
+        self.keeps_versions && had_versions
     }
 
     fn decision(&self) -> Decision {

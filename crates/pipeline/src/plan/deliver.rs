@@ -40,6 +40,9 @@ pub(super) async fn step(project: &Project, model: &Model, build: &Step, asking:
 
 /// What a target shows only the target knows: it may have been restored from a backup, or its table dropped.
 fn decide(build: &Step, target: &str) -> Decision {
+    if let Some(reason) = build.unreadable() {
+        return Decision::Skip(reason);
+    }
     match (&build.decision, build.progress.as_ref().and_then(|progress| progress.version)) {
         (Decision::Run(_) | Decision::Rebuild(_), _) => Decision::Run(format!("{} changes", build.name)),
         (Decision::Ask(_), None) => Decision::Ask(format!("if {} changes", build.name)),

@@ -10,7 +10,7 @@ mod trial;
 
 use std::collections::BTreeMap;
 
-use hw_base::{Blame, DatasetName, Engine, Error, Ledger, Placement, Progress, Result, SourceFile, Sources, TableName};
+use hw_base::{Blame, DatasetName, Engine, Error, Ledger, Placement, Progress, Result, Retry, SourceFile, Sources, TableName};
 use hw_validate::Rule;
 use serde::Serialize;
 
@@ -101,6 +101,10 @@ pub enum Work {
         key: Vec<String>,
         /// Whether a model compares its deliveries, so that each is the whole dataset and none is taken out again.
         compared: bool,
+        /// Whether earlier versions of the rows of a database stay where all of them are read again, because a model keeps history.
+        keeps_versions: bool,
+        /// Whether all rows are asked for, although some were read before.
+        again: bool,
     },
     /// Builds the table of a model.
     Build {
@@ -254,8 +258,8 @@ pub struct Asking<'a> {
 /// Makes the plan.
 ///
 /// # Errors
-/// Everything that is wrong with the models' SQL and names, all at once; a source that something outside keeps from being
-/// listed. A dataset that is not there, or is described wrongly, fails alone.
+/// Everything that is wrong with the models' SQL and names, all at once. A dataset that is not there or is described wrongly, and a source
+/// that does not answer, fail alone.
 pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) -> Result<Plan> {
     let graph = Graph::of(project, asking.engine)?;
     let selected = selected(project, &graph, selection)?;
@@ -274,6 +278,7 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
     for model in copying.iter().filter_map(|name| project.model(name)) {
         datasets.extend(members::datasets(project, model)?);
     }
+    let mut silent: BTreeMap<String, Error> = BTreeMap::new();
     for dataset in datasets {
         together::refuse_of_dataset(project.dataset_rules.get(&dataset).map(Vec::as_slice).unwrap_or_default())?;
         let table = TableName::raw(&dataset);
@@ -283,8 +288,18 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
             continue;
         }
         let seen = seen(project, asking.engine, &table, known.as_ref()).await?;
+        if let Some(error) = silent.get(&dataset.source) {
+            steps.push(Step { seen, ..failing(dataset, known, error) });
+            continue;
+        }
         let step = match dataset::step(project, asking, dataset.clone(), known.clone()).await {
             Err(error) if error.blame() == Blame::User => failing(dataset, known, &error),
+            // A source that does not answer is asked again when its turn comes; the others need not wait for it.
+            Err(error) if error.retry() == Retry::WithBackoff => {
+                let step = failing(dataset.clone(), known, &error);
+                silent.insert(dataset.source, error);
+                step
+            }
             step => step?,
         };
         steps.push(Step { seen, ..step });
@@ -339,10 +354,33 @@ fn failing(dataset: DatasetName, progress: Option<Progress>, error: &Error) -> S
         bytes: None,
         rules: vec![],
         fingerprint: progress.as_ref().map(|progress| progress.fingerprint.clone()).unwrap_or_default(),
-        work: Work::Extract { dataset, files: None, changed: vec![], follow: None, key: vec![], compared: false },
+        work: Work::Extract {
+            dataset,
+            files: None,
+            changed: vec![],
+            follow: None,
+            key: vec![],
+            compared: false,
+            keeps_versions: false,
+            again: false,
+        },
         progress,
         seen: 0,
         table,
+    }
+}
+
+/// How the reason ends for which a step is skipped that needs what cannot be read.
+const UNREADABLE: &str = " cannot be read";
+
+impl Step {
+    /// Why what reads the table of the step cannot be built, where its rows cannot be read.
+    fn unreadable(&self) -> Option<String> {
+        match &self.decision {
+            Decision::Fail(_) => Some(format!("{}{UNREADABLE}", self.name)),
+            Decision::Skip(reason) if reason.ends_with(UNREADABLE) => Some(reason.clone()),
+            _ => None,
+        }
     }
 }
 

@@ -92,7 +92,7 @@ impl Planning<'_> {
             after: after(&reads, &parents),
             rows: None,
             // How much of a table has to be read of which nothing is new, only its reading tells.
-            bytes: inputs.iter().map(|step| step.bytes.filter(|_| !anew || step.progress.is_none())).sum(),
+            bytes: inputs.iter().map(|step| step.bytes.filter(|_| step.progress.is_none() || (!anew && step.table.is_raw()))).sum(),
             rules: rules.clone(),
             fingerprint: self.fingerprint(),
             progress,
@@ -269,8 +269,8 @@ impl Planning<'_> {
 
     /// Whether the model is built, which reads `inputs` and needs `needed`.
     fn decide(&self, progress: Option<&Progress>, inputs: &[&Step], needed: &[&Step]) -> Decision {
-        if let Some(input) = needed.iter().find(|input| matches!(input.decision, Decision::Fail(_))) {
-            return Decision::Skip(format!("{} cannot be read", input.name));
+        if let Some(reason) = needed.iter().find_map(|input| input.unreadable()) {
+            return Decision::Skip(reason);
         }
         if self.project.borrows(&TableName::model(&self.model.name)) {
             return Decision::Skip(FROM_PRODUCTION.into());

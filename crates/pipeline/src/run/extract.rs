@@ -52,6 +52,10 @@ struct Copying<'a> {
     key: &'a [String],
     /// Whether each batch is the whole dataset and stays.
     compared: bool,
+    /// Whether what it has of a database stays where all rows are read again.
+    keeps_versions: bool,
+    /// Whether all rows are asked for.
+    again: bool,
     /// Where it is continued; `None` where it starts.
     before: Option<&'a Progress>,
     table: Option<TableState>,
@@ -61,13 +65,14 @@ struct Copying<'a> {
 
 /// Prepares the batch of a dataset.
 pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
-    let Work::Extract { dataset, files, changed, follow, key, compared } = &task.step.work else { return Ok(None) };
+    let Work::Extract { dataset, files, changed, follow, key, compared, keeps_versions, again } = &task.step.work else { return Ok(None) };
     let table = task.table().await?;
     let window = task.next_window(table.as_ref())?;
     let before = task.step.progress.as_ref().filter(|_| !task.step.anew);
-    let (files, follow, compared) = (files.as_deref(), follow.as_ref(), *compared);
+    let (files, follow, compared, keeps_versions, again) = (files.as_deref(), follow.as_ref(), *compared, *keeps_versions, *again);
     let (earlier, names) = (Earlier::Stay, Names::new());
-    let mut copying = Copying { task, dataset, files, changed, follow, key, compared, before, table, earlier, names };
+    let mut copying =
+        Copying { task, dataset, files, changed, follow, key, compared, keeps_versions, again, before, table, earlier, names };
     copying.earlier = copying.earlier();
     copying.names = copying.known_names()?;
     copying.batch(window).await.map(Some)
@@ -136,7 +141,7 @@ impl Copying<'_> {
 
     /// How far a database was read.
     fn continuing(&self) -> Option<Continuing> {
-        let since = match self.before.filter(|_| self.table.is_some()).and_then(|before| before.inputs.get(WATERMARK)) {
+        let since = match self.before.filter(|_| self.table.is_some() && !self.again).and_then(|before| before.inputs.get(WATERMARK)) {
             Some(Position::Watermark(reached)) => Some(reached.clone()),
             _ => None,
         };
@@ -157,7 +162,7 @@ impl Copying<'_> {
     async fn batch(mut self, window: i64) -> Result<Batch> {
         let Task { step, ports, .. } = self.task;
         let delivered = ports.sources.open(self.dataset, &self.delivery()).await?;
-        if self.starts_again(&delivered) {
+        if self.starts_again(&delivered) && !self.keeps_versions {
             self.earlier = Earlier::Replaced;
         }
         let names = raw_names(&delivered.columns, &self.names);
@@ -325,6 +330,7 @@ impl Copying<'_> {
             staging.hidden = vec!["_malformed".into()];
             staging.watch.rows.push(malformed::watch_malformed());
         }
+        staging.is_next_copy = self.files.is_none() && self.follow.is_none() && !self.compared;
         match &self.earlier {
             Earlier::Stay => {}
             Earlier::Withdrawn(rows) => staging.withdraw = Some(rows.clone()),
@@ -347,7 +353,7 @@ impl Copying<'_> {
             // The raw copy holds more than what the hash is of.
             inputs.remove(CONTENT);
         }
-        if self.follow.is_some() && (self.before.is_none() || matches!(self.earlier, Earlier::Replaced)) {
+        if self.follow.is_some() && (self.before.is_none() || self.starts_again(delivered)) {
             inputs.insert(FIRST_BATCH.into(), Position::Batch(window));
         }
         if self.before.is_none() || !matches!(self.earlier, Earlier::Stay) {
@@ -386,7 +392,7 @@ fn in_words(at: Timestamp) -> String {
 }
 
 /// A value in a type as the raw copy stores it: SQL's own timestamps end in the year 2262.
-fn stored(value: &str, sql_type: &str) -> String {
+pub(super) fn stored(value: &str, sql_type: &str) -> String {
     match sql_type {
         "binary" => format!("arrow_cast({value}, 'BinaryView')"),
         "timestamp" => format!("arrow_cast({value}, 'Timestamp(Microsecond, None)')"),

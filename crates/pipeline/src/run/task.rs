@@ -144,6 +144,7 @@ impl Task<'_> {
             hidden: vec![],
             review: None,
             retries: false,
+            is_next_copy: false,
             members: None,
         }
     }

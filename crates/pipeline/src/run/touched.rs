@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hw_base::{Column, Engine, Error, Input, Ledger, Position, Progress, Reader, Result, Value, identifier, literal, plural};
 
+use super::extract::stored;
+use crate::gaps::after;
 use crate::plan::{Extent, ReadFrom};
 use crate::position::{TAKEN_OUT, batch_read, copy_read, noted, version_read};
 use crate::settings::{PartitionBy, Recompute};
@@ -111,6 +113,8 @@ impl Touching<'_> {
             Some(Position::Batch(taken_out)) => Some(*taken_out),
             _ => None,
         };
+        // All rows came once more, and those that did not are gone.
+        let taken_out = taken_out.max(at.and_then(versions::first_batch));
         let key = versions::key(self.ledger, &read.table)?;
         let (Some(batch), false) = (batch.filter(|batch| taken_out <= Some(*batch)), key.is_empty()) else { return Ok(None) };
         let batches = |name: &str, after_batch, up_to_batch| Input::Table {
@@ -161,9 +165,9 @@ impl Only {
 }
 
 impl Touched {
-    /// The partitions that begin at these days.
+    /// The partitions that begin at these days, and that of the rows without a day, which belong to no other window.
     pub(super) fn windows(days: &[String]) -> Self {
-        Self::Some(days.iter().map(|day| vec![Some(day.clone())]).collect(), vec![])
+        Self::Some(days.iter().map(|day| vec![Some(day.clone())]).chain([vec![None]]).collect(), vec![])
     }
 
     /// The partitions in words, and why.
@@ -176,15 +180,17 @@ impl Touched {
             Self::All(reason) => format!("all rows: {reason}"),
             Self::Some(partitions, _) if partitions.is_empty() => "no partition: the rows are as they were".into(),
             Self::Some(partitions, by) => {
-                let named: Vec<String> = partitions.iter().map(partition).collect();
+                let is_asked_for = |partition: &&Partition| !by.is_empty() || partition.iter().all(Option::is_some);
+                let named: Vec<String> = partitions.iter().filter(is_asked_for).map(partition).collect();
+                let count = named.len() as u64;
                 let named = match &named[..] {
                     [first, .., last] if named.len() > 6 => format!("{first} to {last}"),
                     _ => named.join(", "),
                 };
                 if by.is_empty() {
-                    return format!("{}: {named}", plural(partitions.len() as u64, "window"));
+                    return format!("{}: {named}", plural(count, "window"));
                 }
-                format!("{}, touched by rows of {}: {named}", plural(partitions.len() as u64, "partition"), by.join(", "))
+                format!("{}, touched by rows of {}: {named}", plural(count, "partition"), by.join(", "))
             }
         }
     }
@@ -197,7 +203,7 @@ impl Touched {
         let Self::Some(partitions, _) = self else { return Ok(None) };
         let made = partition_by.columns()?;
         let types: Vec<String> = partition_by.sources()?.into_iter().map(|source| partition_type(source, columns)).collect();
-        let range = range(partition_by, partitions)?;
+        let range = range(partition_by, partitions, columns)?;
         let names: Vec<String> = made.iter().map(|(name, _)| identifier(name)).collect();
         let expressions: Vec<String> = made.into_iter().map(|(_, expression)| expression).collect();
         let of_rows = format!("{range}({})", any(&expressions, &types, partitions));
@@ -226,18 +232,23 @@ fn any(expressions: &[String], types: &[String], partitions: &BTreeSet<Partition
 
 /// The first and the last moment of partitions by time, as a condition on the column itself: files of an input tell the least and the
 /// greatest value of a column, and not those of an expression.
-fn range(partition_by: &PartitionBy, partitions: &BTreeSet<Partition>) -> Result<String> {
+fn range(partition_by: &PartitionBy, partitions: &BTreeSet<Partition>, columns: &[Column]) -> Result<String> {
     let sources = partition_by.sources()?;
-    let [(Some(unit), column)] = sources[..] else { return Ok(String::new()) };
-    let days: Option<Vec<&String>> = partitions.iter().map(|partition| partition.first().and_then(Option::as_ref)).collect();
-    let days = days.filter(|days| days.iter().all(|day| day.len() == "2026-01-01".len()));
-    Ok(match days.as_ref().and_then(|days| Some((days.first()?, days.last()?))) {
-        Some((first, last)) => {
-            let column = identifier(column);
-            format!("{column} >= date '{first}' and {column} < date '{last}' + interval '1 {unit}' and ")
-        }
-        None => String::new(),
-    })
+    let [(Some(unit), name)] = sources[..] else { return Ok(String::new()) };
+    let Some(sql_type) = columns.iter().find(|column| column.name == name).map(|column| column.sql_type.as_str()) else {
+        return Ok(String::new());
+    };
+    let days: Vec<&String> = partitions.iter().filter_map(|partition| partition.first()?.as_ref()).collect();
+    let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(String::new()) };
+    if !matches!(sql_type, "date" | "timestamp" | "timestamp with time zone") || days.iter().any(|day| day.len() != "2026-01-01".len()) {
+        return Ok(String::new());
+    }
+    let column = identifier(name);
+    let moment = |day: &str| stored(&literal(day), sql_type);
+    let until = after(unit, last).map(|next| format!(" and {column} < {}", moment(&next))).unwrap_or_default();
+    let range = format!("{column} >= {}{until}", moment(first));
+    let has_none = partitions.iter().any(|partition| partition.contains(&None));
+    Ok(if has_none { format!("({column} is null or {range}) and ") } else { format!("{range} and ") })
 }
 
 /// Refuses a model of which no input tells the partition of its rows: every change would build all of it.
@@ -290,7 +301,7 @@ mod tests {
             &[&["2026-03-01"], &["2026-01-01"]],
             expect![[r"
             2 partitions, touched by rows of shop.orders: 2026-01-01, 2026-03-01
-            day >= date '2026-01-01' and day < date '2026-03-01' + interval '1 month' and ((cast(date_trunc('month', day) as date) = cast('2026-01-01' as date)) or (cast(date_trunc('month', day) as date) = cast('2026-03-01' as date)))
+            day >= date '2026-01-01' and day < date '2026-03-01' + interval '1 month' and ((make_date(date_part('year', day), date_part('month', day), 1) = cast('2026-01-01' as date)) or (make_date(date_part('year', day), date_part('month', day), 1) = cast('2026-03-01' as date)))
             (day_month = cast('2026-01-01' as date)) or (day_month = cast('2026-03-01' as date))"]],
         );
     }
@@ -302,7 +313,7 @@ mod tests {
             &[&["2026-03-01"], &["null"]],
             expect![[r"
             2 partitions, touched by rows of shop.orders: null, 2026-03-01
-            ((cast(date_trunc('month', day) as date) is null) or (cast(date_trunc('month', day) as date) = cast('2026-03-01' as date)))
+            ((make_date(date_part('year', day), date_part('month', day), 1) is null) or (make_date(date_part('year', day), date_part('month', day), 1) = cast('2026-03-01' as date)))
             (day_month is null) or (day_month = cast('2026-03-01' as date))"]],
         );
     }
@@ -314,7 +325,7 @@ mod tests {
             &[&["2026-03-01", "7"]],
             expect![[r"
             1 partition, touched by rows of shop.orders: 2026-03-01/7
-            ((cast(date_trunc('month', day) as date) = cast('2026-03-01' as date) and region = cast('7' as bigint)))
+            ((make_date(date_part('year', day), date_part('month', day), 1) = cast('2026-03-01' as date) and region = cast('7' as bigint)))
             (day_month = cast('2026-03-01' as date) and region = cast('7' as bigint))"]],
         );
     }

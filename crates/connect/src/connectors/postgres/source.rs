@@ -167,7 +167,7 @@ impl PostgresSource {
                 .code("HW204")
                 .because("the raw copy has columns that the source has no longer")
                 .help(format!(
-                    "put the columns back; or move the folder `raw/{}.{dataset}` of the warehouse away and let the models do without them: the next run copies the table anew",
+                    "put the columns back; or move the folder `raw/{}.{dataset}` of the warehouse away and let the models do without them: the next run copies the table anew, without the versions that the source has no longer",
                     self.place.source
                 )));
         }

@@ -96,10 +96,10 @@ fn look(terminal: &Terminal) -> Result<House> {
     House::look_in(&terminal.root, terminal.place.as_ref())
 }
 
-/// The tables with rows in quarantine, and how many.
+/// The tables of the project with rows in quarantine, and how many.
 pub(crate) async fn waiting(house: &House) -> Result<Vec<(TableName, u64)>> {
     let mut waiting = Vec::new();
-    for table in house.engine.tables()?.into_iter().filter(|table| table.folder().starts_with("quarantine/")) {
+    for table in house.engine.tables()?.into_iter().filter(|table| house.project.has_in_quarantine(table)) {
         let rows = house.engine.table(&table, None).await?.and_then(|state| state.rows).unwrap_or_default();
         if rows > 0 {
             waiting.push((table, rows));

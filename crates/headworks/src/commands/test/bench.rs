@@ -159,6 +159,7 @@ impl World<'_> {
             withdraw: None,
             review: None,
             retries: false,
+            is_next_copy: false,
             label: "test-0000-1-before".into(),
             run: "test-0000".into(),
             at: now,

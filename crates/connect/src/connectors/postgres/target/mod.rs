@@ -205,8 +205,8 @@ impl Delivery<'_> {
     async fn first(&self, query: Query<'_>, columns: &[TargetColumn]) -> Result<Shipped> {
         self.table.create(columns).await?;
         if let Some(partition) = &self.shipment.placement.partition {
-            let column = hw_base::identifier(&partition.by);
-            let sql = format!("select distinct cast(date_trunc('{}', {column}) as date) from {RELEASED}", partition.every.name());
+            let first_day = hw_base::first_day(partition.every.name(), &hw_base::identifier(&partition.by));
+            let sql = format!("select distinct {first_day} from {RELEASED}");
             let reader = Reader { sql, ..whole(self.shipment, self.shipment.release.version) };
             let found = self.engine.query(&reader, MOST_PARTITIONS).await?.rows;
             let first = |row: &Vec<Value>| match row.first() {

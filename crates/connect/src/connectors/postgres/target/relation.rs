@@ -129,7 +129,7 @@ impl Partition {
             Period::Year => (day.checked_add_months(Months::new(12)), format!("{:04}", day.year())),
         };
         let next = next.ok_or_else(wrong)?;
-        let bounds = format!("for values from ('{day}') to ('{next}')");
+        let bounds = format!("for values from ('{day}') to ('{:04}-{:02}-{:02}')", next.year(), next.month(), next.day());
         Ok(Self { table: parent.beside(format!("{}_{ending}", parent.name)), bounds })
     }
 
@@ -175,6 +175,7 @@ mod tests {
         };
         assert_eq!(made(Period::Month, Some("2026-12-01")), "analytics.orders_2026_12 for values from ('2026-12-01') to ('2027-01-01')");
         assert_eq!(made(Period::Year, Some("2026-01-01")), "analytics.orders_2026 for values from ('2026-01-01') to ('2027-01-01')");
+        assert_eq!(made(Period::Year, Some("9999-01-01")), "analytics.orders_9999 for values from ('9999-01-01') to ('10000-01-01')");
         assert_eq!(made(Period::Day, Some("2026-02-28")), "analytics.orders_2026_02_28 for values from ('2026-02-28') to ('2026-03-01')");
         assert_eq!(made(Period::Day, None), "analytics.orders_none default");
         assert!(Partition::of(&parent, Period::Day, Some("today")).is_err());
