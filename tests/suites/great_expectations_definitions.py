@@ -108,7 +108,7 @@ def dataset_cases(kind, dataset, form):
         expected = "error" if test.get("error") or "traceback_substring" in out else out.get("success")
         found, details = outcome(results[at])
         count = unexpected(out)
-        counted = [result["violations"] for result in results[at] if not result.get("measured")]
+        counted = [result.get("violations", 0) for result in results[at] if not result.get("measured")]
         if found == expected and isinstance(found, bool) and count is not None and counted and sum(counted) != count:
             yield test["title"], f"{count} unexpected values", f"{sum(counted)} of them", details
         else:

@@ -38,13 +38,21 @@ pub(super) fn evaluated_entry(key: &str, value: &Json) -> Result<(String, Json),
 
 /// A text in which nothing is Jinja to dbt.
 pub(super) fn kept_from_jinja(text: &str) -> String {
-    let opened = ["{{", "{%", "{#"].into_iter().fold(text.to_owned(), |text, sign| text.replace(sign, &format!("\u{e001}{}", &sign[1..])));
-    opened.replace('\u{e001}', "{% raw %}{{% endraw %}")
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some(at) = SIGNS.iter().filter_map(|sign| rest.find(sign)).min() {
+        let end = rest[at..].find(|c| !matches!(c, '{' | '%' | '#')).map_or(rest.len(), |length| at + length);
+        out.push_str(&format!("{}{{% raw %}}{}{{% endraw %}}", &rest[..at], &rest[at..end]));
+        rest = &rest[end..];
+    }
+    out + rest
 }
+
+/// What begins a part in Jinja.
+const SIGNS: [&str; 3] = ["{{", "{%", "{#"];
 
 /// Whether dbt would take a part of the text for Jinja.
 pub(super) fn has_jinja(text: &str) -> bool {
-    ["{{", "{%", "{#"].iter().any(|sign| text.contains(sign))
+    SIGNS.iter().any(|sign| text.contains(sign))
 }
 
 /// The value of the expression in braces at the beginning of a text, and what follows it.
@@ -107,6 +115,6 @@ mod tests {
         for text in ["{{x}}", "{% x %}", "a {# b", "{{{{", "{ { }}"] {
             assert_eq!(evaluated(&kept_from_jinja(text)).as_deref(), Some(text), "{}", kept_from_jinja(text));
         }
-        assert_eq!(kept_from_jinja("{{x}}"), "{% raw %}{{% endraw %}{x}}");
+        assert_eq!(kept_from_jinja("{{x}}"), "{% raw %}{{{% endraw %}x}}");
     }
 }
