@@ -5,12 +5,13 @@ import pathlib
 import subprocess
 
 
-def check(program, folder, data, suite, others=None, suite_format="auto"):
+def check(program, folder, data, suite, others=None, suite_format="auto", table=None):
     """The results of each check of `suite` (a path) on `data` (a path), by its place in the suite.
 
-    `others` are more tables, by name. Where the whole is refused, every place has one result with the error.
+    `others` are more tables, by name; `table` is the one of the suite that the data is, where it has another name. Where the whole is refused, every place has one result with the error.
     """
     command = [program, "check", str(data), "--suite", str(suite), "--suite-format", suite_format, "--format", "json"]
+    command += ["--table", table] if table else []
     for name, path in (others or {}).items():
         command += ["--with", f"{name}={path}"]
     found = subprocess.run(command, capture_output=True, text=True, cwd=folder)

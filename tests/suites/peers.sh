@@ -2,7 +2,7 @@
 # Holds Headworks against the tools whose rules it reads and writes, at the versions named here, from PyPI.
 #   tests/suites/peers.sh PROGRAM [exports] [random] [great-expectations]
 # `exports`: what is exported runs in the tool with the same verdicts. `random`: random tests and checks of dbt, Soda and ODCS on random data,
-# imported and exported again. `great-expectations`: verdicts on its own test definitions, its own integration tests and random data. All
+# imported and exported again, and the integration tests of dbt's packages. `great-expectations`: verdicts on its own test definitions, its own integration tests and random data. All
 # where none is named. The environments (2 GB) are kept in $HEADWORKS_PEERS_CACHE. $HEADWORKS_TEST_POSTGRES names a server for what needs
 # one, $HEADWORKS_DBT_PACKAGES a folder with dbt_utils, dbt_expectations and dbt_date, as `dbt deps` makes it; without them that part is
 # left out. $HEADWORKS_RANDOM_TABLES says how many random tables to try: few in a test, hundreds for a long watch.
@@ -57,6 +57,7 @@ for part in "$@"; do
       environment soda3 soda-core-duckdb==3.5.6 pyarrow pyyaml
       environment datacontract "datacontract-cli[duckdb]==1.2.8" pyarrow
       judge "$cache/dbt/bin/python" "$here/dbt_random.py" "$program" --tables "$tables" ${HEADWORKS_DBT_PACKAGES:+--packages "$HEADWORKS_DBT_PACKAGES"}
+      [ -z "${HEADWORKS_DBT_PACKAGES:-}" ] || judge "$cache/dbt/bin/python" "$here/dbt_packages.py" "$program" "$HEADWORKS_DBT_PACKAGES"
       judge "$cache/soda/bin/python" "$here/soda_random.py" "$program" contract --tables "$tables"
       judge "$cache/soda3/bin/python" "$here/soda_random.py" "$program" sodacl --tables "$tables"
       judge "$cache/datacontract/bin/python" "$here/odcs_random.py" "$program" --tables "$tables"

@@ -8,6 +8,7 @@ mod machine;
 mod naming;
 mod objectives;
 mod report;
+mod suite_files;
 mod terminal;
 
 use std::process::ExitCode;

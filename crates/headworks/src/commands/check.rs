@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{
-    BoxFuture, Clock, Column, DatasetName, Dimension, Engine, Entry, Error, InPlace, Node, OnFailure, Result, RuleResult, Settings,
+    BoxFuture, Clock, Column, DatasetName, Dimension, Engine, Entry, Error, InPlace, Input, Node, OnFailure, Result, RuleResult, Settings,
     SettingsMap, Verdict, Watch, Watched, WatchedRule, identifier, plural, snake_case,
 };
 use hw_connect::in_place;
 use hw_pipeline::{EngineSettings, MALFORMED, MALFORMED_TOLERANCE, watch_malformed};
 use hw_validate::{
-    COLUMN_SETTINGS, CheckResult, FailOn, Gate, Imported, Judging, Population, Rule, read_rules, read_suite, results_github, results_json,
+    COLUMN_SETTINGS, CheckResult, FailOn, Gate, Imported, Judging, Population, Rule, read_rules, results_github, results_json,
     results_junit, results_of_rules, results_of_suite, results_sarif,
 };
 
@@ -21,6 +21,7 @@ use super::{Command, InEnvironment, described, read};
 use crate::machine::SystemClock;
 use crate::naming;
 use crate::report;
+use crate::suite_files::read_checks;
 use crate::terminal::Terminal;
 
 /// The command.
@@ -116,6 +117,8 @@ impl Arguments {
 struct Asked {
     rules: Vec<Rule>,
     suite: Option<Imported>,
+    /// The names by which the suite's rules look at the judged data itself.
+    own: BTreeSet<String>,
 }
 
 impl Command for Check {
@@ -147,7 +150,9 @@ impl Command for Check {
             if let Some(in_place) = &in_place {
                 in_place.mark(&mut results);
             }
-            show(&Shown { results: &results, rules: &asked.rules, verdict: &verdict, in_place }, &arguments, terminal)?;
+            let own = asked.own.iter().filter_map(|name| Some(format!("{name}={}", arguments.data.as_deref()?)));
+            let others = arguments.others.iter().cloned().chain(own).collect();
+            show(&Shown { results: &results, rules: &asked.rules, verdict: &verdict, others, in_place }, &arguments, terminal)?;
             Ok(exit_code(&results, FailOn::parse(&arguments.fail_on).unwrap_or_default()))
         })
     }
@@ -155,16 +160,26 @@ impl Command for Check {
 
 fn asked(arguments: &Arguments, opened: &mut OpenedData) -> Result<Asked> {
     if let Some(file) = &arguments.suite {
-        let text = hw_config::read_text(file, file)?;
         let names = arguments.names(opened);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let suite = read_suite(&arguments.suite_format, &text)?.for_table(arguments.table.as_deref(), &names)?;
+        let suite = read_checks(&arguments.suite_format, file)?.for_table(arguments.table.as_deref(), &names)?;
         // Another tool knows the columns under the names that the file gives them.
         opened.name_as_given();
-        return Ok(Asked { rules: suite.to_rules()?, suite: Some(suite) });
+        let rules = suite.to_rules()?;
+        let own = suite.tables().into_iter().flatten().chain(names.last().copied());
+        let own = own.filter(|name| rules.iter().any(|rule| looks_at(rule, name)) && !naming::is_bound(name, &opened.rows.inputs));
+        let own: BTreeSet<String> = own.map(str::to_owned).collect();
+        let whole = opened.rows.clone();
+        opened.rows.inputs.extend(own.iter().map(|name| Input::Reader { name: name.clone(), reader: whole.clone() }));
+        return Ok(Asked { rules, suite: Some(suite), own });
     }
     let data = arguments.data.as_deref().filter(|_| arguments.query.is_none());
-    rules(arguments.rules.as_deref(), data.unwrap_or("the query"), opened).map(|rules| Asked { rules, suite: None })
+    rules(arguments.rules.as_deref(), data.unwrap_or("the query"), opened).map(|rules| Asked { rules, suite: None, own: BTreeSet::new() })
+}
+
+/// Whether a rule looks at the table called `name` beside the rows that it judges.
+fn looks_at(rule: &Rule, name: &str) -> bool {
+    rule.body.other_table().as_deref() == Some(name)
 }
 
 /// The rules of a file, for columns under the names that they have in a raw copy.
@@ -366,11 +381,13 @@ struct Shown<'a> {
     results: &'a [CheckResult],
     rules: &'a [Rule],
     verdict: &'a Verdict,
+    /// Other data that the rules look at, as `NAME=FILE`.
+    others: Vec<String>,
     in_place: Option<JudgedInPlace>,
 }
 
 fn show(shown: &Shown<'_>, arguments: &Arguments, terminal: &Terminal) -> Result<()> {
-    let Shown { results, rules, verdict, in_place } = shown;
+    let Shown { results, rules, verdict, others, in_place } = shown;
     let file = arguments.rules.as_deref().or(arguments.suite.as_deref()).unwrap_or(&arguments.project).display().to_string();
     match arguments.format {
         Output::Json => return terminal.json(&results_json(results)),
@@ -382,7 +399,10 @@ fn show(shown: &Shown<'_>, arguments: &Arguments, terminal: &Terminal) -> Result
             terminal.line(format!("\n{}", report::verdict_summary(verdict)));
         }
         Output::Text => {
-            terminal.lines(report::verdict_lines(verdict, &arguments.others, terminal));
+            terminal.lines(report::verdict_lines(verdict, others, terminal));
+            for result in results.iter().filter(|result| result.result.kind.is_empty() && result.untranslated.is_none()) {
+                terminal.line(format!("- {}: {}", result.result.id, result.note.as_deref().unwrap_or("it asks for nothing")));
+            }
             for result in results.iter().filter(|result| result.untranslated.is_some()) {
                 terminal.line(format!("? {}: {}", result.result.id, result.finding()));
             }

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Error, Result};
-use hw_validate::{Imported, read_suite};
+use hw_validate::{Imported, ImportedItem, Outcome};
 
 use super::{Command, described, read};
 use crate::house::write_file;
+use crate::suite_files::read_checks;
 use crate::terminal::{Format, Terminal};
 
 /// The command.
@@ -43,7 +44,11 @@ impl Command for Import {
             let arguments: Arguments = read(matches)?;
             let imported = imported(&arguments, terminal)?;
             let name = |table: Option<&str>| table.map_or_else(|| stem(&arguments.path), str::to_owned);
-            let rules: Vec<_> = imported.tables_with_rules().into_iter().map(|table| (name(table), imported.rules_yaml(table))).collect();
+            let tables = imported.tables_with_rules();
+            // A file without rules would be refused where it is used.
+            let (tables, empty): (Vec<_>, Vec<_>) =
+                tables.into_iter().partition(|table| arguments.out.is_none() || imported.has_rules(*table));
+            let rules: Vec<_> = tables.into_iter().map(|table| (name(table), imported.rules_yaml(table))).collect();
             let tests: Vec<_> = imported.tests_yaml().into_iter().map(|(model, tests)| (format!("tests/{model}"), tests)).collect();
             let parts = [(&arguments.out, &rules), (&arguments.tests, &tests)];
             let files: Vec<_> = parts.iter().flat_map(|(folder, texts)| files_in(folder.as_deref(), texts)).collect();
@@ -54,6 +59,10 @@ impl Command for Import {
             for (file, text) in files {
                 write_file(&file, text)?;
                 terminal.say(beside(&format!("written: {}", file.display())));
+            }
+            // In a folder, checks of no table are those of files that cannot be read.
+            for table in empty.into_iter().filter(|table| table.is_some() || !arguments.path.is_dir()) {
+                terminal.say(format!("not written: `{}`, since none of its checks became a rule that can break", name(table)));
             }
             if terminal.format == Format::Json {
                 terminal.json(&imported.to_json())?;
@@ -91,12 +100,16 @@ fn stem(path: &Path) -> String {
 /// The checks of the file, or of all files below the folder that are of the tool.
 fn imported(arguments: &Arguments, terminal: &Terminal) -> Result<Imported> {
     if !arguments.path.is_dir() {
-        return read_suite(&arguments.tool, &hw_config::read_text(&arguments.path, &arguments.path)?);
+        return read_checks(&arguments.tool, &arguments.path);
     }
     let mut all = Imported::default();
     for file in files_below(&arguments.path, None)? {
-        match hw_config::read_text(&file, &file).and_then(|text| read_suite(&arguments.tool, &text)) {
-            Ok(found) => all.items.extend(found.items),
+        match read_checks(&arguments.tool, &file) {
+            Ok(Imported { name, items }) => {
+                let named = |item: ImportedItem| ImportedItem { table: item.table.or_else(|| name.clone()), ..item };
+                all.items.extend(items.into_iter().map(named));
+            }
+            Err(error) if error.known_code() == Some(UNREADABLE) => all.items.push(unread(&file, &error)),
             Err(error) => terminal.say(format!("not read: {}: {}", file.display(), error.message())),
         }
     }
@@ -104,6 +117,16 @@ fn imported(arguments: &Arguments, terminal: &Terminal) -> Result<Imported> {
         return Err(Error::user(format!("`{}` holds no checks of {}", arguments.path.display(), arguments.tool)).code("HW104"));
     }
     Ok(all)
+}
+
+/// The code of files that are cut off or otherwise broken.
+const UNREADABLE: &str = "HW101";
+
+/// What became of the checks of a file that cannot be read, of which nobody knows how many they are.
+fn unread(file: &Path, error: &Error) -> ImportedItem {
+    let place = error.span().map(|span| format!(" at {}:{}", span.line, span.column)).unwrap_or_default();
+    let why = format!("{}{place}", error.message());
+    ImportedItem { table: None, check: format!("the checks of `{}`", file.display()), outcome: Outcome::NotTranslated { why } }
 }
 
 /// The folders in which a dbt project has its tests in SQL: its other SQL is models. `None` where the folder is no such project.

@@ -340,6 +340,7 @@ pub(crate) fn verdict_lines(verdict: &Verdict, others: &[String], terminal: &Ter
 pub(crate) fn verdict_summary(verdict: &Verdict) -> String {
     let broken = verdict.broken().count() as u64;
     match (broken, verdict.results.len() as u64) {
+        (0, 0) => "no rule was judged, so nothing can break".to_owned(),
         (0, 1) => "the rule held".to_owned(),
         (0, all) => format!("all {} held", plural(all, "rule")),
         (broken, all) => format!("{} of {} broke", broken, plural(all, "rule")),

@@ -17,11 +17,14 @@ mod violations;
 mod words;
 pub(crate) mod yaml;
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::path::PathBuf;
 
-use hw_base::{Column, Error, Result, Settings, unknown};
-use serde_json::{Value as Json, json};
+use hw_base::{Column, Error, Result, Settings, Span, unknown};
+use serde_json::{Map, Value as Json, json};
 
+pub use self::dbt::dbt_origin;
 pub use self::dialect::Dialect;
 use crate::rule::{Rule, read_rules};
 
@@ -44,6 +47,15 @@ pub trait Suite: Debug + Send + Sync {
     /// If the text is not of the format. A check that cannot be translated is no error but an item that says why.
     fn read(&self, text: &str) -> Result<Imported>;
 
+    /// The same for a file of which more is known than its text.
+    ///
+    /// # Errors
+    /// As [`Suite::read`].
+    fn read_of(&self, text: &str, origin: &Origin) -> Result<Imported> {
+        let _ = origin;
+        self.read(text)
+    }
+
     /// Writes the rules of some tables as one file.
     fn write(&self, tables: &[TableRules<'_>]) -> Written;
 }
@@ -65,23 +77,54 @@ pub fn suite(name: &str) -> Result<&'static dyn Suite> {
 /// # Errors
 /// If the format is not known or the text is not of it.
 pub fn read_suite(name: &str, text: &str) -> Result<Imported> {
-    if name != "auto" {
-        return suite(name)?.read(text);
-    }
-    let found = SUITES.iter().find(|suite| suite.recognises(text));
+    read_suite_of(name, text, &Origin::default())
+}
+
+/// The same for a file of which more is known than its text.
+///
+/// # Errors
+/// As [`read_suite`]; they name the file.
+pub fn read_suite_of(name: &str, text: &str, origin: &Origin) -> Result<Imported> {
+    let read = if name == "auto" { recognised(text) } else { suite(name) }.and_then(|suite| suite.read_of(text, origin));
+    read.map_err(|error| {
+        let place = error.span().cloned().unwrap_or(Span { file: PathBuf::new(), line: 1, column: 1, length: 1 });
+        let is_known = !origin.file.as_os_str().is_empty() && error.known_code() != Some("HW102");
+        error.moved_to(is_known.then(|| Span { file: origin.file.clone(), ..place }))
+    })
+}
+
+/// The format that a text shows.
+fn recognised(text: &str) -> Result<&'static dyn Suite> {
+    let found = SUITES.iter().copied().find(|suite| suite.recognises(text));
     let names = SUITES.iter().map(|suite| suite.name()).collect::<Vec<_>>().join(", ");
-    let suite = found.ok_or_else(|| {
+    found.ok_or_else(|| {
         Error::user("the file is in none of the formats of rules that are known")
             .code("HW104")
             .because(format!("it is not recognised as one of {names}"))
             .help("rules in the form of Headworks are given with `--rules`")
-    })?;
-    suite.read(text)
+    })
+}
+
+/// What is known of a file of checks beside its text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Origin {
+    /// The file, for messages.
+    pub file: PathBuf,
+    /// Its name without the ending.
+    pub name: Option<String>,
+    /// Whether it lies where every file is a test in SQL.
+    pub is_test: bool,
+    /// What its project says about its tests; what a test says itself comes first.
+    pub settings: Map<String, Json>,
+    /// What its project says about single tests, by their names.
+    pub of_tests: BTreeMap<String, Map<String, Json>>,
 }
 
 /// The checks of a file, each with what became of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Imported {
+    /// What the suite calls itself, where it is about no table.
+    pub name: Option<String>,
     /// One per check, in the order of the file.
     pub items: Vec<ImportedItem>,
 }
@@ -125,6 +168,7 @@ impl Imported {
         let called =
             |names: &[&str]| names.iter().map(|name| self.about(name)).find(|found| found.items.iter().any(|item| item.table.is_some()));
         let found = match wanted {
+            _ if tables.is_empty() => Some(self.clone()),
             Some(table) => called(&[table]),
             None if tables.len() < 2 => Some(self.clone()),
             None => called(names),
@@ -139,7 +183,8 @@ impl Imported {
     /// The checks about one table only, and those that name none. `a.orders` is meant by `orders` too.
     fn about(&self, table: &str) -> Self {
         let is_meant = |named: &str| named == table || named.rsplit('.').next() == Some(table);
-        Self { items: self.items.iter().filter(|item| item.table.as_deref().is_none_or(is_meant)).cloned().collect() }
+        let items = self.items.iter().filter(|item| item.table.as_deref().is_none_or(is_meant)).cloned().collect();
+        Self { items, ..self.clone() }
     }
 }
 
@@ -347,7 +392,16 @@ fn not_of_the_format(format: &str, why: impl std::fmt::Display) -> Error {
 /// Reads YAML or JSON as plain values. `y` and `no` are names of columns and codes of countries.
 fn read_values(format: &str, text: &str) -> Result<Json> {
     let options = serde_saphyr::options! { strict_booleans: true };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| not_of_the_format(format, error))
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| unreadable(format, &error))
+}
+
+/// An error about a text that cannot be read at all; the caller knows the file.
+fn unreadable(format: &str, error: &serde_saphyr::Error) -> Error {
+    let place = error.location().map(|place| (place.line() as usize, place.column() as usize));
+    let (line, column) = place.unwrap_or((1, 1));
+    let what = error.without_snippet().to_string();
+    let error = Error::user(format!("the file cannot be read as the YAML or JSON of {format}")).code("HW101").because(what);
+    error.at(Span { file: PathBuf::new(), line, column, length: 1 }).help("it may be cut off; save it again as the tool wrote it")
 }
 
 #[cfg(test)]

@@ -38,8 +38,7 @@ impl Imported {
             lines.push(format!("  {}", comment(&item.line())));
             lines.extend(item.outcome.rules().iter().map(|rule| format!("  - {}", inner(rule))));
         }
-        let has_rules = self.of(table).any(|item| !item.outcome.rules().is_empty());
-        let head = if has_rules { "rules:" } else { "rules: []" };
+        let head = if self.has_rules(table) { "rules:" } else { "rules: []" };
         std::iter::once(head.to_owned()).chain(lines).collect::<Vec<_>>().join("\n") + "\n"
     }
 
@@ -92,6 +91,11 @@ impl Imported {
         files
     }
 
+    /// Whether checks of a table became rules.
+    pub fn has_rules(&self, table: Option<&str>) -> bool {
+        self.of(table).any(|item| !item.outcome.rules().is_empty())
+    }
+
     fn of(&self, table: Option<&str>) -> impl Iterator<Item = &ImportedItem> {
         self.items.iter().filter(move |item| item.table.as_deref() == table)
     }
@@ -111,6 +115,7 @@ impl ImportedItem {
         };
         let noted = |note: &Option<String>| note.as_ref().map(|note| format!("; {note}")).unwrap_or_default();
         match &self.outcome {
+            Outcome::Translated { rules, note: Some(note) } if rules.is_empty() => format!("{}: {note}", self.check),
             Outcome::Translated { note, .. } => format!("{}: {}{}", self.check, kinds(), noted(note)),
             Outcome::AsSql { note, .. } => format!("{}: its SQL, as {}{}", self.check, kinds(), noted(note)),
             Outcome::Test { note, .. } => format!("{}: a test{}", self.check, noted(note)),

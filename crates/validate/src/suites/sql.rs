@@ -3,6 +3,7 @@
 use hw_base::Result;
 use serde_json::json;
 
+use super::dialect::{is_word, quoted_length};
 use super::violations::{table_sql, violations_sql};
 use super::{HowWritten, Imported, ImportedItem, Rules, Suite, TableRules, Written, WrittenItem};
 
@@ -31,7 +32,7 @@ impl Suite for Sql {
     /// One check per query. A line `-- check: table.name` above a query names its table and its rule.
     fn read(&self, text: &str) -> Result<Imported> {
         let items = statements(text).into_iter().enumerate().map(|(at, (heading, sql))| item(at + 1, heading.as_deref(), &sql));
-        Ok(Imported { items: items.collect() })
+        Ok(Imported { items: items.collect(), ..Imported::default() })
     }
 
     fn write(&self, tables: &[TableRules<'_>]) -> Written {
@@ -72,21 +73,116 @@ fn item(number: usize, heading: Option<&str>, sql: &str) -> ImportedItem {
     ImportedItem::new(table, check, translation)
 }
 
-/// Puts the placeholder where the table stands as a word of its own, outside of texts.
+/// Puts the placeholder where the table stands in a FROM or a JOIN. A name without quotes is the same in any case of letters, and may
+/// have the names of its schema and database in front.
 pub(super) fn with_placeholder(sql: &str, table: &str) -> String {
-    let name = table_sql(table);
-    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '"' | '\'');
-    let mut out = String::new();
-    let mut rest = sql;
-    while let Some(at) = rest.find(&name) {
-        let (before, after) = (&rest[..at], &rest[at + name.len()..]);
-        out.push_str(before);
-        let in_text = (out.matches('\'').count() % 2) == 1;
-        let is_alone = !out.ends_with(is_word) && !after.starts_with(is_word);
-        out.push_str(if is_alone && !in_text { "{table}" } else { &name });
+    let mut out = String::with_capacity(sql.len());
+    let (mut rest, mut place, mut named) = (sql, Place::Elsewhere, NamedQuery::default());
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '\'' => quoted_length(rest, first),
+            '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
+            '/' if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |end| end + 2),
+            '"' | '`' => name_length(rest),
+            _ if is_word(first) => name_length(rest),
+            _ => first.len_utf8(),
+        };
+        let (token, after) = rest.split_at(length);
+        let is_call = after.trim_start().starts_with('(') && !token.contains(['"', '`']);
+        let is_table = place == Place::OfTable && !is_call && names(token, table);
+        out.push_str(if is_table && !named.hides_table() { "{table}" } else { token });
+        named.follow(token, after, table);
+        place = place.after(token);
         rest = after;
     }
-    out + rest
+    out
+}
+
+/// A query of a WITH that is called as the table is: behind it, the name is its own.
+#[derive(Default)]
+struct NamedQuery {
+    /// How many parentheses are open.
+    depth: usize,
+    /// How many were where it begins.
+    begins_at: Option<usize>,
+    is_over: bool,
+}
+
+impl NamedQuery {
+    fn hides_table(&self) -> bool {
+        self.is_over
+    }
+
+    fn follow(&mut self, token: &str, after: &str, table: &str) {
+        match token {
+            "(" => self.depth += 1,
+            ")" => {
+                self.depth = self.depth.saturating_sub(1);
+                self.is_over |= self.begins_at == Some(self.depth);
+            }
+            name if self.begins_at.is_none() && names(name, table) && is_definition(after) => self.begins_at = Some(self.depth),
+            _ => {}
+        }
+    }
+}
+
+/// Whether `as (` follows.
+fn is_definition(after: &str) -> bool {
+    let word = after.trim_start();
+    word.get(..2).is_some_and(|word| word.eq_ignore_ascii_case("as")) && word[2..].trim_start().starts_with('(')
+}
+
+/// Where in a query a word stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Where a table is named.
+    OfTable,
+    /// Behind a table in a list of tables.
+    BehindTable,
+    /// Anywhere else.
+    Elsewhere,
+    /// Behind `distinct`, whose `from` names no table.
+    BehindDistinct,
+}
+
+impl Place {
+    /// The place of what follows a word or a sign.
+    fn after(self, token: &str) -> Self {
+        let is_comment = token.starts_with("--") || token.starts_with("/*");
+        match token.to_lowercase().as_str() {
+            _ if token.trim().is_empty() || is_comment => self,
+            "from" if self == Self::BehindDistinct => Self::Elsewhere,
+            "from" | "join" => Self::OfTable,
+            "distinct" => Self::BehindDistinct,
+            "," if self == Self::BehindTable => Self::OfTable,
+            "where" | "on" | "using" | "group" | "order" | "having" | "limit" | "union" | "select" | "(" | ")" | ";" => Self::Elsewhere,
+            _ if matches!(self, Self::OfTable | Self::BehindTable) => Self::BehindTable,
+            _ => Self::Elsewhere,
+        }
+    }
+}
+
+/// The length of a name with the names in front of it: `shop."Orders"`.
+fn name_length(sql: &str) -> usize {
+    let one = |sql: &str| match sql.chars().next() {
+        Some(quote @ ('"' | '`')) => quoted_length(sql, quote),
+        _ => sql.find(|c| !is_word(c)).unwrap_or(sql.len()),
+    };
+    let mut length = one(sql);
+    while let Some(next) = sql[length..].strip_prefix('.').map(one).filter(|next| *next > 0) {
+        length += next + 1;
+    }
+    length
+}
+
+/// Whether a name in SQL is that of the table: its last parts are. The table may be named with the parts in front or without.
+fn names(written: &str, table: &str) -> bool {
+    let is_same = |(written, own): (&str, &str)| {
+        let inner = ['"', '`'].into_iter().find_map(|quote| written.strip_prefix(quote)?.strip_suffix(quote));
+        inner.map_or_else(|| written.eq_ignore_ascii_case(own), |inner| inner == own)
+    };
+    let (parts, own): (Vec<&str>, Vec<&str>) = (written.split('.').collect(), table.split('.').collect());
+    parts.len() >= own.len() && parts.iter().rev().copied().zip(own.iter().rev().copied()).all(is_same)
 }
 
 /// The queries of a text with the names above them. A `;` in a text or a comment ends none.
@@ -123,6 +219,24 @@ fn finished(heading: &mut Option<String>, sql: &mut String) -> Option<(Option<St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_table_is_found_in_any_case_and_behind_its_schema() {
+        let check = |sql: &str, table: &str, expected: &str| assert_eq!(with_placeholder(sql, table), expected);
+        check("select * from Air_Quality where a > 1", "Air_Quality", "select * from {table} where a > 1");
+        check("SELECT status FROM main.STATUS, other", "Status", "SELECT status FROM {table}, other");
+        check("select * from o, orders where x = 'from orders'", "orders", "select * from o, {table} where x = 'from orders'");
+        check("select * from \"shop\".orders -- from orders\njoin ORDERS", "orders", "select * from {table} -- from orders\njoin {table}");
+        check("select * from \"Orders\" join (select * from orders)", "Orders", "select * from {table} join (select * from {table})");
+        check(
+            "with orders as (select * from orders where a) select * from orders",
+            "orders",
+            "with orders as (select * from {table} where a) select * from orders",
+        );
+        check("select orders from a where b is distinct from orders", "orders", "select orders from a where b is distinct from orders");
+        check("select * from shop.orders join orders", "shop.orders", "select * from {table} join orders");
+        check("select * from \"orders\" join orders_old", "Orders", "select * from \"orders\" join orders_old");
+    }
 
     #[test]
     fn queries_are_read_with_their_names() {

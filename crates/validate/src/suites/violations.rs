@@ -13,9 +13,21 @@ use crate::suites::dialect::with_names_quoted;
 /// # Errors
 /// Says why the rule cannot be written in SQL.
 pub(super) fn violations_sql(rule: &Rule, table: &TableRules<'_>, name: &str) -> Result<String, String> {
-    let sql = in_our_sql(rule, table, name)?;
-    let is_reserved = |word: &str| RESERVED_ELSEWHERE.contains(&word) && table.columns.iter().any(|column| column.name == word);
-    table.dialect.written(&with_names_quoted(&sql, is_reserved))
+    in_dialect(&in_our_sql(rule, table, name)?, table)
+}
+
+/// SQL over the columns of a table in the dialect that is wanted for it.
+///
+/// # Errors
+/// Says what the dialect has nothing for.
+pub(super) fn in_dialect(sql: &str, table: &TableRules<'_>) -> Result<String, String> {
+    let is_reserved = |word: &str| is_reserved_elsewhere(word) && table.columns.iter().any(|column| column.name == word);
+    table.dialect.written(&with_names_quoted(sql, is_reserved))
+}
+
+/// Whether a word cannot name a column without quotes in other engines.
+pub(super) fn is_reserved_elsewhere(word: &str) -> bool {
+    RESERVED_ELSEWHERE.contains(&word)
 }
 
 /// Words that cannot name a column without quotes in other engines.

@@ -108,6 +108,27 @@ pub(super) fn differing_rows(columns: &str, arguments: &Arguments<'_>) -> Result
     Ok(Rules::sql("query", json!({"sql": sql, "reads": with})))
 }
 
+/// The rows of either table that the other has not, column by column by their names; `excluded` columns may be there or not. A column
+/// that only one of the tables has is an error, as it is in dbt.
+pub(super) fn rows_by_name(excluded: &[String], arguments: &Arguments<'_>) -> Result<Rules, String> {
+    let with = other(arguments, "compare_model")?;
+    let names: Vec<String> = excluded.iter().map(|name| hw_base::identifier(&plain(name).to_lowercase())).collect();
+    let rows = |table: &str| match names.as_slice() {
+        [] => format!("select * from {table}"),
+        names => {
+            let added: Vec<String> = names.iter().map(|name| format!("null as {name}")).collect();
+            let all = format!("select * from {table} union all by name select {} where false", added.join(", "));
+            format!("select * exclude ({}) from ({all}) as judged", names.join(", "))
+        }
+    };
+    let (ours, theirs) = (rows("{table}"), rows(&table(&with)));
+    let only = |here: &str, there: &str| {
+        format!("select * from ({here} except (select * from ({here}) as named where false union all by name {there}))")
+    };
+    let sql = format!("{} as only_here union all by name {} as only_there", only(&ours, &theirs), only(&theirs, &ours));
+    Ok(Rules::sql("query", json!({"sql": sql, "reads": with})))
+}
+
 /// A table's name in SQL.
 pub(super) fn table(name: &str) -> String {
     crate::suites::violations::table_sql(name)

@@ -2,8 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
-use super::compared::{Side, before_now, between, between_limits, differing_rows, expressions, groups_where_not, named, table, unequal};
+use super::compared::{
+    Side, before_now, between, between_limits, differing_rows, expressions, groups_where_not, named, rows_by_name, table, unequal,
+};
 use super::words::{column, columns, other, values};
+use crate::moment::Moment;
 use crate::suites::words::Arguments;
 use crate::suites::{Rules, Translation};
 
@@ -95,7 +98,8 @@ fn sequential_values(groups: &[String], arguments: &Arguments<'_>) -> Translatio
 }
 
 fn mutually_exclusive_ranges(arguments: &Arguments<'_>) -> Translation {
-    let (from, to) = (arguments.text("lower_bound_column")?, arguments.text("upper_bound_column")?);
+    let [from, to] = ["lower_bound_column", "upper_bound_column"].map(|key| arguments.text(key).map(|bound| with_dates_cast(&bound)));
+    let (from, to) = (from?, to?);
     let partition = arguments.text("partition_by").ok();
     let gaps = arguments.get("gaps");
     let may_be_empty = arguments.flag("zero_length_range_allowed");
@@ -113,6 +117,18 @@ fn mutually_exclusive_ranges(arguments: &Arguments<'_>) -> Translation {
     let empty_ranges = if may_be_empty { json!(true) } else { Json::Null };
     let settings = json!({"from": from_column, "to": to_column, "group_by": groups, "gaps": gaps, "empty_ranges": empty_ranges});
     Ok(Rules::one("no_overlaps", settings))
+}
+
+/// The default of a `coalesce` as a date, where it is the text of one: engines of dbt read it as the type of the column.
+fn with_dates_cast(bound: &str) -> String {
+    let is_default = |before: &str| before.trim_end().ends_with(',') && bound.to_lowercase().contains("coalesce(");
+    let parts: Vec<&str> = bound.split('\'').collect();
+    let [before, text, after] = parts.as_slice() else { return bound.to_owned() };
+    match Moment::parse(text).filter(|_| is_default(before)) {
+        Some(Moment::Day(_)) => format!("{before}cast('{text}' as date){after}"),
+        Some(Moment::Instant(_)) => format!("{before}cast('{text}' as timestamp(6)){after}"),
+        None => bound.to_owned(),
+    }
 }
 
 /// The ranges between two expressions that reach into the next one, or that end before they begin.
@@ -153,12 +169,7 @@ fn equality(arguments: &Arguments<'_>) -> Translation {
         return Err("`precision` needs the types of the columns; round them in an `expression` or a `query`".into());
     }
     let (listed, excluded) = (expressions(arguments, "compare_columns"), expressions(arguments, "exclude_columns"));
-    let columns = match (listed.is_empty(), excluded.is_empty()) {
-        (false, _) => listed.join(", "),
-        (true, false) => format!("* exclude ({})", excluded.join(", ")),
-        (true, true) => "*".to_owned(),
-    };
-    differing_rows(&columns, arguments)
+    if listed.is_empty() { rows_by_name(&excluded, arguments) } else { differing_rows(&listed.join(", "), arguments) }
 }
 
 fn cardinality_equality(arguments: &Arguments<'_>) -> Translation {
@@ -189,6 +200,15 @@ fn relationships_where(arguments: &Arguments<'_>) -> Translation {
 mod tests {
     use super::*;
     use crate::suites::dbt::compared::sql;
+
+    #[test]
+    fn a_date_beside_a_column_is_one() {
+        assert_eq!(with_dates_cast("coalesce(a, '2099-12-31')"), "coalesce(a, cast('2099-12-31' as date))");
+        assert_eq!(with_dates_cast("COALESCE(a, '2099-12-31 00:00:00')"), "COALESCE(a, cast('2099-12-31 00:00:00' as timestamp(6)))");
+        for same in ["coalesce(a, 'never')", "a || '2099-12-31'", "a", "coalesce(a, date '2099-12-31')"] {
+            assert_eq!(with_dates_cast(same), same);
+        }
+    }
 
     #[test]
     fn limits_stand_in_sql_as_they_are() {

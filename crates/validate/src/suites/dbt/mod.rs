@@ -4,10 +4,13 @@
 //! the freshness of sources. A test of another package, and Jinja that is more than `ref` and `source`, is not translated.
 
 mod compared;
+mod config;
 mod counted;
 mod dbt_utils;
 mod expectations;
+mod jinja;
 mod periods;
+mod project;
 mod singular;
 mod test;
 pub(crate) mod unit_tests;
@@ -17,8 +20,9 @@ mod write;
 use hw_base::Result;
 use serde_json::{Map, Value as Json, json};
 
-use super::{Imported, ImportedItem, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
-use test::Test;
+pub use self::project::dbt_origin;
+use self::test::Test;
+use super::{Imported, ImportedItem, Origin, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
 
 /// Tests of a dbt project.
 #[derive(Debug)]
@@ -43,8 +47,12 @@ impl Suite for Dbt {
     }
 
     fn read(&self, text: &str) -> Result<Imported> {
-        if singular::is_one(text) {
-            return Ok(Imported { items: vec![singular::item(text)] });
+        self.read_of(text, &Origin::default())
+    }
+
+    fn read_of(&self, text: &str, origin: &Origin) -> Result<Imported> {
+        if origin.is_test || singular::is_one(text) {
+            return Ok(Imported { items: singular::item(text, origin).into_iter().collect(), ..Imported::default() });
         }
         let file = read_values("dbt", text)?;
         let known: Vec<&str> = RESOURCES.into_iter().chain(["unit_tests", "data_tests", "version"]).collect();
@@ -53,18 +61,18 @@ impl Suite for Dbt {
         }
         let mut items = Vec::new();
         for resource in ["models", "seeds", "snapshots"] {
-            list(&file, resource).for_each(|model| table_items(model, text_of(model, "name"), &mut items));
+            list(&file, resource).for_each(|model| table_items(model, text_of(model, "name"), origin, &mut items));
         }
         for source in list(&file, "sources") {
             let schema = text_of(source, "name");
             for table in list(source, "tables") {
                 let name = format!("{schema}.{}", text_of(table, "name"));
                 freshness_items(source, table, &name, &mut items);
-                table_items(table, &name, &mut items);
+                table_items(table, &name, origin, &mut items);
             }
         }
         items.extend(list(&file, "unit_tests").map(unit_tests::item));
-        Ok(Imported { items })
+        Ok(Imported { items, ..Imported::default() })
     }
 
     fn write(&self, tables: &[TableRules<'_>]) -> Written {
@@ -94,9 +102,9 @@ fn tests_of(value: &Json) -> Vec<Json> {
 }
 
 /// The tests and constraints of a table and of its columns.
-fn table_items(table: &Json, name: &str, items: &mut Vec<ImportedItem>) {
+fn table_items(table: &Json, name: &str, origin: &Origin, items: &mut Vec<ImportedItem>) {
     for test in tests_of(table) {
-        items.push(Test::of(&test, None).item(name));
+        items.push(Test::of(&test, None).within(origin, name).item(name));
     }
     for constraint in list(table, "constraints") {
         items.push(constraint_item(constraint, None, name));
@@ -105,7 +113,7 @@ fn table_items(table: &Json, name: &str, items: &mut Vec<ImportedItem>) {
         let column_name = text_of(column, "name");
         let quoted = column.get("quote") == Some(&json!(true));
         for test in tests_of(column) {
-            items.push(Test::of(&test, Some((column_name, quoted))).item(name));
+            items.push(Test::of(&test, Some((column_name, quoted))).within(origin, name).item(name));
         }
         for constraint in list(column, "constraints") {
             items.push(constraint_item(constraint, Some(column_name), name));

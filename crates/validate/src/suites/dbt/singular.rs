@@ -1,24 +1,51 @@
 //! A test of its own in SQL: every row that it returns breaks it.
 
-use serde_json::json;
+use serde_json::{Map, Value as Json, json};
 
+use super::config::{Config, is_configuration};
+use super::jinja::evaluated;
 use super::words::relation;
-use crate::suites::{ImportedItem, Rules, Translation};
+use crate::suites::{ImportedItem, Origin, Rules, Translation};
 
-/// Whether `text` is a query with `ref` or `source` in it.
+/// Whether `text` is a query in Jinja.
 pub(super) fn is_one(text: &str) -> bool {
     let text = without_comments(text);
-    let start = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("--") && !line.starts_with("{{ config"));
-    let start = start.unwrap_or_default().to_lowercase();
-    let is_query = start.starts_with("select") || start.starts_with("with");
-    is_query && text.contains("{{") && (text.contains("ref(") || text.contains("source("))
+    let is_jinja = text.contains("{{") || text.contains("{%");
+    let is_of_tables = text.contains("ref(") || text.contains("source(");
+    let start = start(&text).to_lowercase();
+    let is_query = ["select", "with", "("].iter().any(|word| start.starts_with(word));
+    is_jinja && is_query && (is_of_tables || text.trim_start().starts_with("{"))
 }
 
-/// The rule about the first table that the query names.
-pub(super) fn item(text: &str) -> ImportedItem {
+/// What the query begins with, behind configuration, statements in Jinja and comments.
+fn start(text: &str) -> &str {
+    let mut rest = text.trim_start();
+    loop {
+        let after = match rest.get(..2) {
+            Some("--") => rest.split_once('\n').map_or("", |(_, after)| after),
+            Some("{%") => rest.split_once("%}").map_or("", |(_, after)| after),
+            Some("{{") if is_config(rest) => rest.split_once("}}").map_or("", |(_, after)| after),
+            _ => return rest,
+        };
+        rest = after.trim_start();
+    }
+}
+
+fn is_config(expression: &str) -> bool {
+    expression.trim_start_matches(['{', '-']).trim_start().starts_with("config")
+}
+
+/// The rule about the first table that the query names; `None` for a file that defines a test and is none.
+pub(super) fn item(text: &str, origin: &Origin) -> Option<ImportedItem> {
+    let text = without_comments(text);
+    let is_definition = ["test", "macro"].iter().any(|word| {
+        let inside = text.trim_start().strip_prefix("{%").map(|rest| rest.trim_start_matches('-').trim_start());
+        inside.is_some_and(|inside| inside.starts_with(word))
+    });
     let mut first = None;
-    let translation = translated(&without_comments(text), &mut first);
-    ImportedItem::new(first.as_deref(), "test in SQL", translation)
+    let translation = translated(&text, origin, &mut first);
+    let called = origin.name.as_ref().map_or_else(|| "test in SQL".to_owned(), |name| format!("test `{name}`"));
+    (!is_definition).then(|| ImportedItem::new(first.as_deref(), called, translation))
 }
 
 /// The text without the comments of Jinja.
@@ -29,32 +56,148 @@ fn without_comments(text: &str) -> String {
     std::iter::once(before).chain(after).collect()
 }
 
-fn translated(text: &str, first: &mut Option<String>) -> Translation {
-    let (mut sql, mut rest, mut reads) = (String::new(), text, None);
-    while let Some(at) = rest.find("{{") {
+fn translated(text: &str, origin: &Origin, first: &mut Option<String>) -> Translation {
+    let (mut sql, mut rest, mut reads, mut config) = (String::new(), text, None, Config::default());
+    // The tables are looked for in the whole query, so that a check that is not translated still says what it is about.
+    let has_statements = text.replace("{% raw %}", "").replace("{% endraw %}", "").contains("{%");
+    let mut why = has_statements.then(|| "it holds statements in Jinja, which only dbt can run".to_owned());
+    while let Some(at) = rest.find("{{").into_iter().chain(rest.find("{% raw %}")).min() {
         sql.push_str(&rest[..at]);
-        let end = rest[at..].find("}}").ok_or("`{{` is not closed")? + at + 2;
+        let closing = if rest[at..].starts_with("{{") { "}}" } else { "{% endraw %}" };
+        let end = rest[at..].find(closing).ok_or("`{{` is not closed")? + at + closing.len();
         let inner = &rest[at..end];
         rest = &rest[end..];
-        if inner.contains("config(") {
-            if inner.contains("severity") || inner.contains("_if") || inner.contains("fail_calc") {
-                return Err("its `config` limits or counts failures; write them at the rule".into());
+        if is_config(inner) {
+            config = configuration(inner)?;
+        } else if let Some(name) = relation(inner) {
+            if first.as_ref().is_none_or(|table| *table == name) {
+                *first = Some(name);
+                sql.push_str("{table}");
+            } else {
+                sql.push_str(&name);
+                reads = Some(name);
             }
-            continue;
-        }
-        let name = relation(inner).ok_or_else(|| format!("`{inner}` is Jinja, whose value only dbt knows"))?;
-        if first.as_ref().is_none_or(|table| *table == name) {
-            *first = Some(name);
-            sql.push_str("{table}");
+        } else if let Some(value) = evaluated(inner) {
+            sql.push_str(&value);
         } else {
-            sql.push_str(&name);
-            reads = Some(name);
+            why = why.or_else(|| Some(format!("`{inner}` is Jinja, whose value only dbt knows")));
         }
     }
     sql.push_str(rest);
-    if sql.contains("{%") {
-        return Err("it holds statements in Jinja, which only dbt can run".into());
+    let of_test = origin.name.as_ref().and_then(|name| origin.of_tests.get(name)).cloned().unwrap_or_default();
+    let config = config.within(&of_test).within(&origin.settings);
+    config.is_enabled()?;
+    if let Some(why) = why {
+        return Err(why);
+    }
+    if first.is_none() {
+        return Err("it names no table with `ref` or `source`".into());
     }
     let sql = sql.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n");
-    Ok(Rules::sql("query", json!({"sql": sql.trim().trim_end_matches(';'), "reads": reads})))
+    let rules = Rules::sql("query", json!({"sql": sql.trim().trim_end_matches(';'), "reads": reads}));
+    // A condition only goes with tests in YAML.
+    let without_condition = Config(config.0.into_iter().filter(|(key, _)| key != "where").collect());
+    let limits = without_condition.limits()?;
+    Ok(without_condition.applied(rules, &limits)?.named(origin.name.as_deref()))
+}
+
+/// The configuration in a block `{{ config(severity = 'warn') }}`.
+fn configuration(block: &str) -> Result<Config, String> {
+    let unknown = || format!("its `config` cannot be read: `{}`", block.split_whitespace().collect::<Vec<_>>().join(" "));
+    let inner = block.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')).map(|(inner, _)| inner).ok_or_else(unknown)?;
+    let mut found = Map::new();
+    for setting in settings(inner) {
+        let (key, value) = setting.split_once('=').ok_or_else(unknown)?;
+        let key = key.trim();
+        let decides = matches!(key, "severity" | "error_if" | "warn_if" | "fail_calc" | "enabled");
+        match value_of(value.trim()) {
+            Some(value) if is_configuration(key) => {
+                found.insert(key.to_owned(), value);
+            }
+            None if decides => return Err(format!("`{key}={}` in its `config` is known to dbt alone", value.trim())),
+            _ => {}
+        }
+    }
+    Ok(Config(found))
+}
+
+/// The settings between commas. Commas in texts, lists and calls are none of these.
+fn settings(inner: &str) -> Vec<&str> {
+    let (mut depth, mut quote, mut start, mut found) = (0_i32, None, 0, Vec::new());
+    for (at, c) in inner.char_indices() {
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '(' | '[' | '{') => depth += 1,
+            (None, ')' | ']' | '}') => depth -= 1,
+            (None, ',') if depth == 0 => {
+                found.push(&inner[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found.push(&inner[start..]);
+    found.into_iter().filter(|setting| !setting.trim().is_empty()).collect()
+}
+
+/// A text, a number or a truth value of Jinja.
+fn value_of(text: &str) -> Option<Json> {
+    let quoted = ['\'', '"'].into_iter().find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote));
+    match (quoted, text) {
+        (Some(inner), _) if !inner.contains(['\'', '"', '\\']) => Some(inner.into()),
+        (_, "true" | "True") => Some(true.into()),
+        (_, "false" | "False") => Some(false.into()),
+        (None, number) => serde_json::from_str::<Json>(number).ok().filter(Json::is_number),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suites::Outcome;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let origin = Origin { name: Some("t".into()), is_test: true, ..Origin::default() };
+        let found = item(text, &origin).map(|item| match item.outcome {
+            Outcome::NotTranslated { why } => format!("{:?} {}: {why}", item.table, item.check),
+            outcome => format!("{:?} {}: {}", item.table, item.check, Json::Array(outcome.rules().to_vec())),
+        });
+        assert_eq!(found.as_deref().unwrap_or("none"), expected);
+    }
+
+    #[test]
+    fn configuration_is_kept() {
+        check(
+            "{{\n  config(\n    severity = 'warn',\n    tags=['a', 'b'],\n    error_if=\">2\", warn_if='>1'\n  )\n}}\n-- why\nselect * from {{ ref('a') }};\n",
+            r#"Some("a") test `t`: [{"query":{"sql":"select * from {table}","on_failure":"alert","at_most":1,"name":"t"}}]"#,
+        );
+        check("{{ config(enabled=false) }} select 1 from {{ ref('a') }}", r#"Some("a") test `t`: it is switched off (`enabled: false`)"#);
+        check(
+            "{{ config(severity=var('x')) }} select 1 from {{ ref('a') }}",
+            "None test `t`: `severity=var('x')` in its `config` is known to dbt alone",
+        );
+    }
+
+    #[test]
+    fn what_only_dbt_can_run_is_told() {
+        let why = "it holds statements in Jinja, which only dbt can run";
+        check("{% set x = 1 %}\nselect * from {{ ref('a') }} where b < {{ x }}", &format!("Some(\"a\") test `t`: {why}"));
+        check("select 1 as x where 1 = 2", "None test `t`: it names no table with `ref` or `source`");
+        check("select {{ var('x') }} from {{ ref('a') }}", "Some(\"a\") test `t`: `{{ var('x') }}` is Jinja, whose value only dbt knows");
+        check("{% test positive(model, column_name) %}\nselect 1\n{% endtest %}", "none");
+        check(
+            "select '{% raw %}{{x}}{% endraw %}' as a, cast(b as {{ dbt.type_string() }}) from {{ ref('a') }}",
+            r#"Some("a") test `t`: [{"query":{"sql":"select '{{x}}' as a, cast(b as varchar) from {table}","name":"t"}}]"#,
+        );
+        for text in
+            ["{{\nconfig(severity='warn')\n}}\nselect 1 from {{ ref('a') }}", "{% set a = 1 %}\nwith a as (select 1) select {{ a }}"]
+        {
+            assert!(is_one(text), "{text}");
+        }
+        assert!(!is_one("select 1 from a") && !is_one("models:\n- name: a # {{ ref('b') }}"));
+    }
 }

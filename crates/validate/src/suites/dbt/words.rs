@@ -72,15 +72,21 @@ fn plain_value(value: &Json, quoted: bool) -> Option<Json> {
                 .map(Json::from)
                 .or_else(|| serde_json::from_str::<Json>(text).ok().filter(|value| value.is_number() || value.is_boolean()))
         }
+        Json::String(text) => Some(in_quotes(text).into()),
         Json::Object(_) | Json::Array(_) => None,
         other => Some(other.clone()),
     }
 }
 
+/// The value of a text that dbt writes between quotes: a doubled quote in it stands for one.
+fn in_quotes(text: &str) -> String {
+    text.replace("''", "'")
+}
+
 /// Values as a list in SQL.
 pub(super) fn sql_list(values: &Json, quoted: bool) -> Option<String> {
     let one = |value: &Json| match value {
-        Json::String(text) if quoted => Some(hw_base::literal(text)),
+        Json::String(text) if quoted => Some(hw_base::literal(&in_quotes(text))),
         Json::String(text) => Some(text.clone()),
         Json::Number(_) | Json::Bool(_) => Some(value.to_string()),
         _ => None,

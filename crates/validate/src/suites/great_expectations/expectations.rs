@@ -1,5 +1,6 @@
 //! What each expectation asks for, as rules: one arm per expectation of the core.
 
+use hw_base::identifier;
 use serde_json::{Map, Value as Json, json};
 
 use super::distribution::distribution;
@@ -41,6 +42,11 @@ fn limits(settings: Json, arguments: &Arguments<'_>) -> Result<Json, String> {
 fn count_limits(settings: Json, arguments: &Arguments<'_>) -> Result<Json, String> {
     let mut settings = limits(settings, arguments)?;
     let get = |key: &str| settings.get(key).and_then(number);
+    let is_no_number = |key: &&&str| settings.get(**key).is_some_and(|limit| !limit.is_null() && number(limit).is_none());
+    if let Some(key) = ["min", "above", "max", "below"].iter().find(is_no_number) {
+        let theirs = if matches!(*key, "min" | "above") { "min_value" } else { "max_value" };
+        return Err(format!("`{theirs}: {}` is no number", settings[*key]));
+    }
     if let Some(limit) = ["min", "above", "max", "below"].iter().filter_map(|key| get(key)).find(|limit| limit.fract() != 0.0) {
         return Err(format!("`{limit}` is no number of things"));
     }
@@ -83,7 +89,8 @@ fn value_set(kind: &str, key: &str, arguments: &Arguments<'_>) -> Translation {
     if set.is_null() {
         return Err(if kind == "rejected_values" { "`value_set` is missing" } else { ALWAYS_HOLDS }.into());
     }
-    let values: Vec<Json> = set.as_array().cloned().unwrap_or_default().into_iter().filter(|value| !value.is_null()).collect();
+    let values = set.as_array().ok_or_else(|| format!("`value_set: {set}` is no list"))?;
+    let values: Vec<Json> = values.iter().filter(|value| !value.is_null()).cloned().collect();
     if values.is_empty() {
         return match (kind, key) {
             ("accepted_values", _) | ("distinct_values", "within" | "equal") => on_column("is_null", json!({}), arguments),
@@ -152,9 +159,12 @@ fn columns_rule(kind: &str, arguments: &Arguments<'_>) -> Translation {
 }
 
 fn pair(operator: &str, arguments: &Arguments<'_>) -> Translation {
-    arguments.ignore(&["parse_strings_as_datetimes", "allow_cross_type_comparisons"]);
+    arguments.ignore(&["allow_cross_type_comparisons"]);
     let (left, right) = (arguments.text("column_A")?, arguments.text("column_B")?);
     let operator = if arguments.flag("or_equal") { ">=" } else { operator };
+    if arguments.flag("parse_strings_as_datetimes") {
+        return Ok(moments::compared(&left, operator, &right, skip_if(arguments, 2)));
+    }
     Ok(Rules::one("compare", json!({"left": left, "operator": operator, "right": right, "skip_if": skip_if(arguments, 2)})))
 }
 
@@ -184,8 +194,12 @@ fn of_values(name: &str, arguments: &Arguments<'_>) -> Translation {
         "column_values_to_be_in_set" => value_set("accepted_values", "values", arguments),
         "column_values_to_not_be_in_set" => value_set("rejected_values", "values", arguments),
         "column_values_to_be_between" => {
-            arguments.ignore(&["parse_strings_as_datetimes", "allow_cross_type_comparisons", "output_strftime_format"]);
-            Ok(Rules::one("range", needed_limits(json!({"column": column()?}), arguments)?))
+            arguments.ignore(&["allow_cross_type_comparisons", "output_strftime_format"]);
+            let settings = needed_limits(json!({"column": column()?}), arguments)?;
+            if arguments.flag("parse_strings_as_datetimes") {
+                return moments::between(&column()?, &settings);
+            }
+            Ok(Rules::one("range", settings))
         }
         "column_values_to_match_regex" => patterns("matches", "regex", false, arguments),
         "column_values_to_not_match_regex" => patterns("matches", "regex", true, arguments),
@@ -199,7 +213,7 @@ fn of_values(name: &str, arguments: &Arguments<'_>) -> Translation {
         "column_values_to_be_dateutil_parseable" => {
             Err("Python's dateutil guesses at forms; say which one with `parses: { as: timestamp }` or a `format`".into())
         }
-        "column_values_to_be_json_parseable" => on_column("parses", json!({"as": "json"}), arguments),
+        "column_values_to_be_json_parseable" => json_parseable(arguments),
         "column_values_to_match_json_schema" => Err("Headworks tells whether a text is JSON, not whether it keeps to a schema".into()),
         "column_value_lengths_to_be_between" => {
             let limits = count_limits(json!({"column": column()?}), arguments);
@@ -308,6 +322,13 @@ fn of_tables(name: &str, arguments: &Arguments<'_>) -> Translation {
     }
 }
 
+/// Theirs reads texts alone: a number is no JSON there, though its text is.
+fn json_parseable(arguments: &Arguments<'_>) -> Translation {
+    let name = identifier(&arguments.text("column")?);
+    let sql = format!("{name} is null or arrow_typeof({name}) in ('Utf8', 'Utf8View', 'LargeUtf8')");
+    Ok(on_column("parses", json!({"as": "json"}), arguments)?.and("expression", json!({ "sql": sql })))
+}
+
 fn ordered(direction: &str, arguments: &Arguments<'_>) -> Translation {
     if arguments.flag("parse_strings_as_datetimes") {
         return Err("texts would be compared as moments; cast the column in the model".into());
@@ -347,7 +368,7 @@ fn quantiles(arguments: &Arguments<'_>) -> Translation {
         let settings = json!({"function": "quantile", "quantile": quantile, "interpolation": interpolation, "column": column});
         rules = rules.and("aggregate", with_range(settings, range));
     }
-    Ok(rules)
+    if rules.rules.is_empty() { Err(ALWAYS_HOLDS.into()) } else { Ok(rules) }
 }
 
 fn query(arguments: &Arguments<'_>) -> Translation {

@@ -16,7 +16,7 @@ use hw_base::Result;
 use serde_json::{Map, Value as Json};
 
 use self::parameters::Parameters;
-use super::{Imported, ImportedItem, Suite, TableRules, Written, not_of_the_format, read_values};
+use super::{Imported, ImportedItem, Origin, Suite, TableRules, Written, not_of_the_format, read_values};
 
 /// Suites of Great Expectations.
 #[derive(Debug)]
@@ -36,13 +36,21 @@ impl Suite for GreatExpectations {
     }
 
     fn read(&self, text: &str) -> Result<Imported> {
+        self.read_of(text, &Origin::default())
+    }
+
+    fn read_of(&self, text: &str, origin: &Origin) -> Result<Imported> {
         let suite = read_values("Great Expectations", text)?;
         let expectations = suite.get("expectations").unwrap_or(&suite).as_array();
         let Some(expectations) = expectations else {
-            return Err(not_of_the_format("Great Expectations", "it has no list `expectations`"));
+            let why =
+                if suite.is_object() { "it has no list `expectations`" } else { "it is no object of JSON with a list `expectations`" };
+            return Err(not_of_the_format("Great Expectations", why));
         };
         let given = Parameters::of(&suite);
-        Ok(Imported { items: expectations.iter().map(|expectation| item(expectation, &given)).collect() })
+        let name = suite.get("name").or_else(|| suite.get("expectation_suite_name")).and_then(Json::as_str).map(str::to_owned);
+        let name = name.or_else(|| origin.name.clone());
+        Ok(Imported { name, items: expectations.iter().map(|expectation| item(expectation, &given)).collect() })
     }
 
     fn write(&self, tables: &[TableRules<'_>]) -> Written {

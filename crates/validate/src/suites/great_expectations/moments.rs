@@ -1,9 +1,10 @@
 //! Limits that are moments: in other forms than ours, or told from the present one: `{"$PARAMETER": "now() - timedelta(weeks=52)"}`.
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat};
 use hw_base::identifier;
 use serde_json::{Map, Value as Json, json};
 
+use crate::moment::Moment;
 use crate::suites::{Rules, Translation};
 
 /// Forms of moments that theirs reads and ours does not.
@@ -16,6 +17,72 @@ pub(super) fn in_our_form(limit: Json) -> Json {
     let without = |form: &&str| Some(NaiveDateTime::parse_from_str(text, form).ok()?.format("%Y-%m-%d %H:%M:%S%.f").to_string());
     FORMS.iter().find_map(|form| if form.ends_with("%z") { with_zone(form) } else { without(form) }).map_or(limit, Json::from)
 }
+
+/// Forms of moments that a limit can have where texts are parsed.
+const PARSED: &[&str] = &["%m/%d/%Y %H:%M:%S%.f", "%m/%d/%Y %H:%M"];
+
+/// Forms of days that such a limit can have.
+const PARSED_DAYS: &[&str] = &["%m/%d/%Y", "%b %d %Y", "%b %d, %Y"];
+
+/// What a reader should know where texts are parsed.
+const FORMS_NOTE: &str = "texts are read in the forms 2026-01-31, 1/31/2026 and Jan 31 2026, with a time or without; any other breaks it";
+
+/// The comparison of two columns whose texts are parsed as moments. A text that is none breaks it.
+pub(super) fn compared(left: &str, operator: &str, right: &str, skip_if: &str) -> Rules {
+    let (left, right) = (identifier(left), identifier(right));
+    let holds = format!("coalesce({} {operator} {}, false)", parsed(&left), parsed(&right));
+    let sql = match skip_if {
+        "any_null" => format!("{left} is null or {right} is null or {holds}"),
+        "all_null" => format!("({left} is null and {right} is null) or {holds}"),
+        _ => holds,
+    };
+    Rules::one("expression", json!({ "sql": sql })).note(FORMS_NOTE)
+}
+
+/// The rule that texts of a column, parsed as moments, lie between `limits`. A text that is none breaks it.
+///
+/// # Errors
+/// Names a limit that is no moment.
+pub(super) fn between(column: &str, limits: &Json) -> Translation {
+    let name = identifier(column);
+    let moment = parsed(&name);
+    let mut sides = Vec::new();
+    for (key, operator) in [("min", ">="), ("above", ">"), ("max", "<="), ("below", "<")] {
+        let Some(limit) = limits.get(key).filter(|limit| !limit.is_null()) else { continue };
+        let at = moment_of(limit).ok_or_else(|| format!("the limit `{limit}` is in no form of a moment that is known here"))?;
+        sides.push(format!("{moment} {operator} cast('{at}' as timestamp(6))"));
+    }
+    let sql = format!("{name} is null or coalesce({}, false)", sides.join(" and "));
+    Ok(Rules::one("expression", json!({ "sql": sql })).note(FORMS_NOTE))
+}
+
+/// A limit as a moment in our form.
+fn moment_of(limit: &Json) -> Option<String> {
+    let text = limit.as_str()?.trim();
+    let moment = || PARSED.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+    let day = || PARSED_DAYS.iter().find_map(|form| NaiveDate::parse_from_str(text, form).ok()?.and_hms_opt(0, 0, 0));
+    let found = Moment::parse(text).map(|moment| moment.at().naive_utc()).or_else(moment).or_else(day);
+    found.map(|at| at.format("%Y-%m-%d %H:%M:%S%.f").to_string())
+}
+
+/// The text of a column as a moment in SQL; null where it has none of the forms that are known.
+fn parsed(name: &str) -> String {
+    let text = format!("trim(cast({name} as varchar))");
+    let replaced = |text: &str, pattern: &str, replacement: &str| format!("regexp_replace({text}, '{pattern}', '{replacement}')");
+    let month_filled = replaced(&text, "^([0-9])/", r"0\1/");
+    let both_filled = replaced(&month_filled, "^([0-9]{2})/([0-9])/", r"\1/0\2/");
+    let of_slashes = replaced(&both_filled, "^([0-9]{2})/([0-9]{2})/([0-9]{4})", r"\3-\1-\2");
+    let day_filled = replaced(&text, "^(.{3}) ([0-9])([ ,])", r"\1 0\2\3");
+    let month = format!("lpad(cast((strpos('{MONTHS}', lower(substr({text}, 1, 3))) + 2) / 3 as varchar), 2, '0')");
+    let of_names = format!(r"regexp_replace({day_filled}, '^.{{3}} ([0-9]{{2}}),? ([0-9]{{4}})', '\2-' || {month} || '-\1')");
+    format!(
+        "try_cast(case when regexp_like({text}, '^[0-9]{{1,2}}/[0-9]{{1,2}}/[0-9]{{4}}') then {of_slashes} \
+         when regexp_like({text}, '^[A-Za-z]{{3}} [0-9]{{1,2}},? [0-9]{{4}}') then {of_names} else {text} end as timestamp(6))"
+    )
+}
+
+/// The months by the first letters of their English names.
+const MONTHS: &str = "janfebmaraprmayjunjulaugsepoctnovdec";
 
 /// The rules of an expectation with such a limit; `None` where it has none.
 pub(super) fn translated(kind: &str, kwargs: &Map<String, Json>) -> Option<Translation> {
@@ -84,6 +151,21 @@ mod tests {
         check(json!("1990-01-01 12:00:00.500000 -0800"), json!("1990-01-01T12:00:00.500000-08:00"));
         check(json!("2026-01-31"), json!("2026-01-31"));
         check(json!(5), json!(5));
+    }
+
+    #[test]
+    fn limits_are_parsed_where_texts_are() {
+        let check = |limit: Json, expected: Option<&str>| assert_eq!(moment_of(&limit).as_deref(), expected);
+        check(json!("2/1/2016"), Some("2016-02-01 00:00:00"));
+        check(json!("2/1/2016 10:30"), Some("2016-02-01 10:30:00"));
+        check(json!("Dec 31 2000"), Some("2000-12-31 00:00:00"));
+        check(json!("2016-02-01T12:00:00+01:00"), Some("2016-02-01 11:00:00"));
+        check(json!("soon"), None);
+        check(json!(5), None);
+        assert!(between("a", &json!({"min": "soon"})).unwrap_err().contains("`\"soon\"` is in no form of a moment"));
+        let rules = compared("a", ">", "b", "all_null");
+        let sql = rules.rules[0]["expression"]["sql"].as_str().unwrap();
+        assert!(sql.starts_with("(a is null and b is null) or coalesce(try_cast(case when"), "{sql}");
     }
 
     #[test]

@@ -12,6 +12,21 @@ use crate::suites::{Rules, Translation};
 /// Arguments that say how results are shown, and nothing about the verdict.
 const SHOWN: &[&str] = &["result_format", "catch_exceptions", "include_config", "meta", "batch_id", "auto", "profiler_config"];
 
+/// Arguments that say nothing where there is no limit. A name that is not among them may be the misspelled one of a limit.
+const OF_NOTHING: &[&str] = &[
+    "column",
+    "mostly",
+    "row_condition",
+    "condition_parser",
+    "ties_okay",
+    "parse_strings_as_datetimes",
+    "output_strftime_format",
+    "allow_relative_error",
+    "exact_match",
+    "strict_min",
+    "strict_max",
+];
+
 /// The rules that an expectation becomes.
 ///
 /// # Errors
@@ -25,7 +40,10 @@ pub(super) fn translated(kind: &str, kwargs: &Map<String, Json>, expectation: &J
     let arguments = Arguments::new(&kwargs);
     arguments.ignore(SHOWN);
     let rules = match one(kind, &arguments) {
-        Err(why) if why == ALWAYS_HOLDS => return Ok(Rules::default().note(why)),
+        Err(why) if why == ALWAYS_HOLDS => {
+            arguments.ignore(OF_NOTHING);
+            return arguments.all_used().map(|()| Rules::default().note(why));
+        }
         other => other?,
     };
     let rules = limited(kind, rules, &arguments)?;
@@ -159,6 +177,15 @@ mod tests {
         let check_kwargs = |kind: &str, kwargs: Json, why: &str| check(&json!({"type": kind, "kwargs": kwargs}), why);
         check_kwargs("expect_column_mean_to_be_between", json!({"column": "a"}), "[]");
         check_kwargs("expect_column_values_to_be_between", json!({"column": "a"}), NO_LIMIT);
+        check_kwargs("expect_table_row_count_to_be_between", json!({"minValue": 1000}), "the argument `minValue: 1000` has no counterpart");
+        check_kwargs(
+            "expect_table_column_count_to_be_between",
+            json!({"min_value": "quack", "max_value": 5}),
+            "`min_value: \"quack\"` is no number",
+        );
+        check_kwargs("expect_column_values_to_be_in_set", json!({"column": "a", "value_set": "abc"}), "`value_set: \"abc\"` is no list");
+        let all_open = json!({"column": "a", "quantile_ranges": {"quantiles": [0.5], "value_ranges": [[null, null]]}});
+        check_kwargs("expect_column_quantile_values_to_be_between", all_open, "[]");
         check_kwargs(
             "expect_column_max_to_be_between",
             json!({"column": "a", "min_value": {"$PARAMETER": "low", "$PARAMETER.low": 3}, "max_value": {"$PARAMETER": "datetime(2026, 1, 5)"}}),

@@ -21,7 +21,8 @@ fn type_words(name: &str) -> Option<&'static [&'static str]> {
     let plain: String = name.to_lowercase().split('(').next().unwrap_or_default().replace("type", "").replace([' ', '_'], "");
     Some(match plain.trim_end_matches(|c: char| c.is_ascii_digit()) {
         "int" | "integer" | "bigint" | "smallint" | "tinyint" | "long" | "short" | "byte" | "uint" => &["bigint", "integer", "smallint"],
-        "float" | "double" | "real" | "doubleprecision" => &["double", "real"],
+        // Numbers with a point in CSV and JSON are decimals here, and floats in Python.
+        "float" | "double" | "real" | "doubleprecision" => &["double", "real", "decimal"],
         "decimal" | "numeric" | "number" => &["decimal"],
         "str" | "string" | "varchar" | "text" | "char" | "object" | "o" | "unicode" | "nvarchar" | "characterv" | "charactervarying" => {
             &["varchar"]

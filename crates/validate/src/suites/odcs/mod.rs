@@ -40,7 +40,7 @@ impl Suite for Odcs {
             object_items(object, &mut items);
         }
         items.extend(list(&file, "slaProperties").map(sla_item));
-        Ok(Imported { items })
+        Ok(Imported { items, ..Imported::default() })
     }
 
     fn write(&self, tables: &[TableRules<'_>]) -> Written {

@@ -144,7 +144,9 @@ fn value_sql(value: &Json) -> String {
 /// Our rule for invalid values, and SQL that is true for them.
 fn invalid(column: &str, values: Option<&Json>, pattern: Option<&Json>) -> Result<(Rules, String), String> {
     let name = identifier(column);
-    let listed = values.and_then(Json::as_array).map(|values| values.iter().map(value_sql).collect::<Vec<_>>().join(", "));
+    // A null in the list stands for no value: nulls are never invalid.
+    let values: Option<Vec<&Json>> = values.and_then(Json::as_array).map(|values| values.iter().filter(|value| !value.is_null()).collect());
+    let listed = values.as_ref().map(|values| values.iter().map(|value| value_sql(value)).collect::<Vec<_>>().join(", "));
     let pattern = pattern.and_then(Json::as_str);
     let unlike = |pattern: &str| format!("not regexp_like(cast({name} as varchar), {})", literal(pattern));
     match (listed, pattern) {

@@ -48,6 +48,7 @@ impl Metric<'_> {
                 self.filtered(Counted::rows(rules, &wrong, self.filter), threshold)
             }
             "duplicate" => self.duplicates(threshold),
+            "percentile" => self.percentile(threshold),
             name => self.aggregate(name, &column()?, threshold),
         }
     }
@@ -94,6 +95,20 @@ impl Metric<'_> {
             (Language::Contract, several) => counted_by_query(&repeating_rows(several, filter), threshold, self.is_percent, filter),
             (Language::Checks, columns) => counted_by_query(&repeated_values(columns, filter), threshold, self.is_percent, filter),
         }
+    }
+
+    /// The least value that at least a share of all values does not exceed, as `percentile_disc` has it.
+    fn percentile(&self, threshold: &Threshold) -> Translation {
+        let share = |text: &String| text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+        let [column, share] = match self.columns {
+            [column, percentile] => share(percentile).map(|share| [identifier(column), share.to_string()]),
+            _ => None,
+        }
+        .ok_or("`percentile` needs a column and a share from 0 to 1: `percentile(amount, 0.5)`")?;
+        let there = self.filter.map_or_else(|| format!("{column} is not null"), |filter| format!("{column} is not null and ({filter})"));
+        let values = format!("array_agg({column} order by {column}) filter (where {there})");
+        let place = format!("cast(greatest(1, ceil({share} * count({column}) filter (where {there}))) as bigint)");
+        measured_in_sql(&format!("array_element({values}, {place})"), threshold)
     }
 
     fn aggregate(&self, name: &str, column: &str, threshold: &Threshold) -> Translation {

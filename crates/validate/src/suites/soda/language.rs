@@ -238,13 +238,14 @@ impl Sentence<'_> {
         all.into_iter().collect()
     }
 
-    /// `values in (a, b) must exist in other (c, d)`.
+    /// `values in (a, b) must exist in other (c, d)`, or `values in a must exist in other c`.
     fn reference(&self) -> Translation {
         let (ours, theirs) =
             self.text.trim_start_matches("values in").split_once("must exist in").ok_or("only `must exist in` has a counterpart")?;
         let list =
             |text: &str| -> Vec<String> { text.trim().trim_matches(['(', ')']).split(',').map(|name| name.trim().to_owned()).collect() };
-        let (table, columns) = theirs.trim().split_once('(').ok_or("it names no columns of the other table")?;
+        let theirs = theirs.trim();
+        let (table, columns) = theirs.split_once('(').or_else(|| theirs.split_once(' ')).ok_or("it names no columns of the other table")?;
         Ok(Rules::one("referential", json!({"columns": list(ours), "to": {"table": table.trim(), "columns": list(columns)}})))
     }
 

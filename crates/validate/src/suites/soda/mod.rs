@@ -38,12 +38,12 @@ impl Suite for Soda {
         let file = read_values("Soda", text)?;
         let Some(map) = file.as_object() else { return Err(not_of_the_format("Soda", "it is no map")) };
         if let Some(dataset) = map.get("dataset").and_then(Json::as_str) {
-            return Ok(Imported { items: contract(map, dataset) });
+            return Ok(Imported { items: contract(map, dataset), ..Imported::default() });
         }
         if !map.keys().any(|key| key.starts_with("checks for") || key.starts_with("for each")) {
             return Err(not_of_the_format("Soda", "it has neither `dataset:` nor `checks for …:`"));
         }
-        Ok(Imported { items: language::items(map) })
+        Ok(Imported { items: language::items(map), ..Imported::default() })
     }
 
     fn write(&self, tables: &[TableRules<'_>]) -> Written {

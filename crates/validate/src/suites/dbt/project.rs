@@ -1,0 +1,82 @@
+//! What a project file, `dbt_project.yml`, says about the tests in a file of the project.
+
+use std::path::Path;
+
+use serde_json::{Map, Value as Json};
+
+use super::config::is_configuration;
+use crate::suites::Origin;
+
+/// The folders of a project whose files can hold tests: the setting that names them, an older name of it, and the usual folder.
+const FOLDERS: [(&str, &str, &str); 5] = [
+    ("model-paths", "source-paths", "models"),
+    ("seed-paths", "data-paths", "seeds"),
+    ("snapshot-paths", "", "snapshots"),
+    ("analysis-paths", "", "analyses"),
+    ("test-paths", "", "tests"),
+];
+
+/// What the project says about a file, whose path is the one below the folder of the project.
+pub fn dbt_origin(project: &Json, file: &Path) -> Origin {
+    let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let is_test = file.extension().is_some_and(|ending| ending == "sql") && is_in(project, "test-paths", "", "tests", file).is_some();
+    let below = FOLDERS.iter().find_map(|(key, older, usual)| is_in(project, key, older, usual, file));
+    let folders = below.unwrap_or(file).parent().into_iter().flat_map(Path::iter).map(|part| part.to_string_lossy().into_owned());
+    let own = project.get("name").and_then(Json::as_str).map(str::to_owned);
+    let mut levels: Vec<&Json> = ["tests", "data_tests"].iter().filter_map(|key| project.get(*key)).collect();
+    let mut settings = Map::new();
+    take(&levels, &mut settings);
+    for part in own.into_iter().chain(folders) {
+        levels = levels.into_iter().filter_map(|level| level.get(&part)).collect();
+        take(&levels, &mut settings);
+    }
+    let of_tests = levels.iter().filter_map(|level| level.as_object()).flatten().filter(|(_, value)| value.is_object());
+    let of_tests = of_tests.map(|(name, level)| {
+        let mut settings = Map::new();
+        take(&[level], &mut settings);
+        (name.clone(), settings)
+    });
+    Origin { of_tests: of_tests.collect(), name, is_test, settings, ..Origin::default() }
+}
+
+/// The path below a folder of the project.
+fn is_in<'a>(project: &Json, key: &str, older: &str, usual: &str, file: &'a Path) -> Option<&'a Path> {
+    let named = project.get(key).or_else(|| project.get(older)).and_then(Json::as_array);
+    let paths = named.map_or(vec![usual], |paths| paths.iter().filter_map(Json::as_str).collect());
+    paths.into_iter().find_map(|path| file.strip_prefix(path).ok())
+}
+
+/// The settings at one level, with a `+` in front or without.
+fn take(levels: &[&Json], settings: &mut Map<String, Json>) {
+    for (key, value) in levels.iter().filter_map(|level| level.as_object()).flatten() {
+        let plain = key.strip_prefix('+').unwrap_or(key);
+        if is_configuration(plain) && (key != plain || !value.is_object()) {
+            settings.insert(plain.to_owned(), value.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn deeper_levels_say_more() {
+        let project = json!({
+            "name": "shop", "test-paths": ["checks"],
+            "data_tests": {
+                "+severity": "warn", "+meta": { "a": 1 }, "other": { "+enabled": false },
+                "shop": { "+where": "a > 1", "staging": { "severity": "error", "+query_tag": "x", "t": { "+enabled": false } } },
+            },
+        });
+        let origin = |path: &str| dbt_origin(&project, Path::new(path));
+        let found = |path: &str| Json::Object(origin(path).settings).to_string();
+        assert_eq!(found("models/schema.yml"), r#"{"severity":"warn","meta":{"a":1},"where":"a > 1"}"#);
+        assert_eq!(found("models/staging/schema.yml"), r#"{"severity":"error","meta":{"a":1},"where":"a > 1"}"#);
+        assert_eq!(origin("checks/staging/t.sql").of_tests["t"]["enabled"], json!(false));
+        assert!(origin("checks/staging/t.sql").is_test && !origin("checks/schema.yml").is_test && !origin("models/t.sql").is_test);
+        assert_eq!(origin("checks/t.sql").name.as_deref(), Some("t"));
+    }
+}
