@@ -192,10 +192,20 @@ impl RuleResult {
     }
 }
 
-/// Writes some columns of a row as `order_id=7, status=unknown`.
+/// How many characters of a value are shown.
+const SHOWN: usize = 160;
+
+/// Writes some columns of a row as `order_id=7, status=unknown`, long values shortened.
 pub(crate) fn render_row(columns: &[Column], row: &[Value]) -> String {
-    let pairs = columns.iter().zip(row).map(|(column, value)| format!("{}={value}", column.name));
+    let pairs = columns.iter().zip(row).map(|(column, value)| format!("{}={}", column.name, shortened(value.to_string())));
     pairs.collect::<Vec<_>>().join(", ")
+}
+
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 impl crate::Rows {

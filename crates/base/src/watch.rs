@@ -128,7 +128,7 @@ pub struct Watched {
     /// Per row rule, in the order of the watch.
     pub rules: Vec<WatchedRule>,
     /// Per aggregate, in the order of the watch; none where rows stay that a table has, whose aggregates are asked for once it is known
-    /// which.
+    /// which, and none where one of them fails on the rows.
     pub aggregates: Vec<WatchedAggregate>,
     /// Per aggregate over the rows that arrive, in the order of the watch.
     #[serde(default)]

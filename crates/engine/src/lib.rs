@@ -26,6 +26,7 @@ mod place;
 mod plain;
 mod planned;
 mod publish;
+mod quantile;
 mod schema;
 mod session;
 mod shown;

@@ -30,6 +30,7 @@ use crate::json::json_valid;
 use crate::live::LiveTables;
 use crate::measure::Means;
 use crate::planned::Planned;
+use crate::quantile::quantile_cont;
 use crate::session::{Effort, Session};
 use crate::store::Lasting;
 use crate::warehouse::{Warehouse, arrow_schema};
@@ -156,6 +157,7 @@ impl LocalEngine {
         let make = || {
             let context = SessionContext::new_with_config_rt(SessionConfig::new(), Arc::clone(&self.runtime));
             context.register_udf(json_valid());
+            context.register_udaf(quantile_cont());
             context.state()
         };
         self.blank.get_or_init(make).clone()

@@ -11,6 +11,7 @@ use datafusion::common::DFSchema;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::lit;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
@@ -42,6 +43,8 @@ struct CompiledRule {
     diverts: bool,
     excludes: bool,
     shown: Vec<usize>,
+    /// Why it cannot be judged on any row.
+    unfit: Option<Error>,
 }
 
 /// The columns that tell where a record stands.
@@ -88,14 +91,26 @@ pub(crate) struct Diverted {
 }
 
 impl Watcher {
-    /// Compiles the row rules of `watch` for rows of `schema`.
+    /// Compiles the row rules of `watch` for rows of `schema`. A rule that does not fit them fails alone, unless it decides where rows go.
     pub(crate) fn compile(session: &Session, schema: &SchemaRef, watch: &Watch) -> Result<Self> {
+        let mut watcher = Self::of(session, schema, watch)?;
+        let unfit = watcher.rules.iter_mut().filter(|rule| rule.diverts || rule.excludes).find_map(|rule| rule.unfit.take());
+        unfit.map_or(Ok(watcher), Err)
+    }
+
+    /// The same where rows are only read: a rule that fails, on some rows or on all, fails alone, and takes none away.
+    pub(crate) fn only_reading(session: &Session, schema: &SchemaRef, watch: &Watch) -> Result<Self> {
+        Ok(Self { is_strict: false, ..Self::of(session, schema, watch)? })
+    }
+
+    fn of(session: &Session, schema: &SchemaRef, watch: &Watch) -> Result<Self> {
         let df_schema = DFSchema::try_from(Arc::clone(schema)).map_err(|error| explain(error, &Context::default()))?;
         let key: Vec<usize> = watch.key.iter().filter_map(|column| schema.index_of(column).ok()).collect();
         let compile = |rule: &hw_base::RowWatch| {
-            let violates = session
-                .row_expression(&rule.violates, &df_schema)
-                .map_err(|error| cannot_judge(&rule.id, &explain(error, &Context::default())))?;
+            let (violates, unfit) = match session.row_expression(&rule.violates, &df_schema) {
+                Ok(violates) => (violates, None),
+                Err(error) => (lit(false), Some(cannot_judge(&rule.id, &explain(error, &Context::default())))),
+            };
             let mut shown = key.clone();
             let mut own: Vec<usize> =
                 collect_columns(&violates).iter().map(datafusion::physical_expr::expressions::Column::index).collect();
@@ -109,9 +124,9 @@ impl Watcher {
             }
             shown.extend(own.into_iter().filter(|index| !key.contains(index)));
             let beside_parts = Arc::clone(&violates);
-            Ok(CompiledRule { id: rule.id.clone(), violates, beside_parts, diverts: rule.diverts, excludes: rule.excludes, shown })
+            CompiledRule { id: rule.id.clone(), violates, beside_parts, diverts: rule.diverts, excludes: rule.excludes, shown, unfit }
         };
-        let mut rules: Vec<CompiledRule> = watch.rows.iter().map(compile).collect::<Result<_>>()?;
+        let mut rules: Vec<CompiledRule> = watch.rows.iter().map(compile).collect();
         let all: Vec<_> = rules.iter().map(|rule| Arc::clone(&rule.violates)).collect();
         let (parts, beside_parts) = Parts::of(&all, schema).map_err(|error| explain(error, &Context::default()))?;
         for (rule, beside_parts) in rules.iter_mut().zip(beside_parts) {
@@ -121,14 +136,10 @@ impl Watcher {
         Ok(Self { schema, rules, parts, examples, all_rows: watch.all_rows, only_examples: watch.only_examples, is_strict: true })
     }
 
-    /// The same where rows are only read: a rule that fails on some rows fails alone, and takes none away.
-    pub(crate) fn only_reading(self) -> Self {
-        Self { is_strict: false, ..self }
-    }
-
     /// Empty counts.
     pub(crate) fn counts(&self) -> Counts {
-        Counts { rows: 0, rules: self.rules.iter().map(|_| RuleCount::default()).collect() }
+        let unfit = |rule: &CompiledRule| rule.unfit.as_ref().map(|error| error.message().to_owned());
+        Counts { rows: 0, rules: self.rules.iter().map(|rule| RuleCount { error: unfit(rule), ..RuleCount::default() }).collect() }
     }
 
     /// Whether nothing is left to look for.
@@ -297,6 +308,14 @@ impl Tap {
         Ok(Self { ids: aggregates.iter().map(|aggregate| aggregate.id.clone()).collect(), senders, query: Some(query) })
     }
 
+    /// The same for rules, none of which may take the others with it: where one cannot be planned, no aggregate is taken.
+    pub(crate) async fn of_rules(session: &Session, rows: (&str, &SchemaRef), aggregates: &[AggregateWatch], tasks: usize) -> Result<Self> {
+        match Self::open(session, rows, aggregates, tasks).await {
+            Err(error) if error.known_code() == Some("HW602") => Ok(Self::default()),
+            tap => tap,
+        }
+    }
+
     /// All aggregates as one query; where it cannot be planned, the aggregate to blame is named.
     async fn query_of(session: &Session, rows: &str, aggregates: &[AggregateWatch]) -> Result<DataFrame> {
         let columns: Vec<String> =
@@ -322,6 +341,14 @@ impl Tap {
         let Some(query) = self.query else { return Ok(vec![]) };
         let values = query.await.map_err(|error| Error::bug(format!("the aggregates of the rules ended early: {error}")))??;
         Ok(self.ids.into_iter().zip(values).map(|(id, value)| WatchedAggregate { id, value }).collect())
+    }
+
+    /// The same for rules: none where one of them fails on the rows. Which one, tells who asks for them one by one.
+    pub(crate) async fn finish_of_rules(self) -> Result<Vec<WatchedAggregate>> {
+        match self.finish().await {
+            Err(error) if error.known_code() == Some("HW301") => Ok(vec![]),
+            aggregates => aggregates,
+        }
     }
 }
 

@@ -80,7 +80,7 @@ fn family(kind: ColumnType) -> ColumnType {
     }
 }
 
-/// A column of numbers as SQL for floats; texts that read as numbers count as such.
+/// A column of numbers as SQL for floats.
 ///
 /// # Errors
 /// Says that `kind` needs numbers.
@@ -89,9 +89,14 @@ pub(crate) fn as_double(column: &Column, kind: &str) -> Result<String, String> {
     match column.kind {
         ColumnType::Float => Ok(name),
         ColumnType::Integer | ColumnType::Decimal => Ok(format!("cast({name} as double)")),
-        ColumnType::Text => Ok(format!("try_cast({name} as double)")),
         _ => Err(format!("`{kind}` needs numbers, and column `{}` is {}", column.name, column.sql_type)),
     }
+}
+
+/// SQL that is true for numbers of `column`, which `value` stands for, and neither for `NaN` nor for endless ones; `None` where there are
+/// no others.
+pub(crate) fn is_finite(column: &Column, value: &str) -> Option<String> {
+    (column.kind == ColumnType::Float).then(|| format!("abs({value}) < cast('Infinity' as double)"))
 }
 
 /// A column of days or moments as SQL for moments; texts that read as such count.
@@ -101,7 +106,7 @@ pub(crate) fn as_double(column: &Column, kind: &str) -> Result<String, String> {
 pub(crate) fn moments_of(column: &Column, kind: &str) -> Result<String, String> {
     match column.kind {
         ColumnType::Date | ColumnType::Timestamp => Ok(as_moment(column)),
-        ColumnType::Text => Ok(format!("try_cast({} as timestamp(6))", identifier(&column.name))),
+        ColumnType::Text => Ok(format!("try_cast(trim({}) as timestamp(6))", identifier(&column.name))),
         _ => Err(format!("`{kind}` needs dates or moments, and column `{}` is {}", column.name, column.sql_type)),
     }
 }

@@ -65,6 +65,29 @@ impl Exact {
         }
     }
 
+    /// The greatest whole number that is not above it, as far as 128 bits reach.
+    pub(crate) fn floor(&self) -> i128 {
+        let (whole, rest) = self.parts();
+        if self.is_negative { -whole - rest } else { whole }
+    }
+
+    /// The least whole number that is not below it, as far as 128 bits reach.
+    pub(crate) fn ceil(&self) -> i128 {
+        let (whole, rest) = self.parts();
+        if self.is_negative { -whole } else { whole + rest }
+    }
+
+    /// The whole number without its sign, and 1 where there is more.
+    fn parts(&self) -> (i128, i128) {
+        let whole = if self.whole.is_empty() { 0 } else { self.whole.parse().unwrap_or(i128::MAX / 2) };
+        (whole, i128::from(!self.fraction.is_empty()))
+    }
+
+    /// Whether it has no more digits before and after the point.
+    pub(crate) fn fits(&self, whole: usize, places: usize) -> bool {
+        self.whole.len() <= whole && self.fraction.len() <= places
+    }
+
     /// The number in SQL, with all its digits.
     pub(crate) fn sql(&self) -> String {
         let digits = (self.whole.len() + self.fraction.len()).max(1);
@@ -155,6 +178,13 @@ mod tests {
         assert_eq!((Exact::of(f64::NAN), Exact::of(f64::NEG_INFINITY)), (None, None));
         assert_eq!(Exact::of(0.1), Exact::parse("0.10"));
         assert_eq!((Some(Exact::from(0)), Some(Exact::from(70))), (Exact::parse("0"), Exact::parse("70")));
+    }
+
+    #[test]
+    fn the_whole_numbers_beside_them_are_known() {
+        let around = |text: &str| Exact::parse(text).map(|number| (number.floor(), number.ceil()));
+        assert_eq!([around("5"), around("5.1"), around("-5.1"), around("0.5")], [Some((5, 5)), Some((5, 6)), Some((-6, -5)), Some((0, 1))]);
+        assert!(around("1e300").is_some_and(|(floor, _)| floor > i128::from(u64::MAX)));
     }
 
     #[test]

@@ -17,6 +17,10 @@ pub(crate) const KEPT: &str = "#kept";
 /// The relation that a rule is tried on.
 const TRIED: &str = "judged";
 
+/// Why SQL about single rows is none.
+const LOOKS_AT_OTHERS: &str = "the SQL must be about one row by itself, and it looks at others (an aggregate, a window or a query); \
+    `aggregate` takes SQL over all rows, `query` a SELECT of the rows that are wrong";
+
 /// Rules fitted to the columns of one table.
 ///
 /// A rule that does not fit stays in the gate: its result says why, and it has not held.
@@ -67,11 +71,16 @@ impl Gate {
             let Some((sql, wanted)) = fitted.to_try() else { continue };
             let mut inputs = reader.inputs.clone();
             inputs.push(Input::Query { name: TRIED.into(), sql: reader.sql.clone() });
-            match engine.columns(&Reader { sql, inputs, file: None }).await {
+            let looks_at_others = matches!(fitted.shape, Ok(Shape::Row { .. })) && !engine.is_row_by_row(&sql);
+            match engine.columns(&Reader { sql, inputs: inputs.clone(), file: None }).await {
+                Ok(_) if looks_at_others => fitted.shape = Err(LOOKS_AT_OTHERS.into()),
                 Ok(columns) => fitted.expect(wanted, &columns),
                 // Another table may be made before the rule is judged.
                 Err(error) if matches!(wanted, Wanted::Count) && error.known_code() == Some("HW302") => {}
-                Err(error) if error.blame() == Blame::User => fitted.shape = Err(reason(&error)),
+                Err(error) if error.blame() == Blame::User => {
+                    let of_condition = fitted.no_condition(engine, inputs).await?;
+                    fitted.shape = Err(of_condition.unwrap_or_else(|| reason(&error)));
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -232,17 +241,34 @@ impl Fitted {
         Some((format!("select {expression} as result from {TRIED}"), wanted))
     }
 
+    /// What is wrong with `where`, where it is valid SQL and no condition.
+    async fn no_condition(&self, engine: &dyn Engine, inputs: Vec<Input>) -> Result<Option<String>> {
+        let Some(condition) = self.rule.condition_sql() else { return Ok(None) };
+        let tried = Reader { sql: format!("select {condition} as result from {TRIED}"), inputs, file: None };
+        let columns = match engine.columns(&tried).await {
+            Ok(columns) => columns,
+            Err(error) if error.blame() == Blame::User => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let other = columns.first().filter(|column| column.kind != ColumnType::Boolean);
+        Ok(other.map(|column| no_truth("`where`", &column.sql_type)))
+    }
+
     /// Makes sure that what should be true or false is so, and that what should be measured can be.
     fn expect(&mut self, wanted: Wanted, columns: &[Column]) {
         let Some(column) = columns.first() else { return };
         let can_be_measured = column.kind.is_numeric() || column.kind.is_temporal() || column.kind == ColumnType::Text;
-        let problem = match wanted {
-            Wanted::Truth if column.kind != ColumnType::Boolean => "the SQL must be true or false for every row",
-            Wanted::Measure if !can_be_measured => "the SQL must give a number, a date or a moment",
+        let sql = if self.rule.body.sql().is_some() { "the SQL" } else { "`where`" };
+        self.shape = Err(match wanted {
+            Wanted::Truth if column.kind != ColumnType::Boolean => no_truth(sql, &column.sql_type),
+            Wanted::Measure if !can_be_measured => format!("the SQL must give a number, a date or a moment; it is {}", column.sql_type),
             _ => return,
-        };
-        self.shape = Err(format!("{problem}; it is {}", column.sql_type));
+        });
     }
+}
+
+fn no_truth(sql: &str, found: &str) -> String {
+    format!("{sql} must be true or false for every row; it is {found}")
 }
 
 /// What the SQL of a rule has to give.
@@ -302,6 +328,8 @@ mod tests {
             {"aggregate": {"sql": "max(a) > 1 -- why", "min": 1}},
             {"query": {"sql": "select b from {table}", "where": "a > 1"}},
             {"query": {"sql": "select a from {table} join later using (a)"}},
+            {"expression": {"sql": "sum(a) > 1"}},
+            {"not_null": {"column": "a", "where": "a"}},
         ]));
         let mut gate = Gate::new(&rules, &columns("a bigint"));
         let engine = FakeEngine::default()
@@ -318,7 +346,14 @@ mod tests {
             .describes(
                 "select count(*) as violations from (select a from judged join later using (a)) as broken",
                 Err(Error::user("unknown table `later`").code("HW302")),
-            );
+            )
+            .describes("select not (sum(a) > 1) as result from judged", Ok("result boolean"))
+            .describes(
+                "select (a) and (a is null) as result from judged",
+                Err(Error::user("`bigint AND boolean`: these types do not go together")),
+            )
+            .describes("select (a) as result from judged", Ok("result bigint"))
+            .describes("select (a > 1) as result from judged", Ok("result boolean"));
         block_on(gate.try_sql(&engine, &Reader { sql: "select 1 as a".into(), inputs: vec![], file: None })).unwrap();
         let misfits: Vec<String> = gate.misfits().map(|error| error.causes().join("; ")).collect();
         assert_eq!(
@@ -330,6 +365,8 @@ mod tests {
                 "`a` is no aggregate",
                 "the SQL must give a number, a date or a moment; it is boolean",
                 "there is no column `b`",
+                LOOKS_AT_OTHERS,
+                "`where` must be true or false for every row; it is bigint",
             ]
         );
         assert_eq!(gate.fitted[2].columns, ["a"]);

@@ -25,6 +25,12 @@ const WIDTH: f64 = 4.0;
 /// What the median absolute deviation of normal values has to be multiplied with to be their standard deviation.
 const OF_NORMAL_VALUES: f64 = 1.4826;
 
+/// How many digits of a limit are shown after the first one.
+const DIGITS: i32 = 3;
+
+/// Finer parts than this are zero.
+const MOST_PLACES: i32 = 300;
+
 /// The least spread, as a share of the median.
 const LEAST_SPREAD: f64 = 0.01;
 
@@ -163,13 +169,26 @@ fn spread(values: &[f64]) -> f64 {
 
 /// A limit with no more digits than a person wants to read, moved outwards by `towards`.
 fn rounded(value: f64, towards: fn(f64) -> f64) -> f64 {
-    let unit = if value.abs() >= 100.0 { 1.0 } else { 1e4 };
+    let unit = unit(value);
     towards(value * unit) / unit
 }
 
 fn shown(value: f64) -> String {
-    let unit = if value.abs() >= 100.0 { 1.0 } else { 1e4 };
+    let unit = unit(value);
     ((value * unit).round() / unit).to_string()
+}
+
+/// How many parts of 1 a value is shown in: whole numbers where it is large, four decimal places else, and more where these are not four
+/// digits of it.
+#[expect(clippy::cast_possible_truncation, reason = "a float has some hundred digits at most")]
+fn unit(value: f64) -> f64 {
+    let size = value.abs();
+    if size >= 100.0 {
+        return 1.0;
+    }
+    let first_digit = size.log10().floor();
+    let places = if first_digit.is_finite() { DIGITS - first_digit as i32 } else { 0 };
+    10_f64.powi(places.clamp(4, MOST_PLACES))
 }
 
 #[cfg(test)]
@@ -200,6 +219,12 @@ mod tests {
     fn values_that_never_differ_have_a_little_room() {
         check(Learned::Level, &[0.5; 8], "between 0.48 and 0.52, learned from 8 runs: median 0.5 ± 4 × 0.005");
         check(Learned::Level, &[0.0; 8], "between 0 and 0, learned from 8 runs: median 0 ± 4 × 0");
+    }
+
+    #[test]
+    fn small_values_have_narrow_limits() {
+        check(Learned::Level, &[5.5e-6; 8], "between 0.00000528 and 0.00000572, learned from 8 runs: median 0.0000055 ± 4 × 0.000000055");
+        check(Learned::Level, &[-5e-7; 8], "between -0.00000052 and -0.00000048, learned from 8 runs: median -0.0000005 ± 4 × 0.000000005");
     }
 
     #[test]

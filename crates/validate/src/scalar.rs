@@ -79,7 +79,23 @@ impl Scalar {
             ColumnType::Boolean => self.as_bool().map(|value| value.to_string()),
             ColumnType::Text | ColumnType::Time | ColumnType::Binary | ColumnType::Other => Some(literal(&self.to_string())),
         };
-        written.ok_or_else(|| format!("`{self}` does not fit column `{}`, which is {}", column.name, column.sql_type))
+        written.ok_or_else(|| misfit(self, column))
+    }
+
+    /// The same for a value that the column is to hold: a number with a fraction is in no column of whole numbers.
+    ///
+    /// # Errors
+    /// Says that the value can never occur in the column.
+    pub(crate) fn held_by(&self, column: &Column) -> Result<String, String> {
+        let written = self.for_column(column)?;
+        let is_held = |number: &Exact| {
+            let (least, greatest) = whole_numbers(column);
+            number.floor() == number.ceil() && (least..=greatest).contains(&number.floor())
+        };
+        match self.as_number() {
+            Some(number) if column.kind == ColumnType::Integer && !is_held(&number) => Err(misfit(self, column)),
+            _ => Ok(written),
+        }
     }
 
     fn as_bool(&self) -> Option<bool> {
@@ -90,6 +106,25 @@ impl Scalar {
             _ => None,
         }
     }
+}
+
+fn misfit(value: &Scalar, column: &Column) -> String {
+    format!("`{value}` does not fit column `{}`, which is {}", column.name, column.sql_type)
+}
+
+/// The least and the greatest number that a column of whole numbers can hold.
+pub(crate) fn whole_numbers(column: &Column) -> (i128, i128) {
+    let (word, is_signed) = match column.sql_type.strip_suffix(" unsigned") {
+        Some(word) => (word, false),
+        None => (column.sql_type.as_str(), true),
+    };
+    let bits = match word {
+        "tinyint" => 8,
+        "smallint" => 16,
+        "int" | "integer" => 32,
+        _ => 64,
+    };
+    if is_signed { (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) } else { (0, (1 << bits) - 1) }
 }
 
 /// In a column of single precision, 0.1 is another number than in one of double precision.

@@ -97,9 +97,9 @@ pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) 
     let session = Session::for_reader(engine, reader, effort).await?;
     let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
     let schema = Arc::new(frame.schema().as_arrow().clone());
-    let watcher = Arc::new(Watcher::compile(&session, &schema, watch)?.only_reading());
+    let watcher = Arc::new(Watcher::only_reading(&session, &schema, watch)?);
     let (_, streams) = streams(&session, &frame, reader).await?;
-    let tap = Tap::open(&session, (READ, &schema), &watch.aggregates, streams.len()).await?;
+    let tap = Tap::of_rules(&session, (READ, &schema), &watch.aggregates, streams.len()).await?;
     let tasks = streams.into_iter().enumerate().map(|(task, mut stream)| {
         let (watcher, sender) = (Arc::clone(&watcher), tap.sender(task));
         let about = About::new(engine, reader);
@@ -120,7 +120,7 @@ pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) 
         })
     });
     let counts = joined(tasks.collect()).await?;
-    Ok(Watched { aggregates: tap.finish().await?, ..watcher.watched(counts) })
+    Ok(Watched { aggregates: tap.finish_of_rules().await?, ..watcher.watched(counts) })
 }
 
 /// One attempt to stage a batch.
@@ -297,7 +297,7 @@ impl<'a> Attempt<'a> {
         batch.rows_quarantined = batch.quarantined.iter().map(|file| file.rows).sum();
         self.add_those_from_quarantine(&mut batch);
         self.settle(&mut batch, &shared, set_aside, written.sender(settling)).await?;
-        let (aggregates, of_arriving) = (written.finish().await?, arriving.finish().await?);
+        let (aggregates, of_arriving) = (written.finish_of_rules().await?, arriving.finish().await?);
         batch.watched = Watched { aggregates, of_arriving, ..shared.watcher.watched(counts) };
         let excluding = watch.rows.iter().zip(&batch.watched.rules).filter(|(rule, _)| rule.excludes);
         let seen = batch.watched.rows + excluding.map(|(_, counted)| counted.violations).sum::<u64>();
@@ -328,7 +328,7 @@ impl<'a> Attempt<'a> {
     async fn tap(&self, watch: &Watch, tasks: usize) -> Result<Tap> {
         let is_all = self.target.is_none() || replaces(self.staging);
         let aggregates = if is_all { watch.aggregates.as_slice() } else { &[] };
-        Tap::open(&self.session, (WRITTEN, &self.columns.schema), aggregates, tasks).await
+        Tap::of_rules(&self.session, (WRITTEN, &self.columns.schema), aggregates, tasks).await
     }
 
     /// The keys whose rows wait for the others: those that occur twice, or all where the table has rows.

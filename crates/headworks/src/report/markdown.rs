@@ -3,7 +3,7 @@
 use hw_base::{OnFailure, Rows, RunRecord, StepOutcome, StepRecord, Value, Verdict, count, plural};
 use hw_pipeline::Plan;
 
-use super::{decision_word, finding, outcome_word, step_outcome_word};
+use super::{decision_word, finding, outcome_word, printable, step_outcome_word};
 
 /// A table; the columns in `right` hold numbers.
 pub(crate) fn table(rows: &[Vec<String>], right: &[usize]) -> Vec<String> {
@@ -79,7 +79,8 @@ pub(crate) fn verdict(verdict: &Verdict) -> Vec<String> {
     let mut rows = vec![["rule", "held", "action", "finding", "examples"].map(str::to_owned).to_vec()];
     rows.extend(verdict.results.iter().map(|result| {
         let held = if result.held { "yes" } else { "no" };
-        vec![result.id.clone(), held.into(), result.action.name().into(), finding(result), result.examples.join("; ")]
+        let examples: Vec<String> = result.examples.iter().map(|example| printable(example)).collect();
+        vec![result.id.clone(), held.into(), result.action.name().into(), finding(result), examples.join("; ")]
     }));
     table(&rows, &[])
 }

@@ -196,7 +196,7 @@ fn waiting_members(members: u64) -> Option<String> {
 
 fn broken_rule_lines(result: &RuleResult, terminal: &Terminal) -> Vec<String> {
     let mut lines = vec![format!("    {} ({}): {}", result.id, result.action.name(), finding(result))];
-    let examples: Vec<&str> = result.examples.iter().take(3).map(String::as_str).collect();
+    let examples: Vec<String> = result.examples.iter().take(3).map(|example| printable(example)).collect();
     if result.action == OnFailure::Block && !examples.is_empty() {
         lines.push(format!("      examples: {}", examples.join(" | ")));
     }
@@ -326,7 +326,8 @@ pub(crate) fn verdict_lines(verdict: &Verdict, others: &[String], terminal: &Ter
         let mark = if result.held { "✓" } else { "✗" };
         lines.push(format!("{mark} {:<32} {:<10} {}", result.id, result.action.name(), finding(result)));
         if !result.held && !result.examples.is_empty() {
-            lines.push(format!("    examples: {}", result.examples.join(" | ")));
+            let examples: Vec<String> = result.examples.iter().map(|example| printable(example)).collect();
+            lines.push(format!("    examples: {}", examples.join(" | ")));
         }
         if let (false, Some(query)) = (result.held, &result.query) {
             lines.push(format!("    see all:  {}", query_command(query, others, terminal)));
@@ -338,12 +339,25 @@ pub(crate) fn verdict_lines(verdict: &Verdict, others: &[String], terminal: &Ter
 
 /// How many rules held, in a sentence.
 pub(crate) fn verdict_summary(verdict: &Verdict) -> String {
-    let broken = verdict.broken().count() as u64;
-    match (broken, verdict.results.len() as u64) {
-        (0, 0) => "no rule was judged, so nothing can break".to_owned(),
-        (0, 1) => "the rule held".to_owned(),
-        (0, all) => format!("all {} held", plural(all, "rule")),
-        (broken, all) => format!("{} of {} broke", broken, plural(all, "rule")),
+    let unjudged = verdict.broken().filter(|result| result.error.is_some()).count() as u64;
+    let broken = verdict.broken().count() as u64 - unjudged;
+    match (broken, unjudged, verdict.results.len() as u64) {
+        (0, 0, 0) => "no rule was judged, so nothing can break".to_owned(),
+        (0, 0, 1) => "the rule held".to_owned(),
+        (0, 0, all) => format!("all {} held", plural(all, "rule")),
+        (broken, 0, all) => format!("{} of {} broke", broken, plural(all, "rule")),
+        (0, 1, 1) => "the rule cannot be judged".to_owned(),
+        (0, unjudged, all) => format!("{} of {} cannot be judged", unjudged, plural(all, "rule")),
+        (broken, unjudged, all) => format!("{} of {} broke, {} cannot be judged", broken, plural(all, "rule"), unjudged),
+    }
+}
+
+/// A text of the data without what a terminal would obey or break the line at.
+fn printable(text: &str) -> String {
+    if text.contains(char::is_control) {
+        text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+    } else {
+        text.to_owned()
     }
 }
 

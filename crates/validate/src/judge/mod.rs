@@ -55,7 +55,7 @@ impl Gate {
         if self.fitted.is_empty() {
             return Ok(Verdict::over(vec![]));
         }
-        self.judge_over(&Relation::staged(judging, batch).await?).await
+        self.judge_over(&Relation::staged(self, judging, batch).await?).await
     }
 
     /// Judges rows that were only read, as `headworks check` does.
@@ -65,7 +65,7 @@ impl Gate {
     /// # Errors
     /// If the engine fails. SQL that it refuses is a rule that cannot be judged, and no error.
     pub async fn judge(&self, judging: &Judging<'_>, watched: &Watched) -> Result<Verdict> {
-        self.judge_over(&Relation::read(self, judging, watched)?).await
+        self.judge_over(&Relation::read(self, judging, watched).await?).await
     }
 
     async fn judge_over(&self, relation: &Relation<'_>) -> Result<Verdict> {
@@ -81,7 +81,8 @@ impl Gate {
     async fn measure(&self, relation: &Relation<'_>) -> Result<HashMap<String, Result<Value, String>>> {
         let watches: Vec<_> = self.fitted.iter().flat_map(Fitted::aggregate_watches).collect();
         let mut values = HashMap::new();
-        if relation.aggregates_were_watched {
+        // Where one of them fails on the rows, the scan has none, and they are asked for one by one.
+        if relation.aggregates_were_watched && watches.iter().all(|watch| relation.watched_value(&watch.id).is_ok()) {
             for watch in watches {
                 let value = relation.watched_value(&watch.id)?;
                 values.insert(watch.id, Ok(value));
@@ -131,7 +132,13 @@ fn blank(fitted: &Fitted, relation: &Relation<'_>) -> RuleResult {
 }
 
 fn unjudged(fitted: &Fitted, relation: &Relation<'_>, reason: &str) -> RuleResult {
-    RuleResult { error: Some(format!("HW602: {reason}")), query: None, ..blank(fitted, relation) }
+    RuleResult { error: Some(cannot_be_judged(fitted, reason)), query: None, ..blank(fitted, relation) }
+}
+
+/// Why a rule cannot be judged, and where it stands.
+fn cannot_be_judged(fitted: &Fitted, reason: &str) -> String {
+    let place = fitted.rule.span.as_ref().map(|span| format!(" ({}:{}:{})", span.file.display(), span.line, span.column));
+    format!("HW602: {reason}{}", place.unwrap_or_default())
 }
 
 /// Judges a count of violating rows.
@@ -174,7 +181,7 @@ fn judge_aggregate(fitted: &Fitted, relation: &Relation<'_>, values: &HashMap<St
         rows: counted.unwrap_or(relation.table_rows),
         population: population(fitted, relation.table),
         measured: Some(measured.words),
-        error: measured.error.map(|reason| format!("HW602: {reason}")),
+        error: measured.error.map(|reason| cannot_be_judged(fitted, &reason)),
         ..blank(fitted, relation)
     }
 }
@@ -250,14 +257,27 @@ fn tolerance_in_words(fitted: &Fitted) -> String {
 /// A query for people: all violating rows, or the measured value.
 fn query(fitted: &Fitted, relation: &Relation<'_>) -> Option<String> {
     let name = relation.judging.shown_as;
+    // Rows that quarantine rules take away are none of those that sets and aggregates are about.
+    let stay = relation.kept.as_ref().map_or(name.to_owned(), |kept| format!("(select * from {name} where {kept})"));
     match fitted.shape.as_ref().ok()? {
         Shape::Row { .. } => Some(format!("select * from {name} where {}", fitted.violates()?)),
-        Shape::Aggregate { expression, .. } => Some(format!("select {expression} as measured from {name}")),
+        Shape::Aggregate { expression, .. } => Some(format!("select {expression} as measured from {stay}")),
         Shape::Set { violations, .. } => {
-            let rows = fitted.rule.condition_sql().map_or(name.to_owned(), |condition| format!("(select * from {name} where {condition})"));
-            Some(violations.over(&rows, name, relation.own.as_deref()))
+            let rows = match fitted.rule.condition_sql() {
+                Some(condition) => format!("(select * from {stay} where {condition})"),
+                None => without_alias(&stay).to_owned(),
+            };
+            Some(violations.over(&rows, without_alias(&stay), relation.own.as_deref()))
         }
         Shape::Columns { .. } => None,
+    }
+}
+
+/// The SELECT that stands for a table without its alias, since rules give their rows one of their own.
+fn without_alias(rows: &str) -> &str {
+    match rows.rsplit_once(") as ") {
+        Some((select, alias)) if rows.starts_with('(') && !alias.contains([')', '\'', '"', ' ']) => &rows[..=select.len()],
+        _ => rows,
     }
 }
 

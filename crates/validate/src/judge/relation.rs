@@ -41,6 +41,8 @@ pub(super) struct Relation<'a> {
     pub(super) aggregates_were_watched: bool,
     /// The name of the table itself, where it is one.
     pub(super) own: Option<String>,
+    /// The SQL that is true for rows that no quarantine rule takes away, where such rules take some and sets are about the others.
+    pub(super) kept: Option<String>,
     /// The name of the rows that sets and aggregates are about.
     all_rows: &'static str,
     batch: Option<&'a StagedBatch>,
@@ -49,7 +51,7 @@ pub(super) struct Relation<'a> {
 
 impl<'a> Relation<'a> {
     /// A staged batch, and the table that it would make.
-    pub(super) async fn staged(judging: &'a Judging<'a>, batch: &'a StagedBatch) -> Result<Self> {
+    pub(super) async fn staged(gate: &Gate, judging: &'a Judging<'a>, batch: &'a StagedBatch) -> Result<Self> {
         let mut relation = Self {
             judging,
             watched: &batch.watched,
@@ -58,6 +60,7 @@ impl<'a> Relation<'a> {
             table_rows: batch.rows_after,
             aggregates_were_watched: judging.population.batch_is_table,
             own: Some(TableName::model(&batch.table).leaf().to_owned()),
+            kept: kept_rows(gate).filter(|_| judging.population.batch_is_table),
             all_rows: ALL_ROWS,
             batch: Some(batch),
             inputs: judging.reader.inputs.clone(),
@@ -80,6 +83,7 @@ impl<'a> Relation<'a> {
             table_rows: rows_after,
             aggregates_were_watched: true,
             own: Some(own.to_owned()),
+            kept: None,
             all_rows: ALL_ROWS,
             batch: None,
             inputs: vec![],
@@ -87,7 +91,7 @@ impl<'a> Relation<'a> {
     }
 
     /// Rows that were only read.
-    pub(super) fn read(gate: &Gate, judging: &'a Judging<'a>, watched: &'a Watched) -> Result<Self> {
+    pub(super) async fn read(gate: &Gate, judging: &'a Judging<'a>, watched: &'a Watched) -> Result<Self> {
         let (inputs, diverts) = inputs_of_read(gate, judging.reader);
         let mut relation = Self {
             judging,
@@ -97,12 +101,17 @@ impl<'a> Relation<'a> {
             table_rows: watched.rows,
             aggregates_were_watched: true,
             own: None,
+            kept: kept_rows(gate),
             all_rows: ALL_ROWS,
             batch: None,
             inputs,
         };
         if diverts {
-            relation.table_rows = whole_number(&relation.watched_value(KEPT)?).unwrap_or_default();
+            relation.table_rows = match relation.watched_value(KEPT) {
+                Ok(kept) => whole_number(&kept).unwrap_or_default(),
+                // An aggregate beside it failed on the rows.
+                Err(_) => relation.number_of_rows().await?,
+            };
         }
         Ok(relation)
     }
@@ -203,14 +212,20 @@ impl<'a> Relation<'a> {
 /// The inputs of questions about rows that were only read, and whether a quarantine rule takes some of them away.
 pub(super) fn inputs_of_read(gate: &Gate, reader: &Reader) -> (Vec<Input>, bool) {
     let (mut inputs, sql) = (reader.inputs.clone(), reader.sql.clone());
-    let kept: Vec<String> = gate.diverting().map(|violates| format!("{} is not true", in_parentheses(&violates))).collect();
-    if kept.is_empty() {
-        inputs.push(Input::Query { name: ALL_ROWS.into(), sql });
-    } else {
+    let kept = kept_rows(gate);
+    if let Some(kept) = &kept {
         inputs.push(Input::Query { name: READ.into(), sql });
-        inputs.push(Input::Query { name: ALL_ROWS.into(), sql: format!("select * from {READ} where {}", kept.join(" and ")) });
+        inputs.push(Input::Query { name: ALL_ROWS.into(), sql: format!("select * from {READ} where {kept}") });
+    } else {
+        inputs.push(Input::Query { name: ALL_ROWS.into(), sql });
     }
-    (inputs, !kept.is_empty())
+    (inputs, kept.is_some())
+}
+
+/// The SQL that is true for rows that no quarantine rule takes away; `None` where there is no such rule.
+fn kept_rows(gate: &Gate) -> Option<String> {
+    let kept: Vec<String> = gate.diverting().map(|violates| format!("{} is not true", in_parentheses(&violates))).collect();
+    (!kept.is_empty()).then(|| kept.join(" and "))
 }
 
 /// The SELECT of a template over all rows, or those where `condition` is true. `own` is the name of the table itself, where it is one.

@@ -157,6 +157,9 @@ mod tests {
             "cast(a as timestamp(6)) not in (cast('2026-01-31 12:00:00' as timestamp(6)))",
         );
         check_misfit(&rule(json!(["x"])), "a bigint", "`x` does not fit column `a`, which is bigint");
+        check_misfit(&rule(json!([1.5])), "a bigint", "`1.5` does not fit column `a`, which is bigint");
+        check_misfit(&rule(json!(["1e19"])), "a bigint", "`1e19` does not fit column `a`, which is bigint");
+        check_row(&rule(json!([0, 0.5])), "a double", "(a + 0.0) not in (0, 0.5)");
     }
 
     #[test]

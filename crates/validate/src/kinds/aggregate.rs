@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use crate::columns::{as_text, find, in_parentheses};
+use crate::exact::Exact;
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::learned::{Learned, LearnedForm};
@@ -91,13 +92,15 @@ impl Function {
         match self {
             Self::Sum | Self::Min | Self::Max | Self::Count => over(format!("{}({name})", self.name())),
             Self::Mean => over(format!("avg({name})")),
+            // `NaN` is no place in an order.
+            Self::Median if column.kind == ColumnType::Float => over(format!("quantile_cont({name}, 0.5)")),
             Self::Median => over(format!("median({number})")),
             Self::StandardDeviation => over(format!("stddev({name})")),
             Self::PopulationStandardDeviation => over(format!("stddev_pop({name})")),
             Self::Variance => over(format!("var_samp({name})")),
             Self::Quantile => over(format!("quantile_cont({number}, {quantile})")),
             Self::FilledShare => ratio(&over(format!("count({name})")), &over("count(*)".into())),
-            Self::DistinctShare => ratio(&over(format!("count(distinct {name})")), &over(format!("count({name})"))),
+            Self::DistinctShare => ratio(&over(format!("count(distinct {})", super::one_zero(column))), &over(format!("count({name})"))),
             Self::MinLength => over(format!("min(character_length({text}))")),
             Self::MaxLength => over(format!("max(character_length({text}))")),
             Self::MeanLength => over(format!("avg(character_length({text}))")),
@@ -119,6 +122,20 @@ impl Function {
         let as_number = Column { name: format!("cast({} as double)", identifier(&column.name)), ..column.clone() };
         let help = || format!("cast it with `sql: {}`", self.sql(&as_number, 0.5, None).replace('"', ""));
         if can { Ok(()) } else { Err(format!("{}; {}", refusal(), help())) }
+    }
+
+    /// Whether its value is a share of a whole.
+    fn is_share(self) -> bool {
+        matches!(self, Self::FilledShare | Self::DistinctShare)
+    }
+
+    /// Whether its value is never below zero.
+    fn is_never_negative(self) -> bool {
+        match self {
+            Self::Sum | Self::Mean | Self::Median | Self::Min | Self::Max | Self::Quantile => false,
+            Self::StandardDeviation | Self::PopulationStandardDeviation | Self::Variance | Self::Count => true,
+            Self::FilledShare | Self::DistinctShare | Self::MinLength | Self::MaxLength | Self::MeanLength => true,
+        }
     }
 
     /// Whether its value is a date or a moment.
@@ -186,7 +203,7 @@ measuring_settings! {
         of_nothing: Option<f64>,
         /// SQL of your own in place of `function` and `column`, such as `sum(discount) / sum(price)`.
         sql: Option<String>,
-        /// The least value: a number, a date or a moment.
+        /// The least value: a number, a date or a moment; for shares also a percentage such as `90%`.
         min: Option<Scalar>,
         /// The greatest value: a number, a date or a moment.
         max: Option<Scalar>,
@@ -225,7 +242,7 @@ impl RuleKind for Aggregate {
 
     fn about(&self) -> About {
         About {
-            finds: "A value over all rows, such as a sum or a mean, that lies below `min` or above `max`, or not `above` or `below` a limit, measured on the table as it would be after the load. Nulls take no part. Where there is no value at all, because there are no rows or only nulls, the rule is broken, unless `of_nothing` says what the measure is there; `NaN` breaks it too. Functions: `sum`, `mean`, `median`, `min`, `max`, `standard_deviation` (of a sample; null for one value), `population_standard_deviation`, `variance`, `quantile`, `count`, `filled_share`, `distinct_share`, `min_length`, `max_length`, `mean_length`.",
+            finds: "A value over all rows, such as a sum or a mean, that lies below `min` or above `max`, or not `above` or `below` a limit, measured on the table as it would be after the load. Nulls take no part. Where there is no value at all, because there are no rows or only nulls, the rule is broken, unless `of_nothing` says what the measure is there; `NaN` breaks it too, and a median or a quantile of values with `NaN` among them is `NaN`. Functions: `sum`, `mean`, `median`, `min`, `max`, `standard_deviation` (of a sample; null for one value), `population_standard_deviation`, `variance`, `quantile`, `count`, `filled_share`, `distinct_share`, `min_length`, `max_length`, `mean_length`.",
             matters: "Every row can be right by itself and the whole still wrong: amounts in cents instead of euros move the mean a hundredfold.",
             example: "- aggregate: { function: mean, column: total_amount, min: 20, max: 200, on_failure: alert }\n- aggregate: { sql: 'sum(discount) / sum(total_amount)', name: discount_rate, max: 0.4 }\n- aggregate: { function: quantile, quantile: 0.95, column: total_amount, below: 900 }\n- aggregate: { function: filled_share, column: email, learned: true, on_failure: alert }",
             remedy: "Compare with the table version before: find the partition, shop or file whose share changed. Move the limits if the change is real.",
@@ -256,15 +273,19 @@ impl AggregateSettings {
     }
 
     fn check_limits(&self, problems: &mut Problems<'_>) {
-        let limits = [("min", &self.min), ("max", &self.max), ("above", &self.above), ("below", &self.below)];
-        for (key, limit) in limits {
-            if let Some(limit) = limit.as_ref().filter(|limit| Limit::of(limit).is_none()) {
-                problems.add(key, format!("`{limit}` is neither a number nor a date"), "give a number, a date or a moment");
+        let [min, above, max, below] = self.written();
+        for (key, limit) in [("min", &min), ("max", &max), ("above", &above), ("below", &below)] {
+            match limit.as_ref().map(|limit| (limit, Limit::of(limit))) {
+                Some((limit, None)) => {
+                    problems.add(key, format!("`{limit}` is neither a number nor a date"), "give a number, a date or a moment");
+                }
+                Some((limit, Some(_))) => self.check_reach(key, limit, problems),
+                None => {}
             }
         }
         match self.learned {
             Some(_) => super::check_learned(problems),
-            None => super::check_sides([&self.min, &self.above, &self.max, &self.below], problems),
+            None => super::check_sides([&min, &above, &max, &below], problems),
         }
         let needs_quantile = self.function == Some(Function::Quantile);
         match self.quantile {
@@ -280,8 +301,34 @@ impl AggregateSettings {
         }
     }
 
+    /// Finds a limit that no value of the function keeps.
+    fn check_reach(&self, key: &str, limit: &Scalar, problems: &mut Problems<'_>) {
+        let (Some(function), Some(number)) = (self.function, limit.as_number()) else { return };
+        let (zero, one) = (Exact::from(0), Exact::from(1));
+        let too_high = function.is_share() && ((key == "min" && number > one) || (key == "above" && number >= one));
+        let too_low = function.is_never_negative() && ((key == "max" && number < zero) || (key == "below" && number <= zero));
+        if too_high {
+            let message = format!("`{key}: {limit}` is never kept: `{}` is a share between 0 and 1", function.name());
+            problems.add(key, message, "write a percentage such as `90%`, or a number such as 0.9");
+        } else if too_low {
+            problems.add(key, format!("`{key}: {limit}` is never kept: `{}` is not negative", function.name()), "give a greater number");
+        }
+    }
+
+    /// The limits `min`, `above`, `max` and `below`; a percentage is a share.
+    fn written(&self) -> [Option<Scalar>; 4] {
+        let as_share = |limit: &Scalar| {
+            let text = limit.to_string();
+            let percent = text.trim().strip_suffix('%').filter(|_| self.function.is_some_and(Function::is_share))?;
+            Some(Scalar::Text(Exact::parse(&format!("{}e-2", percent.trim()))?.to_string()))
+        };
+        [&self.min, &self.above, &self.max, &self.below]
+            .map(|limit| limit.as_ref().map(|limit| as_share(limit).unwrap_or_else(|| limit.clone())))
+    }
+
     fn limits(&self) -> [Option<Limit>; 2] {
-        [Limit::either(self.min.as_ref(), self.above.as_ref()), Limit::either(self.max.as_ref(), self.below.as_ref())]
+        let [min, above, max, below] = self.written();
+        [Limit::either(min.as_ref(), above.as_ref()), Limit::either(max.as_ref(), below.as_ref())]
     }
 
     /// The aggregate in SQL, and how messages name it.
@@ -416,6 +463,21 @@ mod tests {
             "distinct_share",
             "cast(count(distinct a) filter (where (b)) as double) / nullif(count(a) filter (where (b)), 0): above 0 and below 1",
         );
+        let share = |limit: Json| json!({"aggregate": {"function": "filled_share", "column": "a", "min": limit}});
+        check_aggregate(&share(json!("90%")), "a bigint", "cast(count(a) as double) / nullif(count(*), 0): at least 0.9");
+        check_aggregate(
+            &json!({"aggregate": {"function": "distinct_share", "column": "a", "min": 0}}),
+            "a double",
+            "cast(count(distinct a + 0.0) as double) / nullif(count(a), 0): at least 0",
+        );
+        check_aggregate(
+            &json!({"aggregate": {"function": "median", "column": "a", "min": 0}}),
+            "a double",
+            "quantile_cont(a, 0.5): at least 0",
+        );
+        assert!(refused(&json!([share(json!(90))])).contains("`min: 90` is never kept: `filled_share` is a share between 0 and 1"));
+        let rule = json!([{"aggregate": {"function": "count", "column": "a", "max": -1}}]);
+        assert!(refused(&rule).contains("`max: -1` is never kept: `count` is not negative"));
         check("mean_length", "avg(character_length(cast(a as varchar))) filter (where (b)): above 0 and below 1");
         let rule = json!({"aggregate": {"function": "quantile", "quantile": 0.95, "column": "a", "max": 9}});
         check_aggregate(&rule, "a double", "quantile_cont(a, 0.95): at most 9");

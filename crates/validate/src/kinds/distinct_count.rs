@@ -73,9 +73,10 @@ impl RuleBody for DistinctCountSettings {
     }
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
-        let aggregate = format!("count(distinct {})", identifier(&find(columns, &self.column)?.name));
-        let expression = super::filtered(&aggregate, self.condition.as_deref());
-        Ok(Shape::Aggregate { label: expression.clone(), expression, bounds: super::count_bounds(self.min, self.max) })
+        let column = find(columns, &self.column)?;
+        let counted = |values: &str| super::filtered(&format!("count(distinct {values})"), self.condition.as_deref());
+        let (expression, label) = (counted(&super::one_zero(column)), counted(&identifier(&column.name)));
+        Ok(Shape::Aggregate { expression, label, bounds: super::count_bounds(self.min, self.max) })
     }
 }
 
@@ -87,6 +88,8 @@ mod tests {
 
     #[test]
     fn different_values_are_counted() {
-        check_aggregate(&json!({"distinct_count": {"column": "a", "min": 3, "max": 3}}), "a bigint", "count(distinct a): exactly 3");
+        let rule = json!({"distinct_count": {"column": "a", "min": 3, "max": 3}});
+        check_aggregate(&rule, "a bigint", "count(distinct a): exactly 3");
+        check_aggregate(&rule, "a double", "count(distinct a + 0.0): exactly 3");
     }
 }

@@ -151,7 +151,10 @@ impl DistributionSettings {
                 (conditions, not_null(column))
             }
             (None, Some(edges)) => {
-                let value = as_double(column, "distribution with `bins`")?;
+                let value = match column.kind {
+                    ColumnType::Text => format!("try_cast({} as double)", identifier(&column.name)),
+                    _ => as_double(column, "distribution with `bins`")?,
+                };
                 let number = |edge: &f64| Exact::of(*edge).map(|edge| edge.to_string()).unwrap_or_default();
                 let last = edges.len().saturating_sub(2);
                 let bin = |(at, pair): (usize, &[f64])| {

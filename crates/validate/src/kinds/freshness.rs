@@ -88,7 +88,7 @@ impl RuleBody for FreshnessSettings {
         let name = identifier(&column.name);
         let moment = match column.kind {
             ColumnType::Date | ColumnType::Timestamp => name.clone(),
-            ColumnType::Text => format!("try_cast({name} as timestamp(6))"),
+            ColumnType::Text => format!("try_cast(trim({name}) as timestamp(6))"),
             _ => return Err(format!("`freshness` needs dates or moments, and column `{}` is {}", column.name, column.sql_type)),
         };
         if let Some(groups) = self.group_by.as_ref().filter(|groups| !groups.is_empty()) {
@@ -112,7 +112,7 @@ mod tests {
     fn the_newest_row_counts() {
         let rule = json!({"freshness": {"column": "a", "within": "2h"}});
         check_aggregate(&rule, "a timestamp", "max(a): at most 2h old");
-        check_aggregate(&rule, "a varchar", "max(try_cast(a as timestamp(6))): at most 2h old");
+        check_aggregate(&rule, "a varchar", "max(try_cast(trim(a) as timestamp(6))): at most 2h old");
         check_misfit(&rule, "a bigint", "`freshness` needs dates or moments, and column `a` is bigint");
         let rule = json!({"freshness": {"column": "a", "within": "2h", "group_by": ["b"]}});
         let expected = "select count(*) as violations from (select b, max(a) as newest from after as judged group by b \

@@ -109,6 +109,10 @@ fn is_the_form(count: u64, values: u64) -> bool {
     count > 0 && count as f64 >= FEWEST_OF_SHAPE * values as f64
 }
 
+/// What to do about an expression that takes more memory than is allowed.
+const TOO_LARGE: &str = "repetitions such as `{1000}` make it large, most of all inside of each other and of `\\w` or `.`; \
+    use smaller ones, or leave the number of characters to `length`";
+
 /// Expressions are matched in time that grows with the text alone, so what needs looking around or back is not known.
 fn remedy(pattern: &str) -> &'static str {
     if ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|part| pattern.contains(part)) || has_back_reference(pattern) {
@@ -137,8 +141,13 @@ impl RuleBody for MatchesSettings {
         let key = if self.patterns.is_some() { "patterns" } else { "pattern" };
         for pattern in patterns(self.pattern.as_ref(), self.patterns.as_ref()) {
             if let Err(error) = Regex::new(pattern) {
-                let reason = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                problems.add(key, format!("`{key}` is no regular expression: {reason}"), remedy(pattern));
+                match error {
+                    regex::Error::CompiledTooBig(_) => problems.add(key, format!("`{key}` is too large a regular expression"), TOO_LARGE),
+                    error => {
+                        let reason = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                        problems.add(key, format!("`{key}` is no regular expression: {reason}"), remedy(pattern));
+                    }
+                }
             }
         }
     }
@@ -176,6 +185,8 @@ mod tests {
     fn an_expression_that_does_not_compile_is_refused() {
         let error = refused(&json!([{"matches": {"column": "a", "pattern": "(x"}}]));
         assert!(error.contains("`pattern` is no regular expression: unclosed group"), "{error}");
+        let error = refused(&json!([{"matches": {"column": "a", "pattern": "(\\w{1000}){1000}"}}]));
+        assert!(error.contains("`pattern` is too large a regular expression") && error.contains("`length`"), "{error}");
     }
 
     #[test]

@@ -48,6 +48,7 @@ use serde::Deserialize;
 pub use referential::FoundReference;
 
 use crate::columns::{all_present, any_present, as_moment, as_text, in_parentheses};
+use crate::exact::Exact;
 use crate::explain::About;
 use crate::propose::Proposal;
 use crate::rule::{Problems, RuleBody, Scope};
@@ -132,7 +133,12 @@ fn check_column_or_columns(column: Option<&str>, columns: Option<&[String]>, pro
     match (column, columns) {
         (Some(_), Some(_)) => problems.add("columns", "`column` and `columns` are both given", "keep one of them"),
         (None, None | Some([])) => problems.add("columns", "no column is named", "add `column: order_id` or `columns: [order_id, line]`"),
-        _ => {}
+        (None, Some(columns)) => {
+            if let Some((_, twice)) = columns.iter().enumerate().find(|(at, name)| columns[..*at].contains(name)) {
+                problems.add("columns", format!("`{twice}` is named twice"), "name each column once");
+            }
+        }
+        (Some(_), None) => {}
     }
 }
 
@@ -196,8 +202,11 @@ fn check_sides([min, above, max, below]: [&Option<Scalar>; 4], problems: &mut Pr
 
 /// A column and the values of a list, written so that they compare.
 fn comparable(column: &Column, values: &[Scalar]) -> Result<(String, Vec<String>), String> {
-    let written = values.iter().map(|value| value.for_column(column)).collect::<Result<Vec<_>, _>>()?;
+    let written = values.iter().map(|value| value.held_by(column)).collect::<Result<Vec<_>, _>>()?;
+    let has_zero = || values.iter().any(|value| value.as_number() == Some(Exact::from(0)));
     let name = match column.kind {
+        // A zero with a sign is a zero; a long list is looked up by bits.
+        ColumnType::Float if has_zero() => format!("({} + 0.0)", identifier(&column.name)),
         ColumnType::Binary | ColumnType::Other | ColumnType::Time => as_text(column),
         ColumnType::Date if values.iter().any(|value| value.is_moment_for(column)) => as_moment(column),
         _ => identifier(&column.name),
@@ -213,6 +222,12 @@ fn listed(column: &Column, values: &[Scalar], ignore_case: bool) -> Result<(Stri
     }
     let lower: Vec<String> = values.iter().map(|value| value.to_lowercase()).collect();
     Ok((format!("lower({name})"), format!("({})", lower.join(", "))))
+}
+
+/// The column with one zero: values are told apart by their bits, and zeros with and without a sign differ in one.
+fn one_zero(column: &Column) -> String {
+    let name = identifier(&column.name);
+    if column.kind == ColumnType::Float { format!("{name} + 0.0") } else { name }
 }
 
 /// How many of several things must hold.

@@ -1,11 +1,11 @@
 //! `no_overlaps`: the ranges of two rows do not overlap.
 
-use hw_base::{Column, identifier};
+use hw_base::Column;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::ordered::window;
-use crate::columns::find_all;
+use crate::columns::{beside, find, find_all};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::RuleBody;
@@ -78,7 +78,8 @@ impl RuleBody for NoOverlapsSettings {
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
         find_all(columns, &self.columns())?;
-        let (from, to) = (identifier(&self.from), identifier(&self.to));
+        let (from, to) = (find(columns, &self.from)?, find(columns, &self.to)?);
+        let (from, to) = (beside(from, to)?, beside(to, from)?);
         let over = window(self.group_by.as_deref(), Some(format!("{from}, {to}")));
         let length = if self.empty_ranges { "<=" } else { "<" };
         let (meets, is_last) = (
@@ -103,7 +104,8 @@ impl RuleBody for NoOverlapsSettings {
 mod tests {
     use serde_json::json;
 
-    use crate::testing::check_set;
+    use crate::shape::Shape;
+    use crate::testing::{check_set, shape_of};
 
     #[test]
     fn every_range_is_compared_with_the_next() {
@@ -116,5 +118,8 @@ mod tests {
              where ((place_from_the_end = 1 and b is null and a is not null) or (a < b and (place_from_the_end = 1 or b = next_from))) \
              is not true) as broken",
         );
+        let rule = json!({"no_overlaps": {"from": "a", "to": "b"}});
+        let Ok(Shape::Set { count, .. }) = shape_of(&rule, "a date, b timestamp") else { panic!("no rule on sets") };
+        assert!(count.text.contains("(cast(a as timestamp(6)) < b and"), "a day is compared as its midnight: {}", count.text);
     }
 }

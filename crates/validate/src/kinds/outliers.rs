@@ -4,7 +4,7 @@ use hw_base::Column;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::columns::{as_double, find};
+use crate::columns::{as_double, find, is_finite};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody};
@@ -49,7 +49,7 @@ impl RuleKind for Outliers {
 
     fn about(&self) -> About {
         About {
-            finds: "Values further than `multiplier` times the distance of the quartiles below the first or above the third one. With `method: median_deviation`, values further from the median than so many median distances (scaled by 1.4826, so that they count like standard deviations); with `standard_deviation`, further from the mean. All values of the table as it would be after the load are measured, nulls left out. Where more than half of the values are equal, the median distance is zero and every other value is an outlier.",
+            finds: "Values further than `multiplier` times the distance of the quartiles below the first or above the third one. With `method: median_deviation`, values further from the median than so many median distances (scaled by 1.4826, so that they count like standard deviations); with `standard_deviation`, further from the mean. All finite values of the table as it would be after the load are measured; nulls are left out, `NaN` and infinite values are outliers. Where more than half of the values are equal, the median distance is zero and every other value is an outlier.",
             matters: "A few values that are far too large move the mean and the standard deviation themselves, and so hide from `z_score`; the middle of the values does not move.",
             example: "- outliers: { column: total_amount, multiplier: 3, at_most: 1%, on_failure: alert }",
             remedy: "Look at the examples: slipped decimal points and sums among single rows are mended at the source. Raise the multiplier where the values are right.",
@@ -67,7 +67,7 @@ impl OutliersSettings {
     }
 
     /// A SELECT of the lowest and the highest value that are no outliers.
-    fn fences(&self, value: &str) -> String {
+    fn fences(&self, value: &str, measured: &str) -> String {
         let times = self.multiplier();
         let between = |low: &str, high: &str, distance: String, from: &str| {
             format!("select {low} - {distance} as lowest, {high} + {distance} as highest from {from}")
@@ -78,7 +78,8 @@ impl OutliersSettings {
                 "third_quartile",
                 format!("{times} * (third_quartile - first_quartile)"),
                 &format!(
-                    "(select quantile_cont({value}, 0.25) as first_quartile, quantile_cont({value}, 0.75) as third_quartile \
+                    "(select quantile_cont({value}, 0.25){measured} as first_quartile, \
+                     quantile_cont({value}, 0.75){measured} as third_quartile \
                      from {{table}} as measured) as quartiles"
                 ),
             ),
@@ -86,16 +87,19 @@ impl OutliersSettings {
                 "column_mean",
                 "column_mean",
                 format!("{times} * column_deviation"),
-                &format!("(select avg({value}) as column_mean, stddev({value}) as column_deviation from {{table}} as measured) as moments"),
+                &format!(
+                    "(select avg({value}){measured} as column_mean, stddev({value}){measured} as column_deviation \
+                     from {{table}} as measured) as moments"
+                ),
             ),
             Method::MedianDeviation => {
-                let middle = format!("(select median({value}) as column_median from {{table}} as measured) as middle");
+                let middle = format!("(select median({value}){measured} as column_median from {{table}} as measured) as middle");
                 between(
                     "column_median",
                     "column_median",
                     format!("{} * median_deviation", times * DEVIATIONS_PER_MEDIAN_DEVIATION),
                     &format!(
-                        "(select max(column_median) as column_median, median(abs({value} - column_median)) as median_deviation \
+                        "(select max(column_median) as column_median, median(abs({value} - column_median)){measured} as median_deviation \
                          from {{table}} as measured cross join {middle}) as deviations"
                     ),
                 )
@@ -120,10 +124,14 @@ impl RuleBody for OutliersSettings {
     }
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
-        let value = as_double(find(columns, &self.column)?, "outliers")?;
+        let column = find(columns, &self.column)?;
+        let value = as_double(column, "outliers")?;
+        let finite = is_finite(column, &value);
+        let measured = finite.as_deref().map_or(String::new(), |finite| format!(" filter (where {finite})"));
+        let endless = finite.map_or(String::new(), |finite| format!(" or not ({finite})"));
         Ok(Shape::violating_rows(format!(
-            "select judged.* from {{table}} as judged cross join ({}) as fences where {value} < lowest or {value} > highest",
-            self.fences(&value)
+            "select judged.* from {{table}} as judged cross join ({}) as fences where {value} < lowest or {value} > highest{endless}",
+            self.fences(&value, &measured)
         )))
     }
 }
@@ -138,9 +146,9 @@ mod tests {
     fn check(settings: &Json, fences: &str) {
         let expected = format!(
             "select count(*) as violations from (select judged.* from after as judged cross join ({fences}) as fences \
-             where a < lowest or a > highest) as broken"
+             where VALUE < lowest or VALUE > highest) as broken"
         );
-        check_set(&json!({ "outliers": settings }), "a double", &expected);
+        check_set(&json!({ "outliers": settings }), "a bigint", &expected.replace("VALUE", "cast(a as double)"));
     }
 
     #[test]
@@ -148,14 +156,23 @@ mod tests {
         check(
             &json!({"column": "a"}),
             "select first_quartile - 1.5 * (third_quartile - first_quartile) as lowest, \
-             third_quartile + 1.5 * (third_quartile - first_quartile) as highest from (select quantile_cont(a, 0.25) as first_quartile, \
-             quantile_cont(a, 0.75) as third_quartile from after as measured) as quartiles",
+             third_quartile + 1.5 * (third_quartile - first_quartile) as highest from (select quantile_cont(VALUE, 0.25) as first_quartile, \
+             quantile_cont(VALUE, 0.75) as third_quartile from after as measured) as quartiles",
         );
         check(
             &json!({"column": "a", "method": "median_deviation", "multiplier": 2}),
             "select column_median - 2.9652 * median_deviation as lowest, column_median + 2.9652 * median_deviation as highest from \
-             (select max(column_median) as column_median, median(abs(a - column_median)) as median_deviation from after as measured \
-             cross join (select median(a) as column_median from after as measured) as middle) as deviations",
+             (select max(column_median) as column_median, median(abs(VALUE - column_median)) as median_deviation from after as measured \
+             cross join (select median(VALUE) as column_median from after as measured) as middle) as deviations",
+        );
+        check_set(
+            &json!({"outliers": {"column": "a", "method": "standard_deviation"}}),
+            "a double",
+            "select count(*) as violations from (select judged.* from after as judged cross join (select column_mean - 3 * column_deviation \
+             as lowest, column_mean + 3 * column_deviation as highest from \
+             (select avg(a) filter (where abs(a) < cast('Infinity' as double)) as column_mean, \
+             stddev(a) filter (where abs(a) < cast('Infinity' as double)) as column_deviation from after as measured) as moments) as fences \
+             where a < lowest or a > highest or not (abs(a) < cast('Infinity' as double))) as broken",
         );
         assert!(refused(&json!([{"outliers": {"column": "a", "multiplier": -1}}])).contains("not negative"));
     }

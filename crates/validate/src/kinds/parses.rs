@@ -1,6 +1,6 @@
 //! `parses`: text reads as a date, a number, an address and so on.
 
-use hw_base::{Column, literal};
+use hw_base::{Column, ColumnType, literal};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -76,6 +76,35 @@ impl Form {
         })
     }
 
+    /// Whether no value of this kind, as it is written, has the form.
+    fn is_never(self, kind: ColumnType) -> bool {
+        match kind {
+            ColumnType::Integer | ColumnType::Decimal | ColumnType::Float => {
+                !matches!(self, Self::Integer | Self::Number | Self::Boolean | Self::Json)
+            }
+            ColumnType::Boolean => !matches!(self, Self::Boolean | Self::Json),
+            ColumnType::Date | ColumnType::Timestamp => !matches!(self, Self::Date | Self::Timestamp),
+            ColumnType::Time => self != Self::Time,
+            ColumnType::Text | ColumnType::Binary | ColumnType::Other => false,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Date => "a date",
+            Self::Timestamp => "a timestamp",
+            Self::Time => "a time",
+            Self::Integer => "an integer",
+            Self::Number => "a number",
+            Self::Boolean => "a boolean",
+            Self::Uuid => "a UUID",
+            Self::Email => "an e-mail address",
+            Self::Url => "a URL",
+            Self::Ipv4 | Self::Ipv6 | Self::Ip => "an IP address",
+            Self::Json => "JSON",
+        }
+    }
+
     /// SQL that is true for texts that do not read so.
     fn violates(self, text: &str) -> String {
         let has_form = self.expression().map(|expression| format!("regexp_like({text}, {})", literal(&expression)));
@@ -137,7 +166,11 @@ impl RuleBody for ParsesSettings {
     }
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
-        let text = as_text(find(columns, &self.column)?);
+        let column = find(columns, &self.column)?;
+        if let Some(form) = self.form.filter(|form| form.is_never(column.kind)) {
+            return Err(format!("no value of column `{}`, which is {}, reads as {}", column.name, column.sql_type, form.words()));
+        }
+        let text = as_text(column);
         let violates = match (&self.format, self.form) {
             (Some(format), _) => format!("not {}", Format::parse(format)?.fits(&text)),
             (None, Some(form)) => form.violates(&text),
@@ -153,7 +186,7 @@ mod tests {
     use serde_json::json;
 
     use super::Form;
-    use crate::testing::{check_row, refused};
+    use crate::testing::{check_misfit, check_row, refused};
 
     #[track_caller]
     fn check(form: Form, reads: &[&str], others: &[&str]) {
@@ -186,6 +219,11 @@ mod tests {
         check_row(&rule, "a varchar", &format!("a is not null and (not {has_form} or try_cast(trim(a) as date) is null)"));
         let rule = json!({"parses": {"column": "a", "as": "timestamp"}});
         check_row(&rule, "a varchar", "a is not null and try_cast(trim(a) as timestamp(6)) is null");
+        check_misfit(
+            &json!({"parses": {"column": "a", "as": "date"}}),
+            "a decimal(12,2)",
+            "no value of column `a`, which is decimal(12,2), reads as a date",
+        );
         check_row(&json!({"parses": {"column": "a", "as": "json"}}), "a varchar", "not json_valid(a)");
         check_row(
             &json!({"parses": {"column": "a", "format": "%H"}}),

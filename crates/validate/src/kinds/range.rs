@@ -12,7 +12,7 @@ use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::propose::{Proposal, percent_above, share_in_words};
 use crate::rule::{Problems, RuleBody, Scope, read_body};
-use crate::scalar::Scalar;
+use crate::scalar::{Scalar, whole_numbers};
 use crate::shape::Shape;
 use crate::shared_settings::{Common, counting_settings};
 
@@ -36,6 +36,10 @@ const SIGNED: &[&str] = &[
     "offset",
     "id",
 ];
+
+/// The digits before and after the point with which texts are compared as decimals.
+const WHOLE_DIGITS: usize = 20;
+const PLACES: usize = 18;
 
 /// Values lie between two limits.
 #[derive(Debug)]
@@ -149,11 +153,16 @@ impl RuleBody for RangeSettings {
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
         let column = find(columns, &self.column)?;
+        if matches!(column.kind, ColumnType::Binary | ColumnType::Other | ColumnType::Time) {
+            return Err(format!("`range` needs numbers, dates, moments or texts, and column `{}` is {}", column.name, column.sql_type));
+        }
+        self.leaves_room(column)?;
         let mut sides = Vec::new();
         for (limit, breaks) in self.limits() {
             let (value, kind) = compared(column, limit);
-            let limit = limit.for_column(&Column { kind, ..column.clone() })?;
-            sides.push(format!("{value} {breaks} {limit}"));
+            let written = limit.for_column(&Column { kind, ..column.clone() })?;
+            let side = format!("{value} {breaks} {written}");
+            sides.push(exactly(column, limit, breaks).map_or(side.clone(), |exact| format!("coalesce({exact}, {side})")));
             sides.extend(self.not_a_number(&value, kind));
         }
         Ok(Shape::Row { violates: sides.join(" or ") })
@@ -165,6 +174,27 @@ fn is_equal(a: &Scalar, b: &Scalar) -> bool {
 }
 
 impl RangeSettings {
+    /// Makes sure that a column of whole numbers can hold one between the limits.
+    fn leaves_room(&self, column: &Column) -> Result<(), String> {
+        if column.kind != ColumnType::Integer {
+            return Ok(());
+        }
+        let (mut low, mut high) = whole_numbers(column);
+        for (limit, breaks) in self.limits() {
+            let Some(number) = limit.as_number() else { continue };
+            match breaks {
+                "<" => low = low.max(number.ceil()),
+                "<=" => low = low.max(number.floor() + 1),
+                ">" => high = high.min(number.floor()),
+                _ => high = high.min(number.ceil() - 1),
+            }
+        }
+        if low <= high {
+            return Ok(());
+        }
+        Err(format!("no value of column `{}`, which is {}, lies between these limits", column.name, column.sql_type))
+    }
+
     /// Finds `NaN` where there is only one limit. Engines order it above all numbers, or below if it has a sign, so that it
     /// is always beyond one of two limits.
     fn not_a_number(&self, value: &str, kind: ColumnType) -> Option<String> {
@@ -177,12 +207,19 @@ impl RangeSettings {
     }
 }
 
+/// How a text that reads as a decimal breaks a limit: with all its digits, of which a float has fewer.
+fn exactly(column: &Column, limit: &Scalar, breaks: &str) -> Option<String> {
+    let limit = limit.as_number().filter(|limit| column.kind == ColumnType::Text && limit.fits(WHOLE_DIGITS, PLACES))?;
+    let name = identifier(&column.name);
+    Some(format!("try_cast(trim({name}) as decimal({},{PLACES})) {breaks} {}", WHOLE_DIGITS + PLACES, limit.sql()))
+}
+
 /// What is compared with a limit, and what kind of value it is. A text is compared as what the limit is.
 fn compared(column: &Column, limit: &Scalar) -> (String, ColumnType) {
     let name = identifier(&column.name);
     match column.kind {
-        ColumnType::Text if limit.as_number().is_some() => (format!("try_cast({name} as double)"), ColumnType::Float),
-        ColumnType::Text if limit.as_moment().is_some() => (format!("try_cast({name} as timestamp(6))"), ColumnType::Timestamp),
+        ColumnType::Text if limit.as_number().is_some() => (format!("try_cast(trim({name}) as double)"), ColumnType::Float),
+        ColumnType::Text if limit.as_moment().is_some() => (format!("try_cast(trim({name}) as timestamp(6))"), ColumnType::Timestamp),
         ColumnType::Date if limit.is_moment_for(column) => (as_moment(column), ColumnType::Timestamp),
         kind => (name, kind),
     }
@@ -198,12 +235,14 @@ mod tests {
     fn limits_are_written_for_the_type_of_the_column() {
         let rule = json!({"range": {"column": "a", "min": 0, "max": 1.5}});
         check_row(&rule, "a double", "a < 0 or a > 1.5");
-        check_row(&rule, "a varchar", "try_cast(a as double) < 0 or try_cast(a as double) > 1.5");
+        let (exact, float) = ("try_cast(trim(a) as decimal(38,18))", "try_cast(trim(a) as double)");
+        let limits = format!("coalesce({exact} < 0, {float} < 0) or coalesce({exact} > cast('1.5' as decimal(2,1)), {float} > 1.5)");
+        check_row(&rule, "a varchar", &limits);
         check_misfit(&rule, "a date", "`0` does not fit column `a`, which is date");
         let dates = json!({"range": {"column": "a", "min": "2026-01-31", "exclusive": true}});
         check_row(&dates, "a date", "a <= cast('2026-01-31' as date)");
         check_row(&dates, "a timestamp", "a <= cast('2026-01-31 00:00:00' as timestamp(6))");
-        check_row(&dates, "a varchar", "try_cast(a as timestamp(6)) <= cast('2026-01-31 00:00:00' as timestamp(6))");
+        check_row(&dates, "a varchar", "try_cast(trim(a) as timestamp(6)) <= cast('2026-01-31 00:00:00' as timestamp(6))");
         check_row(&json!({"range": {"column": "a", "min": "m"}}), "a varchar", "a < 'm'");
     }
 
@@ -225,12 +264,22 @@ mod tests {
     fn what_is_no_number_is_outside_of_one_limit_too() {
         let least = json!({"range": {"column": "a", "min": 0}});
         check_row(&least, "a double", "a < 0 or a > cast('Infinity' as double)");
-        check_row(&least, "a varchar", "try_cast(a as double) < 0 or try_cast(a as double) > cast('Infinity' as double)");
+        let float = "try_cast(trim(a) as double)";
+        let expected = format!("coalesce(try_cast(trim(a) as decimal(38,18)) < 0, {float} < 0) or {float} > cast('Infinity' as double)");
+        check_row(&least, "a varchar", &expected);
         check_row(&least, "a bigint", "a < 0");
         let greatest = json!({"range": {"column": "a", "max": 10, "exclusive": true}});
         check_row(&greatest, "a double", "a >= 10 or a < cast('-Infinity' as double)");
         check_row(&json!({"range": {"column": "a", "min": 1, "below": 10}}), "a double", "a < 1 or a >= 10");
         check_row(&json!({"range": {"column": "a", "above": 1}}), "a double", "a <= 1 or a > cast('Infinity' as double)");
+    }
+
+    #[test]
+    fn whole_numbers_need_room_too() {
+        let none = |sql_type: &str| format!("no value of column `a`, which is {sql_type}, lies between these limits");
+        check_misfit(&json!({"range": {"column": "a", "above": 5, "below": 6}}), "a bigint", &none("bigint"));
+        check_misfit(&json!({"range": {"column": "a", "min": "9223372036854775808"}}), "a bigint", &none("bigint"));
+        check_row(&json!({"range": {"column": "a", "above": 5, "below": 7}}), "a bigint", "a <= 5 or a >= 7");
     }
 
     #[test]

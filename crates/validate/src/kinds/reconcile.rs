@@ -1,17 +1,62 @@
 //! `reconcile`: the table agrees with another one.
 
-use hw_base::{Column, Tolerance, identifier, literal};
+use hw_base::{Column, ColumnType, Share, identifier, literal};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
 
 use crate::columns::{find_all, in_parentheses, list};
+use crate::exact::Exact;
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody};
+use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::shared_settings::{Common, counting_settings, kind_is};
 
 /// The table agrees with another one.
 #[derive(Debug)]
 pub(super) struct Reconcile;
+
+/// How far two measures may be apart.
+#[derive(Clone, Debug, PartialEq)]
+enum Distance {
+    /// This share of the measure of the other table.
+    Share(Share),
+    /// This number.
+    Number(Exact),
+}
+
+impl Distance {
+    /// A number with `%` is a share, any other one is that number.
+    fn read(written: &Scalar) -> Option<Self> {
+        let text = written.to_string();
+        match text.trim().strip_suffix('%') {
+            Some(_) => text.parse().ok().map(Self::Share),
+            None => written.as_number().filter(|number| *number >= Exact::from(0)).map(Self::Number),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Distance {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = Scalar::deserialize(deserializer)?;
+        Self::read(&written).ok_or_else(|| {
+            de::Error::custom(format!(
+                "`{written}` is no distance; write a percentage such as `1%`, or a number of 0 or more, such as `0.03`"
+            ))
+        })
+    }
+}
+
+impl JsonSchema for Distance {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Distance".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number"], "description": "a percentage such as `1%`, or a number such as `0.03`" })
+    }
+}
 
 counting_settings! {
     /// Settings of `reconcile`.
@@ -22,8 +67,8 @@ counting_settings! {
         with_where: Option<String>,
         /// What must be equal in both: SQL aggregates such as `count(*)` or `sum(total_amount)`. The number of rows where neither this, `key` nor `columns` is given.
         measures: Option<Vec<String>>,
-        /// How far two measures may be apart: a share such as `1%`, or a number. 0 where it is not given.
-        within: Option<Tolerance>,
+        /// How far two measures may be apart: a share of the other table's such as `1%`, or a number such as `0.03`. 0 where it is not given.
+        within: Option<Distance>,
         /// The columns that identify a row in both tables: compare row by row.
         key: Option<Vec<String>>,
         /// The columns to compare: all others of this table where it is not given. Without `key`, the rows are compared as sets.
@@ -36,7 +81,7 @@ impl RuleKind for Reconcile {
 
     fn about(&self) -> About {
         About {
-            finds: "Differences between the table, as it would be after the load, and the table in `with`. Without `key` and `columns`, the `measures` are compared: each that is further apart than `within` counts as one violation, and so does one that has a value on one side only. With `key`, rows are compared one by one: those that only one of the tables has, and those whose `columns` differ; two nulls are equal. With `columns` and no `key`, rows whose values occur in one of the tables only, however often, count once each. `where` limits this table, `with_where` the other one.",
+            finds: "Differences between the table, as it would be after the load, and the table in `with`. Without `key` and `columns`, the `measures` are compared: each that is further apart than `within` counts as one violation, and so does one that has a value on one side only. Measures are compared in their own types, whole numbers and decimals to the last digit. With `key`, rows are compared one by one: those that only one of the tables has, copies included, and those whose `columns` differ; two nulls are equal, in the key as well. With `columns` and no `key`, rows whose values occur in one of the tables only, however often, count once each. `where` limits this table, `with_where` the other one.",
             matters: "Rows that got lost between the shop and the warehouse break no rule on rows: they are not there.",
             example: "- reconcile: { with: order_lines, measures: ['count(*)', 'sum(total_amount)'], within: 0.1% }\n- reconcile: { with: order_lines, key: [order_id, line], columns: [total_amount, status], on_failure: alert }",
             remedy: "Start with the rows that only one side has: look at filters, joins and the last window that was loaded. Rows that differ point to a change that was not followed.",
@@ -48,21 +93,29 @@ impl ReconcileSettings {
     /// Every measure in both tables, where they are apart.
     fn measured(&self) -> String {
         let count = ["count(*)".to_owned()];
-        let measures = self.measures.as_deref().unwrap_or(&count);
-        let sides: Vec<String> = measures.iter().map(|measure| self.both_sides(measure)).collect();
-        let apart = match self.within {
-            Some(Tolerance::Share(share)) => format!("abs(here - there) > abs(there) * {}", share.0),
-            Some(Tolerance::Rows(number)) => format!("abs(here - there) > {number}"),
-            None => "here <> there".into(),
-        };
-        format!("select * from ({}) as both_sides where {apart} or (here is null) <> (there is null)", sides.join(" union all "))
+        match self.measures.as_deref().unwrap_or(&count) {
+            [measure] => format!("select * {}", self.apart(measure)),
+            // Each is compared in its own type; the table of all shows them as they are written.
+            measures => {
+                let written = "measure, cast(here as varchar) as here, cast(there as varchar) as there";
+                measures.iter().map(|measure| format!("select {written} {}", self.apart(measure))).collect::<Vec<_>>().join(" union all ")
+            }
+        }
     }
 
-    fn both_sides(&self, measure: &str) -> String {
+    /// A measure of both tables, if they are apart.
+    fn apart(&self, measure: &str) -> String {
         let sql = in_parentheses(measure);
+        let apart = match &self.within {
+            Some(Distance::Share(share)) => {
+                format!("abs(cast(here as double) - cast(there as double)) > abs(cast(there as double)) * {}", share.0)
+            }
+            Some(Distance::Number(number)) => format!("cast(abs(here - there) as double) > {number}"),
+            None => "here <> there".into(),
+        };
         format!(
-            "select {} as measure, (select cast({sql} as double) from {{table}} as judged) as here, \
-             (select cast({sql} as double) from {} as referred) as there",
+            "from (select {} as measure, (select {sql} from {{table}} as judged) as here, (select {sql} from {} as referred) as there) \
+             as both_sides where {apart} or (here is null) <> (there is null)",
             literal(measure.trim()),
             self.other()
         )
@@ -76,19 +129,25 @@ impl ReconcileSettings {
         }
     }
 
-    /// Rows compared one by one.
-    fn by_key(&self, key: &[String], compared: &[String]) -> String {
+    /// Rows compared one by one: of several with one key the first with the first, in the order of their values. Nulls are equal.
+    fn by_key(&self, key: &[String], compared: &[&Column]) -> String {
         let both = |separator: &str, write: &dyn Fn(&str) -> String, names: &[String]| {
             names.iter().map(|name| write(&identifier(name))).collect::<Vec<_>>().join(separator)
         };
-        let on = both(" and ", &|name| format!("judged.{name} = referred.{name}"), key);
+        let on = both(" and ", &|name| format!("(judged.{name} is not distinct from referred.{name})"), key);
         let keys = both(", ", &|name| format!("coalesce(judged.{name}, referred.{name}) as {name}"), key);
-        let differs = both(" or ", &|name| format!("(judged.{name} is distinct from referred.{name})"), compared);
+        let names: Vec<String> = compared.iter().map(|column| column.name.clone()).collect();
+        let differs = both(" or ", &|name| format!("(judged.{name} is distinct from referred.{name})"), &names);
         let differs = if differs.is_empty() { String::new() } else { format!(" or {differs}") };
+        let sorted: Vec<String> =
+            compared.iter().filter(|column| column.kind != ColumnType::Other).map(|column| column.name.clone()).collect();
+        let order = if sorted.is_empty() { String::new() } else { format!(" order by {}", list(&sorted)) };
+        let copy = format!("row_number() over (partition by {}{order}) as copy_of_key", list(key));
         format!(
             "select {keys}, case when is_there is null then 'only here' when is_here is null then 'only there' else 'differs' end as difference \
-             from (select *, true as is_here from {{table}}) as judged full outer join (select *, true as is_there from {}) as referred on {on} \
-             where is_here is null or is_there is null{differs}",
+             from (select *, true as is_here, {copy} from {{table}} as rows_here) as judged \
+             full outer join (select *, true as is_there, {copy} from {} as rows_there) as referred \
+             on {on} and judged.copy_of_key = referred.copy_of_key where is_here is null or is_there is null{differs}",
             self.other()
         )
     }
@@ -146,10 +205,8 @@ impl RuleBody for ReconcileSettings {
         let violations = match (&self.key, &self.columns) {
             (None, None) => self.measured(),
             (None, Some(compared)) => self.as_sets(compared),
-            (Some(key), compared) => {
-                let others = || columns.iter().map(|column| column.name.clone()).filter(|name| !key.contains(name)).collect();
-                self.by_key(key, &compared.clone().unwrap_or_else(others))
-            }
+            (Some(key), Some(compared)) => self.by_key(key, &find_all(columns, compared)?),
+            (Some(key), None) => self.by_key(key, &columns.iter().filter(|column| !key.contains(&column.name)).collect::<Vec<_>>()),
         };
         Ok(Shape::violations_of(violations, Some(self.with.split('.').map(str::to_owned).collect())))
     }
@@ -159,6 +216,7 @@ impl RuleBody for ReconcileSettings {
 mod tests {
     use serde_json::{Value as Json, json};
 
+    use super::*;
     use crate::testing::{check_misfit, check_set, refused};
 
     #[track_caller]
@@ -171,10 +229,27 @@ mod tests {
         check(
             &json!({"with": "shop.orders", "measures": ["sum(a)"], "within": "1%", "with_where": "b"}),
             "a bigint",
-            "select * from (select 'sum(a)' as measure, (select cast((sum(a)) as double) from after as judged) as here, \
-             (select cast((sum(a)) as double) from (select * from shop.orders where (b)) as referred) as there) as both_sides \
-             where abs(here - there) > abs(there) * 0.01 or (here is null) <> (there is null)",
+            "select * from (select 'sum(a)' as measure, (select (sum(a)) from after as judged) as here, \
+             (select (sum(a)) from (select * from shop.orders where (b)) as referred) as there) as both_sides \
+             where abs(cast(here as double) - cast(there as double)) > abs(cast(there as double)) * 0.01 or (here is null) <> (there is null)",
         );
+        check(
+            &json!({"with": "t", "within": 0.03}),
+            "a bigint",
+            "select * from (select 'count(*)' as measure, (select (count(*)) from after as judged) as here, \
+             (select (count(*)) from t as referred) as there) as both_sides \
+             where cast(abs(here - there) as double) > 0.03 or (here is null) <> (there is null)",
+        );
+    }
+
+    #[test]
+    fn a_distance_is_a_share_only_with_its_sign() {
+        let read = |within: Json| Distance::read(&serde_json::from_value(within).unwrap());
+        assert_eq!(read(json!("1%")), Some(Distance::Share(Share(0.01))));
+        assert_eq!(read(json!(0.03)), Some(Distance::Number(Exact::parse("0.03").unwrap())));
+        assert_eq!(read(json!("3.9")), Some(Distance::Number(Exact::parse("3.9").unwrap())));
+        assert_eq!((read(json!(-1)), read(json!("x")), read(json!("x%"))), (None, None, None));
+        assert!(refused(&json!([{"reconcile": {"with": "t", "within": "much"}}])).contains("`much` is no distance"));
     }
 
     #[test]
@@ -183,8 +258,10 @@ mod tests {
             &json!({"with": "t", "key": ["a"]}),
             "a bigint, b bigint, c bigint",
             "select coalesce(judged.a, referred.a) as a, case when is_there is null then 'only here' when is_here is null then 'only there' \
-             else 'differs' end as difference from (select *, true as is_here from after) as judged full outer join \
-             (select *, true as is_there from t) as referred on judged.a = referred.a \
+             else 'differs' end as difference from (select *, true as is_here, row_number() over (partition by a order by b, c) as copy_of_key \
+             from after as rows_here) as judged full outer join (select *, true as is_there, row_number() over (partition by a order by b, c) \
+             as copy_of_key from t as rows_there) as referred \
+             on (judged.a is not distinct from referred.a) and judged.copy_of_key = referred.copy_of_key \
              where is_here is null or is_there is null or (judged.b is distinct from referred.b) or (judged.c is distinct from referred.c)",
         );
         check(

@@ -1,8 +1,9 @@
 //! `row_sum`: the columns of a row add up to a number.
 
-use hw_base::{Column, identifier};
+use hw_base::{Column, ColumnType, identifier};
 
 use crate::columns::{all_present, any_present, find_all};
+use crate::exact::Exact;
 use crate::explain::About;
 use crate::kinds::{RuleKind, SkipIf, check_several};
 use crate::rule::{Problems, RuleBody};
@@ -34,10 +35,26 @@ impl RuleKind for RowSum {
 
     fn about(&self) -> About {
         About {
-            finds: "Rows whose columns do not add up to the number in `equals`. Rows with a null in one of the columns are left out; with `skip_if: all_null` or `never`, a null counts as zero. Floats rarely add up to the last digit: allow for it with `within`.",
+            finds: "Rows whose columns do not add up to the number in `equals`. Rows with a null in one of the columns are left out; with `skip_if: all_null` or `never`, a null counts as zero. Whole numbers and decimals are added exactly; with a float among the columns, all are added as floats. Floats rarely add up to the last digit: allow for it with `within`.",
             matters: "Shares that add up to 98 per cent show that a part is missing, though each of them looks right.",
             example: "- row_sum: { columns: [discount, total_amount], equals: 100, within: 0.001 }",
             remedy: "Look for a part that is not in the list of columns, and for parts that were rounded one by one. A sum that stands in a column of its own is a case for `expression`.",
+        }
+    }
+}
+
+impl RowSumSettings {
+    /// A column as a part of the sum. Sums of whole numbers begin anew where their type ends, so they are added as decimals.
+    fn term(&self, column: &Column, are_floats: bool) -> String {
+        let name = identifier(&column.name);
+        let value = match self.skip_if {
+            SkipIf::AnyNull => name,
+            SkipIf::AllNull | SkipIf::Never => format!("coalesce({name}, 0)"),
+        };
+        match column.kind {
+            _ if are_floats => format!("cast({value} as double)"),
+            ColumnType::Integer => format!("cast({value} as decimal(20,0))"),
+            _ => value,
         }
     }
 }
@@ -58,6 +75,8 @@ impl RuleBody for RowSumSettings {
         }
         if self.within.is_some_and(|within| within < 0.0) {
             problems.add("within", "a distance is not negative", "give 0 or more");
+        } else if self.within.is_some_and(|within| !within.is_finite()) {
+            problems.add("within", "a distance is a number", "give 0 or more");
         }
     }
 
@@ -66,15 +85,13 @@ impl RuleBody for RowSumSettings {
         if let Some(other) = found.iter().find(|column| !column.kind.is_numeric()) {
             return Err(format!("`row_sum` needs numbers, and column `{}` is {}", other.name, other.sql_type));
         }
-        let term = |name: &String| match self.skip_if {
-            SkipIf::AnyNull => identifier(name),
-            SkipIf::AllNull | SkipIf::Never => format!("coalesce({}, 0)", identifier(name)),
-        };
-        let sum = self.columns.iter().map(term).collect::<Vec<_>>().join(" + ");
-        let number = self.equals.as_number().map(|number| number.sql()).unwrap_or_default();
-        let differs = match self.within {
-            Some(within) if within > 0.0 => format!("abs({sum} - {number}) > {within}"),
-            _ => format!("{sum} <> {number}"),
+        let are_floats = found.iter().any(|column| column.kind == ColumnType::Float);
+        let sum = found.iter().map(|column| self.term(column, are_floats)).collect::<Vec<_>>().join(" + ");
+        let written = |number: Exact| if are_floats { number.to_string() } else { number.sql() };
+        let number = self.equals.as_number().map(written).unwrap_or_default();
+        let differs = match self.within.filter(|within| *within > 0.0).and_then(Exact::of) {
+            Some(within) => format!("abs({sum} - {number}) > {}", written(within)),
+            None => format!("{sum} <> {number}"),
         };
         let violates = match self.skip_if {
             SkipIf::AnyNull => format!("{} and {differs}", all_present(&self.columns)),
@@ -95,8 +112,10 @@ mod tests {
     fn columns_are_added() {
         let rule =
             |skip_if: &str, within: f64| json!({"row_sum": {"columns": ["a", "b"], "equals": 1, "skip_if": skip_if, "within": within}});
-        check_row(&rule("any_null", 0.0), "a bigint, b double", "a is not null and b is not null and a + b <> 1");
-        check_row(&rule("never", 0.1), "a bigint, b double", "abs(coalesce(a, 0) + coalesce(b, 0) - 1) > 0.1");
+        let sum = "cast(a as double) + cast(b as double)";
+        check_row(&rule("any_null", 0.0), "a bigint, b double", &format!("a is not null and b is not null and {sum} <> 1"));
+        let sum = "cast(coalesce(a, 0) as decimal(20,0)) + coalesce(b, 0)";
+        check_row(&rule("never", 0.1), "a bigint, b decimal(12,2)", &format!("abs({sum} - 1) > cast('0.1' as decimal(1,1))"));
         check_misfit(&rule("never", 0.0), "a bigint, b varchar", "`row_sum` needs numbers, and column `b` is varchar");
         let refuse = |settings: Json| refused(&json!([{ "row_sum": settings }]));
         assert!(refuse(json!({"columns": ["a", "b"], "equals": "x"})).contains("`x` is no number"));

@@ -136,6 +136,9 @@ impl RuleBody for SchemaSettings {
     }
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
+        if let Some(problem) = self.misspelled(columns) {
+            return Err(problem);
+        }
         let declared = self.columns.iter().filter_map(|(name, types)| self.difference(columns, name, types.names()));
         let is_declared = |column: &Column| self.columns.keys().any(|name| self.are_same(name, &column.name));
         let others = columns.iter().filter(|column| self.exact && !is_declared(column));
@@ -147,6 +150,17 @@ impl RuleBody for SchemaSettings {
 }
 
 impl SchemaSettings {
+    /// A type that no column can have, and that is close to one.
+    fn misspelled(&self, columns: &[Column]) -> Option<String> {
+        let declared = self.columns.iter().flat_map(|(name, types)| types.names().iter().map(move |sql_type| (name, sql_type)));
+        let mut unknown = declared.filter(|(_, sql_type)| !columns.iter().any(|column| is_of_type(&column.sql_type, sql_type)));
+        unknown.find_map(|(name, sql_type)| {
+            let word = SqlType::parse(sql_type).word;
+            let meant = nearest(&word, TYPES).filter(|_| !TYPES.contains(&word.as_str()) && !TYPES_ELSEWHERE.contains(&word.as_str()))?;
+            Some(format!("`{name}` is declared as `{sql_type}`, which is no type; did you mean `{meant}`?"))
+        })
+    }
+
     fn are_same(&self, declared: &str, found: &str) -> bool {
         declared == found || (self.ignore_case && declared.to_lowercase() == found.to_lowercase())
     }
@@ -213,6 +227,67 @@ fn is_of_type(found: &str, declared: &str) -> bool {
     declared.word == "any" || (found.word == declared.word && (declared.parameters.is_empty() || found.parameters == declared.parameters))
 }
 
+/// The types that a column can have, and `any`.
+const TYPES: [&str; 23] = [
+    "any",
+    "bigint",
+    "bigint unsigned",
+    "binary",
+    "boolean",
+    "date",
+    "decimal",
+    "double",
+    "int",
+    "int unsigned",
+    "integer",
+    "interval",
+    "numeric",
+    "real",
+    "smallint",
+    "smallint unsigned",
+    "string",
+    "text",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "tinyint",
+    "varchar",
+];
+
+/// Types of other engines, which a contract may name although no column has them here.
+const TYPES_ELSEWHERE: [&str; 30] = [
+    "array",
+    "bit",
+    "bpchar",
+    "byte",
+    "bytes",
+    "clob",
+    "datetime2",
+    "hugeint",
+    "json",
+    "jsonb",
+    "list",
+    "longtext",
+    "map",
+    "mediumint",
+    "money",
+    "nchar",
+    "number",
+    "nvarchar",
+    "object",
+    "struct",
+    "timestamp_ltz",
+    "timestamp_ntz",
+    "timestamp_tz",
+    "tinytext",
+    "uint",
+    "uint16",
+    "uint32",
+    "uint64",
+    "uint8",
+    "uuid",
+];
+
 /// A type in one spelling.
 struct SqlType {
     word: String,
@@ -254,7 +329,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use crate::shape::Shape;
-    use crate::testing::{refused, shape_of};
+    use crate::testing::{check_misfit, refused, shape_of};
 
     #[track_caller]
     fn check(settings: &Json, columns: &str, expected: &[&str]) {
@@ -310,6 +385,17 @@ mod tests {
         check(&json!({"order": ["a"], "min_columns": 2}), "a bigint", &["there are 1 columns, at least 2 declared"]);
         assert!(refused(&json!([{"schema": {"min_columns": 2, "max_columns": 1}}])).contains("`min_columns` is greater"));
         assert!(refused(&json!([{"schema": {"columns": {"a": []}}}])).contains("no type is given for `a`"));
+    }
+
+    #[test]
+    fn a_type_that_is_none_is_refused_with_the_near_one() {
+        check_misfit(
+            &json!({"schema": {"columns": {"a": "bigit"}}}),
+            "a bigint",
+            "`a` is declared as `bigit`, which is no type; did you mean `bigint`?",
+        );
+        check(&json!({"columns": {"a": "bytes"}}), "a bigint", &["`a` is bigint, declared bytes"]);
+        check(&json!({"columns": {"a": "geography"}}), "a bigint", &["`a` is bigint, declared geography"]);
     }
 
     #[test]

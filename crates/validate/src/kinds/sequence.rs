@@ -1,6 +1,6 @@
 //! `sequence`: every value is one step after the one before.
 
-use hw_base::Column;
+use hw_base::{Column, ColumnType, identifier};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -101,6 +101,10 @@ impl RuleBody for SequenceSettings {
         let (column, step) = (find(columns, &self.column)?, self.step.unwrap_or(1));
         let (value, next) = match self.unit {
             Some(unit) => (moments_of(column, "sequence with `unit`")?, format!("value_before + interval '{step} {}'", unit.word())),
+            // Whole numbers and decimals have more digits than floats.
+            None if matches!(column.kind, ColumnType::Integer | ColumnType::Decimal) => {
+                (identifier(&column.name), format!("value_before + {step}"))
+            }
             None => (as_double(column, "sequence without `unit`")?, format!("value_before + {step}")),
         };
         let over = window(self.group_by.as_deref(), Some(value.clone()));
@@ -131,6 +135,17 @@ mod tests {
             "select count(*) as violations from (select * from (select *, lag(cast(a as timestamp(6))) over (order by cast(a as timestamp(6))) \
              as value_before from after as judged where cast(a as timestamp(6)) is not null) as in_order \
              where cast(a as timestamp(6)) <> value_before + interval '1 month') as broken",
+        );
+        check_set(
+            &json!({"sequence": {"column": "a"}}),
+            "a bigint",
+            "select count(*) as violations from (select * from (select *, lag(a) over (order by a) as value_before from after as judged \
+             where a is not null) as in_order where a <> value_before + 1) as broken",
+        );
+        check_misfit(
+            &json!({"sequence": {"column": "a"}}),
+            "a varchar",
+            "`sequence without `unit`` needs numbers, and column `a` is varchar",
         );
         check_misfit(&json!({"sequence": {"column": "a"}}), "a date", "`sequence without `unit`` needs numbers, and column `a` is date");
         assert!(refused(&json!([{"sequence": {"column": "a", "step": 0}}])).contains("a step goes forward"));

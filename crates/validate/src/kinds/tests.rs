@@ -97,6 +97,9 @@ fn every_manual_page_tells_all_settings() {
     }
 }
 
+/// Kinds that measure how far values are apart.
+const NEEDS_NUMBERS: [&str; 3] = ["z_score", "outliers", "sequence"];
+
 #[test]
 fn no_name_and_no_value_gets_out_of_its_quotes() {
     let (name, value) = (r#"x"; drop table {table} --"#, "'; drop table [{table}] --");
@@ -120,10 +123,13 @@ fn no_name_and_no_value_gets_out_of_its_quotes() {
         "aggregate" => json!({"function": "count", "column": name, "min": 1}),
         _ => json!({"column": name}),
     };
-    let table = [Column { name: name.into(), kind: ColumnType::Text, sql_type: "text".into() }];
+    let table = |kind: &str| {
+        let (kind, sql_type) = if NEEDS_NUMBERS.contains(&kind) { (ColumnType::Float, "double") } else { (ColumnType::Text, "text") };
+        [Column { name: name.into(), kind, sql_type: sql_type.into() }]
+    };
     for kind in RULE_KINDS.iter().filter(|kind| !["expression", "row_count", "schema", "query", "row_sum"].contains(&kind.name())) {
         let rules = crate::testing::rules(&json!([{ kind.name(): rule(kind.name()) }]));
-        let sql = match rules[0].body.shape(&table).unwrap() {
+        let sql = match rules[0].body.shape(&table(kind.name())).unwrap() {
             Shape::Row { violates } => violates,
             Shape::Aggregate { expression, .. } => expression,
             Shape::Set { count, examples, violations } => {
@@ -177,7 +183,8 @@ fn every_kind_quotes_odd_names() {
     };
     for kind in RULE_KINDS.iter().filter(|kind| !["expression", "row_count", "schema", "query", "row_sum"].contains(&kind.name())) {
         let rules = crate::testing::rules(&json!([{ kind.name(): rule(kind.name()) }]));
-        let shape = rules[0].body.shape(&columns("Odd \"name\" varchar")).unwrap();
+        let sql_type = if NEEDS_NUMBERS.contains(&kind.name()) { "double" } else { "varchar" };
+        let shape = rules[0].body.shape(&columns(&format!("{odd} {sql_type}"))).unwrap();
         let sql = format!("{shape:?}").replace("\\\"", "\"");
         assert!(sql.contains("\"Odd \"\"name\"\"\""), "{}: {sql}", kind.name());
     }

@@ -160,6 +160,7 @@ mod tests {
         assert!(refused(&json!([{"unique": {}}])).contains("no column is named"));
         assert!(refused(&json!([{"unique": {"columns": []}}])).contains("no column is named"));
         assert!(refused(&json!([{"unique": {"column": "a", "columns": ["b"]}}])).contains("keep one of them"));
+        assert!(refused(&json!([{"unique": {"columns": ["a", "b", "a"]}}])).contains("`a` is named twice"));
     }
 
     #[test]

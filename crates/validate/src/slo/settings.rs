@@ -33,7 +33,7 @@ pub struct TableSlo {
     /// The share of the rows that keep the rule: `95%`.
     pub at_least: Share,
     /// The time over which it is measured.
-    #[serde(default = "four_weeks")]
+    #[serde(default = "four_weeks", deserialize_with = "some_time")]
     pub over: TimeSpan,
 }
 
@@ -48,7 +48,7 @@ pub struct RuleSlo {
     /// The share of the rows that keep the rule: `95%`.
     pub at_least: Share,
     /// The time over which it is measured.
-    #[serde(default = "four_weeks")]
+    #[serde(default = "four_weeks", deserialize_with = "some_time")]
     pub over: TimeSpan,
 }
 
@@ -76,6 +76,15 @@ fn four_weeks() -> TimeSpan {
     TimeSpan(Duration::from_hours(28 * 24))
 }
 
+/// A time over which something can be measured.
+fn some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TimeSpan, D::Error> {
+    let over = TimeSpan::deserialize(deserializer)?;
+    if over.0.is_zero() {
+        return Err(de::Error::custom("nothing is measured over no time; write a span such as `28d`"));
+    }
+    Ok(over)
+}
+
 fn nearly_always() -> Share {
     Share(0.99)
 }
@@ -87,7 +96,7 @@ struct LongPromise {
     within: TimeSpan,
     #[serde(default = "nearly_always")]
     at_least: Share,
-    #[serde(default = "four_weeks")]
+    #[serde(default = "four_weeks", deserialize_with = "some_time")]
     over: TimeSpan,
 }
 
@@ -96,7 +105,7 @@ struct LongPromise {
 #[serde(deny_unknown_fields)]
 struct LongRunTime {
     within: TimeSpan,
-    #[serde(default = "four_weeks")]
+    #[serde(default = "four_weeks", deserialize_with = "some_time")]
     over: TimeSpan,
 }
 

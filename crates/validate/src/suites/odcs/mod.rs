@@ -6,8 +6,12 @@
 mod quality;
 mod write;
 
-use hw_base::{Result, identifier};
+use std::cmp::Ordering;
+
+use hw_base::{Error, Result, identifier, unknown};
 use serde_json::{Map, Value as Json, json};
+
+use crate::scalar::Scalar;
 
 use super::words::plain_number;
 use super::{Imported, ImportedItem, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
@@ -37,6 +41,9 @@ impl Suite for Odcs {
         }
         let mut items = Vec::new();
         for object in list(&file, "schema") {
+            for property in list(object, "properties") {
+                possible(property, name_of(object))?;
+            }
             object_items(object, &mut items);
         }
         items.extend(list(&file, "slaProperties").map(sla_item));
@@ -46,6 +53,30 @@ impl Suite for Odcs {
     fn write(&self, tables: &[TableRules<'_>]) -> Written {
         write::written(tables)
     }
+}
+
+/// The logical types of the standard.
+const LOGICAL_TYPES: [&str; 9] = ["string", "date", "timestamp", "time", "number", "integer", "object", "array", "boolean"];
+
+/// Makes sure that a property promises something that can be kept.
+fn possible(property: &Json, table: &str) -> Result<()> {
+    let place = || format!("`{table}.{}`", name_of(property));
+    if let Some(word) = property.get("logicalType").and_then(Json::as_str).filter(|word| !LOGICAL_TYPES.contains(word)) {
+        return Err(unknown("logicalType", word, LOGICAL_TYPES).code("HW104").within(place()));
+    }
+    let option = |key: &str| {
+        let value = property.get("logicalTypeOptions")?.get(key)?;
+        serde_json::from_value::<Scalar>(value.clone()).ok()
+    };
+    for (least, greatest) in [("minimum", "maximum"), ("minLength", "maxLength"), ("exclusiveMinimum", "exclusiveMaximum")] {
+        if let Some((low, high)) = option(least).zip(option(greatest))
+            && low.compare(&high) == Some(Ordering::Greater)
+        {
+            let error = Error::user(format!("`{least}` is {low} and `{greatest}` is {high}: no value lies between")).code("HW104");
+            return Err(error.help("swap them").within(place()));
+        }
+    }
+    Ok(())
 }
 
 fn list<'a>(value: &'a Json, key: &str) -> impl Iterator<Item = &'a Json> {
