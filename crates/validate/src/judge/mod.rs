@@ -131,7 +131,10 @@ fn blank(fitted: &Fitted, relation: &Relation<'_>) -> RuleResult {
 }
 
 fn unjudged(fitted: &Fitted, relation: &Relation<'_>, reason: &str) -> RuleResult {
-    RuleResult { error: Some(format!("HW602: {reason}")), query: None, ..blank(fitted, relation) }
+    // A load names no file of rules, as a check does.
+    let place = fitted.rule.span.as_ref().filter(|_| relation.own.is_some());
+    let place = place.map(|span| format!(" (at {}:{}:{})", span.file.display(), span.line, span.column)).unwrap_or_default();
+    RuleResult { error: Some(format!("HW602: {reason}{place}")), query: None, ..blank(fitted, relation) }
 }
 
 /// Judges a count of violating rows.
