@@ -219,6 +219,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
     let mut known: Vec<&str> = known.into_iter().collect();
     known.sort_unstable();
+    known.dedup();
     let error = Error::user(format!("unknown {what} `{name}`"));
     match nearest(name, known.iter().copied()) {
         Some(meant) => error.help(format!("did you mean `{meant}`?")),

@@ -110,6 +110,9 @@ pub struct StepRecord {
     pub commit: Option<StepCommit>,
     /// How its rules came out.
     pub verdict: Verdict,
+    /// Files that it read and that hold nothing, not even a header.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub empty_files: Vec<String>,
     /// How late its rows were, where the model follows a column that tells their time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lateness: Option<Lateness>,

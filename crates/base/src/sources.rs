@@ -62,7 +62,8 @@ pub struct Delivery {
     /// Only what is new since an earlier delivery, as far as the source can tell; for databases.
     #[serde(default)]
     pub continuing: Option<Continuing>,
-    /// The columns and types that the raw copy already has, which the delivery must keep to; empty at first.
+    /// The columns and types that the raw copy already has, which the delivery must keep to; empty at first. A type is empty where the raw
+    /// copy has no row that shows it.
     pub expected: Vec<Column>,
     /// Files that may lack some of these columns, because they may be older than they.
     #[serde(default)]

@@ -127,7 +127,7 @@ fn nothing_found(root: &Path, pattern: &str, endings: &[&str]) -> Error {
         .or(same_kind.map(String::as_str))
     {
         Some(meant) if folder.is_empty() => error.help(format!("did you mean `{meant}`?")),
-        Some(meant) => error.help(format!("did you mean `{folder}/{meant}`?")),
+        Some(meant) => error.help(format!("did you mean `{}/{meant}`?", folder.trim_end_matches('/'))),
         None => error.help("paths are relative to the project folder; `*` stands for any characters of a name"),
     }
 }
@@ -136,7 +136,11 @@ fn nothing_found(root: &Path, pattern: &str, endings: &[&str]) -> Error {
 fn deepest_folder(root: &Path, pattern: &str) -> (String, String) {
     let mut folder = String::new();
     for part in pattern.trim_end_matches('/').split('/') {
-        let next = if folder.is_empty() && !pattern.starts_with('/') { part.to_owned() } else { format!("{folder}/{part}") };
+        let next = match folder.as_str() {
+            "" if !pattern.starts_with('/') => part.to_owned(),
+            "" | "/" => format!("/{part}"),
+            _ => format!("{folder}/{part}"),
+        };
         if is_glob(part) || !root.join(&next).is_dir() {
             return (folder, part.to_owned());
         }

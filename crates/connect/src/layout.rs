@@ -96,6 +96,7 @@ fn lacks(file: &str, columns: &[&Column], names: &[String]) -> Error {
 
 /// A type as YAML takes it between braces.
 fn quoted(sql_type: &str) -> String {
+    let sql_type = if sql_type.is_empty() { "text" } else { sql_type };
     if sql_type.contains(',') { format!("\"{sql_type}\"") } else { sql_type.to_owned() }
 }
 

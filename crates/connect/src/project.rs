@@ -10,7 +10,7 @@ use hw_base::{
 };
 use hw_engine::LiveTables;
 
-use crate::connectors::{CONNECTORS, Opened, Place, Reached, Secrets, Source, connector};
+use crate::connectors::{CONNECTORS, Opened, Place, Reached, Secrets, Source, connector, placed_secrets};
 
 /// The sources that a project names.
 pub struct ProjectSources {
@@ -28,7 +28,7 @@ impl ProjectSources {
     pub fn new(root: &Path, sources: &[(String, Settings)], live: LiveTables, secrets: &Secrets) -> Result<Self> {
         let (mut read, mut errors) = (Vec::new(), Vec::new());
         for (name, settings) in sources {
-            let place = Place { source: name.clone(), root: root.to_owned(), secrets: Secrets::clone(secrets) };
+            let place = Place { source: name.clone(), root: root.to_owned(), secrets: placed_secrets(secrets, settings) };
             match source(settings, place) {
                 Ok(source) => read.push((name.clone(), source)),
                 Err(error) => errors.push(error),

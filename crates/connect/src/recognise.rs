@@ -203,6 +203,12 @@ pub(crate) fn recognise_file(root: &Path, file: &SourceFile) -> Result<&'static 
     }
 }
 
+/// Whether a name ends as those of the files that a connector reads.
+pub fn has_known_ending(name: &str) -> bool {
+    let ending = files::ending(name);
+    CONNECTORS.iter().any(|connector| connector.endings().contains(&ending.as_str()))
+}
+
 /// What bytes are the beginning of.
 pub(crate) fn content(head: &[u8]) -> &'static str {
     const MARKS: [(&[u8], &str); 10] = [

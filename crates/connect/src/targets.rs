@@ -5,7 +5,7 @@ use std::path::Path;
 use hw_base::{BoxFuture, Built, Error, Placement, PushDown, Pushed, Result, Settings, Shipment, Shipped, Targets, Watched, unknown};
 use hw_engine::LocalEngine;
 
-use crate::connectors::{CONNECTORS, Connector, Place, Secrets, Target};
+use crate::connectors::{CONNECTORS, Connector, Place, Secrets, Target, placed_secrets};
 
 /// The databases that a project names under `targets:`.
 pub struct ProjectTargets {
@@ -22,7 +22,7 @@ impl ProjectTargets {
     pub fn new(root: &Path, targets: &[(String, Settings)], engine: LocalEngine, secrets: &Secrets) -> Result<Self> {
         let (mut read, mut errors) = (Vec::new(), Vec::new());
         for (name, settings) in targets {
-            let place = Place { source: name.clone(), root: root.to_owned(), secrets: Secrets::clone(secrets) };
+            let place = Place { source: name.clone(), root: root.to_owned(), secrets: placed_secrets(secrets, settings) };
             match target(settings, place) {
                 Ok(target) => read.push((name.clone(), target)),
                 Err(error) => errors.push(error),

@@ -101,6 +101,11 @@ pub fn warehouse_schema(generator: &mut SchemaGenerator) -> Schema {
 /// The place that a text names.
 fn at(root: &Path, text: &str, secrets: &Secrets) -> Result<Site> {
     let text = secrets(text)?;
+    if text.trim().is_empty() {
+        return Err(Error::user("the place of the warehouse is empty")
+            .code("HW104")
+            .help(format!("leave `warehouse:` out for the folder `{FOLDER}`, or name a folder or a bucket")));
+    }
     let Some((scheme, _)) = text.split_once("://") else { return folder(root, &text) };
     match scheme {
         "s3" => in_s3(&S3Settings { url: text, ..S3Settings::default() }, secrets),

@@ -12,6 +12,7 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -53,12 +54,14 @@ pub(crate) struct LocalStore {
     inner: Arc<LocalFileSystem>,
     working: Working,
     lasting: Lasting,
+    /// Whether what it lists is put into URLs as it is.
+    lists_for_urls: bool,
 }
 
 impl LocalStore {
     /// All files of this machine, to be read.
     pub(crate) fn all() -> Self {
-        Self { inner: Arc::new(LocalFileSystem::new()), working: Working::default(), lasting: Lasting::Passing }
+        Self { inner: Arc::new(LocalFileSystem::new()), working: Working::default(), lasting: Lasting::Passing, lists_for_urls: false }
     }
 
     /// The whole file system, or the part below `prefix`.
@@ -67,7 +70,8 @@ impl LocalStore {
             Some(prefix) => LocalFileSystem::new_with_prefix(prefix)?,
             None => LocalFileSystem::new(),
         };
-        Ok(Self { inner: Arc::new(inner), working: working.clone(), lasting })
+        // Delta's kernel lists the whole file system, and makes URLs of what it finds.
+        Ok(Self { inner: Arc::new(inner), working: working.clone(), lasting, lists_for_urls: prefix.is_none() })
     }
 }
 
@@ -119,6 +123,26 @@ impl LocalStore {
     }
 }
 
+impl LocalStore {
+    /// The place behind a name that was listed for URLs and comes back as it was listed; `None` where it is the same.
+    fn as_listed(&self, location: &Path) -> Option<Path> {
+        let is_escaped = self.lists_for_urls && location.as_ref().contains("%25");
+        is_escaped.then(|| Path::parse(location.as_ref().replace("%25", "%")).ok()).flatten()
+    }
+
+    /// What was listed, with names that stay what they are where they are put into URLs: a URL takes every `%` for the start of an escape.
+    fn listed(&self, found: BoxStream<'static, Result<ObjectMeta>>) -> BoxStream<'static, Result<ObjectMeta>> {
+        if !self.lists_for_urls {
+            return found;
+        }
+        let escaped = |meta: ObjectMeta| match meta.location.as_ref().replace('%', "%25") {
+            name if name == meta.location.as_ref() => Ok(meta),
+            name => Ok(ObjectMeta { location: Path::parse(name)?, ..meta }),
+        };
+        Box::pin(found.map(move |meta| meta.and_then(escaped)))
+    }
+}
+
 impl fmt::Display for LocalStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Local({})", self.inner)
@@ -151,7 +175,10 @@ impl ObjectStore for LocalStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let mut found = self.inner.get_opts(location, options).await?;
+        let mut found = match (self.inner.get_opts(location, options.clone()).await, self.as_listed(location)) {
+            (Err(object_store::Error::NotFound { .. }), Some(plain)) => self.inner.get_opts(&plain, options).await?,
+            (found, _) => found?,
+        };
         let is_part = found.range != (0..found.meta.size);
         match found.payload {
             GetResultPayload::File(file, _) if is_part => {
@@ -178,11 +205,11 @@ impl ObjectStore for LocalStore {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        self.listed(self.inner.list(prefix))
     }
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
+        self.listed(self.inner.list_with_offset(prefix, offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {

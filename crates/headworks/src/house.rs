@@ -12,7 +12,7 @@ use hw_ledger::{ProjectLedger, SqliteLedger};
 use hw_pipeline::{Asking, EngineSettings, Environment, Model, ModelText, Narrator, Ports, Project, ProjectText, arriving, live_rows};
 
 use crate::machine::{self, ProcessMemory, SystemClock};
-use crate::naming::{bind_file, is_bound, is_path};
+use crate::naming::{bind_file, is_bound, means_path};
 
 /// The folder of a project that is never committed.
 pub(crate) const STATE: &str = ".headworks";
@@ -202,7 +202,9 @@ impl House {
                     let rows = live_rows(&format!("preview.{dataset}"), &delivered, &["_file", "_line"], &mut inputs);
                     inputs.push(rows);
                 }
-                [file] if is_path(&self.project.root, file) => bind_file(&self.project.root, file, self.engine.live(), &mut inputs).await?,
+                [file] if means_path(&self.project.root, file) => {
+                    bind_file(&self.project.root, file, self.engine.live(), &mut inputs).await?;
+                }
                 _ => self.bind(&reference.parts.join("."), &mut inputs).await?,
             }
         }
@@ -365,6 +367,11 @@ pub(crate) fn clear_temporary_state() {
 /// Removes a folder of temporary files; what stays is removed with all others.
 pub(crate) fn remove_folder(folder: &Path) {
     let _ = std::fs::remove_dir_all(folder);
+}
+
+/// Removes a folder that holds nothing; one that holds something stays.
+pub(crate) fn remove_empty_folder(folder: &Path) {
+    let _ = std::fs::remove_dir(folder);
 }
 
 /// A folder as a path from the root of the file system, because the engine knows no other.

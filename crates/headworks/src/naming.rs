@@ -18,10 +18,15 @@ pub(crate) fn is_path(root: &Path, data: &str) -> bool {
     root.join(Address::read(root, data).place).exists() || data.contains(['/', '*', '?'])
 }
 
+/// The same, also where a file is meant that is not there: its name ends as those of files.
+pub(crate) fn means_path(root: &Path, data: &str) -> bool {
+    is_path(root, data) || hw_connect::has_known_ending(&Address::read(root, data).place)
+}
+
 /// The project in `root`, where a person means a table or a dataset of it by a name; `None` where a path is meant. Of a table and a path of
 /// one name the table is meant, as in SQL.
 pub(crate) async fn project_meant(data: &str, root: &Path, place: Option<&Place>) -> Result<Option<House>> {
-    let is_path = is_path(root, data);
+    let is_path = means_path(root, data);
     if !root.join(hw_config::PROJECT_FILE).exists() || (is_path && !may_be_of_project(data, root)) {
         return Ok(None);
     }
@@ -71,7 +76,7 @@ pub(crate) async fn reader_of_files(root: &Path, sql: &str, engine: &LocalEngine
     for reference in engine.reads(sql, None)? {
         match &reference.parts[..] {
             parts if is_bound(&parts.join("."), &inputs) => {}
-            [file] if is_path(root, file) => bind_file(root, file, engine.live(), &mut inputs).await?,
+            [file] if means_path(root, file) => bind_file(root, file, engine.live(), &mut inputs).await?,
             // Every other name belongs to a project.
             _ => drop(read_project(root)?),
         }

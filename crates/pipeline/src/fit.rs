@@ -51,6 +51,11 @@ pub(crate) async fn gate(step: &Step, reader: &Reader, columns: &[Column], engin
     Ok(gate)
 }
 
+/// The rows of `reader` with the columns that the load adds, none of which is read.
+pub(crate) fn rows(step: &Step, reader: &Reader, columns: &[Column]) -> Reader {
+    with_columns(reader, &added(step, columns))
+}
+
 /// How the columns of a table change that is built anew by another definition.
 #[derive(Debug, Default)]
 pub(crate) struct ColumnChanges {

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hw_base::{DatasetName, Engine, Error, Reference, Result, SetWatch, Span, Together, unknown};
+use hw_base::{DatasetName, Engine, Error, Reference, Result, SetWatch, Span, TableName, Together, unknown};
 
+use crate::plan::Asking;
 use crate::project::{Model, Project};
 
 /// What a name in a model's FROM stands for.
@@ -40,6 +41,7 @@ impl Graph {
                 Err(error) => errors.push(error),
             }
         }
+        errors.extend(unknown_partners(project, engine)?);
         let mut parents = BTreeMap::new();
         for model in &project.models {
             match parents_of(project, model) {
@@ -101,10 +103,52 @@ pub(crate) fn reads_of(project: &Project, model: &Model, engine: &dyn Engine) ->
     for reference in engine.reads(&model.sql, Some(&model.file))? {
         match resolve(project, &reference) {
             Some(read) => reads.push(read),
-            None => errors.push(unknown_table(project, model, &reference)),
+            None => errors.push(unknown_table(project, &model.file, &reference)),
         }
     }
     Error::all(errors).map_or(Ok(reads), Err)
+}
+
+/// Rules that look at tables which neither the project nor the warehouse knows: they can never be judged.
+fn unknown_partners(project: &Project, engine: &dyn Engine) -> Result<Vec<Error>> {
+    let mut errors = Vec::new();
+    let of_models = project.models.iter().flat_map(|model| &model.rules);
+    for rule in of_models.chain(project.dataset_rules.values().flatten()) {
+        // Those that let rows wait are looked at with what a model reads.
+        let Some(table) = rule.body.other_table().filter(|_| rule.set_watch().is_none()) else { continue };
+        let parts: Vec<String> = table.split('.').map(str::to_owned).collect();
+        if !is_known(project, engine, &parts)? {
+            let error = unknown_table(project, "", &Reference { parts, line: 1, column: 1 });
+            errors.push(error.within(format_args!("rule `{}`", rule.id)).moved_to(rule.span.clone()));
+        }
+    }
+    Ok(errors)
+}
+
+/// Whether the project or the warehouse knows a table that a rule names.
+pub(crate) fn is_known(project: &Project, engine: &dyn Engine, parts: &[String]) -> Result<bool> {
+    match parts {
+        [name] => Ok(project.model(name).is_some() || engine.has_table(&TableName::model(name))?),
+        // The engine knows them by itself.
+        [first, _, ..] if matches!(first.as_str(), "production" | "quarantine" | "deleted" | "reviewed") => Ok(true),
+        parts => Ok(resolved(project, &parts.join(".")).is_some()),
+    }
+}
+
+/// Says of a dataset that its source does not have where a model reads it.
+pub fn placed_where_read(error: Error, dataset: &DatasetName, project: &Project, asking: Asking<'_>) -> Error {
+    if error.known_code() != Some("HW201") || error.span().is_some() || asking.sources.datasets().contains(dataset) {
+        return error;
+    }
+    let is_it = |reference: &Reference| resolve(project, reference).is_some_and(|read| read.dataset() == Some(dataset));
+    let place = |model: &Model| {
+        let references = asking.engine.reads(&model.sql, Some(&model.file)).unwrap_or_default();
+        references.iter().find(|reference| is_it(reference)).map(|reference| span_of(&model.file, reference))
+    };
+    match project.models.iter().find_map(place) {
+        Some(span) => error.at(span),
+        None => error,
+    }
 }
 
 /// The tables without whose rows those of a model wait in quarantine, each with the rule that says so.
@@ -116,7 +160,7 @@ fn parents_of(project: &Project, model: &Model) -> Result<Vec<(String, Read)>> {
         match resolved(project, &table) {
             Some(read) => parents.push((rule.id.clone(), read)),
             None => {
-                return Err(unknown_table(project, model, &reference)
+                return Err(unknown_table(project, &model.file, &reference)
                     .within(format_args!("rule `{}`", rule.id))
                     .moved_to(rule.span.clone()));
             }
@@ -146,13 +190,12 @@ fn resolve(project: &Project, reference: &Reference) -> Option<Read> {
     }
 }
 
-fn unknown_table(project: &Project, model: &Model, reference: &Reference) -> Error {
+pub(crate) fn unknown_table(project: &Project, file: &str, reference: &Reference) -> Error {
     let name = reference.parts.join(".");
     let models = project.models.iter().map(|model| model.name.clone());
     let sources = project.sources.iter().map(|(source, _)| format!("{source}.…"));
     let known: Vec<String> = models.chain(sources).collect();
-    let span = Span { file: model.file.clone().into(), line: reference.line, column: reference.column, length: name.chars().count() };
-    let error = unknown("table", &name, known.iter().map(String::as_str)).code("HW302").at(span);
+    let error = unknown("table", &name, known.iter().map(String::as_str)).code("HW302").at(span_of(file, reference));
     match (&reference.parts[..], project.sources.first()) {
         ([one], _)
             if DatasetName::parse(one).is_some_and(|dataset| project.sources.iter().any(|(source, _)| *source == dataset.source)) =>
@@ -164,6 +207,11 @@ fn unknown_table(project: &Project, model: &Model, reference: &Reference) -> Err
         }
         _ => error,
     }
+}
+
+fn span_of(file: &str, reference: &Reference) -> Span {
+    let length = reference.parts.join(".").chars().count();
+    Span { file: file.into(), line: reference.line, column: reference.column, length }
 }
 
 /// A depth-first order; models without a relation to each other keep their order by name.

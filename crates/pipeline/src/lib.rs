@@ -35,6 +35,7 @@ pub use deliver::Deliver;
 pub use engine_settings::{EngineSettings, sufficient};
 pub use environment::Environment;
 pub use gaps::{Behind, Gaps, Hole, Unbuilt, gaps};
+pub use graph::placed_where_read;
 pub use history::{LearnedLimit, learned_limits};
 pub use plan::{Asking, Decision, Extent, Follow, Parent, Plan, ReadFrom, Selection, Step, Work, arriving, plan, try_models};
 pub use project::{MALFORMED_TOLERANCE, Model, ModelText, Project, ProjectText, fingerprint};

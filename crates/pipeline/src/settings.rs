@@ -21,6 +21,14 @@ use crate::push_down::ModelEngine;
 pub struct ProjectSettings {
     /// The name of the project; it is part of every commit's transaction id.
     pub project: String,
+    /// Where the data comes from. Like `targets` it stands here so that a mistyped key is told; [`crate::Project::sources`] has what it says.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub sources: IgnoredAny,
+    /// Where tables go besides the warehouse.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub targets: IgnoredAny,
     /// Where the warehouse lies. It stands here so that a mistyped key is told; [`crate::Project::warehouse`] has what it says.
     #[serde(default)]
     #[schemars(skip)]
@@ -56,6 +64,9 @@ pub struct ModelSettings {
     /// A file in `contracts/` with what the table promises, in the form of ODCS or of another tool. It is checked on every run
     /// together with `rules`.
     pub contract: Option<String>,
+    /// The rules. They stand here so that a mistyped key is told; [`crate::Model::rules`] has what they say.
+    #[schemars(skip)]
+    pub rules: IgnoredAny,
     /// Where the table is built: inside the database that `deliver` names, with `{ push_down: postgres }`.
     pub engine: ModelEngine,
     /// How long a run may build the table, such as `30m`; as long as it takes where it is not given.

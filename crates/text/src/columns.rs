@@ -54,7 +54,7 @@ pub(crate) fn build(column: &ColumnCells<'_>) -> Built {
         DataType::Int32 => primitive::<Int32Type>(column, |text| values::integer(text)?.try_into().ok()),
         DataType::Int16 => primitive::<Int16Type>(column, |text| values::integer(text)?.try_into().ok()),
         DataType::Int8 => primitive::<Int8Type>(column, |text| values::integer(text)?.try_into().ok()),
-        DataType::Float32 => primitive::<Float32Type>(column, |text| std::str::from_utf8(text).ok()?.parse().ok()),
+        DataType::Float32 => primitive::<Float32Type>(column, values::real),
         DataType::Time64(_) => primitive::<Time64MicrosecondType>(column, values::time),
         _ => texts(column),
     }

@@ -1,4 +1,4 @@
-//! How a CSV file is written: its delimiter, its line ends, and whether it has a header.
+//! How a CSV file is written: its delimiter, its quotes, its line ends, and whether it has a header.
 
 use hw_base::TextShape;
 use memchr::memchr;
@@ -9,6 +9,12 @@ use crate::split::{Chunk, Marks, first_record_end};
 
 /// Delimiters to try, the likelier first.
 const DELIMITERS: [u8; 5] = [b',', b';', b'\t', b'|', b':'];
+/// What a delimiter may be where another one is declared: numbers and times of day hold the others.
+const CERTAIN_DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// Quotes to try, the likelier first.
+const QUOTES: [u8; 2] = [b'"', b'\''];
+/// How much better a delimiter or a quote must agree than a likelier one.
+const BETTER: f64 = 0.02;
 /// How many records are looked at.
 const RECORDS: usize = 500;
 /// The share of records that must agree with a delimiter for it to be one.
@@ -19,12 +25,24 @@ const AGREEMENT: f64 = 0.5;
 pub struct KnownDialect {
     /// The byte between fields.
     pub delimiter: Option<u8>,
-    /// The byte around fields; none where quotes mean nothing.
-    pub quote: Option<u8>,
+    /// The byte around fields.
+    pub quote: Quote,
     /// The byte that starts a comment line.
     pub comment: Option<u8>,
     /// Whether the first record names the columns.
     pub has_header: Option<bool>,
+}
+
+/// What the project says about the byte around fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Quote {
+    /// Nothing.
+    #[default]
+    Detected,
+    /// It is this one.
+    Is(u8),
+    /// Quotes mean nothing.
+    None,
 }
 
 /// How a file is written.
@@ -42,11 +60,36 @@ impl Dialect {
     /// Detects the dialect of a text. `is_whole` says that nothing follows after the sample.
     pub fn detect(sample: &[u8], is_whole: bool, known: KnownDialect) -> Self {
         let line_end = if memchr(b'\n', sample).is_none() && memchr(b'\r', sample).is_some() { b'\r' } else { b'\n' };
-        let with = |delimiter| Marks { delimiter, quote: known.quote, comment: known.comment, line_end };
-        let delimiter = known.delimiter.unwrap_or_else(|| best_delimiter(sample, is_whole, with));
-        let rows = first_records(sample, is_whole, with(delimiter));
+        let with = |delimiter, quote| Marks { delimiter, quote, comment: known.comment, line_end };
+        let best = |quote| {
+            let with = |delimiter| with(delimiter, quote);
+            match known.delimiter {
+                Some(delimiter) => (agreement(&field_counts(sample, is_whole, with(delimiter))).0, with(delimiter)),
+                None => best_delimiter(sample, is_whole, with),
+            }
+        };
+        let marks = match known.quote {
+            Quote::Is(quote) => best(Some(quote)).1,
+            Quote::None => best(None).1,
+            Quote::Detected => best_quote(sample, |quote| best(Some(quote))),
+        };
+        let rows = first_records(sample, is_whole, marks);
         let has_header = known.has_header.unwrap_or_else(|| looks_like_header(&rows));
-        Self { marks: with(delimiter), has_header, first: rows.into_iter().next().unwrap_or_default() }
+        Self { marks, has_header, first: rows.into_iter().next().unwrap_or_default() }
+    }
+
+    /// The delimiter on which all records of a sample agree that begins with names, where that of this dialect stands nowhere in it.
+    pub fn likelier_delimiter(&self, sample: &[u8], is_whole: bool) -> Option<u8> {
+        if memchr(self.marks.delimiter, sample).is_some() {
+            return None;
+        }
+        let with = |delimiter| Marks { delimiter, ..self.marks };
+        let is_likelier = |delimiter: &u8| {
+            let counts = field_counts(sample, is_whole, with(*delimiter));
+            counts.iter().all(|fields| *fields > 1 && Some(fields) == counts.first())
+                && looks_like_header(&first_records(sample, is_whole, with(*delimiter)))
+        };
+        CERTAIN_DELIMITERS.into_iter().find(is_likelier)
     }
 
     /// Whether the first record of a sample ends inside it.
@@ -55,16 +98,30 @@ impl Dialect {
     }
 }
 
-fn best_delimiter(sample: &[u8], is_whole: bool, with: impl Fn(u8) -> Marks) -> u8 {
+/// The marks with the likeliest quote, unless records agree better with another one.
+fn best_quote(sample: &[u8], best: impl Fn(u8) -> (f64, Marks)) -> Marks {
+    let [likeliest, others @ ..] = QUOTES;
+    let mut found = best(likeliest);
+    for quote in others.into_iter().filter(|quote| memchr(*quote, sample).is_some()) {
+        let other = best(quote);
+        if other.0 > found.0 + BETTER {
+            found = other;
+        }
+    }
+    found.1
+}
+
+/// The marks with the delimiter on which most records agree, and the share of them.
+fn best_delimiter(sample: &[u8], is_whole: bool, with: impl Fn(u8) -> Marks) -> (f64, Marks) {
     let mut best = (AGREEMENT, 0, DELIMITERS[0]);
     for delimiter in DELIMITERS {
         let (agreement, fields) = agreement(&field_counts(sample, is_whole, with(delimiter)));
-        let is_better = agreement > best.0 + 0.02 || (agreement > best.0 - 0.02 && fields > best.1);
+        let is_better = agreement > best.0 + BETTER || (agreement > best.0 - BETTER && fields > best.1);
         if fields > 1 && is_better {
             best = (agreement, fields, delimiter);
         }
     }
-    best.2
+    (best.0, with(best.2))
 }
 
 /// The number of fields in each of the first records.
@@ -140,8 +197,11 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, delimiter: char, has_header: bool, first: &[&str]) {
-        let dialect =
-            Dialect::detect(text.as_bytes(), true, KnownDialect { delimiter: None, quote: Some(b'"'), comment: None, has_header: None });
+        let dialect = Dialect::detect(
+            text.as_bytes(),
+            true,
+            KnownDialect { delimiter: None, quote: Quote::Detected, comment: None, has_header: None },
+        );
         assert_eq!((char::from(dialect.marks.delimiter), dialect.has_header), (delimiter, has_header), "{text}");
         assert_eq!(dialect.first, first);
     }
@@ -155,6 +215,31 @@ mod tests {
         check("at\n2026-01-01T10:00:00\n2026-01-01T11:00:00\n", ',', true, &["at"]);
         check("id,at\n1,10:00:00\n2,11:00:00\n", ',', true, &["id", "at"]);
         check("a;b\r1;2\r", ';', true, &["a", "b"]);
+    }
+
+    #[test]
+    fn quotes_are_told_by_agreement() {
+        let quote = |text: &str| {
+            let known = KnownDialect { delimiter: None, quote: Quote::Detected, comment: None, has_header: None };
+            Dialect::detect(text.as_bytes(), true, known).marks.quote.map(char::from)
+        };
+        assert_eq!(quote("id,name,x\n1,'n, 1',x\n2,'n, 2',x\n"), Some('\''));
+        assert_eq!(quote("id;name\n1;'a;b'\n2;'c'\n3;d\n"), Some('\''));
+        assert_eq!(quote("id,name\n1,\"n, 1\"\n2,'s Hertogenbosch\n"), Some('"'));
+        assert_eq!(quote("name,city\n'tis,x\nann,'s Hertogenbosch\n"), Some('"'));
+    }
+
+    #[test]
+    fn a_declared_delimiter_that_stands_nowhere_is_told_from_one_column() {
+        let likelier = |text: &str| {
+            let known = KnownDialect { delimiter: Some(b';'), quote: Quote::Detected, comment: None, has_header: None };
+            Dialect::detect(text.as_bytes(), true, known).likelier_delimiter(text.as_bytes(), true).map(char::from)
+        };
+        assert_eq!(likelier("id,v\n1,2\n3,4\n"), Some(','));
+        assert_eq!(likelier("id\tv\n"), Some('\t'));
+        assert_eq!(likelier("id\n1,2\n3,4\n"), None);
+        assert_eq!(likelier("1,5\n2,5\n"), None);
+        assert_eq!(likelier("id;v\n1,2;3\n"), None);
     }
 
     #[test]

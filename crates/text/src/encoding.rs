@@ -21,6 +21,11 @@ pub fn named(label: &str) -> Option<&'static Encoding> {
     Encoding::for_label(label.trim().as_bytes())
 }
 
+/// Whether every character of an encoding takes two bytes or four.
+pub fn is_wide(encoding: &'static Encoding) -> bool {
+    encoding == UTF_16LE || encoding == UTF_16BE
+}
+
 /// Whether the bytes are UTF-8; a character that the end of the sample cuts is no offence. A few broken bytes in a
 /// text that otherwise has multi-byte characters are offences of their records, not another encoding.
 fn is_utf_8_so_far(sample: &[u8]) -> bool {

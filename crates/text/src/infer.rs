@@ -16,6 +16,8 @@ const BYTES: usize = 8 << 20;
 const FILES: usize = 8;
 /// More decimal places than this are those of floating-point numbers.
 const MOST_PLACES: usize = 12;
+/// So many digits a floating-point number keeps, whatever they are.
+const SAFE_DIGITS: usize = 15;
 /// How many records are split into cells at a time.
 const RECORDS_AT_ONCE: usize = 512;
 
@@ -41,11 +43,13 @@ pub struct Guess {
     /// Values with a point, and those of them that have the most places.
     with_places: u64,
     with_most_places: u64,
+    /// Whether a floating-point number would lose digits of a value.
+    needs_digits: bool,
 }
 
 impl Default for Guess {
     fn default() -> Self {
-        Self { possible: u8::MAX, values: 0, whole_digits: 0, places: 0, with_places: 0, with_most_places: 0 }
+        Self { possible: u8::MAX, values: 0, whole_digits: 0, places: 0, with_places: 0, with_most_places: 0, needs_digits: false }
     }
 }
 
@@ -131,8 +135,9 @@ impl Guess {
     fn number_kinds(&mut self, text: &[u8]) -> u8 {
         let Some(number) = Number::read(text) else { return 0 };
         if number.has_exponent {
-            return DOUBLE;
+            return if values::double(text).is_some() { DOUBLE } else { 0 };
         }
+        self.needs_digits |= loses_digits(text, &number);
         self.whole_digits = self.whole_digits.max(number.whole_digits);
         if number.places == 0 {
             return if values::integer(text).is_some() { INTEGER | DECIMAL | DOUBLE } else { DECIMAL | DOUBLE };
@@ -159,9 +164,10 @@ impl Guess {
         }
     }
 
-    /// A decimal with room to grow. Numbers whose decimal places follow no limit are floating-point numbers.
+    /// A decimal with room to grow. Numbers whose decimal places follow no limit are floating-point numbers, unless those would lose digits.
     fn decimal(&self) -> DataType {
-        let is_fixed = self.places <= 2 || (self.places <= MOST_PLACES && self.with_most_places * 2 >= self.with_places);
+        let is_fixed =
+            self.needs_digits || self.places <= 2 || (self.places <= MOST_PLACES && self.with_most_places * 2 >= self.with_places);
         let scale = if self.places == 0 { 0 } else { self.places.max(2) };
         let digits = self.whole_digits + scale;
         let precision = if digits + 3 <= 18 { 18 } else { MOST_DIGITS };
@@ -208,6 +214,17 @@ impl Number {
     }
 }
 
+/// Whether the nearest floating-point number has other digits, written with as many.
+fn loses_digits(text: &[u8], number: &Number) -> bool {
+    if number.whole_digits + number.places <= SAFE_DIGITS {
+        return false;
+    }
+    let Some(nearest) = values::double(text) else { return true };
+    let written = text.iter().copied().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0');
+    let nearest = format!("{nearest:.*}", number.places);
+    !written.eq(nearest.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0'))
+}
+
 fn is_exponent(text: &[u8]) -> bool {
     let text = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
     (1..=3).contains(&text.len()) && text.iter().all(u8::is_ascii_digit)
@@ -240,6 +257,8 @@ mod tests {
         check(&["52.520008", "13.404954", "1.5"], "decimal(18,6)");
         check(&["1.5", "0.25", "0.125", "7.0625", "0.30000000000000004"], "double");
         check(&["1", "1e9"], "double");
+        check(&["1.25", "2.50", "0.125", "12345678901234567.89"], "decimal(38,3)");
+        check(&["1.5", "0.25", "0.125", "0.10000000000000000555"], "double");
         check(&["99999999999999999999"], "decimal(38,0)");
         check(&["123456789012345678.25"], "decimal(38,2)");
         check(&["true", "FALSE"], "boolean");
@@ -261,6 +280,7 @@ mod tests {
             &["-"],
             &["."],
             &["1e"],
+            &["1", "1e400"],
             &["123456789012345678901234567890123456789"],
         ] {
             check(values, "text");

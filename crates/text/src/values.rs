@@ -42,9 +42,21 @@ fn whole(digits: &[u8]) -> &[u8] {
     digits
 }
 
-/// A floating-point number.
+/// A floating-point number. Digits that make none but an infinite one are none.
 pub fn double(text: &[u8]) -> Option<f64> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+    let number: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    (number.is_finite() || is_not_finite(text)).then_some(number)
+}
+
+/// The same with half as many bytes.
+pub fn real(text: &[u8]) -> Option<f32> {
+    let number: f32 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    (number.is_finite() || is_not_finite(text)).then_some(number)
+}
+
+/// Whether a text says infinity, or no number, in words.
+fn is_not_finite(text: &[u8]) -> bool {
+    !text.iter().any(u8::is_ascii_digit)
 }
 
 /// Why a text is no decimal of a type.
@@ -258,6 +270,14 @@ mod tests {
         assert_eq!([read(""), read("-"), read("."), read("9223372036854775808"), read("99999999999999999999"), read("1 2")], [None; 6]);
         assert_eq!([read("4.0"), read("-10.000"), read("7."), read("120")], [Some(4), Some(-10), Some(7), Some(120)]);
         assert_eq!([read("4.5"), read("4.0.0"), read(".0"), read("4.0x"), read("1.10")], [None; 5]);
+    }
+
+    #[test]
+    fn digits_never_make_an_infinite_number() {
+        let read = |text: &str| (double(text.as_bytes()), real(text.as_bytes()));
+        assert_eq!(read("1e39"), (Some(1e39), None));
+        assert_eq!(read("-1e400"), (None, None));
+        assert_eq!(read("-inf"), (Some(f64::NEG_INFINITY), Some(f32::NEG_INFINITY)));
     }
 
     #[test]

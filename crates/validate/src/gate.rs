@@ -15,7 +15,7 @@ use crate::shape::{Bounds, Shape};
 pub(crate) const KEPT: &str = "#kept";
 
 /// The relation that a rule is tried on.
-const TRIED: &str = "judged";
+pub const TRIED: &str = "judged";
 
 /// Why SQL about single rows is none.
 const LOOKS_AT_OTHERS: &str = "the SQL must be about one row by itself, and it looks at others (an aggregate, a window or a query); \
@@ -85,6 +85,22 @@ impl Gate {
             }
         }
         Ok(())
+    }
+
+    /// The rules on rows together that look at more than columns which are known to be there, each with a SELECT over [`TRIED`] that is
+    /// valid if the rule can be judged. `own` is the name of the table itself.
+    pub fn tried_sets(&self, own: &str) -> impl Iterator<Item = (&Rule, String)> {
+        self.fitted.iter().filter_map(move |fitted| {
+            let rule = &fitted.rule;
+            let is_about_columns = rule.body.set_watch().is_some() && rule.body.other_table().is_none();
+            match &fitted.shape {
+                // What puts rows into quarantine is tried with the load.
+                Ok(Shape::Set { count, .. }) if !is_about_columns && rule.set_watch().is_none() => {
+                    Some((rule, count.over(&fitted.tried_rows(), TRIED, Some(own))))
+                }
+                _ => None,
+            }
+        })
     }
 
     /// The rules whose limits are learned from earlier runs, by name, each with what it measures as results call it.
@@ -168,12 +184,7 @@ impl Fitted {
     }
 
     fn misfit(&self) -> Option<Error> {
-        let reason = self.shape.as_ref().err()?;
-        let error = Error::user(format!("rule `{}` cannot be judged", self.rule.id)).code("HW602").because(reason);
-        Some(match &self.rule.span {
-            Some(span) => error.at(span.clone()),
-            None => error,
-        })
+        self.shape.as_ref().err().map(|reason| self.rule.misfit(reason))
     }
 
     fn diverts(&self) -> bool {
@@ -233,8 +244,7 @@ impl Fitted {
                 return Some((format!("select {expression} as result, count(*) as judged_rows from {TRIED}"), Wanted::Measure));
             }
             Shape::Set { count, .. } if has_sql => {
-                let rows = condition.map_or(TRIED.to_owned(), |condition| format!("(select * from {TRIED} where {condition})"));
-                return Some((count.over(&rows, TRIED, None), Wanted::Count));
+                return Some((count.over(&self.tried_rows(), TRIED, None), Wanted::Count));
             }
             Shape::Set { .. } | Shape::Columns { .. } => (condition?, Wanted::Truth),
         };
@@ -252,6 +262,11 @@ impl Fitted {
         };
         let other = columns.first().filter(|column| column.kind != ColumnType::Boolean);
         Ok(other.map(|column| no_truth("`where`", &column.sql_type)))
+    }
+
+    /// The rows that a rule on rows together is tried on.
+    fn tried_rows(&self) -> String {
+        self.rule.condition_sql().map_or(TRIED.to_owned(), |condition| format!("(select * from {TRIED} where {condition})"))
     }
 
     /// Makes sure that what should be true or false is so, and that what should be measured can be.

@@ -33,7 +33,7 @@ mod testing;
 pub use annotations::{results_github, results_sarif};
 pub use exact::Exact;
 pub use explain::{About, explain, rules_schema};
-pub use gate::Gate;
+pub use gate::{Gate, TRIED};
 pub use judge::{Judging, Population};
 pub use kinds::{FoundReference, RULE_KINDS, RuleKind, rule_kind};
 pub use learned::{Learned, Observation};

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use crate::columns::in_parentheses;
+use crate::gate::reason;
 use crate::kinds::{RuleKind, rule_kind};
 use crate::shape::{Shape, Template};
 use crate::shared_settings::{Common, Notes};
@@ -115,6 +116,15 @@ impl Rule {
         let watch = self.body.set_watch().filter(|_| self.on_failure == OnFailure::Quarantine)?;
         let judged = self.condition_sql().map_or(watch.judged.clone(), |condition| format!("{condition} and {}", watch.judged));
         Some(SetWatch { id: self.id.clone(), judged, ..watch })
+    }
+
+    /// Why the rule cannot be judged, as the error to show where a plan is made.
+    pub fn cannot_be_judged(&self, cause: &Error) -> Error {
+        self.misfit(&reason(cause))
+    }
+
+    pub(crate) fn misfit(&self, reason: &str) -> Error {
+        Error::user(format!("rule `{}` cannot be judged", self.id)).code("HW602").because(reason).moved_to(self.span.clone())
     }
 
     /// The condition in parentheses, fit to be joined with others.

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hw_base::{BoxFuture, Delivery, Error, Result, Settings, Share, SourceFile, Survey, Tolerance};
+use hw_base::{BoxFuture, Delivery, Error, Result, Settings, Share, SourceFile, Span, Survey, Tolerance};
+use hw_text::Quote;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::{Connector, Opened, Place, Source};
 use crate::file_source::{FileSource, delivered_files, survey};
 use crate::paths::Paths;
-use crate::text::{self, DelimitedOptions};
+use crate::text::{self, DelimitedOptions, Places};
 use crate::types::declared_types;
 
 /// The connector for CSV and its kin.
@@ -28,7 +29,8 @@ pub struct CsvSettings {
     /// The character between fields. Detected among `,` `;` tab `|` `:`.
     #[serde(default)]
     pub delimiter: Option<String>,
-    /// The character around fields that hold delimiters or line ends, doubled inside them; empty for none.
+    /// The character around fields that hold delimiters or line ends, doubled inside them; empty for none. Detected: `"`, or `'` where
+    /// more records have as many fields by it.
     #[serde(default)]
     pub quote: Option<String>,
     /// The encoding, such as `utf-8`, `latin1` or `utf-16`. Detected by the first bytes.
@@ -95,9 +97,9 @@ fn options(csv: &CsvSettings, settings: &Settings) -> Result<DelimitedOptions> {
         None => Ok(None),
     };
     let quote = match csv.quote.as_deref() {
-        None => Some(b'"'),
-        Some("") => None,
-        Some(_) => mark("quote", &csv.quote)?,
+        None => Quote::Detected,
+        Some("") => Quote::None,
+        Some(_) => mark("quote", &csv.quote)?.map_or(Quote::None, Quote::Is),
     };
     Ok(DelimitedOptions {
         delimiter: mark("delimiter", &csv.delimiter)?,
@@ -108,6 +110,7 @@ fn options(csv: &CsvSettings, settings: &Settings) -> Result<DelimitedOptions> {
         nulls: csv.null.clone(),
         declared: declared_types(&csv.columns, settings, csv.path.count())?,
         skip_rows: csv.skip_rows,
+        places: Places { delimiter: place(settings, "delimiter"), encoding: place(settings, "encoding") },
     })
 }
 
@@ -123,10 +126,14 @@ fn one_byte(key: &str, text: &str) -> Result<u8> {
 
 /// Marks the value of `key` as the place of an error.
 fn placed(error: Error, settings: &Settings, key: &str) -> Error {
-    match settings.get(key).and_then(|value| value.span.clone()) {
+    match place(settings, key) {
         Some(span) => error.at(span),
         None => error,
     }
+}
+
+fn place(settings: &Settings, key: &str) -> Option<Span> {
+    settings.get(key).and_then(|value| value.span.clone())
 }
 
 struct CsvSource {

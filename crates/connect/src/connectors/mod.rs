@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::catalog::TableProvider;
 use hw_base::{
-    BoxFuture, Built, Column, Delivery, Part, Placement, PushDown, Pushed, Result, Settings, Shipment, Shipped, SourceFile, Survey,
-    Timestamp, Tolerance, Watched, unknown,
+    BoxFuture, Built, Column, Delivery, Node, Part, Placement, PushDown, Pushed, Result, Settings, SettingsMap, Shipment, Shipped,
+    SourceFile, Span, Survey, Timestamp, Tolerance, Watched, unknown,
 };
 use hw_engine::{LiveTables, LocalEngine};
 use schemars::{Schema, SchemaGenerator};
@@ -50,6 +50,26 @@ pub const CONNECTORS: &[&dyn Connector] = &[
 
 /// Resolves the secret references of a setting, such as `${env:SHOP_URL}`.
 pub type Secrets = Arc<dyn Fn(&str) -> Result<String> + Send + Sync>;
+
+/// The same references; what is wrong with one has the place where it stands in `settings`.
+pub(crate) fn placed_secrets(secrets: &Secrets, settings: &Settings) -> Secrets {
+    let (secrets, settings) = (Arc::clone(secrets), settings.clone());
+    Arc::new(move |text| {
+        secrets(text).map_err(|error| match place_of(&settings, text) {
+            Some(span) => error.at(span.clone()),
+            None => error,
+        })
+    })
+}
+
+fn place_of<'a>(settings: &'a Settings, text: &str) -> Option<&'a Span> {
+    match &settings.node {
+        Node::Text(own) => settings.span.as_ref().filter(|_| own == text),
+        Node::List(items) => items.iter().find_map(|item| place_of(item, text)),
+        Node::Map(SettingsMap(entries)) => entries.iter().find_map(|entry| place_of(&entry.value, text)),
+        _ => None,
+    }
+}
 
 /// A kind of place that data comes from.
 pub trait Connector: Send + Sync {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Field;
@@ -121,9 +121,14 @@ fn footer(root: &Path, file: &SourceFile) -> Result<Footer> {
 /// A file of the dataset as the engine reads it.
 fn parquet_file(root: &Path, file: &SourceFile, footer: &Footer) -> Result<OriginFile> {
     let wrong = |error: &dyn std::fmt::Display| Error::user(format!("`{}` cannot be read", file.path)).code("HW201").because(error);
-    let path = std::path::absolute(path_of(root, file)).map_err(|error| unreadable(&file.path, &error))?;
+    let path = in_the_store(&path_of(root, file)).map_err(|error| unreadable(&file.path, &error))?;
     let location = object_store::path::Path::from_absolute_path(path).map_err(|error| wrong(&error))?;
     Ok(OriginFile { name: file.path.clone(), location, bytes: file.bytes, rows: u64::try_from(footer.rows).unwrap_or_default() })
+}
+
+/// The path of a file as an object store takes it, which knows no `..`; where one stands only the disk knows what it leads to.
+fn in_the_store(path: &Path) -> std::io::Result<PathBuf> {
+    if path.components().any(|part| part == Component::ParentDir) { path.canonicalize() } else { std::path::absolute(path) }
 }
 
 /// What the hidden columns are called inside, so that columns of the files that are named like them keep their names.

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use encoding_rs::Encoding;
-use hw_base::{ByteSize, Delivery, Error, Result, SourceFile};
-use hw_text::{DelimitedFile, Dialect, KnownDialect, SAMPLE_BYTES, decode_sample, encoding_of, sample};
+use hw_base::{ByteSize, Delivery, Error, Result, SourceFile, Span};
+use hw_text::{DelimitedFile, Dialect, KnownDialect, Quote, SAMPLE_BYTES, decode_sample, encoding_of, is_wide, sample};
 use memchr::memchr;
 
 use super::open::open;
@@ -17,13 +17,21 @@ use crate::types::Declared;
 #[derive(Debug)]
 pub(crate) struct DelimitedOptions {
     pub(crate) delimiter: Option<u8>,
-    pub(crate) quote: Option<u8>,
+    pub(crate) quote: Quote,
     pub(crate) comment: Option<u8>,
     pub(crate) encoding: Option<&'static Encoding>,
     pub(crate) has_header: Option<bool>,
     pub(crate) nulls: Vec<String>,
     pub(crate) declared: Declared,
     pub(crate) skip_rows: usize,
+    pub(crate) places: Places,
+}
+
+/// Where a project says what may not fit its files.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    pub(crate) delimiter: Option<Span>,
+    pub(crate) encoding: Option<Span>,
 }
 
 /// The encoding of a name.
@@ -79,6 +87,9 @@ impl Head {
         let (encoding, mark) = encoding_of(&first, options.encoding);
         let is_whole = first.len() < SAMPLE_BYTES;
         let text = decode_sample(&first, encoding, mark);
+        if options.encoding.is_some() && is_wide(encoding) && mark == 0 && !first.contains(&0) && !first.is_empty() {
+            return Err(narrow(&file.path, encoding, options));
+        }
         check_is_text(&file.path, &first, &text)?;
         let text = without_lines(&text, options.skip_rows);
         let told = told_delimiter(text);
@@ -90,6 +101,9 @@ impl Head {
         let dialect = Dialect::detect(text, is_whole, options.known(told));
         if !dialect.holds_a_record(text, is_whole) {
             return Err(endless(&file.path));
+        }
+        if let Some(likelier) = options.delimiter.and_then(|_| dialect.likelier_delimiter(text, is_whole)) {
+            return Err(other_delimiter(&file.path, dialect.marks.delimiter, likelier, options));
         }
         let columns = names(&dialect);
         layout::check_duplicates(&file.path, &columns, layout::RENAME_OR_NUMBER)?;
@@ -116,13 +130,14 @@ impl Default for DelimitedOptions {
     fn default() -> Self {
         Self {
             delimiter: None,
-            quote: Some(b'"'),
+            quote: Quote::Detected,
             comment: None,
             encoding: None,
             has_header: None,
             nulls: Vec::new(),
             declared: Declared::default(),
             skip_rows: 0,
+            places: Places::default(),
         }
     }
 }
@@ -180,6 +195,31 @@ pub(crate) fn check_is_text(name: &str, raw: &[u8], text: &[u8]) -> Result<()> {
 fn looks_binary(text: &[u8]) -> bool {
     let odd = text.iter().filter(|byte| matches!(byte, 0..=8 | 14..=26 | 28..=31)).count();
     odd * 50 > text.len()
+}
+
+/// Every line end and every delimiter in UTF-16 has a zero byte.
+fn narrow(name: &str, encoding: &'static Encoding, options: &DelimitedOptions) -> Error {
+    let error = Error::user(format!("`{name}` does not look like {}", encoding.name()))
+        .code("HW203")
+        .because("it has no zero byte, as every line end would have one in that encoding")
+        .help("leave `encoding:` out, then it is detected; or name the one in which the file is written");
+    placed(error, options.places.encoding.as_ref())
+}
+
+fn other_delimiter(name: &str, declared: u8, likelier: u8, options: &DelimitedOptions) -> Error {
+    let shown = |delimiter| if delimiter == b'\t' { "tab".to_owned() } else { format!("\"{}\"", char::from(delimiter)) };
+    let error = Error::user(format!("no line of `{name}` has the delimiter {}", shown(declared)))
+        .code("HW203")
+        .because(format!("all lines have as many fields by {}", shown(likelier)))
+        .help(format!("write `delimiter: {}`, or leave it out, then it is detected for each file", shown(likelier)));
+    placed(error, options.places.delimiter.as_ref())
+}
+
+fn placed(error: Error, place: Option<&Span>) -> Error {
+    match place {
+        Some(span) => error.at(span.clone()),
+        None => error,
+    }
 }
 
 fn endless(name: &str) -> Error {

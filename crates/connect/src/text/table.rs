@@ -5,12 +5,12 @@
 //! file, which costs little, and read outside it. Where the order of the rows is asked for there is one partition, which reads
 //! several chunks at a time and hands them out in their order.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::arrow::array::Array;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -40,7 +40,17 @@ pub(super) struct RecordTable {
     guessed: Arc<[bool]>,
     files: Arc<[Arc<dyn RecordFile>]>,
     bytes: u64,
-    left_out: Arc<OnceLock<String>>,
+    /// The work of all executions of all scans.
+    readings: Arc<Mutex<Vec<Arc<Queue>>>>,
+}
+
+/// Records that are no rows, as one scan has met them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The files that hold some, each with their number.
+    pub files: Vec<(String, u64)>,
+    /// Whether the scan came to the end of all files.
+    pub is_all: bool,
 }
 
 impl RecordTable {
@@ -48,12 +58,18 @@ impl RecordTable {
     pub(super) fn new(mut columns: Vec<Field>, guessed: Vec<bool>, files: Vec<Arc<dyn RecordFile>>, bytes: u64) -> Self {
         let types = [DataType::Utf8View, DataType::Int64, DataType::Utf8View];
         columns.extend(HIDDEN.into_iter().zip(types).map(|(name, data_type)| Field::new(name, data_type, true)));
-        Self { schema: Arc::new(Schema::new(columns)), guessed: guessed.into(), files: files.into(), bytes, left_out: Arc::default() }
+        Self { schema: Arc::new(Schema::new(columns)), guessed: guessed.into(), files: files.into(), bytes, readings: Arc::default() }
     }
 
-    /// A file of which a scan has met a record that is no row.
-    pub(super) fn left_out(&self) -> Option<&str> {
-        self.left_out.get().map(String::as_str)
+    /// The records that are no rows, by the scan that has met most of them; `None` where there is none.
+    pub(super) fn left_out(&self) -> Option<LeftOut> {
+        let of = |queue: &Arc<Queue>| {
+            let files = locked(&queue.malformed).iter().map(|(file, records)| (self.files[*file].name().to_owned(), *records)).collect();
+            LeftOut { files, is_all: queue.is_done() }
+        };
+        let records = |left_out: &LeftOut| left_out.files.iter().map(|(_, records)| records).sum::<u64>();
+        let most = locked(&self.readings).iter().map(of).max_by_key(|left_out| (records(left_out), left_out.is_all));
+        most.filter(|left_out| !left_out.files.is_empty())
     }
 
     fn plan(&self, state: &dyn Session, projection: Option<&Vec<usize>>, limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -67,7 +83,7 @@ impl RecordTable {
             chunks_at_once: if is_in_order { chunks_at_once().min(most) } else { 1 },
             projection,
             files: Arc::clone(&self.files),
-            left_out: Arc::clone(&self.left_out),
+            readings: Arc::clone(&self.readings),
             queues: Mutex::default(),
         });
         let partitions = (0..count).map(|_| Partition::over(&scan)).collect();
@@ -113,7 +129,7 @@ impl TableProvider for RecordTable {
 struct Scan {
     projection: Projection,
     files: Arc<[Arc<dyn RecordFile>]>,
-    left_out: Arc<OnceLock<String>>,
+    readings: Arc<Mutex<Vec<Arc<Queue>>>>,
     /// How many chunks a partition reads at the same time.
     chunks_at_once: usize,
     /// The work of each execution; a plan can be executed more than once.
@@ -121,13 +137,13 @@ struct Scan {
 }
 
 impl Scan {
-    /// The rows of a chunk, and a word about what is none.
-    fn batches(&self, file: &dyn RecordFile, chunk: Chunk, batch_rows: usize) -> Result<Vec<RecordBatch>> {
-        let batches = self.projection.batches(file, &chunk.into(), batch_rows)?;
-        let has_malformed =
-            |batch: &RecordBatch| batch.column_by_name(HIDDEN[2]).is_some_and(|reasons| reasons.null_count() < reasons.len());
-        if batches.iter().any(has_malformed) {
-            self.left_out.get_or_init(|| file.name().to_owned());
+    /// The rows of a chunk; those that are none are counted.
+    fn batches(&self, queue: &Queue, file: usize, chunk: Chunk, batch_rows: usize) -> Result<Vec<RecordBatch>> {
+        let batches = self.projection.batches(self.files[file].as_ref(), &chunk.into(), batch_rows)?;
+        let malformed = |batch: &RecordBatch| batch.column_by_name(HIDDEN[2]).map_or(0, |reasons| reasons.len() - reasons.null_count());
+        let malformed: usize = batches.iter().map(malformed).sum();
+        if malformed > 0 {
+            *locked(&queue.malformed).entry(file).or_default() += malformed as u64;
         }
         Ok(batches)
     }
@@ -136,7 +152,9 @@ impl Scan {
     fn queue(&self, execution: usize) -> Arc<Queue> {
         let mut queues = locked(&self.queues);
         while queues.len() <= execution {
-            queues.push(Arc::new(Queue::new(self.files.len())));
+            let queue = Arc::new(Queue::new(self.files.len()));
+            locked(&self.readings).push(Arc::clone(&queue));
+            queues.push(queue);
         }
         Arc::clone(&queues[execution])
     }
@@ -163,12 +181,12 @@ impl PartitionStream for Partition {
     fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let queue = self.scan.queue(self.executions.fetch_add(1, Ordering::Relaxed));
         let scan = Arc::clone(&self.scan);
-        let worker = Worker { files: Arc::clone(&scan.files), queue, own: None };
+        let worker = Worker { files: Arc::clone(&scan.files), queue: Arc::clone(&queue), own: None };
         let batch_rows = context.session_config().batch_size();
         let chunks = stream::try_unfold(worker, |mut worker| blocking(move || Ok(worker.next_chunk()?.map(|chunk| (chunk, worker)))));
-        let reading = move |(file, chunk): (Arc<dyn RecordFile>, Chunk)| {
-            let scan = Arc::clone(&scan);
-            async move { Ok(blocking(move || scan.batches(file.as_ref(), chunk, batch_rows))) }
+        let reading = move |(file, chunk): (usize, Chunk)| {
+            let (scan, queue) = (Arc::clone(&scan), Arc::clone(&queue));
+            async move { Ok(blocking(move || scan.batches(&queue, file, chunk, batch_rows))) }
         };
         let batches = chunks.and_then(reading).try_buffered(self.scan.chunks_at_once);
         let batches = batches.map_ok(|batches| stream::iter(batches).map(Ok)).try_flatten();
@@ -187,6 +205,8 @@ fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static
 struct Queue {
     waiting: Mutex<VecDeque<usize>>,
     begun: Mutex<Vec<Arc<BegunFile>>>,
+    /// How many records of a file are no rows.
+    malformed: Mutex<BTreeMap<usize, u64>>,
 }
 
 /// A file that somebody reads, and where others can help.
@@ -209,7 +229,12 @@ impl fmt::Debug for BegunFile {
 
 impl Queue {
     fn new(files: usize) -> Self {
-        Self { waiting: Mutex::new((0..files).collect()), begun: Mutex::default() }
+        Self { waiting: Mutex::new((0..files).collect()), begun: Mutex::default(), malformed: Mutex::default() }
+    }
+
+    /// Whether all files have been read.
+    fn is_done(&self) -> bool {
+        locked(&self.waiting).is_empty() && locked(&self.begun).is_empty()
     }
 
     /// A file to work on: a fresh one, else one that is not done.
@@ -255,14 +280,14 @@ struct Worker {
 
 impl Worker {
     /// The next piece of text; `None` when all is read.
-    fn next_chunk(&mut self) -> Result<Option<(Arc<dyn RecordFile>, Chunk)>> {
+    fn next_chunk(&mut self) -> Result<Option<(usize, Chunk)>> {
         loop {
             let Some(begun) = self.own.take().or_else(|| self.queue.next_file()) else { return Ok(None) };
-            let file = &self.files[begun.file];
-            let chunk = begun.next_chunk(file.as_ref()).map_err(|error| DataFusionError::External(Box::new(error)))?;
+            let file = begun.file;
+            let chunk = begun.next_chunk(self.files[file].as_ref()).map_err(|error| DataFusionError::External(Box::new(error)))?;
             if let Some(chunk) = chunk {
                 self.own = Some(begun);
-                return Ok(Some((Arc::clone(file), chunk)));
+                return Ok(Some((file, chunk)));
             }
             self.queue.finish(&begun);
         }

@@ -40,6 +40,8 @@ const TOLD: &str = "_told";
 const VOLATILE: [&str; 3] = ["_batch", "_run", "_loaded_at"];
 /// Between the names of columns, and between values.
 const SEPARATOR: char = '\u{1f}';
+/// Before the digits of bytes that somebody gave to a row.
+const BYTES: &str = r"\x";
 /// The characters of a digest, with the `#` before it.
 const DIGEST: usize = 33;
 
@@ -128,7 +130,10 @@ fn gone_by(frame: DataFrame, decided: DataFrame, told: &str, repaired: &[String]
         let own = column(field.name());
         let expr = match repaired.iter().position(|name| name == field.name()) {
             Some(at) => {
-                let value = cast(column(&format!("_d_value_{at}")), field.data_type().clone());
+                let given = format!("_d_value_{at}");
+                let value =
+                    if is_binary(field.data_type()) { joined.parse_sql_expr(&bytes(&given)).map_err(failed)? } else { column(&given) };
+                let value = cast(value, field.data_type().clone());
                 when(column(&format!("_d_is_set_{at}")), value).otherwise(own).map_err(failed)?
             }
             None if field.name() == SOURCE || field.name() == WAIVED => {
@@ -201,7 +206,7 @@ async fn texts(session: &Session, sql: &str) -> Result<Vec<String>> {
 fn told_by(columns: &[String], schema: &Schema, of: &str) -> Option<String> {
     let value = |name: &String| {
         let field = schema.field_with_name(name).ok()?;
-        let text = format!("cast({of}{} as text)", identifier(name));
+        let text = as_text(&format!("{of}{}", identifier(name)), field.data_type());
         let text = match field.data_type() {
             // The same number may be stored with more digits.
             DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) if *scale > 0 => format!("rtrim(rtrim({text}, '0'), '.')"),
@@ -213,6 +218,23 @@ fn told_by(columns: &[String], schema: &Schema, of: &str) -> Option<String> {
     let names = literal(&format!("{}#", columns.join(&SEPARATOR.to_string())));
     let separator = literal(&SEPARATOR.to_string());
     Some(format!("concat({names}, md5(concat_ws({separator}, {})))", values.join(", ")))
+}
+
+/// SQL that is a value as text. Bytes need be no text, so that their digits stand for them.
+fn as_text(value: &str, data_type: &DataType) -> String {
+    match data_type {
+        kind if is_binary(kind) => format!("encode({value}, 'hex')"),
+        _ => format!("cast({value} as text)"),
+    }
+}
+
+/// SQL that is the bytes for which a text stands that somebody gave to a row.
+fn bytes(text: &str) -> String {
+    format!("case when starts_with({text}, '{BYTES}') then decode(substr({text}, 3), 'hex') else cast({text} as bytea) end")
+}
+
+fn is_binary(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_))
 }
 
 /// Lets rows break the rules for which somebody has vouched for them.
@@ -315,10 +337,7 @@ impl<'a> Making<'a> {
 
     /// SQL that tells a row.
     fn telling(&self, schema: &Schema) -> String {
-        let is_plain = |field: &&Arc<Field>| {
-            let kind = field.data_type();
-            !kind.is_nested() && !matches!(kind, DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
-        };
+        let is_plain = |field: &&Arc<Field>| !field.data_type().is_nested() && !is_binary(field.data_type());
         let fields = self.columns.fields().iter().filter(is_plain).map(|field| field.name().clone());
         let own: Vec<String> = fields.filter(|name| !VOLATILE.contains(&name.as_str())).collect();
         let all = told_by(&own, schema, "").unwrap_or_else(|| "null".into());
@@ -386,11 +405,11 @@ impl<'a> Making<'a> {
 
     /// A row as a person reads it.
     fn shown(&self, rows: &DataFrame) -> Result<Expr> {
-        let own = |name: &&str| !ORIGIN_COLUMNS.contains(name);
-        let names = self.columns.fields().iter().map(|field| field.name().as_str());
-        let values = names
-            .filter(own)
-            .map(|name| format!("concat({}, coalesce(cast({} as text), 'null'))", literal(&format!("{name}=")), identifier(name)));
+        let fields = self.columns.fields().iter().filter(|field| !ORIGIN_COLUMNS.contains(&field.name().as_str()));
+        let values = fields.map(|field| {
+            let value = as_text(&identifier(field.name()), field.data_type());
+            format!("concat({}, coalesce({value}, 'null'))", literal(&format!("{}=", field.name())))
+        });
         let sql = format!("concat_ws(', ', {})", values.collect::<Vec<_>>().join(", "));
         rows.parse_sql_expr(&sql).map_err(failed)
     }
@@ -410,7 +429,10 @@ impl<'a> Making<'a> {
                 let own = |field: &&Arc<Field>| !field.data_type().is_nested() && !ORIGIN_COLUMNS.contains(&field.name().as_str());
                 let own: Vec<String> = self.columns.fields().iter().filter(own).map(|field| field.name().clone()).collect();
                 let becomes = told_by(&own, schema, "").unwrap_or_else(|| "null".into());
-                (literal(column), format!("cast({} as text)", identifier(column)), becomes)
+                let data_type = schema.field_with_name(column).map_err(|error| failed(error.into()))?.data_type();
+                let value = as_text(&identifier(column), data_type);
+                let value = if is_binary(data_type) { format!("concat('{BYTES}', {value})") } else { value };
+                (literal(column), value, becomes)
             }
             None => (none.clone(), none.clone(), none),
         };

@@ -111,17 +111,18 @@ async fn with_production(house: &House, arguments: &Arguments, name: &str, termi
     let before = after.in_production();
     if !house.engine.has_table(&before)? {
         if house.engine.has_table(&after)? {
-            terminal.line(format!("`{0}` is new: production has no table of that name; all of its rows would be added", arguments.table));
-            return Ok(0);
+            let text = format!("`{}` is new: production has no table of that name; all of its rows would be added", arguments.table);
+            return not_compared(&arguments.table, text, terminal);
         }
         let known = house.engine.tables()?;
         let error = hw_base::unknown("table", &arguments.table, known.iter().map(TableName::folder)).code("HW302");
         return Err(error.because("production has no table of that name to compare with"));
     }
     if !builds(house, &arguments.table) {
-        terminal.line(format!("nothing to compare: `{}` and what it reads are as production built them", arguments.table));
+        let text = format!("nothing to compare: `{}` and what it reads are as production built them", arguments.table);
+        let code = not_compared(&arguments.table, text, terminal);
         terminal.say(format!("`headworks diff {} --from VERSION` compares two versions of it", arguments.table));
-        return Ok(0);
+        return code;
     }
     if !house.engine.has_table(&after)? {
         return Err(Error::user(format!("`{}` is not built in `{name}` yet", arguments.table)).code("HW302").help(format!(
@@ -134,6 +135,15 @@ async fn with_production(house: &House, arguments: &Arguments, name: &str, termi
     let before = Side { name: "production".into(), version: version(house.engine.table(&before, None).await?), table: before };
     let own = if name == AS_IT_IS_NOW { None } else { version(house.engine.table(&after, None).await?) };
     compare(house, arguments, (before, Side { name: name.into(), table: after, version: own }), terminal).await
+}
+
+/// Says why no rows were compared.
+fn not_compared(table: &str, why: String, terminal: &Terminal) -> Result<u8> {
+    match terminal.format {
+        Format::Json => terminal.json(&serde_json::json!({ "schema_version": "1", "table": table, "not_compared": why }))?,
+        Format::Text | Format::Markdown => terminal.line(why),
+    }
+    Ok(0)
 }
 
 async fn between_versions(house: &House, arguments: &Arguments, from: i64, terminal: &Terminal) -> Result<u8> {

@@ -36,7 +36,11 @@ impl Command for Explain {
             let arguments: Arguments = read(matches)?;
             let text = text(arguments.what.as_deref(), arguments.kind.as_deref())?;
             match arguments.format {
-                Format::Json => terminal.json(&json!({ "schema_version": "1", "asked": arguments.what, "text": text }))?,
+                Format::Json => {
+                    let asked: Vec<&str> = arguments.what.iter().chain(&arguments.kind).map(String::as_str).collect();
+                    let asked = (!asked.is_empty()).then(|| asked.join(" "));
+                    terminal.json(&json!({ "schema_version": "1", "asked": asked, "text": text }))?;
+                }
                 Format::Text | Format::Markdown => terminal.line(text),
             }
             Ok(0)

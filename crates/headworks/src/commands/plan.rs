@@ -2,7 +2,7 @@
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Clock, Error, Result};
-use hw_pipeline::{Asking, Decision, LearnedLimit, Selection, Unchecked, Work, learned_limits, plan, try_models};
+use hw_pipeline::{Asking, Decision, LearnedLimit, Selection, Unchecked, Work, learned_limits, placed_where_read, plan, try_models};
 use serde_json::Value as Json;
 
 use super::{Command, Common, InEnvironment, described, read};
@@ -29,14 +29,14 @@ struct Arguments {
 }
 
 /// Why datasets cannot be listed.
-async fn failing(house: &House, plan: &hw_pipeline::Plan) -> Vec<Error> {
+async fn failing(house: &House, asking: Asking<'_>, plan: &hw_pipeline::Plan) -> Vec<Error> {
     let mut errors: Vec<Error> = Vec::new();
     for step in plan.steps.iter().filter(|step| matches!(step.decision, Decision::Fail(_))) {
         let Work::Extract { dataset, .. } = &step.work else { continue };
         if let Err(error) = hw_base::Sources::survey(&house.sources, dataset).await
-            && errors.iter().all(|known| known.to_string() != error.to_string())
+            && errors.iter().all(|known| known.message() != error.message() || known.causes() != error.causes())
         {
-            errors.push(error);
+            errors.push(placed_where_read(error, dataset, &house.project, asking));
         }
     }
     errors
@@ -77,7 +77,7 @@ impl Command for Plan {
             let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
             let selection = Selection { models: arguments.models, rebuild: arguments.rebuild };
             let mut plan = plan(&house.project, asking, &selection).await?;
-            let mut errors = failing(&house, &plan).await;
+            let mut errors = failing(&house, asking, &plan).await;
             errors.extend(try_models(&house.project, asking, &house.targets, &mut plan).await);
             let code = if errors.is_empty() { 0 } else { 2 };
             match terminal.format {

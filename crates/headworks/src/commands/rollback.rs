@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{
-    BoxFuture, Clock, Engine, Error, Ledger, Result, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, TableName, Verdict, count,
+    BoxFuture, Clock, DatasetName, Engine, Error, Ledger, Result, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, TableName,
+    Verdict, count,
 };
 use hw_ledger::{RunLock, next_run_id};
 use serde_json::json;
@@ -41,8 +42,16 @@ impl Command for Rollback {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
             let house = House::open(&terminal.root)?;
-            roll_back(&house, &TableName::model(&arguments.table), arguments.to, terminal).await
+            roll_back(&house, &named(&arguments.table), arguments.to, terminal).await
         })
+    }
+}
+
+/// The table that a person names: a model's, or the raw copy of `source.dataset`.
+fn named(name: &str) -> TableName {
+    match DatasetName::parse(name).filter(|_| !name.contains('/')) {
+        Some(dataset) => TableName::raw(&dataset),
+        None => TableName::model(name),
     }
 }
 
@@ -105,6 +114,7 @@ fn remember(house: &House, run: &hw_base::RunId, table: &TableName, to: i64, ver
         spilled_bytes: 0,
         commit: Some(StepCommit { table: table.folder().to_owned(), version }),
         verdict: Verdict::over(vec![]),
+        empty_files: vec![],
         lateness: None,
         members_waiting: None,
         error: None,

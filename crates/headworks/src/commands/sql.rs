@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Engine, Input, Reader, Result, Rows};
+use hw_base::{BoxFuture, Engine, Input, Reader, Result, Rows, plural};
+use hw_connect::LeftOut;
 use hw_engine::{LiveTables, LocalEngine};
 use hw_pipeline::EngineSettings;
 
@@ -91,10 +92,23 @@ async fn inputs(arguments: &Arguments, live: &LiveTables, root: &Path) -> Result
 async fn answer(engine: &LocalEngine, reader: &Reader, arguments: &Arguments, terminal: &Terminal) -> Result<u8> {
     let rows = engine.query(reader, arguments.limit).await?;
     let code = show(&rows, arguments.format, terminal)?;
-    for file in hw_connect::left_out(engine.live(), &reader.inputs) {
-        terminal.beside(format!("records of `{file}` cannot be read as rows and are left out; `headworks assess` of the file counts them"));
+    for left_out in hw_connect::left_out(engine.live(), &reader.inputs) {
+        terminal.beside(left_out_note(&left_out));
     }
     Ok(code)
+}
+
+/// Says how many records are missing among the rows, and where.
+fn left_out_note(left_out: &LeftOut) -> String {
+    let records = left_out.files.iter().map(|(_, records)| records).sum();
+    let least = if left_out.is_all { "" } else { "at least " };
+    let cannot = if records == 1 { "cannot be read as a row and is left out" } else { "cannot be read as rows and are left out" };
+    let named = left_out.files.first().map(|(file, _)| file.as_str()).unwrap_or_default();
+    let place = match left_out.files.len() as u64 {
+        1 => format!("`{named}`"),
+        files => format!("{}, such as `{named}`,", plural(files, "file")),
+    };
+    format!("{least}{} of {place} {cannot}; `headworks assess {named}` says why", plural(records, "record"))
 }
 
 fn show(rows: &Rows, format: Output, terminal: &Terminal) -> Result<u8> {

@@ -1,6 +1,6 @@
 //! Results and errors as programs read them: stable and versioned.
 
-use hw_base::{Error, Result, Rows, RunRecord, Span, TableName};
+use hw_base::{ColumnType, Error, Result, Rows, RunRecord, Span, TableName, Value};
 use hw_config::redact_url;
 use serde_json::{Map, Value as Json, json};
 
@@ -42,12 +42,21 @@ pub(crate) fn rows(rows: &Rows) -> Result<String> {
             .code("HW301")
             .help("give one of them another name with `as`, so that both can stand in one JSON object"));
     }
-    let object = |row: &Vec<hw_base::Value>| {
-        let cells = names.iter().zip(row).map(|(name, value)| ((*name).to_owned(), value.to_json()));
+    let object = |row: &Vec<Value>| {
+        let cells = rows.columns.iter().zip(row).map(|(column, value)| (column.name.clone(), cell(column.kind, value)));
         Json::Object(cells.collect::<Map<String, Json>>()).to_string()
     };
     let objects: Vec<String> = rows.rows.iter().map(object).collect();
     Ok(if objects.is_empty() { "[]".into() } else { format!("[\n  {}\n]", objects.join(",\n  ")) })
+}
+
+/// A value in the one form that all values of its column have: decimals are text, whole numbers are none.
+fn cell(kind: ColumnType, value: &Value) -> Json {
+    match (kind, value) {
+        (ColumnType::Decimal, Value::Int(number)) => number.to_string().into(),
+        (ColumnType::Integer, Value::Text(text)) => text.parse::<u64>().map_or_else(|_| value.to_json(), Into::into),
+        _ => value.to_json(),
+    }
 }
 
 /// A command that failed: its first error, and all of them under `errors`.
@@ -80,7 +89,19 @@ fn one(error: &Error) -> Json {
 
 #[cfg(test)]
 mod tests {
+    use hw_base::Column;
+
     use super::*;
+
+    #[test]
+    fn the_values_of_a_column_have_one_form() {
+        let column = |name: &str, kind: ColumnType| Column { name: name.into(), kind, sql_type: String::new() };
+        let columns = vec![column("d", ColumnType::Decimal), column("u", ColumnType::Integer)];
+        let large = || Value::Text("18446744073709551615".into());
+        let found = Rows { columns, rows: vec![vec![Value::Int(1), Value::Int(2)], vec![large(), large()]], is_cut: false };
+        let found: Json = rows(&found).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        assert_eq!(found, json!([{ "d": "1", "u": 2 }, { "d": "18446744073709551615", "u": 18_446_744_073_709_551_615_u64 }]));
+    }
 
     #[test]
     fn several_errors_are_one_object() {

@@ -174,6 +174,7 @@ pub(crate) fn step_lines(step: &StepRecord, terminal: &Terminal) -> Vec<String> 
         lines.extend(waiting_members(step.members_waiting.unwrap_or_default()));
         lines.extend(late::ahead(step).map(|line| format!("    {line}")));
     }
+    lines.extend(empty_files(&step.empty_files));
     if matches!(step.outcome, StepOutcome::Published | StepOutcome::Blocked) {
         lines.extend(
             step.verdict.broken().filter(|result| result.action != OnFailure::Log).flat_map(|result| broken_rule_lines(result, terminal)),
@@ -186,6 +187,17 @@ pub(crate) fn step_lines(step: &StepRecord, terminal: &Terminal) -> Vec<String> 
 fn kept_out(step: &StepRecord) -> Option<String> {
     let rows = plural(step.rows_quarantined, "row");
     (step.inside.is_some() && step.rows_quarantined > 0).then(|| format!("    {rows} kept out, in `headworks_quarantine` beside the table"))
+}
+
+/// Says that files hold nothing.
+fn empty_files(files: &[String]) -> Option<String> {
+    Some(match files {
+        [] => return None,
+        [file] => format!("    `{file}` is empty, without even a header; it counts as read"),
+        [file, ..] => {
+            format!("    {} are empty, without even a header, such as `{file}`; they count as read", plural(files.len() as u64, "file"))
+        }
+    })
 }
 
 /// Says that facts name members of a dimension of which no row has arrived.
@@ -276,10 +288,32 @@ pub(crate) fn run_summary(record: &RunRecord, terminal: &Terminal) {
         }
     });
     if record.outcome == Some(RunOutcome::Blocked) {
-        terminal.line("  what to do: mend the data at its source, let the model handle it, send the rows to quarantine");
-        terminal.line("  (`on_failure: quarantine`), or accept it (`at_most: …`, `on_failure: alert`); then run again.");
-        terminal.line("  `headworks explain HW601` says more.");
+        terminal.lines(after_block(record));
     }
+}
+
+/// What to do about rules that keep steps of a run from going through.
+fn after_block(record: &RunRecord) -> Vec<&'static str> {
+    let blocked = record.steps.iter().filter(|step| step.outcome == StepOutcome::Blocked);
+    let (wrong, broken): (Vec<&RuleResult>, Vec<&RuleResult>) =
+        blocked.flat_map(|step| step.verdict.blocking()).partition(|rule| rule.error.is_some());
+    let of_rules = [
+        "  what to do: a rule that cannot be judged is wrong itself, whatever the data; mend it where it stands, then run again.",
+        "  `headworks plan` tries the rules, and `headworks explain HW602` says more.",
+    ];
+    let of_data = [
+        "  what to do: mend the data at its source, let the model handle it, send the rows to quarantine",
+        "  (`on_failure: quarantine`), or accept it (`at_most: …`, `on_failure: alert`); then run again.",
+        "  `headworks explain HW601` says more.",
+    ];
+    let mut lines = Vec::new();
+    if !wrong.is_empty() {
+        lines.extend(of_rules);
+    }
+    if !broken.is_empty() || wrong.is_empty() {
+        lines.extend(of_data);
+    }
+    lines
 }
 
 /// How many rows wait in quarantine, and what to type next; nothing where none does.

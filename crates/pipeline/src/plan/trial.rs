@@ -1,13 +1,15 @@
 //! Trying the steps of a plan before anything is loaded: what SELECTs, YAML and rules say of columns is held against the columns that
 //! their inputs have, or will have. No row is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use hw_base::{Blame, Column, DatasetName, Delivery, Error, Input, Reader, Sources, Targets, Timestamp, identifier};
+use hw_base::{Blame, Column, DatasetName, Delivery, Error, Input, OnFailure, Reader, Sources, TableName, Targets, Timestamp, identifier};
+use hw_validate::TRIED;
 
 use super::together::unknown_partner;
-use super::{Asking, Decision, Parent, Plan, ReadFrom, Step, Work};
+use super::{Asking, Decision, Extent, Parent, Plan, ReadFrom, Step, Work};
 use crate::fit::{self, ColumnChanges};
+use crate::graph::{Read, is_known, resolved, unknown_table};
 use crate::project::Project;
 use crate::push_down::{Surroundings, prepare};
 use crate::run::live_rows;
@@ -21,7 +23,8 @@ const MOST: usize = 200;
 /// Tries the models that would be built anew, up to 200 of them, and the rules of what is loaded. What cannot succeed is marked so in the
 /// plan, and what reads it is left out. Nothing is tried where nobody knows the columns before the run.
 pub async fn try_models(project: &Project, asking: Asking<'_>, targets: &dyn Targets, plan: &mut Plan) -> Vec<Error> {
-    let mut trial = Trial { project, asking, targets, columns: BTreeMap::new(), tried: 0 };
+    let planned = plan.steps.iter().map(|step| step.name.clone()).collect();
+    let mut trial = Trial { project, asking, targets, columns: BTreeMap::new(), tried: 0, planned };
     let mut errors = Vec::new();
     for at in 0..plan.steps.len() {
         let (before, step) = (&plan.steps[..at], &plan.steps[at]);
@@ -49,6 +52,8 @@ struct Trial<'a> {
     columns: BTreeMap<String, Vec<Column>>,
     /// How many were.
     tried: usize,
+    /// The names of all steps.
+    planned: BTreeSet<String>,
 }
 
 /// What is wrong with a step.
@@ -76,7 +81,7 @@ impl Trial<'_> {
         }
         let tried = match &step.work {
             Work::Build { .. } => self.model(before, step).await,
-            Work::Extract { dataset, .. } => self.rules_of(dataset, step).await,
+            Work::Extract { dataset, .. } => self.rules_of(before, dataset, step).await,
             Work::PushDown { .. } => Some(self.pushed(step).await),
             Work::Deliver { .. } => None,
         };
@@ -111,7 +116,7 @@ impl Trial<'_> {
         let changes = self.column_changes(step, &columns).await;
         let refusal = changes.refusal(model).filter(|_| fit::guards_columns(self.project, step));
         let found = refusal.map(Found::failure);
-        let mut found = if let Some(found) = found { found } else { self.rules(step, &reader, &columns).await };
+        let mut found = if let Some(found) = found { found } else { self.rules(before, step, &reader, &columns).await };
         for parent in parents {
             let error = self.partner(before, step, parent).await;
             found.stops |= error.is_some();
@@ -157,7 +162,7 @@ impl Trial<'_> {
     }
 
     /// What is wrong with the rules of a dataset.
-    async fn rules_of(&mut self, dataset: &DatasetName, step: &Step) -> Option<Found> {
+    async fn rules_of(&mut self, before: &[Step], dataset: &DatasetName, step: &Step) -> Option<Found> {
         if step.rules.is_empty() {
             return None;
         }
@@ -167,15 +172,45 @@ impl Trial<'_> {
         inputs.push(rows);
         let reader = Reader { sql: format!("select * from {ROWS}"), inputs, file: None };
         let columns = self.asking.engine.columns(&reader).await.ok()?;
-        Some(self.rules(step, &reader, &columns).await)
+        Some(self.rules(before, step, &reader, &columns).await)
     }
 
     /// The rules that cannot be judged on rows with these columns.
-    async fn rules(&self, step: &Step, reader: &Reader, columns: &[Column]) -> Found {
-        match fit::gate(step, reader, columns, self.asking.engine).await {
-            Ok(gate) => Found { stops: gate.stops(), errors: gate.misfits().collect(), columns: vec![] },
-            Err(_) => Found::default(),
+    async fn rules(&self, before: &[Step], step: &Step, reader: &Reader, columns: &[Column]) -> Found {
+        let Ok(gate) = fit::gate(step, reader, columns, self.asking.engine).await else { return Found::default() };
+        let mut found = Found { stops: gate.stops(), errors: gate.misfits().collect(), columns: vec![] };
+        let rows = fit::rows(step, reader, columns);
+        for (rule, sql) in gate.tried_sets(step.table.leaf()) {
+            if let Some(error) = self.unanswerable(before, &sql, &rows).await {
+                found.stops |= rule.on_failure == OnFailure::Block;
+                found.errors.push(rule.cannot_be_judged(&error));
+            }
         }
+        found
+    }
+
+    /// Why a question about rows and other tables is none; `None` where it is one, or where nobody knows before the run.
+    async fn unanswerable(&self, before: &[Step], sql: &str, rows: &Reader) -> Option<Error> {
+        let engine = self.asking.engine;
+        let mut inputs = rows.inputs.clone();
+        inputs.push(Input::Query { name: TRIED.into(), sql: rows.sql.clone() });
+        for reference in engine.reads(sql, None).ok()? {
+            let name = reference.parts.join(".");
+            if inputs.iter().any(|input| input.name() == name) {
+                continue;
+            }
+            let Some(read) = resolved(self.project, &name).map(|read| whole(&read)) else {
+                if is_known(self.project, engine, &reference.parts).ok()? {
+                    continue;
+                }
+                return Some(unknown_table(self.project, "", &reference));
+            };
+            if self.bind(before, &read, &mut inputs).await.is_none() && self.planned.contains(&read.step) {
+                return None;
+            }
+        }
+        let answer = engine.columns(&Reader { sql: sql.to_owned(), inputs, file: None }).await;
+        answer.err().filter(|error| error.blame() == Blame::User)
     }
 
     /// Binds a name of the SELECT to rows with the columns that the step before will have; `None` where they are not known.
@@ -197,6 +232,15 @@ impl Trial<'_> {
         inputs.push(rows);
         Some(())
     }
+}
+
+/// All rows of what a rule names.
+fn whole(read: &Read) -> ReadFrom {
+    let (table, hides_origin) = match read {
+        Read::Model(model) => (TableName::model(model), false),
+        Read::Dataset { dataset, with_origin, .. } => (TableName::raw(dataset), !with_origin),
+    };
+    ReadFrom { name: read.name(), step: table.folder().to_owned(), table, extent: Extent::All, hides_origin }
 }
 
 fn whole_table(read: &ReadFrom) -> Input {

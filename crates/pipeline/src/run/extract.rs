@@ -13,7 +13,7 @@ use super::load::Batch;
 use super::malformed;
 use super::task::Task;
 use super::types::{Fit, common, fit};
-use crate::plan::{Decision, Follow, READ_OTHERWISE, Work};
+use crate::plan::{Decision, Follow, READ_OTHERWISE, Step, Work};
 use crate::position::{CONTENT, FILES, FIRST_BATCH, LAST_COPY, LOADED_AT, TAKEN_OUT, WATERMARK};
 use crate::versions;
 
@@ -76,6 +76,12 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     copying.earlier = copying.earlier();
     copying.names = copying.known_names()?;
     copying.batch(window).await.map(Some)
+}
+
+/// The files that a step reads and that hold nothing.
+pub(super) fn empty_files(step: &Step) -> Vec<String> {
+    let Work::Extract { files: Some(files), .. } = &step.work else { return vec![] };
+    files.iter().filter(|file| file.bytes == 0).map(|file| file.path.clone()).collect()
 }
 
 impl Copying<'_> {
@@ -152,11 +158,18 @@ impl Copying<'_> {
         Some(Continuing { since, column })
     }
 
-    /// The columns that the raw copy has, as the source names them.
+    /// The columns that the raw copy has, as the source names them; without types where no row has shown any.
     fn expected(&self) -> Vec<Column> {
         let kept = self.table.iter().filter(|_| !matches!(self.earlier, Earlier::Replaced));
         let columns = kept.flat_map(|table| &table.columns).filter(|column| !ORIGIN_COLUMNS.contains(&column.name.as_str()));
-        columns.map(|column| Column { name: self.names.get(&column.name).unwrap_or(&column.name).clone(), ..column.clone() }).collect()
+        let sql_type = |column: &Column| if self.has_no_rows() { String::new() } else { column.sql_type.clone() };
+        let named = |column: &Column| self.names.get(&column.name).unwrap_or(&column.name).clone();
+        columns.map(|column| Column { name: named(column), sql_type: sql_type(column), ..column.clone() }).collect()
+    }
+
+    /// Whether files have brought columns and no row yet, so that nothing has shown what the columns hold.
+    fn has_no_rows(&self) -> bool {
+        self.files.is_some() && self.table.as_ref().is_some_and(|table| table.rows == Some(0))
     }
 
     async fn batch(mut self, window: i64) -> Result<Batch> {
@@ -183,7 +196,9 @@ impl Copying<'_> {
         let now = self.load_time();
         let sql = raw_rows(&names, delivered.has_origin, window, self.task.run.0.as_str(), now, &arriving);
         let mut reader = Reader { sql, inputs, file: None };
-        if !widened.is_empty() {
+        if !widened.is_empty() && self.has_no_rows() {
+            self.earlier = Earlier::Rewritten;
+        } else if !widened.is_empty() {
             self.rewrite(&mut reader, &names, &widened, delivered.has_origin);
         }
         let mut inputs = self.inputs(window, &delivered);
@@ -268,6 +283,7 @@ impl Copying<'_> {
             match fit(&column.sql_type, before) {
                 Fit::Fits => {}
                 Fit::Widens => drop(widened.insert(raw.clone(), column.sql_type.clone())),
+                Fit::Clashes if self.has_no_rows() => drop(widened.insert(raw.clone(), column.sql_type.clone())),
                 Fit::Clashes => errors.push(self.clash(column, before)),
             }
         }

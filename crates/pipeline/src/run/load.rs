@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 
 use hw_base::{
     Column, CommitNote, DatasetName, Engine, Error, IS_INFERRED, LoadMode, Position, Progress, Published, Reader, Result, ReturnedRecord,
-    SetWatch, StagedBatch, Staging, StepCommit, StepOutcome, StepRecord, Timestamp, Together, VALID_TO, Value, Verdict, identifier,
+    SetWatch, StagedBatch, Staging, StepCommit, StepOutcome, StepRecord, TableName, Timestamp, Together, VALID_TO, Value, Verdict,
+    identifier,
 };
 use hw_validate::{Gate, Judging, Population};
 use serde_json::json;
 
+use super::Ports;
 use super::record::{Halt, standing, started, unchanged};
 use super::task::{Task, application, version_by};
 use super::{backfill, build, deliver, extract, lateness, malformed, push_down};
 use crate::definition;
 use crate::fit;
+use crate::graph::{Read, placed_where_read, resolved};
 use crate::history;
-use crate::plan::{Decision, Step, Work};
+use crate::plan::{Asking, Decision, Step, Work};
 use crate::position::{CONTENT, FILES, LAST_COPY, WATERMARK, last_copy};
 use crate::settings::Load;
 use crate::versions;
@@ -94,6 +97,7 @@ pub(super) async fn carry_out(task: Task<'_>) -> Result<StepRecord, Halt> {
     };
     let mut record = started(step, batch.progress.clone());
     record.window = batch.window.take().unwrap_or(record.window);
+    record.empty_files = extract::empty_files(step);
     brought_to_its_end(task, &mut batch, record).await
 }
 
@@ -141,8 +145,9 @@ fn note_definition(task: Task<'_>, batch: &Batch) -> Result<()> {
 
 /// Why a source cannot be listed. What was wrong when the run was planned is asked for once more, to tell all of it.
 async fn still_failing(task: Task<'_>, dataset: &DatasetName) -> Error {
-    match task.ports.sources.survey(dataset).await {
-        Err(error) => error,
+    let Ports { engine, sources, ledger, .. } = task.ports;
+    match sources.survey(dataset).await {
+        Err(error) => placed_where_read(error, dataset, task.project, Asking { engine, sources, ledger }),
         Ok(_) => Error::user(format!("`{dataset}` was not there when the run was planned")).code("HW201").help("run again"),
     }
 }
@@ -199,6 +204,23 @@ fn sets(step: &Step, sets: Vec<SetWatch>) -> Vec<SetWatch> {
     sets.into_iter().filter(|set| !is_kept(set)).map(named).collect()
 }
 
+/// The rows of a load, with the datasets that its rules name and its SELECT does not read.
+async fn with_partners(task: Task<'_>, gate: &Gate, reader: &Reader) -> Result<Reader> {
+    let Ports { engine, ledger, .. } = task.ports;
+    let mut reader = reader.clone();
+    for (_, sql) in gate.tried_sets(task.step.table.leaf()) {
+        for reference in engine.reads(&sql, None).unwrap_or_default() {
+            let name = reference.parts.join(".");
+            let Some(Read::Dataset { dataset, with_origin: false, .. }) = resolved(task.project, &name) else { continue };
+            let table = TableName::raw(&dataset);
+            if reader.inputs.iter().all(|input| input.name() != name) && engine.has_table(&table)? {
+                reader.inputs.extend(versions::current_rows(engine, ledger, &name, &table).await?);
+            }
+        }
+    }
+    Ok(reader)
+}
+
 /// Check → publish.
 async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBatch, record: &mut StepRecord) -> Result<StepOutcome> {
     let Task { step, ports, .. } = task;
@@ -225,7 +247,7 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
     record.members_waiting = members_waiting(task, batch, &staged).await?;
     let judging = Judging {
         engine: ports.engine,
-        reader: &batch.staging.reader,
+        reader: &with_partners(task, gate, &batch.staging.reader).await?,
         population: &population(task, batch, &staged)?,
         shown_as: &shown_as(step),
         examples: EXAMPLES,

@@ -1,6 +1,6 @@
 //! Records of a source that cannot be read as rows: counted, set aside, and tolerated up to a limit.
 
-use hw_base::{Error, RowWatch, StagedBatch, count};
+use hw_base::{DatasetName, Error, RowWatch, StagedBatch, count};
 
 use super::task::Task;
 use crate::plan::Work;
@@ -25,6 +25,15 @@ fn shortened(record: &str) -> String {
 /// Diverts malformed records before any rule sees them.
 pub fn watch_malformed() -> RowWatch {
     RowWatch { id: MALFORMED.into(), violates: "_malformed is not null".into(), diverts: true, excludes: true }
+}
+
+/// What mostly keeps many records of such a source from being rows.
+fn likely_cause(task: Task<'_>, dataset: &DatasetName) -> &'static str {
+    let source = task.project.sources.iter().find(|(name, _)| *name == dataset.source);
+    match source.and_then(|(_, settings)| settings.entries().first()).map(|kind| kind.key.as_str()) {
+        Some("csv") => "such as another delimiter or quote character in some of the files",
+        _ => "such as one column whose values are of another type",
+    }
 }
 
 /// The error for a delivery with more malformed records than its source tolerates.
@@ -56,7 +65,7 @@ pub(super) fn too_many(task: Task<'_>, batch: &StagedBatch) -> Option<Error> {
                     let enough = (share * 100.0).floor() + 1.0;
                     format!("if the records are to be left out, write `malformed: {enough}%` there; they are kept in the quarantine")
                 }
-                _ => "so many mostly have one cause, such as another delimiter or quote character in some of the files".to_owned(),
+                _ => format!("so many mostly have one cause, {}", likely_cause(task, dataset)),
             }),
     )
 }

@@ -58,6 +58,7 @@ pub(super) fn started(step: &Step, progress: Progress) -> StepRecord {
         spilled_bytes: 0,
         commit: None,
         verdict: Verdict::over(vec![]),
+        empty_files: vec![],
         lateness: None,
         members_waiting: None,
         error: None,

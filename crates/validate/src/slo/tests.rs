@@ -50,6 +50,7 @@ fn step(outcome: StepOutcome, results: Vec<RuleResult>) -> StepRecord {
         returned: None,
         promoted: None,
         inside: None,
+        empty_files: vec![],
         lateness: None,
         members_waiting: None,
         progress: Progress { fingerprint: String::new(), window: 1, inputs: std::collections::BTreeMap::new(), version: None },

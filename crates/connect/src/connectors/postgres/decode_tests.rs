@@ -11,7 +11,7 @@ use super::types::{SourceColumn, Wire};
 type Row<'a> = &'a [Option<&'a [u8]>];
 
 fn column(name: &str, wire: Wire) -> SourceColumn {
-    SourceColumn { name: name.into(), declared: "declared".into(), wire, cast: None }
+    SourceColumn { name: name.into(), declared: "declared".into(), wire, cast: None, is_free: false }
 }
 
 fn copy(rows: &[Row<'_>]) -> Vec<u8> {
@@ -120,7 +120,9 @@ fn decimals_are_exact_or_malformed() {
     check(wire(), &[Some(&numeric(2, 0, &[99]))], &["9900000000.00"]);
     check_malformed(wire(), &numeric(0, 0xC000, &[]), "decimal(12,2) cannot hold: NaN");
     check_malformed(wire(), &numeric(0, 0xD000, &[]), "Infinity");
-    check_malformed(wire(), &numeric(-1, 0, &[1]), "a number of other digits");
+    check_malformed(wire(), &numeric(-1, 0, &[1]), "cannot hold: 0.0001;");
+    check_malformed(wire(), &numeric(-2, 0x4000, &[1200]), "cannot hold: -0.000012;");
+    check_malformed(wire(), &numeric(3, 0, &[12, 0, 3]), "cannot hold: 12000000030000;");
     check_malformed(wire(), &numeric(i16::MAX, 0, &[1]), "a number of other digits");
     check_malformed(wire(), &numeric(i16::MIN, 0, &[1]), "a number of other digits");
     let widest = Wire::Decimal { precision: 38, scale: 10 };

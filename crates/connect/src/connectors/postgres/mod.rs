@@ -4,9 +4,10 @@
 //! others: resolving the reference behind `url`, naming datasets, remembering watermarks.
 //!
 //! What becomes of each type is decided by one thought: no value is changed or lost without being counted.
-//! `numeric(p, s)` up to 38 digits is an exact decimal; `numeric` without digits, `time`, `interval` and every
+//! `numeric(p, s)` up to 38 digits is an exact decimal, and so is `numeric` without digits, with as many places as the
+//! first rows show; `time`, `interval` and every
 //! type without a counterpart become the text that PostgreSQL prints; arrays become lists. What is left are
-//! values that their column's type cannot hold: `NaN` in a decimal, `infinity` or a year beyond 262,000 in a
+//! values that their column's type cannot hold: `NaN` or too many digits in a decimal, `infinity` or a year beyond 262,000 in a
 //! date or timestamp, an array of several dimensions, bytes that are no UTF-8. A row with such a value is a
 //! malformed record: [`MALFORMED`] names the value and holds the record as JSON, the other columns are null. Who
 //! wants the row instead names the column under `as_text` and gets PostgreSQL's own text.
@@ -82,8 +83,8 @@ pub struct PostgresSettings {
     /// The columns that identify a row of a table, for views and for tables without a primary key: `{ orders: [order_id] }`.
     #[serde(default)]
     pub keys: BTreeMap<String, Vec<String>>,
-    /// Columns to read as text, each as `table.column`, because they hold values such as `infinity` that their type
-    /// cannot hold outside PostgreSQL.
+    /// Columns to read as text, each as `table.column`, because they hold values such as `infinity`, or a `numeric` of more than
+    /// 38 digits, that their type cannot hold outside PostgreSQL.
     #[serde(default)]
     pub as_text: Vec<String>,
     /// How many records may be malformed before a delivery is refused. Each one is kept in quarantine.

@@ -33,14 +33,17 @@ use super::dialect::BaseTable;
 use super::errors::Explained;
 use super::progress::{Noted, Now, Progress};
 use super::server::{Server, Session};
-use super::types::SourceColumn;
+use super::types::{SourceColumn, Wire};
 use super::{FILE, LINE, MALFORMED, Selection, catalog, quoted};
 use crate::connectors::Reached;
-use crate::layout::own_name;
+use crate::layout::{free_of_hidden, own_name};
 use crate::order::reads_in_order;
+use crate::types::sql_type_to_arrow;
 
 /// Pages that are worth a connection of their own: 1 MiB.
 const PAGES_PER_CONNECTION: u64 = 128;
+/// So many rows tell how many digits the numbers of a column have whose type does not say it.
+const ROWS_FOR_DIGITS: usize = 20_000;
 /// The most connections of one scan.
 const MOST_CONNECTIONS: usize = 32;
 
@@ -86,6 +89,7 @@ pub(super) async fn learn(server: &Server, session: &Session, selection: &Select
         named(&columns, selection, column)?;
     }
     let columns = with_text_columns(columns, selection)?;
+    let columns = with_digits(server, session, columns, selection).await?;
     let progress = Progress::of(server, session, relation.oid, &columns, selection).await?;
     let can_split = relation.can_split && server.is_single();
     let source = Source {
@@ -122,6 +126,52 @@ fn with_text_columns(columns: Vec<SourceColumn>, selection: &Selection<'_>) -> R
     }
     let as_asked = |column: SourceColumn| if selection.as_text.contains(&column.name.as_str()) { column.into_text() } else { column };
     Ok(columns.into_iter().map(as_asked).collect())
+}
+
+/// Finds a decimal for every `numeric` without digits: the one that earlier readings have had, else one for the values of the first rows.
+async fn with_digits(
+    server: &Server,
+    session: &Session,
+    columns: Vec<SourceColumn>,
+    selection: &Selection<'_>,
+) -> Result<Vec<SourceColumn>> {
+    let known = |column: &SourceColumn| {
+        let name = free_of_hidden(&column.name);
+        selection.known.iter().find(|known| known.name == name).and_then(|known| sql_type_to_arrow(&known.sql_type))
+    };
+    let unknown: Vec<String> =
+        columns.iter().filter(|column| column.is_free && known(column).is_none()).map(|column| quoted(&column.name)).collect();
+    let mut digits = if unknown.is_empty() { vec![] } else { digits(server, session, &unknown, selection).await? }.into_iter();
+    let settled = |column: SourceColumn| match known(&column) {
+        _ if !column.is_free => column,
+        Some(DataType::Decimal128(precision, scale)) => SourceColumn { wire: Wire::Decimal { precision, scale }, ..column },
+        Some(_) => column.into_text(),
+        None => match digits.next() {
+            Some((whole_digits, places)) => column.fitting(whole_digits, places),
+            None => column,
+        },
+    };
+    Ok(columns.into_iter().map(settled).collect())
+}
+
+/// The most digits before and after the point that numbers of these columns have in the first rows.
+async fn digits(server: &Server, session: &Session, columns: &[String], selection: &Selection<'_>) -> Result<Vec<(i32, i32)>> {
+    // `NaN` and `Infinity` have no scale.
+    let measured = columns.iter().map(|name| {
+        let is_number = format!("filter (where scale({name}) is not null)");
+        format!("coalesce(max(length(trunc(abs({name}))::text)) {is_number}, 1), coalesce(max(scale({name})), 0)")
+    });
+    let measured: Vec<String> = measured.collect();
+    let sql = format!(
+        "select {} from (select {} from {}.{} limit {ROWS_FOR_DIGITS}) first_rows",
+        measured.join(", "),
+        columns.join(", "),
+        quoted(selection.schema),
+        quoted(selection.table)
+    );
+    let purpose = || format!("look at the numbers of `{}.{}`", selection.schema, selection.table);
+    let row = session.client.query_one(&sql, &[]).await.explained(server, purpose)?;
+    (0..columns.len()).map(|at| Ok((row.try_get(2 * at)?, row.try_get(2 * at + 1)?))).collect::<Result<_, _>>().explained(server, purpose)
 }
 
 /// The table's own columns, then the hidden ones.

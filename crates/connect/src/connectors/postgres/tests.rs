@@ -8,7 +8,7 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
-use hw_base::{Blame, Error, Retry};
+use hw_base::{Blame, Column, ColumnType, Error, Retry};
 use tokio_postgres::{Client, NoTls};
 
 use super::server::Server;
@@ -90,7 +90,8 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
     ("numeric(3,-2)", "99900", "99900", "decimal(5,0)"),
     ("numeric(2,5)", "0.00099", "0.00099", "decimal(5,5)"),
     ("numeric(39,1)", "0.5", "0.5", "varchar"),
-    ("numeric", "'NaN'", "NaN", "varchar"),
+    ("numeric", "1.50", "1.5000000000", "decimal(38,10)"),
+    ("numeric", "1 / 3.0", "0.33333333333333333333", "decimal(38,20)"),
     ("numeric", "123456789012345678901234567890123456789012345.678900", "123456789012345678901234567890123456789012345.678900", "varchar"),
     ("money", "'$1,234.50'", "$1,234.50", "varchar"),
     ("text", "E'o''clock \\\\ \\t\\n \"☃\"'", "o'clock \\ \t\n \"☃\"", "varchar"),
@@ -190,6 +191,28 @@ async fn what_a_type_cannot_hold_is_a_malformed_record_or_text() {
     assert_eq!(rows[1][..4], ["2", "infinity", "2.00", "{2}"]);
     assert_eq!(rows[2][..4], ["3", "-infinity", "NaN", "{3}"]);
     assert_eq!(rows[4][3..], ["{{1,2},{3,4}}", "null", "null", "null"]);
+}
+
+#[tokio::test]
+async fn a_numeric_without_digits_keeps_the_decimal_of_earlier_readings() {
+    let Some(place) = place("hw_free").await else { return };
+    place
+        .execute("create table price (id int, amount numeric); insert into price values (1, 1.5), (2, 'NaN'), (3, 0.123456789012), (4, 10)")
+        .await;
+    let asked = format!("select id, amount, {MALFORMED} from t order by amount");
+    let amount = |sql_type: &str| vec![Column { name: "amount".into(), kind: ColumnType::Decimal, sql_type: sql_type.into() }];
+    let first = place.read(&place.select("price"), &asked).await;
+    assert_eq!(first[0][..2], ["3", "0.12345678901200000000"]);
+    let known = amount("decimal(38,10)");
+    let rows = place.read(&Selection { known: &known, ..place.select("price") }, &asked).await;
+    assert_eq!([&rows[0][1], &rows[1][1]], ["1.5000000000", "10.0000000000"]);
+    assert_eq!(rows[2][..2], ["null", "null"]);
+    let reasons = [&rows[2][2], &rows[3][2]].map(|reason| reason.split("; record").next().unwrap_or_default());
+    let held = "`amount` (numeric) holds a value that decimal(38,10) cannot hold: ";
+    assert_eq!(reasons, [format!("{held}NaN"), format!("{held}0.123456789012")]);
+    let known = amount("varchar");
+    let rows = place.read(&Selection { known: &known, ..place.select("price") }, &asked).await;
+    assert_eq!(rows.iter().map(|row| row[1].as_str()).collect::<Vec<_>>(), ["0.123456789012", "1.5", "10", "NaN"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,6 +11,10 @@ use crate::layout::free_of_hidden;
 
 /// Digits that a 128-bit decimal holds.
 const MOST_DIGITS: i32 = 38;
+/// The decimal that is taken for a `numeric` without digits whose values nobody has seen.
+const UNSEEN: Wire = Wire::Decimal { precision: 38, scale: 10 };
+/// The places that decimals for a `numeric` without digits have: those of amounts and rates, and those that PostgreSQL gives to averages.
+const USUAL_PLACES: [i32; 2] = [10, 20];
 /// What PostgreSQL adds to the modifier of a sized type.
 const MODIFIER_OFFSET: i32 = 4;
 
@@ -49,6 +53,8 @@ pub(super) struct SourceColumn {
     pub(super) wire: Wire,
     /// What the SELECT casts it to, where it does not come as it is.
     pub(super) cast: Option<&'static str>,
+    /// Whether it is a `numeric` without digits, of which the server does not know that its values fit.
+    pub(super) is_free: bool,
 }
 
 /// A type as the catalog describes it, with domains resolved to what they are made of.
@@ -65,13 +71,27 @@ pub(super) struct CatalogType {
 impl SourceColumn {
     /// Decides how to read a column.
     pub(super) fn new(name: String, declared: String, kind: CatalogType) -> Self {
-        let (wire, cast) = if kind.is_array { array(kind) } else { scalar(kind) };
-        Self { name, declared, wire, cast }
+        let is_free = !kind.is_array && kind.oid == Type::NUMERIC.oid() && kind.modifier < MODIFIER_OFFSET;
+        let (wire, cast) = match () {
+            () if is_free => (UNSEEN, None),
+            () if kind.is_array => array(kind),
+            () => scalar(kind),
+        };
+        Self { name, declared, wire, cast, is_free }
+    }
+
+    /// The same column, read as a decimal for numbers of so many digits before and after the point; as text where there is none.
+    pub(super) fn fitting(self, whole_digits: i32, places: i32) -> Self {
+        let fits = |scale: &i32| (places..=MOST_DIGITS - whole_digits).contains(scale);
+        match USUAL_PLACES.into_iter().chain([places]).find(fits).map(u8::try_from) {
+            Some(Ok(scale)) => Self { wire: Wire::Decimal { precision: 38, scale: scale.cast_signed() }, ..self },
+            _ => self.into_text(),
+        }
     }
 
     /// The same column, read as the text that PostgreSQL prints.
     pub(super) fn into_text(self) -> Self {
-        Self { wire: Wire::Text, cast: Some("text"), ..self }
+        Self { wire: Wire::Text, cast: Some("text"), is_free: false, ..self }
     }
 
     /// What the SELECT asks for.
@@ -221,7 +241,20 @@ mod tests {
         assert_eq!(read(numeric, modifier(3, -2), false), ("decimal(5,0)".into(), None));
         assert_eq!(read(numeric, modifier(2, 5), false), ("decimal(5,5)".into(), None));
         assert_eq!(read(numeric, modifier(39, 2), false), ("varchar".into(), Some("text")));
-        assert_eq!(read(numeric, -1, false), ("varchar".into(), Some("text")));
+        assert_eq!(read(numeric, -1, false), ("decimal(38,10)".into(), None));
+        assert_eq!(read(Type::NUMERIC_ARRAY.oid(), -1, true), ("varchar[]".into(), Some("text[]")));
+    }
+
+    #[test]
+    fn a_numeric_without_digits_becomes_a_decimal_that_holds_its_values() {
+        let fitting = |whole_digits, places| {
+            let free = CatalogType { oid: Type::NUMERIC.oid(), modifier: -1, is_array: false };
+            SourceColumn::new("c".into(), String::new(), free).fitting(whole_digits, places).wire.sql_type()
+        };
+        assert_eq!([fitting(1, 0), fitting(28, 10)], ["decimal(38,10)"; 2]);
+        assert_eq!([fitting(1, 16), fitting(18, 20)], ["decimal(38,20)"; 2]);
+        assert_eq!([fitting(30, 2), fitting(38, 0), fitting(22, 16)], ["decimal(38,2)", "decimal(38,0)", "decimal(38,16)"]);
+        assert_eq!([fitting(39, 0), fitting(1, 38), fitting(1, 16_000)], ["varchar"; 3]);
     }
 
     #[test]

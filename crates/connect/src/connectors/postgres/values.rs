@@ -18,6 +18,8 @@ use super::types::Wire;
 pub(super) const EPOCH_DAYS: i32 = 10_957;
 /// The same in microseconds.
 pub(super) const EPOCH_MICROSECONDS: i64 = 946_684_800_000_000;
+/// A `numeric` with more groups of digits is shown as its bytes.
+const MOST_SHOWN_GROUPS: u8 = 200;
 /// A `numeric` is made of digits of this base.
 const NUMERIC_BASE_DIGITS: i32 = 4;
 
@@ -222,7 +224,7 @@ fn append_timestamp(builder: &mut TimestampMicrosecondBuilder, bytes: &[u8]) -> 
 }
 
 fn append_decimal(builder: &mut Decimal128Builder, size: DecimalSize, bytes: &[u8]) -> Result<Appended, Broken> {
-    let ([count, weight, sign, _display_scale], digits) = numeric_parts(bytes)?;
+    let ([count, weight, sign, display_scale], digits) = numeric_parts(bytes)?;
     let misfit = match sign.cast_unsigned() {
         0x0000 | 0x4000 => None,
         0xC000 => Some("NaN"),
@@ -241,7 +243,10 @@ fn append_decimal(builder: &mut Decimal128Builder, size: DecimalSize, bytes: &[u
     builder.append_option(value);
     Ok(match value {
         Some(_) => Appended::Whole,
-        None => Appended::Misfit(format!("a number of other digits, in binary \\x{}", hex(bytes))),
+        None => Appended::Misfit(match plain(digits, weight, display_scale) {
+            Some(number) => format!("{}{number}", if sign == 0 { "" } else { "-" }),
+            None => format!("a number of other digits, in binary \\x{}", hex(bytes)),
+        }),
     })
 }
 
@@ -251,6 +256,25 @@ fn numeric_parts(bytes: &[u8]) -> Result<([i16; 4], &[[u8; 2]]), Broken> {
     let (numbers, odd) = bytes.as_chunks::<2>();
     let (head, digits) = numbers.split_first_chunk::<4>().ok_or_else(broken)?;
     if odd.is_empty() { Ok((head.map(i16::from_be_bytes), digits)) } else { Err(broken()) }
+}
+
+/// A number as PostgreSQL prints it, without its sign; `None` where it is longer than anybody reads.
+fn plain(digits: &[[u8; 2]], weight: i16, places: i16) -> Option<String> {
+    let (whole_groups, places) = (i32::from(weight) + 1, usize::try_from(places).ok()?);
+    let is_short = whole_groups.unsigned_abs() <= u32::from(MOST_SHOWN_GROUPS) && digits.len() <= usize::from(MOST_SHOWN_GROUPS);
+    if !is_short {
+        return None;
+    }
+    let group = |at: i32| usize::try_from(at).ok().and_then(|at| digits.get(at)).map_or(0, |digit| u16::from_be_bytes(*digit));
+    let joined = |groups: std::ops::Range<i32>| groups.map(|at| format!("{:04}", group(at))).collect::<String>();
+    let whole = joined(0..whole_groups);
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        whole => whole,
+    };
+    let mut fraction = joined(whole_groups..i32::try_from(digits.len()).ok()?.max(whole_groups));
+    fraction.truncate(places.max(fraction.trim_end_matches('0').len()));
+    Some(if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction:0<places$}") })
 }
 
 /// The value without its sign in units of the scale; `None` where the decimal cannot hold it exactly.

@@ -11,6 +11,7 @@ use hw_base::{BoxFuture, CodedTable, DatasetName, Error, Result, TableFacts, plu
 use hw_validate::Proposal;
 
 use super::{Command, described, read};
+use crate::house;
 use crate::terminal::{Format, Terminal};
 
 /// The command.
@@ -84,16 +85,28 @@ impl Command for Init {
             let arguments: Arguments = read(matches)?;
             let root = terminal.root.as_path();
             refuse_project(root)?;
-            let name = arguments.name.clone().unwrap_or_else(|| project_name(root));
-            if name.trim().is_empty() {
-                return Err(Error::user("the name of the project is empty").code("HW104").help("give one: `--name shop`"));
+            let is_new = !root.exists();
+            house::make_folder(root)?;
+            let made = make(&arguments, terminal).await;
+            if is_new && made.is_err() {
+                house::remove_empty_folder(root);
             }
-            let found = find::datasets(&arguments, terminal).await?;
-            let written = write::project(root, &name, arguments.schema.as_deref(), &found)?;
-            tell(&name, &found, &written, terminal)?;
-            Ok(0)
+            made
         })
     }
+}
+
+/// Makes the project in a folder that is there.
+async fn make(arguments: &Arguments, terminal: &Terminal) -> Result<u8> {
+    let root = terminal.root.as_path();
+    let name = arguments.name.clone().unwrap_or_else(|| project_name(root));
+    if name.trim().is_empty() {
+        return Err(Error::user("the name of the project is empty").code("HW104").help("give one: `--name shop`"));
+    }
+    let found = find::datasets(arguments, terminal).await?;
+    let written = write::project(root, &name, arguments.schema.as_deref(), &found)?;
+    tell(&name, &found, &written, terminal)?;
+    Ok(0)
 }
 
 /// A project is never written over.

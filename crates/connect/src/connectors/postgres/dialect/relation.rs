@@ -97,7 +97,7 @@ impl BaseTable {
 
     /// The conditions for rows that the engine cannot read.
     pub(in super::super) fn misfits(&self) -> Result<Vec<String>> {
-        let misfits = self.columns.iter().map(|column| misfit(&column.wire, &quoted(&column.name), self.keeps_types));
+        let misfits = self.columns.iter().map(|column| misfit(&column.wire, &quoted(&column.name), self.keeps_types && !column.is_free));
         Ok(misfits.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
@@ -119,6 +119,8 @@ fn read(column: &SourceColumn) -> Written {
         Wire::Text | Wire::Jsonb | Wire::Uuid => (format!("{name}::text collate \"C\""), Wire::Text),
         Wire::TimestampUtc => (format!("{name} at time zone 'UTC'"), Wire::TimestampUtc),
         Wire::List(_) => (column.expression(), column.wire.clone()),
+        // With all its places, which show where it becomes a text.
+        Wire::Decimal { scale, .. } if column.is_free => (format!("round({name}, {scale})"), column.wire.clone()),
         wire => (name, wire.clone()),
     };
     Written::new(sql, wire, super::Nature::Row)

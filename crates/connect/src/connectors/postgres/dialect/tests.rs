@@ -8,7 +8,7 @@ use super::{BaseTable, Expressions, Guard, Relations, Scope, expression, select}
 use crate::connectors::postgres::types::{SourceColumn, Wire};
 
 fn table() -> BaseTable {
-    let column = |name: &str, wire: Wire| SourceColumn { name: name.into(), declared: String::new(), wire, cast: None };
+    let column = |name: &str, wire: Wire| SourceColumn { name: name.into(), declared: String::new(), wire, cast: None, is_free: false };
     BaseTable {
         schema: "shop".into(),
         name: "Orders".into(),

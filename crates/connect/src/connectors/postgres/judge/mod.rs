@@ -219,7 +219,7 @@ fn rows_of(decoded: &super::decode::Decoded) -> Vec<Vec<Value>> {
 
 /// A column of an answer.
 pub(super) fn source_column(column: &Named) -> SourceColumn {
-    SourceColumn { name: column.name.clone(), declared: String::new(), wire: column.wire.clone(), cast: None }
+    SourceColumn { name: column.name.clone(), declared: String::new(), wire: column.wire.clone(), cast: None, is_free: false }
 }
 
 fn purpose() -> String {
