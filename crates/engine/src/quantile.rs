@@ -120,7 +120,7 @@ fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
     let (_, low, above) = values.select_nth_unstable_by(place, f64::total_cmp);
     let low = *low;
     let high = above.iter().copied().min_by(f64::total_cmp).unwrap_or(low);
-    Some(if way == 0.0 || low == high { low } else { low + (high - low) * way })
+    Some(if way == 0.0 || low.total_cmp(&high).is_eq() { low } else { low + (high - low) * way })
 }
 
 /// The place of a quantile among sorted values of which this is the last, and how far it lies beyond that. The quantile is the number that

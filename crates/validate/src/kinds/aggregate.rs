@@ -131,11 +131,7 @@ impl Function {
 
     /// Whether its value is never below zero.
     fn is_never_negative(self) -> bool {
-        match self {
-            Self::Sum | Self::Mean | Self::Median | Self::Min | Self::Max | Self::Quantile => false,
-            Self::StandardDeviation | Self::PopulationStandardDeviation | Self::Variance | Self::Count => true,
-            Self::FilledShare | Self::DistinctShare | Self::MinLength | Self::MaxLength | Self::MeanLength => true,
-        }
+        !matches!(self, Self::Sum | Self::Mean | Self::Median | Self::Min | Self::Max | Self::Quantile)
     }
 
     /// Whether its value is a date or a moment.
