@@ -124,6 +124,7 @@ pub struct Reader {
 
 /// An order to stage one batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each says another thing of the batch, and all combine")]
 pub struct Staging {
     /// The table to change.
     pub table: TableName,

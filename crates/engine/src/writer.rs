@@ -97,31 +97,31 @@ impl Writer {
             self.properties = Some(properties(&rows)?);
         }
         if self.partition_columns.is_empty() {
-            return self.write_partition(Vec::new(), &rows);
+            return self.write_partition(&[], &rows);
         }
         for (partition, indices) in group(&batch.columns()[in_files..], batch.num_rows())? {
             if indices.len() == batch.num_rows() {
-                return self.write_partition(partition, &rows);
+                return self.write_partition(&partition, &rows);
             }
             let part = take_record_batch(&rows, &UInt32Array::from(indices)).map_err(engine_failed)?;
-            self.write_partition(partition, &part)?;
+            self.write_partition(&partition, &part)?;
         }
         Ok(())
     }
 
-    fn write_partition(&mut self, partition: Vec<Option<String>>, rows: &RecordBatch) -> Result<()> {
-        if !self.open.contains_key(&partition) {
-            let file = self.create(&partition)?;
-            self.open.insert(partition.clone(), file);
+    fn write_partition(&mut self, partition: &[Option<String>], rows: &RecordBatch) -> Result<()> {
+        if !self.open.contains_key(partition) {
+            let file = self.create(partition)?;
+            self.open.insert(partition.to_vec(), file);
         }
-        let Some(open) = self.open.get_mut(&partition) else { return Err(Error::bug("a file that was just opened is gone")) };
+        let Some(open) = self.open.get_mut(partition) else { return Err(Error::bug("a file that was just opened is gone")) };
         open.file.write(rows).map_err(|error| writing_failed(&error, &open.path))?;
         open.rows += rows.num_rows() as u64;
         open.last_batch = self.batches;
         if open.file.bytes_written() + open.file.in_progress_size() > FILE_BYTES
-            && let Some(full) = self.open.remove(&partition)
+            && let Some(full) = self.open.remove(partition)
         {
-            self.close(&partition, full)?;
+            self.close(partition, full)?;
         }
         self.keep_within_budget()
     }
@@ -161,7 +161,7 @@ impl Writer {
     fn close(&mut self, partition: &[Option<String>], open: OpenFile) -> Result<()> {
         let OpenFile { path, mut file, rows, .. } = open;
         let metadata = file.finish().map_err(|error| writing_failed(&error, &path))?;
-        let rows = Rows { rows, partition: self.partition(partition), stats: stats::of(&metadata, &self.file_schema) };
+        let rows = Rows { count: rows, partition: self.partition(partition), stats: stats::of(&metadata, &self.file_schema) };
         self.finished.push(rows.kept(&self.folder, path, file.inner().get_ref())?);
         Ok(())
     }
@@ -198,14 +198,14 @@ impl Pending {
         write: impl FnOnce(&File) -> std::result::Result<ParquetMetaData, ParquetError>,
     ) -> Result<StagedFile> {
         let metadata = write(&self.file).map_err(|error| writing_failed(&error, &self.path))?;
-        let rows = Rows { rows, partition, stats: stats::of(&metadata, schema) };
+        let rows = Rows { count: rows, partition, stats: stats::of(&metadata, schema) };
         rows.kept(&self.folder, self.path, &self.file)
     }
 }
 
 /// What is known of the rows of a file.
 struct Rows {
-    rows: u64,
+    count: u64,
     partition: Partition,
     stats: String,
 }
@@ -215,7 +215,7 @@ impl Rows {
     fn kept(self, folder: &FolderRef, path: String, file: &File) -> Result<StagedFile> {
         let bytes = file.metadata().map_err(|error| io_problem(&error).within(format_args!("`{path}` cannot be written")))?.len();
         folder.keep(&path, file)?;
-        Ok(StagedFile { path, bytes, rows: self.rows, partition: self.partition, stats: self.stats })
+        Ok(StagedFile { path, bytes, rows: self.count, partition: self.partition, stats: self.stats })
     }
 }
 
@@ -292,7 +292,9 @@ pub(crate) fn partitions(rows: &RecordBatch, partition_columns: &[String]) -> Re
     let in_files = rows.num_columns() - partition_columns.len();
     let (mut found, mut numbers) = (Vec::new(), vec![0; rows.num_rows()]);
     for (values, of_partition) in group(&rows.columns()[in_files..], rows.num_rows())? {
-        of_partition.iter().for_each(|row| numbers[*row as usize] = found.len());
+        for row in of_partition {
+            numbers[row as usize] = found.len();
+        }
         found.push(partition_columns.iter().cloned().zip(values).collect());
     }
     Ok((found, numbers))

@@ -175,9 +175,10 @@ fn untimely(model: &Model, columns: &[Column]) -> Option<Error> {
     let column = columns.iter().find(|column| column.name == *later_by)?;
     let is_told =
         !matches!(model.settings.load, Load::Scd2(_)) || matches!(column.kind, hw_base::ColumnType::Date | hw_base::ColumnType::Timestamp);
-    let (does, place) = match model.settings.infer.is_empty() {
-        true => ("keeps versions by their time", model.place(&["follow"], 0)),
-        false => ("infers members", model.place(&["infer"], 0)),
+    let (does, place) = if model.settings.infer.is_empty() {
+        ("keeps versions by their time", model.place(&["follow"], 0))
+    } else {
+        ("infers members", model.place(&["infer"], 0))
     };
     let error = || Error::user(format!("`{}` {does}, and `{later_by}` is {}, no date or time", model.name, column.sql_type));
     let help = format!("follow a column that tells when a version became true, or cast it: `cast({later_by} as timestamp) as {later_by}`");

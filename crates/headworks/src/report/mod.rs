@@ -298,7 +298,7 @@ fn after_block(record: &RunRecord) -> Vec<&'static str> {
     let (wrong, broken): (Vec<&RuleResult>, Vec<&RuleResult>) =
         blocked.flat_map(|step| step.verdict.blocking()).partition(|rule| rule.error.is_some());
     let of_rules = [
-        "  what to do: a rule that cannot be judged is wrong itself, whatever the data; mend it where it stands, then run again.",
+        "  what to do: a rule that cannot be judged is mended where it stands; then run again.",
         "  `headworks plan` tries the rules, and `headworks explain HW602` says more.",
     ];
     let of_data = [

@@ -278,6 +278,39 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
     for model in copying.iter().filter_map(|name| project.model(name)) {
         datasets.extend(members::datasets(project, model)?);
     }
+    add_datasets(project, asking, datasets, &mut standing, &mut steps).await?;
+    for model in selected.iter().filter_map(|name| project.model(name)) {
+        let table = TableName::model(&model.name);
+        let known = standing(&table)?;
+        let seen = seen(project, asking.engine, &table, known.as_ref()).await?;
+        let reads = graph.reads.get(&model.name).map(Vec::as_slice).unwrap_or_default();
+        let parents = graph.parents.get(&model.name).map(Vec::as_slice).unwrap_or_default();
+        let is_other = known.as_ref().is_some_and(|known| known.fingerprint != model.fingerprint);
+        let definition = if is_other { definition::noted(asking.ledger, &model.name)? } else { None };
+        let planning = model::Planning { project, model, reads, parents, before: &steps, selection, definition: definition.as_ref() };
+        for step in planning.steps(asking, known).await? {
+            steps.push(Step { seen, ..step });
+        }
+    }
+    let (borrowed, steps): (Vec<Step>, Vec<Step>) = steps.into_vec().into_iter().partition(|step| project.borrows(&step.table));
+    Ok(Plan {
+        schema_version: "1",
+        project: project.settings.project.clone(),
+        environment: project.environment.as_ref().map(|environment| environment.name.clone()),
+        steps,
+        columns: BTreeMap::new(),
+        from_production: borrowed.into_iter().map(|step| step.table).collect(),
+    })
+}
+
+/// Plans the extraction of datasets; `standing` tells where each stands.
+async fn add_datasets(
+    project: &Project,
+    asking: Asking<'_>,
+    datasets: impl IntoIterator<Item = DatasetName>,
+    standing: &mut impl FnMut(&TableName) -> Result<Option<Progress>>,
+    steps: &mut Steps,
+) -> Result<()> {
     let mut silent: BTreeMap<String, Error> = BTreeMap::new();
     for dataset in datasets {
         together::refuse_of_dataset(project.dataset_rules.get(&dataset).map(Vec::as_slice).unwrap_or_default())?;
@@ -304,28 +337,7 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
         };
         steps.push(Step { seen, ..step });
     }
-    for model in selected.iter().filter_map(|name| project.model(name)) {
-        let table = TableName::model(&model.name);
-        let known = standing(&table)?;
-        let seen = seen(project, asking.engine, &table, known.as_ref()).await?;
-        let reads = graph.reads.get(&model.name).map(Vec::as_slice).unwrap_or_default();
-        let parents = graph.parents.get(&model.name).map(Vec::as_slice).unwrap_or_default();
-        let is_other = known.as_ref().is_some_and(|known| known.fingerprint != model.fingerprint);
-        let definition = if is_other { definition::noted(asking.ledger, &model.name)? } else { None };
-        let planning = model::Planning { project, model, reads, parents, before: &steps, selection, definition: definition.as_ref() };
-        for step in planning.steps(asking, known).await? {
-            steps.push(Step { seen, ..step });
-        }
-    }
-    let (borrowed, steps): (Vec<Step>, Vec<Step>) = steps.into_vec().into_iter().partition(|step| project.borrows(&step.table));
-    Ok(Plan {
-        schema_version: "1",
-        project: project.settings.project.clone(),
-        environment: project.environment.as_ref().map(|environment| environment.name.clone()),
-        steps,
-        columns: BTreeMap::new(),
-        from_production: borrowed.into_iter().map(|step| step.table).collect(),
-    })
+    Ok(())
 }
 
 /// The last window that a table has seen of which the ledger knows nothing. It is read before anything is planned by it.

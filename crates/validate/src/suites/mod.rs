@@ -397,7 +397,8 @@ fn read_values(format: &str, text: &str) -> Result<Json> {
 
 /// An error about a text that cannot be read at all; the caller knows the file.
 fn unreadable(format: &str, error: &serde_saphyr::Error) -> Error {
-    let place = error.location().map(|place| (place.line() as usize, place.column() as usize));
+    let number = |number: u64| usize::try_from(number).unwrap_or(1);
+    let place = error.location().map(|place| (number(place.line()), number(place.column())));
     let (line, column) = place.unwrap_or((1, 1));
     let what = error.without_snippet().to_string();
     let error = Error::user(format!("the file cannot be read as the YAML or JSON of {format}")).code("HW101").because(what);

@@ -14,7 +14,7 @@ pub(super) fn is_one(text: &str) -> bool {
     let is_of_tables = text.contains("ref(") || text.contains("source(");
     let start = start(&text).to_lowercase();
     let is_query = ["select", "with", "("].iter().any(|word| start.starts_with(word));
-    is_jinja && is_query && (is_of_tables || text.trim_start().starts_with("{"))
+    is_jinja && is_query && (is_of_tables || text.trim_start().starts_with('{'))
 }
 
 /// What the query begins with, behind configuration, statements in Jinja and comments.
@@ -126,8 +126,7 @@ fn settings(inner: &str) -> Vec<&str> {
     let (mut depth, mut quote, mut start, mut found) = (0_i32, None, 0, Vec::new());
     for (at, c) in inner.char_indices() {
         match (quote, c) {
-            (Some(open), _) if c == open => quote = None,
-            (Some(_), _) => {}
+            (Some(open), _) => quote = quote.filter(|_| c != open),
             (None, '\'' | '"') => quote = Some(c),
             (None, '(' | '[' | '{') => depth += 1,
             (None, ')' | ']' | '}') => depth -= 1,
