@@ -266,7 +266,7 @@ fn plain(digits: &[[u8; 2]], weight: i16, places: i16) -> Option<String> {
         return None;
     }
     let group = |at: i32| usize::try_from(at).ok().and_then(|at| digits.get(at)).map_or(0, |digit| u16::from_be_bytes(*digit));
-    let joined = |groups: std::ops::Range<i32>| groups.map(|at| format!("{:04}", group(at))).collect::<String>();
+    let joined = |groups: std::ops::Range<i32>| groups.map(|at| format!("{:04}", group(at))).collect::<Vec<_>>().concat();
     let whole = joined(0..whole_groups);
     let whole = match whole.trim_start_matches('0') {
         "" => "0",
