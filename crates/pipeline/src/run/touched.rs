@@ -289,7 +289,8 @@ mod tests {
         let value = |text: &&str| (*text != "null").then(|| (*text).to_owned());
         let partitions = partitions.iter().map(|values| values.iter().map(value).collect()).collect();
         let touched = Touched::Some(partitions, vec!["shop.orders".into()]);
-        let columns = [Column { name: "region".into(), kind: ColumnType::Integer, sql_type: "bigint".into() }];
+        let column = |name: &str, kind, sql_type: &str| Column { name: name.into(), kind, sql_type: sql_type.into() };
+        let columns = [column("region", ColumnType::Integer, "bigint"), column("day", ColumnType::Date, "date")];
         let only = touched.only(&partition_by, &columns).unwrap().unwrap();
         expected.assert_eq(&format!("{}\n{}\n{}", touched.in_words(), only.of_rows, only.of_partitions));
     }
@@ -300,9 +301,9 @@ mod tests {
             &["month(day)"],
             &[&["2026-03-01"], &["2026-01-01"]],
             expect![[r"
-            2 partitions, touched by rows of shop.orders: 2026-01-01, 2026-03-01
-            day >= date '2026-01-01' and day < date '2026-03-01' + interval '1 month' and ((make_date(date_part('year', day), date_part('month', day), 1) = cast('2026-01-01' as date)) or (make_date(date_part('year', day), date_part('month', day), 1) = cast('2026-03-01' as date)))
-            (day_month = cast('2026-01-01' as date)) or (day_month = cast('2026-03-01' as date))"]],
+                2 partitions, touched by rows of shop.orders: 2026-01-01, 2026-03-01
+                day >= cast('2026-01-01' as date) and day < cast('2026-04-01' as date) and ((make_date(date_part('year', day), date_part('month', day), 1) = cast('2026-01-01' as date)) or (make_date(date_part('year', day), date_part('month', day), 1) = cast('2026-03-01' as date)))
+                (day_month = cast('2026-01-01' as date)) or (day_month = cast('2026-03-01' as date))"]],
         );
     }
 
@@ -312,9 +313,9 @@ mod tests {
             &["month(day)"],
             &[&["2026-03-01"], &["null"]],
             expect![[r"
-            2 partitions, touched by rows of shop.orders: null, 2026-03-01
-            ((make_date(date_part('year', day), date_part('month', day), 1) is null) or (make_date(date_part('year', day), date_part('month', day), 1) = cast('2026-03-01' as date)))
-            (day_month is null) or (day_month = cast('2026-03-01' as date))"]],
+                2 partitions, touched by rows of shop.orders: null, 2026-03-01
+                (day is null or day >= cast('2026-03-01' as date) and day < cast('2026-04-01' as date)) and ((make_date(date_part('year', day), date_part('month', day), 1) is null) or (make_date(date_part('year', day), date_part('month', day), 1) = cast('2026-03-01' as date)))
+                (day_month is null) or (day_month = cast('2026-03-01' as date))"]],
         );
     }
 

@@ -156,6 +156,8 @@ fn a_commit_says_what_it_is_made_of() {
           }
         }"#]]
     .assert_eq(&format!("{}: window {}\n{:#}", note.application, note.window, note.details).replace(fingerprint, "FINGERPRINT"));
-    expect![[r#"[("updated_at_month", "cast(date_trunc('month', updated_at) as date)")] as r1-1-64beb26c36000089b"#]]
-        .assert_eq(&format!("{:?} as {}", staging.partition_by, staging.label));
+    expect![[
+        r#"[("updated_at_month", "make_date(date_part('year', updated_at), date_part('month', updated_at), 1)")] as r1-1-64beb26c36000089b"#
+    ]]
+    .assert_eq(&format!("{:?} as {}", staging.partition_by, staging.label));
 }

@@ -174,7 +174,7 @@ fn a_table_that_tells_what_is_new_needs_no_column_and_other_models_read_its_newe
             open crm.customers: all
             stage raw/crm.customers: append from the source
             publish raw/crm.customers as window 1
-            stage a: replace anew from versions.crm.customers with origin after batch 1 up to 1, first_versions.crm.customers with origin up to batch 1, query crm.customers
+            stage a: replace anew from versions.crm.customers with origin after batch 1 up to 1, first_versions.crm.customers with origin after batch 0 up to 1, query crm.customers
             publish a as window 1
             stage customers: upsert id anew from crm.customers up to batch 1
             publish customers as window 1
@@ -196,7 +196,7 @@ fn a_table_that_tells_what_is_new_needs_no_column_and_other_models_read_its_newe
             open crm.customers: new since {5}; expecting id status updated_at
             stage raw/crm.customers: append from the source
             publish raw/crm.customers as window 2
-            stage a: replace from versions.crm.customers with origin after batch 1 up to 2, first_versions.crm.customers with origin up to batch 1, query crm.customers
+            stage a: replace from versions.crm.customers with origin after batch 1 up to 2, first_versions.crm.customers with origin after batch 0 up to 1, query crm.customers
             publish a as window 2
             stage customers: upsert id from crm.customers after batch 1 up to 2
             publish customers as window 2

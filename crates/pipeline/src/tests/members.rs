@@ -58,19 +58,19 @@ fn new_facts_are_read_for_the_keys_that_they_name() {
     check_run(
         &world,
         expect![[r#"
-        open crm.customers: expecting id status updated_at
-        stage raw/crm.customers: append anew from the source
-        publish raw/crm.customers as window 2
-        open shop.orders: b.csv; expecting id status updated_at
-        stage raw/shop.orders: append from the source
-        publish raw/shop.orders as window 2
-        stage dim: versions of id by updated_at anew from crm.customers up to batch 2, inferred.shop.orders up to batch 2, query inferred_members, members of inferred_members
-        judge dim
-        publish dim as window 2
-        raw/crm.customers: published 3 rows as version 1
-        raw/shop.orders: published 3 rows as version 1
-        dim: published 3 rows as version 1
-        Succeeded, exit code 0"#]],
+            open crm.customers: expecting id status updated_at
+            stage raw/crm.customers: append from the source
+            publish raw/crm.customers as window 2
+            open shop.orders: b.csv; expecting id status updated_at
+            stage raw/shop.orders: append from the source
+            publish raw/shop.orders as window 2
+            stage dim: versions of id by updated_at from crm.customers after batch 1 up to 2, inferred.shop.orders after batch 1 up to 2, query inferred_members, members of inferred_members
+            judge dim
+            publish dim as window 2
+            raw/crm.customers: published 3 rows as version 1
+            raw/shop.orders: published 3 rows as version 1
+            dim: published 3 rows as version 1
+            Succeeded, exit code 0"#]],
     );
     world.holds("shop.orders", "a.csv*2 b.csv");
     check_plan(
