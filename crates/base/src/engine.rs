@@ -165,6 +165,30 @@ pub struct Staging {
     pub members: Option<String>,
 }
 
+impl Staging {
+    /// An order to add all rows of `reader` to a table as they are, of which `label`, `run` and `at` tell where it comes from.
+    pub fn adding(table: TableName, reader: Reader, (label, run): (String, String), at: Timestamp) -> Self {
+        Self {
+            table,
+            reader,
+            mode: LoadMode::Append { key: vec![] },
+            partition_by: vec![],
+            watch: Watch::default(),
+            is_rebuild: false,
+            withdraw: None,
+            label,
+            run,
+            at,
+            hash_content: false,
+            hidden: vec![],
+            review: None,
+            retries: false,
+            is_next_copy: false,
+            members: None,
+        }
+    }
+}
+
 /// What a person decides about rows in quarantine. It is remembered: whenever a load reads these rows again, it goes by it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {

@@ -347,26 +347,17 @@ mod tests {
 
     fn staging(window: i64, mode: LoadMode, is_rebuild: bool, by: Option<&str>) -> Staging {
         let rule = RowWatch { id: "odd".into(), violates: "id % 2 = 1".into(), diverts: true, excludes: false };
+        let labels = (format!("run-x-{window}-1"), "run".into());
         let sql = format!(
             "select {window} + id as id, 'k' || id as kind, timestamp '2026-01-01' as at from (values (1), (2), (3), (4)) as t (id)"
         );
+        let reader = Reader { sql, inputs: vec![], file: None };
         Staging {
-            table: TableName::model("orders"),
-            reader: Reader { sql, inputs: vec![], file: None },
             mode,
             partition_by: by.map(|column| (column.to_owned(), column.to_owned())).into_iter().collect(),
             watch: Watch { rows: vec![rule], ..Watch::default() },
             is_rebuild,
-            withdraw: None,
-            label: format!("run-x-{window}-1"),
-            run: "run".into(),
-            at: Timestamp::default(),
-            hash_content: false,
-            hidden: vec![],
-            review: None,
-            retries: false,
-            is_next_copy: false,
-            members: None,
+            ..Staging::adding(TableName::model("orders"), reader, labels, Timestamp::default())
         }
     }
 

@@ -195,9 +195,10 @@ impl Pending {
         self,
         rows: u64,
         (schema, partition): (&Schema, Partition),
-        write: impl FnOnce(&File) -> std::result::Result<ParquetMetaData, ParquetError>,
+        write: impl FnOnce(File, &str) -> Result<ParquetMetaData>,
     ) -> Result<StagedFile> {
-        let metadata = write(&self.file).map_err(|error| writing_failed(&error, &self.path))?;
+        let unwritable = |error: std::io::Error| io_problem(&error).within(format_args!("`{}` cannot be written", self.path));
+        let metadata = write(self.file.try_clone().map_err(unwritable)?, &self.path)?;
         let rows = Rows { count: rows, partition, stats: stats::of(&metadata, schema) };
         rows.kept(&self.folder, self.path, &self.file)
     }
@@ -352,7 +353,8 @@ fn engine_failed(error: datafusion::arrow::error::ArrowError) -> Error {
     explain(error.into(), &Context::default())
 }
 
-fn writing_failed(error: &ParquetError, path: &str) -> Error {
+/// What is said of a file that cannot be written.
+pub(crate) fn writing_failed(error: &ParquetError, path: &str) -> Error {
     match error {
         ParquetError::External(source) => match source.downcast_ref::<std::io::Error>() {
             Some(source) => io_problem(source).within(format_args!("`{path}` cannot be written")),

@@ -35,6 +35,8 @@ pub struct Unbuilt {
     pub table: String,
     /// The first days of the windows.
     pub windows: Vec<String>,
+    /// Whether the rows are lacking that have no day, and belong to no window: every backfill builds them.
+    pub lacks_rows_without_day: bool,
 }
 
 /// A step that has not loaded all there is.
@@ -126,9 +128,9 @@ async fn unbuilt_windows(project: &Project, model: &Model, asking: Asking<'_>) -
         TableName::model(&model.name).sql(),
     );
     let rows = asking.engine.query(&Reader { sql, inputs, file: None }, MOST).await?;
-    // Rows without a day are built with any window.
-    let windows: Vec<String> = rows.rows.iter().map(|row| text(row).unwrap_or_else(|| "none".into())).collect();
-    Ok((!windows.is_empty()).then(|| Unbuilt { table: model.name.clone(), windows }))
+    let windows: Vec<String> = rows.rows.iter().filter_map(|row| text(row)).collect();
+    let lacks_rows_without_day = windows.len() < rows.rows.len();
+    Ok((!rows.rows.is_empty()).then(|| Unbuilt { table: model.name.clone(), windows, lacks_rows_without_day }))
 }
 
 /// The text in the first column of a row.

@@ -97,28 +97,13 @@ fn modes() -> Vec<(&'static str, LoadMode)> {
 fn staging(table: &TableName, mode: &LoadMode, events: &[Event], window: usize, is_rebuild: bool) -> Staging {
     let row = |[k, a, b, c, gone, t]: &Event| format!("({k}, 'a{a}', {b}, {c}, {}, timestamp '2026-01-0{} 00:00:00')", *gone == 1, t + 1);
     let rows: Vec<String> = events.iter().chain([&NO_EVENT]).map(row).collect();
-    Staging {
-        table: table.clone(),
-        reader: Reader {
-            sql: format!("select * from (values {}) as events (k, a, b, c, gone, t) where k < 99", rows.join(", ")),
-            inputs: vec![],
-            file: None,
-        },
-        mode: mode.clone(),
-        partition_by: vec![],
-        watch: Watch::default(),
-        is_rebuild,
-        withdraw: None,
-        label: format!("run-x-{window}-1"),
-        run: "run".into(),
-        at: moment(),
-        hash_content: false,
-        hidden: vec![],
-        review: None,
-        retries: false,
-        is_next_copy: false,
-        members: None,
-    }
+    let reader = Reader {
+        sql: format!("select * from (values {}) as events (k, a, b, c, gone, t) where k < 99", rows.join(", ")),
+        inputs: vec![],
+        file: None,
+    };
+    let labels = (format!("run-x-{window}-1"), "run".into());
+    Staging { mode: mode.clone(), is_rebuild, ..Staging::adding(table.clone(), reader, labels, moment()) }
 }
 
 pub(super) fn moment() -> Timestamp {

@@ -16,13 +16,13 @@ use datafusion::datasource::MemTable;
 use datafusion::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
 };
-use datafusion::parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
+use datafusion::parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use datafusion::parquet::arrow::{ArrowSchemaConverter, ProjectionMask};
 use datafusion::parquet::column::writer::ColumnCloseResult;
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
 use datafusion::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use hw_base::{Result, StagedFile};
+use hw_base::{Error, Result, StagedFile};
 use hw_measure::KeySet;
 
 use super::rows::filtered;
@@ -30,8 +30,9 @@ use super::tasks::joined;
 use super::{Attempt, Shared};
 use crate::failure::{Context, explain};
 use crate::files::{TableFile, partition_value};
+use crate::folder::FolderRef;
 use crate::keys::hashes;
-use crate::writer::{self, Pending};
+use crate::writer::{Pending, partitions, properties_as_in, writing_failed};
 
 /// Smaller files are written anew, together with others.
 const LARGE: u64 = if cfg!(test) { 1 } else { 8 << 20 };
@@ -209,7 +210,7 @@ impl InPlace {
         if self.found.is_empty() {
             return Ok(None);
         }
-        let (partitions, partition_of) = writer::partitions(rows, partition_columns)?;
+        let (partitions, partition_of) = partitions(rows, partition_columns)?;
         let (mut elsewhere, mut becomes) = (vec![false; rows.num_rows()], vec![false; rows.num_rows()]);
         let mut changed = 0;
         for row in 0..rows.num_rows() {
@@ -237,26 +238,27 @@ impl InPlace {
         Ok(Some(elsewhere.into()))
     }
 
-    /// Writes a file anew.
-    fn replaced(&self, number: usize, pending: Pending) -> Result<Replaced> {
+    /// Writes a file anew below `folder`, under a name that starts with `label`.
+    fn replaced(&self, number: usize, folder: &FolderRef, label: &str) -> Result<Replaced> {
         let (found, fates) = (&self.found[number], &self.fates[number]);
         let gone = fates.iter().filter(|fate| matches!(fate, Fate::Goes)).count();
         let rows = rows_of(found.metadata.metadata()) - gone;
         if rows == 0 {
             return Ok(Replaced { file: found.file.clone(), written: None });
         }
-        let columns = (found.metadata.schema().as_ref(), found.file.partition.clone());
-        let written = pending.written(rows as u64, columns, |file| self.write(number, file))?;
+        let partition = found.file.partition.clone();
+        let pending = Pending::new(folder, &partition, label, number)?;
+        let written = pending.written(rows as u64, (found.metadata.schema(), partition), |file, path| self.write(number, file, path))?;
         Ok(Replaced { file: found.file.clone(), written: Some(written) })
     }
 
-    fn write(&self, number: usize, file: &File) -> Result<ParquetMetaData, ParquetError> {
+    fn write(&self, number: usize, file: File, path: &str) -> Result<ParquetMetaData> {
+        let failed = |error: ParquetError| writing_failed(&error, path);
         let found = &self.found[number];
         let metadata = found.metadata.metadata();
-        let descriptor = metadata.file_metadata().schema_descr();
-        let properties = Arc::new(writer::properties_as_in(metadata));
-        let buffered = BufWriter::with_capacity(1 << 20, file.try_clone()?);
-        let mut out = SerializedFileWriter::new(buffered, descriptor.root_schema_ptr(), properties)?;
+        let properties = Arc::new(properties_as_in(metadata));
+        let schema = metadata.file_metadata().schema_descr().root_schema_ptr();
+        let mut out = SerializedFileWriter::new(BufWriter::with_capacity(1 << 20, file), schema, properties).map_err(failed)?;
         let factory = ArrowRowGroupWriterFactory::new(&out, Arc::clone(found.metadata.schema()));
         let (mut first, mut from) = (0, 0);
         for (number_of_group, group) in metadata.row_groups().iter().enumerate() {
@@ -264,29 +266,14 @@ impl InPlace {
             let to = from + found.positions[from..].partition_point(|position| *position < end);
             let change = GroupChange::of(self, number, number_of_group, first, from..to);
             if change.rows_left(group) > 0 {
-                let mut writers = if change.is_none() { vec![] } else { factory.create_column_writers(out.flushed_row_groups().len())? };
-                let mut writers = writers.drain(..).fuse();
-                let mut row_group = out.next_row_group()?;
-                let mut leaves = (0..descriptor.num_columns()).peekable();
-                for (root, field) in found.metadata.schema().fields().iter().enumerate() {
-                    let own: Vec<usize> =
-                        std::iter::from_fn(|| leaves.next_if(|leaf| descriptor.get_column_root_idx(*leaf) == root)).collect();
-                    let columns: Vec<_> = writers.by_ref().take(own.len()).collect();
-                    match change.column(root, field)? {
-                        None => own.iter().try_for_each(|leaf| change.take_over(*leaf, &mut row_group))?,
-                        Some(values) => {
-                            for (mut column, values) in columns.into_iter().zip(compute_leaves(field, &values)?) {
-                                column.write(&values)?;
-                                column.close()?.append_to_row_group(&mut row_group)?;
-                            }
-                        }
-                    }
-                }
-                row_group.close()?;
+                let writers = if change.is_none() { vec![] } else { factory.create_column_writers(number_of_group).map_err(failed)? };
+                let mut row_group = out.next_row_group().map_err(failed)?;
+                change.write(writers, &mut row_group, failed)?;
+                row_group.close().map_err(failed)?;
             }
             (first, from) = (end, to);
         }
-        out.finish()
+        out.finish().map_err(failed)
     }
 }
 
@@ -354,6 +341,32 @@ impl<'a> GroupChange<'a> {
         Ok(Some(interleave(&[whole.as_ref(), after.as_ref()], &self.sources)?))
     }
 
+    /// Writes the columns anew that differ, one after the other, and takes the others over. `failed` says what cannot be written.
+    fn write(
+        &self,
+        writers: Vec<ArrowColumnWriter>,
+        row_group: &mut SerializedRowGroupWriter<'_, BufWriter<File>>,
+        failed: impl Fn(ParquetError) -> Error,
+    ) -> Result<()> {
+        let damaged = |error: ParquetError| explain(error.into(), &Context::default()).within(format_args!("`{}`", self.found.file.name));
+        let descriptor = self.found.metadata.parquet_schema();
+        let mut writers = writers.into_iter();
+        let mut leaves = (0..descriptor.num_columns()).peekable();
+        for (root, field) in self.found.metadata.schema().fields().iter().enumerate() {
+            let own: Vec<usize> = std::iter::from_fn(|| leaves.next_if(|leaf| descriptor.get_column_root_idx(*leaf) == root)).collect();
+            let writers: Vec<ArrowColumnWriter> = writers.by_ref().take(own.len()).collect();
+            let Some(values) = self.column(root, field).map_err(damaged)? else {
+                own.iter().try_for_each(|leaf| self.take_over(*leaf, row_group)).map_err(&failed)?;
+                continue;
+            };
+            for (mut writer, values) in writers.into_iter().zip(compute_leaves(field, &values).map_err(&failed)?) {
+                writer.write(&values).map_err(&failed)?;
+                writer.close().and_then(|chunk| chunk.append_to_row_group(row_group)).map_err(&failed)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Copies a column as it lies in the file.
     fn take_over(&self, leaf: usize, row_group: &mut SerializedRowGroupWriter<'_, BufWriter<File>>) -> Result<(), ParquetError> {
         let all = self.found.metadata.metadata();
@@ -385,8 +398,7 @@ impl Attempt<'_> {
                 let mut replaced = Vec::new();
                 let next = || numbers.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                 while let Some(number) = next() {
-                    let pending = Pending::new(&folder, &rows.found[number].file.partition, &label, number)?;
-                    replaced.push(rows.replaced(number, pending)?);
+                    replaced.push(rows.replaced(number, &folder, &label)?);
                     tokio::task::yield_now().await;
                 }
                 Ok(replaced)
@@ -472,7 +484,7 @@ fn compacted(rows: &RecordBatch) -> Result<RecordBatch> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use hw_base::{Engine, LoadMode, Reader, Staging, TableName, Value, Watch};
+    use hw_base::{Engine, LoadMode, Reader, Staging, TableName, Value};
 
     use crate::LocalEngine;
     use crate::stage::convergence::{Chance, engine, load, moment};
@@ -487,24 +499,10 @@ mod tests {
         };
         let sql =
             format!("select * from (values {}) as rows (k, t, m, a, b, l, gone)", rows.iter().map(row).collect::<Vec<_>>().join(", "));
-        Staging {
-            table: table.clone(),
-            reader: Reader { sql, inputs: vec![], file: None },
-            mode: mode.clone(),
-            partition_by: vec![("m".into(), "m".into())],
-            watch: Watch::default(),
-            is_rebuild: false,
-            withdraw: None,
-            label: format!("run-{window}-1"),
-            run: "run".into(),
-            at: moment(),
-            hash_content: false,
-            hidden: vec![],
-            review: None,
-            retries: false,
-            is_next_copy: false,
-            members: None,
-        }
+        let reader = Reader { sql, inputs: vec![], file: None };
+        let labels = (format!("run-{window}-1"), "run".into());
+        let partition_by = vec![("m".into(), "m".into())];
+        Staging { mode: mode.clone(), partition_by, ..Staging::adding(table.clone(), reader, labels, moment()) }
     }
 
     async fn rows(engine: &LocalEngine, table: &TableName) -> Vec<Vec<Value>> {

@@ -1,7 +1,7 @@
 //! `headworks plan`: shows what a run would do and why; changes nothing.
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Clock, Error, Result};
+use hw_base::{Blame, BoxFuture, Clock, Error, Result, Retry};
 use hw_pipeline::{Asking, Decision, LearnedLimit, Selection, Unchecked, Work, learned_limits, placed_where_read, plan, try_models};
 use serde_json::Value as Json;
 
@@ -30,12 +30,17 @@ struct Arguments {
 
 /// Why datasets cannot be listed.
 async fn failing(house: &House, asking: Asking<'_>, plan: &hw_pipeline::Plan) -> Vec<Error> {
-    let mut errors: Vec<Error> = Vec::new();
+    let (mut errors, mut silent): (Vec<Error>, Vec<&str>) = (Vec::new(), Vec::new());
     for step in plan.steps.iter().filter(|step| matches!(step.decision, Decision::Fail(_))) {
         let Work::Extract { dataset, .. } = &step.work else { continue };
+        // A source that does not answer is waited for once.
+        if silent.contains(&dataset.source.as_str()) {
+            continue;
+        }
         if let Err(error) = hw_base::Sources::survey(&house.sources, dataset).await
             && errors.iter().all(|known| known.message() != error.message() || known.causes() != error.causes())
         {
+            silent.extend((error.retry() == Retry::WithBackoff).then_some(dataset.source.as_str()));
             errors.push(placed_where_read(error, dataset, &house.project, asking));
         }
     }
@@ -79,7 +84,11 @@ impl Command for Plan {
             let mut plan = plan(&house.project, asking, &selection).await?;
             let mut errors = failing(&house, asking, &plan).await;
             errors.extend(try_models(&house.project, asking, &house.targets, &mut plan).await);
-            let code = if errors.is_empty() { 0 } else { 2 };
+            let code = match errors.iter().map(Error::blame).collect::<Vec<_>>()[..] {
+                [] => 0,
+                ref blames if blames.iter().all(|blame| *blame == Blame::Outside) => 3,
+                _ => 2,
+            };
             match terminal.format {
                 Format::Json => {
                     let mut json = json(&plan, &errors, code);

@@ -16,9 +16,14 @@ pub(crate) fn lines(gaps: &Gaps) -> Vec<String> {
         };
         format!("{table} has no row in {named} ({column} goes from {first} to {last})")
     });
-    let unbuilt = gaps.unbuilt.iter().flat_map(|Unbuilt { table, windows }| {
-        let (first, last) = (windows.first().cloned().unwrap_or_default(), windows.last().cloned().unwrap_or_default());
-        let lacks = format!("{table} was filled by windows and lacks {}, {first} to {last}", plural(windows.len() as u64, "window"));
+    let unbuilt = gaps.unbuilt.iter().flat_map(|Unbuilt { table, windows, lacks_rows_without_day }| {
+        let (Some(first), Some(last)) = (windows.first(), windows.last()) else {
+            let lacks = format!("{table} was filled by windows and lacks the rows without a day");
+            return [lacks, format!("`headworks backfill {table} --from DAY --to DAY` builds them with the window of any day")];
+        };
+        let others = if *lacks_rows_without_day { ", and the rows without a day" } else { "" };
+        let lacks =
+            format!("{table} was filled by windows and lacks {}, {first} to {last}{others}", plural(windows.len() as u64, "window"));
         [lacks, format!("`headworks backfill {table} --from {first} --to {last}` builds what is lacking")]
     });
     let mut lines: Vec<String> = behind.chain(holes).chain(unbuilt).collect();

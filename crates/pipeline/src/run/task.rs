@@ -1,6 +1,6 @@
 //! A step of a run with all that carrying it out needs, and the numbers of its windows.
 
-use hw_base::{Error, LoadMode, Reader, Result, RunId, Staging, TableName, TableState, TimeSpan, Watch};
+use hw_base::{Error, Reader, Result, RunId, Staging, TableName, TableState, TimeSpan};
 
 use super::Ports;
 use super::places::Place;
@@ -128,25 +128,9 @@ impl Task<'_> {
     /// An order to stage the rows of `reader` for a window; they are added to the table.
     pub(super) fn staging(&self, window: i64, reader: Reader) -> Staging {
         let now = self.ports.clock.now();
-        Staging {
-            table: self.step.table.clone(),
-            reader,
-            mode: LoadMode::Append { key: vec![] },
-            partition_by: vec![],
-            watch: Watch::default(),
-            is_rebuild: false,
-            withdraw: None,
-            // Two steps may stage at one moment.
-            label: format!("{}-{window}-{:x}{}", self.run, now.timestamp_micros(), &fingerprint(&[self.step.table.folder()])[..4]),
-            run: self.run.0.clone(),
-            at: now,
-            hash_content: false,
-            hidden: vec![],
-            review: None,
-            retries: false,
-            is_next_copy: false,
-            members: None,
-        }
+        // Two steps may stage at one moment.
+        let label = format!("{}-{window}-{:x}{}", self.run, now.timestamp_micros(), &fingerprint(&[self.step.table.folder()])[..4]);
+        Staging::adding(self.step.table.clone(), reader, (label, self.run.0.clone()), now)
     }
 
     /// Removes what an attempt left that ends with `error`. Files that a version names stay.

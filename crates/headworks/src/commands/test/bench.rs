@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 use hw_base::{
-    Clock, Column, CommitNote, Engine, Error, FixedClock, Input, LoadMode, LooseRows, NoTargets, Reader, Result, Rows, RunId, RunOutcome,
-    RunRecord, Staging, TableName, Timestamp, VersionGroup, Watch, identifier,
+    Clock, Column, CommitNote, Engine, Error, FixedClock, Input, LooseRows, NoTargets, Reader, Result, Rows, RunId, RunOutcome, RunRecord,
+    Staging, TableName, Timestamp, VersionGroup, identifier,
 };
 use hw_connect::{GivenSources, open_given, typed_rows};
 use hw_engine::LocalEngine;
@@ -149,24 +149,9 @@ impl World<'_> {
         let columns: Vec<String> =
             columns.iter().filter(|column| !is_made(&column.name)).filter(has_word).map(|column| value(&column)).collect();
         let live = Input::Live { name: relation.to_owned(), relation: relation.to_owned() };
-        Ok(Staging {
-            table: self.table(),
-            reader: Reader { sql: format!("select {} from {relation}", columns.join(", ")), inputs: vec![live], file: None },
-            mode: LoadMode::Append { key: vec![] },
-            partition_by,
-            watch: Watch::default(),
-            is_rebuild: false,
-            withdraw: None,
-            review: None,
-            retries: false,
-            is_next_copy: false,
-            label: "test-0000-1-before".into(),
-            run: "test-0000".into(),
-            at: now,
-            hash_content: false,
-            hidden: vec![],
-            members: None,
-        })
+        let reader = Reader { sql: format!("select {} from {relation}", columns.join(", ")), inputs: vec![live], file: None };
+        let labels = ("test-0000-1-before".into(), "test-0000".into());
+        Ok(Staging { partition_by, ..Staging::adding(self.table(), reader, labels, now) })
     }
 
     /// What is not as a delivery's test expects.
