@@ -162,7 +162,7 @@ fn implies(strong: &Proposal, weak: &Proposal) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hw_base::OnFailure;
+    use hw_base::{Notes, OnFailure};
     use serde_json::{Value as Json, json};
 
     use super::*;
@@ -198,6 +198,7 @@ mod tests {
             query: None,
             violating_rows: None,
             error: None,
+            notes: Notes::default(),
         }
     }
 

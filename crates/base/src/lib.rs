@@ -48,7 +48,7 @@ pub use load_mode::{History, IS_INFERRED, LoadMode, SINCE_EVER, Shows, VALID_FRO
 pub use loose::{LooseCell, LooseColumn, LooseRows};
 pub use names::{DatasetName, ORIGIN_COLUMNS, TableName, snake_case};
 pub use push_down::{Built, Keeps, Living, PUSHED_ROWS, PUSHED_TABLE, PushDown, Pushed};
-pub use quality::{Dimension, Issue, OnFailure, RuleResult, Severity, Verdict};
+pub use quality::{Dimension, Issue, Notes, OnFailure, RuleResult, Severity, Verdict};
 pub use rows::{Column, ColumnType, Rows, Value};
 pub use settings::{Entry, Node, Settings, SettingsMap};
 pub use shape::{TextShape, character_pattern, trimmed};

@@ -52,6 +52,17 @@ pub enum Severity {
     Low,
 }
 
+impl Severity {
+    /// The word for it in a project.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+        }
+    }
+}
+
 /// What a broken rule does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -147,6 +158,33 @@ pub struct RuleResult {
     /// Why it could not be judged. A rule that could not be judged has not held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What the user tells about the rule.
+    #[serde(flatten)]
+    pub notes: Notes,
+}
+
+/// What a user tells about a rule, for the people who read its result.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notes {
+    /// How much it matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// Who is asked about it: a person, a team or an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// What it promises, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+impl Notes {
+    /// All of them in a line: `high · every order has a customer · ask the shop team`; `None` where there are none.
+    pub fn in_words(&self) -> Option<String> {
+        let severity = self.severity.map(|severity| severity.name().to_owned());
+        let owner = self.owner.as_ref().map(|owner| format!("ask {owner}"));
+        let words: Vec<String> = [severity, self.description.clone(), owner].into_iter().flatten().collect();
+        (!words.is_empty()).then(|| words.join(" · "))
+    }
 }
 
 /// How all rules of one batch came out.

@@ -120,3 +120,15 @@ fn ordinal(number: usize) -> String {
     };
     format!("{number}{suffix}")
 }
+
+/// The error for files of which nothing tells what their columns hold.
+pub(crate) fn header_alone<'a>(files: impl ExactSizeIterator<Item = &'a str>) -> Error {
+    let what = if files.len() == 1 { "has a header and no row" } else { "have headers and no row" };
+    let more = if files.len() > MOST_NAMES { format!(" and {} more", files.len() - MOST_NAMES) } else { String::new() };
+    let names: Vec<String> = files.take(MOST_NAMES).map(|name| format!("`{name}`")).collect();
+    Error::user(format!("{}{more} {what}", names.join(", ")))
+        .code("HW202")
+        .because("without a row nothing tells the types of the columns")
+        .help("check the export that writes it, or wait for the first rows; where the first line is a row, set `header: false`")
+        .help("if it is right without rows, declare the types: `columns: { id: bigint, name: text }` under the source of a project")
+}

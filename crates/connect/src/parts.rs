@@ -14,7 +14,7 @@ use hw_base::{BoxFuture, Delivery, Error, Part, Result, SourceFile, Survey, Tole
 use crate::connectors::{Opened, Reached, Source};
 use crate::file_source::{FileSource, blocking};
 use crate::files::{is_glob, list};
-use crate::layout::{Layout, check_duplicates, free_of_hidden, places};
+use crate::layout::{Layout, check_duplicates, free_of_hidden, header_alone, places};
 use crate::rows::{Outlet, RowReader, RowTable, Wanted};
 use crate::types::{Declared, check_declared, column_of, common_type, sql_type_to_arrow};
 
@@ -75,6 +75,9 @@ pub(crate) trait PartedFormat: fmt::Debug + Send + Sync + 'static {
 
     /// What helps against two columns of one name.
     const RENAMING: &'static str;
+
+    /// Whether the rows of a part alone tell the types of its columns.
+    const IS_TYPED_BY_ROWS: bool = false;
 
     /// What it remembers of a part between looking and reading.
     type Shape: fmt::Debug + Send + Sync;
@@ -178,12 +181,20 @@ impl<F: PartedFormat> PartedSource<F> {
         let looks: Vec<&Look> = looked.iter().map(|(_, _, look, _)| look).collect();
         let is_empty = looks.iter().all(|look| look.is_empty);
         let fields = self.fields(&names, &looks, delivery);
+        if F::IS_TYPED_BY_ROWS && is_empty && !names.iter().all(|name| self.is_known(name, delivery)) {
+            return Err(header_alone(looked.iter().map(|(file, ..)| file.path.as_str())));
+        }
         let columns = fields.iter().map(column_of).collect();
         let placed = |look: &Look| places(&names, &look.names);
         let parts = looked.into_iter().map(|(file, part, look, shape)| PartOfFile { file, part, shape, places: placed(&look) }).collect();
         let reader = Parts { root: root.clone(), format: Arc::clone(&self.format), read_in_turn: parts };
         let table = Arc::new(RowTable::new(fields, Arc::new(reader)));
         Ok(Opened { table, columns, has_origin: true, is_empty, part: Part::Whole, reached: Reached::default() })
+    }
+
+    /// Whether a column has a type without a look at its values.
+    fn is_known(&self, name: &str, delivery: &Delivery) -> bool {
+        self.declared.of(name).is_some() || delivery.expected.iter().any(|column| column.name == name && !column.sql_type.is_empty())
     }
 
     /// What the project declares comes first, then what the raw copy has, then what holds the values of all files.

@@ -57,10 +57,15 @@ impl Default for Guess {
 /// records seen.
 pub fn infer(files: &[&dyn RecordFile], columns: usize) -> Result<(Vec<DataType>, u64)> {
     let (mut guesses, mut records) = (vec![Guess::default(); columns], 0);
-    for at in spread(files.len()) {
-        if let Some(file) = files.get(at) {
-            records += look_at(*file, &mut guesses)?;
-        }
+    let spread = spread(files.len());
+    for at in &spread {
+        records += look_at(files[*at], &mut guesses)?;
+    }
+    let mut others = (0..files.len()).filter(|at| !spread.contains(at));
+    while records == 0
+        && let Some(at) = others.next()
+    {
+        records += look_at(files[at], &mut guesses)?;
     }
     Ok((guesses.iter().map(Guess::data_type).collect(), records))
 }

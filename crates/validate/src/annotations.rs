@@ -55,7 +55,7 @@ pub fn results_github(results: &[CheckResult], rules: &[Rule], file: &str) -> St
             Level::Note => "notice",
         };
         let [file, title] = [&annotation.file, &annotation.result.result.id].map(|text| property(text));
-        format!("::{word} file={file},line={},title={title}::{}\n", annotation.line, message(&annotation.result.finding()))
+        format!("::{word} file={file},line={},title={title}::{}\n", annotation.line, message(&annotation.result.told()))
     };
     annotations(results, rules, file).into_iter().map(command).collect()
 }
@@ -93,7 +93,7 @@ fn sarif_result(annotation: &Annotation<'_>) -> Json {
     json!({
         "ruleId": annotation.result.result.id,
         "level": level,
-        "message": {"text": annotation.result.finding()},
+        "message": {"text": annotation.result.told()},
         "locations": [{"physicalLocation": {
             "artifactLocation": {"uri": annotation.file.replace('\\', "/")},
             "region": {"startLine": annotation.line},

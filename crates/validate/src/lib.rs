@@ -42,7 +42,7 @@ pub use propose::{Proposal, propose};
 pub use results::{CheckResult, FailOn, escaped as xml_text, results_json, results_junit, results_of_rules, results_of_suite};
 pub use rule::{COLUMN_SETTINGS, Problems, Rule, RuleBody, Scope, read_rules};
 pub use shape::{Bounds, Limit, LimitValue, Shape, Template};
-pub use shared_settings::{Common, Notes};
+pub use shared_settings::Common;
 pub use slo::{Burning, Indicator, ProjectSlos, Promise, RuleSlo, RunTime, Slo, SloState, SloStatus, TableSlo};
 pub use suites::yaml::{comment as yaml_comment, flow as yaml_flow};
 pub use suites::{

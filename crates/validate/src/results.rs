@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use hw_base::{Dimension, OnFailure, RuleResult, Verdict, count, plural};
+use hw_base::{Dimension, Notes, OnFailure, RuleResult, Verdict, count, plural};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -142,6 +142,7 @@ fn without_rules(at: usize, item: &ImportedItem) -> CheckResult {
         query: None,
         violating_rows: None,
         error: None,
+        notes: Notes::default(),
     };
     CheckResult {
         check: Some(item.check.clone()),
@@ -180,6 +181,12 @@ impl CheckResult {
         }
     }
 
+    /// What was found, and what the user tells about the rule.
+    pub(crate) fn told(&self) -> String {
+        let notes = self.result.notes.in_words();
+        notes.map_or_else(|| self.finding(), |notes| format!("{} ({notes})", self.finding()))
+    }
+
     fn test_case(&self, subject: &str) -> String {
         let result = &self.result;
         let head = format!("    <testcase classname=\"{subject}\" name=\"{}\"", escaped(self.check.as_deref().unwrap_or(&result.id)));
@@ -188,8 +195,8 @@ impl CheckResult {
         }
         let finding = self.finding();
         let mut details = result.examples.join("\n");
-        if let Some(query) = &result.query {
-            let _ = write!(details, "\n{query}");
+        for line in result.query.clone().into_iter().chain(result.notes.in_words()) {
+            let _ = write!(details, "\n{line}");
         }
         let (message, details) = (escaped(&finding), escaped(details.trim()));
         let inner = match (&self.untranslated, &result.error) {

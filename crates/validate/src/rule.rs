@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use hw_base::{Column, Dimension, Entry, Error, Node, OnFailure, Result, SetWatch, Settings, Span, Tolerance, snake_case};
+use hw_base::{Column, Dimension, Entry, Error, Node, Notes, OnFailure, Result, SetWatch, Settings, Span, Tolerance, snake_case};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
@@ -12,7 +12,7 @@ use crate::columns::in_parentheses;
 use crate::gate::reason;
 use crate::kinds::{RuleKind, rule_kind};
 use crate::shape::{Shape, Template};
-use crate::shared_settings::{Common, Notes};
+use crate::shared_settings::Common;
 
 /// What a rule looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

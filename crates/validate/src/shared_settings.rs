@@ -1,6 +1,6 @@
 //! The settings that rules of many kinds share, written into each kind's settings so that every key keeps its place.
 
-use hw_base::{OnFailure, Severity, Share, Tolerance};
+use hw_base::{Notes, OnFailure, Severity, Share, Tolerance};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -17,17 +17,6 @@ pub struct Common {
     pub condition: Option<String>,
     /// What the user tells about the rule.
     pub notes: Notes,
-}
-
-/// What a user tells about a rule, for the people who read its result.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Notes {
-    /// How much it matters.
-    pub severity: Option<Severity>,
-    /// Who is asked about it: a person, a team or an address.
-    pub owner: Option<String>,
-    /// What it promises, in a sentence.
-    pub description: Option<String>,
 }
 
 /// How much a broken rule matters, as a project writes it.
@@ -96,7 +85,7 @@ macro_rules! counting_settings {
                     tolerance: $crate::shared_settings::tolerance(self.at_least, self.at_most),
                     on_failure: self.on_failure,
                     condition: self.condition.clone(),
-                    notes: $crate::shared_settings::Notes {
+                    notes: hw_base::Notes {
                         severity: self.severity.map(Into::into),
                         owner: self.owner.clone(),
                         description: self.description.clone(),
@@ -138,7 +127,7 @@ macro_rules! measuring_settings {
                     tolerance: hw_base::Tolerance::NONE,
                     on_failure: self.on_failure,
                     condition: self.condition.clone(),
-                    notes: $crate::shared_settings::Notes {
+                    notes: hw_base::Notes {
                         severity: self.severity.map(Into::into),
                         owner: self.owner.clone(),
                         description: self.description.clone(),

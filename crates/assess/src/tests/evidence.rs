@@ -1,7 +1,7 @@
 //! What is known besides the measurements: declared rules, suspicious cells, an earlier assessment.
 
 use expect_test::{Expect, expect};
-use hw_base::{CodedColumn, CodedTable, ColumnType, Dimension, OnFailure, RuleResult};
+use hw_base::{CodedColumn, CodedTable, ColumnType, Dimension, Notes, OnFailure, RuleResult};
 use serde_json::json;
 
 use super::{assessment, assessment_in_light_of};
@@ -35,6 +35,7 @@ fn rule(kind: &str, column: &str, dimension: Dimension, violations: u64) -> Rule
         query: Some("select 1".into()),
         violating_rows: None,
         error: None,
+        notes: Notes::default(),
     }
 }
 

@@ -83,6 +83,7 @@ fn held(text: &str) -> HeldRules {
         query: None,
         violating_rows: None,
         error: None,
+        notes: hw_base::Notes::default(),
     });
     let verdict = Verdict::over(results.collect());
     hold(proposals, &verdict, "Proposed from the 36,158 rows before 2025-11-20 by `ordered_at`, judged on the 12,052 since then")

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{
-    BoxFuture, Clock, Column, DatasetName, Dimension, Engine, Entry, Error, InPlace, Input, Node, OnFailure, Result, RuleResult, Settings,
-    SettingsMap, Verdict, Watch, Watched, WatchedRule, identifier, plural, snake_case,
+    BoxFuture, Clock, Column, DatasetName, Dimension, Engine, Entry, Error, InPlace, Input, Node, Notes, OnFailure, Result, RuleResult,
+    Settings, SettingsMap, Verdict, Watch, Watched, WatchedRule, identifier, plural, snake_case,
 };
 use hw_connect::in_place;
 use hw_pipeline::{EngineSettings, MALFORMED, MALFORMED_TOLERANCE, watch_malformed};
@@ -366,6 +366,7 @@ fn malformed(broken: &WatchedRule, rows: u64) -> Option<RuleResult> {
         query: None,
         violating_rows: None,
         error: None,
+        notes: Notes::default(),
     })
 }
 

@@ -76,11 +76,12 @@ pub(crate) fn runs(runs: &[RunRecord]) -> Vec<String> {
 
 /// How the rules came out.
 pub(crate) fn verdict(verdict: &Verdict) -> Vec<String> {
-    let mut rows = vec![["rule", "held", "action", "finding", "examples"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["rule", "held", "action", "finding", "examples", "about"].map(str::to_owned).to_vec()];
     rows.extend(verdict.results.iter().map(|result| {
         let held = if result.held { "yes" } else { "no" };
         let examples: Vec<String> = result.examples.iter().map(|example| printable(example)).collect();
-        vec![result.id.clone(), held.into(), result.action.name().into(), finding(result), examples.join("; ")]
+        let about = printable(&result.notes.in_words().unwrap_or_default());
+        vec![result.id.clone(), held.into(), result.action.name().into(), finding(result), examples.join("; "), about]
     }));
     table(&rows, &[])
 }

@@ -215,6 +215,7 @@ fn broken_rule_lines(result: &RuleResult, terminal: &Terminal) -> Vec<String> {
     if let (OnFailure::Block, Some(query)) = (result.action, &result.query) {
         lines.push(format!("      see all:  {}", query_command(query, &[], terminal)));
     }
+    lines.extend(result.notes.in_words().map(|notes| format!("      about:    {}", printable(&notes))));
     lines
 }
 
@@ -365,6 +366,9 @@ pub(crate) fn verdict_lines(verdict: &Verdict, others: &[String], terminal: &Ter
         }
         if let (false, Some(query)) = (result.held, &result.query) {
             lines.push(format!("    see all:  {}", query_command(query, others, terminal)));
+        }
+        if !result.held {
+            lines.extend(result.notes.in_words().map(|notes| format!("    about:    {}", printable(&notes))));
         }
     }
     lines.push(verdict_summary(verdict));

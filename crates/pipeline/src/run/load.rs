@@ -173,7 +173,7 @@ async fn fitted_gate(task: Task<'_>, batch: &mut Batch) -> Result<Gate> {
     };
     let mut gate = fit::gate(task.step, &batch.staging.reader, &columns, task.ports.engine).await?;
     history::learn(&mut gate, &task.step.name, task.ports.ledger, task.ports.clock.now())?;
-    let own = std::mem::replace(&mut batch.staging.watch, gate.watch(key(task.step), EXAMPLES, false));
+    let own = std::mem::replace(&mut batch.staging.watch, gate.watch(&shown_key(task.step, &columns), EXAMPLES, false));
     if matches!(load_of(task.step), Some(Load::Snapshot(_))) {
         for rule in &mut batch.staging.watch.rows {
             // A version that ends is not judged again.
@@ -363,6 +363,16 @@ fn load_of(step: &Step) -> Option<&Load> {
 
 fn key(step: &Step) -> &[String] {
     load_of(step).map_or(&[], Load::key)
+}
+
+/// What tells a reader which row it is: its key, else where it was read.
+fn shown_key(step: &Step, columns: &[Column]) -> Vec<String> {
+    let key = key(step).to_vec();
+    if !key.is_empty() {
+        return key;
+    }
+    let has = |name: &str| columns.iter().any(|column| column.name == name);
+    ["_file", "_line"].into_iter().filter(|name| has(name)).map(str::to_owned).collect()
 }
 
 fn unique_by(step: &Step) -> &[String] {

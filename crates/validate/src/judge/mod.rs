@@ -128,6 +128,7 @@ fn blank(fitted: &Fitted, relation: &Relation<'_>) -> RuleResult {
         query: query(fitted, relation),
         violating_rows: None,
         error: None,
+        notes: rule.notes.clone(),
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hw_base::{Column, Dimension, Result, Settings, nearest};
+use hw_base::{Column, Dimension, Notes, Result, Settings, nearest};
 use schemars::{Schema, SchemaGenerator};
 
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::shape::Shape;
-use crate::shared_settings::{Common, Notes, SeverityWord};
+use crate::shared_settings::{Common, SeverityWord};
 
 /// The columns are there, with their types.
 #[derive(Debug)]

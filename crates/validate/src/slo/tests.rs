@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use hw_base::{Dimension, OnFailure, Progress, RuleResult, RunId, RunOutcome, RunRecord, StepOutcome, StepRecord, Verdict};
+use hw_base::{Dimension, Notes, OnFailure, Progress, RuleResult, RunId, RunOutcome, RunRecord, StepOutcome, StepRecord, Verdict};
 
 use super::*;
 
@@ -28,6 +28,7 @@ fn result(text: &str) -> RuleResult {
         query: None,
         violating_rows: None,
         error: None,
+        notes: Notes::default(),
     }
 }
 

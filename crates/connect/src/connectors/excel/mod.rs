@@ -100,6 +100,7 @@ struct Sheets {
 impl PartedFormat for Sheets {
     const NOUN: &'static str = "sheet";
     const RENAMING: &'static str = RENAME_OR_NUMBER;
+    const IS_TYPED_BY_ROWS: bool = true;
     type Shape = Sheet;
 
     fn parts(&self, root: &Path, file: &SourceFile) -> Result<Vec<String>> {
