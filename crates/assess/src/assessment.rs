@@ -57,7 +57,7 @@ impl Assessment {
         let freshness = freshness(&examination);
         let meanings = examination.meanings;
         let Evidence { relations, missing, volume, declared, held, drift, taken_over, .. } = evidence;
-        let relations = relations.or_else(|| taken_over.map(|taken_over| taken_over.relations(facts.rows)));
+        let relations = relations.or_else(|| taken_over.map(|taken_over| taken_over.relations(&facts)));
         let relations = relations.unwrap_or_else(|| Relations { keys: keys(&facts), ..Relations::default() });
         let proposals = held.as_ref().map_or_else(|| untried(&facts, &relations), HeldRules::proposals);
         Self {
@@ -128,7 +128,7 @@ impl Assessment {
         self.error_bound().map_or_else(String::new, |bound| {
             let within = format!("within {:.1} percentage points of that of all rows, 19 times out of 20", bound * 100.0);
             match self.facts.beginning {
-                None => format!("Of a sample every share is {within}."),
+                None => format!("Of a sample every share is {within}; of rows that repeat others it shows fewer than all rows have."),
                 Some(_) => format!(
                     "Only the first rows were read, as far as the budget went: every share is {within}, where the order of the rows has \
                      nothing to do with what they hold."

@@ -230,6 +230,9 @@ impl Change {
 
 /// One earlier number of rows tells no spread, so there is an effect but no test.
 fn volume(earlier: &Earlier, now: &Assessment) -> Option<Change> {
+    if earlier.is_sample || !now.facts.scanned_all_rows {
+        return None;
+    }
     let (before, after) = (earlier.rows.filter(|rows| *rows > 0)?, now.facts.rows);
     let change = (after as f64 - before as f64) / before as f64;
     let effect = Effect::sized("relative change", change, [0.1, 0.2, 0.5]);

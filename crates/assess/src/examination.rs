@@ -65,6 +65,17 @@ impl<'a> Examination<'a> {
         format!("{part} of {all} sampled rows ({shown} ± {bound:.1})")
     }
 
+    /// The same for rows that repeat others: in a sample both must have been drawn to show it.
+    pub(crate) fn of_repeating_rows(&self, rows: u64) -> String {
+        if self.facts.scanned_all_rows {
+            return self.of_rows(rows);
+        }
+        let share = Share(share_of(rows, self.facts.rows));
+        let drawn = if self.facts.beginning.is_some() { "of the first" } else { "of" };
+        let rows_of = if self.facts.beginning.is_some() { "rows" } else { "sampled rows" };
+        format!("{} {drawn} {} {rows_of} ({share}; among all rows more)", count(rows), count(self.facts.rows))
+    }
+
     /// What `found` of the `looked_at` rows are of all rows.
     pub(crate) fn scaled(&self, found: u64, looked_at: u64) -> u64 {
         let scaled = u128::from(found) * u128::from(self.facts.rows) / u128::from(looked_at.max(1));

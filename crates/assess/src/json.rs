@@ -172,7 +172,7 @@ impl Assessment {
             "nulls": column.nulls,
             "disguised_nulls": disguised_nulls(&self.findings, &column.name),
             "distinct": column.distinct,
-            "distinct_is_exact": column.distinct_is_exact,
+            "distinct_is_exact": column.distinct_is_exact && self.facts.scanned_all_rows,
             "min": column.min,
             "max": column.max,
             "quantiles": quantiles.unwrap_or_default(),

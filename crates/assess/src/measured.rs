@@ -57,7 +57,7 @@ pub async fn assess_with(
     if about.rules == RuleTrial::HoldBack && evidence.held.is_none() {
         let patterns: Vec<PatternRule> = evidence.relations.iter().flat_map(Relations::rules).cloned().collect();
         evidence.held = match &evidence.taken_over {
-            Some(taken_over) => try_on_new_rows(engine, reader, &taken_over.facts, about, now).await,
+            Some(taken_over) => try_on_new_rows(engine, reader, (&taken_over.facts, &facts), about, now).await,
             None => try_rules(engine, reader, &facts, about, now, &patterns).await,
         };
     }
@@ -219,6 +219,9 @@ async fn fetch_examples(
 /// A query for values to show; a missing value needs none.
 fn example_query(finding: &Finding) -> Option<String> {
     let issue = &finding.issue;
+    if issue.code == "malformed_records" {
+        return Some(format!("select _malformed from {ASSESSED} where _malformed is not null"));
+    }
     if !issue.examples.is_empty() || issue.query.is_empty() || issue.code == "missing_values" {
         return None;
     }

@@ -186,6 +186,12 @@ impl<'a> Ground<'a> {
         }
     }
 
+    /// What this column has in a dimension; without one, what a column has on average.
+    pub(crate) fn of_one_column(&self, column: Option<&str>, dimension: Dimension) -> f64 {
+        let average = || self.table[dimension as usize] / self.columns.len().max(1) as f64;
+        column.map_or_else(average, |column| self.judged(column, dimension))
+    }
+
     fn judged(&self, column: &str, dimension: Dimension) -> f64 {
         self.columns.get(column).map_or(0.0, |judged| judged[dimension as usize])
     }

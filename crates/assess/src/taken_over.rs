@@ -6,6 +6,7 @@ use hw_base::{TableFacts, Timestamp, count, plural};
 use serde::{Deserialize, Serialize};
 
 use crate::checks::find_issues;
+use crate::column::present;
 use crate::{Assessment, Dependency, Evidence, Examination, Finding, Key, Relations};
 
 /// What an earlier assessment found out, as far as the measurements of all rows do not tell it anew.
@@ -43,8 +44,17 @@ impl TakenOver {
         }
     }
 
-    /// What is said about relations between columns once `rows` rows are known.
-    pub(crate) fn relations(&self, rows: u64) -> Relations {
+    /// What is said about relations between columns once all rows are measured: keys that these refute are none, and nothing depends on them
+    /// any more.
+    pub(crate) fn relations(&self, all: &TableFacts) -> Relations {
+        let rows = all.rows;
+        let repeats = |columns: &[String]| {
+            let [name] = columns else { return false };
+            all.columns.iter().any(|column| column.name == *name && column.distinct_is_exact && column.distinct < present(column))
+        };
+        let (mut keys, mut dependencies) = (self.keys.clone(), self.dependencies.clone());
+        let refuted: Vec<Key> = keys.extract_if(.., |key| repeats(&key.columns)).collect();
+        dependencies.retain(|dependency| !refuted.iter().any(|key| key.columns == dependency.determinant));
         let new = rows.saturating_sub(self.facts.rows);
         let bound = format!(
             "only {} were read: the measures of the columns are of all {}; keys, dependencies and what stands `as of` an earlier day are \
@@ -54,7 +64,7 @@ impl TakenOver {
             self.id,
             count(self.facts.rows)
         );
-        Relations { keys: self.keys.clone(), dependencies: self.dependencies.clone(), bounds: vec![bound], ..Relations::default() }
+        Relations { keys, dependencies, bounds: vec![bound], ..Relations::default() }
     }
 }
 

@@ -70,16 +70,17 @@ pub(crate) async fn try_rules(
     Some(hold(proposals, &verdict, parted(rows, &split.words)))
 }
 
-/// Proposes rules from the rows that an earlier assessment measured and judges them on those of `new`, which came after them. `None`
+/// Proposes rules from the rows that an earlier assessment measured, but for those that the measures of all rows refute, and judges them on
+/// those of `new`, which came after them. `None`
 /// where either are too few, or where the engine cannot answer.
 pub(crate) async fn try_on_new_rows(
     engine: &dyn Engine,
     new: &Reader,
-    before: &TableFacts,
+    (before, all): (&TableFacts, &TableFacts),
     about: &About,
     now: Timestamp,
 ) -> Option<HeldRules> {
-    let proposals = propose(before);
+    let proposals: Vec<Proposal> = propose(before).into_iter().filter(|proposal| !is_refuted(proposal, all)).collect();
     let has_marks = engine.columns(new).await.ok()?.iter().any(|column| column.name == "_malformed");
     let new = &if has_marks { part(new, "_malformed is null") } else { new.clone() };
     let rows = engine.query(&counting(new), 1).await.ok()?.single().and_then(Value::as_u64)?;

@@ -41,6 +41,12 @@ pub trait InPlace: Send + Sync {
     /// Where the place cannot be reached, or breaks off.
     fn answer<'a>(&'a self, questions: &'a Questions) -> BoxFuture<'a, Result<Option<Watched>>>;
 
+    /// Lets the engine read the same rows from now on until [`Self::end`], whatever others write; where the place can do that.
+    ///
+    /// # Errors
+    /// Where the place cannot be reached, or breaks off.
+    fn hold(&self) -> BoxFuture<'_, Result<()>>;
+
     /// Ends what was begun for the answers.
     fn end(&self) -> BoxFuture<'_, ()>;
 }

@@ -31,6 +31,8 @@ pub struct OpenedPath {
     pub files: Vec<SourceFile>,
     /// Whether it is known to hold no rows.
     pub is_empty: bool,
+    /// Files of the folder or pattern that are of another kind, and are not read.
+    pub left_out: Vec<String>,
 }
 
 /// Data whose kind is known.
@@ -40,6 +42,7 @@ struct Recognised {
     files: Vec<SourceFile>,
     /// The tables or sheets inside; `None` where the files are one dataset.
     parts: Option<Vec<String>>,
+    left_out: Vec<String>,
 }
 
 /// The kind of a file, a folder or a glob below `root`, or of the database of a URL, such as `csv`.
@@ -104,7 +107,7 @@ pub async fn open_files(root: &Path, path: &str, files: &[SourceFile], live: &Li
 }
 
 async fn open_recognised(root: &Path, found: Recognised, live: &LiveTables) -> Result<OpenedPath> {
-    let Recognised { connector, mut address, files, parts } = found;
+    let Recognised { connector, mut address, files, parts, left_out } = found;
     let of_part = address.part.as_deref().map(snake_case).filter(|name| !name.is_empty());
     address.part = part_of(&address, parts.as_deref())?;
     let dataset = of_part.or_else(|| files::dataset_name(&address.place)).unwrap_or_else(|| "data".to_owned());
@@ -114,7 +117,7 @@ async fn open_recognised(root: &Path, found: Recognised, live: &LiveTables) -> R
     let opened = source.open(&dataset, &Delivery { files: chosen, ..Delivery::default() }).await?;
     let is_empty = opened.is_empty;
     let delivered = register(live, &dataset, opened);
-    Ok(OpenedPath { kind: connector.kind(), dataset, delivered, files, is_empty })
+    Ok(OpenedPath { kind: connector.kind(), dataset, delivered, files, is_empty, left_out })
 }
 
 /// The settings of a source that has nothing but `address`.
@@ -162,13 +165,13 @@ async fn recognised(root: &Path, path: &str) -> Result<Recognised> {
         Some(part) => vec![part.clone()],
         None => connector.tables(&address.place, None).await?.into_iter().map(|table| table.name).collect(),
     };
-    Ok(Recognised { connector, address, files: Vec::new(), parts: Some(parts) })
+    Ok(Recognised { connector, address, files: Vec::new(), parts: Some(parts), left_out: Vec::new() })
 }
 
 fn recognise_files(root: &Path, address: Address) -> Result<Recognised> {
     let path = address.place.as_str();
     if root.join(path).join("_delta_log").is_dir() {
-        return Ok(Recognised { connector: connector("delta")?, address, files: Vec::new(), parts: None });
+        return Ok(Recognised { connector: connector("delta")?, address, files: Vec::new(), parts: None, left_out: Vec::new() });
     }
     let endings: Vec<&str> = CONNECTORS.iter().flat_map(|connector| connector.endings()).copied().collect();
     let files = files::list(root, path, &endings)?;
@@ -176,15 +179,19 @@ fn recognise_files(root: &Path, address: Address) -> Result<Recognised> {
         return Err(Error::user(format!("no file matches `{path}`")).code("HW201"));
     };
     let connector = recognise_file(root, first)?;
-    let files = if files.len() > 1 { of_kind(connector, files) } else { files };
+    let (files, left_out) = if files.len() > 1 { of_kind(connector, files) } else { (files, Vec::new()) };
     let parts = connector.parts(root, &files)?;
-    Ok(Recognised { connector, address, files, parts })
+    Ok(Recognised { connector, address, files, parts, left_out })
 }
 
-/// The files of a mixed folder that a connector reads.
-fn of_kind(connector: &dyn Connector, files: Vec<SourceFile>) -> Vec<SourceFile> {
+/// The files of a mixed folder that a connector reads, and the paths of the others.
+fn of_kind(connector: &dyn Connector, files: Vec<SourceFile>) -> (Vec<SourceFile>, Vec<String>) {
     let fits = |file: &SourceFile| connector.endings().contains(&files::ending(&file.path).as_str());
-    if files.iter().any(fits) { files.into_iter().filter(fits).collect() } else { files }
+    if !files.iter().any(fits) {
+        return (files, Vec::new());
+    }
+    let (files, others): (Vec<_>, Vec<_>) = files.into_iter().partition(fits);
+    (files, others.into_iter().map(|file| file.path).collect())
 }
 
 /// The connector of a file: by its content where that is plain, else by its ending.

@@ -12,7 +12,7 @@ use hw_ledger::{ProjectLedger, SqliteLedger};
 use hw_pipeline::{Asking, EngineSettings, Environment, Model, ModelText, Narrator, Ports, Project, ProjectText, arriving, live_rows};
 
 use crate::machine::{self, ProcessMemory, SystemClock};
-use crate::naming::{bind_file, is_bound, means_path};
+use crate::naming::{OwnNames, bind_file, is_bound, means_path, with_known_names};
 
 /// The folder of a project that is never committed.
 pub(crate) const STATE: &str = ".headworks";
@@ -174,6 +174,7 @@ impl House {
 
     /// The same, where `inputs` say what some of its names stand for.
     pub(crate) async fn reader_with(&self, sql: &str, mut inputs: Vec<Input>) -> Result<Reader> {
+        let mut names = OwnNames::new();
         for reference in self.engine.reads(sql, None)? {
             let parts: Vec<&str> = reference.parts.iter().map(String::as_str).collect();
             if is_bound(&parts.join("."), &inputs) {
@@ -203,12 +204,12 @@ impl House {
                     inputs.push(rows);
                 }
                 [file] if means_path(&self.project.root, file) => {
-                    bind_file(&self.project.root, file, self.engine.live(), &mut inputs).await?;
+                    names.extend(bind_file(&self.project.root, file, self.engine.live(), &mut inputs).await?);
                 }
                 _ => self.bind(&reference.parts.join("."), &mut inputs).await?,
             }
         }
-        Ok(Reader { sql: sql.to_owned(), inputs, file: None })
+        Ok(Reader { sql: with_known_names(sql, &names), inputs, file: None })
     }
 
     /// Whether a name is that of a table that is there or of a dataset: a person means that, and writes `./name` for a path of the name.

@@ -5,11 +5,11 @@
 
 use std::path::Path;
 
-use hw_base::{Engine, Error, Input, Reader, Result};
+use hw_base::{Column, Engine, Error, Input, Reader, Result, identifier};
 use hw_config::project_files;
 use hw_connect::Address;
 use hw_engine::{LiveTables, LocalEngine};
-use hw_pipeline::live_rows;
+use hw_pipeline::{live_rows, raw_column_names};
 
 use crate::house::{House, Place, read_project};
 
@@ -43,16 +43,35 @@ fn may_be_of_project(data: &str, root: &Path) -> bool {
     !data.contains(['/', '*', '?', '#']) && data.split_once('.').is_none_or(|(source, _)| is_source(source))
 }
 
+/// The names that files give their columns, each with the name by which queries know the column.
+pub(crate) type OwnNames = Vec<(String, String)>;
+
+fn own_names(columns: &[Column]) -> OwnNames {
+    columns.iter().map(|column| column.name.clone()).zip(raw_column_names(columns)).collect()
+}
+
+/// SQL in which columns that it names as a file does have the names by which queries know them: `"Order ID"` is `order_id`. What a column
+/// is called in queries stays.
+pub(crate) fn with_known_names(sql: &str, names: &[(String, String)]) -> String {
+    let foreign = names.iter().filter(|(own, _)| !names.iter().any(|(_, known)| known == own));
+    foreign.fold(sql.to_owned(), |sql, (own, known)| sql.replace(&quoted(own), &identifier(known)))
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// Lets a query read the rows of a file by its path.
-pub(crate) async fn bind_file(root: &Path, file: &str, live: &LiveTables, inputs: &mut Vec<Input>) -> Result<()> {
+pub(crate) async fn bind_file(root: &Path, file: &str, live: &LiveTables, inputs: &mut Vec<Input>) -> Result<OwnNames> {
     let opened = hw_connect::open_path(root, file, live).await?;
     let rows = live_rows(file, &opened.delivered, &[], inputs);
     inputs.push(rows);
-    Ok(())
+    Ok(own_names(&opened.delivered.columns))
 }
 
 /// Lets a query read files by names that the command line gives them, as `NAME=FILE`.
-pub(crate) async fn bind_named(root: &Path, named: &[String], live: &LiveTables, inputs: &mut Vec<Input>) -> Result<()> {
+pub(crate) async fn bind_named(root: &Path, named: &[String], live: &LiveTables, inputs: &mut Vec<Input>) -> Result<OwnNames> {
+    let mut names = OwnNames::new();
     for text in named {
         let (name, path) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
             Error::user(format!("`--with {text}` is not of the form `NAME=FILE`"))
@@ -62,8 +81,9 @@ pub(crate) async fn bind_named(root: &Path, named: &[String], live: &LiveTables,
         let delivered = hw_connect::open_path(root, path, live).await?.delivered;
         let rows = live_rows(name, &delivered, &[], inputs);
         inputs.push(rows);
+        names.extend(own_names(&delivered.columns));
     }
-    Ok(())
+    Ok(names)
 }
 
 /// Whether one of the inputs has that name in a query.
@@ -73,21 +93,22 @@ pub(crate) fn is_bound(name: &str, inputs: &[Input]) -> bool {
 
 /// A query that reads files by their paths, where there is no project; `inputs` say what some of its names stand for.
 pub(crate) async fn reader_of_files(root: &Path, sql: &str, engine: &LocalEngine, mut inputs: Vec<Input>) -> Result<Reader> {
+    let mut names = OwnNames::new();
     for reference in engine.reads(sql, None)? {
         match &reference.parts[..] {
             parts if is_bound(&parts.join("."), &inputs) => {}
-            [file] if means_path(root, file) => bind_file(root, file, engine.live(), &mut inputs).await?,
+            [file] if means_path(root, file) => names.extend(bind_file(root, file, engine.live(), &mut inputs).await?),
             // Every other name belongs to a project.
             _ => drop(read_project(root)?),
         }
     }
-    Ok(Reader { sql: sql.to_owned(), inputs, file: None })
+    Ok(Reader { sql: with_known_names(sql, &names), inputs, file: None })
 }
 
 /// A query whose names are the tables of a database, the sheets of a workbook, or the one file that `data` is.
 pub(crate) async fn reader_of_parts(root: &Path, data: &str, sql: &str, engine: &LocalEngine) -> Result<Reader> {
     let parts = hw_connect::parts_at(root, data).await?;
-    let mut inputs = Vec::new();
+    let (mut inputs, mut names) = (Vec::new(), OwnNames::new());
     for reference in engine.reads(sql, None)? {
         let name = reference.parts.join(".");
         let address = if parts.is_some() { format!("{data}#{name}") } else { data.to_owned() };
@@ -97,6 +118,7 @@ pub(crate) async fn reader_of_parts(root: &Path, data: &str, sql: &str, engine: 
         }
         let rows = live_rows(&name, &opened.delivered, &[], &mut inputs);
         inputs.push(rows);
+        names.extend(own_names(&opened.delivered.columns));
     }
-    Ok(Reader { sql: sql.to_owned(), inputs, file: None })
+    Ok(Reader { sql: with_known_names(sql, &names), inputs, file: None })
 }

@@ -16,7 +16,7 @@ pub(super) fn duplicate_rows(examination: &Examination) -> Option<Finding> {
         let mut finding = Finding::new("duplicate_rows", Dimension::Uniqueness, facts.duplicate_rows)
             .confidence(if facts.duplicates_are_exact { 1.0 } else { 0.9 })
             .weight(2.0)
-            .says(format!("{about}{} equal an earlier row in every column", examination.of_rows(facts.duplicate_rows)))
+            .says(format!("{about}{} equal an earlier row in every column", examination.of_repeating_rows(facts.duplicate_rows)))
             .query(format!("select {names}, count(*) as copies from {} group by {names} having count(*) > 1", examination.shown_as))
             .fix("keep one of each when loading: `select distinct`, or an upsert by key");
         finding.is_estimate = !facts.duplicates_are_exact;
@@ -38,7 +38,7 @@ pub(super) fn near_duplicate_rows(examination: &Examination) -> Option<Finding> 
             .weight(2.0)
             .says(format!(
                 "{} likely record what an earlier row records: all but the key and stamps of time agree, case, blanks and punctuation aside{slips}",
-                examination.of_rows(rows)
+                examination.of_repeating_rows(rows)
             ))
             .shows(shown.collect())
             .query(near.query.replace("{table}", examination.shown_as))
@@ -65,7 +65,9 @@ fn copies_of_few(facts: &TableFacts, names: &str, table: &str) -> Option<String>
 
 pub(super) fn duplicate_keys(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
     let repeats = present(column).saturating_sub(column.distinct);
-    if repeats == 0 || !is_key_like(column, examination.facts) || is_within_error(column) {
+    // In a sample the values of every column of many hardly repeat.
+    let may_be_key = examination.facts.scanned_all_rows || words::is_identifier(&column.name);
+    if repeats == 0 || !may_be_key || !is_key_like(column, examination.facts) || is_within_error(column) {
         return None;
     }
     let name = identifier(&column.name);
@@ -76,7 +78,11 @@ pub(super) fn duplicate_keys(examination: &Examination, column: &ColumnFacts) ->
         .column(&column.name)
         .confidence(if column.distinct_is_exact { certainty } else { certainty - 0.2 })
         .weight(5.0)
-        .says(format!("{about}{} repeat the `{}` of an earlier row, though it looks like a key", examination.of_rows(repeats), column.name))
+        .says(format!(
+            "{about}{} repeat the `{}` of an earlier row, though it looks like a key",
+            examination.of_repeating_rows(repeats),
+            column.name
+        ))
         .shows(examples(copies.iter().filter(|top| top.count > 1).map(|top| &top.value)))
         .query(format!(
             "select {name}, count(*) as copies from {} where {name} is not null group by {name} having count(*) > 1",

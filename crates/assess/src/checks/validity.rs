@@ -151,7 +151,7 @@ pub(super) fn malformed_records(examination: &Examination) -> Option<Finding> {
             .weight(5.0)
             .says(sentence)
             .affects(facts.malformed as f64 * facts.columns.len() as f64)
-            .fix("look at them in the quarantine of the dataset; often the delimiter, a quote or a column's type is wrong");
+            .fix("often the delimiter, a quote or the type of a column is wrong; a run puts each of them into quarantine with its file, line and reason");
         finding.issue.share = share;
         finding
     })

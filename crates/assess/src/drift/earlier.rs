@@ -11,6 +11,8 @@ pub struct Earlier {
     pub named: String,
     /// Rows; `None` where that is not told.
     pub rows: Option<u64>,
+    /// Whether these are a sample, or the first of all.
+    pub is_sample: bool,
     /// The columns, in order.
     pub columns: Vec<EarlierColumn>,
 }
@@ -62,6 +64,7 @@ impl Earlier {
         Self {
             named: format!("the assessment of {date}"),
             rows: json["dataset"]["row_count"].as_u64(),
+            is_sample: json["dataset"]["all_rows_measured"] == false,
             columns: columns.iter().map(measured_column).collect(),
         }
     }
@@ -77,7 +80,11 @@ impl Earlier {
         let version = json["version"].as_str().unwrap_or("without a version");
         let title = json["id"].as_str().or(json["name"].as_str()).unwrap_or(dataset);
         let properties = object["properties"].as_array().map(Vec::as_slice).unwrap_or_default();
-        Ok(Self { named: format!("the contract {title} {version}"), rows: None, columns: properties.iter().map(agreed_column).collect() })
+        Ok(Self {
+            named: format!("the contract {title} {version}"),
+            columns: properties.iter().map(agreed_column).collect(),
+            ..Self::default()
+        })
     }
 }
 

@@ -55,20 +55,33 @@ pub(crate) fn compare_shares((before, rows_before): (u64, u64), (after, rows_aft
     (test, Effect::sized("Cohen's h", distance, [0.05, 0.2, 0.5]))
 }
 
-/// Two lists of counts over the same categories compared: Pearson's χ² and the population stability index.
+/// The least number of values that a category must be expected to have on either side for the χ² distribution to be near (Cochran 1954).
+const FEWEST_EXPECTED: f64 = 5.0;
+
+/// Two lists of counts over the same categories compared: Pearson's χ² and the population stability index. Categories of which chance
+/// alone decides whether they show are taken together.
 pub(crate) fn compare_counts(before: &[u64], after: &[u64]) -> (Test, Effect) {
     let sum = |counts: &[u64]| counts.iter().sum::<u64>().max(1) as f64;
     let (n, m) = (sum(before), sum(after));
+    let pairs = without_rare(before, after, n.min(m) / (n + m));
     let mut statistic = 0.0;
-    let mut kinds = 0_u32;
-    for (&a, &b) in before.iter().zip(after).filter(|(a, b)| **a + **b > 0) {
+    for &(a, b) in &pairs {
         let all = (a + b) as f64 / (n + m);
         statistic += (a as f64 - all * n).powi(2) / (all * n) + (b as f64 - all * m).powi(2) / (all * m);
-        kinds += 1;
     }
-    let p_value = chi_squared_tail(statistic, f64::from(kinds.saturating_sub(1)));
-    let shares = before.iter().zip(after).map(|(a, b)| (*a as f64 / n, *b as f64 / m));
+    let p_value = chi_squared_tail(statistic, pairs.len().saturating_sub(1) as f64);
+    let shares = pairs.iter().map(|(a, b)| (*a as f64 / n, *b as f64 / m));
     (Test { name: "χ² test", statistic: tidy(statistic), p_value: tidy(p_value) }, stability(shares))
+}
+
+/// The counts of the categories, the rare ones as one: those of which the smaller side, with this share of all values, can expect too few.
+fn without_rare(before: &[u64], after: &[u64], smaller: f64) -> Vec<(u64, u64)> {
+    let counts = before.iter().copied().zip(after.iter().copied()).filter(|(a, b)| a + b > 0);
+    let (mut kept, rare): (Vec<_>, Vec<_>) = counts.partition(|(a, b)| (a + b) as f64 * smaller >= FEWEST_EXPECTED);
+    if let Some(together) = rare.into_iter().reduce(|(a, b), (c, d)| (a + c, b + d)) {
+        kept.push(together);
+    }
+    kept
 }
 
 /// The population stability index, with its customary thresholds. A share of nothing counts as one in ten thousand.

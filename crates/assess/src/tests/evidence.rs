@@ -60,16 +60,33 @@ fn a_rule_that_holds_takes_suspicions_away() {
 }
 
 #[test]
-fn a_broken_aggregate_is_shown_and_takes_nothing_from_the_score() {
+fn a_broken_aggregate_takes_what_its_column_has() {
     let broken = RuleResult {
         held: false,
         measured: Some("mean(price) = 3".into()),
         violations: 0,
-        ..rule("aggregate", "x", Dimension::Accuracy, 0)
+        ..rule("aggregate", "a", Dimension::Accuracy, 0)
     };
-    let judged = judged("rows 1000\n a integer; distinct 9", Evidence { declared: vec![broken], ..Evidence::default() });
-    assert_eq!(judged.findings[0].issue.description, "the rule `aggregate_x` is broken: mean(price) = 3");
-    assert!((judged.scores.overall - 100.0).abs() < 1e-9);
+    let of_table = RuleResult { columns: vec![], ..broken.clone() };
+    let accuracy = |broken: RuleResult| {
+        let judged =
+            judged("rows 1000\n a integer; distinct 9\n b integer; distinct 9", Evidence { declared: vec![broken], ..Evidence::default() });
+        assert_eq!(judged.findings[0].issue.description, "the rule `aggregate_a` is broken: mean(price) = 3, expected none");
+        judged.scores.of(Dimension::Accuracy)
+    };
+    assert_eq!((accuracy(broken), accuracy(of_table)), (Some(50.0), Some(50.0)));
+}
+
+#[test]
+fn a_rule_that_cannot_be_judged_is_told() {
+    let unjudged = RuleResult {
+        held: false,
+        error: Some("HW602: there is no column `x`".into()),
+        ..rule("not_null", "x", Dimension::Completeness, 0)
+    };
+    let judged = judged("rows 1000\n a integer; distinct 9", Evidence { declared: vec![unjudged], ..Evidence::default() });
+    assert_eq!(judged.findings[0].issue.description, "the rule `not_null_x` cannot be judged: HW602: there is no column `x`");
+    assert_eq!(judged.scores.of(Dimension::Completeness), Some(100.0));
 }
 
 fn cell(row: u64, column: &str, dimension: Dimension, issue: &str, value: &str, suggestion: &str) -> Cell {

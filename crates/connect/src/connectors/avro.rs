@@ -194,7 +194,9 @@ fn in_words(values: &ArrayRef) -> std::result::Result<ArrayRef, ArrowError> {
         return texts.map(|texts| Arc::new(texts) as ArrayRef);
     }
     let formatter = ArrayFormatter::try_new(values, &options)?;
-    let text = |row: usize| (!values.is_null(row)).then(|| formatter.value(row).to_string());
+    // An array of nulls alone has no bitmap that tells.
+    let is_null = |row: usize| values.is_null(row) || *values.data_type() == DataType::Null;
+    let text = |row: usize| (!is_null(row)).then(|| formatter.value(row).to_string());
     Ok(Arc::new((0..values.len()).map(text).collect::<StringViewArray>()))
 }
 

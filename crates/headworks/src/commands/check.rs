@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{
     BoxFuture, Clock, Column, DatasetName, Dimension, Engine, Entry, Error, InPlace, Input, Node, Notes, OnFailure, Result, RuleResult,
-    Settings, SettingsMap, Verdict, Watch, Watched, WatchedRule, identifier, plural, snake_case,
+    Settings, SettingsMap, Verdict, Watch, Watched, WatchedRule, plural, snake_case,
 };
 use hw_connect::in_place;
 use hw_pipeline::{EngineSettings, MALFORMED, MALFORMED_TOLERANCE, watch_malformed};
@@ -194,9 +194,20 @@ fn rules_of(file: &Path, opened: &OpenedData) -> Result<Vec<Rule>> {
     Ok(rules)
 }
 
-/// Judges data by the rules of a file.
-pub(crate) async fn judged_by(file: &Path, opened: &OpenedData) -> Result<Verdict> {
-    Ok(judge(opened, &rules_of(file, opened)?, false, None).await?.verdict)
+/// Judges data by the rules of a file; where none is given, by those that the project has for the data.
+pub(crate) async fn judged_by(file: Option<&Path>, data: &str, opened: &OpenedData) -> Result<Vec<RuleResult>> {
+    let rules = match file {
+        Some(file) => rules_of(file, opened)?,
+        None => rules_of_project(data, opened),
+    };
+    if rules.is_empty() { Ok(vec![]) } else { Ok(judge(opened, &rules, false, None).await?.verdict.results) }
+}
+
+/// The rules that the project has for the data.
+fn rules_of_project(data: &str, opened: &OpenedData) -> Vec<Rule> {
+    let Some(house) = opened.house() else { return vec![] };
+    let of_dataset = || house.project.dataset_rules.get(&DatasetName::parse(data)?).cloned();
+    house.project.model(data).map(|model| model.rules.clone()).or_else(of_dataset).unwrap_or_default()
 }
 
 /// The rules of a file; where none is given, those that the project has for the data.
@@ -204,11 +215,7 @@ pub(super) fn rules(file: Option<&Path>, data: &str, opened: &OpenedData) -> Res
     if let Some(file) = file {
         return rules_of(file, opened);
     }
-    let of_project = opened.house().and_then(|house| {
-        let of_model = house.project.model(data).map(|model| model.rules.clone());
-        of_model.or_else(|| house.project.dataset_rules.get(&DatasetName::parse(data)?).cloned())
-    });
-    of_project.filter(|rules| !rules.is_empty()).ok_or_else(|| {
+    Some(rules_of_project(data, opened)).filter(|rules| !rules.is_empty()).ok_or_else(|| {
         Error::user(format!("there are no rules for `{data}`"))
             .code("HW103")
             .help("give a file with `--rules FILE`; `headworks assess … --out FOLDER` writes one")
@@ -232,8 +239,9 @@ fn with_raw_names(rules: &Settings, names: &[(String, String)], role: Role) -> S
     let node = match &rules.node {
         Node::Text(text) => Node::Text(match role {
             Role::Settings => text.clone(),
+            Role::Column if names.iter().any(|(_, raw)| raw == text) => text.clone(),
             Role::Column => names.iter().find(|(own, _)| own == text).map_or_else(|| text.clone(), |(_, raw)| raw.clone()),
-            Role::Sql => names.iter().fold(text.clone(), |text, (own, raw)| text.replace(&format!("\"{own}\""), &identifier(raw))),
+            Role::Sql => naming::with_known_names(text, names),
         }),
         Node::List(items) => Node::List(items.iter().map(|item| with_raw_names(item, names, role)).collect()),
         Node::Map(SettingsMap(entries)) => {

@@ -69,23 +69,23 @@ impl Command for Sql {
             let root = &terminal.root;
             if root.join(hw_config::PROJECT_FILE).exists() {
                 let house = House::look_in(root, terminal.place.as_ref())?;
-                let named = inputs(&arguments, house.engine.live(), root).await?;
-                let reader = house.reader_with(&arguments.query, named).await?;
+                let (query, named) = inputs(&arguments, house.engine.live(), root).await?;
+                let reader = house.reader_with(&query, named).await?;
                 return answer(&house.engine, &reader, &arguments, terminal).await;
             }
             let engine = house::temporary_engine(&EngineSettings::default())?;
-            let named = inputs(&arguments, engine.live(), root).await?;
-            let reader = naming::reader_of_files(root, &arguments.query, &engine, named).await?;
+            let (query, named) = inputs(&arguments, engine.live(), root).await?;
+            let reader = naming::reader_of_files(root, &query, &engine, named).await?;
             answer(&engine, &reader, &arguments, terminal).await
         })
     }
 }
 
-/// What the names stand for that the command line gives.
-async fn inputs(arguments: &Arguments, live: &LiveTables, root: &Path) -> Result<Vec<Input>> {
+/// The query, and what the names stand for that the command line gives.
+async fn inputs(arguments: &Arguments, live: &LiveTables, root: &Path) -> Result<(String, Vec<Input>)> {
     let mut inputs = Vec::new();
-    naming::bind_named(root, &arguments.named, live, &mut inputs).await?;
-    Ok(inputs)
+    let names = naming::bind_named(root, &arguments.named, live, &mut inputs).await?;
+    Ok((naming::with_known_names(&arguments.query, &names), inputs))
 }
 
 /// Prints the rows of a query, and where records are missing among them.

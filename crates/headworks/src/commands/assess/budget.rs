@@ -6,8 +6,13 @@ use hw_assess::Assessment;
 use hw_base::TimeSpan;
 use hw_engine::Deadline;
 
+use super::Arguments;
+
 /// How a report says that it was cut short.
 pub(super) const CUT: &str = "the budget of";
+
+/// How long the assessment of tables of a server may take where nothing else is asked for: no statement outlives it.
+const OF_SERVERS: Duration = Duration::from_hours(1);
 
 /// The time that `--budget` allows.
 #[derive(Clone, Debug)]
@@ -17,8 +22,14 @@ pub(super) struct Budget {
 }
 
 impl Budget {
+    /// What the command line allows; what data of a server may take, where it says nothing.
+    pub(super) fn asked(arguments: &Arguments) -> Option<Self> {
+        let reads_server = || arguments.data.iter().any(|data| data.contains("://"));
+        arguments.budget.or_else(|| reads_server().then_some(TimeSpan(OF_SERVERS))).map(Self::of)
+    }
+
     /// It begins to run out now.
-    pub(super) fn of(whole: TimeSpan) -> Self {
+    fn of(whole: TimeSpan) -> Self {
         Self { whole, end: Deadline::after(whole.0) }
     }
 

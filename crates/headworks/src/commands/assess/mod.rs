@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_assess::{Assessment, Earlier, Evidence, Source, cells_csv, drift, reconciliations, relationships, rules_yaml};
 use hw_base::{BoxFuture, ByteSize, Clock, CodeMemory, CodedTable, Column, Engine, Error, Result, TableFacts, TimeSpan, Timestamp};
+use hw_connect::in_place;
 use hw_engine::Deadline;
 use hw_ledger::next_run_id;
 use hw_pipeline::{EngineSettings, raw_column_names};
@@ -28,6 +29,7 @@ use super::check::judged_by;
 use super::{Command, at_least_one, described, memory, read};
 use crate::house::write_file;
 use crate::machine::{self, SystemClock};
+use crate::naming::bind_named;
 use crate::report;
 use crate::terminal::{Format, Terminal};
 
@@ -52,7 +54,10 @@ struct Arguments {
     /// Rules that are known to hold; where the data breaks them, that is a fact
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// An earlier `assessment.json`, or a data contract: says what changed since
+    /// Other data that the rules name, as `NAME=FILE`
+    #[arg(long = "with", value_name = "NAME=FILE", requires = "rules")]
+    others: Vec<String>,
+    /// An earlier `assessment.json`, the folder of one or several, or a data contract: says what changed since
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
     /// What the data is used for, for the report
@@ -106,7 +111,8 @@ impl Command for Assess {
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
-            let arguments: Arguments = read(matches)?;
+            let mut arguments: Arguments = read(matches)?;
+            arguments.critical.iter_mut().for_each(|column| *column = column.trim().to_owned());
             let subjects = subjects(&arguments, terminal).await?;
             refuse_several(&arguments, subjects.len())?;
             let kept = if arguments.resume { Kept::of(&subjects, arguments.out.as_deref())? } else { Kept::default() };
@@ -140,16 +146,20 @@ async fn subjects(arguments: &Arguments, terminal: &Terminal) -> Result<Vec<Subj
 async fn assess_all(subjects: &[Subject], arguments: &Arguments, kept: &Kept, terminal: &Terminal) -> Result<Vec<Assessed>> {
     let are_listed = subjects.len() + kept.len() > arguments.data.len().max(1);
     let (mut assessed, mut names, mut failed) = (Vec::new(), kept.names(), None);
-    let budget = arguments.budget.map(Budget::of);
+    let budget = Budget::asked(arguments);
     for (at, subject) in subjects.iter().enumerate() {
         let time = budget.as_ref().map(|budget| (budget, budget.share(subjects.len() - at)));
         match assess_one(subject, arguments, time, terminal).await {
             Ok(mut one) => {
                 one.assessment.about.name = free_name(&one.assessment.about.name, &mut names);
                 one.table.name.clone_from(&one.assessment.about.name);
+                if let (Some(out), true) = (&arguments.out, subjects.len() + kept.len() > 1) {
+                    // Whatever comes, it need not be read again.
+                    write(&one.assessment, &out.join(&one.assessment.about.name))?;
+                }
                 assessed.push(one);
             }
-            Err(error) if are_listed => {
+            Err(error) if are_listed || error.known_code() == Some(OUT_OF_TIME) => {
                 terminal.say(format!("left out: {subject}: {}", error.message()));
                 failed = Some(error);
             }
@@ -159,9 +169,20 @@ async fn assess_all(subjects: &[Subject], arguments: &Arguments, kept: &Kept, te
     failed.filter(|_| assessed.is_empty()).map_or(Ok(assessed), Err)
 }
 
+/// The code of the error that a budget was used up.
+const OUT_OF_TIME: &str = "HW403";
+
 fn refuse_several(arguments: &Arguments, datasets: usize) -> Result<()> {
     if arguments.update && datasets > 1 {
         return Err(Error::user("`--update` is for one dataset, and several are given").code("HW107").help("assess one at a time"));
+    }
+    if let Some(file) = arguments.against.as_ref().filter(|file| datasets > 1 && !file.is_dir()) {
+        let json = document(file)?;
+        if json.get("columns").is_some() {
+            return Err(Error::user(format!("`--against {}` is the assessment of one dataset, and several are given", file.display()))
+                .code("HW107")
+                .help("give the folder that holds the assessments of all, as `--out` named it, or assess one at a time"));
+        }
     }
     match &arguments.cells {
         Some(file) if datasets > 1 => Err(Error::user(format!("`--cells {}` is for one dataset, and several are given", file.display()))
@@ -259,19 +280,38 @@ async fn assess_from(
     }
     refuse_unknown_columns(&arguments.critical, &opened).await?;
     opened.is_asked(arguments);
+    let live = opened.engine().live().clone();
+    bind_named(&terminal.root, &arguments.others, &live, &mut opened.rows.inputs).await?;
+    let place = in_place(&live, &opened.reader);
+    if let Some(place) = &place {
+        place.hold().await?;
+    }
+    let assessed = assess_opened(&opened, (arguments, update), time, terminal).await;
+    if let Some(place) = place {
+        place.end().await;
+    }
+    assessed
+}
+
+async fn assess_opened(
+    opened: &OpenedData,
+    (arguments, update): (&Arguments, Option<Update>),
+    time: Option<(&Budget, Deadline)>,
+    terminal: &Terminal,
+) -> Result<Assessed> {
     let earlier = match &arguments.against {
-        Some(file) => Some(Earlier::read(&document(file)?, &opened.about.name)?),
+        Some(place) => Some(earlier(place, &opened.about.name)?),
         None => None,
     };
     let now = SystemClock.now();
     let id = next_run_id(now, machine::salt(now));
     let (assessment, table) = match update {
-        Some(update) => update.assess(&opened, arguments, (now, id.0), terminal).await?,
+        Some(update) => update.assess(opened, arguments, (now, id.0), terminal).await?,
         None if arguments.columns_only => {
             let measured = hw_assess::measure_columns(opened.engine(), &opened.reader, &opened.about, now, id.0);
             (measured.await?, CodedTable::default())
         }
-        None => assess_whole(&opened, arguments, (now, id.0)).await?,
+        None => assess_whole(opened, arguments, (now, id.0)).await?,
     };
     let mut assessment = match earlier.map(|earlier| drift(&earlier, &assessment)) {
         Some(changes) => assessment.compared(changes),
@@ -282,6 +322,25 @@ async fn assess_from(
     }
     Ok(Assessed { assessment, table })
 }
+
+/// What a dataset was: the assessment in a file, or in a folder that `--out` named; or what a contract promises.
+fn earlier(place: &Path, dataset: &str) -> Result<Earlier> {
+    let file = if place.is_dir() {
+        let files = [place.join(dataset).join(REPORT), place.join(REPORT)];
+        let found = files.iter().find(|file| file.exists()).cloned();
+        found.ok_or_else(|| {
+            let error = Error::user(format!("`{}` holds no assessment of `{dataset}`", place.display())).code("HW108");
+            error.because(format!("there is neither `{}` nor `{}`", files[0].display(), files[1].display()))
+        })?
+    } else {
+        place.to_owned()
+    };
+    Earlier::read(&document(&file)?, dataset)
+        .map_err(|error| error.code("HW108").because(format!("`--against` names `{}`", file.display())))
+}
+
+/// The report that programs read.
+const REPORT: &str = "assessment.json";
 
 /// A file of JSON or YAML. YAML's reader keeps numbers such as `1.0` as they are written, which are numbers in JSON.
 fn document(file: &Path) -> Result<Json> {
@@ -314,9 +373,7 @@ async fn judge_whole(
     // Comparing columns takes its time as well, and where only the first rows were read there is none left.
     let known = if facts.beginning.is_some() { Evidence::default() } else { Evidence::of_table(&table, time.as_deref()) };
     let mut evidence = Evidence { facts: Some(facts), ..known };
-    if let Some(file) = &arguments.rules {
-        evidence.declared = judged_by(file, opened).await?.results;
-    }
+    evidence.declared = judged_by(arguments.rules.as_deref(), &opened.about.source, opened).await?;
     let assessment = hw_assess::assess_with(opened.engine(), &opened.reader, &opened.about, now, id, evidence).await?;
     Ok((assessment, table))
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::Path;
 
 use hw_assess::{About, RuleTrial};
-use hw_base::{Error, Input, Reader, Result, Sample, SourceFile, identifier, qualified};
-use hw_connect::{open_files, open_path};
+use hw_base::{Error, Input, Reader, Result, Sample, SourceFile, identifier, plural, qualified};
+use hw_connect::{Address, open_files, open_path};
 use hw_engine::LocalEngine;
 use hw_pipeline::{EngineSettings, raw_column_names};
 
@@ -31,6 +31,8 @@ pub(crate) struct OpenedData {
     pub(crate) names: Vec<(String, String)>,
     /// Whether `rows` has these names.
     is_named: bool,
+    /// Files of its folder that are of another kind.
+    left_out: Vec<String>,
     /// What it is.
     pub(crate) about: About,
 }
@@ -154,7 +156,13 @@ pub(super) async fn is_of_project(data: &str, terminal: &Terminal) -> Result<boo
 pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Terminal) -> Result<OpenedData> {
     let root = &terminal.root;
     let Some(house) = naming::project_meant(data, root, terminal.place.as_ref()).await? else {
-        return open_file(data, None, settings, root).await;
+        let opened = open_file(data, None, settings, root).await?;
+        if let [first, ..] = opened.left_out.as_slice() {
+            let others = plural(opened.left_out.len() as u64, "file");
+            terminal
+                .say(format!("left out of `{data}`: {others} of another kind, such as `{first}`; name them with a pattern of their own"));
+        }
+        return Ok(opened);
     };
     if naming::is_path(root, data) {
         terminal.beside(format!("`{data}` is read from the project; what lies at that path is `./{data}`"));
@@ -163,12 +171,18 @@ pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Termi
     let reader = house.reader(&format!("select * from {shown_as}")).await?;
     let about = About::new(data, data);
     let (engine, rows) = (Opener::Project(Box::new(house)), reader.clone());
-    Ok(OpenedData { engine, rows, records: None, reader, about, has_malformed: false, shown_as, names: vec![], is_named: false })
+    let (names, left_out) = (vec![], vec![]);
+    Ok(OpenedData { engine, rows, records: None, reader, about, has_malformed: false, shown_as, names, is_named: false, left_out })
 }
 
 /// Opens the rows of a query.
 async fn open_query(sql: &str, place: Option<&str>, settings: &EngineSettings, terminal: &Terminal) -> Result<OpenedData> {
     let root = &terminal.root;
+    if let Some(part) = place.and_then(|place| Address::read(root, place).part) {
+        return Err(Error::user(format!("`--query` names its tables itself, and `#{part}` names one"))
+            .code("HW107")
+            .help(format!("leave out `#{part}`, and write `from {}` in the query", identifier(&part))));
+    }
     let sql = sql.trim().trim_end_matches(';');
     let (engine, reader) = if place.is_none() && root.join(hw_config::PROJECT_FILE).exists() {
         let house = House::look_in(root, terminal.place.as_ref())?;
@@ -195,6 +209,7 @@ async fn open_query(sql: &str, place: Option<&str>, settings: &EngineSettings, t
         shown_as,
         names: vec![],
         is_named: false,
+        left_out: vec![],
     })
 }
 
@@ -222,5 +237,6 @@ pub(super) async fn open_file(data: &str, files: Option<&[SourceFile]>, settings
     let (engine, has_malformed) = (Opener::Alone(Box::new(engine)), opened.delivered.has_origin);
     let own = opened.delivered.columns.iter().map(|column| column.name.clone());
     let names = own.zip(raw_column_names(&opened.delivered.columns)).collect();
-    Ok(OpenedData { engine, reader, rows, records, about, has_malformed, shown_as: identifier(&shown), names, is_named: false })
+    let (shown_as, left_out) = (identifier(&shown), opened.left_out);
+    Ok(OpenedData { engine, reader, rows, records, about, has_malformed, shown_as, names, is_named: false, left_out })
 }

@@ -79,6 +79,8 @@ impl Kept {
             "references between datasets of this run and {} were not looked for: those were assessed before",
             names.join(", ")
         ));
+        let sources = self.datasets.iter().map(|dataset| dataset.source.clone()).chain([source.name]);
+        source.name = sources.collect::<Vec<_>>().join(", ");
         source.datasets.extend(self.datasets.iter().map(|dataset| dataset.line.clone()));
         source.relationships.extend(self.relationships.iter().cloned());
         source

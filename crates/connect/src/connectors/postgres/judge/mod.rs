@@ -84,9 +84,18 @@ impl InPlace for Place {
         })
     }
 
+    fn hold(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            if self.server.is_single() {
+                self.let_see(self.server.connect().await?).await?;
+            }
+            Ok(())
+        })
+    }
+
     fn end(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.hold(None);
+            self.show(None);
             if let Some(session) = self.session.lock().await.take() {
                 session.close().await;
             }
@@ -95,7 +104,7 @@ impl InPlace for Place {
 }
 
 impl Place {
-    fn hold(&self, snapshot: Option<&str>) {
+    fn show(&self, snapshot: Option<&str>) {
         for table in self.tables.values() {
             table.hold(snapshot.map(str::to_owned));
         }
@@ -108,10 +117,16 @@ impl Place {
             session.close().await;
             return Ok(answered.filter(|_| is_whole));
         }
-        let snapshot = session.export_snapshot().await.explained(&self.server, purpose)?;
-        self.hold(Some(&snapshot));
-        *self.session.lock().await = Some(session);
+        self.let_see(session).await?;
         Ok(answered)
+    }
+
+    /// Lets all readings from now on see what a session sees.
+    async fn let_see(&self, session: Session) -> Result<()> {
+        let snapshot = session.export_snapshot().await.explained(&self.server, purpose)?;
+        self.show(Some(&snapshot));
+        *self.session.lock().await = Some(session);
+        Ok(())
     }
 }
 
