@@ -74,7 +74,7 @@ pub(crate) fn explain(error: DataFusionError, context: &Context<'_>) -> Error {
         DataFusionError::SchemaError(error, _) => schema_problem(&error, context, &mut span),
         DataFusionError::SQL(error, _) => sql_problem(&error.to_string(), context),
         DataFusionError::Plan(message) => placed(told(&message), context, &mut span),
-        DataFusionError::ResourcesExhausted(message) => memory_problem(&message, context),
+        DataFusionError::ResourcesExhausted(message) => memory_problem(&message, context.memory),
         DataFusionError::IoError(error) => io_problem(&error),
         DataFusionError::NotImplemented(message) => Error::user(format!("this SQL is not supported: {}", told(&message).error.message()))
             .code("HW301")
@@ -278,7 +278,7 @@ fn execution_problem(message: &str, context: &Context<'_>, span: &mut Option<Spa
     }
     // The last is how a join says that it could not even hold the first batch of what it was to spill.
     if ["Resources exhausted", "memory limit", "no data to spill"].iter().any(|words| message.contains(words)) {
-        return memory_problem(message, context);
+        return memory_problem(message, context.memory);
     }
     if message.contains("Parquet argument error") || message.contains("Parquet error") {
         return Error::user(DAMAGED).code("HW203").because(told(message).error.message()).help("write or copy the file again");
@@ -286,8 +286,9 @@ fn execution_problem(message: &str, context: &Context<'_>, span: &mut Option<Spa
     placed(told(message), context, span)
 }
 
-fn memory_problem(message: &str, context: &Context<'_>) -> Error {
-    let limit = context.memory.map_or_else(|| "the memory limit".to_owned(), |limit| format!("the memory limit of {limit}"));
+/// The error that a query does not get along with its memory.
+pub(crate) fn memory_problem(message: &str, limit: Option<ByteSize>) -> Error {
+    let limit = limit.map_or_else(|| "the memory limit".to_owned(), |limit| format!("the memory limit of {limit}"));
     Error::user(format!("a query needs more than {limit}"))
         .code("HW401")
         .because(first_line(message).split(" with top memory consumers").next().unwrap_or_default())

@@ -88,7 +88,7 @@ impl FileTable {
         Ok(partitioned)
     }
 
-    fn statistics(&self) -> Statistics {
+    fn sizes(&self) -> Statistics {
         let mut statistics = Statistics::new_unknown(&self.schema);
         let rows: Option<u64> = self.files.iter().map(|file| file.rows).sum();
         statistics.num_rows = rows.and_then(|rows| usize::try_from(rows).ok()).map_or(Precision::Absent, Precision::Inexact);
@@ -121,7 +121,7 @@ impl FileTable {
         let groups = balanced(FileGroup::new(files), state.config().target_partitions());
         let config = FileScanConfigBuilder::new(first.folder.store_url(), Arc::new(source))
             .with_file_groups(groups)
-            .with_statistics(self.statistics())
+            .with_statistics(self.sizes())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
@@ -151,6 +151,10 @@ impl TableProvider for FileTable {
 
     fn table_type(&self) -> TableType {
         TableType::Base
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        Some(self.sizes())
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {

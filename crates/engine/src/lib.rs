@@ -6,6 +6,7 @@
 mod adopt;
 mod beside;
 mod changes;
+mod crowded;
 mod damage;
 mod deadline;
 mod failure;

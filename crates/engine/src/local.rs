@@ -7,9 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use datafusion::common::stats::Precision;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::session_state::SessionState;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::physical_plan::execute_stream_partitioned;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake_core::DeltaTable;
@@ -22,8 +21,9 @@ use hw_base::{
 use serde_json::Value as Json;
 
 use crate::beside::Beside;
+use crate::crowded::{OperatorPool, SharedOutByOne, SortedJoins};
 use crate::deadline::{Deadline, in_time};
-use crate::failure::{Context, explain, explain_delta, io_problem};
+use crate::failure::{Context, explain, explain_delta, io_problem, memory_problem};
 use crate::files::FileTable;
 use crate::folder::{Disk, FolderRef, Site};
 use crate::json::json_valid;
@@ -52,6 +52,7 @@ pub struct Limits {
 pub struct LocalEngine {
     pub(crate) warehouse: Warehouse,
     pub(crate) runtime: Arc<RuntimeEnv>,
+    pool: Arc<OperatorPool>,
     pub(crate) live: LiveTables,
     pub(crate) memory: ByteSize,
     /// What one step may use of the memory beside the operators.
@@ -62,8 +63,8 @@ pub struct LocalEngine {
     /// Whether the first rows of a query are the same ones each time.
     pub(crate) is_in_order: bool,
     scratch: PathBuf,
-    /// A session that knows all functions and no table; every other one begins as its copy.
-    blank: Arc<OnceLock<SessionState>>,
+    /// Sessions that know all functions and no table, by the rules of their plans; every other one begins as a copy of one.
+    blank: Arc<[OnceLock<SessionState>; 2]>,
     pub(crate) planned: Planned,
 }
 
@@ -72,14 +73,14 @@ impl LocalEngine {
     pub fn new(warehouse: impl Into<Site>, scratch: PathBuf, live: LiveTables, limits: Limits) -> Result<Self> {
         let threads = limits.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get));
         // Half of the limit goes to the operators that ask; the other half is for decoding, encoding and key sets.
-        let pool = FairSpillPool::new(usize::try_from(limits.memory.0 / 2).unwrap_or(usize::MAX));
-        let pool = TrackConsumersPool::new(pool, NonZeroUsize::MIN.saturating_add(2));
+        let pool = Arc::new(OperatorPool::new(usize::try_from(limits.memory.0 / 2).unwrap_or(usize::MAX)));
         let spill = scratch.join("spill");
         std::fs::create_dir_all(&spill)
             .map_err(|error| io_problem(&error).within(format_args!("the folder `{}` cannot be made", spill.display())))?;
         let disk =
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill])).with_max_temp_directory_size(limits.disk.0);
-        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc();
+        let runtime =
+            RuntimeEnvBuilder::new().with_memory_pool(Arc::<OperatorPool>::clone(&pool)).with_disk_manager_builder(disk).build_arc();
         let runtime = runtime.map_err(|error| explain(error, &Context::default()))?;
         let warehouse = Warehouse::new(warehouse.into(), scratch.join("spool"))?;
         for folder in [&Disk::passing(scratch.clone()), warehouse.root()] {
@@ -88,6 +89,7 @@ impl LocalEngine {
         Ok(Self {
             warehouse,
             runtime,
+            pool,
             live,
             memory: limits.memory,
             share: limits.memory,
@@ -126,6 +128,7 @@ impl LocalEngine {
         Self {
             warehouse: Warehouse::passing(warehouse),
             runtime: Arc::clone(&self.runtime),
+            pool: Arc::clone(&self.pool),
             live: LiveTables::default(),
             memory: self.memory,
             share: self.share,
@@ -153,14 +156,34 @@ impl LocalEngine {
     }
 
     /// A session that knows all functions and no table.
-    pub(crate) fn blank_session(&self) -> SessionState {
+    pub(crate) fn blank_session(&self, effort: Effort) -> SessionState {
         let make = || {
             let context = SessionContext::new_with_config_rt(SessionConfig::new(), Arc::clone(&self.runtime));
             context.register_udf(json_valid());
             context.register_udaf(quantile_cont());
             context.state()
         };
-        self.blank.get_or_init(make).clone()
+        let make_for_spilling = || {
+            let state = make();
+            let mut rules = state.physical_optimizers().to_vec();
+            rules.insert(0, Arc::new(SortedJoins));
+            rules.push(Arc::new(SharedOutByOne));
+            SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rules(rules).build()
+        };
+        let [usual, spilling] = self.blank.as_ref();
+        match effort {
+            Effort::Fast | Effort::InPieces | Effort::InOrder => usual.get_or_init(make).clone(),
+            Effort::Spilling | Effort::Single => spilling.get_or_init(make_for_spilling).clone(),
+        }
+    }
+
+    /// What comes of `work`. Where it shares rows out between cores it ends with HW401 as soon as there is no room for them.
+    pub(crate) async fn unless_crowded<T>(&self, effort: Effort, work: impl Future<Output = Result<T>>) -> Result<T> {
+        if !matches!(effort, Effort::Fast | Effort::InPieces) {
+            return work.await;
+        }
+        let crowded = || Err(memory_problem("there is no room for rows on their way between cores", Some(self.memory)));
+        self.pool.unless_crowded(work).await.unwrap_or_else(crowded)
     }
 
     /// Does work on another thread, so that steps which run at the same time share the cores. It is broken off where nobody waits for it.
@@ -262,7 +285,7 @@ impl LocalEngine {
     {
         let mut effort = Effort::Fast;
         loop {
-            match run(effort).await {
+            match self.unless_crowded(effort, run(effort)).await {
                 Err(error) if error.known_code() == Some("HW401") && effort.next().is_some() => effort = effort.next().unwrap_or(effort),
                 result => return result,
             }

@@ -1,13 +1,15 @@
 //! Sessions: a query with its names bound to tables, within the memory limit.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::datatypes::Field;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, TableProvider,
 };
-use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Statistics};
+use datafusion::config::ConfigNonZeroUsize;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::ViewTable;
 use datafusion::execution::context::SQLOptions;
@@ -53,13 +55,24 @@ impl Effort {
         }
     }
 
+    /// How many rows are worked on at a time, where memory is short: of wide rows a few are much.
+    fn rows_at_once(self) -> Option<usize> {
+        match self {
+            Self::Fast | Self::InPieces | Self::InOrder => None,
+            Self::Spilling => Some(2048),
+            Self::Single => Some(512),
+        }
+    }
+
     /// Sets the options that make it so.
     fn apply(self, config: &mut SessionConfig) {
         let options = config.options_mut();
         if matches!(self, Self::InOrder | Self::Single) {
             options.execution.target_partitions = 1;
         }
-        options.optimizer.prefer_hash_join = matches!(self, Self::Fast | Self::InPieces | Self::InOrder);
+        if let Some(Ok(rows)) = self.rows_at_once().map(ConfigNonZeroUsize::try_new) {
+            options.execution.batch_size = rows;
+        }
         options.execution.enable_file_stream_work_stealing = matches!(self, Self::Fast | Self::Spilling);
         options.optimizer.enable_round_robin_repartition = matches!(self, Self::Fast | Self::Spilling);
     }
@@ -72,7 +85,14 @@ pub(crate) struct Session {
     /// DataFusion's own session, where one is needed.
     context: OnceLock<SessionContext>,
     memory: ByteSize,
+    /// The bytes that a row takes in its files, of the table whose rows take most.
+    widest: AtomicUsize,
 }
+
+/// So many bytes of files a batch holds at most, about; in memory they are some times as many.
+const BYTES_AT_ONCE: usize = 2 << 20;
+/// A batch has no fewer rows than these because they are wide.
+const FEWEST_AT_ONCE: usize = 256;
 
 const CATALOG: &str = "warehouse";
 const SCHEMA: &str = "main";
@@ -92,7 +112,7 @@ impl Session {
         if let Some(deadline) = &engine.deadline {
             config = config.with_extension(Arc::new(deadline.clone()));
         }
-        let mut state = engine.blank_session();
+        let mut state = engine.blank_session(effort);
         *state.config_mut() = config;
         let tables = MemoryCatalogProvider::new();
         // A fresh catalog has no schema that could refuse.
@@ -101,7 +121,7 @@ impl Session {
         catalogs.register_catalog(CATALOG.to_owned(), Arc::new(tables));
         state.register_catalog_list(Arc::new(catalogs));
         state.mark_start_execution();
-        Self { state: Box::new(state), context: OnceLock::new(), memory: engine.memory }
+        Self { state: Box::new(state), context: OnceLock::new(), memory: engine.memory, widest: AtomicUsize::default() }
     }
 
     /// DataFusion's own session over the same tables.
@@ -117,13 +137,25 @@ impl Session {
 
     /// A session in which every table that `reader` names is bound.
     pub(crate) async fn for_reader(engine: &LocalEngine, reader: &Reader, effort: Effort) -> Result<Self> {
-        let session = Self::new(engine, effort);
+        let mut session = Self::new(engine, effort);
         let references = Self::all_references(reader)?;
         for reference in &references {
             session.bind(engine, reader, reference).await?;
         }
+        session.take_less_at_once();
         session.name_queries(reader, &references).await?;
         Ok(session)
+    }
+
+    /// Has rows come in smaller batches where a table has wide ones: a sort or a join holds several batches of each of its inputs.
+    fn take_less_at_once(&mut self) {
+        let width = self.widest.load(Ordering::Relaxed).max(1);
+        let fitting = (BYTES_AT_ONCE / width).max(FEWEST_AT_ONCE);
+        if fitting < self.state.config().batch_size()
+            && let Ok(rows) = ConfigNonZeroUsize::try_new(fitting)
+        {
+            self.state.config_mut().options_mut().execution.batch_size = rows;
+        }
     }
 
     /// Gives the queries among the inputs their names.
@@ -181,7 +213,7 @@ impl Session {
         let table = match input {
             Some(Input::Query { .. }) => return Ok(()),
             Some(Input::Live { relation, .. }) => engine.live.find(relation),
-            Some(Input::Reader { reader, .. }) => Some(Box::pin(Self::view(engine, reader)).await?),
+            Some(Input::Reader { reader, .. }) => Some(Box::pin(self.view(engine, reader)).await?),
             Some(Input::Changes { before, after, .. }) => changes::between(engine, before, after).await?,
             Some(Input::Difference { before, after, .. }) => changes::difference(engine, before, after).await?,
             Some(Input::Table { table, version, after_batch, up_to_batch, hides_origin, .. }) => {
@@ -205,8 +237,9 @@ impl Session {
     }
 
     /// The rows of a query that has inputs of its own.
-    async fn view(engine: &LocalEngine, reader: &Reader) -> Result<Arc<dyn TableProvider>> {
+    async fn view(&self, engine: &LocalEngine, reader: &Reader) -> Result<Arc<dyn TableProvider>> {
         let session = Self::for_reader(engine, reader, Effort::Fast).await?;
+        self.widest.fetch_max(session.widest.load(Ordering::Relaxed), Ordering::Relaxed);
         Ok(session.query(&reader.sql, reader.file.as_deref()).await?.into_view())
     }
 
@@ -225,6 +258,11 @@ impl Session {
             [catalog, schema, name] => (*catalog, *schema, *name),
             _ => return Err(Error::user(format!("`{}` has too many parts to be a table", parts.join("."))).code("HW302")),
         };
+        if let Some(Statistics { num_rows, total_byte_size, .. }) = table.statistics()
+            && let (Some(rows), Some(bytes)) = (num_rows.get_value(), total_byte_size.get_value())
+        {
+            self.widest.fetch_max(bytes / rows.max(&1), Ordering::Relaxed);
+        }
         let catalogs = self.state.catalog_list();
         let catalog = catalogs.catalog(catalog).unwrap_or_else(|| {
             let made: Arc<dyn CatalogProvider> = Arc::new(MemoryCatalogProvider::new());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Result;
+use datafusion::common::{Result, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
@@ -41,6 +41,12 @@ impl TableProvider for Shown {
 
     fn table_type(&self) -> TableType {
         self.table.table_type()
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        // Of the whole table, which is wider.
+        let own = Statistics::new_unknown(&self.schema);
+        self.table.statistics().map(|all| Statistics { column_statistics: own.column_statistics, ..all })
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {

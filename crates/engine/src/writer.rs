@@ -128,7 +128,7 @@ impl Writer {
 
     /// Ends the row group of the fullest file while unflushed rows use too much memory.
     fn keep_within_budget(&mut self) -> Result<()> {
-        while self.open.len() > 1 && self.open.values().map(|open| open.file.memory_size()).sum::<usize>() > self.budget {
+        while self.open.values().map(|open| open.file.memory_size()).sum::<usize>() > self.budget {
             let Some(fullest) = self.open.values_mut().max_by_key(|open| open.file.memory_size()) else { break };
             if fullest.file.in_progress_rows() == 0 {
                 break;

@@ -66,7 +66,8 @@ const WRITTEN: &str = "rows_written";
 pub(crate) async fn stage(engine: &LocalEngine, staging: &Staging) -> Result<StagedBatch> {
     let mut effort = Effort::Fast;
     loop {
-        match Attempt::new(engine, staging, effort).await?.run().await {
+        let attempt = Attempt::new(engine, staging, effort).await?;
+        match engine.unless_crowded(effort, attempt.run()).await {
             Err(error) if error.known_code() == Some("HW401") && effort.next().is_some() => {
                 engine.sweep_label(&staging.table, &staging.label)?;
                 effort = effort.next().unwrap_or(effort);
@@ -119,7 +120,7 @@ pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) 
             Ok(counts)
         })
     });
-    let counts = joined(tasks.collect()).await?;
+    let counts = engine.unless_crowded(effort, joined(tasks.collect())).await?;
     Ok(Watched { aggregates: tap.finish_of_rules().await?, ..watcher.watched(counts) })
 }
 

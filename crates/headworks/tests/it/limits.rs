@@ -46,6 +46,28 @@ fn a_sort_larger_than_the_memory_spills_and_gives_the_same_rows() {
     assert_eq!(printed(folder.path(), &question), plenty);
 }
 
+/// Joins all rows with all that is in them.
+const JOINED: &str = "with wide as (select id, place, repeat(note, 16) as note from shop.rows) \
+    select a.id, a.note, b.note as other, a.id as number from wide as a join wide as b on a.id = b.place";
+
+#[test]
+fn a_join_larger_than_the_memory_spills_and_gives_the_same_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    project(folder.path(), "{ memory: 4GiB }", JOINED);
+    printed(folder.path(), &["run"]);
+    let question = ["sql", "select count(*) as rows, sum(id) as check_sum, max(other) as last from sorted", "--format", "json"];
+    let plenty = printed(folder.path(), &question);
+    for engine in ["{ memory: 512MiB }", "{ memory: 512MiB, threads: 1 }"] {
+        let settings = std::fs::read_to_string(folder.path().join("headworks.yaml")).unwrap();
+        let line = settings.lines().find(|line| line.starts_with("engine:")).unwrap().to_owned();
+        std::fs::write(folder.path().join("headworks.yaml"), settings.replace(&line, &format!("engine: {engine}"))).unwrap();
+        let run: Value = serde_json::from_str(&printed(folder.path(), &["run", "--rebuild", "--format", "json"])).unwrap();
+        let step = run["steps"].as_array().unwrap().iter().find(|step| step["model"] == "sorted").unwrap();
+        assert!(step["spilled_bytes"].as_u64().unwrap() > 0, "nothing was spilled: {step}");
+        assert_eq!(printed(folder.path(), &question), plenty);
+    }
+}
+
 /// A recursive query keeps what it has found in memory.
 const RECURSIVE: &str = "with recursive found as (select id, repeat(note, 16) as note, 0 as level from shop.rows \
     union all select id, note, level + 1 from found where level < 2) select * from found";
