@@ -159,7 +159,7 @@ fn out_of_space(message: &str) -> Error {
     Error::outside("the disk is full")
         .code("HW402")
         .because(first_line(message))
-        .help("free some space, then run again: nothing was published, and finished steps are not repeated")
+        .help("free some space, then run again: of this step nothing was published, and finished steps are not repeated")
 }
 
 enum Unwrapped {

@@ -55,22 +55,15 @@ impl Effort {
         }
     }
 
-    /// How many rows are worked on at a time, where memory is short: of wide rows a few are much.
-    fn rows_at_once(self) -> Option<usize> {
-        match self {
-            Self::Fast | Self::InPieces | Self::InOrder => None,
-            Self::Spilling => Some(2048),
-            Self::Single => Some(512),
-        }
-    }
-
     /// Sets the options that make it so.
     fn apply(self, config: &mut SessionConfig) {
         let options = config.options_mut();
         if matches!(self, Self::InOrder | Self::Single) {
             options.execution.target_partitions = 1;
         }
-        if let Some(Ok(rows)) = self.rows_at_once().map(ConfigNonZeroUsize::try_new) {
+        if self == Self::Single
+            && let Ok(rows) = ConfigNonZeroUsize::try_new(ROWS_AT_LAST)
+        {
             options.execution.batch_size = rows;
         }
         options.execution.enable_file_stream_work_stealing = matches!(self, Self::Fast | Self::Spilling);
@@ -91,6 +84,8 @@ pub(crate) struct Session {
 
 /// So many bytes of files a batch holds at most, about; in memory they are some times as many.
 const BYTES_AT_ONCE: usize = 2 << 20;
+/// So many rows a batch has where nothing else helped.
+const ROWS_AT_LAST: usize = 512;
 /// A batch has no fewer rows than these because they are wide.
 const FEWEST_AT_ONCE: usize = 256;
 
@@ -305,6 +300,9 @@ impl Session {
         };
         let plan = plan.map_err(failed)?;
         options.verify_plan(&plan).map_err(failed)?;
+        if sql.contains(['$', '?']) {
+            refuse_placeholders(&plan, sql, file)?;
+        }
         Ok(plan)
     }
 
@@ -412,5 +410,17 @@ fn unknown_table(engine: &LocalEngine, reader: &Reader, reference: &Reference) -
         line: reference.line,
         column: reference.column,
         length: reference.parts.join(".").chars().count(),
+    })
+}
+
+/// Values that a query leaves open, as `$1`: nobody gives them.
+fn refuse_placeholders(plan: &LogicalPlan, sql: &str, file: Option<&str>) -> Result<()> {
+    let names = plan.get_parameter_names().map_err(|error| explain(error, &Context::default()))?;
+    let Some(name) = names.into_iter().min() else { return Ok(()) };
+    let error = Error::user(format!("`{name}` stands for a value that nobody gives")).code("HW301").help("write the value itself");
+    let line = sql.lines().enumerate().find_map(|(at, line)| Some((at + 1, line[..line.find(&name)?].chars().count() + 1)));
+    Err(match (line, file) {
+        (Some((line, column)), Some(file)) => error.at(Span { file: file.into(), line, column, length: name.len() }),
+        _ => error,
     })
 }

@@ -22,6 +22,7 @@ const TRIED: &str = "arriving";
 pub(crate) async fn check(model: &Model, reader: &Reader, columns: &[Column], engine: &dyn Engine) -> Result<()> {
     let fitting = Fitting { model, columns };
     let mut errors = fitting.twice();
+    errors.extend(fitting.nameless());
     errors.extend(fitting.key());
     errors.extend(fitting.named());
     errors.extend(fitting.follow(reader, engine).await?);
@@ -165,6 +166,19 @@ impl Fitting<'_> {
                 .help("give one of them another name with `as`")
         });
         error.into_iter().collect()
+    }
+
+    /// Columns that are called like the expression that fills them: many readers of the table cannot name such a column, and some refuse it.
+    fn nameless(&self) -> Option<Error> {
+        let is_made_up = |name: &&str| {
+            name.contains(['(', ')']) || [" + ", " - ", " * ", " / ", " % ", " = ", " || "].iter().any(|sign| name.contains(sign))
+        };
+        let name = self.columns.iter().map(|column| column.name.as_str()).find(is_made_up)?;
+        let error = Error::user(format!("the column `{name}` of the SELECT has no name of its own"))
+            .code("HW301")
+            .at(Span { file: self.model.file.clone().into(), line: 1, column: 1, length: 1 })
+            .help("give it one with `as`, such as `count(*) as orders`");
+        Some(error)
     }
 
     /// The columns that the load names besides the key.

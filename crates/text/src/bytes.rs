@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8};
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 use flate2::read::MultiGzDecoder;
 
 use crate::encoding;
@@ -115,10 +115,14 @@ impl Decoding {
     fn decode(&mut self) {
         let mut decoded = vec![0; DECODED_AT_ONCE];
         let input = self.input.get(self.start..self.end).unwrap_or_default();
-        let (result, read, written, _) = self.decoder.decode_to_utf8(input, &mut decoded, self.is_at_end);
+        let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(input, &mut decoded, self.is_at_end);
         self.start += read;
-        self.is_done = self.is_at_end && result == CoderResult::InputEmpty;
+        self.is_done = self.is_at_end && result == DecoderResult::InputEmpty;
         decoded.truncate(written);
+        if matches!(result, DecoderResult::Malformed(..)) {
+            // No UTF-8 has this byte: the record is told apart like one whose UTF-8 is broken.
+            decoded.push(0xFF);
+        }
         self.spare = decoded;
     }
 
@@ -152,5 +156,16 @@ mod tests {
         let wide: Vec<u8> = "Zoë €5\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(read_in_small_steps(wide, UTF_16LE), "Zoë €5\r\n");
         assert_eq!(read_in_small_steps(b"Zo\xeb \x805".to_vec(), WINDOWS_1252), "Zoë €5");
+    }
+
+    #[test]
+    fn what_an_encoding_does_not_know_stays_broken() {
+        let broken = |bytes: &[u8]| {
+            let mut text = Vec::new();
+            decoded(Box::new(io::Cursor::new(bytes.to_vec())), UTF_16LE).read_to_end(&mut text).unwrap();
+            text
+        };
+        assert_eq!(broken(b"a\0b\0\x0a"), b"ab\xFF");
+        assert_eq!(broken(b"a\0\x00\xd8b\0"), b"a\xFFb");
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn open_delimited(root: &Path, files: &[SourceFile], options: &Delimi
         heads.extend(Head::read(root, file, options)?);
     }
     if heads.is_empty() {
-        return Err(empty(files));
+        return Err(empty(files, "it holds not even a header"));
     }
     let files_of = heads.iter().map(|head| (head.name.as_str(), &head.columns[..])).collect();
     let layout = Layout { files: files_of, delivery, declared: &options.declared };
@@ -60,11 +60,11 @@ pub(crate) fn open_delimited(root: &Path, files: &[SourceFile], options: &Delimi
     open(&columns, readable, bytes, &options.declared, &delivery.expected)
 }
 
-/// The error for files without a byte.
-pub(super) fn empty(files: &[SourceFile]) -> Error {
+/// The error for files without a byte, of which `lacking` says what they ought to hold.
+pub(super) fn empty(files: &[SourceFile], lacking: &str) -> Error {
     let names: Vec<String> = files.iter().take(5).map(|file| format!("`{}`", file.path)).collect();
     let what = if files.len() == 1 { "is empty" } else { "are empty" };
-    Error::user(format!("{} {what}", names.join(", "))).code("HW202").help("check the export that writes it; it holds not even a header")
+    Error::user(format!("{} {what}", names.join(", "))).code("HW202").help(format!("check the export that writes it; {lacking}"))
 }
 
 /// What is known about a file before its records are read.

@@ -27,7 +27,7 @@ pub(crate) fn open_json(root: &Path, files: &[SourceFile], options: &JsonOptions
         heads.extend(Head::read(root, file)?);
     }
     if heads.is_empty() {
-        return Err(empty(files));
+        return Err(empty(files, "it holds no object"));
     }
     let expected = &delivery.expected;
     // A record may lack any key, so a file may too.

@@ -297,7 +297,8 @@ impl JudgedInPlace {
 
 /// Judges the rows; `place` is asked first for what it can answer without handing them out.
 async fn judge(opened: &OpenedData, rules: &[Rule], all_rows: bool, place: Option<&dyn InPlace>) -> Result<Judged> {
-    let (engine, reader, now) = (opened.engine(), &opened.rows, SystemClock.now());
+    let (engine, reader) = (opened.engine(), &opened.rows);
+    let now = opened.about.as_of.unwrap_or_else(|| SystemClock.now());
     let columns = engine.columns(reader).await?;
     let mut gate = Gate::new(rules, &columns);
     gate.try_sql(engine, reader).await?;

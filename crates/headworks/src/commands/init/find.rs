@@ -189,6 +189,14 @@ struct Database<'a> {
 impl<'a> Database<'a> {
     /// Lists the tables that the user may read and asked for.
     async fn open(url: &str, arguments: &Arguments, terminal: &'a Terminal) -> Result<Self> {
+        let address = hw_connect::Address::read(&terminal.root, url);
+        if let Some(part) = address.part {
+            let (schema, table) =
+                part.rsplit_once('.').map_or((String::new(), part.as_str()), |(schema, table)| (format!(" --schema {schema}"), table));
+            return Err(Error::user(format!("`init` takes a database, and `#{part}` names a table of it"))
+                .code("HW107")
+                .help(format!("write `headworks init {}{schema} --tables {table}`", hw_config::redact_url(&address.place))));
+        }
         let connector = hw_connect::connector_of_url(url)?;
         let schema = arguments.schema.as_deref();
         terminal.busy("listing the tables");
