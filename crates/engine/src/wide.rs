@@ -17,7 +17,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
 /// From how many columns on it is worth it.
-const MANY: usize = 200;
+pub(crate) const MANY: usize = 200;
 
 /// A SELECT of many columns from one table.
 pub(crate) struct Wide {
@@ -25,6 +25,13 @@ pub(crate) struct Wide {
     alias: Option<String>,
     condition: Option<String>,
     items: Vec<SelectItem>,
+}
+
+/// The table of which a query selects all columns and nothing else.
+pub(crate) fn whole_table(sql: &str) -> Option<&str> {
+    let name = sql.strip_prefix("select * from ")?.trim_end();
+    let is_plain = |c: char| c.is_ascii_lowercase() || c == '_';
+    (name.starts_with(is_plain) && name.chars().all(|c| is_plain(c) || c.is_ascii_digit())).then_some(name)
 }
 
 /// Takes a SELECT of many columns from one table apart; `None` for every other query.
