@@ -285,7 +285,7 @@ impl LocalEngine {
     {
         let mut effort = Effort::Fast;
         loop {
-            match self.unless_crowded(effort, run(effort)).await {
+            match self.unless_crowded(effort, Box::pin(run(effort))).await {
                 Err(error) if error.known_code() == Some("HW401") && effort.next().is_some() => effort = effort.next().unwrap_or(effort),
                 result => return result,
             }

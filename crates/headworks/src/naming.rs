@@ -71,7 +71,7 @@ pub(crate) async fn bind_file(root: &Path, file: &str, live: &LiveTables, inputs
 
 /// Lets a query read files by names that the command line gives them, as `NAME=FILE`.
 pub(crate) async fn bind_named(root: &Path, named: &[String], live: &LiveTables, inputs: &mut Vec<Input>) -> Result<OwnNames> {
-    let mut names = OwnNames::new();
+    let mut own = OwnNames::new();
     for text in named {
         let (name, path) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
             Error::user(format!("`--with {text}` is not of the form `NAME=FILE`"))
@@ -81,9 +81,9 @@ pub(crate) async fn bind_named(root: &Path, named: &[String], live: &LiveTables,
         let delivered = hw_connect::open_path(root, path, live).await?.delivered;
         let rows = live_rows(name, &delivered, &[], inputs);
         inputs.push(rows);
-        names.extend(own_names(&delivered.columns));
+        own.extend(own_names(&delivered.columns));
     }
-    Ok(names)
+    Ok(own)
 }
 
 /// Whether one of the inputs has that name in a query.

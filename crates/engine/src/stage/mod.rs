@@ -67,7 +67,7 @@ pub(crate) async fn stage(engine: &LocalEngine, staging: &Staging) -> Result<Sta
     let mut effort = Effort::Fast;
     loop {
         let attempt = Attempt::new(engine, staging, effort).await?;
-        match engine.unless_crowded(effort, attempt.run()).await {
+        match engine.unless_crowded(effort, Box::pin(attempt.run())).await {
             Err(error) if error.known_code() == Some("HW401") && effort.next().is_some() => {
                 engine.sweep_label(&staging.table, &staging.label)?;
                 effort = effort.next().unwrap_or(effort);
