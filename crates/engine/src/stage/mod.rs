@@ -91,10 +91,19 @@ fn in_its_file(error: Error, reader: &Reader) -> Error {
     }
 }
 
-/// Counts what a watch asks for, and writes nothing.
+/// Counts what a watch asks for, and writes nothing; with less memory and more time whenever the memory limit was reached.
 pub(crate) async fn watch(engine: &LocalEngine, reader: &Reader, watch: &Watch) -> Result<Watched> {
     let of_cores = if engine.is_in_order { Effort::InPieces } else { Effort::Fast };
-    let effort = if watch.all_rows { Effort::Single } else { of_cores };
+    let mut effort = if watch.all_rows { Effort::Single } else { of_cores };
+    loop {
+        match (watched(engine, reader, watch, effort).await, effort.next()) {
+            (Err(error), Some(less)) if error.known_code() == Some("HW401") => effort = less,
+            (watched, _) => return watched,
+        }
+    }
+}
+
+async fn watched(engine: &LocalEngine, reader: &Reader, watch: &Watch, effort: Effort) -> Result<Watched> {
     let session = Session::for_reader(engine, reader, effort).await?;
     let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
     let schema = Arc::new(frame.schema().as_arrow().clone());
