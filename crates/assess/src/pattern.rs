@@ -63,9 +63,10 @@ fn of_order(table: &CodedTable, order: &Order) -> Pattern {
     let (lesser, greater) = (&table.columns[order.lesser], &table.columns[order.greater]);
     let never = if order.is_time { "later" } else { "greater" };
     let is_read = lesser.kind == ColumnType::Text || greater.kind == ColumnType::Text;
-    let sql = |own: &CodedColumn, other: &CodedColumn| match is_read {
-        true => read(own, if order.is_time { "timestamp(6)" } else { "double" }),
-        false => sql_beside(&own.name, own.kind, other.kind),
+    let sql = |own: &CodedColumn, other: &CodedColumn| match order.is_time {
+        _ if !is_read => sql_beside(&own.name, own.kind, other.kind),
+        true => read(own, "timestamp(6)"),
+        false => read(own, "double"),
     };
     let (left, right) = (sql(lesser, greater), sql(greater, lesser));
     let statement = format!("`{}` is never {never} than `{}`", lesser.name, greater.name);

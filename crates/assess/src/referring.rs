@@ -19,11 +19,11 @@ pub fn refer(datasets: &mut [(&mut Assessment, &CodedTable)]) -> Vec<Relationshi
     let named: Vec<Relationship> = found.iter().filter_map(|reference| named_reference(&tables, reference)).collect();
     let measured: Vec<(&CodedTable, &TableFacts)> = datasets.iter().map(|(assessment, table)| (*table, &assessment.facts)).collect();
     let rules = rules_of(&found, &measured);
-    let names: Vec<String> = datasets.iter().map(|(assessment, _)| assessment.about.shown_as.clone()).collect();
+    let shown_as: Vec<String> = datasets.iter().map(|(assessment, _)| assessment.about.shown_as.clone()).collect();
     // A row that is not among some rows of a dataset may be among the others.
     let is_known = |at: usize| datasets.get(at).is_some_and(|(assessment, table)| table.is_whole() && assessment.facts.scanned_all_rows);
     let telling = found.iter().filter(|one| is_known(one.to.table));
-    let lost: Vec<(usize, Finding)> = telling.filter_map(|one| Some((one.from.table, lost_rows(one, &tables, &names)?))).collect();
+    let lost: Vec<(usize, Finding)> = telling.filter_map(|one| Some((one.from.table, lost_rows(one, &tables, &shown_as)?))).collect();
     for (assessment, _) in datasets.iter_mut() {
         let relations = std::mem::take(&mut assessment.relations);
         assessment.relations = relations.with_references(&assessment.about.name, &named);

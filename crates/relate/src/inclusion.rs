@@ -48,15 +48,15 @@ fn bits_of_numbers(keys: &Column<'_>, met: &[&str]) -> f64 {
     let met: Option<Vec<i64>> = met.iter().map(|value| plain(value).parse().ok()).collect();
     let (Some(numbers), Some(met)) = (numbers, met) else { return 0.0 };
     let range = |numbers: &[i64]| Some((*numbers.iter().min()?, *numbers.iter().max()?));
-    let (Some((least, most)), Some((first, last))) = (range(&numbers), range(&met)) else { return 0.0 };
+    let (Some((least, most)), Some((begin, end))) = (range(&numbers), range(&met)) else { return 0.0 };
     if least < 0 {
         return 0.0;
     }
     let step = numbers.iter().fold(0, |step, number| common_divisor(step, number - least)).max(1);
-    let places = ((last - first) / step + 1) as f64;
-    let there = numbers.iter().filter(|number| (first..=last).contains(number)).count();
+    let places = ((end - begin) / step) as f64 + 1.0;
+    let there = numbers.iter().filter(|number| (begin..=end).contains(number)).count();
     let of_one = (places / there.max(1) as f64).log2().clamp(0.0, MOST_OF_ONE);
-    let away = 2.0 * (most as f64 / (most - least + 1) as f64).log2();
+    let away = 2.0 * (most as f64 / ((most - least) as f64 + 1.0)).log2();
     of_one * met.len().min(LOOKED_AT) as f64 + away.clamp(0.0, 4.0 * MOST_OF_ONE)
 }
 
