@@ -152,7 +152,7 @@ fn effort(code: &str) -> Effort {
         | "near_duplicate_rows"
         | "formula_violation"
         | "unexpected_value" => Effort::High,
-        "broken_rule" | "type_outlier" | "numeric_outlier" | "implausible_date" | "duplicate_keys" | "mixed_formats"
+        "broken_rule" | "orphan_rows" | "type_outlier" | "numeric_outlier" | "implausible_date" | "duplicate_keys" | "mixed_formats"
         | "negative_values" | "outliers" | "future_dates" | "stale_data" | "malformed_records" => Effort::Medium,
         _ => Effort::Low,
     }

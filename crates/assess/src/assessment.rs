@@ -5,6 +5,7 @@ use hw_validate::{Proposal, propose};
 
 use crate::checks::{find_issues, freshness};
 use crate::examination::error_of;
+use crate::held::are_contrapositives;
 use crate::{
     About, Action, Drift, Evidence, Examination, Finding, Freshness, HeldRules, Key, Meaning, MissingMap, Relations, Scores, Trial, Volume,
     meaning, recommend, rules_yaml, words,
@@ -90,7 +91,10 @@ impl Assessment {
     /// How each proposed rule came out on the rows held back, in their order; `None` where it was not tried.
     pub fn trials(&self) -> Vec<Option<&Trial>> {
         match &self.held {
-            Some(held) => held.kept.iter().map(|rule| Some(&rule.trial)).collect(),
+            // Rules on other datasets stand behind those that were tried.
+            Some(held) => {
+                held.kept.iter().map(|rule| Some(&rule.trial)).chain(std::iter::repeat(None)).take(self.proposals.len()).collect()
+            }
             None => vec![None; self.proposals.len()],
         }
     }
@@ -152,7 +156,9 @@ impl Assessment {
 /// The rules that all rows suggest.
 fn untried(facts: &TableFacts, relations: &Relations) -> Vec<Proposal> {
     let patterns = relations.rules().filter_map(|rule| rule.proposal(facts, rule.broken(relations.rows)));
-    propose(facts).into_iter().chain(patterns).collect()
+    let rules: Vec<Proposal> = propose(facts).into_iter().chain(patterns).collect();
+    let is_repeated = |rule: &Proposal| rules.iter().any(|other| are_contrapositives(other, rule));
+    rules.iter().filter(|rule| !is_repeated(rule)).cloned().collect()
 }
 
 /// The single columns that are proven to identify a row.

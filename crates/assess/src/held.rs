@@ -3,7 +3,7 @@
 //! The rows that nobody looked at while proposing are taken as good. Whatever a rule flags there is a false alarm, so their
 //! share is the false-alarm rate that the rule carries. A rule that fails there beyond its tolerance is not proposed.
 
-use hw_base::{Dimension, RuleResult, Share, Verdict, count, plural};
+use hw_base::{Dimension, RuleResult, Share, Verdict, count, identifier, plural};
 use hw_validate::Proposal;
 use serde::Serialize;
 
@@ -145,9 +145,26 @@ impl HeldRules {
     }
 }
 
+/// Whether two rules flag the same rows: `not_null a where b is not null` and `is_null b where a is null`.
+pub(crate) fn are_contrapositives(one: &Proposal, other: &Proposal) -> bool {
+    let where_of = |proposal: &Proposal| proposal.settings.get("where").and_then(|text| text.as_str()).map(str::to_owned);
+    let (Some(own), Some(theirs)) = (where_of(one), where_of(other)) else { return false };
+    let is_of = |condition: &str, proposal: &Proposal, end: &str| match &proposal.columns[..] {
+        [column] => condition == format!("{} {end}", identifier(column)),
+        _ => false,
+    };
+    (one.kind.as_str(), other.kind.as_str()) == ("not_null", "is_null")
+        && is_of(&own, other, "is not null")
+        && is_of(&theirs, one, "is null")
+}
+
 /// Whether whatever keeps to `strong` keeps to `weak`, for two different rules.
 fn implies(strong: &Proposal, weak: &Proposal) -> bool {
     let tolerates = |proposal: &Proposal| proposal.settings.get("at_most").is_some() || proposal.settings.get("at_least").is_some();
+    // Of two that say the same, the one on what has to be there stays.
+    if are_contrapositives(strong, weak) {
+        return true;
+    }
     if strong == weak || tolerates(strong) || strong.settings.get("where").is_some() {
         return false;
     }
@@ -226,6 +243,22 @@ mod tests {
             rules.kept.iter().map(|rule| format!("{} {}", rule.proposal.kind, rule.proposal.columns.join("+"))).collect();
         assert_eq!(kept, ["unique id", "accepted_values status", "accepted_values kind", "length kind"]);
         assert_eq!(rules.dropped.len(), 2);
+    }
+
+    #[test]
+    fn of_two_rules_that_flag_the_same_rows_one_is_kept() {
+        let rule = |kind: &str, column: &str, condition: &str| proposal(kind, &[column], json!({ "where": condition, "at_most": "1%" }));
+        let proposals = vec![
+            rule("not_null", "a", "b is not null"),
+            rule("is_null", "b", "a is null"),
+            rule("not_null", "b", "a is not null"),
+            rule("is_null", "c", "a is null"),
+        ];
+        let rules = hold(proposals, &Verdict::over(vec![result(0, true); 4]), "by hash");
+        let kept: Vec<String> =
+            rules.kept.iter().map(|rule| format!("{} {}", rule.proposal.kind, rule.proposal.columns.join("+"))).collect();
+        assert_eq!(kept, ["not_null a", "not_null b", "is_null c"]);
+        assert_eq!(rules.dropped[0].reason, "the rule `not_null` implies it");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! that went in: see [`Score`].
 
 mod about;
+mod accused;
 mod action;
 mod alike;
 mod assessment;
@@ -27,6 +28,7 @@ mod page;
 mod pattern;
 mod reconcile;
 mod references;
+mod referring;
 mod relations;
 mod remainder;
 mod rules;
@@ -59,7 +61,8 @@ pub use near::{Correlation, NearPair, NearRows};
 pub use pattern::{MissingWhere, Pattern, PatternKind, PatternRule};
 pub use reconcile::{Reconciliation, SumOfBoth, reconciliations};
 pub use references::reference_rules;
-pub use relations::{Cell, Dependency, Key, Relations, Relationship, cells_csv, relationships};
+pub use referring::refer;
+pub use relations::{Cell, Dependency, Key, Relations, Relationship, cells_csv};
 pub use rules::{rules_list, rules_yaml};
 pub use score::{ColumnScores, Score, ScorePart, Scores, shown_score};
 pub use source::{Source, SourceDataset};

@@ -3,7 +3,7 @@
 mod missing;
 mod rule;
 
-use hw_base::{CodedTable, ColumnType, identifier};
+use hw_base::{CodedColumn, CodedTable, ColumnType, identifier};
 use hw_relate::{Formula, Operation, Order, Patterns};
 use serde::Serialize;
 use serde_json::json;
@@ -61,22 +61,40 @@ pub(crate) fn named(table: &CodedTable, found: &Patterns) -> (Vec<Pattern>, Vec<
 
 fn of_order(table: &CodedTable, order: &Order) -> Pattern {
     let (lesser, greater) = (&table.columns[order.lesser], &table.columns[order.greater]);
-    let is_time = matches!(lesser.kind, ColumnType::Date | ColumnType::Timestamp);
-    let never = if is_time { "later" } else { "greater" };
-    let (left, right) = (sql_beside(&lesser.name, lesser.kind, greater.kind), sql_beside(&greater.name, greater.kind, lesser.kind));
+    let never = if order.is_time { "later" } else { "greater" };
+    let is_read = lesser.kind == ColumnType::Text || greater.kind == ColumnType::Text;
+    let sql = |own: &CodedColumn, other: &CodedColumn| match order.is_time {
+        _ if !is_read => sql_beside(&own.name, own.kind, other.kind),
+        true => read(own, "timestamp(6)"),
+        false => read(own, "double"),
+    };
+    let (left, right) = (sql(lesser, greater), sql(greater, lesser));
     let statement = format!("`{}` is never {never} than `{}`", lesser.name, greater.name);
     let broken_where = format!("{left} > {right}");
-    let settings = json!({ "left": lesser.name, "operator": "<=", "right": greater.name });
+    let (kind, settings) = if is_read {
+        ("expression", json!({ "sql": format!("{left} <= {right}"), "dimension": "consistency" }))
+    } else {
+        ("compare", json!({ "left": lesser.name, "operator": "<=", "right": greater.name }))
+    };
     Pattern {
         kind: PatternKind::Order,
         columns: vec![lesser.name.clone(), greater.name.clone()],
-        rule: PatternRule::of_rows("compare", settings, &statement, &broken_where, order.violations.len()),
+        rule: PatternRule::of_rows(kind, settings, &statement, &broken_where, order.violations.len()),
         statement,
         rows: order.rows,
         violations: order.violations.len() as u64,
         confidence: if order.is_named { 0.9 } else { 0.6 },
         broken_where,
         examples: shown(table, &[order.lesser, order.greater], &order.violations),
+    }
+}
+
+/// A column as SQL reads it: text that does not read so is null.
+fn read(column: &CodedColumn, sql_type: &str) -> String {
+    let name = identifier(&column.name);
+    match column.kind {
+        ColumnType::Text => format!("try_cast(trim({name}) as {sql_type})"),
+        _ => format!("cast({name} as {sql_type})"),
     }
 }
 
@@ -99,7 +117,7 @@ fn of_formula(table: &CodedTable, formula: &Formula) -> Pattern {
     let parts: Vec<String> = formula.parts.iter().map(|part| format!("`{}`", name(part))).collect();
     let statement = format!("{} = `{}`", parts.join(sign), name(&formula.result));
     // As floating-point numbers, so that no product is too large for a whole number.
-    let cast = |at: &usize| format!("cast({} as double)", identifier(name(at)));
+    let cast = |at: &usize| read(&table.columns[*at], "double");
     let (joined, result) = (formula.parts.iter().map(cast).collect::<Vec<_>>().join(joint), cast(&formula.result));
     let distance = format!("abs({joined} - {result})");
     let most = match formula.within {

@@ -20,8 +20,13 @@ const GREATEST_ORPHANS: f64 = 0.05;
 /// there before the other.
 pub fn reference_rules(tables: &[(&CodedTable, &TableFacts)]) -> Vec<(usize, Proposal)> {
     let coded: Vec<&CodedTable> = tables.iter().map(|(table, _)| *table).collect();
+    rules_of(&references(&coded), tables)
+}
+
+/// The rules that references which were found ask for.
+pub(crate) fn rules_of(found: &[Reference], tables: &[(&CodedTable, &TableFacts)]) -> Vec<(usize, Proposal)> {
     let (mut rules, mut told, mut edges) = (Vec::new(), BTreeSet::new(), Vec::new());
-    for reference in references(&coded).iter().filter(|reference| is_sure(reference)) {
+    for reference in found.iter().filter(|reference| is_sure(reference)) {
         let (from, to) = (reference.from.table, reference.to.table);
         let closes_circle = from != to && leads(&edges, to, from);
         if closes_circle || told.contains(&reference.from) {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use hw_base::{CodedTable, Dimension, Share, count, plural};
 use serde::{Deserialize, Serialize};
 
+use crate::accused::Accused;
 use crate::near::correlations;
 use crate::pattern::named;
 use crate::{Correlation, MissingWhere, NearRows, Pattern, PatternRule};
@@ -32,6 +33,8 @@ pub struct Relations {
     pub are_alike_by_chance: bool,
     /// Cells that contradict the rest.
     pub cells: Vec<Cell>,
+    /// Exactly which rows these cells stand in, and what contradicts them.
+    pub(crate) accused: Accused,
     /// What was not searched and why, in sentences: a bound on work that was hit.
     pub bounds: Vec<String>,
 }
@@ -123,13 +126,15 @@ impl Relations {
         };
         let ((found, near_duplicates, are_alike_by_chance), (dependencies, cells)) = both(of_rows, of_cells);
         let (patterns, missing_where) = named(table, &found);
+        let cells = explained(table, cells, &missing_where);
         Self {
             rows: table.coded_rows() as u64,
             keys: keys.keys.iter().map(|key| named_key(table, key)).collect(),
             dependencies: dependencies.dependencies.iter().map(|dependency| named_dependency(table, dependency)).collect(),
             references: Vec::new(),
             are_alike_by_chance,
-            cells: explained(table, cells, &missing_where),
+            accused: Accused::of(table, &keys, &dependencies, &cells),
+            cells,
             bounds: bounds(table, [keys.is_complete, dependencies.is_complete, found.is_complete]),
             patterns,
             missing_where,
@@ -151,12 +156,6 @@ impl Relations {
         self.references = references.iter().filter(is_own).cloned().collect();
         self
     }
-}
-
-/// The references between tables, the best first.
-pub fn relationships(tables: &[&CodedTable]) -> Vec<Relationship> {
-    let found = hw_relate::references(tables);
-    found.iter().filter_map(|reference| named_reference(tables, reference)).collect()
 }
 
 fn names(table: &CodedTable, columns: &[usize]) -> Vec<String> {
@@ -190,7 +189,8 @@ fn named_cell(table: &CodedTable, cell: hw_relate::Cell) -> Cell {
     }
 }
 
-fn named_reference(tables: &[&CodedTable], found: &hw_relate::Reference) -> Option<Relationship> {
+/// A reference by the names of its datasets and columns.
+pub(crate) fn named_reference(tables: &[&CodedTable], found: &hw_relate::Reference) -> Option<Relationship> {
     let (from, to) = (tables.get(found.from.table)?, tables.get(found.to.table)?);
     Some(Relationship {
         dataset: from.name.clone(),

@@ -12,6 +12,9 @@ pub fn rules_yaml(proposals: &[Proposal], dataset: &str) -> String {
         comment(&format!("Rules for {dataset}, proposed from its data.")),
         comment("Each holds on the data it was made from, or within the share it tolerates. Strike out what is no promise."),
     ];
+    if let Some(other) = proposals.iter().find_map(other_table) {
+        lines.push(comment(&format!("Those on other tables need them: `headworks check … --with {other}=FILE`.")));
+    }
     lines.push(rules_list(proposals));
     lines.join("\n")
 }
@@ -37,6 +40,12 @@ pub(crate) fn rule_names(proposals: &[Proposal]) -> Vec<String> {
         if *times == 1 { name } else { format!("{name}_{times}") }
     });
     names.collect()
+}
+
+/// The table that a `referential` rule looks at.
+fn other_table(proposal: &Proposal) -> Option<&str> {
+    let to = proposal.settings.get("to").filter(|_| proposal.kind == "referential")?;
+    to.get("table").and_then(Json::as_str).or_else(|| Some(to.as_str()?.rsplit_once('.')?.0))
 }
 
 /// The settings of the rule, with its action where that is not the usual one.

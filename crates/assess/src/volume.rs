@@ -19,7 +19,7 @@ const LEAST_HOURS: usize = 96;
 const MOST_SPANS: usize = 20_000;
 /// Rows that are usual in a span, at least: with fewer a span without rows is nothing special.
 const LEAST_USUAL: f64 = 5.0;
-/// How many deviations a span without rows must be from the usual, and one with too many.
+/// How many deviations a stretch without rows must be from the usual (as deviance of a count of zero), and a span with too many.
 const FAR: [f64; 2] = [5.0, 8.0];
 /// How many times the usual rows make a spike.
 const SPIKE: f64 = 3.0;
@@ -164,7 +164,6 @@ impl Series {
         let residual = |at: usize| (self.counts[at] as f64 - usual[at]) / usual[at].max(1.0).sqrt();
         let spread = 1.4826 * median(self.inner().filter(|at| usual[*at] > 0.0).map(|at| residual(at).abs()).collect())?;
         let distance = |at: usize| residual(at) / spread.max(1.0);
-        let is_gap = |at: usize| self.counts[at] == 0 && usual[at] >= LEAST_USUAL && -distance(at) >= FAR[0];
         let is_spike = |at: usize| usual[at] >= LEAST_USUAL && self.counts[at] as f64 >= SPIKE * usual[at] && distance(at) >= FAR[1];
         let told = |stretches: Vec<Stretch>| if stretches.len() > MOST_STRETCHES { Vec::new() } else { stretches };
         Some(Volume {
@@ -172,9 +171,22 @@ impl Series {
             span: if self.hours == 24 { "day" } else { "hour" },
             spans: self.counts.len(),
             usual: crate::score::rounded(median(self.counts.iter().map(|count| *count as f64).collect())?),
-            gaps: told(self.stretches(&usual, is_gap).into_iter().filter(|gap| !is_holiday(gap)).collect()),
+            gaps: self.gaps(&usual, spread.max(1.0)),
             spikes: told(self.stretches(&usual, is_spike)),
         })
+    }
+
+    /// The stretches without rows that chance does not explain, each judged as a whole: ten days of ten rows each are missed as surely as
+    /// one day of a hundred. Where these are many, those alone of which each span is far from usual.
+    fn gaps(&self, usual: &[f64], spread: f64) -> Vec<Stretch> {
+        let far = |rows: f64| rows >= LEAST_USUAL && (2.0 * rows).sqrt() / spread >= FAR[0];
+        let is_far = |at: usize| self.counts[at] == 0 && usual[at] >= LEAST_USUAL && usual[at].sqrt() / spread >= FAR[0];
+        let told = |mut gaps: Vec<Stretch>| {
+            gaps.retain(|gap| far(gap.usual) && !is_holiday(gap));
+            (gaps.len() <= MOST_STRETCHES).then_some(gaps)
+        };
+        let empty = told(self.stretches(usual, |at| self.counts[at] == 0 && usual[at] > 0.0));
+        empty.or_else(|| told(self.stretches(usual, is_far))).unwrap_or_default()
     }
 
     /// All spans but the first and the last, of which only a part may have been recorded.
@@ -276,6 +288,17 @@ mod tests {
         assert_eq!((gap.len(), gap[0].from.as_str(), gap[0].to.as_str(), gap[0].rows), (1, "2026-03-06", "2026-03-09", 0), "{found:?}");
         assert!((100.0..180.0).contains(&gap[0].usual), "{found:?}");
         assert_eq!((found.spikes.len(), found.spikes[0].from.as_str(), found.spikes[0].rows), (1, "2026-04-15", 260), "{found:?}");
+    }
+
+    #[test]
+    fn a_stretch_without_rows_is_judged_as_a_whole() {
+        let few = |gap: std::ops::Range<i64>| {
+            volume(200, move |day| Some(if gap.contains(&day) { 0 } else { 9 + u64::try_from(day * 7919 % 5).unwrap() }))
+        };
+        let told = |gap| few(gap).unwrap().gaps.iter().map(|gap| (gap.from.clone(), gap.to.clone())).collect::<Vec<_>>();
+        assert_eq!(told(100..103), [("2026-04-15".into(), "2026-04-17".into())]);
+        assert_eq!(told(100..130).len(), 1);
+        assert_eq!(told(100..101), []);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! not agree on everything else. Whether agreeing on the rest says anything is told by the blocks themselves: where rows that agree on
 //! it are mostly different, it says nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hw_base::{CodedTable, ColumnType};
 
@@ -52,7 +52,13 @@ pub struct NearDuplicates {
 pub fn near_duplicates(table: &CodedTable, keys: &Keys) -> NearDuplicates {
     let columns = Column::all(table);
     let rows = table.coded_rows();
-    let compared: Vec<usize> = (0..columns.len()).filter(|at| !is_aside(table, keys, *at)).collect();
+    let copies = copies(&columns, rows);
+    let is_key = |at: usize| {
+        // Rows that are equal in every column repeat the key as well.
+        let is_but_for_copies = columns[at].nulls() == 0 && columns[at].values() + copies.len() == rows;
+        is_but_for_copies || keys.keys.iter().any(|key| key.columns == [at])
+    };
+    let compared: Vec<usize> = (0..columns.len()).filter(|at| !is_aside(table, is_key(*at), *at)).collect();
     let names: Vec<usize> = compared.iter().copied().filter(|at| names_things(table, &columns[*at])).collect();
     if rows < LEAST_ROWS || names.is_empty() || compared.len() < 2 {
         return NearDuplicates::default();
@@ -65,6 +71,7 @@ pub fn near_duplicates(table: &CodedTable, keys: &Keys) -> NearDuplicates {
     for (text, slips) in texts.iter().zip(parallel::map(&texts, |text| slips(text, &totals))) {
         found.extend(slips.into_iter().map(|(repeats, row)| NearDuplicate { row, repeats, slip_in: Some(text.at) }));
     }
+    found.retain(|pair| !copies.contains(&pair.row));
     found.sort();
     found.dedup_by_key(|pair| pair.row);
     if found.len() as f64 > GREATEST_SHARE * rows as f64 {
@@ -73,15 +80,27 @@ pub fn near_duplicates(table: &CodedTable, keys: &Keys) -> NearDuplicates {
     NearDuplicates { compared, pairs: found }
 }
 
+/// The rows that equal an earlier one in every column.
+fn copies(columns: &[Column<'_>], rows: usize) -> HashSet<usize> {
+    let mixed_in = |hash: u64, column: &Column<'_>, row: usize| mixed(hash ^ u64::from(column.coded.codes[row]));
+    let hashes: Vec<u64> = (0..rows).map(|row| columns.iter().fold(1, |hash, column| mixed_in(hash, column, row))).collect();
+    let of_block = |block: Vec<usize>| {
+        let is_copy = |at: &usize| block[..*at].iter().any(|earlier| are_equal(columns, *earlier, block[*at]));
+        // In a block of many rows all are copies of one, but for a hash that meets by chance.
+        let copies: Vec<usize> = if block.len() > 1_000 { (1..block.len()).collect() } else { (1..block.len()).filter(is_copy).collect() };
+        copies.into_iter().map(|at| block[at]).collect::<Vec<_>>()
+    };
+    blocks(&hashes).into_iter().flat_map(of_block).collect()
+}
+
 /// Whether a column tells nothing about what a row records: its key, and when it was written.
-fn is_aside(table: &CodedTable, keys: &Keys, at: usize) -> bool {
+fn is_aside(table: &CodedTable, is_key: bool, at: usize) -> bool {
     const STAMPS: &[&str] =
         &["created", "updated", "modified", "changed", "loaded", "inserted", "imported", "synced", "extracted", "ingested"];
     let column = &table.columns[at];
     let words = words(&column.name);
     let last = words.last().map_or("", String::as_str);
     let is_named_key = matches!(last, "id" | "key" | "pk" | "uuid" | "guid" | "no" | "nr" | "number" | "index");
-    let is_key = keys.keys.iter().any(|key| key.columns == [at]);
     let is_stamp =
         matches!(column.kind, ColumnType::Date | ColumnType::Timestamp) && words.iter().any(|word| STAMPS.contains(&word.as_str()));
     is_stamp || (is_key && (is_named_key || column.kind == ColumnType::Integer)) || column.kind == ColumnType::Binary

@@ -10,11 +10,25 @@ use hw_base::{CodedTable, ColumnType};
 
 use crate::cell::says_nothing;
 use crate::columns::Column;
-use crate::words::{singular, words};
+use crate::inclusion::telling;
+use crate::likeness::{MEASURES, name_likeness, plain_name};
+use crate::words::words;
 use crate::{Key, Keys, Reference, TableColumns, keys, repeated};
 
 /// The greatest share of referring rows without a counterpart.
 const GREATEST_ORPHANS: f64 = 0.05;
+/// The same where names or values leave no doubt that a reference is meant.
+const GREATEST_ORPHANS_OF_SURE: f64 = 0.2;
+/// The likeness of names that leaves no doubt.
+const SURE_LIKENESS: f64 = 0.9;
+/// How much values that are not among the keys by chance count against names that say the same.
+const BY_VALUES: f64 = 0.75;
+/// The least share of the keys that rows which draw from all of them would mention, and of their range.
+const LEAST_OF_EXPECTED: f64 = 0.95;
+/// The greatest score of a reference that the values tell and the names do not: too little for a rule.
+const MOST_BY_VALUES: f64 = 0.79;
+/// How near to that of the best key of its table the score of another must be for values alone to point at it.
+const LIKE_THE_BEST: f64 = 0.7;
 /// References below this score are not told.
 const LEAST_SCORE: f64 = 0.3;
 /// Orphans that are shown.
@@ -26,7 +40,7 @@ const WIDEST: usize = 3;
 ///
 /// The side referred to is a key of its table, of one column, or of two or three; or a column that repeats, where the names say so
 /// (`customers` in versions). Up to 5 % of the referring rows may be
-/// orphans. Of several keys that hold the same values the most plausible is told. Values are compared as texts, whole numbers
+/// orphans, up to 20 % where names or values leave no doubt. Of several keys that hold the same values the most plausible is told. Values are compared as texts, whole numbers
 /// without regard to a fraction of zeros.
 pub fn references(tables: &[&CodedTable]) -> Vec<Reference> {
     let sides: Vec<Side<'_>> = tables.iter().map(|table| Side::of(table)).collect();
@@ -35,7 +49,7 @@ pub fn references(tables: &[&CodedTable]) -> Vec<Reference> {
     found.extend(repeated::references(&sides, &found));
     found.retain(|reference| reference.score >= LEAST_SCORE);
     found.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| (&a.from, &a.to).cmp(&(&b.from, &b.to))));
-    one_target_each(found)
+    one_target_each(found, &sides)
 }
 
 /// A table with what references ask of it.
@@ -71,6 +85,12 @@ impl<'a> Side<'a> {
 
     fn kind(&self, column: usize) -> ColumnType {
         self.table.columns[column].kind
+    }
+
+    /// Whether the name of a column of numbers says that it is measured or counted.
+    fn is_measure(&self, column: usize) -> bool {
+        let last = words(&self.table.columns[column].name).pop().unwrap_or_default();
+        is_number(self.kind(column)) && MEASURES.contains(&last.as_str())
     }
 }
 
@@ -118,11 +138,11 @@ pub(crate) fn refer(sides: &[Side<'_>], (from_table, column): (usize, usize), (t
         return None;
     }
     let rows: u64 = own.counts[1..].iter().map(|count| u64::from(*count)).sum();
-    let most = rows as f64 * GREATEST_ORPHANS;
-    let (mut orphans, mut met, mut shown) = (0, 0_u32, Vec::new());
+    let most = rows as f64 * GREATEST_ORPHANS_OF_SURE;
+    let (mut orphans, mut met, mut shown) = (0, Vec::new(), Vec::new());
     for (_, value, count) in own.counted().filter(|(_, value, count)| *count > 0 && !says_nothing(value)) {
         if known.contains_key(plain(value)) {
-            met += 1;
+            met.push(value);
         } else {
             orphans += u64::from(count);
             shown.push(value.to_owned());
@@ -132,9 +152,21 @@ pub(crate) fn refer(sides: &[Side<'_>], (from_table, column): (usize, usize), (t
         }
     }
     shown.truncate(SHOWN);
-    let coverage = f64::from(met) / known.len().max(1) as f64;
+    let coverage = met.len() as f64 / known.len().max(1) as f64;
     let orphan_share = orphans as f64 / rows.max(1) as f64;
-    let pair = Pair { from: (from, column, from_table), to: (to, target, to_table), key, coverage, met: f64::from(met), orphan_share };
+    let pair = Pair {
+        from: (from, column, from_table),
+        to: (to, target, to_table),
+        key,
+        coverage,
+        met: met.len() as f64,
+        rows: rows as f64,
+        orphan_share,
+        telling: if is_like_the_best(to, key) { telling(&to.columns[target], &met) } else { 0.0 },
+    };
+    if !pair.may_be_meant() {
+        return None;
+    }
     let reference = Reference {
         from: TableColumns { table: from_table, columns: vec![column] },
         to: TableColumns { table: to_table, columns: vec![target] },
@@ -148,6 +180,11 @@ pub(crate) fn refer(sides: &[Side<'_>], (from_table, column): (usize, usize), (t
     Some((reference, pair.names()))
 }
 
+/// Whether a key is about as good as the best of its table.
+fn is_like_the_best(side: &Side<'_>, key: &Key) -> bool {
+    side.keys.keys.first().is_some_and(|best| key.score >= LIKE_THE_BEST * best.score)
+}
+
 pub(crate) fn is_number(kind: ColumnType) -> bool {
     matches!(kind, ColumnType::Integer | ColumnType::Decimal | ColumnType::Float)
 }
@@ -159,17 +196,52 @@ struct Pair<'a> {
     key: &'a Key,
     coverage: f64,
     met: f64,
+    rows: f64,
     orphan_share: f64,
+    /// How far the values alone say that the reference is meant, 0 to 1.
+    telling: f64,
 }
 
 impl Pair<'_> {
+    /// Whether it may be more than chance: few orphans, and for whole numbers from a short run a name that says so, or values that are
+    /// drawn from all of the keys.
+    fn may_be_meant(&self) -> bool {
+        let names = self.names();
+        let is_sure = self.telling > 0.0 || names >= SURE_LIKENESS;
+        let (from, column, _) = self.from;
+        let is_silent = is_number(from.kind(column)) && self.telling == 0.0 && names < 0.3;
+        self.orphan_share <= if is_sure { GREATEST_ORPHANS_OF_SURE } else { GREATEST_ORPHANS }
+            && (!is_silent || self.draws_from_all() || self.is_named_as_reference())
+    }
+
+    /// Whether the values are those that rows would have which draw from all of the keys by chance, as orders draw from customers.
+    fn draws_from_all(&self) -> bool {
+        let keys = self.met / self.coverage.max(f64::MIN_POSITIVE);
+        let expected = 1.0 - (-self.rows / keys.max(1.0)).exp();
+        self.orphan_share == 0.0 && self.coverage >= LEAST_OF_EXPECTED * expected && self.spread() >= LEAST_OF_EXPECTED
+    }
+
+    /// Whether the name of the referring column ends like that of something that refers.
+    fn is_named_as_reference(&self) -> bool {
+        let (from, column, _) = self.from;
+        let name = from.words(column).pop().unwrap_or_default();
+        ["id", "key", "sk", "fk", "ref"].iter().any(|ending| name.ends_with(ending))
+    }
+
     /// Names weigh most; then what the values say, which for small whole numbers is little.
     fn score(&self) -> f64 {
-        let evidence = 0.55 * self.names() + 0.2 * self.coverage.sqrt() + 0.15 * self.key.score + 0.1 * self.spread();
+        let by_values = BY_VALUES * self.telling;
+        let meant = self.names().max(by_values);
+        let most = if by_values > self.names() { MOST_BY_VALUES } else { 1.0 };
+        let evidence = 0.55 * meant + 0.2 * self.coverage.sqrt() + 0.15 * self.key.score + 0.1 * self.spread();
         let surprise = if self.is_small_range() { 0.75 } else { 1.0 };
-        let clean = 1.0 - 4.0 * self.orphan_share;
-        let direction = if self.is_key_to_key() { 0.4 } else { 1.0 };
-        (evidence * surprise * clean * direction * self.kinds()).clamp(0.0, 1.0)
+        let clean = 1.0 - self.orphan_share * if self.telling > 0.0 { 2.0 } else { 4.0 };
+        let direction = match self.is_key_to_key() {
+            true if self.telling > 0.0 => 0.8,
+            true => 0.4,
+            false => 1.0,
+        };
+        (evidence * surprise * clean * direction * self.kinds()).clamp(0.0, most)
     }
 
     /// How far the name of the referring column speaks of the table or key referred to, 0 to 1.
@@ -202,7 +274,7 @@ impl Pair<'_> {
     /// Whole numbers from a short run beginning near 1: any such column includes any other.
     fn is_small_range(&self) -> bool {
         let (to, target, _) = self.to;
-        is_number(to.kind(target)) && (self.met < 50.0 || self.coverage < 0.3) && self.names() < 0.6
+        is_number(to.kind(target)) && self.telling == 0.0 && (self.met < 50.0 || self.coverage < 0.3) && self.names() < 0.6
     }
 
     /// Whether the referring column is the key of its own table: two surrogate keys that count from 1 include each other.
@@ -216,8 +288,7 @@ impl Pair<'_> {
     /// Measures, dates and prose do not refer.
     fn kinds(&self) -> f64 {
         let (from, column, _) = self.from;
-        let last = words(&from.table.columns[column].name).pop().unwrap_or_default();
-        if is_number(from.kind(column)) && MEASURES.contains(&last.as_str()) {
+        if from.is_measure(column) {
             return 0.3;
         }
         match from.kind(column) {
@@ -230,138 +301,6 @@ impl Pair<'_> {
     }
 }
 
-/// Names of what is measured or counted.
-const MEASURES: &[&str] = &[
-    "quantity",
-    "qty",
-    "amount",
-    "price",
-    "cost",
-    "total",
-    "subtotal",
-    "tax",
-    "count",
-    "year",
-    "month",
-    "day",
-    "age",
-    "rating",
-    "score",
-    "level",
-    "stock",
-    "discount",
-    "rate",
-    "length",
-    "duration",
-    "width",
-    "height",
-    "weight",
-    "size",
-    "rank",
-    "percent",
-    "balance",
-    "salary",
-    "units",
-    "milliseconds",
-    "bytes",
-    "minutes",
-    "seconds",
-    "hours",
-    "points",
-    "votes",
-];
-
-/// Parts that people play: a column named so refers to a table of people.
-const STAFF: &[&str] = &[
-    "rep",
-    "representative",
-    "manager",
-    "agent",
-    "salesperson",
-    "seller",
-    "staff",
-    "supervisor",
-    "assignee",
-    "owner",
-    "author",
-    "creator",
-    "approver",
-    "reviewer",
-    "employee",
-    "user",
-    "by",
-];
-
-/// How far a key is its table's own and not one that the table shares or borrows: `film_id` is that of `film`, less so of
-/// `film_category`, and `store_id` is not that of `staff`.
-pub(crate) fn home(key_name: &str, table_name: &str) -> f64 {
-    const GENERIC: &[&str] =
-        &["id", "key", "sk", "code", "name", "uuid", "number", "no", "nr", "pk", "iso", "iata", "symbol", "abbreviation", "title", "email"];
-    let stem = GENERIC.iter().find_map(|ending| key_name.strip_suffix(ending)).unwrap_or(key_name);
-    match stem {
-        "" => 1.0,
-        _ if stem == table_name => 1.0,
-        _ if table_name.ends_with(stem) || stem.ends_with(table_name) => 0.95,
-        _ if table_name.contains(stem) => 0.8,
-        _ => 0.3,
-    }
-}
-
-/// The words of a name as one, each without its plural ending.
-pub(crate) fn plain_name(words: &[String]) -> String {
-    words.iter().map(|word| singular(word)).collect()
-}
-
-/// How far the words of a referring column point at a key: `customer_id` at `customers.id` or `customers.customer_id`, `reports_to` at
-/// nothing by name.
-fn name_likeness(own: &[String], key: &[String], table: &[String], is_same_table: bool) -> f64 {
-    let (own_name, key_name, table_name) = (plain_name(own), plain_name(key), plain_name(table));
-    let tail = key.last().map_or("", String::as_str);
-    let is_generic = matches!(key_name.as_str(), "id" | "key" | "sk" | "code" | "name" | "uuid" | "no" | "number" | "pk");
-    let full = format!("{table_name}{key_name}");
-    let home = home(&key_name, &table_name);
-    if own_name == full || (!is_generic && own_name == key_name && !is_same_table) {
-        return home.max(0.7);
-    }
-    if home < 0.5 {
-        return 0.3 * f64::from(u8::from(own_name.contains(&table_name)));
-    }
-    if own_name == table_name
-        || format!("{own_name}{tail}") == full
-        || (!is_generic && own_name.ends_with(&key_name) && !own_name.is_empty())
-    {
-        return 0.9;
-    }
-    let stems: Vec<String> = own.iter().map(|word| singular(word)).collect();
-    let of_table: Vec<String> = table.iter().map(|word| singular(word)).collect();
-    let shared = of_table.iter().filter(|word| stems.contains(word)).count() as f64;
-    let same_tail = own.last().is_some_and(|last| last == tail || last.ends_with(tail) && tail.len() > 1);
-    let by_table = if of_table.is_empty() { 0.0 } else { shared / of_table.len() as f64 };
-    let contained = table_name.len() > 3 && own_name.contains(&table_name)
-        || own_name.len() > 3 && table_name.contains(own_name.trim_end_matches("id")) && own_name.trim_end_matches("id").len() > 2;
-    let mut likeness = 0.75 * by_table + if contained { 0.3 } else { 0.0 };
-    likeness += if same_tail { 0.15 } else { 0.0 };
-    let is_staff = table
-        .iter()
-        .any(|word| matches!(singular(word).as_str(), "employee" | "staff" | "user" | "person" | "people" | "member" | "contact"));
-    if is_staff && own.iter().any(|word| STAFF.contains(&word.as_str())) {
-        likeness += 0.6;
-    }
-    let is_of_one_stem =
-        |a: &String, b: &String| a.len() > 3 && b.len() > 3 && a.chars().zip(b.chars()).take_while(|(x, y)| x == y).count() >= 4;
-    if likeness < 0.3 && stems.iter().any(|own| of_table.iter().any(|word| is_of_one_stem(own, word))) {
-        likeness += 0.3;
-    }
-    if is_same_table
-        && own
-            .iter()
-            .any(|word| matches!(word.as_str(), "parent" | "report" | "reports" | "supervisor" | "boss" | "predecessor" | "previous"))
-    {
-        likeness += 0.7;
-    }
-    likeness.min(0.9)
-}
-
 /// References through composite keys: each part is included in its part, and the combinations are too.
 fn composite(sides: &[Side<'_>], single: &[Reference]) -> Vec<Reference> {
     let told: HashSet<(usize, usize, usize)> = single
@@ -371,7 +310,8 @@ fn composite(sides: &[Side<'_>], single: &[Reference]) -> Vec<Reference> {
         .collect();
     let mut found = Vec::new();
     for (to_table, to) in sides.iter().enumerate() {
-        let keys = to.keys.keys.iter().filter(|key| (2..=WIDEST).contains(&key.columns.len()));
+        let is_measured = |key: &&Key| key.columns.iter().any(|part| to.is_measure(*part));
+        let keys = to.keys.keys.iter().filter(|key| (2..=WIDEST).contains(&key.columns.len()) && !is_measured(key));
         for key in keys.take(10) {
             for (from_table, from) in sides.iter().enumerate().filter(|(from_table, _)| *from_table != to_table) {
                 let Some(columns) = counterparts(from, to, key) else { continue };
@@ -422,16 +362,25 @@ fn refer_together(
     })
 }
 
-/// Of the references of the same columns keeps the best, and others only where they are nearly as good.
-fn one_target_each(sorted: Vec<Reference>) -> Vec<Reference> {
+/// Of the references of the same columns keeps the best, and others only where they are nearly as good and lead to other values.
+fn one_target_each(sorted: Vec<Reference>, sides: &[Side<'_>]) -> Vec<Reference> {
     let mut best: HashMap<TableColumns, f64> = HashMap::new();
     let mut kept: Vec<Reference> = Vec::new();
     for reference in sorted {
         let best = *best.entry(reference.from.clone()).or_insert(reference.score);
         let is_mirror = kept.iter().any(|other| other.from == reference.to && other.to == reference.from);
-        if reference.score >= 0.9 * best && !is_mirror {
+        let is_wider = kept.iter().any(|other| other.from == reference.from && is_wider(&other.to, &reference.to, sides));
+        if reference.score >= 0.9 * best && !is_mirror && !is_wider {
             kept.push(reference);
         }
     }
     kept
+}
+
+/// Whether the second column holds all values of the first and more: instructors are people as well, but an instructor is meant.
+fn is_wider(one: &TableColumns, other: &TableColumns, sides: &[Side<'_>]) -> bool {
+    let values = |columns: &TableColumns| Some(&sides.get(columns.table)?.values[*columns.columns.first()?]);
+    let is_single = one.columns.len() == 1 && other.columns.len() == 1;
+    let (Some(one), Some(other)) = (values(one), values(other)) else { return false };
+    is_single && one.len() < other.len() && one.keys().all(|value| other.contains_key(value))
 }

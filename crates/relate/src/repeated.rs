@@ -4,7 +4,8 @@
 //! where the name of the referring column points at it.
 
 use crate::columns::Column;
-use crate::reference::{Side, can_refer, home, plain_name, refer};
+use crate::likeness::{home, plain_name};
+use crate::reference::{Side, can_refer, refer};
 use crate::words::words;
 use crate::{Key, Reference};
 

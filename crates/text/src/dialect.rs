@@ -184,7 +184,23 @@ fn looks_like_header(rows: &[Vec<String>]) -> bool {
             _ => {}
         }
     }
-    values == 0 || titles > 0
+    values == 0 || titles > 0 || has_years_as_titles(first, rest)
+}
+
+/// Years that a header may name.
+const YEARS: std::ops::RangeInclusive<u32> = 1900..=2100;
+
+/// Whether the only values of a first record are several different years beside a text, above columns that hold other things than years.
+fn has_years_as_titles(first: &[String], rest: &[Vec<String>]) -> bool {
+    let year = |field: &String| field.parse().ok().filter(|year| field.len() == 4 && YEARS.contains(year));
+    let places: Vec<usize> = (0..first.len()).filter(|at| is_value(&first[*at])).collect();
+    let years: Vec<u32> = places.iter().filter_map(|at| year(&first[*at])).collect();
+    let mut different = years.clone();
+    different.sort_unstable();
+    different.dedup();
+    let has_text = first.iter().any(|field| !field.is_empty() && !is_value(field));
+    let is_of_years = |at: &usize| rest.iter().filter_map(|row| row.get(*at)).all(|field| field.is_empty() || year(field).is_some());
+    has_text && years.len() > 1 && years.len() == places.len() && different.len() == years.len() && !places.iter().any(is_of_years)
 }
 
 fn is_value(field: &str) -> bool {
@@ -247,6 +263,9 @@ mod tests {
         check("1,x,2026-01-01\n2,y,2026-01-02\n", ',', false, &["1", "x", "2026-01-01"]);
         check("id,2024,2025\n1,5,6\n", ',', true, &["id", "2024", "2025"]);
         check("name,city\nann,rome\n", ',', true, &["name", "city"]);
+        check("Country,2019,2020\nAustria,8.9,8.9\nChile,18.9,19.1\n", ',', true, &["Country", "2019", "2020"]);
+        check("Austria,2019,2020\nChile,2018,2021\n", ',', false, &["Austria", "2019", "2020"]);
+        check("Austria,2019,8.9\nChile,1950,9.1\n", ',', false, &["Austria", "2019", "8.9"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hw_base::{ColumnType, Dimension, identifier, literal};
 
+use crate::accused::Accused;
 use crate::examination::Counted;
 use crate::{Cell, Examination, Finding};
 
@@ -67,6 +68,9 @@ fn finding(examination: &Examination, column: &str, issue: &str, cells: &[&Cell]
         .shows(shown(cells))
         .counted(counted)
         .fix(fix);
+    if let Some(condition) = examination.evidence.relations.as_ref().and_then(|relations| relations.accused.rows(column, issue)) {
+        return Some(finding.rows_where(condition));
+    }
     Some(match contradiction(examination, column, issue) {
         Some(query) => finding.query(query),
         None => match named(examination, column, cells) {
@@ -118,9 +122,12 @@ fn decided_by(examination: &Examination, column: &str, issue: &str) -> String {
     }
 }
 
-/// The columns of the most plausible dependency that `column` breaks.
+/// The columns that contradict `column`: where that was looked up those, else those of the most plausible dependency that it breaks.
 fn broken_dependency<'a>(examination: &Examination<'a>, column: &str) -> Option<&'a [String]> {
     let relations = examination.evidence.relations.as_ref()?;
+    if relations.rows >= examination.facts.rows && relations.accused != Accused::default() {
+        return relations.accused.by(column);
+    }
     let broken = relations.dependencies.iter().find(|one| one.dependent == column && one.error > 0.0 && !one.determinant.is_empty())?;
     Some(&broken.determinant)
 }

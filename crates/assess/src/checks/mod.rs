@@ -72,9 +72,14 @@ pub fn find_issues(examination: &Examination) -> Vec<Finding> {
     findings.retain(|finding| !declared::is_settled(examination, finding));
     findings.extend(declared::broken_rules(examination));
     let mut findings: Vec<Finding> = findings.into_iter().map(|finding| finding.rated(examination)).collect();
+    sort(&mut findings);
+    findings
+}
+
+/// What matters most comes first.
+pub(crate) fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| {
         let ((severity_a, rows_a), (severity_b, rows_b)) = (a.rank(), b.rank());
         severity_a.cmp(&severity_b).then(rows_b.total_cmp(&rows_a))
     });
-    findings
 }

@@ -7,6 +7,9 @@ use crate::parallel;
 const MOST_VALUES: usize = 50;
 /// Rows that each value of a condition must have on average: with fewer, chance picks the values that fit.
 const LEAST_ROWS_PER_VALUE: usize = 20;
+/// Rows with a value that each value of the other column which tells that there is one must have on average, and the same without: with
+/// fewer, the values are picked row by row.
+const LEAST_ROWS_PER_SIDE: u64 = 5;
 /// Fewer rows with a value, or without one, show no condition.
 const LEAST_ROWS: u64 = 20;
 /// The greatest share of all rows that may break a condition.
@@ -126,6 +129,21 @@ impl Tally {
             && is_few(unexpected, filled, GREATEST_PART)
     }
 
+    /// Whether the values of the other column were hardly picked row by row.
+    fn bears_its_values(&self) -> bool {
+        let is_missing = self.mostly_missing();
+        let of_side = |counts: &[u64], side: bool| {
+            let picked: Vec<u64> = counts
+                .iter()
+                .zip(&is_missing)
+                .filter(|(count, missing)| **missing == side && **count > 0)
+                .map(|(count, _)| *count)
+                .collect();
+            picked.iter().sum::<u64>() >= LEAST_ROWS_PER_SIDE * picked.len() as u64
+        };
+        of_side(&self.missing, true) && of_side(&self.filled, false)
+    }
+
     /// The one code that holds all missing values, where chance hardly explains it.
     fn only_missing(&self) -> Option<usize> {
         let missing: u64 = self.missing.iter().sum();
@@ -150,7 +168,7 @@ fn of_values(columns: &[Column<'_>], at: usize, by: usize, sampled: &[u32]) -> O
         return None;
     }
     let tally = Tally::of(column, 0..rows, other.counts.len(), code);
-    let (is_exact, is_missing) = if tally.is_exact(1.0) {
+    let (is_exact, is_missing) = if tally.is_exact(1.0) && tally.bears_its_values() {
         (true, tally.mostly_missing())
     } else {
         let only = tally.only_missing()?;

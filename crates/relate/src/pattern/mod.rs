@@ -21,7 +21,7 @@ use quantity::{Quantity, sampled_rows};
 /// What holds between the columns of a row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Patterns {
-    /// Columns that stand in an order; those whose names tell it first.
+    /// Columns that stand in an order, those of text by what they read as; those whose names tell it first.
     pub orders: Vec<Order>,
     /// Columns that are sums or products of others.
     pub formulas: Vec<Formula>,
@@ -43,6 +43,7 @@ pub fn patterns(table: &CodedTable) -> Patterns {
     // How the columns of a formula relate is told by the formula.
     let is_told = |order: &Order| formulas.iter().any(|one| one.names(order.lesser) && one.names(order.greater));
     orders.retain(|order| !is_told(order));
-    let correlations = correlation::correlations(&quantities);
+    let typed: Vec<Quantity<'_>> = quantities.into_iter().filter(|quantity| !quantity.is_text).collect();
+    let correlations = correlation::correlations(&typed);
     Patterns { orders, formulas, conditions: condition::conditions(&columns, &sampled), correlations, is_complete }
 }

@@ -29,6 +29,8 @@ pub struct Order {
     pub violations: Vec<usize>,
     /// Whether the names tell the order too: `start` and `end`.
     pub is_named: bool,
+    /// Whether the values are moments, and not numbers.
+    pub is_time: bool,
 }
 
 /// The orders between columns of moments, and between columns of numbers whose names tell that they measure the same.
@@ -95,7 +97,14 @@ fn counted(lesser: &Quantity<'_>, greater: &Quantity<'_>, rows: usize) -> Option
     let is_kept = above <= most_violations(lesser, greater) * different
         && above <= GREATEST_SHARE_OF_EXPECTED * surprise(lesser, greater) * different;
     let is_named = is_named(lesser, greater);
-    (below >= LEAST_ROWS && is_kept).then_some(Order { lesser: lesser.at, greater: greater.at, rows: both, violations, is_named })
+    (below >= LEAST_ROWS && is_kept).then_some(Order {
+        lesser: lesser.at,
+        greater: greater.at,
+        rows: both,
+        violations,
+        is_named,
+        is_time: lesser.is_time,
+    })
 }
 
 /// Drops `a <= c` where `a <= b` and `b <= c` are told and no row breaks them.

@@ -24,6 +24,10 @@ pub(super) fn unrelated(places: usize) -> impl Fn(usize) -> usize {
     move |at| (at * STRIDE + places / 3 + 1) % places.max(1)
 }
 
+/// The share of the rows with a value that must read as a number or a moment for a column of text to be one of them; the other rows are
+/// left out. Fewer rows show nothing.
+const LEAST_READABLE: (f64, u64) = (0.9, 20);
+
 /// A column of numbers or moments.
 pub(super) struct Quantity<'a> {
     /// Its position in the table.
@@ -32,6 +36,8 @@ pub(super) struct Quantity<'a> {
     pub(super) words: Vec<String>,
     /// Whether it holds days or moments, as seconds since 1970.
     pub(super) is_time: bool,
+    /// Whether it is a column of text, most of which reads as such.
+    pub(super) is_text: bool,
     /// Digits behind the point of the sampled values, at most.
     pub(super) decimals: usize,
     /// The values of the sampled rows; `NaN` for null.
@@ -41,18 +47,24 @@ pub(super) struct Quantity<'a> {
 }
 
 impl<'a> Quantity<'a> {
-    /// The columns of a table that hold numbers, days or moments.
+    /// The columns of a table that hold numbers, days or moments; also those of text that do but for some cells.
     pub(super) fn all_of(table: &CodedTable, columns: &'a [Column<'a>], rows: &[u32]) -> Vec<Self> {
-        let places = (0..columns.len()).filter(|at| table.columns[*at].kind.is_numeric() || is_time(table.columns[*at].kind));
-        places.map(|at| Self::of(at, &columns[at], rows)).collect()
+        let of = |at: usize| match table.columns[at].kind {
+            kind if is_time(kind) => Some(Self::of(at, &columns[at], rows, true)),
+            kind if kind.is_numeric() => Some(Self::of(at, &columns[at], rows, false)),
+            ColumnType::Text => Some(Self::of(at, &columns[at], rows, reads_as_time(&columns[at])?)),
+            _ => None,
+        };
+        (0..columns.len()).filter_map(of).collect()
     }
 
-    fn of(at: usize, column: &'a Column<'a>, rows: &[u32]) -> Self {
-        let is_time = is_time(column.coded.kind);
+    fn of(at: usize, column: &'a Column<'a>, rows: &[u32], is_time: bool) -> Self {
         let texts = || rows.iter().map(|row| column.text(column.code(*row)));
         let sample = texts().map(|text| text.map_or(f64::NAN, |text| number(text, is_time))).collect();
-        let decimals = texts().flatten().map(decimals).max().unwrap_or(0);
-        Self { at, words: words(&column.coded.name), is_time, decimals, sample, column, all: OnceLock::new() }
+        let read = texts().flatten().filter(|text| !number(text, is_time).is_nan());
+        let decimals = read.map(decimals).max().unwrap_or(0);
+        let is_text = column.coded.kind == ColumnType::Text;
+        Self { at, words: words(&column.coded.name), is_time, is_text, decimals, sample, column, all: OnceLock::new() }
     }
 
     /// The value of a row; `NaN` for null.
@@ -81,7 +93,26 @@ fn is_time(kind: ColumnType) -> bool {
     matches!(kind, ColumnType::Date | ColumnType::Timestamp)
 }
 
+/// Whether nearly all of a column of text reads as moments, or as numbers; `None` where neither does. Numbers with leading zeros are codes.
+fn reads_as_time(column: &Column<'_>) -> Option<bool> {
+    let (mut moments, mut numbers, mut all) = (0_u64, 0_u64, 0_u64);
+    for (_, text, count) in column.counted() {
+        let count = u64::from(count);
+        all += count;
+        moments += if number(text, true).is_nan() { 0 } else { count };
+        let is_code = text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+        if is_code {
+            return None;
+        }
+        numbers += if number(text, false).is_nan() { 0 } else { count };
+    }
+    let (least, fewest) = LEAST_READABLE;
+    let is_enough = |read: u64| read >= fewest && read as f64 >= least * all as f64;
+    if is_enough(moments) { Some(true) } else { is_enough(numbers).then_some(false) }
+}
+
 fn number(text: &str, is_time: bool) -> f64 {
+    let text = text.trim();
     if is_time {
         seconds(text).unwrap_or(f64::NAN)
     } else {
@@ -100,7 +131,12 @@ fn seconds(text: &str) -> Option<f64> {
     if bytes.len() < 10 || bytes[4] != b'-' || bytes[7] != b'-' {
         return None;
     }
-    let mut seconds = (days(digits(0, 4)?, digits(5, 7)?, digits(8, 10)?) * 86_400) as f64;
+    let (month, day) = (digits(5, 7)?, digits(8, 10)?);
+    let is_day = (1..=12).contains(&month) && (1..=31).contains(&day) && matches!(bytes.get(10), None | Some(b' ' | b'T'));
+    if !is_day {
+        return None;
+    }
+    let mut seconds = (days(digits(0, 4)?, month, day) * 86_400) as f64;
     if let (Some(hour), Some(minute)) = (digits(11, 13), digits(14, 16)) {
         seconds += (hour * 3_600 + minute * 60) as f64;
         let (rest, zone) = split_zone(text.get(16..)?);
@@ -134,8 +170,16 @@ mod tests {
 
     #[test]
     fn moments_are_seconds_since_1970() {
-        let all = ["1970-01-01", "1970-01-02 00:00:01", "1969-12-31T23:00:00Z", "2000-03-01", "1970-01-01 02:00:00.5+02:00", "soon"];
-        assert_eq!(all.map(seconds), [Some(0.0), Some(86_401.0), Some(-3_600.0), Some(951_868_800.0), Some(0.5), None]);
+        let all = [
+            "1970-01-01",
+            "1970-01-02 00:00:01",
+            "1969-12-31T23:00:00Z",
+            "2000-03-01",
+            "1970-01-01 02:00:00.5+02:00",
+            "soon",
+            "2026-13-05",
+        ];
+        assert_eq!(all.map(seconds), [Some(0.0), Some(86_401.0), Some(-3_600.0), Some(951_868_800.0), Some(0.5), None, None]);
     }
 
     #[test]

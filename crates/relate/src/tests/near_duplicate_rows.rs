@@ -53,3 +53,15 @@ fn rows_without_a_name_are_no_things() {
     );
     assert_eq!(near_duplicates(&log, &keys(&log)).pairs, []);
 }
+
+#[test]
+fn rows_that_are_equal_do_not_hide_those_that_nearly_are() {
+    let mut people = people();
+    for column in &mut people.columns {
+        column.codes.push(column.codes[77]);
+    }
+    people.rows += 1;
+    let found = near_duplicates(&people, &keys(&people));
+    let pairs: Vec<(usize, usize)> = found.pairs.iter().map(|pair| (pair.repeats, pair.row)).collect();
+    assert_eq!((pairs, &found.compared[..]), (vec![(0, 300), (1, 301)], &[1, 2, 3][..]));
+}

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_assess::{Assessment, Earlier, Evidence, Source, cells_csv, drift, reconciliations, relationships, rules_yaml};
+use hw_assess::{Assessment, Earlier, Evidence, Source, cells_csv, drift, reconciliations, refer, rules_yaml};
 use hw_base::{BoxFuture, ByteSize, Clock, CodeMemory, CodedTable, Column, Engine, Error, Result, TableFacts, TimeSpan, Timestamp};
 use hw_connect::in_place;
 use hw_engine::Deadline;
@@ -206,14 +206,10 @@ fn free_name(name: &str, taken: &mut BTreeSet<String>) -> String {
 
 /// How the datasets refer to each other; each report gets its own part of it.
 fn related(assessed: &mut [Assessed]) -> Source {
+    let found = refer(&mut assessed.iter_mut().map(|one| (&mut one.assessment, &one.table)).collect::<Vec<_>>());
     let tables: Vec<&CodedTable> = assessed.iter().map(|one| &one.table).collect();
-    let found = relationships(&tables);
     let sampled = tables.iter().filter(|table| !table.is_whole()).map(|table| format!("of `{}` a sample was compared", table.name));
     let bounds: Vec<String> = sampled.collect();
-    for one in assessed.iter_mut() {
-        let relations = std::mem::take(&mut one.assessment.relations);
-        one.assessment.relations = relations.with_references(&one.assessment.about.name, &found);
-    }
     let assessments: Vec<Assessment> = assessed.iter().map(|one| one.assessment.clone()).collect();
     let name = assessments.iter().map(|assessment| assessment.about.source.clone()).collect::<Vec<_>>().join(", ");
     let tables: Vec<&CodedTable> = assessed.iter().map(|one| &one.table).collect();
