@@ -8,7 +8,7 @@ use crate::examination::error_of;
 use crate::held::are_contrapositives;
 use crate::{
     About, Action, Drift, Evidence, Examination, Finding, Freshness, HeldRules, Key, Meaning, MissingMap, Relations, Scores, Trial, Volume,
-    meaning, recommend, rules_yaml, words,
+    meaning, recommend, words,
 };
 
 /// What is known about a dataset: its measurements, its issues, its scores and what to do.
@@ -99,16 +99,10 @@ impl Assessment {
         }
     }
 
-    /// The files of the report, by their paths within its folder: JSON, Markdown, HTML and the rules.
+    /// The files of the report, by their paths within its folder: JSON, Markdown and HTML; the rules are [`crate::rules_files`].
     pub fn files(&self) -> Vec<(String, String)> {
         let json = format!("{:#}\n", self.to_json());
-        let rules = format!("rules/{}.yaml", self.about.name);
-        vec![
-            ("assessment.json".into(), json),
-            ("assessment.md".into(), self.to_markdown()),
-            ("assessment.html".into(), self.to_html()),
-            (rules, rules_yaml(&self.proposals, &self.about.name)),
-        ]
+        vec![("assessment.json".into(), json), ("assessment.md".into(), self.to_markdown()), ("assessment.html".into(), self.to_html())]
     }
 
     /// The issues, what matters most first.

@@ -6,6 +6,17 @@ use hw_base::OnFailure;
 use hw_validate::{Proposal, yaml_comment as comment, yaml_flow as flow};
 use serde_json::{Map, Value as Json};
 
+/// The rules files of a dataset, by their paths: one that is ready to run, and one of the rules that look at other tables, where there are
+/// any.
+pub fn rules_files(proposals: &[Proposal], dataset: &str) -> Vec<(String, String)> {
+    let (others, own): (Vec<Proposal>, Vec<Proposal>) = proposals.iter().cloned().partition(|proposal| other_table(proposal).is_some());
+    let mut files = vec![(format!("rules/{dataset}.yaml"), rules_yaml(&own, dataset))];
+    if !others.is_empty() {
+        files.push((format!("rules/{dataset}.references.yaml"), rules_yaml(&others, dataset)));
+    }
+    files
+}
+
 /// A rules file with one rule per proposal; the comment above each rule says why it is proposed.
 pub fn rules_yaml(proposals: &[Proposal], dataset: &str) -> String {
     let mut lines = vec![
@@ -13,7 +24,7 @@ pub fn rules_yaml(proposals: &[Proposal], dataset: &str) -> String {
         comment("Each holds on the data it was made from, or within the share it tolerates. Strike out what is no promise."),
     ];
     if let Some(other) = proposals.iter().find_map(other_table) {
-        lines.push(comment(&format!("Those on other tables need them: `headworks check … --with {other}=FILE`.")));
+        lines.push(comment(&format!("They look at other tables: `headworks check … --with {other}=FILE`.")));
     }
     lines.push(rules_list(proposals));
     lines.join("\n")

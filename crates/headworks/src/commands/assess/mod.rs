@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_assess::{Assessment, Earlier, Evidence, Source, cells_csv, drift, reconciliations, refer, rules_yaml};
+use hw_assess::{Assessment, Earlier, Evidence, Source, cells_csv, drift, reconciliations, refer, rules_files};
 use hw_base::{BoxFuture, ByteSize, Clock, CodeMemory, CodedTable, Column, Engine, Error, Result, TableFacts, TimeSpan, Timestamp};
 use hw_connect::in_place;
 use hw_engine::Deadline;
@@ -407,8 +407,7 @@ fn rules_to_run(assessment: &Assessment) -> Vec<Proposal> {
 
 /// Writes the report and the rules.
 pub(crate) fn write(assessment: &Assessment, folder: &Path) -> Result<()> {
-    for (path, content) in assessment.files() {
-        let content = if path.starts_with("rules/") { rules_yaml(&rules_to_run(assessment), &assessment.about.name) } else { content };
+    for (path, content) in assessment.files().into_iter().chain(rules_files(&rules_to_run(assessment), &assessment.about.name)) {
         write_file(&folder.join(path), &content)?;
     }
     Ok(())
