@@ -62,11 +62,15 @@ fn strangers<'a>(said: &[(&'a str, u64)]) -> Vec<&'a str> {
     if strange.len() <= 3 { strange } else { Vec::new() }
 }
 
+/// The share of the frequent texts that must be codes for all to be; the others may be slips.
+const NEARLY_ALL: f64 = 0.9;
+
 /// Whether a word that may stand for a missing value is one of a few choices, as `none` is beside `driver only`, or a code among
 /// codes, as `NA` is among countries and `Na` among elements.
 fn is_a_choice(column: &ColumnFacts, text: &str, said: &[(&str, u64)]) -> bool {
     let is_code = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
-    let are_codes = said.len() >= 3 && said.iter().all(|(text, _)| is_code(text));
+    let rows = |is_such: &dyn Fn(&str) -> bool| said.iter().filter(|(text, _)| is_such(text)).map(|(_, rows)| *rows).sum::<u64>();
+    let are_codes = said.len() >= 3 && rows(&is_code) as f64 >= NEARLY_ALL * rows(&|_| true) as f64;
     let is_alike = |other: &&(&str, u64)| other.0 != text && hw_base::character_pattern(other.0) == hw_base::character_pattern(text);
     let is_one_of_codes = text.len() <= 3 && said.iter().filter(is_alike).filter(|(other, _)| other.len() == text.len()).count() >= 3;
     let is_category = column.distinct <= 20 && column.distinct.saturating_mul(2) <= present(column);

@@ -6,6 +6,7 @@ use hw_base::{ColumnFacts, Dimension, Issue, Severity, Share, TableFacts, Timest
 use serde::{Deserialize, Serialize};
 
 use crate::column::share_of;
+use crate::listed::Held;
 use crate::{About, Evidence, Limits, Meaning, meaning};
 
 /// Everything the checks may look at. They read nothing else, so the same examination finds the same issues.
@@ -124,6 +125,9 @@ pub struct Finding {
     pub is_estimate: bool,
     /// The condition that the affected rows meet, where one tells.
     pub condition: Option<String>,
+    /// The coded cells that it is about, where they can be listed.
+    #[serde(skip)]
+    pub(crate) held: Option<Held>,
     /// A query for examples alone that reads less than that of the issue, and may find none.
     pub(crate) narrowed: Option<String>,
     /// How much the kind of issue matters: 0 is a hint.
@@ -147,7 +151,7 @@ impl Finding {
             query: String::new(),
             fix: String::new(),
         };
-        Self { issue, affected: rows as f64, is_estimate: false, condition: None, narrowed: None, weight: 1.0 }
+        Self { issue, affected: rows as f64, is_estimate: false, condition: None, held: None, narrowed: None, weight: 1.0 }
     }
 
     /// About the column `name`.
@@ -178,6 +182,12 @@ impl Finding {
     /// The affected rows are those that meet `condition`.
     pub(crate) fn rows_where(mut self, condition: impl Into<String>) -> Self {
         self.condition = Some(condition.into());
+        self
+    }
+
+    /// The cells that it is about are those.
+    pub(crate) fn about_cells(mut self, held: Held) -> Self {
+        self.held = Some(held);
         self
     }
 

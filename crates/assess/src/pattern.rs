@@ -34,6 +34,9 @@ pub struct Pattern {
     pub broken_where: String,
     /// Some of the rows that break it.
     pub examples: Vec<String>,
+    /// The coded rows that break it.
+    #[serde(skip)]
+    pub broken_rows: Vec<usize>,
     /// The rule that keeps it.
     #[serde(skip)]
     pub rule: PatternRule,
@@ -86,6 +89,7 @@ fn of_order(table: &CodedTable, order: &Order) -> Pattern {
         confidence: if order.is_named { 0.9 } else { 0.6 },
         broken_where,
         examples: shown(table, &[order.lesser, order.greater], &order.violations),
+        broken_rows: order.violations.clone(),
     }
 }
 
@@ -137,6 +141,7 @@ fn of_formula(table: &CodedTable, formula: &Formula) -> Pattern {
         confidence: 0.9,
         broken_where,
         examples: shown(table, &columns, &formula.violations),
+        broken_rows: formula.violations.clone(),
     }
 }
 

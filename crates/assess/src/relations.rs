@@ -6,6 +6,7 @@ use hw_base::{CodedTable, Dimension, Share, count, plural};
 use serde::{Deserialize, Serialize};
 
 use crate::accused::Accused;
+use crate::listed::data_row;
 use crate::near::correlations;
 use crate::pattern::named;
 use crate::{Correlation, MissingWhere, NearRows, Pattern, PatternRule};
@@ -177,9 +178,8 @@ fn named_dependency(table: &CodedTable, found: &hw_relate::Dependency) -> Depend
 }
 
 fn named_cell(table: &CodedTable, cell: hw_relate::Cell) -> Cell {
-    let row = table.sampled.as_ref().and_then(|rows| rows.get(cell.row).copied()).unwrap_or(cell.row as u64);
     Cell {
-        row,
+        row: data_row(table, cell.row),
         column: names(table, &[cell.column]).concat(),
         dimension: cell.dimension,
         issue: cell.issue.into(),
@@ -209,8 +209,7 @@ const MISSING_UNEXPECTEDLY: f64 = 0.7;
 /// The cells without those that are empty by design, and with those that are empty against it.
 fn explained(table: &CodedTable, mut cells: Vec<Cell>, missing_where: &[MissingWhere]) -> Vec<Cell> {
     for missing in missing_where.iter().filter(|missing| missing.is_exact) {
-        let row = |at: &usize| table.sampled.as_ref().and_then(|rows| rows.get(*at).copied()).unwrap_or(*at as u64);
-        let rows: BTreeSet<u64> = missing.unexplained_rows.iter().map(row).collect();
+        let rows: BTreeSet<u64> = missing.unexplained_rows.iter().map(|at| data_row(table, *at)).collect();
         let is_hole = |cell: &Cell| cell.column == missing.column && cell.issue == "missing_value";
         cells.retain(|cell| !is_hole(cell) || rows.contains(&cell.row) || !missing.is_by_design);
         let known: BTreeSet<u64> = cells.iter().filter(|cell| is_hole(cell)).map(|cell| cell.row).collect();
@@ -251,14 +250,21 @@ fn unseen_pairs(rows: usize) -> f64 {
     (2.0 * 20_f64.ln() / rows.max(1) as f64).min(1.0)
 }
 
-/// The cells as CSV with a header: `row,column,dimension,issue,confidence,suggestion`, in the order of rows, then of columns.
+/// The cells as they are listed: in the order of rows, then of columns, with confidences of three digits.
+pub fn cells_in_order(mut cells: Vec<Cell>) -> Vec<Cell> {
+    cells.sort_by(|a, b| (a.row, &a.column, &a.issue).cmp(&(b.row, &b.column, &b.issue)));
+    for cell in &mut cells {
+        cell.confidence = rounded(cell.confidence);
+    }
+    cells
+}
+
+/// The cells as CSV with a header: `row,column,dimension,issue,confidence,suggestion`.
 pub fn cells_csv(cells: &[Cell]) -> String {
-    let mut sorted: Vec<&Cell> = cells.iter().collect();
-    sorted.sort_by(|a, b| (a.row, &a.column, &a.issue).cmp(&(b.row, &b.column, &b.issue)));
     let mut csv = String::from("row,column,dimension,issue,confidence,suggestion\n");
-    for cell in sorted {
+    for cell in cells {
         let fields = [field(&cell.column), cell.dimension.name().into(), field(&cell.issue)];
-        csv.push_str(&format!("{},{},{},{}\n", cell.row, fields.join(","), rounded(cell.confidence), field(&cell.suggestion)));
+        csv.push_str(&format!("{},{},{},{}\n", cell.row, fields.join(","), cell.confidence, field(&cell.suggestion)));
     }
     csv
 }
@@ -291,7 +297,7 @@ mod tests {
 
     #[test]
     fn cells_are_listed_by_row_with_their_quotes() {
-        let csv = cells_csv(&[cell(7, "b", "say \"hi\", now"), cell(2, "a, b", ""), cell(7, "a", " x")]);
+        let csv = cells_csv(&cells_in_order(vec![cell(7, "b", "say \"hi\", now"), cell(2, "a, b", ""), cell(7, "a", " x")]));
         assert_eq!(
             csv,
             "row,column,dimension,issue,confidence,suggestion\n\

@@ -6,6 +6,7 @@ mod asking;
 mod contract;
 mod evidence;
 mod findings;
+mod listed;
 mod meanings;
 mod pages;
 mod reports;

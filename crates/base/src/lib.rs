@@ -51,7 +51,7 @@ pub use push_down::{Built, Keeps, Living, PUSHED_ROWS, PUSHED_TABLE, PushDown, P
 pub use quality::{Dimension, Issue, Notes, OnFailure, RuleResult, Severity, Verdict};
 pub use rows::{Column, ColumnType, Rows, Value};
 pub use settings::{Entry, Node, Settings, SettingsMap};
-pub use shape::{TextShape, character_pattern, trimmed};
+pub use shape::{TextShape, character_pattern, is_non_printing, trimmed};
 pub use sources::{Continuing, Delivered, Delivery, News, Part, SourceFile, Sources, Survey};
 pub use sql::{first_day, identifier, literal, qualified};
 pub use targets::{NoTargets, Partitioning, Period, Placement, Release, Shipment, Shipped, Targets};

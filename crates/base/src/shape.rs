@@ -159,6 +159,12 @@ pub fn trimmed(text: &str) -> &str {
     }
 }
 
+/// Whether a character is never seen: control characters but for tab and line ends, marks without a width, and blanks that do not break.
+pub fn is_non_printing(c: char) -> bool {
+    let is_mark = matches!(c, '\u{a0}' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
+    is_mark || matches!(c, '\u{feff}' | '\u{fffd}') || (c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+}
+
 fn is_boolean(text: &str) -> bool {
     ["true", "false", "yes", "no"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Decimal128Array, Int64Array, StringArray};
+use datafusion::arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, StringArray};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::parquet::arrow::ArrowWriter;
 use hw_base::{Error, Result};
@@ -18,6 +18,8 @@ pub enum PlainColumn {
     Whole(Vec<i64>),
     /// Hundredths, stored as `decimal(12,2)`.
     Cents(Vec<i64>),
+    /// Numbers with fractions.
+    Number(Vec<f64>),
     /// Text.
     Text(Vec<String>),
 }
@@ -39,6 +41,7 @@ pub fn write_parquet(path: &Path, columns: &[(&str, PlainColumn)]) -> Result<()>
 fn array(column: &PlainColumn) -> Result<ArrayRef> {
     Ok(match column {
         PlainColumn::Whole(values) => Arc::new(Int64Array::from(values.clone())),
+        PlainColumn::Number(values) => Arc::new(Float64Array::from(values.clone())),
         PlainColumn::Text(values) => Arc::new(StringArray::from_iter_values(values)),
         PlainColumn::Cents(values) => {
             let array = Decimal128Array::from_iter_values(values.iter().map(|cents| i128::from(*cents))).with_precision_and_scale(12, 2);

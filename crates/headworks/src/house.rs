@@ -401,11 +401,14 @@ pub(crate) fn write_file(path: &Path, text: &str) -> Result<()> {
     write_bytes(path, text.as_bytes())
 }
 
+/// Makes the folder that a file will lie in.
+pub(crate) fn make_folder_of(path: &Path) -> Result<()> {
+    path.parent().map_or(Ok(()), make_folder)
+}
+
 /// The same for a file that is no text.
 fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        make_folder(folder)?;
-    }
+    make_folder_of(path)?;
     std::fs::write(path, bytes).map_err(|error| unwritable(path, &error))
 }
 

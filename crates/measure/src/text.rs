@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
-use hw_base::{PatternCount, ShapeCount, Spellings, TextFacts, TextShape, Value, ValueCount, character_pattern};
+use hw_base::{PatternCount, ShapeCount, Spellings, TextFacts, TextShape, Value, ValueCount, character_pattern, is_non_printing};
 
 use crate::form::cut;
 use crate::hash::hash_bytes;
@@ -304,11 +304,6 @@ impl Memory {
             *self = Self::default();
         }
     }
-}
-
-fn is_non_printing(c: char) -> bool {
-    let is_mark = matches!(c, '\u{a0}' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
-    is_mark || matches!(c, '\u{feff}' | '\u{fffd}') || (c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
 }
 
 /// The patterns of a sample of values: all of them at first; whenever there are too many, half of them go and half as

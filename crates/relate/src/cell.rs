@@ -18,6 +18,7 @@ mod number;
 mod outlier;
 mod pattern;
 mod profile;
+mod sign;
 mod source;
 mod spelling;
 mod stray;
@@ -52,6 +53,7 @@ pub const CELL_ISSUES: &[(&str, Dimension)] = &[
     ("swapped_value", Dimension::Accuracy),
     ("type_outlier", Dimension::Validity),
     ("unit_mixture", Dimension::Consistency),
+    ("wrong_sign", Dimension::Accuracy),
 ];
 
 /// What is held against all cells of a column that hold one value.
@@ -136,7 +138,7 @@ fn suspicions(profiles: &[Profile<'_>], at: usize, strewn: &[(usize, Suspicion)]
     let profile = &profiles[at];
     let strewn = strewn.iter().filter(|(column, _)| *column == at).map(|(_, suspicion)| suspicion.clone());
     if profile.numeric > 0.999 {
-        return kept(profile, [disguised::suspicions(profile), outlier::suspicions(profiles, at)].concat());
+        return kept(profile, [disguised::suspicions(profile), outlier::suspicions(profiles, at), sign::suspicions(profile)].concat());
     }
     let all = [
         disguised::suspicions(profile),
@@ -144,6 +146,7 @@ fn suspicions(profiles: &[Profile<'_>], at: usize, strewn: &[(usize, Suspicion)]
         number::suspicions(profile),
         number::among_words(profile),
         outlier::suspicions(profiles, at),
+        sign::suspicions(profile),
         date::suspicions(profile),
         pattern::suspicions(profile),
         spelling::suspicions(profile),

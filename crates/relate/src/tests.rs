@@ -2,6 +2,7 @@
 
 mod alarms;
 mod between_columns;
+mod forms;
 mod inclusions;
 mod near_duplicate_rows;
 mod norms;

@@ -5,6 +5,7 @@ use hw_base::{ColumnFacts, ColumnType, Dimension, NumberFacts, TimeSpan, Value, 
 use super::completeness::number_stand_ins;
 use crate::column::{examples, is_temporal, moment, present, quantile, share_of};
 use crate::examination::Counted;
+use crate::listed::Held;
 use crate::{Examination, Finding, words};
 
 pub(super) fn negative_values(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
@@ -19,6 +20,7 @@ pub(super) fn negative_values(examination: &Examination, column: &ColumnFacts) -
             .confidence(0.8)
             .says(format!("{} are below zero in `{}`, whose name says a quantity", examination.of_rows(negatives), column.name))
             .rows_where(format!("{} < 0", identifier(&column.name)))
+            .about_cells(Held::Negative)
             .shows(examples(frequent.chain(least)))
             .fix("find out whether these are refunds; if not, let `range` with `min: 0` send the rows to quarantine")
     })
@@ -178,6 +180,7 @@ pub(super) fn future_dates(examination: &Examination, column: &ColumnFacts) -> O
                 examination.moment, column.name, column.max
             ))
             .rows_where(condition)
+            .about_cells(Held::After(limit))
             .shows(examples([&column.max]))
             .counted(counted)
             .fix("check the time zone and the clock of the source; an `expression` rule keeps the next ones out")

@@ -46,6 +46,7 @@ fn same_kind(issue: &str) -> &'static [&'static str] {
         "misspelling" => &["rare_categories"],
         "case_variant" => &["inconsistent_casing"],
         "numeric_outlier" => &["outliers", "negative_values"],
+        "wrong_sign" => &["negative_values"],
         _ => &[],
     }
 }
@@ -107,6 +108,10 @@ fn words(issue: &str) -> (&'static str, &'static str) {
         "numeric_outlier" => {
             ("a number far from the rest", "look at the values; if they are mistakes, a `range` rule keeps the next ones out")
         }
+        "wrong_sign" => (
+            "a number below zero, as large as the others are above it,",
+            "find out whether the sign is meant; if not, mend it at the source, and let `range` with `min: 0` keep the next ones out",
+        ),
         "swapped_value" => {
             ("a value that belongs into another column", "find out where the columns were mixed up, and mend it at the source")
         }

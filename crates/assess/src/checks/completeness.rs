@@ -4,6 +4,7 @@ use hw_base::{ColumnFacts, ColumnType, Dimension, NumberFacts, Value, ValueCount
 
 use super::patterns;
 use crate::column::{blanks, quantile, stand_ins};
+use crate::listed::Held;
 use crate::pattern::MissingWhere;
 use crate::{Examination, Finding, words};
 
@@ -86,6 +87,7 @@ pub(super) fn disguised_missing(examination: &Examination, column: &ColumnFacts)
             .confidence(weighted / rows as f64)
             .says(format!("{} hold a stand-in for a missing `{}`: {}", examination.of_rows(rows), column.name, shown.join(", ")))
             .rows_where(condition(column, &disguises))
+            .about_cells(Held::StandIns(disguises.iter().map(|disguise| disguise.value.clone()).collect()))
             .shows(shown)
             .fix("read these values as null when loading; then `not_null` sees them")
     })
@@ -99,6 +101,8 @@ pub(crate) fn disguised_nulls(findings: &[Finding], column: &str) -> u64 {
 
 struct Disguise {
     shown: String,
+    /// The value as it is written, empty for blanks, or the day that it begins with.
+    value: String,
     /// The value in SQL; empty for blanks, which are no single value.
     sql: String,
     rows: u64,
@@ -107,10 +111,11 @@ struct Disguise {
 
 fn text_disguises(column: &ColumnFacts) -> Vec<Disguise> {
     let blank = column.text.as_ref().map_or(0, blanks);
-    let blank = (blank > 0).then(|| Disguise { shown: "(blank)".into(), sql: String::new(), rows: blank, confidence: 0.95 });
+    let blank =
+        (blank > 0).then(|| Disguise { shown: "(blank)".into(), value: String::new(), sql: String::new(), rows: blank, confidence: 0.95 });
     let words = stand_ins(column).into_iter().map(|(text, rows, confidence)| {
         let sql = literal(&text.trim().to_lowercase());
-        Disguise { shown: text.into(), sql, rows, confidence }
+        Disguise { shown: text.into(), value: text.into(), sql, rows, confidence }
     });
     blank.into_iter().chain(words).collect()
 }
@@ -120,7 +125,10 @@ fn number_disguises(column: &ColumnFacts) -> Vec<Disguise> {
     let alone = lone_markers(column).into_iter();
     marked
         .chain(alone)
-        .map(|(top, confidence)| Disguise { shown: top.value.to_string(), sql: top.value.to_string(), rows: top.count, confidence })
+        .map(|(top, confidence)| {
+            let value = top.value.to_string();
+            Disguise { shown: value.clone(), sql: value.clone(), value, rows: top.count, confidence }
+        })
         .collect()
 }
 
@@ -174,7 +182,7 @@ fn date_disguises(column: &ColumnFacts) -> Vec<Disguise> {
     let marked = tops.filter_map(|top| {
         let text = top.value.to_string();
         let marker = markers.iter().find(|marker| text.starts_with(**marker))?;
-        Some(Disguise { shown: text, sql: format!("date '{marker}'"), rows: top.count, confidence: 0.7 })
+        Some(Disguise { shown: text, value: (*marker).to_owned(), sql: format!("date '{marker}'"), rows: top.count, confidence: 0.7 })
     });
     marked.collect()
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hw_base::{ColumnFacts, Dimension, TextShape, ValueCount, count, identifier};
 
 use crate::column::{present, shape_count, share_of, stand_ins, telling, text_of};
+use crate::listed::Held;
 use crate::meaning::is_category;
 use crate::{Examination, Finding, words};
 
@@ -23,6 +24,7 @@ pub(super) fn inconsistent_casing(examination: &Examination, column: &ColumnFact
         return None;
     }
     let shown: Vec<String> = variants.iter().take(5).map(|variant| variant.0.to_owned()).collect();
+    let held = Held::Texts(variants.iter().map(|variant| variant.0.to_owned()).collect());
     let at_least = if rows > known { "at least " } else { "" };
     let name = identifier(&column.name);
     let query = format!(
@@ -35,6 +37,7 @@ pub(super) fn inconsistent_casing(examination: &Examination, column: &ColumnFact
             .confidence(if is_category { 0.95 } else { 0.5 })
             .says(format!("{at_least}{} write `{}` in another case than a more frequent value", examination.of_rows(rows), column.name))
             .shows(shown)
+            .about_cells(held)
             .query(query)
             .fix(format!("load `lower(trim({name}))`, and let `accepted_values` name the spellings that are right")),
     )
@@ -67,6 +70,7 @@ pub(super) fn padded_values(examination: &Examination, column: &ColumnFacts) -> 
             .column(&column.name)
             .says(format!("{} have white space before or after `{}`", examination.of_rows(rows), column.name))
             .rows_where(format!(r"{name} ~ '^\s' or {name} ~ '\s$'"))
+            .about_cells(Held::Padded)
             .shows(padded.take(5).map(|text| format!("\"{text}\"")).collect())
             .fix(format!("load `trim({name})`"))
     })
@@ -93,6 +97,7 @@ pub(super) fn rare_categories(examination: &Examination, column: &ColumnFacts) -
                 pairs.join(", ")
             ))
             .rows_where(format!("{} in ({})", identifier(&column.name), values.join(", ")))
+            .about_cells(Held::Texts(slips.iter().map(|slip| slip.written.to_owned()).collect()))
             .shows(slips.iter().take(5).map(|slip| slip.written.to_owned()).collect())
             .fix("map them to the value that was meant, and let `accepted_values` stop the next ones")
     })
@@ -124,7 +129,7 @@ fn slips<'a>(examination: &Examination, column: &'a ColumnFacts) -> Vec<Slip<'a>
 /// Days written in several ways in one column: `2026-01-31` and `31/01/2026`.
 pub(super) fn mixed_date_formats(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
     let text = column.text.as_ref()?;
-    let kinds = [TextShape::Date, TextShape::Timestamp, TextShape::OtherDate].map(|shape| (shape, shape_count(text, &[shape])));
+    let kinds = DATES.map(|shape| (shape, shape_count(text, &[shape])));
     let all: u64 = kinds.iter().map(|kind| kind.1).sum();
     let (usual, most) = kinds.into_iter().max_by_key(|kind| kind.1)?;
     let rows = all - most;
@@ -142,14 +147,21 @@ pub(super) fn mixed_date_formats(examination: &Examination, column: &ColumnFacts
                 usual.name()
             ))
             .rows_where(format!("trim({name}) !~ '{}' and trim({name}) <> ''{}", pattern(usual), but_for_stand_ins(column)))
+            .about_cells(Held::Shapes(kinds_but_for(usual)))
             .shows(column.top_values.iter().filter_map(text_of).filter(|text| is_other_date(text, usual)).take(5).map(Into::into).collect())
             .fix("read each format for itself when loading, and write days as `2026-01-31`")
     })
 }
 
+/// The shapes of days and moments.
+const DATES: [TextShape; 3] = [TextShape::Date, TextShape::Timestamp, TextShape::OtherDate];
+
+fn kinds_but_for(usual: TextShape) -> Vec<TextShape> {
+    DATES.into_iter().filter(|shape| *shape != usual).collect()
+}
+
 fn is_other_date(text: &str, usual: TextShape) -> bool {
-    let shape = TextShape::of(text);
-    matches!(shape, TextShape::Date | TextShape::Timestamp | TextShape::OtherDate) && shape != usual
+    kinds_but_for(usual).contains(&TextShape::of(text))
 }
 
 fn pattern(shape: TextShape) -> &'static str {
@@ -158,6 +170,12 @@ fn pattern(shape: TextShape) -> &'static str {
         TextShape::Timestamp => "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]",
         _ => "^[0-9]{1,4}[/.][0-9]{1,2}[/.][0-9]{1,4}",
     }
+}
+
+/// Texts of another shape than one of these, but for blanks and words that stand for a missing value.
+pub(super) fn other_shapes(column: &ColumnFacts, usual: &[TextShape]) -> Held {
+    let but_for = stand_ins(column).iter().map(|(text, _, _)| text.trim().to_lowercase()).collect();
+    Held::OtherShapes { usual: usual.to_vec(), but_for }
 }
 
 /// ` and lower(trim(c)) not in ('n/a')`, empty where no word stands for a missing value.

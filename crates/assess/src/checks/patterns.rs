@@ -3,6 +3,7 @@
 use hw_base::{Dimension, identifier};
 
 use crate::examination::Counted;
+use crate::listed::Held;
 use crate::pattern::{MissingWhere, Pattern, PatternKind};
 use crate::{Examination, Finding};
 
@@ -31,6 +32,7 @@ fn broken(examination: &Examination, pattern: &Pattern) -> Finding {
         .weight(2.0)
         .says(says)
         .rows_where(&pattern.broken_where)
+        .about_cells(Held::Rows(pattern.broken_rows.clone()))
         .shows(pattern.examples.clone())
         .counted(counted)
         .fix(fix)
@@ -45,6 +47,7 @@ fn unexpected_value(examination: &Examination, missing: &MissingWhere) -> Findin
         .confidence(0.6)
         .says(format!("{}{rows} have a `{column}` where it is empty otherwise: where {}", counted.about(), missing.statement))
         .rows_where(condition)
+        .about_cells(Held::Rows(missing.unexpected_rows.clone()))
         .shows(missing.examples.clone())
         .counted(counted)
         .fix(format!(

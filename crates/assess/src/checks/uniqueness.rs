@@ -3,6 +3,7 @@
 use hw_base::{ColumnFacts, ColumnType, Dimension, TableFacts, identifier, literal};
 
 use crate::column::{examples, present};
+use crate::listed::Held;
 use crate::{Examination, Finding, words};
 
 /// Rows that occur twice. Where no column names things, rows may be alike by chance and are no copies.
@@ -83,6 +84,7 @@ pub(super) fn duplicate_keys(examination: &Examination, column: &ColumnFacts) ->
             examination.of_repeating_rows(repeats),
             column.name
         ))
+        .about_cells(Held::Repeats)
         .shows(examples(copies.iter().filter(|top| top.count > 1).map(|top| &top.value)))
         .query(format!(
             "select {name}, count(*) as copies from {} where {name} is not null group by {name} having count(*) > 1",

@@ -2,8 +2,9 @@
 
 use hw_base::{ColumnFacts, Dimension, Share, TextFacts, TextShape, count, identifier, plural};
 
-use super::consistency::but_for_stand_ins;
+use super::consistency::{but_for_stand_ins, other_shapes};
 use crate::column::{shape_count, share_of, telling, telling_texts};
+use crate::listed::Held;
 use crate::meaning::{EMAIL_PATTERN, dominant_form};
 use crate::{Examination, Finding, words};
 
@@ -23,15 +24,10 @@ pub(super) fn mixed_formats(examination: &Examination, column: &ColumnFacts) -> 
         form.name.replace('_', " "),
         count(fitting)
     );
-    Some(
-        misfits("mixed_formats", column, rows, form.pattern, |text| !form.shapes.contains(&TextShape::of(text)))
-            .confidence(0.9)
-            .says(sentence)
-            .fix(format!(
-                "correct them at the source, or let a `matches` rule on the {} form send the rows to quarantine",
-                form.name.replace('_', " ")
-            )),
-    )
+    Some(misfits("mixed_formats", column, rows, form.pattern, form.shapes).confidence(0.9).says(sentence).fix(format!(
+        "correct them at the source, or let a `matches` rule on the {} form send the rows to quarantine",
+        form.name.replace('_', " ")
+    )))
 }
 
 /// Whether a frequent value is a number with a leading zero: the column holds codes of digits, and all of them are fine.
@@ -46,7 +42,7 @@ pub(super) fn malformed_emails(examination: &Examination, column: &ColumnFacts) 
     let rows = telling(column, text).saturating_sub(emails);
     let is_mostly_email = emails > 0 && emails >= rows;
     (words::is_email(&column.name) && rows > 0 && is_mostly_email).then(|| {
-        misfits("malformed_emails", column, rows, EMAIL_PATTERN, |text| TextShape::of(text) != TextShape::Email)
+        misfits("malformed_emails", column, rows, EMAIL_PATTERN, &[TextShape::Email])
             .confidence(0.95)
             .says(format!("{} hold something in `{}` that is no e-mail address", examination.of_rows(rows), column.name))
             .fix("correct them at the source, or let a `matches` rule send the rows to quarantine")
@@ -54,13 +50,14 @@ pub(super) fn malformed_emails(examination: &Examination, column: &ColumnFacts) 
 }
 
 /// The finding about values of `column` that do not fit a pattern.
-fn misfits(code: &str, column: &ColumnFacts, rows: u64, pattern: &str, is_misfit: impl Fn(&str) -> bool) -> Finding {
+fn misfits(code: &str, column: &ColumnFacts, rows: u64, pattern: &str, usual: &[TextShape]) -> Finding {
     let name = identifier(&column.name);
     let telling = telling_texts(column).into_iter().map(|(text, _)| text);
-    let shown = telling.filter(|text| is_misfit(text)).take(5).map(Into::into).collect();
+    let shown = telling.filter(|text| !usual.contains(&TextShape::of(text))).take(5).map(Into::into).collect();
     Finding::new(code, Dimension::Validity, rows)
         .column(&column.name)
         .rows_where(format!("trim({name}) !~ {} and trim({name}) <> ''{}", hw_base::literal(pattern), but_for_stand_ins(column)))
+        .about_cells(other_shapes(column, usual))
         .shows(shown)
 }
 
@@ -136,6 +133,7 @@ pub(super) fn non_printing_characters(examination: &Examination, column: &Column
             .confidence(0.9)
             .says(format!("{} have control or other non-printing characters in `{}`", examination.of_rows(rows), column.name))
             .rows_where(format!("{} ~ '{NON_PRINTING}'", identifier(&column.name)))
+            .about_cells(Held::NonPrinting)
             .fix("remove these characters when loading")
     })
 }

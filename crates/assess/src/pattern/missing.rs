@@ -41,6 +41,9 @@ pub struct MissingWhere {
     /// The coded rows that it does not explain.
     #[serde(skip)]
     pub unexplained_rows: Vec<usize>,
+    /// The coded rows with a value where it says there is none.
+    #[serde(skip)]
+    pub unexpected_rows: Vec<usize>,
     /// Rows with a value where it says there is none, in words.
     #[serde(skip)]
     pub examples: Vec<String>,
@@ -67,6 +70,7 @@ impl MissingWhere {
             unexplained: found.unexplained.len() as u64,
             unexpected: found.unexpected.len() as u64,
             unexplained_rows: found.unexplained.clone(),
+            unexpected_rows: found.unexpected.clone(),
             examples: super::shown(table, &[found.column, found.by], &found.unexpected),
             rules: rules(&column.name, found, &sides, rows),
             statement: sides.words,

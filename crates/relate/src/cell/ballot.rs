@@ -32,6 +32,16 @@ const MOST_BALLOTS: usize = 8;
 const MOST_COLUMNS: usize = 60;
 /// Fewer groups with a contradiction do not show where contradictions lie.
 const FEW_GROUPS: f64 = 5.0;
+/// A dependency is clear, however few values are told of, where no more than the first share of the rows contradicts it, it is at least so
+/// strong, at least so many of the rows are in groups that nearly agree, and what contradicts falls on the groups as errors do.
+const CLEAR: (f64, f64, f64, f64) = (0.15, 0.6, 0.9, 0.75);
+/// Of the values that contradict, as many at least must be those of another group: what is found in one group alone is an exception to what is no
+/// rule.
+const MISPLACED: f64 = 0.7;
+/// The share of a group that may contradict it where it nearly agrees; rows of a group, and groups, that are large enough to show that.
+const DISSENT: f64 = 0.3;
+const LARGE: f64 = 5.0;
+const LEAST_LARGE: f64 = 8.0;
 /// Cells that the search for weak dependencies may read.
 const LOOKS: u64 = 20_000_000;
 
@@ -166,6 +176,8 @@ struct Measured {
     contradicting: f64,
     /// Rows and contradicting rows of each group.
     groups: Vec<(f64, f64)>,
+    /// Of the rows that contradict, the share of those whose value is the usual one of another group.
+    misplaced: f64,
     ends: Ends,
 }
 
@@ -202,29 +214,35 @@ impl Measured {
         let sameness = column.counts[1..].iter().map(|count| (f64::from(*count) / profiles[dependent].rows.max(1.0)).powi(2)).sum();
         let mut measured = Self { sameness, ..Self::default() };
         let mut counter = Counter::of(column);
+        let mut usual = vec![false; column.counts.len()];
+        let mut unusual: Vec<(u32, u32)> = Vec::new();
         groups(&keys, u64::MAX, |group| {
             if keys.iter().all(|key| key.code(group[0]) != 0) {
-                let (top, squares) = counter.count(group.iter().map(|row| column.code(*row)).filter(|code| *code != 0));
-                let size = group.iter().filter(|row| column.code(**row) != 0).count() as f64;
+                let told: Vec<u32> = group.iter().map(|row| column.code(*row)).filter(|code| *code != 0).collect();
+                let (top, squares) = counter.count(told.iter().copied());
+                let size = told.len() as f64;
                 if size > 1.0 {
                     measured.rows += size;
                     measured.contradicting += size - f64::from(top);
                     measured.purity += squares / size;
                     measured.groups.push((size, size - f64::from(top)));
+                    let ranked = if f64::from(top) < size { counter.ranked(told.iter().copied()) } else { vec![(told[0], top)] };
+                    usual[ranked[0].0 as usize] = true;
+                    unusual.extend(&ranked[1..]);
                     if f64::from(top) < size && size > 2.0 {
-                        let told: Vec<u32> = group.iter().map(|row| column.code(*row)).filter(|code| *code != 0).collect();
-                        measured.look_at_ends(&told, &mut counter);
+                        measured.look_at_ends(&told, ranked[0].0);
                     }
                 }
             }
             true
         });
+        let misplaced = unusual.iter().filter(|(code, _)| usual[*code as usize]).map(|(_, count)| f64::from(*count)).sum::<f64>();
+        measured.misplaced = misplaced / measured.contradicting.max(1.0);
         measured
     }
 
-    /// Counts a group, with what its rows tell in the order of the rows.
-    fn look_at_ends(&mut self, told: &[u32], counter: &mut Counter) {
-        let usual = counter.ranked(told.iter().copied())[0].0;
+    /// Counts a group, with what its rows tell in the order of the rows, and what most of them tell.
+    fn look_at_ends(&mut self, told: &[u32], usual: u32) {
         let agrees = |code: &&u32| **code == usual;
         let others = told.iter().filter(|code| **code != usual).count();
         let agreeing = told.len() - others;
@@ -256,22 +274,33 @@ impl Measured {
         if expected <= 0.0 { 1.0 } else { seen / expected }
     }
 
+    /// The share of the rows, in groups that are large enough to show it, whose group nearly agrees; 0 where these are few.
+    fn clarity(&self) -> f64 {
+        let large: Vec<&(f64, f64)> = self.groups.iter().filter(|(size, _)| *size >= LARGE).collect();
+        let rows = |groups: &[&(f64, f64)]| groups.iter().map(|(size, _)| size).sum::<f64>();
+        let clear: Vec<&(f64, f64)> = large.iter().copied().filter(|(size, contradicting)| *contradicting <= DISSENT * size).collect();
+        let are_many = large.len() as f64 >= LEAST_LARGE && rows(&large) >= 0.5 * self.rows;
+        if are_many { rows(&clear) / rows(&large) } else { 0.0 }
+    }
+
     /// The ballot, where the dependency is rule enough to vote.
     fn ballot(&self, profiles: &[Profile<'_>], determinant: Vec<usize>, dependent: usize) -> Option<Ballot> {
         let (strength, contradicted) = (self.strength(), self.contradicted());
         let is_specific = determinant.iter().any(|at| profiles[dependent].column.values() * 2 >= profiles[*at].column.values());
+        let falls_at_random = self.dispersal() >= CLEAR.3 && self.misplaced >= MISPLACED;
+        let is_clear = contradicted <= CLEAR.0 && strength >= CLEAR.1 && self.clarity() >= CLEAR.2 && falls_at_random;
         let least = if contradicted <= 0.05 { 0.3 } else { 0.8 };
         let has_many_groups = self.groups.len() >= 8 || contradicted <= 0.02;
         let is_quantity = is_plain_number(&profiles[dependent]) && profiles[dependent].column.values() > 20;
         let filler = is_quantity.then(|| commonest(&profiles[dependent])).flatten();
-        let most = if is_quantity && strength < 0.9 {
-            0.02
-        } else if is_quantity {
-            0.06
-        } else if is_specific {
-            0.45
+        let (least, most) = if is_clear {
+            (CLEAR.1, CLEAR.0)
+        } else if is_quantity && strength < 0.9 {
+            (least, 0.02)
+        } else if is_specific && !is_quantity {
+            (least, 0.45)
         } else {
-            0.06
+            (least, 0.06)
         };
         let is_rule = strength >= least && contradicted <= most && has_many_groups;
         let trust = (0.55 + 0.5 * strength).min(0.97) * (self.dispersal() / 0.75).min(1.0);

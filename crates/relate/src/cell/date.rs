@@ -12,14 +12,18 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     let dates = dates(profile);
     let mut found = strangers(profile);
     found.extend(impossible(&dates));
+    found.extend(out_of_order(&dates));
     found.extend(out_of_time(&dates));
     found.extend(ambiguous(&dates));
     found
 }
 
+/// The share of the rows that must be dates for the others to be strangers among them.
+const LEAST_DATED: f64 = 0.8;
+
 /// Values that are no dates in a column of dates.
 fn strangers(profile: &Profile<'_>) -> Vec<Suspicion> {
-    if profile.dated < 0.9 || profile.rows < 20.0 {
+    if profile.dated < LEAST_DATED || profile.rows < 20.0 {
         return Vec::new();
     }
     let is_date = |shape| matches!(shape, TextShape::Date | TextShape::Timestamp | TextShape::OtherDate | TextShape::Blank);
@@ -93,6 +97,66 @@ fn impossible(dates: &[Written]) -> Vec<Suspicion> {
     none.map(|date| Suspicion::new(date.code, "implausible_date", 0.9)).collect()
 }
 
+/// How many times more rows must show one order of day and month than the other for that to be the column's.
+const TIMES: u32 = 4;
+/// Fewer rows do not show an order.
+const LEAST_SHOWN: u32 = 10;
+/// The share of the dates that must show the order for all to have it: where hardly a day is above 12, most are no days that were noted down.
+const PROVEN: f64 = 0.3;
+
+/// What the numbers of some dates show about their order: the codes, and the rows, of those that have no month in the middle, and of those that
+/// have none beside it.
+#[derive(Default)]
+struct Shown {
+    middle: (Vec<u32>, u32),
+    beside: (Vec<u32>, u32),
+}
+
+impl Shown {
+    fn of<'a>(dates: impl Iterator<Item = &'a Written>) -> Self {
+        let mut shown = Self::default();
+        for date in dates {
+            let beside = if date.lengths[0] == 4 { date.numbers[2] } else { date.numbers[0] };
+            let side = match (date.numbers[1] > 12, beside > 12) {
+                (true, false) => &mut shown.middle,
+                (false, true) => &mut shown.beside,
+                _ => continue,
+            };
+            side.0.push(date.code);
+            side.1 += date.count;
+        }
+        shown
+    }
+
+    /// Whether many show one order, and none the other.
+    fn is_proven(&self, dates: u32) -> bool {
+        let is_enough = f64::from(self.middle.1 + self.beside.1) >= PROVEN * f64::from(dates);
+        is_enough && self.against().is_some_and(<[u32]>::is_empty)
+    }
+
+    /// The codes that break the order which the others show; `None` where no order prevails.
+    fn against(&self) -> Option<&[u32]> {
+        let (few, many) = if self.middle.1 < self.beside.1 { (&self.middle, &self.beside) } else { (&self.beside, &self.middle) };
+        (many.1 >= LEAST_SHOWN && many.1 >= TIMES * few.1).then_some(&few.0)
+    }
+}
+
+/// Dates whose day stands where the month does in all others. Where the year comes first, no calendar has them.
+fn out_of_order(dates: &[Written]) -> Vec<Suspicion> {
+    let mut found = Vec::new();
+    let starts_with_year = |date: &&Written| date.lengths[0] == 4;
+    if let Some(codes) = Shown::of(dates.iter().filter(starts_with_year)).against() {
+        found.extend(codes.iter().map(|code| Suspicion::new(*code, "implausible_date", 0.9)));
+    }
+    for separator in ['/', '-', '.'] {
+        let written_so = dates.iter().filter(|date| date.separator == separator && !starts_with_year(date));
+        if let Some(codes) = Shown::of(written_so).against() {
+            found.extend(codes.iter().map(|code| Suspicion::new(*code, "format_outlier", 0.8)));
+        }
+    }
+    found
+}
+
 /// Whether a date in the usual order is one, which nearly all are.
 fn is_plain_day(date: &Written) -> bool {
     date.lengths[0] == 4 && is_day(date.numbers[0], date.numbers[1], date.numbers[2])
@@ -114,14 +178,35 @@ fn out_of_time(dates: &[Written]) -> Vec<Suspicion> {
     };
     let (low, high) = (quantile(0.04), quantile(0.96));
     let reach = 3 * (high - low) + 20;
-    let odd = years.iter().filter(|(year, ..)| *year + reach < low || *year > high + reach);
+    let (low_end, high_end) = ends(&years, (quantile(0.1), quantile(0.9)), GREATEST_SHARE * f64::from(rows));
+    let odd = years.iter().filter(|(year, ..)| *year + reach < low || *year > high + reach || *year < low_end || *year > high_end);
     odd.map(|(_, code, _)| Suspicion::new(*code, "implausible_date", 0.8)).collect()
 }
 
+/// The share of the rows, on one side, that may lie apart.
+const GREATEST_SHARE: f64 = 0.05;
+/// Years without a date that part a bulk from what lies apart; more where the bulk is wide.
+const EMPTY_YEARS: u32 = 25;
+
+/// The years in which the bulk of some years (ascending, with their rows) begins and ends: beyond them lie no more than `few` rows, and before
+/// these an empty stretch half as wide as the `middle` four fifths.
+fn ends(years: &[(u32, u32, u32)], middle: (u32, u32), few: f64) -> (u32, u32) {
+    let empty = EMPTY_YEARS.max((middle.1 - middle.0) / 2);
+    let rows = |beyond: &[(u32, u32, u32)]| f64::from(beyond.iter().map(|(_, _, count)| count).sum::<u32>());
+    let gaps: Vec<usize> = (1..years.len()).filter(|at| years[*at].0 - years[*at - 1].0 >= empty).collect();
+    let low = gaps.iter().rev().find(|at| years[**at].0 <= middle.0 && rows(&years[..**at]) <= few);
+    let high = gaps.iter().find(|at| years[**at - 1].0 >= middle.1 && rows(&years[**at..]) <= few);
+    (low.map_or(0, |at| years[*at].0), high.map_or(u32::MAX, |at| years[*at - 1].0))
+}
+
 /// Dates with a year of two digits that can be read as several days: the column cannot be sorted or compared. Where people write dots,
-/// the day comes first.
+/// the day comes first, and where many days show where it stands and none contradicts, it stands there in all.
 fn ambiguous(dates: &[Written]) -> Vec<Suspicion> {
-    let two_digits = dates.iter().filter(|date| date.separator != '.' && date.lengths.iter().all(|length| *length < 3));
-    let several = two_digits.filter(|date| readings(date).len() > 1);
+    let has_two_digits = |date: &&Written| date.lengths.iter().all(|length| *length < 3);
+    let two_digits = || dates.iter().filter(|date| date.separator != '.').filter(has_two_digits);
+    if Shown::of(two_digits()).is_proven(two_digits().map(|date| date.count).sum()) {
+        return Vec::new();
+    }
+    let several = two_digits().filter(|date| readings(date).len() > 1);
     several.map(|date| Suspicion::new(date.code, "ambiguous_date", 0.6).by_itself()).collect()
 }

@@ -119,8 +119,10 @@ fn words(profile: &Profile<'_>) -> Vec<Suspicion> {
         let others = (profile.rows - f64::from(count)).max(1.0);
         let measured = (profile.numeric + profile.dated) * profile.rows / others;
         let is_symbol = !word.chars().any(char::is_alphanumeric);
-        let is_nothing = word.is_empty()
-            || NOTHING.contains(&word.as_str()) && !(is_symbol && is_about_symbols) && !is_code_like_all(profile, value, count);
+        // Programs write `nan`, `NaN` and `NAN`; Nan is a town.
+        let is_name = value == "Nan" && measured < 0.5;
+        let means_something = is_name || is_symbol && is_about_symbols || is_code_like_all(profile, value, count);
+        let is_nothing = word.is_empty() || NOTHING.contains(&word.as_str()) && !means_something;
         if is_nothing {
             found.push(Suspicion::new(code, "disguised_missing", 0.97).by_itself());
         } else if measured > 0.9 && NOTHING_AMONG_NUMBERS.contains(&word.as_str()) {
@@ -132,9 +134,12 @@ fn words(profile: &Profile<'_>) -> Vec<Suspicion> {
     found
 }
 
-/// Whether a word in capitals is one of codes that are all built so, and no more frequent than they are: the airport of Nadi is `NAN`.
+/// Whether a word in one case is one of codes that are all built so, and no more frequent than they are: the airport of Nadi is `NAN`, and Min Nan
+/// is `nan`.
 fn is_code_like_all(profile: &Profile<'_>, value: &str, count: u32) -> bool {
-    let is_code = |text: &str| text.len() == value.len() && text.bytes().all(|b| b.is_ascii_uppercase());
+    let is_upper = value.bytes().all(|b| b.is_ascii_uppercase());
+    let is_in_case = |b: u8| if is_upper { b.is_ascii_uppercase() } else { b.is_ascii_lowercase() };
+    let is_code = |text: &str| text.len() == value.len() && text.bytes().all(is_in_case);
     is_code(value) && f64::from(count) * profile.variety() <= MOST_TIMES && share_of(profile, is_code) > 0.9
 }
 

@@ -40,20 +40,46 @@ fn strangers(profile: &Profile<'_>) -> Vec<Suspicion> {
         return Vec::new();
     }
     let are_dressed = profile.numeric < 0.9;
+    let are_codes = count_on_in_letters(profile);
     let writes_thousands_plainly = profile.numbers().iter().any(|(number, ..)| number.abs() >= 1_000.0);
     let has_fractions = profile.numbers().iter().any(|(number, ..)| number.fract() != 0.0);
     let is_usual = |code: u32, value: &str| match profile.shape(code) {
         TextShape::Integer | TextShape::Decimal | TextShape::Blank => true,
         TextShape::NumberLike => {
-            are_dressed || is_number(value) || !writes_thousands_plainly && (has_separators(value) || !has_fractions && is_lettered(value))
+            let is_code = || !has_fractions && are_codes && is_lettered(value);
+            are_dressed || is_number(value) || !writes_thousands_plainly && (has_separators(value) || is_code())
         }
         _ => is_number(value),
     };
+    let is_class = |value: &str, count: u32| count > SELDOM && names_class(value);
     let foreign = profile
         .column
         .counted()
-        .filter(|(code, value, count)| *count > 0 && f64::from(*count) <= GREATEST_SHARE * profile.rows && !is_usual(*code, value));
+        .filter(|(_, _, count)| *count > 0 && f64::from(*count) <= GREATEST_SHARE * profile.rows)
+        .filter(|(code, value, count)| !is_usual(*code, value) && !is_class(value, *count));
     foreign.map(|(code, ..)| Suspicion::new(code, "type_outlier", 0.6 + 0.35 * profile.quantities)).collect()
+}
+
+/// Rows up to which a class such as `over 54` may be a slip.
+const SELDOM: u32 = 3;
+/// The share of the rows that numbers with a letter must have to be codes, and that of them which ends in one of the first letters.
+const LETTERED: (f64, f64) = (0.01, 0.6);
+
+/// Whether the numbers that end in a letter are codes that count on so (`136A`, `136B`): they are more than a few, and most of their letters are
+/// the first of the alphabet, as those of slips are not.
+fn count_on_in_letters(profile: &Profile<'_>) -> bool {
+    let rows = |is_such: &dyn Fn(&str) -> bool| -> f64 {
+        let such = profile.column.counted().filter(|(code, value, _)| profile.shape(*code) == TextShape::NumberLike && is_such(value));
+        such.map(|(_, _, count)| f64::from(count)).sum()
+    };
+    let first = |value: &str| trimmed(value).ends_with(|c: char| matches!(c.to_ascii_lowercase(), 'a'..='d'));
+    let lettered = rows(&is_lettered);
+    lettered >= LETTERED.0 * profile.rows && rows(&first) >= LETTERED.1 * lettered
+}
+
+/// Whether a text names a class of numbers.
+fn names_class(value: &str) -> bool {
+    value.to_lowercase().split_whitespace().any(|word| CLASSES.contains(&word))
 }
 
 /// Whether a computer reads it as a number all the same: leading zeros, infinity.
@@ -109,9 +135,12 @@ fn is_unit(before: &str, after: &str) -> bool {
     let letters = before.chars().filter(|c| c.is_alphanumeric()).count();
     let is_currency = letters == 0 || letters == 3 && before.trim_end().chars().all(|c| c.is_ascii_uppercase());
     let word = after.trim_end_matches('.').to_lowercase();
+    // `1. Yes` and `2) No` are numbered, and nobody writes `196S` for seconds.
+    let is_numbered = after.starts_with(['.', ')', ':', '-']) && after.chars().any(char::is_alphanumeric);
+    let is_letter = matches!(after, "S" | "H");
     let is_word = !after.starts_with(char::is_alphanumeric) || UNITS.contains(&word.as_str());
     let is_code_or_class = after.starts_with(['_', '+']) || after.split_whitespace().any(|word| CLASSES.contains(&word));
-    is_currency && is_word && !is_code_or_class && !is_remark(before) && !is_remark(after)
+    is_currency && is_word && !is_numbered && !is_letter && !is_code_or_class && !is_remark(before) && !is_remark(after)
 }
 
 /// More ways of writing than this are no dressings of one number.
@@ -145,7 +174,7 @@ fn mixtures(profile: &Profile<'_>, ways: &BTreeMap<(&str, &str), f64>) -> Vec<Su
     let others: Vec<&(&str, &str)> = ways.keys().filter(|way| *way != usual).collect();
     let (least, all_one_unit) = (rows * 0.002, others.iter().all(|way| is_one_unit(usual, way)));
     let is_one_in_many_ways = all_one_unit && ways.values().filter(|count| **count > least).count() > 2;
-    if !prevails && !is_one_in_many_ways {
+    if !prevails && !is_one_in_many_ways || !is_measured_in(profile, *usual) {
         return strangers(profile);
     }
     let values =
@@ -153,14 +182,33 @@ fn mixtures(profile: &Profile<'_>, ways: &BTreeMap<(&str, &str), f64>) -> Vec<Su
     let odd = values.filter(|(_, _, way)| ways.contains_key(way) && (!prevails || way != usual));
     let confidence = if prevails { 0.6 + 0.38 * most / rows } else { 0.75 };
     let mut found: Vec<Suspicion> = odd
-        .map(|(code, value, _)| {
+        .map(|(code, value, way)| {
             let suspicion = Suspicion::new(code, "unit_mixture", confidence).by_itself();
             let plain = trimmed(value).trim_matches(|c: char| !(c.is_ascii_digit() || matches!(c, '-' | '.'))).trim_end_matches('.');
-            suspicion.suggesting(format!("{}{plain}{}", usual.0, usual.1))
+            if is_same_unit(usual, &way) { suspicion.suggesting(format!("{}{plain}{}", usual.0, usual.1)) } else { suspicion }
         })
         .collect();
     found.extend(strangers(profile).into_iter().filter(|other| !found.iter().any(|known| known.code == other.code)).collect::<Vec<_>>());
     found
+}
+
+/// Different numbers that a unit stands beside; fewer are names, as `1 Yes` and `2 No` are.
+const LEAST_NUMBERS: usize = 3;
+
+/// Whether numbers that differ are written in this way.
+fn is_measured_in(profile: &Profile<'_>, usual: (&str, &str)) -> bool {
+    let of_it = profile.column.counted().filter(|(_, _, count)| *count > 0).filter_map(|(_, value, _)| undressed(value));
+    of_it.filter(|(before, _, after)| (*before, *after) == usual).take(LEAST_NUMBERS).count() == LEAST_NUMBERS
+}
+
+/// Whether two ways of writing mean the same unit, so that the number stays as it is: one has none, or they differ in signs and case.
+fn is_same_unit(a: &(&str, &str), b: &(&str, &str)) -> bool {
+    let unit = |way: &(&str, &str)| -> String {
+        let letters = way.0.chars().chain(way.1.chars()).filter(|c| !c.is_whitespace() && *c != '.');
+        letters.flat_map(char::to_lowercase).collect::<String>().trim_end_matches('s').to_owned()
+    };
+    let (a, b) = (unit(a), unit(b));
+    a == b || a.is_empty() || b.is_empty()
 }
 
 /// Whether two ways of writing can mean the same unit: one has none, or both begin with the same letter.

@@ -27,7 +27,7 @@ pub(super) fn suspicions(profiles: &[Profile<'_>], at: usize) -> Vec<Suspicion> 
         return Vec::new();
     }
     let counted: Vec<(f64, u32)> = profile.numbers().iter().map(|(number, _, count)| (*number, *count)).collect();
-    let Some(bulk) = Bulk::of(&counted) else { return Vec::new() };
+    let Some(bulk) = Bulk::of(&counted).or_else(|| Bulk::of(&but_for_zeros(&counted))) else { return Vec::new() };
     let apart = profile.numbers().iter().filter(|(number, _, count)| bulk.is_apart(*number) && *count <= most_alike(profile.rows));
     let found: Vec<Suspicion> = apart.map(|(number, code, _)| Suspicion::new(*code, "numeric_outlier", bulk.confidence(*number))).collect();
     if found.is_empty() {
@@ -47,6 +47,11 @@ pub(super) fn in_groups(profiles: &[Profile<'_>]) -> Vec<Accusation> {
         None => Vec::new(),
     });
     found.concat()
+}
+
+/// The numbers of days with rain, where most days have none.
+fn but_for_zeros(numbers: &[(f64, u32)]) -> Vec<(f64, u32)> {
+    numbers.iter().copied().filter(|(number, _)| *number != 0.0).collect()
 }
 
 fn is_measured(profile: &Profile<'_>) -> bool {

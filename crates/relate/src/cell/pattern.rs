@@ -36,6 +36,10 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
             }
         }
     }
+    if !is_plain {
+        let known: Vec<u32> = found.iter().map(|suspicion| suspicion.code).collect();
+        found.extend(written_otherwise(profile).into_iter().filter(|other| !known.contains(&other.code)));
+    }
     if found.is_empty() {
         found = digits_among_letters(profile);
     }
@@ -53,7 +57,12 @@ fn exact(value: &str, pattern: &mut String) {
 
 /// Runs of letters of one case and runs of digits.
 fn runs(value: &str, pattern: &mut String) {
-    pattern.push_str(&character_pattern(value));
+    pattern.push_str(&run_pattern(value));
+}
+
+/// The character pattern in which one digit, or one small letter, is a run too: numbers count on from `order-9` to `order-10`.
+fn run_pattern(value: &str) -> String {
+    character_pattern(value).replace("9+", "9").replace("a+", "a")
 }
 
 /// Runs of letters (of any case) and runs of digits.
@@ -121,13 +130,60 @@ fn outside(profile: &Profile<'_>, patterns: &Patterns) -> Vec<Suspicion> {
         is_mixed && pattern.chars().all(char::is_alphanumeric) && usual.iter().any(|(usual, _)| usual.len() == pattern.len())
     };
     let is_new_form = |pattern: &str| {
-        !is_another_code(pattern)
-            && (is_of_one_length || usual.iter().all(|(usual, _)| character_pattern(usual) != character_pattern(pattern)))
+        !is_another_code(pattern) && (is_of_one_length || usual.iter().all(|(usual, _)| run_pattern(usual) != run_pattern(pattern)))
     };
     let codes = rare.filter(|(pattern, _)| is_new_form(pattern)).flat_map(|(_, (_, codes))| codes.iter().copied());
     let most = (profile.rows / 2_000.0).max(3.0);
     let seldom = codes.filter(|code| f64::from(profile.column.counts[*code as usize]) <= most);
     seldom.map(|code| Suspicion::new(code, "format_outlier", confidence)).collect()
+}
+
+/// The share of rows that one way of writing must have to be the usual one, and that all others may have together.
+const USUAL_WAY: f64 = 0.8;
+const OTHER_WAYS: f64 = 0.15;
+/// Fewer letters and digits, and fewer digits among them, are too little to know the same thing by.
+const LEAST_BUILT: (usize, usize) = (5, 3);
+
+/// Values that hold the same letters and digits, class by class, as those of the usual way of writing, and put other signs between them:
+/// `555-010-0199` among `(555) 010-0199`. Digits of a country may come before them.
+fn written_otherwise(profile: &Profile<'_>) -> Vec<Suspicion> {
+    let Some(ways) = patterns(profile, coarse) else { return Vec::new() };
+    let Some((usual, (most, codes))) = ways.iter().max_by(|a, b| a.1.0.total_cmp(&b.1.0).then_with(|| b.0.cmp(a.0))) else {
+        return Vec::new();
+    };
+    if *most < USUAL_WAY * profile.rows || ways.len() < 2 {
+        return Vec::new();
+    }
+    let mut skeletons: HashMap<String, f64> = HashMap::new();
+    for code in codes {
+        *skeletons.entry(skeleton(profile.column.text(*code).unwrap_or_default())).or_default() +=
+            f64::from(profile.column.counts[*code as usize]);
+    }
+    skeletons.retain(|skeleton, rows| {
+        *rows >= USUAL * profile.rows && skeleton.len() >= LEAST_BUILT.0 && skeleton.matches('9').count() >= LEAST_BUILT.1
+    });
+    // `<10000` and `65+` are classes.
+    let is_class = |value: &str| value.contains(['<', '>', '=', '~', '≤', '≥']) || value.ends_with('+');
+    let is_same = |value: &str| {
+        let own = skeleton(value);
+        let with_country = |usual: &String| {
+            value.starts_with('+') && own.strip_suffix(usual.as_str()).is_some_and(|country| matches!(country, "9" | "99" | "999"))
+        };
+        !is_class(value) && (skeletons.contains_key(&own) || skeletons.keys().any(with_country))
+    };
+    let others = ways.iter().filter(|(way, _)| *way != usual).flat_map(|(_, (_, codes))| codes);
+    let others: Vec<u32> = others.copied().filter(|code| profile.column.text(*code).is_some_and(is_same)).collect();
+    let rows: f64 = others.iter().map(|code| f64::from(profile.column.counts[*code as usize])).sum();
+    let confidence = 0.6 + 0.35 * most / profile.rows;
+    if rows > OTHER_WAYS * profile.rows {
+        return Vec::new();
+    }
+    others.into_iter().map(|code| Suspicion::new(code, "format_outlier", confidence)).collect()
+}
+
+/// The classes of the letters and digits of a value, without what stands between them.
+fn skeleton(value: &str) -> String {
+    trimmed(value).chars().take(MOST_CHARACTERS).map(class).filter(|class| matches!(class, 'A' | 'a' | '9')).collect()
 }
 
 /// Whether a pattern is that of something built, not of words: it has digits, or it is a short code of one word.

@@ -205,8 +205,11 @@ fn is_slip(word: &Word, usual: &Word) -> bool {
     let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
     let is_ending = long.len() > short.len() && long.starts_with(short);
     let is_strange = long.len() == short.len() + 1 && !long.ends_with(&['s']) && word.count * RARE_ENDING <= usual.count;
+    // `R01` is another code than `K01`.
+    let letters = b.iter().filter(|c| c.is_alphabetic()).count();
+    let is_code = letters < 3 && digits_b.len() > letters;
     let only_letters_in_norm = digits_b.is_empty() && digits_a.len() <= 1;
-    (digits_a == digits_b || only_letters_in_norm) && (!is_ending || is_strange) && b.iter().any(|c| c.is_alphabetic())
+    (digits_a == digits_b || only_letters_in_norm) && (!is_ending || is_strange) && letters > 0 && !is_code
 }
 
 fn suspicion(profile: &Profile<'_>, word: &Word, usual: &Word, edits: usize) -> Option<Suspicion> {

@@ -47,6 +47,11 @@ impl Votes {
         column.text(tally.expected).map(str::to_owned)
     }
 
+    /// Takes back all that is said against cells.
+    fn withdraw(&mut self) {
+        self.rows.values_mut().for_each(|tally| *tally = Tally { in_favour: tally.in_favour, ..Tally::default() });
+    }
+
     fn accuse(&mut self, row: u32, weight: f64, expected: u32) {
         let tally = self.rows.entry(row).or_default();
         tally.against += weight;
@@ -63,6 +68,8 @@ impl Tally {
     }
 }
 
+/// How many times more rows must hold the usual value of a group than one that recurs in it: 3 against 2 is no vote.
+const CLEAR: f64 = 2.0;
 /// What more rows than this share contradict is no rule, where no sources are known to err.
 const GREATEST_SHARE: f64 = 0.15;
 
@@ -73,6 +80,7 @@ pub(super) fn count(profiles: &[Profile<'_>], ballots: &[Ballot], suspected: &[V
     for ballot in ballots {
         by_determinant.entry(&ballot.determinant).or_default().push(ballot);
     }
+    let mut witnesses = Witnesses::of(profiles, ballots);
     for of_one in by_determinant.values() {
         let mut known = HashSet::new();
         if of_one.iter().any(|ballot| ballot.source.is_some()) {
@@ -80,14 +88,7 @@ pub(super) fn count(profiles: &[Profile<'_>], ballots: &[Ballot], suspected: &[V
                 known.insert(polls.iter().map(|poll| poll.top().0).collect());
             });
         }
-        each_group(profiles, of_one, |group, polls| accuse(profiles, &mut votes, group, polls, &known));
-    }
-    for (at, votes) in votes.iter_mut().enumerate() {
-        let is_of_sources = ballots.iter().any(|ballot| ballot.dependent == at && ballot.source.is_some());
-        let doubted = votes.doubted(LEAST_CONFIDENCE).len() as f64;
-        if !is_of_sources && doubted > GREATEST_SHARE * profiles[at].column.coded.codes.len() as f64 {
-            votes.rows.clear();
-        }
+        each_group(profiles, of_one, |group, polls| accuse(profiles, &mut votes, group, polls, &known, &mut witnesses));
     }
     for (votes, rows) in votes.iter_mut().zip(suspected) {
         for row in rows {
@@ -96,6 +97,13 @@ pub(super) fn count(profiles: &[Profile<'_>], ballots: &[Ballot], suspected: &[V
     }
     for of_one in by_determinant.values() {
         each_group(profiles, of_one, |group, polls| defend(profiles, &mut votes, group, polls));
+    }
+    for (at, votes) in votes.iter_mut().enumerate() {
+        let is_of_sources = ballots.iter().any(|ballot| ballot.dependent == at && ballot.source.is_some());
+        let doubted = votes.doubted(LEAST_CONFIDENCE).len() as f64;
+        if !is_of_sources && doubted > GREATEST_SHARE * profiles[at].column.coded.codes.len() as f64 {
+            votes.withdraw();
+        }
     }
     votes
 }
@@ -157,16 +165,23 @@ fn told(profiles: &[Profile<'_>], polls: &[Poll<'_>], row: u32) -> Vec<u32> {
 
 /// Votes against the values that contradict their group. A row that says of everything what is `known` of another thing tells of
 /// that thing, and nothing of what it says is held against it.
-fn accuse(profiles: &[Profile<'_>], votes: &mut [Votes], group: &[u32], polls: &[Poll<'_>], known: &HashSet<Vec<u32>>) {
+fn accuse(
+    profiles: &[Profile<'_>],
+    votes: &mut [Votes],
+    group: &[u32],
+    polls: &[Poll<'_>],
+    known: &HashSet<Vec<u32>>,
+    witnesses: &mut Witnesses<'_>,
+) {
     if polls.iter().all(|poll| poll.ranked.len() == 1 && poll.missing == 0) {
         return;
     }
     for row in group {
         let dissents =
             |poll: &&Poll<'_>| !matches!(profiles[poll.ballot.dependent].column.code(*row), code if code == 0 || code == poll.top().0);
-        let dissenting = polls.iter().filter(dissents).count();
-        let coherence = if polls.len() < 2 { 1.0 } else { 1.0 - dissenting.saturating_sub(1) as f64 / (polls.len() as f64 - 1.0) };
-        let is_strange = polls.len() > 2 && dissenting == polls.len() && known.contains(&told(profiles, polls, *row));
+        let dissenting: Vec<usize> = polls.iter().filter(dissents).map(|poll| poll.ballot.dependent).collect();
+        let coherence = if polls.len() < 2 { 1.0 } else { 1.0 - dissenting.len().saturating_sub(1) as f64 / (polls.len() as f64 - 1.0) };
+        let is_strange = polls.len() > 2 && dissenting.len() == polls.len() && known.contains(&told(profiles, polls, *row));
         let stranger = if is_strange { 0.0 } else { 1.0 };
         for poll in polls {
             let column = profiles[poll.ballot.dependent].column;
@@ -176,13 +191,102 @@ fn accuse(profiles: &[Profile<'_>], votes: &mut [Votes], group: &[u32], polls: &
                 let weight = if is_of_sources {
                     stranger * weight_of_sources(poll, code)
                 } else {
-                    coherence * weight(poll, code, column, group.len())
+                    let weight = weight(poll, code, column, group.len());
+                    let mut is_alone = || witnesses.errs_alone(poll.ballot, &dissenting, *row);
+                    let coherence = if weight > 0.0 && coherence < 1.0 && is_alone() { 1.0 } else { coherence };
+                    if weight > 0.0 { coherence * weight * witnesses.against(poll.ballot, *row) } else { 0.0 }
                 };
                 if weight > 0.0 {
                     votes[poll.ballot.dependent].accuse(*row, weight, poll.top().0);
                 }
             }
         }
+    }
+}
+
+/// What most rows hold in one column that hold a value of another.
+struct Usual {
+    /// By the code of that value: the code that most hold, how many do, and how many hold the next.
+    by_code: Vec<(u32, u32, u32)>,
+}
+
+impl Usual {
+    fn of(determinant: &Column<'_>, dependent: &Column<'_>) -> Self {
+        let mut counter = Counter::of(dependent);
+        let ranked = |rows: &[u32]| {
+            let ranked = counter.ranked(rows.iter().map(|row| dependent.code(*row)).filter(|code| *code != 0));
+            let (code, count) = ranked.first().copied().unwrap_or_default();
+            (code, count, ranked.get(1).map_or(0, |(_, count)| *count))
+        };
+        Self { by_code: determinant.clusters().all().map(ranked).collect() }
+    }
+
+    /// What the rows with a value hold, one of them that holds `own` left out; `None` where they do not agree.
+    fn told(&self, code: u32, own: u32) -> Option<u32> {
+        let (usual, count, next) = self.by_code[code as usize];
+        let others = count - u32::from(usual == own && usual != 0);
+        (code != 0 && usual != 0 && others > 1 && others > next).then_some(usual)
+    }
+}
+
+/// The other columns of a row, asked which of two cells that contradict each other is wrong: they go with one of them.
+struct Witnesses<'a> {
+    profiles: &'a [Profile<'a>],
+    /// The columns that each column decides.
+    decided: BTreeMap<usize, Vec<usize>>,
+    usual: HashMap<(usize, usize), Usual>,
+}
+
+impl<'a> Witnesses<'a> {
+    fn of(profiles: &'a [Profile<'a>], ballots: &[Ballot]) -> Self {
+        let mut decided: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for ballot in ballots.iter().filter(|ballot| ballot.source.is_none()) {
+            if let [determinant] = ballot.determinant[..] {
+                decided.entry(determinant).or_default().push(ballot.dependent);
+            }
+        }
+        Self { profiles, decided, usual: HashMap::new() }
+    }
+
+    /// The share of the other columns that speak against the dependent of a ballot in a row, of those on which it and the determinant differ; 1
+    /// where most do, or where none speaks.
+    fn against(&mut self, ballot: &Ballot, row: u32) -> f64 {
+        let ([determinant], dependent) = (&ballot.determinant[..], ballot.dependent) else { return 1.0 };
+        let others: Vec<usize> = self.decided.get(&dependent).cloned().unwrap_or_default();
+        let (mut for_it, mut against_it) = (0.0, 0.0);
+        for other in others.into_iter().filter(|other| other != determinant) {
+            let own = self.profiles[other].column.code(row);
+            let (by_dependent, by_determinant) = (self.told(dependent, other, row), self.told(*determinant, other, row));
+            if own != 0 && by_dependent != by_determinant {
+                for_it += f64::from(u8::from(by_dependent == Some(own)));
+                against_it += f64::from(u8::from(by_determinant == Some(own)));
+            }
+        }
+        if for_it > against_it { against_it / (for_it + against_it) } else { 1.0 }
+    }
+
+    /// Whether the dependent of a ballot belongs to another determinant than its row has, and nothing else that dissents belongs there too: then it is
+    /// not the determinant that is wrong.
+    fn errs_alone(&mut self, ballot: &Ballot, dissenting: &[usize], row: u32) -> bool {
+        let ([determinant], dependent) = (&ballot.determinant[..], ballot.dependent) else { return false };
+        let Some(other) = self.told(dependent, *determinant, row) else { return false };
+        let profiles = self.profiles;
+        other != profiles[*determinant].column.code(row)
+            && dissenting
+                .iter()
+                .filter(|at| **at != dependent)
+                .all(|at| self.usual(*determinant, *at).by_code[other as usize].0 != profiles[*at].column.code(row))
+    }
+
+    /// What the rows that hold the same as a row in column `by` hold in column `at`.
+    fn told(&mut self, by: usize, at: usize, row: u32) -> Option<u32> {
+        let profiles = self.profiles;
+        self.usual(by, at).told(profiles[by].column.code(row), profiles[at].column.code(row))
+    }
+
+    fn usual(&mut self, by: usize, at: usize) -> &Usual {
+        let profiles = self.profiles;
+        self.usual.entry((by, at)).or_insert_with(|| Usual::of(profiles[by].column, profiles[at].column))
     }
 }
 
@@ -212,7 +316,7 @@ fn weight(poll: &Poll<'_>, code: u32, column: &Column<'_>, rows: usize) -> f64 {
     }
     let held = poll.held(code);
     let is_at_home = held > 3.0 && held > 0.34 * f64::from(column.counts[code as usize]);
-    let is_common = held > 2.0 + 4.0 * poll.ballot.doubt * rows;
+    let is_common = held > 2.0 + 4.0 * poll.ballot.doubt * rows || held > 1.0 && top < CLEAR * held;
     if top <= held || top < 2.0 || is_at_home || is_common { 0.0 } else { poll.certainty(top - held) }
 }
 

@@ -1,6 +1,7 @@
 //! `headworks assess`: measures datasets, scores them and says what is wrong with them.
 
 mod budget;
+mod cells;
 mod opened;
 mod resume;
 #[cfg(test)]
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_assess::{Assessment, Earlier, Evidence, Source, cells_csv, drift, reconciliations, refer, rules_files};
+use hw_assess::{Assessment, Earlier, Evidence, Source, drift, listed_cells, reconciliations, refer, rules_files};
 use hw_base::{BoxFuture, ByteSize, Clock, CodeMemory, CodedTable, Column, Engine, Error, Result, TableFacts, TimeSpan, Timestamp};
 use hw_connect::in_place;
 use hw_engine::Deadline;
@@ -48,7 +49,7 @@ struct Arguments {
     /// Write `assessment.html`, `.json`, `.md` and `rules/*.yaml` into this folder
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Write every suspicious cell into this CSV file
+    /// Write every suspicious cell into this file: CSV or Parquet, by its ending
     #[arg(long, value_name = "FILE")]
     cells: Option<PathBuf>,
     /// Rules that are known to hold; where the data breaks them, that is a fact
@@ -188,12 +189,8 @@ fn refuse_several(arguments: &Arguments, datasets: usize) -> Result<()> {
         Some(file) if datasets > 1 => Err(Error::user(format!("`--cells {}` is for one dataset, and several are given", file.display()))
             .code("HW107")
             .help("assess one at a time")),
-        Some(file) if !file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) => {
-            Err(Error::user(format!("`--cells {}` does not end in `.csv`", file.display()))
-                .code("HW107")
-                .help("cells are written as CSV: name a file such as `cells.csv`"))
-        }
-        _ => Ok(()),
+        Some(file) => cells::Written::by_ending(file).map(drop),
+        None => Ok(()),
     }
 }
 
@@ -232,7 +229,7 @@ fn show(assessed: &[Assessed], terminal: &Terminal) -> Result<()> {
 
 fn write_out(assessed: &[Assessed], source: Option<&Source>, arguments: &Arguments, terminal: &Terminal) -> Result<()> {
     if let (Some(file), [one]) = (&arguments.cells, assessed) {
-        write_file(file, &cells_csv(&one.assessment.relations.cells))?;
+        cells::write_cells(file, listed_cells(&one.assessment, &one.table))?;
         terminal.say(format!("written: {}", file.display()));
     }
     let Some(out) = &arguments.out else { return Ok(()) };

@@ -1,0 +1,112 @@
+//! Every row that an issue counts has its cell in the list of cells, once.
+
+use hw_base::{CodedColumn, CodedTable, ColumnType, Dimension};
+
+use crate::fixture::{facts, now};
+use crate::pattern::{Pattern, PatternKind, PatternRule};
+use crate::{About, Assessment, Cell, Evidence, Relations, listed_cells};
+
+fn column(name: &str, cells: &[&str]) -> CodedColumn {
+    let mut values: Vec<String> = Vec::new();
+    let codes = cells.iter().map(|cell| {
+        if cell.is_empty() {
+            return 0;
+        }
+        let at = values.iter().position(|value| value == cell).unwrap_or_else(|| {
+            values.push((*cell).to_owned());
+            values.len() - 1
+        });
+        u32::try_from(at + 1).unwrap()
+    });
+    let codes = codes.collect();
+    CodedColumn { name: name.into(), kind: ColumnType::Text, values, codes }
+}
+
+fn table(columns: Vec<CodedColumn>) -> CodedTable {
+    CodedTable { name: "orders".into(), rows: columns[0].codes.len() as u64, sampled: None, columns }
+}
+
+/// What is listed, as `row column issue confidence`.
+fn check(text: &str, table: &CodedTable, relations: Relations, expected: &[&str]) {
+    let evidence = Evidence { relations: Some(Relations { rows: table.rows, ..relations }), ..Evidence::default() };
+    let assessment = Assessment::judge(facts(text), About::new("orders", "orders"), now(), "1".into(), evidence);
+    let listed = listed_cells(&assessment, table);
+    let mut told: Vec<String> =
+        listed.iter().map(|cell| format!("{} {} {} {}", cell.row, cell.column, cell.issue, cell.confidence)).collect();
+    told.sort();
+    assert_eq!(told, expected);
+}
+
+fn cell(row: u64, column: &str) -> Cell {
+    let (column, issue) = (column.into(), "numeric_outlier".into());
+    Cell { row, column, dimension: Dimension::Accuracy, issue, confidence: 0.9, suggestion: String::new(), value: None }
+}
+
+#[test]
+fn rows_that_measurements_count_are_listed_but_for_cells_that_are_known() {
+    let ages: Vec<String> = (0..60).map(|row| if [1, 2, 4].contains(&row) { -40 - row } else { 20 + row }.to_string()).collect();
+    let ages: Vec<&str> = ages.iter().map(String::as_str).collect();
+    let table = table(vec![column("age", &ages)]);
+    let text = "rows 60\n age integer; distinct 60; negatives 3";
+    let relations = Relations { cells: vec![cell(4, "age")], ..Relations::default() };
+    check(text, &table, relations, &["1 age negative_values 0.8", "2 age negative_values 0.8", "4 age numeric_outlier 0.9"]);
+}
+
+#[test]
+fn a_stand_in_is_listed_as_such_however_often_it_repeats() {
+    let mails: Vec<String> = (0..60).map(|row| if row % 20 == 3 { "n/a".into() } else { format!("a{row}@b.example") }).collect();
+    let mails: Vec<&str> = mails.iter().map(String::as_str).collect();
+    let table = table(vec![column("email", &mails)]);
+    let text = "rows 60\n email text; distinct 58; top n/a*3, a1@b.example*1; shapes email*57, other*3";
+    let expected = ["23 email disguised_missing 0.9", "3 email disguised_missing 0.9", "43 email disguised_missing 0.9"];
+    check(text, &table, Relations::default(), &expected);
+}
+
+fn sum(parts: [&str; 2], result: &str, broken_rows: Vec<usize>) -> Pattern {
+    let columns = vec![parts[0].to_owned(), parts[1].to_owned(), result.to_owned()];
+    let violations = broken_rows.len() as u64;
+    let rule = PatternRule {
+        kind: "expression",
+        settings: serde_json::json!({}),
+        statement: String::new(),
+        broken_where: format!("{result} is broken"),
+        judged_where: None,
+        violations,
+        judged: None,
+    };
+    Pattern {
+        kind: PatternKind::Sum,
+        columns,
+        statement: format!("`{}` + `{}` = `{result}`", parts[0], parts[1]),
+        rows: 4,
+        violations,
+        confidence: 0.9,
+        broken_where: format!("{result} is broken"),
+        examples: vec!["shown".into()],
+        broken_rows,
+        rule,
+    }
+}
+
+#[test]
+fn of_a_broken_sum_the_cell_is_listed_that_others_do_not_bear_out() {
+    let table = table(vec![
+        column("net", &["10", "20", "30", "9000", "40"]),
+        column("tax", &["1", "2", "3", "2", "4"]),
+        column("gross", &["11", "22", "35", "14", "47"]),
+        column("fee", &["5", "5", "5", "5", "5"]),
+        column("total", &["16", "27", "40", "19", "49"]),
+    ]);
+    let text = "rows 5\n net integer; distinct 5\n tax integer; distinct 5\n gross integer; distinct 5\n fee integer; distinct 1\n total integer; distinct 5";
+    let patterns = vec![sum(["net", "tax"], "gross", vec![2, 3, 4]), sum(["gross", "fee"], "total", vec![4])];
+    let expected = [
+        // `gross` + `fee` = `total` holds in row 2.
+        "2 net formula_violation 0.45",
+        "2 tax formula_violation 0.45",
+        // No other row has such a `net`.
+        "3 net formula_violation 0.9",
+        // Both sums are broken, and have `gross` in common.
+        "4 gross formula_violation 0.9",
+    ];
+    check(text, &table, Relations { patterns, ..Relations::default() }, &expected);
+}
