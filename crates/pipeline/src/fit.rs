@@ -173,7 +173,10 @@ impl Fitting<'_> {
         let is_made_up = |name: &&str| {
             name.contains(['(', ')']) || [" + ", " - ", " * ", " / ", " % ", " = ", " || "].iter().any(|sign| name.contains(sign))
         };
-        let name = self.columns.iter().map(|column| column.name.as_str()).find(is_made_up)?;
+        // A name may also come along with all columns of another table, where somebody has written it.
+        let takes_all = self.model.sql.replace("(*)", "").contains('*');
+        let is_written = |name: &&str| takes_all || self.model.sql.contains(&identifier(name));
+        let name = self.columns.iter().map(|column| column.name.as_str()).find(|name| is_made_up(name) && !is_written(name))?;
         let error = Error::user(format!("the column `{name}` of the SELECT has no name of its own"))
             .code("HW301")
             .at(Span { file: self.model.file.clone().into(), line: 1, column: 1, length: 1 })

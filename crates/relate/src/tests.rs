@@ -37,6 +37,19 @@ fn column(name: &str, cells: impl Iterator<Item = String>) -> CodedColumn {
     CodedColumn { name: name.to_owned(), kind: if is_number { ColumnType::Integer } else { ColumnType::Text }, values, codes }
 }
 
+/// Suspicious cells, each by its row, its column and what is odd about it.
+type Cells = Vec<(usize, usize, &'static str)>;
+
+fn found(rows: usize, columns: &[(&str, &dyn Fn(usize) -> String)]) -> Cells {
+    let table = generated("things", rows, columns);
+    let keys = keys(&table);
+    cells(&table, &keys, &dependencies(&table, &keys)).into_iter().map(|cell| (cell.row, cell.column, cell.issue)).collect()
+}
+
+fn id(row: usize) -> String {
+    (row + 5000).to_string()
+}
+
 fn generated(name: &str, rows: usize, columns: &[(&str, &dyn Fn(usize) -> String)]) -> CodedTable {
     let columns = columns.iter().map(|(name, cell)| column(name, (0..rows).map(cell))).collect();
     CodedTable { name: name.to_owned(), rows: rows as u64, sampled: None, columns }

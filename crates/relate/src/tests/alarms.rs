@@ -2,18 +2,6 @@
 
 use super::*;
 
-type Cells = Vec<(usize, usize, &'static str)>;
-
-fn found(rows: usize, columns: &[(&str, &dyn Fn(usize) -> String)]) -> Cells {
-    let table = generated("things", rows, columns);
-    let keys = keys(&table);
-    cells(&table, &keys, &dependencies(&table, &keys)).into_iter().map(|cell| (cell.row, cell.column, cell.issue)).collect()
-}
-
-fn id(row: usize) -> String {
-    (row + 5000).to_string()
-}
-
 /// A number between 0 and 1.
 fn drawn(seed: usize) -> f64 {
     (mixed(seed) % 10_000) as f64 / 10_000.0

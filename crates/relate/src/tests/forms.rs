@@ -2,18 +2,6 @@
 
 use super::*;
 
-type Cells = Vec<(usize, usize, &'static str)>;
-
-fn found(rows: usize, columns: &[(&str, &dyn Fn(usize) -> String)]) -> Cells {
-    let table = generated("things", rows, columns);
-    let keys = keys(&table);
-    cells(&table, &keys, &dependencies(&table, &keys)).into_iter().map(|cell| (cell.row, cell.column, cell.issue)).collect()
-}
-
-fn id(row: usize) -> String {
-    (row + 5000).to_string()
-}
-
 /// Each of some rows, with one issue in the second column.
 fn each(rows: impl Iterator<Item = usize>, issue: &'static str) -> Cells {
     rows.map(|row| (row, 1, issue)).collect()
