@@ -5,7 +5,7 @@ use hw_validate::{Proposal, propose};
 
 use crate::checks::{find_issues, freshness};
 use crate::examination::error_of;
-use crate::held::are_contrapositives;
+use crate::held::Stronger;
 use crate::{
     About, Action, Drift, Evidence, Examination, Finding, Freshness, HeldRules, Key, Meaning, MissingMap, Relations, Scores, Trial, Volume,
     meaning, recommend, words,
@@ -151,8 +151,8 @@ impl Assessment {
 fn untried(facts: &TableFacts, relations: &Relations) -> Vec<Proposal> {
     let patterns = relations.rules().filter_map(|rule| rule.proposal(facts, rule.broken(relations.rows)));
     let rules: Vec<Proposal> = propose(facts).into_iter().chain(patterns).collect();
-    let is_repeated = |rule: &Proposal| rules.iter().any(|other| are_contrapositives(other, rule));
-    rules.iter().filter(|rule| !is_repeated(rule)).cloned().collect()
+    let stronger = Stronger::of(rules.iter());
+    rules.iter().filter(|rule| !stronger.has_contrapositive_of(rule)).cloned().collect()
 }
 
 /// The single columns that are proven to identify a row.

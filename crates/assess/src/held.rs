@@ -3,6 +3,8 @@
 //! The rows that nobody looked at while proposing are taken as good. Whatever a rule flags there is a false alarm, so their
 //! share is the false-alarm rate that the rule carries. A rule that fails there beyond its tolerance is not proposed.
 
+use std::collections::HashMap;
+
 use hw_base::{Dimension, RuleResult, Share, Verdict, count, identifier, plural};
 use hw_validate::Proposal;
 use serde::Serialize;
@@ -133,20 +135,60 @@ impl HeldRules {
 
     /// Without the rules that another kept rule implies.
     fn without_implied(mut self) -> Self {
-        let all = self.kept.clone();
-        let (implied, kept) = self.kept.into_iter().partition(|rule| all.iter().any(|other| implies(&other.proposal, &rule.proposal)));
-        self.kept = kept;
-        for rule in implied {
-            let stronger = all.iter().find(|other| implies(&other.proposal, &rule.proposal));
-            let by = stronger.map(|other| other.proposal.kind.clone()).unwrap_or_default();
-            self.dropped.push(dropped(&rule.proposal, format!("the rule `{by}` implies it")));
+        let all = std::mem::take(&mut self.kept);
+        let stronger = Stronger::of(all.iter().map(|rule| &rule.proposal));
+        for rule in &all {
+            match stronger.find(&rule.proposal) {
+                None => self.kept.push(rule.clone()),
+                Some(by) => self.dropped.push(dropped(&rule.proposal, format!("the rule `{}` implies it", by.kind))),
+            }
         }
         self
     }
 }
 
+/// Rules by what they may imply: a wide table has tens of thousands, and each is implied by few.
+pub(crate) struct Stronger<'a> {
+    by_columns: HashMap<&'a [String], Vec<&'a Proposal>>,
+    keys: Vec<&'a Proposal>,
+}
+
+impl<'a> Stronger<'a> {
+    pub(crate) fn of(rules: impl Iterator<Item = &'a Proposal>) -> Self {
+        let (mut by_columns, mut keys): (HashMap<&[String], Vec<&Proposal>>, _) = (HashMap::new(), Vec::new());
+        for rule in rules {
+            by_columns.entry(&rule.columns).or_default().push(rule);
+            if rule.kind == "unique" {
+                keys.push(rule);
+            }
+        }
+        Self { by_columns, keys }
+    }
+
+    /// Whether one of them flags the same rows as `weak`, the other way round.
+    pub(crate) fn has_contrapositive_of(&self, weak: &Proposal) -> bool {
+        let turned = columns_of_contrapositive(weak).and_then(|columns| self.by_columns.get(&columns[..]));
+        turned.is_some_and(|rules| rules.iter().any(|strong| are_contrapositives(strong, weak)))
+    }
+
+    /// The first rule that implies `weak`.
+    fn find(&self, weak: &Proposal) -> Option<&'a Proposal> {
+        let turned = columns_of_contrapositive(weak);
+        let same = [Some(&weak.columns[..]), turned.as_deref()].into_iter().flatten().filter_map(|columns| self.by_columns.get(columns));
+        let keys = self.keys.iter().filter(|_| weak.kind == "unique");
+        same.flatten().chain(keys).copied().find(|strong| implies(strong, weak))
+    }
+}
+
+/// The column of the rule that says the same the other way round; `is_null b where a is null` is about `a`.
+fn columns_of_contrapositive(rule: &Proposal) -> Option<Vec<String>> {
+    let condition = rule.settings.get("where")?.as_str()?.strip_suffix(" is null").filter(|_| rule.kind == "is_null")?;
+    let bare = condition.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).map(|quoted| quoted.replace("\"\"", "\""));
+    Some(vec![bare.unwrap_or_else(|| condition.to_owned())])
+}
+
 /// Whether two rules flag the same rows: `not_null a where b is not null` and `is_null b where a is null`.
-pub(crate) fn are_contrapositives(one: &Proposal, other: &Proposal) -> bool {
+fn are_contrapositives(one: &Proposal, other: &Proposal) -> bool {
     let where_of = |proposal: &Proposal| proposal.settings.get("where").and_then(|text| text.as_str()).map(str::to_owned);
     let (Some(own), Some(theirs)) = (where_of(one), where_of(other)) else { return false };
     let is_of = |condition: &str, proposal: &Proposal, end: &str| match &proposal.columns[..] {

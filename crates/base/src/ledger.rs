@@ -100,6 +100,9 @@ pub struct StepRecord {
     pub rows_written: u64,
     /// Rows it put into quarantine.
     pub rows_quarantined: u64,
+    /// Rows it left out because a later one with their key was in the batch or in the table, or the same one.
+    #[serde(default)]
+    pub rows_superseded: u64,
     /// Wall-clock seconds.
     pub seconds: f64,
     /// The most memory the process held while the step ran.

@@ -7,7 +7,7 @@ use hw_base::{Delivered, Delivery, Error, Result, Settings, SourceFile, snake_ca
 use hw_engine::LiveTables;
 use serde_json::{Value as Json, json};
 
-use crate::connectors::{CONNECTORS, Connector, Place, connector, connector_of_url};
+use crate::connectors::{CONNECTORS, Connector, Place, TableListing, connector, connector_of_url};
 use crate::file_source::blocking;
 use crate::files::{self, path_of, unreadable};
 use crate::parts::Address;
@@ -42,6 +42,8 @@ struct Recognised {
     files: Vec<SourceFile>,
     /// The tables or sheets inside; `None` where the files are one dataset.
     parts: Option<Vec<String>>,
+    /// Tables inside that the user of the database may not read.
+    closed: Vec<String>,
     left_out: Vec<String>,
 }
 
@@ -71,7 +73,9 @@ pub async fn datasets_at(root: &Path, path: &str) -> Result<Vec<String>> {
     if address.part.is_some() {
         return Ok(vec![path.to_owned()]);
     }
-    match parts_at(root, path).await? {
+    let found = recognised(root, path).await?;
+    let parts = found.parts.map(|parts| [parts, found.closed].concat());
+    match parts {
         None => Ok(vec![path.to_owned()]),
         Some(parts) if parts.is_empty() => Err(nothing_inside(&address.shown_place())),
         Some(parts) if parts.len() == 1 => Ok(vec![path.to_owned()]),
@@ -107,7 +111,7 @@ pub async fn open_files(root: &Path, path: &str, files: &[SourceFile], live: &Li
 }
 
 async fn open_recognised(root: &Path, found: Recognised, live: &LiveTables) -> Result<OpenedPath> {
-    let Recognised { connector, mut address, files, parts, left_out } = found;
+    let Recognised { connector, mut address, files, parts, left_out, closed: _ } = found;
     let of_part = address.part.as_deref().map(snake_case).filter(|name| !name.is_empty());
     address.part = part_of(&address, parts.as_deref())?;
     let dataset = of_part.or_else(|| files::dataset_name(&address.place)).unwrap_or_else(|| "data".to_owned());
@@ -161,17 +165,29 @@ async fn recognised(root: &Path, path: &str) -> Result<Recognised> {
         return blocking(move || recognise_files(&root, address)).await;
     }
     let connector = connector_of_url(&address.place)?;
-    let parts = match &address.part {
-        Some(part) => vec![part.clone()],
-        None => connector.tables(&address.place, None).await?.into_iter().map(|table| table.name).collect(),
+    let (parts, closed) = match &address.part {
+        Some(part) => (vec![part.clone()], Vec::new()),
+        None => {
+            let (open, closed): (Vec<_>, Vec<_>) =
+                connector.tables(&address.place, None).await?.into_iter().partition(|table| table.is_readable);
+            let names = |tables: Vec<TableListing>| tables.into_iter().map(|table| table.name).collect();
+            (names(open), names(closed))
+        }
     };
-    Ok(Recognised { connector, address, files: Vec::new(), parts: Some(parts), left_out: Vec::new() })
+    Ok(Recognised { connector, address, files: Vec::new(), parts: Some(parts), closed, left_out: Vec::new() })
 }
 
 fn recognise_files(root: &Path, address: Address) -> Result<Recognised> {
     let path = address.place.as_str();
     if root.join(path).join("_delta_log").is_dir() {
-        return Ok(Recognised { connector: connector("delta")?, address, files: Vec::new(), parts: None, left_out: Vec::new() });
+        return Ok(Recognised {
+            connector: connector("delta")?,
+            address,
+            files: Vec::new(),
+            parts: None,
+            closed: Vec::new(),
+            left_out: Vec::new(),
+        });
     }
     let endings: Vec<&str> = CONNECTORS.iter().flat_map(|connector| connector.endings()).copied().collect();
     let files = files::list(root, path, &endings)?;
@@ -181,7 +197,7 @@ fn recognise_files(root: &Path, address: Address) -> Result<Recognised> {
     let connector = recognise_file(root, first)?;
     let (files, left_out) = if files.len() > 1 { of_kind(connector, files) } else { (files, Vec::new()) };
     let parts = connector.parts(root, &files)?;
-    Ok(Recognised { connector, address, files, parts, left_out })
+    Ok(Recognised { connector, address, files, parts, closed: Vec::new(), left_out })
 }
 
 /// The files of a mixed folder that a connector reads, and the paths of the others.

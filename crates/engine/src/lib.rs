@@ -52,5 +52,6 @@ pub use foreign::{ForeignTable, open_foreign};
 pub use live::LiveTables;
 pub use local::{Limits, LocalEngine};
 pub use plain::{PlainColumn, write_parquet};
+pub use sql::with_columns_renamed;
 pub use stream::{Query, RowStream};
 pub use types::{kind, sql_type, values};

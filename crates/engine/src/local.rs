@@ -440,7 +440,13 @@ impl Engine for LocalEngine {
     }
 
     fn keep<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Option<Reader>>> {
-        Box::pin(in_time(self.deadline.as_ref(), kept::keep(self, reader)))
+        Box::pin(async move {
+            let kept = self.unless_crowded(Effort::InPieces, Box::pin(kept::keep(self, reader)));
+            match in_time(self.deadline.as_ref(), kept).await {
+                Err(error) if error.known_code() == Some("HW401") => Ok(None),
+                kept => kept,
+            }
+        })
     }
 
     fn watch<'a>(&'a self, reader: &'a Reader, watch: &'a Watch) -> BoxFuture<'a, Result<Watched>> {
@@ -467,7 +473,7 @@ impl Engine for LocalEngine {
         rows: &'a Reader,
         among: &'a Reader,
     ) -> BoxFuture<'a, Result<Option<u64>>> {
-        Box::pin(partners::without_partner(self, batch, rows, among))
+        Box::pin(self.with_less_memory(move |effort| partners::without_partner(self, effort, batch, rows, among)))
     }
 
     fn publish<'a>(&'a self, batch: &'a StagedBatch, note: &'a CommitNote) -> BoxFuture<'a, Result<Published>> {

@@ -23,11 +23,12 @@ const SEEDS: [u64; 2] = [0x6865_6164, 0x776f_726b];
 /// are, or the values of `among` take more than a quarter of the memory share.
 pub(crate) async fn without_partner(
     engine: &LocalEngine,
+    effort: Effort,
     batch: Option<&StagedBatch>,
     rows: &Reader,
     among: &Reader,
 ) -> Result<Option<u64>> {
-    let (rows, among) = (Side::open(engine, batch, rows).await?, Side::open(engine, batch, among).await?);
+    let (rows, among) = (Side::open(engine, effort, batch, rows).await?, Side::open(engine, effort, batch, among).await?);
     let Some(types) = common_types(rows.frame.schema().as_arrow(), among.frame.schema().as_arrow()) else { return Ok(None) };
     let most = usize::try_from(engine.share.0 / 4).unwrap_or(usize::MAX) / ValueSet::BYTES_PER_VALUE;
     let Some(values) = among.values(&types, most).await? else { return Ok(None) };
@@ -45,10 +46,10 @@ struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    async fn open(engine: &LocalEngine, batch: Option<&StagedBatch>, reader: &'a Reader) -> Result<Self> {
+    async fn open(engine: &LocalEngine, effort: Effort, batch: Option<&StagedBatch>, reader: &'a Reader) -> Result<Self> {
         let session = match batch {
-            Some(batch) => Session::for_staged(engine, batch, reader, Effort::Fast).await?,
-            None => Session::for_reader(engine, reader, Effort::Fast).await?,
+            Some(batch) => Session::for_staged(engine, batch, reader, effort).await?,
+            None => Session::for_reader(engine, reader, effort).await?,
         };
         let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
         Ok(Self { session, reader, frame })
@@ -132,7 +133,7 @@ mod tests {
         let reader = |sql: String| Reader { sql, inputs: vec![], file: None };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let (values, others) = (reader(format!("select a from ({rows}) as r(a)")), reader(format!("select b from ({among}) as p(b)")));
-        assert_eq!(runtime.block_on(without_partner(&engine, None, &values, &others)).unwrap(), expected);
+        assert_eq!(runtime.block_on(without_partner(&engine, Effort::Fast, None, &values, &others)).unwrap(), expected);
         let join =
             reader(format!("select count(*) as n from ({rows}) as r(a) where not exists (select 1 from ({among}) as p(b) where b = a)"));
         let counted = runtime.block_on(engine.query(&join, 1)).unwrap().rows[0][0].as_u64();

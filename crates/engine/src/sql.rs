@@ -12,7 +12,9 @@ use datafusion::sql::sqlparser::ast::{
     Expr, GroupByExpr, ObjectName, ObjectNamePart, Query, SetExpr, Statement as SqlStatement, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
-use hw_base::{Error, Reference, Result};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use hw_base::{Error, Reference, Result, identifier};
 
 use crate::failure::{Context, explain};
 use crate::place::{self, Mark};
@@ -49,6 +51,27 @@ pub(crate) fn is_row_by_row(sql: &str) -> bool {
 pub(crate) fn joins(sql: &str, tables: &[&str]) -> bool {
     let Some(query) = parsed(sql) else { return false };
     query.visit(&mut Joined { tables }).is_break()
+}
+
+/// The query with other names for columns that it names in quotes, each pair a name and the one in its place. Names of tables and what stands
+/// in texts and comments are no columns. A query that cannot be read stays as it is.
+pub fn with_columns_renamed(sql: &str, names: &[(String, String)]) -> String {
+    let Ok(tokens) = Tokenizer::new(&GenericDialect, sql).with_unescape(false).tokenize() else { return sql.to_owned() };
+    let mut is_table = false;
+    let renamed = tokens.iter().enumerate().map(|(at, token)| {
+        let was_table = is_table;
+        if !matches!(token, Token::Whitespace(_)) {
+            is_table = matches!(token, Token::Word(word) if matches!(word.keyword, Keyword::FROM | Keyword::JOIN));
+        }
+        match token {
+            Token::Word(word) if word.quote_style == Some('"') && !was_table && tokens.get(at + 1) != Some(&Token::Period) => {
+                let own = word.value.replace("\"\"", "\"");
+                names.iter().find(|(name, _)| *name == own).map_or_else(|| token.to_string(), |(_, known)| identifier(known))
+            }
+            token => token.to_string(),
+        }
+    });
+    renamed.collect()
 }
 
 fn parsed(sql: &str) -> Option<Box<Query>> {
@@ -221,6 +244,16 @@ mod tests {
         ] {
             assert!(!is_row_by_row(sql), "{sql}");
         }
+    }
+
+    #[test]
+    fn columns_are_renamed_and_nothing_else_of_that_name() {
+        let names = [("Order ID".to_owned(), "order_id".to_owned()), ("a\"b".to_owned(), "a_b".to_owned())];
+        let sql = "select \"Order ID\", t.\"Order ID\", 'a \"Order ID\"', \"a\"\"b\" from \"Order ID\" t -- \"Order ID\"\nwhere \"Order ID\" = e'it\\'s'";
+        assert_eq!(
+            with_columns_renamed(sql, &names),
+            "select order_id, t.order_id, 'a \"Order ID\"', a_b from \"Order ID\" t -- \"Order ID\"\nwhere order_id = e'it\\'s'"
+        );
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Counting for rules: every rule of a watch is judged on every batch as it passes by, so one scan serves all of them.
 
+use std::cmp::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::{Array, AsArray, BooleanArray, StringArray};
-use datafusion::arrow::compute::or_kleene;
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
+use datafusion::arrow::compute::{filter, or_kleene};
+use datafusion::arrow::datatypes::{Int64Type, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::common::DFSchema;
@@ -19,6 +20,7 @@ use hw_base::{AggregateWatch, Error, Result, Rows, Value, Watch, Watched, Watche
 use tokio::sync::mpsc;
 
 use crate::failure::{Context, explain};
+use crate::keys::hashes;
 use crate::parts::Parts;
 use crate::session::Session;
 use crate::types;
@@ -31,6 +33,8 @@ pub(crate) struct Watcher {
     examples: usize,
     all_rows: bool,
     only_examples: bool,
+    /// Whether the first rows that break a rule are its examples, as where the order of rows is that of the source.
+    shows_first: bool,
     /// Whether a rule that fails on some rows stops the scan, because it decides where rows go.
     is_strict: bool,
 }
@@ -60,7 +64,8 @@ pub(crate) struct Counts {
 #[derive(Default)]
 struct RuleCount {
     violations: u64,
-    examples: Vec<Vec<Value>>,
+    /// With the hash of each.
+    examples: Vec<(u64, Vec<Value>)>,
     rows: Vec<u64>,
     error: Option<String>,
 }
@@ -99,8 +104,8 @@ impl Watcher {
     }
 
     /// The same where rows are only read: a rule that fails, on some rows or on all, fails alone, and takes none away.
-    pub(crate) fn only_reading(session: &Session, schema: &SchemaRef, watch: &Watch) -> Result<Self> {
-        Ok(Self { is_strict: false, ..Self::of(session, schema, watch)? })
+    pub(crate) fn only_reading(session: &Session, schema: &SchemaRef, watch: &Watch, shows_first: bool) -> Result<Self> {
+        Ok(Self { is_strict: false, shows_first: shows_first || watch.only_examples, ..Self::of(session, schema, watch)? })
     }
 
     fn of(session: &Session, schema: &SchemaRef, watch: &Watch) -> Result<Self> {
@@ -132,8 +137,17 @@ impl Watcher {
         for (rule, beside_parts) in rules.iter_mut().zip(beside_parts) {
             rule.beside_parts = beside_parts;
         }
-        let (schema, examples) = (Arc::clone(schema), watch.examples);
-        Ok(Self { schema, rules, parts, examples, all_rows: watch.all_rows, only_examples: watch.only_examples, is_strict: true })
+        let (schema, examples, shows_first) = (Arc::clone(schema), watch.examples, watch.only_examples);
+        Ok(Self {
+            schema,
+            rules,
+            parts,
+            examples,
+            all_rows: watch.all_rows,
+            only_examples: watch.only_examples,
+            shows_first,
+            is_strict: true,
+        })
     }
 
     /// Empty counts.
@@ -174,7 +188,7 @@ impl Watcher {
                 continue;
             }
             count.violations += violations as u64;
-            self.note_rows(rule, batch, &Broken { violates: &violates, excluded: excluded.as_ref(), before: counts.rows }, count);
+            self.note_rows(rule, batch, &Broken { violates: &violates, excluded: excluded.as_ref(), before: counts.rows }, count)?;
             if rule.diverts {
                 broken.push((&rule.id, violates));
             }
@@ -183,15 +197,61 @@ impl Watcher {
         diverted(&broken)
     }
 
-    fn note_rows(&self, rule: &CompiledRule, batch: &RecordBatch, broken: &Broken<'_>, count: &mut RuleCount) {
+    fn note_rows(&self, rule: &CompiledRule, batch: &RecordBatch, broken: &Broken<'_>, count: &mut RuleCount) -> Result<()> {
         let rows = || (0..batch.num_rows()).filter(|row| broken.violates.is_valid(*row) && broken.violates.value(*row));
-        let missing = self.examples.saturating_sub(count.examples.len());
-        count.examples.extend(
-            rows().take(missing).map(|row| rule.shown.iter().map(|index| types::value(batch.column(*index).as_ref(), row)).collect()),
-        );
+        if self.shows_first {
+            let missing = self.examples.saturating_sub(count.examples.len());
+            count.examples.extend(rows().take(missing).map(|row| (0, shown_of(rule.shown.iter().map(|at| batch.column(*at)), row))));
+        } else if self.examples > 0 {
+            self.note_examples(rule, batch, broken.violates, &mut count.examples)?;
+        }
         if self.all_rows {
             count.rows.extend(rows().map(|row| broken.number(row)));
         }
+        Ok(())
+    }
+
+    /// Keeps those rows as examples that have the least hashes: they are the same whichever task comes to them first, and from all over the rows.
+    fn note_examples(
+        &self,
+        rule: &CompiledRule,
+        batch: &RecordBatch,
+        violates: &BooleanArray,
+        examples: &mut Vec<(u64, Vec<Value>)>,
+    ) -> Result<()> {
+        let shown: Vec<ArrayRef> = rule
+            .shown
+            .iter()
+            .map(|at| filter(batch.column(*at), violates))
+            .collect::<Result<_, _>>()
+            .map_err(|error| explain(error.into(), &Context::default()))?;
+        for (row, hash) in self.order(rule, &shown, violates.true_count())?.into_iter().enumerate() {
+            if examples.len() >= self.examples && examples.last().is_some_and(|(most, _)| *most <= hash) {
+                continue;
+            }
+            let place = examples.partition_point(|(other, _)| *other <= hash);
+            examples.insert(place, (hash, shown_of(shown.iter(), row)));
+            examples.truncate(self.examples);
+        }
+        Ok(())
+    }
+
+    /// A number per row; the rows with the least are the examples. What is no row is found by its line, so the first lines are shown.
+    fn order(&self, rule: &CompiledRule, shown: &[ArrayRef], rows: usize) -> Result<Vec<u64>> {
+        let line = rule.shown.iter().position(|at| rule.excludes && self.schema.field(*at).name() == PLACE[1]);
+        let lines = line.and_then(|line| shown[line].as_primitive_opt::<Int64Type>());
+        lines.map_or_else(|| hashes(shown, rows), |lines| Ok(lines.values().iter().map(|line| line.unsigned_abs()).collect()))
+    }
+
+    /// Of the examples of all tasks those that are shown: in their order, where that is told, else as people sort them.
+    fn chosen(&self, mut examples: Vec<(u64, Vec<Value>)>) -> Vec<Vec<Value>> {
+        examples.sort_by_key(|(hash, _)| *hash);
+        examples.truncate(self.examples);
+        let mut rows: Vec<Vec<Value>> = examples.into_iter().map(|(_, row)| row).collect();
+        if !self.shows_first {
+            rows.sort_by(|one, other| in_order(one, other));
+        }
+        rows
     }
 
     /// Adds up what the tasks have counted.
@@ -207,13 +267,13 @@ impl Watcher {
             }
         }
         for (rule, mut sum) in self.rules.iter().zip(per_rule) {
-            sum.examples.truncate(self.examples);
+            let examples = self.chosen(sum.examples);
             sum.rows.sort_unstable();
             let shown = Schema::new(rule.shown.iter().map(|index| self.schema.field(*index).clone()).collect::<Vec<_>>());
             watched.rules.push(WatchedRule {
                 id: rule.id.clone(),
                 violations: sum.violations,
-                examples: Rows { columns: types::columns(&shown), is_cut: sum.violations > sum.examples.len() as u64, rows: sum.examples },
+                examples: Rows { columns: types::columns(&shown), is_cut: sum.violations > examples.len() as u64, rows: examples },
                 violating_rows: self.all_rows.then_some(sum.rows),
                 error: sum.error,
             });
@@ -240,6 +300,22 @@ impl CompiledRule {
             .code("HW602")),
         }
     }
+}
+
+/// A row of the columns that are shown.
+fn shown_of<'a>(columns: impl Iterator<Item = &'a ArrayRef>, row: usize) -> Vec<Value> {
+    columns.map(|column| types::value(column.as_ref(), row)).collect()
+}
+
+/// How people sort two rows: by the first values that differ, numbers by their size.
+fn in_order(one: &[Value], other: &[Value]) -> Ordering {
+    let of_values = |(one, other): (&Value, &Value)| match (one.as_f64(), other.as_f64()) {
+        (Some(one), Some(other)) => one.total_cmp(&other),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => one.to_json().to_string().cmp(&other.to_json().to_string()),
+    };
+    one.iter().zip(other).map(of_values).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
 /// The violations among the rows that are not excluded.

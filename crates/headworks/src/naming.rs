@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use hw_base::{Column, Engine, Error, Input, Reader, Result, identifier};
+use hw_base::{Column, Engine, Error, Input, Reader, Result};
 use hw_config::project_files;
 use hw_connect::Address;
 use hw_engine::{LiveTables, LocalEngine};
@@ -53,12 +53,8 @@ fn own_names(columns: &[Column]) -> OwnNames {
 /// SQL in which columns that it names as a file does have the names by which queries know them: `"Order ID"` is `order_id`. What a column
 /// is called in queries stays.
 pub(crate) fn with_known_names(sql: &str, names: &[(String, String)]) -> String {
-    let foreign = names.iter().filter(|(own, _)| !names.iter().any(|(_, known)| known == own));
-    foreign.fold(sql.to_owned(), |sql, (own, known)| sql.replace(&quoted(own), &identifier(known)))
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+    let foreign: OwnNames = names.iter().filter(|(own, _)| !names.iter().any(|(_, known)| known == own)).cloned().collect();
+    if foreign.is_empty() { sql.to_owned() } else { hw_engine::with_columns_renamed(sql, &foreign) }
 }
 
 /// Lets a query read the rows of a file by its path.

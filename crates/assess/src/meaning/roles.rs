@@ -192,14 +192,18 @@ impl Role {
         if says(name, self.unless) {
             return None;
         }
-        let may_be = share_of(self.may_be);
-        let shows = self.shows.is_none_or(|shows| share_of(shows) >= LEAST_SHOWN);
-        if says(name, self.words) && may_be >= LEAST_NAMED && shows {
-            return Some(self.named * may_be);
+        if says(name, self.words) {
+            let may_be = share_of(self.may_be);
+            if may_be >= LEAST_NAMED && self.shows.is_none_or(|shows| share_of(shows) >= LEAST_SHOWN) {
+                return Some(self.named * may_be);
+            }
         }
-        let (proves, sure) = self.alone?;
-        let share = share_of(proves);
-        (values.len() >= FEWEST && share >= LEAST_ALONE).then_some(sure * share)
+        let (proves, sure) = self.alone.filter(|_| values.len() >= FEWEST)?;
+        // Most columns play no role, and a few of their values show it.
+        let most = ((1.0 - LEAST_ALONE) * values.len() as f64) as usize;
+        let disproved = values.iter().filter(|value| !proves(value)).take(most + 1).count();
+        let share = 1.0 - disproved as f64 / values.len() as f64;
+        (share >= LEAST_ALONE).then_some(sure * share)
     }
 }
 

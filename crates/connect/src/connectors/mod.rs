@@ -99,7 +99,7 @@ pub trait Connector: Send + Sync {
         &[]
     }
 
-    /// Lists the tables and views of a database that the user may read, by name.
+    /// Lists the tables and views of a database, by name.
     fn tables<'a>(&'a self, _url: &'a str, _schema: Option<&'a str>) -> BoxFuture<'a, Result<Vec<TableListing>>> {
         Box::pin(async { Ok(Vec::new()) })
     }
@@ -221,6 +221,8 @@ pub struct TableListing {
     pub estimated_rows: Option<u64>,
     /// Bytes on the server's disk without indexes; `None` for views and foreign tables.
     pub bytes: Option<u64>,
+    /// Whether the user may read all of it.
+    pub is_readable: bool,
     /// Its columns, in order.
     pub columns: Vec<Column>,
     /// The columns of its primary key, in the order of the key; none where it has no key.

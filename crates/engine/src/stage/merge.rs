@@ -62,7 +62,7 @@ impl Attempt<'_> {
         } else if let Some(target) = &self.target {
             batch.removed = target.files.iter().map(|file| file.name.clone()).collect();
         }
-        let (mut changed, mut shown) = (waiting, waiting);
+        let (mut changed, mut shown, mut won) = (waiting, waiting, waiting);
         if waiting > 0 {
             let winners = self.winners(aside, (met, InPlace::new(found)), remembered, tap).await?;
             for replaced in self.replace(winners.in_place).await? {
@@ -74,9 +74,11 @@ impl Attempt<'_> {
             batch.deleted.extend(winners.deleted);
             changed = winners.entered;
             shown = winners.shown;
+            won = winners.won;
         }
         batch.rows_written = straight + shown;
-        batch.rows_superseded = waiting.saturating_sub(changed);
+        // Members that are inferred are rows of their own, and give way to the row itself: nothing is left out.
+        batch.rows_superseded = if self.staging.members.is_some() { 0 } else { waiting.saturating_sub(won) };
         batch.rows_after = untouched + batch.files.iter().map(|file| file.rows).sum::<u64>();
         std::fs::remove_dir_all(self.engine.scratch(&self.staging.label)).ok();
         // No row came in; if none was deleted either, the table holds what it held.
@@ -218,7 +220,7 @@ impl Attempt<'_> {
         let plan_streams = frame.execute_stream_partitioned().await.map_err(failed)?;
         let mut staying = self.writer(&self.folder, "last", &self.columns.schema, &self.columns.partition_columns);
         let mut deleted = self.writer(&self.engine.warehouse.folder(&self.staging.table.deleted()), "last", &self.columns.schema, &[]);
-        let (mut entered, mut shown) = (0, 0);
+        let (mut entered, mut shown, mut won) = (0, 0, 0);
         let (mut first, mut places) = (FirstOfKey::default(), Places::default());
         let mut streams = futures::stream::iter(merged(plan_streams, 1)).flatten().map(Some).chain(futures::stream::iter([None]));
         while let Some(next) = streams.next().await {
@@ -235,6 +237,7 @@ impl Attempt<'_> {
             }
             let new = both(&arrives, &negated(&gone)?)?.true_count() as u64;
             shown += new;
+            won += arrives.true_count() as u64;
             // A version that is not shown may end another one.
             entered += if matches!(self.staging.mode, LoadMode::History(_)) { arrives.true_count() as u64 } else { new };
             match in_place.settle((&rows, &gone), (&places_of(&batch), &places), &self.columns.partition_columns)? {
@@ -245,7 +248,7 @@ impl Attempt<'_> {
                 send(tap.as_ref(), kept_rows(&rows, &gone)?).await;
             }
         }
-        Ok(Winners { files: staying.finish()?, in_place, deleted: deleted.finish()?, entered, shown })
+        Ok(Winners { files: staying.finish()?, in_place, deleted: deleted.finish()?, entered, shown, won })
     }
 
     /// Of rows in the order of their keys, the first of each key that is complete, with the places of all; of versions all stay.
@@ -288,6 +291,8 @@ struct Winners {
     entered: u64,
     /// How many of them are in the files.
     shown: u64,
+    /// How many rows of the batch stay, or take away what was there.
+    won: u64,
 }
 
 impl Shared {

@@ -107,7 +107,7 @@ async fn watched(engine: &LocalEngine, reader: &Reader, watch: &Watch, effort: E
     let session = Session::for_reader(engine, reader, effort).await?;
     let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
     let schema = Arc::new(frame.schema().as_arrow().clone());
-    let watcher = Arc::new(Watcher::only_reading(&session, &schema, watch)?);
+    let watcher = Arc::new(Watcher::only_reading(&session, &schema, watch, engine.is_in_order)?);
     let (_, streams) = streams(&session, &frame, reader).await?;
     let tap = Tap::of_rules(&session, (READ, &schema), &watch.aggregates, streams.len()).await?;
     let tasks = streams.into_iter().enumerate().map(|(task, mut stream)| {

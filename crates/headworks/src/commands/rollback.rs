@@ -109,6 +109,7 @@ fn remember(house: &House, run: &hw_base::RunId, table: &TableName, to: i64, ver
         rows_read: 0,
         rows_written: 0,
         rows_quarantined: 0,
+        rows_superseded: 0,
         seconds: 0.0,
         peak_memory_bytes: 0,
         spilled_bytes: 0,

@@ -153,6 +153,9 @@ pub(crate) fn step_lines(step: &StepRecord, terminal: &Terminal) -> Vec<String> 
             if step.rows_quarantined > 0 {
                 line.push_str(&format!(", {} to quarantine", count(step.rows_quarantined)));
             }
+            if step.rows_superseded > 0 {
+                line.push_str(&format!(", {} older or repeated", count(step.rows_superseded)));
+            }
             if let Some(returned) = &step.returned {
                 line.push_str(&format!(", {} back from quarantine", count(returned.rows)));
             }

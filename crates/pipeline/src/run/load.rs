@@ -400,6 +400,7 @@ fn note_counts(record: &mut StepRecord, batch: &StagedBatch) {
     record.rows_read = batch.rows_read;
     record.rows_written = batch.rows_written;
     record.rows_quarantined = batch.rows_quarantined;
+    record.rows_superseded = batch.rows_superseded;
     record.spilled_bytes = batch.spilled_bytes;
 }
 

@@ -53,6 +53,7 @@ pub(super) fn started(step: &Step, progress: Progress) -> StepRecord {
         rows_read: 0,
         rows_written: 0,
         rows_quarantined: 0,
+        rows_superseded: 0,
         seconds: 0.0,
         peak_memory_bytes: 0,
         spilled_bytes: 0,

@@ -41,6 +41,7 @@ fn step(outcome: StepOutcome, results: Vec<RuleResult>) -> StepRecord {
         rows_read: 0,
         rows_written: 0,
         rows_quarantined: 0,
+        rows_superseded: 0,
         seconds: 0.0,
         peak_memory_bytes: 0,
         spilled_bytes: 0,

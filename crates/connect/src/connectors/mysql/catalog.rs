@@ -49,7 +49,7 @@ pub(super) async fn columns(server: &Server, session: &mut Conn, name: &str) -> 
 }
 
 fn listing((name, estimated_rows, bytes): TableRow) -> TableListing {
-    TableListing { name, estimated_rows, bytes, columns: Vec::new(), primary_key: Vec::new() }
+    TableListing { name, estimated_rows, bytes, is_readable: true, columns: Vec::new(), primary_key: Vec::new() }
 }
 
 /// A column as the other rooms know it.

@@ -116,10 +116,9 @@ pub(super) struct Relation {
     pub(super) bytes: Option<u64>,
 }
 
-/// Lists what the user may read of a schema.
+/// Lists the tables and views of a schema.
 pub(super) async fn list(server: &Server, session: &Session, schema: &str) -> Result<Vec<TableListing>> {
-    let mut relations = relations(server, session, schema).await?;
-    relations.retain(|relation| relation.is_readable);
+    let relations = relations(server, session, schema).await?;
     let oids: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
     let mut columns = columns(server, session, &oids).await?;
     let mut keys = primary_keys(server, session, &oids).await?;
@@ -129,6 +128,7 @@ pub(super) async fn list(server: &Server, session: &Session, schema: &str) -> Re
         name: relation.name,
         estimated_rows: relation.estimated_rows,
         bytes: relation.bytes,
+        is_readable: relation.is_readable,
     };
     Ok(relations.into_iter().map(listing).collect())
 }

@@ -252,7 +252,11 @@ fn chosen(listings: Vec<TableListing>, arguments: &Arguments, terminal: &Termina
     let is_chosen = |table: &TableListing| {
         (arguments.tables.is_empty() || arguments.tables.contains(&table.name)) && !arguments.exclude.contains(&table.name)
     };
-    let (tables, bare): (Vec<_>, Vec<_>) = listings.into_iter().filter(is_chosen).partition(|table| !table.columns.is_empty());
+    let (open, closed): (Vec<_>, Vec<_>) = listings.into_iter().filter(is_chosen).partition(|table| table.is_readable);
+    let (tables, bare): (Vec<_>, Vec<_>) = open.into_iter().partition(|table| !table.columns.is_empty());
+    for table in closed {
+        terminal.say(format!("left out: {}: this user may not read it; let it with `grant select`", table.name));
+    }
     for table in bare {
         terminal.say(format!("left out: {}: the table has no columns", table.name));
     }
