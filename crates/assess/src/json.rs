@@ -160,6 +160,9 @@ impl Assessment {
         let numbers = column.numbers.as_ref().filter(|_| column.rows > column.nulls);
         let quantiles = numbers.map(|numbers| numbers.quantiles.iter().filter(|quantile| quantile.value.is_finite()).collect::<Vec<_>>());
         let patterns = column.text.as_ref().map(|text| text.patterns.iter().take(LISTED_VALUES).collect::<Vec<_>>());
+        let known = scores.iter().filter(|score| score.score.is_some());
+        let numbers_of_scores =
+            known.map(|score| (score.dimension.name().to_owned(), json!({ "affected": score.affected, "judged": score.judged })));
         let scores = scores.iter().map(|score| (score.dimension.name().to_owned(), json!(score.score)));
         json!({
             "name": column.name,
@@ -181,6 +184,7 @@ impl Assessment {
             "numbers": numbers,
             "text": column.text,
             "scores": scores.collect::<Map<_, _>>(),
+            "numbers_of_scores": numbers_of_scores.collect::<Map<_, _>>(),
         })
     }
 

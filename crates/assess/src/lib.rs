@@ -65,7 +65,7 @@ pub use reconcile::{Reconciliation, SumOfBoth, reconciliations};
 pub use references::reference_rules;
 pub use referring::refer;
 pub use relations::{Cell, Dependency, Key, Relations, Relationship, cells_csv, cells_in_order};
-pub use rules::{rules_files, rules_list, rules_yaml};
+pub use rules::{rules_files, rules_list, rules_of_references, rules_yaml};
 pub use score::{ColumnScores, Score, ScorePart, Scores, shown_score};
 pub use source::{Source, SourceDataset};
 pub use taken_over::TakenOver;

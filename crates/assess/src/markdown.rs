@@ -3,7 +3,7 @@
 use hw_base::{ColumnFacts, Dimension, Issue, Severity, Share, count, plural};
 
 use crate::column::share_of;
-use crate::{Assessment, Drift, Finding, Meaning, Relations, Score, rules_yaml, shown_score};
+use crate::{Assessment, ColumnScores, Drift, Finding, Meaning, Relations, Score, rules_yaml, shown_score};
 
 impl Assessment {
     /// The assessment as Markdown. Values and names come from the data, so they never become markup.
@@ -125,7 +125,28 @@ impl Assessment {
             "| --- | --- | --- | --- | ---: | ---: | --- | --- | --- |".into(),
         ];
         lines.extend(self.facts.columns.iter().zip(&self.meanings).map(|(column, meaning)| column_line(column, meaning)));
+        lines.extend(self.scores_of_columns());
         lines.join("\n")
+    }
+
+    /// The columns of which a score is not perfect, with the numbers that went in.
+    fn scores_of_columns(&self) -> Vec<String> {
+        let is_flawed = |column: &&ColumnScores| column.scores.iter().any(|score| score.score.is_some_and(|score| score < 100.0));
+        let flawed: Vec<&ColumnScores> = self.scores.columns.iter().filter(is_flawed).collect();
+        if flawed.is_empty() {
+            return Vec::new();
+        }
+        let names = Dimension::ALL.map(Dimension::name).join(" | ");
+        let mut lines = vec![
+            "\nTheir scores, with what is affected of what was judged; columns that are not listed have 100 in all.\n".to_owned(),
+            format!("| column | {names} |"),
+            format!("| --- |{}", " ---: |".repeat(Dimension::ALL.len())),
+        ];
+        lines.extend(flawed.into_iter().map(|column| {
+            let cells: Vec<String> = column.scores.iter().map(score_cell).collect();
+            format!("| {} | {} |", code(&column.column), cells.join(" | "))
+        }));
+        lines
     }
 
     fn rule_section(&self) -> String {
@@ -209,6 +230,14 @@ fn listed(columns: &[String]) -> String {
 fn score_line(score: &Score) -> String {
     let value = score.score.map_or_else(|| "unknown".into(), shown_score);
     format!("| {} | {value} | {} | {} | {} | {} |", score.dimension.name(), score.affected, score.judged, score.unit, escaped(&score.basis))
+}
+
+fn score_cell(score: &Score) -> String {
+    match score.score {
+        None => "–".into(),
+        Some(value) if score.affected > 0.0 => format!("{} ({} of {})", shown_score(value), score.affected, score.judged),
+        Some(value) => shown_score(value),
+    }
 }
 
 fn part_lines(score: &Score) -> impl Iterator<Item = String> {

@@ -12,9 +12,14 @@ pub fn rules_files(proposals: &[Proposal], dataset: &str) -> Vec<(String, String
     let (others, own): (Vec<Proposal>, Vec<Proposal>) = proposals.iter().cloned().partition(|proposal| other_table(proposal).is_some());
     let mut files = vec![(format!("rules/{dataset}.yaml"), rules_yaml(&own, dataset))];
     if !others.is_empty() {
-        files.push((format!("rules/{dataset}.references.yaml"), rules_yaml(&others, dataset)));
+        files.push((rules_of_references(dataset), rules_yaml(&others, dataset)));
     }
     files
+}
+
+/// The path of the rules file for rules that look at other tables.
+pub fn rules_of_references(dataset: &str) -> String {
+    format!("rules/{dataset}.references.yaml")
 }
 
 /// A rules file with one rule per proposal; the comment above each rule says why it is proposed.

@@ -401,6 +401,14 @@ pub(crate) fn write_file(path: &Path, text: &str) -> Result<()> {
     write_bytes(path, text.as_bytes())
 }
 
+/// Removes a file where there is one.
+pub(crate) fn remove_if_there(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(unwritable(path, &error)),
+        _ => Ok(()),
+    }
+}
+
 /// Makes the folder that a file will lie in.
 pub(crate) fn make_folder_of(path: &Path) -> Result<()> {
     path.parent().map_or(Ok(()), make_folder)

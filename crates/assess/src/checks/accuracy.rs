@@ -2,7 +2,7 @@
 
 use hw_base::{ColumnFacts, ColumnType, Dimension, NumberFacts, TimeSpan, Value, ValueCount, identifier};
 
-use super::completeness::number_stand_ins;
+use super::completeness::{holds_only_nan, number_stand_ins};
 use crate::column::{examples, is_temporal, moment, present, quantile, share_of};
 use crate::examination::Counted;
 use crate::listed::Held;
@@ -189,7 +189,7 @@ pub(super) fn future_dates(examination: &Examination, column: &ColumnFacts) -> O
 
 /// A column of one value may be a default that nobody ever filled in. A hint: it takes nothing from the score.
 pub(super) fn constant_column(_: &Examination, column: &ColumnFacts) -> Option<Finding> {
-    let is_constant = column.distinct == 1 && column.nulls == 0 && column.rows >= 10;
+    let is_constant = column.distinct == 1 && column.nulls == 0 && column.rows >= 10 && !holds_only_nan(column);
     is_constant.then(|| {
         Finding::new("constant_column", Dimension::Accuracy, column.rows)
             .column(&column.name)

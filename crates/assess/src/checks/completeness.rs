@@ -123,13 +123,21 @@ fn text_disguises(column: &ColumnFacts) -> Vec<Disguise> {
 fn number_disguises(column: &ColumnFacts) -> Vec<Disguise> {
     let marked = number_stand_ins(column).into_iter().map(|top| (top, 0.6));
     let alone = lone_markers(column).into_iter();
+    let nothing_else = column.top_values.iter().filter(|_| holds_only_nan(column)).map(|top| (top, 0.97));
     marked
         .chain(alone)
+        .chain(nothing_else)
         .map(|(top, confidence)| {
             let value = top.value.to_string();
-            Disguise { shown: value.clone(), sql: value.clone(), value, rows: top.count, confidence }
+            let sql = if holds_only_nan(column) { "cast('NaN' as double)".to_owned() } else { value.clone() };
+            Disguise { shown: value.clone(), sql, value, rows: top.count, confidence }
         })
         .collect()
+}
+
+/// Whether a program has written that there is no number, in every row that has a value.
+pub(super) fn holds_only_nan(column: &ColumnFacts) -> bool {
+    column.distinct == 1 && matches!(column.top_values.first(), Some(ValueCount { value: Value::Float(value), .. }) if value.is_nan())
 }
 
 /// Runs of nines far away from all other values, such as 9999 or -999.

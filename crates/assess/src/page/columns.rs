@@ -234,7 +234,12 @@ fn tops_row(name: &str, rows: u64, all: u64) -> String {
 }
 
 fn mini(scores: &[Score]) -> String {
-    let judged = scores.iter().filter_map(|score| Some((score.dimension.name(), score.score?)));
-    let items: Vec<String> = judged.map(|(name, score)| format!("<li>{name} <b>{}</b></li>", short_score(score))).collect();
+    let judged = scores.iter().filter_map(|score| Some((score, score.score?)));
+    let items: Vec<String> = judged
+        .map(|(score, value)| {
+            let numbers = if score.affected > 0.0 { format!(" ({} of {})", score.affected, score.judged) } else { String::new() };
+            format!("<li>{} <b>{}</b>{numbers}</li>", score.dimension.name(), short_score(value))
+        })
+        .collect();
     if items.is_empty() { String::new() } else { format!("<ul class=\"mini\" aria-label=\"Scores of the column\">{}</ul>", items.concat()) }
 }

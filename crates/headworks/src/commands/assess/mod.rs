@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_assess::{Assessment, Earlier, Evidence, Source, drift, listed_cells, reconciliations, refer, rules_files};
+use hw_assess::{Assessment, Earlier, Evidence, Source, drift, listed_cells, reconciliations, refer, rules_files, rules_of_references};
 use hw_base::{BoxFuture, ByteSize, Clock, CodeMemory, CodedTable, Column, Engine, Error, Result, TableFacts, TimeSpan, Timestamp};
 use hw_connect::in_place;
 use hw_engine::Deadline;
@@ -28,7 +28,7 @@ use self::resume::Kept;
 use self::update::Update;
 use super::check::judged_by;
 use super::{Command, at_least_one, described, memory, read};
-use crate::house::write_file;
+use crate::house::{remove_if_there, write_file};
 use crate::machine::{self, SystemClock};
 use crate::naming::bind_named;
 use crate::report;
@@ -404,7 +404,13 @@ fn rules_to_run(assessment: &Assessment) -> Vec<Proposal> {
 
 /// Writes the report and the rules.
 pub(crate) fn write(assessment: &Assessment, folder: &Path) -> Result<()> {
-    for (path, content) in assessment.files().into_iter().chain(rules_files(&rules_to_run(assessment), &assessment.about.name)) {
+    let rules = rules_files(&rules_to_run(assessment), &assessment.about.name);
+    // Rules of an earlier report that this one does not make would be taken for its own.
+    let references = rules_of_references(&assessment.about.name);
+    if !rules.iter().any(|(path, _)| *path == references) {
+        remove_if_there(&folder.join(references))?;
+    }
+    for (path, content) in assessment.files().into_iter().chain(rules) {
         write_file(&folder.join(path), &content)?;
     }
     Ok(())
