@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 use hw_base::{Error, Reference, Result, identifier};
 
 use crate::failure::{Context, explain};
@@ -56,22 +56,30 @@ pub(crate) fn joins(sql: &str, tables: &[&str]) -> bool {
 /// The query with other names for columns that it names in quotes, each pair a name and the one in its place. Names of tables and what stands
 /// in texts and comments are no columns. A query that cannot be read stays as it is.
 pub fn with_columns_renamed(sql: &str, names: &[(String, String)]) -> String {
-    let Ok(tokens) = Tokenizer::new(&GenericDialect, sql).with_unescape(false).tokenize() else { return sql.to_owned() };
-    let mut is_table = false;
-    let renamed = tokens.iter().enumerate().map(|(at, token)| {
+    let Ok(tokens) = Tokenizer::new(&GenericDialect, sql).tokenize_with_location() else { return sql.to_owned() };
+    let (mut renamed, mut copied, mut is_table) = (String::new(), 0, false);
+    for (at, token) in tokens.iter().enumerate() {
         let was_table = is_table;
-        if !matches!(token, Token::Whitespace(_)) {
-            is_table = matches!(token, Token::Word(word) if matches!(word.keyword, Keyword::FROM | Keyword::JOIN));
+        if !matches!(token.token, Token::Whitespace(_)) {
+            is_table = matches!(&token.token, Token::Word(word) if matches!(word.keyword, Keyword::FROM | Keyword::JOIN));
         }
-        match token {
-            Token::Word(word) if word.quote_style == Some('"') && !was_table && tokens.get(at + 1) != Some(&Token::Period) => {
-                let own = word.value.replace("\"\"", "\"");
-                names.iter().find(|(name, _)| *name == own).map_or_else(|| token.to_string(), |(_, known)| identifier(known))
-            }
-            token => token.to_string(),
+        let Token::Word(word) = &token.token else { continue };
+        let is_qualifier = tokens.get(at + 1).is_some_and(|next| next.token == Token::Period);
+        let known = names.iter().find(|(name, _)| *name == word.value);
+        if let (Some((_, known)), Some('"'), false) = (known, word.quote_style, was_table || is_qualifier) {
+            renamed.push_str(&sql[copied..place_of(sql, token.span.start)]);
+            renamed.push_str(&identifier(known));
+            copied = place_of(sql, token.span.end);
         }
-    });
-    renamed.collect()
+    }
+    renamed + &sql[copied..]
+}
+
+/// Where a line and a column, both counted from 1 and the column in characters, begin in the text.
+fn place_of(sql: &str, location: Location) -> usize {
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1);
+    let before: usize = sql.split_inclusive('\n').take(number(location.line)).map(str::len).sum();
+    sql[before..].char_indices().nth(number(location.column)).map_or(sql.len(), |(place, _)| before + place)
 }
 
 fn parsed(sql: &str) -> Option<Box<Query>> {
@@ -249,10 +257,10 @@ mod tests {
     #[test]
     fn columns_are_renamed_and_nothing_else_of_that_name() {
         let names = [("Order ID".to_owned(), "order_id".to_owned()), ("a\"b".to_owned(), "a_b".to_owned())];
-        let sql = "select \"Order ID\", t.\"Order ID\", 'a \"Order ID\"', \"a\"\"b\" from \"Order ID\" t -- \"Order ID\"\nwhere \"Order ID\" = e'it\\'s'";
+        let sql = "select 'ä', \"Order ID\", t.\"Order ID\", 'a \"Order ID\"', \"a\"\"b\" from \"Order ID\" t -- \"Order ID\"\nwhere \"Order ID\" = e'it\\'s'";
         assert_eq!(
             with_columns_renamed(sql, &names),
-            "select order_id, t.order_id, 'a \"Order ID\"', a_b from \"Order ID\" t -- \"Order ID\"\nwhere order_id = e'it\\'s'"
+            "select 'ä', order_id, t.order_id, 'a \"Order ID\"', a_b from \"Order ID\" t -- \"Order ID\"\nwhere order_id = e'it\\'s'"
         );
     }
 

@@ -5,7 +5,7 @@
 //! that was there from the start and never forgotten still has its exact count; others are counted low by the rows before they came in.
 
 use crate::cell::Cell;
-use crate::stored::stored;
+use crate::stored::{Stored, stored};
 
 /// Values counted after the tally has overflowed.
 const FREQUENT_VALUES: usize = 2048;
@@ -25,10 +25,68 @@ pub(crate) struct Entry {
 
 stored!(Entry { hash, count, missed, cell });
 
-/// Values by their hash, with open addressing.
+/// Entries by their hash, with open addressing. Most hashes that are looked for are not there, and a byte per slot tells it: the
+/// entries of a few columns are more than the cache of a core, these bytes are not.
+#[derive(Debug)]
+struct Slots {
+    entries: Vec<Entry>,
+    /// Of each slot the first bits of the hash, 0 where it is free.
+    marks: Vec<u8>,
+}
+
+impl Slots {
+    fn new(count: usize) -> Self {
+        Self { entries: std::iter::repeat_with(Entry::default).take(count).collect(), marks: vec![0; count] }
+    }
+
+    /// The slot of `hash`, and whether it is taken; else the free one where it belongs.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the mask leaves as many bits as the table has")]
+    fn find(&self, hash: u64) -> (usize, bool) {
+        let (mask, mark) = (self.marks.len() - 1, mark_of(hash));
+        let mut at = hash as usize & mask;
+        loop {
+            match self.marks[at] {
+                0 => return (at, false),
+                own if own == mark && self.entries[at].hash == hash => return (at, true),
+                _ => at = (at + 1) & mask,
+            }
+        }
+    }
+
+    /// Puts an entry where none has its hash.
+    fn put(&mut self, entry: Entry) {
+        let (at, _) = self.find(entry.hash);
+        self.marks[at] = mark_of(entry.hash);
+        self.entries[at] = entry;
+    }
+
+    /// The entries, in no order.
+    fn into_taken(self) -> impl Iterator<Item = Entry> {
+        self.entries.into_iter().filter(|entry| entry.hash != 0)
+    }
+}
+
+impl Stored for Slots {
+    fn store(&self, bytes: &mut Vec<u8>) {
+        self.entries.store(bytes);
+    }
+    fn load(bytes: &mut &[u8]) -> Option<Self> {
+        let entries: Vec<Entry> = Stored::load(bytes)?;
+        let marks = entries.iter().map(|entry| if entry.hash == 0 { 0 } else { mark_of(entry.hash) }).collect();
+        Some(Self { entries, marks })
+    }
+}
+
+#[inline]
+fn mark_of(hash: u64) -> u8 {
+    ((hash >> (u64::BITS - u8::BITS)) as u8).max(1)
+}
+
+/// Values by their hash.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    entries: Vec<Entry>,
+    entries: Slots,
     taken: usize,
     heap_bytes: usize,
     /// The highest count that was forgotten.
@@ -40,7 +98,7 @@ stored!(Tally { entries, taken, heap_bytes, forgotten, rows_per_newcomer });
 
 impl Tally {
     pub(crate) fn new() -> Self {
-        Self { entries: slots(64), taken: 0, heap_bytes: 0, forgotten: 0, rows_per_newcomer: ROWS_PER_NEWCOMER[0] }
+        Self { entries: Slots::new(64), taken: 0, heap_bytes: 0, forgotten: 0, rows_per_newcomer: ROWS_PER_NEWCOMER[0] }
     }
 
     /// Values in it.
@@ -55,29 +113,25 @@ impl Tally {
 
     /// The entries, in no order.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(|entry| entry.hash != 0)
+        self.entries.entries.iter().filter(|entry| entry.hash != 0)
     }
 
     /// Counts a value; a new one is taken in.
     #[inline]
     pub(crate) fn add(&mut self, hash: u64, cell: impl FnOnce() -> Cell) {
         let hash = hash.max(1);
-        let entry = find(&mut self.entries, hash);
-        if entry.hash == hash {
-            entry.count += 1;
-        } else {
-            self.insert(Entry { hash, count: 1, missed: 0, cell: Some(Box::new(cell())) });
+        match self.entries.find(hash) {
+            (at, true) => self.entries.entries[at].count += 1,
+            (_, false) => self.insert(Entry { hash, count: 1, missed: 0, cell: Some(Box::new(cell())) }),
         }
     }
 
     /// Adds a value with all its occurrences so far.
     pub(crate) fn add_repeated(&mut self, hash: u64, count: u64, cell: Cell) {
         let hash = hash.max(1);
-        let entry = find(&mut self.entries, hash);
-        if entry.hash == hash {
-            entry.count += count;
-        } else {
-            self.insert(Entry { hash, count, missed: 0, cell: Some(Box::new(cell)) });
+        match self.entries.find(hash) {
+            (at, true) => self.entries.entries[at].count += count,
+            (_, false) => self.insert(Entry { hash, count, missed: 0, cell: Some(Box::new(cell)) }),
         }
     }
 
@@ -85,8 +139,9 @@ impl Tally {
     #[inline]
     pub(crate) fn add_if_frequent(&mut self, hash: u64, lottery: u64, cell: impl FnOnce() -> Cell) {
         let hash = hash.max(1);
-        let entry = find(&mut self.entries, hash);
-        if entry.hash == hash {
+        let (at, is_known) = self.entries.find(hash);
+        if is_known {
+            let entry = &mut self.entries.entries[at];
             entry.count += 1;
             if entry.cell.is_none() {
                 entry.cell = Some(Box::new(cell()));
@@ -110,9 +165,9 @@ impl Tally {
     }
 
     fn forget_up_to(&mut self, count: u64) {
-        let old = std::mem::replace(&mut self.entries, slots(FREQUENT_VALUES * 4));
+        let old = std::mem::replace(&mut self.entries, Slots::new(FREQUENT_VALUES * 4));
         (self.taken, self.heap_bytes) = (0, 0);
-        for entry in old.into_iter().filter(|entry| entry.hash != 0) {
+        for entry in old.into_taken() {
             if entry.count > count {
                 self.insert(entry);
             } else {
@@ -122,20 +177,18 @@ impl Tally {
     }
 
     fn insert(&mut self, entry: Entry) {
-        if (self.taken + 1) * 2 > self.entries.len() {
+        if (self.taken + 1) * 2 > self.entries.marks.len() {
             self.grow();
         }
         self.taken += 1;
         self.heap_bytes += entry.cell.as_ref().map_or(0, |cell| cell.heap_bytes());
-        let free = find(&mut self.entries, entry.hash);
-        *free = entry;
+        self.entries.put(entry);
     }
 
     fn grow(&mut self) {
-        let larger = slots(self.entries.len() * 4);
-        for entry in std::mem::replace(&mut self.entries, larger).into_iter().filter(|entry| entry.hash != 0) {
-            let free = find(&mut self.entries, entry.hash);
-            *free = entry;
+        let larger = Slots::new(self.entries.marks.len() * 4);
+        for entry in std::mem::replace(&mut self.entries, larger).into_taken() {
+            self.entries.put(entry);
         }
     }
 
@@ -147,20 +200,4 @@ impl Tally {
         top.truncate(count);
         top
     }
-}
-
-fn slots(count: usize) -> Vec<Entry> {
-    std::iter::repeat_with(Entry::default).take(count).collect()
-}
-
-/// The entry of `hash`, or the free one where it belongs.
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the mask leaves as many bits as the table has")]
-fn find(entries: &mut [Entry], hash: u64) -> &mut Entry {
-    let mask = entries.len() - 1;
-    let mut at = hash as usize & mask;
-    while entries[at].hash != hash && entries[at].hash != 0 {
-        at = (at + 1) & mask;
-    }
-    &mut entries[at]
 }

@@ -137,7 +137,8 @@ fn number_disguises(column: &ColumnFacts) -> Vec<Disguise> {
 
 /// Whether a program has written that there is no number, in every row that has a value.
 pub(super) fn holds_only_nan(column: &ColumnFacts) -> bool {
-    column.distinct == 1 && matches!(column.top_values.first(), Some(ValueCount { value: Value::Float(value), .. }) if value.is_nan())
+    let is_nan = |top: &ValueCount| matches!(&top.value, Value::Text(text) if text == "NaN");
+    column.kind == ColumnType::Float && column.distinct == 1 && column.top_values.first().is_some_and(is_nan)
 }
 
 /// Runs of nines far away from all other values, such as 9999 or -999.
