@@ -47,6 +47,15 @@ impl Layout<'_> {
     }
 }
 
+/// The columns that some files lack and others have, in the order they appear.
+pub(crate) fn uneven<'a>(files: impl Iterator<Item = &'a [String]> + Clone) -> Vec<String> {
+    let count = files.clone().count();
+    let mut having: HashMap<&str, usize> = HashMap::new();
+    files.clone().flatten().for_each(|name| *having.entry(name).or_default() += 1);
+    let mut told = HashSet::new();
+    files.flatten().filter(|name| having[name.as_str()] < count && told.insert(name.as_str())).cloned().collect()
+}
+
 /// Which cell of a file fills each of `columns`.
 pub(crate) fn places(columns: &[String], names: &[String]) -> Vec<Option<usize>> {
     let by_name: HashMap<&str, usize> = names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();

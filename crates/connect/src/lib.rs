@@ -40,5 +40,5 @@ pub use project::ProjectSources;
 pub use recognise::{OpenedPath, datasets_at, files_at, has_known_ending, open_files, open_path, parts_at, recognise};
 pub use targets::ProjectTargets;
 pub use text::{LeftOut, left_out};
-pub use types::{arrow_to_sql_type, column_of, column_type, sql_type_to_arrow};
+pub use types::{arrow_to_sql_type, can_be_declared, column_of, column_type, sql_type_to_arrow};
 pub use warehouse::{warehouse, warehouse_schema};

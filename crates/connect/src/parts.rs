@@ -14,7 +14,7 @@ use hw_base::{BoxFuture, Delivery, Error, Part, Result, SourceFile, Survey, Tole
 use crate::connectors::{Opened, Reached, Source};
 use crate::file_source::{FileSource, blocking};
 use crate::files::{is_glob, list};
-use crate::layout::{Layout, check_duplicates, free_of_hidden, header_alone, places};
+use crate::layout::{Layout, check_duplicates, free_of_hidden, header_alone, places, uneven};
 use crate::rows::{Outlet, RowReader, RowTable, Wanted};
 use crate::types::{Declared, check_declared, column_of, common_type, sql_type_to_arrow};
 
@@ -178,6 +178,7 @@ impl<F: PartedFormat> PartedSource<F> {
         let names = looked.iter().map(|(file, _, look, _)| (file.path.as_str(), &look.names[..])).collect();
         let names = Layout { files: names, delivery, declared: &self.declared }.columns()?;
         check_declared(&names, &self.declared)?;
+        let uneven = uneven(looked.iter().map(|(_, _, look, _)| &look.names[..]));
         let looks: Vec<&Look> = looked.iter().map(|(_, _, look, _)| look).collect();
         let is_empty = looks.iter().all(|look| look.is_empty);
         let fields = self.fields(&names, &looks, delivery);
@@ -189,7 +190,7 @@ impl<F: PartedFormat> PartedSource<F> {
         let parts = looked.into_iter().map(|(file, part, look, shape)| PartOfFile { file, part, shape, places: placed(&look) }).collect();
         let reader = Parts { root: root.clone(), format: Arc::clone(&self.format), read_in_turn: parts };
         let table = Arc::new(RowTable::new(fields, Arc::new(reader)));
-        Ok(Opened { table, columns, has_origin: true, is_empty, part: Part::Whole, reached: Reached::default() })
+        Ok(Opened { table, columns, has_origin: true, is_empty, uneven, part: Part::Whole, reached: Reached::default() })
     }
 
     /// Whether a column has a type without a look at its values.

@@ -91,7 +91,7 @@ static OPENED: AtomicU64 = AtomicU64::new(0);
 pub(crate) fn register(live: &LiveTables, name: &str, opened: Opened) -> Delivered {
     let relation = format!("live_{}_{}", OPENED.fetch_add(1, Ordering::Relaxed), snake_case(name));
     live.open(&relation, opened.table);
-    Delivered { relation, columns: opened.columns, has_origin: opened.has_origin, part: opened.part }
+    Delivered { relation, columns: opened.columns, has_origin: opened.has_origin, uneven: opened.uneven, part: opened.part }
 }
 
 /// Reads `{ kind: { … } }`.

@@ -98,11 +98,20 @@ impl Declared {
     }
 }
 
+/// Whether the `columns` setting of a source takes this type.
+pub fn can_be_declared(sql_type: &str) -> bool {
+    declarable(sql_type).is_some()
+}
+
+fn declarable(sql_type: &str) -> Option<DataType> {
+    sql_type_to_arrow(sql_type).filter(|data_type| *data_type != DataType::BinaryView)
+}
+
 /// Reads the `columns` setting of a source that has so many datasets.
 pub(crate) fn declared_types(columns: &BTreeMap<String, String>, settings: &Settings, datasets: usize) -> Result<Declared> {
-    let declared = columns.iter().map(|(name, sql_type)| match sql_type_to_arrow(sql_type) {
-        Some(data_type) if data_type != DataType::BinaryView => Ok((name.clone(), data_type)),
-        _ => Err(match settings.get("columns").and_then(|columns| columns.get(name)).and_then(|value| value.span.clone()) {
+    let declared = columns.iter().map(|(name, sql_type)| match declarable(sql_type) {
+        Some(data_type) => Ok((name.clone(), data_type)),
+        None => Err(match settings.get("columns").and_then(|columns| columns.get(name)).and_then(|value| value.span.clone()) {
             Some(span) => unknown_type(name, sql_type).at(span),
             None => unknown_type(name, sql_type),
         }),

@@ -22,7 +22,7 @@ use serde::Deserialize;
 use super::{Connector, Opened, Place, Reached, Source};
 use crate::file_source::{FileSource, delivered_files, survey};
 use crate::files::{path_of, unreadable};
-use crate::layout::{free_of_hidden, places};
+use crate::layout::{free_of_hidden, places, uneven};
 use crate::merge::{FileColumns, merged};
 use crate::paths::Paths;
 use crate::recognise::content;
@@ -107,10 +107,11 @@ fn open_files(root: &Path, files: &[SourceFile], declared: &Declared, delivery: 
     let names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
     check_declared(&names, declared)?;
     let columns = fields.iter().map(column_of).collect();
+    let uneven = uneven(containers.iter().map(|container| &container.columns.names[..]));
     let is_empty = containers.iter().all(|container| container.rows == 0);
     let placed = containers.into_iter().map(|container| (places(&names, &container.columns.names), container)).collect();
     let table = Arc::new(RowTable::new(fields, Arc::new(Containers(placed))));
-    Ok(Opened { table, columns, has_origin: true, is_empty, part: Part::Whole, reached: Reached::default() })
+    Ok(Opened { table, columns, has_origin: true, is_empty, uneven, part: Part::Whole, reached: Reached::default() })
 }
 
 /// A file that was found whole.

@@ -74,7 +74,7 @@ impl DeltaSource {
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         Layout { files: vec![(dataset, &names)], delivery, declared: &Declared::default() }.columns()?;
         let columns = schema.fields().iter().map(|field| column_of(field)).collect();
-        Ok(Opened { table: rows, columns, has_origin: false, is_empty, part: Part::Whole, reached: Reached::default() })
+        Ok(Opened { table: rows, columns, has_origin: false, is_empty, uneven: Vec::new(), part: Part::Whole, reached: Reached::default() })
     }
 }
 

@@ -190,6 +190,8 @@ pub struct Opened {
     pub has_origin: bool,
     /// Whether it is known to hold no rows.
     pub is_empty: bool,
+    /// The columns that some of its files lack.
+    pub uneven: Vec<String>,
     /// Which rows of a database they are.
     pub part: Part,
     /// Where the delivery ends, for a database.

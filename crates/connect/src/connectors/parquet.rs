@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::{Connector, Opened, Place, Reached, Source};
 use crate::file_source::{FileSource, delivered_files, survey};
 use crate::files::{path_of, unreadable};
-use crate::layout::{HIDDEN, free_of_hidden, own_name};
+use crate::layout::{HIDDEN, free_of_hidden, own_name, uneven};
 use crate::merge::{FileColumns, merged};
 use crate::origin::{OriginFile, OriginTable};
 use crate::paths::Paths;
@@ -100,9 +100,18 @@ fn open_files(root: &Path, files: &[SourceFile], declared: &Declared, delivery: 
     let footers = files.iter().map(|file| footer(root, file)).collect::<Result<Vec<_>>>()?;
     let fields = merged(footers.iter().map(|footer| &footer.columns).collect(), declared, delivery)?;
     let columns = fields.iter().map(column_of).collect();
+    let uneven = uneven(footers.iter().map(|footer| &footer.columns.names[..]));
     let is_empty = footers.iter().all(|footer| footer.rows == 0);
     let files = files.iter().zip(&footers).map(|(file, footer)| parquet_file(root, file, footer)).collect::<Result<Vec<_>>>()?;
-    Ok(Opened { table: parquet_table(fields, files)?, columns, has_origin: true, is_empty, part: Part::Whole, reached: Reached::default() })
+    Ok(Opened {
+        table: parquet_table(fields, files)?,
+        columns,
+        has_origin: true,
+        is_empty,
+        uneven,
+        part: Part::Whole,
+        reached: Reached::default(),
+    })
 }
 
 fn footer(root: &Path, file: &SourceFile) -> Result<Footer> {

@@ -55,9 +55,10 @@ pub(crate) fn open_delimited(root: &Path, files: &[SourceFile], options: &Delimi
     let files_of = heads.iter().map(|head| (head.name.as_str(), &head.columns[..])).collect();
     let layout = Layout { files: files_of, delivery, declared: &options.declared };
     let columns = layout.columns()?;
+    let uneven = layout::uneven(heads.iter().map(|head| &head.columns[..]));
     let bytes = files.iter().map(|file| file.bytes).sum();
     let readable = heads.into_iter().map(|head| head.into_file(&columns, options)).collect();
-    open(&columns, readable, bytes, &options.declared, &delivery.expected)
+    Ok(Opened { uneven, ..open(&columns, readable, bytes, &options.declared, &delivery.expected)? })
 }
 
 /// The error for files without a byte, of which `lacking` says what they ought to hold.

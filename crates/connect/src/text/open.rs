@@ -35,5 +35,13 @@ pub(super) fn open<F: RecordFile + 'static>(
     let files = files.into_iter().map(|file| Arc::new(file) as Arc<dyn RecordFile>).collect();
     let guessed = columns.iter().map(|name| declared.of(name).is_none()).collect();
     let table = Arc::new(RecordTable::new(fields, guessed, files, bytes));
-    Ok(Opened { table, columns: described, has_origin: true, is_empty: records == 0, part: Part::Whole, reached: Reached::default() })
+    Ok(Opened {
+        table,
+        columns: described,
+        has_origin: true,
+        is_empty: records == 0,
+        uneven: Vec::new(),
+        part: Part::Whole,
+        reached: Reached::default(),
+    })
 }

@@ -144,7 +144,7 @@ impl PostgresSource {
         let Table { provider, columns, part, reached } = open(&url, &selection).await?;
         self.check_expected(dataset, &columns, &delivery.expected)?;
         self.check_key(dataset, &columns)?;
-        Ok(Opened { table: provider, columns, has_origin: true, is_empty: false, part, reached })
+        Ok(Opened { table: provider, columns, has_origin: true, is_empty: false, uneven: Vec::new(), part, reached })
     }
 
     /// Refuses entries of `as_text` for tables that the database does not have, where no setting lists the tables.

@@ -31,6 +31,8 @@ pub(crate) struct OpenedData {
     pub(crate) names: Vec<(String, String)>,
     /// Whether `rows` has these names.
     is_named: bool,
+    /// The columns that some of its files lack, as the files name them.
+    pub(crate) uneven: Vec<String>,
     /// Files of its folder that are of another kind.
     left_out: Vec<String>,
     /// What it is.
@@ -171,8 +173,8 @@ pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Termi
     let reader = house.reader(&format!("select * from {shown_as}")).await?;
     let about = About::new(data, data);
     let (engine, rows) = (Opener::Project(Box::new(house)), reader.clone());
-    let (names, left_out) = (vec![], vec![]);
-    Ok(OpenedData { engine, rows, records: None, reader, about, has_malformed: false, shown_as, names, is_named: false, left_out })
+    let (names, uneven, left_out) = (vec![], vec![], vec![]);
+    Ok(OpenedData { engine, rows, records: None, reader, about, has_malformed: false, shown_as, names, is_named: false, uneven, left_out })
 }
 
 /// Opens the rows of a query.
@@ -209,6 +211,7 @@ async fn open_query(sql: &str, place: Option<&str>, settings: &EngineSettings, t
         shown_as,
         names: vec![],
         is_named: false,
+        uneven: vec![],
         left_out: vec![],
     })
 }
@@ -237,6 +240,6 @@ pub(super) async fn open_file(data: &str, files: Option<&[SourceFile]>, settings
     let (engine, has_malformed) = (Opener::Alone(Box::new(engine)), opened.delivered.has_origin);
     let own = opened.delivered.columns.iter().map(|column| column.name.clone());
     let names = own.zip(raw_column_names(&opened.delivered.columns)).collect();
-    let (shown_as, left_out) = (identifier(&shown), opened.left_out);
-    Ok(OpenedData { engine, reader, rows, records, about, has_malformed, shown_as, names, is_named: false, left_out })
+    let (shown_as, left_out, uneven) = (identifier(&shown), opened.left_out, opened.delivered.uneven);
+    Ok(OpenedData { engine, reader, rows, records, about, has_malformed, shown_as, names, is_named: false, uneven, left_out })
 }

@@ -108,6 +108,11 @@ impl<'a> Look<'a> {
     }
 
     async fn found(self, dataset: DatasetName, marks: &[String], terminal: &Terminal) -> Result<Found> {
+        let uneven = self.opened.uneven.clone();
+        Ok(Found { uneven, ..self.found_whole(dataset, marks, terminal).await? })
+    }
+
+    async fn found_whole(self, dataset: DatasetName, marks: &[String], terminal: &Terminal) -> Result<Found> {
         let one = self.one;
         if has_marks(&self.assessment.facts, marks) {
             terminal.busy(format!("measuring {} without {}", one.path, marks.join(", ")));

@@ -52,6 +52,8 @@ struct Found {
     null: Vec<String>,
     /// The names of its columns in the raw copy.
     columns: Vec<String>,
+    /// Those of its columns that some of its files lack, by the names there.
+    uneven: Vec<String>,
     /// The rules that its rows keep to, by those names.
     rules: Vec<Proposal>,
     /// How many rules were proposed.

@@ -1,11 +1,11 @@
 //! The files of the project: what they say, and that they overwrite nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
 use hw_assess::{rules_list, rules_yaml};
-use hw_base::{Error, Result, identifier};
+use hw_base::{Error, Result, identifier, snake_case};
 
 use super::{Found, URL_VARIABLE};
 use crate::house::write_file;
@@ -102,6 +102,12 @@ fn settings_text(name: &str, schema: Option<&str>, found: &[Found]) -> String {
             let null: Vec<String> = null.into_iter().map(|mark| quoted(mark)).collect();
             let _ = writeln!(text, "      # Found in the place of values: they are loaded as missing.\n      null: [{}]", null.join(", "));
         }
+        let declared = declared(&own);
+        if !declared.is_empty() {
+            let columns: Vec<String> = declared.iter().map(|(name, kind)| format!("{}: {}", word(name), quoted(kind))).collect();
+            let _ =
+                writeln!(text, "      # Some of the files lack them: they are missing there.\n      columns: {{ {} }}", columns.join(", "));
+        }
         let _ = writeln!(text, "      {key}:");
         for one in own {
             // References in a path are resolved; those in the name of a table are none.
@@ -110,6 +116,19 @@ fn settings_text(name: &str, schema: Option<&str>, found: &[Found]) -> String {
         }
     }
     text
+}
+
+/// The types of columns that files of a source may lack. Its datasets share them, so none is declared that is something else in another.
+fn declared(own: &[&Found]) -> BTreeMap<String, String> {
+    let kinds =
+        |raw: &str| own.iter().flat_map(|one| &one.facts.columns).filter(|facts| facts.name == raw).map(|facts| &facts.sql_type).collect();
+    let lacking = own.iter().flat_map(|one| &one.uneven).map(|name| snake_case(name));
+    let known = lacking.filter_map(|name| {
+        let kinds: BTreeSet<&String> = kinds(&name);
+        let only = kinds.first().filter(|kind| kinds.len() == 1 && hw_connect::can_be_declared(kind))?;
+        Some((name.clone(), (*only).clone()))
+    });
+    known.collect()
 }
 
 fn model_text(one: &Found) -> String {
