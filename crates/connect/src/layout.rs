@@ -90,7 +90,11 @@ fn lacks(file: &str, columns: &[&Column], names: &[String]) -> Error {
     let what = if columns.len() == 1 { "the column" } else { "the columns" };
     Error::user(format!("`{file}` lacks {what} {}", list(&mut columns.iter().map(|column| column.name.as_str()))))
         .code("HW204")
-        .because(format!("the dataset had them before; the file has {}", list(&mut names.iter().map(String::as_str))))
+        .because(format!(
+            "the dataset had {} before; the file has {}",
+            if columns.len() == 1 { "it" } else { "them" },
+            list(&mut names.iter().map(String::as_str))
+        ))
         .help("deliver the file again with the column")
         .help(format!(
             "or say that files may lack it: `columns: {{ {} }}` under the source; it is null there",

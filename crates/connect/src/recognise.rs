@@ -170,7 +170,7 @@ async fn recognised(root: &Path, path: &str) -> Result<Recognised> {
         None => {
             let (open, closed): (Vec<_>, Vec<_>) =
                 connector.tables(&address.place, None).await?.into_iter().partition(|table| table.is_readable);
-            let names = |tables: Vec<TableListing>| tables.into_iter().map(|table| table.name).collect();
+            let names = |tables: Vec<TableListing>| tables.into_iter().map(|table| connector.part_of(&table.name)).collect();
             (names(open), names(closed))
         }
     };

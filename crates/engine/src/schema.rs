@@ -134,7 +134,13 @@ fn build(schema: &SchemaRef, columns: Vec<Option<ArrayRef>>, rows: usize) -> Res
     let fitted = columns.into_iter().zip(schema.fields()).map(|(column, field)| match column {
         Some(column) if column.data_type() == field.data_type() => Ok(column),
         Some(column) => cast_with_options(&column, field.data_type(), &options).map_err(|error| {
-            failed(error).within(format_args!("column `{}` cannot be stored as {}", field.name(), types::sql_type(field.data_type())))
+            let (name, kind) = (field.name(), types::sql_type(field.data_type()));
+            let error = failed(error).within(format_args!("column `{name}` cannot be stored as {kind}"));
+            if field.data_type().is_decimal() {
+                error.help(format!("as text it keeps all of its digits: `columns: {{ {name}: text }}` under its source, or `cast({name} as text)` in the model"))
+            } else {
+                error
+            }
         }),
         None => Ok(new_null_array(field.data_type(), rows)),
     });

@@ -12,9 +12,7 @@ use datafusion::sql::sqlparser::ast::{
     Expr, GroupByExpr, ObjectName, ObjectNamePart, Query, SetExpr, Statement as SqlStatement, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
-use hw_base::{Error, Reference, Result, identifier};
+use hw_base::{Error, Reference, Result};
 
 use crate::failure::{Context, explain};
 use crate::place::{self, Mark};
@@ -53,36 +51,8 @@ pub(crate) fn joins(sql: &str, tables: &[&str]) -> bool {
     query.visit(&mut Joined { tables }).is_break()
 }
 
-/// The query with other names for columns that it names in quotes, each pair a name and the one in its place. Names of tables and what stands
-/// in texts and comments are no columns. A query that cannot be read stays as it is.
-pub fn with_columns_renamed(sql: &str, names: &[(String, String)]) -> String {
-    let Ok(tokens) = Tokenizer::new(&GenericDialect, sql).tokenize_with_location() else { return sql.to_owned() };
-    let (mut renamed, mut copied, mut is_table) = (String::new(), 0, false);
-    for (at, token) in tokens.iter().enumerate() {
-        let was_table = is_table;
-        if !matches!(token.token, Token::Whitespace(_)) {
-            is_table = matches!(&token.token, Token::Word(word) if matches!(word.keyword, Keyword::FROM | Keyword::JOIN));
-        }
-        let Token::Word(word) = &token.token else { continue };
-        let is_qualifier = tokens.get(at + 1).is_some_and(|next| next.token == Token::Period);
-        let known = names.iter().find(|(name, _)| *name == word.value);
-        if let (Some((_, known)), Some('"'), false) = (known, word.quote_style, was_table || is_qualifier) {
-            renamed.push_str(&sql[copied..place_of(sql, token.span.start)]);
-            renamed.push_str(&identifier(known));
-            copied = place_of(sql, token.span.end);
-        }
-    }
-    renamed + &sql[copied..]
-}
-
-/// Where a line and a column, both counted from 1 and the column in characters, begin in the text.
-fn place_of(sql: &str, location: Location) -> usize {
-    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1);
-    let before: usize = sql.split_inclusive('\n').take(number(location.line)).map(str::len).sum();
-    sql[before..].char_indices().nth(number(location.column)).map_or(sql.len(), |(place, _)| before + place)
-}
-
-fn parsed(sql: &str) -> Option<Box<Query>> {
+/// The query that a SELECT is; `None` for what cannot be read.
+pub(crate) fn parsed(sql: &str) -> Option<Box<Query>> {
     match &*select(sql, &Context::default()).ok()? {
         Statement::Statement(statement) => match &**statement {
             SqlStatement::Query(query) => Some(query.clone()),
@@ -190,7 +160,8 @@ impl Relations<'_> {
     }
 }
 
-fn normalized(part: &ObjectNamePart) -> String {
+/// A part of a name as tables are known by it.
+pub(crate) fn normalized(part: &ObjectNamePart) -> String {
     match part.as_ident() {
         Some(ident) if ident.quote_style.is_none() => ident.value.to_lowercase(),
         Some(ident) => ident.value.clone(),
@@ -252,16 +223,6 @@ mod tests {
         ] {
             assert!(!is_row_by_row(sql), "{sql}");
         }
-    }
-
-    #[test]
-    fn columns_are_renamed_and_nothing_else_of_that_name() {
-        let names = [("Order ID".to_owned(), "order_id".to_owned()), ("a\"b".to_owned(), "a_b".to_owned())];
-        let sql = "select 'ä', \"Order ID\", t.\"Order ID\", 'a \"Order ID\"', \"a\"\"b\" from \"Order ID\" t -- \"Order ID\"\nwhere \"Order ID\" = e'it\\'s'";
-        assert_eq!(
-            with_columns_renamed(sql, &names),
-            "select 'ä', order_id, t.order_id, 'a \"Order ID\"', a_b from \"Order ID\" t -- \"Order ID\"\nwhere order_id = e'it\\'s'"
-        );
     }
 
     #[test]

@@ -229,9 +229,11 @@ impl Watcher {
             if examples.len() >= self.examples && examples.last().is_some_and(|(most, _)| *most <= hash) {
                 continue;
             }
-            let place = examples.partition_point(|(other, _)| *other <= hash);
-            examples.insert(place, (hash, shown_of(shown.iter(), row)));
-            examples.truncate(self.examples);
+            // One that looks like another says nothing new.
+            if let Err(place) = examples.binary_search_by_key(&hash, |(other, _)| *other) {
+                examples.insert(place, (hash, shown_of(shown.iter(), row)));
+                examples.truncate(self.examples);
+            }
         }
         Ok(())
     }
@@ -246,6 +248,9 @@ impl Watcher {
     /// Of the examples of all tasks those that are shown: in their order, where that is told, else as people sort them.
     fn chosen(&self, mut examples: Vec<(u64, Vec<Value>)>) -> Vec<Vec<Value>> {
         examples.sort_by_key(|(hash, _)| *hash);
+        if !self.shows_first {
+            examples.dedup_by_key(|(hash, _)| *hash);
+        }
         examples.truncate(self.examples);
         let mut rows: Vec<Vec<Value>> = examples.into_iter().map(|(_, row)| row).collect();
         if !self.shows_first {

@@ -12,7 +12,7 @@ use hw_ledger::{ProjectLedger, SqliteLedger};
 use hw_pipeline::{Asking, EngineSettings, Environment, Model, ModelText, Narrator, Ports, Project, ProjectText, arriving, live_rows};
 
 use crate::machine::{self, ProcessMemory, SystemClock};
-use crate::naming::{OwnNames, bind_file, is_bound, means_path, with_known_names};
+use crate::naming::{Named, bind_file, is_bound, means_path};
 
 /// The folder of a project that is never committed.
 pub(crate) const STATE: &str = ".headworks";
@@ -169,12 +169,12 @@ impl House {
     /// A query as a person writes it: `preview.MODEL` is the model's SELECT, `preview.source.dataset` what the source has to
     /// deliver, `source.dataset` the raw copy, or the source itself before the first run, `"orders.csv"` a file.
     pub(crate) async fn reader(&self, sql: &str) -> Result<Reader> {
-        self.reader_with(sql, Vec::new()).await
+        self.reader_with(sql, Named::default()).await
     }
 
     /// The same, where `inputs` say what some of its names stand for.
-    pub(crate) async fn reader_with(&self, sql: &str, mut inputs: Vec<Input>) -> Result<Reader> {
-        let mut names = OwnNames::new();
+    pub(crate) async fn reader_with(&self, sql: &str, named: Named) -> Result<Reader> {
+        let Named { mut inputs, mut names } = named;
         for reference in self.engine.reads(sql, None)? {
             let parts: Vec<&str> = reference.parts.iter().map(String::as_str).collect();
             if is_bound(&parts.join("."), &inputs) {
@@ -204,12 +204,12 @@ impl House {
                     inputs.push(rows);
                 }
                 [file] if means_path(&self.project.root, file) => {
-                    names.extend(bind_file(&self.project.root, file, self.engine.live(), &mut inputs).await?);
+                    names.push(bind_file(&self.project.root, file, self.engine.live(), &mut inputs).await?);
                 }
                 _ => self.bind(&reference.parts.join("."), &mut inputs).await?,
             }
         }
-        Ok(Reader { sql: with_known_names(sql, &names), inputs, file: None })
+        Ok(Reader { sql: hw_engine::query_with_known_names(sql, &names), inputs, file: None })
     }
 
     /// Whether a name is that of a table that is there or of a dataset: a person means that, and writes `./name` for a path of the name.

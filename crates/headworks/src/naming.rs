@@ -8,7 +8,7 @@ use std::path::Path;
 use hw_base::{Column, Engine, Error, Input, Reader, Result};
 use hw_config::project_files;
 use hw_connect::Address;
-use hw_engine::{LiveTables, LocalEngine};
+use hw_engine::{ColumnNames, LiveTables, LocalEngine};
 use hw_pipeline::{live_rows, raw_column_names};
 
 use crate::house::{House, Place, read_project};
@@ -43,26 +43,35 @@ fn may_be_of_project(data: &str, root: &Path) -> bool {
     !data.contains(['/', '*', '?', '#']) && data.split_once('.').is_none_or(|(source, _)| is_source(source))
 }
 
-/// The names that files give their columns, each with the name by which queries know the column.
-pub(crate) type OwnNames = Vec<(String, String)>;
-
-fn own_names(columns: &[Column]) -> OwnNames {
-    columns.iter().map(|column| column.name.clone()).zip(raw_column_names(columns)).collect()
+/// The names that a file gives its columns, each with the name by which queries know the column. What a column is called in queries stays.
+fn own_names(columns: &[Column]) -> ColumnNames {
+    let known = raw_column_names(columns);
+    let own = columns.iter().map(|column| &column.name).zip(&known);
+    own.filter(|(own, _)| !known.contains(own)).map(|(own, known)| (own.clone(), known.clone())).collect()
 }
 
-/// SQL in which columns that it names as a file does have the names by which queries know them: `"Order ID"` is `order_id`. What a column
-/// is called in queries stays.
+/// A condition on a file with the names by which queries know the columns: `"Order ID"` is `order_id`.
 pub(crate) fn with_known_names(sql: &str, names: &[(String, String)]) -> String {
-    let foreign: OwnNames = names.iter().filter(|(own, _)| !names.iter().any(|(_, known)| known == own)).cloned().collect();
-    if foreign.is_empty() { sql.to_owned() } else { hw_engine::with_columns_renamed(sql, &foreign) }
+    let foreign: ColumnNames = names.iter().filter(|(own, _)| !names.iter().any(|(_, known)| known == own)).cloned().collect();
+    if foreign.is_empty() { sql.to_owned() } else { hw_engine::condition_with_known_names(sql, &foreign) }
 }
+
+/// The files that a query reads, by the names that it has for them, with the names of their columns.
+pub(crate) type OwnNames = Vec<(String, ColumnNames)>;
 
 /// Lets a query read the rows of a file by its path.
-pub(crate) async fn bind_file(root: &Path, file: &str, live: &LiveTables, inputs: &mut Vec<Input>) -> Result<OwnNames> {
+pub(crate) async fn bind_file(root: &Path, file: &str, live: &LiveTables, inputs: &mut Vec<Input>) -> Result<(String, ColumnNames)> {
     let opened = hw_connect::open_path(root, file, live).await?;
     let rows = live_rows(file, &opened.delivered, &[], inputs);
     inputs.push(rows);
-    Ok(own_names(&opened.delivered.columns))
+    Ok((file.to_owned(), own_names(&opened.delivered.columns)))
+}
+
+/// Files that have names before the query is looked at.
+#[derive(Default)]
+pub(crate) struct Named {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) names: OwnNames,
 }
 
 /// Lets a query read files by names that the command line gives them, as `NAME=FILE`.
@@ -77,7 +86,7 @@ pub(crate) async fn bind_named(root: &Path, named: &[String], live: &LiveTables,
         let delivered = hw_connect::open_path(root, path, live).await?.delivered;
         let rows = live_rows(name, &delivered, &[], inputs);
         inputs.push(rows);
-        own.extend(own_names(&delivered.columns));
+        own.push((name.to_owned(), own_names(&delivered.columns)));
     }
     Ok(own)
 }
@@ -88,17 +97,17 @@ pub(crate) fn is_bound(name: &str, inputs: &[Input]) -> bool {
 }
 
 /// A query that reads files by their paths, where there is no project; `inputs` say what some of its names stand for.
-pub(crate) async fn reader_of_files(root: &Path, sql: &str, engine: &LocalEngine, mut inputs: Vec<Input>) -> Result<Reader> {
-    let mut names = OwnNames::new();
+pub(crate) async fn reader_of_files(root: &Path, sql: &str, engine: &LocalEngine, named: Named) -> Result<Reader> {
+    let Named { mut inputs, mut names } = named;
     for reference in engine.reads(sql, None)? {
         match &reference.parts[..] {
             parts if is_bound(&parts.join("."), &inputs) => {}
-            [file] if means_path(root, file) => names.extend(bind_file(root, file, engine.live(), &mut inputs).await?),
+            [file] if means_path(root, file) => names.push(bind_file(root, file, engine.live(), &mut inputs).await?),
             // Every other name belongs to a project.
             _ => drop(read_project(root)?),
         }
     }
-    Ok(Reader { sql: with_known_names(sql, &names), inputs, file: None })
+    Ok(Reader { sql: hw_engine::query_with_known_names(sql, &names), inputs, file: None })
 }
 
 /// A query whose names are the tables of a database, the sheets of a workbook, or the one file that `data` is.
@@ -114,7 +123,7 @@ pub(crate) async fn reader_of_parts(root: &Path, data: &str, sql: &str, engine: 
         }
         let rows = live_rows(&name, &opened.delivered, &[], &mut inputs);
         inputs.push(rows);
-        names.extend(own_names(&opened.delivered.columns));
+        names.push((name, own_names(&opened.delivered.columns)));
     }
-    Ok(Reader { sql: with_known_names(sql, &names), inputs, file: None })
+    Ok(Reader { sql: hw_engine::query_with_known_names(sql, &names), inputs, file: None })
 }

@@ -99,6 +99,11 @@ pub trait Connector: Send + Sync {
         &[]
     }
 
+    /// How a table of the usual schema is named behind the `#` of an address.
+    fn part_of(&self, table: &str) -> String {
+        table.to_owned()
+    }
+
     /// Lists the tables and views of a database, by name.
     fn tables<'a>(&'a self, _url: &'a str, _schema: Option<&'a str>) -> BoxFuture<'a, Result<Vec<TableListing>>> {
         Box::pin(async { Ok(Vec::new()) })

@@ -162,7 +162,7 @@ fn what_the_raw_copy_has_is_kept_to() {
     assert_eq!(rows(&opened, "select count(*) from t where _malformed is not null"), "1\n");
     assert_eq!(
         csv_error(&[("1.csv", b"id\n1\n")], &[column("id", "bigint"), column("name", "text")]),
-        "error[HW204]: `1.csv` lacks the column `name`\n  because: the dataset had them before; the file has `id`\n  help: deliver the file again with the column\n  help: or say that files may lack it: `columns: { name: text }` under the source; it is null there"
+        "error[HW204]: `1.csv` lacks the column `name`\n  because: the dataset had it before; the file has `id`\n  help: deliver the file again with the column\n  help: or say that files may lack it: `columns: { name: text }` under the source; it is null there"
     );
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{
     BoxFuture, Clock, DatasetName, Engine, Error, Ledger, Result, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, TableName,
-    Verdict, count,
+    Verdict, plural,
 };
 use hw_ledger::{RunLock, next_run_id};
 use serde_json::json;
@@ -88,8 +88,10 @@ async fn roll_back(house: &House, table: &TableName, to: Option<i64>, terminal: 
             terminal.json(&json!({ "schema_version": "1", "table": table, "restored": to, "version": version, "rows": rows }))?;
         }
         Format::Text | Format::Markdown => {
-            terminal
-                .line(format!("`{table}` shows version {to} again, as version {version}: {} rows", rows.map_or_else(|| "?".into(), count)));
+            terminal.line(format!(
+                "`{table}` shows version {to} again, as version {version}: {}",
+                rows.map_or_else(|| "? rows".into(), |rows| plural(rows, "row"))
+            ));
             terminal.line("the next run keeps it as it is until one of its inputs changes; tables that read it are loaded again");
         }
     }

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Engine, Input, Reader, Result, Rows, plural};
+use hw_base::{BoxFuture, Engine, Reader, Result, Rows, plural};
 use hw_connect::LeftOut;
 use hw_engine::{LiveTables, LocalEngine};
 use hw_pipeline::EngineSettings;
 
 use super::{Command, InEnvironment, at_least_one, described, read};
 use crate::house::{self, House};
-use crate::naming;
+use crate::naming::{self, Named};
 use crate::report;
 use crate::terminal::Terminal;
 
@@ -69,23 +69,23 @@ impl Command for Sql {
             let root = &terminal.root;
             if root.join(hw_config::PROJECT_FILE).exists() {
                 let house = House::look_in(root, terminal.place.as_ref())?;
-                let (query, named) = inputs(&arguments, house.engine.live(), root).await?;
-                let reader = house.reader_with(&query, named).await?;
+                let named = named(&arguments, house.engine.live(), root).await?;
+                let reader = house.reader_with(&arguments.query, named).await?;
                 return answer(&house.engine, &reader, &arguments, terminal).await;
             }
             let engine = house::temporary_engine(&EngineSettings::default())?;
-            let (query, named) = inputs(&arguments, engine.live(), root).await?;
-            let reader = naming::reader_of_files(root, &query, &engine, named).await?;
+            let named = named(&arguments, engine.live(), root).await?;
+            let reader = naming::reader_of_files(root, &arguments.query, &engine, named).await?;
             answer(&engine, &reader, &arguments, terminal).await
         })
     }
 }
 
-/// The query, and what the names stand for that the command line gives.
-async fn inputs(arguments: &Arguments, live: &LiveTables, root: &Path) -> Result<(String, Vec<Input>)> {
+/// What the names stand for that the command line gives.
+async fn named(arguments: &Arguments, live: &LiveTables, root: &Path) -> Result<Named> {
     let mut inputs = Vec::new();
     let names = naming::bind_named(root, &arguments.named, live, &mut inputs).await?;
-    Ok((naming::with_known_names(&arguments.query, &names), inputs))
+    Ok(Named { inputs, names })
 }
 
 /// Prints the rows of a query, and where records are missing among them.

@@ -161,6 +161,9 @@ pub(crate) fn step_lines(step: &StepRecord, terminal: &Terminal) -> Vec<String> 
             }
             line.push_str(&format!("  {}", duration(step.seconds)));
         }
+        StepOutcome::Unchanged if step.rows_superseded > 0 => {
+            line.push_str(&format!("nothing new: {} older or repeated", plural(step.rows_superseded, "row")));
+        }
         StepOutcome::Unchanged => line.push_str("nothing new"),
         StepOutcome::Skipped => line.push_str(&format!("skipped: {}", step.error.as_deref().unwrap_or_default())),
         StepOutcome::Blocked => line.push_str(&format!("blocked after {}: nothing of it is visible", duration(step.seconds))),
@@ -239,7 +242,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A word of a shell, in quotes where it needs them.
-fn in_shell(word: &str) -> String {
+pub(crate) fn in_shell(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:@,+".contains(c);
     if word.chars().all(is_plain) { word.to_owned() } else { quoted(word) }
 }

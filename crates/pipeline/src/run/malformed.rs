@@ -31,7 +31,9 @@ pub fn watch_malformed() -> RowWatch {
 fn likely_cause(task: Task<'_>, dataset: &DatasetName) -> &'static str {
     let source = task.project.sources.iter().find(|(name, _)| *name == dataset.source);
     match source.and_then(|(_, settings)| settings.entries().first()).map(|kind| kind.key.as_str()) {
-        Some("csv") => "such as another delimiter or quote character in some of the files",
+        Some("csv") => {
+            "such as another delimiter or quote character in some of the files, titles above the header (`skip_rows: 4` leaves four lines out) or comments (`comment: \"#\"`)"
+        }
         _ => "such as one column whose values are of another type",
     }
 }

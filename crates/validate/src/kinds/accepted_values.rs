@@ -101,7 +101,10 @@ fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
 
 fn settings(column: &ColumnFacts, mut names: Vec<String>, outside: f64) -> Json {
     names.sort();
-    if outside > 0.0 {
+    // A column that has shown one value so far may well show another.
+    if outside == 0.0 && names.len() == 1 {
+        json!({ "column": column.name, "values": names, "on_failure": "alert" })
+    } else if outside > 0.0 {
         json!({ "column": column.name, "values": names, "at_most": percent_above(outside), "on_failure": "alert" })
     } else {
         json!({ "column": column.name, "values": names, "on_failure": "quarantine" })

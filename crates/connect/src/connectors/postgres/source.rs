@@ -30,6 +30,11 @@ impl Connector for Postgres {
         &["postgres", "postgresql"]
     }
 
+    fn part_of(&self, table: &str) -> String {
+        // What stands before a point would be taken for the schema.
+        if table.contains('.') { format!("{PUBLIC}.{table}") } else { table.to_owned() }
+    }
+
     fn tables<'a>(&'a self, url: &'a str, schema: Option<&'a str>) -> BoxFuture<'a, Result<Vec<TableListing>>> {
         Box::pin(tables(url, schema.unwrap_or(PUBLIC)))
     }

@@ -194,7 +194,7 @@ async fn open_query(sql: &str, place: Option<&str>, settings: &EngineSettings, t
         let engine = house::temporary_engine(settings)?;
         let reader = match place {
             Some(place) => naming::reader_of_parts(root, place, sql, &engine).await?,
-            None => naming::reader_of_files(root, sql, &engine, Vec::new()).await?,
+            None => naming::reader_of_files(root, sql, &engine, naming::Named::default()).await?,
         };
         (Opener::Alone(Box::new(engine)), reader)
     };

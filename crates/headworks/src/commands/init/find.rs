@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 use super::{Arguments, Found, files};
 use crate::house;
 use crate::machine::SystemClock;
-use crate::report;
+use crate::report::{self, in_shell};
 use crate::terminal::{Format, Terminal};
 
 /// The most rules of a dataset: more than a person reads, and a run has to judge them all.
@@ -191,11 +191,14 @@ impl<'a> Database<'a> {
     async fn open(url: &str, arguments: &Arguments, terminal: &'a Terminal) -> Result<Self> {
         let address = hw_connect::Address::read(&terminal.root, url);
         if let Some(part) = address.part {
-            let (schema, table) =
-                part.rsplit_once('.').map_or((String::new(), part.as_str()), |(schema, table)| (format!(" --schema {schema}"), table));
-            return Err(Error::user(format!("`init` takes a database, and `#{part}` names a table of it"))
-                .code("HW107")
-                .help(format!("write `headworks init {}{schema} --tables {table}`", hw_config::redact_url(&address.place))));
+            let (schema, table) = part
+                .rsplit_once('.')
+                .map_or((String::new(), part.as_str()), |(schema, table)| (format!(" --schema {}", in_shell(schema)), table));
+            return Err(Error::user(format!("`init` takes a database, and `#{part}` names a table of it")).code("HW107").help(format!(
+                "write `headworks init {}{schema} --tables {}`",
+                hw_config::redact_url(&address.place),
+                in_shell(table)
+            )));
         }
         let connector = hw_connect::connector_of_url(url)?;
         let schema = arguments.schema.as_deref();
