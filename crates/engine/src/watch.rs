@@ -467,6 +467,29 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn examples_are_different_rows_and_the_same_ones_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits { memory: ByteSize(1 << 26), disk: ByteSize(1 << 26), threads: Some(4) };
+        let engine = LocalEngine::new(folder.path().join("w"), folder.path().join("s"), LiveTables::default(), limits).unwrap();
+        let batch = |at: i64| {
+            let numbers = Int64Array::from_iter_values((0..100).map(|row| (row * at) % 7 - 5));
+            RecordBatch::try_from_iter([("n", Arc::new(numbers) as ArrayRef)]).unwrap()
+        };
+        let batches: Vec<RecordBatch> = (0..40).map(batch).collect();
+        let parts: Vec<Vec<RecordBatch>> = batches.chunks(10).map(<[RecordBatch]>::to_vec).collect();
+        engine.live().open("numbers", Arc::new(MemTable::try_new(batches[0].schema(), parts).unwrap()));
+        let inputs = vec![Input::Live { name: "numbers".into(), relation: "numbers".into() }];
+        let reader = Reader { sql: "select n from numbers".into(), inputs, file: None };
+        let rule = RowWatch { id: "n".into(), violates: "n < 0".into(), diverts: false, excludes: false };
+        let watch = Watch { rows: vec![rule], examples: 3, ..Watch::default() };
+        let first = engine.watch(&reader, &watch).await.unwrap().rules.remove(0).examples.rows;
+        assert!(first.len() == 3 && first.windows(2).all(|pair| pair[0] != pair[1]), "{first:?}");
+        for _ in 0..5 {
+            assert_eq!(engine.watch(&reader, &watch).await.unwrap().rules[0].examples.rows, first);
+        }
+    }
+
+    #[tokio::test]
     async fn where_examples_are_all_that_is_wanted_reading_ends_with_them() {
         let folder = tempfile::tempdir().unwrap();
         let limits = Limits { memory: ByteSize(1 << 26), disk: ByteSize(1 << 26), threads: Some(2) };
