@@ -288,7 +288,7 @@ fn execution_problem(message: &str, context: &Context<'_>, span: &mut Option<Spa
 
 /// The error that a query does not get along with its memory.
 pub(crate) fn memory_problem(message: &str, limit: Option<ByteSize>) -> Error {
-    let more = limit.map_or_else(|| "…".to_owned(), |limit| twice(limit));
+    let more = limit.map_or_else(|| "…".to_owned(), twice);
     let limit = limit.map_or_else(|| "the memory limit".to_owned(), |limit| format!("the memory limit of {limit}"));
     Error::user(format!("a query needs more than {limit}"))
         .code("HW401")

@@ -117,7 +117,7 @@ pub(super) fn sql(schema: &Arc<Schema>, history: &History, by_hand: Option<&ByHa
         Shows::Last { .. } => &[],
     };
     let (early, late) = content(&told, history);
-    let descending = |columns: &[String]| columns.iter().map(|column| format!("{column} desc nulls last, ")).collect::<String>();
+    let descending = |columns: &[String]| columns.iter().map(|column| format!("{column} desc nulls last, ")).collect::<Vec<_>>().concat();
     let (candidates, shadowed) =
         if kept.is_empty() { (candidates, "") } else { (told_apart(&candidates, history, &early), "_is_shadowed, ") };
     let by_hand = if by_hand.is_some() { "_by_hand, " } else { "" };

@@ -94,8 +94,8 @@ pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> R
     let narrator = ToTerminal::new(terminal);
     let ports = house.ports(&narrator);
     // A plain run would take the tables as they are.
-    let named: String = selection.models.iter().map(|chosen| format!(" --select {chosen}")).collect();
-    let asked = if selection.rebuild { format!(" --rebuild{named}") } else { String::new() };
+    let named: Vec<String> = selection.models.iter().map(|chosen| format!(" --select {chosen}")).collect();
+    let asked = if selection.rebuild { format!(" --rebuild{}", named.concat()) } else { String::new() };
     let remedy = format!("`headworks run{}{asked}` continues", terminal.in_environment());
     let interruption = Interruption::awaited(&fresh, &remedy, terminal);
     let done = tokio::select! {
