@@ -81,6 +81,8 @@ pub enum Shows {
         ignore: Vec<String>,
         /// Columns that show their latest value in every version.
         overwrite: Vec<String>,
+        /// Columns that do so too, with `previous_…` and `…_changed_at` beside them in every version: SCD type 3 of these columns.
+        previous: Vec<String>,
         /// A column to add that identifies a version.
         surrogate_key: Option<String>,
     },

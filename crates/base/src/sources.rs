@@ -52,6 +52,9 @@ pub struct Continuing {
     pub since: Option<String>,
     /// The column that grows with every change, for [`News::ByColumn`].
     pub column: Option<String>,
+    /// How much of the time before that is read again, for [`News::ByColumn`]: a row may become visible later than its column says.
+    #[serde(default)]
+    pub lookback_seconds: u64,
 }
 
 /// What to read of a dataset.

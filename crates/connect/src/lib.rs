@@ -12,6 +12,7 @@ mod files;
 mod given;
 mod in_place;
 mod layout;
+mod lookback;
 mod merge;
 mod order;
 mod origin;

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use hw_base::{
-    BoxFuture, DatasetName, Delivered, Delivery, Error, Result, Settings, Sources, Survey, Timestamp, Tolerance, snake_case, unknown,
+    BoxFuture, Column, DatasetName, Delivered, Delivery, Error, Result, Settings, Sources, Span, Survey, Timestamp, Tolerance, nearest,
+    snake_case, unknown,
 };
 use hw_engine::LiveTables;
 
@@ -18,6 +19,22 @@ pub struct ProjectSources {
     live: LiveTables,
     /// Where deliveries end, by relation.
     reached: Mutex<HashMap<String, Reached>>,
+    /// The columns that sources declare, by source, until they are known to be there.
+    declared: Mutex<HashMap<String, Vec<DeclaredColumn>>>,
+}
+
+/// A column that a source declares the type of, and where it says so.
+#[derive(Clone)]
+struct DeclaredColumn {
+    name: String,
+    span: Option<Span>,
+}
+
+impl DeclaredColumn {
+    /// Whether it is among these, by its name in the source or by that of the raw copy.
+    fn is_among(&self, columns: &[Column]) -> bool {
+        columns.iter().any(|column| column.name == self.name || snake_case(&column.name) == self.name)
+    }
 }
 
 impl ProjectSources {
@@ -27,6 +44,7 @@ impl ProjectSources {
     /// All problems found, each with its place.
     pub fn new(root: &Path, sources: &[(String, Settings)], live: LiveTables, secrets: &Secrets) -> Result<Self> {
         let (mut read, mut errors) = (Vec::new(), Vec::new());
+        let declared = sources.iter().map(|(name, settings)| (name.clone(), declared_in(settings))).collect();
         for (name, settings) in sources {
             let place = Place { source: name.clone(), root: root.to_owned(), secrets: placed_secrets(secrets, settings) };
             match source(settings, place) {
@@ -35,7 +53,7 @@ impl ProjectSources {
             }
         }
         match Error::all(errors) {
-            None => Ok(Self { sources: read, live, reached: Mutex::default() }),
+            None => Ok(Self { sources: read, live, reached: Mutex::default(), declared: Mutex::new(declared) }),
             Some(error) => Err(error),
         }
     }
@@ -52,11 +70,53 @@ impl ProjectSources {
 
     async fn open_dataset(&self, dataset: &DatasetName, delivery: &Delivery) -> Result<Delivered> {
         let opened = self.source(dataset)?.open(&dataset.dataset, delivery).await?;
+        self.refuse_misspelt(dataset, &opened.columns).await?;
         let reached = opened.reached.clone();
         let delivered = register(&self.live, &dataset.to_string(), opened);
         self.reached.lock().unwrap_or_else(PoisonError::into_inner).insert(delivered.relation.clone(), reached);
         Ok(delivered)
     }
+}
+
+impl ProjectSources {
+    /// Refuses types for columns that look like one of this dataset and that no dataset of its source has. A source with one dataset says
+    /// so by itself; of several, none needs to have all of the columns.
+    async fn refuse_misspelt(&self, dataset: &DatasetName, columns: &[Column]) -> Result<()> {
+        let declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner).get(&dataset.source).cloned().unwrap_or_default();
+        let is_declared = |column: &&Column| declared.iter().any(|declared| declared.is_among(std::slice::from_ref(*column)));
+        let own: Vec<&str> = columns.iter().filter(|column| !is_declared(column)).map(|column| column.name.as_str()).collect();
+        let is_alike = |column: &&DeclaredColumn| !column.is_among(columns) && nearest(&column.name, own.iter().copied()).is_some();
+        let looked_for: Vec<&DeclaredColumn> = declared.iter().filter(is_alike).collect();
+        if looked_for.is_empty() {
+            return Ok(());
+        }
+        let mut alike = looked_for.clone();
+        let source = self.source(dataset)?;
+        for other in source.datasets().iter().filter(|other| **other != dataset.dataset) {
+            // What cannot be opened may have any column.
+            let Ok(other) = source.open(other, &Delivery::default()).await else { return Ok(()) };
+            alike.retain(|column| !column.is_among(&other.columns));
+        }
+        let errors = alike.iter().map(|column| {
+            unknown("column", &column.name, own.iter().copied())
+                .code("HW204")
+                .because(format!("`columns:` of the source declares it, and no dataset of `{}` has it", dataset.source))
+                .moved_to(column.span.clone())
+        });
+        Error::all(errors.collect()).map_or(Ok(()), Err)?;
+        // They are looked for once.
+        if let Some(left) = self.declared.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&dataset.source) {
+            left.retain(|column| looked_for.iter().all(|found| found.name != column.name));
+        }
+        Ok(())
+    }
+}
+
+/// The columns that the settings `{ kind: { columns: { … } } }` of a source declare.
+fn declared_in(settings: &Settings) -> Vec<DeclaredColumn> {
+    let columns = settings.entries().first().and_then(|entry| entry.value.get("columns"));
+    let entries = columns.map(Settings::entries).unwrap_or_default();
+    entries.iter().map(|entry| DeclaredColumn { name: entry.key.clone(), span: entry.key_span.clone() }).collect()
 }
 
 impl Sources for ProjectSources {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
-use hw_base::{Column, ColumnType, Error, Result, Settings, nearest, snake_case, unknown};
+use hw_base::{Column, ColumnType, Error, Result, Settings, Span, nearest, snake_case, unknown};
 pub(crate) use hw_text::types::MOST_DIGITS;
 pub use hw_text::types::{arrow_to_sql_type, sql_type_to_arrow};
 
@@ -89,6 +89,8 @@ pub(crate) struct Declared {
     pub(crate) types: HashMap<String, DataType>,
     /// Whether several datasets share them, so that none needs to have all of the columns.
     pub(crate) is_shared: bool,
+    /// Where they stand.
+    pub(crate) places: HashMap<String, Span>,
 }
 
 impl Declared {
@@ -116,7 +118,10 @@ pub(crate) fn declared_types(columns: &BTreeMap<String, String>, settings: &Sett
             None => unknown_type(name, sql_type),
         }),
     });
-    Ok(Declared { types: declared.collect::<Result<_>>()?, is_shared: datasets > 1 })
+    let types = declared.collect::<Result<_>>()?;
+    let entries = settings.get("columns").map(Settings::entries).unwrap_or_default();
+    let places = entries.iter().filter_map(|entry| Some((entry.key.clone(), entry.key_span.clone()?))).collect();
+    Ok(Declared { types, is_shared: datasets > 1, places })
 }
 
 /// Refuses types for columns that no file has.
@@ -125,7 +130,10 @@ pub(crate) fn check_declared(columns: &[String], declared: &Declared) -> Result<
     let mut foreign: Vec<&String> = declared.types.keys().filter(|name| !declared.is_shared && !is_there(name)).collect();
     foreign.sort();
     let errors = foreign.into_iter().map(|name| {
-        unknown("column", name, columns.iter().map(String::as_str)).code("HW204").because("`columns:` of the source declares it")
+        unknown("column", name, columns.iter().map(String::as_str))
+            .code("HW204")
+            .because("`columns:` of the source declares it")
+            .moved_to(declared.places.get(name).cloned())
     });
     Error::all(errors.collect()).map_or(Ok(()), Err)
 }

@@ -288,11 +288,21 @@ fn execution_problem(message: &str, context: &Context<'_>, span: &mut Option<Spa
 
 /// The error that a query does not get along with its memory.
 pub(crate) fn memory_problem(message: &str, limit: Option<ByteSize>) -> Error {
+    let more = limit.map_or_else(|| "…".to_owned(), twice);
     let limit = limit.map_or_else(|| "the memory limit".to_owned(), |limit| format!("the memory limit of {limit}"));
     Error::user(format!("a query needs more than {limit}"))
         .code("HW401")
         .because(first_line(message).split(" with top memory consumers").next().unwrap_or_default())
-        .help("raise `engine: { memory: … }` in headworks.yaml, select fewer columns, or filter earlier")
+        .help(format!("set `engine: {{ memory: {more} }}` in headworks.yaml, select fewer columns, or filter earlier"))
+}
+
+/// Twice a limit, as a project writes it.
+fn twice(limit: ByteSize) -> String {
+    const MIB: u64 = 1 << 20;
+    match (limit.0.saturating_mul(2)).div_ceil(MIB) {
+        mebibytes if mebibytes % 1024 == 0 => format!("{}GiB", mebibytes / 1024),
+        mebibytes => format!("{mebibytes}MiB"),
+    }
 }
 
 fn first_line(message: &str) -> String {

@@ -281,6 +281,12 @@ fn not_built(model: &str) -> Error {
         .help(format!("`headworks run {model}` builds it; `preview.{model}` is what its SELECT returns now"))
 }
 
+/// Whether a run of the project in `root` is going on, in an environment where one is named.
+pub(crate) fn is_going_on(root: &Path, place: Option<&Place>) -> Result<bool> {
+    let production = place.map_or(absolute(root), |place| absolute(place.production(&absolute(root)?)))?;
+    Ok(hw_ledger::is_held(&state_folder(&production, place.map(|place| place.name.as_str()))))
+}
+
 /// The folder of the state of a project, or of one of its environments.
 pub(crate) fn state_folder(root: &Path, environment: Option<&str>) -> PathBuf {
     let state = root.join(STATE);

@@ -10,6 +10,6 @@ mod project;
 mod schema;
 mod sqlite;
 
-pub use lock::{RunLock, next_run_id};
+pub use lock::{RunLock, is_held, next_run_id};
 pub use project::ProjectLedger;
 pub use sqlite::SqliteLedger;

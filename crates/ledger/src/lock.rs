@@ -27,14 +27,31 @@ impl RunLock {
     pub fn take(folder: &Path, run: &RunId) -> Result<Self> {
         let path = folder.join(LOCK_FILE);
         let mut file = open(folder, &path).map_err(|error| unusable(&path, &error))?;
-        match file.try_lock() {
+        match locked(&file) {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(is_held(&mut file)),
+            Err(TryLockError::WouldBlock) => return Err(held_by_another(&mut file)),
             Err(TryLockError::Error(error)) => return Err(unusable(&path, &error)),
         }
         sign(&mut file, run).map_err(|error| unusable(&path, &error))?;
         Ok(Self { _file: file })
     }
+}
+
+/// Whether a run holds the lock in `folder`, so that it is going on.
+pub fn is_held(folder: &Path) -> bool {
+    let looked_at = File::open(folder.join(LOCK_FILE)).map(|file| file.try_lock_shared());
+    matches!(looked_at, Ok(Err(TryLockError::WouldBlock)))
+}
+
+/// Locks a file. Who looks whether it is locked has it for a moment, which is waited for.
+fn locked(file: &File) -> std::result::Result<(), TryLockError> {
+    for _ in 0..5 {
+        if let done @ (Ok(()) | Err(TryLockError::Error(_))) = file.try_lock() {
+            return done;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    file.try_lock()
 }
 
 /// The name of the run that starts `now`: `20261123T010203Z-a1b2c3`. It sorts by start.
@@ -57,7 +74,7 @@ fn sign(file: &mut File, run: &RunId) -> std::io::Result<()> {
     file.write_all(run.0.as_bytes())
 }
 
-fn is_held(file: &mut File) -> Error {
+fn held_by_another(file: &mut File) -> Error {
     let mut holder = String::new();
     let is_named = file.read_to_string(&mut holder).is_ok() && !holder.trim().is_empty();
     let message = if is_named { format!("run `{}` is going on", holder.trim()) } else { "another run is going on".into() };
@@ -81,7 +98,10 @@ mod tests {
         let first = RunLock::take(&state, &RunId("20261123T010203Z-first-and-long".into())).unwrap();
         let message = RunLock::take(&state, &RunId("second".into())).unwrap_err().to_string();
         assert!(message.starts_with("error[HW701]: run `20261123T010203Z-first-and-long` is going on"), "{message}");
+        assert!(is_held(&state));
         drop(first);
+        assert!(!is_held(&state));
+        assert!(!is_held(&folder.path().join("nowhere")));
         let _second = RunLock::take(&state, &RunId("second".into())).unwrap();
         assert_eq!(std::fs::read_to_string(state.join("lock")).unwrap(), "second");
     }

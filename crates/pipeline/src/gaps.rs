@@ -5,9 +5,10 @@ use hw_base::{Error, Input, Reader, Result, StepOutcome, TableName, Value, count
 use serde::Serialize;
 
 use crate::graph::reads_of;
-use crate::plan::{Asking, Decision, Selection, Step, plan};
+use crate::plan::{Asking, Decision, Step, plan};
 use crate::project::{Model, Project};
 use crate::run::is_partial;
+use crate::selection::Selection;
 use crate::versions::current_rows;
 
 /// The most partitions that a table is looked at for.

@@ -5,6 +5,7 @@
 
 mod compare;
 mod contracts;
+mod contradictions;
 mod definition;
 mod deliver;
 mod engine_settings;
@@ -20,6 +21,7 @@ mod project;
 mod promises;
 mod push_down;
 mod run;
+mod selection;
 mod settings;
 pub mod unit;
 mod versions;
@@ -37,12 +39,13 @@ pub use environment::Environment;
 pub use gaps::{Behind, Gaps, Hole, Unbuilt, gaps};
 pub use graph::placed_where_read;
 pub use history::{LearnedLimit, learned_limits};
-pub use plan::{Asking, Decision, Extent, Follow, Parent, Plan, ReadFrom, Selection, Step, Work, arriving, plan, try_models};
+pub use plan::{Asking, Decision, Extent, Follow, Parent, Plan, ReadFrom, Step, Work, arriving, plan, try_models};
 pub use project::{MALFORMED_TOLERANCE, Model, ModelText, Project, ProjectText, fingerprint};
 pub use push_down::{Inside, ModelEngine};
 pub use run::{
     Asked, Backfill, Building, MALFORMED, Meter, Narrator, Ports, Promotion, alerts, close, exit_code, fill, live_records, live_rows,
     promote, raw_column_names, recover, review, run, targets, watch_malformed, windows_left,
 };
+pub use selection::{Selected, Selection, selected_models};
 pub use settings::{Append, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert};
-pub use versions::{current_rows, key as raw_key};
+pub use versions::{current_rows, key as raw_key, rolled_back};

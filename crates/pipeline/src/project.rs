@@ -7,6 +7,7 @@ use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Span, Tab
 use hw_validate::{Rule, Slo};
 
 use crate::contracts::{Contracts, Promised, Unchecked};
+use crate::contradictions;
 use crate::deliver;
 use crate::environment::Environment;
 use crate::members;
@@ -224,7 +225,14 @@ fn entries(project: &Settings, key: &str) -> Result<Vec<(String, Settings)>> {
 /// How long each source may take, which stands beside its kind.
 fn timeouts_of(sources: &[(String, Settings)]) -> Result<BTreeMap<String, TimeSpan>> {
     let limited = sources.iter().filter_map(|(name, settings)| Some((name.clone(), settings.get("timeout")?)));
-    limited.map(|(name, timeout)| Ok((name, timeout.read()?))).collect()
+    let read = |(name, timeout): (String, &Settings)| {
+        let span = timeout.read()?;
+        match contradictions::no_time(span, &name) {
+            Some(error) => Err(error.moved_to(timeout.span.clone())),
+            None => Ok((name, span)),
+        }
+    };
+    limited.map(read).collect()
 }
 
 fn read_dataset_rules<'c>(
@@ -254,8 +262,9 @@ fn read_dataset_rules<'c>(
     Ok((dataset, promised))
 }
 
-/// What does not change the rows of a table: what is promised about it, how long it may take, and where copies of it lie.
-pub(crate) const NOT_OF_ROWS: [&str; 3] = ["slo", "timeout", "deliver"];
+/// What does not change the rows of a table: what is promised about it, how long it may take, where copies of it lie, and how often its source
+/// is asked for the same.
+pub(crate) const NOT_OF_ROWS: [&str; 4] = ["slo", "timeout", "deliver", "lookback"];
 
 impl Model {
     fn read(text: &ModelText, contracts: &Contracts<'_>) -> Result<(Self, Vec<Unchecked>)> {
@@ -269,6 +278,7 @@ impl Model {
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
         let mut errors = twice(&text.name, yaml, &settings);
+        errors.extend(contradictions::of_model(&text.name, &settings, yaml));
         if let Err(error) = settings.partition_by.columns() {
             errors.push(error.moved_to(place(yaml, &["partition_by"], 0)));
         }

@@ -54,6 +54,9 @@ pub struct ModelSettings {
     /// Datasets of which a run reads only what arrived since the last run, each with the column that tells which of two
     /// rows with one key is the later one: `shop.customer_orders: updated_at`.
     pub follow: BTreeMap<String, String>,
+    /// How much of the time before the greatest value so far is read again of a followed dataset whose source tells what is new by that
+    /// column alone, such as `3d`: for rows that become visible later than their stamp says. What is there already is left out.
+    pub lookback: Option<TimeSpan>,
     /// Datasets whose rows name members of this dimension, each with the SQL of the key in its columns: `shop.orders: customer_id`.
     /// A key of which no row has arrived gets a row that says so in `is_inferred`; the first row of the key takes its place.
     pub infer: BTreeMap<String, OneOrMore>,
@@ -158,6 +161,9 @@ pub struct Versions {
     /// Columns that show their latest value in every version, as in type 1.
     #[serde(default)]
     pub overwrite: Vec<String>,
+    /// Columns that show their latest value in every version, and beside it what they held before and since when they hold it, as in type 3.
+    #[serde(default)]
+    pub previous: Vec<String>,
     /// A column to add that identifies a version and is the same in every load.
     #[serde(default)]
     pub surrogate_key: Option<String>,
@@ -178,6 +184,9 @@ pub struct Snapshot {
     /// Columns that show their latest value in every version, as in type 1.
     #[serde(default)]
     pub overwrite: Vec<String>,
+    /// Columns that show their latest value in every version, and beside it what they held before and since when they hold it, as in type 3.
+    #[serde(default)]
+    pub previous: Vec<String>,
     /// A column to add that identifies a version and is the same in every load.
     #[serde(default)]
     pub surrogate_key: Option<String>,
@@ -278,21 +287,26 @@ impl Load {
             |name: String, other: &str| columns.iter().find(|column| column.name == other).map(|column| Column { name, ..column.clone() });
         let of = |name: &str, kind, sql_type: &str| Column { name: name.to_owned(), kind, sql_type: sql_type.to_owned() };
         let time = |name: String| later_by.and_then(|later_by| like(name, later_by));
+        // What a column held before, and since when it holds what it does.
+        let previous = |names: &[String], time: &dyn Fn(String) -> Option<Column>| -> Vec<Column> {
+            let each = |name: &String| [like(format!("previous_{name}"), name), time(format!("{name}_changed_at"))];
+            names.iter().flat_map(each).flatten().collect()
+        };
+        let surrogate = |name: &Option<String>| name.as_ref().map(|name| of(name, ColumnType::Text, "text"));
+        let is_current = || of("is_current", ColumnType::Boolean, "boolean");
         match self {
             Self::Scd2(versions) => {
                 let times = [VALID_FROM, VALID_TO].map(|name| time(name.to_owned()));
-                let key = versions.surrogate_key.iter().map(|name| of(name, ColumnType::Text, "text"));
-                times.into_iter().flatten().chain([of("is_current", ColumnType::Boolean, "boolean")]).chain(key).collect()
+                let added = times.into_iter().flatten().chain([is_current()]).chain(previous(&versions.previous, &time));
+                added.chain(surrogate(&versions.surrogate_key)).collect()
             }
-            Self::Scd3(previous) => {
-                let each = |name: &String| [like(format!("previous_{name}"), name), time(format!("{name}_changed_at"))];
-                previous.previous.iter().flat_map(each).flatten().collect()
-            }
+            Self::Scd3(settings) => previous(&settings.previous, &time),
             Self::Snapshot(snapshot) => {
                 let is_new = |column: &Column| columns.iter().all(|known| known.name != column.name);
-                let moments = [VALID_FROM, VALID_TO].map(|name| of(name, ColumnType::Timestamp, "timestamp with time zone"));
-                let key = snapshot.surrogate_key.iter().map(|name| of(name, ColumnType::Text, "text"));
-                moments.into_iter().filter(is_new).chain([of("is_current", ColumnType::Boolean, "boolean")]).chain(key).collect()
+                let moment = |name: String| Some(of(&name, ColumnType::Timestamp, "timestamp with time zone"));
+                let moments = [VALID_FROM, VALID_TO].into_iter().filter_map(|name| moment(name.to_owned()));
+                let added = moments.filter(is_new).chain([is_current()]).chain(previous(&snapshot.previous, &moment));
+                added.chain(surrogate(&snapshot.surrogate_key)).collect()
             }
             _ => vec![],
         }
@@ -309,9 +323,15 @@ impl Load {
             names.iter().map(move |name| (setting, name.as_str()))
         }
         match self {
-            Self::Scd2(versions) => each("ignore", &versions.ignore).chain(each("overwrite", &versions.overwrite)).collect(),
+            Self::Scd2(versions) => {
+                let rest = each("overwrite", &versions.overwrite).chain(each("previous", &versions.previous));
+                each("ignore", &versions.ignore).chain(rest).collect()
+            }
             Self::Scd3(previous) => each("previous", &previous.previous).collect(),
-            Self::Snapshot(snapshot) => each("ignore", &snapshot.ignore).chain(each("overwrite", &snapshot.overwrite)).collect(),
+            Self::Snapshot(snapshot) => {
+                let rest = each("overwrite", &snapshot.overwrite).chain(each("previous", &snapshot.previous));
+                each("ignore", &snapshot.ignore).chain(rest).collect()
+            }
             _ => vec![],
         }
     }
@@ -334,6 +354,7 @@ impl Load {
                 shows: Shows::Versions {
                     ignore: versions.ignore.clone(),
                     overwrite: versions.overwrite.clone(),
+                    previous: versions.previous.clone(),
                     surrogate_key: versions.surrogate_key.clone(),
                 },
             }),
@@ -350,6 +371,7 @@ impl Load {
                 shows: Shows::Versions {
                     ignore: snapshot.ignore.clone(),
                     overwrite: snapshot.overwrite.clone(),
+                    previous: snapshot.previous.clone(),
                     surrogate_key: snapshot.surrogate_key.clone(),
                 },
             }),

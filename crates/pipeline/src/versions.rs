@@ -1,9 +1,9 @@
 //! Raw copies that hold every version of a row, because what is new in a database is added to them: how the newest versions are read.
 
-use hw_base::{Column, Engine, Input, Ledger, ORIGIN_COLUMNS, Position, Progress, Result, TableName, identifier, qualified};
+use hw_base::{Column, Engine, Input, Ledger, ORIGIN_COLUMNS, Position, Progress, Reader, Result, TableName, Value, identifier, qualified};
 use serde_json::json;
 
-use crate::position::{ALL_ROWS, FIRST_BATCH, WHAT_IS_NEW, last_copy};
+use crate::position::{ALL_ROWS, FIRST_BATCH, LAST_COPY, WHAT_IS_NEW, last_copy};
 
 /// Notes down which columns of a raw copy identify a row; none where nobody knows.
 pub(crate) fn note_key(ledger: &dyn Ledger, table: &TableName, key: &[String]) -> Result<()> {
@@ -36,6 +36,22 @@ pub async fn current_rows(engine: &dyn Engine, ledger: &dyn Ledger, name: &str, 
     }
     let after = progress.as_ref().filter(|_| way == ALL_ROWS).map(|progress| last_copy(progress) - 1);
     Ok(vec![batches(name.to_owned(), table, after, None, true)])
+}
+
+/// Where a table stands that stood at `at` and now shows an earlier version again: of a dataset that is copied whole, the last copy is
+/// the last that this version has.
+///
+/// # Errors
+/// If the table cannot be read.
+pub async fn rolled_back(engine: &dyn Engine, table: &TableName, mut at: Progress) -> Result<Progress> {
+    if at.fingerprint != ALL_ROWS {
+        return Ok(at);
+    }
+    let rows = engine.query(&Reader { sql: format!("select max(_batch) from {}", table.sql()), inputs: vec![], file: None }, 1).await?;
+    if let Some(Value::Int(batch)) = rows.rows.first().and_then(|row| row.first()) {
+        at.inputs.insert(LAST_COPY.into(), Position::Batch(*batch));
+    }
+    Ok(at)
 }
 
 /// Of each row of a raw copy that stands at `at` the version that arrived last; every version where no key tells them apart.

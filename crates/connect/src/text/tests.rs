@@ -201,7 +201,7 @@ fn every_file_has_the_columns_of_the_raw_copy_whatever_arrives_with_it() {
     }
     let folder = tempfile::tempdir().unwrap();
     let files = files(folder.path(), &[("1.csv", lacking)]);
-    let declared = Declared { types: [("note".to_owned(), DataType::Utf8View)].into(), is_shared: false };
+    let declared = Declared { types: [("note".to_owned(), DataType::Utf8View)].into(), ..Declared::default() };
     let options = DelimitedOptions { declared, ..DelimitedOptions::default() };
     let opened = open_delimited(folder.path(), &files, &options, &expecting(&known)).unwrap();
     assert_eq!(rows(&opened, "select id, note from t"), "1 | ·\n");
@@ -244,7 +244,7 @@ fn json_lines_and_lists_read_alike() {
     for (content, last) in [(lines, "expected `}`, found `]`"), (list, "expected a key in quotes, found `i`")] {
         let folder = tempfile::tempdir().unwrap();
         let files = files(folder.path(), &[("t.json", content.as_bytes())]);
-        let options = JsonOptions { declared: Declared { types: [("id".to_owned(), DataType::Int64)].into(), is_shared: false } };
+        let options = JsonOptions { declared: Declared { types: [("id".to_owned(), DataType::Int64)].into(), ..Declared::default() } };
         let opened = open_json(folder.path(), &files, &options, &Delivery::default()).unwrap();
         assert_eq!(types(&opened), "id bigint, price decimal(18,2), tags text, at date, name text");
         let found = rows(&opened, "select id, price, tags, at, name, _line, _malformed is null from t order by _line");

@@ -79,17 +79,21 @@ fn modes() -> Vec<(&'static str, LoadMode)> {
     let history = |shows, deletes: bool| {
         LoadMode::History(History { key: key(), later_by: "t".into(), deleted_when: deletes.then(|| "gone".into()), shows })
     };
-    let versions = |ignore: &[&str], overwrite: &[&str]| Shows::Versions {
+    let with_previous = |ignore: &[&str], overwrite: &[&str], previous: &[&str]| Shows::Versions {
         ignore: ignore.iter().map(|name| (*name).to_owned()).collect(),
         overwrite: overwrite.iter().map(|name| (*name).to_owned()).collect(),
+        previous: previous.iter().map(|name| (*name).to_owned()).collect(),
         surrogate_key: Some("sk".into()),
     };
+    let versions = |ignore: &[&str], overwrite: &[&str]| with_previous(ignore, overwrite, &[]);
     vec![
         ("upsert", LoadMode::Upsert { key: key(), later_by: Some("t".into()), deleted_when: Some("gone".into()) }),
         ("upsert_kept", LoadMode::Upsert { key: key(), later_by: Some("t".into()), deleted_when: None }),
         ("scd2", history(versions(&[], &[]), true)),
         ("scd2_ignore", history(versions(&["b", "gone", "c"], &[]), false)),
         ("scd2_overwrite", history(versions(&["b"], &["c"]), true)),
+        ("scd2_previous", history(with_previous(&[], &[], &["c"]), true)),
+        ("scd2_each_type", history(with_previous(&["gone"], &["b"], &["a", "c"]), false)),
         ("scd3", history(Shows::Last { previous: vec!["a".into(), "c".into()] }, true)),
     ]
 }

@@ -43,24 +43,28 @@ fn added(frame: &DataFrame, history: &History, infers: bool) -> Result<Vec<(Stri
     let time = stored_null(frame.schema().as_arrow(), &history.later_by)?;
     let own = parse(&identifier(&history.later_by))?;
     match &history.shows {
-        Shows::Versions { surrogate_key, .. } => {
+        Shows::Versions { previous, surrogate_key, .. } => {
             let own = if infers { members::since_ever(frame.schema().as_arrow(), &history.later_by)? } else { own };
-            let mut columns = if history.brings_times() { vec![] } else { vec![(VALID_FROM.into(), own), (VALID_TO.into(), time)] };
+            let mut columns = if history.brings_times() { vec![] } else { vec![(VALID_FROM.into(), own), (VALID_TO.into(), time.clone())] };
             columns.push((IS_CURRENT.into(), lit(true)));
+            columns.extend(without_previous(frame.schema().as_arrow(), previous, &time)?);
             if let Some(name) = surrogate_key {
                 columns.push((name.clone(), parse(&if infers { of_member(history) } else { surrogate(history) })?));
             }
             Ok(columns)
         }
-        Shows::Last { previous } => {
-            let mut columns = Vec::new();
-            for column in previous {
-                columns.push((previous_of(column), stored_null(frame.schema().as_arrow(), column)?));
-                columns.push((changed_at(column), time.clone()));
-            }
-            Ok(columns)
-        }
+        Shows::Last { previous } => without_previous(frame.schema().as_arrow(), previous, &time),
     }
+}
+
+/// What was before and when it changed, where nothing was.
+fn without_previous(schema: &Schema, previous: &[String], time: &Expr) -> Result<Vec<(String, Expr)>> {
+    let mut columns = Vec::new();
+    for column in previous {
+        columns.push((previous_of(column), stored_null(schema, column)?));
+        columns.push((changed_at(column), time.clone()));
+    }
+    Ok(columns)
 }
 
 fn stored_null(schema: &Schema, column: &str) -> Result<Expr> {
@@ -107,10 +111,17 @@ pub(super) fn sql(schema: &Arc<Schema>, history: &History, by_hand: Option<&ByHa
     let candidates = sides.map(|(table, from)| format!("select {all}, {from} as _from from {table}")).join(" union all ");
     let key = columns(&history.key);
     let later = identifier(&history.later_by);
-    let content: Vec<String> = content(&told, history).iter().map(|column| format!("{column} desc nulls last, ")).collect();
-    let content = content.concat();
     let candidates = by_hand.map_or(candidates.clone(), |by_hand| by_hand.mark(&candidates));
-    let content = if by_hand.is_some() { format!("_by_hand, {content}") } else { content };
+    let kept = match &history.shows {
+        Shows::Versions { previous, .. } => previous.as_slice(),
+        Shows::Last { .. } => &[],
+    };
+    let (early, late) = content(&told, history);
+    let descending = |columns: &[String]| columns.iter().map(|column| format!("{column} desc nulls last, ")).collect::<Vec<_>>().concat();
+    let (candidates, shadowed) =
+        if kept.is_empty() { (candidates, "") } else { (told_apart(&candidates, history, &early), "_is_shadowed, ") };
+    let by_hand = if by_hand.is_some() { "_by_hand, " } else { "" };
+    let content = format!("{by_hand}{}{shadowed}{}", descending(&early), descending(&late));
     let deleted = history.deleted_when.as_deref().unwrap_or("false");
     let events = format!(
         "select *, _from <> 0 and coalesce(cast(({deleted}) as boolean), false) as _deletes from \
@@ -119,19 +130,43 @@ pub(super) fn sql(schema: &Arc<Schema>, history: &History, by_hand: Option<&ByHa
     );
     let events = if infers { members::without_known(&events, &key) } else { events };
     let (inner, shown, is_shown) = match &history.shows {
-        Shows::Versions { ignore, overwrite, surrogate_key } => {
-            let judged = versions(&told, history, (ignore, overwrite), &events);
+        Shows::Versions { ignore, overwrite, previous, surrogate_key } => {
+            let judged = versions(&told, history, (ignore, overwrite, previous), &events);
             if infers { first_of_member(schema, history, surrogate_key.as_deref(), judged) } else { judged }
         }
         Shows::Last { previous } => last(history, previous, &events),
     };
+    let (inner, is_shown) =
+        if kept.is_empty() { (inner, is_shown) } else { (with_copies(&inner, kept), format!("{is_shown} and not _is_copy")) };
+    let arrives = if kept.is_empty() { "_from = 2" } else { "_from = 2 and not _is_copy" };
     let values = schema.fields().iter().map(|field| match shown.iter().find(|(name, _)| name == field.name()) {
         Some((name, value)) => format!("{value} as {}", identifier(name)),
         None => identifier(field.name()),
     });
     format!(
-        "select {}, _from = 2 as _arrives, not ({is_shown}) as _gone, _from <> 1 and not ({is_shown}) as _remember from ({inner}) as judged",
+        "select {}, {arrives} as _arrives, not ({is_shown}) as _gone, _from <> 1 and not ({is_shown}) as _remember from ({inner}) as judged",
         values.collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// The candidates, each with whether the table shows the latest value of a column in place of its own and the row as it came is remembered
+/// (`_is_shadowed`), and whether a row of its content is remembered (`_is_kept`).
+fn told_apart(candidates: &str, history: &History, early: &[String]) -> String {
+    let same = history.key.iter().chain([&history.later_by]).map(|name| identifier(name)).chain(early.iter().cloned());
+    let same = same.collect::<Vec<_>>().join(", ");
+    format!(
+        "select *, _from = 0 and _is_kept as _is_shadowed from (select *, bool_or(_from = 1) over (partition by {same}) as _is_kept \
+         from ({candidates}) as sides) as sides"
+    )
+}
+
+/// The judged events, and a copy of each version that does not show its own value of these columns: what was before tells only its own value.
+fn with_copies(judged: &str, previous: &[String]) -> String {
+    let differs = previous.iter().map(|name| format!("({} is distinct from {})", identifier(name), latest(name))).collect::<Vec<_>>();
+    format!(
+        "select * from ({judged}) as judged cross join (values (false), (true)) as copies (_is_copy) \
+         where not _is_copy or (_opens and _from <> 1 and (_is_kept or {}))",
+        differs.join(" or ")
     )
 }
 
@@ -139,34 +174,38 @@ pub(super) fn sql(schema: &Arc<Schema>, history: &History, by_hand: Option<&ByHa
 type Judged = (String, Vec<(String, String)>, String);
 
 /// Every version in a row of its own.
-fn versions(schema: &Schema, history: &History, (ignore, overwrite): (&[String], &[String]), events: &str) -> Judged {
+fn versions(schema: &Schema, history: &History, (ignore, overwrite, previous): (&[String], &[String], &[String]), events: &str) -> Judged {
     let (key, later) = (columns(&history.key), identifier(&history.later_by));
     let in_order = format!("over (partition by {key} order by {later})");
     let made = [VALID_FROM, VALID_TO, IS_CURRENT];
-    let tracked = own_columns(schema, history)
-        .filter(|name| !history.key.contains(name) && *name != history.later_by && !ignore.contains(name) && !overwrite.contains(name));
+    let is_untracked = |name: &String| [&history.key, ignore, overwrite, previous].iter().any(|names| names.contains(name));
+    let tracked = own_columns(schema, history).filter(|name| *name != history.later_by && !is_untracked(name));
     let differs: Vec<String> =
         tracked.map(|name| identifier(&name)).map(|name| format!("({name} is distinct from lag({name}) {in_order})")).collect();
     let differs = if differs.is_empty() { "false".to_owned() } else { differs.join(" or ") };
-    let turns = format!("select *, coalesce(lag(_deletes) {in_order}, true) as _starts, {differs} as _differs from ({events}) as events");
+    let (before, found, changes) = changes(history, previous);
+    let turns =
+        format!("select *, coalesce(lag(_deletes) {in_order}, true) as _starts, {differs} as _differs{before} from ({events}) as events");
     let marked = format!(
         "select *, not _deletes and (_starts or _differs) as _opens, (not _deletes and (_starts or _differs)) or (_deletes and not _starts) as _turns \
          from ({turns}) as turns"
     );
-    let last = overwrite.iter().map(|name| {
+    let last = overwrite.iter().chain(previous).map(|name| {
         format!(", first_value({0}) over (partition by {key} order by _deletes, {later} desc) as {1}", identifier(name), latest(name))
     });
     let inner = format!(
         "select *, min(case when _turns then {later} end) over (partition by {key} order by {later} \
-         rows between 1 following and unbounded following) as _until{} from ({marked}) as marked",
+         rows between 1 following and unbounded following) as _until{}{found} from ({marked}) as marked",
         last.collect::<Vec<_>>().concat()
     );
     // A deletion, which is not shown, is remembered as a version that ends where it begins.
     let until = format!("case when _deletes then {later} else _until end");
     let mut shown = vec![(made[0].to_owned(), later), (made[1].to_owned(), until), (made[2].to_owned(), "_until is null".to_owned())];
-    shown.extend(
-        overwrite.iter().map(|name| (name.clone(), format!("case when _opens then {} else {} end", latest(name), identifier(name)))),
-    );
+    let shows_latest = |name: &String| {
+        let is_own = if previous.is_empty() { "_opens" } else { "_opens and not _is_copy" };
+        (name.clone(), format!("case when {is_own} then {} else {} end", latest(name), identifier(name)))
+    };
+    shown.extend(overwrite.iter().chain(previous).map(shows_latest).chain(changes));
     (inner, shown, "_opens".into())
 }
 
@@ -188,6 +227,16 @@ fn first_of_member(schema: &Schema, history: &History, surrogate_key: Option<&st
 /// The last version, with what some columns held before their last change.
 fn last(history: &History, previous: &[String], events: &str) -> Judged {
     let (key, later) = (columns(&history.key), identifier(&history.later_by));
+    let (before, found, changes) = changes(history, previous);
+    let runs = format!("select *{before} from ({events}) as events");
+    let inner = format!("select *, row_number() over (partition by {key} order by {later} desc) as _age{found} from ({runs}) as runs");
+    (inner, changes, "_age = 1 and not _deletes".into())
+}
+
+/// What columns held before their last change and when that was: what each event needs to be told of the one before it, what is found for
+/// the key among those, and the columns that show it.
+fn changes(history: &History, previous: &[String]) -> (String, String, Vec<(String, String)>) {
+    let (key, later) = (columns(&history.key), identifier(&history.later_by));
     let living = format!("over (partition by {key}, _deletes order by {later})");
     let before = previous.iter().enumerate().map(|(at, name)| {
         let name = identifier(name);
@@ -196,7 +245,6 @@ fn last(history: &History, previous: &[String], events: &str) -> Judged {
              not _deletes and row_number() {living} > 1 and ({name} is distinct from lag({name}) {living}) as _changed_{at}"
         )
     });
-    let runs = format!("select *{} from ({events}) as events", before.collect::<Vec<_>>().concat());
     let found = (0..previous.len()).map(|at| {
         let order = format!("over (partition by {key} order by _changed_{at} desc, {later} desc)");
         format!(
@@ -204,38 +252,41 @@ fn last(history: &History, previous: &[String], events: &str) -> Judged {
              first_value(case when _changed_{at} then {later} end) {order} as _at_{at}"
         )
     });
-    let inner = format!(
-        "select *, row_number() over (partition by {key} order by {later} desc) as _age{} from ({runs}) as runs",
-        found.collect::<Vec<_>>().concat()
-    );
     let shown = previous
         .iter()
         .enumerate()
         .flat_map(|(at, name)| [(previous_of(name), format!("_previous_{at}")), (changed_at(name), format!("_at_{at}"))]);
-    (inner, shown.collect(), "_age = 1 and not _deletes".into())
+    (before.collect(), found.collect(), shown.collect())
 }
 
 /// What decides between two versions of one time: all columns of the SELECT, last those that later versions overwrite.
-fn content(schema: &Schema, history: &History) -> Vec<String> {
-    let overwrite = match &history.shows {
-        Shows::Versions { overwrite, .. } => overwrite.as_slice(),
-        Shows::Last { .. } => &[],
+fn content(schema: &Schema, history: &History) -> (Vec<String>, Vec<String>) {
+    let (overwrite, previous) = match &history.shows {
+        Shows::Versions { overwrite, previous, .. } => (overwrite.as_slice(), previous.as_slice()),
+        Shows::Last { .. } => (&[][..], &[][..]),
     };
     let is_plain = |name: &String| schema.field_with_name(name).is_ok_and(|field| !field.data_type().is_nested());
-    let (late, early): (Vec<String>, Vec<String>) =
-        own_columns(schema, history).filter(is_plain).partition(|name| overwrite.contains(name));
-    early.iter().chain(&late).map(|name| identifier(name)).collect()
+    let is_overwritten = |name: &String| overwrite.contains(name) || previous.contains(name);
+    let (late, early): (Vec<String>, Vec<String>) = own_columns(schema, history).filter(is_plain).partition(is_overwritten);
+    let in_sql = |names: &[String]| names.iter().map(|name| identifier(name)).collect();
+    (in_sql(&early), in_sql(&late))
 }
 
 /// The columns that come from the SELECT.
 fn own_columns<'a>(schema: &'a Schema, history: &'a History) -> impl Iterator<Item = String> + 'a {
     let made: Vec<String> = match &history.shows {
-        Shows::Versions { surrogate_key, .. } => {
-            [VALID_FROM, VALID_TO, IS_CURRENT].map(str::to_owned).into_iter().chain(surrogate_key.clone()).collect()
+        Shows::Versions { previous, surrogate_key, .. } => {
+            let made = [VALID_FROM, VALID_TO, IS_CURRENT].map(str::to_owned).into_iter().chain(surrogate_key.clone());
+            made.chain(of_changes(previous)).collect()
         }
-        Shows::Last { previous } => previous.iter().flat_map(|name| [previous_of(name), changed_at(name)]).collect(),
+        Shows::Last { previous } => of_changes(previous).collect(),
     };
     schema.fields().iter().map(|field| field.name().clone()).filter(move |name| !made.contains(name))
+}
+
+/// The columns that tell what was before and when it changed.
+fn of_changes(previous: &[String]) -> impl Iterator<Item = String> + '_ {
+    previous.iter().flat_map(|name| [previous_of(name), changed_at(name)])
 }
 
 fn columns(names: &[String]) -> String {

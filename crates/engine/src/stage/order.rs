@@ -1,7 +1,7 @@
 //! What an order to stage a batch amounts to: what stays, what is remembered, and what the load itself asks of rows.
 
 use datafusion::dataframe::DataFrame;
-use hw_base::{LoadMode, Result, RowWatch, Staging, Watch, identifier};
+use hw_base::{LoadMode, Result, RowWatch, Staging, VALID_FROM, VALID_TO, Watch, identifier};
 
 use crate::failure::explain;
 use crate::session::Session;
@@ -28,8 +28,8 @@ pub(super) fn needs_origin(staging: &Staging) -> bool {
     by_arrival || !staging.watch.sets.is_empty() || staging.watch.rows.iter().any(|rule| rule.diverts)
 }
 
-/// Rows without a whole key cannot be loaded by key, and versions without a time have no place among the others; they go to
-/// quarantine.
+/// Rows without a whole key cannot be loaded by key, versions without a time have no place among the others, and of two rows with one key in
+/// one delivery nobody knows which is meant; they go to quarantine.
 pub(super) fn add_key_rules(watch: &mut Watch, mode: &LoadMode) {
     let mut divert = |id: &str, violates: String| watch.rows.push(RowWatch { id: id.into(), violates, diverts: true, excludes: false });
     let missing: Vec<String> = mode.key().iter().map(|column| format!("{} is null", identifier(column))).collect();
@@ -38,6 +38,10 @@ pub(super) fn add_key_rules(watch: &mut Watch, mode: &LoadMode) {
     }
     if let LoadMode::History(history) = mode {
         divert("change_time_is_present", format!("{} is null", identifier(&history.later_by)));
+        // A row that ends before it begins shares its key with another one of its delivery.
+        if history.brings_times() {
+            divert("key_is_unique", format!("{VALID_TO} < {VALID_FROM}"));
+        }
     }
 }
 

@@ -339,7 +339,9 @@ impl<'a> Making<'a> {
     fn telling(&self, schema: &Schema) -> String {
         let is_plain = |field: &&Arc<Field>| !field.data_type().is_nested() && !is_binary(field.data_type());
         let fields = self.columns.fields().iter().filter(is_plain).map(|field| field.name().clone());
-        let own: Vec<String> = fields.filter(|name| !VOLATILE.contains(&name.as_str())).collect();
+        // Where a row of a model came from is told only where it can be followed, and a load that keeps no row out by a rule does not follow any.
+        let is_volatile = |name: &str| VOLATILE.contains(&name) || (!self.staging.table.is_raw() && CARRIED.contains(&name));
+        let own: Vec<String> = fields.filter(|name| !is_volatile(name)).collect();
         let all = told_by(&own, schema, "").unwrap_or_else(|| "null".into());
         if self.staging.table.is_raw() || CARRIED.iter().any(|name| schema.index_of(name).is_err()) {
             return all;

@@ -3,11 +3,11 @@
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Clock, Error, Result, RunId, RunRecord, StepOutcome, count, plural};
 use hw_ledger::{RunLock, next_run_id};
-use hw_pipeline::{Asking, Ports, Selection, close, exit_code, fill, plan, recover, run, targets, windows_left};
+use hw_pipeline::{Asking, Plan, Ports, Selected, Selection, close, exit_code, fill, plan, recover, run, targets, windows_left};
 use serde_json::{Value as Json, json};
 
 use super::run::{ToTerminal, stop};
-use super::{Command, Common, at_least_one, described, read};
+use super::{Command, Common, at_least_one, described, named, read, selected};
 use crate::house::House;
 use crate::interruption::Interruption;
 use crate::machine::{self, SystemClock};
@@ -22,9 +22,14 @@ const REMEDY: &str = "the same `headworks backfill` goes on";
 
 #[derive(Args)]
 struct Arguments {
-    /// Only these models; all that have windows where none is named
-    #[arg(value_name = "MODEL")]
-    models: Vec<String>,
+    /// Only these models, after everything they read is loaded; `MODEL+` adds what reads them and has windows. All that have windows where
+    /// none is named
+    #[arg(value_name = "MODEL", value_parser = named, conflicts_with = "select")]
+    models: Vec<Selected>,
+    /// Only this: `NAME`, with the models it reads as they are; `+NAME`, after these are loaded; `NAME+`, with those that read it and have
+    /// windows. May be given several times
+    #[arg(long, value_name = "SELECTION", value_parser = selected)]
+    select: Vec<Selected>,
     /// The first day
     #[arg(long, value_name = "DAY")]
     from: String,
@@ -43,7 +48,7 @@ impl Command for Backfill {
         described::<Arguments>(
             "backfill",
             "Build the months, days or years of tables anew from their inputs",
-            "Examples:\n  headworks backfill --from 2025-01-01 --to 2025-06-30\n  headworks backfill monthly_sales --from 2025-01-01 --to 2025-06-30 --parallel 4",
+            "Examples:\n  headworks backfill --from 2025-01-01 --to 2025-06-30\n  headworks backfill monthly_sales --from 2025-01-01 --to 2025-06-30 --parallel 4\n  headworks backfill monthly_sales+ --from 2025-01-01 --to 2025-06-30",
         )
     }
 
@@ -51,8 +56,9 @@ impl Command for Backfill {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
             let house = House::open(&terminal.root)?;
-            let asked = hw_pipeline::Backfill { models: arguments.models, from: arguments.from, to: arguments.to };
-            let targets = targets(&house.project, &asked)?;
+            let selection = Selection { models: [arguments.models, arguments.select].concat(), rebuild: false };
+            let asked = hw_pipeline::Backfill { selection, from: arguments.from, to: arguments.to };
+            let targets = targets(&house.project, &house.engine, &asked)?;
             let fresh = fresh();
             let _lock = RunLock::take(house.state(), &fresh)?;
             let narrator = ToTerminal::new(terminal);
@@ -79,7 +85,7 @@ struct Filling<'a> {
     terminal: &'a Terminal,
     ports: Ports<'a>,
     /// The models, each with its windows.
-    targets: &'a [(String, Vec<String>)],
+    targets: &'a [(Selected, Vec<String>)],
     at_once: usize,
 }
 
@@ -110,24 +116,33 @@ impl Filling<'_> {
             close(killed, self.ports)?;
         }
         let mut done = Done::default();
-        let selection = Selection { models: self.targets.iter().map(|(model, _)| model.clone()).collect(), rebuild: false };
-        let Ports { engine, sources, ledger, .. } = self.ports;
-        let asking = Asking { engine, sources, ledger };
-        let mut inputs = plan(&self.house.project, asking, &selection).await?;
-        inputs.steps.retain(|step| self.targets.iter().all(|(model, _)| *model != step.name));
-        if inputs.steps.iter().any(|step| step.decision.may_run())
-            && !done.keep(run(&self.house.project, &inputs, fresh(), None, self.ports).await?)
-        {
-            return Ok(done);
-        }
-        let plan = plan(&self.house.project, asking, &selection).await?;
-        for (model, windows) in self.targets {
-            let Some(step) = plan.steps.iter().find(|step| step.name == *model) else { continue };
-            if !Box::pin(self.model(step, windows, &mut done)).await? {
+        for (at, (model, windows)) in self.targets.iter().enumerate() {
+            let Some(step) = Box::pin(self.after_what_it_reads(model, at == 0, &mut done)).await? else { break };
+            if !Box::pin(self.model(&step, windows, &mut done)).await? {
                 break;
             }
         }
         Ok(done)
+    }
+
+    /// Loads what a model reads, but for what the backfill itself fills, and returns the step of the model; `None` where that fails. The
+    /// sources are asked once, before the first model, and for all.
+    async fn after_what_it_reads(&self, model: &Selected, is_first: bool, done: &mut Done) -> Result<Option<hw_pipeline::Step>> {
+        let (project, Ports { engine, sources, ledger, .. }) = (&self.house.project, self.ports);
+        let asking = Asking { engine, sources, ledger };
+        let targets = || self.targets.iter().map(|(target, _)| target);
+        let selection = Selection { models: targets().filter(|target| is_first || *target == model).cloned().collect(), rebuild: false };
+        let own = |planned: &Plan| planned.steps.iter().find(|step| step.name == model.name()).cloned();
+        let mut planned = plan(project, asking, &selection).await?;
+        let step = own(&planned);
+        planned.steps.retain(|step| (is_first || !step.table.is_raw()) && targets().all(|target| target.name() != step.name));
+        if !planned.steps.iter().any(|step| step.decision.may_run()) {
+            return Ok(step);
+        }
+        if !done.keep(run(project, &planned, fresh(), None, self.ports).await?) {
+            return Ok(None);
+        }
+        Ok(own(&plan(project, asking, &selection).await?))
     }
 
     async fn model(&self, step: &hw_pipeline::Step, windows: &[String], done: &mut Done) -> Result<bool> {

@@ -89,7 +89,7 @@ fn builds(house: &House, table: &str) -> bool {
 async fn build(house: &House, model: &str, terminal: &Terminal) -> Result<()> {
     house.model(model)?;
     let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
-    let plan = plan(&house.project, asking, &Selection { models: vec![model.to_owned()], rebuild: false }).await?;
+    let plan = plan(&house.project, asking, &Selection::of_models([model.to_owned()])).await?;
     let now = SystemClock.now();
     let (record, errors) = run(&house.project, &plan, next_run_id(now, machine::salt(now)), None, house.ports(&Busy(terminal))).await?;
     if let Some(error) = errors.into_iter().next() {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Clock, Error, Ledger, Result, RunRecord};
-use hw_ledger::{RunLock, next_run_id};
+use hw_ledger::{RunLock, is_held, next_run_id};
 use serde_json::{Value as Json, json};
 
 use super::{Command, Common, environment_name, read};
@@ -58,14 +58,17 @@ impl Command for Env {
 struct Listed {
     name: String,
     last: Option<RunRecord>,
+    /// Whether a run is going on there.
+    is_going_on: bool,
     /// The tables that it has built.
     tables: Vec<String>,
 }
 
 impl Listed {
     fn of(root: &Path, name: String) -> Result<Self> {
-        let ledger = looked_at(&state_folder(root, Some(&name)))?;
-        Ok(Self { name, last: ledger.runs(1)?.pop(), tables: ledger.all_progress()?.into_keys().collect() })
+        let state = state_folder(root, Some(&name));
+        let ledger = looked_at(&state)?;
+        Ok(Self { name, is_going_on: is_held(&state), last: ledger.runs(1)?.pop(), tables: ledger.all_progress()?.into_keys().collect() })
     }
 
     fn json(&self) -> Json {
@@ -74,7 +77,7 @@ impl Listed {
 
     fn row(&self) -> Vec<String> {
         let started = self.last.as_ref().map(|run| report::moment(run.started)).unwrap_or_default();
-        let outcome = self.last.as_ref().map(|run| report::outcome_word(run.outcome)).unwrap_or_default();
+        let outcome = self.last.as_ref().map(|run| report::outcome_word(run.outcome, self.is_going_on)).unwrap_or_default();
         vec![self.name.clone(), started, outcome.to_owned(), self.tables.join(", ")]
     }
 }

@@ -22,6 +22,7 @@ mod test;
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, ByteSize, Error, Result};
+use hw_pipeline::{Selected, Selection};
 
 use crate::terminal::{Format, Terminal};
 
@@ -72,6 +73,25 @@ pub(crate) struct Common {
     pub(crate) format: Format,
 }
 
+/// The models that a command is about.
+#[derive(Args)]
+pub(crate) struct Chosen {
+    /// Only these models, with everything they read; `MODEL+` adds what reads them
+    #[arg(value_name = "MODEL", value_parser = named, conflicts_with = "select")]
+    models: Vec<Selected>,
+    /// Only this: `NAME` alone, with the datasets it reads; `+NAME` with the models it reads; `NAME+` with those that read it; `+NAME+`
+    /// with both and all that they read. May be given several times
+    #[arg(long, value_name = "SELECTION", value_parser = selected)]
+    select: Vec<Selected>,
+}
+
+impl Chosen {
+    /// What is chosen, to be built anew or not.
+    fn selection(self, rebuild: bool) -> Selection {
+        Selection { models: [self.models, self.select].concat(), rebuild }
+    }
+}
+
 /// What a command takes that can work in an environment of a project.
 #[derive(Args)]
 pub(crate) struct InEnvironment {
@@ -107,6 +127,16 @@ fn at_least_one(text: &str) -> std::result::Result<usize, String> {
         Ok(number) => Ok(number),
         Err(_) => Err("expected a whole number from 1 on".into()),
     }
+}
+
+/// A model as it is named without `--select`: with all that it reads.
+fn named(text: &str) -> std::result::Result<Selected, String> {
+    Selected::with_what_it_reads(text).map_err(|error| one_sentence(&error))
+}
+
+/// What `--select` takes.
+fn selected(text: &str) -> std::result::Result<Selected, String> {
+    text.parse().map_err(|error| one_sentence(&error))
 }
 
 /// A limit of memory, such as `2GiB`.

@@ -2,10 +2,10 @@
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{Blame, BoxFuture, Clock, Error, Result, Retry};
-use hw_pipeline::{Asking, Decision, LearnedLimit, Selection, Unchecked, Work, learned_limits, placed_where_read, plan, try_models};
+use hw_pipeline::{Asking, Decision, LearnedLimit, Unchecked, Work, learned_limits, placed_where_read, plan, try_models};
 use serde_json::Value as Json;
 
-use super::{Command, Common, InEnvironment, described, read};
+use super::{Chosen, Command, Common, InEnvironment, described, read};
 use crate::house::House;
 use crate::machine::SystemClock;
 use crate::report;
@@ -16,9 +16,8 @@ pub(crate) struct Plan;
 
 #[derive(Args)]
 struct Arguments {
-    /// Only these models, with everything they read; `MODEL+` adds what reads them
-    #[arg(value_name = "MODEL")]
-    models: Vec<String>,
+    #[command(flatten)]
+    chosen: Chosen,
     /// As if the tables were to be built anew
     #[arg(long, visible_alias = "full")]
     rebuild: bool,
@@ -80,7 +79,7 @@ impl Command for Plan {
             let arguments: Arguments = read(matches)?;
             let house = House::look_ahead(&terminal.root, terminal.place.as_ref())?;
             let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
-            let selection = Selection { models: arguments.models, rebuild: arguments.rebuild };
+            let selection = arguments.chosen.selection(arguments.rebuild);
             let mut plan = plan(&house.project, asking, &selection).await?;
             let mut errors = failing(&house, asking, &plan).await;
             errors.extend(try_models(&house.project, asking, &house.targets, &mut plan).await);

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{
-    BoxFuture, Clock, DatasetName, Engine, Error, Ledger, Result, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, TableName,
-    Verdict, plural,
+    BoxFuture, Clock, DatasetName, Engine, Error, Ledger, Progress, Result, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord,
+    TableName, Verdict, plural,
 };
 use hw_ledger::{RunLock, next_run_id};
+use hw_pipeline::rolled_back;
 use serde_json::json;
 
 use super::{Command, Common, described, read};
@@ -81,7 +82,7 @@ async fn roll_back(house: &House, table: &TableName, to: Option<i64>, terminal: 
     }
     let version = house.engine.roll_back(table, to, &json!({ "to": to, "run": run })).await?;
     let after = house.engine.table(table, None).await?;
-    remember(house, &run, table, to, version)?;
+    remember(house, &run, table, (to, version)).await?;
     let rows = after.and_then(|state| state.rows);
     match terminal.format {
         Format::Json => {
@@ -99,9 +100,9 @@ async fn roll_back(house: &House, table: &TableName, to: Option<i64>, terminal: 
 }
 
 /// The table has a new version now; whoever reads it has to know.
-fn remember(house: &House, run: &hw_base::RunId, table: &TableName, to: i64, version: i64) -> Result<()> {
-    let Some(mut progress) = house.ledger.progress(table.folder())? else { return Ok(()) };
-    progress.version = Some(version);
+async fn remember(house: &House, run: &hw_base::RunId, table: &TableName, (to, version): (i64, i64)) -> Result<()> {
+    let Some(progress) = house.ledger.progress(table.folder())? else { return Ok(()) };
+    let progress = rolled_back(&house.engine, table, Progress { version: Some(version), ..progress }).await?;
     let now = SystemClock.now();
     let step = StepRecord {
         model: table.folder().to_owned(),

@@ -8,7 +8,7 @@ use hw_ledger::{RunLock, next_run_id};
 use hw_pipeline::{Asking, Narrator, Ports, Selection, Step, exit_code, plan, recover, run};
 
 use super::quarantine::waiting;
-use super::{Command, Common, InEnvironment, described, read};
+use super::{Chosen, Command, Common, InEnvironment, described, read};
 use crate::house::{House, Place};
 use crate::interruption::{Interruption, interrupted};
 use crate::machine::{self, SystemClock};
@@ -21,9 +21,8 @@ pub(crate) struct Run;
 
 #[derive(Args)]
 struct Arguments {
-    /// Only these models, with everything they read; `MODEL+` adds what reads them
-    #[arg(value_name = "MODEL")]
-    models: Vec<String>,
+    #[command(flatten)]
+    chosen: Chosen,
     /// Build the tables anew from the raw copies
     #[arg(long, visible_alias = "full")]
     rebuild: bool,
@@ -38,14 +37,14 @@ impl Command for Run {
         described::<Arguments>(
             "run",
             "Load what is new: stage, check, publish",
-            "Examples:\n  headworks run\n  headworks run fact_orders\n  headworks run --rebuild fact_orders",
+            "Examples:\n  headworks run\n  headworks run fact_orders\n  headworks run --select fact_orders+\n  headworks run --rebuild fact_orders",
         )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
-            let selection = Selection { models: arguments.models, rebuild: arguments.rebuild };
+            let selection = arguments.chosen.selection(arguments.rebuild);
             let (record, errors) = run_project(terminal, &selection).await?;
             let code = exit_code(&record, &errors);
             let waits = waiting(&House::look_in(&terminal.root, terminal.place.as_ref())?).await?;
@@ -95,8 +94,9 @@ pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> R
     let narrator = ToTerminal::new(terminal);
     let ports = house.ports(&narrator);
     // A plain run would take the tables as they are.
-    let asked = if selection.rebuild { format!(" --rebuild {}", selection.models.join(" ")) } else { String::new() };
-    let remedy = format!("`headworks run{}{}` continues", terminal.in_environment(), asked.trim_end());
+    let named: Vec<String> = selection.models.iter().map(|chosen| format!(" --select {chosen}")).collect();
+    let asked = if selection.rebuild { format!(" --rebuild{}", named.concat()) } else { String::new() };
+    let remedy = format!("`headworks run{}{asked}` continues", terminal.in_environment());
     let interruption = Interruption::awaited(&fresh, &remedy, terminal);
     let done = tokio::select! {
         done = continued(&house, selection, &fresh, ports) => done?,

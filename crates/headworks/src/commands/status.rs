@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::quarantine::waiting;
 use super::{Command, Common, InEnvironment, at_least_one, described, read};
-use crate::house::House;
+use crate::house::{House, is_going_on};
 use crate::machine::SystemClock;
 use crate::terminal::{Format, Terminal};
 use crate::{objectives, report};
@@ -64,10 +64,11 @@ async fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
         None => objectives::statuses(&house.project, &house.ledger, SystemClock.now())?,
     };
     let waits = waiting(house).await?;
+    let is_going_on = is_going_on(&terminal.root, terminal.place.as_ref())?;
     if terminal.format == Format::Json {
         let runs: Vec<_> = runs.iter().map(report::json::run_record).collect();
         let waiting = report::json::waiting(&waits);
-        terminal.json(&json!({ "schema_version": "1", "runs": runs, "slo": statuses, "waiting": waiting }))?;
+        terminal.json(&json!({ "schema_version": "1", "running": is_going_on, "runs": runs, "slo": statuses, "waiting": waiting }))?;
         return Ok(0);
     }
     if runs.is_empty() {
@@ -75,8 +76,8 @@ async fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
         return Ok(0);
     }
     let lines = match terminal.format {
-        Format::Markdown => report::markdown::runs(&runs),
-        Format::Text | Format::Json => report::runs_lines(&runs, terminal),
+        Format::Markdown => report::markdown::runs(&runs, is_going_on),
+        Format::Text | Format::Json => report::runs_lines(&runs, is_going_on, terminal),
     };
     terminal.lines(lines);
     if !statuses.is_empty() {

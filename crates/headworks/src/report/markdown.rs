@@ -52,7 +52,7 @@ pub(crate) fn run(record: &RunRecord) -> Vec<String> {
 }
 
 /// The last runs, and the steps of the newest.
-pub(crate) fn runs(runs: &[RunRecord]) -> Vec<String> {
+pub(crate) fn runs(runs: &[RunRecord], is_going_on: bool) -> Vec<String> {
     let mut rows = vec![["run", "started", "outcome", "published", "rows", "quarantined"].map(str::to_owned).to_vec()];
     rows.extend(runs.iter().map(|run| {
         let is_published = |step: &&StepRecord| step.outcome == StepOutcome::Published && step.load != "deliver";
@@ -60,7 +60,7 @@ pub(crate) fn runs(runs: &[RunRecord]) -> Vec<String> {
         vec![
             run.run.to_string(),
             super::moment(run.started),
-            outcome_word(run.outcome).into(),
+            outcome_word(run.outcome, is_going_on).into(),
             plural(published.len() as u64, "table"),
             count(published.iter().map(|step| step.rows_written).sum()),
             count(published.iter().map(|step| step.rows_quarantined).sum()),

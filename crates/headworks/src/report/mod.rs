@@ -110,14 +110,15 @@ fn decision_word(decision: &Decision) -> &'static str {
     }
 }
 
-/// How a run ended, in a word.
-pub(crate) fn outcome_word(outcome: Option<RunOutcome>) -> &'static str {
+/// How a run ended, in a word; `is_going_on` tells whether a run is going on.
+pub(crate) fn outcome_word(outcome: Option<RunOutcome>, is_going_on: bool) -> &'static str {
     match outcome {
         Some(RunOutcome::Succeeded) => "succeeded",
         Some(RunOutcome::Blocked) => "blocked",
         Some(RunOutcome::Failed) => "failed",
         Some(RunOutcome::Unchanged) => "unchanged",
-        None => "running or killed",
+        None if is_going_on => "running",
+        None => "killed",
     }
 }
 
@@ -332,8 +333,14 @@ pub(crate) fn waiting_line(waiting: &[(TableName, u64)], terminal: &Terminal) ->
     (all > 0).then(|| format!("{} {waits} in quarantine ({}): `{command}`", plural(all, "row"), tables.join(", ")))
 }
 
+/// What to do about a run that was killed.
+fn killed_line(runs: &[RunRecord], is_going_on: bool, terminal: &Terminal) -> Option<String> {
+    let killed = runs.iter().find(|run| run.outcome.is_none()).filter(|_| !is_going_on)?;
+    Some(format!("run {} was killed; `headworks run{}` continues it", killed.run, terminal.in_environment()))
+}
+
 /// The last runs as a table.
-pub(crate) fn runs_lines(runs: &[RunRecord], terminal: &Terminal) -> Vec<String> {
+pub(crate) fn runs_lines(runs: &[RunRecord], is_going_on: bool, terminal: &Terminal) -> Vec<String> {
     let mut rows = vec![["run", "started", "took", "outcome", "published", "rows", "quarantined"].map(str::to_owned).to_vec()];
     for run in runs {
         let took = run.ended.map_or_else(|| "not ended".into(), |ended| duration((ended - run.started).num_milliseconds() as f64 / 1000.0));
@@ -343,13 +350,14 @@ pub(crate) fn runs_lines(runs: &[RunRecord], terminal: &Terminal) -> Vec<String>
             run.run.to_string(),
             moment(run.started),
             took,
-            outcome_word(run.outcome).to_owned(),
+            outcome_word(run.outcome, is_going_on).to_owned(),
             plural(published.len() as u64, "table"),
             count(published.iter().map(|step| step.rows_written).sum()),
             count(published.iter().map(|step| step.rows_quarantined).sum()),
         ]);
     }
     let mut lines = table(&rows, &[5, 6]);
+    lines.extend(killed_line(runs, is_going_on, terminal));
     lines.extend(late::lines(runs));
     for step in runs.first().into_iter().flat_map(|run| &run.steps) {
         if matches!(step.outcome, StepOutcome::Blocked | StepOutcome::Failed) {

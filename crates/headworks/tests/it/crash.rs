@@ -98,6 +98,8 @@ fn a_killed_run_is_continued_before_anything_is_rolled_back() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
+    let status = printed(&project, &["status"]);
+    assert!(status.contains(" killed ") && status.contains("was killed; `headworks run` continues it"), "{status}");
     let refused = headworks(&project, &["rollback", "dim_customers"]);
     let message = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(2), "{message}");

@@ -42,6 +42,11 @@ sources:
         "models/versions.yaml",
         "load: { scd2: { key: [k], delete_when: gone, ignore: [b], surrogate_key: version_key } }\nfollow: { feed.events: t }\n",
     ),
+    ("models/typed.sql", "select k, a, b, day, gone, t from feed.events"),
+    (
+        "models/typed.yaml",
+        "load: { scd2: { key: [k], delete_when: gone, previous: [b], overwrite: [day], surrogate_key: version_key } }\nfollow: { feed.events: t }\n",
+    ),
     ("models/members.sql", "select k, a, b, gone, t from feed.events where b < 3"),
     (
         "models/members.yaml",
@@ -71,6 +76,8 @@ sources:
     ("models/compared.yaml", "load: { snapshot: { key: [k], surrogate_key: version_key } }\n"),
     ("models/kept.sql", "select k, a, b from whole.customers"),
     ("models/kept.yaml", "load: { snapshot: { key: [k], deletes: ignore, ignore: [b] } }\n"),
+    ("models/moved.sql", "select k, a, b from whole.customers"),
+    ("models/moved.yaml", "load: { snapshot: { key: [k], previous: [b] } }\n"),
     ("models/parents.sql", "select k, a from whole.customers"),
     ("models/known_rows.sql", "select id, k, a, b from feed.events"),
     (
@@ -129,13 +136,14 @@ const WAITING: [(&str, &str); 5] = [
 ];
 
 /// The tables that follow from the raw copies, by the order in which rows arrived.
-const BY_ARRIVAL: [&str; 5] = ["compared", "kept", "first_rows", "first_whole", "first_days"];
+const BY_ARRIVAL: [&str; 6] = ["compared", "kept", "moved", "first_rows", "first_whole", "first_days"];
 
 /// The tables that follow from the files alone, whenever they were read.
-const TIMELESS: [&str; 15] = [
+const TIMELESS: [&str; 16] = [
     "appended",
     "upserted",
     "versions",
+    "typed",
     "members",
     "named",
     "last",
@@ -317,7 +325,7 @@ impl Story {
             self.kills += usize::from(killed_run(&self.project, after));
             let _ = writeln!(self.told, "kill after {after:?}");
         }
-        for table in ["versions", "members", "compared", "kept"] {
+        for table in ["versions", "typed", "members", "compared", "kept", "moved"] {
             let broken = broken_versions(&self.project, table);
             assert!(["[]\n", "no table"].contains(&broken.as_str()), "{table}: {broken}\n{}", self.told);
         }

@@ -1,10 +1,11 @@
 //! The step that copies what is new in a source dataset.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use hw_base::{
     DatasetName, Delivery, Engine, Ledger, News, ORIGIN_COLUMNS, Position, Progress, Reference, Result, SourceFile, Survey, TableName,
-    count, plural,
+    TimeSpan, count, plural,
 };
 
 use super::{Asking, Decision, FROM_PRODUCTION, Follow, Step, Work, was_rolled_back};
@@ -21,6 +22,7 @@ pub(crate) const READ_OTHERWISE: &str = "files are read in another way now: ";
 struct Reading {
     survey: Survey,
     follow: Option<Follow>,
+    lookback_seconds: u64,
     progress: Option<Progress>,
     /// Whether each delivery is the whole dataset, because a model compares them.
     compared: bool,
@@ -38,7 +40,8 @@ pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: Dataset
     let follow = follow(project, &dataset, &survey).filter(|_| !compared);
     let reads_otherwise = if survey.files.is_some() && !compared { reads_otherwise(project, asking.ledger, &dataset)? } else { vec![] };
     let keeps_versions = survey.files.is_none() && !compared && keeps_versions(project, &dataset);
-    let reading = Reading { survey, follow, progress, compared, keeps_versions, reads_otherwise };
+    let lookback_seconds = lookback_seconds(project, &dataset);
+    let reading = Reading { survey, follow, lookback_seconds, progress, compared, keeps_versions, reads_otherwise };
     let why_anew = reading.why_anew(asking, &table).await?;
     let again = why_anew.is_some() && reading.goes_on();
     let decision = match why_anew {
@@ -63,6 +66,7 @@ pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: Dataset
             dataset,
             changed: reading.changed(files.as_deref(), anew),
             files,
+            lookback_seconds: if matches!(reading.follow, Some(Follow::ByColumn(_))) { lookback_seconds } else { 0 },
             follow: reading.follow,
             key: reading.survey.key,
             compared,
@@ -97,6 +101,7 @@ pub(super) fn of_production(project: &Project, asking: Asking<'_>, dataset: Data
             files: (way == ALL_FILES).then(Vec::new),
             changed: vec![],
             follow,
+            lookback_seconds: 0,
             // Where the note cannot be read, the ledger cannot, and planning has said so.
             key: versions::key(asking.ledger, &table).unwrap_or_default(),
             compared: is_compared(project, asking.engine, &dataset),
@@ -186,6 +191,14 @@ fn follow(project: &Project, dataset: &DatasetName, survey: &Survey) -> Option<F
             columns.all(|column| column == first).then(|| Follow::ByColumn(first.clone()))
         }
     }
+}
+
+/// How much of the time before what was read of a dataset is read again: the most that a model which follows it asks for.
+fn lookback_seconds(project: &Project, dataset: &DatasetName) -> u64 {
+    let dataset = &dataset.to_string();
+    let asked =
+        project.models.iter().filter(|model| model.settings.follow.contains_key(dataset)).filter_map(|model| model.settings.lookback);
+    asked.map(|lookback| lookback.0.as_secs()).max().unwrap_or_default()
 }
 
 impl Reading {
@@ -292,7 +305,10 @@ impl Reading {
         let watermark = self.progress.as_ref().filter(|_| !anew).and_then(|progress| progress.inputs.get(WATERMARK));
         match (files, &self.follow, watermark) {
             (Some(files), ..) => files_in_words(files),
-            (None, Some(Follow::ByColumn(column)), Some(Position::Watermark(value))) => format!("{column} >= {value}"),
+            (None, Some(Follow::ByColumn(column)), Some(Position::Watermark(value))) => match self.lookback_seconds {
+                0 => format!("{column} >= {value}"),
+                seconds => format!("{column} >= {value}, and {} before it", TimeSpan(Duration::from_secs(seconds))),
+            },
             (None, Some(Follow::BySource), Some(_)) => "new and changed rows".into(),
             _ => "all rows".into(),
         }

@@ -24,6 +24,7 @@ use crate::graph::{Graph, Read};
 use crate::members;
 use crate::project::{Model, Project};
 use crate::run::application;
+use crate::selection::Selection;
 use crate::settings::Load;
 
 /// What a run does.
@@ -97,6 +98,9 @@ pub enum Work {
         changed: Vec<String>,
         /// How what is new is told, for a database; `None` where all rows are copied.
         follow: Option<Follow>,
+        /// How much of the time before the greatest value of that column is read again, in seconds.
+        #[serde(skip_serializing_if = "is_none_of_it")]
+        lookback_seconds: u64,
         /// The columns that identify a row, as the source names them; none where nobody knows.
         key: Vec<String>,
         /// Whether a model compares its deliveries, so that each is the whole dataset and none is taken out again.
@@ -145,6 +149,11 @@ pub enum Work {
         /// Whether the loads of the model only ever add rows.
         only_grows: bool,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_none_of_it(seconds: &u64) -> bool {
+    *seconds == 0
 }
 
 /// How what is new in a dataset of a database is told.
@@ -214,13 +223,6 @@ pub enum Decision {
     Fail(String),
 }
 
-impl Selection {
-    /// Whether a model was chosen by name, or stands in no list because all are.
-    pub(crate) fn names(&self, model: &str) -> bool {
-        self.models.is_empty() || self.models.iter().any(|chosen| chosen.trim_end_matches('+') == model)
-    }
-}
-
 impl Decision {
     /// Why.
     pub fn reason(&self) -> &str {
@@ -233,15 +235,6 @@ impl Decision {
     pub fn may_run(&self) -> bool {
         !matches!(self, Self::Skip(_))
     }
-}
-
-/// What the plan is made for.
-#[derive(Clone, Debug, Default)]
-pub struct Selection {
-    /// Only these models and what they read; all where empty. `name+` adds what reads the model.
-    pub models: Vec<String>,
-    /// Build the selected models anew.
-    pub rebuild: bool,
 }
 
 /// The ports that planning asks.
@@ -262,7 +255,7 @@ pub struct Asking<'a> {
 /// that does not answer, fail alone.
 pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) -> Result<Plan> {
     let graph = Graph::of(project, asking.engine)?;
-    let selected = selected(project, &graph, selection)?;
+    let selected = selection.selected(project, &graph)?;
     let mut progress = asking.ledger.all_progress()?;
     let inside = |name: &str| project.model(name).and_then(Model::inside);
     // A table that is gone, or another warehouse, is loaded from the start.
@@ -279,6 +272,12 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
         datasets.extend(members::datasets(project, model)?);
     }
     add_datasets(project, asking, datasets, &mut standing, &mut steps).await?;
+    let taken = read_as_they_are(&graph, &selected);
+    for model in taken.iter().filter_map(|(_, name)| project.model(name)) {
+        let known = standing(&TableName::model(&model.name))?;
+        refuse_unbuilt(project, model, known.as_ref(), &taken)?;
+        steps.push(model::as_it_is(model, known));
+    }
     for model in selected.iter().filter_map(|name| project.model(name)) {
         let table = TableName::model(&model.name);
         let known = standing(&table)?;
@@ -292,7 +291,9 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
             steps.push(Step { seen, ..step });
         }
     }
-    let (borrowed, steps): (Vec<Step>, Vec<Step>) = steps.into_vec().into_iter().partition(|step| project.borrows(&step.table));
+    let is_chosen = |step: &Step| taken.iter().all(|(_, name)| *name != step.name);
+    let chosen = steps.into_vec().into_iter().filter(is_chosen);
+    let (borrowed, steps): (Vec<Step>, Vec<Step>) = chosen.partition(|step| project.borrows(&step.table));
     Ok(Plan {
         schema_version: "1",
         project: project.settings.project.clone(),
@@ -301,6 +302,35 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
         columns: BTreeMap::new(),
         from_production: borrowed.into_iter().map(|step| step.table).collect(),
     })
+}
+
+/// The models that selected ones need and that are not selected themselves, each behind the first that needs it: they are read as they are.
+fn read_as_they_are(graph: &Graph, selected: &[String]) -> Vec<(String, String)> {
+    let mut taken: Vec<(String, String)> = Vec::new();
+    for reader in selected {
+        for read in graph.needs(reader) {
+            if let Read::Model(name) = read
+                && !selected.contains(name)
+                && taken.iter().all(|(_, known)| known != name)
+            {
+                taken.push((reader.clone(), name.clone()));
+            }
+        }
+    }
+    taken
+}
+
+/// A model that is read as it is has to be there.
+fn refuse_unbuilt(project: &Project, model: &Model, known: Option<&Progress>, taken: &[(String, String)]) -> Result<()> {
+    let reader = taken.iter().find(|(_, name)| *name == model.name).map(|(reader, _)| reader);
+    match (known, reader) {
+        (None, Some(reader)) if model.inside().is_none() || project.environment.is_none() => {
+            Err(Error::user(format!("`{reader}` reads `{}`, which is not built yet", model.name))
+                .code("HW302")
+                .help(format!("`--select +{reader}` builds what it reads first")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Plans the extraction of datasets; `standing` tells where each stands.
@@ -371,6 +401,7 @@ fn failing(dataset: DatasetName, progress: Option<Progress>, error: &Error) -> S
             files: None,
             changed: vec![],
             follow: None,
+            lookback_seconds: 0,
             key: vec![],
             compared: false,
             keeps_versions: false,
@@ -401,36 +432,6 @@ impl Work {
     pub fn copies_whole(&self) -> bool {
         matches!(self, Self::Extract { files: None, follow: None, .. } | Self::Extract { compared: true, .. })
     }
-}
-
-/// The selected models with all that they read, in order. `name+` selects also what reads the model, directly or not.
-fn selected(project: &Project, graph: &Graph, selection: &Selection) -> Result<Vec<String>> {
-    if selection.models.is_empty() {
-        return Ok(graph.order.clone());
-    }
-    let mut wanted = Vec::new();
-    for chosen in &selection.models {
-        let name = chosen.trim_end_matches('+');
-        if project.model(name).is_none() {
-            return Err(hw_base::unknown("model", name, project.models.iter().map(|model| model.name.as_str())).code("HW302"));
-        }
-        wanted.push(name.to_owned());
-        if chosen.ends_with('+') {
-            wanted.extend(graph.descendants(name));
-        }
-    }
-    let mut at = 0;
-    while let Some(name) = wanted.get(at).cloned() {
-        for read in graph.needs(&name) {
-            if let Read::Model(other) = read
-                && !wanted.contains(other)
-            {
-                wanted.push(other.clone());
-            }
-        }
-        at += 1;
-    }
-    Ok(graph.order.iter().filter(|name| wanted.contains(name)).cloned().collect())
 }
 
 /// Whether somebody made an earlier version of the step's table the newest since the step published last.

@@ -5,13 +5,14 @@ use hw_base::{Engine, Error, Input, Progress, Reader, Result, TableName, snake_c
 use serde_json::Value as Json;
 
 use super::steps::Steps;
-use super::{Asking, Decision, Extent, FROM_PRODUCTION, Parent, ReadFrom, Selection, Step, Work, dataset, deliver, was_rolled_back};
+use super::{Asking, Decision, Extent, FROM_PRODUCTION, Parent, ReadFrom, Step, Work, dataset, deliver, was_rolled_back};
 use crate::definition;
 use crate::graph::Read;
 use crate::members;
 use crate::position::{has_moved, lost_ground, was_made_anew};
 use crate::project::{Model, Project};
 use crate::push_down::unreadable;
+use crate::selection::Selection;
 use crate::settings::{Load, Recompute};
 
 /// What `follow:` names where the order of arrival tells which of two rows is the later one.
@@ -387,6 +388,35 @@ impl Planning<'_> {
             _ if anew || new.is_empty() || self.model.settings.load == Load::Replace => "all rows".into(),
             _ => format!("new rows of {}", new.join(", ")),
         }
+    }
+}
+
+/// The step of a model that nobody has selected, whose table stands at `progress` and is read as it is.
+pub(super) fn as_it_is(model: &Model, progress: Option<Progress>) -> Step {
+    Step {
+        name: model.name.clone(),
+        table: TableName::model(&model.name),
+        load: model.settings.load.name(),
+        decision: Decision::Skip("read as it is".into()),
+        anew: false,
+        window: "nothing".into(),
+        after: vec![],
+        rows: None,
+        bytes: None,
+        rules: vec![],
+        fingerprint: model.fingerprint.clone(),
+        progress,
+        seen: 0,
+        work: Work::Build {
+            sql: model.sql.clone(),
+            file: model.file.clone(),
+            settings: model.settings.load.clone(),
+            partition_by: vec![],
+            later_by: None,
+            infers: false,
+            reads: vec![],
+            parents: vec![],
+        },
     }
 }
 

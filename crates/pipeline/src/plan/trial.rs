@@ -2,12 +2,13 @@
 //! their inputs have, or will have. No row is read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
-use hw_base::{Blame, Column, DatasetName, Delivery, Error, Input, OnFailure, Reader, Sources, TableName, Targets, Timestamp, identifier};
+use hw_base::{Blame, Column, DatasetName, Delivery, Error, Input, OnFailure, Reader, TableName, Targets, Timestamp, identifier};
 use hw_validate::TRIED;
 
 use super::together::unknown_partner;
-use super::{Asking, Decision, Extent, Parent, Plan, ReadFrom, Step, Work};
+use super::{Asking, Decision, Extent, Parent, Plan, ReadFrom, Step, UNREADABLE, Work};
 use crate::fit::{self, ColumnChanges};
 use crate::graph::{Read, is_known, resolved, unknown_table};
 use crate::project::Project;
@@ -24,7 +25,7 @@ const MOST: usize = 200;
 /// plan, and what reads it is left out. Nothing is tried where nobody knows the columns before the run.
 pub async fn try_models(project: &Project, asking: Asking<'_>, targets: &dyn Targets, plan: &mut Plan) -> Vec<Error> {
     let planned = plan.steps.iter().map(|step| step.name.clone()).collect();
-    let mut trial = Trial { project, asking, targets, columns: BTreeMap::new(), tried: 0, planned };
+    let mut trial = Trial { project, asking, targets, columns: BTreeMap::new(), tried: 0, planned, refused: Mutex::default() };
     let mut errors = Vec::new();
     for at in 0..plan.steps.len() {
         let (before, step) = (&plan.steps[..at], &plan.steps[at]);
@@ -41,7 +42,24 @@ pub async fn try_models(project: &Project, asking: Asking<'_>, targets: &dyn Tar
         };
         plan.steps[at].decision = decision;
     }
-    errors
+    let refused = trial.refused.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for (dataset, error) in &refused {
+        stop(plan, TableName::raw(dataset).folder(), error);
+    }
+    errors.into_iter().chain(refused.into_values()).collect()
+}
+
+/// Marks a dataset as one that cannot be read, and leaves out what reads it.
+fn stop(plan: &mut Plan, name: &str, error: &Error) {
+    let mut stopped = vec![name.to_owned()];
+    for step in &mut plan.steps {
+        if step.name == name {
+            step.decision = Decision::Fail(error.message().to_owned());
+        } else if step.decision.may_run() && step.after.iter().any(|input| stopped.contains(input)) {
+            step.decision = Decision::Skip(format!("{name}{UNREADABLE}"));
+            stopped.push(step.name.clone());
+        }
+    }
 }
 
 struct Trial<'a> {
@@ -54,6 +72,8 @@ struct Trial<'a> {
     tried: usize,
     /// The names of all steps.
     planned: BTreeSet<String>,
+    /// Datasets that cannot be opened because of what the project says about them.
+    refused: Mutex<BTreeMap<DatasetName, Error>>,
 }
 
 /// What is wrong with a step.
@@ -168,7 +188,7 @@ impl Trial<'_> {
         }
         self.tried += 1;
         let mut inputs = Vec::new();
-        let rows = live(self.asking.sources, dataset, ROWS, &mut inputs).await?;
+        let rows = self.live(dataset, ROWS, &mut inputs).await?;
         inputs.push(rows);
         let reader = Reader { sql: format!("select * from {ROWS}"), inputs, file: None };
         let columns = self.asking.engine.columns(&reader).await.ok()?;
@@ -225,12 +245,25 @@ impl Trial<'_> {
         }
         let step = step?;
         let rows = match &step.work {
-            Work::Extract { dataset, .. } if read.hides_origin => live(self.asking.sources, dataset, &read.name, inputs).await?,
+            Work::Extract { dataset, .. } if read.hides_origin => self.live(dataset, &read.name, inputs).await?,
             Work::Extract { .. } | Work::Deliver { .. } | Work::PushDown { .. } => return None,
             Work::Build { .. } => Input::Query { name: read.name.clone(), sql: nulls(self.columns.get(&step.name)?)? },
         };
         inputs.push(rows);
         Some(())
+    }
+
+    /// The rows that a source has. Why it cannot be opened is for the run to tell, but for what stands wrong in the project.
+    async fn live(&self, dataset: &DatasetName, name: &str, inputs: &mut Vec<Input>) -> Option<Input> {
+        match self.asking.sources.open(dataset, &Delivery::default()).await {
+            Ok(delivered) => Some(live_rows(name, &delivered, &[], inputs)),
+            Err(error) => {
+                if error.blame() == Blame::User && error.span().is_some() {
+                    self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(dataset.clone(), error);
+                }
+                None
+            }
+        }
     }
 }
 
@@ -252,12 +285,6 @@ fn whole_table(read: &ReadFrom) -> Input {
         up_to_batch: None,
         hides_origin: read.hides_origin,
     }
-}
-
-/// The rows that a source has. Why it cannot be opened is for the run to tell.
-async fn live(sources: &dyn Sources, dataset: &DatasetName, name: &str, inputs: &mut Vec<Input>) -> Option<Input> {
-    let delivered = sources.open(dataset, &Delivery::default()).await.ok()?;
-    Some(live_rows(name, &delivered, &[], inputs))
 }
 
 /// A SELECT of one row without values in these columns; `None` where SQL has no word for a type.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hw_base::{Error, Position, Reader, Result, RunId, RunRecord, StagedBatch, StepOutcome, identifier};
+use hw_base::{Engine, Error, Position, Reader, Result, RunId, RunRecord, StagedBatch, StepOutcome, identifier};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
@@ -13,16 +13,18 @@ use super::load::Batch;
 use super::task::Task;
 use super::{Ports, begun, carry_out_in_time, review};
 use crate::gaps::days_between;
+use crate::graph::Graph;
 use crate::plan::{Decision, Step, Work};
 use crate::position::noted;
 use crate::project::{Model, Project};
+use crate::selection::{Selected, Selection};
 use crate::settings::Load;
 
 /// What a person asks for.
 #[derive(Clone, Debug)]
 pub struct Backfill {
-    /// These models; all that have windows where empty.
-    pub models: Vec<String>,
+    /// These models; all that have windows where none is named. Of those that come with a named one, only what has windows.
+    pub selection: Selection,
     /// The first day, such as `2025-01-01`.
     pub from: String,
     /// The last day.
@@ -42,29 +44,26 @@ struct Filled {
     is_partial: bool,
 }
 
-/// The models of a backfill, each with its windows: the days on which they begin.
+/// The models of a backfill, each after those that it reads and with its windows: the days on which they begin.
 ///
 /// # Errors
 /// HW705 for models without windows, all at once and with what to do instead.
-pub fn targets(project: &Project, asked: &Backfill) -> Result<Vec<(String, Vec<String>)>> {
-    let model_of = |name: &String| {
-        let known = project.models.iter().map(|model| model.name.as_str());
-        project.model(name).ok_or_else(|| hw_base::unknown("model", name, known).code("HW302"))
-    };
-    let models: Vec<&Model> = match &asked.models[..] {
-        [] => project.models.iter().filter(|model| unit(model).is_ok()).collect(),
-        names => names.iter().map(model_of).collect::<Result<_>>()?,
-    };
+pub fn targets(project: &Project, engine: &dyn Engine, asked: &Backfill) -> Result<Vec<(Selected, Vec<String>)>> {
+    let is_named = |model: &Model| !asked.selection.models.is_empty() && asked.selection.names(&model.name);
+    let meant = asked.selection.meant(project, &Graph::of(project, engine)?)?;
+    let models = meant.into_iter().filter_map(|selected| Some((project.model(selected.name())?, selected)));
+    let models: Vec<(&Model, Selected)> = models.filter(|(model, _)| is_named(model) || unit(model).is_ok()).collect();
     let (mut filled, mut errors) = (Vec::new(), Vec::new());
-    for model in &models {
+    let found_none = models.is_empty();
+    for (model, selected) in models {
         match unit(model).and_then(|unit| days_between(unit, &asked.from, &asked.to)) {
-            Ok(windows) => filled.push((model.name.clone(), windows)),
+            Ok(windows) => filled.push((selected, windows)),
             Err(error) => errors.push(error),
         }
     }
     match Error::all(errors) {
         Some(error) => Err(error),
-        None if models.is_empty() => Err(Error::user("no model of this project has windows to fill").code("HW705").help(HAS_WINDOWS)),
+        None if found_none => Err(Error::user("no model of this project has windows to fill").code("HW705").help(HAS_WINDOWS)),
         None => Ok(filled),
     }
 }
@@ -158,11 +157,14 @@ pub(super) fn forget(task: Task<'_>) -> Result<()> {
     }
 }
 
-/// Whether windows came out as the table has them.
+/// Whether partitions came out as the table has them: windows of a backfill, or what a run builds of a table that backfills have filled, since
+/// they may have built it from the same rows.
 pub(super) async fn is_as_before(task: Task<'_>, batch: &Batch, staged: &StagedBatch) -> Result<bool> {
-    let (Some(_), Some(_), hw_base::LoadMode::Recompute { only }) = (task.windows, staged.base, &batch.staging.mode) else {
+    let (Some(_), hw_base::LoadMode::Recompute { only }) = (staged.base, &batch.staging.mode) else { return Ok(false) };
+    let keeps_quarantine = staged.quarantined.is_empty() && staged.corrected.is_empty();
+    if task.windows.is_none() && !(keeps_quarantine && filled(task.step, task.ports)?.is_some()) {
         return Ok(false);
-    };
+    }
     let engine = task.ports.engine;
     let partitions = batch.staging.partition_by.iter().map(|(name, _)| name.clone());
     let own = engine.columns(&batch.staging.reader).await?.into_iter().map(|column| column.name);

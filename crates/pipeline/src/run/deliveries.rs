@@ -16,6 +16,9 @@ use crate::settings::{Deletes, Snapshot};
 /// The most deliveries to compare in one go: more would make a query that takes longer to plan than to run.
 const MOST: usize = 2_000;
 
+/// When a row ended that is no version, because another one of its delivery has its key: before all deliveries.
+const NEVER: &str = "arrow_cast('1900-01-01T00:00:00Z', 'Timestamp(Microsecond, Some(\"UTC\"))')";
+
 /// A delivery: its batch, and when it was extracted.
 struct Delivery {
     batch: i64,
@@ -130,12 +133,18 @@ struct Comparison<'a> {
 impl Comparison<'_> {
     fn sql(&self) -> String {
         let columns = list(self.columns.iter().map(|column| identifier(&column.name)));
+        let second = self.is_second();
         match self.deliveries {
-            [only] if !self.is_known => {
-                format!("select {columns}, {} as {VALID_FROM}, {} as {VALID_TO} from {}", moment(Some(only)), moment(None), name(only))
-            }
+            [only] if !self.is_known => format!(
+                "select {columns}, {} as {VALID_FROM}, case when {second} then {} else {} end as {VALID_TO} from ({}) as told",
+                moment(Some(only)),
+                NEVER,
+                moment(None),
+                self.placed(&columns, &name(only), "")
+            ),
             _ => format!(
-                "select {columns}, case when _ends then _next else _at end as {VALID_FROM}, case when _ends then _next end as {VALID_TO} \
+                "select {columns}, case when _ends then _next else _at end as {VALID_FROM}, \
+                 case when {second} then {NEVER} when _ends then _next end as {VALID_TO} \
                  from ({}) as compared cross join (values (false), (true)) as kinds (_ends) where case when _ends then {} else {} end",
                 self.compared(),
                 self.ends(),
@@ -145,20 +154,34 @@ impl Comparison<'_> {
     }
 
     /// Each row with the deliveries before and after it that have its key. Of two rows with one key in one delivery the content
-    /// decides.
+    /// decides; the other one is no version of anything, so it is compared with none.
     fn compared(&self) -> String {
         let key = list(self.settings.key.iter().map(|name| identifier(name)));
-        let content = list(self.columns.iter().map(|column| format!("{} desc nulls last", identifier(&column.name))));
         let own = self.columns.iter().filter(|column| !self.settings.key.contains(&column.name)).map(|column| identifier(&column.name));
         let differs: Vec<String> = own.map(|name| format!("({name} is distinct from lag({name}) over in_order)")).collect();
         let differs = if differs.is_empty() { "false".into() } else { differs.join(" or ") };
         format!(
             "select *, lag(_number) over in_order as _before, lead(_number) over in_order as _after, {differs} as _differs \
-             from (select *, row_number() over (partition by {key}, _number order by {content}) as _place from ({}) as delivered) as placed \
-             where _place = 1 or {no_key} window in_order as (partition by {key} order by _number)",
-            self.delivered(),
-            no_key = self.has_no_key(),
+             from ({}) as told window in_order as (partition by {key}, _rank > 1 order by _number)",
+            self.placed("*", &format!("({}) as delivered", self.delivered()), ", _number"),
         )
+    }
+
+    /// The rows that count of each delivery, once each where their content is the same: `_rank` tells which of those with one key comes
+    /// first, by their content.
+    fn placed(&self, columns: &str, rows: &str, delivery: &str) -> String {
+        let key = list(self.settings.key.iter().map(|name| identifier(name)));
+        let content = list(self.columns.iter().map(|column| format!("{} desc nulls last", identifier(&column.name))));
+        format!(
+            "select * from (select {columns}, row_number() over in_delivery as _place, rank() over in_delivery as _rank from {rows} \
+             window in_delivery as (partition by {key}{delivery} order by {content})) as placed where _place = 1 or _rank > 1 or {}",
+            self.has_no_key()
+        )
+    }
+
+    /// What is true of a row that goes to quarantine because another one of its delivery has its key.
+    fn is_second(&self) -> String {
+        format!("_rank > 1 and not ({})", self.has_no_key())
     }
 
     /// The rows of all deliveries, with the number and the time of theirs and the time of the next one.
@@ -176,7 +199,7 @@ impl Comparison<'_> {
         match self.settings.deletes {
             Deletes::Ignore => "false".into(),
             Deletes::Close => {
-                format!("_next is not null and coalesce(_after > _number + 1, true) and not ({})", self.has_no_key())
+                format!("_next is not null and coalesce(_after > _number + 1, true) and _rank = 1 and not ({})", self.has_no_key())
             }
         }
     }
@@ -184,7 +207,7 @@ impl Comparison<'_> {
     /// What is true of a row that the delivery before its own does not have as it is.
     fn begins(&self) -> String {
         let read = if self.is_known { 0 } else { -1 };
-        format!("_number > {read} and (coalesce(_before < _number - 1, true) or _differs or {})", self.has_no_key())
+        format!("_number > {read} and (coalesce(_before < _number - 1, true) or _differs or _rank > 1 or {})", self.has_no_key())
     }
 
     /// What is true of a row that goes to quarantine because it has no key.
@@ -222,7 +245,14 @@ mod tests {
 
     #[test]
     fn all_rows_of_the_first_delivery_begin_a_version() {
-        check(Deletes::Close, &[1], false, expect!["select id, a, ('2026-01-01') as valid_from, (null) as valid_to from delivery_1"]);
+        check(
+            Deletes::Close,
+            &[1],
+            false,
+            expect![
+                "select id, a, ('2026-01-01') as valid_from, case when _rank > 1 and not (id is null) then ('1900-01-01T00:00:00Z') else (null) end as valid_to from (select * from (select id, a, row_number() over in_delivery as _place, rank() over in_delivery as _rank from delivery_1 window in_delivery as (partition by id order by id desc nulls last, a desc nulls last)) as placed where _place = 1 or _rank > 1 or id is null) as told"
+            ],
+        );
     }
 
     #[test]
@@ -232,7 +262,7 @@ mod tests {
             &[1, 2],
             true,
             expect![
-                "select id, a, case when _ends then _next else _at end as valid_from, case when _ends then _next end as valid_to from (select *, lag(_number) over in_order as _before, lead(_number) over in_order as _after, (a is distinct from lag(a) over in_order) as _differs from (select *, row_number() over (partition by id, _number order by id desc nulls last, a desc nulls last) as _place from (select id, a, 0 as _number, ('2026-01-01') as _at, ('2026-01-02') as _next from delivery_1 union all select id, a, 1 as _number, ('2026-01-02') as _at, (null) as _next from delivery_2) as delivered) as placed where _place = 1 or id is null window in_order as (partition by id order by _number)) as compared cross join (values (false), (true)) as kinds (_ends) where case when _ends then _next is not null and coalesce(_after > _number + 1, true) and not (id is null) else _number > 0 and (coalesce(_before < _number - 1, true) or _differs or id is null) end"
+                "select id, a, case when _ends then _next else _at end as valid_from, case when _rank > 1 and not (id is null) then ('1900-01-01T00:00:00Z') when _ends then _next end as valid_to from (select *, lag(_number) over in_order as _before, lead(_number) over in_order as _after, (a is distinct from lag(a) over in_order) as _differs from (select * from (select *, row_number() over in_delivery as _place, rank() over in_delivery as _rank from (select id, a, 0 as _number, ('2026-01-01') as _at, ('2026-01-02') as _next from delivery_1 union all select id, a, 1 as _number, ('2026-01-02') as _at, (null) as _next from delivery_2) as delivered window in_delivery as (partition by id, _number order by id desc nulls last, a desc nulls last)) as placed where _place = 1 or _rank > 1 or id is null) as told window in_order as (partition by id, _rank > 1 order by _number)) as compared cross join (values (false), (true)) as kinds (_ends) where case when _ends then _next is not null and coalesce(_after > _number + 1, true) and _rank = 1 and not (id is null) else _number > 0 and (coalesce(_before < _number - 1, true) or _differs or _rank > 1 or id is null) end"
             ],
         );
     }
@@ -244,7 +274,7 @@ mod tests {
             &[1, 2],
             false,
             expect![
-                "select id, a, case when _ends then _next else _at end as valid_from, case when _ends then _next end as valid_to from (select *, lag(_number) over in_order as _before, lead(_number) over in_order as _after, (a is distinct from lag(a) over in_order) as _differs from (select *, row_number() over (partition by id, _number order by id desc nulls last, a desc nulls last) as _place from (select id, a, 0 as _number, ('2026-01-01') as _at, ('2026-01-02') as _next from delivery_1 union all select id, a, 1 as _number, ('2026-01-02') as _at, (null) as _next from delivery_2) as delivered) as placed where _place = 1 or id is null window in_order as (partition by id order by _number)) as compared cross join (values (false), (true)) as kinds (_ends) where case when _ends then false else _number > -1 and (coalesce(_before < _number - 1, true) or _differs or id is null) end"
+                "select id, a, case when _ends then _next else _at end as valid_from, case when _rank > 1 and not (id is null) then ('1900-01-01T00:00:00Z') when _ends then _next end as valid_to from (select *, lag(_number) over in_order as _before, lead(_number) over in_order as _after, (a is distinct from lag(a) over in_order) as _differs from (select * from (select *, row_number() over in_delivery as _place, rank() over in_delivery as _rank from (select id, a, 0 as _number, ('2026-01-01') as _at, ('2026-01-02') as _next from delivery_1 union all select id, a, 1 as _number, ('2026-01-02') as _at, (null) as _next from delivery_2) as delivered window in_delivery as (partition by id, _number order by id desc nulls last, a desc nulls last)) as placed where _place = 1 or _rank > 1 or id is null) as told window in_order as (partition by id, _rank > 1 order by _number)) as compared cross join (values (false), (true)) as kinds (_ends) where case when _ends then false else _number > -1 and (coalesce(_before < _number - 1, true) or _differs or _rank > 1 or id is null) end"
             ],
         );
     }

@@ -48,6 +48,8 @@ struct Copying<'a> {
     files: Option<&'a [SourceFile]>,
     changed: &'a [String],
     follow: Option<&'a Follow>,
+    /// How much of the time before what was reached is read again, in seconds.
+    lookback_seconds: u64,
     /// The columns that identify a row, as the source names them.
     key: &'a [String],
     /// Whether each batch is the whole dataset and stays.
@@ -65,14 +67,31 @@ struct Copying<'a> {
 
 /// Prepares the batch of a dataset.
 pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
-    let Work::Extract { dataset, files, changed, follow, key, compared, keeps_versions, again } = &task.step.work else { return Ok(None) };
+    let Work::Extract { dataset, files, changed, follow, lookback_seconds, key, compared, keeps_versions, again } = &task.step.work else {
+        return Ok(None);
+    };
     let table = task.table().await?;
     let window = task.next_window(table.as_ref())?;
     let before = task.step.progress.as_ref().filter(|_| !task.step.anew);
     let (files, follow, compared, keeps_versions, again) = (files.as_deref(), follow.as_ref(), *compared, *keeps_versions, *again);
+    let lookback_seconds = *lookback_seconds;
     let (earlier, names) = (Earlier::Stay, Names::new());
-    let mut copying =
-        Copying { task, dataset, files, changed, follow, key, compared, keeps_versions, again, before, table, earlier, names };
+    let mut copying = Copying {
+        task,
+        dataset,
+        files,
+        changed,
+        follow,
+        lookback_seconds,
+        key,
+        compared,
+        keeps_versions,
+        again,
+        before,
+        table,
+        earlier,
+        names,
+    };
     copying.earlier = copying.earlier();
     copying.names = copying.known_names()?;
     copying.batch(window).await.map(Some)
@@ -155,7 +174,7 @@ impl Copying<'_> {
             Follow::BySource => None,
             Follow::ByColumn(column) => Some(self.names.get(column).unwrap_or(column).clone()),
         };
-        Some(Continuing { since, column })
+        Some(Continuing { since, column, lookback_seconds: self.lookback_seconds })
     }
 
     /// The columns that the raw copy has, as the source names them; without types where no row has shown any.

@@ -106,7 +106,7 @@ fn a_changed_model_and_a_rebuild_that_was_asked_for_start_over() {
     expect![[r#"
         raw/shop.orders: skip, no new files | nothing
         orders: rebuild, a rebuild was asked for | all rows"#]]
-    .assert_eq(&world.plan(&Selection { models: vec!["orders".into()], rebuild: true }));
+    .assert_eq(&world.plan(&Selection { rebuild: true, ..Selection::of_models(["orders".to_owned()]) }));
     expect![[r#"
         raw/shop.orders: skip, no new files | nothing
         orders: rebuild, a rebuild was asked for | all rows

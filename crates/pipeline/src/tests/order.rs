@@ -4,13 +4,26 @@ use expect_test::{Expect, expect};
 use serde_json::json;
 
 use super::Models;
-use crate::Selection;
 use crate::fixture::World;
+use crate::{Selected, Selection};
 
 /// Checks the steps of a plan, each with those it comes after.
 #[track_caller]
 fn check(models: Models<'_>, selection: &[&str], expected: Expect) {
-    let selection = Selection { models: selection.iter().map(|model| (*model).to_owned()).collect(), rebuild: false };
+    let selected = selection.iter().map(|model| Selected::with_what_it_reads(model)).collect::<hw_base::Result<_>>();
+    check_selected(models, selected.unwrap(), expected);
+}
+
+/// Checks the steps of what `--select` takes.
+#[track_caller]
+fn check_select(selection: &[&str], expected: Expect) {
+    let selected = selection.iter().map(|text| text.parse()).collect::<hw_base::Result<_>>();
+    check_selected(&chain(), selected.unwrap(), expected);
+}
+
+#[track_caller]
+fn check_selected(models: Models<'_>, selected: Vec<Selected>, expected: Expect) {
+    let selection = Selection { models: selected, rebuild: false };
     let shown = match World::new(models).try_plan(&selection) {
         Ok(plan) => plan.steps.iter().map(|step| format!("{}: {}", step.name, step.after.join(", "))).collect::<Vec<_>>().join("\n"),
         Err(error) => error.to_string(),
@@ -156,4 +169,51 @@ fn a_plus_selects_what_reads_a_model_as_well() {
         facts: raw/shop.orders, names
         a_report: facts, names"#]],
     );
+}
+
+#[test]
+fn a_selected_model_brings_its_datasets_and_a_sign_brings_others() {
+    check_select(
+        &["names"],
+        expect![[r#"
+        raw/crm.customers: 
+        names: raw/crm.customers"#]],
+    );
+    check_select(
+        &["+facts", "other"],
+        expect![[r#"
+        raw/crm.customers: 
+        raw/lake.orders: 
+        raw/shop.orders: 
+        names: raw/crm.customers
+        facts: raw/shop.orders, names
+        other: raw/lake.orders"#]],
+    );
+    check_select(
+        &["names+"],
+        expect![[r#"
+        raw/crm.customers: 
+        raw/shop.orders: 
+        names: raw/crm.customers
+        facts: raw/shop.orders, names
+        a_report: facts, names"#]],
+    );
+}
+
+#[test]
+fn a_selected_model_needs_what_it_reads() {
+    check_select(
+        &["facts"],
+        expect![[r#"
+            error[HW302]: `facts` reads `names`, which is not built yet
+              help: `--select +facts` builds what it reads first"#]],
+    );
+}
+
+#[test]
+fn what_selects_nothing_is_refused() {
+    for text in ["", "+", "++", "++facts", "facts++"] {
+        assert_eq!(text.parse::<Selected>().unwrap_err().known_code(), Some("HW107"), "{text}");
+    }
+    assert_eq!("+facts+".parse::<Selected>().unwrap().to_string(), "+facts+");
 }

@@ -31,7 +31,7 @@ fn refused(settings: Json, expected: Expect) {
 fn a_table_that_rows_wait_for_is_needed_like_one_that_is_read() {
     let facts = ("facts", "select * from shop.orders", json!({ "load": { "append": {} }, "rules": refers("customers.id") }));
     let world = World::new(&[facts, customers()]);
-    let steps = world.try_plan(&Selection { models: vec!["facts".into()], rebuild: false }).unwrap().steps;
+    let steps = world.try_plan(&Selection::of_models(["facts".to_owned()])).unwrap().steps;
     let shown: Vec<String> = steps.iter().map(|step| format!("{}: {}", step.name, step.after.join(", "))).collect();
     expect![[r#"
             raw/lake.orders: 

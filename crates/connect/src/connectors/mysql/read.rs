@@ -18,6 +18,7 @@ use super::server::Server;
 use super::types::{SourceColumn, quoted};
 use crate::connectors::{Opened, Reached};
 use crate::layout::{Layout, free_of_hidden};
+use crate::lookback::looked_back;
 use crate::rows::{Cell, Outlet, RowReader, RowTable, Wanted};
 use crate::types::Declared;
 
@@ -36,7 +37,10 @@ struct Table {
 /// The column that tells what is new, and from where on.
 struct Follow {
     column: SourceColumn,
+    /// The greatest value so far.
     since: Option<String>,
+    /// The value from which on rows are read, which may lie before that.
+    from: Option<String>,
 }
 
 impl fmt::Debug for Table {
@@ -54,7 +58,7 @@ pub(super) fn open(server: Server, name: &str, columns: Vec<SourceColumn>, as_te
     Layout { files: vec![(name, &names)], delivery, declared: &Declared::default() }.columns()?;
     let follow = Follow::of(&columns, delivery)?;
     let part = match &follow {
-        Some(Follow { column, since: Some(from) }) => Part::NewAndSome { column: free_of_hidden(&column.name), from: from.clone() },
+        Some(Follow { column, from: Some(from), .. }) => Part::NewAndSome { column: free_of_hidden(&column.name), from: from.clone() },
         _ => Part::Whole,
     };
     let fields = columns.iter().map(|column| Field::new(free_of_hidden(&column.name), column.data_type(), true)).collect();
@@ -71,15 +75,16 @@ impl Follow {
         let known = || columns.iter().map(|column| column.name.as_str());
         let column = columns.iter().find(|column| free_of_hidden(&column.name) == *name);
         let column = column.ok_or_else(|| unknown("column", name, known()).code("HW201"))?.clone();
-        Ok(Some(Self { column, since: continuing.since.clone() }))
+        let from = continuing.since.as_deref().map(|since| looked_back(since, continuing, &column.name)).transpose()?;
+        Ok(Some(Self { column, since: continuing.since.clone(), from }))
     }
 
     /// The rows to read, as SQL.
     fn condition(&self) -> Option<String> {
         let name = quoted(&self.column.name);
-        let since = self.since.as_ref()?;
-        let since = if self.column.is_number() { since.clone() } else { literal(since) };
-        Some(format!("({name} >= {since} or {name} is null)"))
+        let from = self.from.as_ref()?;
+        let from = if self.column.is_number() { from.clone() } else { literal(from) };
+        Some(format!("({name} >= {from} or {name} is null)"))
     }
 
     /// The query of the greatest value that does not lie in the future.

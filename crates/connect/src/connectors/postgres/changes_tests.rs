@@ -28,7 +28,7 @@ impl<'a> Reader<'a> {
 
     /// The ids that a reading delivers, sorted, with `all:` before them where it is the whole table.
     async fn next(&mut self) -> String {
-        let continuing = Continuing { since: self.since.clone(), column: self.column.map(str::to_owned) };
+        let continuing = Continuing { since: self.since.clone(), column: self.column.map(str::to_owned), lookback_seconds: 0 };
         let selection = Selection { continuing: Some(&continuing), known: &self.known, ..self.place.select(self.table) };
         let table = open(&self.place.url, &selection).await.unwrap();
         let context = SessionContext::new();

@@ -24,6 +24,7 @@ use super::server::{Server, Session};
 use super::types::SourceColumn;
 use super::{Selection, catalog, quoted};
 use crate::layout::{free_of_hidden, own_name};
+use crate::lookback::looked_back;
 
 /// How what is new is told.
 pub(super) enum Progress {
@@ -31,8 +32,8 @@ pub(super) enum Progress {
     Unasked,
     /// By the transactions of the rows.
     ByTransaction { table: Identity, members: BTreeSet<u32>, before: Option<Position> },
-    /// By a column, this one of the table's, from a value on.
-    ByColumn { column: SourceColumn, from: Option<String> },
+    /// By a column, this one of the table's, from a value on, which may lie before the one that was reached.
+    ByColumn { column: SourceColumn, from: Option<String>, reached: Option<String> },
 }
 
 /// What a scan has to know about the moment that it sees.
@@ -74,8 +75,9 @@ impl Progress {
             return Ok(Self::Unasked);
         };
         let now = Now::of(server, session).await?;
-        let from = continuing.since.clone().map(|since| earlier(column, since, now.at));
-        Ok(Self::ByColumn { column: column.clone(), from })
+        let reached = continuing.since.clone().map(|since| earlier(column, since, now.at));
+        let from = reached.as_deref().map(|since| looked_back(since, continuing, &column.name)).transpose()?;
+        Ok(Self::ByColumn { column: column.clone(), from, reached })
     }
 
     /// What a scan has to know about the moment that its first session sees.
@@ -90,7 +92,7 @@ impl Progress {
     pub(super) fn part(&self) -> Part {
         match self {
             Self::ByTransaction { before: Some(_), .. } => Part::New,
-            Self::ByColumn { column, from: Some(from) } => Part::NewAndSome { column: column.column().name, from: from.clone() },
+            Self::ByColumn { column, from: Some(from), .. } => Part::NewAndSome { column: column.column().name, from: from.clone() },
             Self::Unasked | Self::ByTransaction { .. } | Self::ByColumn { .. } => Part::Whole,
         }
     }
@@ -99,7 +101,7 @@ impl Progress {
     pub(super) fn rows(&self) -> Option<String> {
         match self {
             Self::ByTransaction { members, before: Some(before), .. } => Some(before.newer(members)),
-            Self::ByColumn { column, from: Some(from) } => {
+            Self::ByColumn { column, from: Some(from), .. } => {
                 let name = quoted(&column.name);
                 Some(format!("({name} >= {}::{} or {name} is null)", literal(from), column.declared))
             }
@@ -139,10 +141,10 @@ impl Progress {
                 let seen = noted.into_iter().flat_map(|noted| noted.transactions).collect();
                 Ok(Position::reached(table.clone(), members.clone(), now.moment, seen, before.as_ref()).text())
             }
-            Self::ByColumn { column, from } => {
+            Self::ByColumn { column, reached, .. } => {
                 let found: Vec<ArrayRef> = noted.into_iter().filter_map(|noted| noted.greatest).collect();
                 let text = shown(&found).map_err(|error| not_ordered(column, &error))?;
-                Ok(text.or_else(|| from.clone()))
+                Ok(text.or_else(|| reached.clone()))
             }
         }
     }

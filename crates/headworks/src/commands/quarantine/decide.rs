@@ -64,9 +64,18 @@ pub(super) async fn release(Release { deciding, set }: &Release, terminal: &Term
 }
 
 /// Rows that break these rules cannot be loaded as they are, whoever vouches for them.
-const NEED_VALUES: [&str; 3] = ["key_is_present", "change_time_is_present", "malformed_record"];
+const NEED_VALUES: [&str; 4] = ["key_is_present", "change_time_is_present", "malformed_record", SHARES_KEY];
+
+/// The rule that rows break which share their key with another one of their delivery.
+const SHARES_KEY: &str = "key_is_unique";
 
 fn needs_values(rule: &str) -> Error {
+    if rule == SHARES_KEY {
+        return Error::user(format!("rows that wait because of `{rule}` cannot enter as they are"))
+            .code("HW107")
+            .because("another row of the same delivery has their key, and a delivery says one thing of a key")
+            .help("correct them at the source: the next delivery is compared as ever; or `headworks quarantine drop` them");
+    }
     Error::user(format!("rows that wait because of `{rule}` cannot enter as they are"))
         .code("HW107")
         .because("a row without its key, a version without its time and a record that could not be read have no place in the table")
@@ -112,9 +121,13 @@ async fn decide(deciding: &Deciding, ruling: Ruling, terminal: &Terminal) -> Res
     let asked = asked(&house, deciding, &selected, ruling);
     let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
     let models = if asked.table.is_raw() { vec![] } else { vec![selecting.table.clone()] };
-    let plan = plan(&house.project, asking, &Selection { models, rebuild: false }).await?;
+    let plan = plan(&house.project, asking, &Selection::of_models(models)).await?;
     let (record, errors) = review(&house.project, &plan, &asked, run, ports).await?;
-    let code = exit_code(&record, &errors);
+    let code = match (record.outcome, &asked.review.ruling) {
+        // Somebody asked for rows to enter, and none did.
+        (Some(RunOutcome::Unchanged), Ruling::Repaired(_) | Ruling::Vouched { .. }) => 1,
+        _ => exit_code(&record, &errors),
+    };
     let waits = waiting(&house).await?.into_iter().find(|(table, _)| *table == selected.quarantine).map_or(0, |(_, rows)| rows);
     let decided = Decided { asked: &asked, record: &record, selected: rows, waits };
     match terminal.format {

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Clock, Error, Result};
 use hw_pipeline::unit::{UnitTest, read_tests};
+use hw_pipeline::{Selected, Selection, selected_models};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::{Command, described, read};
+use super::{Command, described, read, selected};
 use crate::house::House;
 use crate::machine::SystemClock;
 use crate::terminal::Terminal;
@@ -40,9 +41,9 @@ struct Arguments {
     /// Only the tests of these names
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// Only the tests of this model
-    #[arg(long, value_name = "MODEL")]
-    model: Option<String>,
+    /// Only the tests of these models: `NAME`, `+NAME` with the models it reads, `NAME+` with those that read it. May be given several times
+    #[arg(long, value_name = "SELECTION", visible_alias = "model", value_parser = selected)]
+    select: Vec<Selected>,
     /// The folder of the project
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     project: PathBuf,
@@ -56,7 +57,7 @@ impl Command for Test {
         described::<Arguments>(
             "test",
             "Test models with given rows; touch neither sources nor tables",
-            "Examples:\n  headworks test\n  headworks test --model fact_orders\n  headworks test --format junit > tests.xml",
+            "Examples:\n  headworks test\n  headworks test --select fact_orders+\n  headworks test --format junit > tests.xml",
         )
     }
 
@@ -106,24 +107,29 @@ fn chosen(tests: Vec<UnitTest>, arguments: &Arguments, house: &House) -> Result<
             .code("HW103")
             .help("write one to `tests/NAME.yaml`: a name, and below it `model:`, `given:` and `expect:`"));
     }
-    if let Some(model) = &arguments.model {
-        house.model(model)?;
-    }
+    let models = of_selected_models(arguments, house)?;
     let names: Vec<&str> = tests.iter().map(|test| test.name.as_str()).collect();
     if let Some(name) = arguments.names.iter().find(|name| !names.contains(&name.as_str())) {
         return Err(hw_base::unknown("test", name, names).code("HW302"));
     }
     let is_chosen = |test: &UnitTest| {
-        let of_model = arguments.model.as_ref().is_none_or(|model| test.model.name == *model);
+        let of_model = models.as_ref().is_none_or(|models| models.contains(&test.model.name));
         of_model && (arguments.names.is_empty() || arguments.names.contains(&test.name))
     };
     let chosen: Vec<UnitTest> = tests.into_iter().filter(is_chosen).collect();
-    match (chosen.is_empty(), &arguments.model) {
-        (true, Some(model)) => {
-            Err(Error::user(format!("no test of `{model}` is among them")).code("HW302").help("write one to `tests/NAME.yaml`"))
-        }
-        _ => Ok(chosen),
+    if chosen.is_empty() && !arguments.select.is_empty() {
+        let asked: Vec<String> = arguments.select.iter().map(|selected| format!("`{selected}`")).collect();
+        return Err(Error::user(format!("no test of {} is among them", asked.join(", ")))
+            .code("HW302")
+            .help("write one to `tests/NAME.yaml`"));
     }
+    Ok(chosen)
+}
+
+/// The models whose tests are asked for; all where none is selected.
+fn of_selected_models(arguments: &Arguments, house: &House) -> Result<Option<Vec<String>>> {
+    let selection = Selection { models: arguments.select.clone(), rebuild: false };
+    (!selection.models.is_empty()).then(|| selected_models(&house.project, &house.engine, &selection)).transpose()
 }
 
 /// Carries out the tests, as many at a time as there are cores; the outcomes come in the order of the tests.
