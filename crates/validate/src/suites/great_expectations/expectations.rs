@@ -210,8 +210,9 @@ fn of_values(name: &str, arguments: &Arguments<'_>) -> Translation {
         "column_values_to_match_like_pattern_list" => like("like_pattern_list", false, arguments),
         "column_values_to_not_match_like_pattern_list" => like("like_pattern_list", true, arguments),
         "column_values_to_match_strftime_format" => on_column("parses", json!({"format": arguments.text("strftime_format")?}), arguments),
-        "column_values_to_be_dateutil_parseable" => text_that_parses("any_date", arguments),
-        "column_values_to_be_json_parseable" => text_that_parses("json", arguments),
+        // A column of days or moments, which texts in CSV may be, reads so as well.
+        "column_values_to_be_dateutil_parseable" => on_column("parses", json!({"as": "any_date"}), arguments),
+        "column_values_to_be_json_parseable" => json_parseable(arguments),
         "column_values_to_match_json_schema" => {
             Err("Headworks tells whether a text is JSON (`parses: { as: json }`), not whether it keeps to a schema".into())
         }
@@ -330,10 +331,10 @@ fn of_tables(name: &str, arguments: &Arguments<'_>) -> Translation {
 }
 
 /// Theirs reads texts alone: a number is no JSON there, though its text is.
-fn text_that_parses(form: &str, arguments: &Arguments<'_>) -> Translation {
+fn json_parseable(arguments: &Arguments<'_>) -> Translation {
     let name = identifier(&arguments.text("column")?);
     let sql = format!("{name} is null or arrow_typeof({name}) in ('Utf8', 'Utf8View', 'LargeUtf8')");
-    Ok(on_column("parses", json!({ "as": form }), arguments)?.and("expression", json!({ "sql": sql })))
+    Ok(on_column("parses", json!({"as": "json"}), arguments)?.and("expression", json!({ "sql": sql })))
 }
 
 fn ordered(direction: &str, arguments: &Arguments<'_>) -> Translation {
