@@ -107,12 +107,10 @@ fn rows_are_judged_by_the_counts_of_the_scan() {
 #[test]
 fn a_reference_of_some_rows_is_judged_by_its_values_too() {
     let list = json!([{"referential": {"column": "order_id", "to": "orders.id", "where": "status = 'sent'"}}]);
-    let answers = |engine: FakeEngine| {
-        engine
-            .answers("select count(*) from after where (status = 'sent')", Ok(vec![vec![Value::Int(300)]]))
-            .answers("select judged.order_id", Ok(vec![vec![Value::Int(7), Value::Int(2)]]))
-    };
-    let engine = answers(FakeEngine { without_partner: Some(2), ..no_engine() });
+    let mut engine = no_engine()
+        .answers("select count(*) from after where (status = 'sent')", Ok(vec![vec![Value::Int(300)]]))
+        .answers("select judged.order_id", Ok(vec![vec![Value::Int(7), Value::Int(2)]]));
+    engine.without_partner = Some(2);
     let verdict = staged(&list, &engine, &Population::default(), watched(&[], &[])).unwrap();
     assert_eq!(written(&verdict), ["referential_order_id: broken, 2/300 rows of the table where status = 'sent', none e.g. c0=7, c1=2"]);
     let asked = engine.asked.lock().unwrap()[0].clone();

@@ -145,6 +145,8 @@ fn settings(inner: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value as Json;
+
     use super::*;
     use crate::suites::Outcome;
 
