@@ -4,6 +4,8 @@
 //! in one commit. This room judges nothing: whether a batch may be published is the gate's business.
 
 mod adopt;
+mod any_date;
+mod arithmetic;
 mod beside;
 mod changes;
 mod crowded;
@@ -21,6 +23,7 @@ mod live;
 mod local;
 mod logged;
 mod measure;
+mod moments;
 mod partners;
 mod parts;
 mod place;

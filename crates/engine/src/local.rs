@@ -9,6 +9,7 @@ use datafusion::common::stats::Precision;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_plan::execute_stream_partitioned;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake_core::DeltaTable;
@@ -20,6 +21,8 @@ use hw_base::{
 };
 use serde_json::Value as Json;
 
+use crate::any_date::any_date;
+use crate::arithmetic::CheckedArithmetic;
 use crate::beside::Beside;
 use crate::crowded::{OperatorPool, SharedOutByOne, SortedJoins};
 use crate::deadline::{Deadline, in_time};
@@ -29,12 +32,13 @@ use crate::folder::{Disk, FolderRef, Site};
 use crate::json::json_valid;
 use crate::live::LiveTables;
 use crate::measure::Means;
+use crate::moments::{ComparedInMicroseconds, Microseconds};
 use crate::planned::Planned;
 use crate::quantile::quantile_cont;
 use crate::session::{Effort, Session};
 use crate::store::Lasting;
 use crate::warehouse::{Warehouse, arrow_schema};
-use crate::{adopt, damage, kept, measure, partners, publish, schema, sql, stage, trace, types};
+use crate::{adopt, arithmetic, damage, kept, measure, partners, publish, schema, sql, stage, trace, types};
 
 /// What the engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -160,8 +164,19 @@ impl LocalEngine {
         let make = || {
             let context = SessionContext::new_with_config_rt(SessionConfig::new(), Arc::clone(&self.runtime));
             context.register_udf(json_valid());
+            context.register_udf(any_date());
             context.register_udaf(quantile_cont());
-            context.state()
+            context.register_udaf(arithmetic::sum());
+            let state = context.state();
+            let mut rules = state.physical_optimizers().to_vec();
+            rules.insert(0, Arc::new(CheckedArithmetic));
+            let mut analyzers: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(ComparedInMicroseconds)];
+            analyzers.extend(state.analyzer().rules.iter().cloned());
+            SessionStateBuilder::new_from_existing(state)
+                .with_physical_optimizer_rules(rules)
+                .with_analyzer_rules(analyzers)
+                .with_type_planner(Arc::new(Microseconds))
+                .build()
         };
         let make_for_spilling = || {
             let state = make();

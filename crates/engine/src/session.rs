@@ -23,9 +23,11 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use hw_base::{ByteSize, DatasetName, Error, Input, ORIGIN_COLUMNS, Reader, Reference, Result, Span, StagedBatch, TableName, unknown};
 
+use crate::arithmetic::checked;
 use crate::changes;
 use crate::failure::{Context, explain};
 use crate::local::LocalEngine;
+use crate::moments::compared_in_microseconds;
 use crate::shown::Shown;
 use crate::sql::{read_before, references};
 use crate::wide;
@@ -340,12 +342,12 @@ impl Session {
 
     /// An SQL expression over single rows, ready to be evaluated.
     pub(crate) fn row_expression(&self, sql: &str, schema: &DFSchema) -> datafusion::error::Result<Arc<dyn PhysicalExpr>> {
-        let expression = self.state.create_logical_expr(sql, schema)?;
+        let expression = compared_in_microseconds(self.state.create_logical_expr(sql, schema)?, schema)?.data;
         let simplify = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).with_current_time().build();
         let simplifier = ExprSimplifier::new(simplify);
         // Some functions, such as `coalesce`, are only evaluated in their simplified form.
         let expression = compared_one_by_one(simplifier.simplify(simplifier.coerce(expression, schema)?)?)?;
-        self.state.create_physical_expr(expression, schema)
+        checked(self.state.create_physical_expr(expression, schema)?).map(|done| done.data)
     }
 
     /// What a failure of a query from `file` is about.

@@ -184,6 +184,8 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 pub(crate) struct FakeEngine {
     described: Vec<(String, Result<Vec<Column>>)>,
     answers: Vec<(String, Result<Vec<Vec<Value>>>)>,
+    /// How many rows have no partner in another table, where that is counted by their values.
+    pub(crate) without_partner: Option<u64>,
     /// What was asked, as `query: SQL` or `staged: SQL`, and the inputs of the last one.
     pub(crate) asked: Mutex<Vec<String>>,
     pub(crate) inputs: Mutex<Vec<Input>>,
@@ -245,6 +247,17 @@ impl Engine for FakeEngine {
     }
     fn query_staged<'a>(&'a self, _: &'a StagedBatch, reader: &'a Reader, _: usize) -> BoxFuture<'a, Result<Rows>> {
         Box::pin(async move { self.answer("staged", reader) })
+    }
+    fn without_partner<'a>(
+        &'a self,
+        _: Option<&'a StagedBatch>,
+        rows: &'a Reader,
+        among: &'a Reader,
+    ) -> BoxFuture<'a, Result<Option<u64>>> {
+        if self.without_partner.is_some() {
+            self.asked.lock().unwrap().push(format!("{} among {}", rows.sql, among.sql));
+        }
+        Box::pin(std::future::ready(Ok(self.without_partner)))
     }
     fn measure<'a>(&'a self, _: &'a Reader, _: MeasureSettings) -> BoxFuture<'a, Result<TableFacts>> {
         unimplemented!()

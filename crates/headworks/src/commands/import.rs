@@ -154,8 +154,8 @@ fn files_below(folder: &Path, tests: Option<&[PathBuf]>) -> Result<Vec<PathBuf>>
     let mut files = Vec::new();
     for path in paths {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let is_foreign =
-            name.starts_with('.') || matches!(name.as_str(), "target" | "dbt_packages" | "macros" | "dbt_project.yml" | "packages.yml");
+        let is_foreign = name.starts_with('.')
+            || matches!(name.as_str(), "target" | "dbt_packages" | "macros" | "dbt_project.yml" | "packages.yml" | "profiles.yml");
         let may_hold = path.extension().is_some_and(|ending| match ending.to_str() {
             Some("sql") => tests.is_none_or(|tests| tests.iter().any(|folder| path.starts_with(folder))),
             ending => matches!(ending, Some("yml" | "yaml" | "json")),

@@ -209,10 +209,12 @@ async fn judge_set(fitted: &Fitted, relation: &Relation<'_>, count: &Template, e
             ..counted(fitted, relation, set.violations, rows)
         });
     }
-    if let Some(violations) = relation.without_partner(&fitted.rule).await? {
-        let examples = if violations == 0 { vec![] } else { rendered(relation.examples(examples, None).await?) };
-        let population = population(fitted, relation.table);
-        return Ok(RuleResult { population, examples, ..counted(fitted, relation, violations, relation.table_rows) });
+    if let Some((violations, rows)) = relation.without_partner(&fitted.rule).await? {
+        let examples = match violations {
+            0 => Vec::new(),
+            _ => rendered(relation.examples(examples, fitted.rule.condition_sql()).await?),
+        };
+        return Ok(RuleResult { population: population(fitted, relation.table), examples, ..counted(fitted, relation, violations, rows) });
     }
     let (violations, rows) = match relation.count(count, fitted.rule.condition_sql()).await? {
         Ok(counts) => counts,

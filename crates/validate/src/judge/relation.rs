@@ -169,15 +169,21 @@ impl<'a> Relation<'a> {
         }))
     }
 
-    /// The number of rows whose values have no partner, where that is what a rule about all rows asks and it need not be asked as a join.
-    pub(super) async fn without_partner(&self, rule: &Rule) -> Result<Option<u64>> {
-        let Some(asked) = rule.body.partners().filter(|_| rule.condition.is_none()) else { return Ok(None) };
-        let [rows, among] = asked.map(|asked| Reader { sql: self.over(&asked, None), inputs: self.inputs.clone(), file: None });
-        match self.judging.engine.without_partner(self.batch, &rows, &among).await {
+    /// The number of rows whose values have no partner, and of the rows judged, where that need not be asked as a join.
+    pub(super) async fn without_partner(&self, rule: &Rule) -> Result<Option<(u64, u64)>> {
+        let Some(asked) = rule.body.partners() else { return Ok(None) };
+        let condition = rule.condition_sql();
+        let reader = |asked| Reader { sql: self.over(&asked, condition.as_deref()), inputs: self.inputs.clone(), file: None };
+        let [rows, among] = asked.map(reader);
+        let violations = match self.judging.engine.without_partner(self.batch, &rows, &among).await {
             // The query of the rule says what is wrong with it, or makes do with the memory there is.
-            Err(error) if error.blame() == Blame::User || error.known_code() == Some("HW401") => Ok(None),
-            answer => answer,
-        }
+            Err(error) if error.blame() == Blame::User || error.known_code() == Some("HW401") => return Ok(None),
+            answer => answer?,
+        };
+        let Some(violations) = violations else { return Ok(None) };
+        let Some(condition) = condition else { return Ok(Some((violations, self.table_rows))) };
+        let counted = self.query(format!("select count(*) from {} where {condition}", self.all_rows), 1).await?;
+        Ok(counted.ok().and_then(|rows| whole_number(rows.rows.first()?.first()?)).map(|judged| (violations, judged)))
     }
 
     /// Some of the violating rows.

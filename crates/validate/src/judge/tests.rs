@@ -105,6 +105,23 @@ fn rows_are_judged_by_the_counts_of_the_scan() {
 }
 
 #[test]
+fn a_reference_of_some_rows_is_judged_by_its_values_too() {
+    let list = json!([{"referential": {"column": "order_id", "to": "orders.id", "where": "status = 'sent'"}}]);
+    let mut engine = no_engine()
+        .answers("select count(*) from after where (status = 'sent')", Ok(vec![vec![Value::Int(300)]]))
+        .answers("select judged.order_id", Ok(vec![vec![Value::Int(7), Value::Int(2)]]));
+    engine.without_partner = Some(2);
+    let verdict = staged(&list, &engine, &Population::default(), watched(&[], &[])).unwrap();
+    assert_eq!(
+        written(&verdict),
+        ["referential_order_id: broken, 2/300 rows of the table after this load where status = 'sent', none e.g. c0=7, c1=2"]
+    );
+    let asked = engine.asked.lock().unwrap()[0].clone();
+    let rows = "select order_id from (select * from after where (status = 'sent')) as judged where order_id is not null";
+    assert_eq!(asked, format!("{rows} among select id from orders as referred where id is not null"));
+}
+
+#[test]
 fn a_quarantine_rule_never_blocks() {
     let list = json!([{"range": {"column": "amount", "min": 0, "on_failure": "quarantine"}}]);
     let verdict = staged(&list, &no_engine(), &Population::default(), watched(&[("range_amount", 3)], &[])).unwrap();

@@ -48,6 +48,8 @@ enum Form {
     Ip,
     /// JSON as RFC 8259 writes it: an object, a list or a single value.
     Json,
+    /// A date or a time in any of the forms in which people write them: `31 Jan 2026`, `1/31/26 4pm`, `Tuesday`.
+    AnyDate,
 }
 
 const IPV4: &str = r"((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
@@ -61,7 +63,7 @@ impl Form {
     /// The regular expression of the form; `None` for moments, which engines read in more than one form, and for JSON, which is nested.
     fn expression(self) -> Option<String> {
         Some(match self {
-            Self::Timestamp | Self::Json => return None,
+            Self::Timestamp | Self::Json | Self::AnyDate => return None,
             Self::Date => r"^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}\s*$".into(),
             Self::Time => r"^\s*([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?\s*$".into(),
             Self::Integer => r"^\s*[+-]?[0-9]+\s*$".into(),
@@ -83,8 +85,8 @@ impl Form {
                 !matches!(self, Self::Integer | Self::Number | Self::Boolean | Self::Json)
             }
             ColumnType::Boolean => !matches!(self, Self::Boolean | Self::Json),
-            ColumnType::Date | ColumnType::Timestamp => !matches!(self, Self::Date | Self::Timestamp),
-            ColumnType::Time => self != Self::Time,
+            ColumnType::Date | ColumnType::Timestamp => !matches!(self, Self::Date | Self::Timestamp | Self::AnyDate),
+            ColumnType::Time => !matches!(self, Self::Time | Self::AnyDate),
             ColumnType::Text | ColumnType::Binary | ColumnType::Other => false,
         }
     }
@@ -102,6 +104,7 @@ impl Form {
             Self::Url => "a URL",
             Self::Ipv4 | Self::Ipv6 | Self::Ip => "an IP address",
             Self::Json => "JSON",
+            Self::AnyDate => "a date in any form",
         }
     }
 
@@ -112,6 +115,7 @@ impl Form {
             (Self::Date, Some(has_form)) => format!("{text} is not null and (not {has_form} or try_cast(trim({text}) as date) is null)"),
             (_, Some(has_form)) => format!("not {has_form}"),
             (Self::Json, None) => format!("not json_valid({text})"),
+            (Self::AnyDate, None) => format!("not any_date({text})"),
             (_, None) => format!("{text} is not null and try_cast(trim({text}) as timestamp(6)) is null"),
         }
     }
@@ -122,7 +126,7 @@ counting_settings! {
     ParsesSettings {
         /// The column.
         column: String,
-        /// What its texts are to read as: `date`, `timestamp`, `time`, `integer`, `number`, `boolean`, `uuid`, `email`, `url`, `ip`, `ipv4`, `ipv6` or `json`.
+        /// What its texts are to read as: `date`, `timestamp`, `time`, `integer`, `number`, `boolean`, `uuid`, `email`, `url`, `ip`, `ipv4`, `ipv6`, `json` or `any_date`.
         #[serde(rename = "as")]
         form: Option<Form>,
         /// A format of dates and times in place of `as`, in the signs of `strftime`: `%d/%m/%Y`.
@@ -135,7 +139,7 @@ impl RuleKind for Parses {
 
     fn about(&self) -> About {
         About {
-            finds: "Texts that do not read as what `as` says, or that do not have the `format` in the signs of `strftime` (`%Y`, `%m`, `%d`, `%H`, `%M`, `%S`, `%f`, `%b`, `%B`, `%y`, `%p`, `%j`, `%a`, `%A`, `%z` …). The text as a whole is read; white space around numbers, days, moments and JSON is allowed. A day that the calendar does not have, such as the 30th of February, is no date. Nulls are the business of `not_null`; an empty text reads as nothing.",
+            finds: "Texts that do not read as what `as` says, or that do not have the `format` in the signs of `strftime` (`%Y`, `%m`, `%d`, `%H`, `%M`, `%S`, `%f`, `%b`, `%B`, `%y`, `%p`, `%j`, `%a`, `%A`, `%z` …). The text as a whole is read; white space around numbers, days, moments and JSON is allowed. A day that the calendar does not have, such as the 30th of February, is no date. Nulls are the business of `not_null`; an empty text reads as nothing. `any_date` takes all of the forms in which people write dates and times, such as `31 Jan 2026`, `1/31/26 4pm` and `Tuesday`, with the month first where nothing tells it from the day; a number such as `10` is a day of the month to it.",
             matters: "What does not read as a date becomes null when it is cast, or ends the load, long after the place where it could be mended.",
             example: "- parses: { column: email, as: email, at_least: 99% }\n- parses: { column: note, format: '%d/%m/%Y', where: 'note is not null' }",
             remedy: "Look at the examples for a second form, such as days before months, and read both in the model. Ask the source for one form.",
@@ -225,6 +229,7 @@ mod tests {
             "no value of column `a`, which is decimal(12,2), reads as a date",
         );
         check_row(&json!({"parses": {"column": "a", "as": "json"}}), "a varchar", "not json_valid(a)");
+        check_row(&json!({"parses": {"column": "a", "as": "any_date"}}), "a varchar", "not any_date(a)");
         check_row(
             &json!({"parses": {"column": "a", "format": "%H"}}),
             "a varchar",

@@ -68,7 +68,13 @@ pub(crate) const ELSEWHERE: &[Elsewhere] = &[
         "",
         "",
     ),
-    words("parses", "column_values_to_match_strftime_format, column_values_to_be_json_parseable", "", "", "format"),
+    words(
+        "parses",
+        "column_values_to_match_strftime_format, column_values_to_be_json_parseable, column_values_to_be_dateutil_parseable",
+        "",
+        "",
+        "format",
+    ),
     words(
         "length",
         "column_value_lengths_to_be_between, column_value_lengths_to_equal",

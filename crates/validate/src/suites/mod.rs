@@ -20,11 +20,12 @@ pub(crate) mod yaml;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use hw_base::{Column, Error, Result, Settings, Span, unknown};
 use serde_json::{Map, Value as Json, json};
 
-pub use self::dbt::dbt_origin;
+pub use self::dbt::{Known as DbtKnown, dbt_origin, dbt_target};
 pub use self::dialect::Dialect;
 use crate::rule::{Rule, read_rules};
 
@@ -118,6 +119,8 @@ pub struct Origin {
     pub settings: Map<String, Json>,
     /// What its project says about single tests, by their names.
     pub of_tests: BTreeMap<String, Map<String, Json>>,
+    /// What is known of its project besides.
+    pub known: Arc<DbtKnown>,
 }
 
 /// The checks of a file, each with what became of it.

@@ -147,7 +147,7 @@ unit_tests:
             r#"orders dbt_utils.accepted_range(status) => [{"range":{"column":"status","above":0}}]"#,
             r#"orders dbt_expectations.expect_column_values_to_match_regex(status) => [{"matches":{"column":"status","pattern":"^a","ignore_case":true,"where":"x > 1"}}]"#,
             "orders unique(status) => it is switched off (`enabled: false`)",
-            r#"orders not_null(status) => `where: "day = '{{ var('day') }}'"` is Jinja, whose value only dbt knows"#,
+            r#"orders not_null(status) => `where: "day = '{{ var('day') }}'"` is Jinja, and `vars` of dbt_project.yml has no `day`, nor is there a default"#,
             r#"shop.raw freshness error_after => [{"freshness":{"column":"at","within":"2d"}}]"#,
             r#"shop.raw freshness warn_after => [{"freshness":{"column":"at","within":"12h","on_failure":"alert"}}]"#,
             "orders unit test adds_up => it expects nothing",

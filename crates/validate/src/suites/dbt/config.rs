@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::Settings;
+use super::expression::Known;
 use crate::suites::{Rules, Translation};
 
 /// Keys of the configuration, which can also stand beside the arguments of a test.
@@ -60,10 +61,10 @@ impl Config {
     ///
     /// # Errors
     /// Names what only dbt knows.
-    pub(super) fn evaluated(&self) -> Result<Self, String> {
+    pub(super) fn evaluated(&self, project: &Known) -> Result<Self, String> {
         let says_nothing = |key: &str| SILENT.contains(&key) || key == "description";
         let known = |(key, value): (&String, &Json)| {
-            if says_nothing(key) { Ok((key.clone(), value.clone())) } else { super::jinja::evaluated_entry(key, value) }
+            if says_nothing(key) { Ok((key.clone(), value.clone())) } else { super::jinja::evaluated_entry(key, value, project) }
         };
         self.0.iter().map(known).collect::<Result<_, String>>().map(Self)
     }
@@ -189,15 +190,39 @@ fn too_few_failures(rules: &Rules, fewest: u64) -> Translation {
     let [rule] = rules.rules.as_slice() else { return Err("it is to find failures, which only goes with one rule".into()) };
     let of = |kind: &str| rule.get(kind).and_then(Json::as_object);
     let sql = |settings: &Map<String, Json>| settings.get("sql").and_then(Json::as_str).unwrap_or_default().to_owned();
-    let (settings, found) = match (of("query"), of("expression")) {
-        (Some(query), _) => (query, format!("({}) as found", sql(query))),
-        (_, Some(expression)) => (expression, format!("{{table}} as judged where not ({})", sql(expression))),
-        _ => return Err("it is to find failures, which has no counterpart for this test".into()),
+    let (mut settings, found) = match (of("query"), of("expression")) {
+        (Some(query), _) => (query.clone(), format!("({}) as found", sql(query))),
+        (_, Some(expression)) => (expression.clone(), format!("{{table}} as judged where not ({})", sql(expression))),
+        _ => {
+            let (settings, fits) = fitting_texts(rule).ok_or("it is to find failures, which has no counterpart for this test")?;
+            (settings, format!("{{table}} as judged where not ({fits})"))
+        }
     };
-    let mut settings = settings.clone();
     settings.insert("sql".into(), format!("select count(*) as failures from {found} having count(*) < {fewest}").into());
     Ok(Rules { rules: vec![json!({ "query": settings })], ..rules.clone() }
         .note("it is to find failures, and breaks where there are too few"))
+}
+
+/// What a rule on patterns of texts asks, as SQL that is true for texts that keep it; with its settings that are not about patterns.
+fn fitting_texts(rule: &Json) -> Option<(Map<String, Json>, String)> {
+    let (kind, settings) = ["matches", "like"].into_iter().find_map(|kind| Some((kind, rule.get(kind)?.as_object()?)))?;
+    let flags = if settings.get("ignore_case") == Some(&json!(true)) { Some(", 'i'") } else { None };
+    let column = hw_base::identifier(settings.get("column")?.as_str()?);
+    let patterns = settings.get("patterns").and_then(Json::as_array).cloned().or_else(|| Some(vec![settings.get("pattern")?.clone()]))?;
+    let one = |pattern: &Json| {
+        let pattern = hw_base::literal(pattern.as_str()?);
+        match (kind, flags) {
+            ("matches", flags) => Some(format!("regexp_like({column}, {pattern}{})", flags.unwrap_or_default())),
+            (_, None) => Some(format!("{column} like {pattern}")),
+            (_, Some(_)) => Some(format!("{column} ilike {pattern}")),
+        }
+    };
+    let between = if settings.get("require") == Some(&json!("all")) { " and " } else { " or " };
+    let fits = patterns.iter().map(one).collect::<Option<Vec<_>>>()?.join(between);
+    let fits = if settings.get("not") == Some(&json!(true)) { format!("not ({fits})") } else { fits };
+    let about_patterns = ["column", "pattern", "patterns", "require", "not", "ignore_case"];
+    let others = settings.iter().filter(|(key, _)| !about_patterns.contains(&key.as_str()));
+    Some((others.map(|(key, value)| (key.clone(), value.clone())).collect(), fits))
 }
 
 #[cfg(test)]
@@ -227,6 +252,9 @@ mod tests {
         assert_eq!(rules.rules, [json!({"query": {"sql": sql}})]);
         let rules = config.applied(Rules::sql("expression", json!({"sql": "a > 1"})), &limits).unwrap();
         let sql = "select count(*) as failures from {table} as judged where not (a > 1) having count(*) < 1";
+        assert_eq!(rules.rules, [json!({"query": {"sql": sql}})]);
+        let rules = config.applied(Rules::one("matches", json!({"column": "a", "patterns": ["^x", "y"], "not": true})), &limits).unwrap();
+        let sql = "select count(*) as failures from {table} as judged where not (not (regexp_like(a, '^x') or regexp_like(a, 'y'))) having count(*) < 1";
         assert_eq!(rules.rules, [json!({"query": {"sql": sql}})]);
         assert!(config.applied(Rules::one("not_null", json!({"column": "a"})), &limits).is_err());
     }

@@ -2,37 +2,60 @@
 
 use serde_json::Value as Json;
 
-/// A text with the values of its Jinja; `None` where one of them is known to dbt alone.
-pub(super) fn evaluated(text: &str) -> Option<String> {
+use super::expression::{Known, UNKNOWN};
+
+/// A text with the values of its Jinja.
+///
+/// # Errors
+/// Says what is not known about one of them, behind "is Jinja, ".
+pub(super) fn evaluated(text: &str, known: &Known) -> Result<String, String> {
     let (mut out, mut rest) = (String::new(), text);
     while let Some(at) = rest.find("{{").into_iter().chain(rest.find("{%")).min() {
         out.push_str(&rest[..at]);
-        let (value, after) = if rest[at..].starts_with("{{") { expression(&rest[at..])? } else { raw(&rest[at..])? };
+        let (value, after) = if rest[at..].starts_with("{{") {
+            let (value, after) = expression(&rest[at..], known)?;
+            (super::expression::text(&value).ok_or(UNKNOWN)?, after)
+        } else {
+            raw(&rest[at..]).ok_or(UNKNOWN)?
+        };
         out.push_str(&value);
         rest = after;
     }
-    Some(out + rest)
+    Ok(out + rest)
 }
 
-/// The same for every text within a value. What names a table stays as it is.
-pub(super) fn evaluated_value(value: &Json) -> Option<Json> {
-    Some(match value {
-        Json::String(text) if super::words::relation(text).is_none() => evaluated(text)?.into(),
-        Json::Array(items) => items.iter().map(evaluated_value).collect::<Option<Vec<_>>>()?.into(),
+/// The same for every text within a value. What names a table stays as it is; an expression alone is its value, whatever that is.
+pub(super) fn evaluated_value(value: &Json, known: &Known) -> Result<Json, String> {
+    Ok(match value {
+        Json::String(text) if super::words::relation(text).is_none() && has_jinja(text) => match expression(text.trim(), known) {
+            Ok((value, "")) => plain(value),
+            _ => plain(evaluated(text, known)?.into()),
+        },
+        Json::Array(items) => items.iter().map(|item| evaluated_value(item, known)).collect::<Result<Vec<_>, _>>()?.into(),
         Json::Object(map) => {
-            let entries = map.iter().map(|(key, value)| Some((key.clone(), evaluated_value(value)?)));
-            entries.collect::<Option<serde_json::Map<_, _>>>()?.into()
+            let entries = map.iter().map(|(key, value)| Ok((key.clone(), evaluated_value(value, known)?)));
+            entries.collect::<Result<serde_json::Map<_, _>, String>>()?.into()
         }
         other => other.clone(),
     })
 }
 
+/// A number or a truth value that Jinja has written as text is one.
+fn plain(value: Json) -> Json {
+    match value.as_str() {
+        Some("True") => true.into(),
+        Some("False") => false.into(),
+        Some(text) => serde_json::from_str::<Json>(text).ok().filter(Json::is_number).unwrap_or(value),
+        None => value,
+    }
+}
+
 /// An argument or a setting with the values of its Jinja.
 ///
 /// # Errors
-/// Says that its value is known to dbt alone.
-pub(super) fn evaluated_entry(key: &str, value: &Json) -> Result<(String, Json), String> {
-    let known = evaluated_value(value).ok_or_else(|| format!("`{key}: {value}` is Jinja, whose value only dbt knows"))?;
+/// Says what is not known about it.
+pub(super) fn evaluated_entry(key: &str, value: &Json, known: &Known) -> Result<(String, Json), String> {
+    let known = evaluated_value(value, known).map_err(|why| format!("`{key}: {value}` is Jinja, {why}"))?;
     Ok((key.to_owned(), known))
 }
 
@@ -56,14 +79,9 @@ pub(super) fn has_jinja(text: &str) -> bool {
 }
 
 /// The value of the expression in braces at the beginning of a text, and what follows it.
-fn expression(text: &str) -> Option<(String, &str)> {
-    let (inner, after) = text.strip_prefix("{{")?.split_once("}}")?;
-    let inner = inner.trim_matches('-').trim();
-    let literal = ['\'', '"'].into_iter().find_map(|quote| {
-        let text = inner.strip_prefix(quote)?.strip_suffix(quote)?;
-        (!text.contains([quote, '\\'])).then(|| text.to_owned())
-    });
-    Some((literal.or_else(|| type_name(inner).map(str::to_owned))?, after))
+fn expression<'a>(text: &'a str, known: &Known) -> Result<(Json, &'a str), String> {
+    let (inner, after) = text.strip_prefix("{{").and_then(|rest| rest.split_once("}}")).ok_or(UNKNOWN)?;
+    Ok((known.value(inner.trim_matches('-'))?, after))
 }
 
 /// What stands between `{% raw %}` and `{% endraw %}` at the beginning of a text, and what follows it.
@@ -73,14 +91,8 @@ fn raw(text: &str) -> Option<(String, &str)> {
     Some((kept.to_owned(), after))
 }
 
-/// The type that a macro of dbt and its packages stands for, in our SQL: `dbt.type_string()`.
-fn type_name(call: &str) -> Option<&'static str> {
-    let name = call.strip_suffix(')')?.trim_end().strip_suffix('(')?.trim();
-    let name = match name.split_once('.') {
-        Some(("dbt" | "dbt_utils" | "dbt_expectations", name)) => name,
-        Some(_) => return None,
-        None => name,
-    };
+/// The type that a macro of dbt and its packages stands for, in our SQL: `type_string`.
+pub(super) fn type_name(name: &str) -> Option<&'static str> {
     Some(match name {
         "type_string" => "varchar",
         "type_timestamp" | "type_datetime" => "timestamp",
@@ -100,7 +112,9 @@ mod tests {
 
     #[test]
     fn known_values_stand_in_their_places() {
-        let check = |text: &str, expected: Option<&str>| assert_eq!(evaluated(text).as_deref(), expected, "{text}");
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(evaluated(text, &Known::default()).ok().as_deref(), expected, "{text}");
+        };
         check("cast(a as {{ dbt_expectations.type_timestamp() }}) > b", Some("cast(a as timestamp) > b"));
         check("{{ dbt.type_string () }}", Some("varchar"));
         check("{{ 'x' }}{{ type_int() }}", Some("xinteger"));
@@ -111,9 +125,22 @@ mod tests {
     }
 
     #[test]
+    fn an_expression_alone_keeps_its_type() {
+        let vars = serde_json::json!({"n": 5, "s": "5", "l": [1, "a"], "t": "x"});
+        let known = Known { vars: vars.as_object().cloned().unwrap_or_default(), ..Known::default() };
+        let check = |text: &str, expected: Json| assert_eq!(evaluated_value(&text.into(), &known), Ok(expected), "{text}");
+        check("{{ var('n') }}", 5.into());
+        check(" {{ var('s') }}", 5.into());
+        check("{{ var('l') }}", serde_json::json!([1, "a"]));
+        check("a > {{ var('n') }}", "a > 5".into());
+        check("{{ var('n') }}{{ var('t') }}", "5x".into());
+        check("05", "05".into());
+    }
+
+    #[test]
     fn what_is_no_jinja_is_kept_from_it() {
         for text in ["{{x}}", "{% x %}", "a {# b", "{{{{", "{ { }}"] {
-            assert_eq!(evaluated(&kept_from_jinja(text)).as_deref(), Some(text), "{}", kept_from_jinja(text));
+            assert_eq!(evaluated(&kept_from_jinja(text), &Known::default()).as_deref(), Ok(text), "{}", kept_from_jinja(text));
         }
         assert_eq!(kept_from_jinja("{{x}}"), "{% raw %}{{{% endraw %}x}}");
     }

@@ -8,6 +8,7 @@ mod config;
 mod counted;
 mod dbt_utils;
 mod expectations;
+mod expression;
 mod jinja;
 mod periods;
 mod project;
@@ -20,7 +21,8 @@ mod write;
 use hw_base::Result;
 use serde_json::{Map, Value as Json, json};
 
-pub use self::project::dbt_origin;
+pub use self::expression::Known;
+pub use self::project::{dbt_origin, dbt_target};
 use self::test::Test;
 use super::{Imported, ImportedItem, Origin, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
 

@@ -1,10 +1,12 @@
 //! What a project file, `dbt_project.yml`, says about the tests in a file of the project.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
 use super::config::is_configuration;
+use super::expression::Known;
 use crate::suites::Origin;
 
 /// The folders of a project whose files can hold tests: the setting that names them, an older name of it, and the usual folder.
@@ -36,7 +38,31 @@ pub fn dbt_origin(project: &Json, file: &Path) -> Origin {
         take(&[level], &mut settings);
         (name.clone(), settings)
     });
-    Origin { of_tests: of_tests.collect(), name, is_test, settings, ..Origin::default() }
+    let known = Arc::new(Known { vars: vars(project), target: Map::new() });
+    Origin { of_tests: of_tests.collect(), name, is_test, settings, known, ..Origin::default() }
+}
+
+/// The variables that files of the project see: its own come before those that are set for all.
+fn vars(project: &Json) -> Map<String, Json> {
+    let mut all = project.get("vars").and_then(Json::as_object).cloned().unwrap_or_default();
+    let own = project.get("name").and_then(Json::as_str).and_then(|name| all.get(name)).and_then(Json::as_object).cloned();
+    all.extend(own.unwrap_or_default());
+    all
+}
+
+/// What is the same for every database in which a project can be built, from its file of profiles.
+pub fn dbt_target(project: &Json, profiles: &Json) -> Map<String, Json> {
+    let profile = project.get("profile").and_then(Json::as_str).and_then(|name| profiles.get(name));
+    let outputs: Vec<(&String, &Json)> = profile.and_then(|profile| profile.get("outputs")?.as_object()).into_iter().flatten().collect();
+    let [(name, first), others @ ..] = outputs.as_slice() else { return Map::new() };
+    let is_shared = |key: &str| others.iter().all(|(_, other)| other.get(key) == first.get(key));
+    let is_plain = |value: &&Json| value.as_str().is_some_and(|text| !text.contains("{{"));
+    let shared = ["type", "schema", "database"].into_iter().filter(|key| is_shared(key));
+    let mut found: Map<String, Json> = shared.filter_map(|key| Some((key.to_owned(), first.get(key).filter(is_plain)?.clone()))).collect();
+    if others.is_empty() {
+        found.insert("name".into(), Json::String((*name).clone()));
+    }
+    found
 }
 
 /// The path below a folder of the project.
@@ -78,5 +104,23 @@ mod tests {
         assert_eq!(origin("checks/staging/t.sql").of_tests["t"]["enabled"], json!(false));
         assert!(origin("checks/staging/t.sql").is_test && !origin("checks/schema.yml").is_test && !origin("models/t.sql").is_test);
         assert_eq!(origin("checks/t.sql").name.as_deref(), Some("t"));
+    }
+
+    #[test]
+    fn variables_of_the_project_come_before_those_of_all() {
+        let project = json!({"name": "shop", "vars": {"a": 1, "b": 2, "shop": {"b": 3}}});
+        let known = &dbt_origin(&project, Path::new("models/schema.yml")).known;
+        assert_eq!((known.value("var('a')"), known.value("var('b')")), (Ok(json!(1)), Ok(json!(3))));
+    }
+
+    #[test]
+    fn a_target_is_known_where_all_agree() {
+        let project = json!({"profile": "shop"});
+        let found = |outputs: Json| Json::Object(dbt_target(&project, &json!({"shop": {"outputs": outputs}})));
+        let dev = json!({"type": "postgres", "schema": "dev", "password": "x"});
+        assert_eq!(found(json!({"dev": dev})), json!({"type": "postgres", "schema": "dev", "name": "dev"}));
+        assert_eq!(found(json!({"dev": dev, "prod": {"type": "postgres", "schema": "public"}})), json!({"type": "postgres"}));
+        assert_eq!(found(json!({"dev": {"type": "{{ env_var('X') }}"}})), json!({"name": "dev"}));
+        assert_eq!(Json::Object(dbt_target(&project, &json!({}))), json!({}));
     }
 }

@@ -1,8 +1,9 @@
 //! A test of its own in SQL: every row that it returns breaks it.
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, json};
 
 use super::config::{Config, is_configuration};
+use super::expression::Known;
 use super::jinja::evaluated;
 use super::words::relation;
 use crate::suites::{ImportedItem, Origin, Rules, Translation};
@@ -68,7 +69,7 @@ fn translated(text: &str, origin: &Origin, first: &mut Option<String>) -> Transl
         let inner = &rest[at..end];
         rest = &rest[end..];
         if is_config(inner) {
-            config = configuration(inner)?;
+            config = configuration(inner, &origin.known)?;
         } else if let Some(name) = relation(inner) {
             if first.as_ref().is_none_or(|table| *table == name) {
                 *first = Some(name);
@@ -77,10 +78,11 @@ fn translated(text: &str, origin: &Origin, first: &mut Option<String>) -> Transl
                 sql.push_str(&name);
                 reads = Some(name);
             }
-        } else if let Some(value) = evaluated(inner) {
-            sql.push_str(&value);
         } else {
-            why = why.or_else(|| Some(format!("`{inner}` is Jinja, whose value only dbt knows")));
+            match evaluated(inner, &origin.known) {
+                Ok(value) => sql.push_str(&value),
+                Err(unknown) => why = why.or_else(|| Some(format!("`{inner}` is Jinja, {unknown}"))),
+            }
         }
     }
     sql.push_str(rest);
@@ -102,7 +104,7 @@ fn translated(text: &str, origin: &Origin, first: &mut Option<String>) -> Transl
 }
 
 /// The configuration in a block `{{ config(severity = 'warn') }}`.
-fn configuration(block: &str) -> Result<Config, String> {
+fn configuration(block: &str, known: &Known) -> Result<Config, String> {
     let unknown = || format!("its `config` cannot be read: `{}`", block.split_whitespace().collect::<Vec<_>>().join(" "));
     let inner = block.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')).map(|(inner, _)| inner).ok_or_else(unknown)?;
     let mut found = Map::new();
@@ -110,11 +112,11 @@ fn configuration(block: &str) -> Result<Config, String> {
         let (key, value) = setting.split_once('=').ok_or_else(unknown)?;
         let key = key.trim();
         let decides = matches!(key, "severity" | "error_if" | "warn_if" | "fail_calc" | "enabled");
-        match value_of(value.trim()) {
-            Some(value) if is_configuration(key) => {
+        match known.value(value) {
+            Ok(value) if is_configuration(key) => {
                 found.insert(key.to_owned(), value);
             }
-            None if decides => return Err(format!("`{key}={}` in its `config` is known to dbt alone", value.trim())),
+            Err(why) if decides => return Err(format!("`{key}={}` in its `config` is Jinja, {why}", value.trim())),
             _ => {}
         }
     }
@@ -141,20 +143,10 @@ fn settings(inner: &str) -> Vec<&str> {
     found.into_iter().filter(|setting| !setting.trim().is_empty()).collect()
 }
 
-/// A text, a number or a truth value of Jinja.
-fn value_of(text: &str) -> Option<Json> {
-    let quoted = ['\'', '"'].into_iter().find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote));
-    match (quoted, text) {
-        (Some(inner), _) if !inner.contains(['\'', '"', '\\']) => Some(inner.into()),
-        (_, "true" | "True") => Some(true.into()),
-        (_, "false" | "False") => Some(false.into()),
-        (None, number) => serde_json::from_str::<Json>(number).ok().filter(Json::is_number),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value as Json;
+
     use super::*;
     use crate::suites::Outcome;
 
@@ -177,7 +169,7 @@ mod tests {
         check("{{ config(enabled=false) }} select 1 from {{ ref('a') }}", r#"Some("a") test `t`: it is switched off (`enabled: false`)"#);
         check(
             "{{ config(severity=var('x')) }} select 1 from {{ ref('a') }}",
-            "None test `t`: `severity=var('x')` in its `config` is known to dbt alone",
+            "None test `t`: `severity=var('x')` in its `config` is Jinja, and `vars` of dbt_project.yml has no `x`, nor is there a default",
         );
     }
 
@@ -186,7 +178,10 @@ mod tests {
         let why = "it holds statements in Jinja, which only dbt can run";
         check("{% set x = 1 %}\nselect * from {{ ref('a') }} where b < {{ x }}", &format!("Some(\"a\") test `t`: {why}"));
         check("select 1 as x where 1 = 2", "None test `t`: it names no table with `ref` or `source`");
-        check("select {{ var('x') }} from {{ ref('a') }}", "Some(\"a\") test `t`: `{{ var('x') }}` is Jinja, whose value only dbt knows");
+        check(
+            "select {{ env_var('x') }} from {{ ref('a') }}",
+            "Some(\"a\") test `t`: `{{ env_var('x') }}` is Jinja, whose value only dbt knows",
+        );
         check("{% test positive(model, column_name) %}\nselect 1\n{% endtest %}", "none");
         check(
             "select '{% raw %}{{x}}{% endraw %}' as a, cast(b as {{ dbt.type_string() }}) from {{ ref('a') }}",

@@ -1,9 +1,12 @@
 //! One test of a dbt YAML file: its name, its arguments and its configuration.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::Settings;
 use super::config::{Config, Limit, is_configuration};
+use super::expression::Known;
 use super::jinja::evaluated_entry;
 use crate::suites::words::Arguments;
 use crate::suites::{ImportedItem, Origin, Rules, Translation};
@@ -17,6 +20,8 @@ pub(super) struct Test {
     arguments: Settings,
     /// Severity, limits, condition and the like.
     config: Config,
+    /// What is known of its project.
+    known: Arc<Known>,
 }
 
 impl Test {
@@ -55,7 +60,7 @@ impl Test {
             let written = if quoted { hw_base::identifier(column) } else { column.to_owned() };
             arguments.entry("column_name").or_insert_with(|| written.into());
         }
-        Self { kind, arguments, config: Config(config) }
+        Self { kind, arguments, config: Config(config), known: Arc::default() }
     }
 
     /// The same with what its project says about it.
@@ -67,7 +72,7 @@ impl Test {
             Some(own) => self.config.clone().within(own),
             None => self.config.clone(),
         };
-        Self { config: config.within(&origin.settings), ..self }
+        Self { config: config.within(&origin.settings), known: Arc::clone(&origin.known), ..self }
     }
 
     /// What became of it.
@@ -80,8 +85,9 @@ impl Test {
 
     fn translated(&self) -> Translation {
         self.config.is_enabled()?;
-        let arguments = self.arguments.iter().map(|(key, value)| evaluated_entry(key, value)).collect::<Result<Settings, String>>()?;
-        let config = self.config.evaluated()?;
+        let arguments =
+            self.arguments.iter().map(|(key, value)| evaluated_entry(key, value, &self.known)).collect::<Result<Settings, String>>()?;
+        let config = self.config.evaluated(&self.known)?;
         config.is_enabled()?;
         let limits = config.limits()?;
         config.applied(self.rules(&arguments, &limits)?, &limits)

@@ -210,9 +210,8 @@ fn of_values(name: &str, arguments: &Arguments<'_>) -> Translation {
         "column_values_to_match_like_pattern_list" => like("like_pattern_list", false, arguments),
         "column_values_to_not_match_like_pattern_list" => like("like_pattern_list", true, arguments),
         "column_values_to_match_strftime_format" => on_column("parses", json!({"format": arguments.text("strftime_format")?}), arguments),
-        "column_values_to_be_dateutil_parseable" => {
-            Err("Python's dateutil guesses at forms; say which one with `parses: { as: timestamp }` or a `format`".into())
-        }
+        // A column of days or moments, which texts in CSV may be, reads so as well.
+        "column_values_to_be_dateutil_parseable" => on_column("parses", json!({"as": "any_date"}), arguments),
         "column_values_to_be_json_parseable" => json_parseable(arguments),
         "column_values_to_match_json_schema" => Err("Headworks tells whether a text is JSON, not whether it keeps to a schema".into()),
         "column_value_lengths_to_be_between" => {
@@ -255,7 +254,9 @@ fn of_columns(name: &str, arguments: &Arguments<'_>) -> Translation {
         "column_stdev_to_be_between" => aggregate("standard_deviation", arguments),
         "column_proportion_of_unique_values_to_be_between" => aggregate("distinct_share", arguments),
         "column_proportion_of_non_null_values_to_be_between" => aggregate("filled_share", arguments),
-        "column_unique_value_count_to_be_between" => Ok(Rules::one("distinct_count", count_limits(json!({"column": column()?}), arguments)?)),
+        "column_unique_value_count_to_be_between" => {
+            Ok(Rules::one("distinct_count", count_limits(json!({"column": column()?}), arguments)?))
+        }
         "column_quantile_values_to_be_between" => quantiles(arguments),
         "column_distinct_values_to_be_in_set" => value_set("distinct_values", "within", arguments),
         "column_distinct_values_to_contain_set" => value_set("distinct_values", "contain", arguments),
@@ -277,10 +278,15 @@ fn of_columns(name: &str, arguments: &Arguments<'_>) -> Translation {
             let total = arguments.get("sum_total");
             Ok(columns_rule("row_sum", arguments)?.with("equals", total))
         }
-        "column_parameterized_distribution_ks_test_p_value_to_be_greater_than" | "column_bootstrapped_ks_test_p_value_to_be_greater_than" => {
-            Err("its test draws samples by chance or needs a named distribution; declare bins with `distribution: { distance: kolmogorov_smirnov }`".into())
+        "column_parameterized_distribution_ks_test_p_value_to_be_greater_than"
+        | "column_bootstrapped_ks_test_p_value_to_be_greater_than" => {
+            Err("Great Expectations itself has no code for it any more; declare bins with `distribution: { distance: kolmogorov_smirnov }`"
+                .into())
         }
-        "column_pair_cramers_phi_value_to_be_less_than" => Err("Headworks has no measure of how two columns depend on each other".into()),
+        "column_pair_cramers_phi_value_to_be_less_than" => Err(
+            "Great Expectations itself has no code for it any more, and Headworks has no measure of how two columns depend on each other"
+                .into(),
+        ),
         _ => Err(unknown(name)),
     }
 }

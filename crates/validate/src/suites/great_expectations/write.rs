@@ -183,6 +183,7 @@ fn words(kind: &str, settings: &Map<String, Json>) -> Option<Vec<(String, Json)>
         "matches" => Some(pattern(settings, "regex", "(?i)")),
         "like" if !settings.contains_key("ignore_case") => Some(pattern(settings, "like_pattern", "")),
         "length" => one("column_value_lengths_to_be_between", json!({"column": column, "min_value": get("min"), "max_value": get("max")})),
+        "parses" if get("as") == "any_date" => one("column_values_to_be_dateutil_parseable", json!({ "column": column })),
         "parses" if get("as") == "json" => one("column_values_to_be_json_parseable", json!({ "column": column })),
         "parses" => settings
             .contains_key("format")

@@ -1,0 +1,357 @@
+//! Whole numbers that grow beyond their type: the engine's `+`, `-`, `*` and `sum` begin anew at the other end. Here they fail instead, which is told
+//! with the query; a sum whose parts are too large and which itself is not is right.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, PrimitiveArray};
+use datafusion::arrow::datatypes::{
+    ArrowPrimitiveType, DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef, Int64Type, UInt64Type,
+};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Result as EngineResult, ScalarValue, exec_datafusion_err};
+use datafusion::config::ConfigOptions;
+use datafusion::functions_aggregate::sum::Sum;
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Operator, ReversedUDAF, SetMonotonicity, Signature,
+    StatisticsArgs,
+};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::BinaryExpr;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::aggregates::{AggregateExec, PhysicalGroupBy};
+use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
+
+type Expression = Arc<dyn PhysicalExpr>;
+
+/// The expression with arithmetic that fails where a result does not fit.
+pub(crate) fn checked(expression: Expression) -> EngineResult<Transformed<Expression>> {
+    expression.transform_up(|part| {
+        let arithmetic = part.downcast_ref::<BinaryExpr>().filter(|part| can_overflow(part));
+        let checked = arithmetic.map(|part| Arc::new(part.clone().with_fail_on_overflow(true)) as Expression);
+        Ok(checked.map_or(Transformed::no(part), Transformed::yes))
+    })
+}
+
+fn can_overflow(expression: &BinaryExpr) -> bool {
+    matches!(expression.op(), Operator::Plus | Operator::Minus | Operator::Multiply)
+}
+
+/// Makes the arithmetic of a plan one that fails. It must see the plan first: expressions are moved into the reading of files later.
+#[derive(Debug)]
+pub(crate) struct CheckedArithmetic;
+
+impl PhysicalOptimizerRule for CheckedArithmetic {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> EngineResult<Arc<dyn ExecutionPlan>> {
+        plan.transform_up(|plan| {
+            if !has_arithmetic(plan.as_ref())? {
+                return Ok(Transformed::no(plan));
+            }
+            let found = if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
+                Some(checked_projection(projection)?)
+            } else if let Some(filter) = plan.downcast_ref::<FilterExec>() {
+                let predicate = checked(Arc::clone(filter.predicate()))?.data;
+                Some(Arc::new(FilterExecBuilder::from(filter).with_predicate(predicate).build()?) as Arc<dyn ExecutionPlan>)
+            } else if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
+                Some(checked_aggregate(aggregate)?)
+            } else {
+                None
+            };
+            Ok(found.map_or(Transformed::no(plan), Transformed::yes))
+        })
+        .map(|done| done.data)
+    }
+
+    fn name(&self) -> &'static str {
+        "checked_arithmetic"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// Whether one of the plan's own expressions is arithmetic that can overflow.
+fn has_arithmetic(plan: &dyn ExecutionPlan) -> EngineResult<bool> {
+    let mut found = false;
+    plan.apply_expressions(&mut |expression| {
+        found |= expression.exists(|part| Ok(part.downcast_ref::<BinaryExpr>().is_some_and(can_overflow)))?;
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(found)
+}
+
+fn checked_projection(projection: &ProjectionExec) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    let expressions: Vec<ProjectionExpr> = projection
+        .expr()
+        .iter()
+        .map(|one| Ok(ProjectionExpr { expr: checked(Arc::clone(&one.expr))?.data, alias: one.alias.clone() }))
+        .collect::<EngineResult<_>>()?;
+    Ok(Arc::new(ProjectionExec::try_new(expressions, Arc::clone(projection.input()))?))
+}
+
+fn checked_aggregate(aggregate: &AggregateExec) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    let all = |expressions: &[(Expression, String)]| {
+        expressions.iter().map(|(one, name)| Ok((checked(Arc::clone(one))?.data, name.clone()))).collect::<EngineResult<Vec<_>>>()
+    };
+    let groups = aggregate.group_expr();
+    let groups = PhysicalGroupBy::new(all(groups.expr())?, all(groups.null_expr())?, groups.groups().to_vec(), groups.has_grouping_set());
+    let functions = aggregate.aggr_expr().iter().map(|function| {
+        let parts = function.all_expressions();
+        let parts_of = |parts: Vec<Expression>| parts.into_iter().map(|one| Ok(checked(one)?.data)).collect::<EngineResult<Vec<_>>>();
+        let changed = function.with_new_expressions(parts_of(parts.args)?, parts_of(parts.order_by_exprs)?);
+        Ok(changed.map_or_else(|| Arc::clone(function), Arc::new))
+    });
+    let filters = aggregate.filter_expr().iter().map(|filter| filter.clone().map(|one| Ok(checked(one)?.data)).transpose());
+    let (functions, filters) = (functions.collect::<EngineResult<_>>()?, filters.collect::<EngineResult<_>>()?);
+    let (input, schema) = (Arc::clone(aggregate.input()), aggregate.input_schema());
+    Ok(Arc::new(AggregateExec::try_new(*aggregate.mode(), groups, functions, filters, input, schema)?))
+}
+
+/// `sum`, which takes whole numbers together in more digits than they have.
+pub(crate) fn sum() -> AggregateUDF {
+    AggregateUDF::from(WideSum(Sum::new()))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct WideSum(Sum);
+
+/// As what sums of whole numbers stand while they are taken.
+const WIDE: DataType = DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0);
+
+/// Whether a sum of this type is taken in more digits.
+fn is_widened(result: &DataType, is_distinct: bool) -> bool {
+    matches!(result, DataType::Int64 | DataType::UInt64) && !is_distinct
+}
+
+impl AggregateUDFImpl for WideSum {
+    fn name(&self) -> &'static str {
+        "sum"
+    }
+
+    fn signature(&self) -> &Signature {
+        self.0.signature()
+    }
+
+    fn return_type(&self, types: &[DataType]) -> EngineResult<DataType> {
+        self.0.return_type(types)
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs) -> EngineResult<Box<dyn Accumulator>> {
+        if is_widened(args.return_type(), args.is_distinct) {
+            return Ok(Box::new(WideTotal { result: args.return_type().clone(), sum: 0, values: 0 }));
+        }
+        self.0.accumulator(args)
+    }
+
+    fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> EngineResult<Box<dyn Accumulator>> {
+        if is_widened(args.return_type(), args.is_distinct) {
+            return self.accumulator(args);
+        }
+        self.0.create_sliding_accumulator(args)
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs) -> EngineResult<Vec<FieldRef>> {
+        let is_widened = is_widened(args.return_type(), args.is_distinct);
+        let widened = |field: FieldRef| if is_widened { Arc::new(Field::clone(&field).with_data_type(WIDE)) } else { field };
+        Ok(self.0.state_fields(args)?.into_iter().map(widened).collect())
+    }
+
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
+        self.0.groups_accumulator_supported(args)
+    }
+
+    fn create_groups_accumulator(&self, args: AccumulatorArgs) -> EngineResult<Box<dyn GroupsAccumulator>> {
+        let result = args.return_type().clone();
+        if !is_widened(&result, args.is_distinct) {
+            return self.0.create_groups_accumulator(args);
+        }
+        let return_field = Arc::new(Field::clone(&args.return_field).with_data_type(WIDE));
+        let totals = self.0.create_groups_accumulator(AccumulatorArgs { return_field, ..args })?;
+        Ok(Box::new(WideTotals { result, totals }))
+    }
+
+    fn reverse_expr(&self) -> ReversedUDAF {
+        self.0.reverse_expr()
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        self.0.order_sensitivity()
+    }
+
+    fn set_monotonicity(&self, kind: &DataType) -> SetMonotonicity {
+        self.0.set_monotonicity(kind)
+    }
+
+    fn value_from_stats(&self, args: &StatisticsArgs) -> Option<ScalarValue> {
+        self.0.value_from_stats(args).filter(|_| !is_widened(args.return_type, args.is_distinct))
+    }
+}
+
+/// A sum of whole numbers.
+#[derive(Debug)]
+struct WideTotal {
+    result: DataType,
+    sum: i128,
+    /// How many numbers it is the sum of: of none there is no sum.
+    values: usize,
+}
+
+impl WideTotal {
+    /// Adds numbers, or takes them away with a `sign` of -1.
+    fn take(&mut self, values: &dyn Array, sign: i128) {
+        let (sum, count) = match values.data_type() {
+            DataType::UInt64 => total(values.as_primitive::<UInt64Type>()),
+            DataType::Int64 => total(values.as_primitive::<Int64Type>()),
+            _ => total(values.as_primitive::<Decimal128Type>()),
+        };
+        self.sum += sign * sum;
+        self.values = if sign > 0 { self.values + count } else { self.values - count };
+    }
+}
+
+/// The sum of the values that are there, and how many they are.
+fn total<T: ArrowPrimitiveType>(values: &PrimitiveArray<T>) -> (i128, usize)
+where
+    T::Native: Into<i128>,
+{
+    let sum = if values.null_count() == 0 {
+        values.values().iter().map(|value| (*value).into()).sum()
+    } else {
+        values.iter().flatten().map(Into::into).sum::<i128>()
+    };
+    (sum, values.len() - values.null_count())
+}
+
+impl Accumulator for WideTotal {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> EngineResult<()> {
+        self.take(values[0].as_ref(), 1);
+        Ok(())
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> EngineResult<()> {
+        self.update_batch(states)
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> EngineResult<()> {
+        self.take(values[0].as_ref(), -1);
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn state(&mut self) -> EngineResult<Vec<ScalarValue>> {
+        Ok(vec![ScalarValue::Decimal128((self.values > 0).then_some(self.sum), DECIMAL128_MAX_PRECISION, 0)])
+    }
+
+    fn evaluate(&mut self) -> EngineResult<ScalarValue> {
+        let sums = Decimal128Array::from(vec![(self.values > 0).then_some(self.sum)]);
+        ScalarValue::try_from_array(&narrowed(&sums, &self.result)?, 0)
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self)
+    }
+}
+
+/// Sums of whole numbers by group.
+struct WideTotals {
+    result: DataType,
+    totals: Box<dyn GroupsAccumulator>,
+}
+
+impl GroupsAccumulator for WideTotals {
+    fn update_batch(&mut self, values: &[ArrayRef], groups: &[usize], filter: Option<&BooleanArray>, count: usize) -> EngineResult<()> {
+        self.totals.update_batch(&[widened(&values[0])], groups, filter, count)
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], count: usize) -> EngineResult<()> {
+        self.totals.merge_batch(states, groups, count)
+    }
+
+    fn state(&mut self, which: EmitTo) -> EngineResult<Vec<ArrayRef>> {
+        self.totals.state(which)
+    }
+
+    fn evaluate(&mut self, which: EmitTo) -> EngineResult<ArrayRef> {
+        narrowed(self.totals.evaluate(which)?.as_primitive::<Decimal128Type>(), &self.result)
+    }
+
+    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> EngineResult<Vec<ArrayRef>> {
+        self.totals.convert_to_state(&[widened(&values[0])], filter)
+    }
+
+    fn size(&self) -> usize {
+        self.totals.size()
+    }
+}
+
+/// Whole numbers in more digits.
+fn widened(values: &ArrayRef) -> ArrayRef {
+    let wide: Decimal128Array = match values.data_type() {
+        DataType::UInt64 => values.as_primitive::<UInt64Type>().unary(i128::from),
+        _ => values.as_primitive::<Int64Type>().unary(i128::from),
+    };
+    Arc::new(wide.with_data_type(WIDE))
+}
+
+/// Sums as values of their type.
+fn narrowed(sums: &Decimal128Array, result: &DataType) -> EngineResult<ArrayRef> {
+    let too_large = |sum: i128| exec_datafusion_err!("Arithmetic overflow: the sum {sum} does not fit into {result}");
+    Ok(match result {
+        DataType::UInt64 => Arc::new(sums.try_unary::<_, UInt64Type, _>(|sum| u64::try_from(sum).map_err(|_| too_large(sum)))?),
+        _ => Arc::new(sums.try_unary::<_, Int64Type, _>(|sum| i64::try_from(sum).map_err(|_| too_large(sum)))?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+    use hw_base::{ByteSize, Engine, Reader};
+
+    use crate::{Limits, LiveTables, LocalEngine};
+
+    /// What a query gives, or why it gives nothing.
+    #[track_caller]
+    fn check(sql: &str, expected: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits { memory: ByteSize(1 << 30), disk: ByteSize(1 << 30), threads: Some(2) };
+        let engine = LocalEngine::new(folder.path().join("w"), folder.path().join("s"), LiveTables::default(), limits).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let answer = runtime.block_on(engine.query(&Reader { sql: sql.into(), inputs: vec![], file: None }, 10));
+        let found = match answer {
+            Ok(rows) => rows.rows.iter().map(|row| row[0].to_string()).collect::<Vec<_>>().join(", "),
+            Err(error) => error.to_string(),
+        };
+        assert!(found == expected || found.starts_with(&format!("error[HW301]: {expected}")), "{sql}: {found}");
+    }
+
+    const NUMBERS: &str = "(values (9223372036854775807, 1, 'x'), (1, 2, 'y'), (-2, 3, 'x')) as t(a, b, c)";
+
+    #[test]
+    fn a_sum_that_fits_is_right_though_its_parts_do_not() {
+        check(&format!("select sum(a) from {NUMBERS}"), "9223372036854775806");
+        check(&format!("select sum(a) from {NUMBERS} where false"), "null");
+        check(&format!("select sum(b) filter (where c = 'x') from {NUMBERS}"), "4");
+        check(&format!("select sum(a) from {NUMBERS} group by c order by c"), "9223372036854775805, 1");
+        check(&format!("select sum(a) over (order by b rows 1 preceding) from {NUMBERS} where b > 1 order by b"), "1, -1");
+        check("select sum(a) from (values (cast(18446744073709551615 as bigint unsigned)), (null)) as t(a)", "18446744073709551615");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told() {
+        let told = "a number does not fit into its type";
+        check(&format!("select sum(a) from {NUMBERS} where b < 3"), told);
+        check(&format!("select sum(a) from (values (9223372036854775807, 'x'), (1, 'x')) as t(a, c) group by c"), told);
+        check(&format!("select a + b from {NUMBERS}"), told);
+        check(&format!("select b from {NUMBERS} where a * 2 < 0"), told);
+        check(&format!("select max(a - b * -1) from {NUMBERS}"), told);
+        check(&format!("select count(*) from {NUMBERS} group by a + b"), told);
+    }
+}

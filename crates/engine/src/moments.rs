@@ -1,0 +1,143 @@
+//! Moments in microseconds, as tables hold them. The engine takes `timestamp` for nanoseconds, and compares moments with days and texts in them; those end in
+//! the year 2262, and 9999-12-31 is what many people write for a row that is still valid.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result as EngineResult};
+use datafusion::logical_expr::expr::{Between, InList};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::planner::TypePlanner;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast};
+use datafusion::optimizer::AnalyzerRule;
+use datafusion::sql::sqlparser::ast::{self, TimezoneInfo};
+
+/// Reads the type `timestamp` of a query as microseconds.
+#[derive(Debug)]
+pub(crate) struct Microseconds;
+
+impl TypePlanner for Microseconds {
+    fn plan_type_field(&self, sql_type: &ast::DataType) -> EngineResult<Option<FieldRef>> {
+        Ok(match sql_type {
+            ast::DataType::Timestamp(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) | ast::DataType::Datetime(None) => {
+                Some(Arc::new(Field::new("", DataType::Timestamp(TimeUnit::Microsecond, None), true)))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// Has moments compared with days and texts in microseconds. It must see the plan before the engine gives both sides one type.
+#[derive(Debug)]
+pub(crate) struct ComparedInMicroseconds;
+
+impl AnalyzerRule for ComparedInMicroseconds {
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> EngineResult<LogicalPlan> {
+        plan.transform_up_with_subqueries(|plan| {
+            let mut schema = merge_schema(&plan.inputs());
+            if let LogicalPlan::TableScan(scan) = &plan {
+                schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
+            }
+            let names = NamePreserver::new(&plan);
+            plan.map_expressions(|expression| {
+                let name = names.save(&expression);
+                Ok(compared_in_microseconds(expression, &schema)?.update_data(|expression| name.restore(expression)))
+            })
+        })
+        .map(|done| done.data)
+    }
+
+    fn name(&self) -> &'static str {
+        "compared_in_microseconds"
+    }
+}
+
+/// The expression with its comparisons of moments with days and texts in microseconds.
+pub(crate) fn compared_in_microseconds(expression: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
+    expression.transform_up(|part| {
+        let compared: Vec<&Expr> = match &part {
+            Expr::BinaryExpr(binary) if is_comparison(binary.op) => vec![&binary.left, &binary.right],
+            Expr::Between(between) => vec![&between.expr, &between.low, &between.high],
+            Expr::InList(list) => std::iter::once(list.expr.as_ref()).chain(&list.list).collect(),
+            _ => return Ok(Transformed::no(part)),
+        };
+        let Some(kind) = common_type(&compared, schema) else { return Ok(Transformed::no(part)) };
+        let cast = |side: Expr| if side.get_type(schema).is_ok_and(|own| own == kind) { side } else { cast(side, kind.clone()) };
+        let boxed = |side: Box<Expr>| Box::new(cast(*side));
+        Ok(Transformed::yes(match part {
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => Expr::BinaryExpr(BinaryExpr { left: boxed(left), op, right: boxed(right) }),
+            Expr::Between(Between { expr, negated, low, high }) => {
+                Expr::Between(Between { expr: boxed(expr), negated, low: boxed(low), high: boxed(high) })
+            }
+            Expr::InList(InList { expr, list, negated }) => {
+                Expr::InList(InList { expr: boxed(expr), list: list.into_iter().map(cast).collect(), negated })
+            }
+            other => other,
+        }))
+    })
+}
+
+fn is_comparison(operator: Operator) -> bool {
+    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
+    matches!(operator, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
+}
+
+/// The type in microseconds, where moments are compared with days or with texts; `None` for every other comparison.
+fn common_type(compared: &[&Expr], schema: &DFSchema) -> Option<DataType> {
+    let mut moment = None;
+    let mut others = 0;
+    for side in compared {
+        match side.get_type(schema).ok()? {
+            DataType::Timestamp(_, zone) => moment = moment.or(Some(zone)),
+            DataType::Date32 | DataType::Date64 | DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => others += 1,
+            DataType::Null => {}
+            _ => return None,
+        }
+    }
+    moment.filter(|_| others > 0).map(|zone| DataType::Timestamp(TimeUnit::Microsecond, zone))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+    use hw_base::{ByteSize, Engine, Reader, RowWatch, Watch};
+
+    use crate::{Limits, LiveTables, LocalEngine};
+
+    /// How many of three rows, two of which are still valid, a condition holds for: in a query and as a rule.
+    #[track_caller]
+    fn check(condition: &str, expected: u64) {
+        let rows = "select timestamp(6) '2026-01-01 00:00:00' as f, t, cast(t as date) as d from (values \
+                    (timestamp(6) '9999-12-31 00:00:00'), (timestamp(6) '9999-12-31 00:00:00'), (timestamp(6) '2025-01-01 12:00:00')) as v(t)";
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits { memory: ByteSize(1 << 30), disk: ByteSize(1 << 30), threads: Some(2) };
+        let engine = LocalEngine::new(folder.path().join("w"), folder.path().join("s"), LiveTables::default(), limits).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let reader = |sql: String| Reader { sql, inputs: vec![], file: None };
+        let sql = format!("select count(*) from ({rows}) as judged where {condition}");
+        let found = runtime.block_on(engine.query(&reader(sql), 1)).unwrap();
+        assert_eq!(found.rows[0][0].as_u64(), Some(expected), "{condition}");
+        let rule = RowWatch { id: "r".into(), violates: condition.into(), diverts: false, excludes: false };
+        let watch = Watch { rows: vec![rule], ..Watch::default() };
+        let watched = runtime.block_on(engine.watch(&reader(rows.into()), &watch)).unwrap();
+        assert_eq!((watched.rules[0].error.clone(), watched.rules[0].violations), (None, expected), "{condition}");
+    }
+
+    #[test]
+    fn days_that_nanoseconds_do_not_reach_are_compared() {
+        check("f < d", 2);
+        check("t = d", 2);
+        check("t >= '9999-12-31'", 2);
+        check("t = timestamp '9999-12-31 00:00:00'", 2);
+        check("t = cast('9999-12-31' as timestamp)", 2);
+        check("t between date '2026-01-01' and '9999-12-31'", 2);
+        check("t in ('9999-12-31', '2025-01-01 12:00:00')", 3);
+        check("d > now()", 2);
+        check("t not in (date '9999-12-31')", 1);
+        check("case when d > f then 1 else 0 end = 1", 2);
+    }
+}
