@@ -165,14 +165,13 @@ async fn recognised(root: &Path, path: &str) -> Result<Recognised> {
         return blocking(move || recognise_files(&root, address)).await;
     }
     let connector = connector_of_url(&address.place)?;
-    let (parts, closed) = match &address.part {
-        Some(part) => (vec![part.clone()], Vec::new()),
-        None => {
-            let (open, closed): (Vec<_>, Vec<_>) =
-                connector.tables(&address.place, None).await?.into_iter().partition(|table| table.is_readable);
-            let names = |tables: Vec<TableListing>| tables.into_iter().map(|table| connector.part_of(&table.name)).collect();
-            (names(open), names(closed))
-        }
+    let (parts, closed) = if let Some(part) = &address.part {
+        (vec![part.clone()], Vec::new())
+    } else {
+        let (open, closed): (Vec<_>, Vec<_>) =
+            connector.tables(&address.place, None).await?.into_iter().partition(|table| table.is_readable);
+        let names = |tables: Vec<TableListing>| tables.into_iter().map(|table| connector.part_of(&table.name)).collect();
+        (names(open), names(closed))
     };
     Ok(Recognised { connector, address, files: Vec::new(), parts: Some(parts), closed, left_out: Vec::new() })
 }

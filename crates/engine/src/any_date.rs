@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::{Datelike, NaiveDate, Utc};
+use chrono::NaiveDate;
 use datafusion::arrow::array::{AsArray, BooleanArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
@@ -35,11 +35,14 @@ impl ScalarUDFImpl for AnyDate {
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
         let texts = cast(&ColumnarValue::values_to_arrays(&arguments.args)?[0], &DataType::Utf8View)?;
-        let today = Utc::now().date_naive();
-        let reads: BooleanArray = texts.as_string_view().iter().map(|text| text.map(|text| is_date(text, today))).collect();
+        let reads: BooleanArray = texts.as_string_view().iter().map(|text| text.map(is_date)).collect();
         Ok(ColumnarValue::Array(Arc::new(reads)))
     }
 }
+
+/// What a text leaves open: a year that is no leap year, and a month of 31 days. Today's would judge one text differently on two days.
+const USUAL_YEAR: i32 = 2001;
+const USUAL_MONTH: u32 = 1;
 
 /// Words that may stand between the parts and say nothing.
 const FILLERS: [&str; 11] = ["at", "on", "and", "ad", "m", "t", "of", "st", "nd", "rd", "th"];
@@ -58,8 +61,8 @@ enum Part<'a> {
     Blank,
 }
 
-/// Whether a text is a date or a time. What it leaves open is that of `today`.
-fn is_date(text: &str, today: NaiveDate) -> bool {
+/// Whether a text is a date or a time.
+fn is_date(text: &str) -> bool {
     let parts = parts(text);
     let mut found = Found::default();
     let mut rest = parts.as_slice();
@@ -69,7 +72,7 @@ fn is_date(text: &str, today: NaiveDate) -> bool {
             None => return false,
         }
     }
-    found.is_possible(today)
+    found.is_possible()
 }
 
 fn parts(text: &str) -> Vec<Part<'_>> {
@@ -135,14 +138,13 @@ impl Found {
             self.behind_unit = None;
         }
         match parts.first()? {
-            Part::Blank => Some(1),
             Part::Number(number) => self.number(number, parts),
             Part::Word(word) => self.word(word, parts),
             Part::Sign(sign @ ('+' | '-')) if self.hour.is_some() => match self.offset(&parts[1..]) {
                 None if *sign == '-' && !matches!(parts.get(1), Some(Part::Number(_))) => Some(1),
                 taken => taken.map(|taken| taken + 1),
             },
-            Part::Sign('.' | ',' | ';' | '-' | '/' | '\'') => Some(1),
+            Part::Blank | Part::Sign('.' | ',' | ';' | '-' | '/' | '\'') => Some(1),
             Part::Sign(_) => None,
         }
     }
@@ -231,27 +233,8 @@ impl Found {
             self.minute = digits.get(2..).filter(|rest| !rest.is_empty()).and_then(|rest| rest.parse().ok());
             return Some(1);
         }
-        match digits.len() {
-            6 if self.date.is_empty() && is_whole => {
-                for two in [&digits[..2], &digits[2..4], &digits[4..]] {
-                    self.add_digits(two)?;
-                }
-                return Some(1);
-            }
-            6 => {
-                self.clock(&digits[..2], Some(&digits[2..4]), Some(&digits[4..]))?;
-                return Some(1);
-            }
-            8 | 12 | 14 if is_whole => {
-                self.add(digits[..4].parse().ok()?, false, true)?;
-                self.add_digits(&digits[4..6])?;
-                self.add_digits(&digits[6..8])?;
-                if digits.len() > 8 {
-                    self.clock(&digits[8..10], digits.get(10..12), digits.get(12..14).filter(|second| !second.is_empty()))?;
-                }
-                return Some(1);
-            }
-            _ => {}
+        if self.run_of_digits(digits, is_whole)? {
+            return Some(1);
         }
         if let Some(taken) = self.unit(value, &parts[1..]) {
             return Some(taken + 1);
@@ -262,7 +245,7 @@ impl Found {
         if let (Some(Part::Sign(':')), Some(Part::Number(minutes))) = (behind(1), behind(2)) {
             let seconds = match (behind(3), behind(4)) {
                 (Some(Part::Sign(':')), Some(Part::Number(seconds))) => Some(*seconds),
-                (Some(Part::Sign(':')), None) | (Some(Part::Sign(':')), Some(_)) => return None,
+                (Some(Part::Sign(':')), _) => return None,
                 _ => None,
             };
             self.clock(digits, Some(minutes), seconds)?;
@@ -283,6 +266,28 @@ impl Found {
         (ends || value <= 31).then_some(())?;
         self.add_digits(digits)?;
         Some(1)
+    }
+
+    /// A date, a time or both without signs; whether the digits are such, `None` where they are of no date.
+    fn run_of_digits(&mut self, digits: &str, is_whole: bool) -> Option<bool> {
+        match digits.len() {
+            6 if self.date.is_empty() && is_whole => {
+                for two in [&digits[..2], &digits[2..4], &digits[4..]] {
+                    self.add_digits(two)?;
+                }
+            }
+            6 => self.clock(&digits[..2], Some(&digits[2..4]), Some(&digits[4..]))?,
+            8 | 12 | 14 if is_whole => {
+                self.add(digits[..4].parse().ok()?, false, true)?;
+                self.add_digits(&digits[4..6])?;
+                self.add_digits(&digits[6..8])?;
+                if digits.len() > 8 {
+                    self.clock(&digits[8..10], digits.get(10..12), digits.get(12..14).filter(|second| !second.is_empty()))?;
+                }
+            }
+            _ => return Some(false),
+        }
+        Some(true)
     }
 
     /// The month and the year, or the day, that a sign joins to a number: `31-Jan-2026`.
@@ -368,15 +373,15 @@ impl Found {
     }
 
     /// Whether the parts make a date and a time that there are.
-    fn is_possible(&self, today: NaiveDate) -> bool {
+    fn is_possible(&self) -> bool {
         let is_time = self.hour.is_none_or(|hour| hour < 24)
             && self.minute.is_none_or(|minute| minute < 60)
             && self.second.is_none_or(|second| second < 60);
         let is_nothing = self.date.is_empty() && !self.weekday && self.hour.or(self.minute).or(self.second).is_none();
         let (year, month, day) = self.order();
         let is_short = |year: &u32| *year < 100 && !self.date.iter().any(|part| part.is_year);
-        let year = year.map_or(today.year(), |year| i32::try_from(if is_short(&year) { year + 2000 } else { year }).unwrap_or(i32::MAX));
-        let month = month.unwrap_or(today.month());
+        let year = year.map_or(USUAL_YEAR, |year| i32::try_from(if is_short(&year) { year + 2000 } else { year }).unwrap_or(i32::MAX));
+        let month = month.unwrap_or(USUAL_MONTH);
         let is_date = (1..=9999).contains(&year)
             && match day {
                 Some(day) => NaiveDate::from_ymd_opt(year, month, day).is_some(),
@@ -449,9 +454,8 @@ mod tests {
 
     #[track_caller]
     fn check(texts: &[&str], expected: bool) {
-        let today = NaiveDate::from_ymd_opt(2026, 1, 15).unwrap_or_default();
         for text in texts {
-            assert_eq!(is_date(text, today), expected, "{text}");
+            assert_eq!(is_date(text), expected, "{text}");
         }
     }
 

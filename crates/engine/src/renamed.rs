@@ -116,7 +116,9 @@ impl Visitor for Renaming {
             _ => None,
         });
         let named: Vec<&Ident> = used.flatten().chain(wildcards.flatten()).collect();
-        named.into_iter().for_each(|ident| self.note(ident, None));
+        for ident in named {
+            self.note(ident, None);
+        }
         ControlFlow::Continue(())
     }
 
@@ -287,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_name_is_that_of_the_table_it_is_asked_of() {
-        check(r#"select "A B", "a""b" from 'f.csv'"#, r#"select a_b, a_b_2 from 'f.csv'"#);
+        check(r#"select "A B", "a""b" from 'f.csv'"#, r"select a_b, a_b_2 from 'f.csv'");
         check(
             r#"select f."A B", G."A B", "C", "Größe" from 'f.csv' f join 'g.csv' as g on f."A B" = g."A B""#,
             r#"select f.a_b, G.a_b_2, c, "größe" from 'f.csv' f join 'g.csv' as g on f.a_b = g.a_b_2"#,
@@ -308,7 +310,7 @@ mod tests {
         check(r#"select "A B" from (select "A B" as "A B" from 'f.csv') t"#, r#"select "A B" from (select a_b as "A B" from 'f.csv') t"#);
         check(
             r#"select "A B" from (select "A B" from 'f.csv' union all select "A B" from 'g.csv') t"#,
-            r#"select a_b from (select a_b from 'f.csv' union all select a_b_2 from 'g.csv') t"#,
+            r"select a_b from (select a_b from 'f.csv' union all select a_b_2 from 'g.csv') t",
         );
         check(
             r#"select 'ä', * exclude ("A B") from 'f.csv' join 'q' using ("Größe") -- "A B""#,

@@ -32,11 +32,20 @@ pub(crate) struct Watcher {
     parts: Parts,
     examples: usize,
     all_rows: bool,
-    only_examples: bool,
-    /// Whether the first rows that break a rule are its examples, as where the order of rows is that of the source.
-    shows_first: bool,
+    shown: Shown,
     /// Whether a rule that fails on some rows stops the scan, because it decides where rows go.
     is_strict: bool,
+}
+
+/// Which of the rows that break a rule are its examples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// Some from all over the rows, the same ones each time.
+    Anywhere,
+    /// The first, where the order of the rows is that of the source.
+    First,
+    /// The first, and with them reading ends.
+    FirstAlone,
 }
 
 struct CompiledRule {
@@ -104,8 +113,10 @@ impl Watcher {
     }
 
     /// The same where rows are only read: a rule that fails, on some rows or on all, fails alone, and takes none away.
-    pub(crate) fn only_reading(session: &Session, schema: &SchemaRef, watch: &Watch, shows_first: bool) -> Result<Self> {
-        Ok(Self { is_strict: false, shows_first: shows_first || watch.only_examples, ..Self::of(session, schema, watch)? })
+    pub(crate) fn only_reading(session: &Session, schema: &SchemaRef, watch: &Watch, is_in_order: bool) -> Result<Self> {
+        let watcher = Self { is_strict: false, ..Self::of(session, schema, watch)? };
+        let is_first = is_in_order && watcher.shown == Shown::Anywhere;
+        Ok(if is_first { Self { shown: Shown::First, ..watcher } } else { watcher })
     }
 
     fn of(session: &Session, schema: &SchemaRef, watch: &Watch) -> Result<Self> {
@@ -137,17 +148,9 @@ impl Watcher {
         for (rule, beside_parts) in rules.iter_mut().zip(beside_parts) {
             rule.beside_parts = beside_parts;
         }
-        let (schema, examples, shows_first) = (Arc::clone(schema), watch.examples, watch.only_examples);
-        Ok(Self {
-            schema,
-            rules,
-            parts,
-            examples,
-            all_rows: watch.all_rows,
-            only_examples: watch.only_examples,
-            shows_first,
-            is_strict: true,
-        })
+        let (schema, examples) = (Arc::clone(schema), watch.examples);
+        let shown = if watch.only_examples { Shown::FirstAlone } else { Shown::Anywhere };
+        Ok(Self { schema, rules, parts, examples, all_rows: watch.all_rows, shown, is_strict: true })
     }
 
     /// Empty counts.
@@ -158,7 +161,7 @@ impl Watcher {
 
     /// Whether nothing is left to look for.
     pub(crate) fn has_enough(&self, counts: &Counts) -> bool {
-        self.only_examples && counts.rules.iter().all(|rule| rule.error.is_some() || rule.examples.len() >= self.examples)
+        self.shown == Shown::FirstAlone && counts.rules.iter().all(|rule| rule.error.is_some() || rule.examples.len() >= self.examples)
     }
 
     /// Judges every rule on a batch, and tells which rows are to be diverted.
@@ -199,7 +202,7 @@ impl Watcher {
 
     fn note_rows(&self, rule: &CompiledRule, batch: &RecordBatch, broken: &Broken<'_>, count: &mut RuleCount) -> Result<()> {
         let rows = || (0..batch.num_rows()).filter(|row| broken.violates.is_valid(*row) && broken.violates.value(*row));
-        if self.shows_first {
+        if self.shown != Shown::Anywhere {
             let missing = self.examples.saturating_sub(count.examples.len());
             count.examples.extend(rows().take(missing).map(|row| (0, shown_of(rule.shown.iter().map(|at| batch.column(*at)), row))));
         } else if self.examples > 0 {
@@ -248,12 +251,12 @@ impl Watcher {
     /// Of the examples of all tasks those that are shown: in their order, where that is told, else as people sort them.
     fn chosen(&self, mut examples: Vec<(u64, Vec<Value>)>) -> Vec<Vec<Value>> {
         examples.sort_by_key(|(hash, _)| *hash);
-        if !self.shows_first {
+        if self.shown == Shown::Anywhere {
             examples.dedup_by_key(|(hash, _)| *hash);
         }
         examples.truncate(self.examples);
         let mut rows: Vec<Vec<Value>> = examples.into_iter().map(|(_, row)| row).collect();
-        if !self.shows_first {
+        if self.shown == Shown::Anywhere {
             rows.sort_by(|one, other| in_order(one, other));
         }
         rows

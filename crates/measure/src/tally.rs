@@ -43,13 +43,13 @@ impl Slots {
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the mask leaves as many bits as the table has")]
     fn find(&self, hash: u64) -> (usize, bool) {
-        let (mask, mark) = (self.marks.len() - 1, mark_of(hash));
-        let mut at = hash as usize & mask;
+        let (last, mark) = (self.marks.len() - 1, mark_of(hash));
+        let mut at = hash as usize & last;
         loop {
             match self.marks[at] {
                 0 => return (at, false),
                 own if own == mark && self.entries[at].hash == hash => return (at, true),
-                _ => at = (at + 1) & mask,
+                _ => at = (at + 1) & last,
             }
         }
     }

@@ -199,10 +199,15 @@ impl Role {
             }
         }
         let (proves, sure) = self.alone.filter(|_| values.len() >= FEWEST)?;
-        // Most columns play no role, and a few of their values show it.
-        let most = ((1.0 - LEAST_ALONE) * values.len() as f64) as usize;
-        let disproved = values.iter().filter(|value| !proves(value)).take(most + 1).count();
-        let share = 1.0 - disproved as f64 / values.len() as f64;
+        let (mut disproved, count) = (0.0, values.len() as f64);
+        for _ in values.iter().filter(|value| !proves(value)) {
+            disproved += 1.0;
+            // Most columns play no role, and a few of their values show it.
+            if disproved > (1.0 - LEAST_ALONE) * count {
+                return None;
+            }
+        }
+        let share = 1.0 - disproved / count;
         (share >= LEAST_ALONE).then_some(sure * share)
     }
 }
