@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use datafusion::common::stats::Precision;
+use datafusion::execution::FunctionRegistry as _;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
@@ -162,28 +163,23 @@ impl LocalEngine {
     /// A session that knows all functions and no table.
     pub(crate) fn blank_session(&self, effort: Effort) -> SessionState {
         let make = || {
-            let context = SessionContext::new_with_config_rt(SessionConfig::new(), Arc::clone(&self.runtime));
-            context.register_udf(json_valid());
-            context.register_udf(any_date());
-            context.register_udaf(quantile_cont());
-            context.register_udaf(arithmetic::sum());
-            let state = context.state();
+            let state = SessionContext::new_with_config_rt(SessionConfig::new(), Arc::clone(&self.runtime)).state();
             let mut rules = state.physical_optimizers().to_vec();
             rules.insert(0, Arc::new(CheckedArithmetic));
             let mut analyzers: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(ComparedInMicroseconds)];
             analyzers.extend(state.analyzer().rules.iter().cloned());
-            SessionStateBuilder::new_from_existing(state)
+            let state = SessionStateBuilder::new_from_existing(state)
                 .with_physical_optimizer_rules(rules)
                 .with_analyzer_rules(analyzers)
-                .with_type_planner(Arc::new(Microseconds))
-                .build()
+                .with_type_planner(Arc::new(Microseconds));
+            with_own_functions(state.build())
         };
         let make_for_spilling = || {
             let state = make();
             let mut rules = state.physical_optimizers().to_vec();
             rules.insert(0, Arc::new(SortedJoins));
             rules.push(Arc::new(SharedOutByOne));
-            SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rules(rules).build()
+            with_own_functions(SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rules(rules).build())
         };
         let [usual, spilling] = self.blank.as_ref();
         match effort {
@@ -395,6 +391,15 @@ impl LocalEngine {
 /// A table and those beside it.
 fn with_beside(table: &TableName) -> Vec<TableName> {
     std::iter::once(table.clone()).chain(Beside::ALL.map(|beside| beside.of(table))).collect()
+}
+
+/// The state with our functions. One that is made of another state takes over functions in any order, and of two with one name either, so ours
+/// come last.
+fn with_own_functions(mut state: SessionState) -> SessionState {
+    let scalar = [json_valid(), any_date()].map(|function| state.register_udf(Arc::new(function)));
+    let aggregate = [quantile_cont(), arithmetic::sum()].map(|function| state.register_udaf(Arc::new(function)));
+    debug_assert!(scalar.iter().all(|known| known.is_ok()) && aggregate.iter().all(|known| known.is_ok()), "a state takes every function");
+    state
 }
 
 impl Engine for LocalEngine {

@@ -120,7 +120,12 @@ pub(super) fn sql(schema: &Arc<Schema>, history: &History, by_hand: Option<&ByHa
     let descending = |columns: &[String]| columns.iter().map(|column| format!("{column} desc nulls last, ")).collect::<Vec<_>>().concat();
     let (candidates, shadowed) =
         if kept.is_empty() { (candidates, "") } else { (told_apart(&candidates, history, &early), "_is_shadowed, ") };
-    let by_hand = if by_hand.is_some() { "_by_hand, " } else { "" };
+    let by_hand = match by_hand {
+        None => "",
+        Some(_) if kept.is_empty() => "_by_hand, ",
+        // A row that shows the value of a later one is not told as the one that people repaired; the row that is remembered for it is.
+        Some(_) => "(_by_hand or _is_shadowed), ",
+    };
     let content = format!("{by_hand}{}{shadowed}{}", descending(&early), descending(&late));
     let deleted = history.deleted_when.as_deref().unwrap_or("false");
     let events = format!(
