@@ -398,7 +398,10 @@ fn with_beside(table: &TableName) -> Vec<TableName> {
 fn with_own_functions(mut state: SessionState) -> SessionState {
     let scalar = [json_valid(), any_date()].map(|function| state.register_udf(Arc::new(function)));
     let aggregate = [quantile_cont(), arithmetic::sum()].map(|function| state.register_udaf(Arc::new(function)));
-    debug_assert!(scalar.iter().all(|known| known.is_ok()) && aggregate.iter().all(|known| known.is_ok()), "a state takes every function");
+    debug_assert!(
+        scalar.iter().all(std::result::Result::is_ok) && aggregate.iter().all(std::result::Result::is_ok),
+        "a state takes every function"
+    );
     state
 }
 
