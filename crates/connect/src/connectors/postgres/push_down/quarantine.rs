@@ -63,7 +63,9 @@ impl Diverted {
         if !is_there {
             let columns =
                 "table_name text not null, row jsonb not null, rules text[] not null, run text not null, kept_out_at timestamptz not null";
-            table.execute(&format!("create table {} ({columns})", place.sql())).await?;
+            // Two builds at once may both find it missing, and the server refuses the second even where it may be there.
+            table.execute(&format!("select pg_advisory_xact_lock(hashtext({}))", literal(&place.sql()))).await?;
+            table.execute(&format!("create table if not exists {} ({columns})", place.sql())).await?;
         }
         let (sql, name) = (place.sql(), literal(&table.relation.name));
         let now = if self.rows == 0 {
