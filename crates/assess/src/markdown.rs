@@ -235,8 +235,10 @@ fn score_line(score: &Score) -> String {
 fn score_cell(score: &Score) -> String {
     match score.score {
         None => "–".into(),
-        Some(value) if score.affected > 0.0 => format!("{} ({} of {})", shown_score(value), score.affected, score.judged),
-        Some(value) => shown_score(value),
+        Some(value) => {
+            let numbers = score.numbers_in_column().map(|numbers| format!(" ({numbers})")).unwrap_or_default();
+            shown_score(value) + &numbers
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod source;
 
 use hw_base::{Severity, plural};
 
+use crate::score::number;
 use crate::{Assessment, shown_score};
 use markup::{text, value};
 
@@ -130,14 +131,4 @@ fn column_link(assessment: &Assessment, name: &str) -> String {
 /// A score as [`shown_score`] has it, without a decimal where it is perfect.
 fn short_score(score: f64) -> String {
     if score < 100.0 { shown_score(score) } else { "100".into() }
-}
-
-/// A number with at most two decimals and separated thousands: `1,250.5`.
-fn number(number: f64) -> String {
-    let rounded = format!("{:.2}", number.abs());
-    let (whole, decimals) = rounded.split_once('.').unwrap_or((&rounded, ""));
-    let whole = whole.parse().map_or_else(|_| whole.to_owned(), hw_base::count);
-    let decimals = decimals.trim_end_matches('0');
-    let sign = if number < 0.0 { "−" } else { "" };
-    if decimals.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{decimals}") }
 }

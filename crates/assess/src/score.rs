@@ -42,6 +42,24 @@ pub struct Score {
     pub parts: Vec<ScorePart>,
 }
 
+impl Score {
+    /// What is affected of what was judged in a column: `119.7 of 400 cells`; `None` where nothing is.
+    pub(crate) fn numbers_in_column(&self) -> Option<String> {
+        let unit = if self.dimension == Dimension::Timeliness { "s" } else { "cells" };
+        (self.score.is_some() && self.affected > 0.0).then(|| format!("{} of {} {unit}", number(self.affected), number(self.judged)))
+    }
+}
+
+/// A number with at most two decimals and separated thousands: `1,250.5`.
+pub(crate) fn number(number: f64) -> String {
+    let rounded = format!("{:.2}", number.abs());
+    let (whole, decimals) = rounded.split_once('.').unwrap_or((&rounded, ""));
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), count);
+    let decimals = decimals.trim_end_matches('0');
+    let sign = if number < 0.0 { "−" } else { "" };
+    if decimals.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{decimals}") }
+}
+
 /// What one issue takes from a score.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ScorePart {

@@ -1,43 +1,14 @@
 //! `any_date`: whether a text is a date or a time in one of the many forms in which people write them, such as `31 Jan 2026 4pm` or `1/31/26`. Where days and
 //! months can be told apart by nothing else, the month comes first, as Python's dateutil has it.
 
-use std::sync::Arc;
-
 use chrono::NaiveDate;
-use datafusion::arrow::array::{AsArray, BooleanArray};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::Result as EngineResult;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::ScalarUDF;
+
+use crate::of_text::of_text;
 
 /// The function.
 pub(crate) fn any_date() -> ScalarUDF {
-    ScalarUDF::from(AnyDate { signature: Signature::string(1, Volatility::Stable) })
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct AnyDate {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for AnyDate {
-    fn name(&self) -> &'static str {
-        "any_date"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> EngineResult<DataType> {
-        Ok(DataType::Boolean)
-    }
-
-    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
-        let texts = cast(&ColumnarValue::values_to_arrays(&arguments.args)?[0], &DataType::Utf8View)?;
-        let reads: BooleanArray = texts.as_string_view().iter().map(|text| text.map(is_date)).collect();
-        Ok(ColumnarValue::Array(Arc::new(reads)))
-    }
+    of_text("any_date", is_date)
 }
 
 /// What a text leaves open: a year that is no leap year, and a month of 31 days. Today's would judge one text differently on two days.

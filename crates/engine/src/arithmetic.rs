@@ -169,9 +169,7 @@ impl AggregateUDFImpl for WideSum {
         if !is_widened(&result, args.is_distinct) {
             return self.0.create_groups_accumulator(args);
         }
-        let return_field = Arc::new(Field::clone(&args.return_field).with_data_type(WIDE));
-        let totals = self.0.create_groups_accumulator(AccumulatorArgs { return_field, ..args })?;
-        Ok(Box::new(WideTotals { result, totals }))
+        Ok(Box::new(WideTotals { result, sums: Vec::new(), is_sum: Vec::new() }))
     }
 
     fn reverse_expr(&self) -> ReversedUDAF {
@@ -260,44 +258,87 @@ impl Accumulator for WideTotal {
 }
 
 /// Sums of whole numbers by group.
+#[derive(Debug)]
 struct WideTotals {
     result: DataType,
-    totals: Box<dyn GroupsAccumulator>,
+    sums: Vec<i128>,
+    /// Which of them have taken a number: of none there is no sum.
+    is_sum: Vec<bool>,
+}
+
+impl WideTotals {
+    fn take(&mut self, values: &ArrayRef, groups: &[usize], filter: Option<&BooleanArray>, count: usize) {
+        self.sums.resize(count, 0);
+        self.is_sum.resize(count, false);
+        match values.data_type() {
+            DataType::UInt64 => self.add(values.as_primitive::<UInt64Type>(), groups, filter),
+            DataType::Int64 => self.add(values.as_primitive::<Int64Type>(), groups, filter),
+            _ => self.add(values.as_primitive::<Decimal128Type>(), groups, filter),
+        }
+    }
+
+    fn add<T>(&mut self, values: &PrimitiveArray<T>, groups: &[usize], filter: Option<&BooleanArray>)
+    where
+        T: ArrowPrimitiveType,
+        T::Native: Into<i128>,
+    {
+        let mut take = |group: usize, value: T::Native| {
+            self.sums[group] += value.into();
+            self.is_sum[group] = true;
+        };
+        let rows = groups.iter().zip(values.values());
+        if values.null_count() == 0 && filter.is_none() {
+            rows.for_each(|(group, value)| take(*group, *value));
+        } else {
+            let counts = counting(values, filter);
+            rows.enumerate().filter(|(row, _)| counts(*row)).for_each(|(_, (group, value))| take(*group, *value));
+        }
+    }
+
+    fn taken(&mut self, which: EmitTo) -> Decimal128Array {
+        let (sums, is_sum) = (which.take_needed(&mut self.sums), which.take_needed(&mut self.is_sum));
+        let sums: Decimal128Array = sums.into_iter().zip(is_sum).map(|(sum, is_sum)| is_sum.then_some(sum)).collect();
+        sums.with_data_type(WIDE)
+    }
+}
+
+/// Which rows count: those with a value, where the filter is true.
+fn counting(values: &dyn Array, filter: Option<&BooleanArray>) -> impl Fn(usize) -> bool {
+    move |row| values.is_valid(row) && filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
 }
 
 impl GroupsAccumulator for WideTotals {
     fn update_batch(&mut self, values: &[ArrayRef], groups: &[usize], filter: Option<&BooleanArray>, count: usize) -> EngineResult<()> {
-        self.totals.update_batch(&[widened(&values[0])], groups, filter, count)
+        self.take(&values[0], groups, filter, count);
+        Ok(())
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], count: usize) -> EngineResult<()> {
-        self.totals.merge_batch(states, groups, count)
+        self.take(&states[0], groups, None, count);
+        Ok(())
     }
 
     fn state(&mut self, which: EmitTo) -> EngineResult<Vec<ArrayRef>> {
-        self.totals.state(which)
+        Ok(vec![Arc::new(self.taken(which))])
     }
 
     fn evaluate(&mut self, which: EmitTo) -> EngineResult<ArrayRef> {
-        narrowed(self.totals.evaluate(which)?.as_primitive::<Decimal128Type>(), &self.result)
+        narrowed(&self.taken(which), &self.result)
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> EngineResult<Vec<ArrayRef>> {
-        self.totals.convert_to_state(&[widened(&values[0])], filter)
+        let counts = counting(values[0].as_ref(), filter);
+        let wide: Vec<i128> = match values[0].data_type() {
+            DataType::UInt64 => values[0].as_primitive::<UInt64Type>().values().iter().map(|value| (*value).into()).collect(),
+            _ => values[0].as_primitive::<Int64Type>().values().iter().map(|value| (*value).into()).collect(),
+        };
+        let states: Decimal128Array = wide.into_iter().enumerate().map(|(row, value)| counts(row).then_some(value)).collect();
+        Ok(vec![Arc::new(states.with_data_type(WIDE))])
     }
 
     fn size(&self) -> usize {
-        self.totals.size()
+        size_of_val(self) + self.sums.capacity() * size_of::<i128>() + self.is_sum.capacity()
     }
-}
-
-/// Whole numbers in more digits.
-fn widened(values: &ArrayRef) -> ArrayRef {
-    let wide: Decimal128Array = match values.data_type() {
-        DataType::UInt64 => values.as_primitive::<UInt64Type>().unary(i128::from),
-        _ => values.as_primitive::<Int64Type>().unary(i128::from),
-    };
-    Arc::new(wide.with_data_type(WIDE))
 }
 
 /// Sums as values of their type.
@@ -342,6 +383,17 @@ mod tests {
         check(&format!("select sum(a) from {NUMBERS} group by c order by c"), "9223372036854775805, 1");
         check(&format!("select sum(a) over (order by b rows 1 preceding) from {NUMBERS} where b > 1 order by b"), "1, -1");
         check("select sum(a) from (values (cast(18446744073709551615 as bigint unsigned)), (null)) as t(a)", "18446744073709551615");
+    }
+
+    #[test]
+    fn sums_by_group_count_what_is_there_and_meant() {
+        check("select sum(a) from (values (1, 'x'), (null, 'y'), (2, 'x'), (null, 'x')) as t(a, c) group by c order by c", "3, null");
+        check("select sum(a) filter (where a > 1) from (values (1, 'x'), (2, 'y'), (3, 'y')) as t(a, c) group by c order by c", "null, 5");
+        check("select sum(a) from (values (cast(7 as bigint unsigned), 1), (cast(8 as bigint unsigned), 1)) as t(a, c) group by c", "15");
+        // So many groups that the rows go on as they are.
+        let numbers = "(select a, sum(a) filter (where a % 3 = 0) as s from (select unnest(range(400000)) as a) as t group by a)";
+        check(&format!("select sum(s) from {numbers} as sums"), "26666733333");
+        check(&format!("select count(s) from {numbers} as sums"), "133334");
     }
 
     #[test]

@@ -1,42 +1,13 @@
 //! `json_valid`, which SQL of the engine lacks: whether a text is JSON.
 
-use std::sync::Arc;
-
-use datafusion::arrow::array::{AsArray, BooleanArray};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::Result as EngineResult;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::ScalarUDF;
 use serde::de::IgnoredAny;
+
+use crate::of_text::of_text;
 
 /// The function.
 pub(crate) fn json_valid() -> ScalarUDF {
-    ScalarUDF::from(JsonValid { signature: Signature::string(1, Volatility::Immutable) })
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct JsonValid {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for JsonValid {
-    fn name(&self) -> &'static str {
-        "json_valid"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> EngineResult<DataType> {
-        Ok(DataType::Boolean)
-    }
-
-    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
-        let texts = cast(&ColumnarValue::values_to_arrays(&arguments.args)?[0], &DataType::Utf8View)?;
-        let valid: BooleanArray = texts.as_string_view().iter().map(|text| text.map(is_json)).collect();
-        Ok(ColumnarValue::Array(Arc::new(valid)))
-    }
+    of_text("json_valid", is_json)
 }
 
 /// Whether a text is one JSON value as RFC 8259 writes it, white space around it allowed.

@@ -24,6 +24,7 @@ mod local;
 mod logged;
 mod measure;
 mod moments;
+mod of_text;
 mod partners;
 mod parts;
 mod place;

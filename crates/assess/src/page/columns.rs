@@ -237,7 +237,7 @@ fn mini(scores: &[Score]) -> String {
     let judged = scores.iter().filter_map(|score| Some((score, score.score?)));
     let items: Vec<String> = judged
         .map(|(score, value)| {
-            let numbers = if score.affected > 0.0 { format!(" ({} of {})", score.affected, score.judged) } else { String::new() };
+            let numbers = score.numbers_in_column().map(|numbers| format!(" ({numbers})")).unwrap_or_default();
             format!("<li>{} <b>{}</b>{numbers}</li>", score.dimension.name(), short_score(value))
         })
         .collect();

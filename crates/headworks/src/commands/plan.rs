@@ -99,9 +99,9 @@ impl Command for Plan {
                     terminal.line("");
                     terminal.lines(report::column_lines(&plan));
                     terminal.lines(report::from_production_line(&plan));
-                    terminal.line(report::plan_summary(&plan));
+                    terminal.line(report::plan_summary(&plan, &selection));
                 }
-                Format::Text => terminal.lines(report::plan_lines(&plan)),
+                Format::Text => terminal.lines(report::plan_lines(&plan, &selection)),
             }
             if terminal.format != Format::Json {
                 terminal.lines(learned(&house, asking).await?);

@@ -14,7 +14,7 @@ use hw_base::{
     ByteSize, OnFailure, Rows, RuleResult, RunOutcome, RunRecord, Severity, StepOutcome, StepRecord, TableName, Timestamp, Value, Verdict,
     count, duration, plural,
 };
-use hw_pipeline::{Decision, Plan};
+use hw_pipeline::{Decision, Plan, Selection};
 
 use crate::terminal::{Terminal, table};
 
@@ -50,7 +50,7 @@ pub(crate) fn cut_note(shown: u64) -> String {
 }
 
 /// A plan as a table with reasons.
-pub(crate) fn plan_lines(plan: &Plan) -> Vec<String> {
+pub(crate) fn plan_lines(plan: &Plan, selection: &Selection) -> Vec<String> {
     let mut rows = vec![["step", "does", "load", "reads", "size", "why"].map(str::to_owned).to_vec()];
     for step in &plan.steps {
         let size =
@@ -69,7 +69,7 @@ pub(crate) fn plan_lines(plan: &Plan) -> Vec<String> {
     lines.push(String::new());
     lines.extend(column_lines(plan));
     lines.extend(from_production_line(plan));
-    lines.push(plan_summary(plan));
+    lines.push(plan_summary(plan, selection));
     lines
 }
 
@@ -84,8 +84,8 @@ pub(crate) fn from_production_line(plan: &Plan) -> Option<String> {
     (!tables.is_empty()).then(|| format!("read from production as they are: {}", tables.join(", ")))
 }
 
-/// What a plan comes to, in a sentence.
-pub(crate) fn plan_summary(plan: &Plan) -> String {
+/// What a plan for a selection comes to, in a sentence with the command that does it.
+pub(crate) fn plan_summary(plan: &Plan, selection: &Selection) -> String {
     let fails = |step: &&hw_pipeline::Step| matches!(step.decision, Decision::Fail(_));
     let running = plan.steps.iter().filter(|step| step.decision.may_run() && !fails(step)).count() as u64;
     match running {
@@ -94,7 +94,13 @@ pub(crate) fn plan_summary(plan: &Plan) -> String {
         0 => format!("nothing to do: all {} are up to date", plural(plan.steps.len() as u64, "step")),
         running => {
             let place = plan.environment.as_ref().map(|name| format!(" --env {name}")).unwrap_or_default();
-            format!("{} of {} would run; `headworks run{place}` does it", running, plural(plan.steps.len() as u64, "step"))
+            let rebuild = if selection.rebuild { " --rebuild" } else { "" };
+            let models: Vec<String> = selection.models.iter().map(|selected| format!(" --select {selected}")).collect();
+            format!(
+                "{running} of {} would run; `headworks run{rebuild}{}{place}` does it",
+                plural(plan.steps.len() as u64, "step"),
+                models.concat()
+            )
         }
     }
 }

@@ -87,33 +87,19 @@ pub(super) fn of_production(project: &Project, asking: Asking<'_>, dataset: Data
         Some(column) => Follow::ByColumn(column.to_owned()),
         None => Follow::BySource,
     });
-    Step {
-        name: table.folder().to_owned(),
-        load: "append",
-        decision: Decision::Skip(FROM_PRODUCTION.into()),
-        anew: false,
-        window: "nothing".into(),
-        after: vec![],
-        rows: None,
-        bytes: None,
-        rules: vec![],
-        work: Work::Extract {
-            files: (way == ALL_FILES).then(Vec::new),
-            changed: vec![],
-            follow,
-            lookback_seconds: 0,
-            // Where the note cannot be read, the ledger cannot, and planning has said so.
-            key: versions::key(asking.ledger, &table).unwrap_or_default(),
-            compared: is_compared(project, asking.engine, &dataset),
-            keeps_versions: false,
-            again: false,
-            dataset,
-        },
-        fingerprint: way,
-        progress,
-        seen: 0,
-        table,
-    }
+    let work = Work::Extract {
+        files: (way == ALL_FILES).then(Vec::new),
+        changed: vec![],
+        follow,
+        lookback_seconds: 0,
+        // Where the note cannot be read, the ledger cannot, and planning has said so.
+        key: versions::key(asking.ledger, &table).unwrap_or_default(),
+        compared: is_compared(project, asking.engine, &dataset),
+        keeps_versions: false,
+        again: false,
+        dataset,
+    };
+    Step::idle(table, "append", Decision::Skip(FROM_PRODUCTION.into()), progress, work)
 }
 
 /// Why an environment cannot read production's raw copy of a dataset, which stands at `production`.

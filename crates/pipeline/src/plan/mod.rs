@@ -385,38 +385,44 @@ pub(crate) const FROM_PRODUCTION: &str = "read from production";
 /// The step of a dataset that cannot be listed. It fails when it is carried out, and what reads it is skipped.
 fn failing(dataset: DatasetName, progress: Option<Progress>, error: &Error) -> Step {
     let table = TableName::raw(&dataset);
-    Step {
-        name: table.folder().to_owned(),
-        load: "append",
-        decision: Decision::Fail(error.message().to_owned()),
-        anew: false,
-        window: "nothing".into(),
-        after: vec![],
-        rows: None,
-        bytes: None,
-        rules: vec![],
-        fingerprint: progress.as_ref().map(|progress| progress.fingerprint.clone()).unwrap_or_default(),
-        work: Work::Extract {
-            dataset,
-            files: None,
-            changed: vec![],
-            follow: None,
-            lookback_seconds: 0,
-            key: vec![],
-            compared: false,
-            keeps_versions: false,
-            again: false,
-        },
-        progress,
-        seen: 0,
-        table,
-    }
+    let work = Work::Extract {
+        dataset,
+        files: None,
+        changed: vec![],
+        follow: None,
+        lookback_seconds: 0,
+        key: vec![],
+        compared: false,
+        keeps_versions: false,
+        again: false,
+    };
+    Step::idle(table, "append", Decision::Fail(error.message().to_owned()), progress, work)
 }
 
 /// How the reason ends for which a step is skipped that needs what cannot be read.
 const UNREADABLE: &str = " cannot be read";
 
 impl Step {
+    /// A step that reads nothing now; its table stands at `progress`.
+    fn idle(table: TableName, load: &'static str, decision: Decision, progress: Option<Progress>, work: Work) -> Self {
+        Self {
+            name: table.folder().to_owned(),
+            load,
+            decision,
+            anew: false,
+            window: "nothing".into(),
+            after: vec![],
+            rows: None,
+            bytes: None,
+            rules: vec![],
+            fingerprint: progress.as_ref().map(|progress| progress.fingerprint.clone()).unwrap_or_default(),
+            work,
+            progress,
+            seen: 0,
+            table,
+        }
+    }
+
     /// Why what reads the table of the step cannot be built, where its rows cannot be read.
     fn unreadable(&self) -> Option<String> {
         match &self.decision {

@@ -393,31 +393,19 @@ impl Planning<'_> {
 
 /// The step of a model that nobody has selected, whose table stands at `progress` and is read as it is.
 pub(super) fn as_it_is(model: &Model, progress: Option<Progress>) -> Step {
-    Step {
-        name: model.name.clone(),
-        table: TableName::model(&model.name),
-        load: model.settings.load.name(),
-        decision: Decision::Skip("read as it is".into()),
-        anew: false,
-        window: "nothing".into(),
-        after: vec![],
-        rows: None,
-        bytes: None,
-        rules: vec![],
-        fingerprint: model.fingerprint.clone(),
-        progress,
-        seen: 0,
-        work: Work::Build {
-            sql: model.sql.clone(),
-            file: model.file.clone(),
-            settings: model.settings.load.clone(),
-            partition_by: vec![],
-            later_by: None,
-            infers: false,
-            reads: vec![],
-            parents: vec![],
-        },
-    }
+    let work = Work::Build {
+        sql: model.sql.clone(),
+        file: model.file.clone(),
+        settings: model.settings.load.clone(),
+        partition_by: vec![],
+        later_by: None,
+        infers: false,
+        reads: vec![],
+        parents: vec![],
+    };
+    let (table, load) = (TableName::model(&model.name), model.settings.load.name());
+    let step = Step::idle(table, load, Decision::Skip("read as it is".into()), progress, work);
+    Step { fingerprint: model.fingerprint.clone(), ..step }
 }
 
 /// The steps that come before one that reads `reads`, each once.
