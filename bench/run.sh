@@ -11,7 +11,7 @@ work=${BENCH_WORK:-$(mktemp -d /tmp/headworks-bench.XXXXXX)}
 echo "compiling (the profile that make demo uses)"
 cargo build --locked --workspace --quiet
 target=$(cargo metadata --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')
-[ -x "$work/venv/bin/python" ] || { python3 -m venv "$work/venv" && "$work/venv/bin/pip" install --quiet duckdb==2.0.0 deltalake==1.6.6; }
+[ -x "$work/venv/bin/python" ] || { python3 -m venv "$work/venv" && "$work/venv/bin/pip" install --quiet duckdb==2.0.0 deltalake==1.6.6 pyarrow; }
 measure() { "$work/venv/bin/python" "bench/$1.py" --headworks "$target/debug/headworks" --rows "$rows" --runs "$runs" --work "$work" "${@:2}"; }
 case "${ONLY:-}" in
   "") measure measure && measure rules && measure loads ${POSTGRES:+--postgres "$POSTGRES"} ;;

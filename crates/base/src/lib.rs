@@ -15,6 +15,7 @@ mod ledger;
 mod load_mode;
 mod loose;
 mod names;
+mod parallel;
 mod push_down;
 mod quality;
 mod rows;
@@ -47,6 +48,7 @@ pub use ledger::{
 pub use load_mode::{History, IS_INFERRED, LoadMode, SINCE_EVER, Shows, VALID_FROM, VALID_TO};
 pub use loose::{LooseCell, LooseColumn, LooseRows};
 pub use names::{DatasetName, ORIGIN_COLUMNS, TableName, snake_case};
+pub use parallel::in_parallel;
 pub use push_down::{Built, Keeps, Living, PUSHED_ROWS, PUSHED_TABLE, PushDown, Pushed};
 pub use quality::{Dimension, Issue, Notes, OnFailure, RuleResult, Severity, Verdict};
 pub use rows::{Column, ColumnType, Rows, Value};

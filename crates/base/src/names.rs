@@ -47,6 +47,14 @@ impl TableName {
         Self(name.into())
     }
 
+    /// The table that a person names: a model's, the raw copy of `source.dataset`, or any by its folder.
+    pub fn named(name: &str) -> Self {
+        match DatasetName::parse(name).filter(|_| !name.contains('/')) {
+            Some(dataset) => Self::raw(&dataset),
+            None => Self::model(name),
+        }
+    }
+
     /// The raw copy of a source dataset.
     pub fn raw(dataset: &DatasetName) -> Self {
         Self(format!("raw/{dataset}"))

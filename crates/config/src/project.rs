@@ -3,18 +3,14 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use hw_base::{Error, Node, Result, Settings, nearest};
+use hw_base::{Error, Node, Result, Settings, in_parallel, nearest};
 
 use crate::yaml::{read_text, read_yaml};
 
 /// The file that makes a folder a project.
 pub const PROJECT_FILE: &str = "headworks.yaml";
-
-/// Fewer files than this are not worth a thread.
-const SMALLEST_SHARE: usize = 32;
 
 /// The files of a project. All paths are relative to `root`.
 #[derive(Clone, Debug, PartialEq)]
@@ -224,19 +220,6 @@ fn read_model(root: &Path, name: String, sql_path: PathBuf, yaml: &BTreeSet<Path
             Err(Error::all(errors).unwrap_or_else(|| Error::bug("a model was refused without a reason")))
         }
     }
-}
-
-/// Does `work` on all items, spread over the processors, and returns the results in the order of the items.
-fn in_parallel<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let share = items.len().div_ceil(processors).max(SMALLEST_SHARE);
-    let mut items = items.into_iter();
-    let shares = std::iter::from_fn(|| Some(items.by_ref().take(share).collect::<Vec<T>>())).take_while(|share| !share.is_empty());
-    let work = &work;
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = shares.map(|share| scope.spawn(move || share.into_iter().map(work).collect::<Vec<R>>())).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-    })
 }
 
 fn has_ending(path: &Path, ending: &str) -> bool {

@@ -148,7 +148,7 @@ fn spilled_too_much(message: &str) -> Error {
     Error::user("the step spilled more to disk than it may")
         .code("HW402")
         .because(format!("`engine: {{ disk: … }}` allows {allowed}"))
-        .help("raise `engine: { disk: … }` in headworks.yaml, or raise `engine: { memory: … }`, so that less has to be spilled")
+        .help("raise it in headworks.yaml, for instance to twice that: `engine: { disk: … }`; or raise `engine: { memory: … }`, so that less has to be spilled")
 }
 
 fn is_out_of_space(message: &str) -> bool {

@@ -97,7 +97,8 @@ impl FileTable {
         statistics
     }
 
-    fn plan(
+    /// Reads the rows.
+    pub(crate) fn plan(
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,

@@ -84,7 +84,15 @@ pub(crate) fn read_project(root: &Path) -> Result<Project> {
         rules: files.rules.into_iter().map(|rules| (rules.dataset, rules.settings)).collect(),
         contracts: files.contracts.into_iter().map(|contract| (in_words(&contract.path), contract.text)).collect(),
     };
-    Project::read(&text)
+    Project::read(&text).map_err(|error| {
+        let sources = ProjectSources::new(root, &text.sources(), LiveTables::default(), &machine::secrets(root));
+        together([Some(error), sources.err()])
+    })
+}
+
+/// The problems, told in one go.
+fn together(errors: impl IntoIterator<Item = Option<Error>>) -> Error {
+    Error::all(errors.into_iter().flatten().collect()).unwrap_or_else(|| Error::bug("refused without a reason"))
 }
 
 /// An engine over a warehouse, with its files of its own in `state`.
@@ -155,8 +163,12 @@ impl House {
             ledger = ledger.on_top_of(beneath, built.own().map(|table| table.folder().to_owned()).collect());
             project.environment = Some(built);
         }
-        let sources = ProjectSources::new(root, &project.sources, engine.live().clone(), &machine::secrets(root))?;
-        let targets = ProjectTargets::new(root, &project.targets, engine.clone(), &machine::secrets(root))?;
+        let sources = ProjectSources::new(root, &project.sources, engine.live().clone(), &machine::secrets(root));
+        let targets = ProjectTargets::new(root, &project.targets, engine.clone(), &machine::secrets(root));
+        let (sources, targets) = match (sources, targets) {
+            (Ok(sources), Ok(targets)) => (sources, targets),
+            (sources, targets) => return Err(together([sources.err(), targets.err()])),
+        };
         refuse_foreign_rules(&project, &engine, &sources)?;
         Ok(Self { project, engine, sources, targets, ledger, state: folder })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hw_base::{DatasetName, Engine, Error, Reference, Result, SetWatch, Span, TableName, Together, unknown};
+use hw_base::{DatasetName, Engine, Error, Reference, Result, SetWatch, Span, TableName, Together, in_parallel, unknown};
 
 use crate::plan::Asking;
 use crate::project::{Model, Project};
@@ -35,8 +35,9 @@ impl Graph {
     pub(crate) fn of(project: &Project, engine: &dyn Engine) -> Result<Self> {
         let mut errors = Vec::new();
         let mut reads = BTreeMap::new();
-        for model in &project.models {
-            match reads_of(project, model, engine) {
+        let found = in_parallel(project.models.iter().collect(), |model| (model, reads_of(project, model, engine)));
+        for (model, found) in found {
+            match found {
                 Ok(own) => drop(reads.insert(model.name.clone(), own)),
                 Err(error) => errors.push(error),
             }

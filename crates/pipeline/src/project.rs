@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Span, TableName, TimeSpan, Tolerance};
+use hw_base::{DatasetName, Error, Node, Result, Settings, SettingsMap, Span, TableName, TimeSpan, Tolerance, in_parallel};
 use hw_validate::{Rule, Slo};
 
 use crate::contracts::{Contracts, Promised, Unchecked};
@@ -91,6 +91,13 @@ pub struct Model {
 /// How many malformed records are tolerated where nothing is said.
 pub const MALFORMED_TOLERANCE: Tolerance = Tolerance::Share(hw_base::Share(0.01));
 
+impl ProjectText {
+    /// The sources with the settings of their connectors, whatever else is wrong with the project.
+    pub fn sources(&self) -> Vec<(String, Settings)> {
+        of_connectors(entries(&self.settings, "sources").unwrap_or_default())
+    }
+}
+
 impl Project {
     /// Understands the files of a project.
     ///
@@ -102,13 +109,13 @@ impl Project {
         let sources = entries(&text.settings, "sources").map_err(&mut keep).unwrap_or_default();
         let targets = entries(&text.settings, "targets").map_err(&mut keep).unwrap_or_default();
         let timeouts = timeouts_of(&sources).map_err(&mut keep).unwrap_or_default();
-        let sources: Vec<_> = sources.into_iter().map(|(name, settings)| (name, without(&settings, "timeout"))).collect();
+        let sources = of_connectors(sources);
         let settings = without(&without(&text.settings, "sources"), "targets").read::<ProjectSettings>().map_err(&mut keep).ok();
         let contracts = Contracts(&text.contracts);
         let mut unchecked = Vec::new();
         let mut models = Vec::with_capacity(text.models.len());
-        for model in &text.models {
-            match Model::read(model, &contracts) {
+        for model in in_parallel(text.models.iter().collect(), |model| Model::read(model, &contracts)) {
+            match model {
                 Ok((model, rest)) => {
                     models.push(model);
                     unchecked.extend(rest);
@@ -175,6 +182,11 @@ impl Project {
         let setting = connector.and_then(|entry| entry.value.get("malformed"));
         setting.and_then(|setting| setting.read().ok()).unwrap_or(MALFORMED_TOLERANCE)
     }
+}
+
+/// What is left of the settings of sources for their connectors to read.
+fn of_connectors(sources: Vec<(String, Settings)>) -> Vec<(String, Settings)> {
+    sources.into_iter().map(|(name, settings)| (name, without(&settings, "timeout"))).collect()
 }
 
 fn without(settings: &Settings, key: &str) -> Settings {

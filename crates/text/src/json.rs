@@ -10,7 +10,7 @@ use hw_base::Result;
 use memchr::{memchr, memchr_iter};
 
 use crate::bytes::{self, Bytes};
-use crate::cells::{Cell, Cells, ChunkText, Cursor, Record, RecordFile};
+use crate::cells::{Cell, Cells, ChunkText, Cursor, Form, Record, RecordFile};
 use crate::delimited::NO_TEXT;
 use crate::objects;
 use crate::split::{Marks, Splitter};
@@ -130,7 +130,11 @@ impl JsonFile {
         let text = chunk.text.get(..place.end).unwrap_or_default();
         let end = objects::members(text, place.start, |key, cell| match self.known.get(key).or_else(|| self.known.get(&plain_key(key))) {
             Some(column) => {
-                cells.all[first + column] = cell;
+                let before = std::mem::replace(&mut cells.all[first + column], cell);
+                // Which of two values is meant, nobody knows.
+                if before.form != Form::Missing && before.of(text) != cell.of(text) {
+                    return Err(format!("the key `{key}` stands twice, with different values"));
+                }
                 Ok(())
             }
             None => Err(format!("unknown key `{key}`")),

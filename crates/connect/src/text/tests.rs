@@ -279,6 +279,17 @@ fn a_key_that_appears_late_is_not_lost() {
     );
 }
 
+#[test]
+fn of_two_values_of_one_key_none_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "{\"id\":1,\"a\":1}\n{\"id\":2,\"a\":1,\"a\":2}\n{\"id\":3,\"a\":7,\"a\":7}\n{\"id\":4,\"a\":5,\"a\":null}\n";
+    let files = files(folder.path(), &[("t.ndjson", text.as_bytes())]);
+    let opened = open_json(folder.path(), &files, &JsonOptions::default(), &Delivery::default()).unwrap();
+    assert_eq!(rows(&opened, "select id, a from t where _malformed is null order by id"), "1 | 1\n3 | 7\n");
+    let reasons = rows(&opened, "select _line, _malformed from t where _malformed is not null order by _line");
+    assert_eq!(reasons.matches("the key `a` stands twice, with different values").count(), 2, "{reasons}");
+}
+
 /// Numbers that look random and are the same every time.
 struct Dice(u64);
 

@@ -20,7 +20,6 @@ use super::review::ByHand;
 use super::rows::{cast_all, filtered, in_folder, kept_rows};
 use super::tasks::{joined, merged, send};
 use super::{Attempt, Shared};
-use crate::beside::Beside;
 use crate::failure::{Context, explain};
 use crate::files::{FileTable, TableFile};
 use crate::keys::hashes;
@@ -138,55 +137,6 @@ impl Attempt<'_> {
         meeting.finish()
     }
 
-    /// Takes rows out, in the table and in its quarantine: files that hold some are rewritten without them.
-    async fn withdraw(&self, kept: &Snapshot, batch: &mut StagedBatch, untouched: &mut u64) -> Result<()> {
-        let Some(predicate) = &self.staging.withdraw else { return Ok(()) };
-        let staying = self.writer(&self.folder, "keep", &self.columns.schema, &self.columns.partition_columns);
-        let rest = self.without(kept, predicate, &batch.removed, (staying, |rows| self.columns.fit(rows))).await?;
-        *untouched -= rest.rows_before.min(*untouched);
-        batch.removed.extend(rest.removed);
-        batch.files.extend(rest.files);
-        self.withdraw_quarantined(predicate, batch).await
-    }
-
-    /// Rewrites the files of the quarantine that hold rows to be taken out, without those rows.
-    pub(super) async fn withdraw_quarantined(&self, predicate: &str, batch: &mut StagedBatch) -> Result<()> {
-        let quarantine = self.staging.table.quarantine();
-        let Some(target) = &self.target else { return Ok(()) };
-        if let Some(present) = self.engine.beside(Beside::Quarantine, &self.staging.table, target).await? {
-            let staying = self.writer(&self.engine.warehouse.folder(&quarantine), "keep", &present.schema, &[]);
-            let rest = self.without(&present, predicate, &[], (staying, |rows| Ok(rows.clone()))).await?;
-            batch.corrected.extend(rest.removed);
-            batch.quarantined.extend(rest.files);
-        }
-        Ok(())
-    }
-
-    /// The files of `kept` that hold rows for which the SQL is true, and new ones without these rows.
-    async fn without<F>(&self, kept: &Snapshot, predicate: &str, gone: &[String], (mut staying, fit): (Writer, F)) -> Result<Rest>
-    where
-        F: Fn(&RecordBatch) -> Result<RecordBatch>,
-    {
-        let mut rest = Rest::default();
-        for file in kept.files.iter().filter(|file| !gone.contains(&file.name)) {
-            let session = Session::new(self.engine, Effort::Fast);
-            session.register(&["one_file"], Arc::new(kept.table_of(vec![file.clone()])))?;
-            let failed = |error| explain(error, &session.about(None));
-            let hit = session.query(&format!("select 1 from one_file where {predicate} limit 1"), None).await?;
-            if hit.collect().await.map_err(failed)?.iter().all(|batch| batch.num_rows() == 0) {
-                continue;
-            }
-            let mut rows = session.rows(&format!("select * from one_file where ({predicate}) is not true")).await?;
-            while let Some(batch) = rows.next().await {
-                staying.write(&fit(&batch.map_err(failed)?)?)?;
-            }
-            rest.rows_before += file.rows.unwrap_or_default();
-            rest.removed.push(file.name.clone());
-        }
-        rest.files = staying.finish()?;
-        Ok(rest)
-    }
-
     /// Of all rows with one key, the one that stays.
     async fn winners(
         &self,
@@ -270,14 +220,6 @@ fn both(left: &BooleanArray, right: &BooleanArray) -> Result<BooleanArray> {
 
 fn negated(mask: &BooleanArray) -> Result<BooleanArray> {
     not(mask).map_err(|error| explain(error.into(), &Context::default()))
-}
-
-/// What is left of a table when rows are taken out.
-#[derive(Default)]
-struct Rest {
-    removed: Vec<String>,
-    rows_before: u64,
-    files: Vec<StagedFile>,
 }
 
 /// The rows that stay.

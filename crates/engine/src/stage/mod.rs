@@ -19,6 +19,7 @@ mod review;
 mod rows;
 mod tasks;
 mod together;
+mod withdraw;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -107,7 +107,7 @@ async fn build(house: &House, model: &str, terminal: &Terminal) -> Result<()> {
 
 /// Compares production's table with the one that the environment has.
 async fn with_production(house: &House, arguments: &Arguments, name: &str, terminal: &Terminal) -> Result<u8> {
-    let after = TableName::model(&arguments.table);
+    let after = TableName::named(&arguments.table);
     let before = after.in_production();
     if !house.engine.has_table(&before)? {
         if house.engine.has_table(&after)? {
@@ -147,7 +147,7 @@ fn not_compared(table: &str, why: String, terminal: &Terminal) -> Result<u8> {
 }
 
 async fn between_versions(house: &House, arguments: &Arguments, from: i64, terminal: &Terminal) -> Result<u8> {
-    let table = TableName::model(&arguments.table);
+    let table = TableName::named(&arguments.table);
     let Some(newest) = house.engine.table(&table, None).await? else {
         let known = house.engine.tables()?;
         return Err(hw_base::unknown("table", table.folder(), known.iter().map(TableName::folder)).code("HW302"));

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{
-    BoxFuture, Clock, DatasetName, Engine, Error, Ledger, Progress, Result, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord,
-    TableName, Verdict, plural,
+    BoxFuture, Clock, Engine, Error, Ledger, Progress, Result, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, TableName,
+    Verdict, plural,
 };
 use hw_ledger::{RunLock, next_run_id};
 use hw_pipeline::rolled_back;
@@ -43,16 +43,8 @@ impl Command for Rollback {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
             let house = House::open(&terminal.root)?;
-            roll_back(&house, &named(&arguments.table), arguments.to, terminal).await
+            roll_back(&house, &TableName::named(&arguments.table), arguments.to, terminal).await
         })
-    }
-}
-
-/// The table that a person names: a model's, or the raw copy of `source.dataset`.
-fn named(name: &str) -> TableName {
-    match DatasetName::parse(name).filter(|_| !name.contains('/')) {
-        Some(dataset) => TableName::raw(&dataset),
-        None => TableName::model(name),
     }
 }
 

@@ -99,7 +99,7 @@ async fn gaps(house: &House, terminal: &Terminal) -> Result<u8> {
 }
 
 async fn versions(house: &House, name: &str, limit: usize, terminal: &Terminal) -> Result<u8> {
-    let name = TableName::model(name);
+    let name = TableName::named(name);
     let versions = house.engine.versions(&name, limit).await?;
     if versions.is_empty() {
         let known = house.engine.tables()?;

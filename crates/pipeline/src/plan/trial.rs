@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
+use futures::future::join_all;
 use hw_base::{Blame, Column, DatasetName, Delivery, Error, Input, OnFailure, Reader, TableName, Targets, Timestamp, identifier};
 use hw_validate::TRIED;
 
@@ -25,28 +26,67 @@ const MOST: usize = 200;
 /// plan, and what reads it is left out. Nothing is tried where nobody knows the columns before the run.
 pub async fn try_models(project: &Project, asking: Asking<'_>, targets: &dyn Targets, plan: &mut Plan) -> Vec<Error> {
     let planned = plan.steps.iter().map(|step| step.name.clone()).collect();
-    let mut trial = Trial { project, asking, targets, columns: BTreeMap::new(), tried: 0, planned, refused: Mutex::default() };
+    let mut trial = Trial { project, asking, targets, columns: BTreeMap::new(), planned, refused: Mutex::default() };
     let mut errors = Vec::new();
-    for at in 0..plan.steps.len() {
-        let (before, step) = (&plan.steps[..at], &plan.steps[at]);
-        let fails = |other: &&Step| matches!(other.decision, Decision::Fail(_)) && step.after.contains(&other.name);
-        let decision = if let Some(input) = before.iter().find(fails).filter(|_| step.decision.may_run()) {
-            Decision::Skip(format!("{} cannot be built", input.name))
-        } else {
-            let found = trial.step(before, step).await;
-            plan.columns.extend((!found.columns.is_empty()).then(|| (step.name.clone(), found.columns)));
-            let stops = found.errors.first().filter(|_| found.stops).map(|error| Decision::Fail(error.message().to_owned()));
-            errors.extend(found.errors);
-            let Some(decision) = stops else { continue };
-            decision
+    let (mut at, mut tried) = (0, 0);
+    while at < plan.steps.len() {
+        let (before, rest) = plan.steps.split_at_mut(at);
+        let next = independent(rest);
+        let together = &mut rest[..next];
+        together.iter_mut().for_each(|step| leave_out(before, step));
+        let mut is_tried = |step: &Step| {
+            let is_tried = can_be_tried(step) && tried < MOST;
+            tried += usize::from(is_tried);
+            is_tried
         };
-        plan.steps[at].decision = decision;
+        let are_tried: Vec<bool> = together.iter().map(|step| is_tried(step)).collect();
+        let found = join_all(together.iter().zip(are_tried).map(|(step, is_tried)| trial.step(before, step, is_tried))).await;
+        for (step, found) in together.iter_mut().zip(found) {
+            plan.columns.extend((!found.changes.is_empty()).then(|| (step.name.clone(), found.changes)));
+            if let Some(error) = found.errors.first().filter(|_| found.stops) {
+                step.decision = Decision::Fail(error.message().to_owned());
+            }
+            errors.extend(found.errors);
+            trial.columns.extend(found.columns.map(|columns| (step.name.clone(), columns)));
+        }
+        at += together.len();
     }
     let refused = trial.refused.into_inner().unwrap_or_else(PoisonError::into_inner);
     for (dataset, error) in &refused {
         stop(plan, TableName::raw(dataset).folder(), error);
     }
     errors.into_iter().chain(refused.into_values()).collect()
+}
+
+/// How many steps may be tried at the same time.
+const AT_ONCE: usize = 8;
+
+/// How many of the next steps can be tried at the same time: models that read nothing of each other. What asks a source or a database is
+/// tried alone, so that these are not asked many things at once.
+fn independent(steps: &[Step]) -> usize {
+    let is_model = |step: &&Step| matches!(step.work, Work::Build { .. });
+    let reads_none_of = |step: &Step, others: &[Step]| others.iter().all(|other| !step.after.contains(&other.name));
+    let models = steps.iter().take(AT_ONCE).take_while(is_model).enumerate();
+    models.take_while(|(at, step)| reads_none_of(step, &steps[..*at])).count().max(1)
+}
+
+/// Leaves out a step whose input cannot be built.
+fn leave_out(before: &[Step], step: &mut Step) {
+    let fails = |other: &&Step| matches!(other.decision, Decision::Fail(_)) && step.after.contains(&other.name);
+    if let Some(input) = before.iter().find(fails).filter(|_| step.decision.may_run()) {
+        step.decision = Decision::Skip(format!("{} cannot be built", input.name));
+    }
+}
+
+/// Whether trying a step may tell something.
+fn can_be_tried(step: &Step) -> bool {
+    step.decision.may_run()
+        && match &step.work {
+            Work::Build { .. } => matches!(step.decision, Decision::Rebuild(_)),
+            Work::Extract { .. } => !step.rules.is_empty(),
+            Work::PushDown { .. } => true,
+            Work::Deliver { .. } => false,
+        }
 }
 
 /// Marks a dataset as one that cannot be read, and leaves out what reads it.
@@ -68,8 +108,6 @@ struct Trial<'a> {
     targets: &'a dyn Targets,
     /// The columns of the models that were tried.
     columns: BTreeMap<String, Vec<Column>>,
-    /// How many were.
-    tried: usize,
     /// The names of all steps.
     planned: BTreeSet<String>,
     /// Datasets that cannot be opened because of what the project says about them.
@@ -83,23 +121,23 @@ struct Found {
     /// Whether the step cannot succeed.
     stops: bool,
     /// How its columns change.
-    columns: Vec<String>,
+    changes: Vec<String>,
+    /// The columns that it makes, where they are known.
+    columns: Option<Vec<Column>>,
 }
 
 impl Found {
     fn failure(error: Error) -> Self {
         let errors: Vec<Error> = Some(error).filter(|error| error.blame() == Blame::User).into_iter().collect();
-        Self { stops: !errors.is_empty(), errors, columns: vec![] }
+        Self { stops: !errors.is_empty(), errors, ..Self::default() }
     }
 }
 
 impl Trial<'_> {
     /// What is surely wrong with a step.
-    async fn step(&mut self, before: &[Step], step: &Step) -> Found {
-        if self.tried == MOST || !step.decision.may_run() {
-            return Found::default();
-        }
+    async fn step(&self, before: &[Step], step: &Step, is_tried: bool) -> Found {
         let tried = match &step.work {
+            _ if !is_tried => None,
             Work::Build { .. } => self.model(before, step).await,
             Work::Extract { dataset, .. } => self.rules_of(before, dataset, step).await,
             Work::PushDown { .. } => Some(self.pushed(step).await),
@@ -109,12 +147,8 @@ impl Trial<'_> {
     }
 
     /// What is wrong with a model; `None` where that cannot be known.
-    async fn model(&mut self, before: &[Step], step: &Step) -> Option<Found> {
+    async fn model(&self, before: &[Step], step: &Step) -> Option<Found> {
         let Work::Build { sql, file, reads, parents, .. } = &step.work else { return None };
-        if !matches!(step.decision, Decision::Rebuild(_)) {
-            return None;
-        }
-        self.tried += 1;
         let model = self.project.model(&step.name)?;
         let mut inputs = Vec::new();
         for read in reads {
@@ -132,7 +166,7 @@ impl Trial<'_> {
         };
         let later_by = model.settings.follow.values().next().map(String::as_str);
         let added = model.settings.added(&columns, later_by);
-        self.columns.insert(step.name.clone(), columns.iter().cloned().chain(added).collect());
+        let made = columns.iter().cloned().chain(added).collect();
         let changes = self.column_changes(step, &columns).await;
         let refusal = changes.refusal(model).filter(|_| fit::guards_columns(self.project, step));
         let found = refusal.map(Found::failure);
@@ -142,12 +176,11 @@ impl Trial<'_> {
             found.stops |= error.is_some();
             found.errors.extend(error);
         }
-        Some(Found { columns: changes.all, ..found })
+        Some(Found { changes: changes.all, columns: Some(made), ..found })
     }
 
     /// What keeps a model from being built inside its database.
-    async fn pushed(&mut self, step: &Step) -> Found {
-        self.tried += 1;
+    async fn pushed(&self, step: &Step) -> Found {
         let Asking { engine, sources, ledger } = self.asking;
         let around = Surroundings { engine, sources, ledger, now: Timestamp::default(), run: "" };
         let prepared = match prepare(self.project, step, around).await {
@@ -161,7 +194,7 @@ impl Trial<'_> {
         };
         let open = prepared.refuse_open(&answered).err();
         let stops = prepared.gate.stops() || open.is_some();
-        Found { stops, errors: prepared.gate.misfits().chain(open).collect(), columns: vec![] }
+        Found { stops, errors: prepared.gate.misfits().chain(open).collect(), ..Found::default() }
     }
 
     /// What is wrong with a rule by which rows wait for rows of another table.
@@ -182,11 +215,7 @@ impl Trial<'_> {
     }
 
     /// What is wrong with the rules of a dataset.
-    async fn rules_of(&mut self, before: &[Step], dataset: &DatasetName, step: &Step) -> Option<Found> {
-        if step.rules.is_empty() {
-            return None;
-        }
-        self.tried += 1;
+    async fn rules_of(&self, before: &[Step], dataset: &DatasetName, step: &Step) -> Option<Found> {
         let mut inputs = Vec::new();
         let rows = self.live(dataset, ROWS, &mut inputs).await?;
         inputs.push(rows);
@@ -198,7 +227,7 @@ impl Trial<'_> {
     /// The rules that cannot be judged on rows with these columns.
     async fn rules(&self, before: &[Step], step: &Step, reader: &Reader, columns: &[Column]) -> Found {
         let Ok(gate) = fit::gate(step, reader, columns, self.asking.engine).await else { return Found::default() };
-        let mut found = Found { stops: gate.stops(), errors: gate.misfits().collect(), columns: vec![] };
+        let mut found = Found { stops: gate.stops(), errors: gate.misfits().collect(), ..Found::default() };
         let rows = fit::rows(step, reader, columns);
         for (rule, sql) in gate.tried_sets(step.table.leaf()) {
             if let Some(error) = self.unanswerable(before, &sql, &rows).await {

@@ -118,7 +118,7 @@ async fn decide(deciding: &Deciding, ruling: Ruling, terminal: &Terminal) -> Res
     if rows == 0 {
         return Err(nothing_selected(&house, selecting).await?);
     }
-    let asked = asked(&house, deciding, &selected, ruling);
+    let asked = asked(deciding, &selected, ruling);
     let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
     let models = if asked.table.is_raw() { vec![] } else { vec![selecting.table.clone()] };
     let plan = plan(&house.project, asking, &Selection::of_models(models)).await?;
@@ -142,12 +142,9 @@ async fn decide(deciding: &Deciding, ruling: Ruling, terminal: &Terminal) -> Res
     Ok(code)
 }
 
-fn asked(house: &House, deciding: &Deciding, selected: &Selected, ruling: Ruling) -> Asked {
+fn asked(deciding: &Deciding, selected: &Selected, ruling: Ruling) -> Asked {
     let name = &deciding.selecting.table;
-    let table = match (house.project.model(name), hw_base::DatasetName::parse(name)) {
-        (None, Some(dataset)) => TableName::raw(&dataset),
-        _ => TableName::model(name),
-    };
+    let table = TableName::named(name);
     Asked {
         table,
         review: Review { rows: selected.condition.clone(), ruling },
