@@ -34,6 +34,7 @@ mod publish;
 mod quantile;
 mod renamed;
 mod schema;
+mod series;
 mod session;
 mod shown;
 mod sketches;

@@ -39,7 +39,7 @@ use crate::quantile::quantile_cont;
 use crate::session::{Effort, Session};
 use crate::store::Lasting;
 use crate::warehouse::{Warehouse, arrow_schema};
-use crate::{adopt, arithmetic, damage, kept, measure, partners, publish, schema, sql, stage, trace, types};
+use crate::{adopt, arithmetic, damage, kept, measure, partners, publish, schema, series, sql, stage, trace, types};
 
 /// What the engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -402,6 +402,7 @@ fn with_own_functions(mut state: SessionState) -> SessionState {
         scalar.iter().all(std::result::Result::is_ok) && aggregate.iter().all(std::result::Result::is_ok),
         "a state takes every function"
     );
+    series::take_moments(&mut state);
     state
 }
 
