@@ -20,7 +20,7 @@ def timed(command, folder):
 
 def make(statement):
     """Runs a statement of DuckDB in a process of its own: the peak of memory that a child reports begins with that of its parent."""
-    subprocess.run([sys.executable, "-c", "import duckdb, sys; duckdb.sql(sys.argv[1])", statement], check=True)
+    subprocess.run([sys.executable, "-c", "import duckdb, sys; duckdb.sql('set enable_progress_bar = false'); duckdb.sql(sys.argv[1])", statement], check=True)
 
 
 def median(runs, place):
