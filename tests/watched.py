@@ -153,8 +153,10 @@ def one_run(project, took, fails):
     begun = time.monotonic()
     running = headworks(project, "run", **({"preexec_fn": small_files} if fails == "full" else {}))
     if fails == "killed":
-        time.sleep(took * chance.random())
-        running.kill()
+        try:
+            running.wait(took * chance.random())
+        except subprocess.TimeoutExpired:
+            running.kill()
     output, _ = running.communicate()
     ended = {0: "done", 1: "blocked", -9: "killed"}.get(running.returncode, "failed")
     if ended == "failed" and fails != "full":

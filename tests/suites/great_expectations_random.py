@@ -291,7 +291,8 @@ def sqlite_batch(context, table, at, folder):
 def reason(case):
     """Why a difference is known: the first entry whose parts all agree with the case."""
     for entry in known:
-        if case["type"] in entry["expectations"] and entry.get("backend", case["backend"]) == case["backend"]:
+        is_told = entry.get("details", "") in str(case.get("our_count", ""))
+        if case["type"] in entry["expectations"] and entry.get("backend", case["backend"]) == case["backend"] and is_told:
             if all(str(case.get(key, "")) in entry[key] for key in ("theirs", "ours") if key in entry):
                 return entry["reason"]
     return None

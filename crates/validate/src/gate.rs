@@ -92,10 +92,9 @@ impl Gate {
     pub fn tried_sets(&self, own: &str) -> impl Iterator<Item = (&Rule, String)> {
         self.fitted.iter().filter_map(move |fitted| {
             let rule = &fitted.rule;
-            let is_about_columns = rule.body.set_watch().is_some() && rule.body.other_table().is_none();
             match &fitted.shape {
                 // What puts rows into quarantine is tried with the load.
-                Ok(Shape::Set { count, .. }) if !is_about_columns && rule.set_watch().is_none() => {
+                Ok(Shape::Set { count, .. }) if rule.looks_elsewhere() && rule.set_watch().is_none() => {
                     Some((rule, count.over(&fitted.tried_rows(), TRIED, Some(own))))
                 }
                 _ => None,

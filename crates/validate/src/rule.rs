@@ -118,6 +118,11 @@ impl Rule {
         Some(SetWatch { id: self.id.clone(), judged, ..watch })
     }
 
+    /// Whether it looks at rows together and at more than columns of theirs: at another table, or at whatever a query names.
+    pub fn looks_elsewhere(&self) -> bool {
+        self.kind.scope() == Scope::Set && (self.body.set_watch().is_none() || self.body.other_table().is_some())
+    }
+
     /// Why the rule cannot be judged, as the error to show where a plan is made.
     pub fn cannot_be_judged(&self, cause: &Error) -> Error {
         self.misfit(&reason(cause))

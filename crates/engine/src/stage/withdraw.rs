@@ -9,6 +9,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::DFSchema;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
@@ -95,7 +96,7 @@ impl Withdrawn {
     fn of(session: Session, kept: &Snapshot, predicate: &str) -> Result<Self> {
         let planned = || {
             let all = session.row_expression(predicate, &DFSchema::try_from(Arc::clone(&kept.schema))?)?;
-            let mut columns: Vec<usize> = collect_columns(&all).iter().map(|column| column.index()).collect();
+            let mut columns: Vec<usize> = collect_columns(&all).iter().map(Column::index).collect();
             columns.sort_unstable();
             let on_columns = reassign_expr_columns(Arc::clone(&all), &kept.schema.project(&columns)?)?;
             Ok((all, columns, on_columns))

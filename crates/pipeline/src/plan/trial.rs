@@ -33,13 +33,15 @@ pub async fn try_models(project: &Project, asking: Asking<'_>, targets: &dyn Tar
         let (before, rest) = plan.steps.split_at_mut(at);
         let next = independent(rest);
         let together = &mut rest[..next];
-        together.iter_mut().for_each(|step| leave_out(before, step));
-        let mut is_tried = |step: &Step| {
+        for step in together.iter_mut() {
+            leave_out(before, step);
+        }
+        let is_tried = |step: &Step| {
             let is_tried = can_be_tried(step) && tried < MOST;
             tried += usize::from(is_tried);
             is_tried
         };
-        let are_tried: Vec<bool> = together.iter().map(|step| is_tried(step)).collect();
+        let are_tried: Vec<bool> = together.iter().map(is_tried).collect();
         let found = join_all(together.iter().zip(are_tried).map(|(step, is_tried)| trial.step(before, step, is_tried))).await;
         for (step, found) in together.iter_mut().zip(found) {
             plan.columns.extend((!found.changes.is_empty()).then(|| (step.name.clone(), found.changes)));
@@ -61,10 +63,10 @@ pub async fn try_models(project: &Project, asking: Asking<'_>, targets: &dyn Tar
 /// How many steps may be tried at the same time.
 const AT_ONCE: usize = 8;
 
-/// How many of the next steps can be tried at the same time: models that read nothing of each other. What asks a source or a database is
-/// tried alone, so that these are not asked many things at once.
+/// How many of the next steps can be tried at the same time: models that read nothing of each other. One whose rules look at other tables is tried
+/// alone, after these; and so is what asks a source or a database, which are not asked many things at once.
 fn independent(steps: &[Step]) -> usize {
-    let is_model = |step: &&Step| matches!(step.work, Work::Build { .. });
+    let is_model = |step: &&Step| matches!(step.work, Work::Build { .. }) && !step.rules.iter().any(hw_validate::Rule::looks_elsewhere);
     let reads_none_of = |step: &Step, others: &[Step]| others.iter().all(|other| !step.after.contains(&other.name));
     let models = steps.iter().take(AT_ONCE).take_while(is_model).enumerate();
     models.take_while(|(at, step)| reads_none_of(step, &steps[..*at])).count().max(1)

@@ -73,7 +73,7 @@ impl RuleBody for AcceptedCombinationsSettings {
 
 fn equals(column: &Column, value: Option<&Scalar>) -> Result<String, String> {
     let name = identifier(&column.name);
-    value.map_or(Ok(format!("{name} is null")), |value| Ok(format!("{name} = {}", value.held_by(column)?)))
+    value.map_or(Ok(format!("{name} is null")), |value| Ok(format!("{name} = {}", value.for_column(column)?)))
 }
 
 #[cfg(test)]

@@ -200,9 +200,16 @@ fn check_sides([min, above, max, below]: [&Option<Scalar>; 4], problems: &mut Pr
     }
 }
 
-/// A column and the values of a list, written so that they compare.
+/// A column and the values of a list, written so that they compare. A number that the column cannot hold is never found in it, as other tools
+/// have it; a list of nothing else is a mistake.
 fn comparable(column: &Column, values: &[Scalar]) -> Result<(String, Vec<String>), String> {
-    let written = values.iter().map(|value| value.held_by(column)).collect::<Result<Vec<_>, _>>()?;
+    let written = values.iter().map(|value| value.for_column(column)).collect::<Result<Vec<_>, _>>()?;
+    let mut unheld = values.iter().filter_map(|value| value.held_by(column).err());
+    if values.iter().all(|value| value.held_by(column).is_err())
+        && let Some(misfit) = unheld.next()
+    {
+        return Err(misfit);
+    }
     let has_zero = || values.iter().any(|value| value.as_number() == Some(Exact::from(0)));
     let name = match column.kind {
         // A zero with a sign is a zero; a long list is looked up by bits.

@@ -40,18 +40,36 @@ pub(super) struct Measured<'a> {
     pub(super) table: CodedTable,
 }
 
+/// What was not taken into the project, each with the reason; it is told as soon as it is known.
+pub(super) struct LeftOut<'a> {
+    terminal: &'a Terminal,
+    pub(super) names: Vec<(String, String)>,
+}
+
+impl<'a> LeftOut<'a> {
+    pub(super) fn nothing(terminal: &'a Terminal) -> Self {
+        Self { terminal, names: Vec::new() }
+    }
+
+    fn note(&mut self, name: &str, reason: impl Into<String>) {
+        let reason = reason.into();
+        self.terminal.say(format!("left out: {name}: {reason}"));
+        self.names.push((name.to_owned(), reason));
+    }
+}
+
 /// Finds and measures the datasets behind the arguments.
-pub(super) async fn datasets(arguments: &Arguments, terminal: &Terminal) -> Result<Vec<Found>> {
+pub(super) async fn datasets(arguments: &Arguments, left_out: &mut LeftOut<'_>, terminal: &Terminal) -> Result<Vec<Found>> {
     let (urls, paths): (Vec<String>, Vec<String>) = arguments.data.iter().cloned().partition(|data| data.contains("://"));
     let discovered = hw_connect::discover(&terminal.root, &paths).await?;
     for (path, error) in &discovered.left_out {
-        terminal.say(format!("left out: {path}: {}", in_one_line(error)));
+        left_out.note(path, in_one_line(error));
     }
     let mut names = Names(TAKEN.map(str::to_owned).into());
     let mut found = Box::pin(files::found(&discovered.datasets, &mut names, terminal)).await?;
     match &urls[..] {
         [] => {}
-        [url] => found.extend(Database::open(url, arguments, terminal).await?.found(&mut names).await?),
+        [url] => found.extend(Database::open(url, arguments, left_out, terminal).await?.found(&mut names, left_out).await?),
         _ => return Err(Error::user("only one database can be given").code("HW201").help("make one project from each")),
     }
     match discovered.left_out.into_iter().next() {
@@ -188,7 +206,7 @@ struct Database<'a> {
 
 impl<'a> Database<'a> {
     /// Lists the tables that the user may read and asked for.
-    async fn open(url: &str, arguments: &Arguments, terminal: &'a Terminal) -> Result<Self> {
+    async fn open(url: &str, arguments: &Arguments, left_out: &mut LeftOut<'_>, terminal: &'a Terminal) -> Result<Self> {
         let address = hw_connect::Address::read(&terminal.root, url);
         if let Some(part) = address.part {
             let (schema, table) = part
@@ -203,7 +221,7 @@ impl<'a> Database<'a> {
         let connector = hw_connect::connector_of_url(url)?;
         let schema = arguments.schema.as_deref();
         terminal.busy("listing the tables");
-        let tables = chosen(connector.tables(url, schema).await?, arguments, terminal)?;
+        let tables = chosen(connector.tables(url, schema).await?, arguments, left_out)?;
         let engine = house::temporary_engine(&EngineSettings::default())?;
         let names: serde_json::Map<String, Json> =
             tables.iter().enumerate().map(|(at, table)| (at.to_string(), table.name.clone().into())).collect();
@@ -214,7 +232,7 @@ impl<'a> Database<'a> {
     }
 
     /// Measures the tables. One that cannot be read is left out, and said so.
-    async fn found(&self, names: &mut Names) -> Result<Vec<Found>> {
+    async fn found(&self, names: &mut Names, left_out: &mut LeftOut<'_>) -> Result<Vec<Found>> {
         let (mut found, mut failed) = (Vec::new(), None);
         let mut chosen: Vec<String> = vec![String::new(); self.tables.len()];
         // A table whose name is plain keeps it; others make room.
@@ -228,7 +246,7 @@ impl<'a> Database<'a> {
             match self.table(at, table, &name).await {
                 Ok(one) => found.push(one),
                 Err(error) => {
-                    self.terminal.say(format!("left out: {}: {}", table.name, in_one_line(&error)));
+                    left_out.note(&table.name, in_one_line(&error));
                     failed = Some(error);
                 }
             }
@@ -245,7 +263,7 @@ impl<'a> Database<'a> {
 }
 
 /// The tables that the arguments ask for. One without columns has nothing to copy.
-fn chosen(listings: Vec<TableListing>, arguments: &Arguments, terminal: &Terminal) -> Result<Vec<TableListing>> {
+fn chosen(listings: Vec<TableListing>, arguments: &Arguments, left_out: &mut LeftOut<'_>) -> Result<Vec<TableListing>> {
     let known = || listings.iter().map(|listing| listing.name.as_str());
     let asked = arguments.tables.iter().chain(&arguments.exclude);
     let errors = asked.filter(|name| !known().any(|known| known == *name)).map(|name| unknown("table", name, known()).code("HW201"));
@@ -258,10 +276,10 @@ fn chosen(listings: Vec<TableListing>, arguments: &Arguments, terminal: &Termina
     let (open, closed): (Vec<_>, Vec<_>) = listings.into_iter().filter(is_chosen).partition(|table| table.is_readable);
     let (tables, bare): (Vec<_>, Vec<_>) = open.into_iter().partition(|table| !table.columns.is_empty());
     for table in closed {
-        terminal.say(format!("left out: {}: this user may not read it; let it with `grant select`", table.name));
+        left_out.note(&table.name, "this user may not read it; let it with `grant select`");
     }
     for table in bare {
-        terminal.say(format!("left out: {}: the table has no columns", table.name));
+        left_out.note(&table.name, "the table has no columns");
     }
     if tables.is_empty() {
         let place = arguments.schema.as_ref().map_or_else(|| "the database".to_owned(), |schema| format!("schema `{schema}`"));

@@ -9,6 +9,7 @@ use std::path::Path;
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, CodedTable, DatasetName, Error, Result, TableFacts, plural, snake_case};
 use hw_validate::Proposal;
+use serde_json::json;
 
 use super::{Command, described, read};
 use crate::house;
@@ -105,9 +106,10 @@ async fn make(arguments: &Arguments, terminal: &Terminal) -> Result<u8> {
     if name.trim().is_empty() {
         return Err(Error::user("the name of the project is empty").code("HW104").help("give one: `--name shop`"));
     }
-    let found = find::datasets(arguments, terminal).await?;
+    let mut left_out = find::LeftOut::nothing(terminal);
+    let found = find::datasets(arguments, &mut left_out, terminal).await?;
     let written = write::project(root, &name, arguments.schema.as_deref(), &found)?;
-    tell(&name, &found, &written, terminal)?;
+    tell(&name, &found, &left_out.names, &written, terminal)?;
     Ok(0)
 }
 
@@ -126,9 +128,17 @@ fn project_name(root: &Path) -> String {
     snake_case(&folder.unwrap_or_else(|| "project".into()))
 }
 
-fn tell(name: &str, found: &[Found], written: &[String], terminal: &Terminal) -> Result<()> {
+fn tell(name: &str, found: &[Found], left_out: &[(String, String)], written: &[String], terminal: &Terminal) -> Result<()> {
     if terminal.format == Format::Json {
-        return terminal.json(&serde_json::json!({ "schema_version": "1", "project": name, "files": written }));
+        let dataset = |one: &Found| json!({ "dataset": one.dataset, "rows": one.facts.rows, "rules": one.rules.len(), "proposed_rules": one.proposed, "null": one.null });
+        let reason = |(name, reason): &(String, String)| json!({ "name": name, "reason": reason });
+        return terminal.json(&json!({
+            "schema_version": "1",
+            "project": name,
+            "datasets": found.iter().map(dataset).collect::<Vec<_>>(),
+            "left_out": left_out.iter().map(reason).collect::<Vec<_>>(),
+            "files": written,
+        }));
     }
     for one in found.iter().filter(|one| one.rules.len() < one.proposed) {
         let (rules, proposed) = (hw_base::count(one.rules.len() as u64), hw_base::count(one.proposed as u64));
