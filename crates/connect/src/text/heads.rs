@@ -183,19 +183,23 @@ pub(crate) fn check_is_text(name: &str, raw: &[u8], text: &[u8]) -> Result<()> {
         [0xD0, 0xCF, 0x11, 0xE0, ..] => Some(("an old Excel workbook", "save the sheet as CSV")),
         [b'S', b'Q', b'L', b'i', b't', b'e', ..] => Some(("an SQLite database", "export its tables as CSV")),
         [b'%', b'P', b'D', b'F', ..] => Some(("a PDF document", "ask for the data as CSV")),
-        _ if looks_binary(text) => Some(("no text", "look at the file; an encoding can be named under `encoding:`")),
         _ => None,
     };
-    match what {
-        Some((what, help)) => Err(Error::user(format!("`{name}` is {what}")).code("HW203").because("text was expected").help(help)),
-        None => Ok(()),
+    let refused = |what: &str, because: String| Error::user(format!("`{name}` is {what}")).code("HW203").because(because);
+    match (what, odd_line(text)) {
+        (Some((what, help)), _) => Err(refused(what, "text was expected".into()).help(help)),
+        (None, Some(line)) => Err(refused("no text", format!("text was expected, and line {line} holds characters that no text has"))
+            .help("look at the file; an encoding can be named under `encoding:`")),
+        (None, None) => Ok(()),
     }
 }
 
-/// Whether more than one character in fifty is one that no text holds.
-fn looks_binary(text: &[u8]) -> bool {
-    let odd = text.iter().filter(|byte| matches!(byte, 0..=8 | 14..=26 | 28..=31)).count();
-    odd * 50 > text.len()
+/// The first line with a character that no text holds, where more than one in fifty is such a one.
+fn odd_line(text: &[u8]) -> Option<usize> {
+    let is_odd = |byte: &u8| matches!(byte, 0..=8 | 14..=26 | 28..=31);
+    let first = text.iter().position(is_odd)?;
+    let looks_binary = text.iter().filter(|byte| is_odd(byte)).count() * 50 > text.len();
+    looks_binary.then(|| 1 + memchr::memchr_iter(b'\n', text.get(..first).unwrap_or_default()).count())
 }
 
 /// Every line end and every delimiter in UTF-16 has a zero byte.

@@ -20,7 +20,6 @@ use hw_base::{Error, Result};
 use object_store::path::Path as ObjectPath;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, WriteMultipart};
-use tokio::runtime::Handle;
 use url::Url;
 
 use super::{Folder, FolderRef, LOG, Mark, commit, is_of_log, is_staged, no_path, refused_in};
@@ -129,9 +128,10 @@ fn is_unknown(error: &object_store::Error) -> bool {
     by_itself || error.to_string().contains("NotImplemented")
 }
 
-/// Waits for an answer of the store. What else this thread would do, others do meanwhile.
+/// Waits for an answer of the store. What else this thread would do, others do meanwhile. It waits apart from the runtime: a wait of that within another
+/// would take the calls by which other work of this thread tells that it can go on.
 fn waited<T>(work: impl Future<Output = T>) -> T {
-    tokio::task::block_in_place(|| Handle::current().block_on(work))
+    tokio::task::block_in_place(|| futures::executor::block_on(tokio::task::unconstrained(work)))
 }
 
 fn in_path(path: &ObjectPath, name: &str) -> Result<ObjectPath> {

@@ -242,7 +242,7 @@ pub(super) fn counted_by_query(count: &str, threshold: &Threshold, is_percent: b
     query_of_one_value(&format!("select coalesce(100.0 * ({count}) / nullif((select count(*) from {{table}}{filter}), 0), 0)"), threshold)
 }
 
-/// A query that returns one value, which is compared with a threshold.
+/// A query that returns one value, which is compared with a threshold; where it returns none, nothing keeps to that.
 pub(super) fn query_of_one_value(sql: &str, threshold: &Threshold) -> Translation {
     if threshold.is_empty() {
         return Err("it has no threshold".into());
@@ -251,7 +251,7 @@ pub(super) fn query_of_one_value(sql: &str, threshold: &Threshold) -> Translatio
         return Err("its query does not name the table that it is about".into());
     }
     let sql = sql.trim().trim_end_matches(';');
-    let query = format!("select * from (select ({sql}) as measured) as metric where not ({})", threshold.holds("measured"));
+    let query = format!("select * from (select ({sql}) as measured) as metric where ({}) is not true", threshold.holds("measured"));
     Ok(Rules::sql("query", json!({ "sql": query })))
 }
 

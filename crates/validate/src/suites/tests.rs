@@ -303,7 +303,7 @@ slaProperties:
             r#"orders quality nullValues(email) => [{"aggregate":{"below":5,"sql":"coalesce(100.0 * count(*) filter (where email is null) / nullif(count(*), 0), 0)"}}]"#,
             r#"orders quality missingValues(email) => [{"expression":{"sql":"not (email is null or email in ('N/A'))","at_most":2,"description":"why","severity":"medium","on_failure":"alert"}}]"#,
             "orders quality text(email) => it is a text for people",
-            r#"orders quality sql(email) => [{"query":{"sql":"select * from (select (SELECT count(*) FROM {table} WHERE email = '') as measured) as metric where not (measured <= 1)","dimension":"validity"}}]"#,
+            r#"orders quality sql(email) => [{"query":{"sql":"select * from (select (SELECT count(*) FROM {table} WHERE email = '') as measured) as metric where (measured <= 1) is not true","dimension":"validity"}}]"#,
             r#"orders quality custom(email) => [{"not_null":{"column":"email"}}]"#,
             r#"orders quality rowCount() => [{"row_count":{"min":101,"max":119}}]"#,
             r#"orders quality duplicateValues() => [{"unique":{"columns":["id","email"]}}]"#,
