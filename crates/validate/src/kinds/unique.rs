@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hw_base::{Column, ColumnFacts, ColumnType, Dimension, Result, SetWatch, Settings, TableFacts, TextShape, Together, plural};
+use hw_base::{Column, ColumnFacts, ColumnType, Dimension, OnFailure, Result, SetWatch, Settings, TableFacts, TextShape, Together, plural};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::json;
 
@@ -126,9 +126,11 @@ impl RuleBody for UniqueSettings {
         let (key, present) = (list(&names), self.skip_if.condition(&names));
         let copies =
             format!("select {key}, count(*) as copies_of_key from {{table}} as judged where {present} group by {key} having count(*) > 1");
+        // Where rows wait, the first of each key stays.
+        let broken = if self.on_failure == OnFailure::Quarantine { "copies_of_key - 1" } else { "copies_of_key" };
         Ok(Shape::Set {
             count: Template::new(format!(
-                "select cast(coalesce(sum(copies_of_key), 0) as bigint) as violations from ({copies}) as repeated"
+                "select cast(coalesce(sum({broken}), 0) as bigint) as violations from ({copies}) as repeated"
             )),
             examples: Template::new(format!("{copies} order by copies_of_key desc, {key}")),
             violations: Template::new(format!(
@@ -152,6 +154,16 @@ mod tests {
             "a bigint, Line No bigint",
             "select cast(coalesce(sum(copies_of_key), 0) as bigint) as violations from (select a, \"Line No\", count(*) as copies_of_key from after as judged \
              where a is not null and \"Line No\" is not null group by a, \"Line No\" having count(*) > 1) as repeated",
+        );
+    }
+
+    #[test]
+    fn the_first_of_a_key_is_no_copy_where_the_others_wait() {
+        check_set(
+            &json!({"unique": {"column": "a", "on_failure": "quarantine"}}),
+            "a bigint",
+            "select cast(coalesce(sum(copies_of_key - 1), 0) as bigint) as violations from (select a, count(*) as copies_of_key from after as judged \
+             where a is not null group by a having count(*) > 1) as repeated",
         );
     }
 
