@@ -308,6 +308,28 @@ async fn what_an_attempt_leaves_beside_the_table_counts_for_nothing() {
     assert!(engine.publish(&batch, &note(&second, 2)).await.unwrap().was_there);
 }
 
+#[tokio::test]
+async fn nobody_can_vouch_for_rows_without_a_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path());
+    for (name, mode) in modes() {
+        let table = TableName::model(name);
+        let order = |window: usize, is_rebuild: bool| {
+            let whole = staging(&table, &mode, &[[1, 1, 0, 0, 0, 1]], window, is_rebuild);
+            let sql = format!("{} union all select null, 'a1', 0, 0, false, timestamp '2026-01-01 00:00:00'", whole.reader.sql);
+            Staging { reader: Reader { sql, ..whole.reader }, ..whole }
+        };
+        load(&engine, &order(1, true), 1).await;
+        for (rows, is_rebuild) in [("k is null", false), ("k is null", true), ("true", false)] {
+            let review = Review { rows: rows.into(), ruling: Ruling::Vouched { rule: None } };
+            let batch = engine.stage(&Staging { review: Some(review), ..order(2, is_rebuild) }).await.unwrap();
+            assert_eq!(batch.rows_reviewed, 0, "{name}, {rows}");
+            engine.discard(&batch).await.unwrap();
+        }
+        assert_eq!(waiting(&engine, &table).await.len(), 1, "{name}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_are_taken_out_of_quarantine_whatever_a_dead_attempt_left_there() {
     let folder = tempfile::tempdir().unwrap();

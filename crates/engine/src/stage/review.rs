@@ -14,7 +14,9 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Expr, JoinType, cast, lit, when};
 use futures::StreamExt;
-use hw_base::{Error, LoadMode, ORIGIN_COLUMNS, Result, Review, RowWatch, Ruling, StagedFile, Staging, identifier, literal, unknown};
+use hw_base::{
+    Error, LoadMode, ORIGIN_COLUMNS, Result, Review, RowWatch, Ruling, StagedFile, Staging, Watch, identifier, literal, unknown,
+};
 
 use super::history;
 use super::order::{add_key_rules, with_partitions};
@@ -289,8 +291,11 @@ impl<'a> Making<'a> {
     pub(super) async fn made(&self) -> Result<Made> {
         let chosen = self.session.query(&format!("select * from waiting_rows where {}", self.review.rows), None).await?;
         let judged = self.repaired(self.as_selected(chosen)?).await?;
+        let lack_values = self.lack_values(judged.clone()).await?;
         let columns: Vec<Option<&str>> = match &self.review.ruling {
             Ruling::Repaired(values) => values.iter().map(|(column, _)| Some(column.as_str())).collect(),
+            // A decision that lets nothing in is none.
+            Ruling::Vouched { .. } if lack_values => vec![],
             Ruling::Vouched { .. } | Ruling::Dropped => vec![None],
         };
         let mut writer = self.writer(&self.engine.warehouse.folder(&self.staging.table.reviewed()), "reviewed", &schema());
@@ -386,23 +391,33 @@ impl<'a> Making<'a> {
         self.that_hold(rows).await
     }
 
+    /// Whether each of the rows lacks values that the load cannot do without, so that it waits on whoever vouches for it.
+    async fn lack_values(&self, rows: DataFrame) -> Result<bool> {
+        if !matches!(self.review.ruling, Ruling::Vouched { .. }) {
+            return Ok(false);
+        }
+        let mut needs = Watch { rows: self.staging.watch.rows.iter().filter(|rule| rule.excludes).cloned().collect(), ..Watch::default() };
+        add_key_rules(&mut needs, &self.staging.mode);
+        let whole = that_keep(&needs, self.with_added(rows)?)?;
+        Ok(whole.limit(0, Some(1)).map_err(failed)?.count().await.map_err(failed)? == 0)
+    }
+
+    /// The rows with the columns that the load adds.
+    fn with_added(&self, rows: DataFrame) -> Result<DataFrame> {
+        match &self.staging.mode {
+            LoadMode::History(kept) => history::with_columns(rows, kept, self.staging.members.is_some()),
+            _ => Ok(rows),
+        }
+    }
+
     /// The rows that break no quarantine rule.
     async fn that_hold(&self, rows: DataFrame) -> Result<DataFrame> {
-        let rows = match &self.staging.mode {
-            LoadMode::History(kept) => history::with_columns(rows, kept, self.staging.members.is_some())?,
-            _ => rows,
-        };
-        let mut rows = with_partitions(self.session, rows, self.staging)?;
+        let rows = with_partitions(self.session, self.with_added(rows)?, self.staging)?;
         let mut watch = self.staging.watch.clone();
         together::add_rules(&mut watch);
         add_key_rules(&mut watch, &self.staging.mode);
         let (marked, marks) = self.marking.marked("repaired", rows, &watch).await?;
-        rows = marked;
-        for rule in watch.rows.iter().filter(|rule| rule.diverts) {
-            let violates = rows.parse_sql_expr(&format!("coalesce({}, false)", rule.violates)).map_err(failed)?;
-            rows = rows.filter(violates.is_not_true()).map_err(failed)?;
-        }
-        rows.drop_columns(&marks.iter().map(String::as_str).collect::<Vec<_>>()).map_err(failed)
+        that_keep(&watch, marked)?.drop_columns(&marks.iter().map(String::as_str).collect::<Vec<_>>()).map_err(failed)
     }
 
     /// A row as a person reads it.
@@ -484,6 +499,16 @@ impl<'a> Making<'a> {
         let budget = usize::try_from(self.engine.share.0 / 16).unwrap_or(usize::MAX);
         Writer::new(folder, format!("{}-{kind}", self.staging.label), schema, &[], budget)
     }
+}
+
+/// The rows that break none of the rules which keep rows out.
+fn that_keep(watch: &Watch, rows: DataFrame) -> Result<DataFrame> {
+    let mut rows = rows;
+    for rule in watch.rows.iter().filter(|rule| rule.diverts) {
+        let violates = rows.parse_sql_expr(&format!("coalesce({}, false)", rule.violates)).map_err(failed)?;
+        rows = rows.filter(violates.is_not_true()).map_err(failed)?;
+    }
+    Ok(rows)
 }
 
 /// A batch in the columns of a table, which are the same in the same order.

@@ -66,6 +66,9 @@ pub(super) async fn release(Release { deciding, set }: &Release, terminal: &Term
 /// Rows that break these rules cannot be loaded as they are, whoever vouches for them.
 const NEED_VALUES: [&str; 4] = ["key_is_present", "change_time_is_present", "malformed_record", SHARES_KEY];
 
+/// What such rows do.
+const LACKS_VALUES: &str = "on for values that the load cannot do without (`--set`)";
+
 /// The rule that rows break which share their key with another one of their delivery.
 const SHARES_KEY: &str = "key_is_unique";
 
@@ -207,11 +210,20 @@ impl Decided<'_> {
                 vec![format!("nothing was changed: the rows of `{}` wait as before", self.asked.table.leaf())]
             }
             Some(RunOutcome::Unchanged) => vec![format!(
-                "nothing was released: with these values {} would still break a quarantine rule; `headworks quarantine show {}` shows them",
-                plural(self.selected, "row"),
+                "nothing was released: {}; `headworks quarantine show {}` shows them",
+                self.hindrance(),
                 self.asked.table.leaf()
             )],
             Some(RunOutcome::Succeeded) => self.done(step),
+        }
+    }
+
+    /// Why no row entered.
+    fn hindrance(&self) -> String {
+        let rows = plural(self.selected, "row");
+        match self.asked.review.ruling {
+            Ruling::Vouched { .. } => format!("{rows} {} {LACKS_VALUES}", waits(self.selected)),
+            Ruling::Repaired(_) | Ruling::Dropped => format!("with these values {rows} would still break a quarantine rule"),
         }
     }
 
@@ -230,13 +242,12 @@ impl Decided<'_> {
         }
         if !builds_anew {
             let broken = step.verdict.results.iter().filter(|result| result.action == OnFailure::Quarantine && result.violations > 0);
-            let waits = |rows| if rows == 1 { "waits" } else { "wait" };
             let broken: Vec<String> = broken
                 .map(|result| format!("  {} {} on because of `{}`", plural(result.violations, "row"), waits(result.violations), result.id))
                 .collect();
             if broken.is_empty() && step.rows_quarantined > 0 {
                 let rows = plural(step.rows_quarantined, "row");
-                lines.push(format!("  {rows} {} on for values that the load cannot do without (`--set`)", waits(step.rows_quarantined)));
+                lines.push(format!("  {rows} {} {LACKS_VALUES}", waits(step.rows_quarantined)));
             }
             lines.extend(broken);
         }
@@ -267,6 +278,11 @@ impl Decided<'_> {
         let verb = if self.asked.is_trial { "would enter" } else { "entered" };
         format!("  {} {verb}{version}{late}", count(step.rows_written))
     }
+}
+
+/// The verb of so many rows.
+fn waits(rows: u64) -> &'static str {
+    if rows == 1 { "waits" } else { "wait" }
 }
 
 /// Says only what a person has to know.
