@@ -190,7 +190,8 @@ fn looks_like_header(rows: &[Vec<String>]) -> bool {
 /// Years that a header may name.
 const YEARS: std::ops::RangeInclusive<u32> = 1900..=2100;
 
-/// Whether the only values of a first record are several different years beside a text, above columns that hold other things than years.
+/// Whether the only values of a first record are several different years beside a text, above columns that hold other things than years;
+/// a year may stand above nothing at all, as long as not all do.
 fn has_years_as_titles(first: &[String], rest: &[Vec<String>]) -> bool {
     let year = |field: &String| field.parse().ok().filter(|year| field.len() == 4 && YEARS.contains(year));
     let places: Vec<usize> = (0..first.len()).filter(|at| is_value(&first[*at])).collect();
@@ -199,8 +200,11 @@ fn has_years_as_titles(first: &[String], rest: &[Vec<String>]) -> bool {
     different.sort_unstable();
     different.dedup();
     let has_text = first.iter().any(|field| !field.is_empty() && !is_value(field));
-    let is_of_years = |at: &usize| rest.iter().filter_map(|row| row.get(*at)).all(|field| field.is_empty() || year(field).is_some());
-    has_text && years.len() > 1 && years.len() == places.len() && different.len() == years.len() && !places.iter().any(is_of_years)
+    let below = |at: usize| rest.iter().filter_map(move |row| row.get(at)).filter(|field| !field.is_empty());
+    let has_values = |at: &usize| below(*at).next().is_some();
+    let is_of_years = |at: &usize| has_values(at) && below(*at).all(|field| year(field).is_some());
+    let are_titles = places.iter().any(has_values) && !places.iter().any(is_of_years);
+    has_text && years.len() > 1 && years.len() == places.len() && different.len() == years.len() && are_titles
 }
 
 fn is_value(field: &str) -> bool {
@@ -264,6 +268,9 @@ mod tests {
         check("id,2024,2025\n1,5,6\n", ',', true, &["id", "2024", "2025"]);
         check("name,city\nann,rome\n", ',', true, &["name", "city"]);
         check("Country,2019,2020\nAustria,8.9,8.9\nChile,18.9,19.1\n", ',', true, &["Country", "2019", "2020"]);
+        let partly_empty = "country,code,1960,1961,1962\nAruba,ABW,4.82,4.655,\nBelize,BLZ,6.5,6.48,\nChile,CHL,5.1,5.0,\n";
+        check(partly_empty, ',', true, &["country", "code", "1960", "1961", "1962"]);
+        check("country,1960,1961\nAruba,,\nChile,,\n", ',', false, &["country", "1960", "1961"]);
         check("Austria,2019,2020\nChile,2018,2021\n", ',', false, &["Austria", "2019", "2020"]);
         check("Austria,2019,8.9\nChile,1950,9.1\n", ',', false, &["Austria", "2019", "8.9"]);
     }
