@@ -1,6 +1,7 @@
 //! What differs between the rows that were expected and those that were found.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use hw_base::{Rows, Value};
 use serde_json::Value as Json;
@@ -54,16 +55,44 @@ impl Difference {
         self.missing.is_empty() && self.unexpected.is_empty() && self.changed.is_empty() && self.misplaced.is_none()
     }
 
-    /// Takes a missing row and an unexpected one with the same key for one that has changed.
+    /// Takes a missing row and an unexpected one with the same key for one that has changed. Of several with one key, as a table with
+    /// history has them, those that differ least are taken first.
     fn pair_up(&mut self, key: &[usize]) {
-        for expected in std::mem::take(&mut self.missing) {
-            let has_key = |found: &Vec<Value>| key.iter().all(|at| is_same(&expected[*at], &found[*at]));
-            match self.unexpected.iter().position(has_key) {
-                Some(at) => self.changed.push(Change { found: self.unexpected.remove(at), expected }),
+        let partners = partners(&self.missing, &self.unexpected, key);
+        let mut unexpected: Vec<Option<Vec<Value>>> = std::mem::take(&mut self.unexpected).into_iter().map(Some).collect();
+        for (at, expected) in std::mem::take(&mut self.missing).into_iter().enumerate() {
+            match partners.get(&at).and_then(|partner| unexpected[*partner].take()) {
+                Some(found) => self.changed.push(Change { expected, found }),
                 None => self.missing.push(expected),
             }
         }
+        self.unexpected = unexpected.into_iter().flatten().collect();
     }
+}
+
+/// For missing rows the place of the unexpected one with the same key that stands for it.
+fn partners(missing: &[Vec<Value>], unexpected: &[Vec<Value>], key: &[usize]) -> HashMap<usize, usize> {
+    let mut pairs = Vec::new();
+    for (at, expected) in missing.iter().enumerate() {
+        let has_key = |found: &[Value]| key.iter().all(|column| is_same(&expected[*column], &found[*column]));
+        let same = unexpected.iter().enumerate().filter(|(_, found)| has_key(found));
+        pairs.extend(same.map(|(partner, found)| (differing(expected, found), at, partner)));
+    }
+    pairs.sort_unstable();
+    let (mut partners, mut taken) = (HashMap::new(), HashSet::new());
+    for (_, at, partner) in pairs {
+        if let Entry::Vacant(alone) = partners.entry(at)
+            && taken.insert(partner)
+        {
+            alone.insert(partner);
+        }
+    }
+    partners
+}
+
+/// In how many columns two rows differ.
+fn differing(one: &[Value], other: &[Value]) -> usize {
+    one.iter().zip(other).filter(|(one, other)| !is_same(one, other)).count()
 }
 
 /// The rows of each side that have no partner on the other.
@@ -192,6 +221,28 @@ mod tests {
             + x"]],
         );
         check("id s; ∅ a", "id s; ∅ b", &["id"], false, expect!["~ null a → null b"]);
+    }
+
+    #[test]
+    fn of_rows_with_one_key_those_are_paired_that_differ_least() {
+        check(
+            "id s mail since; 1 a x 5; 1 b x 6",
+            "id s mail since; 1 b y 6; 1 a y 5",
+            &["id"],
+            false,
+            expect![[r"
+            ~ 1 a x 5 → 1 a y 5
+            ~ 1 b x 6 → 1 b y 6"]],
+        );
+        check(
+            "id s; 1 a; 1 b; 1 c",
+            "id s; 1 b; 1 d",
+            &["id"],
+            false,
+            expect![[r"
+            - 1 c
+            ~ 1 a → 1 d"]],
+        );
     }
 
     #[test]
