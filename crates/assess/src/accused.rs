@@ -19,6 +19,8 @@ const WIDEST: usize = 3;
 /// What is known about the rows of suspicious cells.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Accused {
+    /// Whether all rows were looked at.
+    is_whole: bool,
     /// A condition that these rows and no others meet, by column and kind of suspicion, where their values alone do not tell.
     rows: BTreeMap<(String, String), String>,
     /// The columns that contradict the cells of a column.
@@ -26,13 +28,14 @@ pub(crate) struct Accused {
 }
 
 impl Accused {
-    /// Looks the rows of `cells` up in a table of which all rows are known.
+    /// Looks the rows of `cells` up in a table. Of a sample the conditions are those that its rows and no others of it meet.
     pub(crate) fn of(table: &CodedTable, keys: &Keys, dependencies: &Dependencies, cells: &[Cell]) -> Self {
         let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
-        for cell in cells.iter().filter(|_| table.is_whole()) {
-            groups.entry((&cell.column, &cell.issue)).or_default().extend(usize::try_from(cell.row));
+        // What contradicts a dependency is found in all rows by the columns that decide; of a sample the rows would be some of them.
+        for cell in cells.iter().filter(|cell| table.is_whole() || cell.issue != "contradicts_dependency") {
+            groups.entry((&cell.column, &cell.issue)).or_default().extend(coded_row(table, cell.row));
         }
-        let mut accused = Self::default();
+        let mut accused = Self { is_whole: table.is_whole(), ..Self::default() };
         for ((name, issue), rows) in groups {
             let Some(at) = table.columns.iter().position(|column| column.name == name) else { continue };
             let determinant = (issue == "contradicts_dependency").then(|| determinant(table, dependencies, at, &rows)).flatten();
@@ -44,6 +47,11 @@ impl Accused {
             }
         }
         accused
+    }
+
+    /// Whether it was looked up in all rows what the cells are.
+    pub(crate) fn is_of_all_rows(&self) -> bool {
+        self.is_whole && !(self.rows.is_empty() && self.by.is_empty())
     }
 
     /// The condition that the rows of suspicious cells and no others meet; `None` where their values tell.
@@ -59,12 +67,16 @@ impl Accused {
 
 /// The rows by their key, where other rows hold the same values; without a key by other columns that tell them from all others.
 fn condition(table: &CodedTable, keys: &Keys, determinant: Option<&[usize]>, at: usize, rows: &[usize]) -> Option<String> {
-    if rows.len() > NAMED_ROWS || rows_alike(table, &[at], rows) == rows.len() {
+    let do_values_tell =
+        || rows_alike(table, &[at], rows) == rows.len() && (table.is_whole() || !lie_among_others(&table.columns[at], rows));
+    if rows.len() > NAMED_ROWS || do_values_tell() {
         return None;
     }
     let is_plain = |at: &usize| matches!(table.columns[*at].kind, ColumnType::Integer | ColumnType::Text | ColumnType::Date);
     let are_plain = |columns: &[usize]| columns.len() <= WIDEST && columns.iter().all(is_plain);
-    if let Some(key) = keys.keys.iter().find(|key| are_plain(&key.columns)) {
+    // In a sample a value that is there once tells its row apart, and may be there again in the others.
+    let names_rows = |columns: &[usize]| are_plain(columns) && (table.is_whole() || columns != [at]);
+    if let Some(key) = keys.keys.iter().find(|key| names_rows(&key.columns)) {
         return named(table, &key.columns, rows);
     }
     let mut others: Vec<usize> = (0..table.columns.len()).filter(|other| *other != at && is_plain(other)).collect();
@@ -73,6 +85,24 @@ fn condition(table: &CodedTable, keys: &Keys, determinant: Option<&[usize]>, at:
     let candidates = determinant.into_iter().map(with_own).chain(others.iter().take(TRIED).map(|other| with_own(&[*other])));
     let columns = candidates.filter(|columns| are_plain(columns)).find(|columns| rows_alike(table, columns, rows) == rows.len())?;
     named(table, &columns, rows)
+}
+
+/// The coded row of a data row.
+fn coded_row(table: &CodedTable, row: u64) -> Option<usize> {
+    match &table.sampled {
+        Some(rows) => rows.binary_search(&row).ok(),
+        None => usize::try_from(row).ok(),
+    }
+}
+
+/// Whether a number that these rows hold lies among those of the others: in rows that a sample leaves out, it may be a usual one.
+fn lie_among_others(column: &CodedColumn, rows: &[usize]) -> bool {
+    let accused: HashSet<u32> = rows.iter().map(|row| column.codes[*row]).collect();
+    let numbers = column.values.iter().zip(1_u32..).filter_map(|(value, code)| Some((code, value.parse::<f64>().ok()?)));
+    let (own, others): (Vec<(u32, f64)>, Vec<(u32, f64)>) = numbers.partition(|(code, _)| accused.contains(code));
+    let least = others.iter().map(|(_, number)| *number).fold(f64::INFINITY, f64::min);
+    let greatest = others.iter().map(|(_, number)| *number).fold(f64::NEG_INFINITY, f64::max);
+    own.iter().any(|(_, number)| (least..=greatest).contains(number))
 }
 
 /// How many rows agree with one of `rows` on all of these columns.
@@ -141,18 +171,25 @@ mod tests {
 
     fn accused(columns: Vec<CodedColumn>, row: u64, name: &str) -> Accused {
         let table = CodedTable { name: "t".into(), rows: columns[0].codes.len() as u64, sampled: None, columns };
-        let keys = hw_relate::keys(&table);
-        let dependencies = hw_relate::dependencies(&table, &keys);
-        let cell = Cell {
+        accused_in(&table, &[cell(row, name, "contradicts_dependency")])
+    }
+
+    fn accused_in(table: &CodedTable, cells: &[Cell]) -> Accused {
+        let keys = hw_relate::keys(table);
+        let dependencies = hw_relate::dependencies(table, &keys);
+        Accused::of(table, &keys, &dependencies, cells)
+    }
+
+    fn cell(row: u64, name: &str, issue: &str) -> Cell {
+        Cell {
             row,
             column: name.into(),
             dimension: Dimension::Consistency,
-            issue: "contradicts_dependency".into(),
+            issue: issue.into(),
             confidence: 0.9,
             suggestion: String::new(),
             value: None,
-        };
-        Accused::of(&table, &keys, &dependencies, &[cell])
+        }
     }
 
     /// Towns of three zips, in fifty rows each; that of row 7 is another.
@@ -172,5 +209,21 @@ mod tests {
         assert_eq!(with_key.by("town"), Some(&["zip".to_owned()][..]));
         let without_key = accused(towns().to_vec(), 7, "town");
         assert_eq!(without_key.rows("town", "contradicts_dependency"), Some("((zip = '75001' and town = 'Nice'))"));
+    }
+
+    #[test]
+    fn in_a_sample_numbers_among_the_others_are_named_by_the_key() {
+        let ids: Vec<String> = (0..150).map(|row| (1000 + row).to_string()).collect();
+        let weights: Vec<String> = (0..150).map(|row| if row == 9 { 9000 } else { 10 + row * row }.to_string()).collect();
+        let [ids, weights] = [&ids, &weights].map(|texts| texts.iter().map(String::as_str).collect::<Vec<_>>());
+        let columns = vec![column("id", ColumnType::Integer, &ids), column("w", ColumnType::Integer, &weights)];
+        let sampled = CodedTable { name: "t".into(), rows: 1500, sampled: Some((0..150).map(|row| row * 10).collect()), columns };
+        let found = accused_in(&sampled, &[cell(90, "w", "numeric_outlier")]);
+        assert_eq!(found.rows("w", "numeric_outlier"), Some("id in (1009)"), "other rows may hold 9000 as well");
+        assert!(!found.is_of_all_rows());
+        let contradicted = accused_in(&sampled, &[cell(90, "w", "contradicts_dependency")]);
+        assert_eq!(contradicted.rows("w", "contradicts_dependency"), None, "what decides `w` tells all such rows");
+        let whole = CodedTable { sampled: None, rows: 150, ..sampled };
+        assert_eq!(accused_in(&whole, &[cell(9, "w", "numeric_outlier")]).rows("w", "numeric_outlier"), None, "the value tells");
     }
 }

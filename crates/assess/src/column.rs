@@ -1,7 +1,7 @@
 //! Readings of one column's facts that several checks share.
 
-use chrono::{NaiveDate, NaiveDateTime, TimeZone, Utc};
-use hw_base::{ColumnFacts, NumberFacts, TextFacts, TextShape, Timestamp, Value, ValueCount};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
+use hw_base::{ColumnFacts, ColumnType, NumberFacts, TextFacts, TextShape, Timestamp, Value, ValueCount, identifier};
 
 use crate::words;
 
@@ -111,6 +111,30 @@ pub(crate) fn moment(value: &Value) -> Option<Timestamp> {
     let formats = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
     let local = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())?;
     Some(Utc.from_utc_datetime(&local))
+}
+
+/// Until when moments count as those of the present. A day of grace allows for time zones.
+pub(crate) fn present_until(now: Timestamp) -> Timestamp {
+    now + TimeDelta::days(1)
+}
+
+/// Whether a moment is of the year 9999, which people write where there is none.
+pub(crate) fn stands_for_none(moment: Timestamp) -> bool {
+    moment.year() >= 9999
+}
+
+/// The first moment that stands for none, in SQL.
+pub(crate) const NO_MOMENT: &str = "cast('9999-01-01 00:00:00' as timestamp(6))";
+
+/// The moments of a column in SQL. In microseconds: nanoseconds end in the year 2262, and a moment after that would end the query.
+pub(crate) fn moments_in_sql(column: &ColumnFacts) -> String {
+    let cast = if column.kind == ColumnType::Text { "try_cast" } else { "cast" };
+    format!("{cast}({} as timestamp(6))", identifier(&column.name))
+}
+
+/// A moment in SQL, in whole seconds.
+pub(crate) fn moment_in_sql(moment: Timestamp) -> String {
+    format!("cast('{}' as timestamp(6))", moment.format("%Y-%m-%d %H:%M:%S"))
 }
 
 /// Whether the column holds days or moments: by its type, or as text whose every telling value is an ISO day or moment.

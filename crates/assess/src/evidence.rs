@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{CodedTable, RuleResult, TableFacts};
+use hw_base::{CodedTable, RuleResult, TableFacts, Value};
 
 use crate::{Drift, HeldRules, MissingMap, Relations, TakenOver, Volume};
 
@@ -13,6 +13,8 @@ pub struct Evidence {
     pub facts: Option<TableFacts>,
     /// Rows counted for conditions that the measurements only estimate, by condition.
     pub counted: BTreeMap<String, u64>,
+    /// The latest moments of the columns that reach beyond the present, by column; none where nobody asked.
+    pub latest: BTreeMap<String, Latest>,
     /// What the columns say about each other; `None` where nobody looked.
     pub relations: Option<Relations>,
     /// Where values are missing; `None` where nobody looked or nothing is missing.
@@ -27,6 +29,15 @@ pub struct Evidence {
     pub taken_over: Option<TakenOver>,
     /// What changed since an earlier assessment; `None` where there is none to compare with.
     pub drift: Option<Drift>,
+}
+
+/// The latest moments of a column whose greatest one lies in the future.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Latest {
+    /// The latest that is not in the future, a day of grace included; null where there is none.
+    pub come: Value,
+    /// The latest before the year 9999, which stands for no moment; null where there is none.
+    pub meant: Value,
 }
 
 impl Evidence {

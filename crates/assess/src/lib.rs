@@ -51,7 +51,7 @@ pub use alike::{Alike, alike_columns};
 pub use assessment::Assessment;
 pub use checks::{Freshness, find_issues, freshness};
 pub use drift::{Change, ChangeKind, Drift, Earlier, EarlierColumn, Effect, Test, drift};
-pub use evidence::Evidence;
+pub use evidence::{Evidence, Latest};
 pub use examination::{Examination, Finding};
 pub use held::{DroppedRule, HeldRule, HeldRules, Trial, hold};
 pub use listed::listed_cells;

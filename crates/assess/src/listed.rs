@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use hw_base::{CodedColumn, CodedTable, TextShape, Timestamp, Value, is_non_printing};
 
-use crate::column::moment;
+use crate::column::{moment, stands_for_none};
 use crate::pattern::{Pattern, PatternKind};
 use crate::{Assessment, Cell, Finding};
 
@@ -25,7 +25,7 @@ const GREATEST_SHARE_OF_STAND_INS: f64 = 0.06;
 pub(crate) enum Held {
     /// Numbers below zero.
     Negative,
-    /// Moments after this one.
+    /// Moments after this one, but for those of the year 9999, which stand for none.
     After(Timestamp),
     /// These texts.
     Texts(BTreeSet<String>),
@@ -52,11 +52,13 @@ pub(crate) enum Held {
 
 impl Held {
     /// Whether a value is meant, whatever the row.
-    fn is_value(&self, value: &str) -> bool {
+    pub(crate) fn is_value(&self, value: &str) -> bool {
         let bare = value.trim();
         match self {
             Self::Negative => bare.parse::<f64>().is_ok_and(|number| number < 0.0),
-            Self::After(limit) => moment(&Value::Text(value.to_owned())).is_some_and(|moment| moment > *limit),
+            Self::After(limit) => {
+                moment(&Value::Text(value.to_owned())).is_some_and(|moment| moment > *limit && !stands_for_none(moment))
+            }
             Self::Texts(texts) => texts.contains(value),
             Self::StandIns(values) => values.iter().any(|stand_in| is_stand_in(bare, stand_in.trim())),
             Self::Shapes(shapes) => shapes.contains(&TextShape::of(value)),

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hw_base::{Engine, Input, Reader, Result, RowWatch, Rows, TableFacts, Timestamp, Value, Watch};
+use hw_base::{ColumnFacts, Engine, Input, Reader, Result, RowWatch, Rows, TableFacts, Timestamp, Value, Watch};
 
-use crate::checks::{find_issues, find_patterns, is_key_candidate};
-use crate::column::present;
+use crate::checks::{find_issues, find_patterns, is_key_candidate, tells_age};
+use crate::column::{NO_MOMENT, is_temporal, moment, moment_in_sql, moments_in_sql, present, present_until};
 use crate::tried::{try_on_new_rows, try_rules};
-use crate::{About, Assessment, Evidence, Examination, Finding, PatternRule, Relations, RuleTrial};
+use crate::{About, Assessment, Evidence, Examination, Finding, Latest, PatternRule, Relations, RuleTrial};
 
 /// The name that the stage's own queries give the dataset.
 const ASSESSED: &str = "assessed";
@@ -43,6 +43,9 @@ pub async fn assess_with(
     let dataset = Dataset { engine, reader };
     if facts.scanned_all_rows && evidence.taken_over.is_none() {
         settle_keys(&dataset, &mut facts).await;
+    }
+    if facts.scanned_all_rows && evidence.latest.is_empty() {
+        evidence.latest = latest_moments(&dataset, &facts, present_until(about.as_of.unwrap_or(now))).await;
     }
     let inside = About { shown_as: ASSESSED.into(), ..about.clone() };
     let (to_count, to_show) = conditions_to_look_at(&facts, &inside, now, &evidence);
@@ -162,7 +165,7 @@ fn different(rows: &Rows, column: &str) -> Vec<String> {
 /// The conditions whose rows the facts only estimate, or are to be added to those counted before; and those whose values alone are to be
 /// shown.
 fn conditions_to_look_at(facts: &TableFacts, about: &About, now: Timestamp, evidence: &Evidence) -> (Conditions, Conditions) {
-    let nothing = Evidence::default();
+    let nothing = Evidence { latest: evidence.latest.clone(), ..Evidence::default() };
     let estimates = find_issues(&Examination::new(facts, about, now, &nothing)).into_iter();
     let estimates = estimates.chain(find_patterns(&Examination::new(facts, about, now, evidence)));
     let estimates = estimates.filter(|finding| finding.is_estimate && facts.scanned_all_rows);
@@ -191,6 +194,24 @@ async fn settle_keys(dataset: &Dataset<'_>, facts: &mut TableFacts) {
             column.distinct_is_exact = true;
         }
     }
+}
+
+/// Asks the columns that tell when rows came, and that reach beyond the present, for the latest moment that does not, and for the latest that
+/// stands for one. Nothing of a column about which the engine cannot answer.
+async fn latest_moments(dataset: &Dataset<'_>, facts: &TableFacts, until: Timestamp) -> BTreeMap<String, Latest> {
+    let mut latest = BTreeMap::new();
+    let reaches_beyond = |column: &ColumnFacts| moment(&column.max).is_some_and(|greatest| greatest > until);
+    for column in facts.columns.iter().filter(|column| is_temporal(column) && tells_age(&column.name) && reaches_beyond(column)) {
+        let (name, moments) = (hw_base::identifier(&column.name), moments_in_sql(column));
+        let greatest = |condition: String| format!("max(case when {moments} {condition} then {name} end)");
+        let (come, meant) = (greatest(format!("<= {}", moment_in_sql(until))), greatest(format!("< {NO_MOMENT}")));
+        let answer = dataset.ask(format!("select {come} as come, {meant} as meant from {ASSESSED}")).await;
+        let row = answer.and_then(|rows| rows.rows.into_iter().next());
+        if let Some(Ok([come, meant])) = row.map(<[Value; 2]>::try_from) {
+            latest.insert(column.name.clone(), Latest { come, meant });
+        }
+    }
+    latest
 }
 
 /// Examples for the findings that have none, the gravest first. `None` where nothing was asked or answered.

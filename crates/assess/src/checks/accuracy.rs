@@ -3,7 +3,9 @@
 use hw_base::{ColumnFacts, ColumnType, Dimension, NumberFacts, TimeSpan, Value, ValueCount, identifier};
 
 use super::completeness::{holds_only_nan, number_stand_ins};
-use crate::column::{examples, is_temporal, moment, present, quantile, share_of};
+use crate::column::{
+    NO_MOMENT, examples, is_temporal, moment, moment_in_sql, moments_in_sql, present, present_until, quantile, share_of, stands_for_none,
+};
 use crate::examination::Counted;
 use crate::listed::Held;
 use crate::{Examination, Finding, words};
@@ -152,22 +154,20 @@ fn beyond(numbers: &NumberFacts, (low, high): (f64, f64), column: &ColumnFacts, 
     scaled.saturating_sub(aside.iter().map(|top| top.count).sum()).max(least)
 }
 
-/// An event that has not happened yet cannot be recorded truly. A day of grace allows for time zones.
+/// An event that has not happened yet cannot be recorded truly. Moments of the year 9999 are none, and hide no others.
 pub(super) fn future_dates(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
     let (is_change, is_event) = (words::has_word(&column.name, words::CHANGE_TIME), words::has_word(&column.name, words::EVENT_TIME));
     let lies_ahead = words::has_word(&column.name, words::OTHER_TIME) && !is_change;
     if !is_temporal(column) || !(is_change || is_event) || lies_ahead {
         return None;
     }
-    let newest = moment(&column.max)?;
-    let limit = examination.now + chrono::TimeDelta::days(1);
-    if newest <= limit || newest.format("%Y").to_string() == "9999" {
+    let (latest, limit) = (latest(examination, column)?, present_until(examination.now));
+    if moment(latest)? <= limit {
         return None;
     }
-    // In microseconds: nanoseconds end in the year 2262, and a moment after that would end the query.
-    let cast = if column.kind == ColumnType::Text { "try_cast" } else { "cast" };
-    let moment = format!("{cast}({} as timestamp(6))", identifier(&column.name));
-    let condition = format!("{moment} > cast('{}' as timestamp(6))", limit.format("%Y-%m-%d %H:%M:%S"));
+    let moments = moments_in_sql(column);
+    let but_for_none = if *latest == column.max { String::new() } else { format!(" and {moments} < {NO_MOMENT}") };
+    let condition = format!("{moments} > {}{but_for_none}", moment_in_sql(limit));
     let counted = examination.rows_where(&condition, 1);
     let grace = TimeSpan(std::time::Duration::from_hours(24));
     (counted.rows > 0).then(|| {
@@ -175,16 +175,21 @@ pub(super) fn future_dates(examination: &Examination, column: &ColumnFacts) -> O
         Finding::new("future_dates", Dimension::Accuracy, counted.rows)
             .column(&column.name)
             .confidence(if is_change { 0.95 } else { 0.8 })
-            .says(format!(
-                "{rows} are more than {grace} ahead of {} in `{}`; the latest is {}",
-                examination.moment, column.name, column.max
-            ))
+            .says(format!("{rows} are more than {grace} ahead of {} in `{}`; the latest is {latest}", examination.moment, column.name))
             .rows_where(condition)
             .about_cells(Held::After(limit))
-            .shows(examples([&column.max]))
+            .shows(examples([latest]))
             .counted(counted)
             .fix("check the time zone and the clock of the source; an `expression` rule keeps the next ones out")
     })
+}
+
+/// The latest moment of a column; where that is of the year 9999, the latest before it, as far as that was asked for.
+fn latest<'a>(examination: &Examination<'a>, column: &'a ColumnFacts) -> Option<&'a Value> {
+    if moment(&column.max).is_some_and(stands_for_none) {
+        return examination.evidence.latest.get(&column.name).map(|latest| &latest.meant);
+    }
+    Some(&column.max)
 }
 
 /// A column of one value may be a default that nobody ever filled in. A hint: it takes nothing from the score.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hw_base::{ColumnType, Dimension, identifier, literal};
 
-use crate::accused::Accused;
 use crate::examination::Counted;
+use crate::listed::Held;
 use crate::{Cell, Examination, Finding};
 
 /// Values that a query names one by one.
@@ -18,13 +18,22 @@ pub(super) fn suspicious_cells(examination: &Examination, known: &[Finding]) -> 
     for cell in &relations.cells {
         groups.entry((&cell.column, &cell.issue)).or_default().push(cell);
     }
-    let is_known = |column: &str, issue: &str| {
-        known
-            .iter()
-            .any(|finding| finding.issue.column.as_deref() == Some(column) && same_kind(issue).contains(&finding.issue.code.as_str()))
-    };
-    let fresh = groups.into_iter().filter(|((column, issue), _)| !is_known(column, issue));
-    fresh.filter_map(|((column, issue), cells)| finding(examination, column, issue, &cells)).collect()
+    let fresh = groups.into_iter().filter_map(|((column, issue), mut cells)| {
+        let is_alike = |other: &&Finding| {
+            other.issue.column.as_deref() == Some(column) && same_kind(issue).contains(&other.issue.code.as_str())
+        };
+        known.iter().filter(is_alike).for_each(|other| cells.retain(|cell| !tells_of(other, cell)));
+        finding(examination, column, issue, &cells)
+    });
+    fresh.collect()
+}
+
+/// Whether a finding of the same kind is about the cell too: one about moments that lie ahead says nothing of odd ones in the past.
+fn tells_of(finding: &Finding, cell: &Cell) -> bool {
+    match (&finding.held, &cell.value) {
+        (Some(held @ Held::After(_)), Some(value)) => held.is_value(value),
+        _ => true,
+    }
 }
 
 /// Whether a suspicion from measurements gives way to the look at every single cell, which sees more.
@@ -130,7 +139,7 @@ fn decided_by(examination: &Examination, column: &str, issue: &str) -> String {
 /// The columns that contradict `column`: where that was looked up those, else those of the most plausible dependency that it breaks.
 fn broken_dependency<'a>(examination: &Examination<'a>, column: &str) -> Option<&'a [String]> {
     let relations = examination.evidence.relations.as_ref()?;
-    if relations.rows >= examination.facts.rows && relations.accused != Accused::default() {
+    if relations.rows >= examination.facts.rows && relations.accused.is_of_all_rows() {
         return relations.accused.by(column);
     }
     let broken = relations.dependencies.iter().find(|one| one.dependent == column && one.error > 0.0 && !one.determinant.is_empty())?;

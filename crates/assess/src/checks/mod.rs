@@ -12,7 +12,7 @@ mod validity;
 mod volume;
 
 pub(crate) use completeness::disguised_nulls;
-pub(crate) use timeliness::age;
+pub(crate) use timeliness::{age, tells_age};
 pub use timeliness::{Freshness, freshness};
 pub(crate) use uniqueness::{is_key_candidate, is_key_like};
 

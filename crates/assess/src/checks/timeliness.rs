@@ -2,7 +2,7 @@
 
 use hw_base::{CalendarSpan, ColumnFacts, Dimension, Timestamp, duration};
 
-use crate::column::{is_temporal, moment, present, quantile};
+use crate::column::{is_temporal, moment, moment_in_sql, moments_in_sql, present, present_until};
 use crate::{Examination, Finding, words};
 
 /// What the time columns tell about the age of the data.
@@ -12,7 +12,7 @@ pub struct Freshness {
     pub column: String,
     /// Its earliest moment.
     pub oldest: Timestamp,
-    /// Its latest moment that is not in the future.
+    /// Its latest moment that is not in the future, a day of grace included.
     pub newest: Timestamp,
     /// How old the newest row is, in seconds; never below zero.
     pub age_seconds: f64,
@@ -35,6 +35,11 @@ pub fn freshness(examination: &Examination) -> Option<Freshness> {
     let rated = columns.filter_map(|column| Some((column, confidence(&column.name)?)));
     let readings = rated.filter_map(|(column, confidence)| reading(examination, column, confidence));
     readings.max_by(|a, b| a.confidence.total_cmp(&b.confidence).then(a.newest.cmp(&b.newest)))
+}
+
+/// Whether a column of this name tells when rows came.
+pub(crate) fn tells_age(name: &str) -> bool {
+    confidence(name).is_some()
 }
 
 /// How surely a column of this name tells when rows came; `None` for moments of another kind, such as a birthday.
@@ -72,14 +77,23 @@ fn pause_of_days(column: &ColumnFacts) -> f64 {
     if usual < 2 { 0.0 } else { (usual + 1) as f64 * 86_400.0 }
 }
 
-/// The latest moment; where that lies in the future, the 99th percentile tells more.
+/// The latest moment that is not in the future; where nobody asked for it, a quantile tells about it.
 fn newest(examination: &Examination, column: &ColumnFacts) -> Option<Timestamp> {
-    let latest = moment(&column.max)?;
-    let nearly = column.numbers.as_ref().and_then(|numbers| quantile(numbers, 0.99)).and_then(from_seconds);
-    match nearly {
-        Some(nearly) if latest > examination.now => Some(nearly),
-        _ => Some(latest),
+    let (latest, until) = (moment(&column.max)?, present_until(examination.now));
+    if latest <= until {
+        return Some(latest);
     }
+    let asked = examination.evidence.latest.get(&column.name).and_then(|latest| moment(&latest.come));
+    let nearly = nearly(column, until);
+    // Rows that are not read again were not asked.
+    if examination.evidence.taken_over.is_some() { asked.max(nearly) } else { asked.or(nearly) }
+}
+
+/// The greatest quantile up to the 99th percentile that is not in the future: those above it may lie between the last moment that has come and one
+/// that has not, where none is.
+fn nearly(column: &ColumnFacts, until: Timestamp) -> Option<Timestamp> {
+    let told = column.numbers.as_ref()?.quantiles.iter().filter(|quantile| quantile.at <= 0.99 && quantile.value.is_finite());
+    told.filter_map(|quantile| from_seconds(quantile.value)).filter(|moment| *moment <= until).max()
 }
 
 fn from_seconds(seconds: f64) -> Option<Timestamp> {
@@ -104,9 +118,18 @@ pub(super) fn stale_data(examination: &Examination) -> Option<Finding> {
                 age(freshness.allowed_seconds)
             ))
             .shows(vec![freshness.newest.format("%Y-%m-%d %H:%M:%S").to_string()])
-            .query(format!("select max({}) as newest from {}", hw_base::identifier(&freshness.column), examination.shown_as))
+            .query(newest_query(examination, &freshness.column))
             .fix("check that the source still delivers; promise an age with `freshness`, and every run is judged by it")
     })
+}
+
+/// The query for the newest moment, without those in the future where there are such.
+fn newest_query(examination: &Examination, name: &str) -> String {
+    let until = present_until(examination.now);
+    let column = examination.facts.columns.iter().find(|column| column.name == name);
+    let reaches_beyond = column.filter(|column| moment(&column.max).is_some_and(|latest| latest > until));
+    let come = reaches_beyond.map(|column| format!(" where {} <= {}", moments_in_sql(column), moment_in_sql(until)));
+    format!("select max({}) as newest from {}{}", hw_base::identifier(name), examination.shown_as, come.unwrap_or_default())
 }
 
 /// An age for people: in days from two days on.

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use hw_base::{Column, ColumnFacts, ColumnType, Dimension, Result, Settings, TableFacts, identifier};
+use hw_base::{Column, ColumnFacts, ColumnType, Dimension, Result, Settings, TableFacts, Value, identifier};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::json;
 
@@ -101,7 +101,7 @@ impl RuleKind for Range {
 
 /// Proposes that a measure is not negative, where (almost) none is. `NaN` is as wrong as a negative number.
 fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
-    let negatives = column.numbers.as_ref()?.negatives + not_numbers(column);
+    let negatives = column.numbers.as_ref()?.negatives + infinities_below(column) + not_numbers(column);
     let values = column.rows.saturating_sub(column.nulls);
     let share = negatives as f64 / values.max(1) as f64;
     if values == 0 || share > MOST_NEGATIVE {
@@ -119,6 +119,14 @@ fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
 /// Values that are `NaN`, as far as the frequent ones tell.
 fn not_numbers(column: &ColumnFacts) -> u64 {
     column.top_values.iter().filter(|top| top.value.as_f64().is_some_and(f64::is_nan)).map(|top| top.count).sum()
+}
+
+/// Values that are `-Infinity`, which are not counted among the numbers below zero: as far as the frequent ones tell, and at least one where it
+/// is the least of all.
+fn infinities_below(column: &ColumnFacts) -> u64 {
+    let is_infinite = |value: &Value| value.as_f64().is_some_and(|number| number.is_infinite() && number < 0.0);
+    let told: u64 = column.top_values.iter().filter(|top| is_infinite(&top.value)).map(|top| top.count).sum();
+    told.max(u64::from(is_infinite(&column.min)))
 }
 
 fn is_a_measure(column: &ColumnFacts) -> bool {
@@ -311,5 +319,12 @@ mod tests {
         let proposal = r#"{"column":"amount","min":0,"at_most":"1%","on_failure":"alert"}: `amount` is below zero or no number in 6 of 1,000 rows (0.60 %)"#;
         check_proposals("range", &facts, &[proposal]);
         check_proposals("range", &number_facts("account_balance", 1000, 0), &[]);
+        let mut facts = number_facts("amount", 1000, 0);
+        facts.columns[0].min = hw_base::Value::Text("-Infinity".into());
+        let proposal = r#"{"column":"amount","min":0,"at_most":"1%","on_failure":"alert"}: `amount` is below zero in 1 of 1,000 rows (0.10 %)"#;
+        check_proposals("range", &facts, &[proposal]);
+        facts.columns[0].top_values = vec![hw_base::ValueCount { value: hw_base::Value::Text("-Infinity".into()), count: 4 }];
+        let proposal = r#"{"column":"amount","min":0,"at_most":"1%","on_failure":"alert"}: `amount` is below zero in 4 of 1,000 rows (0.40 %)"#;
+        check_proposals("range", &facts, &[proposal]);
     }
 }
