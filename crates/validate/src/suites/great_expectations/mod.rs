@@ -7,6 +7,7 @@ mod condition;
 mod distribution;
 mod expectations;
 mod moments;
+mod pandas;
 mod parameters;
 mod read;
 mod types;
