@@ -40,7 +40,8 @@ impl Diverted {
         let shown = columns.iter().map(|column| format!("{} as {}", output(&quoted(&column.name), &column.wire), quoted(&column.name)));
         let (shown, from) = (shown.collect::<Vec<_>>().join(", "), count.from());
         table.make_temporary(KEPT, &columns.iter().map(super::target_column).collect::<Vec<_>>()).await?;
-        table.execute(&format!("insert into pg_temp.{KEPT} select {shown} from {from} where ({any}) is not true")).await?;
+        let insert = format!("insert into pg_temp.{KEPT} select {shown} from {from} where ({any}) is not true");
+        table.execute(&format!("{insert}; analyze pg_temp.{KEPT}")).await?;
         let sql = format!(
             "create temporary table {DIVERTED} on commit drop as select to_jsonb(r) as row, \
              (select array_remove(array[{named}]::text[], null)) as rules from {from} cross join lateral (select {shown}) as r where {any}"

@@ -3,7 +3,7 @@
 use hw_base::MORE;
 
 use super::columns::TargetColumn;
-use super::relation::Relation;
+use super::relation::{Relation, listed};
 use crate::connectors::postgres::quoted;
 
 /// Which rows were sent.
@@ -45,11 +45,12 @@ impl Merge<'_> {
             }
             // Nothing tells which of its rows they are, or they stay.
             (Sent::Differing, true) | (Sent::Arriving | Sent::New, _) => None,
+            // A key goes where none of its rows is to stay. That is asked of the keys together: a second look at what was sent, for each row
+            // that meets it, is planned for one row where the columns of a key go together, and takes the square of the time.
             (Sent::Differing, false) => Some(format!(
-                "delete from {table} as t using {sent_to} as s where {} and s.{MORE} < 0 \
-                 and not exists (select from {sent_to} as n where n.{MORE} > 0 and {})",
+                "delete from {table} as t using (select {key} from {sent_to} group by {key} having max({MORE}) < 0) as s where {}",
                 self.same("t", "s"),
-                self.same("n", "s"),
+                key = listed(self.key),
             )),
         }
     }
@@ -105,5 +106,20 @@ impl Merge<'_> {
     /// The condition for rows that the table is to have.
     fn wanted(&self) -> String {
         if self.sent == Sent::Differing { format!(" and s.{MORE} > 0") } else { String::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_read_once_to_find_the_rows_that_are_gone() {
+        let table = Relation::of("customers", "public");
+        let key = ["id".to_owned(), "valid_from".to_owned()];
+        let merge = Merge { table: &table, sent_to: "pg_temp.sent", columns: &[], key: &key, sent: Sent::Differing };
+        let expected = r#"delete from "public"."customers" as t using (select "id", "valid_from" from pg_temp.sent group by "id", "valid_from" having max(_more) < 0) as s where t."id" = s."id" and t."valid_from" = s."valid_from""#;
+        assert_eq!(merge.removes().as_deref(), Some(expected));
+        assert_eq!(Merge { key: &[], ..merge }.removes(), None);
     }
 }
