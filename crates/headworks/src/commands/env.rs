@@ -7,7 +7,7 @@ use hw_base::{BoxFuture, Clock, Error, Ledger, Result, RunRecord};
 use hw_ledger::{RunLock, is_held, next_run_id};
 use serde_json::{Value as Json, json};
 
-use super::{Command, Common, environment_name, read};
+use super::{Command, Common, environment_name, part, read};
 use crate::house::{House, Place, environments, looked_at, state_folder};
 use crate::machine::{self, SystemClock};
 use crate::report;
@@ -33,14 +33,13 @@ struct DropOne {
 
 impl Command for Env {
     fn arguments(&self) -> Clap {
-        let part = |name: &'static str, about: &'static str| Clap::new(name).about(about).long_about(format!("{about}."));
         Clap::new("env")
             .about("List the environments of the project, or drop one")
             .after_long_help("Examples:\n  headworks env list\n  headworks env drop dev\n  headworks run --env dev")
             .subcommand_required(true)
             .arg_required_else_help(true)
-            .subcommand(List::augment_args(part("list", "List the environments, what each builds and its last run")))
-            .subcommand(DropOne::augment_args(part("drop", "Remove the tables and the history of an environment")))
+            .subcommand(part::<List>("list", "List the environments, what each builds and its last run"))
+            .subcommand(part::<DropOne>("drop", "Remove the tables and the history of an environment"))
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {

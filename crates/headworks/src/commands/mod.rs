@@ -116,8 +116,13 @@ fn environment_name(text: &str) -> std::result::Result<String, String> {
 
 /// The arguments of a command: a quiet line for the list of commands, and examples below its long help.
 fn described<A: Args>(name: &'static str, about: &'static str, examples: &'static str) -> Clap {
+    part::<A>(name, about).after_long_help(examples)
+}
+
+/// The arguments of a part of a command, such as `list` of `env`, with a quiet line for the list of parts.
+fn part<A: Args>(name: &'static str, about: &'static str) -> Clap {
     // The doc comment of a flattened part would take the place of what was said before.
-    A::augment_args(Clap::new(name)).about(about).long_about(format!("{about}.")).after_long_help(examples)
+    A::augment_args(Clap::new(name)).about(about).long_about(format!("{about}."))
 }
 
 /// A number of rows, runs or versions: at least one.
@@ -232,6 +237,17 @@ mod tests {
         for command in commands {
             let examples = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
             assert!(examples.contains(&format!("headworks {}", command.get_name())), "{}: {examples}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_command_has_a_line_of_its_own() {
+        for command in COMMANDS.iter().map(|command| command.arguments()) {
+            let line = |part: &Clap| part.get_about().map(ToString::to_string).unwrap_or_default();
+            let mut lines: Vec<String> = command.get_subcommands().map(line).collect();
+            lines.sort();
+            lines.dedup();
+            assert_eq!(lines.len(), command.get_subcommands().count(), "{}: {lines:#?}", command.get_name());
         }
     }
 

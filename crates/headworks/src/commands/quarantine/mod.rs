@@ -7,7 +7,7 @@ mod select;
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Engine, Result, TableName};
 
-use super::{Command, Common, InEnvironment, at_least_one, read};
+use super::{Command, Common, InEnvironment, at_least_one, part, read};
 use crate::house::House;
 use crate::terminal::Terminal;
 use decide::{DropRows, Release};
@@ -59,20 +59,16 @@ const EXAMPLES: &str = "Examples:
 
 impl Command for Quarantine {
     fn arguments(&self) -> Clap {
-        // The arguments come first: what is said of them in the code would take the place of what is said of the command.
-        let part = |arguments: fn(Clap) -> Clap, name: &'static str, about: &'static str| {
-            arguments(Clap::new(name)).about(about).long_about(format!("{about}."))
-        };
         Clap::new("quarantine")
             .about("Look at the rows that may not enter, release or drop them")
             .after_long_help(EXAMPLES)
             .subcommand_required(true)
             .arg_required_else_help(true)
-            .subcommand(part(List::augment_args, "list", "Count the rows that wait, by table and rule"))
-            .subcommand(part(Show::augment_args, "show", "Show rows that wait, with rule, run, file and line"))
-            .subcommand(part(Release::augment_args, "release", "Let rows enter, as they are or with other values"))
-            .subcommand(part(DropRows::augment_args, "drop", "Decide that rows never enter"))
-            .subcommand(part(Log::augment_args, "log", "Show who released and dropped what, and why"))
+            .subcommand(part::<List>("list", "Count the rows that wait, by table and rule"))
+            .subcommand(part::<Show>("show", "Show rows that wait, with rule, run, file and line"))
+            .subcommand(part::<Release>("release", "Let rows enter, as they are or with other values"))
+            .subcommand(part::<DropRows>("drop", "Decide that rows never enter"))
+            .subcommand(part::<Log>("log", "Show who released and dropped what, and why"))
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
