@@ -23,9 +23,9 @@ pub(crate) fn list(root: &Path, pattern: &str, endings: &[&str]) -> Result<Vec<S
         glob_paths(root, pattern)?
     } else if whole.is_dir() {
         let mut found = Vec::new();
-        walk(&whole, endings, &mut found).map_err(|error| unreadable(pattern, &error))?;
+        walk(root, &whole, endings, &mut found)?;
         found
-    } else if whole.is_file() {
+    } else if whole.is_file() || is_out_of_sight(&whole) {
         vec![whole]
     } else {
         Vec::new()
@@ -84,21 +84,28 @@ fn glob_paths(root: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
     })?;
     paths
         .filter_map(|path| match path {
-            Ok(path) => path.is_file().then_some(Ok(path)),
-            Err(error) => Some(Err(unreadable(&error.path().to_string_lossy(), error.error()))),
+            Ok(path) => (path.is_file() || is_out_of_sight(&path)).then_some(Ok(path)),
+            Err(error) => Some(Err(closed(&shown(root, error.path()), error.error()))),
         })
         .collect()
 }
 
-fn walk(folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+/// Whether there is a name of which nothing can be known: a link that leads nowhere, a file behind a closed folder. Left out it would be
+/// missing without a word; whoever describes it says why it cannot be.
+fn is_out_of_sight(path: &Path) -> bool {
+    fs::metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied || path.is_symlink())
+}
+
+fn walk(root: &Path, folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) -> Result<()> {
+    let failed = |error: io::Error| closed(&shown(root, folder), &error);
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if name.starts_with(['.', '_']) {
             continue;
         }
         if path.is_dir() {
-            walk(&path, endings, found)?;
+            walk(root, &path, endings, found)?;
         } else if endings.contains(&ending(&name).as_str()) {
             found.push(path);
         }
@@ -107,19 +114,43 @@ fn walk(folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) -> io::Result
 }
 
 fn describe(root: &Path, path: &Path) -> Result<SourceFile> {
-    let shown = path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/");
-    let facts = fs::metadata(path).map_err(|error| unreadable(&shown, &error))?;
+    let shown = shown(root, path);
+    let facts = fs::metadata(path).map_err(|error| match fs::read_link(path) {
+        Ok(target) if error.kind() == io::ErrorKind::NotFound => leads_nowhere(&shown, &target),
+        _ => unreadable(&shown, &error),
+    })?;
     let modified = facts.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(|age| age.as_micros());
     Ok(SourceFile { path: shown, bytes: facts.len(), modified: modified.and_then(|micros| i64::try_from(micros).ok()).unwrap_or_default() })
+}
+
+/// A path as a project writes it.
+fn shown(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/")
+}
+
+fn leads_nowhere(link: &str, target: &Path) -> Error {
+    Error::user(format!("`{link}` is a link to `{}`, which does not exist", target.display()))
+        .code("HW201")
+        .help("bring back what it leads to, or remove the link")
+}
+
+/// The error for a folder that cannot be listed.
+fn closed(folder: &str, error: &io::Error) -> Error {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return unreadable(folder, error);
+    }
+    Error::user(format!("the folder `{folder}` may not be read")).code("HW201").because(error).help("grant read access to the folder")
 }
 
 /// The error for a path that names no file: it tells how far the path exists and what lies there.
 fn nothing_found(root: &Path, pattern: &str, endings: &[&str]) -> Error {
     let (folder, missing) = deepest_folder(root, pattern);
     let names = names_in(&root.join(&folder));
-    let shown = if folder.is_empty() { ".".to_owned() } else { folder.clone() };
+    let is_here = matches!(root.to_str(), Some("" | "."));
+    let project = if is_here { ".".to_owned() } else { root.display().to_string() };
+    let shown = if folder.is_empty() { &project } else { &folder };
     let what = if is_glob(pattern) || root.join(pattern).is_dir() { "no file matches" } else { "there is no file" };
-    let error = Error::user(format!("{what} `{pattern}`")).code("HW201").because(listing(&shown, &names));
+    let error = Error::user(format!("{what} `{pattern}`")).code("HW201").because(listing(shown, &names));
     let wanted = without_ending(&missing).trim_matches(GLOB);
     let same_kind = names.iter().find(|name| endings.contains(&ending(name).as_str()));
     match nearest(&missing, names.iter().map(String::as_str))
@@ -128,6 +159,9 @@ fn nothing_found(root: &Path, pattern: &str, endings: &[&str]) -> Error {
     {
         Some(meant) if folder.is_empty() => error.help(format!("did you mean `{meant}`?")),
         Some(meant) => error.help(format!("did you mean `{}/{meant}`?", folder.trim_end_matches('/'))),
+        None if !is_here => {
+            error.help(format!("paths are relative to the project folder, which is `{project}`; `*` stands for any characters of a name"))
+        }
         None => error.help("paths are relative to the project folder; `*` stands for any characters of a name"),
     }
 }
@@ -197,6 +231,39 @@ mod tests {
         assert_eq!(
             error,
             "error[HW201]: no file matches `landing/ordres/*.csv`\n  because: the folder `landing` holds `orders`\n  help: did you mean `landing/orders`?"
+        );
+    }
+
+    #[test]
+    fn a_miss_says_which_folder_was_looked_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = folder.path().join("new");
+        let error = list(&project, "in/a.csv", &["csv"]).unwrap_err().to_string();
+        let shown = project.display();
+        assert!(error.contains(&format!("because: the folder `{shown}` is empty or does not exist")), "{error}");
+        assert!(error.contains(&format!("the project folder, which is `{shown}`;")), "{error}");
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_not_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("in")).unwrap();
+        fs::write(folder.path().join("in/a.csv"), "x").unwrap();
+        std::os::unix::fs::symlink("/nonexistent/x.csv", folder.path().join("in/b.csv")).unwrap();
+        for pattern in ["in/*.csv", "in/b.csv", "in"] {
+            assert_eq!(
+                list(folder.path(), pattern, &["csv"]).unwrap_err().to_string(),
+                "error[HW201]: `in/b.csv` is a link to `/nonexistent/x.csv`, which does not exist\n  help: bring back what it leads to, or remove the link",
+                "{pattern}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_closed_folder_is_called_one() {
+        assert_eq!(
+            closed("in", &io::ErrorKind::PermissionDenied.into()).to_string(),
+            "error[HW201]: the folder `in` may not be read\n  because: permission denied\n  help: grant read access to the folder"
         );
     }
 }

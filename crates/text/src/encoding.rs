@@ -1,6 +1,6 @@
 //! Which encoding a text is in, by its first bytes.
 
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{Encoding, ISO_8859_15, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 /// The encoding of a file that begins with `sample`, and the length of its byte order mark.
 ///
@@ -18,7 +18,24 @@ pub(crate) fn detect(sample: &[u8]) -> (&'static Encoding, usize) {
 
 /// The encoding that a project names, such as `latin1` or `utf-16`.
 pub fn named(label: &str) -> Option<&'static Encoding> {
-    Encoding::for_label(label.trim().as_bytes())
+    Encoding::for_label(label.trim().as_bytes()).or_else(|| written_otherwise(label))
+}
+
+/// The encoding of a name that other programs write in another way: `latin-1`, `utf_16_le`, `windows1252`.
+fn written_otherwise(label: &str) -> Option<&'static Encoding> {
+    let plain: String = label.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    match plain.as_str() {
+        "utf8sig" | "utf8bom" => Some(UTF_8),
+        "utf16" | "utf16le" => Some(UTF_16LE),
+        "utf16be" => Some(UTF_16BE),
+        "ansi" => Some(WINDOWS_1252),
+        "latin9" => Some(ISO_8859_15),
+        "shiftjis" => Some(SHIFT_JIS),
+        _ => Encoding::for_label(plain.as_bytes()).or_else(|| {
+            let page = ["windows", "win", "cp"].iter().find_map(|word| plain.strip_prefix(*word))?;
+            Encoding::for_label(format!("windows-{page}").as_bytes())
+        }),
+    }
 }
 
 /// Whether every character of an encoding takes two bytes or four.
@@ -71,6 +88,19 @@ fn utf_16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn encodings_have_the_names_that_people_write() {
+        let name = |label: &str| named(label).map(Encoding::name);
+        for latin in ["latin-1", "Latin1", "latin_1", "iso-8859-1", "ISO8859_1", "cp1252", "cp-1252", "windows1252", "win-1252", "ansi"] {
+            assert_eq!(name(latin), Some("windows-1252"), "{latin}");
+        }
+        assert_eq!(["utf8", "UTF_8", "utf-8-sig"].map(name), [Some("UTF-8"); 3]);
+        assert_eq!(["utf_16_le", "UTF16"].map(name), [Some("UTF-16LE"); 2]);
+        assert_eq!(["utf16be", "shift jis"].map(name), [Some("UTF-16BE"), Some("Shift_JIS")]);
+        assert_eq!(["windows-1250", "win1250", "latin-2"].map(name), [Some("windows-1250"), Some("windows-1250"), Some("ISO-8859-2")]);
+        assert_eq!(["latin-99", "cp850", "", "utf-7"].map(name), [None; 4]);
+    }
 
     #[test]
     fn encodings_are_told_by_their_bytes() {
