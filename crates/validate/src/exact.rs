@@ -88,6 +88,11 @@ impl Exact {
         self.whole.len() <= whole && self.fraction.len() <= places
     }
 
+    /// How many digits it has after the point.
+    pub(crate) fn places(&self) -> usize {
+        self.fraction.len()
+    }
+
     /// The number in SQL, with all its digits.
     pub(crate) fn sql(&self) -> String {
         let digits = (self.whole.len() + self.fraction.len()).max(1);

@@ -11,6 +11,7 @@ use std::cmp::Ordering;
 use hw_base::{Error, Result, identifier, unknown};
 use serde_json::{Map, Value as Json, json};
 
+use crate::exact::Exact;
 use crate::scalar::Scalar;
 
 use super::words::plain_number;
@@ -188,10 +189,22 @@ fn option_rule(column: &str, option: &str, value: &Json) -> Translation {
         "maximum" => one("range", "max"),
         "exclusiveMinimum" => one("range", "above"),
         "exclusiveMaximum" => one("range", "below"),
-        "multipleOf" => Ok(Rules::sql("expression", json!({"sql": format!("{} % {value} = 0", identifier(column))}))),
+        "multipleOf" => Ok(Rules::sql("expression", json!({"sql": is_multiple(&identifier(column), value)?}))),
         "format" => format_rule(column, value.as_str().unwrap_or_default()),
         _ => Err(format!("the option `{option}` has no counterpart")),
     }
+}
+
+/// SQL that is true for multiples of `step`. A fraction is compared digit by digit: 0.01 is no float, and a contract does not say whether its
+/// column holds floats. The digits far behind those of the step are what floats are wrong by.
+fn is_multiple(name: &str, step: &Json) -> Result<String, String> {
+    let exact = Exact::parse(&step.to_string()).filter(|step| *step > Exact::from(0));
+    let exact = exact.ok_or_else(|| format!("`multipleOf: {step}` is no number above zero"))?;
+    if exact.places() == 0 {
+        return Ok(format!("{name} % {exact} = 0"));
+    }
+    let decimal = format!("decimal(38,{})", (exact.places() + 10).min(38));
+    Ok(format!("coalesce(try_cast(cast({name} as varchar) as {decimal}) % cast('{exact}' as {decimal}) = 0, {name} is null)"))
 }
 
 fn format_rule(column: &str, format: &str) -> Translation {
@@ -232,4 +245,19 @@ fn sla_rule(property: &str, column: &str, sla: &Json) -> Translation {
         other => return Err(format!("the unit `{other}` is not known")),
     };
     Ok(Rules::one("freshness", json!({"column": column, "within": format!("{}{unit}", plain_number(value * times))})))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fractions_are_compared_digit_by_digit() {
+        let check = |step: Json, expected: &str| assert_eq!(is_multiple("p", &step).unwrap_or_else(|why| why), expected);
+        check(json!(5), "p % 5 = 0");
+        check(json!(5.0), "p % 5 = 0");
+        let decimals = "coalesce(try_cast(cast(p as varchar) as decimal(38,12)) % cast('0.01' as decimal(38,12)) = 0, p is null)";
+        check(json!(0.01), decimals);
+        check(json!(0), "`multipleOf: 0` is no number above zero");
+    }
 }
