@@ -16,6 +16,7 @@ mod files;
 mod folder;
 mod foreign;
 mod json;
+mod json_path;
 mod kept;
 mod keys;
 mod known;
