@@ -170,6 +170,10 @@ pub(crate) fn usage(error: &clap::Error) -> Error {
             causes.push(line.trim_matches(['[', ']']).to_owned());
         }
     }
+    if message.contains("[MODEL]...") && message.contains("--select") {
+        // The usage is what was refused.
+        helps = vec!["name each of them with `--select`, such as `--select +NAME --select NAME+`; `NAME` alone is `--select +NAME`".into()];
+    }
     let mut explained = Error::user(message.replace('\'', "`")).code("HW107");
     for cause in causes {
         explained = explained.because(cause);
@@ -265,6 +269,8 @@ mod tests {
         assert!(format.contains("because: possible values: text, json, markdown"), "{format}");
         let missing = said("headworks check");
         assert!(missing.contains("because: <DATA>"), "{missing}");
+        let twice = said("headworks run --select +total fact");
+        assert!(twice.contains("help: name each of them with `--select`") && !twice.contains("help: write"), "{twice}");
         let memory = said("headworks assess x --memory 1");
         assert!(memory.contains("512.0 MiB"), "{memory}");
     }

@@ -9,9 +9,9 @@ pub(crate) fn lines(gaps: &Gaps) -> Vec<String> {
         let because = because.as_deref().map(|because| format!("; the last run: {because}")).unwrap_or_default();
         format!("{step} lacks {lacks}{because}")
     });
-    let holes = gaps.holes.iter().map(|Hole { table, column, first, last, missing }| {
+    let holes = gaps.holes.iter().map(|Hole { table, column, every, first, last, missing }| {
         let named = match &missing[..] {
-            [from, .., to] if missing.len() > 6 => format!("{} between {from} and {to}", missing.len()),
+            [from, .., to] if missing.len() > 6 => format!("{} between {from} and {to}", plural(missing.len() as u64, every)),
             _ => missing.join(", "),
         };
         format!("{table} has no row in {named} ({column} goes from {first} to {last})")
@@ -34,4 +34,21 @@ pub(crate) fn lines(gaps: &Gaps) -> Vec<String> {
         lines.push("no gaps: every step has loaded what there is, and no partition by time is empty between others".into());
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_holes_are_counted_in_the_time_that_a_partition_holds() {
+        let missing = (2..9).map(|month| format!("2025-0{month}-01")).collect();
+        let [table, column, every, first, last] = ["fact", "ts_month", "month", "2025-01-01", "2025-09-01"].map(str::to_owned);
+        let hole = Hole { table, column, every, first, last, missing };
+        let gaps = Gaps { schema_version: "1", behind: vec![], holes: vec![hole], unbuilt: vec![] };
+        assert_eq!(
+            lines(&gaps),
+            ["fact has no row in 7 months between 2025-02-01 and 2025-08-01 (ts_month goes from 2025-01-01 to 2025-09-01)"]
+        );
+    }
 }
