@@ -74,14 +74,14 @@ pub(crate) fn check_duplicates(file: &str, names: &[String], remedy: &str) -> Re
     let mut errors = Vec::new();
     for (at, name) in names.iter().enumerate() {
         if let Some(first) = seen.insert(name.to_lowercase(), at) {
-            errors.push(twice(file, [(first, &names[first]), (at, name)]).code("HW204").help(remedy));
+            errors.push(twice(file, [(first, names[first].as_str()), (at, name.as_str())]).code("HW204").help(remedy));
         }
     }
     Error::all(errors).map_or(Ok(()), Err)
 }
 
 /// The error for two columns of one name, each with its place.
-fn twice(file: &str, [(first, earlier), (at, name)]: [(usize, &String); 2]) -> Error {
+fn twice(file: &str, [(first, earlier), (at, name)]: [(usize, &str); 2]) -> Error {
     let (first, at) = (ordinal(first + 1), ordinal(at + 1));
     if earlier == name {
         return Error::user(format!("two columns of `{file}` are named `{name}`: the {first} and the {at}"));

@@ -63,7 +63,9 @@ impl Selecting {
         let all = house.engine.columns(&reader(format!("select * from {}", quarantine.sql()))).await?;
         // Tried by itself, so that a message names what the person wrote.
         if self.condition.is_some() {
-            house.engine.columns(&reader(format!("select * from {} where {condition}", quarantine.sql()))).await?;
+            let tried = house.engine.columns(&reader(format!("select * from {} where {condition}", quarantine.sql()))).await;
+            // The place is one in a query that nobody has seen.
+            tried.map_err(|error| error.moved_to(None).within("`--where`"))?;
         }
         Ok(Selected { quarantine, columns: all, condition })
     }
