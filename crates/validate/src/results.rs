@@ -60,20 +60,20 @@ pub fn results_json(results: &[CheckResult]) -> Json {
     json!({ "schema_version": "1", "held": results.iter().all(|result| result.result.held), "results": results })
 }
 
-/// The results as JUnit's XML, which continuous integration reads. A rule that blocks and broke is a failure, one that could not
-/// be judged an error, a check that is not translated is skipped; all other broken rules passed, with what they found in
-/// `system-out`.
-pub fn results_junit(subject: &str, results: &[CheckResult]) -> String {
-    let number = |wanted: fn(&CheckResult) -> bool| results.iter().filter(|result| wanted(result)).count();
+/// The results as JUnit's XML, which continuous integration reads. A rule that blocks and broke is a failure, and so is what the check
+/// fails on; a rule that could not be judged is an error, a check that is not translated is skipped; all other broken rules passed, with
+/// what they found in `system-out`.
+pub fn results_junit(subject: &str, results: &[CheckResult], fail_on: FailOn) -> String {
+    let number = |wanted: &dyn Fn(&CheckResult) -> bool| results.iter().filter(|result| wanted(result)).count();
     let totals = format!(
         "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"",
         results.len(),
-        number(CheckResult::is_failure),
-        number(|result| result.result.error.is_some()),
-        number(|result| result.untranslated.is_some()),
+        number(&|result| result.is_failure(fail_on)),
+        number(&|result| result.result.error.is_some()),
+        number(&|result| result.untranslated.is_some() && !result.is_failure(fail_on)),
     );
     let name = escaped(subject);
-    let cases: String = results.iter().map(|result| result.test_case(&name)).collect();
+    let cases: String = results.iter().map(|result| result.test_case(&name, fail_on)).collect();
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"headworks check\" {totals}>\n  <testsuite name=\"{name}\" {totals}>\n\
          {cases}  </testsuite>\n</testsuites>\n"
@@ -108,14 +108,20 @@ impl FailOn {
 
     /// Whether one of `results` is a failure.
     pub fn fails(self, results: &[CheckResult]) -> bool {
-        results.iter().filter(|result| !result.result.held).any(|result| match (self, result.result.action) {
-            (Self::Never, _) => false,
-            (Self::Untranslated, _) => true,
-            _ if result.untranslated.is_some() => false,
-            (Self::Block, action) => action == OnFailure::Block,
-            (Self::Alert, action) => action != OnFailure::Log,
-            (Self::Any, _) => true,
-        })
+        results.iter().any(|result| self.names(result))
+    }
+
+    /// Whether `result` is one of those that make the check fail.
+    fn names(self, result: &CheckResult) -> bool {
+        !result.result.held
+            && match (self, result.result.action) {
+                (Self::Never, _) => false,
+                (Self::Untranslated, _) => true,
+                _ if result.untranslated.is_some() => false,
+                (Self::Block, action) => action == OnFailure::Block,
+                (Self::Alert, action) => action != OnFailure::Log,
+                (Self::Any, _) => true,
+            }
     }
 }
 
@@ -159,8 +165,9 @@ impl CheckResult {
         Self { result, check: None, item: None, untranslated: None, note: None, judged: None }
     }
 
-    fn is_failure(&self) -> bool {
-        self.result.error.is_none() && !self.result.held && self.result.action == OnFailure::Block && self.untranslated.is_none()
+    /// Whether continuous integration counts it as a failure: it blocks, or the check fails on it.
+    fn is_failure(&self, fail_on: FailOn) -> bool {
+        self.result.error.is_none() && (FailOn::Block.names(self) || fail_on.names(self))
     }
 
     /// What was found, in one sentence.
@@ -187,7 +194,7 @@ impl CheckResult {
         notes.map_or_else(|| self.finding(), |notes| format!("{} ({notes})", self.finding()))
     }
 
-    fn test_case(&self, subject: &str) -> String {
+    fn test_case(&self, subject: &str, fail_on: FailOn) -> String {
         let result = &self.result;
         let head = format!("    <testcase classname=\"{subject}\" name=\"{}\"", escaped(self.check.as_deref().unwrap_or(&result.id)));
         if result.held {
@@ -200,9 +207,11 @@ impl CheckResult {
         }
         let (message, details) = (escaped(&finding), escaped(details.trim()));
         let inner = match (&self.untranslated, &result.error) {
+            _ if self.is_failure(fail_on) => {
+                format!("<failure message=\"{message}\" type=\"{}\">{details}</failure>", escaped(&result.kind))
+            }
             (Some(_), _) => format!("<skipped message=\"{message}\"/>"),
             (_, Some(_)) => format!("<error message=\"{message}\">{details}</error>"),
-            _ if self.is_failure() => format!("<failure message=\"{message}\" type=\"{}\">{details}</failure>", escaped(&result.kind)),
             _ => format!("<system-out>{} ({}): {message}\n{details}</system-out>", escaped(&result.id), result.action.name()),
         };
         format!("{head}>\n      {inner}\n    </testcase>\n")
@@ -281,7 +290,7 @@ mod tests {
 
     #[test]
     fn continuous_integration_reads_xml() {
-        let xml = results_junit("orders \"old\".csv", &results());
+        let xml = results_junit("orders \"old\".csv", &results(), FailOn::Block);
         for part in [
             "<testsuite name=\"orders &quot;old&quot;.csv\" tests=\"4\" failures=\"1\" errors=\"0\" skipped=\"1\">",
             "name=\"expect_column_values_to_not_be_null(a)\"/>",
@@ -290,5 +299,19 @@ mod tests {
         ] {
             assert!(xml.contains(part), "{part} is not in\n{xml}");
         }
+    }
+
+    #[test]
+    fn what_a_check_fails_on_is_a_failure_for_continuous_integration() {
+        let mut results = results();
+        results[2].result.action = OnFailure::Alert;
+        let totals = |fail_on: FailOn| {
+            let xml = results_junit("a.csv", &results, fail_on);
+            let number = |what: &str| xml.split_once(&format!("{what}=\"")).and_then(|(_, rest)| rest.chars().next());
+            (number("failures"), number("skipped"), xml.matches("<failure ").count(), xml.matches("<skipped ").count())
+        };
+        assert_eq!(totals(FailOn::Block), (Some('0'), Some('1'), 0, 1));
+        assert_eq!(totals(FailOn::Alert), (Some('1'), Some('1'), 1, 1));
+        assert_eq!(totals(FailOn::Untranslated), (Some('2'), Some('0'), 2, 0));
     }
 }

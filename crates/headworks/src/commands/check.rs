@@ -104,6 +104,11 @@ impl Arguments {
         self.data.iter().cloned().chain(stem).chain([opened.about.name.clone()]).collect()
     }
 
+    /// Which broken rules make the check fail.
+    fn fail_on(&self) -> FailOn {
+        FailOn::parse(&self.fail_on).unwrap_or_default()
+    }
+
     /// What the data is called in messages.
     fn shown(&self) -> String {
         match (&self.data, &self.query) {
@@ -153,7 +158,7 @@ impl Command for Check {
             let own = asked.own.iter().filter_map(|name| Some(format!("{name}={}", arguments.data.as_deref()?)));
             let others = arguments.others.iter().cloned().chain(own).collect();
             show(&Shown { results: &results, rules: &asked.rules, verdict: &verdict, others, in_place }, &arguments, terminal)?;
-            Ok(exit_code(&results, FailOn::parse(&arguments.fail_on).unwrap_or_default()))
+            Ok(exit_code(&results, arguments.fail_on()))
         })
     }
 }
@@ -401,7 +406,7 @@ fn show(shown: &Shown<'_>, arguments: &Arguments, terminal: &Terminal) -> Result
     let file = arguments.rules.as_deref().or(arguments.suite.as_deref()).unwrap_or(&arguments.project).display().to_string();
     match arguments.format {
         Output::Json => return terminal.json(&results_json(results)),
-        Output::Junit => terminal.line(results_junit(&arguments.shown(), results).trim_end()),
+        Output::Junit => terminal.line(results_junit(&arguments.shown(), results, arguments.fail_on()).trim_end()),
         Output::Github => terminal.lines(results_github(results, rules, &file).lines()),
         Output::Sarif => return terminal.json(&results_sarif(results, rules, &file)),
         Output::Markdown => {
