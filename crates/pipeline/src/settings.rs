@@ -131,7 +131,7 @@ fn with_bare_words(schema: &mut Schema) {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Append {
-    /// Rows whose key the table already has are left out.
+    /// Rows whose key the table already has are left out, newer or not: of two rows with one key the first to arrive stays.
     pub key: Vec<String>,
 }
 

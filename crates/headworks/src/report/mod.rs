@@ -161,7 +161,7 @@ pub(crate) fn step_lines(step: &StepRecord, terminal: &Terminal) -> Vec<String> 
                 line.push_str(&format!(", {} to quarantine", count(step.rows_quarantined)));
             }
             if step.rows_superseded > 0 {
-                line.push_str(&format!(", {} older or repeated", count(step.rows_superseded)));
+                line.push_str(&format!(", {} {}", count(step.rows_superseded), left_out(step)));
             }
             if let Some(returned) = &step.returned {
                 line.push_str(&format!(", {} back from quarantine", count(returned.rows)));
@@ -169,7 +169,7 @@ pub(crate) fn step_lines(step: &StepRecord, terminal: &Terminal) -> Vec<String> 
             line.push_str(&format!("  {}", duration(step.seconds)));
         }
         StepOutcome::Unchanged if step.rows_superseded > 0 => {
-            line.push_str(&format!("nothing new: {} older or repeated", plural(step.rows_superseded, "row")));
+            line.push_str(&format!("nothing new: {} {}", plural(step.rows_superseded, "row"), left_out(step)));
         }
         StepOutcome::Unchanged => line.push_str("nothing new"),
         StepOutcome::Skipped => line.push_str(&format!("skipped: {}", step.error.as_deref().unwrap_or_default())),
@@ -194,6 +194,12 @@ pub(crate) fn step_lines(step: &StepRecord, terminal: &Terminal) -> Vec<String> 
         );
     }
     lines
+}
+
+/// Why rows of a batch stayed out of the table.
+fn left_out(step: &StepRecord) -> &'static str {
+    // An append never changes a row of the table, not even for a later one.
+    if step.load == "append" { "whose key is there already" } else { "older or repeated" }
 }
 
 /// Says where rows lie that were kept out of a table inside a database.
