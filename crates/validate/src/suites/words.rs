@@ -1,6 +1,10 @@
 //! Reading the arguments of checks.
 
+use hw_base::Column;
 use serde_json::{Map, Value as Json, json};
+
+use crate::exact::Exact;
+use crate::rule::Rule;
 
 /// The arguments of a check, of which every one must be used.
 #[derive(Debug)]
@@ -98,12 +102,59 @@ pub(super) fn plain_number(number: f64) -> Json {
 /// The settings that every kind has, which formats have words of their own for.
 const SHARED: &[&str] = &["name", "at_least", "at_most", "on_failure", "where", "severity", "owner", "description"];
 
-/// The settings of the kind itself, as they were written; `None` where the rule is none of a list.
-pub(super) fn settings_without_shared(rule: &crate::rule::Rule) -> Option<Map<String, Json>> {
+/// The settings that hold values or limits.
+const OF_VALUES: &[&str] = &["values", "min", "max", "above", "below", "within", "contain", "equal", "equals", "multiplier"];
+
+/// The kinds whose limits are numbers whatever their column holds.
+const MEASURES: &[&str] = &["aggregate", "distinct_count", "length"];
+
+/// The settings of the kind itself, as they were written, with numbers as numbers; `None` where the rule is none of a list.
+pub(super) fn settings_without_shared(rule: &Rule, columns: &[Column]) -> Option<Map<String, Json>> {
     if rule.body.learns() {
         return None;
     }
     let mut settings = rule.settings.get(rule.kind.name())?.as_object()?.clone();
     settings.retain(|key, value| !value.is_null() && !SHARED.contains(&key.as_str()));
+    let is_numeric = |name: &String| columns.iter().any(|column| column.name == *name && column.kind.is_numeric());
+    if MEASURES.contains(&rule.kind.name()) || rule.columns.iter().all(is_numeric) {
+        for (_, value) in settings.iter_mut().filter(|(key, _)| OF_VALUES.contains(&key.as_str())) {
+            *value = with_numbers(value);
+        }
+    }
     Some(settings)
+}
+
+/// The value with numbers for the texts that are written like them: a file keeps `8.0` and `1.50` as texts.
+fn with_numbers(value: &Json) -> Json {
+    match value {
+        Json::Array(items) => items.iter().map(with_numbers).collect(),
+        Json::String(text) => as_number(text).unwrap_or_else(|| value.clone()),
+        other => other.clone(),
+    }
+}
+
+/// The number that a text writes, unless JSON would hold another.
+fn as_number(text: &str) -> Option<Json> {
+    let exact = Exact::parse(text)?;
+    let number: Json = serde_json::from_str(&exact.to_string()).ok()?;
+    (Exact::parse(&number.to_string())? == exact).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{columns, rules};
+
+    #[test]
+    fn numbers_stay_numbers_where_the_column_holds_them() {
+        let values = |values: Json, column: &str| {
+            let rule = &rules(&json!([{"accepted_values": {"column": "q", "values": values}}]))[0];
+            settings_without_shared(rule, &columns(column)).unwrap()["values"].to_string()
+        };
+        assert_eq!(values(json!([1, "8.0", "1.50"]), "q double"), "[1,8,1.5]");
+        assert_eq!(values(json!(["0.1234567890123456789"]), "q decimal(12,2)"), r#"["0.1234567890123456789"]"#);
+        assert_eq!(values(json!(["8.0", "007"]), "q varchar"), r#"["8.0","007"]"#);
+        let rule = &rules(&json!([{"aggregate": {"function": "filled_share", "column": "q", "min": "0.50"}}]))[0];
+        assert_eq!(settings_without_shared(rule, &columns("q varchar")).unwrap()["min"], json!(0.5));
+    }
 }

@@ -74,7 +74,7 @@ fn between_quotes(value: &Json, table: &TableRules<'_>) -> Option<Json> {
 
 /// The column and the test in dbt's words.
 fn in_words<'a>(rule: &'a Rule, table: &TableRules<'_>) -> Option<(&'a str, Json)> {
-    let settings = settings_without_shared(rule)?;
+    let settings = settings_without_shared(rule, table.columns)?;
     let only = |keys: &[&str]| settings.keys().all(|key| keys.contains(&key.as_str()));
     let [column] = rule.columns.as_slice() else { return None };
     let counts_rows = matches!(rule.kind.name(), "not_null" | "referential");

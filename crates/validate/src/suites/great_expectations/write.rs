@@ -1,6 +1,6 @@
 //! Rules as expectations.
 
-use hw_base::{OnFailure, Severity, Tolerance};
+use hw_base::{Column, OnFailure, Severity, Tolerance};
 use serde_json::{Map, Value as Json, json};
 
 use crate::rule::Rule;
@@ -29,7 +29,7 @@ fn pretty(value: &Json) -> String {
 fn suite(table: &TableRules<'_>, items: &mut Vec<WrittenItem>) -> Json {
     let mut expectations = Vec::new();
     for rule in table.rules {
-        let (found, how) = match in_words(rule) {
+        let (found, how) = match in_words(rule, table.columns) {
             Some(found) => {
                 let words: Vec<&str> = found.iter().map(|(kind, _)| kind.as_str()).collect();
                 let how = HowWritten::InWords(words.join(", "));
@@ -73,8 +73,8 @@ fn severity(rule: &Rule) -> &'static str {
 }
 
 /// The expectations that say the same, each with its arguments; `None` where there are none.
-fn in_words(rule: &Rule) -> Option<Vec<(String, Json)>> {
-    let settings = settings_without_shared(rule)?;
+fn in_words(rule: &Rule, columns: &[Column]) -> Option<Vec<(String, Json)>> {
+    let settings = settings_without_shared(rule, columns)?;
     let (mostly, condition) = limits_on_rows(rule)?;
     let mut found = words(rule.kind.name(), &settings)?;
     if (mostly.is_some() || condition.is_some())

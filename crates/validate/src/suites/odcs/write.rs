@@ -24,7 +24,7 @@ fn object(table: &TableRules<'_>, items: &mut Vec<WrittenItem>) -> Json {
     let mut of_columns: Vec<(&Column, Vec<Json>)> = table.columns.iter().map(|column| (column, Vec::new())).collect();
     let mut of_table = Vec::new();
     for rule in table.rules {
-        let how = match in_words(rule) {
+        let how = match in_words(rule, table.columns) {
             Some((column, check)) => {
                 let word = check.get("metric").and_then(Json::as_str).unwrap_or_default().to_owned();
                 let own = column.and_then(|column| of_columns.iter_mut().find(|(known, _)| known.name == column));
@@ -110,8 +110,8 @@ fn tolerated(rule: &Rule, mut settings: Json) -> Json {
 }
 
 /// The column that an entry stands at and the entry, as a metric of the library. It knows no conditions on rows.
-fn in_words(rule: &Rule) -> Option<(Option<&str>, Json)> {
-    let settings = settings_without_shared(rule)?;
+fn in_words<'a>(rule: &'a Rule, columns: &[Column]) -> Option<(Option<&'a str>, Json)> {
+    let settings = settings_without_shared(rule, columns)?;
     let get = |key: &str| settings.get(key).cloned().unwrap_or_default();
     let only = |keys: &[&str]| settings.keys().all(|key| keys.contains(&key.as_str()));
     let column = match rule.columns.as_slice() {

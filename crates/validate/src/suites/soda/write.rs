@@ -1,6 +1,6 @@
 //! Rules as data contracts of Soda 4: in its words, everything else as queries of failed rows.
 
-use hw_base::{OnFailure, Tolerance};
+use hw_base::{Column, OnFailure, Tolerance};
 use serde_json::{Map, Value as Json, json};
 
 use crate::rule::Rule;
@@ -27,7 +27,7 @@ fn contract(table: &TableRules<'_>, items: &mut Vec<WrittenItem>) -> String {
     let mut of_columns: Vec<(String, Vec<Json>)> = table.columns.iter().map(|column| (column.name.clone(), Vec::new())).collect();
     let mut of_table = Vec::new();
     for rule in table.rules {
-        let how = match in_words(rule) {
+        let how = match in_words(rule, table.columns) {
             Some((column, check)) => {
                 let word = check.as_object().and_then(|check| check.keys().next().cloned()).unwrap_or_default();
                 let own = column.and_then(|column| of_columns.iter_mut().find(|(name, _)| *name == column));
@@ -91,8 +91,8 @@ fn tolerated(rule: &Rule) -> Json {
 }
 
 /// The column that a check stands at and the check, in Soda's words.
-fn in_words(rule: &Rule) -> Option<(Option<&str>, Json)> {
-    let settings = settings_without_shared(rule)?;
+fn in_words<'a>(rule: &'a Rule, columns: &[Column]) -> Option<(Option<&'a str>, Json)> {
+    let settings = settings_without_shared(rule, columns)?;
     let get = |key: &str| settings.get(key).cloned().unwrap_or_default();
     let only = |keys: &[&str]| settings.keys().all(|key| keys.contains(&key.as_str()));
     let column = match rule.columns.as_slice() {
