@@ -61,8 +61,12 @@ impl Threshold {
 
     /// Whether it admits nothing but 0 of what is counted.
     pub(super) fn is_zero(&self, is_percent: bool) -> bool {
-        let greatest = if is_percent { self.greatest_percent() } else { self.greatest_count() };
-        greatest == Some(0.0)
+        self.greatest(is_percent) == Some(0.0)
+    }
+
+    /// The greatest number, or per cent, that it admits, where it is no more than that.
+    fn greatest(&self, is_percent: bool) -> Option<f64> {
+        if is_percent { self.greatest_percent() } else { self.greatest_count() }
     }
 
     /// The greatest whole number that it admits, where it is no more than a greatest number.
@@ -154,15 +158,22 @@ impl Counted {
 
     /// The rules for a threshold on the number, or on its per cent.
     pub(super) fn judged(self, threshold: &Threshold, is_percent: bool) -> Translation {
-        let greatest = if is_percent { threshold.greatest_percent() } else { threshold.greatest_count() };
-        match greatest {
-            Some(0.0) => return Ok(self.rule),
-            Some(most) if self.counts_alike && is_percent => return Ok(self.rule.with("at_most", percent(most / 100.0))),
-            Some(most) if self.counts_alike => return Ok(self.rule.with("at_most", plain_number(most))),
-            _ => {}
+        match threshold.greatest(is_percent) {
+            Some(0.0) => Ok(self.rule),
+            Some(most) if self.counts_alike && is_percent => Ok(self.rule.with("at_most", percent(most / 100.0))),
+            Some(most) if self.counts_alike => Ok(self.rule.with("at_most", plain_number(most))),
+            _ => measured_in_sql(&self.measure(is_percent), threshold),
         }
-        let measure = if is_percent { format!("coalesce(100.0 * {} / nullif({}, 0), 0)", self.count, self.total) } else { self.count };
-        measured_in_sql(&measure, threshold)
+    }
+
+    /// Whether its own rule judges by the threshold.
+    pub(super) fn judges(&self, threshold: &Threshold, is_percent: bool) -> bool {
+        threshold.is_zero(is_percent) || (self.counts_alike && threshold.greatest(is_percent).is_some())
+    }
+
+    /// The number, or its per cent, in SQL.
+    pub(super) fn measure(&self, is_percent: bool) -> String {
+        if is_percent { format!("coalesce(100.0 * {} / nullif({}, 0), 0)", self.count, self.total) } else { self.count.clone() }
     }
 }
 

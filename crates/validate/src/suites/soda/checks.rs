@@ -4,7 +4,9 @@ use hw_base::identifier;
 use serde_json::{Value as Json, json};
 
 use super::validity::Validity;
-use crate::suites::metrics::{Counted, Threshold, counted_by_query, measured, measured_in_sql, repeated_values, repeating_rows, row_count};
+use crate::suites::metrics::{
+    Counted, Threshold, counted_by_query, measured, measured_in_sql, query_of_one_value, repeated_values, repeating_rows, row_count,
+};
 use crate::suites::{Rules, Translation};
 
 /// The languages of Soda, which count differently.
@@ -43,10 +45,7 @@ impl Metric<'_> {
         match self.name {
             "row_count" => row_count(threshold, self.filter),
             "missing" => self.missing(&column()?, threshold),
-            "invalid" => {
-                let (rules, wrong) = self.validity.invalid(&column()?)?;
-                self.filtered(Counted::rows(rules, &wrong, self.filter), threshold)
-            }
+            "invalid" => self.invalid(&column()?, threshold),
             "duplicate" => self.duplicates(threshold),
             "percentile" => self.percentile(threshold),
             name => self.aggregate(name, &column()?, threshold),
@@ -70,6 +69,19 @@ impl Metric<'_> {
             Rules::one("not_null", json!({ "column": column }))
         };
         self.filtered(Counted::rows(rules, &missing, self.filter), threshold)
+    }
+
+    /// Values that another table lacks are found by a join, which only a query has.
+    fn invalid(&self, column: &str, threshold: &Threshold) -> Translation {
+        let (rules, wrong) = self.validity.invalid(column)?;
+        let is_reference = rules.rules.iter().any(|rule| rule.get("referential").is_some());
+        let counted = Counted::rows(rules, &wrong, self.filter);
+        match self.validity.reference_join(column) {
+            Some(join) if !(is_reference && counted.judges(threshold, self.is_percent)) => {
+                query_of_one_value(&format!("select {} from {{table}} {join}", counted.measure(self.is_percent)), threshold)
+            }
+            _ => self.filtered(counted, threshold),
+        }
     }
 
     /// Contracts count rows that repeat others, SodaCL values that are repeated. Several columns of a contract may be null together.
@@ -141,4 +153,35 @@ fn without_nulls(mut rules: Rules) -> Rules {
         settings.retain(|_, value: &mut Json| !value.is_null());
     }
     rules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, settings: &Json, below: f64, expected: &str) {
+        let validity = Validity::take(&mut settings.as_object().unwrap().clone(), &Validity::default());
+        let columns = ["a".to_owned()];
+        let metric = Metric { name, columns: &columns, is_percent: true, validity: &validity, filter: None, language: Language::Contract };
+        let rules = metric.judged(&Threshold { below: Some(below), ..Threshold::default() });
+        assert_eq!(rules.map_or_else(|why| why, |rules| Json::Array(rules.rules).to_string()), expected);
+    }
+
+    #[test]
+    fn values_of_another_table_are_found_by_a_join() {
+        let reference = json!({"valid_reference_data": {"dataset": "src/shop", "column": "id"}});
+        check(
+            "invalid",
+            &reference,
+            5.0,
+            r#"[{"query":{"sql":"select * from (select (select coalesce(100.0 * count(*) filter (where (a is not null and valid_reference is null)) / nullif(count(*), 0), 0) from {table} left join (select distinct id as valid_reference from shop) as referred on a = valid_reference) as measured) as metric where (measured < 5) is not true"}}]"#,
+        );
+        check(
+            "duplicate",
+            &reference,
+            5.0,
+            r#"[{"aggregate":{"below":5,"sql":"coalesce(100.0 * (count(a) - count(distinct a)) / nullif(count(a), 0), 0)"}}]"#,
+        );
+    }
 }

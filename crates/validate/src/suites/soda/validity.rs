@@ -60,7 +60,8 @@ impl Validity {
 
     /// SQL that is true for values that are there and invalid, and the rule of ours that counts the same where there is one.
     pub(super) fn invalid(&self, column: &str) -> Result<(Rules, String), String> {
-        let parts = self.invalid_parts(column)?;
+        let mut parts = self.invalid_parts(column)?;
+        parts.extend(self.reference().map(|reference| referring(column, reference)));
         if parts.is_empty() {
             return Err("no setting says which values are valid".into());
         }
@@ -73,17 +74,35 @@ impl Validity {
         Ok((rules, wrong))
     }
 
-    /// SQL that is true for values that are neither missing nor invalid, where there are settings that say so.
+    /// The join that gives a row its value in the other table as `valid_reference`, where valid values are those of one.
+    pub(super) fn reference_join(&self, column: &str) -> Option<String> {
+        let (dataset, other) = self.reference()?;
+        Some(format!(
+            "left join (select distinct {} as valid_reference from {}) as referred on {} = valid_reference",
+            identifier(other),
+            crate::suites::violations::table_sql(last_name(dataset)),
+            identifier(column)
+        ))
+    }
+
+    /// The dataset and its column that valid values are those of.
+    fn reference(&self) -> Option<(&str, &str)> {
+        let data = self.settings.get("valid_reference_data")?;
+        Some((data.get("dataset")?.as_str()?, data.get("column")?.as_str()?))
+    }
+
+    /// SQL that is true for values that are neither missing nor invalid, where there are settings that say so. A value that another
+    /// table lacks may still be one that is there twice.
     pub(super) fn valid(&self, column: &str) -> Result<Option<String>, String> {
-        if self.settings.is_empty() {
+        let (missing, has_words) = self.missing(column)?;
+        let wrong: Vec<String> = self.invalid_parts(column)?.into_iter().map(|(_, sql)| sql).collect();
+        if wrong.is_empty() && !has_words {
             return Ok(None);
         }
-        let (missing, _) = self.missing(column)?;
-        let wrong = self.invalid_parts(column)?.into_iter().map(|(_, sql)| sql);
         Ok(Some(format!("not ({})", std::iter::once(missing).chain(wrong).collect::<Vec<_>>().join(" or "))))
     }
 
-    /// One part per setting: our rule, and SQL that is true for values that break it.
+    /// One part per setting that looks at a value alone: our rule, and SQL that is true for values that break it.
     fn invalid_parts(&self, column: &str) -> Result<Vec<(Option<Rules>, String)>, String> {
         let name = identifier(column);
         let mut parts = Vec::new();
@@ -114,11 +133,6 @@ impl Validity {
         if let Some(sql) = beyond(&format!("character_length(cast({name} as varchar))"), &shortest, &longest) {
             parts.push((one("length", json!({"min": shortest, "max": longest})), sql));
         }
-        if let Some(reference) =
-            self.settings.get("valid_reference_data").and_then(|data| Some((data.get("dataset")?, data.get("column")?)))
-        {
-            parts.push(referring(column, reference));
-        }
         Ok(parts)
     }
 
@@ -147,19 +161,17 @@ impl Validity {
     }
 }
 
-/// The rule that values occur in a column of another table.
-fn referring(column: &str, (dataset, other): (&Json, &Json)) -> (Option<Rules>, String) {
-    let table = dataset.as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default();
-    let other = other.as_str().unwrap_or_default();
-    let rules = Rules::one("referential", json!({"column": column, "to": {"table": table, "columns": [other]}}));
-    let sql = format!(
-        "{} not in (select {} from {} where {} is not null)",
-        identifier(column),
-        identifier(other),
-        crate::suites::violations::table_sql(table),
-        identifier(other)
-    );
-    (Some(rules), sql)
+/// The rule that values occur in a column of another table, and SQL that is true for those that do not, beside
+/// [`Validity::reference_join`].
+fn referring(column: &str, (dataset, other): (&str, &str)) -> (Option<Rules>, String) {
+    let to = json!({"table": last_name(dataset), "columns": [other]});
+    let sql = format!("({} is not null and valid_reference is null)", identifier(column));
+    (Some(Rules::one("referential", json!({"column": column, "to": to}))), sql)
+}
+
+/// The table of a dataset: `orders` in `source/shop/orders`.
+fn last_name(dataset: &str) -> &str {
+    dataset.rsplit('/').next().unwrap_or(dataset)
 }
 
 fn matches(name: &str, pattern: &str) -> String {
