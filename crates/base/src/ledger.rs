@@ -117,6 +117,9 @@ pub struct StepRecord {
     /// Files that it read and that hold nothing, not even a header.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub empty_files: Vec<String>,
+    /// Columns of a first load that some of its files lack and that nobody has declared; they are null there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uneven_columns: Vec<String>,
     /// How late its rows were, where the model follows a column that tells their time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lateness: Option<Lateness>,

@@ -85,7 +85,7 @@ pub struct Delivered {
     /// A malformed record is a row in which `_malformed` says what is wrong and holds the record, and every
     /// column of the dataset is null.
     pub has_origin: bool,
-    /// The columns that some of its files lack; they are null there.
+    /// The columns that some of its files lack and that the project does not declare; they are null there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uneven: Vec<String>,
     /// Which rows of a database they are.

@@ -47,13 +47,14 @@ impl Layout<'_> {
     }
 }
 
-/// The columns that some files lack and others have, in the order they appear.
-pub(crate) fn uneven<'a>(files: impl Iterator<Item = &'a [String]> + Clone) -> Vec<String> {
+/// The columns that some files lack and others have, but for declared ones, in the order they appear.
+pub(crate) fn uneven<'a>(files: impl Iterator<Item = &'a [String]> + Clone, declared: &Declared) -> Vec<String> {
     let count = files.clone().count();
     let mut having: HashMap<&str, usize> = HashMap::new();
     files.clone().flatten().for_each(|name| *having.entry(name).or_default() += 1);
     let mut told = HashSet::new();
-    files.flatten().filter(|name| having[name.as_str()] < count && told.insert(name.as_str())).cloned().collect()
+    let is_lacking = |name: &str| having[name] < count && declared.of(name).is_none();
+    files.flatten().filter(|name| is_lacking(name) && told.insert(name.as_str())).cloned().collect()
 }
 
 /// Which cell of a file fills each of `columns`.
@@ -150,4 +151,20 @@ pub(crate) fn header_alone<'a>(files: impl ExactSizeIterator<Item = &'a str>) ->
         .because("without a row nothing tells the types of the columns")
         .help("check the export that writes it, or wait for the first rows; where the first line is a row, set `header: false`")
         .help("if it is right without rows, declare the types: `columns: { id: bigint, name: text }` under the source of a project")
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::datatypes::DataType;
+
+    use super::*;
+
+    #[test]
+    fn columns_that_some_files_lack_are_told_where_nobody_has_declared_them() {
+        let names = |names: &str| -> Vec<String> { names.split(' ').map(str::to_owned).collect() };
+        let files = [names("id amount note"), names("id betrag note"), names("id")];
+        let declared = Declared { types: [("note".to_owned(), DataType::Utf8)].into(), ..Declared::default() };
+        assert_eq!(uneven(files.iter().map(Vec::as_slice), &declared), ["amount", "betrag"]);
+        assert!(uneven(files.iter().take(1).map(Vec::as_slice), &declared).is_empty());
+    }
 }

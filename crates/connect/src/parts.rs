@@ -178,7 +178,7 @@ impl<F: PartedFormat> PartedSource<F> {
         let names = looked.iter().map(|(file, _, look, _)| (file.path.as_str(), &look.names[..])).collect();
         let names = Layout { files: names, delivery, declared: &self.declared }.columns()?;
         check_declared(&names, &self.declared)?;
-        let uneven = uneven(looked.iter().map(|(_, _, look, _)| &look.names[..]));
+        let uneven = uneven(looked.iter().map(|(_, _, look, _)| &look.names[..]), &self.declared);
         let looks: Vec<&Look> = looked.iter().map(|(_, _, look, _)| look).collect();
         let is_empty = looks.iter().all(|look| look.is_empty);
         let fields = self.fields(&names, &looks, delivery);

@@ -107,7 +107,7 @@ fn open_files(root: &Path, files: &[SourceFile], declared: &Declared, delivery: 
     let names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
     check_declared(&names, declared)?;
     let columns = fields.iter().map(column_of).collect();
-    let uneven = uneven(containers.iter().map(|container| &container.columns.names[..]));
+    let uneven = uneven(containers.iter().map(|container| &container.columns.names[..]), declared);
     let is_empty = containers.iter().all(|container| container.rows == 0);
     let placed = containers.into_iter().map(|container| (places(&names, &container.columns.names), container)).collect();
     let table = Arc::new(RowTable::new(fields, Arc::new(Containers(placed))));

@@ -195,7 +195,7 @@ pub struct Opened {
     pub has_origin: bool,
     /// Whether it is known to hold no rows.
     pub is_empty: bool,
-    /// The columns that some of its files lack.
+    /// The columns that some of its files lack and that the project does not declare.
     pub uneven: Vec<String>,
     /// Which rows of a database they are.
     pub part: Part,

@@ -100,7 +100,7 @@ fn open_files(root: &Path, files: &[SourceFile], declared: &Declared, delivery: 
     let footers = files.iter().map(|file| footer(root, file)).collect::<Result<Vec<_>>>()?;
     let fields = merged(footers.iter().map(|footer| &footer.columns).collect(), declared, delivery)?;
     let columns = fields.iter().map(column_of).collect();
-    let uneven = uneven(footers.iter().map(|footer| &footer.columns.names[..]));
+    let uneven = uneven(footers.iter().map(|footer| &footer.columns.names[..]), declared);
     let is_empty = footers.iter().all(|footer| footer.rows == 0);
     let files = files.iter().zip(&footers).map(|(file, footer)| parquet_file(root, file, footer)).collect::<Result<Vec<_>>>()?;
     Ok(Opened {

@@ -55,7 +55,7 @@ pub(crate) fn open_delimited(root: &Path, files: &[SourceFile], options: &Delimi
     let files_of = heads.iter().map(|head| (head.name.as_str(), &head.columns[..])).collect();
     let layout = Layout { files: files_of, delivery, declared: &options.declared };
     let columns = layout.columns()?;
-    let uneven = layout::uneven(heads.iter().map(|head| &head.columns[..]));
+    let uneven = layout::uneven(heads.iter().map(|head| &head.columns[..]), &options.declared);
     let bytes = files.iter().map(|file| file.bytes).sum();
     let readable = heads.into_iter().map(|head| head.into_file(&columns, options)).collect();
     Ok(Opened { uneven, ..open(&columns, readable, bytes, &options.declared, &delivery.expected)? })

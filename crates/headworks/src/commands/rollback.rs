@@ -111,6 +111,7 @@ async fn remember(house: &House, run: &hw_base::RunId, table: &TableName, (to, v
         commit: Some(StepCommit { table: table.folder().to_owned(), version }),
         verdict: Verdict::over(vec![]),
         empty_files: vec![],
+        uneven_columns: vec![],
         lateness: None,
         members_waiting: None,
         error: None,

@@ -188,6 +188,7 @@ pub(crate) fn step_lines(step: &StepRecord, terminal: &Terminal) -> Vec<String> 
         lines.extend(late::ahead(step).map(|line| format!("    {line}")));
     }
     lines.extend(empty_files(&step.empty_files));
+    lines.extend(uneven_columns(&step.uneven_columns));
     if matches!(step.outcome, StepOutcome::Published | StepOutcome::Blocked) {
         lines.extend(
             step.verdict.broken().filter(|result| result.action != OnFailure::Log).flat_map(|result| broken_rule_lines(result, terminal)),
@@ -217,6 +218,15 @@ fn empty_files(files: &[String]) -> Option<String> {
             format!("    {} are empty, without even a header, such as `{file}`; they count as read", plural(files.len() as u64, "file"))
         }
     })
+}
+
+/// Says that the files of a first load have not all the same columns.
+fn uneven_columns(columns: &[String]) -> Option<String> {
+    let are = if columns.len() == 1 { "is" } else { "are" };
+    let names: Vec<String> = columns.iter().take(LISTED).map(|name| format!("`{}`", printable(name))).collect();
+    let more = columns.len().saturating_sub(LISTED);
+    let more = if more > 0 { format!(" and {} more", count(more as u64)) } else { String::new() };
+    (!columns.is_empty()).then(|| format!("    some files lack {}{more}, which {are} null there", names.join(", ")))
 }
 
 /// Says that facts name members of a dimension of which no row has arrived.

@@ -77,7 +77,7 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
         Change::Rebuild(rows) => (Some("all rows".into()), rows),
     };
     let columns = (staging.reader.sql == *sql).then_some(columns);
-    Ok(Some(Batch { staging, progress, delivery: None, is_trial: false, window, columns, rows_let_in }))
+    Ok(Some(Batch { staging, progress, delivery: None, is_trial: false, window, columns, uneven_columns: vec![], rows_let_in }))
 }
 
 /// Where the steps stand whose tables are read.

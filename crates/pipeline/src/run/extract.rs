@@ -224,6 +224,8 @@ impl Copying<'_> {
         inputs.insert(LOADED_AT.into(), Position::Watermark(in_words(now)));
         let progress = Progress { fingerprint: step.fingerprint.clone(), window, inputs, version: None };
         let delivery = self.follow.map(|_| delivered.relation.clone());
+        // Later a file that lacks a column is refused, and a column that is new is told.
+        let uneven_columns = if self.table.is_none() { delivered.uneven.clone() } else { vec![] };
         Ok(Batch {
             staging: self.staging(window, reader, &delivered),
             progress,
@@ -231,6 +233,7 @@ impl Copying<'_> {
             is_trial: false,
             window: None,
             columns: None,
+            uneven_columns,
             rows_let_in: 0,
         })
     }

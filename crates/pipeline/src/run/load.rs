@@ -40,6 +40,8 @@ pub(super) struct Batch {
     pub(super) window: Option<String>,
     /// The columns that it returns, where they are known.
     pub(super) columns: Option<Vec<Column>>,
+    /// Columns that some of its files lack, where it is the first load.
+    pub(super) uneven_columns: Vec<String>,
     /// Rows that waited for rows of other tables and may enter now that the table is built anew.
     pub(super) rows_let_in: u64,
 }
@@ -98,6 +100,7 @@ pub(super) async fn carry_out(task: Task<'_>) -> Result<StepRecord, Halt> {
     let mut record = started(step, batch.progress.clone());
     record.window = batch.window.take().unwrap_or(record.window);
     record.empty_files = extract::empty_files(step);
+    record.uneven_columns = std::mem::take(&mut batch.uneven_columns);
     brought_to_its_end(task, &mut batch, record).await
 }
 

@@ -60,6 +60,7 @@ pub(super) fn started(step: &Step, progress: Progress) -> StepRecord {
         commit: None,
         verdict: Verdict::over(vec![]),
         empty_files: vec![],
+        uneven_columns: vec![],
         lateness: None,
         members_waiting: None,
         error: None,

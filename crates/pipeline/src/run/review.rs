@@ -196,5 +196,14 @@ async fn of_dataset(task: Task<'_>, asked: &Asked) -> Result<Batch> {
     if asked.review.ruling != Ruling::Dropped {
         progress.inputs.insert(TAKEN_OUT.into(), Position::Batch(window));
     }
-    Ok(Batch { staging, progress, delivery: None, is_trial: asked.is_trial, window: None, columns: None, rows_let_in: 0 })
+    Ok(Batch {
+        staging,
+        progress,
+        delivery: None,
+        is_trial: asked.is_trial,
+        window: None,
+        columns: None,
+        uneven_columns: vec![],
+        rows_let_in: 0,
+    })
 }

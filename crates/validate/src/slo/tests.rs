@@ -53,6 +53,7 @@ fn step(outcome: StepOutcome, results: Vec<RuleResult>) -> StepRecord {
         promoted: None,
         inside: None,
         empty_files: vec![],
+        uneven_columns: vec![],
         lateness: None,
         members_waiting: None,
         progress: Progress { fingerprint: String::new(), window: 1, inputs: std::collections::BTreeMap::new(), version: None },
