@@ -32,7 +32,7 @@ const KEYS: &[&str] = &[
 
 /// Configuration that says nothing about the verdict.
 const SILENT: &[&str] =
-    &["store_failures", "store_failures_as", "tags", "alias", "meta", "group", "database", "schema", "docs", "limit", "static_analysis"];
+    &["store_failures", "store_failures_as", "tags", "alias", "meta", "group", "database", "schema", "docs", "static_analysis"];
 
 /// Whether `key` belongs to the configuration of a test.
 pub(super) fn is_configuration(key: &str) -> bool {
@@ -90,18 +90,58 @@ impl Config {
         if self.0.get("fail_calc").and_then(Json::as_str).is_some_and(|calculation| calculation.trim() != "count(*)") {
             return Err("`fail_calc` counts something else than rows".into());
         }
-        let given = |key: &str| self.0.get(key).map(|value| when(key, value)).transpose();
-        let (error, warning) = (given("error_if")?.unwrap_or(When::Above(0)), given("warn_if")?.unwrap_or(When::Above(0)));
+        let (error, warning) = (self.when("error_if")?, self.when("warn_if")?);
         let alert = Limit { action: Some("alert"), when: warning };
-        if self.text("severity").is_some_and(|severity| severity.eq_ignore_ascii_case("warn")) {
-            return Ok(vec![alert]);
+        if self.only_warns() {
+            return self.reached(vec![alert]);
         }
         let warns_earlier = match (error, warning) {
             (When::Above(error), When::Above(warning)) => warning < error,
             (error, warning) => error != warning,
         };
         let block = Limit { action: None, when: error };
-        Ok(if warns_earlier { vec![block, alert] } else { vec![block] })
+        self.reached(if warns_earlier { vec![block, alert] } else { vec![block] })
+    }
+
+    fn only_warns(&self) -> bool {
+        self.text("severity").is_some_and(|severity| severity.eq_ignore_ascii_case("warn"))
+    }
+
+    /// The condition under `key`; where there is none, one failure is enough.
+    fn when(&self, key: &str) -> Result<When, String> {
+        self.0.get(key).map_or(Ok(When::Above(0)), |value| when(key, value))
+    }
+
+    /// The most failures that dbt counts, which is the `limit` of its query.
+    fn most_counted(&self) -> Result<Option<u64>, String> {
+        match self.0.get("limit") {
+            None | Some(Json::Null) => Ok(None),
+            Some(limit) => {
+                let most = limit.as_u64().or_else(|| limit.as_str()?.trim().parse().ok());
+                most.map(Some).ok_or_else(|| format!("`limit: {limit}` is no number of failures"))
+            }
+        }
+    }
+
+    /// Those of `limits` that can be reached by as many failures as dbt counts.
+    fn reached(&self, limits: Vec<Limit>) -> Result<Vec<Limit>, String> {
+        let Some(most) = self.most_counted()? else { return Ok(limits) };
+        if limits.iter().any(|limit| matches!(limit.when, When::Below(failures) if most < failures)) {
+            return Err(format!("it is to find more failures than the {most} that dbt counts with `limit: {most}`"));
+        }
+        let reached: Vec<Limit> = limits.into_iter().filter(|limit| limit.is_reached_by(most)).collect();
+        if reached.is_empty() {
+            return Err(format!("it never fails: dbt counts no more than {most} failures with `limit: {most}`, and as many are tolerated"));
+        }
+        Ok(reached)
+    }
+
+    /// What to know where the test would be an error with more failures than dbt counts.
+    fn note_on_limit(&self) -> Option<String> {
+        let (most, error) = (self.most_counted().ok()??, self.when("error_if").ok()?);
+        let is_reached = Limit { action: None, when: error }.is_reached_by(most);
+        let note = || format!("it only warns: dbt counts no more than {most} failures with `limit: {most}`, and `error_if` asks for more");
+        (!self.only_warns() && !is_reached).then(note)
     }
 
     /// The rules of a test, one set per limit that can be reached, with its condition, description and name.
@@ -114,6 +154,7 @@ impl Config {
             rules = rules.only_where(condition);
         }
         let mut all = Rules { rules: Vec::new(), ..rules.clone() };
+        all.note = all.note.or_else(|| self.note_on_limit());
         for limit in limits {
             let judged = match limit.when {
                 When::Below(0) => continue,
@@ -146,6 +187,11 @@ impl Limit {
             When::Above(rows) => Some(rows).filter(|rows| *rows > 0),
             When::Below(_) => None,
         }
+    }
+
+    /// Whether it is ever reached where no more than `most` failures are counted.
+    fn is_reached_by(self, most: u64) -> bool {
+        !matches!(self.when, When::Above(failures) if most <= failures)
     }
 
     /// Whether the rules must be those of the query that dbt runs, since its failures are looked for.
@@ -240,6 +286,24 @@ mod tests {
         check("<= 3", When::Below(4));
         check("<0", When::Below(0));
         assert!(when("error_if", &json!("between 1 and 2")).unwrap_err().contains("has no counterpart"));
+    }
+
+    #[test]
+    fn no_more_failures_are_counted_than_the_limit() {
+        let of = |value: Json| {
+            let config = Config(value.as_object().unwrap().clone());
+            let rules = config.limits().and_then(|limits| config.applied(Rules::one("not_null", json!({"column": "a"})), &limits));
+            rules.map_or_else(|why| why, |rules| format!("{} {}", Json::Array(rules.rules), rules.note.unwrap_or_default()))
+        };
+        assert_eq!(
+            of(json!({"limit": 3, "error_if": ">4"})),
+            r#"[{"not_null":{"column":"a","on_failure":"alert"}}] it only warns: dbt counts no more than 3 failures with `limit: 3`, and `error_if` asks for more"#
+        );
+        let both = r#"[{"not_null":{"column":"a","at_most":2}},{"not_null":{"column":"a","on_failure":"alert"}}] "#;
+        assert_eq!(of(json!({"limit": 3, "error_if": ">2"})), both);
+        assert_eq!(of(json!({"limit": 3})), r#"[{"not_null":{"column":"a"}}] "#);
+        let never = "it never fails: dbt counts no more than 3 failures with `limit: 3`, and as many are tolerated";
+        assert_eq!(of(json!({"limit": 3, "severity": "warn", "warn_if": ">3"})), never);
     }
 
     #[test]
