@@ -276,8 +276,8 @@ pub struct StagedBatch {
     pub rows_quarantined: u64,
     /// Rows of the table after the batch.
     pub rows_after: u64,
-    /// Rows of the batch left out because a later row with their key is in the batch or in the table, or the same one; of an append, because an
-    /// earlier one is.
+    /// Rows of the batch left out because a later row with their key is in the batch or in the table, or the same one; of an append,
+    /// because an earlier one is.
     pub rows_superseded: u64,
     /// What was counted.
     pub watched: Watched,

@@ -100,8 +100,8 @@ pub struct StepRecord {
     pub rows_written: u64,
     /// Rows it put into quarantine.
     pub rows_quarantined: u64,
-    /// Rows it left out because a later one with their key was in the batch or in the table, or the same one; of an append, because an earlier
-    /// one was.
+    /// Rows it left out because a later one with their key was in the batch or in the table, or the same one; of an append, because
+    /// an earlier one was.
     #[serde(default)]
     pub rows_superseded: u64,
     /// Wall-clock seconds.

@@ -4,6 +4,7 @@ use hw_base::{DatasetName, Ledger, Result};
 use serde_json::{Map, Value as Json, json};
 
 use crate::project::{Model, NOT_OF_ROWS, Project, fingerprint};
+use crate::settings::PartitionBy;
 
 /// Settings of a source that do not bear on what is read from a file.
 const NOT_FOR_READING: [&str; 2] = ["path", "malformed"];
@@ -59,6 +60,14 @@ pub(crate) fn changes_of_model(before: &Json, now: &Json) -> Option<String> {
     });
     let all: Vec<String> = select.map(str::to_owned).into_iter().chain(settings).collect();
     (!all.is_empty()).then(|| all.join(", "))
+}
+
+/// The columns that a model had because of its partitions alone, each with what made it, such as `month(ordered_at)`.
+pub(crate) fn partition_columns(before: &Json) -> Vec<(String, String)> {
+    let by: PartitionBy = serde_json::from_value(before["settings"]["partition_by"].clone()).unwrap_or_default();
+    let columns = by.columns().unwrap_or_default().into_iter().map(|(column, _)| column);
+    // A column that is named as it is comes from the SELECT.
+    columns.zip(by.0).filter(|(column, made_by)| *column != made_by.trim()).collect()
 }
 
 /// The reading settings of a dataset that differ from what they were.
@@ -117,6 +126,15 @@ mod tests {
         let settings = json!({ "load": "append", "rules": [{ "unique": "a" }, { "range": "a" }, { "range": "b" }] });
         check(&before, &model("select a from t", &settings), Some("load, rules (2 new, 1 gone)"));
         check(&before, &model("select a from t", &json!({ "rules": [{ "unique": "a" }, { "not_null": "a" }] })), Some("order of rules"));
+    }
+
+    #[test]
+    fn columns_of_partitions_are_told_from_those_of_the_select() {
+        let columns = |partition_by: Json| partition_columns(&model("select a from t", &json!({ "partition_by": partition_by })));
+        let made = |column: &str, by: &str| (column.to_owned(), by.to_owned());
+        assert_eq!(columns(json!(["region", "month(ts)"])), [made("ts_month", "month(ts)")]);
+        assert_eq!(columns(json!("day(ts)")), [made("ts_day", "day(ts)")]);
+        assert!(columns(Json::Null).is_empty());
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Whether what a model's YAML and its rules say of columns fits the columns that its SELECT returns.
 
-use hw_base::{Column, ColumnType, Engine, Error, Input, ORIGIN_COLUMNS, Reader, Result, Span, identifier, unknown};
+use hw_base::{Column, ColumnType, Engine, Error, Input, Ledger, ORIGIN_COLUMNS, Reader, Result, Span, identifier, unknown};
 use hw_validate::Gate;
 
+use crate::definition;
 use crate::deliver;
 use crate::members;
 use crate::plan::{ASKED_FOR, BY_ARRIVAL, Decision, Step, Work};
@@ -63,7 +64,16 @@ pub(crate) struct ColumnChanges {
     /// In words, each.
     pub(crate) all: Vec<String>,
     /// Those of them that whoever reads the table may miss.
-    lost: Vec<String>,
+    lost: Vec<Lost>,
+}
+
+/// A change by which whoever reads the table may miss something.
+#[derive(Debug)]
+struct Lost {
+    /// The column.
+    column: String,
+    /// The change, in words.
+    change: String,
 }
 
 impl ColumnChanges {
@@ -78,30 +88,53 @@ impl ColumnChanges {
                 Some(known) => {
                     let change = format!("{} {} → {}", column.name, known.sql_type, column.sql_type);
                     if !reads_on(&known.sql_type, &column.sql_type) {
-                        changes.lost.push(change.clone());
+                        changes.lost.push(Lost { column: column.name.clone(), change: change.clone() });
                     }
                     changes.all.push(change);
                 }
             }
         }
         for gone in present.iter().filter(|known| after.iter().all(|column| column.name != known.name)) {
-            changes.lost.push(format!("- {} {}", gone.name, gone.sql_type));
-            changes.all.push(format!("- {} {}", gone.name, gone.sql_type));
+            let change = format!("- {} {}", gone.name, gone.sql_type);
+            changes.lost.push(Lost { column: gone.name.clone(), change: change.clone() });
+            changes.all.push(change);
         }
         changes
     }
 
-    /// Why a run does not make them unless it is asked to; `None` where nobody can miss anything.
-    pub(crate) fn refusal(&self, model: &Model) -> Option<Error> {
+    /// Why a run does not make them unless it is asked to; `None` where nobody can miss anything. The ledger knows what made the columns.
+    pub(crate) fn refusal(&self, model: &Model, ledger: &dyn Ledger) -> Option<Error> {
+        if self.lost.is_empty() {
+            return None;
+        }
         let name = &model.name;
+        let made_by = self.lost_partitions(name, ledger);
+        let (keep, place) = match made_by.len() {
+            0 => ("keep them in the SELECT".to_owned(), None),
+            made if made == self.lost.len() => (format!("leave {} in `partition_by`", made_by.join(", ")), partition_place(model)),
+            _ => (format!("keep them in the SELECT, and {} in `partition_by`", made_by.join(", ")), None),
+        };
         let error = Error::user(format!("the changed `{name}` would take columns away from those who read it"))
             .code("HW310")
-            .because(self.lost.join(", "))
+            .because(self.lost.iter().map(|lost| lost.change.as_str()).collect::<Vec<_>>().join(", "))
             .help(format!("if that is meant: `headworks run {name} --rebuild`"))
-            .help(format!("else keep them in the SELECT; `headworks diff {name}` shows what changes"))
-            .at(Span { file: model.file.clone().into(), line: 1, column: 1, length: 1 });
-        (!self.lost.is_empty()).then_some(error)
+            .help(format!("else {keep}; `headworks diff {name}` shows what changes"));
+        Some(error.at(place.unwrap_or_else(|| Span { file: model.file.clone().into(), line: 1, column: 1, length: 1 })))
     }
+
+    /// What made those of the lost columns that the SELECT never returned.
+    fn lost_partitions(&self, model: &str, ledger: &dyn Ledger) -> Vec<String> {
+        // Where the note cannot be read, the columns are told like those of the SELECT.
+        let before = definition::noted(ledger, model).ok().flatten();
+        let made = before.map(|before| definition::partition_columns(&before)).unwrap_or_default();
+        let is_lost = |name: &str| self.lost.iter().any(|lost| lost.column == name);
+        made.into_iter().filter(|(column, _)| is_lost(column)).map(|(_, made_by)| format!("`{made_by}`")).collect()
+    }
+}
+
+/// Where the partitions of a model stand in its YAML, or would stand.
+fn partition_place(model: &Model) -> Option<Span> {
+    model.place(&["partition_by"], 0).or_else(|| model.yaml.span.clone())
 }
 
 /// Whether a run makes changes of columns only if it is asked to: the definition is another one, and people read the table.

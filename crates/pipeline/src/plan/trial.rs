@@ -72,11 +72,21 @@ fn independent(steps: &[Step]) -> usize {
     models.take_while(|(at, step)| reads_none_of(step, &steps[..*at])).count().max(1)
 }
 
-/// Leaves out a step whose input cannot be built.
+/// How the reason ends for which a step is left out.
+const UNBUILDABLE: &str = " cannot be built";
+
+/// Leaves out a step whose input cannot be built, or is left out for that.
 fn leave_out(before: &[Step], step: &mut Step) {
-    let fails = |other: &&Step| matches!(other.decision, Decision::Fail(_)) && step.after.contains(&other.name);
-    if let Some(input) = before.iter().find(fails).filter(|_| step.decision.may_run()) {
-        step.decision = Decision::Skip(format!("{} cannot be built", input.name));
+    if !step.decision.may_run() {
+        return;
+    }
+    let unbuildable = |input: &Step| match &input.decision {
+        Decision::Fail(_) => Some(format!("{}{UNBUILDABLE}", input.name)),
+        Decision::Skip(reason) if reason.ends_with(UNBUILDABLE) => Some(reason.clone()),
+        _ => None,
+    };
+    if let Some(reason) = before.iter().filter(|input| step.after.contains(&input.name)).find_map(unbuildable) {
+        step.decision = Decision::Skip(reason);
     }
 }
 
@@ -170,7 +180,7 @@ impl Trial<'_> {
         let added = model.settings.added(&columns, later_by);
         let made = columns.iter().cloned().chain(added).collect();
         let changes = self.column_changes(step, &columns).await;
-        let refusal = changes.refusal(model).filter(|_| fit::guards_columns(self.project, step));
+        let refusal = changes.refusal(model, self.asking.ledger).filter(|_| fit::guards_columns(self.project, step));
         let found = refusal.map(Found::failure);
         let mut found = if let Some(found) = found { found } else { self.rules(before, step, &reader, &columns).await };
         for parent in parents {
@@ -323,4 +333,38 @@ fn nulls(columns: &[Column]) -> Option<String> {
     let is_named = |column: &Column| !column.sql_type.contains('(') || column.sql_type.starts_with("decimal(");
     let cast = |column: &Column| format!("cast(null as {}) as {}", column.sql_type, identifier(&column.name));
     columns.iter().all(is_named).then(|| format!("select {}", columns.iter().map(cast).collect::<Vec<_>>().join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Load;
+
+    fn step(name: &str, after: &[&str], decision: Decision) -> Step {
+        let (sql, file) = (String::new(), String::new());
+        let partition_by = vec![];
+        let work =
+            Work::Build { sql, file, settings: Load::Replace, partition_by, later_by: None, infers: false, reads: vec![], parents: vec![] };
+        let after = after.iter().map(|name| (*name).to_owned()).collect();
+        Step { after, ..Step::idle(TableName::model(name), "replace", decision, None, work) }
+    }
+
+    #[test]
+    fn what_reads_a_step_that_is_left_out_is_left_out_too() {
+        let first_load = || Decision::Rebuild("first load".into());
+        let mut steps = vec![
+            step("fact", &[], Decision::Fail("no key".into())),
+            step("daily", &["fact"], first_load()),
+            step("yearly", &["daily"], first_load()),
+            step("other", &["raw/shop.orders"], first_load()),
+            step("known", &["fact"], Decision::Skip("no input changed".into())),
+            step("of_known", &["known"], first_load()),
+        ];
+        for at in 0..steps.len() {
+            let (before, rest) = steps.split_at_mut(at);
+            leave_out(before, &mut rest[0]);
+        }
+        let reasons: Vec<&str> = steps.iter().map(|step| step.decision.reason()).collect();
+        assert_eq!(reasons, ["no key", "fact cannot be built", "fact cannot be built", "first load", "no input changed", "first load"]);
+    }
 }

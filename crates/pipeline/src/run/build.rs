@@ -57,7 +57,7 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let columns = ports.engine.columns(&reader).await?;
     fit::check(model, &reader, &columns, ports.engine).await?;
     if let Some(table) = table.filter(|_| fit::guards_columns(task.project, step)) {
-        ColumnChanges::of(step, &table.columns, &columns).refusal(model).map_or(Ok(()), Err)?;
+        ColumnChanges::of(step, &table.columns, &columns).refusal(model, ports.ledger).map_or(Ok(()), Err)?;
     }
     let naming = members::query(model);
     let named = naming.as_ref().map(|query| query.name().to_owned());

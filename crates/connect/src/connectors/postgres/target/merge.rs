@@ -45,8 +45,8 @@ impl Merge<'_> {
             }
             // Nothing tells which of its rows they are, or they stay.
             (Sent::Differing, true) | (Sent::Arriving | Sent::New, _) => None,
-            // A key goes where none of its rows is to stay. That is asked of the keys together: a second look at what was sent, for each row
-            // that meets it, is planned for one row where the columns of a key go together, and takes the square of the time.
+            // A key goes where none of its rows is to stay. All keys are asked at once: a second look at what was sent, for each row that meets
+            // one, is planned for a single row where the columns of a key go together, and takes the square of the time.
             (Sent::Differing, false) => Some(format!(
                 "delete from {table} as t using (select {key} from {sent_to} group by {key} having max({MORE}) < 0) as s where {}",
                 self.same("t", "s"),
@@ -118,7 +118,10 @@ mod tests {
         let table = Relation::of("customers", "public");
         let key = ["id".to_owned(), "valid_from".to_owned()];
         let merge = Merge { table: &table, sent_to: "pg_temp.sent", columns: &[], key: &key, sent: Sent::Differing };
-        let expected = r#"delete from "public"."customers" as t using (select "id", "valid_from" from pg_temp.sent group by "id", "valid_from" having max(_more) < 0) as s where t."id" = s."id" and t."valid_from" = s."valid_from""#;
+        let expected = concat!(
+            r#"delete from "public"."customers" as t using (select "id", "valid_from" from pg_temp.sent "#,
+            r#"group by "id", "valid_from" having max(_more) < 0) as s where t."id" = s."id" and t."valid_from" = s."valid_from""#,
+        );
         assert_eq!(merge.removes().as_deref(), Some(expected));
         assert_eq!(Merge { key: &[], ..merge }.removes(), None);
     }
