@@ -67,9 +67,8 @@ impl Accused {
 
 /// The rows by their key, where other rows hold the same values; without a key by other columns that tell them from all others.
 fn condition(table: &CodedTable, keys: &Keys, determinant: Option<&[usize]>, at: usize, rows: &[usize]) -> Option<String> {
-    let do_values_tell =
-        || rows_alike(table, &[at], rows) == rows.len() && (table.is_whole() || !lie_among_others(&table.columns[at], rows));
-    if rows.len() > NAMED_ROWS || do_values_tell() {
+    let values_tell = || rows_alike(table, &[at], rows) == rows.len() && (table.is_whole() || !lie_among_others(&table.columns[at], rows));
+    if rows.len() > NAMED_ROWS || values_tell() {
         return None;
     }
     let is_plain = |at: &usize| matches!(table.columns[*at].kind, ColumnType::Integer | ColumnType::Text | ColumnType::Date);

@@ -317,6 +317,11 @@ impl Pair<'_> {
         if names_rows || self.after.facts.kind.is_temporal() || words::is_identifier(self.name()) {
             return None;
         }
+        // Values of another type are written otherwise, whatever they say; only numbers are compared as such.
+        let reads_otherwise = self.before.logical_type.as_deref().is_some_and(|was| was != self.after.meaning.logical_type);
+        if reads_otherwise && self.retyped().is_some() {
+            return self.distribution();
+        }
         self.categories().or_else(|| self.distribution()).or_else(|| self.forms())
     }
 

@@ -104,10 +104,23 @@ pub(crate) async fn reader_of_files(root: &Path, sql: &str, engine: &LocalEngine
             parts if is_bound(&parts.join("."), &inputs) => {}
             [file] if means_path(root, file) => names.push(bind_file(root, file, engine.live(), &mut inputs).await?),
             // Every other name belongs to a project.
+            parts if !has_project_file(root) => return Err(unknown_beside_no_project(root, &parts.join("."))),
             _ => drop(read_project(root)?),
         }
     }
     Ok(Reader { sql: hw_engine::query_with_known_names(sql, &names), inputs, file: None })
+}
+
+/// Whether there is a project, or what was meant as one.
+fn has_project_file(root: &Path) -> bool {
+    [hw_config::PROJECT_FILE, "headworks.yml"].iter().any(|file| root.join(file).exists())
+}
+
+fn unknown_beside_no_project(root: &Path, name: &str) -> Error {
+    Error::user(format!("unknown table `{name}`"))
+        .code("HW302")
+        .because(format!("no file is called so, and `{}` is no project that could have it", root.display()))
+        .help("name a file by its path, as in `select … from 'orders.csv'`; for a table of a project go there, or give `--project FOLDER`")
 }
 
 /// A query whose names are the tables of a database, the sheets of a workbook, or the one file that `data` is.

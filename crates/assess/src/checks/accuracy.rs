@@ -193,7 +193,7 @@ fn latest<'a>(examination: &Examination<'a>, column: &'a ColumnFacts) -> Option<
 }
 
 /// A column of one value may be a default that nobody ever filled in. A hint: it takes nothing from the score.
-pub(super) fn constant_column(_: &Examination, column: &ColumnFacts) -> Option<Finding> {
+pub(super) fn constant_column(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
     let is_constant = column.distinct == 1 && column.nulls == 0 && column.rows >= 10 && !holds_only_nan(column);
     is_constant.then(|| {
         Finding::new("constant_column", Dimension::Accuracy, column.rows)
@@ -202,6 +202,7 @@ pub(super) fn constant_column(_: &Examination, column: &ColumnFacts) -> Option<F
             .weight(0.0)
             .says(format!("every `{}` is `{}`; it may be a default that nobody filled in", column.name, column.min))
             .shows(examples([&column.min]))
+            .query(format!("select distinct {} from {}", identifier(&column.name), examination.shown_as))
             .fix("leave the column out if it says nothing")
     })
 }

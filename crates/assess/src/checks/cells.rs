@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hw_base::{ColumnType, Dimension, identifier, literal};
+use hw_base::{ColumnType, Dimension, count, identifier, literal};
 
 use crate::examination::Counted;
 use crate::listed::Held;
@@ -19,10 +19,9 @@ pub(super) fn suspicious_cells(examination: &Examination, known: &[Finding]) -> 
         groups.entry((&cell.column, &cell.issue)).or_default().push(cell);
     }
     let fresh = groups.into_iter().filter_map(|((column, issue), mut cells)| {
-        let is_alike = |other: &&Finding| {
-            other.issue.column.as_deref() == Some(column) && same_kind(issue).contains(&other.issue.code.as_str())
-        };
-        known.iter().filter(is_alike).for_each(|other| cells.retain(|cell| !tells_of(other, cell)));
+        let of_column = known.iter().filter(|other| other.issue.column.as_deref() == Some(column));
+        let alike = of_column.filter(|other| same_kind(issue).contains(&other.issue.code.as_str()));
+        alike.for_each(|other| cells.retain(|cell| !tells_of(other, cell)));
         finding(examination, column, issue, &cells)
     });
     fresh.collect()
@@ -83,11 +82,23 @@ fn finding(examination: &Examination, column: &str, issue: &str, cells: &[&Cell]
     }
     Some(match contradiction(examination, column, issue) {
         Some(query) => finding.query(query),
-        None => match named(examination, column, cells) {
-            Some(condition) => finding.rows_where(condition),
-            None => finding,
-        },
+        None => by_values(examination, column, cells, finding),
     })
+}
+
+/// The finding with a query that names the suspicious values, or the surest of them where they are many.
+fn by_values(examination: &Examination, column: &str, cells: &[&Cell], finding: Finding) -> Finding {
+    let values = surest_values(cells);
+    let surest = &values[..values.len().min(NAMED_VALUES)];
+    match named(examination, column, surest) {
+        None => finding,
+        Some(condition) if surest.len() == values.len() => finding.rows_where(condition),
+        Some(condition) => {
+            let (description, all) = (&finding.issue.description, count(values.len() as u64));
+            let says = format!("{description}; the query shows rows with the {NAMED_VALUES} surest of these {all} values");
+            finding.says(says).query(format!("select * from {} where {condition}", examination.shown_as))
+        }
+    }
 }
 
 /// What is wrong, and what to do.
@@ -159,16 +170,13 @@ fn contradiction(examination: &Examination, column: &str, issue: &str) -> Option
     ))
 }
 
-/// A condition that names the suspicious values, where they are few.
-fn named(examination: &Examination, column: &str, cells: &[&Cell]) -> Option<String> {
+/// A condition that names these values; that there is none, where there are none.
+fn named(examination: &Examination, column: &str, values: &[&str]) -> Option<String> {
     let kind = examination.facts.columns.iter().find(|facts| facts.name == column)?.kind;
-    let values: BTreeSet<&str> = cells.iter().filter_map(|cell| cell.value.as_deref()).collect();
+    let values: BTreeSet<&str> = values.iter().copied().collect();
     let name = identifier(column);
     if values.is_empty() {
         return Some(format!("{name} is null"));
-    }
-    if values.len() > NAMED_VALUES {
-        return None;
     }
     let is_number = kind.is_numeric() && values.iter().all(|value| value.parse::<f64>().is_ok_and(f64::is_finite));
     let list: Vec<String> = values.iter().map(|value| if is_number { (*value).to_owned() } else { literal(value) }).collect();
@@ -176,12 +184,22 @@ fn named(examination: &Examination, column: &str, cells: &[&Cell]) -> Option<Str
     Some(format!("{compared} in ({})", list.join(", ")))
 }
 
-/// Different values, the surest first, each with what it should probably be.
-fn shown(cells: &[&Cell]) -> Vec<String> {
+fn surest_first<'a>(cells: &[&'a Cell]) -> Vec<&'a Cell> {
     let mut sorted = cells.to_vec();
     sorted.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then(a.row.cmp(&b.row)));
+    sorted
+}
+
+/// The different values of these cells, the surest first.
+fn surest_values<'a>(cells: &[&'a Cell]) -> Vec<&'a str> {
+    let mut seen = BTreeSet::new();
+    surest_first(cells).into_iter().filter_map(|cell| cell.value.as_deref()).filter(|value| seen.insert(*value)).collect()
+}
+
+/// Different values, the surest first, each with what it should probably be.
+fn shown(cells: &[&Cell]) -> Vec<String> {
     let mut shown: Vec<String> = Vec::new();
-    for cell in sorted {
+    for cell in surest_first(cells) {
         let value = cell.value.as_deref().unwrap_or("null");
         let told = if cell.suggestion.is_empty() { value.to_owned() } else { format!("{value} → {}", cell.suggestion) };
         if shown.len() < 5 && !shown.contains(&told) {

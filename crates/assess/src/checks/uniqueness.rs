@@ -6,7 +6,7 @@ use crate::column::{examples, present};
 use crate::listed::Held;
 use crate::{Examination, Finding, words};
 
-/// Rows that occur twice. Where no column names things, rows may be alike by chance and are no copies.
+/// Rows that occur twice; the repeats of the query add up to them. Where no column names things, rows may be alike by chance and are no copies.
 pub(super) fn duplicate_rows(examination: &Examination) -> Option<Finding> {
     let facts = examination.facts;
     let names: Vec<String> = facts.columns.iter().map(|column| identifier(&column.name)).collect();
@@ -18,7 +18,10 @@ pub(super) fn duplicate_rows(examination: &Examination) -> Option<Finding> {
             .confidence(if facts.duplicates_are_exact { 1.0 } else { 0.9 })
             .weight(2.0)
             .says(format!("{about}{} equal an earlier row in every column", examination.of_repeating_rows(facts.duplicate_rows)))
-            .query(format!("select {names}, count(*) as copies from {} group by {names} having count(*) > 1", examination.shown_as))
+            .query(format!(
+                "select {names}, count(*) as copies, count(*) - 1 as repeats from {} group by {names} having count(*) > 1",
+                examination.shown_as
+            ))
             .fix("keep one of each when loading: `select distinct`, or an upsert by key");
         finding.is_estimate = !facts.duplicates_are_exact;
         finding.narrowed = copies_of_few(facts, &names, examination.shown_as);

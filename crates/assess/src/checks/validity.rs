@@ -79,6 +79,9 @@ fn stored_as_text(examination: &Examination, column: &ColumnFacts, code: &str, t
         dominant_form(column, 1.0).filter(|(form, fitting)| types.contains(&form.name) && *fitting >= all).map(|(form, _)| form.name);
     let by_format = meaning.format.as_ref().filter(|_| types.contains(&meaning.logical_type)).map(|_| meaning.logical_type);
     let name_of_type = by_shape.or(by_format)?;
+    if let Some(format) = meaning.format.as_deref().filter(|format| by_shape.is_none() && code.starts_with("numbers") && has_unit(format)) {
+        return (all > 0).then(|| numbers_with_a_unit(column, all, format));
+    }
     let says = match by_shape {
         Some(_) => format!("all {} values of `{}` read as {name_of_type}", count(all), column.name),
         None => format!("the frequent ones of the {} values of `{}` read as {name_of_type}", count(all), column.name),
@@ -105,6 +108,29 @@ fn stored_as_text(examination: &Examination, column: &ColumnFacts, code: &str, t
                 },
             )
     })
+}
+
+/// Whether the format of a number has a word behind it, as `1234 mg` has.
+fn has_unit(format: &str) -> bool {
+    format.split_once(' ').is_some_and(|(_, unit)| unit != "%")
+}
+
+/// A number with its unit is no number before the unit is taken off, and says more than one.
+fn numbers_with_a_unit(column: &ColumnFacts, all: u64, format: &str) -> Finding {
+    let name = identifier(&column.name);
+    Finding::new("numbers_stored_as_text", Dimension::Validity, all)
+        .column(&column.name)
+        .confidence(0.7)
+        .weight(0.1)
+        .says(format!(
+            "the frequent ones of the {} values of `{}` are numbers with a unit, written `{format}` (blanks and stand-ins aside), \
+             so the column holds text",
+            count(all),
+            column.name
+        ))
+        .rows_where(format!("trim({name}) <> ''{}", but_for_stand_ins(column)))
+        .shows(telling_texts(column).into_iter().take(3).map(|(text, _)| text.into()).collect())
+        .fix("load the number alone, in one unit, and let the name of the column tell the unit, or a column of its own")
 }
 
 /// The SQL that reads a text which is written in such a way, for a column as models name it; `None` where more than a word of SQL is needed.

@@ -28,7 +28,11 @@ impl Canned {
         if self.fails {
             return Err(Error::outside("gone"));
         }
-        let row = if reader.sql.starts_with("select count(*)") { vec![Value::Int(1000)] } else { vec![Value::Text("odd".into())] };
+        let row = match reader.sql.as_str() {
+            sql if sql.starts_with("select count(*)") => vec![Value::Int(1000)],
+            sql if sql.starts_with("select max(") => ["2026-02-20 00:00:00", "2031-01-01 00:00:00"].map(|at| Value::Text(at.into())).into(),
+            _ => vec![Value::Text("odd".into())],
+        };
         Ok(Rows { rows: vec![row], ..Rows::default() })
     }
 }
@@ -144,7 +148,7 @@ fn estimates_are_counted_and_examples_fetched() {
         select count(*) from (select distinct order_id from assessed where order_id is not null) as values_of_column
         watch: select price from assessed [(price < -50 or price > 90)]
         examples: select email from assessed [trim(email) !~ '^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$' and trim(email) <> '']
-        select order_id, price, email, count(*) as copies from assessed group by order_id, price, email having count(*) > 1"#]]
+        select order_id, price, email, count(*) as copies, count(*) - 1 as repeats from assessed group by order_id, price, email having count(*) > 1"#]]
     .assert_eq(&asked.join("\n"));
     expect![[r#"
         50 of 1,000 rows (5 %) hold something in `email` that is no e-mail address; odd
@@ -161,6 +165,18 @@ fn an_engine_that_cannot_answer_leaves_estimates() {
         4 of 1,000 rows (0.40 %) equal an earlier row in every column; 
         about 5 of 1,000 rows (0.50 %) are outside -50 to 90 in `price`, more than 3 interquartile ranges beyond the quartiles; 5000"#]]
     .assert_eq(&issues.join("\n"));
+}
+
+#[test]
+fn columns_that_reach_beyond_the_present_are_asked_for_what_has_come_and_what_is_meant() {
+    let text = "rows 1000\n created_at timestamp; distinct 900; min 2026-01-01; max 9999-12-31_00:00:00";
+    let (asked, assessment) = assessed(&About::new("orders", "orders.csv"), text, false);
+    expect![[r#"
+        select max(case when cast(created_at as timestamp(6)) <= cast('2026-03-02 00:00:00' as timestamp(6)) then created_at end) as come, max(case when cast(created_at as timestamp(6)) < cast('9999-01-01 00:00:00' as timestamp(6)) then created_at end) as meant from assessed"#]]
+    .assert_eq(&asked[0]);
+    let told: Vec<String> = assessment.issues().map(|issue| issue.description.clone()).collect();
+    let ahead = "3 of 1,000 rows (0.30 %) are more than 1d ahead of now in `created_at`; the latest is 2031-01-01 00:00:00";
+    assert!(told.iter().any(|description| description == ahead), "{told:?}");
 }
 
 /// What is asked about rules, what became of them, and what the rules file says.

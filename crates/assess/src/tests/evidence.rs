@@ -1,11 +1,13 @@
 //! What is known besides the measurements: declared rules, suspicious cells, an earlier assessment.
 
+use std::collections::BTreeMap;
+
 use expect_test::{Expect, expect};
-use hw_base::{CodedColumn, CodedTable, ColumnType, Dimension, Notes, OnFailure, RuleResult};
+use hw_base::{CodedColumn, CodedTable, ColumnType, Dimension, Notes, OnFailure, RuleResult, Value};
 use serde_json::json;
 
 use super::{assessment, assessment_in_light_of};
-use crate::{About, Assessment, Cell, Dependency, Earlier, Evidence, Relations, drift};
+use crate::{About, Assessment, Cell, Dependency, Earlier, Evidence, Latest, Relations, drift};
 
 fn judged(text: &str, evidence: Evidence) -> Assessment {
     assessment_in_light_of(text, About::new("shop.orders", "orders.csv"), evidence)
@@ -13,6 +15,66 @@ fn judged(text: &str, evidence: Evidence) -> Assessment {
 
 fn codes(assessment: &Assessment) -> Vec<String> {
     assessment.issues().map(|issue| format!("{} {} {}", issue.code, issue.column.as_deref().unwrap_or("-"), issue.rows)).collect()
+}
+
+#[test]
+fn many_suspicious_values_are_queried_by_the_surest() {
+    let text = "rows 1000\n w integer; distinct 900";
+    let told = |values: u64| {
+        let cells = (0..values).map(|row| cell(row, "w", Dimension::Accuracy, "numeric_outlier", &(9000 + row).to_string(), "")).collect();
+        let relations = Relations { rows: 1000, cells, ..Relations::default() };
+        let judged = judged(text, Evidence { relations: Some(relations), ..Evidence::default() });
+        let issue = judged.issues().next().unwrap();
+        let starts = issue.query.starts_with("select * from shop.orders where w in (9000, 9001, ");
+        (issue.description.clone(), issue.query.matches(", ").count() + 1, starts)
+    };
+    let (description, named, starts) = told(50);
+    assert!(starts && named == 50 && !description.contains("surest"), "{description}");
+    let (description, named, starts) = told(60);
+    assert!(starts && named == 50, "{description}");
+    assert!(description.ends_with("in `w`; the query shows rows with the 50 surest of these 60 values"), "{description}");
+}
+
+fn latest(column: &str, come: &str, meant: &str) -> Evidence {
+    let [come, meant] = [come, meant].map(|moment| Value::Text(moment.into()));
+    Evidence { latest: BTreeMap::from([(column.to_owned(), Latest { come, meant })]), ..Evidence::default() }
+}
+
+#[test]
+fn the_year_9999_hides_no_moments_to_come() {
+    let text = "rows 1000\n created_at timestamp; distinct 900; min 2026-01-01; max 9999-12-31_00:00:00";
+    let hidden = judged(text, latest("created_at", "2026-02-28 12:00:00", "2031-01-01 00:00:00"));
+    let told: Vec<String> = hidden.issues().map(|issue| format!("{}\n{}", issue.description, issue.query)).collect();
+    expect![[r#"
+        at least 1 of 1,000 rows (0.10 %) are more than 1d ahead of now in `created_at`; the latest is 2031-01-01 00:00:00
+        select * from shop.orders where cast(created_at as timestamp(6)) > cast('2026-03-02 00:00:00' as timestamp(6)) and cast(created_at as timestamp(6)) < cast('9999-01-01 00:00:00' as timestamp(6))"#]].assert_eq(&told.join("\n"));
+    assert!(hidden.freshness.is_some_and(|freshness| (freshness.age_seconds - 43_200.0).abs() < 1e-9));
+    assert_eq!(codes(&judged(text, latest("created_at", "2026-02-28 12:00:00", "2026-02-28 12:00:00"))), [""; 0]);
+    assert_eq!(codes(&assessment(text)), [""; 0], "nobody asked");
+}
+
+#[test]
+fn the_newest_row_is_one_that_has_come() {
+    let text = "rows 1000\n updated_at timestamp; distinct 900; min 2025-01-01; max 2030-01-01_00:00:00";
+    let judged = judged(text, latest("updated_at", "2025-11-17 00:00:00", "2030-01-01 00:00:00"));
+    let stale = judged.issues().find(|issue| issue.code == "stale_data").unwrap();
+    assert!(stale.description.starts_with("the newest `updated_at` is 104.0 days old;"), "{}", stale.description);
+    assert_eq!(
+        stale.query,
+        "select max(updated_at) as newest from shop.orders where cast(updated_at as timestamp(6)) <= cast('2026-03-02 00:00:00' as timestamp(6))"
+    );
+    assert_eq!(assessment(text).freshness, None, "where nobody asked, and no quantile tells, a row to come tells no age");
+}
+
+#[test]
+fn moments_to_come_hide_no_odd_ones_of_the_past() {
+    let text = "rows 1000\n created_at timestamp; distinct 900; min 0202-01-01; max 2031-01-01_00:00:00";
+    let odd = |row: u64, value: &str| cell(row, "created_at", Dimension::Accuracy, "implausible_date", value, "");
+    let cells = vec![odd(1, "0202-01-01 00:00:00"), odd(2, "2031-01-01 00:00:00")];
+    let relations = Relations { rows: 1000, cells, ..Relations::default() };
+    let mut told = codes(&judged(text, Evidence { relations: Some(relations), ..Evidence::default() }));
+    told.sort();
+    assert_eq!(told, ["future_dates created_at 1", "implausible_date created_at 1"]);
 }
 
 const PRICES: &str = "rows 1000\n price float; distinct 500; min -5; max 9000; negatives 12; quantiles 10 20 30; histogram -5 9000 999 0 0 0 0 0 1; top 20*2\n status text; distinct 3; nulls 40; top open*900, opne*2, shut*58";
@@ -212,6 +274,12 @@ fn changes_are_told_with_test_and_effect() {
             High distribution: the numbers of `price` are spread otherwise (population stability index 1.106, large) [Kolmogorov–Smirnov test 0.775]; mean 0 ± 0 -> mean 0 ± 0
             High uniqueness: `order_id` told all rows apart; now 10 repeat a value; unique -> 10 repeats"#]],
     );
+}
+
+#[test]
+fn a_column_of_another_type_is_told_once() {
+    let now = ORDERS.replace("status text", "status integer").replace("open*5000, shut*3000, void*2000", "1*5000, 2*3000, 3*2000");
+    check_drift(ORDERS, &now, &expect!["High column retyped: `status` was text and is integer; text -> integer"]);
 }
 
 #[test]

@@ -20,6 +20,8 @@ const BETTER: (f64, f64) = (10_000.0, 4.0);
 const LEAST_BUILT_ALIKE: f64 = 0.05;
 /// What fits less is no value of a column.
 const LEAST_FIT: f64 = 1e-4;
+/// Where the chance of a number that is new to a column is less, as it is where few recur, a number that no row holds is none of it.
+const LEAST_NEW: f64 = 0.001;
 /// What can hardly be in a column.
 const UNFIT: f64 = 1e-7;
 /// Columns with more distinct values, tables with more columns and more work than this are left alone.
@@ -93,7 +95,17 @@ impl<'a> Norm<'a> {
     /// Whether a text can be one of the column: it is, lies where its numbers do, or is built as many are.
     fn can_hold(&self, value: &str) -> bool {
         let are_built_alike = || self.patterns.get(&built(value)).copied().unwrap_or(0.0) >= LEAST_BUILT_ALIKE * self.profile.rows;
-        !says_nothing(value) && (self.known.contains_key(value) || self.range.is_some() || are_built_alike())
+        let may_be_new = || match self.range {
+            Some(_) => (self.once + 0.5) / self.profile.rows >= LEAST_NEW || self.has_number(value),
+            None => are_built_alike(),
+        };
+        !says_nothing(value) && (self.known.contains_key(value) || may_be_new())
+    }
+
+    /// Whether a row holds the number, however it is written there.
+    fn has_number(&self, value: &str) -> bool {
+        let numbers = self.profile.numbers();
+        trimmed(value).parse::<f64>().is_ok_and(|wanted| numbers.binary_search_by(|(number, ..)| number.total_cmp(&wanted)).is_ok())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use hw_base::{TextShape, character_pattern, trimmed};
+use hw_base::{ColumnType, TextShape, character_pattern, trimmed};
 
 use super::Suspicion;
 use super::profile::{Profile, is_zero_led};
@@ -19,9 +19,10 @@ const MOST_CHARACTERS: usize = 48;
 /// Writes the pattern of a value at the end of a text.
 type Level = fn(&str, &mut String);
 
-/// Values that no usual pattern of their column covers, where the usual ones cover nearly all.
+/// Values that no usual pattern of their column covers, where the usual ones cover nearly all. Only text is written in a way: how the values of
+/// another type are printed is no form of theirs.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
-    if profile.rows < 30.0 || profile.column.values() < 2 {
+    if profile.rows < 30.0 || profile.column.values() < 2 || profile.column.coded.kind != ColumnType::Text {
         return Vec::new();
     }
     let mut found = Vec::new();

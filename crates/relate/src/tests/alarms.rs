@@ -14,6 +14,21 @@ fn equal_cells_are_not_exchanged() {
     assert_eq!(found(1_000, &[("row", &id), ("repair", &cost), ("total", &total)]), []);
 }
 
+#[test]
+fn a_number_that_a_column_of_few_never_holds_is_not_exchanged_for_one_of_it() {
+    let speed = |level: usize| (level as f64 * 1.150_78).to_string();
+    let rain = |row: usize| match row {
+        700 => "1.21".to_owned(),
+        900 => speed(10),
+        _ if mixed(row + 9).is_multiple_of(16) => format!("0.0{}", mixed(row) % 5 + 1),
+        _ => "0".to_owned(),
+    };
+    let wind = |row: usize| speed(if row == 700 || row == 900 { 0 } else { mixed(row) % 33 });
+    let told = found(2_000, &[("row", &id), ("rain", &rain), ("wind", &wind)]);
+    let swapped = told.iter().filter(|(_, column, issue)| *column == 2 && *issue == "swapped_value");
+    assert_eq!(swapped.map(|(row, ..)| *row).collect::<Vec<_>>(), [900], "no wind blows at 1.21");
+}
+
 /// A word of four letters, another one for each number.
 fn word(number: usize) -> String {
     (0..4).map(|place| char::from(b'a' + u8::try_from(number / 26_usize.pow(place) % 26).unwrap())).collect()
