@@ -12,7 +12,7 @@ use hw_base::Value;
 const LARGEST_EXPONENT: usize = 400;
 
 /// The digits that a decimal in SQL may have.
-const MOST_DIGITS: usize = 38;
+pub(crate) const MOST_DIGITS: usize = 38;
 
 /// Whole numbers of so few digits are bare in SQL, and exact.
 const BARE_DIGITS: usize = 18;

@@ -8,7 +8,7 @@ use hw_base::{Column, ColumnType, literal};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::exact::Exact;
+use crate::exact::{Exact, MOST_DIGITS};
 use crate::moment::Moment;
 
 /// A number, text, date, moment or truth value, as YAML gives it.
@@ -94,8 +94,16 @@ impl Scalar {
         };
         match self.as_number() {
             Some(number) if column.kind == ColumnType::Integer && !is_held(&number) => Err(misfit(self, column)),
+            _ if self.beyond(column).is_some() => Err(misfit(self, column)),
             _ => Ok(written),
         }
+    }
+
+    /// On which side of all numbers of a column of decimals it lies, where it has more digits than it can be compared with.
+    pub(crate) fn beyond(&self, column: &Column) -> Option<Ordering> {
+        let (number, places) = (self.as_number()?, places(column)?);
+        let fits = number.fits(MOST_DIGITS.saturating_sub(places), usize::MAX);
+        (!fits).then(|| number.cmp(&Exact::from(0)))
     }
 
     fn as_bool(&self) -> Option<bool> {
@@ -110,6 +118,12 @@ impl Scalar {
 
 fn misfit(value: &Scalar, column: &Column) -> String {
     format!("`{value}` does not fit column `{}`, which is {}", column.name, column.sql_type)
+}
+
+/// The digits after the point in a column of decimals.
+fn places(column: &Column) -> Option<usize> {
+    let (_, measure) = column.sql_type.split_once('(').filter(|_| column.kind == ColumnType::Decimal)?;
+    measure.trim_end_matches(')').split_once(',').map_or(Some(0), |(_, places)| places.trim().parse().ok())
 }
 
 /// The least and the greatest number that a column of whole numbers can hold.
@@ -230,6 +244,16 @@ mod tests {
         check(&Scalar::Float(1.5), "a bigint", "cast('1.5' as decimal(2,1))");
         check(&Scalar::Int(i64::MIN), "a bigint", "cast('-9223372036854775808' as decimal(19,0))");
         check(&Scalar::Int(-5), "a decimal(12,2)", "-5");
+    }
+
+    #[test]
+    fn numbers_with_too_many_digits_lie_beyond_a_column() {
+        let beyond = |text: &str, column: &str| Scalar::Text(text.into()).beyond(&columns(column)[0]);
+        assert_eq!(beyond("1e36", "a decimal(12,2)"), Some(Ordering::Greater));
+        assert_eq!(beyond("-1e36", "a decimal(12,2)"), Some(Ordering::Less));
+        assert_eq!(beyond("1e35", "a decimal(12,2)"), None);
+        assert_eq!((beyond("1e38", "a decimal(12,0)"), beyond("1e37", "a decimal(12,0)")), (Some(Ordering::Greater), None));
+        assert_eq!((beyond("1e60", "a double"), beyond("1e60", "a bigint")), (None, None));
     }
 
     #[test]

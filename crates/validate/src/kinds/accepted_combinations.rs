@@ -73,7 +73,11 @@ impl RuleBody for AcceptedCombinationsSettings {
 
 fn equals(column: &Column, value: Option<&Scalar>) -> Result<String, String> {
     let name = identifier(&column.name);
-    value.map_or(Ok(format!("{name} is null")), |value| Ok(format!("{name} = {}", value.for_column(column)?)))
+    match value {
+        None => Ok(format!("{name} is null")),
+        Some(value) if value.beyond(column).is_some() => Ok("false".into()),
+        Some(value) => Ok(format!("{name} = {}", value.for_column(column)?)),
+    }
 }
 
 #[cfg(test)]

@@ -161,6 +161,7 @@ mod tests {
         );
         check_misfit(&rule(json!(["x"])), "a bigint", "`x` does not fit column `a`, which is bigint");
         check_misfit(&rule(json!([1.5])), "a bigint", "`1.5` does not fit column `a`, which is bigint");
+        check_row(&rule(json!([7, 1e36])), "a decimal(12,2)", "a not in (7)");
         check_row(&rule(json!([5, 1.5])), "a bigint", "a not in (5, cast('1.5' as decimal(2,1)))");
         check_misfit(&rule(json!(["1e19"])), "a bigint", "`1e19` does not fit column `a`, which is bigint");
         check_row(&rule(json!([0, 0.5])), "a double", "(a + 0.0) not in (0, 0.5)");

@@ -223,7 +223,8 @@ fn comparable(column: &Column, values: &[Scalar]) -> Result<(String, Vec<String>
 
 /// A column and the list of values to look it up in: `a` and `('x', 'y')`.
 fn listed(column: &Column, values: &[Scalar], ignore_case: bool) -> Result<(String, String), String> {
-    let (name, values) = comparable(column, values)?;
+    let held: Vec<Scalar> = values.iter().filter(|value| value.beyond(column).is_none()).cloned().collect();
+    let (name, values) = comparable(column, if held.is_empty() { values } else { &held })?;
     if !ignore_case || column.kind != ColumnType::Text {
         return Ok((name, format!("({})", values.join(", "))));
     }

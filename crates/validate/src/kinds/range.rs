@@ -166,14 +166,15 @@ impl RuleBody for RangeSettings {
         }
         self.leaves_room(column)?;
         let mut sides = Vec::new();
-        for (limit, breaks) in self.limits() {
+        for (limit, breaks) in self.limits().into_iter().filter(|(limit, _)| limit.beyond(column).is_none()) {
             let (value, kind) = compared(column, limit);
             let written = limit.for_column(&Column { kind, ..column.clone() })?;
             let side = format!("{value} {breaks} {written}");
             sides.push(exactly(column, limit, breaks).map_or(side.clone(), |exact| format!("coalesce({exact}, {side})")));
             sides.extend(self.not_a_number(&value, kind));
         }
-        Ok(Shape::Row { violates: sides.join(" or ") })
+        let violates = if sides.is_empty() { "false".to_owned() } else { sides.join(" or ") };
+        Ok(Shape::Row { violates })
     }
 }
 
@@ -182,8 +183,12 @@ fn is_equal(a: &Scalar, b: &Scalar) -> bool {
 }
 
 impl RangeSettings {
-    /// Makes sure that a column of whole numbers can hold one between the limits.
+    /// Makes sure that a column of exact numbers can hold one between the limits.
     fn leaves_room(&self, column: &Column) -> Result<(), String> {
+        let no_room = || format!("no value of column `{}`, which is {}, lies between these limits", column.name, column.sql_type);
+        if self.limits().into_iter().any(|(limit, breaks)| is_kept_by_none(column, limit, breaks)) {
+            return Err(no_room());
+        }
         if column.kind != ColumnType::Integer {
             return Ok(());
         }
@@ -197,10 +202,7 @@ impl RangeSettings {
                 _ => high = high.min(number.ceil() - 1),
             }
         }
-        if low <= high {
-            return Ok(());
-        }
-        Err(format!("no value of column `{}`, which is {}, lies between these limits", column.name, column.sql_type))
+        if low <= high { Ok(()) } else { Err(no_room()) }
     }
 
     /// Finds `NaN` where there is only one limit. Engines order it above all numbers, or below if it has a sign, so that it
@@ -212,6 +214,15 @@ impl RangeSettings {
             (None, Some(_)) => Some(format!("{value} < cast('-Infinity' as double)")),
             _ => None,
         }
+    }
+}
+
+/// Whether a limit lies beyond all numbers of the column, on the side where each of them breaks it.
+fn is_kept_by_none(column: &Column, limit: &Scalar, breaks: &str) -> bool {
+    match limit.beyond(column) {
+        Some(Ordering::Greater) => breaks.starts_with('<'),
+        Some(_) => breaks.starts_with('>'),
+        None => false,
     }
 }
 
@@ -266,6 +277,10 @@ mod tests {
         let rule = json!({"range": {"column": "a", "min": 99999.99, "max": "12345678901234567.89"}});
         let expected = "a < cast('99999.99' as decimal(7,2)) or a > cast('12345678901234567.89' as decimal(19,2))";
         check_row(&rule, "a decimal(12,2)", expected);
+        check_row(&json!({"range": {"column": "a", "min": 0, "below": 1e36}}), "a decimal(12,2)", "a < 0");
+        check_row(&json!({"range": {"column": "a", "min": -1e36}}), "a decimal(12,2)", "false");
+        let none = "no value of column `a`, which is decimal(12,2), lies between these limits";
+        check_misfit(&json!({"range": {"column": "a", "above": 1e36}}), "a decimal(12,2)", none);
     }
 
     #[test]
