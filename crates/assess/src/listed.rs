@@ -56,9 +56,7 @@ impl Held {
         let bare = value.trim();
         match self {
             Self::Negative => bare.parse::<f64>().is_ok_and(|number| number < 0.0),
-            Self::After(limit) => {
-                moment(&Value::Text(value.to_owned())).is_some_and(|moment| moment > *limit && !stands_for_none(moment))
-            }
+            Self::After(limit) => moment(&Value::Text(value.to_owned())).is_some_and(|moment| moment > *limit && !stands_for_none(moment)),
             Self::Texts(texts) => texts.contains(value),
             Self::StandIns(values) => values.iter().any(|stand_in| is_stand_in(bare, stand_in.trim())),
             Self::Shapes(shapes) => shapes.contains(&TextShape::of(value)),

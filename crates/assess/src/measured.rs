@@ -200,18 +200,28 @@ async fn settle_keys(dataset: &Dataset<'_>, facts: &mut TableFacts) {
 /// stands for one. Nothing of a column about which the engine cannot answer.
 async fn latest_moments(dataset: &Dataset<'_>, facts: &TableFacts, until: Timestamp) -> BTreeMap<String, Latest> {
     let mut latest = BTreeMap::new();
-    let reaches_beyond = |column: &ColumnFacts| moment(&column.max).is_some_and(|greatest| greatest > until);
-    for column in facts.columns.iter().filter(|column| is_temporal(column) && tells_age(&column.name) && reaches_beyond(column)) {
-        let (name, moments) = (hw_base::identifier(&column.name), moments_in_sql(column));
-        let greatest = |condition: String| format!("max(case when {moments} {condition} then {name} end)");
-        let (come, meant) = (greatest(format!("<= {}", moment_in_sql(until))), greatest(format!("< {NO_MOMENT}")));
-        let answer = dataset.ask(format!("select {come} as come, {meant} as meant from {ASSESSED}")).await;
-        let row = answer.and_then(|rows| rows.rows.into_iter().next());
+    for (name, query) in latest_queries(facts, until) {
+        let row = dataset.ask(query).await.and_then(|rows| rows.rows.into_iter().next());
         if let Some(Ok([come, meant])) = row.map(<[Value; 2]>::try_from) {
-            latest.insert(column.name.clone(), Latest { come, meant });
+            latest.insert(name, Latest { come, meant });
         }
     }
     latest
+}
+
+/// The names of these columns, each with the query for both moments.
+fn latest_queries(facts: &TableFacts, until: Timestamp) -> Vec<(String, String)> {
+    let of_time = facts.columns.iter().filter(|column| is_temporal(column) && tells_age(&column.name));
+    let beyond = of_time.filter(|column| moment(&column.max).is_some_and(|latest| latest > until));
+    let query = |column: &ColumnFacts| {
+        let (name, moments) = (hw_base::identifier(&column.name), moments_in_sql(column));
+        let until = moment_in_sql(until);
+        format!(
+            "select max(case when {moments} <= {until} then {name} end) as come, max(case when {moments} < {NO_MOMENT} then {name} end) as meant \
+             from {ASSESSED}"
+        )
+    };
+    beyond.map(|column| (column.name.clone(), query(column))).collect()
 }
 
 /// Examples for the findings that have none, the gravest first. `None` where nothing was asked or answered.

@@ -28,6 +28,22 @@ fn another_form_is_told_however_often_it_recurs() {
 }
 
 #[test]
+fn how_a_typed_column_is_printed_is_no_form() {
+    let time = |row: usize| match row % 1_000 {
+        7 => "00:00:00".to_owned(),
+        _ => format!("{:02}:{:02}:{:02}.{:06}", mixed(row) % 24, mixed(row + 1) % 60, mixed(row + 2) % 60, mixed(row + 3) % 900_000 + 1),
+    };
+    let mut table = generated("things", 2_000, &[("row", &id), ("time", &time)]);
+    let told = |table: &CodedTable| {
+        let keys = keys(table);
+        cells(table, &keys, &dependencies(table, &keys)).into_iter().map(|cell| (cell.row, cell.issue)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&table), [(7, "format_outlier"), (1_007, "format_outlier")]);
+    table.columns[1].kind = ColumnType::Time;
+    assert_eq!(told(&table), []);
+}
+
+#[test]
 fn postcodes_of_several_shapes_are_one_form() {
     let letter = |seed: usize| char::from(b'A' + u8::try_from(mixed(seed) % 26).unwrap());
     let digit = |seed: usize| mixed(seed) % 10;
