@@ -1,7 +1,8 @@
 //! Which files make one dataset, where nobody has said so.
 //!
-//! Files of one folder whose names differ in numbers alone (`orders-2026-01.csv`, `orders-2026-02.csv`) are one dataset if
-//! they have columns in common; so are all files of a glob that have the same columns. Every other file stands for itself.
+//! Files whose paths differ in numbers alone (`orders-2026-01.csv` and `orders-2026-02.csv`, `2026/01/orders.csv` and
+//! `2026/02/orders.csv`) are one dataset if they have columns in common and a pattern names them and no others; so are all files of a
+//! glob that have the same columns. Every other file stands for itself, and for those to come where its name ends with a date or a number.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -13,6 +14,7 @@ use crate::connectors::{Place, connector};
 use crate::file_source::blocking;
 use crate::files::{self, ending, is_glob, without_ending};
 use crate::parts::Address;
+use crate::patterns::{Called, parted, patterns, without_numbers, word};
 use crate::recognise::recognise_file;
 
 /// A dataset that was found.
@@ -26,6 +28,8 @@ pub struct Discovered {
     pub name: String,
     /// The name of the folder that it lies in, to tell it from others of its name.
     pub folder: String,
+    /// Whether `path` is a pattern made of the paths of its files, which others will match that are still to come.
+    pub is_open: bool,
 }
 
 /// What was found.
@@ -69,13 +73,21 @@ pub async fn discover(root: &Path, paths: &[String]) -> Result<Found> {
                 }
             }
             match readable.first().filter(|first| pattern && readable.iter().all(|file| file.is_like(first))) {
-                Some(first) => found.datasets.push(first.dataset(&address.place)),
-                None => found.datasets.extend(grouped(root, readable)),
+                Some(first) => found.datasets.push(first.dataset(&address.place, Called::by_glob(&paths_of(&readable), &address.place))),
+                None => {
+                    let given = if pattern { usize::MAX } else { depth(&address.place) };
+                    found.datasets.extend(grouped(root, readable, given));
+                }
             }
         }
     }
-    found.datasets.extend(grouped(root, named));
+    found.datasets.extend(grouped(root, named, usize::MAX));
     Ok(found)
+}
+
+/// How many parts of the paths of its files a folder is.
+fn depth(folder: &str) -> usize {
+    folder.trim_end_matches('/').split('/').filter(|part| *part != ".").count()
 }
 
 /// A file or a part of one, and what a look at its head tells.
@@ -92,11 +104,7 @@ struct Looked {
 fn delta(path: &str) -> Discovered {
     let path = path.trim_end_matches('/');
     let (folder, name) = parted(path);
-    Discovered { kind: "delta", path: path.to_owned(), name: snake_case(name), folder: last_part(folder) }
-}
-
-fn parted(path: &str) -> (&str, &str) {
-    path.rsplit_once('/').unwrap_or(("", path))
+    Discovered { kind: "delta", path: path.to_owned(), name: snake_case(name), folder: last_part(folder), is_open: false }
 }
 
 fn last_part(folder: &str) -> String {
@@ -170,29 +178,68 @@ async fn look_at(root: &Path, file: SourceFile, kind: &'static str, part: Option
     Ok(Looked { path: address.place, part: address.part, is_only: false, kind, columns })
 }
 
-/// The datasets of files that were found one by one.
-fn grouped(root: &Path, files: Vec<Looked>) -> Vec<Discovered> {
-    let mut groups: BTreeMap<(String, &str, String, Option<String>), Vec<Looked>> = BTreeMap::new();
-    for file in files {
-        let (folder, name) = parted(&file.path);
-        let group = groups.entry((folder.to_owned(), file.kind, word(name), file.part.clone())).or_default();
-        if !group.iter().any(|known| known.path == file.path) {
-            group.push(file);
-        }
-    }
-    groups.into_values().flat_map(|group| one_or_many(root, &group)).collect()
+/// What files have in common that may be one dataset: something of their folders, something of their names.
+type Likeness = fn(&Looked) -> (String, String);
+
+/// Which files may be one dataset; where they are none, the next one divides them.
+const LIKENESSES: [Likeness; 3] = [
+    |file| (without_numbers(file.parted().0), word(file.parted().1)),
+    |file| (without_numbers(file.parted().0), without_numbers(file.parted().1)),
+    |file| (file.parted().0.to_owned(), word(file.parted().1)),
+];
+
+/// The datasets of files that were found one by one, below a folder of so many parts that was given.
+fn grouped(root: &Path, files: Vec<Looked>, given: usize) -> Vec<Discovered> {
+    let mut known = HashSet::new();
+    let once = files.into_iter().filter(|file| known.insert((file.path.clone(), file.part.clone()))).collect();
+    divided(root, once, given, &LIKENESSES)
 }
 
-/// One dataset, where a glob names exactly these files and they belong together; else one each.
-fn one_or_many(root: &Path, group: &[Looked]) -> Vec<Discovered> {
-    let related = group.len() > 1 && group.iter().all(|file| file.is_related(&group[0]));
-    match (group, related.then(|| glob_of(root, group)).flatten()) {
-        ([first, ..], Some(glob)) => vec![first.dataset(&glob)],
-        _ => group.iter().map(|file| file.dataset(&file.path)).collect(),
+fn divided(root: &Path, files: Vec<Looked>, given: usize, likenesses: &[Likeness]) -> Vec<Discovered> {
+    let [likeness, narrower @ ..] = likenesses else { return files.iter().map(Looked::alone).collect() };
+    let mut groups: BTreeMap<(String, &str, String, Option<String>), Vec<Looked>> = BTreeMap::new();
+    for file in files {
+        let (folder, name) = likeness(&file);
+        groups.entry((folder, file.kind, name, file.part.clone())).or_default().push(file);
     }
+    let datasets = groups.into_values().flat_map(|group| match as_one(root, &group, given) {
+        Some(dataset) => vec![dataset],
+        None if group.len() == 1 => group.iter().map(Looked::alone).collect(),
+        None => divided(root, group, given, narrower),
+    });
+    datasets.collect()
+}
+
+/// One dataset, where a pattern names exactly these files and they belong together.
+fn as_one(root: &Path, group: &[Looked], given: usize) -> Option<Discovered> {
+    let first = group.first()?;
+    if has_copies(group) || !group.iter().all(|file| file.is_related(first)) {
+        return None;
+    }
+    let mut paths = paths_of(group);
+    paths.sort_unstable();
+    let pattern = patterns(&paths, given).into_iter().find(|pattern| {
+        let listed = files::list(root, pattern, &[ending(&first.path).as_str()]).unwrap_or_default();
+        listed.iter().map(|file| file.path.as_str()).eq(paths.iter().copied())
+    })?;
+    Some(Discovered { is_open: true, ..first.dataset(&pattern, Called::by_files(&paths, &pattern)) })
+}
+
+/// Whether files differ in their endings alone, as a file and its compressed copy do: together their rows would be there twice.
+fn has_copies(group: &[Looked]) -> bool {
+    let mut known = HashSet::new();
+    !group.iter().all(|file| known.insert((file.parted().0, without_ending(file.parted().1))))
+}
+
+fn paths_of(files: &[Looked]) -> Vec<&str> {
+    files.iter().map(|file| file.path.as_str()).collect()
 }
 
 impl Looked {
+    fn parted(&self) -> (&str, &str) {
+        parted(&self.path)
+    }
+
     fn is_like(&self, other: &Self) -> bool {
         self.kind == other.kind && self.part == other.part && self.columns == other.columns
     }
@@ -203,82 +250,73 @@ impl Looked {
         self.kind == other.kind && shared * 2 >= self.columns.len().min(other.columns.len())
     }
 
-    /// The dataset at `path`, of which this is a file.
-    fn dataset(&self, path: &str) -> Discovered {
-        let (folder, name) = parted(&self.path);
+    /// The dataset that is this file alone.
+    fn alone(&self) -> Discovered {
+        let (folder, name) = self.parted();
+        self.dataset(&self.path, Called { name: snake_case(without_ending(name)), folder: last_part(folder) })
+    }
+
+    /// The dataset at `path`, of which this is a file. A part of a file is called by its own name, unless it is the only one.
+    fn dataset(&self, path: &str, called: Called) -> Discovered {
         let address = Address { place: path.to_owned(), part: self.part.clone() };
-        let (of_part, file) = (self.part.as_deref().map(snake_case), snake_case(without_ending(name)));
-        let folder = if of_part.is_some() { file } else { last_part(folder) };
-        let name = match (of_part, path == self.path, word(name)) {
-            (Some(part), ..) if !part.is_empty() && !self.is_only => part,
-            (_, true, _) => snake_case(without_ending(name)),
-            (_, false, word) if word.is_empty() && folder.is_empty() => self.kind.to_owned(),
-            (_, false, word) if word.is_empty() || path_is_folder_of_one(path) => folder.clone(),
-            (_, false, word) => word,
+        let file = snake_case(without_ending(self.parted().1));
+        let (name, folder) = match &self.part {
+            Some(part) if !self.is_only => (snake_case(part), file),
+            Some(_) => (called.name, file),
+            None => (called.name, called.folder),
         };
         let name = if name.is_empty() { self.kind.to_owned() } else { name };
-        Discovered { kind: self.kind, path: address.to_string(), name, folder }
+        Discovered { kind: self.kind, path: address.to_string(), name, folder, is_open: false }
     }
-}
-
-/// Whether a glob says nothing of the names of its files, so that the folder names the dataset.
-fn path_is_folder_of_one(path: &str) -> bool {
-    parted(path).1.starts_with('*')
-}
-
-/// What a file is called before numbers begin: `orders` for `orders-2026-01.csv`; empty where it has no such word.
-fn word(name: &str) -> String {
-    let stem = without_ending(name);
-    let mut words: Vec<String> = Vec::new();
-    for part in stem.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()) {
-        let letters: String = part.chars().take_while(|c| !c.is_numeric()).collect();
-        let rest = &part[letters.len()..];
-        let is_hash = part.len() >= 8 && part.chars().all(|c| c.is_ascii_hexdigit());
-        let is_numbered = !rest.is_empty();
-        if is_hash || (is_numbered && !rest.chars().all(char::is_numeric)) {
-            break;
-        }
-        if !letters.is_empty() {
-            words.push(letters);
-        }
-        if is_numbered {
-            break;
-        }
-    }
-    if words.is_empty() { String::new() } else { snake_case(&words.join("_")) }
-}
-
-/// A glob that names the files of a group and no others.
-fn glob_of(root: &Path, group: &[Looked]) -> Option<String> {
-    let (folder, first) = parted(&group[0].path);
-    let names: Vec<&str> = group.iter().map(|file| parted(&file.path).1).collect();
-    let suffix = &first[without_ending(first).len()..];
-    let shared = names.iter().fold(without_ending(first), |shared, name| {
-        let same =
-            shared.char_indices().zip(name.chars()).find(|((_, a), b)| a != b).map_or(shared.len().min(name.len()), |((at, _), _)| at);
-        shared.get(..same).unwrap_or_default()
-    });
-    let before_numbers = shared.find(char::is_numeric).map_or(shared, |at| &shared[..at]);
-    let escaped = if folder.is_empty() { String::new() } else { format!("{}/", glob::Pattern::escape(folder)) };
-    let mut wanted: Vec<&str> = group.iter().map(|file| file.path.as_str()).collect();
-    wanted.sort_unstable();
-    [before_numbers, shared]
-        .iter()
-        .map(|prefix| format!("{escaped}{}*{}", glob::Pattern::escape(prefix), glob::Pattern::escape(suffix)))
-        .find(|glob| {
-            let listed = files::list(root, glob, &[ending(first).as_str()]).unwrap_or_default();
-            listed.iter().map(|file| file.path.as_str()).eq(wanted.iter().copied())
-        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn write(root: &Path, path: &str, text: &str) {
+        std::fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+        std::fs::write(root.join(path), text).unwrap();
+    }
+
+    /// The datasets that are found in small files, as their names and paths.
+    #[track_caller]
+    fn check(files: &[&str], data: &[&str], expected: &[(&str, &str)]) {
+        let folder = tempfile::tempdir().unwrap();
+        for path in files {
+            let columns = if path.ends_with("other.csv") { "x,y\n1,2\n" } else { "id,amount\n1,2\n" };
+            write(folder.path(), path, columns);
+        }
+        let data: Vec<String> = data.iter().map(|data| (*data).to_owned()).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let found = runtime.block_on(discover(folder.path(), &data)).unwrap();
+        let found: Vec<(&str, &str)> = found.datasets.iter().map(|found| (found.name.as_str(), found.path.as_str())).collect();
+        assert_eq!(found, expected, "{data:?}");
+    }
+
     #[test]
-    fn a_file_is_called_by_its_words_before_numbers() {
-        let words = ["orders-2026-01.csv", "Orders 3.CSV", "part-00000-3f2a9c1d-c000.snappy.parquet", "3f2a9c1d.json", "jan.csv"];
-        assert_eq!(words.map(word), ["orders", "orders", "part", "", "jan"]);
+    fn folders_that_differ_in_numbers_are_one_dataset_for_each_name() {
+        let days = ["in/flights/2026-01-01/flights.csv", "in/flights/2026-01-02/flights.csv", "in/flights/2026-01-02/seats.csv"];
+        check(&days, &["in"], &[("flights", "in/flights/*/flights.csv"), ("seats", "in/flights/*/seats.csv")]);
+        check(&days, &["./in/flights/"], &[("flights", "in/flights/*/flights.csv"), ("seats", "in/flights/*/seats.csv")]);
+        check(&days[..2], &["in/flights/*/*.csv*"], &[("flights", "in/flights/*/*.csv*")]);
+        check(&days[..2], &days[..2], &[("flights", "in/flights/*/flights.csv")]);
+        check(&["y/2025/01/orders.csv", "y/2025/02/orders.csv"], &["y"], &[("orders", "y/*/*/orders.csv")]);
+        let apart = [("customers", "a/customers/[0-9]*.csv"), ("orders", "a/orders/[0-9]*.csv")];
+        check(&["a/customers/1.csv", "a/orders/1.csv"], &["a"], &apart);
+        check(&["a/dt=2026-01-01/x.csv", "a/dt=2026-01-02/x.csv"], &["a"], &[("x", "a/dt=*/x.csv")]);
+    }
+
+    #[test]
+    fn a_pattern_names_no_other_files() {
+        let beside = ["in/2026/a.csv", "in/2027/a.csv", "in/old/a.csv"];
+        check(&beside, &["in"], &[("a", "in/[0-9]*/a.csv"), ("a", "in/old/a.csv")]);
+        check(&beside[..2], &beside[..1], &[("a", "in/2026/a.csv")]);
+        check(&["in/sales-1.csv", "in/sales-2.csv"], &["in/sales-1.csv"], &[("sales_1", "in/sales-1.csv")]);
+        check(&["in/sales-1.csv", "in/sales.csv.md5"], &["in"], &[("sales", "in/sales-*.csv")]);
+        let numbers_first = ["in/1-flights.csv", "in/2-flights.csv", "in/1-other.csv"];
+        check(&numbers_first, &["in"], &[("flights", "in/*-flights.csv"), ("_1_other", "in/1-other.csv")]);
+        check(&["in/a.csv", "in/a.tsv"], &["in"], &[("a", "in/a.csv"), ("a", "in/a.tsv")]);
     }
 
     #[tokio::test]
@@ -292,14 +330,13 @@ mod tests {
             ("other/orders-1.csv", "x\n1\n"),
             ("in/broken.parquet", "no"),
         ] {
-            std::fs::create_dir_all(folder.path().join(path).parent().unwrap()).unwrap();
-            std::fs::write(folder.path().join(path), text).unwrap();
+            write(folder.path(), path, text);
         }
         let found = discover(folder.path(), &["in".into(), "other/orders-1.csv".into()]).await.unwrap();
         let mut datasets: Vec<(String, String)> = found.datasets.into_iter().map(|found| (found.name, found.path)).collect();
         datasets.sort();
         let expected =
-            [("colors", "in/colors.csv"), ("orders", "in/orders-*.csv"), ("orders_1", "other/orders-1.csv"), ("sizes", "in/sizes.csv")];
+            [("colors", "in/colors.csv"), ("orders", "in/orders-*.csv"), ("orders", "other/orders-*.csv"), ("sizes", "in/sizes.csv")];
         assert_eq!(datasets, expected.map(|(name, path)| (name.to_owned(), path.to_owned())));
         assert_eq!(found.left_out.into_iter().map(|(path, _)| path).collect::<Vec<_>>(), ["in/broken.parquet"]);
         let typed = discover(folder.path(), &["in/*s.csv".into()]).await.unwrap().datasets;

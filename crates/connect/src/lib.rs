@@ -18,6 +18,7 @@ mod order;
 mod origin;
 mod parts;
 mod paths;
+mod patterns;
 mod project;
 mod recognise;
 mod rows;

@@ -49,6 +49,8 @@ struct Found {
     kind: &'static str,
     /// Where it lies: the path of a file, the table of a database.
     place: String,
+    /// Whether its place is a pattern that was made here, which files to come will match.
+    is_open: bool,
     /// The words that its source should take for missing values.
     null: Vec<String>,
     /// The names of its columns in the raw copy.
@@ -143,6 +145,9 @@ fn tell(name: &str, found: &[Found], left_out: &[(String, String)], written: &[S
     for one in found.iter().filter(|one| one.rules.len() < one.proposed) {
         let (rules, proposed) = (hw_base::count(one.rules.len() as u64), hw_base::count(one.proposed as u64));
         terminal.line(format!("{}: {rules} of {proposed} proposed rules are written; `headworks assess` lists all", one.dataset));
+    }
+    for one in found.iter().filter(|one| one.is_open) {
+        terminal.line(format!("{}: is read from `{}`, with the files to come that match it", one.dataset, one.place));
     }
     for one in found.iter().filter(|one| !one.null.is_empty()) {
         let words: Vec<String> = one.null.iter().map(|word| format!("`{word}`")).collect();
