@@ -79,7 +79,7 @@ impl Gate {
                 Err(error) if matches!(wanted, Wanted::Count) && error.known_code() == Some("HW302") => {}
                 Err(error) if error.blame() == Blame::User => {
                     let of_condition = fitted.no_condition(engine, inputs).await?;
-                    fitted.shape = Err(of_condition.unwrap_or_else(|| reason(&error)));
+                    fitted.shape = Err(of_condition.unwrap_or_else(|| fitted.at_the_end(reason(&error))));
                 }
                 Err(error) => return Err(error),
             }
@@ -263,6 +263,17 @@ impl Fitted {
         Ok(other.map(|column| no_truth("`where`", &column.sql_type)))
     }
 
+    /// The reason where the engine meets the `)` that stands behind SQL in ours, which says more than there is in the user's.
+    fn at_the_end(&self, reason: String) -> String {
+        let sqls = [("the SQL", self.rule.body.sql()), ("`where`", self.rule.condition.as_deref())];
+        let unfinished = sqls.into_iter().find(|(_, sql)| sql.is_some_and(is_unfinished));
+        let expected = reason.strip_prefix("the SQL cannot be read: ").and_then(|rest| rest.strip_suffix(", found: )"));
+        match unfinished.zip(expected) {
+            Some(((name, _), expected)) => format!("{name} ends too early: {expected}"),
+            None => reason,
+        }
+    }
+
     /// The rows that a rule on rows together is tried on.
     fn tried_rows(&self) -> String {
         self.rule.condition_sql().map_or(TRIED.to_owned(), |condition| format!("(select * from {TRIED} where {condition})"))
@@ -279,6 +290,12 @@ impl Fitted {
             _ => return,
         });
     }
+}
+
+/// Whether something must follow what the SQL ends with.
+fn is_unfinished(sql: &str) -> bool {
+    let sql = sql.trim().trim_end_matches(';').trim_end().to_lowercase();
+    sql.ends_with(['+', '-', '*', '/', '%', '<', '>', '=', '|']) || [" and", " or", " not"].iter().any(|word| sql.ends_with(word))
 }
 
 fn no_truth(sql: &str, found: &str) -> String {
@@ -348,7 +365,7 @@ mod tests {
         let mut gate = Gate::new(&rules, &columns("a bigint"));
         let engine = FakeEngine::default()
             .describes("select not (a + 1) as result from judged", Ok("result bigint"))
-            .describes("select not (a >) as result from judged", Err(Error::user("syntax error").because("near `)`")))
+            .describes("select not (a >) as result from judged", Err(Error::user("the SQL cannot be read: expected a value, found: )")))
             .describes("select not (a > 1) as result from judged", Ok("result boolean"))
             .describes("select (zebra) as result from judged", Err(Error::user("no field `zebra`")))
             .describes("select (a) as result, count(*) as judged_rows from judged", Err(Error::user("`a` is no aggregate")))
@@ -374,7 +391,7 @@ mod tests {
             misfits,
             [
                 "the SQL must be true or false for every row; it is bigint",
-                "syntax error; near `)`",
+                "the SQL ends too early: expected a value",
                 "no field `zebra`",
                 "`a` is no aggregate",
                 "the SQL must give a number, a date or a moment; it is boolean",

@@ -125,7 +125,19 @@ impl Rule {
 
     /// Why the rule cannot be judged, as the error to show where a plan is made.
     pub fn cannot_be_judged(&self, cause: &Error) -> Error {
-        self.misfit(&reason(cause))
+        self.misfit(&self.of_tables(&reason(cause)))
+    }
+
+    /// A reason that names the other table where a column is missing there, and not what our SQL calls it.
+    pub(crate) fn of_tables(&self, reason: &str) -> String {
+        // Columns by which two tables are compared are known to be in this one.
+        let are_compared = self.kind.name() == "reconcile" && !self.columns.is_empty();
+        let missing = || {
+            let (column, rest) = reason.strip_prefix("there is no column `")?.split_once('`')?;
+            let column = column.strip_prefix("referred.").or_else(|| are_compared.then_some(column))?;
+            Some(format!("table `{}` has no column `{column}`{rest}", self.body.other_table()?))
+        };
+        missing().unwrap_or_else(|| reason.to_owned())
     }
 
     pub(crate) fn misfit(&self, reason: &str) -> Error {
@@ -395,6 +407,17 @@ mod tests {
             assert!(error.contains(part), "`{part}` is not in\n{error}");
         }
         assert_eq!(error.matches("t.yaml:").count(), error.matches("error[").count(), "{error}");
+    }
+
+    #[test]
+    fn a_column_that_the_other_table_lacks_is_told_with_that_table() {
+        let of = |rule: Json, reason: &str| rules(&json!([rule]))[0].of_tables(reason);
+        let referential = json!({"referential": {"column": "a", "to": "m.idd"}});
+        let told = of(referential.clone(), "there is no column `referred.idd`; did you mean `id`?");
+        assert_eq!(told, "table `m` has no column `idd`; did you mean `id`?");
+        assert_eq!(of(referential, "there is no column `a`"), "there is no column `a`");
+        let told = of(json!({"reconcile": {"with": "m", "key": ["a"]}}), "there is no column `b`; columns here: a");
+        assert_eq!(told, "table `m` has no column `b`; columns here: a");
     }
 
     #[test]

@@ -218,7 +218,7 @@ async fn judge_set(fitted: &Fitted, relation: &Relation<'_>, count: &Template, e
     }
     let (violations, rows) = match relation.count(count, fitted.rule.condition_sql()).await? {
         Ok(counts) => counts,
-        Err(reason) => return Ok(unjudged(fitted, relation, &reason)),
+        Err(reason) => return Ok(unjudged(fitted, relation, &fitted.rule.of_tables(&reason))),
     };
     let examples = match violations {
         0 => Vec::new(),

@@ -258,9 +258,13 @@ impl AggregateSettings {
             (None, None, Some(_)) if self.of_nothing.is_some() => {
                 problems.add("of_nothing", "`of_nothing` does not go with `sql`", "write `coalesce(sum(total_amount), 0)` in `sql`");
             }
-            (None, None, Some(sql)) if divides_by_rows(sql) => {
+            (None, None, Some(sql)) if divides_by(sql, "count(*)") => {
                 let help = "write `/ nullif(count(*), 0)`, which has no value there, or use `function: filled_share`";
                 problems.add("sql", "the SQL divides by the number of rows, which is zero for an empty table", help);
+            }
+            (None, None, Some(sql)) if divides_by(sql, "count(") => {
+                let help = "write `/ nullif(count(…), 0)`, which has no value there; the mean of a column is `function: mean`";
+                problems.add("sql", "the SQL divides by a count, which is zero where there is nothing to count", help);
             }
             (None, None, Some(_)) | (Some(_), Some(_), None) => {}
             (_, _, Some(_)) => problems.add("sql", "`sql` stands in place of `function` and `column`", "keep one of the two forms"),
@@ -359,10 +363,10 @@ impl AggregateSettings {
     }
 }
 
-/// Whether the SQL divides by a count as it is.
-fn divides_by_rows(sql: &str) -> bool {
+/// Whether the SQL divides by a count as it is. Behind `case when` it may have made sure that there is something.
+fn divides_by(sql: &str, count: &str) -> bool {
     let plain: String = sql.to_lowercase().chars().filter(|c| !c.is_whitespace()).collect();
-    plain.contains("/count(") || plain.contains("%count(")
+    !plain.contains("casewhen") && ["/", "%"].iter().any(|sign| plain.contains(&format!("{sign}{count}")))
 }
 
 impl RuleBody for AggregateSettings {
@@ -491,6 +495,9 @@ mod tests {
         assert!(refuse(json!({"sql": "sum(a)", "where": "b", "min": 1})).contains("`where` does not go with `sql`"));
         assert!(refuse(json!({"sql": "sum(a)"})).contains("neither `min` nor `max`"));
         assert!(refuse(json!({"sql": "sum(a) / COUNT (*)", "min": 1})).contains("zero for an empty table"));
+        assert!(refuse(json!({"sql": "sum(a) / count(a)", "min": 1})).contains("divides by a count, which is zero where"));
+        let guarded = json!({"aggregate": {"sql": "case when count(*) > 0 then sum(a) / count(*) end", "min": 1}});
+        check_aggregate(&guarded, "a double", "(case when count(*) > 0 then sum(a) / count(*) end): at least 1");
         assert!(refuse(json!({"sql": "sum(a)", "min": "few"})).contains("neither a number nor a date"));
         assert!(refuse(json!({"sql": "sum(a)", "min": 2, "max": 1})).contains("`min` is greater"));
     }
