@@ -354,7 +354,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testing::{placed_settings, refused};
+    use crate::testing::{placed_settings, refused, rules};
 
     fn names(rules: &Json) -> Vec<String> {
         read_rules(&Settings::from_json(rules)).unwrap().into_iter().map(|rule| rule.id).collect()
