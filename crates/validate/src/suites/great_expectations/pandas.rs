@@ -139,6 +139,10 @@ impl Values {
     }
 }
 
+/// Why `index` has no counterpart.
+const NO_INDEX: &str =
+    "`index` in a row condition is the number of a row, and rows have none here; a column of that name is written in back quotes";
+
 /// The operators between two values, the longer ones first.
 const OPERATORS: &[&str] = &["==", "!=", "<=", ">=", "<", ">", "in"];
 
@@ -344,10 +348,7 @@ impl Reader<'_> {
         let part = match &rest[..end] {
             "and" | "or" | "not" | "in" => return Err(self.refusal()),
             _ if rest[end..].trim_start().starts_with('(') => return Err(self.refusal()),
-            "index" => {
-                let why = "in a row condition is the number of a row, and rows have none here; a column of that name is written in back quotes";
-                return Err(format!("`index` {why}"));
-            }
+            "index" => return Err(NO_INDEX.into()),
             "True" => Part::Value("true".into()),
             "False" => Part::Value("false".into()),
             "None" => Part::Missing,
@@ -474,10 +475,7 @@ mod tests {
 
     #[test]
     fn what_has_no_counterpart_is_named() {
-        check(
-            "index > 2",
-            "`index` in a row condition is the number of a row, and rows have none here; a column of that name is written in back quotes",
-        );
+        check("index > 2", NO_INDEX);
         check("`index` > 2", &format!("{} > 2", identifier("index")));
         check("a.str.len() > 2", "`.str.len() > 2` of a row condition has no counterpart");
         check("a % 2 == 0", "`%` in the row condition `a % 2 == 0` has no counterpart");

@@ -195,8 +195,8 @@ fn option_rule(column: &str, option: &str, value: &Json) -> Translation {
     }
 }
 
-/// SQL that is true for multiples of `step`. A fraction is compared digit by digit: 0.01 is no float, and a contract does not say whether its
-/// column holds floats. The digits far behind those of the step are what floats are wrong by.
+/// SQL that is true for multiples of `step`. A fraction is compared digit by digit: 0.01 is no float, and a contract does not
+/// say whether its column holds floats. The digits far behind those of the step are what floats are wrong by.
 fn is_multiple(name: &str, step: &Json) -> Result<String, String> {
     let exact = Exact::parse(&step.to_string()).filter(|step| *step > Exact::from(0));
     let exact = exact.ok_or_else(|| format!("`multipleOf: {step}` is no number above zero"))?;
