@@ -3,6 +3,7 @@
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta};
 use hw_base::{Cadence, CalendarSpan, Steps};
 
+use crate::numbers::Ascending;
 use crate::stored::{Stored, stored};
 
 /// Days that are counted at most: no calendar of a business spans more.
@@ -93,24 +94,17 @@ impl Days {
         }
     }
 
-    /// Counts moments that come in ascending order, day by day.
-    pub(crate) fn add_ascending(&mut self, moments: impl Iterator<Item = (f64, u64)>) {
-        let (mut day, mut end) = ((0.0, 0), f64::NEG_INFINITY);
-        for (seconds, count) in moments {
-            if seconds >= end {
-                self.add_some(day);
-                day = (seconds, 0);
-                end = ((seconds / SECONDS_PER_DAY).floor() + 1.0) * SECONDS_PER_DAY;
-            }
-            day.1 += count;
+    /// The days of `moments`.
+    pub(crate) fn of(moments: &impl Ascending) -> Self {
+        let (mut days, mut counted) = (Self::default(), 0);
+        while counted < moments.count() {
+            let first = moments.at(counted);
+            let end = ((first / SECONDS_PER_DAY).floor() + 1.0) * SECONDS_PER_DAY;
+            let ended = moments.first(|moment| moment < end).max(counted + 1);
+            days.add(first, ended - counted);
+            counted = ended;
         }
-        self.add_some(day);
-    }
-
-    fn add_some(&mut self, (seconds, count): (f64, u64)) {
-        if count > 0 {
-            self.add(seconds, count);
-        }
+        days
     }
 
     #[cold]
@@ -183,8 +177,8 @@ mod tests {
         let by_month = days.finish().unwrap();
         assert_eq!((by_month.span, by_month.first.as_str(), by_month.counts.len()), (CalendarSpan::Month, "1969-12", 18));
         assert_eq!((by_month.counts[0], by_month.counts[1], by_month.counts[17]), (2, 4, 7));
-        let mut at_once = Days::default();
-        at_once.add_ascending([-1.0, 0.25, 0.5, 3.0, 500.0].iter().zip([2, 1, 1, 2, 7]).map(|(day, count)| (day * SECONDS_PER_DAY, count)));
+        let at_once = [(-1.0, 2), (0.25, 1), (0.5, 1), (3.0, 2), (500.0, 7)];
+        let at_once = Days::of(&at_once.iter().flat_map(|(day, count)| vec![day * SECONDS_PER_DAY; *count]).collect::<Vec<f64>>());
         assert_eq!(at_once.finish(), days.finish());
         days.add(1e12, 1);
         days.add(0.0, 1);

@@ -17,10 +17,11 @@ use crate::column::Found;
 use crate::form::{Form, unsigned};
 use crate::hash::{bits, mix};
 use crate::lane::Lane;
-use crate::numbers::{self, seconds, wide_to_float};
+use crate::numbers::{self, Ascending, Total, seconds, wide_to_float};
 use crate::pool::Purse;
+use crate::ranked::Ranked;
 use crate::stored::{Stored, restored};
-use crate::used::{CELLS_AT_ONCE, Used, used_cells};
+use crate::used::{CELLS_AT_ONCE, Used};
 
 /// Cells that any column may have.
 const LEAST_CELLS: u64 = 1 << 16;
@@ -264,24 +265,23 @@ impl Dense {
     /// What the counts say.
     pub(crate) fn finish(&self, top_values: usize) -> Found {
         let has_numbers = self.form.kind.is_numeric() || self.form.kind.is_temporal();
-        let end = |entry: Option<(i64, u64)>| entry.map(|(place, _)| self.cell(place));
+        let ranked = Ranked::of(&self.cells, &self.carried);
+        let end = |rank: Option<u64>| rank.map(|rank| self.cell(place(ranked.cell(rank), self.base)));
+        let last = ranked.count().checked_sub(1);
         Found {
-            distinct: used_cells(&self.cells),
+            distinct: ranked.used,
             distinct_is_exact: true,
-            extremes: Extremes { least: end(self.counted().next()), greatest: end(self.counted().next_back()) },
+            extremes: Extremes { least: end(last.map(|_| 0)), greatest: end(last) },
             top: self.top(top_values).into_iter().map(|(place, count)| (self.cell(place), count)).collect(),
-            numbers: if has_numbers { self.number_facts() } else { None },
+            numbers: (has_numbers && last.is_some()).then(|| self.number_facts(&ranked)),
             text: None,
         }
     }
 
-    fn number_facts(&self) -> Option<NumberFacts> {
-        let facts = numbers::of_counts(self.numbers())?;
-        let mut days = Days::default();
-        if numbers::is_on_calendar(&self.form) {
-            days.add_ascending(self.numbers());
-        }
-        Some(NumberFacts { steps: *self.steps(), cadence: days.finish(), ..facts })
+    fn number_facts(&self, ranked: &Ranked<'_>) -> NumberFacts {
+        let numbers = Numbers { dense: self, ranked };
+        let days = if numbers::is_on_calendar(&self.form) { Days::of(&numbers) } else { Days::default() };
+        NumberFacts { steps: *self.steps(), cadence: days.finish(), ..numbers::facts(&numbers.total(), &numbers) }
     }
 
     /// The most frequent values, the most frequent first; of equally frequent ones the lesser first.
@@ -300,7 +300,7 @@ impl Dense {
     }
 
     /// The values that occur, in units, in ascending order, and how often they do.
-    fn counted(&self) -> impl DoubleEndedIterator<Item = (i64, u64)> + Clone {
+    fn counted(&self) -> impl Iterator<Item = (i64, u64)> {
         Used::of(&self.cells).map(|at| (place(at, self.base), self.count_at(at)))
     }
 
@@ -312,26 +312,39 @@ impl Dense {
     }
 
     /// The values that occur in ascending order as they are kept elsewhere, and how often they do.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (Cell, u64)> + Clone {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Cell, u64)> {
         self.counted().map(|(place, count)| (self.cell(place), count))
     }
 
     /// The same values as numbers.
-    pub(crate) fn numbers(&self) -> impl DoubleEndedIterator<Item = (f64, u64)> + Clone {
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (f64, u64)> {
+        let number = self.number();
+        self.counted().map(move |(place, count)| (number(place), count))
+    }
+
+    /// Gives the number of a place.
+    fn number(&self) -> impl Fn(i64) -> f64 + use<> {
         let scale = 10_f64.powi(self.form.scale().into());
         let (times, over) = seconds(&self.form.values);
         let is_unsigned = self.form.values == DataType::UInt64;
         let is_decimal = self.form.kind == hw_base::ColumnType::Decimal;
         let unit = self.unit;
-        self.counted().map(move |(place, count)| {
-            let number = match unit {
-                Unit::Parts(parts) => place as f64 / parts,
-                Unit::Of(_) if is_unsigned => unsigned(place) as f64,
-                Unit::Of(unit) if is_decimal => wide_to_float(i128::from(place * unit)) / scale,
-                Unit::Of(unit) => (place * unit) as f64 * times / over,
-            };
-            (number, count)
-        })
+        move |place| match unit {
+            Unit::Parts(parts) => place as f64 / parts,
+            Unit::Of(_) if is_unsigned => unsigned(place) as f64,
+            Unit::Of(unit) if is_decimal => wide_to_float(i128::from(place * unit)) / scale,
+            Unit::Of(unit) => (place * unit) as f64 * times / over,
+        }
+    }
+
+    /// What a distance in cells is multiplied with and divided by to be one of numbers.
+    fn width(&self) -> (f64, f64) {
+        let (times, over) = seconds(&self.form.values);
+        match self.unit {
+            Unit::Parts(parts) => (1.0, parts),
+            Unit::Of(unit) if self.form.kind == hw_base::ColumnType::Decimal => (unit as f64, 10_f64.powi(self.form.scale().into())),
+            Unit::Of(unit) => (unit as f64 * times, over),
+        }
     }
 
     /// A value in units as it is kept elsewhere.
@@ -361,6 +374,64 @@ impl Dense {
 impl Drop for Dense {
     fn drop(&mut self) {
         self.purse.give(self.cells.len());
+    }
+}
+
+/// The values of a column as numbers.
+struct Numbers<'a> {
+    dense: &'a Dense,
+    ranked: &'a Ranked<'a>,
+}
+
+impl Numbers<'_> {
+    /// What follows from the sums, which are exact until they become floats.
+    fn total(&self) -> Total {
+        let Ranked { sum, squares, .. } = *self.ranked;
+        let (count, (times, over)) = (self.count(), self.dense.width());
+        let first = match self.dense.form.values {
+            DataType::UInt64 => i128::from(unsigned(self.dense.base)),
+            _ => i128::from(self.dense.base),
+        };
+        // Squares around a whole number near the mean are small enough to be told from each other.
+        let (all, middle) = (u128::from(count), sum / u128::from(count).max(1));
+        let from_middle = (sum - middle * all) as f64;
+        let squares = (squares + middle * middle * all - 2 * middle * sum) as f64 - from_middle * from_middle / count as f64;
+        let negatives = self.first(|number| number < 0.0);
+        Total {
+            count,
+            sum: (first * all.cast_signed() + sum.cast_signed()) as f64 * times / over,
+            squares: squares * times / over * times / over,
+            negatives,
+            zeros: self.first(|number| number <= 0.0) - negatives,
+            low: self.at(0),
+            high: self.at(count.saturating_sub(1)),
+        }
+    }
+}
+
+impl Ascending for Numbers<'_> {
+    fn count(&self) -> u64 {
+        self.ranked.count()
+    }
+
+    fn at(&self, rank: u64) -> f64 {
+        self.dense.number()(place(self.ranked.cell(rank), self.dense.base))
+    }
+
+    fn first(&self, fulfil: impl Fn(f64) -> bool) -> u64 {
+        // Cells that nothing was counted in yet may stand for numbers that there are not.
+        let Some(last) = self.count().checked_sub(1) else { return 0 };
+        let (mut low, mut end) = (self.ranked.cell(0), self.ranked.cell(last) + 1);
+        let number = self.dense.number();
+        while low < end {
+            let half = low.midpoint(end);
+            if fulfil(number(place(half, self.dense.base))) {
+                low = half + 1;
+            } else {
+                end = half;
+            }
+        }
+        self.ranked.before(low)
     }
 }
 

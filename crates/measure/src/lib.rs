@@ -35,6 +35,7 @@ mod key_set;
 mod lane;
 mod numbers;
 mod pool;
+mod ranked;
 mod rows;
 mod sample;
 mod side;

@@ -11,7 +11,7 @@ use crate::hash::mix;
 use crate::lane::{Lane, for_each_valid};
 use crate::stored::restored;
 
-const STEPS: usize = 20;
+const STEPS: u64 = 20;
 const QUANTILES: [f64; 13] = [0.0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0];
 /// Interquartile ranges from the quartiles to the fences.
 const FENCE: f64 = 3.0;
@@ -151,7 +151,6 @@ impl Numbers {
     pub(crate) fn finish(self) -> Option<NumberFacts> {
         let cadence = self.days.as_ref().and_then(Days::finish);
         let sample = self.sample.sorted();
-        let numbers = sample.iter().map(|number| (*number, 1));
         let total = Total {
             count: self.count,
             sum: self.sum,
@@ -161,47 +160,52 @@ impl Numbers {
             low: self.low,
             high: self.high,
         };
-        let mut bars = Bars::between(total.low, total.high);
-        numbers.clone().for_each(|(number, count)| bars.add(number, count));
-        let facts = |numbers| facts(&total, numbers, sample.len() as u64, bars.histogram());
-        (self.count > 0).then(|| NumberFacts { steps: self.stepping.steps, cadence, ..facts(numbers) })
+        (self.count > 0).then(|| NumberFacts { steps: self.stepping.steps, cadence, ..facts(&total, &sample) })
     }
 }
 
-/// The facts about numbers that are all counted, given in ascending order; `None` for no numbers.
-pub(crate) fn of_counts(numbers: impl DoubleEndedIterator<Item = (f64, u64)> + Clone) -> Option<NumberFacts> {
-    let mut total = Total { count: 0, sum: 0.0, squares: 0.0, negatives: 0, zeros: 0, low: f64::INFINITY, high: f64::NEG_INFINITY };
-    for (number, count) in numbers.clone() {
-        total.count += count;
-        total.sum += number * count as f64;
-        total.negatives += if number < 0.0 { count } else { 0 };
-        total.zeros += if number == 0.0 { count } else { 0 };
-        total.low = total.low.min(number);
-        total.high = total.high.max(number);
+/// Numbers in ascending order, of which each can be reached at once.
+pub(crate) trait Ascending {
+    /// How many there are.
+    fn count(&self) -> u64;
+
+    /// The number that so many come before.
+    fn at(&self, rank: u64) -> f64;
+
+    /// How many fulfil a condition that only the first ones fulfil.
+    fn first(&self, fulfil: impl Fn(f64) -> bool) -> u64;
+}
+
+impl Ascending for Vec<f64> {
+    fn count(&self) -> u64 {
+        self.len() as u64
     }
-    let mean = total.sum / total.count as f64;
-    let mut bars = Bars::between(total.low, total.high);
-    total.squares = numbers.clone().fold(0.0, |squares, (number, count)| {
-        bars.add(number, count);
-        squares + (number - mean) * (number - mean) * count as f64
-    });
-    (total.count > 0).then(|| facts(&total, numbers, total.count, bars.histogram()))
+
+    fn at(&self, rank: u64) -> f64 {
+        usize::try_from(rank).ok().and_then(|rank| self.get(rank)).copied().unwrap_or_default()
+    }
+
+    fn first(&self, fulfil: impl Fn(f64) -> bool) -> u64 {
+        self.partition_point(|number| fulfil(*number)) as u64
+    }
 }
 
 /// What is known of all numbers.
-struct Total {
-    count: u64,
-    sum: f64,
-    squares: f64,
-    negatives: u64,
-    zeros: u64,
-    low: f64,
-    high: f64,
+pub(crate) struct Total {
+    pub(crate) count: u64,
+    pub(crate) sum: f64,
+    /// The sum of squared distances from the mean.
+    pub(crate) squares: f64,
+    pub(crate) negatives: u64,
+    pub(crate) zeros: u64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
 }
 
-/// The facts, given all numbers or a sample of `sampled` of them in ascending order.
-fn facts(total: &Total, sample: impl DoubleEndedIterator<Item = (f64, u64)> + Clone, sampled: u64, histogram: Histogram) -> NumberFacts {
-    let values = quantiles(sample.clone(), sampled, &QUANTILES);
+/// The facts, given all numbers or a sample of them.
+pub(crate) fn facts(total: &Total, sample: &impl Ascending) -> NumberFacts {
+    let sampled = sample.count();
+    let values: Vec<f64> = QUANTILES.iter().map(|at| quantile(*at, sampled, |rank| sample.at(rank))).collect();
     let quantiles = QUANTILES.iter().zip(&values).map(|(at, value)| Quantile { at: *at, value: *value }).collect();
     let variance = if total.count > 1 { total.squares / (total.count - 1) as f64 } else { 0.0 };
     let median = values[6];
@@ -213,9 +217,9 @@ fn facts(total: &Total, sample: impl DoubleEndedIterator<Item = (f64, u64)> + Cl
         zeros: total.zeros,
         quantiles,
         quantile_values: sampled,
-        histogram,
-        median_deviation: finite(median_deviation(sample.clone(), sampled, median)),
-        fences: fences(sample, sampled, total, values[5], values[7]),
+        histogram: histogram(total, sample),
+        median_deviation: finite(median_deviation(sample, median)),
+        fences: fences(sample, total, values[5], values[7]),
         ..NumberFacts::default()
     }
 }
@@ -226,18 +230,13 @@ pub(crate) fn is_on_calendar(form: &Form) -> bool {
 }
 
 /// How many numbers lie beyond the fences; from a sample, in proportion.
-fn fences(sample: impl Iterator<Item = (f64, u64)>, sampled: u64, total: &Total, first_quartile: f64, third_quartile: f64) -> Fences {
+fn fences(sample: &impl Ascending, total: &Total, first_quartile: f64, third_quartile: f64) -> Fences {
     let margin = FENCE * (third_quartile - first_quartile);
     let (low, high) = (finite(first_quartile - margin), finite(third_quartile + margin));
-    let (mut below, mut above) = (0, 0);
-    // Where no number lies beyond them there is nothing to count.
-    let may_be_beyond = total.low < low || total.high > high;
-    for (number, count) in sample.take_while(|_| may_be_beyond) {
-        below += if number < low { count } else { 0 };
-        above += if number > high { count } else { 0 };
-    }
-    let of_all = |part: u64| if sampled == total.count { part } else { scaled(part, total.count, sampled) };
-    Fences { low, high, below: of_all(below), above: of_all(above), is_exact: sampled == total.count }
+    let (below, above) = (sample.first(|number| number < low), sample.count() - sample.first(|number| number <= high));
+    let is_exact = sample.count() == total.count;
+    let of_all = |part: u64| if is_exact { part } else { scaled(part, total.count, sample.count()) };
+    Fences { low, high, below: of_all(below), above: of_all(above), is_exact }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a part of a whole that is a u64")]
@@ -245,19 +244,30 @@ fn scaled(part: u64, whole: u64, sampled: u64) -> u64 {
     (u128::from(part) * u128::from(whole) / u128::from(sampled.max(1))) as u64
 }
 
-/// The median of the distances from `median`: from the middle outwards, the nearer side first.
-fn median_deviation(sample: impl DoubleEndedIterator<Item = (f64, u64)> + Clone, sampled: u64, median: f64) -> f64 {
-    let below = sample.clone().rev().skip_while(|(number, _)| *number >= median).map(|(number, count)| (median - number, count));
-    let above = sample.skip_while(|(number, _)| *number < median).map(|(number, count)| (number - median, count));
-    let (mut below, mut above) = (below.peekable(), above.peekable());
-    let nearest_first = std::iter::from_fn(move || {
-        let is_below = match (below.peek(), above.peek()) {
-            (Some(left), Some(right)) => left.0 <= right.0,
-            (left, _) => left.is_some(),
-        };
-        if is_below { below.next() } else { above.next() }
-    });
-    quantiles(nearest_first, sampled, &[0.5]).first().copied().unwrap_or_default()
+/// The median of the distances from `median`. Those of lesser numbers ascend downwards and those of others upwards, so the ones that come
+/// first among both are so many of the one kind and so many of the other.
+fn median_deviation(sample: &impl Ascending, median: f64) -> f64 {
+    let (count, lesser) = (sample.count(), sample.first(|number| number < median));
+    let below = |at: u64| median - sample.at(lesser - 1 - at);
+    let above = |at: u64| sample.at(lesser + at) - median;
+    quantile(0.5, count, |rank| {
+        // How many of the distances before this one are those of lesser numbers.
+        let (mut least, mut most) = (rank.saturating_sub(count - lesser), rank.min(lesser));
+        while least < most {
+            let half = least.midpoint(most);
+            if below(half) <= above(rank - half - 1) {
+                least = half + 1;
+            } else {
+                most = half;
+            }
+        }
+        let others = rank - least;
+        match (least < lesser, lesser + others < count) {
+            (true, true) => below(least).min(above(others)),
+            (true, false) => below(least),
+            _ => above(others),
+        }
+    })
 }
 
 /// What a moment is multiplied with and divided by to give seconds; ones for other numbers.
@@ -282,54 +292,25 @@ fn finite(number: f64) -> f64 {
     if number.is_nan() { f64::MAX } else { number.clamp(-f64::MAX, f64::MAX) }
 }
 
-/// The quantiles of `count` numbers in ascending order, between two of them in proportion.
-fn quantiles(numbers: impl Iterator<Item = (f64, u64)>, count: u64, wanted: &[f64]) -> Vec<f64> {
-    let places: Vec<f64> = wanted.iter().map(|at| at * count.saturating_sub(1) as f64).collect();
-    let mut ranks: Vec<usize> = places.iter().flat_map(|place| [whole(place.floor()), whole(place.ceil())]).collect();
-    ranks.sort_unstable();
-    ranks.dedup();
-    let (mut found, mut passed) = (Vec::with_capacity(ranks.len()), 0);
-    for (number, count) in numbers {
-        passed += count;
-        while ranks.get(found.len()).is_some_and(|rank| (*rank as u64) < passed) {
-            found.push(number);
-        }
-        if found.len() == ranks.len() {
-            break;
-        }
-    }
-    let number = |rank: f64| found.get(ranks.partition_point(|other| *other < whole(rank))).copied().unwrap_or_default();
-    places.iter().map(|place| number(place.floor()) * (1.0 - place.fract()) + number(place.ceil()) * place.fract()).collect()
+/// A quantile of `count` numbers, of which `number` gives the one that so many come before; between two of them in proportion.
+fn quantile(at: f64, count: u64, number: impl Fn(u64) -> f64) -> f64 {
+    let place = at * count.saturating_sub(1) as f64;
+    number(whole(place.floor())) * (1.0 - place.fract()) + number(whole(place.ceil())) * place.fract()
 }
 
-/// The steps of a histogram.
-struct Bars {
-    low: f64,
-    high: f64,
-    counts: Vec<u64>,
-}
-
-impl Bars {
-    fn between(low: f64, high: f64) -> Self {
-        Self { low, high, counts: vec![0; STEPS] }
-    }
-
-    #[inline]
-    fn add(&mut self, number: f64, count: u64) {
-        // Halves, because the distance between two floats may be more than a float can hold.
-        let width = (self.high / 2.0 - self.low / 2.0).max(f64::MIN_POSITIVE);
-        let step = whole((number / 2.0 - self.low / 2.0) / width * STEPS as f64);
-        self.counts[step.min(STEPS - 1)] += count;
-    }
-
-    fn histogram(self) -> Histogram {
-        Histogram { low: self.low, high: self.high, counts: self.counts }
-    }
+/// How many numbers lie in each of some steps from the least to the greatest.
+fn histogram(total: &Total, sample: &impl Ascending) -> Histogram {
+    // Halves, because the distance between two floats may be more than a float can hold.
+    let width = (total.high / 2.0 - total.low / 2.0).max(f64::MIN_POSITIVE);
+    let step = |number: f64| whole((number / 2.0 - total.low / 2.0) / width * STEPS as f64);
+    let ends = (1..STEPS).map(|end| sample.first(|number| step(number) < end)).chain([sample.count()]);
+    let counts = ends.scan(0, |before, end| Some(end - std::mem::replace(before, end)));
+    Histogram { low: total.low, high: total.high, counts: counts.collect() }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "places in a list; the cast saturates")]
-fn whole(number: f64) -> usize {
-    number as usize
+fn whole(number: f64) -> u64 {
+    number as u64
 }
 
 /// The numbers with the least random tickets: a sample that favours none.

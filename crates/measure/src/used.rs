@@ -12,20 +12,19 @@ pub(crate) fn used_cells(cells: &[u8]) -> u64 {
 pub(crate) const CELLS_AT_ONCE: usize = 64;
 
 /// The cells that are used, in ascending order. Where they lie scattered, looking at one after the other would take far longer.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Used<'a> {
     cells: &'a [u8],
     /// The words that nobody looked at yet.
     left: Range<usize>,
     /// The number of a word, and a bit for each of its cells that is to come.
     front: (usize, u64),
-    back: (usize, u64),
 }
 
 impl<'a> Used<'a> {
     /// Those of `cells`, by their places.
     pub(crate) fn of(cells: &'a [u8]) -> Self {
-        Self { cells, left: 0..cells.len().div_ceil(CELLS_AT_ONCE), front: (0, 0), back: (0, 0) }
+        Self { cells, left: 0..cells.len().div_ceil(CELLS_AT_ONCE), front: (0, 0) }
     }
 
     fn word(&self, number: usize) -> (usize, u64) {
@@ -41,32 +40,12 @@ impl Iterator for Used<'_> {
     #[inline]
     fn next(&mut self) -> Option<usize> {
         while self.front.1 == 0 {
-            self.front = match self.left.next() {
-                Some(number) => self.word(number),
-                None if self.back.1 != 0 => std::mem::take(&mut self.back),
-                None => return None,
-            };
+            let number = self.left.next()?;
+            self.front = self.word(number);
         }
         let (number, word) = self.front;
         self.front.1 = word & (word - 1);
         Some(number * CELLS_AT_ONCE + word.trailing_zeros() as usize)
-    }
-}
-
-impl DoubleEndedIterator for Used<'_> {
-    #[inline]
-    fn next_back(&mut self) -> Option<usize> {
-        while self.back.1 == 0 {
-            self.back = match self.left.next_back() {
-                Some(number) => self.word(number),
-                None if self.front.1 != 0 => std::mem::take(&mut self.front),
-                None => return None,
-            };
-        }
-        let (number, word) = self.back;
-        let last = 63 - word.leading_zeros() as usize;
-        self.back.1 = word & !(1 << last);
-        Some(number * CELLS_AT_ONCE + last)
     }
 }
 
@@ -89,21 +68,12 @@ mod tests {
     use crate::hash::mix;
 
     #[test]
-    fn used_cells_are_found_from_both_ends() {
+    fn used_cells_are_found_in_their_order() {
         for (length, one_in) in [(0, 1), (1, 1), (7, 2), (64, 1), (65, 3), (1_000, 2), (1_000, 40), (1_003, 5_000)] {
             let cells: Vec<u8> = (0..length).map(|at| if mix(at).is_multiple_of(one_in) { 1 + (mix(at) >> 57) as u8 } else { 0 }).collect();
             let expected: Vec<usize> = (0..cells.len()).filter(|at| cells[*at] != 0).collect();
             assert_eq!(Used::of(&cells).collect::<Vec<_>>(), expected);
-            assert_eq!(Used::of(&cells).rev().collect::<Vec<_>>(), expected.iter().rev().copied().collect::<Vec<_>>());
             assert_eq!(used_cells(&cells), expected.len() as u64);
-            let mut used = Used::of(&cells);
-            let mut met = Vec::new();
-            while let Some(front) = used.next() {
-                met.push(front);
-                met.extend(used.next_back());
-            }
-            met.sort_unstable();
-            assert_eq!(met, expected, "no cell is met twice where both ends come together");
         }
     }
 }
