@@ -15,6 +15,8 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Ope
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::{self, TimezoneInfo};
 
+use crate::decimals::compared_to_the_digit;
+
 /// Reads the type `timestamp` of a query as microseconds.
 #[derive(Debug)]
 pub(crate) struct Microseconds;
@@ -30,11 +32,12 @@ impl TypePlanner for Microseconds {
     }
 }
 
-/// Has moments compared with days and texts in microseconds. It must see the plan before the engine gives both sides one type.
+/// Has moments compared with days and texts in microseconds, and decimals with numbers to the last digit. It must see the plan before the engine
+/// gives both sides one type.
 #[derive(Debug)]
-pub(crate) struct ComparedInMicroseconds;
+pub(crate) struct Compared;
 
-impl AnalyzerRule for ComparedInMicroseconds {
+impl AnalyzerRule for Compared {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> EngineResult<LogicalPlan> {
         plan.transform_up_with_subqueries(|plan| {
             let mut schema = merge_schema(&plan.inputs());
@@ -42,45 +45,49 @@ impl AnalyzerRule for ComparedInMicroseconds {
                 schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
             }
             let names = NamePreserver::new(&plan);
-            plan.map_expressions(|expression| {
+            let plan = plan.map_expressions(|expression| {
                 let name = names.save(&expression);
-                Ok(compared_in_microseconds(expression, &schema)?.update_data(|expression| name.restore(expression)))
-            })
+                Ok(compared(expression, &schema)?.update_data(|expression| name.restore(expression)))
+            })?;
+            // What comes of a number that is a decimal now may be one as well.
+            if plan.transformed { plan.map_data(LogicalPlan::recompute_schema) } else { Ok(plan) }
         })
         .map(|done| done.data)
     }
 
     fn name(&self) -> &'static str {
-        "compared_in_microseconds"
+        "compared"
     }
 }
 
-/// The expression with its comparisons of moments with days and texts in microseconds.
-pub(crate) fn compared_in_microseconds(expression: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
-    expression.transform_up(|part| {
-        let compared: Vec<&Expr> = match &part {
-            Expr::BinaryExpr(binary) if is_comparison(binary.op) => vec![&binary.left, &binary.right],
-            Expr::Between(between) => vec![&between.expr, &between.low, &between.high],
-            Expr::InList(list) => std::iter::once(list.expr.as_ref()).chain(&list.list).collect(),
-            _ => return Ok(Transformed::no(part)),
-        };
-        let Some(kind) = common_type(&compared, schema) else { return Ok(Transformed::no(part)) };
-        let cast = |side: Expr| if side.get_type(schema).is_ok_and(|own| own == kind) { side } else { cast(side, kind.clone()) };
-        let boxed = |side: Box<Expr>| Box::new(cast(*side));
-        Ok(Transformed::yes(match part {
-            Expr::BinaryExpr(BinaryExpr { left, op, right }) => Expr::BinaryExpr(BinaryExpr { left: boxed(left), op, right: boxed(right) }),
-            Expr::Between(Between { expr, negated, low, high }) => {
-                Expr::Between(Between { expr: boxed(expr), negated, low: boxed(low), high: boxed(high) })
-            }
-            Expr::InList(InList { expr, list, negated }) => {
-                Expr::InList(InList { expr: boxed(expr), list: list.into_iter().map(cast).collect(), negated })
-            }
-            other => other,
-        }))
+/// The expression with its comparisons of moments with days and texts in microseconds, and of decimals to the last digit.
+pub(crate) fn compared(expression: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
+    expression.transform_up(|part| compared_to_the_digit(part, schema)?.transform_data(|part| Ok(compared_in_microseconds(part, schema))))
+}
+
+fn compared_in_microseconds(part: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let compared: Vec<&Expr> = match &part {
+        Expr::BinaryExpr(binary) if is_comparison(binary.op) => vec![&binary.left, &binary.right],
+        Expr::Between(between) => vec![&between.expr, &between.low, &between.high],
+        Expr::InList(list) => std::iter::once(list.expr.as_ref()).chain(&list.list).collect(),
+        _ => return Transformed::no(part),
+    };
+    let Some(kind) = common_type(&compared, schema) else { return Transformed::no(part) };
+    let cast = |side: Expr| if side.get_type(schema).is_ok_and(|own| own == kind) { side } else { cast(side, kind.clone()) };
+    let boxed = |side: Box<Expr>| Box::new(cast(*side));
+    Transformed::yes(match part {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => Expr::BinaryExpr(BinaryExpr { left: boxed(left), op, right: boxed(right) }),
+        Expr::Between(Between { expr, negated, low, high }) => {
+            Expr::Between(Between { expr: boxed(expr), negated, low: boxed(low), high: boxed(high) })
+        }
+        Expr::InList(InList { expr, list, negated }) => {
+            Expr::InList(InList { expr: boxed(expr), list: list.into_iter().map(cast).collect(), negated })
+        }
+        other => other,
     })
 }
 
-fn is_comparison(operator: Operator) -> bool {
+pub(crate) fn is_comparison(operator: Operator) -> bool {
     use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
     matches!(operator, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }

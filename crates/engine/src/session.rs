@@ -27,7 +27,7 @@ use crate::arithmetic::checked;
 use crate::changes;
 use crate::failure::{Context, explain};
 use crate::local::LocalEngine;
-use crate::moments::compared_in_microseconds;
+use crate::moments::compared;
 use crate::shown::Shown;
 use crate::sql::{read_before, references};
 use crate::wide;
@@ -342,7 +342,7 @@ impl Session {
 
     /// An SQL expression over single rows, ready to be evaluated.
     pub(crate) fn row_expression(&self, sql: &str, schema: &DFSchema) -> datafusion::error::Result<Arc<dyn PhysicalExpr>> {
-        let expression = compared_in_microseconds(self.state.create_logical_expr(sql, schema)?, schema)?.data;
+        let expression = compared(self.state.create_logical_expr(sql, schema)?, schema)?.data;
         let simplify = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).with_current_time().build();
         let simplifier = ExprSimplifier::new(simplify);
         // Some functions, such as `coalesce`, are only evaluated in their simplified form.
