@@ -112,10 +112,7 @@ pub(super) fn sql(schema: &Arc<Schema>, history: &History, by_hand: Option<&ByHa
     let key = columns(&history.key);
     let later = identifier(&history.later_by);
     let candidates = by_hand.map_or(candidates.clone(), |by_hand| by_hand.mark(&candidates));
-    let kept = match &history.shows {
-        Shows::Versions { previous, .. } => previous.as_slice(),
-        Shows::Last { .. } => &[],
-    };
+    let kept = &kept(history);
     let (early, late) = content(&told, history);
     let descending = |columns: &[String]| columns.iter().map(|column| format!("{column} desc nulls last, ")).collect::<Vec<_>>().concat();
     let (candidates, shadowed) =
@@ -136,7 +133,7 @@ pub(super) fn sql(schema: &Arc<Schema>, history: &History, by_hand: Option<&ByHa
     let events = if infers { members::without_known(&events, &key) } else { events };
     let (inner, shown, is_shown) = match &history.shows {
         Shows::Versions { ignore, overwrite, previous, surrogate_key } => {
-            let judged = versions(&told, history, (ignore, overwrite, previous), &events);
+            let judged = versions(&told, history, (ignore, overwrite, previous), &events, !kept.is_empty());
             if infers { first_of_member(schema, history, surrogate_key.as_deref(), judged) } else { judged }
         }
         Shows::Last { previous } => last(history, previous, &events),
@@ -152,6 +149,16 @@ pub(super) fn sql(schema: &Arc<Schema>, history: &History, by_hand: Option<&ByHa
         "select {}, {arrives} as _arrives, not ({is_shown}) as _gone, _from <> 1 and not ({is_shown}) as _remember from ({inner}) as judged",
         values.collect::<Vec<_>>().join(", ")
     )
+}
+
+/// The columns in which a version shows the value of a later one and its own is needed again: to tell what was before, and where the later
+/// one gives way to a deletion of the same time.
+fn kept(history: &History) -> Vec<String> {
+    match &history.shows {
+        Shows::Versions { previous, overwrite, .. } if history.deleted_when.is_some() => [previous.as_slice(), overwrite].concat(),
+        Shows::Versions { previous, .. } => previous.clone(),
+        Shows::Last { .. } => vec![],
+    }
 }
 
 /// The candidates, each with whether the table shows the latest value of a column in place of its own and the row as it came is remembered
@@ -179,7 +186,13 @@ fn with_copies(judged: &str, previous: &[String]) -> String {
 type Judged = (String, Vec<(String, String)>, String);
 
 /// Every version in a row of its own.
-fn versions(schema: &Schema, history: &History, (ignore, overwrite, previous): (&[String], &[String], &[String]), events: &str) -> Judged {
+fn versions(
+    schema: &Schema,
+    history: &History,
+    (ignore, overwrite, previous): (&[String], &[String], &[String]),
+    events: &str,
+    has_copies: bool,
+) -> Judged {
     let (key, later) = (columns(&history.key), identifier(&history.later_by));
     let in_order = format!("over (partition by {key} order by {later})");
     let made = [VALID_FROM, VALID_TO, IS_CURRENT];
@@ -207,7 +220,7 @@ fn versions(schema: &Schema, history: &History, (ignore, overwrite, previous): (
     let until = format!("case when _deletes then {later} else _until end");
     let mut shown = vec![(made[0].to_owned(), later), (made[1].to_owned(), until), (made[2].to_owned(), "_until is null".to_owned())];
     let shows_latest = |name: &String| {
-        let is_own = if previous.is_empty() { "_opens" } else { "_opens and not _is_copy" };
+        let is_own = if has_copies { "_opens and not _is_copy" } else { "_opens" };
         (name.clone(), format!("case when {is_own} then {} else {} end", latest(name), identifier(name)))
     };
     shown.extend(overwrite.iter().chain(previous).map(shows_latest).chain(changes));
