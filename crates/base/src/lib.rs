@@ -11,6 +11,7 @@ mod error;
 mod facts;
 mod further;
 mod in_place;
+mod json_schema;
 mod ledger;
 mod load_mode;
 mod loose;
@@ -41,6 +42,7 @@ pub use facts::{
 };
 pub use further::{Further, Sketches};
 pub use in_place::{InPlace, Questions, SetQuestion};
+pub use json_schema::JsonSchema;
 pub use ledger::{
     Lateness, Ledger, Position, Progress, PromotedFrom, ReturnedRecord, ReviewRecord, RunId, RunOutcome, RunRecord, StepCommit,
     StepOutcome, StepRecord, VersionGroup,

@@ -14,6 +14,7 @@ mod distribution;
 mod expression;
 mod freshness;
 mod is_null;
+mod json_schema;
 mod length;
 mod like;
 mod matches;
@@ -95,6 +96,7 @@ pub const RULE_KINDS: &[&dyn RuleKind] = &[
     &matches::Matches,
     &like::Like,
     &parses::Parses,
+    &json_schema::JsonSchema,
     &length::Length,
     &compare::Compare,
     &columns_equal::ColumnsEqual,

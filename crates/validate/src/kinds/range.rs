@@ -336,10 +336,12 @@ mod tests {
         check_proposals("range", &number_facts("account_balance", 1000, 0), &[]);
         let mut facts = number_facts("amount", 1000, 0);
         facts.columns[0].min = hw_base::Value::Text("-Infinity".into());
-        let proposal = r#"{"column":"amount","min":0,"at_most":"1%","on_failure":"alert"}: `amount` is below zero in 1 of 1,000 rows (0.10 %)"#;
+        let proposal =
+            r#"{"column":"amount","min":0,"at_most":"1%","on_failure":"alert"}: `amount` is below zero in 1 of 1,000 rows (0.10 %)"#;
         check_proposals("range", &facts, &[proposal]);
         facts.columns[0].top_values = vec![hw_base::ValueCount { value: hw_base::Value::Text("-Infinity".into()), count: 4 }];
-        let proposal = r#"{"column":"amount","min":0,"at_most":"1%","on_failure":"alert"}: `amount` is below zero in 4 of 1,000 rows (0.40 %)"#;
+        let proposal =
+            r#"{"column":"amount","min":0,"at_most":"1%","on_failure":"alert"}: `amount` is below zero in 4 of 1,000 rows (0.40 %)"#;
         check_proposals("range", &facts, &[proposal]);
     }
 }

@@ -62,7 +62,7 @@ fn every_kind_has_data_that_breaks_it_and_repaired_data() {
 /// A table that the examples of all kinds are about.
 const EXAMPLE_TABLE: &str = "order_id bigint, line bigint, line_number bigint, customer_id bigint, customer_name varchar, email varchar, \
     country_code varchar, shop_id bigint, status varchar, total_amount decimal(12,2), discount decimal(12,2), order_date date, \
-    shipped_at timestamp, delivered_at timestamp, updated_at timestamp, note varchar";
+    shipped_at timestamp, delivered_at timestamp, updated_at timestamp, note varchar, payload varchar";
 
 #[test]
 fn every_example_fits_a_table_and_asks_something_of_it() {
@@ -112,6 +112,7 @@ fn no_name_and_no_value_gets_out_of_its_quotes() {
         "length" | "distinct_count" => json!({"column": name, "min": 1}),
         "distinct_values" => json!({"column": name, "equal": [value]}),
         "parses" => json!({"column": name, "as": "email"}),
+        "json_schema" => json!({"column": name, "schema": {"type": "object"}}),
         "columns_equal" | "columns_differ" => json!({"columns": [name, name]}),
         "accepted_combinations" => json!({"columns": [name, name], "values": [[value, null]]}),
         "reconcile" => json!({"with": "t", "key": [name]}),
@@ -170,6 +171,7 @@ fn every_kind_quotes_odd_names() {
         "referential" => json!({"column": odd, "to": {"table": "t", "columns": [odd]}}),
         "distinct_values" => json!({"column": odd, "equal": ["x"]}),
         "parses" => json!({"column": odd, "as": "email"}),
+        "json_schema" => json!({"column": odd, "schema": {"type": "object"}}),
         "columns_equal" | "columns_differ" => json!({"columns": [odd, odd]}),
         "accepted_combinations" => json!({"columns": [odd, odd], "values": [["x", null]]}),
         "reconcile" => json!({"with": "t", "key": [odd]}),

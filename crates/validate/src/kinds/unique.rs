@@ -129,9 +129,7 @@ impl RuleBody for UniqueSettings {
         // Where rows wait, the first of each key stays.
         let broken = if self.on_failure == OnFailure::Quarantine { "copies_of_key - 1" } else { "copies_of_key" };
         Ok(Shape::Set {
-            count: Template::new(format!(
-                "select cast(coalesce(sum({broken}), 0) as bigint) as violations from ({copies}) as repeated"
-            )),
+            count: Template::new(format!("select cast(coalesce(sum({broken}), 0) as bigint) as violations from ({copies}) as repeated")),
             examples: Template::new(format!("{copies} order by copies_of_key desc, {key}")),
             violations: Template::new(format!(
                 "select * from (select *, count(*) over (partition by {key}) as copies_of_key from {{table}} as judged where {present}) as counted \

@@ -98,6 +98,7 @@ impl Dialect {
             (Self::Postgres, "isnan") => format!("({} = 'NaN')", part(0)?),
             (Self::Postgres, "try_cast") => self.tried_cast(inside)?,
             (_, "any_date") => return Err("no database has a function that reads dates in all their forms".into()),
+            (_, "json_keeps_to") => return Err("no database has a function that holds a text against a JSON schema".into()),
             (Self::Postgres, "json_valid") => format!("({} is json)", part(0)?),
             (Self::Spark, "json_valid") => return Err("Spark has no function that tells whether a text is JSON".into()),
             _ => format!("{name}({})", self.written(inside)?),

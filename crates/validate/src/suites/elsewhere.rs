@@ -75,6 +75,7 @@ pub(crate) const ELSEWHERE: &[Elsewhere] = &[
         "",
         "format",
     ),
+    words("json_schema", "column_values_to_match_json_schema", "", "", ""),
     words(
         "length",
         "column_value_lengths_to_be_between, column_value_lengths_to_equal",

@@ -213,7 +213,10 @@ fn of_values(name: &str, arguments: &Arguments<'_>) -> Translation {
         // A column of days or moments, which texts in CSV may be, reads so as well.
         "column_values_to_be_dateutil_parseable" => on_column("parses", json!({"as": "any_date"}), arguments),
         "column_values_to_be_json_parseable" => json_parseable(arguments),
-        "column_values_to_match_json_schema" => Err("Headworks tells whether a text is JSON, not whether it keeps to a schema".into()),
+        "column_values_to_match_json_schema" => match arguments.get("json_schema") {
+            Json::Null => Err("`json_schema` is missing".into()),
+            schema => on_column("json_schema", json!({ "schema": schema }), arguments),
+        },
         "column_value_lengths_to_be_between" => {
             let limits = count_limits(json!({"column": column()?}), arguments);
             Ok(Rules::one("length", limits.map_err(|why| if why == ALWAYS_HOLDS { NO_LIMIT.to_owned() } else { why })?))

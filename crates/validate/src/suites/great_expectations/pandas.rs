@@ -280,7 +280,6 @@ impl Reader<'_> {
     fn single(&mut self) -> Result<Part, String> {
         let rest = self.rest;
         let (part, length) = match rest.chars().next() {
-            None => return Err(self.refusal()),
             Some('(') => return self.in_parentheses(),
             Some('[') => {
                 self.goes_on(1);
@@ -293,7 +292,7 @@ impl Reader<'_> {
             }
             Some(_) if starts_number(rest) => number(rest),
             Some(first) if first.is_alphabetic() || first == '_' => self.word()?,
-            Some(_) => return Err(self.refusal()),
+            _ => return Err(self.refusal()),
         };
         self.goes_on(length);
         Ok(part)

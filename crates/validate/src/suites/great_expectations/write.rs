@@ -185,6 +185,7 @@ fn words(kind: &str, settings: &Map<String, Json>) -> Option<Vec<(String, Json)>
         "length" => one("column_value_lengths_to_be_between", json!({"column": column, "min_value": get("min"), "max_value": get("max")})),
         "parses" if get("as") == "any_date" => one("column_values_to_be_dateutil_parseable", json!({ "column": column })),
         "parses" if get("as") == "json" => one("column_values_to_be_json_parseable", json!({ "column": column })),
+        "json_schema" => one("column_values_to_match_json_schema", json!({"column": column, "json_schema": get("schema")})),
         "parses" => settings
             .contains_key("format")
             .then(|| vec![("column_values_to_match_strftime_format".into(), json!({"column": column, "strftime_format": get("format")}))]),
