@@ -98,7 +98,7 @@ fn coded_row(table: &CodedTable, row: u64) -> Option<usize> {
 fn lie_among_others(column: &CodedColumn, rows: &[usize]) -> bool {
     let accused: HashSet<u32> = rows.iter().map(|row| column.codes[*row]).collect();
     let numbers = column.values.iter().zip(1_u32..).filter_map(|(value, code)| Some((code, value.parse::<f64>().ok()?)));
-    let (own, others): (Vec<(u32, f64)>, Vec<(u32, f64)>) = numbers.partition(|(code, _)| accused.contains(code));
+    let (own, others): (Vec<_>, Vec<_>) = numbers.partition(|(code, _)| accused.contains(code));
     let least = others.iter().map(|(_, number)| *number).fold(f64::INFINITY, f64::min);
     let greatest = others.iter().map(|(_, number)| *number).fold(f64::NEG_INFINITY, f64::max);
     own.iter().any(|(_, number)| (least..=greatest).contains(number))

@@ -1,5 +1,6 @@
 //! The port to an engine: SQL text and plain values go in, plain values come out.
 
+use std::cmp::Ordering;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -347,6 +348,9 @@ pub struct TableVersion {
     pub operation: String,
     /// The run that made it.
     pub run: Option<String>,
+    /// The project of that run, where it says so.
+    #[serde(default, skip_serializing)]
+    pub project: Option<String>,
 }
 
 /// An engine: it reads, measures, stages and publishes. It judges nothing.
@@ -455,6 +459,12 @@ pub trait Engine: Send + Sync {
     /// Whether the warehouse holds the table; asks no log, so that it is cheap for many.
     fn has_table(&self, _table: &TableName) -> Result<bool> {
         Ok(true)
+    }
+
+    /// Whether the newest version of a table is the one of this number, a later one, or probably an earlier one, which its log tells for
+    /// sure; `None` where there is no table. As cheap.
+    fn standing(&self, _table: &TableName, _version: i64) -> Result<Option<Ordering>> {
+        Ok(Some(Ordering::Equal))
     }
 
     /// The newest version of a table; `None` where there is no table.

@@ -13,6 +13,24 @@ pub struct SourceFile {
     pub bytes: u64,
     /// When it was last changed, in microseconds since 1970.
     pub modified: i64,
+    /// What its content was when it was read, where the source can tell; see [`Sources::digest`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The name it had when it was read, where it has another one now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<String>,
+}
+
+impl SourceFile {
+    /// A file that nothing more is known of than what its folder lists.
+    pub fn listed(path: impl Into<String>, bytes: u64, modified: i64) -> Self {
+        Self { path: path.into(), bytes, modified, digest: None, was: None }
+    }
+
+    /// Whether the folder lists both alike: nothing has written to the file in between.
+    pub fn is_listed_like(&self, other: &Self) -> bool {
+        (&self.path, self.bytes, self.modified) == (&other.path, other.bytes, other.modified)
+    }
 }
 
 /// What a dataset holds now, learned without reading its rows.
@@ -115,6 +133,11 @@ pub enum Part {
 pub trait Sources: Send + Sync {
     /// Lists what `dataset` holds now, without reading its rows.
     fn survey<'a>(&'a self, dataset: &'a DatasetName) -> BoxFuture<'a, Result<Survey>>;
+
+    /// What the content of a file of `dataset` is, short enough to be remembered; `None` where the file alone does not tell.
+    fn digest(&self, _dataset: &DatasetName, _file: &SourceFile) -> Option<String> {
+        None
+    }
 
     /// Makes a delivery of `dataset` readable on the engine.
     fn open<'a>(&'a self, dataset: &'a DatasetName, delivery: &'a Delivery) -> BoxFuture<'a, Result<Delivered>>;

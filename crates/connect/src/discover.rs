@@ -72,12 +72,11 @@ pub async fn discover(root: &Path, paths: &[String]) -> Result<Found> {
                     Err(error) => found.left_out.push((name, error)),
                 }
             }
-            match readable.first().filter(|first| pattern && readable.iter().all(|file| file.is_like(first))) {
-                Some(first) => found.datasets.push(first.dataset(&address.place, Called::by_glob(&paths_of(&readable), &address.place))),
-                None => {
-                    let given = if pattern { usize::MAX } else { depth(&address.place) };
-                    found.datasets.extend(grouped(root, readable, given));
-                }
+            if let Some(first) = readable.first().filter(|first| pattern && readable.iter().all(|file| file.is_like(first))) {
+                found.datasets.push(first.dataset(&address.place, Called::by_glob(&paths_of(&readable), &address.place)));
+            } else {
+                let given = if pattern { usize::MAX } else { depth(&address.place) };
+                found.datasets.extend(grouped(root, readable, given));
             }
         }
     }

@@ -41,6 +41,11 @@ impl FileSource {
         }
     }
 
+    /// What the content of a file is, in short.
+    pub(crate) fn digest(&self, file: &SourceFile) -> Option<String> {
+        files::digest(&self.place.root, file)
+    }
+
     pub(crate) fn list(&self, dataset: &str) -> Result<Vec<SourceFile>> {
         let paths = self.paths.resolved(&self.place.secrets)?;
         files::list(&self.place.root, &paths.of(&self.place.source, dataset)?, self.endings)

@@ -1,12 +1,13 @@
 //! The files of a dataset: found by path, folder or glob, listed in the order of their paths.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use hw_base::{Error, Result, SourceFile, nearest, snake_case};
 pub(crate) use hw_text::unreadable;
+use md5::{Digest, Md5};
 
 /// Endings of compressed files.
 const COMPRESSED: [&str; 3] = ["gz", "zst", "zstd"];
@@ -120,7 +121,35 @@ fn describe(root: &Path, path: &Path) -> Result<SourceFile> {
         _ => unreadable(&shown, &error),
     })?;
     let modified = facts.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(|age| age.as_micros());
-    Ok(SourceFile { path: shown, bytes: facts.len(), modified: modified.and_then(|micros| i64::try_from(micros).ok()).unwrap_or_default() })
+    Ok(SourceFile::listed(shown, facts.len(), modified.and_then(|micros| i64::try_from(micros).ok()).unwrap_or_default()))
+}
+
+/// Bytes up to which the whole content of a file tells it from others; of more, parts of it do.
+const WHOLLY_DIGESTED: u64 = 4 << 20;
+/// The parts of a longer file, spread over all of it.
+const DIGESTED_PARTS: u64 = 64;
+const DIGESTED_PART: u64 = 64 << 10;
+
+/// What the content of a file is, in short; `None` where it cannot be read.
+pub(crate) fn digest(root: &Path, file: &SourceFile) -> Option<String> {
+    let mut content = File::open(path_of(root, file)).ok()?;
+    let bytes = content.metadata().ok()?.len();
+    let mut digest = Md5::new();
+    digest.update(bytes.to_le_bytes());
+    let parts = if bytes <= WHOLLY_DIGESTED { vec![(0, bytes)] } else { parts_of(bytes) };
+    for (from, length) in parts {
+        content.seek(SeekFrom::Start(from)).ok()?;
+        let mut part = Vec::new();
+        (&content).take(length).read_to_end(&mut part).ok()?;
+        digest.update(&part);
+    }
+    Some(format!("{:032x}", u128::from_be_bytes(digest.finalize().into())))
+}
+
+/// Where the parts of a long file begin and how long they are; the last one ends it.
+fn parts_of(bytes: u64) -> Vec<(u64, u64)> {
+    let last = bytes - DIGESTED_PART;
+    (0..DIGESTED_PARTS).map(|part| (last / (DIGESTED_PARTS - 1) * part, DIGESTED_PART)).chain([(last, DIGESTED_PART)]).collect()
 }
 
 /// A path as a project writes it.

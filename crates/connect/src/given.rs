@@ -160,10 +160,8 @@ impl Prepared {
     }
 
     fn files(&self, dataset: &DatasetName, arrived: usize) -> Vec<SourceFile> {
-        let file = |(number, batch): (usize, &RecordBatch)| SourceFile {
-            path: file_name(dataset, number),
-            bytes: batch.num_rows() as u64 + 1,
-            modified: i64::try_from(number).unwrap_or_default(),
+        let file = |(number, batch): (usize, &RecordBatch)| {
+            SourceFile::listed(file_name(dataset, number), batch.num_rows() as u64 + 1, i64::try_from(number).unwrap_or_default())
         };
         self.until(arrived).map(file).collect()
     }

@@ -13,7 +13,7 @@ use hw_base::{BoxFuture, Delivery, Error, Part, Result, SourceFile, Survey, Tole
 
 use crate::connectors::{Opened, Reached, Source};
 use crate::file_source::{FileSource, blocking};
-use crate::files::{is_glob, list};
+use crate::files::{digest, is_glob, list};
 use crate::layout::{Layout, check_duplicates, free_of_hidden, header_alone, places, uneven};
 use crate::rows::{Outlet, RowReader, RowTable, Wanted};
 use crate::types::{Declared, check_declared, column_of, common_type, sql_type_to_arrow};
@@ -94,6 +94,11 @@ pub(crate) trait PartedFormat: fmt::Debug + Send + Sync + 'static {
     /// Lists the files behind a path.
     fn list(&self, root: &Path, pattern: &str, endings: &[&str]) -> Result<Vec<SourceFile>> {
         list(root, pattern, endings)
+    }
+
+    /// What the content of a file is, in short; `None` where the file alone does not tell.
+    fn digest(&self, root: &Path, file: &SourceFile) -> Option<String> {
+        digest(root, file)
     }
 }
 
@@ -244,6 +249,10 @@ impl<F: PartedFormat> Source for PartedSource<F> {
 
     fn malformed(&self) -> Tolerance {
         self.malformed
+    }
+
+    fn digest(&self, file: &SourceFile) -> Option<String> {
+        self.format.digest(&self.files.place.root, file)
     }
 
     fn survey<'a>(&'a self, dataset: &'a str) -> BoxFuture<'a, Result<Survey>> {

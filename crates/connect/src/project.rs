@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use hw_base::{
-    BoxFuture, Column, DatasetName, Delivered, Delivery, Error, Result, Settings, Sources, Span, Survey, Timestamp, Tolerance, nearest,
-    snake_case, unknown,
+    BoxFuture, Column, DatasetName, Delivered, Delivery, Error, Result, Settings, SourceFile, Sources, Span, Survey, Timestamp, Tolerance,
+    nearest, snake_case, unknown,
 };
 use hw_engine::LiveTables;
 
@@ -126,6 +126,10 @@ impl Sources for ProjectSources {
 
     fn open<'a>(&'a self, dataset: &'a DatasetName, delivery: &'a Delivery) -> BoxFuture<'a, Result<Delivered>> {
         Box::pin(self.open_dataset(dataset, delivery))
+    }
+
+    fn digest(&self, dataset: &DatasetName, file: &SourceFile) -> Option<String> {
+        self.source(dataset).ok()?.digest(file)
     }
 
     fn reached(&self, relation: &str) -> Option<String> {

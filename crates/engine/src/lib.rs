@@ -11,6 +11,7 @@ mod changes;
 mod crowded;
 mod damage;
 mod deadline;
+mod decimals;
 mod failure;
 mod files;
 mod folder;

@@ -1,5 +1,6 @@
 //! The engine in this process: DataFusion within a memory limit, over a warehouse of Delta tables.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -30,10 +31,11 @@ use crate::deadline::{Deadline, in_time};
 use crate::failure::{Context, explain, explain_delta, io_problem, memory_problem};
 use crate::files::FileTable;
 use crate::folder::{Disk, FolderRef, Site};
-use crate::json::json_valid;
+use crate::json::{json_keeps_to, json_valid};
+use crate::json_path::json_value;
 use crate::live::LiveTables;
 use crate::measure::Means;
-use crate::moments::{ComparedInMicroseconds, Microseconds};
+use crate::moments::{Compared, Microseconds};
 use crate::planned::Planned;
 use crate::quantile::quantile_cont;
 use crate::session::{Effort, Session};
@@ -166,7 +168,7 @@ impl LocalEngine {
             let state = SessionContext::new_with_config_rt(SessionConfig::new(), Arc::clone(&self.runtime)).state();
             let mut rules = state.physical_optimizers().to_vec();
             rules.insert(0, Arc::new(CheckedArithmetic));
-            let mut analyzers: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(ComparedInMicroseconds)];
+            let mut analyzers: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(Compared)];
             analyzers.extend(state.analyzer().rules.iter().cloned());
             let state = SessionStateBuilder::new_from_existing(state)
                 .with_physical_optimizer_rules(rules)
@@ -358,6 +360,7 @@ impl LocalEngine {
             at: info.timestamp.and_then(chrono::DateTime::from_timestamp_millis),
             operation: info.operation.clone().unwrap_or_default(),
             run: info.info.get("headworks.run").and_then(Json::as_str).map(str::to_owned),
+            project: info.info.get("headworks.project").and_then(Json::as_str).map(str::to_owned),
         };
         Ok((0_i64..).zip(&commits).map(version).collect())
     }
@@ -396,7 +399,7 @@ fn with_beside(table: &TableName) -> Vec<TableName> {
 /// The state with our functions. One that is made of another state takes over functions in any order, and of two with one name either, so ours
 /// come last.
 fn with_own_functions(mut state: SessionState) -> SessionState {
-    let scalar = [json_valid(), any_date()].map(|function| state.register_udf(Arc::new(function)));
+    let scalar = [json_valid(), json_keeps_to(), json_value(), any_date()].map(|function| state.register_udf(Arc::new(function)));
     let aggregate = [quantile_cont(), arithmetic::sum()].map(|function| state.register_udaf(Arc::new(function)));
     debug_assert!(
         scalar.iter().all(std::result::Result::is_ok) && aggregate.iter().all(std::result::Result::is_ok),
@@ -529,6 +532,10 @@ impl Engine for LocalEngine {
 
     fn has_table(&self, table: &TableName) -> Result<bool> {
         self.warehouse.has_log(table)
+    }
+
+    fn standing(&self, table: &TableName, version: i64) -> Result<Option<Ordering>> {
+        self.warehouse.standing(table, version)
     }
 
     fn table<'a>(&'a self, table: &'a TableName, application: Option<&'a str>) -> BoxFuture<'a, Result<Option<TableState>>> {

@@ -1,5 +1,6 @@
 //! The warehouse: Delta tables in a folder or a bucket, and what their logs say.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -215,6 +216,19 @@ impl Warehouse {
     /// Whether a first commit of the table exists; a folder of staged files alone is no table.
     pub(crate) fn has_log(&self, table: &TableName) -> Result<bool> {
         self.folder(table).has_log()
+    }
+
+    /// Whether the newest version of the table is the one of this number, a later one, or probably an earlier one; `None` where it has no log.
+    /// Of a much later one the entries may have been cleaned up behind a checkpoint that others wrote.
+    pub(crate) fn standing(&self, table: &TableName, version: i64) -> Result<Option<Ordering>> {
+        let folder = self.folder(table);
+        if folder.entry(version + 1)?.is_some() {
+            return Ok(Some(Ordering::Greater));
+        }
+        if folder.entry(version)?.is_some() {
+            return Ok(Some(Ordering::Equal));
+        }
+        Ok(folder.has_log()?.then_some(Ordering::Less))
     }
 
     /// The version of a table that `state` is, which has just been read or written.

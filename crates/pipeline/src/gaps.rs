@@ -163,7 +163,7 @@ async fn hole(model: &Model, asking: Asking<'_>) -> Result<Option<Hole>> {
     let days: Vec<String> = rows.rows.iter().filter_map(|row| text(row)).collect();
     let (Some(first), Some(last)) = (days.first().cloned(), days.last().cloned()) else { return Ok(None) };
     let missing = missing(unit, &days);
-    Ok((!missing.is_empty()).then(|| Hole { table: model.name.clone(), column, every: unit.to_owned(), first, last, missing }))
+    Ok((!missing.is_empty()).then(|| Hole { table: model.name.clone(), column, every: (*unit).to_owned(), first, last, missing }))
 }
 
 /// The days at which partitions would begin that are not there.

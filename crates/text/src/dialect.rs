@@ -270,7 +270,7 @@ mod tests {
         check("Country,2019,2020\nAustria,8.9,8.9\nChile,18.9,19.1\n", ',', true, &["Country", "2019", "2020"]);
         let partly_empty = "country,code,1960,1961,1962\nAruba,ABW,4.82,4.655,\nBelize,BLZ,6.5,6.48,\nChile,CHL,5.1,5.0,\n";
         check(partly_empty, ',', true, &["country", "code", "1960", "1961", "1962"]);
-        check("country,1960,1961\nAruba,,\nChile,,\n", ',', false, &["country", "1960", "1961"]);
+        check("country,1960,1961\nAruba,,\nChile,,\n", ',', true, &["country", "1960", "1961"]);
         check("Austria,2019,2020\nChile,2018,2021\n", ',', false, &["Austria", "2019", "2020"]);
         check("Austria,2019,8.9\nChile,1950,9.1\n", ',', false, &["Austria", "2019", "8.9"]);
     }

@@ -12,8 +12,8 @@ mod validity;
 mod volume;
 
 pub(crate) use completeness::disguised_nulls;
-pub(crate) use timeliness::{age, tells_age};
 pub use timeliness::{Freshness, freshness};
+pub(crate) use timeliness::{age, tells_age};
 pub(crate) use uniqueness::{is_key_candidate, is_key_like};
 
 use hw_base::ColumnFacts;

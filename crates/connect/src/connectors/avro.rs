@@ -90,6 +90,10 @@ impl Source for AvroSource {
         self.files.datasets()
     }
 
+    fn digest(&self, file: &SourceFile) -> Option<String> {
+        self.files.digest(file)
+    }
+
     fn survey<'a>(&'a self, dataset: &'a str) -> BoxFuture<'a, Result<Survey>> {
         Box::pin(survey(self.files.clone(), dataset.to_owned()))
     }

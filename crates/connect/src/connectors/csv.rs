@@ -151,6 +151,10 @@ impl Source for CsvSource {
         self.malformed
     }
 
+    fn digest(&self, file: &SourceFile) -> Option<String> {
+        self.files.digest(file)
+    }
+
     fn survey<'a>(&'a self, dataset: &'a str) -> BoxFuture<'a, Result<Survey>> {
         Box::pin(survey(self.files.clone(), dataset.to_owned()))
     }

@@ -175,6 +175,11 @@ pub trait Source: Send + Sync {
     /// Lists what a dataset holds, without reading its rows.
     fn survey<'a>(&'a self, dataset: &'a str) -> BoxFuture<'a, Result<Survey>>;
 
+    /// What the content of a file is, in short; `None` where the file alone does not tell.
+    fn digest(&self, _file: &SourceFile) -> Option<String> {
+        None
+    }
+
     /// Makes a delivery of a dataset readable.
     fn open<'a>(&'a self, dataset: &'a str, delivery: &'a Delivery) -> BoxFuture<'a, Result<Opened>>;
 

@@ -20,7 +20,7 @@ use crate::types::{Declared, column_type};
 fn files(folder: &Path, contents: &[(&str, &[u8])]) -> Vec<SourceFile> {
     let write = |(name, content): &(&str, &[u8])| {
         fs::write(folder.join(name), content).unwrap();
-        SourceFile { path: (*name).to_owned(), bytes: content.len() as u64, modified: 0 }
+        SourceFile::listed(*name, content.len() as u64, 0)
     };
     contents.iter().map(write).collect()
 }
@@ -179,7 +179,10 @@ fn files_that_cannot_be_a_table_are_refused_with_a_remedy() {
     refused(b"PAR1\x15\x04", "error[HW203]: `t.csv` is a Parquet file");
     refused(&[0x89, 0, 1, 2, 3, 4, 5, 6, 7, 0xFF], "error[HW203]: `t.csv` is no text");
     refused(b"id,a,id\n1,2,3\n", "error[HW204]: two columns of `t.csv` are named `id`: the 1st and the 3rd");
-    refused(b"id,a,ID\n1,2,3\n", "error[HW204]: two columns of `t.csv` have one name: `id`, the 1st, and `ID`, the 3rd\n  because: names that");
+    refused(
+        b"id,a,ID\n1,2,3\n",
+        "error[HW204]: two columns of `t.csv` have one name: `id`, the 1st, and `ID`, the 3rd\n  because: names that",
+    );
     refused(&vec![b'x'; 3 << 20], "error[HW203]: the first record of `t.csv` does not end within 1.0 MiB");
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hw_base::{
-    DatasetName, Delivery, Engine, Ledger, News, ORIGIN_COLUMNS, Position, Progress, Reference, Result, SourceFile, Survey, TableName,
-    TimeSpan, count, plural,
+    DatasetName, Delivery, Engine, Ledger, News, ORIGIN_COLUMNS, Position, Progress, Reference, Result, SourceFile, Sources, Survey,
+    TableName, TimeSpan, count, plural,
 };
 
 use super::{Asking, Decision, FROM_PRODUCTION, Follow, Step, Work, was_rolled_back};
@@ -37,6 +37,7 @@ pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: Dataset
     let table = TableName::raw(&dataset);
     let survey = asking.sources.survey(&dataset).await?;
     let compared = is_compared(project, asking.engine, &dataset);
+    let progress = if compared { progress } else { progress.map(|progress| recognised(asking.sources, &dataset, &survey, progress)) };
     let follow = follow(project, &dataset, &survey).filter(|_| !compared);
     let reads_otherwise = if survey.files.is_some() && !compared { reads_otherwise(project, asking.ledger, &dataset)? } else { vec![] };
     let keeps_versions = survey.files.is_none() && !compared && keeps_versions(project, &dataset);
@@ -100,6 +101,39 @@ pub(super) fn of_production(project: &Project, asking: Asking<'_>, dataset: Data
         dataset,
     };
     Step::idle(table, "append", Decision::Skip(FROM_PRODUCTION.into()), progress, work)
+}
+
+/// Where a dataset stands, with what became of its files that nobody wrote to: one that was only touched or copied anew is listed as it is now,
+/// and one that has another name now is known by that. Their rows stay as they are, so that none of them becomes newer than it is.
+fn recognised(sources: &dyn Sources, dataset: &DatasetName, survey: &Survey, progress: Progress) -> Progress {
+    let (Some(present), Some(Position::Files(known))) = (&survey.files, progress.inputs.get(FILES)) else { return progress };
+    let mut known = known.clone();
+    let mut gone: Vec<usize> = (0..known.len()).filter(|at| present.iter().all(|file| file.path != known[*at].path)).collect();
+    for file in present {
+        match known.iter_mut().find(|known| known.path == file.path) {
+            Some(same) if same.is_listed_like(file) => {}
+            Some(same) => {
+                let is_alike = same.bytes == file.bytes && same.digest.is_some();
+                if is_alike && sources.digest(dataset, file) == same.digest {
+                    same.modified = file.modified;
+                }
+            }
+            None => {
+                let is_alike = |known: &SourceFile| file.bytes > 0 && (known.bytes, known.modified) == (file.bytes, file.modified);
+                let candidates: Vec<usize> = gone.iter().copied().filter(|at| is_alike(&known[*at])).collect();
+                let digest = if candidates.is_empty() { None } else { sources.digest(dataset, file) };
+                if let Some(at) = candidates.into_iter().find(|at| known[*at].digest == digest) {
+                    gone.retain(|other| *other != at);
+                    let was = known[at].was.take().unwrap_or_else(|| known[at].path.clone());
+                    known[at].was = Some(was).filter(|was| *was != file.path);
+                    known[at].path.clone_from(&file.path);
+                }
+            }
+        }
+    }
+    known.sort();
+    let inputs = progress.inputs.into_iter().chain([(FILES.to_owned(), Position::Files(known))]).collect();
+    Progress { inputs, ..progress }
 }
 
 /// Why an environment cannot read production's raw copy of a dataset, which stands at `production`.
@@ -227,7 +261,7 @@ impl Reading {
             Some(files) if files.is_empty() => Decision::Skip(format!("no new files{}", self.gone_in_words())),
             Some(files) if self.loaded().is_empty() => Decision::Run(plural(files.len() as u64, "file")),
             Some(files) if self.compared => {
-                let moved = files.iter().filter(|file| !self.loaded().contains(file)).count() + self.gone().count();
+                let moved = files.iter().filter(|file| !self.has_read(file)).count() + self.gone().count();
                 Decision::Run(format!("{} new, changed or gone; all are read, to be compared", plural(moved as u64, "file")))
             }
             Some(files) => Decision::Run(format!("{}{}", plural(files.len() as u64, "new or changed file"), self.gone_in_words())),
@@ -244,10 +278,14 @@ impl Reading {
         }
     }
 
+    fn has_read(&self, file: &SourceFile) -> bool {
+        self.loaded().iter().any(|known| known.is_listed_like(file))
+    }
+
     /// The files to read.
     fn files(&self, anew: bool) -> Option<Vec<SourceFile>> {
         let present = self.survey.files.as_ref()?;
-        let is_new = |file: &&SourceFile| anew || !self.loaded().contains(file);
+        let is_new = |file: &&SourceFile| anew || !self.has_read(file);
         if self.compared && (self.gone().next().is_some() || present.iter().any(|file| is_new(&file))) {
             return Some(present.clone());
         }
@@ -259,17 +297,12 @@ impl Reading {
         if self.compared {
             return vec![];
         }
-        let may_have = |file: &&SourceFile| anew || self.loaded().iter().any(|known| known.path == file.path);
-        let files = files.unwrap_or_default();
-        let changed = files.iter().filter(may_have).map(|file| file.path.clone());
-        changed.chain(files.iter().filter_map(|file| self.earlier_name(file))).collect()
-    }
-
-    /// The name that a file had when it was read, where it has another one now: a file of its size and time that is gone.
-    fn earlier_name(&self, file: &SourceFile) -> Option<String> {
-        let is_new = !self.loaded().iter().any(|known| known.path == file.path);
-        let mut gone = self.gone().filter(|_| is_new && file.bytes > 0);
-        gone.find(|gone| (gone.bytes, gone.modified) == (file.bytes, file.modified)).map(|gone| gone.path.clone())
+        let before = |path: &str| self.loaded().iter().find(|known| known.path == path);
+        let names = |file: &SourceFile| match before(&file.path) {
+            Some(known) => [Some(file.path.clone()), known.was.clone()],
+            None => [anew.then(|| file.path.clone()), None],
+        };
+        files.unwrap_or_default().iter().flat_map(names).flatten().collect()
     }
 
     /// Files that were read and are not there any more.
@@ -279,8 +312,7 @@ impl Reading {
     }
 
     fn gone_in_words(&self) -> String {
-        let renamed = self.survey.files.iter().flatten().filter(|file| self.earlier_name(file).is_some()).count();
-        match self.gone().count().saturating_sub(renamed) {
+        match self.gone().count() {
             0 => String::new(),
             1 => "; 1 that was loaded is gone, its rows stay".into(),
             gone => format!("; {} that were loaded are gone, their rows stay", count(gone as u64)),

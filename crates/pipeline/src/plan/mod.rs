@@ -4,6 +4,7 @@ mod dataset;
 mod deliver;
 mod model;
 mod push_down;
+mod standing;
 mod steps;
 mod together;
 mod trial;
@@ -294,6 +295,7 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
     let is_chosen = |step: &Step| taken.iter().all(|(_, name)| *name != step.name);
     let chosen = steps.into_vec().into_iter().filter(is_chosen);
     let (borrowed, steps): (Vec<Step>, Vec<Step>) = chosen.partition(|step| project.borrows(&step.table));
+    standing::check(project, asking, &steps).await?;
     Ok(Plan {
         schema_version: "1",
         project: project.settings.project.clone(),

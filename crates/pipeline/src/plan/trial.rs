@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn what_reads_a_step_that_is_left_out_is_left_out_too() {
         let first_load = || Decision::Rebuild("first load".into());
-        let mut steps = vec![
+        let mut steps = [
             step("fact", &[], Decision::Fail("no key".into())),
             step("daily", &["fact"], first_load()),
             step("yearly", &["daily"], first_load()),

@@ -383,7 +383,8 @@ impl Copying<'_> {
         inputs.remove(LAST_COPY);
         if let Some(files) = self.files {
             let kept = if self.compared { vec![] } else { self.files_before() };
-            let mut known: Vec<SourceFile> = kept.into_iter().map(|file| self.remembered(file)).chain(files.to_vec()).collect();
+            let read = files.iter().map(|file| SourceFile { digest: self.task.ports.sources.digest(self.dataset, file), ..file.clone() });
+            let mut known: Vec<SourceFile> = kept.into_iter().map(|file| self.remembered(file)).chain(read).collect();
             known.sort();
             inputs.insert(FILES.into(), Position::Files(known));
         }

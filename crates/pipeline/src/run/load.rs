@@ -342,7 +342,7 @@ fn commit_note(task: Task<'_>, batch: &Batch, record: &StepRecord) -> CommitNote
         application: application(task.project, &step.table),
         window: batch.progress.window,
         details: json!({
-            "run": task.run, "step": step.name, "fingerprint": step.fingerprint, "window": record.window, "inputs": inputs,
+            "run": task.run, "project": task.project.settings.project, "step": step.name, "fingerprint": step.fingerprint, "window": record.window, "inputs": inputs,
             "rules": { "judged": record.verdict.results.len(), "broken": broken },
         }),
         at: task.ports.clock.now(),

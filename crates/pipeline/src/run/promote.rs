@@ -252,7 +252,7 @@ async fn take_over(project: &Project, step: &mut StepRecord, group: &[String], r
         application: application(project, &table),
         window: step.progress.window,
         details: json!({
-            "run": run, "step": step.model, "fingerprint": step.progress.fingerprint, "promoted": from,
+            "run": run, "project": project.settings.project, "step": step.model, "fingerprint": step.progress.fingerprint, "promoted": from,
             "rules": { "judged": step.verdict.results.len(), "broken": step.verdict.broken().map(|rule| &rule.id).collect::<Vec<_>>() },
         }),
         at: begun,

@@ -137,6 +137,7 @@ fn a_commit_says_what_it_is_made_of() {
         headworks/test/a: window 1
         {
           "run": "r1",
+          "project": "test",
           "step": "a",
           "fingerprint": "FINGERPRINT",
           "window": "all rows",

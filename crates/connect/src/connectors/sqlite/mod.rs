@@ -125,6 +125,10 @@ impl PartedFormat for Database {
         let files = list(root, pattern, endings)?;
         Ok(files.into_iter().map(|file| with_log(root, file)).collect())
     }
+
+    fn digest(&self, _: &Path, _: &SourceFile) -> Option<String> {
+        None
+    }
 }
 
 fn with_log(root: &Path, mut file: SourceFile) -> SourceFile {

@@ -109,7 +109,7 @@ impl<'a> Look<'a> {
 
     async fn found(self, dataset: DatasetName, marks: &[String], terminal: &Terminal) -> Result<Found> {
         let (uneven, is_open) = (self.opened.uneven.clone(), self.one.is_open);
-        Ok(Found { uneven, is_open, ..self.found_whole(dataset, marks, terminal).await? })
+        Ok(Found { is_open, uneven, ..self.found_whole(dataset, marks, terminal).await? })
     }
 
     async fn found_whole(self, dataset: DatasetName, marks: &[String], terminal: &Terminal) -> Result<Found> {
