@@ -22,6 +22,15 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
+    /// How a digest begins that is one of parts of a file: enough to know a file again that nobody wrote to, not to know that nobody did.
+    pub const OF_PARTS: &str = "parts ";
+
+    /// Whether a file of this digest has the very content that this one had.
+    pub fn has_content_of(&self, digest: Option<&str>) -> bool {
+        let own = self.digest.as_deref().filter(|own| !own.starts_with(Self::OF_PARTS));
+        own.is_some() && own == digest
+    }
+
     /// A file that nothing more is known of than what its folder lists.
     pub fn listed(path: impl Into<String>, bytes: u64, modified: i64) -> Self {
         Self { path: path.into(), bytes, modified, digest: None, was: None }

@@ -7,7 +7,6 @@ use std::time::UNIX_EPOCH;
 
 use hw_base::{Error, Result, SourceFile, nearest, snake_case};
 pub(crate) use hw_text::unreadable;
-use md5::{Digest, Md5};
 
 /// Endings of compressed files.
 const COMPRESSED: [&str; 3] = ["gz", "zst", "zstd"];
@@ -124,7 +123,7 @@ fn describe(root: &Path, path: &Path) -> Result<SourceFile> {
     Ok(SourceFile::listed(shown, facts.len(), modified.and_then(|micros| i64::try_from(micros).ok()).unwrap_or_default()))
 }
 
-/// Bytes up to which the whole content of a file tells it from others; of more, parts of it do.
+/// Bytes up to which a digest is of the whole content of a file; of a longer one it is of parts, as it is made beside reading the file.
 const WHOLLY_DIGESTED: u64 = 4 << 20;
 /// The parts of a longer file, spread over all of it.
 const DIGESTED_PARTS: u64 = 64;
@@ -134,16 +133,16 @@ const DIGESTED_PART: u64 = 64 << 10;
 pub(crate) fn digest(root: &Path, file: &SourceFile) -> Option<String> {
     let mut content = File::open(path_of(root, file)).ok()?;
     let bytes = content.metadata().ok()?.len();
-    let mut digest = Md5::new();
-    digest.update(bytes.to_le_bytes());
-    let parts = if bytes <= WHOLLY_DIGESTED { vec![(0, bytes)] } else { parts_of(bytes) };
+    let mut digest = blake3::Hasher::new();
+    digest.update(&bytes.to_le_bytes());
+    let (kind, parts) = if bytes <= WHOLLY_DIGESTED { ("", vec![(0, bytes)]) } else { (SourceFile::OF_PARTS, parts_of(bytes)) };
     for (from, length) in parts {
         content.seek(SeekFrom::Start(from)).ok()?;
         let mut part = Vec::new();
         (&content).take(length).read_to_end(&mut part).ok()?;
         digest.update(&part);
     }
-    Some(format!("{:032x}", u128::from_be_bytes(digest.finalize().into())))
+    Some(format!("{kind}{}", digest.finalize().to_hex()))
 }
 
 /// Where the parts of a long file begin and how long they are; the last one ends it.
@@ -232,6 +231,25 @@ fn listing(folder: &str, names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_digest_tells_contents_apart_and_says_whether_it_is_of_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let digest_of = |content: &[u8]| {
+            std::fs::write(folder.path().join("a.csv"), content).unwrap();
+            digest(folder.path(), &SourceFile::listed("a.csv", 0, 0)).unwrap()
+        };
+        let [one, other] = [digest_of(b"id\n1\n"), digest_of(b"id\n2\n")];
+        assert!(one != other && one == digest_of(b"id\n1\n"));
+        let known = |digest: &str| SourceFile { digest: Some(digest.into()), ..SourceFile::listed("a.csv", 5, 0) };
+        assert!(known(&one).has_content_of(Some(&one)) && !known(&one).has_content_of(Some(&other)) && !known(&one).has_content_of(None));
+        let mut long = vec![b'x'; 5 << 20];
+        let first = digest_of(&long);
+        let last = long.len() - 1;
+        long[last] = b'y';
+        assert!(first != digest_of(&long) && !known(&first).has_content_of(Some(&first)), "{first}");
+        assert_eq!(digest(folder.path(), &SourceFile::listed("b.csv", 0, 0)), None);
+    }
 
     #[test]
     fn datasets_are_named_after_files_and_folders() {

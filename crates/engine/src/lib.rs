@@ -27,6 +27,7 @@ mod logged;
 mod measure;
 mod moments;
 mod of_text;
+mod outgrown;
 mod partners;
 mod parts;
 mod place;

@@ -36,6 +36,7 @@ use crate::json_path::json_value;
 use crate::live::LiveTables;
 use crate::measure::Means;
 use crate::moments::{Compared, Microseconds};
+use crate::outgrown::Outgrown;
 use crate::planned::Planned;
 use crate::quantile::quantile_cont;
 use crate::session::{Effort, Session};
@@ -60,6 +61,7 @@ pub struct LocalEngine {
     pub(crate) warehouse: Warehouse,
     pub(crate) runtime: Arc<RuntimeEnv>,
     pool: Arc<OperatorPool>,
+    outgrown: Outgrown,
     pub(crate) live: LiveTables,
     pub(crate) memory: ByteSize,
     /// What one step may use of the memory beside the operators.
@@ -97,6 +99,7 @@ impl LocalEngine {
             warehouse,
             runtime,
             pool,
+            outgrown: Outgrown::new(limits.memory),
             live,
             memory: limits.memory,
             share: limits.memory,
@@ -136,6 +139,7 @@ impl LocalEngine {
             warehouse: Warehouse::passing(warehouse),
             runtime: Arc::clone(&self.runtime),
             pool: Arc::clone(&self.pool),
+            outgrown: self.outgrown.clone(),
             live: LiveTables::default(),
             memory: self.memory,
             share: self.share,
@@ -190,8 +194,13 @@ impl LocalEngine {
         }
     }
 
-    /// What comes of `work`. Where it shares rows out between cores it ends with HW401 as soon as there is no room for them.
+    /// What comes of `work`, which ends with HW401 where the process outgrows its memory limit. Where it shares rows out between cores it also does as
+    /// soon as there is no room for them.
     pub(crate) async fn unless_crowded<T>(&self, effort: Effort, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let work = async {
+            let outgrown = || Err(memory_problem("the values that it builds have outgrown the limit by half", Some(self.memory)));
+            self.outgrown.unless_outgrown(work).await.unwrap_or_else(outgrown)
+        };
         if !matches!(effort, Effort::Fast | Effort::InPieces) {
             return work.await;
         }

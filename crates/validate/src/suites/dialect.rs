@@ -98,6 +98,11 @@ impl Dialect {
             (Self::Postgres, "isnan") => format!("({} = 'NaN')", part(0)?),
             (Self::Postgres, "try_cast") => self.tried_cast(inside)?,
             (_, "any_date") => return Err("no database has a function that reads dates in all their forms".into()),
+            (Self::DuckDb, "json_value") => format!("json_extract_string({})", self.written(inside)?),
+            (Self::Spark, "json_value" | "json_extract_string") => format!("get_json_object({})", self.written(inside)?),
+            (Self::Postgres, "json_value" | "json_extract_string") => {
+                return Err("PostgreSQL has no function that reads JSON of a text by a path and gives null where there is nothing".into());
+            }
             (_, "json_keeps_to") => return Err("no database has a function that holds a text against a JSON schema".into()),
             (Self::Postgres, "json_valid") => format!("({} is json)", part(0)?),
             (Self::Spark, "json_valid") => return Err("Spark has no function that tells whether a text is JSON".into()),
@@ -265,6 +270,9 @@ mod tests {
             "Spark has no `regexp_replace` that ignores case"
         );
         assert_eq!(Dialect::Postgres.written("not json_valid(a)").unwrap(), "not (a is json)");
+        assert_eq!(Dialect::DuckDb.written("json_value(a, '$.b') = 'x'").unwrap(), "json_extract_string(a, '$.b') = 'x'");
+        assert_eq!(Dialect::Spark.written("json_value(a, '$.b') = 'x'").unwrap(), "get_json_object(a, '$.b') = 'x'");
+        assert!(Dialect::Postgres.written("json_value(a, '$.b')").is_err());
         assert_eq!(Dialect::Spark.written("json_valid(a)").unwrap_err(), "Spark has no function that tells whether a text is JSON");
         assert_eq!(Dialect::parse("oracle"), None);
     }
