@@ -175,6 +175,20 @@ async fn any_order_of_arrival_gives_the_table_of_one_full_load() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_of_the_time_of_a_version_leaves_what_the_one_before_it_had() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path());
+    let (begins, ends, is_gone) = ([0, 0, 0, 0, 0, 0], [0, 1, 0, 1, 0, 1], [0, 1, 0, 1, 1, 1]);
+    for (name, mode) in modes() {
+        let (whole, parts) = (TableName::model(format!("{name}_whole")), TableName::model(format!("{name}_parts")));
+        load(&engine, &staging(&whole, &mode, &[begins, ends, is_gone], 1, true), 1).await;
+        load(&engine, &staging(&parts, &mode, &[begins, ends], 1, true), 1).await;
+        load(&engine, &staging(&parts, &mode, &[is_gone], 2, false), 2).await;
+        assert_eq!(rows(&engine, &parts).await, rows(&engine, &whole).await, "{name}");
+    }
+}
+
 /// The same staging with a rule that keeps some rows out.
 fn guarded(staging: Staging) -> Staging {
     let rule = RowWatch { id: "no_a0".into(), violates: "a = 'a0'".into(), diverts: true, excludes: false };
