@@ -467,6 +467,11 @@ pub trait Engine: Send + Sync {
         Ok(Some(Ordering::Equal))
     }
 
+    /// The run that made a version of a table, as its log entry says; `None` where the entry is gone or names none.
+    fn writer<'a>(&'a self, _table: &'a TableName, _version: i64) -> BoxFuture<'a, Result<Option<String>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// The newest version of a table; `None` where there is no table.
     fn table<'a>(&'a self, table: &'a TableName, application: Option<&'a str>) -> BoxFuture<'a, Result<Option<TableState>>>;
 

@@ -268,6 +268,12 @@ pub trait Ledger: Send + Sync {
     /// it costs does not depend on how many other steps there are.
     fn published(&self, step: &str, limit: usize) -> Result<Vec<(Timestamp, StepRecord)>>;
 
+    /// The run that is recorded to have published this version of a step's table, the newest where several are; `None` where none is.
+    fn publisher(&self, step: &str, version: i64) -> Result<Option<RunId>> {
+        let is_it = |record: &StepRecord| record.model == step && record.commit.as_ref().is_some_and(|commit| commit.version == version);
+        Ok(self.runs(usize::MAX)?.into_iter().find(|run| run.steps.iter().any(is_it)).map(|run| run.run))
+    }
+
     /// The last runs in which a person decided about rows in quarantine, newest first, at most `limit`.
     fn reviews(&self, limit: usize) -> Result<Vec<RunRecord>>;
 

@@ -19,6 +19,9 @@ pub struct SourceFile {
     /// The name it had when it was read, where it has another one now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub was: Option<String>,
+    /// The last batch that may have its rows under that name; later ones are those of another file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was_until: Option<i64>,
 }
 
 impl SourceFile {
@@ -33,7 +36,7 @@ impl SourceFile {
 
     /// A file that nothing more is known of than what its folder lists.
     pub fn listed(path: impl Into<String>, bytes: u64, modified: i64) -> Self {
-        Self { path: path.into(), bytes, modified, digest: None, was: None }
+        Self { path: path.into(), bytes, modified, digest: None, was: None, was_until: None }
     }
 
     /// Whether the folder lists both alike: nothing has written to the file in between.
@@ -115,6 +118,9 @@ pub struct Delivered {
     /// The columns that some of its files lack and that the project does not declare; they are null there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uneven: Vec<String>,
+    /// What was guessed of its files that may be another way, each in a sentence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guesses: Vec<String>,
     /// Which rows of a database they are.
     #[serde(default)]
     pub part: Part,

@@ -136,6 +136,9 @@ pub struct Watched {
     /// Per rule on rows together that was judged where the rows lie.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sets: Vec<WatchedSet>,
+    /// Per rule on records of which some are no rows, where they were asked about where they lie.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of_records: Vec<WatchedRule>,
 }
 
 impl Watched {
@@ -147,6 +150,7 @@ impl Watched {
         self.aggregates.extend(other.aggregates);
         self.of_arriving.extend(other.of_arriving);
         self.sets.extend(other.sets);
+        self.of_records.extend(other.of_records);
         self
     }
 }

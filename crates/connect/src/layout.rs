@@ -47,6 +47,25 @@ impl Layout<'_> {
     }
 }
 
+/// Names the columns of files as the raw copy does, or else the first file, where they differ in upper and lower case alone: that is one name
+/// to the warehouse.
+pub(crate) fn in_known_case<'a>(files: impl Iterator<Item = &'a mut Vec<String>>, delivery: &Delivery) {
+    let mut known: HashMap<String, String> = HashMap::new();
+    let mut ambiguous: HashSet<String> = HashSet::new();
+    for column in &delivery.expected {
+        let name = column.name.to_lowercase();
+        if known.insert(name.clone(), column.name.clone()).is_some() {
+            ambiguous.insert(name);
+        }
+    }
+    for name in files.flatten() {
+        let lower = name.to_lowercase();
+        if !ambiguous.contains(&lower) {
+            known.entry(lower).or_insert_with(|| name.clone()).clone_into(name);
+        }
+    }
+}
+
 /// The columns that some files lack and others have, but for declared ones, in the order they appear.
 pub(crate) fn uneven<'a>(files: impl Iterator<Item = &'a [String]> + Clone, declared: &Declared) -> Vec<String> {
     let count = files.clone().count();
@@ -91,27 +110,52 @@ fn twice(file: &str, [(first, earlier), (at, name)]: [(usize, &str); 2]) -> Erro
         .because("names that differ in upper and lower case alone are one name to the warehouse")
 }
 
+/// What helps where a table of others has lost columns.
+pub(crate) const PUT_BACK: &str = "put the columns back; null in every row is enough, and models keep the history that they have";
+
+/// Refuses a table of others that lacks columns of the raw copy: no setting says that it may.
+pub(crate) fn check_table(name: &str, names: &[String], delivery: &Delivery) -> Result<()> {
+    let lacking: Vec<&Column> = delivery.expected.iter().filter(|column| !names.contains(&column.name)).collect();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    Err(lacking_of(name, &lacking, names).help(PUT_BACK).help(
+        "or move the folder of its raw copy away, below `raw` of the warehouse, and let the models do without them: the next run copies the table anew",
+    ))
+}
+
 fn lacks(file: &str, columns: &[&Column], names: &[String]) -> Error {
+    let error = lacking_of(file, columns, names);
+    // As a column of its own it would split the rows in two.
+    let otherwise = |column: &Column| names.iter().find(|name| name.to_lowercase() == column.name.to_lowercase());
+    if let Some((column, name)) = columns.iter().copied().find_map(|column| Some((column, otherwise(column)?))) {
+        return error
+            .because(format!("`{name}` and `{}` differ in upper and lower case", column.name))
+            .help("deliver it again with the names as they were");
+    }
+    error.help("deliver the file again with the column").help(format!(
+        "or say that files may lack it: `columns: {{ {} }}` under the source; it is null there",
+        columns
+            .iter()
+            .take(MOST_NAMES)
+            .map(|column| format!("{}: {}", column.name, quoted(&column.sql_type)))
+            .collect::<Vec<_>>()
+            .join(", ")
+    ))
+}
+
+/// The error for columns that a file or a table lacks, without what helps.
+fn lacking_of(file: &str, columns: &[&Column], names: &[String]) -> Error {
     let list =
         |names: &mut dyn Iterator<Item = &str>| names.take(MOST_NAMES).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let what = if columns.len() == 1 { "the column" } else { "the columns" };
-    Error::user(format!("`{file}` lacks {what} {}", list(&mut columns.iter().map(|column| column.name.as_str()))))
-        .code("HW204")
-        .because(format!(
+    Error::user(format!("`{file}` lacks {what} {}", list(&mut columns.iter().map(|column| column.name.as_str())))).code("HW204").because(
+        format!(
             "the dataset had {} before; the file has {}",
             if columns.len() == 1 { "it" } else { "them" },
             list(&mut names.iter().map(String::as_str))
-        ))
-        .help("deliver the file again with the column")
-        .help(format!(
-            "or say that files may lack it: `columns: {{ {} }}` under the source; it is null there",
-            columns
-                .iter()
-                .take(MOST_NAMES)
-                .map(|column| format!("{}: {}", column.name, quoted(&column.sql_type)))
-                .collect::<Vec<_>>()
-                .join(", ")
-        ))
+        ),
+    )
 }
 
 /// A type as YAML takes it between braces.
@@ -166,5 +210,18 @@ mod tests {
         let declared = Declared { types: [("note".to_owned(), DataType::Utf8)].into(), ..Declared::default() };
         assert_eq!(uneven(files.iter().map(Vec::as_slice), &declared), ["amount", "betrag"]);
         assert!(uneven(files.iter().take(1).map(Vec::as_slice), &declared).is_empty());
+    }
+    #[test]
+    fn a_column_that_differs_in_case_alone_is_no_other_column() {
+        let known = ["Id", "a", "A"].map(|name| Column { name: name.into(), kind: hw_base::ColumnType::Text, sql_type: "text".into() });
+        let delivery = Delivery { expected: known.to_vec(), ..Delivery::default() };
+        let names = |names: &str| -> Vec<String> { names.split(' ').map(str::to_owned).collect() };
+        let mut files = [names("ID A New"), names("id a NEW")];
+        in_known_case(files.iter_mut(), &delivery);
+        assert_eq!(files, [names("Id A New"), names("Id a New")]);
+        assert!(check_table("people", &names("Id a A more"), &delivery).is_ok());
+        assert!(!check_table("people", &names("Id a"), &delivery).unwrap_err().to_string().contains("columns:"));
+        let error = lacks("t.parquet", &[&known[0]], &names("ID note")).to_string();
+        assert!(error.contains("`ID` and `Id` differ in upper and lower case") && !error.contains("columns:"), "{error}");
     }
 }

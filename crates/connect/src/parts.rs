@@ -14,7 +14,7 @@ use hw_base::{BoxFuture, Delivery, Error, Part, Result, SourceFile, Survey, Tole
 use crate::connectors::{Opened, Reached, Source};
 use crate::file_source::{FileSource, blocking};
 use crate::files::{digest, is_glob, list};
-use crate::layout::{Layout, check_duplicates, free_of_hidden, header_alone, places, uneven};
+use crate::layout::{Layout, check_duplicates, free_of_hidden, header_alone, in_known_case, places, uneven};
 use crate::rows::{Outlet, RowReader, RowTable, Wanted};
 use crate::types::{Declared, check_declared, column_of, common_type, sql_type_to_arrow};
 
@@ -180,6 +180,7 @@ impl<F: PartedFormat> PartedSource<F> {
             check_duplicates(&file.path, &look.names, F::RENAMING)?;
             looked.push((file, part, look, shape));
         }
+        in_known_case(looked.iter_mut().map(|(_, _, look, _)| &mut look.names), delivery);
         let names = looked.iter().map(|(file, _, look, _)| (file.path.as_str(), &look.names[..])).collect();
         let names = Layout { files: names, delivery, declared: &self.declared }.columns()?;
         check_declared(&names, &self.declared)?;

@@ -12,6 +12,7 @@ use hw_base::{
 use hw_engine::LiveTables;
 
 use crate::connectors::{CONNECTORS, Opened, Place, Reached, Secrets, Source, connector, placed_secrets};
+use crate::text;
 
 /// The sources that a project names.
 pub struct ProjectSources {
@@ -154,8 +155,9 @@ static OPENED: AtomicU64 = AtomicU64::new(0);
 /// Makes an opened dataset readable on the engine, under a name that needs no quotes.
 pub(crate) fn register(live: &LiveTables, name: &str, opened: Opened) -> Delivered {
     let relation = format!("live_{}_{}", OPENED.fetch_add(1, Ordering::Relaxed), snake_case(name));
+    let guesses = text::guesses_of(&opened.table);
     live.open(&relation, opened.table);
-    Delivered { relation, columns: opened.columns, has_origin: opened.has_origin, uneven: opened.uneven, part: opened.part }
+    Delivered { relation, columns: opened.columns, has_origin: opened.has_origin, uneven: opened.uneven, guesses, part: opened.part }
 }
 
 /// Reads `{ kind: { … } }`.

@@ -13,7 +13,7 @@ const KEPT_BYTES: usize = 4 << 10;
 /// How a cell is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// The record does not have it.
+    /// The record does not have it, or says that it is null.
     Missing,
     /// As it is.
     Bare,
@@ -143,6 +143,11 @@ fn mended(mut bytes: Vec<u8>) -> (String, Vec<usize>) {
 pub trait RecordFile: fmt::Debug + Send + Sync {
     /// The path as the project names it.
     fn name(&self) -> &str;
+
+    /// What was guessed of it that may be another way, each in a sentence.
+    fn guesses(&self) -> &[String] {
+        &[]
+    }
 
     /// Starts to read it.
     fn open(&self) -> Result<Splitter>;

@@ -12,6 +12,7 @@ use arrow_buffer::{BooleanBuffer, NullBufferBuilder, ScalarBuffer};
 use arrow_schema::DataType;
 
 use crate::cells::{Cell, Cells, ChunkText, Form, RecordFile};
+use crate::infer::is_too_long_for_double;
 use crate::types::arrow_to_sql_type;
 use crate::values::{self, NoDecimal};
 
@@ -47,7 +48,7 @@ pub(crate) fn build(column: &ColumnCells<'_>) -> Built {
     match column.data_type {
         DataType::Int64 => primitive::<Int64Type>(column, values::integer),
         DataType::Decimal128(precision, scale) => decimals(column, *precision, scale.unsigned_abs()),
-        DataType::Float64 => primitive::<Float64Type>(column, values::double),
+        DataType::Float64 => doubles(column),
         DataType::Timestamp(_, _) => primitive::<TimestampMicrosecondType>(column, values::timestamp),
         DataType::Date32 => primitive::<Date32Type>(column, values::date),
         DataType::Boolean => booleans(column),
@@ -88,10 +89,16 @@ impl<'a> ColumnCells<'a> {
         (row, format!("column `{}`: `{shown}{dots}` {what}", self.name))
     }
 
-    /// What is wrong with digits that may be a code, such as a postal one, where only values seen before made the column one of numbers.
-    fn lost_zeros(&self, value: &[u8], row: usize) -> Option<(usize, String)> {
-        let lost = || self.problem(row, &format!("begins with a zero, which a {} would lose", arrow_to_sql_type(self.data_type)));
-        (self.is_guessed && self.data_type.is_numeric() && values::is_padded(value)).then(lost)
+    /// What is wrong with digits that may be a code, such as a postal one or a telephone number, where only values seen before made the
+    /// column one of numbers.
+    fn lost_beginning(&self, value: &[u8], row: usize) -> Option<(usize, String)> {
+        let beginning = match value {
+            [b'+', digits @ ..] if digits.iter().all(u8::is_ascii_digit) => "plus sign",
+            _ if values::is_padded(value) => "zero",
+            _ => return None,
+        };
+        let lost = || self.problem(row, &format!("begins with a {beginning}, which a {} would lose", arrow_to_sql_type(self.data_type)));
+        (self.is_guessed && self.data_type.is_numeric()).then(lost)
     }
 
     fn wrong_type(&self, row: usize) -> (usize, String) {
@@ -101,6 +108,16 @@ impl<'a> ColumnCells<'a> {
 
 fn primitive<T: ArrowPrimitiveType>(column: &ColumnCells<'_>, parse: impl Fn(&[u8]) -> Option<T::Native>) -> Built {
     primitive_or::<T>(column, |text, row| parse(text).ok_or_else(|| column.wrong_type(row)))
+}
+
+/// Where only values seen before made the column one of floating-point numbers, a whole number keeps all of its digits or is told.
+fn doubles(column: &ColumnCells<'_>) -> Built {
+    primitive_or::<Float64Type>(column, |text, row| match values::double(text) {
+        Some(_) if column.is_guessed && is_too_long_for_double(text) => {
+            Err(column.problem(row, "is a whole number of which a double would lose digits"))
+        }
+        read => read.ok_or_else(|| column.wrong_type(row)),
+    })
 }
 
 fn decimals(column: &ColumnCells<'_>, precision: u8, scale: u8) -> Built {
@@ -120,7 +137,7 @@ fn primitive_or<T: ArrowPrimitiveType>(
     let rows = column.rows();
     let (mut values, mut validity, mut problems) = (Vec::with_capacity(rows), NullBufferBuilder::new(rows), Vec::new());
     for row in 0..rows {
-        let read = |text| column.lost_zeros(text, row).map_or_else(|| parse(text, row), Err);
+        let read = |text| column.lost_beginning(text, row).map_or_else(|| parse(text, row), Err);
         let value = match column.value(row).map(read) {
             Some(Ok(value)) => Some(value),
             Some(Err(problem)) => {

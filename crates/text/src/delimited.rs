@@ -10,7 +10,7 @@ use memchr::memchr;
 use crate::bytes;
 use crate::cells::{Cell, Cells, ChunkText, Cursor, Form, Record, RecordFile};
 use crate::scan::Either;
-use crate::split::{Marks, Quoted, Splitter, quoted_end};
+use crate::split::{Marks, Quoted, Splitter, behind_returns, quoted_end};
 use crate::unreadable::unreadable;
 
 /// What is wrong with a record that holds broken characters.
@@ -39,11 +39,17 @@ pub struct DelimitedFile {
     pub places: Vec<Option<usize>>,
     /// Spellings of a missing value.
     pub nulls: Vec<String>,
+    /// What was guessed of it that may be another way, each in a sentence.
+    pub guesses: Vec<String>,
 }
 
 impl RecordFile for DelimitedFile {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn guesses(&self) -> &[String] {
+        &self.guesses
     }
 
     fn open(&self) -> Result<Splitter> {
@@ -119,7 +125,8 @@ impl<'a> Reading<'a> {
     /// Moves over blank lines and comments. Returns whether a record follows.
     pub(crate) fn skip_to_record(&mut self) -> bool {
         while let Some(first) = self.bytes.get(self.cursor.at).copied() {
-            let is_blank = first == self.marks.line_end || (first == b'\r' && self.bytes.get(self.cursor.at + 1) == Some(&b'\n'));
+            let holds_returns_alone = |at| self.bytes.get(behind_returns(self.bytes, at)) == Some(&b'\n');
+            let is_blank = first == self.marks.line_end || (first == b'\r' && holds_returns_alone(self.cursor.at));
             if !is_blank && Some(first) != self.marks.comment {
                 return true;
             }
@@ -136,8 +143,7 @@ impl<'a> Reading<'a> {
         self.field_count = fields.count;
         let end = self.cursor.at;
         self.end_line(end);
-        let end = if end > start.at && self.bytes.get(end - 1) == Some(&b'\r') { end - 1 } else { end };
-        Record { start: start.at, end, line: start.line, problem }
+        Record { start: start.at, end: self.before_returns(start.at, end), line: start.line, problem }
     }
 
     /// Reads fields up to the end of the record, and leaves the cursor there.
@@ -164,10 +170,7 @@ impl<'a> Reading<'a> {
     }
 
     fn quoted(&mut self, start: usize, end: usize, has_doubled: bool, fields: &mut Fields<'_>) {
-        self.cursor.at = end + 1;
-        if self.bytes.get(end + 1) == Some(&b'\r') && self.marks.line_end == b'\n' {
-            self.cursor.at += 1;
-        }
+        self.cursor.at = if self.marks.line_end == b'\n' { behind_returns(self.bytes, end + 1) } else { end + 1 };
         fields.push(Cell::new(start, end, if has_doubled { Form::Escaped } else { Form::Quoted }), start < end);
     }
 
@@ -175,10 +178,18 @@ impl<'a> Reading<'a> {
         let mut end = self.field_ends.find(self.bytes, start).unwrap_or(self.bytes.len());
         self.cursor.at = end;
         let ends_line = self.bytes.get(end) != Some(&self.marks.delimiter);
-        if ends_line && end > start && self.bytes.get(end - 1) == Some(&b'\r') {
-            end -= 1;
+        if ends_line {
+            end = self.before_returns(start, end);
         }
         fields.push(Cell::new(start, end, Form::Bare), start < end);
+    }
+
+    /// The end of what stands between two places without carriage returns at its end.
+    fn before_returns(&self, start: usize, mut end: usize) -> usize {
+        while end > start && self.bytes.get(end - 1) == Some(&b'\r') {
+            end -= 1;
+        }
+        end
     }
 
     fn line_end_from(&self, at: usize) -> usize {

@@ -43,8 +43,8 @@ pub fn is_wide(encoding: &'static Encoding) -> bool {
     encoding == UTF_16LE || encoding == UTF_16BE
 }
 
-/// Whether the bytes are UTF-8; a character that the end of the sample cuts is no offence. A few broken bytes in a
-/// text that otherwise has multi-byte characters are offences of their records, not another encoding.
+/// Whether the bytes are UTF-8; a character that the end of the sample cuts is no offence. Broken bytes in a text that has more
+/// multi-byte characters are offences of their records, not another encoding: in hardly any other one do bytes form so many.
 fn is_utf_8_so_far(sample: &[u8]) -> bool {
     let mut rest = sample;
     let (mut good, mut broken) = (0_usize, 0_usize);
@@ -62,7 +62,7 @@ fn is_utf_8_so_far(sample: &[u8]) -> bool {
             }
         }
     }
-    broken == 0 || good > 10 * broken
+    broken == 0 || good > broken
 }
 
 /// How many characters of more than one byte there are, in valid UTF-8.
@@ -113,5 +113,7 @@ mod tests {
         assert_eq!(detect(b"\xef\xbb\xbfid").1, 3);
         assert_eq!(name(format!("{}\u{e9}", "ü".repeat(50)).as_bytes()), "UTF-8");
         assert_eq!(name(&["ü".repeat(50).as_bytes(), b"\xff"].concat()), "UTF-8");
+        assert_eq!(name(&["Müller\nZoë\n".as_bytes(), b"Jos\xe9\n"].concat()), "UTF-8");
+        assert_eq!(name(b"\xabCAF\xc9\xbb"), "windows-1252");
     }
 }

@@ -22,11 +22,10 @@ const SAFE_DIGITS: usize = 15;
 const RECORDS_AT_ONCE: usize = 512;
 
 const INTEGER: u8 = 1;
-const DECIMAL: u8 = 2;
-const DOUBLE: u8 = 4;
-const BOOLEAN: u8 = 8;
-const DATE: u8 = 16;
-const TIMESTAMP: u8 = 32;
+const NUMBER: u8 = 2;
+const BOOLEAN: u8 = 4;
+const DATE: u8 = 8;
+const TIMESTAMP: u8 = 16;
 /// What a value can be that is known to be text: numbers in it are no numbers.
 pub const TEXT_ONLY: u8 = DATE | TIMESTAMP;
 /// What a value can be of which nothing is known.
@@ -43,13 +42,24 @@ pub struct Guess {
     /// Values with a point, and those of them that have the most places.
     with_places: u64,
     with_most_places: u64,
+    /// Whether a value has an exponent, as floating-point numbers have.
+    has_exponents: bool,
     /// Whether a floating-point number would lose digits of a value.
     needs_digits: bool,
 }
 
 impl Default for Guess {
     fn default() -> Self {
-        Self { possible: u8::MAX, values: 0, whole_digits: 0, places: 0, with_places: 0, with_most_places: 0, needs_digits: false }
+        Self {
+            possible: u8::MAX,
+            values: 0,
+            whole_digits: 0,
+            places: 0,
+            with_places: 0,
+            with_most_places: 0,
+            has_exponents: false,
+            needs_digits: false,
+        }
     }
 }
 
@@ -130,7 +140,7 @@ impl Guess {
 
     fn kinds(&mut self, text: &[u8]) -> u8 {
         match text[0] {
-            b'0'..=b'9' if text.get(4) == Some(&b'-') => moment_kinds(text),
+            b'0'..=b'9' if begins_with_year(text) => moment_kinds(text),
             b'0'..=b'9' | b'-' | b'.' => self.number_kinds(text),
             b't' | b'T' | b'f' | b'F' if is_truth(text) => BOOLEAN,
             _ => 0,
@@ -139,20 +149,21 @@ impl Guess {
 
     fn number_kinds(&mut self, text: &[u8]) -> u8 {
         let Some(number) = Number::read(text) else { return 0 };
-        if number.has_exponent {
-            return if values::double(text).is_some() { DOUBLE } else { 0 };
+        if number.has_exponent && values::double(text).is_none() {
+            return 0;
         }
+        self.has_exponents |= number.has_exponent;
         self.needs_digits |= loses_digits(text, &number);
         self.whole_digits = self.whole_digits.max(number.whole_digits);
         if number.places == 0 {
-            return if values::integer(text).is_some() { INTEGER | DECIMAL | DOUBLE } else { DECIMAL | DOUBLE };
+            return if values::integer(text).is_some() { INTEGER | NUMBER } else { NUMBER };
         }
         self.with_places += 1;
         if number.places > self.places {
             (self.places, self.with_most_places) = (number.places, 0);
         }
         self.with_most_places += u64::from(number.places == self.places);
-        DECIMAL | DOUBLE
+        NUMBER
     }
 
     /// The narrowest type that holds all values seen; text where there is none, or no value.
@@ -161,27 +172,37 @@ impl Guess {
         match () {
             () if is(BOOLEAN) => DataType::Boolean,
             () if is(INTEGER) => DataType::Int64,
-            () if is(DECIMAL) => self.decimal(),
-            () if is(DOUBLE) => DataType::Float64,
+            () if is(NUMBER) => self.number(),
             () if is(DATE) => DataType::Date32,
             () if is(TIMESTAMP) => DataType::Timestamp(TimeUnit::Microsecond, None),
             () => DataType::Utf8View,
         }
     }
 
-    /// A decimal with room to grow. Numbers whose decimal places follow no limit are floating-point numbers, unless those would lose digits.
-    fn decimal(&self) -> DataType {
-        let is_fixed =
-            self.needs_digits || self.places <= 2 || (self.places <= MOST_PLACES && self.with_most_places * 2 >= self.with_places);
+    /// A decimal with room to grow, or a floating-point number where that is what the values look like and none of them would lose
+    /// digits. Digits that no decimal has room for are text.
+    fn number(&self) -> DataType {
         let scale = if self.places == 0 { 0 } else { self.places.max(2) };
         let digits = self.whole_digits + scale;
         let precision = if digits + 3 <= 18 { 18 } else { MOST_DIGITS };
         match i8::try_from(scale) {
-            Ok(scale) if is_fixed && digits <= usize::from(MOST_DIGITS) => DataType::Decimal128(precision, scale),
-            _ if self.places == 0 => DataType::Utf8View,
+            _ if !self.needs_digits && !self.looks_fixed() => DataType::Float64,
+            Ok(scale) if digits <= usize::from(MOST_DIGITS) => DataType::Decimal128(precision, scale),
+            _ if self.needs_digits || self.places == 0 => DataType::Utf8View,
             _ => DataType::Float64,
         }
     }
+
+    /// Whether the numbers are written as those of fixed decimal places are.
+    fn looks_fixed(&self) -> bool {
+        let is_limited = self.places <= 2 || (self.places <= MOST_PLACES && self.with_most_places * 2 >= self.with_places);
+        is_limited && !self.has_exponents
+    }
+}
+
+/// Whether a text begins as an ISO date does; `1.5e-05` has its hyphen at the same place.
+fn begins_with_year(text: &[u8]) -> bool {
+    matches!(text, [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..])
 }
 
 fn moment_kinds(text: &[u8]) -> u8 {
@@ -196,7 +217,7 @@ fn is_truth(text: &[u8]) -> bool {
     text.eq_ignore_ascii_case(b"true") || text.eq_ignore_ascii_case(b"false")
 }
 
-/// How a number is written.
+/// How many digits a number has, written out without its exponent.
 struct Number {
     whole_digits: usize,
     places: usize,
@@ -213,26 +234,67 @@ impl Number {
             return None;
         }
         let (places, rest) = rest.strip_prefix(b".").map_or((0, rest), digits);
-        let has_exponent = matches!(rest, [b'e' | b'E', ..]);
-        let is_number = whole_digits + places > 0 && if has_exponent { is_exponent(&rest[1..]) } else { rest.is_empty() };
-        is_number.then_some(Self { whole_digits, places, has_exponent })
+        if whole_digits + places == 0 {
+            return None;
+        }
+        match rest {
+            [] => Some(Self { whole_digits, places, has_exponent: false }),
+            [b'e' | b'E', exponent @ ..] => Some(Self::written_out(text, whole_digits, places, read_exponent(exponent)?)),
+            _ => None,
+        }
+    }
+
+    /// A number with an exponent, of which zeros at both ends do not count.
+    fn written_out(text: &[u8], whole_digits: usize, places: usize, exponent: isize) -> Self {
+        let leading = whole_digits + places - significant(text).count();
+        let is_zero = leading == whole_digits + places;
+        let trailing = mantissa(text).iter().rev().filter(|byte| byte.is_ascii_digit()).take_while(|digit| **digit == b'0').count();
+        Self {
+            whole_digits: if is_zero { 0 } else { whole_digits.saturating_add_signed(exponent).saturating_sub(leading) },
+            places: if is_zero { 0 } else { places.saturating_add_signed(-exponent).saturating_sub(trailing) },
+            has_exponent: true,
+        }
     }
 }
 
-/// Whether the nearest floating-point number has other digits, written with as many.
+/// Whether the nearest floating-point number has other digits, written with as many as here as well as with the fewest that tell it
+/// from its neighbours.
 fn loses_digits(text: &[u8], number: &Number) -> bool {
-    if number.whole_digits + number.places <= SAFE_DIGITS {
+    if number.whole_digits + number.places <= SAFE_DIGITS && !number.has_exponent {
         return false;
     }
     let Some(nearest) = values::double(text) else { return true };
-    let written = text.iter().copied().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0');
-    let nearest = format!("{nearest:.*}", number.places);
-    !written.eq(nearest.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0'))
+    let (exact, shortest) = if number.has_exponent {
+        let further_digits = significant(text).count().saturating_sub(1);
+        (format!("{nearest:.further_digits$e}"), format!("{nearest:e}"))
+    } else {
+        (format!("{nearest:.*}", number.places), nearest.to_string())
+    };
+    ![exact, shortest].iter().any(|printed| significant(text).eq(significant(printed.as_bytes())))
 }
 
-fn is_exponent(text: &[u8]) -> bool {
-    let text = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
-    (1..=3).contains(&text.len()) && text.iter().all(u8::is_ascii_digit)
+/// Whether a text is a whole number of which a floating-point number would lose digits.
+pub(crate) fn is_too_long_for_double(text: &[u8]) -> bool {
+    let (length, rest) = digits(text.strip_prefix(b"-").unwrap_or(text));
+    length > SAFE_DIGITS && rest.is_empty() && Number::read(text).is_some_and(|number| loses_digits(text, &number))
+}
+
+/// The digits of a number from the first on that is not zero.
+fn significant(text: &[u8]) -> impl Iterator<Item = u8> {
+    mantissa(text).iter().copied().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0')
+}
+
+/// What stands before the exponent.
+fn mantissa(text: &[u8]) -> &[u8] {
+    let length = text.iter().take_while(|byte| !matches!(byte, b'e' | b'E')).count();
+    &text[..length]
+}
+
+/// What follows an `e`.
+fn read_exponent(text: &[u8]) -> Option<isize> {
+    let digits = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
+    let is_one = (1..=3).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    if is_one { std::str::from_utf8(text).ok()?.parse().ok() } else { None }
 }
 
 /// The number of digits at the start, and what follows them.
@@ -262,6 +324,7 @@ mod tests {
         check(&["52.520008", "13.404954", "1.5"], "decimal(18,6)");
         check(&["1.5", "0.25", "0.125", "7.0625", "0.30000000000000004"], "double");
         check(&["1", "1e9"], "double");
+        check(&["1.5e-05", "2"], "double");
         check(&["1.25", "2.50", "0.125", "12345678901234567.89"], "decimal(38,3)");
         check(&["1.5", "0.25", "0.125", "0.10000000000000000555"], "double");
         check(&["99999999999999999999"], "decimal(38,0)");
@@ -289,6 +352,83 @@ mod tests {
             &["123456789012345678901234567890123456789"],
         ] {
             check(values, "text");
+        }
+    }
+
+    #[test]
+    fn numbers_with_exponents_keep_their_digits() {
+        check(&["12345678901234567.89", "1e3"], "decimal(38,2)");
+        check(&["9007199254740993", "1e3"], "decimal(38,0)");
+        check(&["9007199254740993", "1.5e-05"], "decimal(38,6)");
+        check(&["9007199254740993", "1e-300"], "text");
+        check(&["12345678901234567891e-3", "1"], "decimal(38,3)");
+        check(&["123456789012345678901234567890.5", "0.12345678901234567891"], "text");
+        check(&["1", "1e-400"], "text");
+    }
+
+    #[test]
+    fn numbers_as_programs_print_doubles_are_doubles() {
+        for number in [0.1 + 0.2, 0.123_456_789_012_345_6, 1.0 / 3.0, f64::MAX, f64::MIN_POSITIVE, 5e-324, 2_f64.powi(-44), 1e23] {
+            for printed in [format!("{number}"), format!("{number:e}"), format!("{number:.16e}"), format!("{number:.20E}")] {
+                check(&[printed.as_str(), "-1.5e-05", "1E+05", "0e0", "-0.0"], "double");
+            }
+        }
+        check(&["5.684341886080802e-14", "123456789012345680", "4.9E-324"], "double");
+    }
+
+    #[test]
+    fn a_number_is_counted_as_it_would_be_written_out() {
+        let read = |text: &str| Number::read(text.as_bytes()).map(|number| (number.whole_digits, number.places));
+        assert_eq!([read("1.5e-05"), read("-1.500E-5"), read("0.015e-3")], [Some((0, 6)); 3]);
+        assert_eq!([read("1.5e3"), read("1500e0"), read("0.0150e5")], [Some((4, 0)); 3]);
+        assert_eq!([read("12.345e1"), read("1234.5e-1")], [Some((3, 2)); 2]);
+        assert_eq!([read("0e50"), read("0.00e-50")], [Some((0, 0)); 2]);
+        assert_eq!([read("1e1000"), read("1e"), read("1e+"), read("e5"), read(".e5"), read("1e5x"), read("01e5")], [None; 7]);
+    }
+
+    #[test]
+    fn a_column_is_of_a_type_that_reads_each_of_its_values() {
+        for (text, sql_type) in [
+            ("1.5e-05", "double"),
+            ("-1.5e-05", "double"),
+            ("1e5", "double"),
+            ("1E+05", "double"),
+            ("1.e5", "double"),
+            (".5e1", "double"),
+            (".5", "decimal(18,2)"),
+            ("-.5", "decimal(18,2)"),
+            ("5.", "bigint"),
+            ("-0", "bigint"),
+            ("2026-01-31", "date"),
+            ("2026-01-31 12:30", "timestamp"),
+            ("+1.5e-05", "text"),
+            ("1_000", "text"),
+            ("12:30", "text"),
+            ("1/2/2026", "text"),
+            ("2026/01/02", "text"),
+            ("1234-5", "text"),
+            ("12e4-5", "text"),
+            ("Infinity", "text"),
+            ("-inf", "text"),
+            ("NaN", "text"),
+            ("0x1F", "text"),
+            ("1e5e5", "text"),
+            ("1.5.2", "text"),
+            ("--1", "text"),
+            ("1-", "text"),
+        ] {
+            check(&[text], sql_type);
+            let mut guess = Guess::default();
+            guess.see(text.as_bytes(), ANYTHING);
+            let is_read = match guess.data_type() {
+                DataType::Int64 => values::integer(text.as_bytes()).is_some(),
+                DataType::Decimal128(precision, scale) => values::decimal(text.as_bytes(), precision, scale.unsigned_abs()).is_ok(),
+                DataType::Float64 => values::double(text.as_bytes()).is_some(),
+                DataType::Date32 => values::date(text.as_bytes()).is_some(),
+                DataType::Timestamp(..) => values::timestamp(text.as_bytes()).is_some(),
+                _ => true,
+            };
+            assert!(is_read, "{text}");
         }
     }
 

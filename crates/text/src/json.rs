@@ -132,7 +132,7 @@ impl JsonFile {
             Some(column) => {
                 let before = std::mem::replace(&mut cells.all[first + column], cell);
                 // Which of two values is meant, nobody knows.
-                if before.form != Form::Missing && before.of(text) != cell.of(text) {
+                if before.end > 0 && (before.of(text) != cell.of(text) || is_text(before) != is_text(cell)) {
                     return Err(format!("the key `{key}` stands twice, with different values"));
                 }
                 Ok(())
@@ -144,6 +144,10 @@ impl JsonFile {
             Some(_) => Err("more text follows the object".into()),
         }
     }
+}
+
+fn is_text(cell: Cell) -> bool {
+    matches!(cell.form, Form::Quoted | Form::Escaped)
 }
 
 /// Where a record stands in its chunk.

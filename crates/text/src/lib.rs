@@ -23,7 +23,7 @@ pub mod values;
 pub use bytes::{SAMPLE_BYTES, decode_sample, encoding_of, sample};
 pub use cells::{Cell, Cells, ChunkText, Cursor, Record, RecordFile, malformed};
 pub use delimited::DelimitedFile;
-pub use dialect::{Dialect, KnownDialect, Quote};
+pub use dialect::{Dialect, KnownDialect, Quote, line_end};
 pub use encoding::{is_wide, named as encoding_named};
 pub use json::JsonFile;
 pub use rows::{HIDDEN, Projection};

@@ -10,7 +10,7 @@ use crate::cells::{Cell, Form};
 const DEEPEST: usize = 256;
 
 /// Visits the keys and values of the object in `text` from `at` on, and returns where it ends. Keys are as written,
-/// without their quotes. A missing value is [`Cell::MISSING`].
+/// without their quotes.
 pub(crate) fn members(text: &str, at: usize, mut visit: impl FnMut(&str, Cell) -> Result<(), String>) -> Result<usize, String> {
     let mut scanner = Scanner { bytes: text.as_bytes(), at };
     scanner.expect(b'{')?;
@@ -80,7 +80,7 @@ impl Scanner<'_> {
                 let start = self.at;
                 self.value(0)?;
                 let is_null = self.bytes.get(start..self.at) == Some(b"null");
-                Ok(if is_null { Cell::MISSING } else { Cell::new(start, self.at, Form::Bare) })
+                Ok(Cell::new(start, self.at, if is_null { Form::Missing } else { Form::Bare }))
             }
             None => Err(self.expected("a value")),
         }
@@ -186,7 +186,7 @@ mod tests {
         check("{}", &[]);
         check(
             r#"{"a": 1.10, "b":"x\"y", "c": [1, {"d": "}"}], "e": null}"#,
-            &[("a", "1.10"), ("b", r#"x\"y"#), ("c", r#"[1, {"d": "}"}]"#), ("e", "")],
+            &[("a", "1.10"), ("b", r#"x\"y"#), ("c", r#"[1, {"d": "}"}]"#), ("e", "null")],
         );
     }
 

@@ -79,7 +79,7 @@ pub(crate) fn quoted_end(text: &[u8], open: usize, quote: u8, marks: Marks, is_a
             (at, lines) = (end + 1, lines + 1);
             continue;
         }
-        match (text.get(end + 1), text.get(end + 2)) {
+        match (text.get(end + 1), text.get(behind_returns(text, end + 1))) {
             (None, _) if is_all => return Quoted::Closed { end, has_doubled, lines },
             (None, _) => return Quoted::Unclear,
             (Some(next), _) if *next == quote => (at, has_doubled) = (end + 2, true),
@@ -89,6 +89,11 @@ pub(crate) fn quoted_end(text: &[u8], open: usize, quote: u8, marks: Marks, is_a
             _ => return Quoted::Broken,
         }
     }
+}
+
+/// The place behind the carriage returns at `at`. Programs that translate line ends twice write several before a line feed.
+pub(crate) fn behind_returns(text: &[u8], at: usize) -> usize {
+    at + text.get(at..).unwrap_or_default().iter().take_while(|byte| **byte == b'\r').count()
 }
 
 /// A piece of a file that holds whole records.

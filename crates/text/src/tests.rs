@@ -2,9 +2,12 @@
 
 use std::io::Cursor as Bytes;
 
+use arrow_schema::DataType;
+
 use super::cells::{Cells, ChunkText, Cursor, Form, RecordFile};
+use super::columns::{ColumnCells, build};
 use super::delimited::DelimitedFile;
-use super::split::{CHUNK_BYTES, Marks, Splitter};
+use super::split::{CHUNK_BYTES, Chunk, Marks, Splitter};
 
 /// Numbers that look random and are the same every time.
 struct Dice(u64);
@@ -36,6 +39,7 @@ fn delimited(width: usize) -> DelimitedFile {
         width,
         places: (0..width).map(Some).collect(),
         nulls: Vec::new(),
+        guesses: Vec::new(),
     }
 }
 
@@ -58,6 +62,31 @@ fn read(content: &[u8], chunk_bytes: usize, width: usize) -> Vec<(u64, Option<St
         }
     }
     records
+}
+
+/// What keeps the values of a column, one a line, from being of a type.
+fn problems(content: &str, data_type: &DataType, is_guessed: bool) -> Vec<String> {
+    let file = delimited(1);
+    let chunk = ChunkText::from(Chunk { text: content.as_bytes().to_vec(), first_line: 1, is_too_long: false });
+    let mut cells = Cells::new(1);
+    file.read(&chunk, &mut Cursor { at: 0, line: 1 }, usize::MAX, &mut cells);
+    let column = ColumnCells { file: &file, chunk: &chunk, cells: &cells, place: 0, name: "v", data_type, is_guessed };
+    build(&column).problems.into_iter().map(|(_, problem)| problem).collect()
+}
+
+#[test]
+fn what_a_number_would_lose_is_told_where_nobody_has_declared_it() {
+    let long = "9007199254740993\n9007199254740992\n-123456789012345680\n1.5\n0.12345678901234567891\n";
+    let lost = "column `v`: `9007199254740993` is a whole number of which a double would lose digits";
+    assert_eq!(problems(long, &DataType::Float64, true), [lost]);
+    assert!(problems(long, &DataType::Float64, false).is_empty());
+    assert_eq!(
+        problems("02134\n+4930123\n+1.5\n5\n", &DataType::Decimal128(18, 2), true),
+        [
+            "column `v`: `02134` begins with a zero, which a decimal(18,2) would lose",
+            "column `v`: `+4930123` begins with a plus sign, which a decimal(18,2) would lose",
+        ]
+    );
 }
 
 /// A cell and how it is written.
@@ -88,6 +117,15 @@ fn what_was_written_is_read_however_it_is_cut() {
         for chunk_bytes in [1, 2, 3, 17, 100, CHUNK_BYTES] {
             assert_eq!(read(content.as_bytes(), chunk_bytes, width), expected, "round {round}, chunks of {chunk_bytes}\n{content}");
         }
+    }
+}
+
+#[test]
+fn line_ends_that_were_translated_twice_end_lines() {
+    let row = |line: u64, cells: [&str; 2]| (line, None::<String>, cells.map(|cell| Some(cell.to_owned())).to_vec());
+    for chunk_bytes in [1, 2, 3, 7, CHUNK_BYTES] {
+        let content = b"1,x\r\r\n\r\r\n2,\"y\r\"\r\r\n3,z\r\r";
+        assert_eq!(read(content, chunk_bytes, 2), [row(1, ["1", "x"]), row(3, ["2", "y\r"]), row(4, ["3", "z"])]);
     }
 }
 

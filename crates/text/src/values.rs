@@ -4,6 +4,8 @@
 const MICROS: i64 = 1_000_000;
 /// Seconds in a day.
 const DAY_SECONDS: i64 = 86_400;
+/// How many bytes an exponent has at most, with its sign.
+const LONGEST_EXPONENT: usize = 4;
 
 /// Text without blanks at both ends.
 pub fn trimmed(text: &[u8]) -> &[u8] {
@@ -71,12 +73,44 @@ pub enum NoDecimal {
 }
 
 /// An exact decimal with at most `precision` digits, `scale` of them after the point. Zeros at the end do not count.
+/// An exponent moves the point: `1.5e3` is 1500.
 pub fn decimal(text: &[u8], precision: u8, scale: u8) -> Result<i128, NoDecimal> {
     let (is_negative, digits) = signed(text);
-    let (whole, places) = match memchr::memchr(b'.', digits) {
+    let exactly = |digits: &[u8]| plain_decimal(digits, precision, scale);
+    let number = exactly(digits).or_else(|reason| exactly(&written_out(digits).ok_or(reason)?))?;
+    Ok(if is_negative { -number } else { number })
+}
+
+/// The digits of a number that has an exponent, with the point where it belongs.
+fn written_out(text: &[u8]) -> Option<Vec<u8>> {
+    let at = memchr::memchr2(b'e', b'E', text)?;
+    let exponent = text.get(at + 1..).filter(|exponent| exponent.len() <= LONGEST_EXPONENT)?;
+    let exponent: isize = std::str::from_utf8(exponent).ok()?.parse().ok()?;
+    let (whole, places) = parts(&text[..at]);
+    if whole.is_empty() && places.is_empty() {
+        return None;
+    }
+    let missing = exponent.saturating_add_unsigned(whole.len()).min(0).unsigned_abs();
+    let mut digits = vec![b'0'; missing];
+    digits.extend_from_slice(whole);
+    digits.extend_from_slice(places);
+    let point = (missing + whole.len()).saturating_add_signed(exponent);
+    digits.resize(digits.len().max(point), b'0');
+    digits.insert(point, b'.');
+    Some(digits)
+}
+
+/// What stands before and behind the point.
+fn parts(digits: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memchr(b'.', digits) {
         Some(point) => (&digits[..point], &digits[point + 1..]),
         None => (digits, &[][..]),
-    };
+    }
+}
+
+/// A decimal without sign and exponent.
+fn plain_decimal(digits: &[u8], precision: u8, scale: u8) -> Result<i128, NoDecimal> {
+    let (whole, places) = parts(digits);
     if whole.is_empty() && places.is_empty() {
         return Err(NoDecimal::NoNumber);
     }
@@ -89,7 +123,7 @@ pub fn decimal(text: &[u8], precision: u8, scale: u8) -> Result<i128, NoDecimal>
     if number >= 10_i128.pow(u32::from(precision.min(38))) {
         return Err(NoDecimal::TooLarge);
     }
-    Ok(if is_negative { -number } else { number })
+    Ok(number)
 }
 
 /// A number with further digits.
@@ -286,8 +320,24 @@ mod tests {
         assert_eq!([read("12.5"), read("-.05"), read("7."), read("1.2300")], [Ok(1250), Ok(-5), Ok(700), Ok(123)]);
         assert_eq!(read("1.234"), Err(NoDecimal::TooManyPlaces));
         assert_eq!([read("10000.00"), read(&"9".repeat(60))], [Err(NoDecimal::TooLarge); 2]);
-        assert_eq!([read(""), read("."), read("1,5"), read("1.x"), read("1e3")], [Err(NoDecimal::NoNumber); 5]);
+        assert_eq!([read(""), read("."), read("1,5"), read("1.x"), read("1e")], [Err(NoDecimal::NoNumber); 5]);
         assert_eq!(decimal("9".repeat(38).as_bytes(), 38, 0), Ok(10_i128.pow(38) - 1));
+    }
+
+    #[test]
+    fn an_exponent_moves_the_point_of_a_decimal() {
+        let read = |text: &str| decimal(text.as_bytes(), 6, 2);
+        assert_eq!([read("1e3"), read("1E+03"), read("0.1e4"), read("10000.e-1"), read("+1.000e3")], [Ok(100_000); 5]);
+        assert_eq!([read("-1.5e-1"), read("-15e-2"), read("-.0015e2"), read("-1500e-4")], [Ok(-15); 4]);
+        assert_eq!([read("12345e-2"), read("1.2345e2"), read("1.2345000e+002")], [Ok(12_345); 3]);
+        assert_eq!([read("0e99"), read("0.000e-99")], [Ok(0); 2]);
+        assert_eq!([read("1.5e-05"), read("1e-999")], [Err(NoDecimal::TooManyPlaces); 2]);
+        assert_eq!([read("1e4"), read("1e400")], [Err(NoDecimal::TooLarge); 2]);
+        let odd = ["e3", ".e3", "1e+", "1e1.5", "1e3e3", "1e00003", "1.5.0e3", "1x5e3", "--1e3", "1e 3"];
+        assert_eq!(odd.map(read), [Err(NoDecimal::NoNumber); 10]);
+        assert_eq!(decimal(format!("{}e-30", "9".repeat(38)).as_bytes(), 38, 30), Ok(10_i128.pow(38) - 1));
+        let ones = "1".repeat(38);
+        assert_eq!(decimal(format!("{ones}{}e-50", "0".repeat(50)).as_bytes(), 38, 0), decimal(ones.as_bytes(), 38, 0));
     }
 
     #[test]

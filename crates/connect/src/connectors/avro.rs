@@ -4,13 +4,14 @@
 //! in the middle is refused whole, and never loses rows unseen.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_avro::reader::ReaderBuilder;
-use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, StringViewArray, UnionArray, new_null_array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, StringViewArray, UnionArray, new_null_array};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::arrow::error::ArrowError;
@@ -133,7 +134,8 @@ impl Container {
         let path = path_of(root, file);
         let mut opened = opened(&path, &file.path)?;
         let reader = ReaderBuilder::new().build(&mut opened).map_err(|error| damaged(&file.path, &error))?;
-        let field = |field: &Arc<Field>| Field::new(free_of_hidden(field.name()), readable_type(field.data_type()), true);
+        let kind = |field: &Field| if is_uuid(field) { DataType::Utf8View } else { readable_type(field.data_type()) };
+        let field = |field: &Arc<Field>| Field::new(free_of_hidden(field.name()), kind(field), true);
         let columns = FileColumns::new(&file.path, reader.schema().fields().iter().map(field).collect())?;
         let mark = reader.avro_header().sync();
         let rows = count_rows(&mut opened, mark).map_err(|damage| damaged(&file.path, &damage))?;
@@ -172,7 +174,9 @@ fn columns_of(
     fields: &[Field],
 ) -> std::result::Result<Vec<ArrayRef>, ArrowError> {
     let of_file = |place: &usize| projection.iter().position(|projected| projected == place);
+    let own = batch.schema();
     let column = |(place, field): (&Option<usize>, &Field)| match place.as_ref().and_then(of_file) {
+        Some(at) if is_uuid(own.field(at)) => cast(&uuids(batch.column(at).as_fixed_size_binary()), field.data_type()),
         Some(at) => in_type(batch.column(at), field.data_type()),
         None => Ok(new_null_array(field.data_type(), batch.num_rows())),
     };
@@ -184,6 +188,29 @@ fn in_type(values: &ArrayRef, data_type: &DataType) -> std::result::Result<Array
         return in_words(values);
     }
     cast(values, data_type)
+}
+
+/// Whether the reader gives the sixteen bytes of UUIDs, which files hold as text or as such bytes.
+fn is_uuid(field: &Field) -> bool {
+    let says_so = field.metadata().get("logicalType").is_some_and(|kind| kind.trim_matches('"') == "uuid");
+    *field.data_type() == DataType::FixedSizeBinary(16) && says_so
+}
+
+/// UUIDs as text.
+fn uuids(values: &FixedSizeBinaryArray) -> ArrayRef {
+    Arc::new(values.iter().map(|bytes| bytes.map(uuid)).collect::<StringViewArray>())
+}
+
+/// A UUID with its hyphens, in lower case.
+fn uuid(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bytes.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 /// The values as people write them.
@@ -310,4 +337,21 @@ fn long(file: &mut BufReader<File>) -> Option<u64> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uuids_are_text_with_hyphens() {
+        let bytes = [0xf8, 0x1d, 0x4f, 0xae, 0x7d, 0xec, 0x11, 0xd0, 0xa7, 0x65, 0x00, 0xa0, 0xc9, 0x1e, 0x6b, 0xf6];
+        assert_eq!(uuid(&bytes), "f81d4fae-7dec-11d0-a765-00a0c91e6bf6");
+        let kind = |metadata: &[(&str, &str)]| {
+            let metadata = metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            Field::new("k", DataType::FixedSizeBinary(16), true).with_metadata(metadata)
+        };
+        assert!(is_uuid(&kind(&[("logicalType", "uuid")])));
+        assert!(!is_uuid(&kind(&[])));
+    }
 }

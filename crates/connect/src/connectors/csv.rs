@@ -45,9 +45,9 @@ pub struct CsvSettings {
     /// Types of columns, where the detected ones do not fit: `{ zip: text, amount: "decimal(12,2)" }`.
     #[serde(default)]
     pub columns: BTreeMap<String, String>,
-    /// Lines above the header to leave out.
+    /// Lines above the header to leave out. Detected: titles, and comments that begin with `#`, above a header of names; `0` leaves out none.
     #[serde(default)]
-    pub skip_rows: usize,
+    pub skip_rows: Option<usize>,
     /// The character that starts a comment line.
     #[serde(default)]
     pub comment: Option<String>,

@@ -12,9 +12,9 @@ use schemars::{JsonSchema, Schema as JsonSchemaOf, SchemaGenerator};
 use serde::Deserialize;
 
 use super::{Connector, Opened, Place, Reached, Source};
-use crate::layout::Layout;
+use crate::layout::check_table;
 use crate::paths::Paths;
-use crate::types::{Declared, column_of, plain_type};
+use crate::types::{column_of, plain_type};
 
 /// The connector for Delta tables.
 pub(super) struct Delta;
@@ -72,7 +72,7 @@ impl DeltaSource {
         let rows = with_plain_types(table).map_err(|error| Error::bug("a Delta table cannot be planned").because(error))?;
         let schema = rows.schema();
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-        Layout { files: vec![(dataset, &names)], delivery, declared: &Declared::default() }.columns()?;
+        check_table(dataset, &names, delivery)?;
         let columns = schema.fields().iter().map(|field| column_of(field)).collect();
         Ok(Opened { table: rows, columns, has_origin: false, is_empty, uneven: Vec::new(), part: Part::Whole, reached: Reached::default() })
     }

@@ -31,8 +31,8 @@ pub use excel::ExcelSettings;
 pub use json::JsonSettings;
 pub use mysql::MysqlSettings;
 pub use parquet::ParquetSettings;
-pub(crate) use postgres::in_place as in_postgres;
 pub use postgres::{PostgresSettings, PostgresTargetSettings, original};
+pub(crate) use postgres::{in_place as in_postgres, left_out as left_out_in_postgres};
 pub use sqlite::SqliteSettings;
 
 /// Every connector there is, in the order the manual lists them.

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use encoding_rs::Encoding;
-use hw_base::{ByteSize, Delivery, Error, Result, SourceFile, Span};
-use hw_text::{DelimitedFile, Dialect, KnownDialect, Quote, SAMPLE_BYTES, decode_sample, encoding_of, is_wide, sample};
+use encoding_rs::{Encoding, UTF_8};
+use hw_base::{ByteSize, Delivery, Error, Result, SourceFile, Span, plural};
+use hw_text::{DelimitedFile, Dialect, KnownDialect, Quote, SAMPLE_BYTES, decode_sample, encoding_of, is_wide, line_end, sample};
 use memchr::memchr;
 
 use super::open::open;
@@ -23,7 +23,8 @@ pub(crate) struct DelimitedOptions {
     pub(crate) has_header: Option<bool>,
     pub(crate) nulls: Vec<String>,
     pub(crate) declared: Declared,
-    pub(crate) skip_rows: usize,
+    /// Lines above the header; those of titles and comments where nothing is said.
+    pub(crate) skip_rows: Option<usize>,
     pub(crate) places: Places,
 }
 
@@ -52,6 +53,7 @@ pub(crate) fn open_delimited(root: &Path, files: &[SourceFile], options: &Delimi
     if heads.is_empty() {
         return Err(empty(files, "it holds not even a header"));
     }
+    layout::in_known_case(heads.iter_mut().map(|head| &mut head.columns), delivery);
     let files_of = heads.iter().map(|head| (head.name.as_str(), &head.columns[..])).collect();
     let layout = Layout { files: files_of, delivery, declared: &options.declared };
     let columns = layout.columns()?;
@@ -78,6 +80,7 @@ struct Head {
     above: usize,
     dialect: Dialect,
     columns: Vec<String>,
+    guesses: Vec<String>,
 }
 
 impl Head {
@@ -92,14 +95,17 @@ impl Head {
             return Err(narrow(&file.path, encoding, options));
         }
         check_is_text(&file.path, &first, &text)?;
-        let text = without_lines(&text, options.skip_rows);
-        let told = told_delimiter(text);
-        let above = options.skip_rows + usize::from(told.is_some());
-        let text = without_lines(text, above - options.skip_rows);
+        let line_end = line_end(&text);
+        let skipped = options.skip_rows.unwrap_or_default();
+        let text = without_lines(&text, skipped, line_end);
+        let told = told_delimiter(text, line_end);
+        let above = skipped + usize::from(told.is_some());
+        let text = without_lines(text, above - skipped, line_end);
         if text.trim_ascii().is_empty() {
             return Ok(None);
         }
         let dialect = Dialect::detect(text, is_whole, options.known(told));
+        let (above, text) = (above + dialect.above, without_lines(text, dialect.above, line_end));
         if !dialect.holds_a_record(text, is_whole) {
             return Err(endless(&file.path));
         }
@@ -107,8 +113,19 @@ impl Head {
             return Err(other_delimiter(&file.path, dialect.marks.delimiter, likelier, options));
         }
         let columns = names(&dialect);
+        if columns.is_empty() {
+            return Err(no_field(&file.path));
+        }
         layout::check_duplicates(&file.path, &columns, layout::RENAME_OR_NUMBER)?;
-        Ok(Some(Self { name: file.path.clone(), path, encoding, mark, above, dialect, columns }))
+        let is_guessed = options.encoding.is_none() && mark == 0 && encoding != UTF_8;
+        let unused = if options.delimiter.is_none() { dialect.unused_delimiter(text, is_whole) } else { None };
+        let guesses = [
+            is_guessed.then(|| guessed_encoding(&file.path, encoding)),
+            (dialect.above > 0).then(|| guessed_titles(&file.path, dialect.above)),
+            unused.map(|delimiter| guessed_column(&file.path, delimiter)),
+        ];
+        let guesses = guesses.into_iter().flatten().collect();
+        Ok(Some(Self { name: file.path.clone(), path, encoding, mark, above, dialect, columns, guesses }))
     }
 
     fn into_file(self, columns: &[String], options: &DelimitedOptions) -> DelimitedFile {
@@ -123,6 +140,7 @@ impl Head {
             skip_rows: self.above,
             has_header: self.dialect.has_header,
             nulls: options.nulls.clone(),
+            guesses: self.guesses,
         }
     }
 }
@@ -137,7 +155,7 @@ impl Default for DelimitedOptions {
             has_header: None,
             nulls: Vec::new(),
             declared: Declared::default(),
-            skip_rows: 0,
+            skip_rows: None,
             places: Places::default(),
         }
     }
@@ -145,7 +163,13 @@ impl Default for DelimitedOptions {
 
 impl DelimitedOptions {
     fn known(&self, told: Option<u8>) -> KnownDialect {
-        KnownDialect { delimiter: self.delimiter.or(told), quote: self.quote, comment: self.comment, has_header: self.has_header }
+        KnownDialect {
+            delimiter: self.delimiter.or(told),
+            quote: self.quote,
+            comment: self.comment,
+            has_header: self.has_header,
+            may_have_titles: self.skip_rows.is_none(),
+        }
     }
 }
 
@@ -159,8 +183,8 @@ fn names(dialect: &Dialect) -> Vec<String> {
 }
 
 /// The delimiter that the file itself tells in a line of its own, `sep=;`, as Excel writes and reads it.
-fn told_delimiter(text: &[u8]) -> Option<u8> {
-    let line = text.split(|byte| *byte == b'\n').next()?;
+fn told_delimiter(text: &[u8], line_end: u8) -> Option<u8> {
+    let line = text.split(|byte| *byte == line_end).next()?;
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line) {
         [word @ .., b'=', delimiter] if word.eq_ignore_ascii_case(b"sep") && !delimiter.is_ascii_alphanumeric() => Some(*delimiter),
@@ -168,9 +192,9 @@ fn told_delimiter(text: &[u8]) -> Option<u8> {
     }
 }
 
-fn without_lines(mut text: &[u8], lines: usize) -> &[u8] {
+fn without_lines(mut text: &[u8], lines: usize, line_end: u8) -> &[u8] {
     for _ in 0..lines {
-        text = memchr(b'\n', text).and_then(|end| text.get(end + 1..)).unwrap_or_default();
+        text = memchr(line_end, text).and_then(|end| text.get(end + 1..)).unwrap_or_default();
     }
     text
 }
@@ -211,8 +235,31 @@ fn narrow(name: &str, encoding: &'static Encoding, options: &DelimitedOptions) -
     placed(error, options.places.encoding.as_ref())
 }
 
+fn guessed_encoding(name: &str, encoding: &'static Encoding) -> String {
+    let encoding = encoding.name().to_lowercase();
+    format!(
+        "`{name}` is no UTF-8 and is read as {encoding}; should letters look wrong, name its encoding: `encoding: …` under a `csv` source"
+    )
+}
+
+fn guessed_titles(name: &str, above: usize) -> String {
+    let (lines, are) = (plural(above as u64, "line"), if above == 1 { "is" } else { "are" });
+    format!("{lines} above the header of `{name}` {are} left out; `skip_rows: 0` under a `csv` source has the first line be the header")
+}
+
+fn guessed_column(name: &str, delimiter: u8) -> String {
+    let delimiter = shown(delimiter);
+    format!(
+        "`{name}` is read as one column, and most of its lines hold {delimiter}; should that stand between fields, write `delimiter: {delimiter}` under a `csv` source, and `skip_rows: 1` where a title is above the header"
+    )
+}
+
+/// A delimiter as a project writes it.
+fn shown(delimiter: u8) -> String {
+    if delimiter == b'\t' { "tab".to_owned() } else { format!("\"{}\"", char::from(delimiter)) }
+}
+
 fn other_delimiter(name: &str, declared: u8, likelier: u8, options: &DelimitedOptions) -> Error {
-    let shown = |delimiter| if delimiter == b'\t' { "tab".to_owned() } else { format!("\"{}\"", char::from(delimiter)) };
     let error = Error::user(format!("no line of `{name}` has the delimiter {}", shown(declared)))
         .code("HW203")
         .because(format!("all lines have as many fields by {}", shown(likelier)))
@@ -225,6 +272,13 @@ fn placed(error: Error, place: Option<&Span>) -> Error {
         Some(span) => error.at(span.clone()),
         None => error,
     }
+}
+
+fn no_field(name: &str) -> Error {
+    Error::user(format!("the first record of `{name}` cannot be read"))
+        .code("HW203")
+        .because("the quote that it begins with is not closed as it must be: behind it stands neither a delimiter nor the end of the line")
+        .help("look at the file; where quotes are a part of the values, write `quote: \"\"` under a `csv` source")
 }
 
 fn endless(name: &str) -> Error {

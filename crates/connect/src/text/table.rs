@@ -47,10 +47,12 @@ pub(super) struct RecordTable {
 /// Records that are no rows, as one scan has met them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
-    /// The files that hold some, each with their number.
+    /// The files that hold some, or the table, each with their number.
     pub files: Vec<(String, u64)>,
     /// Whether the scan came to the end of all files.
     pub is_all: bool,
+    /// What is wrong with one of them, where it was looked at.
+    pub why: Option<String>,
 }
 
 impl RecordTable {
@@ -65,11 +67,16 @@ impl RecordTable {
     pub(super) fn left_out(&self) -> Option<LeftOut> {
         let of = |queue: &Arc<Queue>| {
             let files = locked(&queue.malformed).iter().map(|(file, records)| (self.files[*file].name().to_owned(), *records)).collect();
-            LeftOut { files, is_all: queue.is_done() }
+            LeftOut { files, is_all: queue.is_done(), why: None }
         };
         let records = |left_out: &LeftOut| left_out.files.iter().map(|(_, records)| records).sum::<u64>();
         let most = locked(&self.readings).iter().map(of).max_by_key(|left_out| (records(left_out), left_out.is_all));
         most.filter(|left_out| !left_out.files.is_empty())
+    }
+
+    /// What was guessed of its files that may be another way, each in a sentence.
+    pub(super) fn guesses(&self) -> impl Iterator<Item = &String> {
+        self.files.iter().flat_map(|file| file.guesses())
     }
 
     fn plan(&self, state: &dyn Session, projection: Option<&Vec<usize>>, limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {

@@ -75,6 +75,27 @@ fn check_csv(content: &str, expected_types: &str, expected_rows: &str) {
     assert_eq!(rows(&opened, "select * from t order by _line").replace("t.csv | ", ""), expected_rows);
 }
 
+#[test]
+fn titles_and_comments_above_the_header_are_no_rows() {
+    check_csv("# export of 2026-01-01\n# by user\nid;name\n1;a\n2;b\n", "id bigint, name text", "1 | a | 4 | ·\n2 | b | 5 | ·\n");
+    check_csv("Sales report\n\nid;name\n1;a\n2;b\n", "id bigint, name text", "1 | a | 4 | ·\n2 | b | 5 | ·\n");
+}
+
+#[test]
+fn a_first_record_without_a_field_is_refused_with_its_file() {
+    let told = csv_error(&[("aa.csv", b"\"1\"aa\"2\"\r\n\"1\"aa\"2\"\r\n\"1\"aa\"2\"\r\n")], &[]);
+    assert!(told.starts_with("error[HW203]: the first record of `aa.csv` cannot be read"), "{told}");
+}
+
+#[test]
+fn what_is_guessed_of_a_file_is_told() {
+    let told = |content: &[u8]| csv(content).1.table.downcast_ref::<super::RecordTable>().unwrap().guesses().cloned().collect::<Vec<_>>();
+    assert_eq!(told("id,name\n1,Zoë\n".as_bytes()), Vec::<String>::new());
+    assert!(told(b"id,name\n1,Zo\xEB\n")[0].starts_with("`t.csv` is no UTF-8 and is read as windows-1252"));
+    assert!(told(b"# a\nid,name\n1,x\n2,y\n")[0].starts_with("1 line above the header of `t.csv` is left out"));
+    assert!(told(b"Report\nname;city\nann;rome\nbob;oslo\n")[0].contains("most of its lines hold \";\""));
+}
+
 fn column(name: &str, sql_type: &str) -> Column {
     let data_type = crate::types::sql_type_to_arrow(sql_type).unwrap();
     Column { name: name.into(), kind: column_type(&data_type), sql_type: sql_type.into() }
@@ -136,6 +157,19 @@ fn other_encodings_and_compressions_read_alike() {
 }
 
 #[test]
+fn lines_that_end_with_a_carriage_return_alone_are_lines() {
+    let expected = "1 | x\ny | t.csv | 3 | ·\n2 | z | t.csv | 4 | ·\n";
+    let folder = tempfile::tempdir().unwrap();
+    for (above, skip_rows) in [("sep=;", 0), ("a title", 1)] {
+        let content = format!("{above}\rid;note\r1;\"x\ny\"\r2;z\r");
+        let files = files(folder.path(), &[("t.csv", content.as_bytes())]);
+        let options = DelimitedOptions { skip_rows: Some(skip_rows), ..DelimitedOptions::default() };
+        let opened = open_delimited(folder.path(), &files, &options, &Delivery::default()).unwrap();
+        assert_eq!(rows(&opened, "select * from t order by _line"), expected, "{above}");
+    }
+}
+
+#[test]
 fn a_broken_compression_is_an_error() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
     gzip.write_all("id\n1\n".repeat(10_000).as_bytes()).unwrap();
@@ -164,6 +198,15 @@ fn what_the_raw_copy_has_is_kept_to() {
         csv_error(&[("1.csv", b"id\n1\n")], &[column("id", "bigint"), column("name", "text")]),
         "error[HW204]: `1.csv` lacks the column `name`\n  because: the dataset had it before; the file has `id`\n  help: deliver the file again with the column\n  help: or say that files may lack it: `columns: { name: text }` under the source; it is null there"
     );
+}
+
+#[test]
+fn a_header_in_other_letters_names_the_columns_that_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path(), &[("1.csv", b"ID,More\n7,x\n"), ("2.csv", b"id,more\n8,y\n")]);
+    let opened = open_delimited(folder.path(), &files, &DelimitedOptions::default(), &expecting(&[column("Id", "bigint")])).unwrap();
+    assert_eq!(types(&opened), "Id bigint, More text");
+    assert_eq!(rows(&opened, "select \"Id\", \"More\" from t order by 1"), "7 | x\n8 | y\n");
 }
 
 #[test]
@@ -286,12 +329,13 @@ fn a_key_that_appears_late_is_not_lost() {
 #[test]
 fn of_two_values_of_one_key_none_is_taken() {
     let folder = tempfile::tempdir().unwrap();
-    let text = "{\"id\":1,\"a\":1}\n{\"id\":2,\"a\":1,\"a\":2}\n{\"id\":3,\"a\":7,\"a\":7}\n{\"id\":4,\"a\":5,\"a\":null}\n";
+    let text = "{\"id\":1,\"a\":1}\n{\"id\":2,\"a\":1,\"a\":2}\n{\"id\":3,\"a\":7,\"a\":7}\n{\"id\":4,\"a\":5,\"a\":null}\n\
+                {\"id\":5,\"a\":null,\"a\":5}\n{\"id\":6,\"a\":5,\"a\":\"5\"}\n{\"id\":7,\"a\":null,\"a\":null}\n";
     let files = files(folder.path(), &[("t.ndjson", text.as_bytes())]);
     let opened = open_json(folder.path(), &files, &JsonOptions::default(), &Delivery::default()).unwrap();
-    assert_eq!(rows(&opened, "select id, a from t where _malformed is null order by id"), "1 | 1\n3 | 7\n");
+    assert_eq!(rows(&opened, "select id, a from t where _malformed is null order by id"), "1 | 1\n3 | 7\n7 | ·\n");
     let reasons = rows(&opened, "select _line, _malformed from t where _malformed is not null order by _line");
-    assert_eq!(reasons.matches("the key `a` stands twice, with different values").count(), 2, "{reasons}");
+    assert_eq!(reasons.matches("the key `a` stands twice, with different values").count(), 4, "{reasons}");
 }
 
 /// Numbers that look random and are the same every time.

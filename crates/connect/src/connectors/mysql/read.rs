@@ -17,10 +17,9 @@ use super::catalog::described;
 use super::server::Server;
 use super::types::{SourceColumn, quoted};
 use crate::connectors::{Opened, Reached};
-use crate::layout::{Layout, free_of_hidden};
+use crate::layout::{check_table, free_of_hidden};
 use crate::lookback::looked_back;
 use crate::rows::{Cell, Outlet, RowReader, RowTable, Wanted};
-use crate::types::Declared;
 
 /// How many rows are fetched before they are handed on.
 const ROWS_AT_ONCE: usize = 1024;
@@ -55,7 +54,7 @@ pub(super) fn open(server: Server, name: &str, columns: Vec<SourceColumn>, as_te
     let asked = |column: SourceColumn| SourceColumn { as_text: as_text.contains(&column.name.as_str()), ..column };
     let columns: Vec<SourceColumn> = columns.into_iter().map(asked).collect();
     let names: Vec<String> = columns.iter().map(|column| free_of_hidden(&column.name)).collect();
-    Layout { files: vec![(name, &names)], delivery, declared: &Declared::default() }.columns()?;
+    check_table(name, &names, delivery)?;
     let follow = Follow::of(&columns, delivery)?;
     let part = match &follow {
         Some(Follow { column, from: Some(from), .. }) => Part::NewAndSome { column: free_of_hidden(&column.name), from: from.clone() },

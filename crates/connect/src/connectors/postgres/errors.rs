@@ -90,6 +90,12 @@ pub(super) fn undelivered(server: &Server, error: &tokio_postgres::Error, schema
         Error::user(message).help(format!(
             "let its owner `grant usage, create on schema {schema} to {user}`; tables that are there have to belong to `{user}`"
         ))
+    } else if *code == SqlState::NOT_NULL_VIOLATION
+        && let Some(column) = answer.column()
+    {
+        Error::user(message)
+            .because(format!("`{column}` is null in rows of the model, and a key column, or one that somebody made `not null`, takes none"))
+            .help(format!("leave such rows out (`where {column} is not null`), fill the column, or guard it: `not_null: {column}`"))
     } else if code.code().starts_with("23") {
         Error::user(message).help("a constraint of the table does not hold for these rows: mend them in the model, guard them with a rule, or drop the constraint")
     } else if code.code().starts_with("22") || code.code().starts_with("42") {

@@ -18,6 +18,7 @@ mod decode;
 mod dialect;
 mod errors;
 mod judge;
+mod left_out;
 mod progress;
 mod push_down;
 mod read;
@@ -49,6 +50,7 @@ use super::csv::one_percent;
 use super::{Reached, TableListing};
 use crate::tables::Tables;
 pub(crate) use judge::in_place;
+pub(crate) use left_out::left_out;
 pub(super) use source::Postgres;
 pub use target::PostgresTargetSettings;
 

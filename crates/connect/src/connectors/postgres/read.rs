@@ -31,6 +31,7 @@ use tokio::task::JoinSet;
 use super::decode::{Decoded, Decoder, Malformed};
 use super::dialect::BaseTable;
 use super::errors::Explained;
+use super::left_out::{Reading, Readings};
 use super::progress::{Noted, Now, Progress};
 use super::server::{Server, Session};
 use super::types::{SourceColumn, Wire};
@@ -38,6 +39,7 @@ use super::{FILE, LINE, MALFORMED, Selection, catalog, quoted};
 use crate::connectors::Reached;
 use crate::layout::{free_of_hidden, own_name};
 use crate::order::reads_in_order;
+use crate::text::LeftOut;
 use crate::types::sql_type_to_arrow;
 
 /// Pages that are worth a connection of their own: 1 MiB.
@@ -71,6 +73,8 @@ struct Source {
     keeps_types: bool,
     /// The snapshot that all readings see while somebody holds it.
     held: Mutex<Option<String>>,
+    /// What its readings have met.
+    readings: Readings,
     arrow_schema: SchemaRef,
 }
 
@@ -104,6 +108,7 @@ pub(super) async fn learn(server: &Server, session: &Session, selection: &Select
         estimated_rows: relation.estimated_rows,
         keeps_types: relation.keeps_types,
         held: Mutex::default(),
+        readings: Readings::default(),
         connections: if can_split { selection.connections.clamp(1, MOST_CONNECTIONS) } else { 1 },
     };
     let probe = source.select(&source.columns, None, None, Some(0));
@@ -195,6 +200,11 @@ impl PostgresTable {
     /// Where the last reading ended.
     pub(super) fn reached(&self) -> Reached {
         self.0.reached.clone()
+    }
+
+    /// The records that are no rows, as far as readings have met them.
+    pub(super) fn left_out(&self) -> Option<LeftOut> {
+        self.0.readings.left_out(&self.0.display_name())
     }
 
     /// Where it lies.
@@ -362,6 +372,8 @@ struct Scan {
     /// Where each column of `schema` comes from.
     outputs: Vec<Output>,
     malformed: Malformed,
+    /// What is told of malformed records afterwards.
+    reading: Reading,
     limit: Option<usize>,
     /// How many connections may share the work. What several copy comes in the order of arrival.
     connections: usize,
@@ -402,6 +414,7 @@ impl Scan {
             outputs: wanted.iter().map(output).collect(),
             fetched: fetched.iter().map(|column| source.columns[*column].clone()).collect(),
             malformed,
+            reading: source.readings.begin(),
             // A limit asks for a look at the table; one connection is enough for that.
             connections: if limit.is_some() { 1 } else { source.connections },
             limit,
@@ -427,6 +440,7 @@ impl Scan {
         }
         if let (Some(noted), None) = (noted.into_iter().collect(), self.limit) {
             self.source.reached.note(self.source.progress.reached(noted, &now)?);
+            self.reading.end();
         }
         Ok(())
     }
@@ -478,6 +492,9 @@ impl Scan {
 
     fn batch(&self, decoded: Decoded) -> Result<RecordBatch, DataFusionError> {
         let Decoded { rows, columns, malformed, .. } = decoded;
+        if let Some(records) = &malformed {
+            self.reading.note(records);
+        }
         let malformed = malformed.map(|malformed| Arc::new(malformed) as ArrayRef);
         let array = |(output, field): (&Output, &Arc<Field>)| match (output, &malformed) {
             (Output::Fetched(place), _) => Arc::clone(&columns[*place]),

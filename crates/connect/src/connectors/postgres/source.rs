@@ -11,6 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use super::target::{PostgresTarget, PostgresTargetSettings};
 use super::{PUBLIC, PostgresSettings, Selection, Table, exists, open, survey, tables, text_columns};
 use crate::connectors::{Connector, Opened, Place, Source, TableListing, Target};
+use crate::layout::PUT_BACK;
 use crate::tables::Tables;
 use crate::types::{common_type, sql_type_to_arrow};
 
@@ -171,8 +172,9 @@ impl PostgresSource {
             return Err(Error::user(format!("table `{dataset}` has lost {}", missing.join(", ")))
                 .code("HW204")
                 .because("the raw copy has columns that the source has no longer")
+                .help(PUT_BACK)
                 .help(format!(
-                    "put the columns back; or move the folder `raw/{}.{dataset}` of the warehouse away and let the models do without them: the next run copies the table anew, without the versions that the source has no longer",
+                    "or move the folder `raw/{}.{dataset}` of the warehouse away and let the models do without them: the next run copies the table anew, without the versions that the source has no longer; models with history are built from that with `--rebuild` alone",
                     self.place.source
                 )));
         }

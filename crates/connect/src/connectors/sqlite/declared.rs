@@ -5,10 +5,14 @@ use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use crate::rows::Cell;
 use crate::types::sql_type_to_arrow;
 use hw_text::infer::{Guess, TEXT_ONLY};
+use hw_text::types::MOST_DIGITS;
 use hw_text::values;
 
 /// A moment without a zone.
 const MOMENT: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
+
+/// A greater whole number may lose digits as a double.
+const MOST_EXACT: u64 = 1 << 53;
 
 /// A declared type, by the words that SQLite itself looks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +76,8 @@ pub(super) struct Tally {
     /// The most digits of a number before and after the point.
     whole_digits: usize,
     places: usize,
+    /// Whether a double could lose digits of a number.
+    needs_digits: bool,
     guess: Guess,
 }
 
@@ -83,6 +89,7 @@ impl Tally {
             Cell::Integer(number) => {
                 self.integers += 1;
                 self.truths += u64::from(matches!(number, 0 | 1));
+                self.needs_digits |= number.unsigned_abs() > MOST_EXACT;
                 self.see_number(&number.to_string());
             }
             Cell::Real(number) => {
@@ -136,8 +143,14 @@ impl Tally {
         }
     }
 
+    /// The type that keeps all digits; text where no number has room for them.
     fn numeric(&self) -> DataType {
-        if self.reals == 0 { DataType::Int64 } else { DataType::Float64 }
+        match i8::try_from(self.places) {
+            _ if self.reals == 0 => DataType::Int64,
+            _ if !self.needs_digits => DataType::Float64,
+            Ok(scale) if self.whole_digits + self.places <= usize::from(MOST_DIGITS) => DataType::Decimal128(MOST_DIGITS, scale),
+            _ => DataType::Utf8View,
+        }
     }
 
     /// The declared decimal, where the numbers are such.
@@ -167,6 +180,8 @@ mod tests {
         use Cell::{Bytes, Integer, Null, Real, Text};
         check("INTEGER", &[Integer(1), Integer(2), Text("x")], "bigint");
         check("INTEGER", &[Integer(1), Real(2.5)], "double");
+        check("INTEGER", &[Integer(9_007_199_254_740_993), Real(2.5)], "decimal(38,1)");
+        check("INTEGER", &[Integer(9_007_199_254_740_993), Real(1e-30)], "text");
         check("BIGINT UNSIGNED", &[Text("a"), Text("b"), Integer(1)], "text");
         check("VARCHAR(20)", &[Text("2026-01-01"), Integer(7)], "text");
         check("DECIMAL(10,2)", &[Integer(3), Real(12.5)], "decimal(10,2)");

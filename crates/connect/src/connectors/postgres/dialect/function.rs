@@ -203,7 +203,7 @@ impl Expressions<'_> {
         }
     }
 
-    /// The engine adds up floats, which hold whole numbers up to 2^53 exactly; of decimals it cuts off what lies behind four more digits.
+    /// A mean of whole numbers is rounded once, as this one is where their sum is a float; of decimals the engine cuts off what lies behind four more digits.
     fn mean(&mut self, value: &Written, tail: &str) -> Result<Written> {
         let sql = &value.sql;
         self.may_fail = true;

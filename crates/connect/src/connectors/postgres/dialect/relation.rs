@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{Datelike, NaiveDate};
-use hw_base::Input;
+use hw_base::{Input, literal};
 
 use super::query::Selected;
 use super::{Guard, Result, Written, refused, select};
@@ -97,14 +97,20 @@ impl BaseTable {
 
     /// The conditions for rows that the engine cannot read.
     pub(in super::super) fn misfits(&self) -> Result<Vec<String>> {
-        let misfits = self.columns.iter().map(|column| misfit(&column.wire, &quoted(&column.name), self.keeps_types && !column.is_free));
-        Ok(misfits.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        Ok(self.misfitting()?.into_iter().map(|(_, condition)| condition).collect())
     }
 
-    /// SQL that is not null for the rows that the engine cannot read.
+    /// The columns that may hold what the engine cannot read, each with the condition for it.
+    fn misfitting(&self) -> Result<Vec<(&SourceColumn, String)>> {
+        let one = |column: &SourceColumn| misfit(&column.wire, &quoted(&column.name), self.keeps_types && !column.is_free);
+        let all = self.columns.iter().map(|column| one(column).map(|found| found.map(|condition| (column, condition))));
+        Ok(all.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    /// SQL that says of the rows that the engine cannot read what they hold, and is null for all others.
     fn malformed(&self) -> Result<String> {
-        let misfits = self.misfits()?;
-        Ok(if misfits.is_empty() { "null::text".into() } else { format!("case when {} then '' end", misfits.join(" or ")) })
+        let told: Vec<String> = self.misfitting()?.iter().map(|(column, condition)| told(column, condition)).collect();
+        Ok(if told.is_empty() { "null::text".into() } else { format!("case {} end", told.join(" ")) })
     }
 }
 
@@ -148,6 +154,13 @@ fn misfit(wire: &Wire, name: &str, keeps_types: bool) -> Result<Option<String>> 
         Wire::List(_) => Some(format!("array_ndims({name}) > 1")),
         _ => None,
     })
+}
+
+/// The branch of a CASE that says what a column holds where `condition` is true, as a reading does.
+fn told(column: &SourceColumn, condition: &str) -> String {
+    let SourceColumn { name, declared, wire, .. } = column;
+    let reason = format!("`{name}` ({declared}) holds a value that {} cannot hold: ", wire.sql_type());
+    format!("when {condition} then {} || {}::text", literal(&reason), quoted(name))
 }
 
 /// The columns of a query as it shows them, each in the type that the engine has for it.

@@ -57,6 +57,15 @@ fn check_refused(sql: &str) {
 }
 
 #[test]
+fn what_the_engine_cannot_read_is_told() {
+    let (tables, inputs) = (HashMap::from([("live".to_owned(), table())]), [Input::Live { name: "t".into(), relation: "live".into() }]);
+    let rows = Relations::new(&tables, &inputs).selected(&select("select _malformed from t").unwrap(), None, &mut vec![]).unwrap();
+    let told = r#"case when "amount" = 'NaN' then '`amount` () holds a value that decimal(12,2) cannot hold: ' || "amount"::text when "day" = '-infinity' or "#;
+    assert!(rows.sql.contains(told), "{}", rows.sql);
+    assert!(rows.sql.contains(r#"then '`day` () holds a value that date cannot hold: ' || "day"::text when "at" = "#), "{}", rows.sql);
+}
+
+#[test]
 fn what_means_the_same_is_written() {
     check("amount < 0 or status is null", r#"(("amount" < 0) or ("status" is null))"#);
     check("(status = 'o''k') is not true", r#"(("status" = 'o''k'::text) is not true)"#);

@@ -11,7 +11,7 @@ mod together;
 use std::collections::HashMap;
 
 use futures::TryStreamExt;
-use hw_base::{BoxFuture, Error, InPlace, Input, Questions, Result, SetQuestion, Value, Watched, WatchedSet};
+use hw_base::{BoxFuture, Error, InPlace, Input, Questions, Result, SetQuestion, Value, Watched, WatchedRule, WatchedSet};
 use hw_engine::LiveTables;
 use tokio::sync::Mutex;
 use tokio_postgres::error::SqlState;
@@ -132,8 +132,12 @@ impl Place {
 
 /// Whether no question is left.
 fn is_whole(answered: &Watched, questions: &Questions) -> bool {
-    let Questions { watch, sets, .. } = questions;
-    [answered.rules.len(), answered.aggregates.len(), answered.sets.len()] == [watch.rows.len(), watch.aggregates.len(), sets.len()]
+    leaves_no_scan(answered, questions) && answered.sets.len() == questions.sets.len()
+}
+
+/// Whether nothing is left that one scan of the rows would tell.
+fn leaves_no_scan(answered: &Watched, Questions { watch, .. }: &Questions) -> bool {
+    [answered.rules.len(), answered.aggregates.len()] == [watch.rows.len(), watch.aggregates.len()]
 }
 
 /// What can be answered exactly; `None` where that is nothing.
@@ -148,7 +152,18 @@ pub(super) async fn answers(
     for set in &questions.sets {
         watched.sets.extend(together::judged(session, set, questions.watch.examples, tables).await?);
     }
+    if let Some(of_records) = questions.of_records.as_deref().filter(|_| leaves_no_scan(&watched, questions)) {
+        watched.of_records = counted(session, of_records, tables).await?;
+    }
     Ok(Some(watched))
+}
+
+/// What was counted for rules on single rows alone, with some of the rows that break them.
+async fn counted(session: &Asked<'_>, questions: &Questions, tables: &HashMap<String, BaseTable>) -> Result<Vec<WatchedRule>> {
+    let Some(count) = Count::of(questions, tables) else { return Ok(vec![]) };
+    let Some(mut watched) = count.ask(session, &questions.watch).await? else { return Ok(vec![]) };
+    sample::fill(session, &count, questions, &mut watched).await?;
+    Ok(watched.rules)
 }
 
 /// A session that is asked, in a transaction that goes on.

@@ -1,0 +1,84 @@
+//! Records that are no rows, as the readings of a table have met them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use datafusion::arrow::array::{Array, StringArray};
+use datafusion::catalog::TableProvider;
+
+use super::read::PostgresTable;
+use crate::text::LeftOut;
+
+/// The records of an opened table that are no rows; `None` where no reading has met one, and where it is no table of a database.
+pub(crate) fn left_out(table: &Arc<dyn TableProvider>) -> Option<LeftOut> {
+    table.downcast_ref::<PostgresTable>()?.left_out()
+}
+
+/// The readings of a table.
+#[derive(Default)]
+pub(super) struct Readings(Mutex<Vec<Reading>>);
+
+/// What one reading has met.
+#[derive(Clone, Default)]
+pub(super) struct Reading(Arc<Mutex<Met>>);
+
+#[derive(Clone, Default)]
+struct Met {
+    records: u64,
+    /// What is wrong with one of them.
+    example: Option<String>,
+    /// Whether the reading came to the end of the table.
+    is_all: bool,
+}
+
+impl Readings {
+    /// A new reading.
+    pub(super) fn begin(&self) -> Reading {
+        let reading = Reading::default();
+        locked(&self.0).push(reading.clone());
+        reading
+    }
+
+    /// The records that are no rows, by the reading that has met most of them.
+    pub(super) fn left_out(&self, table: &str) -> Option<LeftOut> {
+        let met = locked(&self.0).iter().map(|reading| locked(&reading.0).clone()).max_by_key(|met| (met.records, met.is_all))?;
+        // The record itself may be long, and its key tells it as well.
+        let why = met.example.map(|example| example.split("; record: ").next().unwrap_or_default().to_owned());
+        (met.records > 0).then(|| LeftOut { files: vec![(table.to_owned(), met.records)], is_all: met.is_all, why })
+    }
+}
+
+impl Reading {
+    /// Counts the records that are described as being no rows.
+    pub(super) fn note(&self, malformed: &StringArray) {
+        let Some(example) = malformed.iter().flatten().next() else { return };
+        let mut met = locked(&self.0);
+        met.records += (malformed.len() - malformed.null_count()) as u64;
+        met.example.get_or_insert_with(|| example.to_owned());
+    }
+
+    /// Says that all rows were read.
+    pub(super) fn end(&self) {
+        locked(&self.0).is_all = true;
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reading_that_met_most_is_told() {
+        let readings = Readings::default();
+        let (cut, whole) = (readings.begin(), readings.begin());
+        cut.note(&StringArray::from(vec![Some("a"), None]));
+        whole.note(&StringArray::from(vec![None, Some("`ts` holds infinity; record: {}"), Some("b")]));
+        whole.end();
+        let expected = LeftOut { files: vec![("shop.orders".into(), 2)], is_all: true, why: Some("`ts` holds infinity".into()) };
+        assert_eq!(readings.left_out("shop.orders"), Some(expected));
+        assert_eq!(Readings::default().left_out("shop.orders"), None);
+    }
+}
