@@ -1,4 +1,4 @@
-//! Whole numbers that grow beyond their type: the engine's `+`, `-`, `*` and `sum` begin anew at the other end. Here they fail instead, which is told
+//! Numbers that grow beyond their type: the engine's `+`, `-`, `*` and `sum` begin anew at the other end. Here they fail instead, which is told
 //! with the query; a sum whose parts are too large and which itself is not is right.
 
 use std::sync::Arc;
@@ -15,15 +15,21 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Operator, ReversedUDAF, SetMonotonicity, Signature,
-    StatisticsArgs,
 };
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::BinaryExpr;
+use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, PhysicalGroupBy};
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
+use datafusion::physical_plan::joins::utils::JoinFilter;
+use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder, SortMergeJoinExec};
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
+use datafusion::physical_plan::sorts::sort::SortExec;
+
+use crate::decimal_sum;
+use crate::mean::DifferentNumbers;
+use crate::sliding::SlidingFloats;
 
 type Expression = Arc<dyn PhysicalExpr>;
 
@@ -50,16 +56,7 @@ impl PhysicalOptimizerRule for CheckedArithmetic {
             if !has_arithmetic(plan.as_ref())? {
                 return Ok(Transformed::no(plan));
             }
-            let found = if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
-                Some(checked_projection(projection)?)
-            } else if let Some(filter) = plan.downcast_ref::<FilterExec>() {
-                let predicate = checked(Arc::clone(filter.predicate()))?.data;
-                Some(Arc::new(FilterExecBuilder::from(filter).with_predicate(predicate).build()?) as Arc<dyn ExecutionPlan>)
-            } else if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
-                Some(checked_aggregate(aggregate)?)
-            } else {
-                None
-            };
+            let found = checked_plan(&plan)?;
             Ok(found.map_or(Transformed::no(plan), Transformed::yes))
         })
         .map(|done| done.data)
@@ -82,6 +79,55 @@ fn has_arithmetic(plan: &dyn ExecutionPlan) -> EngineResult<bool> {
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     Ok(found)
+}
+
+/// The plan with its own arithmetic checked, if it is of a kind that computes. What window functions compute of is a projection before them
+/// ([`crate::computed_first`]).
+fn checked_plan(plan: &Arc<dyn ExecutionPlan>) -> EngineResult<Option<Arc<dyn ExecutionPlan>>> {
+    let found: Arc<dyn ExecutionPlan> = if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
+        checked_projection(projection)?
+    } else if let Some(filter) = plan.downcast_ref::<FilterExec>() {
+        let predicate = checked(Arc::clone(filter.predicate()))?.data;
+        Arc::new(FilterExecBuilder::from(filter).with_predicate(predicate).build()?)
+    } else if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
+        checked_aggregate(aggregate)?
+    } else if let Some(sort) = plan.downcast_ref::<SortExec>() {
+        checked_sort(sort)?
+    } else {
+        return checked_join(plan);
+    };
+    Ok(Some(found))
+}
+
+/// The join with the arithmetic of its filter checked, if it is one.
+fn checked_join(plan: &Arc<dyn ExecutionPlan>) -> EngineResult<Option<Arc<dyn ExecutionPlan>>> {
+    let found: Arc<dyn ExecutionPlan> = if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
+        join.builder().with_filter(checked_filter(join.filter())?).build_exec()?
+    } else if let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>() {
+        let filter = checked_filter(join.filter())?;
+        Arc::new(NestedLoopJoinExecBuilder::from(join).with_filter(filter).build()?)
+    } else if let Some(join) = plan.downcast_ref::<SortMergeJoinExec>() {
+        let filter = checked_filter(join.filter().as_ref())?;
+        let (left, right) = (Arc::clone(join.left()), Arc::clone(join.right()));
+        let (on, options) = (join.on().to_vec(), join.sort_options().to_vec());
+        Arc::new(SortMergeJoinExec::try_new(left, right, on, filter, join.join_type(), options, join.null_equality())?)
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(found))
+}
+
+fn checked_filter(filter: Option<&JoinFilter>) -> EngineResult<Option<JoinFilter>> {
+    let Some(filter) = filter else { return Ok(None) };
+    let expression = checked(Arc::clone(filter.expression()))?.data;
+    Ok(Some(JoinFilter::new(expression, filter.column_indices().to_vec(), Arc::clone(filter.schema()))))
+}
+
+fn checked_sort(sort: &SortExec) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    let keys = sort.expr().iter().map(|key| Ok(PhysicalSortExpr::new(checked(Arc::clone(&key.expr))?.data, key.options)));
+    let Some(order) = LexOrdering::new(keys.collect::<EngineResult<Vec<_>>>()?) else { return Ok(Arc::new(sort.clone())) };
+    let sorted = SortExec::new(order, Arc::clone(sort.input())).with_preserve_partitioning(sort.preserve_partitioning());
+    Ok(Arc::new(sorted.with_fetch(sort.fetch())))
 }
 
 fn checked_projection(projection: &ProjectionExec) -> EngineResult<Arc<dyn ExecutionPlan>> {
@@ -120,11 +166,11 @@ pub(crate) fn sum() -> AggregateUDF {
 struct WideSum(Sum);
 
 /// As what sums of whole numbers stand while they are taken.
-const WIDE: DataType = DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0);
+pub(crate) const WIDE: DataType = DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0);
 
-/// Whether a sum of this type is taken in more digits.
-fn is_widened(result: &DataType, is_distinct: bool) -> bool {
-    matches!(result, DataType::Int64 | DataType::UInt64) && !is_distinct
+/// Whether these are the whole numbers that others are made before they are added up.
+pub(crate) fn is_whole(kind: &DataType) -> bool {
+    matches!(kind, DataType::Int64 | DataType::UInt64)
 }
 
 impl AggregateUDFImpl for WideSum {
@@ -141,23 +187,31 @@ impl AggregateUDFImpl for WideSum {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> EngineResult<Box<dyn Accumulator>> {
-        if is_widened(args.return_type(), args.is_distinct) {
-            return Ok(Box::new(WideTotal { result: args.return_type().clone(), sum: 0, values: 0 }));
+        let result = args.return_type().clone();
+        if !is_whole(&result) {
+            return decimal_sum::accumulator(args, |args| self.0.accumulator(args));
         }
-        self.0.accumulator(args)
+        if args.is_distinct {
+            return Ok(Box::new(DifferentNumbers::new(result)));
+        }
+        Ok(Box::new(WideTotal { result, sum: 0, values: 0 }))
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> EngineResult<Box<dyn Accumulator>> {
-        if is_widened(args.return_type(), args.is_distinct) {
+        if is_whole(args.return_type()) {
             return self.accumulator(args);
         }
-        self.0.create_sliding_accumulator(args)
+        if *args.expr_fields[0].data_type() == DataType::Float64 && !args.is_distinct {
+            return Ok(Box::new(SlidingFloats::sum()));
+        }
+        decimal_sum::accumulator(args, |args| self.0.create_sliding_accumulator(args))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> EngineResult<Vec<FieldRef>> {
-        let is_widened = is_widened(args.return_type(), args.is_distinct);
-        let widened = |field: FieldRef| if is_widened { Arc::new(Field::clone(&field).with_data_type(WIDE)) } else { field };
-        Ok(self.0.state_fields(args)?.into_iter().map(widened).collect())
+        let wide = if is_whole(args.return_type()) { Some(WIDE) } else { decimal_sum::wider(args.input_fields[0].data_type()) };
+        let Some(wide) = wide else { return self.0.state_fields(args) };
+        let return_field = Arc::new(Field::clone(&args.return_field).with_data_type(wide));
+        self.0.state_fields(StateFieldsArgs { return_field, ..args })
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
@@ -166,8 +220,8 @@ impl AggregateUDFImpl for WideSum {
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> EngineResult<Box<dyn GroupsAccumulator>> {
         let result = args.return_type().clone();
-        if !is_widened(&result, args.is_distinct) {
-            return self.0.create_groups_accumulator(args);
+        if !is_whole(&result) {
+            return decimal_sum::groups_accumulator(args, |args| self.0.create_groups_accumulator(args));
         }
         Ok(Box::new(WideTotals { result, sums: Vec::new(), is_sum: Vec::new() }))
     }
@@ -183,10 +237,6 @@ impl AggregateUDFImpl for WideSum {
     fn set_monotonicity(&self, kind: &DataType) -> SetMonotonicity {
         self.0.set_monotonicity(kind)
     }
-
-    fn value_from_stats(&self, args: &StatisticsArgs) -> Option<ScalarValue> {
-        self.0.value_from_stats(args).filter(|_| !is_widened(args.return_type, args.is_distinct))
-    }
 }
 
 /// A sum of whole numbers.
@@ -201,17 +251,21 @@ struct WideTotal {
 impl WideTotal {
     /// Adds numbers, or takes them away with a `sign` of -1.
     fn take(&mut self, values: &dyn Array, sign: i128) {
-        let (sum, count) = match values.data_type() {
-            DataType::UInt64 => total(values.as_primitive::<UInt64Type>()),
-            DataType::Int64 => total(values.as_primitive::<Int64Type>()),
-            _ => total(values.as_primitive::<Decimal128Type>()),
-        };
+        let (sum, count) = total_of(values);
         self.sum += sign * sum;
         self.values = if sign > 0 { self.values + count } else { self.values - count };
     }
 }
 
-/// The sum of the values that are there, and how many they are.
+/// The sum of the whole numbers that are there, and how many they are.
+pub(crate) fn total_of(values: &dyn Array) -> (i128, usize) {
+    match values.data_type() {
+        DataType::UInt64 => total(values.as_primitive::<UInt64Type>()),
+        DataType::Int64 => total(values.as_primitive::<Int64Type>()),
+        _ => total(values.as_primitive::<Decimal128Type>()),
+    }
+}
+
 fn total<T: ArrowPrimitiveType>(values: &PrimitiveArray<T>) -> (i128, usize)
 where
     T::Native: Into<i128>,
@@ -303,7 +357,7 @@ impl WideTotals {
 }
 
 /// Which rows count: those with a value, where the filter is true.
-fn counting(values: &dyn Array, filter: Option<&BooleanArray>) -> impl Fn(usize) -> bool {
+pub(crate) fn counting(values: &dyn Array, filter: Option<&BooleanArray>) -> impl Fn(usize) -> bool {
     move |row| values.is_valid(row) && filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
 }
 
@@ -328,11 +382,8 @@ impl GroupsAccumulator for WideTotals {
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> EngineResult<Vec<ArrayRef>> {
         let counts = counting(values[0].as_ref(), filter);
-        let wide: Vec<i128> = match values[0].data_type() {
-            DataType::UInt64 => values[0].as_primitive::<UInt64Type>().values().iter().map(|value| (*value).into()).collect(),
-            _ => values[0].as_primitive::<Int64Type>().values().iter().map(|value| (*value).into()).collect(),
-        };
-        let states: Decimal128Array = wide.into_iter().enumerate().map(|(row, value)| counts(row).then_some(value)).collect();
+        let states = numbers(values[0].as_ref()).into_iter().enumerate().map(|(row, value)| counts(row).then_some(value));
+        let states: Decimal128Array = states.collect();
         Ok(vec![Arc::new(states.with_data_type(WIDE))])
     }
 
@@ -341,8 +392,16 @@ impl GroupsAccumulator for WideTotals {
     }
 }
 
+/// The whole numbers, with anything where there is none.
+pub(crate) fn numbers(values: &dyn Array) -> Vec<i128> {
+    match values.data_type() {
+        DataType::UInt64 => values.as_primitive::<UInt64Type>().values().iter().map(|value| (*value).into()).collect(),
+        _ => values.as_primitive::<Int64Type>().values().iter().map(|value| (*value).into()).collect(),
+    }
+}
+
 /// Sums as values of their type.
-fn narrowed(sums: &Decimal128Array, result: &DataType) -> EngineResult<ArrayRef> {
+pub(crate) fn narrowed(sums: &Decimal128Array, result: &DataType) -> EngineResult<ArrayRef> {
     let too_large = |sum: i128| exec_datafusion_err!("Arithmetic overflow: the sum {sum} does not fit into {result}");
     Ok(match result {
         DataType::UInt64 => Arc::new(sums.try_unary::<_, UInt64Type, _>(|sum| u64::try_from(sum).map_err(|_| too_large(sum)))?),
@@ -405,5 +464,69 @@ mod tests {
         check(&format!("select b from {NUMBERS} where a * 2 < 0"), told);
         check(&format!("select max(a - b * -1) from {NUMBERS}"), told);
         check(&format!("select count(*) from {NUMBERS} group by a + b"), told);
+    }
+
+    #[test]
+    fn it_is_told_in_joins_windows_and_orders_as_well() {
+        let told = "a number does not fit into its type";
+        check(&format!("select t.b from {NUMBERS} join (values (1), (2)) as u(d) on t.a + u.d < 0"), told);
+        check(&format!("select t.b from {NUMBERS} left join (values (1), (2)) as u(d) on t.b = u.d and t.a + u.d > 0"), told);
+        check(&format!("select b from {NUMBERS} order by a + 1"), told);
+        check(&format!("select b from {NUMBERS} order by a + 1 limit 1"), told);
+        check(&format!("select sum(a + 1) over () from {NUMBERS}"), told);
+        check(&format!("select lag(a + 1) over (order by b) from {NUMBERS}"), told);
+        check(&format!("select row_number() over (partition by a + 1 order by b) from {NUMBERS}"), told);
+        check(&format!("select max(b * 2) over (partition by c order by b + 1) from {NUMBERS} order by b"), "2, 4, 6");
+        check(&format!("select sum(b + 1) over (order by b + 1 rows 1 preceding) from {NUMBERS} order by b"), "2, 5, 7");
+    }
+
+    #[test]
+    fn it_is_told_of_constants_as_well() {
+        let told = "a number does not fit into its type";
+        check("select 9223372036854775807 + 1", told);
+        check("select 100000 * 100000 * 100000 * 100000", told);
+        check("select cast(100000 as int) * cast(100000 as int)", told);
+        check("select a + 1 from (select 9223372036854775807 as a) as t", told);
+        check(&format!("select b from {NUMBERS} where 9223372036854775807 + 1 > 0"), told);
+        check(&format!("select b from {NUMBERS} where b + (9223372036854775807 + 1) > 0"), told);
+        check("select -a from (values (-9223372036854775807 - 1)) as t(a)", told);
+        check("select -(-9223372036854775807 - 1)", told);
+        check("select case when 1 > 2 then 9223372036854775807 + 1 else 7 end", "7");
+        check(&format!("select case when b > 9 then 9223372036854775807 + 1 else -b end from {NUMBERS} order by b"), "-1, -2, -3");
+        check(&format!("select -b as c, -(1 + 1) as d from {NUMBERS} group by -b order by c"), "-3, -2, -1");
+        check("select 9223372036854775806 + 1", "9223372036854775807");
+    }
+
+    #[test]
+    fn remainders_and_signs_have_their_usual_names() {
+        check("select mod(-7, 3)", "-1");
+        check(&format!("select mod(b, 2) from {NUMBERS} order by b"), "1, 0, 1");
+        check("select mod(cast(7.5 as decimal(5, 2)), 2) = 1.5", "true");
+        check(&format!("select cast(sign(a) as int) from {NUMBERS} order by b"), "1, 1, -1");
+        check("select mod(1, 0)", "a number is divided by zero");
+    }
+
+    #[test]
+    fn sums_of_different_numbers_fit_or_are_told() {
+        let told = "a number does not fit into its type";
+        let two = "(values (9223372036854775807, 1), (1, 2), (1, 2), (null, 3)) as t(a, b)";
+        check(&format!("select sum(distinct a) from {two}"), told);
+        check(&format!("select sum(distinct a) + count(distinct b) from {two}"), told);
+        check(&format!("select sum(distinct a) - 5 + count(distinct b) from {two} where b > 1"), "-2");
+        check(&format!("select sum(distinct b) from {two} group by a is null order by 1"), "3, 3");
+        check(&format!("select sum(distinct a) over (order by b rows 1 preceding) from {two} where b > 1 order by b"), "1, 1, 1");
+    }
+
+    #[test]
+    fn sums_of_decimals_fit_or_are_told() {
+        let told = "a number does not fit into its type";
+        let most = "9".repeat(38);
+        let rows = format!("(values ('{most}', 1), ('{most}', 1), ('-{most}', 2)) as v");
+        let large = format!("(select cast(column1 as decimal(38, 0)) as a, column2 as b from {rows}) as t");
+        check(&format!("select sum(a) = cast('{most}' as decimal(38, 0)) from {large}"), "true");
+        check(&format!("select sum(distinct a) = 0 and count(distinct b) = 2 from {large}"), "true");
+        check(&format!("select sum(a) from {large} where b = 1"), told);
+        check(&format!("select sum(a) from {large} group by b"), told);
+        check(&format!("select sum(a) over () from {large} where b = 1"), told);
     }
 }

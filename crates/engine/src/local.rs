@@ -11,6 +11,7 @@ use datafusion::execution::FunctionRegistry as _;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_plan::execute_stream_partitioned;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -26,6 +27,8 @@ use serde_json::Value as Json;
 use crate::any_date::any_date;
 use crate::arithmetic::CheckedArithmetic;
 use crate::beside::Beside;
+use crate::computed_first::ComputedFirst;
+use crate::constants::with_fitting_constants;
 use crate::crowded::{OperatorPool, SharedOutByOne, SortedJoins};
 use crate::deadline::{Deadline, in_time};
 use crate::failure::{Context, explain, explain_delta, io_problem, memory_problem};
@@ -34,11 +37,13 @@ use crate::folder::{Disk, FolderRef, Site};
 use crate::json::{json_keeps_to, json_valid};
 use crate::json_path::json_value;
 use crate::live::LiveTables;
+use crate::mean::mean;
 use crate::measure::Means;
 use crate::moments::{Compared, Microseconds};
 use crate::outgrown::Outgrown;
 use crate::planned::Planned;
 use crate::quantile::quantile_cont;
+use crate::remainder::remainder;
 use crate::session::{Effort, Session};
 use crate::store::Lasting;
 use crate::warehouse::{Warehouse, arrow_schema};
@@ -119,6 +124,11 @@ impl LocalEngine {
         self.planned = Planned::default();
     }
 
+    /// From now on `end` is called, and should end the program, where it holds twice the memory limit and what was broken off does not end.
+    pub fn end_by(&self, end: fn(Error)) {
+        self.outgrown.end_by(end);
+    }
+
     /// From now on a query returns its rows in the order in which one core finds them: the same data gives the same first rows each time.
     pub fn answer_in_order(&mut self) {
         self.is_in_order = true;
@@ -174,8 +184,11 @@ impl LocalEngine {
             rules.insert(0, Arc::new(CheckedArithmetic));
             let mut analyzers: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(Compared)];
             analyzers.extend(state.analyzer().rules.iter().cloned());
+            let optimizers = with_fitting_constants(state.optimizers());
             let state = SessionStateBuilder::new_from_existing(state)
                 .with_physical_optimizer_rules(rules)
+                .with_optimizer_rules(optimizers)
+                .with_optimizer_rule(Arc::new(ComputedFirst))
                 .with_analyzer_rules(analyzers)
                 .with_type_planner(Arc::new(Microseconds));
             with_own_functions(state.build())
@@ -195,11 +208,16 @@ impl LocalEngine {
     }
 
     /// What comes of `work`, which ends with HW401 where the process outgrows its memory limit. Where it shares rows out between cores it also does as
-    /// soon as there is no room for them.
-    pub(crate) async fn unless_crowded<T>(&self, effort: Effort, work: impl Future<Output = Result<T>>) -> Result<T> {
+    /// soon as there is no room for them. `table` is what is worked at.
+    pub(crate) async fn unless_crowded<T>(
+        &self,
+        effort: Effort,
+        table: Option<&TableName>,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let work = async {
             let outgrown = || Err(memory_problem("the values that it builds have outgrown the limit by half", Some(self.memory)));
-            self.outgrown.unless_outgrown(work).await.unwrap_or_else(outgrown)
+            self.outgrown.unless_outgrown(table, work).await.unwrap_or_else(outgrown)
         };
         if !matches!(effort, Effort::Fast | Effort::InPieces) {
             return work.await;
@@ -307,7 +325,7 @@ impl LocalEngine {
     {
         let mut effort = Effort::Fast;
         loop {
-            match self.unless_crowded(effort, Box::pin(run(effort))).await {
+            match self.unless_crowded(effort, None, Box::pin(run(effort))).await {
                 Err(error) if error.known_code() == Some("HW401") && effort.next().is_some() => effort = effort.next().unwrap_or(effort),
                 result => return result,
             }
@@ -408,8 +426,11 @@ fn with_beside(table: &TableName) -> Vec<TableName> {
 /// The state with our functions. One that is made of another state takes over functions in any order, and of two with one name either, so ours
 /// come last.
 fn with_own_functions(mut state: SessionState) -> SessionState {
-    let scalar = [json_valid(), json_keeps_to(), json_value(), any_date()].map(|function| state.register_udf(Arc::new(function)));
-    let aggregate = [quantile_cont(), arithmetic::sum()].map(|function| state.register_udaf(Arc::new(function)));
+    // The engine's name for it is one that nobody else has.
+    let sign = state.scalar_functions().get("signum").map(|signum| ScalarUDF::clone(signum).with_aliases(["sign"]));
+    let own = [json_valid(), json_keeps_to(), json_value(), any_date(), remainder()];
+    let scalar: Vec<_> = own.into_iter().chain(sign).map(|function| state.register_udf(Arc::new(function))).collect();
+    let aggregate = [quantile_cont(), arithmetic::sum(), mean()].map(|function| state.register_udaf(Arc::new(function)));
     debug_assert!(
         scalar.iter().all(std::result::Result::is_ok) && aggregate.iter().all(std::result::Result::is_ok),
         "a state takes every function"
@@ -477,7 +498,7 @@ impl Engine for LocalEngine {
 
     fn keep<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Option<Reader>>> {
         Box::pin(async move {
-            let kept = self.unless_crowded(Effort::InPieces, Box::pin(kept::keep(self, reader)));
+            let kept = self.unless_crowded(Effort::InPieces, None, Box::pin(kept::keep(self, reader)));
             match in_time(self.deadline.as_ref(), kept).await {
                 Err(error) if error.known_code() == Some("HW401") => Ok(None),
                 kept => kept,
@@ -545,6 +566,13 @@ impl Engine for LocalEngine {
 
     fn standing(&self, table: &TableName, version: i64) -> Result<Option<Ordering>> {
         self.warehouse.standing(table, version)
+    }
+
+    fn writer<'a>(&'a self, table: &'a TableName, version: i64) -> BoxFuture<'a, Result<Option<String>>> {
+        Box::pin(async move {
+            let info = self.warehouse.commit_info(table, version).await?;
+            Ok(info.as_ref().and_then(|info| info.get("headworks.run")).and_then(Json::as_str).map(str::to_owned))
+        })
     }
 
     fn table<'a>(&'a self, table: &'a TableName, application: Option<&'a str>) -> BoxFuture<'a, Result<Option<TableState>>> {

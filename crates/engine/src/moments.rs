@@ -40,10 +40,7 @@ pub(crate) struct Compared;
 impl AnalyzerRule for Compared {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> EngineResult<LogicalPlan> {
         plan.transform_up_with_subqueries(|plan| {
-            let mut schema = merge_schema(&plan.inputs());
-            if let LogicalPlan::TableScan(scan) = &plan {
-                schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
-            }
+            let schema = input_schema(&plan)?;
             let names = NamePreserver::new(&plan);
             let plan = plan.map_expressions(|expression| {
                 let name = names.save(&expression);
@@ -58,6 +55,15 @@ impl AnalyzerRule for Compared {
     fn name(&self) -> &'static str {
         "compared"
     }
+}
+
+/// The columns that the expressions of a plan may name.
+pub(crate) fn input_schema(plan: &LogicalPlan) -> EngineResult<DFSchema> {
+    let mut schema = merge_schema(&plan.inputs());
+    if let LogicalPlan::TableScan(scan) = plan {
+        schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
+    }
+    Ok(schema)
 }
 
 /// The expression with its comparisons of moments with days and texts in microseconds, and of decimals to the last digit.

@@ -2,13 +2,16 @@
 //!
 //! Operators ask before they keep rows, and spill where there is no room. What builds large values, such as `array_agg` over long texts, asks
 //! for little of what it holds; such a query would take the machine with it. So the memory of the process is looked at from a thread of its
-//! own, since all others may be at work.
+//! own, since all others may be at work. Work is broken off between two batches; where a single one grows on, the whole program ends in
+//! place of the machine.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use hw_base::ByteSize;
+use hw_base::{ByteSize, Error, TableName};
 use tokio::sync::watch;
+
+use crate::failure::memory_problem;
 
 /// How often it is looked.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -17,22 +20,43 @@ const IN_A_ROW: u32 = 2;
 /// How often work waits, before it begins, for others to give back what they hold.
 const WAITS: u32 = 200;
 
+/// The program does not end for less than this above a limit: what was broken off gives back a little later.
+const LEAST_ABOVE: u64 = 256 << 20;
+
 /// Tells when the process has outgrown a limit by half. Clones look together.
 #[derive(Clone, Debug)]
 pub(crate) struct Outgrown {
+    memory: ByteSize,
     limit: u64,
-    /// How often it was too much; there once somebody asks.
-    times: Arc<OnceLock<Arc<watch::Sender<u64>>>>,
+    /// Who is told; there once somebody asks.
+    told: Arc<OnceLock<Arc<Told>>>,
+    /// What ends the program.
+    end: Arc<OnceLock<fn(Error)>>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    /// How often it was too much.
+    times: watch::Sender<u64>,
+    /// The tables that are worked at.
+    tables: Mutex<Vec<String>>,
 }
 
 impl Outgrown {
     /// Nobody looks yet.
     pub(crate) fn new(memory: ByteSize) -> Self {
-        Self { limit: memory.0.saturating_add(memory.0 / 2), times: Arc::default() }
+        Self { memory, limit: memory.0.saturating_add(memory.0 / 2), told: Arc::default(), end: Arc::default() }
     }
 
-    /// What comes of `work`; `None` once the process has outgrown the limit, whoever it was.
-    pub(crate) async fn unless_outgrown<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    /// From now on `end` is called where the process holds twice the limit although work was broken off.
+    pub(crate) fn end_by(&self, end: fn(Error)) {
+        // It is the same for all that share a limit.
+        let _ = self.end.set(end);
+    }
+
+    /// What comes of `work` at a table, or at none; `None` once the process has outgrown the limit, whoever it was.
+    pub(crate) async fn unless_outgrown<T>(&self, table: Option<&TableName>, work: impl Future<Output = T>) -> Option<T> {
+        let _at_work = table.map(|table| AtWork::at(table, self.told()));
         for _ in 0..WAITS {
             if held() <= self.limit {
                 break;
@@ -43,37 +67,82 @@ impl Outgrown {
     }
 
     async fn unless_told<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        let mut outgrown = self.times.get_or_init(|| looking(self.limit)).subscribe();
+        let mut outgrown = self.told().times.subscribe();
         tokio::select! {
             biased;
             done = work => Some(done),
             _ = outgrown.changed() => None,
         }
     }
+
+    fn told(&self) -> &Arc<Told> {
+        self.told.get_or_init(|| {
+            let told = Arc::default();
+            let looking = Looking { memory: self.memory, limit: self.limit, end: Arc::clone(&self.end), told: Arc::downgrade(&told) };
+            // Without a thread nobody looks, and all else goes on.
+            let _ = std::thread::Builder::new().name("memory".into()).spawn(move || looking.look());
+            told
+        })
+    }
+}
+
+/// A table is worked at as long as this is there.
+struct AtWork<'a> {
+    table: String,
+    told: &'a Told,
+}
+
+impl<'a> AtWork<'a> {
+    fn at(table: &TableName, told: &'a Told) -> Self {
+        let table = table.to_string();
+        told.tables.lock().unwrap_or_else(PoisonError::into_inner).push(table.clone());
+        Self { table, told }
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        let mut tables = self.told.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = tables.iter().position(|table| *table == self.table) {
+            tables.swap_remove(at);
+        }
+    }
 }
 
 /// Looks as long as anybody may ask.
-fn looking(limit: u64) -> Arc<watch::Sender<u64>> {
-    let times = Arc::new(watch::Sender::new(0));
-    let asked = Arc::downgrade(&times);
-    // Without a thread nobody looks, and all else goes on.
-    let _ = std::thread::Builder::new().name("memory".into()).spawn(move || look(limit, &asked));
-    times
+struct Looking {
+    memory: ByteSize,
+    limit: u64,
+    end: Arc<OnceLock<fn(Error)>>,
+    told: Weak<Told>,
 }
 
-fn look(limit: u64, asked: &Weak<watch::Sender<u64>>) {
-    let mut in_a_row = 0;
-    loop {
-        std::thread::sleep(PAUSE);
-        let Some(times) = asked.upgrade() else { return };
-        if times.receiver_count() == 0 || held() <= limit {
-            in_a_row = 0;
-            continue;
+impl Looking {
+    fn look(&self) {
+        let most = (self.memory.0.saturating_mul(2)).max(self.memory.0.saturating_add(LEAST_ABOVE));
+        let (mut above, mut far_above, mut was_told) = (0, 0, false);
+        loop {
+            std::thread::sleep(PAUSE);
+            let Some(told) = self.told.upgrade() else { return };
+            let held = held();
+            was_told &= held > self.memory.0;
+            above = if held > self.limit && told.times.receiver_count() > 0 { above + 1 } else { 0 };
+            far_above = if held > most && was_told { far_above + 1 } else { 0 };
+            if above >= IN_A_ROW {
+                was_told = true;
+                told.times.send_modify(|times| *times = times.wrapping_add(1));
+            }
+            if let Some(end) = self.end.get().filter(|_| far_above >= IN_A_ROW) {
+                end(self.overgrown(&told));
+            }
         }
-        in_a_row += 1;
-        if in_a_row >= IN_A_ROW {
-            times.send_modify(|times| *times = times.wrapping_add(1));
-        }
+    }
+
+    fn overgrown(&self, told: &Told) -> Error {
+        let tables = told.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let error = memory_problem("the values that it builds have outgrown the limit twice over, and it does not stop", Some(self.memory));
+        let tables: Vec<String> = tables.iter().map(|table| format!("`{table}`")).collect();
+        if tables.is_empty() { error } else { error.within(tables.join(" or ")) }
     }
 }
 
@@ -93,7 +162,10 @@ mod tests {
     async fn work_ends_once_the_process_has_outgrown_its_limit() {
         assert!(held() > 0);
         let plenty = Outgrown::new(ByteSize(1 << 40));
-        assert_eq!(plenty.unless_outgrown(async { 1 }).await, Some(1));
+        let table = TableName::model("m");
+        let tables = || plenty.told().tables.lock().unwrap().clone();
+        assert_eq!(plenty.unless_outgrown(Some(&table), async { tables() }).await, Some(vec!["m".to_owned()]));
+        assert!(tables().is_empty());
         let nothing = Outgrown::new(ByteSize(0));
         assert_eq!(nothing.unless_told(std::future::pending::<()>()).await, None);
     }

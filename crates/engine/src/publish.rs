@@ -129,10 +129,7 @@ impl Commit<'_> {
 
     /// Whether a version is this commit although it was told to have failed: an answer of a store may be lost on its way.
     async fn is_made(&self, engine: &LocalEngine, version: i64, note: &CommitNote) -> Result<bool> {
-        let log_store = engine.warehouse.folder(&self.table).log_store()?;
-        let Ok(Some(entry)) = log_store.read_commit_entry(version.unsigned_abs()).await else { return Ok(false) };
-        let mut actions = serde_json::Deserializer::from_slice(&entry).into_iter::<Json>().map_while(std::result::Result::ok);
-        let info = actions.find_map(|action| action.get("commitInfo").cloned()).unwrap_or_default();
+        let Some(info) = engine.warehouse.commit_info(&self.table, version).await? else { return Ok(false) };
         Ok(note.details.get("run").is_some() && details(note).all(|(key, value)| info.get(key) == Some(value)))
     }
 

@@ -25,6 +25,7 @@ use hw_base::{ByteSize, DatasetName, Error, Input, ORIGIN_COLUMNS, Reader, Refer
 
 use crate::arithmetic::checked;
 use crate::changes;
+use crate::constants::fitting;
 use crate::failure::{Context, explain};
 use crate::local::LocalEngine;
 use crate::moments::compared;
@@ -348,7 +349,8 @@ impl Session {
         let simplify = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).with_current_time().build();
         let simplifier = ExprSimplifier::new(simplify);
         // Some functions, such as `coalesce`, are only evaluated in their simplified form.
-        let expression = compared_one_by_one(simplifier.simplify(simplifier.coerce(expression, schema)?)?)?;
+        let expression = fitting(simplifier.coerce(expression, schema)?, schema)?.data;
+        let expression = compared_one_by_one(simplifier.simplify(expression)?)?;
         checked(self.state.create_physical_expr(expression, schema)?).map(|done| done.data)
     }
 

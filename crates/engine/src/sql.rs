@@ -9,7 +9,8 @@ use datafusion::functions_aggregate::all_default_aggregate_functions;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, ObjectName, ObjectNamePart, Query, SetExpr, Statement as SqlStatement, TableFactor, Visit, Visitor,
+    Cte, Expr, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, SetOperator, SetQuantifier,
+    Statement as SqlStatement, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use hw_base::{Error, Reference, Result};
@@ -174,7 +175,14 @@ fn select(sql: &str, context: &Context<'_>) -> Result<Arc<Statement>> {
     if let Some(statement) = read_before(sql) {
         return Ok(statement);
     }
-    let statement = Arc::new(read(sql, context)?);
+    let mut statement = read(sql, context)?;
+    if let Statement::Statement(query) = &mut statement {
+        if let ControlFlow::Break(unlike) = Visit::visit(&**query, &mut Unlikes) {
+            return Err(unlike.error(sql, context));
+        }
+        let _ = VisitMut::visit(&mut **query, &mut NamedConstants);
+    }
+    let statement = Arc::new(statement);
     keep(sql, &statement);
     Ok(statement)
 }
@@ -199,6 +207,98 @@ fn read(sql: &str, context: &Context<'_>) -> Result<Statement> {
 
 fn is_query(statement: &Statement) -> bool {
     matches!(statement, Statement::Statement(inner) if matches!(inner.as_ref(), SqlStatement::Query(_)))
+}
+
+/// What the engine reads and takes for something else.
+enum Unlike {
+    /// `except all` and `intersect all`: it does not count how often a row is there.
+    All(SetOperator),
+    /// `tablesample`: it takes all rows.
+    Sample,
+}
+
+impl Unlike {
+    fn error(&self, sql: &str, context: &Context<'_>) -> Error {
+        let (word, message, help) = match self {
+            Self::All(operator) => {
+                let word = operator.to_string().to_lowercase();
+                let message = format!("`{word} all` is not supported: how often equal rows are there is not counted");
+                let help = format!(
+                    "number equal rows and leave `all` out: add `row_number() over (partition by …) as copy`, with all columns in the place of `…`, to both sides of `{word}`"
+                );
+                (word, message, help)
+            }
+            Self::Sample => (
+                "tablesample".to_owned(),
+                "`tablesample` is not supported".to_owned(),
+                "let a condition choose the rows, such as `where random() < 0.1`, or `limit` their number".to_owned(),
+            ),
+        };
+        let error = Error::user(message).code("HW301").help(help);
+        match place::find(sql, &Mark::Word(word)) {
+            Some(found) => error.at(place::span(context.file.unwrap_or("query").into(), sql, found)),
+            None => error,
+        }
+    }
+}
+
+/// Finds what the engine takes for something else.
+struct Unlikes;
+
+impl Visitor for Unlikes {
+    type Break = Unlike;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Unlike> {
+        all_of_rows(&query.body).map_or(ControlFlow::Continue(()), |operator| ControlFlow::Break(Unlike::All(operator)))
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Unlike> {
+        match factor {
+            TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => ControlFlow::Break(Unlike::Sample),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// The operator of an `except all` or an `intersect all` among the sides of a query. Queries in parentheses are visited by themselves.
+fn all_of_rows(body: &SetExpr) -> Option<SetOperator> {
+    let SetExpr::SetOperation { left, op, set_quantifier, right } = body else { return None };
+    match (op, set_quantifier) {
+        (SetOperator::Except | SetOperator::Intersect, SetQuantifier::All) => Some(*op),
+        _ => all_of_rows(left).or_else(|| all_of_rows(right)),
+    }
+}
+
+/// Names the constants of queries whose columns are named where they begin, as in `with f (a, b) as (select 1, 1)`: the engine would take them for
+/// columns of one name.
+struct NamedConstants;
+
+impl VisitorMut for NamedConstants {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        for Cte { alias, query, .. } in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            if !alias.columns.is_empty() {
+                name_constants(&mut query.body);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn name_constants(body: &mut SetExpr) {
+    match body {
+        SetExpr::SetOperation { left, .. } => name_constants(left),
+        SetExpr::Query(query) => name_constants(&mut query.body),
+        SetExpr::Select(select) => {
+            for (at, item) in select.projection.iter_mut().enumerate() {
+                if let SelectItem::UnnamedExpr(expr @ Expr::Value(_)) = item {
+                    *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::new(format!("__constant_{at}")) };
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]
@@ -226,11 +326,46 @@ mod tests {
     }
 
     #[test]
+    fn what_the_engine_would_take_for_something_else_is_refused() {
+        let refused = |sql: &str| references(sql, None).map_err(|error| error.message().to_owned()).unwrap_err();
+        assert!(refused("select a from t except all select a from u").starts_with("`except all` is not supported"));
+        assert!(refused("select a from (select a from t union select 1 intersect all select a from u)").starts_with("`intersect all`"));
+        assert!(
+            refused("with p as (select 1 union all (select a from t except all select 2)) select * from p").starts_with("`except all`")
+        );
+        assert_eq!(refused("select a from t tablesample (10 percent)"), "`tablesample` is not supported");
+        for sql in ["select a from t except select a from u", "select a from t union all select a from u", "select * except (a) from t"] {
+            assert!(references(sql, None).is_ok(), "{sql}");
+        }
+    }
+
+    #[test]
+    fn constants_below_a_list_of_names_have_names() {
+        let read = |sql: &str| parsed(sql).unwrap().to_string();
+        let found = read("with recursive f (a, b) as (select 1, 1 union all select b, 2 from f) select * from f");
+        assert!(found.contains("1 AS __constant_0") && found.contains("1 AS __constant_1"), "{found}");
+        assert!(!read("with f as (select 1, 1) select * from f").contains("__constant"));
+    }
+
+    #[test]
     fn a_join_brings_tables_together_and_a_union_does_not() {
         let both = ["shop.a", "shop.b"];
         assert!(joins("select 1 from shop.a join shop.b using (id)", &both));
         assert!(joins("select 1 from shop.a, (select * from shop.b) b", &both));
         assert!(!joins("select id from shop.a union all select id from shop.b", &both));
         assert!(!joins("select id from shop.a join shop.c using (id)", &both));
+    }
+
+    #[test]
+    fn a_column_may_be_called_by_any_word() {
+        for word in datafusion::sql::sqlparser::keywords::ALL_KEYWORDS {
+            let name = hw_base::identifier(&word.to_ascii_lowercase());
+            let sql = format!(
+                "select 1 as a, {name}, t.{name} as b, count(distinct {name}) as {name}, sum(1) filter (where {name} > 0) as n from {name} as t \
+                 where {name} is null and ({name} in (1, {name}) or not {name} < 3 or trim({name}) ~ '1') \
+                 group by {name}, t.{name} having count({name}) > 1 order by 1, {name} desc limit 5"
+            );
+            assert!(read(&sql, &Context::default()).is_ok(), "{sql}");
+        }
     }
 }

@@ -12,6 +12,8 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use hw_base::{Column, ColumnType, Rows, Value};
 use serde_json::Value as Json;
 
+use crate::words::as_written;
+
 /// The type in SQL's words.
 pub fn sql_type(data_type: &DataType) -> String {
     match data_type {
@@ -209,5 +211,7 @@ pub(crate) fn moment(micros: i64, is_utc: bool) -> Value {
 pub(crate) fn rows(schema: &Schema, batches: &[RecordBatch], limit: usize) -> Rows {
     let all = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
     let rows = all.take(limit).map(|(batch, row)| batch.columns().iter().map(|column| value(column.as_ref(), row)).collect()).collect();
-    Rows { columns: columns(schema), rows, is_cut: batches.iter().map(RecordBatch::num_rows).sum::<usize>() > limit }
+    let shown = |column: Column| Column { name: as_written(&column.name), ..column };
+    let columns = columns(schema).into_iter().map(shown).collect();
+    Rows { columns, rows, is_cut: batches.iter().map(RecordBatch::num_rows).sum::<usize>() > limit }
 }

@@ -11,6 +11,7 @@ use deltalake_core::kernel::{StructType, Transaction};
 use deltalake_core::logstore::LogStoreRef;
 use deltalake_core::table::state::DeltaTableState;
 use hw_base::{Error, Result, StagedFile, TableName};
+use serde_json::Value as Json;
 
 use crate::beside;
 use crate::failure::explain_delta;
@@ -229,6 +230,14 @@ impl Warehouse {
             return Ok(Some(Ordering::Equal));
         }
         Ok(folder.has_log()?.then_some(Ordering::Less))
+    }
+
+    /// What the log entry of a version says about its commit; `None` where the entry is gone.
+    pub(crate) async fn commit_info(&self, table: &TableName, version: i64) -> Result<Option<Json>> {
+        let log_store = self.folder(table).log_store()?;
+        let Ok(Some(entry)) = log_store.read_commit_entry(version.unsigned_abs()).await else { return Ok(None) };
+        let mut actions = serde_json::Deserializer::from_slice(&entry).into_iter::<Json>().map_while(std::result::Result::ok);
+        Ok(actions.find_map(|action| action.get("commitInfo").cloned()))
     }
 
     /// The version of a table that `state` is, which has just been read or written.

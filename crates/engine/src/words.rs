@@ -33,7 +33,7 @@ fn at(mark: Mark, message: impl Into<String>, help: impl Into<String>) -> Option
 /// Columns: named twice, neither grouped nor aggregated, of a table that is not there.
 fn columns(line: &str) -> Option<Told> {
     if let Some(rest) = after(line, "Projections require unique expression names but the expression ") {
-        return at_twice(last_name(between(rest, "\"", "\" at position")?));
+        return at_twice(&as_written(last_name(between(rest, "\"", "\" at position")?)));
     }
     if let Some(rest) = after(line, "duplicate unqualified field name ").or_else(|| after(line, "duplicate qualified field name ")) {
         return at_twice(last_name(rest.trim_end_matches('.')));
@@ -122,6 +122,10 @@ fn values(line: &str) -> Option<Told> {
             format!("{from} cannot be cast to {to}"),
             "compare or compute a value of that type first",
         );
+    }
+    if line.contains("Overflow in AvgAccumulator") {
+        let message = "a mean has more than the 38 digits of a decimal: behind the point it has four more than its values";
+        return at(Mark::None, message, "take it of floats: `avg(cast(… as double))`");
     }
     let too_large = ["verflow happened on", "rithmetic overflow", "is too large to store", "Can't cast value", "out of range"];
     if too_large.iter().any(|words| line.contains(words)) {
@@ -225,7 +229,40 @@ fn sql_types(text: &str) -> String {
 /// The name of a column without its table, of `shop.orders.id` and of `amount AS id`.
 fn last_name(expression: &str) -> &str {
     let alias = expression.rsplit(" AS ").next().unwrap_or(expression);
-    alias.rsplit('.').next().unwrap_or(alias).trim_matches('"')
+    let is_computed = alias.contains('(') || OPERATORS.iter().any(|operator| alias.contains(operator));
+    if is_computed { alias } else { alias.rsplit('.').next().unwrap_or(alias).trim_matches('"') }
+}
+
+/// Signs of an expression that is more than the name of a column, as the engine writes them.
+const OPERATORS: [&str; 6] = [" + ", " - ", " * ", " / ", " % ", " || "];
+
+/// An expression with its constants as they are written in SQL: `min(1)` for the engine's `min(Int64(1))`.
+pub(crate) fn as_written(expression: &str) -> String {
+    let (mut written, mut rest) = (String::with_capacity(expression.len()), expression);
+    while let Some(first) = rest.chars().next() {
+        let is_inside_a_word = written.ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        if let Some((value, behind)) = constant(rest).filter(|_| !is_inside_a_word) {
+            written.push_str(&value);
+            rest = behind;
+        } else {
+            written.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    written
+}
+
+/// The constant that the engine's words for an expression begin with, as SQL writes it, and what stands behind it.
+fn constant(words: &str) -> Option<(String, &str)> {
+    const PLAIN: [&str; 4] = ["Int64(", "UInt64(", "Float64(", "Boolean("];
+    if let Some(text) = words.strip_prefix("Utf8(\"") {
+        return text.split_once("\")").map(|(text, behind)| (format!("'{text}'"), behind));
+    }
+    let (value, behind) = PLAIN.iter().find_map(|kind| words.strip_prefix(kind))?.split_once(')')?;
+    let is_value = value.parse::<f64>().is_ok() || ["true", "false", "NULL"].contains(&value);
+    // A float without a point would be another constant.
+    let is_cut = words.starts_with("Float64(") && value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    is_value.then(|| (if is_cut { format!("{value}.0") } else { value.to_owned() }, behind))
 }
 
 fn after<'a>(text: &'a str, words: &str) -> Option<&'a str> {
@@ -248,6 +285,22 @@ mod tests {
     }
 
     #[test]
+    fn expressions_are_told_as_they_are_written() {
+        let twice = |expression: &str| {
+            told(&format!(
+                "Projections require unique expression names but the expression \"{expression}\" at position 0 and \"x\" at position 1"
+            ))
+            .error
+            .message()
+            .to_owned()
+        };
+        assert_eq!(twice("Float64(1.5)"), "two columns of the SELECT are named `1.5`");
+        assert_eq!(twice("t.a + Int64(1)"), "two columns of the SELECT are named `t.a + 1`");
+        assert_eq!(twice("upper(Utf8(\"x.y\"))"), "two columns of the SELECT are named `upper('x.y')`");
+        assert_eq!(as_written("min(Int64(1)) + MyInt64(2)"), "min(1) + MyInt64(2)");
+    }
+
+    #[test]
     fn the_texts_of_the_engine_become_sentences() {
         check(
             "Error during planning: Internal error: Function 'sum' failed to match any signature, errors: Error during planning: Function 'sum' requires Decimal, but received String (DataType: Utf8View).",
@@ -260,6 +313,11 @@ mod tests {
             "number of its arguments",
         );
         check("Arrow error: Divide by zero error", "a number is divided by zero", "nullif");
+        check(
+            "Execution error: Arithmetic Overflow in AvgAccumulator",
+            "a mean has more than the 38 digits of a decimal: behind the point it has four more than its values",
+            "avg(cast(… as double))",
+        );
         check(
             "Arrow error: Cast error: Cannot cast string 'open' to value of Int64 type",
             "the text `open` is no bigint",

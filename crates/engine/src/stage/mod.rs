@@ -68,7 +68,7 @@ pub(crate) async fn stage(engine: &LocalEngine, staging: &Staging) -> Result<Sta
     let mut effort = Effort::Fast;
     loop {
         let attempt = Attempt::new(engine, staging, effort).await?;
-        match engine.unless_crowded(effort, Box::pin(attempt.run())).await {
+        match engine.unless_crowded(effort, Some(&staging.table), Box::pin(attempt.run())).await {
             Err(error) if error.known_code() == Some("HW401") && effort.next().is_some() => {
                 engine.sweep_label(&staging.table, &staging.label)?;
                 effort = effort.next().unwrap_or(effort);
@@ -130,7 +130,7 @@ async fn watched(engine: &LocalEngine, reader: &Reader, watch: &Watch, effort: E
             Ok(counts)
         })
     });
-    let counts = engine.unless_crowded(effort, joined(tasks.collect())).await?;
+    let counts = engine.unless_crowded(effort, None, joined(tasks.collect())).await?;
     Ok(Watched { aggregates: tap.finish_of_rules().await?, ..watcher.watched(counts) })
 }
 

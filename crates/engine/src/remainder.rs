@@ -1,0 +1,37 @@
+//! `mod(a, b)`: what `a % b` gives, under the name that it has in the SQL standard.
+
+use datafusion::arrow::compute::kernels::numeric::rem;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{Result as EngineResult, plan_err};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+
+/// The function.
+pub(crate) fn remainder() -> ScalarUDF {
+    ScalarUDF::from(Remainder { signature: Signature::numeric(2, Volatility::Immutable) })
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Remainder {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Remainder {
+    fn name(&self) -> &'static str {
+        "mod"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> EngineResult<DataType> {
+        Ok(types[0].clone())
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
+        let [number, divisor] = &ColumnarValue::values_to_arrays(&arguments.args)?[..] else {
+            return plan_err!("mod takes a number and what it is divided by");
+        };
+        Ok(ColumnarValue::Array(rem(number, divisor)?))
+    }
+}
