@@ -245,14 +245,19 @@ EXPECTATIONS = {
     "expect_table_columns_to_match_set": lambda: {"column_set": names(), **({"exact_match": chance.random() < 0.5} if chance.random() < 0.7 else {})},
     "expect_column_to_exist": lambda: {"column": pick(["i", "u", "q"]), **({"column_index": pick([0, 5])} if chance.random() < 0.4 else {})},
 }
-CONDITIONS = [("i > 1", "pandas"), ("t == 'a' or u == 'a'", "pandas"), ("f <= 1.5 and s >= 2", "pandas"), ("i.notnull()", "pandas"), ("s in [1, 2, 3]", "pandas")]
+CONDITIONS = [
+    "i > 1", "t == 'a' or u == 'a'", "f <= 1.5 and s >= 2", "i.notnull()", "s in [1, 2, 3]",
+    "t != 'a'", "not i > 1", "s not in [1, 2]", "0 < i < 3", "0 < i != 3", "i == i", "f != f", "t.isnull()", "~t.isnull()",
+    "not (i > 1 and f < 2)", "not t == 'a' or s > 2", "i in [1, None]", "t in ['a', None]", "t not in ['a', None]", "t == ['a', 'ab']",
+    "i + 1 > 2", "i - -1 > 1", "-i > 1", "`i` > 1", "i != j", "not t == u", "(i > 1) | (t == 'a')", "i > 1 & j > 1", "(i > 1) != (j > 1)",
+    "t == None or i > 1", "d > '2026-01-02 06:00:00'", "n.isnull()", "b == False", "i == 1 or i == 2 and j == 1", "not not i > 1",
+]
 
 
 def asked(kind, kwargs, backend):
     """The expectation with its arguments, now and then for some of the rows only."""
     if backend == "pandas" and chance.random() < 0.15 and not kind.startswith(("expect_table_column", "expect_column_to_exist")):
-        condition, language = pick(CONDITIONS)
-        kwargs = {**kwargs, "row_condition": condition, "condition_parser": language}
+        kwargs = {**kwargs, "row_condition": pick(CONDITIONS), "condition_parser": "pandas"}
     return {"type": kind, "kwargs": {key: value for key, value in kwargs.items() if value is not None}}
 
 

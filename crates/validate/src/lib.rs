@@ -38,7 +38,7 @@ pub use judge::{Judging, Population};
 pub use kinds::{FoundReference, RULE_KINDS, RuleKind, rule_kind};
 pub use learned::{Learned, Observation};
 pub use moment::moment;
-pub use propose::{Proposal, propose};
+pub use propose::{Proposal, percent_above, propose};
 pub use results::{CheckResult, FailOn, escaped as xml_text, results_json, results_junit, results_of_rules, results_of_suite};
 pub use rule::{COLUMN_SETTINGS, Problems, Rule, RuleBody, Scope, read_rules};
 pub use shape::{Bounds, Limit, LimitValue, Shape, Template};

@@ -135,9 +135,13 @@ fn definition(rule: &Rule, facts: &TableFacts) -> Option<String> {
     }
 }
 
-/// The next whole percentage above a share: room for a little more than was seen.
-pub(crate) fn percent_above(share: f64) -> String {
-    format!("{}%", ((share * 100.0 + 1e-9).floor() + 1.0).min(100.0))
+/// The next whole percentage above the share of `part` rows in `whole` and twice its standard error, as of a drawn sample: room for what the next rows
+/// may hold though nothing has changed.
+pub fn percent_above(part: u64, whole: u64) -> String {
+    let rows = whole.max(1) as f64;
+    let share = part as f64 / rows;
+    let most = share + 2.0 * (share * (1.0 - share).max(0.0) / rows).sqrt();
+    format!("{}%", ((most * 100.0 + 1e-9).floor() + 1.0).min(100.0))
 }
 
 /// A count in its whole: `23 of 1,000 rows (2.30 %)`.
@@ -158,7 +162,8 @@ mod tests {
 
     #[test]
     fn a_tolerance_leaves_a_little_room() {
-        assert_eq!([0.0, 0.001, 0.01, 0.0234, 0.999, 1.0].map(percent_above), ["1%", "1%", "2%", "3%", "100%", "100%"]);
+        assert_eq!([0, 1, 10, 23, 999, 1_000].map(|part| percent_above(part, 1_000)), ["1%", "1%", "2%", "4%", "100%", "100%"]);
+        assert_eq!([(297, 10_000), (297_000, 10_000_000), (1, 35)].map(|(part, whole)| percent_above(part, whole)), ["4%", "3%", "9%"]);
     }
 
     #[test]

@@ -21,6 +21,9 @@ const MOST_VALUES: u64 = 20;
 /// A value that occurs less often may be a slip.
 const FEWEST_OCCURRENCES: u64 = 5;
 
+/// Fewer values that were seen once tell of no open set.
+const FEWEST_SEEN_ONCE: u64 = 3;
+
 /// More rows than this outside the supported values make the list doubtful.
 const MOST_OUTSIDE: f64 = 0.01;
 
@@ -86,7 +89,7 @@ fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
     let (names, counts): (Vec<String>, Vec<u64>) = supported.map(|found| (found.value.to_string(), found.count)).unzip();
     let outside = values.saturating_sub(counts.iter().sum());
     let share = outside as f64 / values as f64;
-    if names.is_empty() || share > MOST_OUTSIDE {
+    if names.is_empty() || share > MOST_OUTSIDE || is_open(column) {
         return None;
     }
     let reason = format!(
@@ -96,16 +99,23 @@ fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
         hw_base::count(values - outside),
         plural(values, "row")
     );
-    Proposal::new("accepted_values", &settings(column, names, share), facts, reason, values)
+    Proposal::new("accepted_values", &settings(column, names, (outside, values)), facts, reason, values)
 }
 
-fn settings(column: &ColumnFacts, mut names: Vec<String>, outside: f64) -> Json {
+/// Whether values keep being new: half of them have been seen once, so that more are to come that were not (Good, 1953). Of a list of words a few are
+/// mistyped.
+fn is_open(column: &ColumnFacts) -> bool {
+    let once = column.top_values.iter().filter(|found| found.value != Value::Null && found.count == 1).count() as u64;
+    once >= FEWEST_SEEN_ONCE && once * 2 >= column.distinct
+}
+
+fn settings(column: &ColumnFacts, mut names: Vec<String>, (outside, values): (u64, u64)) -> Json {
     names.sort();
     // A column that has shown one value so far may well show another.
-    if outside == 0.0 && names.len() == 1 {
+    if outside == 0 && names.len() == 1 {
         json!({ "column": column.name, "values": names, "on_failure": "alert" })
-    } else if outside > 0.0 {
-        json!({ "column": column.name, "values": names, "at_most": percent_above(outside), "on_failure": "alert" })
+    } else if outside > 0 {
+        json!({ "column": column.name, "values": names, "at_most": percent_above(outside, values), "on_failure": "alert" })
     } else {
         json!({ "column": column.name, "values": names, "on_failure": "quarantine" })
     }
@@ -201,5 +211,7 @@ mod tests {
             ],
         );
         check_proposals("accepted_values", &text_facts("status", &[("a", 3), ("b", 3), ("c", 3)]), &[]);
+        let names = [("Obama", 600), ("Clinton", 397), ("Chafee", 1), ("Pollina", 1), ("Murkowski", 1)];
+        check_proposals("accepted_values", &text_facts("candidate", &names), &[]);
     }
 }

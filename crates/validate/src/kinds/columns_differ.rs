@@ -4,7 +4,7 @@ use hw_base::Column;
 
 use crate::columns::{beside, find_all};
 use crate::explain::About;
-use crate::kinds::{RuleKind, SkipIf, check_several};
+use crate::kinds::{RuleKind, SkipIf, check_different, check_several};
 use crate::rule::{Problems, RuleBody};
 use crate::shape::Shape;
 use crate::shared_settings::{Common, counting_settings, kind_is};
@@ -48,6 +48,7 @@ impl RuleBody for ColumnsDifferSettings {
 
     fn check(&self, problems: &mut Problems<'_>) {
         check_several(&self.columns, problems);
+        check_different(&self.columns, problems);
     }
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
@@ -85,5 +86,6 @@ mod tests {
             "`a` is bigint and `b` is varchar, which do not compare; cast one of them in the model, or use `expression`",
         );
         assert!(refused(&json!([{"columns_differ": {"columns": ["a"]}}])).contains("name two columns or more"));
+        assert!(refused(&json!([{"columns_differ": {"columns": ["a", "a"]}}])).contains("`a` is named twice"));
     }
 }

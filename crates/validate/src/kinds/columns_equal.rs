@@ -4,7 +4,7 @@ use hw_base::Column;
 
 use crate::columns::{beside, find_all};
 use crate::explain::About;
-use crate::kinds::{RuleKind, SkipIf, check_several};
+use crate::kinds::{RuleKind, SkipIf, check_different, check_several};
 use crate::rule::{Problems, RuleBody};
 use crate::shape::Shape;
 use crate::shared_settings::{Common, counting_settings, kind_is};
@@ -48,6 +48,7 @@ impl RuleBody for ColumnsEqualSettings {
 
     fn check(&self, problems: &mut Problems<'_>) {
         check_several(&self.columns, problems);
+        check_different(&self.columns, problems);
     }
 
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
@@ -72,5 +73,6 @@ mod tests {
         let expected = "(a is not null or b is not null or c is not null) and ((a is not distinct from b) and (b is not distinct from cast(c as double))) is not true";
         check_row(&rule, "a double, b double, c decimal(12,2)", expected);
         assert!(refused(&json!([{"columns_equal": {"columns": []}}])).contains("name two columns or more"));
+        assert!(refused(&json!([{"columns_equal": {"columns": ["a", "b", "a"]}}])).contains("`a` is named twice"));
     }
 }

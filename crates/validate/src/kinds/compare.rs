@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::columns::{beside, find};
 use crate::explain::About;
 use crate::kinds::{RuleKind, SkipIf};
-use crate::rule::{RuleBody, Scope, read_body};
+use crate::rule::{Problems, RuleBody, Scope, read_body};
 use crate::shape::Shape;
 use crate::shared_settings::{Common, counting_settings};
 
@@ -120,6 +120,13 @@ impl RuleBody for CompareSettings {
         vec![self.left.clone(), self.right.clone()]
     }
 
+    fn check(&self, problems: &mut Problems<'_>) {
+        if self.left == self.right {
+            let message = format!("`{}` is compared with itself, which tells nothing about its values", self.left);
+            problems.add("right", message, "name the other column; that a value is there is said by `not_null`");
+        }
+    }
+
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
         let (left, right) = (find(columns, &self.left)?, find(columns, &self.right)?);
         let (left_sql, right_sql) = (beside(left, right)?, beside(right, left)?);
@@ -157,6 +164,12 @@ mod tests {
         check_row(&rule("any_null"), "a bigint, b bigint", "a <= b");
         check_row(&rule("all_null"), "a bigint, b bigint", "(a is not null or b is not null) and (a > b) is not true");
         check_row(&rule("never"), "a bigint, b bigint", "(a > b) is not true");
+    }
+
+    #[test]
+    fn a_column_beside_itself_is_refused() {
+        let told = refused(&json!([{"compare": {"left": "a", "operator": "<", "right": "a"}}]));
+        assert!(told.contains("`a` is compared with itself") && told.contains("name the other column"), "{told}");
     }
 
     #[test]

@@ -96,9 +96,7 @@ fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
     let others = values.saturating_sub(found.count);
     let settings = match others {
         0 => json!({ "column": column.name, "pattern": pattern, "on_failure": "quarantine" }),
-        _ => {
-            json!({ "column": column.name, "pattern": pattern, "at_most": percent_above(others as f64 / values as f64), "on_failure": "alert" })
-        }
+        _ => json!({ "column": column.name, "pattern": pattern, "at_most": percent_above(others, values), "on_failure": "alert" }),
     };
     let reason =
         format!("{} of {} of `{}` have the form `{}`", count(found.count), plural(values, "value"), column.name, found.shape.name());

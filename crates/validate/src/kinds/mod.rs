@@ -314,6 +314,15 @@ fn check_several(columns: &[String], problems: &mut Problems<'_>) {
     }
 }
 
+/// Checks that no column is named twice: beside itself it tells nothing.
+fn check_different(columns: &[String], problems: &mut Problems<'_>) {
+    let twice = columns.iter().enumerate().find(|(at, name)| columns[..*at].contains(name));
+    if let Some((_, name)) = twice {
+        let message = format!("`{name}` is named twice, and beside itself a column tells nothing");
+        problems.add("columns", message, "name each column once; that a value is there is said by `not_null`");
+    }
+}
+
 /// Bounds of a count.
 fn count_bounds(min: Option<u64>, max: Option<u64>) -> Bounds {
     let limit = |count: u64| Limit::inside(LimitValue::Number(count.into()));

@@ -74,7 +74,7 @@ fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
     }
     let settings = match blank {
         0 => json!({ "column": column.name, "on_failure": "alert" }),
-        _ => json!({ "column": column.name, "at_most": percent_above(share), "on_failure": "alert" }),
+        _ => json!({ "column": column.name, "at_most": percent_above(blank, column.rows), "on_failure": "alert" }),
     };
     let reason = format!("`{}` is blank in {}", column.name, share_in_words(blank, column.rows));
     Proposal::new("not_blank", &settings, facts, reason, values)
@@ -115,7 +115,7 @@ mod tests {
         check_proposals(
             "not_blank",
             &table,
-            &[r#"{"column":"a","at_most":"4%","on_failure":"alert"}: `a` is blank in 35 of 1,000 rows (3.50 %)"#],
+            &[r#"{"column":"a","at_most":"5%","on_failure":"alert"}: `a` is blank in 35 of 1,000 rows (3.50 %)"#],
         );
         table.columns[0].text.as_mut().unwrap().blank = 51;
         check_proposals("not_blank", &table, &[]);

@@ -71,7 +71,7 @@ fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
     }
     let settings = match column.nulls {
         0 => json!({ "column": column.name, "on_failure": "block" }),
-        _ => json!({ "column": column.name, "at_most": percent_above(share), "on_failure": "alert" }),
+        _ => json!({ "column": column.name, "at_most": percent_above(column.nulls, column.rows), "on_failure": "alert" }),
     };
     let reason = format!("`{}` is missing in {}", column.name, share_in_words(column.nulls, column.rows));
     Proposal::new("not_null", &settings, facts, reason, column.rows)
@@ -112,7 +112,7 @@ mod tests {
             &table,
             &[
                 r#"{"column":"a","on_failure":"block"}: `a` is missing in 0 of 1,000 rows"#,
-                r#"{"column":"b","at_most":"3%","on_failure":"alert"}: `b` is missing in 23 of 1,000 rows (2.30 %)"#,
+                r#"{"column":"b","at_most":"4%","on_failure":"alert"}: `b` is missing in 23 of 1,000 rows (2.30 %)"#,
             ],
         );
     }

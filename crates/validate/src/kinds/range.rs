@@ -109,7 +109,7 @@ fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
     }
     let settings = match negatives {
         0 => json!({ "column": column.name, "min": 0, "on_failure": "quarantine" }),
-        _ => json!({ "column": column.name, "min": 0, "at_most": percent_above(share), "on_failure": "alert" }),
+        _ => json!({ "column": column.name, "min": 0, "at_most": percent_above(negatives, values), "on_failure": "alert" }),
     };
     let what = if not_numbers(column) > 0 { "below zero or no number" } else { "below zero" };
     let reason = format!("`{}` is {what} in {}", column.name, share_in_words(negatives, values));
@@ -331,7 +331,7 @@ mod tests {
         check_proposals("range", &number_facts("amount", 1000, 400), &[]);
         let mut facts = number_facts("amount", 1000, 4);
         facts.columns[0].top_values = vec![hw_base::ValueCount { value: hw_base::Value::Text("NaN".into()), count: 2 }];
-        let proposal = r#"{"column":"amount","min":0,"at_most":"1%","on_failure":"alert"}: `amount` is below zero or no number in 6 of 1,000 rows (0.60 %)"#;
+        let proposal = r#"{"column":"amount","min":0,"at_most":"2%","on_failure":"alert"}: `amount` is below zero or no number in 6 of 1,000 rows (0.60 %)"#;
         check_proposals("range", &facts, &[proposal]);
         check_proposals("range", &number_facts("account_balance", 1000, 0), &[]);
         let mut facts = number_facts("amount", 1000, 0);

@@ -214,11 +214,10 @@ impl FoundReference {
             0 => format!("each of {} with a value refers to a row of {}", plural(self.rows, "row"), self.table),
             orphans => format!("{} refer to no row of {}", share_in_words(orphans, facts.rows), self.table),
         };
-        let share = self.orphans as f64 / facts.rows.max(1) as f64;
         let action = if self.orphans == 0 {
             json!({ "on_failure": "block" })
         } else {
-            json!({ "at_most": percent_above(share), "on_failure": "alert" })
+            json!({ "at_most": percent_above(self.orphans, facts.rows), "on_failure": "alert" })
         };
         settings.as_object_mut()?.extend(action.as_object()?.clone());
         Proposal::new("referential", &settings, facts, reason, self.rows)
@@ -250,7 +249,7 @@ mod tests {
             &["customer_id", "day"],
             25,
             json!([
-                { "columns": ["customer_id", "day"], "to": { "table": "customers", "columns": ["customer_id", "day"] }, "at_most": "3%", "on_failure": "alert" },
+                { "columns": ["customer_id", "day"], "to": { "table": "customers", "columns": ["customer_id", "day"] }, "at_most": "4%", "on_failure": "alert" },
                 "25 of 1,000 rows (2.50 %) refer to no row of customers"
             ]),
         );

@@ -104,7 +104,7 @@ const NEEDS_NUMBERS: [&str; 3] = ["z_score", "outliers", "sequence"];
 fn no_name_and_no_value_gets_out_of_its_quotes() {
     let (name, value) = (r#"x"; drop table {table} --"#, "'; drop table [{table}] --");
     let rule = |kind: &str| match kind {
-        "compare" => json!({"left": name, "operator": "<", "right": name}),
+        "compare" => json!({"left": name, "operator": "<", "right": "other"}),
         "accepted_values" | "rejected_values" | "most_common_value" => json!({"column": name, "values": [value]}),
         "range" => json!({"column": name, "min": value}),
         "matches" | "like" => json!({"column": name, "pattern": value}),
@@ -113,7 +113,7 @@ fn no_name_and_no_value_gets_out_of_its_quotes() {
         "distinct_values" => json!({"column": name, "equal": [value]}),
         "parses" => json!({"column": name, "as": "email"}),
         "json_schema" => json!({"column": name, "schema": {"type": "object"}}),
-        "columns_equal" | "columns_differ" => json!({"columns": [name, name]}),
+        "columns_equal" | "columns_differ" => json!({"columns": [name, "other"]}),
         "accepted_combinations" => json!({"columns": [name, name], "values": [[value, null]]}),
         "reconcile" => json!({"with": "t", "key": [name]}),
         "distribution" => json!({"column": name, "values": [value], "weights": [1.0], "distance": "psi", "max": 0.1}),
@@ -126,7 +126,7 @@ fn no_name_and_no_value_gets_out_of_its_quotes() {
     };
     let table = |kind: &str| {
         let (kind, sql_type) = if NEEDS_NUMBERS.contains(&kind) { (ColumnType::Float, "double") } else { (ColumnType::Text, "text") };
-        [Column { name: name.into(), kind, sql_type: sql_type.into() }]
+        [name, "other"].map(|name| Column { name: name.into(), kind, sql_type: sql_type.into() })
     };
     for kind in RULE_KINDS.iter().filter(|kind| !["expression", "row_count", "schema", "query", "row_sum"].contains(&kind.name())) {
         let rules = crate::testing::rules(&json!([{ kind.name(): rule(kind.name()) }]));
@@ -163,7 +163,7 @@ fn every_kind_says_what_is_missing() {
 fn every_kind_quotes_odd_names() {
     let odd = "Odd \"name\"";
     let rule = |kind: &str| match kind {
-        "compare" => json!({"left": odd, "operator": "<", "right": odd}),
+        "compare" => json!({"left": odd, "operator": "<", "right": "other"}),
         "accepted_values" | "rejected_values" | "most_common_value" => json!({"column": odd, "values": ["x"]}),
         "range" => json!({"column": odd, "min": "m"}),
         "length" | "distinct_count" => json!({"column": odd, "min": 1}),
@@ -172,7 +172,7 @@ fn every_kind_quotes_odd_names() {
         "distinct_values" => json!({"column": odd, "equal": ["x"]}),
         "parses" => json!({"column": odd, "as": "email"}),
         "json_schema" => json!({"column": odd, "schema": {"type": "object"}}),
-        "columns_equal" | "columns_differ" => json!({"columns": [odd, odd]}),
+        "columns_equal" | "columns_differ" => json!({"columns": [odd, "other"]}),
         "accepted_combinations" => json!({"columns": [odd, odd], "values": [["x", null]]}),
         "reconcile" => json!({"with": "t", "key": [odd]}),
         "distribution" => json!({"column": odd, "values": ["x"], "weights": [1.0], "distance": "psi", "max": 0.1}),
@@ -186,7 +186,7 @@ fn every_kind_quotes_odd_names() {
     for kind in RULE_KINDS.iter().filter(|kind| !["expression", "row_count", "schema", "query", "row_sum"].contains(&kind.name())) {
         let rules = crate::testing::rules(&json!([{ kind.name(): rule(kind.name()) }]));
         let sql_type = if NEEDS_NUMBERS.contains(&kind.name()) { "double" } else { "varchar" };
-        let shape = rules[0].body.shape(&columns(&format!("{odd} {sql_type}"))).unwrap();
+        let shape = rules[0].body.shape(&columns(&format!("{odd} {sql_type},other {sql_type}"))).unwrap();
         let sql = format!("{shape:?}").replace("\\\"", "\"");
         assert!(sql.contains("\"Odd \"\"name\"\"\""), "{}: {sql}", kind.name());
     }

@@ -65,7 +65,7 @@ impl Threshold {
     }
 
     /// The greatest number, or per cent, that it admits, where it is no more than that.
-    fn greatest(&self, is_percent: bool) -> Option<f64> {
+    pub(super) fn greatest(&self, is_percent: bool) -> Option<f64> {
         if is_percent { self.greatest_percent() } else { self.greatest_count() }
     }
 
@@ -88,8 +88,13 @@ impl Threshold {
         self.greatest_count().and(self.max).filter(|max| *max <= 100.0)
     }
 
-    /// The limits as settings; `None` where they are no limits but exceptions.
+    /// The limits as settings; `None` where they are no limits but exceptions, or nothing lies between them.
     fn limits(&self) -> Option<Map<String, Json>> {
+        let is_strict = self.above.or(self.below).is_some();
+        let sides = self.min.or(self.above).zip(self.max.or(self.below));
+        if sides.is_some_and(|(low, high)| low > high || (low >= high && is_strict)) {
+            return None;
+        }
         let sides = [("min", self.min), ("above", self.above), ("max", self.max), ("below", self.below)];
         let limits: Map<String, Json> = sides.into_iter().filter_map(|(key, limit)| Some((key.to_owned(), plain_number(limit?)))).collect();
         (self.not.is_none() && self.outside.is_none() && !limits.is_empty()).then_some(limits)
@@ -217,7 +222,8 @@ pub(super) fn row_count(threshold: &Threshold, condition: Option<&str>) -> Trans
     let whole = |limit: Option<f64>| limit.filter(|limit| limit.fract() == 0.0);
     let min = whole(threshold.min).or_else(|| whole(threshold.above).map(|above| above + 1.0)).filter(|min| *min >= 0.0);
     let max = whole(threshold.max).or_else(|| whole(threshold.below).map(|below| below - 1.0)).filter(|max| *max >= 0.0);
-    if min.or(max).is_some() && threshold.limits().is_some() {
+    let is_possible = min.zip(max).is_none_or(|(min, max)| min <= max);
+    if is_possible && min.or(max).is_some() && threshold.limits().is_some() {
         return Ok(Rules::one("row_count", json!({"min": min.map(plain_number), "max": max.map(plain_number), "where": condition})));
     }
     measured_in_sql(&filtered("count(*)", condition), threshold)
@@ -297,6 +303,16 @@ mod tests {
             r#"[{"query":{"sql":"select * from (select count(*) filter (where (b) and (a is null)) as measured from {table}) as metric where not (measured <> 3)"}}]"#,
         );
         check(nulls().judged(&Threshold::default(), false), "it has no threshold");
+    }
+
+    #[test]
+    fn limits_with_nothing_between_are_never_kept() {
+        let open = |low, high| Threshold { above: Some(low), below: Some(high), ..Threshold::default() };
+        check(row_count(&open(5.0, 6.0), None), r#"[{"aggregate":{"above":5,"below":6,"sql":"count(*)"}}]"#);
+        check(
+            row_count(&open(6.0, 6.0), None),
+            r#"[{"query":{"sql":"select * from (select count(*) as measured from {table}) as metric where not (measured > 6 and measured < 6)"}}]"#,
+        );
     }
 
     #[test]

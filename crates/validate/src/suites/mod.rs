@@ -8,6 +8,7 @@ mod dbt;
 mod dialect;
 pub(crate) mod elsewhere;
 mod great_expectations;
+mod limits;
 mod metrics;
 mod odcs;
 mod report;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use hw_base::{Column, Error, Result, Settings, Span, unknown};
 use serde_json::{Map, Value as Json, json};
+use serde_saphyr::DuplicateKeyPolicy;
 
 pub use self::dbt::{Known as DbtKnown, dbt_origin, dbt_target};
 pub use self::dialect::Dialect;
@@ -87,7 +89,11 @@ pub fn read_suite(name: &str, text: &str) -> Result<Imported> {
 /// As [`read_suite`]; they name the file.
 pub fn read_suite_of(name: &str, text: &str, origin: &Origin) -> Result<Imported> {
     let read = if name == "auto" { recognised(text) } else { suite(name) }.and_then(|suite| suite.read_of(text, origin));
-    read.map_err(|error| {
+    let with_note = |mut imported: Imported| {
+        imported.items.extend(repeated_key(text));
+        imported
+    };
+    read.map(with_note).map_err(|error| {
         let place = error.span().cloned().unwrap_or(Span { file: PathBuf::new(), line: 1, column: 1, length: 1 });
         let is_known = !origin.file.as_os_str().is_empty() && error.known_code() != Some("HW102");
         error.moved_to(is_known.then(|| Span { file: origin.file.clone(), ..place }))
@@ -383,6 +389,7 @@ impl ImportedItem {
 }
 
 fn accepted(rules: Rules) -> Translation {
+    let rules = limits::possible(rules)?;
     let list = Settings::from_json(&Json::Array(rules.rules.clone()));
     read_rules(&list).map(|_| rules).map_err(|error| format!("Headworks refuses it: {}", crate::gate::reason(&error)))
 }
@@ -394,8 +401,24 @@ fn not_of_the_format(format: &str, why: impl std::fmt::Display) -> Error {
 
 /// Reads YAML or JSON as plain values. `y` and `no` are names of columns and codes of countries.
 fn read_values(format: &str, text: &str) -> Result<Json> {
-    let options = serde_saphyr::options! { strict_booleans: true };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| unreadable(format, &error))
+    serde_saphyr::from_str_with_options(text, reading(DuplicateKeyPolicy::LastWins)).map_err(|error| unreadable(format, &error))
+}
+
+/// How values are read. A file of dbt may name one list of tests in hundreds of places.
+fn reading(duplicate_keys: DuplicateKeyPolicy) -> serde_saphyr::Options {
+    let budget = serde_saphyr::budget! { enforce_alias_anchor_ratio: false };
+    serde_saphyr::options! { strict_booleans: true, duplicate_keys: duplicate_keys, budget: budget }
+}
+
+/// What to know of a file that gives a key twice in one place. The tools take the last, and so does [`read_values`].
+fn repeated_key(text: &str) -> Option<ImportedItem> {
+    let error = serde_saphyr::from_str_with_options::<Json>(text, reading(DuplicateKeyPolicy::Error)).err()?;
+    let serde_saphyr::Error::DuplicateMappingKey { key, .. } = error.without_snippet() else { return None };
+    let line = error.location().map(|place| format!(" in line {}", place.line())).unwrap_or_default();
+    let key = key.as_deref().map_or_else(|| "a key".to_owned(), |key| format!("`{key}`"));
+    let note = format!("{key} is given for the second time{line}; the last one counts, and the one before it asks for nothing");
+    let outcome = Outcome::Translated { rules: vec![], note: Some(note) };
+    Some(ImportedItem { table: None, check: "the keys of the file".into(), outcome })
 }
 
 /// An error about a text that cannot be read at all; the caller knows the file.
@@ -403,9 +426,23 @@ fn unreadable(format: &str, error: &serde_saphyr::Error) -> Error {
     let number = |number: u64| usize::try_from(number).unwrap_or(1);
     let place = error.location().map(|place| (number(place.line()), number(place.column())));
     let (line, column) = place.unwrap_or((1, 1));
-    let what = error.without_snippet().to_string();
+    let (what, help) = why_unreadable(error.without_snippet());
     let error = Error::user(format!("the file cannot be read as the YAML or JSON of {format}")).code("HW101").because(what);
-    error.at(Span { file: PathBuf::new(), line, column, length: 1 }).help("it may be cut off; save it again as the tool wrote it")
+    error.at(Span { file: PathBuf::new(), line, column, length: 1 }).help(help)
+}
+
+/// Why a text cannot be read, and what to do.
+fn why_unreadable(error: &serde_saphyr::Error) -> (String, &'static str) {
+    use serde_saphyr::Error as Found;
+    if matches!(error, Found::Budget { .. } | Found::AliasReplayLimitExceeded { .. } | Found::AliasReplayStackDepthExceeded { .. }) {
+        let most = serde_saphyr::Budget::default();
+        let what = format!("it holds more than is read of one file: {} values, {} of them in each other", most.max_nodes, most.max_depth);
+        return (what, "split it into several files");
+    }
+    let what = error.to_string();
+    let is_cut_off = ["unclosed", "unterminated", "end of", "EOF"].iter().any(|word| what.contains(word));
+    let help = "mend that place; if nothing is wrong with it, save the file again as the tool wrote it";
+    (what, if is_cut_off { "it may be cut off; save it again as the tool wrote it" } else { help })
 }
 
 #[cfg(test)]

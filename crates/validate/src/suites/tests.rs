@@ -120,12 +120,13 @@ models:
       - name: status
         tests:
           - accepted_values: { values: [a, b] }
-          - accepted_values: { arguments: { values: [1, 2], quote: false } }
+          - accepted_values: { arguments: { values: [1, 2, null], quote: false } }
           - relationships: { to: "ref('statuses')", field: id, error_if: ">= 5", warn_if: "> 1" }
           - dbt_utils.accepted_range: { min_value: 0, inclusive: false }
           - dbt_expectations.expect_column_values_to_match_regex: { regex: "^a", flags: i, row_condition: "x > 1" }
           - unique: { enabled: false }
           - not_null: { where: "day = '{{ var('day') }}'" }
+          - not_null: { arguments: { where: "a > 1", config: { severity: warn }, error_if: ">3" } }
 sources:
   - name: shop
     tables:
@@ -148,6 +149,7 @@ unit_tests:
             r#"orders dbt_expectations.expect_column_values_to_match_regex(status) => [{"matches":{"column":"status","pattern":"^a","ignore_case":true,"where":"x > 1"}}]"#,
             "orders unique(status) => it is switched off (`enabled: false`)",
             r#"orders not_null(status) => `where: "day = '{{ var('day') }}'"` is Jinja, and `vars` of dbt_project.yml has no `day`, nor is there a default"#,
+            r#"orders not_null(status) => [{"not_null":{"column":"status","where":"a > 1","on_failure":"alert"}}]"#,
             r#"shop.raw freshness error_after => [{"freshness":{"column":"at","within":"2d"}}]"#,
             r#"shop.raw freshness warn_after => [{"freshness":{"column":"at","within":"12h","on_failure":"alert"}}]"#,
             "orders unit test adds_up => it expects nothing",
@@ -179,24 +181,33 @@ columns:
       - missing: { threshold: { metric: percent, must_be_less_than_or_equal: 5, level: warn } }
       - invalid: { valid_values: [a, b], name: known }
       - aggregate: { function: avg_length, threshold: { must_be_between: { greater_than: 1, less_than_or_equal: 3 } } }
+  - name: note
+    column_expression: lower(note)
+    checks:
+      - missing: { store_failed_rows: true }
 checks:
   - schema: { allow_extra_columns: true }
   - row_count:
   - freshness: { column: at, threshold: { unit: day, must_be_less_than: 2 } }
   - failed_rows: { expression: "a > b" }
+  - failed_rows: { query: "select * from orders where a > b", threshold: { must_be_less_than: 3 } }
+  - failed_rows: { query: "select * from orders where a > b", threshold: { must_be: 3 } }
   - metric: { query: "select count(*) from orders", threshold: { must_be: "${var.x}" } }
 "#,
         &[
-            r#"orders schema() => [{"schema":{"columns":{"id":"integer","status":"any"},"exact":false}}]"#,
+            r#"orders schema() => [{"schema":{"columns":{"id":"integer","status":"any","note":"any"},"exact":false}}]"#,
             r#"orders row_count() => [{"row_count":{"min":1,"where":"day > 1"}}]"#,
             r#"orders freshness() => [{"freshness":{"column":"at","within":"2d","where":"day > 1"}}]"#,
             r#"orders failed_rows() => [{"expression":{"sql":"not (a > b)","where":"day > 1"}}]"#,
+            r#"orders failed_rows() => [{"query":{"sql":"select * from {table} where a > b","at_most":2}}]"#,
+            r#"orders failed_rows() => [{"query":{"sql":"select * from (select (select count(*) from (select * from {table} where a > b) as failing) as measured) as metric where (measured >= 3 and measured <= 3) is not true"}}]"#,
             "orders metric() => `threshold` holds a variable, whose value is only known when Soda runs",
             r#"orders missing(id) => [{"not_null":{"column":"id","where":"day > 1"}}]"#,
             r#"orders duplicate(id) => [{"aggregate":{"below":5,"sql":"(count(id) filter (where day > 1) - count(distinct id) filter (where day > 1))"}}]"#,
             r#"orders missing(status) => [{"expression":{"sql":"not (status is null or status in ('N/A'))","at_most":"5%","where":"day > 1","on_failure":"alert"}}]"#,
             r#"orders invalid(status) => [{"expression":{"sql":"not (not (status is null or status in ('N/A')) and status not in ('a', 'b'))","where":"day > 1","description":"known"}}]"#,
-            r#"orders aggregate(status) => [{"aggregate":{"function":"mean_length","column":"status","where":"day > 1","above":1,"max":3}}]"#,
+            r#"orders aggregate(status) => [{"aggregate":{"function":"mean_length","column":"status","where":"(day > 1) and (not (status is null or status in ('N/A')))","above":1,"max":3}}]"#,
+            r#"orders missing(note) => the setting `column_expression: "lower(note)"` has no counterpart"#,
         ],
     );
 }
@@ -230,8 +241,6 @@ checks for orders:
         when wrong column type: { id: integer }
       warn:
         when forbidden column present: ["pii_%"]
-  - failed rows:
-      fail condition: a > b
   - my_share < 1:
       my_share expression: sum(a) / sum(b)
   - anomaly detection for row_count
@@ -252,10 +261,103 @@ checks for orders:
             r#"orders schema => [{"schema":{"columns":{"id":"any"}}}]"#,
             r#"orders schema => [{"schema":{"columns":{"id":"integer"}}}]"#,
             r#"orders schema => [{"schema":{"forbidden":["pii_*"],"on_failure":"alert"}}]"#,
-            r#"orders failed rows => [{"expression":{"sql":"not (a > b)"}}]"#,
             r#"orders my_share < 1 => [{"aggregate":{"below":1,"sql":"sum(a) / sum(b)"}}]"#,
             "orders anomaly detection for row_count => it learns its limits from earlier results",
             "orders change for row_count < 5 => it compares with earlier results",
+        ],
+    );
+}
+
+#[test]
+fn failed_rows_of_soda_keep_their_limits() {
+    check(
+        r"
+checks for orders:
+  - failed rows:
+      fail condition: a > b
+  - failed rows:
+      fail condition: a > c
+      warn: when > 0
+      fail: when > 10
+",
+        &[
+            r#"orders failed rows => [{"expression":{"sql":"not (a > b)"}}]"#,
+            r#"orders failed rows => [{"expression":{"sql":"not (a > c)","at_most":10}}]"#,
+            r#"orders failed rows => [{"expression":{"sql":"not (a > c)","on_failure":"alert"}}]"#,
+        ],
+    );
+}
+
+#[test]
+fn what_is_missing_is_no_part_of_a_measure_of_soda() {
+    check(
+        r#"
+dataset: d/main/t
+columns:
+  - name: amount
+    missing_values: [10]
+    checks:
+      - aggregate: { function: avg, threshold: { must_be: 40 } }
+      - aggregate: { function: sum, filter: "id > 1", threshold: { must_be: 160 } }
+      - aggregate: { function: max, missing_values: [60], valid_max: 5, threshold: { must_be: 50 } }
+      - type: no_missing_values
+"#,
+        &[
+            r#"t aggregate(amount) => [{"aggregate":{"function":"mean","column":"amount","where":"not (amount is null or amount in (10))","min":40,"max":40}}]"#,
+            r#"t aggregate(amount) => [{"aggregate":{"function":"sum","column":"amount","where":"(id > 1) and (not (amount is null or amount in (10)))","min":160,"max":160}}]"#,
+            r#"t aggregate(amount) => [{"aggregate":{"function":"max","column":"amount","where":"not ((amount is null or amount in (60)) and ((amount > 5)))","min":50,"max":50}}]"#,
+            "t type(amount) => `type: no_missing_values` is a word of the contracts of Soda 3, which are not read; write it in those of Soda 4, such as `- missing:`",
+        ],
+    );
+}
+
+#[test]
+fn sections_of_soda_beside_its_checks_are_kept() {
+    check(
+        r"
+configurations for t:
+  missing values for name: [N/A]
+  valid max for amount: 50
+  include null for status: true
+filter t [daily]:
+  where: region = 'west'
+filter t [region]:
+  where: region = '${REGION}'
+checks for t:
+  - missing_count(name) = 1
+  - missing_count(name) = 2:
+      missing values: [none]
+  - avg(amount) < 40
+  - var_pop(amount) > 20
+  - missing_count(status) = 0
+  - row_count same as t2 [daily] in other_source
+  - values in (status) must not exist in ref (k)
+  - freshness(ts::timestamp) < 1d
+  - failed rows:
+      column: amount
+      collect failed rows: true
+      identity: ${ID}
+      fail condition: amount < 0
+checks for t [daily]:
+  - row_count same as t2
+checks for t [region]:
+  - row_count = 0
+checks for ${DATASET}:
+  - row_count = 0
+",
+        &[
+            r#"t missing_count(name) = 1 => [{"aggregate":{"min":1,"max":1,"sql":"count(*) filter (where name is null or name in ('N/A'))"}}]"#,
+            r#"t missing_count(name) = 2 => [{"aggregate":{"min":2,"max":2,"sql":"count(*) filter (where name is null or name in ('none', 'N/A'))"}}]"#,
+            r#"t avg(amount) < 40 => [{"aggregate":{"function":"mean","column":"amount","where":"not (amount is null or (amount > 50))","below":40}}]"#,
+            r#"t var_pop(amount) > 20 => [{"aggregate":{"above":20,"sql":"var_pop(amount) filter (where not (amount is null or (amount > 50)))"}}]"#,
+            "t missing_count(status) = 0 => the setting `include null for status: true` of its table has no counterpart",
+            "t row_count same as t2 [daily] in other_source => the other table lies in another data source, `other_source`; see `reconcile`",
+            r#"t values in (status) must not exist in ref (k) => [{"query":{"sql":"select judged.* from {table} as judged where exists (select 1 from ref as referred where referred.k = judged.status)","reads":"ref"}}]"#,
+            r#"t freshness(ts::timestamp) < 1d => [{"freshness":{"column":"ts","within":"1d"}}]"#,
+            r#"t failed rows => [{"expression":{"sql":"not (amount < 0)"}}]"#,
+            r#"t row_count same as t2 => [{"reconcile":{"with":"t2","where":"region = 'west'"}}]"#,
+            "t row_count = 0 => the filter of its table holds a variable, whose value is only known when Soda runs",
+            "${DATASET} row_count = 0 => the name of its table is a variable, whose value is only known when Soda runs",
         ],
     );
 }
@@ -327,10 +429,26 @@ fn the_table_of_a_file_is_found_by_its_name() {
 }
 
 #[test]
+fn one_list_may_be_named_in_many_places_and_the_last_of_two_keys_counts() {
+    let tests = (0..300).map(|at| format!("  - {{ name: m{at}, columns: [{{ name: id, tests: *t }}] }}\n")).collect::<Vec<_>>().concat();
+    let text = format!("models:\n  - {{ name: m, columns: [{{ name: id, tests: &t [unique] }}] }}\n{tests}");
+    assert_eq!(read_suite("auto", &text).unwrap().items.len(), 301);
+    let text = "models:\n  - name: t\n    columns:\n      - name: id\n        data_tests: [unique]\n        data_tests: [not_null]\n";
+    check(text, &[r#"t not_null(id) => [{"not_null":{"column":"id"}}]"#, "- the keys of the file => []"]);
+    let note = read_suite("auto", text).unwrap().items[1].outcome.note().unwrap_or_default().to_owned();
+    assert!(note.starts_with("`data_tests` is given for the second time in line 6; the last one counts"), "{note}");
+    let deep = format!("models: {}{}\n", "[".repeat(70), "]".repeat(70));
+    let error = read_suite("dbt", &deep).unwrap_err().to_string();
+    assert!(error.contains("more than is read of one file") && error.contains("split it"), "{error}");
+}
+
+#[test]
 fn a_file_of_no_format_says_so() {
     let error = read_suite("auto", "rules: []").unwrap_err().to_string();
     assert!(error.contains("in none of the formats") && error.contains("`--rules`"), "{error}");
     assert!(read_suite("dbtt", "").unwrap_err().to_string().contains("did you mean `dbt`?"));
-    assert!(read_suite("odcs", "apiVersion: v2.2.2\nkind: DataContract").unwrap_err().to_string().contains("`v2.2.2` and not v3"));
+    assert!(read_suite("odcs", "apiVersion: v2.2.2\nkind: DataContract").unwrap_err().to_string().contains("`v2.2.2`, and only version 3"));
+    let old = read_suite("auto", "datasetDomain: seller\ndataset:\n  - table: tbl\n").unwrap_err().to_string();
+    assert!(old.contains("`apiVersion` is not given, and only version 3 is read") && old.contains("`dataset` is `schema`"), "{old}");
     assert!(read_suite("soda", "a: 1").unwrap_err().to_string().contains("neither `dataset:` nor"));
 }

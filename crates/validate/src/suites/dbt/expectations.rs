@@ -397,7 +397,7 @@ fn of_expression(expression: &str, holds: &str, arguments: &Arguments<'_>) -> Ru
 fn pair(operator: &str, arguments: &Arguments<'_>) -> Translation {
     let (left, right) = (arguments.text("column_A")?, arguments.text("column_B")?);
     Ok(match (named(&left), named(&right)) {
-        (Some(left), Some(right)) => Rules::one("compare", json!({"left": left, "operator": operator, "right": right})),
+        (Some(left), Some(right)) if left != right => Rules::one("compare", json!({"left": left, "operator": operator, "right": right})),
         _ => Rules::sql("expression", json!({"sql": format!("{left} {operator} {right}")})),
     })
 }

@@ -39,14 +39,27 @@ fn is_config(expression: &str) -> bool {
 /// The rule about the first table that the query names; `None` for a file that defines a test and is none.
 pub(super) fn item(text: &str, origin: &Origin) -> Option<ImportedItem> {
     let text = without_comments(text);
-    let is_definition = ["test", "macro"].iter().any(|word| {
-        let inside = text.trim_start().strip_prefix("{%").map(|rest| rest.trim_start_matches('-').trim_start());
+    let is_definition = ["test", "data_test", "macro"].iter().any(|word| {
+        let inside = behind_comments(&text).strip_prefix("{%").map(|rest| rest.trim_start_matches('-').trim_start());
         inside.is_some_and(|inside| inside.starts_with(word))
     });
     let mut first = None;
     let translation = translated(&text, origin, &mut first);
     let called = origin.name.as_ref().map_or_else(|| "test in SQL".to_owned(), |name| format!("test `{name}`"));
     (!is_definition).then(|| ImportedItem::new(first.as_deref(), called, translation))
+}
+
+/// The text behind the comments of SQL that it begins with.
+fn behind_comments(text: &str) -> &str {
+    let mut rest = text.trim_start();
+    loop {
+        let after = match rest.get(..2) {
+            Some("--") => rest.split_once('\n').map_or("", |(_, after)| after),
+            Some("/*") => rest.split_once("*/").map_or("", |(_, after)| after),
+            _ => return rest,
+        };
+        rest = after.trim_start();
+    }
 }
 
 /// The text without the comments of Jinja.
@@ -183,6 +196,7 @@ mod tests {
             "Some(\"a\") test `t`: `{{ env_var('x') }}` is Jinja, whose value only dbt knows",
         );
         check("{% test positive(model, column_name) %}\nselect 1\n{% endtest %}", "none");
+        check("-- Numbers above zero.\n/* all of them */\n{%- test positive(model, column_name) -%}\nselect 1\n{% endtest %}", "none");
         check(
             "select '{% raw %}{{x}}{% endraw %}' as a, cast(b as {{ dbt.type_string() }}) from {{ ref('a') }}",
             r#"Some("a") test `t`: [{"query":{"sql":"select '{{x}}' as a, cast(b as varchar) from {table}","name":"t"}}]"#,

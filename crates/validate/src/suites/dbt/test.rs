@@ -24,6 +24,19 @@ pub(super) struct Test {
     known: Arc<Known>,
 }
 
+/// Puts a setting of a test among its arguments, or into its configuration.
+fn place(key: &str, value: &Json, arguments: &mut Settings, config: &mut Settings) {
+    match value {
+        Json::Object(map) if key == "config" => config.extend(map.clone()),
+        value if is_configuration(key) => {
+            config.insert(key.into(), value.clone());
+        }
+        value => {
+            arguments.insert(key.into(), value.clone());
+        }
+    }
+}
+
 impl Test {
     /// The test that `value` is: a name, or a map of one name to its arguments with the configuration in it or beside it.
     pub(super) fn of(value: &Json, column: Option<(&str, bool)>) -> Self {
@@ -46,14 +59,9 @@ impl Test {
         for (key, value) in inner.iter().chain(beside.iter().filter(|(key, _)| **key != kind)) {
             match (key.as_str(), value) {
                 ("test_name", _) => {}
-                ("config", Json::Object(map)) => config.extend(map.clone()),
-                ("arguments", Json::Object(map)) => arguments.extend(map.clone()),
-                (name, value) if is_configuration(name) => {
-                    config.insert(name.into(), value.clone());
-                }
-                (name, value) => {
-                    arguments.insert(name.into(), value.clone());
-                }
+                // dbt takes configuration out of the arguments, too.
+                ("arguments", Json::Object(map)) => map.iter().for_each(|(key, value)| place(key, value, &mut arguments, &mut config)),
+                (key, value) => place(key, value, &mut arguments, &mut config),
             }
         }
         if let Some((column, quoted)) = column {

@@ -52,7 +52,9 @@ pub(super) fn values(kind: &str, key: &str, arguments: &Arguments<'_>) -> Transl
     let quoted = arguments.get("quote") != json!(false) && arguments.get("quote_values") != json!(false);
     let items = list.as_array().ok_or_else(|| format!("`{key}` is no list"))?;
     let setting = if kind == "distinct_values" { "within" } else { "values" };
-    let plain_values: Option<Vec<Json>> = items.iter().map(|item| plain_value(item, quoted)).collect();
+    // A null in the list is no value: whether rows without one pass does not depend on it.
+    let present = items.iter().filter(|item| !item.is_null());
+    let plain_values: Option<Vec<Json>> = present.map(|item| plain_value(item, quoted)).collect();
     match (plain_values, sql_list(&list, quoted)) {
         (Some(values), _) => Ok(Rules::one(kind, json!({"column": column(arguments)?, setting: values}))),
         (None, Some(written)) if kind != "distinct_values" => {
@@ -83,7 +85,7 @@ fn in_quotes(text: &str) -> String {
     text.replace("''", "'")
 }
 
-/// Values as a list in SQL.
+/// Values as a list in SQL, without nulls.
 pub(super) fn sql_list(values: &Json, quoted: bool) -> Option<String> {
     let one = |value: &Json| match value {
         Json::String(text) if quoted => Some(hw_base::literal(&in_quotes(text))),
@@ -91,7 +93,7 @@ pub(super) fn sql_list(values: &Json, quoted: bool) -> Option<String> {
         Json::Number(_) | Json::Bool(_) => Some(value.to_string()),
         _ => None,
     };
-    values.as_array()?.iter().map(one).collect::<Option<Vec<_>>>().map(|list| list.join(", "))
+    values.as_array()?.iter().filter(|value| !value.is_null()).map(one).collect::<Option<Vec<_>>>().map(|list| list.join(", "))
 }
 
 /// The column of a test, as our rules name it.
@@ -100,10 +102,13 @@ pub(super) fn column(arguments: &Arguments<'_>) -> Result<String, String> {
     if is_name(&written) { Ok(plain(&written)) } else { Err(format!("`{written}` is an expression and no column")) }
 }
 
+/// Signs that no name has which stands in SQL as it is.
+const OF_EXPRESSIONS: [char; 17] = ['(', ')', ' ', '\'', '|', '+', '-', '*', '/', '%', '<', '>', '=', ',', ':', '.', '['];
+
 /// Whether a text is the name of a column, quoted or not.
 pub(super) fn is_name(text: &str) -> bool {
     let is_quoted = |quote: char| text.len() > 2 && text.starts_with(quote) && text.ends_with(quote);
-    is_quoted('"') || is_quoted('`') || !text.contains(['(', ')', ' ', '\'', '|', '+', '*', '/', ':', '.'])
+    is_quoted('"') || is_quoted('`') || !text.contains(OF_EXPRESSIONS)
 }
 
 /// A name without its quotes.
@@ -154,4 +159,19 @@ pub(super) fn foreign_key(constraint: &Json, columns: &Json) -> Translation {
     let table = table.trim().trim_start_matches("references ").rsplit('.').next().unwrap_or_default();
     let names: Vec<String> = list.split(',').map(|name| plain(name.trim())).collect();
     Ok(Rules::one("referential", json!({"columns": columns, "to": {"table": plain(table), "columns": names}})))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_computed_is_no_name() {
+        for name in ["a", "_b1", "\"a-b\"", "`a b`", "ä"] {
+            assert!(is_name(name), "{name}");
+        }
+        for expression in ["a-b", "a%2", "a,b", "a<b", "lower(a)", "t.a", "a || b"] {
+            assert!(!is_name(expression), "{expression}");
+        }
+    }
 }

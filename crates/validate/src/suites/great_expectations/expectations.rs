@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::distribution::distribution;
 use super::moments;
 use super::types::types;
+use crate::suites::limits;
 use crate::suites::words::{Arguments, number, plain_number};
 use crate::suites::{Rules, Translation};
 
@@ -68,6 +69,14 @@ fn aggregate(function: &str, arguments: &Arguments<'_>) -> Translation {
     let settings = json!({"function": function, "column": arguments.text("column")?, "of_nothing": of_nothing});
     let needs_limits = matches!(function, "min" | "max" | "sum");
     Ok(Rules::one("aggregate", if needs_limits { needed_limits(settings, arguments)? } else { limits(settings, arguments)? }))
+}
+
+/// The least or the greatest value, of moments where texts are parsed.
+fn extreme(function: &str, arguments: &Arguments<'_>) -> Translation {
+    if arguments.flag("parse_strings_as_datetimes") {
+        return moments::extreme(function, &arguments.text("column")?, &needed_limits(json!({}), arguments)?);
+    }
+    aggregate(function, arguments)
 }
 
 /// The whole number under `key`, which may be written as `3.0`.
@@ -165,7 +174,18 @@ fn pair(operator: &str, arguments: &Arguments<'_>) -> Translation {
     if arguments.flag("parse_strings_as_datetimes") {
         return Ok(moments::compared(&left, operator, &right, skip_if(arguments, 2)));
     }
+    if left == right {
+        return Ok(beside_itself(&left, operator, arguments));
+    }
     Ok(Rules::one("compare", json!({"left": left, "operator": operator, "right": right, "skip_if": skip_if(arguments, 2)})))
+}
+
+/// A column compared with itself, for which `compare` is no rule.
+fn beside_itself(column: &str, operator: &str, arguments: &Arguments<'_>) -> Rules {
+    let name = identifier(column);
+    let holds = format!("{name} {operator} {name}");
+    let counts_nulls = skip_if(arguments, 2) == "never";
+    Rules::one("expression", json!({"sql": if counts_nulls { format!("({holds}) is true") } else { holds }}))
 }
 
 /// The rules of an expectation, without its condition on rows and the share that must hold.
@@ -196,6 +216,9 @@ fn of_values(name: &str, arguments: &Arguments<'_>) -> Translation {
         "column_values_to_be_between" => {
             arguments.ignore(&["allow_cross_type_comparisons", "output_strftime_format"]);
             let settings = needed_limits(json!({"column": column()?}), arguments)?;
+            if settings.as_object().is_some_and(limits::are_crossed) {
+                return Err("`min_value` is greater than `max_value`, which Great Expectations refuses as well; swap them".into());
+            }
             if arguments.flag("parse_strings_as_datetimes") {
                 return moments::between(&column()?, &settings);
             }
@@ -249,8 +272,8 @@ fn of_columns(name: &str, arguments: &Arguments<'_>) -> Translation {
             Ok(Rules::one("schema", json!({"columns": {column()?: "any"}, "places": places})))
         }
         "column_type_to_be" => types(&[arguments.text("type_").or_else(|_| arguments.text("type"))?], arguments),
-        "column_max_to_be_between" => aggregate("max", arguments),
-        "column_min_to_be_between" => aggregate("min", arguments),
+        "column_max_to_be_between" => extreme("max", arguments),
+        "column_min_to_be_between" => extreme("min", arguments),
         "column_mean_to_be_between" => aggregate("mean", arguments),
         "column_median_to_be_between" => aggregate("median", arguments),
         "column_sum_to_be_between" => aggregate("sum", arguments),

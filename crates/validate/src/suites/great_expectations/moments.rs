@@ -45,15 +45,34 @@ pub(super) fn compared(left: &str, operator: &str, right: &str, skip_if: &str) -
 /// Names a limit that is no moment.
 pub(super) fn between(column: &str, limits: &Json) -> Translation {
     let name = identifier(column);
+    let sql = format!("{name} is null or coalesce({}, false)", within(&parsed(&name), limits)?);
+    Ok(Rules::one("expression", json!({ "sql": sql })).note(FORMS_NOTE))
+}
+
+/// The rule that the least or the greatest of such moments lies between `limits`. A text that is none breaks it.
+///
+/// # Errors
+/// Names a limit that is no moment.
+pub(super) fn extreme(function: &str, column: &str, limits: &Json) -> Translation {
+    let name = identifier(column);
     let moment = parsed(&name);
+    let parsed = format!("select {name} as written, {moment} as moment from {{table}}");
+    let measured =
+        format!("select {function}(moment) as measured, count(written) as texts, count(moment) as moments from ({parsed}) as parsed");
+    let holds = within("measured", limits)?;
+    let sql = format!("select * from ({measured}) as metric where ({holds}) is not true or texts > moments");
+    Ok(Rules::sql("query", json!({ "sql": sql })).note(FORMS_NOTE))
+}
+
+/// SQL that is true where a moment lies between `limits`.
+fn within(moment: &str, limits: &Json) -> Result<String, String> {
     let mut sides = Vec::new();
     for (key, operator) in [("min", ">="), ("above", ">"), ("max", "<="), ("below", "<")] {
         let Some(limit) = limits.get(key).filter(|limit| !limit.is_null()) else { continue };
         let at = moment_of(limit).ok_or_else(|| format!("the limit `{limit}` is in no form of a moment that is known here"))?;
         sides.push(format!("{moment} {operator} cast('{at}' as timestamp(6))"));
     }
-    let sql = format!("{name} is null or coalesce({}, false)", sides.join(" and "));
-    Ok(Rules::one("expression", json!({ "sql": sql })).note(FORMS_NOTE))
+    Ok(sides.join(" and "))
 }
 
 /// A limit as a moment in our form.
@@ -162,6 +181,10 @@ mod tests {
         check(json!("2016-02-01T12:00:00+01:00"), Some("2016-02-01 11:00:00"));
         check(json!("soon"), None);
         check(json!(5), None);
+        let greatest = extreme("max", "a", &json!({"min": "2026-01-01", "below": "1/7/2026"})).unwrap();
+        let sql = greatest.rules[0]["query"]["sql"].as_str().unwrap();
+        let holds = "and measured < cast('2026-01-07 00:00:00' as timestamp(6))) is not true or texts > moments";
+        assert!(sql.starts_with("select * from (select max(moment) as measured, ") && sql.contains(holds), "{sql}");
         assert!(between("a", &json!({"min": "soon"})).unwrap_err().contains("`\"soon\"` is in no form of a moment"));
         let rules = compared("a", ">", "b", "all_null");
         let sql = rules.rules[0]["expression"]["sql"].as_str().unwrap();

@@ -219,8 +219,10 @@ impl Reader<'_> {
 
     fn compared(&self, left: &Part, operator: &str, right: &Part) -> Result<String, String> {
         match (left, operator, right) {
-            (_, "in" | "==", Part::List(values)) => Ok(values.hold(&left.value()?)),
-            (_, "not in" | "!=", Part::List(values)) => Ok(values.lack(&left.value()?, self.nulls)),
+            (value, "in" | "==", Part::List(values)) | (Part::List(values), "==", value) => Ok(values.hold(&value.value()?)),
+            (value, "not in" | "!=", Part::List(values)) | (Part::List(values), "!=", value) => {
+                Ok(values.lack(&value.value()?, self.nulls))
+            }
             (_, "in" | "not in", _) => Err(format!("what follows `{operator}` in the row condition `{}` is no list", self.text)),
             (value, _, Part::Missing) | (Part::Missing, _, value) => self.beside_none(value, operator),
             (Part::Value(_), "!=", _) | (_, "!=", Part::Value(_)) => Ok(self.nulls.differs(&left.value()?, &right.value()?)),
@@ -241,9 +243,18 @@ impl Reader<'_> {
     }
 
     fn sum(&mut self) -> Result<Part, String> {
-        let mut left = self.signed()?;
+        let mut left = self.product()?;
         while let Some(sign) = ["+", "-"].into_iter().find(|sign| self.takes(sign)) {
-            left = Part::Column(format!("{} {sign} {}", left.value()?, self.signed()?.value()?));
+            left = Part::Column(format!("{} {sign} {}", left.value()?, self.product()?.value()?));
+        }
+        Ok(left)
+    }
+
+    /// Powers and quotients are not the same in SQL.
+    fn product(&mut self) -> Result<Part, String> {
+        let mut left = self.signed()?;
+        while !self.rest.starts_with("**") && self.takes("*") {
+            left = Part::Column(format!("{} * {}", left.value()?, self.signed()?.value()?));
         }
         Ok(left)
     }
@@ -456,6 +467,7 @@ mod tests {
         check("x in [1, None]", "x in (1)");
         check("x not in []", "true");
         check("s == ['a']", "s in ('a')");
+        check("['a'] != s", "(s not in ('a') or s is null)");
     }
 
     #[test]
@@ -464,6 +476,13 @@ mod tests {
         check(r#"col("s") != "lost""#, "s <> 'lost'");
         check("col('s') not in ['a'] and not (x > 1)", "s not in ('a') and not (x > 1)");
         check("col('s') == None", "s is null");
+    }
+
+    #[test]
+    fn numbers_are_computed() {
+        check("x + y * 2 > 3", "x + y * 2 > 3");
+        check("(x + y) * -2 > 3", "(x + y) * -2 > 3");
+        check("x ** 2 > 3", "`*` in the row condition `x ** 2 > 3` has no counterpart");
     }
 
     #[test]

@@ -157,6 +157,13 @@ mod tests {
     }
 
     #[test]
+    fn a_column_beside_itself_is_an_expression() {
+        let pair = |ignored: &str| json!({"type": "expect_column_pair_values_to_be_equal", "kwargs": {"column_A": "a", "column_B": "a", "ignore_row_if": ignored}});
+        check(&pair("both_values_are_missing"), r#"[{"expression":{"sql":"a = a"}}]"#);
+        check(&pair("neither"), r#"[{"expression":{"sql":"(a = a) is true"}}]"#);
+    }
+
+    #[test]
     fn conditions_and_severities_are_kept() {
         check(
             &json!({"type": "expect_column_values_to_be_in_set", "severity": "warning", "kwargs": {"column": "a", "value_set": [1, null], "row_condition": "b==\"x\"", "condition_parser": "pandas"}}),
@@ -177,6 +184,11 @@ mod tests {
         let check_kwargs = |kind: &str, kwargs: Json, why: &str| check(&json!({"type": kind, "kwargs": kwargs}), why);
         check_kwargs("expect_column_mean_to_be_between", json!({"column": "a"}), "[]");
         check_kwargs("expect_column_values_to_be_between", json!({"column": "a"}), NO_LIMIT);
+        check_kwargs(
+            "expect_column_values_to_be_between",
+            json!({"column": "a", "min_value": 9, "max_value": 1}),
+            "`min_value` is greater than `max_value`, which Great Expectations refuses as well; swap them",
+        );
         check_kwargs("expect_table_row_count_to_be_between", json!({"minValue": 1000}), "the argument `minValue: 1000` has no counterpart");
         check_kwargs(
             "expect_table_column_count_to_be_between",

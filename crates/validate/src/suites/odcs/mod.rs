@@ -31,14 +31,18 @@ impl Suite for Odcs {
     }
 
     fn recognises(&self, text: &str) -> bool {
-        text.contains("apiVersion") && text.contains("DataContract")
+        let is_of_version_2 = text.lines().any(|line| line.trim_end() == "dataset:") && text.contains("- table:");
+        (text.contains("apiVersion") && text.contains("DataContract")) || is_of_version_2
     }
 
     fn read(&self, text: &str) -> Result<Imported> {
         let file = read_values("ODCS", text)?;
-        let version = file.get("apiVersion").and_then(Json::as_str).unwrap_or_default();
-        if !version.starts_with("v3.") {
-            return Err(not_of_the_format("ODCS", format!("`apiVersion` is `{version}` and not v3")));
+        let version = file.get("apiVersion").and_then(Json::as_str);
+        if !version.is_some_and(|version| version.starts_with("v3.")) {
+            let found = version.map_or_else(|| "`apiVersion` is not given".to_owned(), |version| format!("`apiVersion` is `{version}`"));
+            let error = not_of_the_format("ODCS", format!("{found}, and only version 3 is read"));
+            let is_old = file.get("dataset").is_some();
+            return Err(if is_old { error.help(FROM_VERSION_2) } else { error });
         }
         let mut items = Vec::new();
         for object in list(&file, "schema") {
@@ -56,6 +60,10 @@ impl Suite for Odcs {
     }
 }
 
+/// What to do with a contract of version 2.
+const FROM_VERSION_2: &str = "bring it to version 3 of the standard, where `dataset` is `schema`, a `table` or `column` has a `name`, and \
+    `columns` are `properties`";
+
 /// The logical types of the standard.
 const LOGICAL_TYPES: [&str; 9] = ["string", "date", "timestamp", "time", "number", "integer", "object", "array", "boolean"];
 
@@ -66,7 +74,7 @@ fn possible(property: &Json, table: &str) -> Result<()> {
         return Err(unknown("logicalType", word, LOGICAL_TYPES).code("HW104").within(place()));
     }
     let option = |key: &str| {
-        let value = property.get("logicalTypeOptions")?.get(key)?;
+        let value = property.get("logicalTypeOptions")?.get(key).filter(|value| !value.is_boolean())?;
         serde_json::from_value::<Scalar>(value.clone()).ok()
     };
     for (least, greatest) in [("minimum", "maximum"), ("minLength", "maxLength"), ("exclusiveMinimum", "exclusiveMaximum")] {
@@ -118,8 +126,13 @@ fn object_items(object: &Json, items: &mut Vec<ImportedItem>) {
         if is_true(property, "unique") && key != [column] {
             add(format!("unique({column})"), Ok(Rules::one("unique", json!({ "column": column }))));
         }
-        for (option, value) in property.get("logicalTypeOptions").and_then(Json::as_object).into_iter().flatten() {
-            add(format!("{option}({column})"), option_rule(column, option, value));
+        if let Some(options) = property.get("logicalTypeOptions").and_then(Json::as_object) {
+            for (option, value) in options.iter().filter(|(option, value)| !is_word_on_a_limit(option, value)) {
+                add(format!("{option}({column})"), option_rule(column, option, value, options));
+            }
+        }
+        if parts_of(property).any(makes_promises) {
+            add(format!("properties({column})"), Err(OF_PARTS.into()));
         }
         for relationship in list(property, "relationships") {
             add(format!("relationship({column})"), relationship_rule(&[column.to_owned()], relationship));
@@ -135,6 +148,21 @@ fn object_items(object: &Json, items: &mut Vec<ImportedItem>) {
     for check in list(object, "quality") {
         add(quality::called(check, None), quality::translated(check, table, None));
     }
+}
+
+/// Said of promises about parts of a column.
+const OF_PARTS: &str = "rules on parts of a nested column have no counterpart; make columns of these parts in the model";
+
+/// The parts of a nested property: the properties of an object, the items of an array.
+fn parts_of(property: &Json) -> impl Iterator<Item = &Json> {
+    list(property, "properties").chain(property.get("items"))
+}
+
+/// Whether something is promised of the values of a property or of its parts.
+fn makes_promises(property: &Json) -> bool {
+    ["required", "unique"].iter().any(|key| is_true(property, key))
+        || ["quality", "logicalTypeOptions"].iter().any(|key| property.get(*key).is_some())
+        || parts_of(property).any(makes_promises)
 }
 
 /// The columns with the types that they may have. Others may be there: a contract does not say that it names all.
@@ -178,15 +206,21 @@ fn relationship_rule(from: &[String], relationship: &Json) -> Translation {
     Ok(Rules::one("referential", json!({"columns": from, "to": {"table": table, "columns": names(relationship.get("to"))}})))
 }
 
-/// What a logical type promises about its values.
-fn option_rule(column: &str, option: &str, value: &Json) -> Translation {
+/// Whether the option only says of `minimum` or `maximum` that no value may be it, as in version 3.0; later ones name a limit of their own.
+fn is_word_on_a_limit(option: &str, value: &Json) -> bool {
+    matches!(option, "exclusiveMinimum" | "exclusiveMaximum") && value.is_boolean()
+}
+
+/// What a logical type promises about its values; `options` are all of its promises.
+fn option_rule(column: &str, option: &str, value: &Json, options: &Map<String, Json>) -> Translation {
+    let is_strict = |word: &str| options.get(word) == Some(&json!(true));
     let one = |kind: &str, setting: &str| Ok(Rules::one(kind, json!({"column": column, setting: value})));
     match option {
         "minLength" => one("length", "min"),
         "maxLength" => one("length", "max"),
         "pattern" => one("matches", "pattern"),
-        "minimum" => one("range", "min"),
-        "maximum" => one("range", "max"),
+        "minimum" => one("range", if is_strict("exclusiveMinimum") { "above" } else { "min" }),
+        "maximum" => one("range", if is_strict("exclusiveMaximum") { "below" } else { "max" }),
         "exclusiveMinimum" => one("range", "above"),
         "exclusiveMaximum" => one("range", "below"),
         "multipleOf" => Ok(Rules::sql("expression", json!({"sql": is_multiple(&identifier(column), value)?}))),
@@ -250,6 +284,32 @@ fn sla_rule(property: &str, column: &str, sla: &Json) -> Translation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_are_strict_in_the_words_of_both_versions() {
+        let check = |options: Json, expected: &[Json]| {
+            let contract = json!({"apiVersion": "v3.0.2", "kind": "DataContract", "schema": [
+                {"name": "t", "properties": [{"name": "p", "logicalType": "integer", "logicalTypeOptions": options}]}]});
+            let imported = Odcs.read(&contract.to_string()).unwrap();
+            let rules: Vec<Json> = imported.items.iter().skip(1).flat_map(|item| item.outcome.rules().to_vec()).collect();
+            assert_eq!(rules, expected, "{options}");
+        };
+        let range = |limit: &str| json!({"range": {"column": "p", limit: 5}});
+        check(json!({"maximum": 5, "exclusiveMaximum": true}), &[range("below")]);
+        check(json!({"minimum": 5, "exclusiveMinimum": true, "exclusiveMaximum": false}), &[range("above")]);
+        check(json!({"minimum": 5, "exclusiveMinimum": false}), &[range("min")]);
+        check(json!({"exclusiveMaximum": 5}), &[range("below")]);
+    }
+
+    #[test]
+    fn promises_about_parts_are_told() {
+        let contract = json!({"apiVersion": "v3.0.2", "kind": "DataContract", "schema": [{"name": "t", "properties": [
+            {"name": "home", "logicalType": "object", "properties": [{"name": "street"}, {"name": "lines", "items": {"required": true}}]},
+            {"name": "tags", "logicalType": "array", "items": {"logicalType": "string"}}]}]});
+        let imported = Odcs.read(&contract.to_string()).unwrap();
+        let checks: Vec<&str> = imported.items.iter().map(|item| item.check.as_str()).collect();
+        assert_eq!(checks, ["properties", "properties(home)"]);
+    }
 
     #[test]
     fn fractions_are_compared_digit_by_digit() {

@@ -68,10 +68,13 @@ fn threshold(check: &Json) -> Result<Threshold, String> {
         None => Ok(None),
         Some(value) => number(value).map(Some).ok_or_else(|| format!("`{key}: {value}` is no number")),
     };
-    let pair = |key: &str| match check.get(key).and_then(Json::as_array).map(Vec::as_slice) {
-        None => Ok(None),
-        Some([low, high]) => Ok(number(low).zip(number(high))),
-        Some(_) => Err(format!("`{key}` needs two numbers")),
+    let pair = |key: &str| {
+        let Some(limits) = check.get(key) else { return Ok(None) };
+        let numbers = match limits.as_array().map(Vec::as_slice) {
+            Some([low, high]) => number(low).zip(number(high)),
+            _ => None,
+        };
+        numbers.map(Some).ok_or_else(|| format!("`{key}` needs two numbers"))
     };
     // The standard says that `mustBeBetween` is `mustBeGreaterThan` and `mustBeLessThan`.
     let between = pair("mustBeBetween")?;
@@ -206,4 +209,21 @@ fn of_suite(format: &str, value: &Json) -> Translation {
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_that_are_no_numbers_are_told() {
+        let check = |limits: Json| {
+            let entry = json!({"metric": "nullValues", "mustBeBetween": limits});
+            translated(&entry, "t", Some("a")).map(|rules| rules.rules.len())
+        };
+        assert_eq!(check(json!([0, 10])), Ok(1));
+        for limits in [json!(["few", "many"]), json!(5), json!([1])] {
+            assert_eq!(check(limits), Err("`mustBeBetween` needs two numbers".into()));
+        }
+    }
 }

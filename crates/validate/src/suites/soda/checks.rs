@@ -5,7 +5,8 @@ use serde_json::{Value as Json, json};
 
 use super::validity::Validity;
 use crate::suites::metrics::{
-    Counted, Threshold, counted_by_query, measured, measured_in_sql, query_of_one_value, repeated_values, repeating_rows, row_count,
+    Counted, Threshold, counted_by_query, filtered, measured, measured_in_sql, query_of_one_value, repeated_values, repeating_rows,
+    row_count,
 };
 use crate::suites::{Rules, Translation};
 
@@ -90,10 +91,7 @@ impl Metric<'_> {
             (Language::Contract, [only]) => self.validity.valid(only)?,
             _ => None,
         };
-        let filter = match (self.filter, kept) {
-            (Some(filter), Some(kept)) => Some(format!("({filter}) and ({kept})")),
-            (filter, kept) => kept.or_else(|| filter.map(str::to_owned)),
-        };
+        let filter = both(self.filter, kept);
         let filter = filter.as_deref();
         if threshold.is_zero(self.is_percent) {
             let skip_if = (self.language == Language::Contract && self.columns.len() > 1).then_some("never");
@@ -117,14 +115,26 @@ impl Metric<'_> {
             _ => None,
         }
         .ok_or("`percentile` needs a column and a share from 0 to 1: `percentile(amount, 0.5)`")?;
-        let there = self.filter.map_or_else(|| format!("{column} is not null"), |filter| format!("{column} is not null and ({filter})"));
+        let filter = both(self.filter, self.measured_values(&self.columns[0])?);
+        let there = filter.map_or_else(|| format!("{column} is not null"), |filter| format!("{column} is not null and ({filter})"));
         let values = format!("array_agg({column} order by {column}) filter (where {there})");
         let place = format!("cast(greatest(1, ceil({share} * count({column}) filter (where {there}))) as bigint)");
         measured_in_sql(&format!("array_element({values}, {place})"), threshold)
     }
 
+    /// SQL that is true for the values that an aggregate is taken over, where some of the others are not null. A contract leaves out what
+    /// is missing; where there are settings of validity as well, only what is missing and invalid.
+    fn measured_values(&self, column: &str) -> Result<Option<String>, String> {
+        match self.language {
+            Language::Contract => self.validity.not_missing(column),
+            Language::Checks => self.validity.valid(column),
+        }
+    }
+
     fn aggregate(&self, name: &str, column: &str, threshold: &Threshold) -> Translation {
         let written = identifier(column);
+        let filter = both(self.filter, self.measured_values(column)?);
+        let filter = filter.as_deref();
         let (function, sql) = match name {
             "avg" | "mean" => ("mean", format!("avg({written})")),
             "sum" | "min" | "max" => (name, format!("{name}({written})")),
@@ -137,14 +147,20 @@ impl Metric<'_> {
             "stddev_pop" => ("population_standard_deviation", format!("stddev_pop({written})")),
             "variance" | "var_samp" => ("variance", format!("var_samp({written})")),
             "values" => ("count", format!("count({written})")),
-            "distinct" => {
-                let sql = format!("count(distinct {written})");
-                return measured_in_sql(&crate::suites::metrics::filtered(&sql, self.filter), threshold);
-            }
+            "var_pop" => return measured_in_sql(&filtered(&format!("var_pop({written})"), filter), threshold),
+            "distinct" => return measured_in_sql(&filtered(&format!("count(distinct {written})"), filter), threshold),
             other => return Err(format!("the metric `{other}` has no counterpart")),
         };
-        let sql = crate::suites::metrics::filtered(&sql, self.filter);
-        measured("aggregate", json!({"function": function, "column": column, "where": self.filter}), threshold, &sql).map(without_nulls)
+        let sql = filtered(&sql, filter);
+        measured("aggregate", json!({"function": function, "column": column, "where": filter}), threshold, &sql).map(without_nulls)
+    }
+}
+
+/// Two conditions as one.
+fn both(filter: Option<&str>, kept: Option<String>) -> Option<String> {
+    match (filter, kept) {
+        (Some(filter), Some(kept)) => Some(format!("({filter}) and ({kept})")),
+        (filter, kept) => kept.or_else(|| filter.map(str::to_owned)),
     }
 }
 

@@ -1,11 +1,14 @@
 //! SodaCL: checks in sentences, such as `missing_percent(email) < 5 %`.
 
+use hw_base::identifier;
 use serde_json::{Map, Value as Json, json};
 
 use super::checks::{Language, Metric};
+use super::failing_rows_of;
 use super::validity::Validity;
-use crate::suites::metrics::{Forbidden, Threshold, measured_in_sql, query_of_one_value};
+use crate::suites::metrics::{Counted, Forbidden, Threshold, measured_in_sql, query_of_one_value};
 use crate::suites::sql::with_placeholder;
+use crate::suites::violations::table_sql;
 use crate::suites::{ImportedItem, Rules, Translation};
 
 /// The checks of all tables of a file.
@@ -13,13 +16,9 @@ pub(super) fn items(map: &Map<String, Json>) -> Vec<ImportedItem> {
     let mut items = Vec::new();
     for (heading, checks) in map {
         if let Some(table) = heading.strip_prefix("checks for ") {
-            let (table, partition) = table
-                .trim()
-                .split_once(" [")
-                .map_or((table.trim(), None), |(table, name)| (table.trim(), Some(name.trim_end_matches(']'))));
-            let filter = partition.map(|name| partition_filter(map, table, name));
+            let subject = Subject::of(map, table);
             for check in checks.as_array().into_iter().flatten() {
-                items.extend(check_items(table, check, filter.as_ref()));
+                items.extend(check_items(&subject, check));
             }
         } else if heading.starts_with("for each") {
             items.push(ImportedItem::new(
@@ -27,11 +26,52 @@ pub(super) fn items(map: &Map<String, Json>) -> Vec<ImportedItem> {
                 heading.clone(),
                 Err("its list of tables is only known when Soda runs; repeat the checks per table".into()),
             ));
-        } else if !heading.starts_with("filter ") && !heading.starts_with("variables") {
+        } else if !["filter ", "variables", "configurations for "].iter().any(|start| heading.starts_with(start)) {
             items.push(ImportedItem::new(None, heading.clone(), Err("the section is not known".into())));
         }
     }
     items
+}
+
+/// The table, or the part of one, that checks are about.
+struct Subject<'a> {
+    /// All sections of the file.
+    map: &'a Map<String, Json>,
+    table: &'a str,
+    /// The condition of the part.
+    partition: Option<Result<String, String>>,
+}
+
+impl<'a> Subject<'a> {
+    /// What is named behind `checks for`.
+    fn of(map: &'a Map<String, Json>, heading: &'a str) -> Self {
+        let (table, part) = table_and_part(heading);
+        Self { map, table, partition: part.map(|name| partition_filter(map, table, name)) }
+    }
+
+    /// What `configurations for …:` says about a column.
+    fn configuration(&self, column: &str) -> Result<Validity, String> {
+        let section = self.map.get(&format!("configurations for {}", self.table)).and_then(Json::as_object);
+        let of_column = |(key, value): (&String, &Json)| {
+            let (setting, named) = key.split_once(" for ")?;
+            (named.trim().trim_matches('"') == column).then(|| (setting.trim().to_owned(), value.clone()))
+        };
+        let mut settings: Map<String, Json> = section.into_iter().flatten().filter_map(of_column).collect();
+        let validity = Validity::take(&mut settings, &Validity::default());
+        if Json::Object(settings.clone()).to_string().contains("${") || validity.holds("${") {
+            return Err(format!("`configurations for {}` holds a variable, whose value is only known when Soda runs", self.table));
+        }
+        match settings.iter().next() {
+            Some((key, value)) => Err(format!("the setting `{key} for {column}: {value}` of its table has no counterpart")),
+            None => Ok(validity),
+        }
+    }
+}
+
+/// A table, and the name of a part of it in brackets.
+fn table_and_part(text: &str) -> (&str, Option<&str>) {
+    let text = text.trim();
+    text.split_once(" [").map_or((text, None), |(table, name)| (table.trim(), Some(name.trim_end_matches(']'))))
 }
 
 /// The condition of a named part of a table.
@@ -48,7 +88,8 @@ struct Alternative {
 }
 
 /// One item per warning and failure of a check.
-fn check_items(table: &str, check: &Json, partition: Option<&Result<String, String>>) -> Vec<ImportedItem> {
+fn check_items(subject: &Subject<'_>, check: &Json) -> Vec<ImportedItem> {
+    let table = subject.table;
     let (sentence, settings) = match check {
         Json::String(sentence) => (sentence.clone(), Map::new()),
         Json::Object(map) => {
@@ -59,30 +100,36 @@ fn check_items(table: &str, check: &Json, partition: Option<&Result<String, Stri
     };
     let sentence = sentence.trim().trim_end_matches(':').to_owned();
     let called = format!("{table}: {sentence}");
-    match translated(table, &sentence, settings, partition) {
+    match translated(subject, &sentence, settings) {
         Ok(all) => all.into_iter().map(|rules| ImportedItem::new(Some(table), sentence.clone(), Ok(rules))).collect(),
         Err(why) => vec![ImportedItem::new(Some(table), called.trim_start_matches(&format!("{table}: ")), Err(why))],
     }
 }
 
-fn translated(
-    table: &str,
-    sentence: &str,
-    settings: Map<String, Json>,
-    partition: Option<&Result<String, String>>,
-) -> Result<Vec<Rules>, String> {
+/// Settings that say nothing about the verdict.
+const SILENT: [&str; 6] = ["identity", "attributes", "samples limit", "samples columns", "collect failed rows", "column"];
+
+fn translated(subject: &Subject<'_>, sentence: &str, settings: Map<String, Json>) -> Result<Vec<Rules>, String> {
+    let mut settings = settings;
+    settings.retain(|key, _| !SILENT.contains(&key.as_str()));
     let text = Json::Object(settings.clone()).to_string();
     if sentence.contains("${") || text.contains("${") {
         return Err("it holds a variable, whose value is only known when Soda runs".into());
     }
-    let mut settings = settings;
+    if subject.table.contains("${") {
+        return Err("the name of its table is a variable, whose value is only known when Soda runs".into());
+    }
     let validity = Validity::take(&mut settings, &Validity::default());
     let own = settings.get("filter").and_then(Json::as_str);
-    let filter = match (partition.cloned().transpose()?, own) {
+    let partition = subject.partition.clone().transpose()?;
+    if partition.as_ref().is_some_and(|condition| condition.contains("${")) {
+        return Err("the filter of its table holds a variable, whose value is only known when Soda runs".into());
+    }
+    let filter = match (partition, own) {
         (Some(all), Some(own)) => Some(format!("({all}) and ({own})")),
         (all, own) => all.or_else(|| own.map(str::to_owned)),
     };
-    let sentence = Sentence { table, text: sentence, settings: &settings, validity: &validity, filter: filter.as_deref() };
+    let sentence = Sentence { subject, text: sentence, settings: &settings, validity: &validity, filter: filter.as_deref() };
     let rules = sentence.rules()?;
     sentence.all_known()?;
     let name = settings.get("name").cloned().unwrap_or_default();
@@ -91,7 +138,7 @@ fn translated(
 
 /// A check in a sentence, with the settings below it.
 struct Sentence<'a> {
-    table: &'a str,
+    subject: &'a Subject<'a>,
     text: &'a str,
     settings: &'a Map<String, Json>,
     validity: &'a Validity,
@@ -117,15 +164,14 @@ impl Sentence<'_> {
         }
         match text {
             "schema" => return self.schema(),
-            "failed rows" => return self.failed_rows().map(|rules| vec![rules]),
+            "failed rows" => return self.failed_rows(),
             _ => {}
         }
         if text.starts_with("values in ") {
             return self.reference().map(|rules| vec![self.limited(rules)]);
         }
         if let Some(other) = text.strip_prefix("row_count same as ") {
-            let other = other.split(" in ").next().unwrap_or_default().trim();
-            return Ok(vec![Rules::one("reconcile", json!({ "with": other }))]);
+            return self.same_count(other).map(|rules| vec![rules]);
         }
         if text.starts_with("freshness") {
             return self.freshness();
@@ -135,18 +181,7 @@ impl Sentence<'_> {
 
     /// Makes sure that no setting is passed over.
     fn all_known(&self) -> Result<(), String> {
-        let known = [
-            "name",
-            "filter",
-            "warn",
-            "fail",
-            "attributes",
-            "samples limit",
-            "samples columns",
-            "identity",
-            "fail condition",
-            "fail query",
-        ];
+        let known = ["name", "filter", "warn", "fail", "fail condition", "fail query"];
         let is_measure = |key: &str| key.ends_with(" expression") || key.ends_with(" query") || key.ends_with(" sql_file");
         match self.settings.iter().find(|(key, _)| !known.contains(&key.as_str()) && !is_measure(key)) {
             Some((key, value)) => Err(format!("the setting `{key}: {value}` has no counterpart")),
@@ -181,15 +216,32 @@ impl Sentence<'_> {
             return measured_in_sql(expression, threshold);
         }
         if let Some(query) = self.settings.get(&format!("{name} query")).and_then(Json::as_str) {
-            return query_of_one_value(&with_placeholder(query, self.table), threshold);
+            return query_of_one_value(&with_placeholder(query, self.subject.table), threshold);
         }
         let (short, is_share) = match (name.strip_suffix("_percent"), name.strip_suffix("_count")) {
             (Some(short), _) => (short, true),
             (None, Some("row") | None) => (name, *is_percent),
             (None, Some(short)) => (short, *is_percent),
         };
-        let (validity, filter) = (self.validity, self.filter);
+        let validity = match columns.first() {
+            Some(column) => self.validity.with(&self.subject.configuration(column)?),
+            None => self.validity.clone(),
+        };
+        let (validity, filter) = (&validity, self.filter);
         Metric { name: short, columns, is_percent: is_share, validity, filter, language: Language::Checks }.judged(threshold)
+    }
+
+    /// `row_count same as other`, or as a part of it.
+    fn same_count(&self, other: &str) -> Translation {
+        if let Some((_, place)) = other.split_once(" in ") {
+            return Err(format!("the other table lies in another data source, `{}`; see `reconcile`", place.trim()));
+        }
+        let (table, part) = table_and_part(other);
+        let theirs = part.map(|name| partition_filter(self.subject.map, table, name)).transpose()?;
+        if theirs.as_ref().is_some_and(|condition| condition.contains("${")) {
+            return Err("the filter of the other table holds a variable, whose value is only known when Soda runs".into());
+        }
+        Ok(self.limited(Rules::one("reconcile", json!({ "with": table, "with_where": theirs }))))
     }
 
     /// The condition in the sentence, or those under `warn` and `fail`, which say what is wrong.
@@ -218,6 +270,8 @@ impl Sentence<'_> {
             .split_once(')')
             .ok_or("it names no column")?;
         let column = column.trim_start_matches('(').split(',').next().unwrap_or_default().trim();
+        // A column that is no moment is told when the rule is judged.
+        let column = column.split_once("::").map_or(column, |(column, _)| column.trim());
         let one = |condition: &str, operators: [&str; 2], action: Json| {
             let age = operators
                 .iter()
@@ -240,20 +294,42 @@ impl Sentence<'_> {
 
     /// `values in (a, b) must exist in other (c, d)`, or `values in a must exist in other c`.
     fn reference(&self) -> Translation {
-        let (ours, theirs) =
-            self.text.trim_start_matches("values in").split_once("must exist in").ok_or("only `must exist in` has a counterpart")?;
+        let text = self.text.trim_start_matches("values in");
+        let forbidden = text.split_once("must not exist in");
+        let sides = forbidden.or_else(|| text.split_once("must exist in"));
+        let (ours, theirs) = sides.ok_or("it says neither `must exist in` nor `must not exist in`")?;
         let list =
             |text: &str| -> Vec<String> { text.trim().trim_matches(['(', ')']).split(',').map(|name| name.trim().to_owned()).collect() };
         let theirs = theirs.trim();
         let (table, columns) = theirs.split_once('(').or_else(|| theirs.split_once(' ')).ok_or("it names no columns of the other table")?;
-        Ok(Rules::one("referential", json!({"columns": list(ours), "to": {"table": table.trim(), "columns": list(columns)}})))
+        let (ours, table, columns) = (list(ours), table.trim(), list(columns));
+        if forbidden.is_some() {
+            return Ok(found_elsewhere(&ours, table, &columns));
+        }
+        Ok(Rules::one("referential", json!({"columns": ours, "to": {"table": table, "columns": columns}})))
     }
 
-    fn failed_rows(&self) -> Translation {
-        let text = |key: &str| self.settings.get(key).and_then(Json::as_str);
+    /// One row that fails is too many, where neither `warn` nor `fail` says how many are.
+    fn failed_rows(&self) -> Result<Vec<Rules>, String> {
+        let has_limits = ["fail", "warn"].iter().any(|key| self.settings.contains_key(*key));
+        if !has_limits {
+            return self.failing_rows(&Threshold::exactly(0.0)).map(|rules| vec![rules]);
+        }
+        let one = |limit: &Alternative| {
+            let rules = self.failing_rows(&limit.threshold);
+            rules.map(|rules| rules.with("on_failure", limit.action.clone()))
+        };
+        self.alternatives("")?.iter().map(one).collect()
+    }
+
+    fn failing_rows(&self, threshold: &Threshold) -> Translation {
+        let text = |key: &str| self.settings.get(key).and_then(Json::as_str).map(str::trim);
         match (text("fail condition"), text("fail query")) {
-            (Some(condition), _) => Ok(self.limited(Rules::sql("expression", json!({"sql": format!("not ({})", condition.trim())})))),
-            (None, Some(query)) => Ok(Rules::sql("query", json!({"sql": with_placeholder(query.trim(), self.table)}))),
+            (Some(condition), _) => {
+                let rules = self.limited(Rules::sql("expression", json!({"sql": format!("not ({condition})")})));
+                Counted::rows(rules, condition, self.filter).judged(threshold, false)
+            }
+            (None, Some(query)) => failing_rows_of(&with_placeholder(query, self.subject.table), threshold),
             (None, None) => Err("it has neither `fail condition` nor `fail query`".into()),
         }
     }
@@ -268,6 +344,18 @@ impl Sentence<'_> {
         }
         if all.is_empty() { Err("it has neither `warn` nor `fail` with a list of columns".into()) } else { Ok(all) }
     }
+}
+
+/// The rule that no row has values which a row of another table has.
+fn found_elsewhere(ours: &[String], table: &str, theirs: &[String]) -> Rules {
+    let pairs = ours.iter().zip(theirs);
+    let equal: Vec<String> = pairs.map(|(own, other)| format!("referred.{} = judged.{}", identifier(other), identifier(own))).collect();
+    let sql = format!(
+        "select judged.* from {{table}} as judged where exists (select 1 from {} as referred where {})",
+        table_sql(table),
+        equal.join(" and ")
+    );
+    Rules::one("query", json!({"sql": sql, "reads": table}))
 }
 
 fn schema_rule(wrong: &str, value: &Json) -> Translation {

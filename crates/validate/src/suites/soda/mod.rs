@@ -31,7 +31,9 @@ impl Suite for Soda {
 
     fn recognises(&self, text: &str) -> bool {
         let starts = |word: &str| text.lines().any(|line| line.starts_with(word));
-        starts("checks for ") || starts("for each dataset") || (starts("dataset:") && !starts("apiVersion"))
+        // The old contracts of the open standard have a list under the word.
+        let is_named = text.lines().any(|line| line.strip_prefix("dataset:").is_some_and(|name| !name.trim().is_empty()));
+        starts("checks for ") || starts("for each dataset") || (is_named && !starts("apiVersion"))
     }
 
     fn read(&self, text: &str) -> Result<Imported> {
@@ -64,12 +66,20 @@ fn contract(map: &Map<String, Json>, dataset: &str) -> Vec<ImportedItem> {
         let name = column.get("name").and_then(Json::as_str).unwrap_or_default();
         let mut settings = column.as_object().cloned().unwrap_or_default();
         let of_column = Validity::take(&mut settings, &Validity::default());
-        for check in checks_of(column.get("checks")) {
+        let expression = column.get("column_expression").filter(|expression| !expression.is_null());
+        for mut check in checks_of(column.get("checks")) {
+            // A check has it where it has none of its own.
+            if let Some(expression) = expression {
+                check.1.entry("column_expression").or_insert_with(|| expression.clone());
+            }
             items.extend(Check { table, column: Some(name), filter, columns: &columns, of_column: &of_column }.items(&check));
         }
     }
     items
 }
+
+/// Stands for the kind of a check in the language that contracts had in Soda 3.
+const OF_SODA_3: &str = "type";
 
 /// The checks of a list, each as its kind and its settings.
 fn checks_of(list: Option<&Json>) -> Vec<(String, Map<String, Json>)> {
@@ -77,6 +87,7 @@ fn checks_of(list: Option<&Json>) -> Vec<(String, Map<String, Json>)> {
     items
         .filter_map(|item| match item {
             Json::String(kind) => Some((kind.clone(), Map::new())),
+            Json::Object(map) if map.contains_key("type") => Some((OF_SODA_3.into(), map.clone())),
             Json::Object(map) => {
                 map.iter().next().map(|(kind, settings)| (kind.clone(), settings.as_object().cloned().unwrap_or_default()))
             }
@@ -112,6 +123,12 @@ impl Check<'_> {
     }
 
     fn translated(&self, kind: &str, settings: &Map<String, Json>, threshold: &Json) -> Translation {
+        if kind == OF_SODA_3 {
+            return Err(format!(
+                "`type: {}` is a word of the contracts of Soda 3, which are not read; write it in those of Soda 4, such as `- missing:`",
+                settings.get(OF_SODA_3).and_then(Json::as_str).unwrap_or_default()
+            ));
+        }
         if let Some((key, _)) = settings.iter().find(|(_, value)| value.to_string().contains("${")) {
             return Err(format!("`{key}` holds a variable, whose value is only known when Soda runs"));
         }
@@ -139,6 +156,7 @@ impl Check<'_> {
             "allow_other_column_order",
             "unit",
             "rows_tested_query",
+            "store_failed_rows",
         ];
         if let Some((key, value)) = settings.iter().find(|(key, _)| !known.contains(&key.as_str())) {
             return Err(format!("the setting `{key}: {value}` has no counterpart"));
@@ -188,11 +206,10 @@ impl Check<'_> {
             let rules = filter.map_or_else(|| rules.clone(), |filter| rules.clone().only_where(filter));
             return super::metrics::Counted::rows(rules, expression, filter).judged(threshold, is_percent);
         }
-        let query = with_placeholder(query.ok_or("it has neither `expression` nor `query`")?, self.table);
-        let greatest = threshold.max.or(threshold.below.map(|below| below - 1.0)).filter(|most| *most >= 0.0 && !is_percent);
-        let most = greatest.ok_or("its threshold is no greatest number of rows")?;
-        let rules = Rules::sql("query", json!({ "sql": query }));
-        Ok(if most > 0.0 { rules.with("at_most", super::words::plain_number(most)) } else { rules })
+        if is_percent {
+            return Err("a per cent of the rows of a query has no counterpart".into());
+        }
+        failing_rows_of(&with_placeholder(query.ok_or("it has neither `expression` nor `query`")?, self.table), threshold)
     }
 
     fn schema(&self, settings: &Map<String, Json>) -> Rules {
@@ -204,12 +221,25 @@ impl Check<'_> {
         let (extra, other_order) = (allows("allow_extra_columns"), allows("allow_other_column_order"));
         let order = if extra || other_order { Json::Null } else { json!(names) };
         let rules = Rules::one("schema", json!({"columns": types, "exact": !extra, "order": order}));
-        if extra && !other_order {
-            rules.note("the order of the columns is not checked, since there may be others between them")
-        } else {
-            rules
-        }
+        let sizes = ["character_maximum_length", "numeric_precision", "numeric_scale", "datetime_precision"];
+        let has_sizes = self.columns.iter().any(|column| sizes.iter().any(|size| column.get(*size).is_some()));
+        let unchecked = [
+            (extra && !other_order).then_some("the order of the columns is not checked, since there may be others between them"),
+            has_sizes.then_some("how long texts are and how many digits numbers have is not checked"),
+        ];
+        let unchecked: Vec<&str> = unchecked.into_iter().flatten().collect();
+        if unchecked.is_empty() { rules } else { rules.note(unchecked.join("; ")) }
     }
+}
+
+/// A rule on the rows that a query finds, however many of them there have to be.
+fn failing_rows_of(query: &str, threshold: &Threshold) -> Translation {
+    let Some(most) = threshold.greatest(false) else {
+        let query = query.trim().trim_end_matches(';');
+        return query_of_one_value(&format!("select count(*) from ({query}) as failing"), threshold);
+    };
+    let rules = Rules::sql("query", json!({ "sql": query }));
+    Ok(if most > 0.0 { rules.with("at_most", super::words::plain_number(most)) } else { rules })
 }
 
 /// How old the newest row may be.

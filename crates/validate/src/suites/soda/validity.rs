@@ -33,16 +33,24 @@ const KEYS: &[&str] = &[
 ];
 
 impl Validity {
-    /// Takes the settings out of those of a check; a column's own stand where the check has none.
+    /// Takes the settings out of those of a check. A column's own about missing values stand where the check has none of these, and so
+    /// do those about invalid ones.
     pub(super) fn take(settings: &mut Map<String, Json>, column: &Self) -> Self {
         let keys: Vec<String> = settings.keys().filter(|key| KEYS.contains(&key.replace(' ', "_").as_str())).cloned().collect();
+        let is_of_missing = |key: &str| key.starts_with("missing");
         let mut taken = column.settings.clone();
+        taken.retain(|key, _| !keys.iter().any(|own| is_of_missing(own) == is_of_missing(key)));
         for key in keys {
             if let Some(value) = settings.remove(&key) {
                 taken.insert(key.replace(' ', "_"), value);
             }
         }
         Self { settings: taken }
+    }
+
+    /// Whether `words` stand in a setting.
+    pub(super) fn holds(&self, words: &str) -> bool {
+        self.settings.values().any(|value| value.to_string().contains(words))
     }
 
     /// SQL that is true for values that are missing, and whether that is more than nulls.
@@ -100,6 +108,32 @@ impl Validity {
             return Ok(None);
         }
         Ok(Some(format!("not ({})", std::iter::once(missing).chain(wrong).collect::<Vec<_>>().join(" or "))))
+    }
+
+    /// SQL that is false for values that are missing, and invalid where there are settings of validity; `None` where that is nulls alone.
+    pub(super) fn not_missing(&self, column: &str) -> Result<Option<String>, String> {
+        let (missing, has_words) = self.missing(column)?;
+        let wrong: Vec<String> = self.invalid_parts(column)?.into_iter().map(|(_, sql)| sql).collect();
+        Ok(has_words.then(|| match wrong.as_slice() {
+            [] => format!("not ({missing})"),
+            wrong => format!("not (({missing}) and ({}))", wrong.join(" or ")),
+        }))
+    }
+
+    /// The same for a column with settings of its own: its lists of values come beside those of the check, and others stand where the
+    /// check has none.
+    pub(super) fn with(&self, column: &Self) -> Self {
+        let mut settings = self.settings.clone();
+        for (key, value) in &column.settings {
+            match (settings.get_mut(key), value) {
+                (Some(Json::Array(own)), Json::Array(more)) => own.extend(more.iter().cloned()),
+                (Some(_), _) => {}
+                (None, value) => {
+                    settings.insert(key.clone(), value.clone());
+                }
+            }
+        }
+        Self { settings }
     }
 
     /// One part per setting that looks at a value alone: our rule, and SQL that is true for values that break it.
