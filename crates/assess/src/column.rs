@@ -35,10 +35,15 @@ pub(crate) fn stand_ins(column: &ColumnFacts) -> Vec<(&str, u64, f64)> {
     let sure = |text: &str, rows: u64| match words::stands_for_missing(text) {
         Some(_) if !has_form && is_a_choice(column, text, &said) => None,
         Some(sure) if has_form => Some(sure.max(0.9)),
-        None if rows >= 5 && strangers.contains(&text) => Some(0.75),
+        None if rows >= 5 && strangers.contains(&text) && !is_header(column, text) => Some(0.75),
         sure => sure,
     };
     said.iter().filter_map(|(text, rows)| Some((*text, *rows, sure(text, *rows)?))).collect()
+}
+
+/// Whether a text is the name of its column, as in a header line that was read as a row.
+pub(crate) fn is_header(column: &ColumnFacts, text: &str) -> bool {
+    text.trim() == column.name
 }
 
 /// The frequent texts that say something, with their rows.

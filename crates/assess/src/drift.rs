@@ -16,7 +16,7 @@ pub use statistics::{Effect, Test};
 
 use crate::column::{present, share_of};
 use crate::{Assessment, Meaning, words};
-use statistics::{Spread, compare_counts, compare_shares, compare_spreads, tidy};
+use statistics::{Spread, compare_counts, compare_shares, compare_spreads, kolmogorov_smirnov, tidy};
 
 /// The chance of any false alarm in a whole comparison.
 const ALPHA: f64 = 0.01;
@@ -404,7 +404,7 @@ impl Pair<'_> {
         }
         let spreads = (self.before.numbers.as_ref().and_then(Spread::of), self.after.facts.numbers.as_ref().and_then(Spread::of));
         if let (Some(before), Some(after)) = spreads {
-            return Some(compare_spreads(&before, &after).0.statistic);
+            return Some(kolmogorov_smirnov(&before, &after).statistic);
         }
         let says_more = |semantic: &str| !matches!(semantic, "unknown" | "free_text" | "category" | "code");
         let is_one = self.before.semantic_type.as_deref() == Some(self.after.meaning.semantic_type);

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{CodedTable, RuleResult, TableFacts, Value};
+use hw_base::{CodedColumn, CodedTable, ColumnFacts, RuleResult, TableFacts, Timestamp, Value};
 
+use crate::column::{is_temporal, moment, present_until, stands_for_none};
 use crate::{Drift, HeldRules, MissingMap, Relations, TakenOver, Volume};
 
 /// Everything that a judgement may rest on. The default is nothing.
@@ -38,6 +39,37 @@ pub struct Latest {
     pub come: Value,
     /// The latest before the year 9999, which stands for no moment; null where there is none.
     pub meant: Value,
+}
+
+/// The latest moments that the coded rows hold, of the columns that reach beyond `now`: what is known of them where not all rows are measured, so
+/// that none is asked for.
+pub fn latest_moments_in(table: &CodedTable, facts: &TableFacts, now: Timestamp) -> BTreeMap<String, Latest> {
+    let until = present_until(now);
+    let reaches_beyond = |column: &&ColumnFacts| is_temporal(column) && moment(&column.max).is_some_and(|latest| latest > until);
+    let coded = |column: &ColumnFacts| table.columns.iter().find(|coded| coded.name == column.name);
+    let columns = facts.columns.iter().filter(reaches_beyond).filter_map(coded);
+    columns.map(|column| (column.name.clone(), Latest::of(column, until))).collect()
+}
+
+impl Latest {
+    fn of(column: &CodedColumn, until: Timestamp) -> Self {
+        let of_text = |text: &String| {
+            let value = Value::Text(text.clone());
+            moment(&value).map(|moment| (moment, value))
+        };
+        let mut latest = Self { come: Value::Null, meant: Value::Null };
+        let mut moments: Vec<(Timestamp, Value)> = column.values.iter().filter_map(of_text).collect();
+        moments.sort_by_key(|(moment, _)| *moment);
+        for (moment, value) in moments {
+            if moment <= until {
+                latest.come = value.clone();
+            }
+            if !stands_for_none(moment) {
+                latest.meant = value;
+            }
+        }
+        latest
+    }
 }
 
 impl Evidence {

@@ -128,7 +128,10 @@ pub struct Finding {
     /// The coded cells that it is about, where they can be listed.
     #[serde(skip)]
     pub(crate) held: Option<Held>,
-    /// A query for examples alone that reads less than that of the issue, and may find none.
+    /// A query for examples in place of that of the issue, where that would take longer.
+    #[serde(default)]
+    pub(crate) shown_by: Option<String>,
+    /// A query for examples alone that reads less than these, and may find none.
     pub(crate) narrowed: Option<String>,
     /// How much the kind of issue matters: 0 is a hint.
     pub(crate) weight: f64,
@@ -151,7 +154,8 @@ impl Finding {
             query: String::new(),
             fix: String::new(),
         };
-        Self { issue, affected: rows as f64, is_estimate: false, condition: None, held: None, narrowed: None, weight: 1.0 }
+        let (affected, is_estimate) = (rows as f64, false);
+        Self { issue, affected, is_estimate, condition: None, held: None, shown_by: None, narrowed: None, weight: 1.0 }
     }
 
     /// About the column `name`.
@@ -194,6 +198,12 @@ impl Finding {
     /// The query that shows the affected rows, where a condition does not tell.
     pub(crate) fn query(mut self, query: impl Into<String>) -> Self {
         self.issue.query = query.into();
+        self
+    }
+
+    /// The query that finds examples, where that which shows the rows would take longer.
+    pub(crate) fn shown_by(mut self, query: impl Into<String>) -> Self {
+        self.shown_by = Some(query.into());
         self
     }
 

@@ -87,7 +87,8 @@ fn failure(result: &RuleResult) -> Option<String> {
     })
 }
 
-fn dropped(proposal: &Proposal, reason: String) -> DroppedRule {
+/// A proposal that is none, and why.
+pub(crate) fn dropped(proposal: &Proposal, reason: String) -> DroppedRule {
     DroppedRule { kind: proposal.kind.clone(), columns: proposal.columns.clone(), dimension: proposal.dimension, reason }
 }
 

@@ -19,6 +19,8 @@ const LEAST_CONFIDENCE: f64 = 0.5;
 const GREATEST_SHARE: f64 = 0.2;
 /// The same of stand-ins for missing values, as of missing values: more of them are how a column is filled.
 const GREATEST_SHARE_OF_STAND_INS: f64 = 0.06;
+/// The same of those that were found cell by cell.
+const GREATEST_SHARE_OF_NOTHING: f64 = 0.5;
 
 /// The coded cells that a finding is about: by the values of its column, or by rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,7 +100,7 @@ fn is_stand_in(value: &str, stand_in: &str) -> bool {
 
 /// All cells of an assessment that are suspicious, each once. `table` is what was looked at cell by cell.
 pub fn listed_cells(assessment: &Assessment, table: &CodedTable) -> Vec<Cell> {
-    let mut listed = assessment.relations.cells.clone();
+    let mut listed = found_one_by_one(assessment, table);
     let sure = assessment.findings.iter().filter(|finding| finding.issue.confidence >= LEAST_CONFIDENCE);
     let (in_one, between): (Vec<&Finding>, Vec<&Finding>) = sure.partition(|finding| finding.issue.column.is_some());
     // That a value repeats says less of a cell than what it says itself.
@@ -111,6 +113,17 @@ pub fn listed_cells(assessment: &Assessment, table: &CodedTable) -> Vec<Cell> {
     let suspects = Suspects::of(table, &assessment.relations.patterns, &listed);
     listed.extend(suspects.cells(&between));
     listed
+}
+
+/// The cells that contradict the rest, but for the stand-ins of columns that hold hardly anything else.
+fn found_one_by_one(assessment: &Assessment, table: &CodedTable) -> Vec<Cell> {
+    let cells = &assessment.relations.cells;
+    let is_stand_in = |cell: &&Cell| cell.issue == "disguised_missing";
+    let mut stand_ins: BTreeMap<&str, usize> = BTreeMap::new();
+    cells.iter().filter(is_stand_in).for_each(|cell| *stand_ins.entry(&cell.column).or_default() += 1);
+    let most = GREATEST_SHARE_OF_NOTHING * table.coded_rows() as f64;
+    let is_common = |column: &str| stand_ins.get(column).is_some_and(|rows| *rows as f64 > most);
+    cells.iter().filter(|cell| !is_stand_in(cell) || !is_common(&cell.column)).cloned().collect()
 }
 
 /// The data row of a coded one.

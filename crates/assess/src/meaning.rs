@@ -46,19 +46,19 @@ pub(crate) struct Form {
     pub(crate) name: &'static str,
     /// The shapes that have it.
     pub(crate) shapes: &'static [TextShape],
-    /// A regular expression for the trimmed text.
+    /// A regular expression for the trimmed text, which matches what has the shapes: the rows that are told are those that it does not match.
     pub(crate) pattern: &'static str,
 }
 
 const FORMS: &[Form] = &[
-    Form { name: "integer", shapes: &[TextShape::Integer], pattern: "^[-+]?[0-9]+$" },
+    Form { name: "integer", shapes: &[TextShape::Integer], pattern: "^[-+]?(0|[1-9][0-9]{0,17})$" },
     Form {
         name: "decimal",
         shapes: &[TextShape::Integer, TextShape::Decimal],
-        pattern: r"^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$",
+        pattern: r"^[-+]?((0|[1-9][0-9]*)[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]{1,3})?$",
     },
-    Form { name: "date", shapes: &[TextShape::Date], pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" },
-    Form { name: "timestamp", shapes: &[TextShape::Timestamp], pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]" },
+    Form { name: "date", shapes: &[TextShape::Date], pattern: DATE_PATTERN },
+    Form { name: "timestamp", shapes: &[TextShape::Timestamp], pattern: TIMESTAMP_PATTERN },
     Form {
         name: "date",
         shapes: &[TextShape::Date, TextShape::Timestamp, TextShape::OtherDate],
@@ -66,10 +66,21 @@ const FORMS: &[Form] = &[
     },
     Form { name: "boolean", shapes: &[TextShape::Boolean], pattern: "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[Yy][Ee][Ss]|[Nn][Oo])$" },
     Form { name: "email", shapes: &[TextShape::Email], pattern: EMAIL_PATTERN },
-    Form { name: "url", shapes: &[TextShape::Url], pattern: "^[A-Za-z]{2,10}://" },
+    Form { name: "url", shapes: &[TextShape::Url], pattern: "^[A-Za-z]{2,10}://[^ ]*[.][^ ]*$" },
     Form { name: "uuid", shapes: &[TextShape::Uuid], pattern: "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$" },
-    Form { name: "ip_address", shapes: &[TextShape::IpAddress], pattern: "^[0-9A-Fa-f.:]+$" },
+    Form { name: "ip_address", shapes: &[TextShape::IpAddress], pattern: IP_ADDRESS_PATTERN },
 ];
+
+/// What a day looks like: no month after the 12th, no day after the 31st.
+const DATE_PATTERN: &str = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$";
+
+/// What a day with a time looks like.
+const TIMESTAMP_PATTERN: &str = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ] *\
+     ([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60))? *([.][0-9]*)?([-+][0-9:]{0,5})?Z?$";
+
+/// What an IP address looks like: four numbers up to 255, or up to eight groups of hexadecimal digits.
+const IP_ADDRESS_PATTERN: &str = "^(((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])[.]){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\
+     |[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7}(([.][0-9]{1,3}){3})?)$";
 
 /// What an e-mail address looks like.
 pub(crate) const EMAIL_PATTERN: &str = "^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$";

@@ -7,7 +7,7 @@ use hw_base::{ColumnFacts, Engine, Input, Reader, Result, RowWatch, Rows, TableF
 use crate::checks::{find_issues, find_patterns, is_key_candidate, tells_age};
 use crate::column::{NO_MOMENT, is_temporal, moment, moment_in_sql, moments_in_sql, present, present_until};
 use crate::tried::{try_on_new_rows, try_rules};
-use crate::{About, Assessment, Evidence, Examination, Finding, Latest, PatternRule, Relations, RuleTrial};
+use crate::{About, Assessment, Evidence, Examination, Finding, Latest, RuleTrial};
 
 /// The name that the stage's own queries give the dataset.
 const ASSESSED: &str = "assessed";
@@ -58,10 +58,9 @@ pub async fn assess_with(
     }
     seen.extend(dataset.look(&to_show, &facts, Wanted::Examples).await);
     if about.rules == RuleTrial::HoldBack && evidence.held.is_none() {
-        let patterns: Vec<PatternRule> = evidence.relations.iter().flat_map(Relations::rules).cloned().collect();
         evidence.held = match &evidence.taken_over {
             Some(taken_over) => try_on_new_rows(engine, reader, (&taken_over.facts, &facts), about, now).await,
-            None => try_rules(engine, reader, &facts, about, now, &patterns).await,
+            None => try_rules(engine, reader, &facts, about, now, evidence.relations.as_ref()).await,
         };
     }
     let asked = find_issues(&Examination::new(&facts, &inside, now, &evidence));
@@ -260,7 +259,7 @@ fn example_query(finding: &Finding) -> Option<String> {
         (Some(condition), Some(column)) => {
             Some(format!("select distinct {} from {ASSESSED} where {condition}", hw_base::identifier(column)))
         }
-        _ => Some(issue.query.clone()),
+        _ => Some(finding.shown_by.as_ref().unwrap_or(&issue.query).clone()),
     }
 }
 

@@ -1,8 +1,11 @@
 //! Near-duplicate rows and correlations, in the words of the report.
 
 use hw_base::{CodedTable, ColumnType, identifier};
-use hw_relate::NearDuplicates;
+use hw_relate::{Keys, NearDuplicates};
 use serde::Serialize;
+
+use crate::accused::naming;
+use crate::words::free_name;
 
 /// Pairs that are listed.
 const LISTED: usize = 100;
@@ -18,9 +21,12 @@ pub struct NearRows {
     pub compared: Vec<String>,
     /// The first of them.
     pub pairs: Vec<NearPair>,
-    /// Those that agree without a slip, as SQL; `{table}` stands for the dataset.
+    /// The rows as SQL; `{table}` stands for the dataset.
     #[serde(skip)]
     pub query: String,
+    /// Whether the query tells those with a slip too.
+    #[serde(skip)]
+    pub query_tells_all: bool,
 }
 
 /// A row that likely records what an earlier one records.
@@ -46,20 +52,23 @@ pub struct Correlation {
 }
 
 impl NearRows {
-    /// The near-duplicates of a table with the names of its columns.
-    pub(crate) fn of(table: &CodedTable, found: &NearDuplicates) -> Self {
+    /// The near-duplicates of a table with the names of its columns. `keys` are those of the table.
+    pub(crate) fn of(table: &CodedTable, keys: &Keys, found: &NearDuplicates) -> Self {
         let number = |row: usize| table.sampled.as_ref().and_then(|rows| rows.get(row).copied()).unwrap_or(row as u64);
         let pairs = found.pairs.iter().take(LISTED).map(|pair| NearPair {
             row: number(pair.row),
             repeats: number(pair.repeats),
             difference: difference(table, pair.repeats, pair.row),
         });
+        let rows: Vec<usize> = found.pairs.iter().map(|pair| pair.row).collect();
+        let named = naming(table, keys, &rows).map(|condition| format!("select * from {{table}} where {condition}"));
         Self {
             rows: found.pairs.len() as u64,
             slips: found.pairs.iter().filter(|pair| pair.slip_in.is_some()).count() as u64,
             compared: found.compared.iter().map(|at| table.columns[*at].name.clone()).collect(),
             pairs: pairs.collect(),
-            query: query(table, &found.compared),
+            query_tells_all: named.is_some(),
+            query: named.unwrap_or_else(|| query(table, &found.compared)),
         }
     }
 }
@@ -75,16 +84,21 @@ fn shown(value: Option<&str>) -> &str {
     value.unwrap_or("null")
 }
 
-/// The groups of rows that agree on the compared columns up to case, blanks and punctuation.
+/// The rows that repeat another one on the compared columns up to case, blanks and punctuation, copies of whole rows aside.
 fn query(table: &CodedTable, compared: &[usize]) -> String {
-    let grouped = |at: &usize| {
+    let folded = |at: &usize| {
         let (name, kind) = (identifier(&table.columns[*at].name), table.columns[*at].kind);
         if kind == ColumnType::Text { format!("lower(regexp_replace({name}, '[^[:alnum:]]', '', 'g'))") } else { name }
     };
-    let grouped: Vec<String> = compared.iter().map(grouped).collect();
-    let named = grouped.iter().zip(compared).map(|(sql, at)| format!("{sql} as {}", identifier(&table.columns[*at].name)));
-    let named = named.collect::<Vec<_>>().join(", ");
-    format!("select {named}, count(*) as rows_alike from {{table}} group by {} having count(*) > 1", grouped.join(", "))
+    let folded: Vec<String> = compared.iter().map(folded).collect();
+    let (first, folded) = (folded.first().cloned().unwrap_or_default(), folded.join(", "));
+    let number = free_name(table.columns.iter().map(|column| column.name.as_str()), "occurrence");
+    let names: Vec<String> = table.columns.iter().map(|column| identifier(&column.name)).collect();
+    let names = names.join(", ");
+    format!(
+        "select {names} from (select {names}, row_number() over (partition by {folded} order by {first}) as {number} \
+         from (select distinct {names} from {{table}}) as different) as numbered where {number} > 1"
+    )
 }
 
 /// The correlations of a table with the names of its columns.

@@ -124,7 +124,7 @@ mod tests {
         };
         let rule = |end: &str| format!(r#"orders: {{"column":"customer_id","to":"customers.customer_id",{end}}}"#);
         assert_eq!(proposed(&[orders(0), customers()]), [rule(r#""on_failure":"block""#)]);
-        assert_eq!(proposed(&[orders(3), customers()]), [rule(r#""at_most":"2%","on_failure":"alert""#)]);
+        assert_eq!(proposed(&[orders(3), customers()]), [rule(r#""at_most":"4%","on_failure":"alert""#)]);
         assert!(proposed(&[orders(30), customers()]).is_empty(), "so many orphans are no reference");
         let sampled = CodedTable { sampled: Some((0..100).collect()), ..customers() };
         assert!(proposed(&[orders(0), sampled]).is_empty());

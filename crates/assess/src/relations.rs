@@ -1,11 +1,12 @@
 //! What the columns of a dataset say about each other, as far as the report shows and judges it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hw_base::{CodedTable, Dimension, Share, count, plural};
 use serde::{Deserialize, Serialize};
 
 use crate::accused::Accused;
+use crate::growing::growing;
 use crate::listed::data_row;
 use crate::near::correlations;
 use crate::pattern::named;
@@ -36,6 +37,8 @@ pub struct Relations {
     pub cells: Vec<Cell>,
     /// Exactly which rows these cells stand in, and what contradicts them.
     pub(crate) accused: Accused,
+    /// The columns whose values keep being new.
+    pub(crate) growing: Vec<String>,
     /// What was not searched and why, in sentences: a bound on work that was hit.
     pub bounds: Vec<String>,
 }
@@ -122,10 +125,11 @@ impl Relations {
         let of_rows = || (hw_relate::patterns(table), hw_relate::near_duplicates(table, &keys), hw_relate::are_alike_by_chance(table));
         let of_cells = || {
             let dependencies = hw_relate::dependencies(table, &keys);
-            let cells: Vec<Cell> = hw_relate::cells(table, &keys, &dependencies).into_iter().map(|cell| named_cell(table, cell)).collect();
-            (dependencies, cells)
+            let cells = hw_relate::cells(table, &keys, &dependencies);
+            let deciding = deciding(table, &cells);
+            (dependencies, cells.into_iter().map(|cell| named_cell(table, cell)).collect::<Vec<Cell>>(), deciding)
         };
-        let ((found, near_duplicates, are_alike_by_chance), (dependencies, cells)) = both(of_rows, of_cells);
+        let ((found, near_duplicates, are_alike_by_chance), (dependencies, cells, deciding)) = both(of_rows, of_cells);
         let (patterns, missing_where) = named(table, &found);
         let cells = explained(table, cells, &missing_where);
         Self {
@@ -134,13 +138,14 @@ impl Relations {
             dependencies: dependencies.dependencies.iter().map(|dependency| named_dependency(table, dependency)).collect(),
             references: Vec::new(),
             are_alike_by_chance,
-            accused: Accused::of(table, &keys, &dependencies, &cells),
+            accused: Accused::of(table, &keys, &dependencies, &cells).or_by(deciding),
             cells,
+            growing: growing(table),
             bounds: bounds(table, [keys.is_complete, dependencies.is_complete, found.is_complete]),
             patterns,
             missing_where,
             correlations: correlations(table, &found.correlations),
-            near_duplicates: NearRows::of(table, &near_duplicates),
+            near_duplicates: NearRows::of(table, &keys, &near_duplicates),
         }
     }
 
@@ -161,6 +166,22 @@ impl Relations {
 
 fn names(table: &CodedTable, columns: &[usize]) -> Vec<String> {
     columns.iter().filter_map(|column| Some(table.columns.get(*column)?.name.clone())).collect()
+}
+
+/// By column, the columns that decide otherwise in most of its cells.
+fn deciding(table: &CodedTable, cells: &[hw_relate::Cell]) -> BTreeMap<String, Vec<String>> {
+    let mut counted: BTreeMap<(usize, &[usize]), usize> = BTreeMap::new();
+    for cell in cells.iter().filter(|cell| cell.issue == "contradicts_dependency" && !cell.by.is_empty()) {
+        *counted.entry((cell.column, cell.by.as_slice())).or_default() += 1;
+    }
+    let mut most: BTreeMap<usize, (usize, &[usize])> = BTreeMap::new();
+    for ((column, by), cells) in counted {
+        let best = most.entry(column).or_insert((cells, by));
+        if cells > best.0 {
+            *best = (cells, by);
+        }
+    }
+    most.into_iter().map(|(column, (_, by))| (names(table, &[column]).concat(), names(table, by))).collect()
 }
 
 fn named_key(table: &CodedTable, key: &hw_relate::Key) -> Key {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hw_base::{TableFacts, Timestamp, count, plural};
 use serde::{Deserialize, Serialize};
 
-use crate::checks::find_issues;
+use crate::checks::{SUPERSEDED, find_issues};
 use crate::column::present;
 use crate::{Assessment, Dependency, Evidence, Examination, Finding, Key, Relations};
 
@@ -22,6 +22,9 @@ pub struct TakenOver {
     pub(crate) counted: BTreeMap<String, u64>,
     /// Findings that only a look at the rows could make.
     findings: Vec<Finding>,
+    /// What its measurements suspected, and a look at every single cell did not bear out.
+    #[serde(default)]
+    refuted: Vec<Finding>,
     keys: Vec<Key>,
     dependencies: Vec<Dependency>,
 }
@@ -39,6 +42,7 @@ impl TakenOver {
             facts: assessment.facts.clone(),
             counted: counted.filter_map(|finding| Some((finding.condition.clone()?, finding.issue.rows))).collect(),
             findings: findings.map(|finding| as_of(assessment.at, finding)).collect(),
+            refuted: measured.iter().filter(|finding| is_refuted_by(assessment, finding)).cloned().collect(),
             keys: assessment.relations.keys.clone(),
             dependencies: assessment.relations.dependencies.clone(),
         }
@@ -74,6 +78,25 @@ pub(crate) fn findings(examination: &Examination, known: &[Finding]) -> Vec<Find
     let fresh = taken_over.findings.iter().filter(|finding| !known.iter().any(|other| is_same(finding, other)));
     fresh.cloned().collect()
 }
+
+/// Whether the measurements of all rows suspect no more than those before did, which a look at every single cell did not bear out: a full assessment
+/// would not tell it either. What is suspected of a value for the first time is told, and so is what is too much to be shown in full.
+pub(crate) fn is_refuted(examination: &Examination, finding: &Finding) -> bool {
+    let tells_no_more = |other: &Finding| {
+        let (own, known) = (&finding.issue.examples, &other.issue.examples);
+        (1..SHOWN).contains(&own.len()) && own.iter().all(|example| known.contains(example))
+    };
+    let taken_over = examination.evidence.taken_over.as_ref();
+    taken_over.is_some_and(|taken_over| taken_over.refuted.iter().any(|other| is_same(finding, other) && tells_no_more(other)))
+}
+
+/// Whether a finding from measurements alone is none of an assessment, which saw better.
+fn is_refuted_by(assessment: &Assessment, finding: &Finding) -> bool {
+    SUPERSEDED.contains(&finding.issue.code.as_str()) && !assessment.findings.iter().any(|other| is_same(finding, other))
+}
+
+/// Examples that a finding shows at most.
+const SHOWN: usize = 5;
 
 fn is_same(one: &Finding, other: &Finding) -> bool {
     one.issue.code == other.issue.code && one.issue.columns == other.issue.columns

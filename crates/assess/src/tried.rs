@@ -8,9 +8,10 @@ use hw_validate::{Gate, Judging, Population, Proposal, propose, read_rules};
 use serde_json::Value as Json;
 
 use crate::column::{quantile, share_of};
+use crate::held::dropped;
 use crate::pattern::Broken;
 use crate::remainder::remainder;
-use crate::{About, Evidence, Examination, HeldRules, PatternRule, freshness, hold};
+use crate::{About, Evidence, Examination, HeldRules, PatternRule, Relations, freshness, hold};
 
 /// The name that queries give the rows.
 const PARTED: &str = "parted";
@@ -26,6 +27,9 @@ const MANY_ROWS: u64 = 5_000_000;
 
 /// Columns that the hash of a row is made of; more would not part the rows better.
 const HASHED_COLUMNS: usize = 3;
+
+/// Why no list is proposed.
+const OPEN: &str = "its values keep being new: the last quarter of the rows brought some that no row before them holds";
 
 /// How the rows are parted.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +48,7 @@ pub(crate) async fn try_rules(
     facts: &TableFacts,
     about: &About,
     now: Timestamp,
-    patterns: &[PatternRule],
+    relations: Option<&Relations>,
 ) -> Option<HeldRules> {
     if facts.rows < FEWEST_ROWS || !facts.scanned_all_rows {
         return None;
@@ -61,13 +65,17 @@ pub(crate) async fn try_rules(
         return None;
     }
     let own = remainder(facts, &held_back);
-    let mut proposals: Vec<Proposal> = propose(&own).into_iter().filter(|proposal| !is_refuted(proposal, facts)).collect();
+    let proposed = propose(&own).into_iter().filter(|proposal| !is_refuted(proposal, facts));
+    let (open, mut proposals): (Vec<Proposal>, Vec<Proposal>) = proposed.partition(|proposal| is_of_open_list(proposal, relations));
     let made_from = part(reader, &format!("{rows}{}", split.made_from));
-    let broken = count_broken(engine, made_from, patterns).await;
+    let patterns: Vec<PatternRule> = relations.into_iter().flat_map(Relations::rules).cloned().collect();
+    let broken = count_broken(engine, made_from, &patterns).await;
     proposals.extend(patterns.iter().zip(broken).filter_map(|(rule, broken)| rule.proposal(&own, broken)));
     let rows = (own.rows, held_back.rows);
     let verdict = judged(engine, &rest, &proposals, about, now).await?;
-    Some(hold(proposals, &verdict, parted(rows, &split.words)))
+    let mut held = hold(proposals, &verdict, parted(rows, &split.words));
+    held.dropped.extend(open.iter().map(|proposal| dropped(proposal, OPEN.to_owned())));
+    Some(held)
 }
 
 /// Proposes rules from the rows that an earlier assessment measured, but for those that the measures of all rows refute, and judges them on
@@ -169,6 +177,12 @@ fn by_hash(facts: &TableFacts) -> Option<Split> {
     let (least, part) = if facts.rows < MANY_ROWS { ("4", "a quarter") } else { ("1a", "a tenth") };
     let made_from = format!("md5(concat_ws('|', {})) >= '{least}'", texts.join(", "));
     Some(Split { made_from, words: format!("{part} of the rows, by a hash of what they hold") })
+}
+
+/// Whether a rule lists the values of a column whose values keep being new.
+fn is_of_open_list(proposal: &Proposal, relations: Option<&Relations>) -> bool {
+    let is_growing = |relations: &Relations| proposal.columns.iter().any(|own| relations.growing.contains(own));
+    proposal.kind == "accepted_values" && relations.is_some_and(is_growing)
 }
 
 /// What all rows show to be wrong need not be tried: values that repeat across the parts.

@@ -29,6 +29,16 @@ pub(crate) fn is_email(name: &str) -> bool {
     pair || words.iter().any(|word| word == "email" || word == "mail")
 }
 
+/// `name`, with underscores behind it where it is one of those that are `taken`.
+pub(crate) fn free_name<'a>(taken: impl Iterator<Item = &'a str>, name: &str) -> String {
+    let taken: Vec<String> = taken.map(str::to_lowercase).collect();
+    let mut free = name.to_owned();
+    while taken.contains(&free) {
+        free.push('_');
+    }
+    free
+}
+
 /// How surely a text stands for a missing value: `None` where it does not.
 pub(crate) fn stands_for_missing(text: &str) -> Option<f64> {
     let folded = text.trim().to_lowercase();

@@ -99,6 +99,10 @@ const LEAST_CONFIDENCE: f64 = 0.5;
 /// The greatest share of a column that evidence by comparison may accuse: what is more common is another regularity.
 const GREATEST_SHARE: f64 = 0.2;
 
+/// The greatest share of a column that may hold words for nothing, for its other values to be judged by it: of more, what is filled in is the
+/// exception.
+const GREATEST_SHARE_OF_NOTHING: f64 = 0.5;
+
 /// The cells that contradict the rest of their table, by row and column; each cell once, with its strongest issue.
 ///
 /// Nothing is assumed about the table: no labels, no rules and no settings. A detector speaks only where the rest of the column
@@ -130,7 +134,9 @@ pub fn cells(table: &CodedTable, keys: &Keys, dependencies: &Dependencies) -> Ve
         }
         cells.extend(of_column);
     }
-    strongest(cells)
+    let cells = strongest(cells);
+    let partners = exchanged::partners(&profiles, &cells);
+    strongest([cells, partners].concat())
 }
 
 /// All evidence on the values of a column.
@@ -140,8 +146,12 @@ fn suspicions(profiles: &[Profile<'_>], at: usize, strewn: &[(usize, Suspicion)]
     if profile.numeric > 0.999 {
         return kept(profile, [disguised::suspicions(profile), outlier::suspicions(profiles, at), sign::suspicions(profile)].concat());
     }
+    let disguised = disguised::suspicions(profile);
+    if says_mostly_nothing(profile, &disguised) {
+        return kept(profile, disguised);
+    }
     let all = [
-        disguised::suspicions(profile),
+        disguised,
         blank::suspicions(profile),
         number::suspicions(profile),
         number::among_words(profile),
@@ -154,6 +164,13 @@ fn suspicions(profiles: &[Profile<'_>], at: usize, strewn: &[(usize, Suspicion)]
     ]
     .concat();
     kept(profile, all)
+}
+
+/// Whether words for nothing take up so much of a column that the other values have no norm.
+fn says_mostly_nothing(profile: &Profile<'_>, disguised: &[Suspicion]) -> bool {
+    let words = disguised.iter().filter(|suspicion| suspicion.is_certain_by_itself);
+    let rows: f64 = words.map(|suspicion| f64::from(profile.column.counts[suspicion.code as usize])).sum();
+    rows > GREATEST_SHARE_OF_NOTHING * profile.rows
 }
 
 /// The rows that hold a suspicious value and that a vote could speak for.
@@ -176,7 +193,8 @@ fn judged(at: usize, profile: &Profile<'_>, suspicions: &[Suspicion], votes: &Vo
     }
     for row in votes.doubted(LEAST_CONFIDENCE) {
         let issue = if profile.column.code(row) == 0 { "missing_value" } else { "contradicts_dependency" };
-        cells.extend(cell(row, at, issue, votes.doubt(row), votes.expected(row, profile.column)));
+        let doubted = cell(row, at, issue, votes.doubt(row), votes.expected(row, profile.column));
+        cells.extend(doubted.map(|cell| Cell { by: votes.by(row).to_vec(), ..cell }));
     }
     cells
 }
@@ -194,7 +212,7 @@ fn kept(profile: &Profile<'_>, mut suspicions: Vec<Suspicion>) -> Vec<Suspicion>
 
 fn cell(row: u32, column: usize, issue: &'static str, confidence: f64, suggestion: Option<String>) -> Option<Cell> {
     let dimension = CELL_ISSUES.iter().find(|(code, _)| *code == issue).map_or(Dimension::Validity, |(_, dimension)| *dimension);
-    let cell = Cell { row: row as usize, column, dimension, issue, confidence: confidence.clamp(0.0, 1.0), suggestion };
+    let cell = Cell { row: row as usize, column, dimension, issue, confidence: confidence.clamp(0.0, 1.0), suggestion, by: Vec::new() };
     (confidence >= LEAST_CONFIDENCE).then_some(cell)
 }
 

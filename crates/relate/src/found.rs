@@ -110,4 +110,6 @@ pub struct Cell {
     pub confidence: f64,
     /// The value it probably should have, where the table itself says so.
     pub suggestion: Option<String>,
+    /// The columns that decide otherwise, where it contradicts what other columns decide; else none.
+    pub by: Vec<usize>,
 }

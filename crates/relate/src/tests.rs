@@ -380,7 +380,7 @@ mod suspicious {
         let cells = found(&dirty);
         assert_eq!(cells.len(), 1, "{cells:?}");
         assert_eq!((cells[0].row, cells[0].column, cells[0].issue), (41, 2, "contradicts_dependency"));
-        assert_eq!(cells[0].suggestion, Some(town(1)));
+        assert_eq!((cells[0].suggestion.clone(), &cells[0].by[..]), (Some(town(1)), &[1][..]));
     }
 
     #[test]

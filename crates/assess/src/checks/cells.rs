@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hw_base::{ColumnType, Dimension, count, identifier, literal};
 
+use super::SUPERSEDED;
+use super::validity::{HEADER, NO_HEADER};
+use crate::accused::NAMED_VALUES;
 use crate::examination::Counted;
 use crate::listed::Held;
 use crate::{Cell, Examination, Finding};
-
-/// Values that a query names one by one.
-const NAMED_VALUES: usize = 50;
 
 /// One finding per column and kind of suspicion, unless one of `known` tells the same about the column.
 pub(super) fn suspicious_cells(examination: &Examination, known: &[Finding]) -> Vec<Finding> {
@@ -39,7 +39,15 @@ fn tells_of(finding: &Finding, cell: &Cell) -> bool {
 pub(super) fn is_superseded(examination: &Examination, finding: &Finding) -> bool {
     let saw_all =
         examination.evidence.relations.as_ref().is_some_and(|relations| relations.rows > 0 && relations.rows >= examination.facts.rows);
-    saw_all && matches!(finding.issue.code.as_str(), "outliers" | "rare_categories")
+    let code = finding.issue.code.as_str();
+    saw_all && (SUPERSEDED.contains(&code) || (code == "mixed_formats" && are_in_another_unit(examination, finding)))
+}
+
+/// Whether all values that break a form are numbers in another unit.
+fn are_in_another_unit(examination: &Examination, finding: &Finding) -> bool {
+    let cells = examination.evidence.relations.iter().flat_map(|relations| &relations.cells);
+    let in_another = cells.filter(|cell| finding.issue.column.as_ref() == Some(&cell.column) && cell.issue == "unit_mixture");
+    in_another.count() as u64 >= finding.issue.rows
 }
 
 /// The findings on measurements that tell the same as a suspicion about cells.
@@ -67,7 +75,8 @@ fn finding(examination: &Examination, column: &str, issue: &str, cells: &[&Cell]
     let rows = if is_estimate { examination.scaled(found, looked_at) } else { found };
     let counted = Counted { rows, is_estimate };
     let confidence = cells.iter().map(|cell| cell.confidence).sum::<f64>() / found as f64;
-    let (what, fix) = words(issue);
+    let is_header = || cells.iter().all(|cell| cell.value.as_deref().is_some_and(|value| value.trim() == column));
+    let (what, fix) = if issue == "type_outlier" && is_header() { (HEADER, NO_HEADER) } else { words(issue) };
     let says =
         format!("{}{} hold {what} in `{column}`{}", counted.about(), examination.of_rows(rows), decided_by(examination, column, issue));
     let finding = Finding::new(issue, dimension, rows)
@@ -80,8 +89,11 @@ fn finding(examination: &Examination, column: &str, issue: &str, cells: &[&Cell]
     if let Some(condition) = examination.evidence.relations.as_ref().and_then(|relations| relations.accused.rows(column, issue)) {
         return Some(finding.rows_where(condition));
     }
-    Some(match contradiction(examination, column, issue) {
-        Some(query) => finding.query(query),
+    let relations = examination.evidence.relations.as_ref();
+    let values_tell = !is_estimate && relations.is_some_and(|relations| !relations.accused.are_untold(column, issue));
+    let groups = if values_tell && surest_values(cells).len() <= NAMED_VALUES { None } else { contradiction(examination, column, issue) };
+    Some(match groups {
+        Some(query) => showing(examination, finding, "all rows of the groups that disagree").query(query),
         None => by_values(examination, column, cells, finding),
     })
 }
@@ -92,13 +104,23 @@ fn by_values(examination: &Examination, column: &str, cells: &[&Cell], finding: 
     let surest = &values[..values.len().min(NAMED_VALUES)];
     match named(examination, column, surest) {
         None => finding,
-        Some(condition) if surest.len() == values.len() => finding.rows_where(condition),
+        Some(condition) if surest.len() == values.len() => showing(examination, finding, "all rows that hold these").rows_where(condition),
         Some(condition) => {
             let (description, all) = (&finding.issue.description, count(values.len() as u64));
             let says = format!("{description}; the query shows rows with the {NAMED_VALUES} surest of these {all} values");
             finding.says(says).query(format!("select * from {} where {condition}", examination.shown_as))
         }
     }
+}
+
+/// The finding with what its query shows, where that is more than the rows that are told.
+fn showing(examination: &Examination, finding: Finding, rows: &str) -> Finding {
+    let (relations, column) = (examination.evidence.relations.as_ref(), finding.issue.column.as_deref().unwrap_or_default());
+    if !relations.is_some_and(|relations| relations.accused.are_untold(column, &finding.issue.code)) {
+        return finding;
+    }
+    let says = format!("{}; the query shows {rows}", finding.issue.description);
+    finding.says(says)
 }
 
 /// What is wrong, and what to do.
@@ -153,8 +175,8 @@ fn broken_dependency<'a>(examination: &Examination<'a>, column: &str) -> Option<
     if relations.rows >= examination.facts.rows && relations.accused.is_of_all_rows() {
         return relations.accused.by(column);
     }
-    let broken = relations.dependencies.iter().find(|one| one.dependent == column && one.error > 0.0 && !one.determinant.is_empty())?;
-    Some(&broken.determinant)
+    let broken = relations.dependencies.iter().find(|one| one.dependent == column && one.error > 0.0 && !one.determinant.is_empty());
+    broken.map(|one| one.determinant.as_slice()).or_else(|| relations.accused.by(column))
 }
 
 /// The rows whose like disagree about `column`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{ColumnFacts, Dimension, TextShape, ValueCount, count, identifier};
+use hw_base::{ColumnFacts, Dimension, TextShape, ValueCount, count, identifier, literal};
 
 use crate::column::{present, shape_count, share_of, stand_ins, telling, text_of};
 use crate::listed::Held;
@@ -27,19 +27,27 @@ pub(super) fn inconsistent_casing(examination: &Examination, column: &ColumnFact
     let held = Held::Texts(variants.iter().map(|variant| variant.0.to_owned()).collect());
     let at_least = if rows > known { "at least " } else { "" };
     let name = identifier(&column.name);
-    let query = format!(
+    let finding = Finding::new("inconsistent_casing", Dimension::Consistency, rows)
+        .column(&column.name)
+        .confidence(if is_category { 0.95 } else { 0.5 })
+        .says(format!("{at_least}{} write `{}` in another case than a more frequent value", examination.of_rows(rows), column.name))
+        .shows(shown)
+        .about_cells(held)
+        .fix(format!("load `lower(trim({name}))`, and let `accepted_values` name the spellings that are right"));
+    Some(if rows > known { finding.query(spellings(examination, &name)) } else { finding.rows_where(in_another_case(&name, &variants)) })
+}
+
+/// The rows with these spellings.
+fn in_another_case(name: &str, variants: &[(&str, u64)]) -> String {
+    let values: Vec<String> = variants.iter().map(|(text, _)| literal(text)).collect();
+    format!("{name} in ({})", values.join(", "))
+}
+
+/// The query for values of several spellings, where these are not all known.
+fn spellings(examination: &Examination, name: &str) -> String {
+    format!(
         "select lower(trim({name})) as folded, count(distinct {name}) as spellings, count(*) as rows_affected from {} group by lower(trim({name})) having count(distinct {name}) > 1",
         examination.shown_as
-    );
-    Some(
-        Finding::new("inconsistent_casing", Dimension::Consistency, rows)
-            .column(&column.name)
-            .confidence(if is_category { 0.95 } else { 0.5 })
-            .says(format!("{at_least}{} write `{}` in another case than a more frequent value", examination.of_rows(rows), column.name))
-            .shows(shown)
-            .about_cells(held)
-            .query(query)
-            .fix(format!("load `lower(trim({name}))`, and let `accepted_values` name the spellings that are right")),
     )
 }
 
@@ -85,7 +93,7 @@ pub(super) fn rare_categories(examination: &Examination, column: &ColumnFacts) -
     let slips = slips(examination, column);
     let rows: u64 = slips.iter().map(|slip| slip.rows).sum();
     let pairs: Vec<String> = slips.iter().take(5).map(|slip| format!("`{}` for `{}`", slip.written, slip.meant)).collect();
-    let values: Vec<String> = slips.iter().map(|slip| hw_base::literal(slip.written)).collect();
+    let values: Vec<String> = slips.iter().map(|slip| literal(slip.written)).collect();
     (rows > 0).then(|| {
         Finding::new("rare_categories", Dimension::Consistency, rows)
             .column(&column.name)
@@ -180,7 +188,7 @@ pub(super) fn other_shapes(column: &ColumnFacts, usual: &[TextShape]) -> Held {
 
 /// ` and lower(trim(c)) not in ('n/a')`, empty where no word stands for a missing value.
 pub(super) fn but_for_stand_ins(column: &ColumnFacts) -> String {
-    let mut words: Vec<String> = stand_ins(column).iter().map(|(text, _, _)| hw_base::literal(&text.trim().to_lowercase())).collect();
+    let mut words: Vec<String> = stand_ins(column).iter().map(|(text, _, _)| literal(&text.trim().to_lowercase())).collect();
     words.sort_unstable();
     words.dedup();
     if words.is_empty() {

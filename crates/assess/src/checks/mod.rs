@@ -20,6 +20,9 @@ use hw_base::ColumnFacts;
 
 use crate::{Examination, Finding, taken_over};
 
+/// Issues that measurements suspect, and that a look at every single cell sees better.
+pub(crate) const SUPERSEDED: [&str; 2] = ["outliers", "rare_categories"];
+
 type TableCheck = fn(&Examination) -> Option<Finding>;
 type ColumnCheck = fn(&Examination, &ColumnFacts) -> Option<Finding>;
 
@@ -65,7 +68,7 @@ pub fn find_issues(examination: &Examination) -> Vec<Finding> {
     let columns = examination.facts.columns.iter();
     let in_columns = columns.flat_map(|column| COLUMN_CHECKS.iter().filter_map(move |check| check(examination, column)));
     let mut findings: Vec<Finding> = in_table.chain(in_columns).collect();
-    findings.retain(|finding| !cells::is_superseded(examination, finding));
+    findings.retain(|finding| !cells::is_superseded(examination, finding) && !taken_over::is_refuted(examination, finding));
     findings.extend(cells::suspicious_cells(examination, &findings));
     findings.extend(patterns::broken_patterns(examination));
     findings.extend(taken_over::findings(examination, &findings));

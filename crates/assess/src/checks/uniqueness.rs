@@ -4,13 +4,14 @@ use hw_base::{ColumnFacts, ColumnType, Dimension, TableFacts, identifier, litera
 
 use crate::column::{examples, present};
 use crate::listed::Held;
+use crate::words::free_name;
 use crate::{Examination, Finding, words};
 
-/// Rows that occur twice; the repeats of the query add up to them. Where no column names things, rows may be alike by chance and are no copies.
+/// Rows that occur twice. Where no column names things, rows may be alike by chance and are no copies.
 pub(super) fn duplicate_rows(examination: &Examination) -> Option<Finding> {
     let facts = examination.facts;
-    let names: Vec<String> = facts.columns.iter().map(|column| identifier(&column.name)).collect();
-    let names = names.join(", ");
+    let all = all_names(facts);
+    let names = all.join(", ");
     let are_alike_by_chance = examination.evidence.relations.as_ref().is_some_and(|relations| relations.are_alike_by_chance);
     let about = if facts.duplicates_are_exact { "" } else { "about " };
     (facts.duplicate_rows > 0 && !are_alike_by_chance).then(|| {
@@ -18,7 +19,8 @@ pub(super) fn duplicate_rows(examination: &Examination) -> Option<Finding> {
             .confidence(if facts.duplicates_are_exact { 1.0 } else { 0.9 })
             .weight(2.0)
             .says(format!("{about}{} equal an earlier row in every column", examination.of_repeating_rows(facts.duplicate_rows)))
-            .query(format!(
+            .query(repeats_of(facts, &all, examination.shown_as))
+            .shown_by(format!(
                 "select {names}, count(*) as copies, count(*) - 1 as repeats from {} group by {names} having count(*) > 1",
                 examination.shown_as
             ))
@@ -35,7 +37,9 @@ pub(super) fn near_duplicate_rows(examination: &Examination) -> Option<Finding> 
     let near = &relations.near_duplicates;
     let rows = if relations.rows >= examination.facts.rows { near.rows } else { examination.scaled(near.rows, relations.rows) };
     let shown = near.pairs.iter().take(5).map(|pair| format!("row {} / row {}: {}", pair.repeats, pair.row, pair.difference));
-    let slips = if near.slips > 0 { format!(", {} of them with a letter that differs", hw_base::count(near.slips)) } else { String::new() };
+    let unseen = if near.query_tells_all { "" } else { "; the query shows the others" };
+    let slips = hw_base::count(near.slips);
+    let slips = if near.slips > 0 { format!(", {slips} of them with a letter that differs{unseen}") } else { String::new() };
     (near.rows > 0).then(|| {
         let mut finding = Finding::new("near_duplicate_rows", Dimension::Uniqueness, rows)
             .confidence(if near.slips * 2 > near.rows { 0.6 } else { 0.7 })
@@ -50,6 +54,23 @@ pub(super) fn near_duplicate_rows(examination: &Examination) -> Option<Finding> 
         finding.is_estimate = relations.rows < examination.facts.rows;
         finding
     })
+}
+
+fn all_names(facts: &TableFacts) -> Vec<String> {
+    facts.columns.iter().map(|column| identifier(&column.name)).collect()
+}
+
+/// A query for the rows that repeat what another one holds in the columns `key`: of all that hold the same, each but one. `source` is what
+/// follows `from`.
+fn repeats_of(facts: &TableFacts, key: &[String], source: &str) -> String {
+    let number = free_name(facts.columns.iter().map(|column| column.name.as_str()), "occurrence");
+    let names = all_names(facts).join(", ");
+    // What they hold is the same, so any of it will do where an order must be named.
+    let (first, key) = (key.first().map_or("", String::as_str), key.join(", "));
+    format!(
+        "select {names} from (select {names}, row_number() over (partition by {key} order by {first}) as {number} from {source}) \
+         as numbered where {number} > 1"
+    )
 }
 
 /// A query for some of the rows that occur more than once: a copy also repeats the value of the column that repeats least, so
@@ -89,7 +110,8 @@ pub(super) fn duplicate_keys(examination: &Examination, column: &ColumnFacts) ->
         ))
         .about_cells(Held::Repeats)
         .shows(examples(copies.iter().filter(|top| top.count > 1).map(|top| &top.value)))
-        .query(format!(
+        .query(repeats_of(examination.facts, std::slice::from_ref(&name), &format!("{} where {name} is not null", examination.shown_as)))
+        .shown_by(format!(
             "select {name}, count(*) as copies from {} where {name} is not null group by {name} having count(*) > 1",
             examination.shown_as
         ))

@@ -3,7 +3,7 @@
 use hw_base::{ColumnFacts, Dimension, Share, TextFacts, TextShape, count, identifier, plural};
 
 use super::consistency::{but_for_stand_ins, other_shapes};
-use crate::column::{shape_count, share_of, telling, telling_texts};
+use crate::column::{is_header, shape_count, share_of, telling, telling_texts};
 use crate::listed::Held;
 use crate::meaning::{EMAIL_PATTERN, dominant_form};
 use crate::{Examination, Finding, words};
@@ -17,18 +17,21 @@ pub(super) fn mixed_formats(examination: &Examination, column: &ColumnFacts) -> 
     if rows == 0 || words::is_email(&column.name) || is_code || has_leading_zeros(column) || words::has_word(&column.name, words::CODE) {
         return None;
     }
-    let sentence = format!(
-        "{} hold something in `{}` that is no {}, unlike the other {}",
-        examination.of_rows(rows),
-        column.name,
-        form.name.replace('_', " "),
-        count(fitting)
-    );
-    Some(misfits("mixed_formats", column, rows, form.pattern, form.shapes).confidence(0.9).says(sentence).fix(format!(
-        "correct them at the source, or let a `matches` rule on the {} form send the rows to quarantine",
-        form.name.replace('_', " ")
-    )))
+    let finding = misfits("mixed_formats", column, rows, form.pattern, form.shapes).confidence(0.9);
+    let headers: u64 = telling_texts(column).into_iter().filter(|(text, _)| is_header(column, text)).map(|(_, rows)| rows).sum();
+    if headers == rows {
+        return Some(finding.says(format!("{} hold {HEADER} in `{}`", examination.of_rows(rows), column.name)).fix(NO_HEADER));
+    }
+    let form = form.name.replace('_', " ");
+    let sentence =
+        format!("{} hold something in `{}` that is no {form}, unlike the other {}", examination.of_rows(rows), column.name, count(fitting));
+    let fix = format!("correct them at the source, or let a `matches` rule on the {form} form send the rows to quarantine");
+    Some(finding.says(sentence).fix(fix))
 }
+
+/// What a row holds that is the header line once more, and what to do.
+pub(super) const HEADER: &str = "the name of the column, as a repeated header line does,";
+pub(super) const NO_HEADER: &str = "leave out the header lines between the rows when loading";
 
 /// Whether a frequent value is a number with a leading zero: the column holds codes of digits, and all of them are fine.
 fn has_leading_zeros(column: &ColumnFacts) -> bool {

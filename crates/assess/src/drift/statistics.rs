@@ -99,7 +99,11 @@ pub(crate) struct Spread {
     edges: Vec<(f64, f64)>,
     /// Shares with the values below which they lie, each value once.
     quantiles: Vec<(f64, f64)>,
+    /// The same as they were measured, with the least and the greatest.
+    measured: Vec<(f64, f64)>,
     values: f64,
+    mean: f64,
+    deviation: f64,
 }
 
 impl Spread {
@@ -129,7 +133,22 @@ impl Spread {
         let mut quantiles: Vec<(f64, f64)> =
             numbers.quantiles.iter().filter(|one| inside(one.value)).map(|one| (one.at, one.value)).collect();
         quantiles.dedup_by(|next, kept| next.1 <= kept.1);
-        Some(Self { points, edges, quantiles, values: all as f64 })
+        let measured = numbers.quantiles.iter().filter(|one| one.value.is_finite()).map(|one| (one.at, one.value)).collect();
+        let (mean, deviation) = (numbers.mean, numbers.standard_deviation);
+        Some(Self { points, edges, quantiles, measured, values: all as f64, mean, deviation })
+    }
+
+    /// The value below which a share of the values lies, where it was measured.
+    fn quantile(&self, share: f64) -> Option<f64> {
+        self.measured.iter().find(|(at, _)| (at - share).abs() < 1e-9).map(|(_, value)| *value)
+    }
+
+    /// The standard deviation that normal numbers would have with these quartiles, or with these outer twentieths where they lie farther out:
+    /// a few odd numbers do not bear on it. The standard deviation itself where nine of ten numbers are equal.
+    fn unit(&self) -> f64 {
+        let deviations = |(low, high, deviations): (f64, f64, f64)| Some((self.quantile(high)? - self.quantile(low)?) / deviations);
+        let widest = [(0.25, 0.75, 1.349), (0.05, 0.95, 3.29)].into_iter().filter_map(deviations).fold(0.0, f64::max);
+        if widest > 0.0 { widest } else { self.deviation }
     }
 
     /// How far the two are apart at the edges of their histograms, where those are the same: there both are known.
@@ -150,9 +169,16 @@ impl Spread {
     }
 }
 
-/// Two spreads compared: the Kolmogorov–Smirnov test, and the population stability index between the quantiles of the first. Both
-/// count only what no way of filling in the gaps between known points explains, so they err on the side of no change.
+/// Two spreads compared: the Kolmogorov–Smirnov test or that of the means, whichever is surer, and how far the quantiles have moved; where
+/// quantiles are not told, the population stability index between those of the first.
 pub(crate) fn compare_spreads(before: &Spread, after: &Spread) -> (Test, Effect) {
+    let effect = shift(before, after).unwrap_or_else(|| stability(steps(before, after).into_iter()));
+    (surer(kolmogorov_smirnov(before, after), means(before, after)), effect)
+}
+
+/// The Kolmogorov–Smirnov test. It counts only what no way of filling in the gaps between known points explains, so it errs on the side of no
+/// change.
+pub(crate) fn kolmogorov_smirnov(before: &Spread, after: &Spread) -> Test {
     let apart = |x: f64| {
         let ((low, high), (other_low, other_high)) = (before.bounds_at(x), after.bounds_at(x));
         (low - other_high).max(other_low - high).max(0.0)
@@ -161,8 +187,40 @@ pub(crate) fn compare_spreads(before: &Spread, after: &Spread) -> (Test, Effect)
     let distance = points.map(apart).chain(before.apart_at_shared_edges(after)).fold(0.0, f64::max);
     let size = before.values * after.values / (before.values + after.values);
     let p_value = kolmogorov_tail(distance * size.sqrt());
-    let test = Test { name: "Kolmogorov–Smirnov test", statistic: tidy(distance), p_value: tidy(p_value) };
-    (test, stability(steps(before, after).into_iter()))
+    Test { name: "Kolmogorov–Smirnov test", statistic: tidy(distance), p_value: tidy(p_value) }
+}
+
+/// From so many values on a mean is near enough to a normal number, whatever the values.
+const FEWEST_VALUES: f64 = 100.0;
+
+/// The means compared by Welch's test: they are known exactly, so it sees a shift that hides between two quantiles. `None` where there are too few
+/// values, or where all are equal.
+fn means(before: &Spread, after: &Spread) -> Option<Test> {
+    let error = (before.deviation.powi(2) / before.values + after.deviation.powi(2) / after.values).sqrt();
+    let statistic = (after.mean - before.mean) / error;
+    let is_told = before.values.min(after.values) >= FEWEST_VALUES && error > 0.0 && statistic.is_finite();
+    is_told.then(|| Test { name: "Welch's t-test", statistic: tidy(statistic), p_value: tidy(two_sided(statistic)) })
+}
+
+/// The test that chance explains less; where there are two to choose from, chance has two chances.
+fn surer(one: Test, other: Option<Test>) -> Test {
+    let Some(other) = other else { return one };
+    let surer = if other.p_value < one.p_value { other } else { one };
+    Test { p_value: tidy((2.0 * surer.p_value).min(1.0)), ..surer }
+}
+
+/// Quantiles farther out rest on too few values.
+const TAIL: f64 = 0.01;
+
+/// How far the quantiles have moved on average, but for the outermost ones, in units of the earlier spread. A shift of all numbers counts as it is: by half a
+/// standard deviation as 0.5. `None` where nothing was measured to compare.
+fn shift(before: &Spread, after: &Spread) -> Option<Effect> {
+    let is_inner = |at: f64| at > TAIL - 1e-9 && at < 1.0 - TAIL + 1e-9;
+    let inner = before.measured.iter().filter(|(at, _)| is_inner(*at));
+    let moved: Vec<(f64, f64)> = inner.filter_map(|(at, value)| Some((*at, (after.quantile(*at)? - value).abs()))).collect();
+    let area: f64 = moved.windows(2).map(|pair| (pair[1].0 - pair[0].0) * f64::midpoint(pair[0].1, pair[1].1)).sum();
+    let (width, unit) = (moved.last()?.0 - moved.first()?.0, before.unit());
+    (width > 0.0 && unit > 0.0).then(|| Effect::sized("quantile shift", area / width / unit, [0.1, 0.3, 0.5]))
 }
 
 /// The shares of both between the quantiles of the first.
@@ -302,6 +360,64 @@ mod tests {
             (spread(1000.0, &[995, 0, 0, 0, 0, 0, 0, 0, 0, 5]), spread(100.0, &[300, 200, 150, 100, 80, 60, 50, 30, 20, 10]));
         let (test, _) = compare_spreads(&wide, &narrow);
         assert!(test.statistic < 0.01 && test.p_value > 0.9, "{test:?}");
+    }
+
+    /// Ascending numbers as an assessment measures them.
+    fn measured(numbers: &[f64]) -> Spread {
+        let all = numbers.len() as f64;
+        let (low, high) = (numbers[0], numbers[numbers.len() - 1]);
+        let edge = |step: u32| low + (high - low) * f64::from(step) / 20.0;
+        let below = |step: u32| if step == 20 { numbers.len() } else { numbers.partition_point(|x| *x < edge(step)) };
+        let counts = (0..20).map(|step| (below(step + 1) - below(step)) as u64).collect();
+        let at = |thousandths: u16| Quantile {
+            at: f64::from(thousandths) / 1000.0,
+            value: numbers[(numbers.len() - 1) * usize::from(thousandths) / 1000],
+        };
+        let mean = numbers.iter().sum::<f64>() / all;
+        let numbers = NumberFacts {
+            mean,
+            standard_deviation: (numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (all - 1.0)).sqrt(),
+            quantiles: [0, 1, 10, 50, 100, 250, 500, 750, 900, 950, 990, 999, 1000].map(at).to_vec(),
+            histogram: Histogram { low, high, counts },
+            ..NumberFacts::default()
+        };
+        Spread::of(&numbers).unwrap()
+    }
+
+    /// Ten thousand numbers, by chance but always the same ones of a seed: normal ones about `mean`, or what is made of them.
+    fn drawn(seed: u64, mean: f64, made: impl Fn(f64) -> f64) -> Spread {
+        let mut state = seed;
+        let mut chance = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 11) as f64 + 0.5) / 2_f64.powi(53)
+        };
+        let mut normal = || (-2.0 * chance().ln()).sqrt() * (std::f64::consts::TAU * chance()).cos();
+        let mut numbers: Vec<f64> = (0..10_000).map(|_| made(mean + normal())).collect();
+        numbers.sort_by(f64::total_cmp);
+        measured(&numbers)
+    }
+
+    #[test]
+    fn a_shift_counts_by_its_size() {
+        let before = drawn(1, 0.0, |x| x);
+        let shifted = |mean: f64| compare_spreads(&before, &drawn(2, mean, |x| x));
+        let (test, effect) = shifted(0.2);
+        assert!(test.p_value < 1e-12 && effect.size == "small" && (effect.value - 0.2).abs() < 0.05, "{test:?} {effect:?}");
+        assert_eq!(shifted(0.05).1.size, "negligible");
+        assert_eq!((shifted(0.4).1.size, shifted(0.7).1.size), ("medium", "large"));
+        let effects: Vec<f64> = (1..=20).map(|step| shifted(0.1 * f64::from(step)).1.value).collect();
+        assert!(effects.windows(2).all(|pair| pair[0] < pair[1]), "{effects:?}");
+    }
+
+    #[test]
+    fn two_draws_of_one_kind_do_not_differ() {
+        let kinds: [fn(f64) -> f64; 4] = [|x| x, |x| (2.0 * x).exp(), |x| x.max(0.0), |x| if x < 0.0 { x } else { x + 100.0 }];
+        for (kind, made) in kinds.into_iter().enumerate() {
+            for seed in 0..10 {
+                let (test, effect) = compare_spreads(&drawn(2 * seed + 10, 0.0, made), &drawn(2 * seed + 11, 0.0, made));
+                assert!(test.p_value >= 0.01 / 10.0 || effect.size == "negligible", "{kind} {seed} {test:?} {effect:?}");
+            }
+        }
     }
 
     #[test]

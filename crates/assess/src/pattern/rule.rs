@@ -1,7 +1,7 @@
 //! The rules that keep a pattern, from the pattern to a proposal.
 
 use hw_base::{Share, TableFacts, count, plural};
-use hw_validate::Proposal;
+use hw_validate::{Proposal, percent_above};
 use serde_json::{Value as Json, json};
 
 /// A rule that keeps a pattern, but for its tolerance.
@@ -34,6 +34,9 @@ pub(crate) struct Broken {
 
 /// The greatest share of rows that may break a rule for it to be proposed.
 const GREATEST_SHARE: f64 = 0.05;
+/// Rows that a rule on some of the rows must have been judged on: of fewer that break it none, as many as may break one that is proposed would go
+/// unseen more often than once in five times.
+const FEWEST_JUDGED: u64 = 32;
 
 impl PatternRule {
     /// A rule on all rows.
@@ -48,17 +51,18 @@ impl PatternRule {
     }
 
     /// The proposal that the rows `broken` is about ask for: rows that break it go to quarantine where none does now, and else a
-    /// little more than now may. `None` where too many break it.
+    /// little more than now may. `None` where too many break it, or where few of the rows are asked.
     pub(crate) fn proposal(&self, facts: &TableFacts, broken: Broken) -> Option<Proposal> {
         let share = broken.violations as f64 / broken.rows.max(1) as f64;
-        if broken.rows == 0 || share > GREATEST_SHARE {
+        let fewest = if self.judged_where.is_some() { FEWEST_JUDGED } else { 1 };
+        if broken.rows < fewest || share > GREATEST_SHARE {
             return None;
         }
         let mut settings = self.settings.clone();
         if broken.violations == 0 {
             settings["on_failure"] = json!("quarantine");
         } else {
-            settings["at_most"] = json!(format!("{}%", (share * 100.0 + 1e-9).floor() + 1.0));
+            settings["at_most"] = json!(percent_above(broken.violations, broken.rows));
             settings["on_failure"] = json!("alert");
         }
         let seen = match broken.violations {
@@ -72,5 +76,29 @@ impl PatternRule {
     pub(crate) fn counts(&self) -> [String; 2] {
         let judged = self.judged_where.as_ref().map(|condition| format!(" filter (where {condition})")).unwrap_or_default();
         [format!("count(*) filter (where {})", self.broken_where), format!("count(*){judged}")]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::facts;
+
+    #[test]
+    fn a_rule_on_some_rows_takes_more_than_a_few_of_them() {
+        let rule = PatternRule {
+            kind: "is_null",
+            settings: json!({ "column": "ended_at", "where": "status = 'open'" }),
+            statement: "`ended_at` is never filled where `status` is `open`".into(),
+            broken_where: "ended_at is not null and status = 'open'".into(),
+            judged_where: Some("status = 'open'".into()),
+            violations: 0,
+            judged: None,
+        };
+        let facts = facts("rows 900\nstatus text\nended_at date");
+        let proposed = |rule: &PatternRule, rows: u64| rule.proposal(&facts, Broken { violations: 0, rows }).is_some();
+        assert_eq!([20, 60].map(|rows| proposed(&rule, rows)), [false, true]);
+        let on_all = PatternRule { judged_where: None, ..rule };
+        assert!(proposed(&on_all, 20), "all rows of a small table");
     }
 }

@@ -7,7 +7,8 @@ use hw_base::{CodedColumn, CodedTable, ColumnType, Dimension, Notes, OnFailure, 
 use serde_json::json;
 
 use super::{assessment, assessment_in_light_of};
-use crate::{About, Assessment, Cell, Dependency, Earlier, Evidence, Latest, Relations, drift};
+use crate::fixture::{facts, now};
+use crate::{About, Assessment, Cell, Dependency, Earlier, Evidence, Latest, Relations, TakenOver, drift, latest_moments_in};
 
 fn judged(text: &str, evidence: Evidence) -> Assessment {
     assessment_in_light_of(text, About::new("shop.orders", "orders.csv"), evidence)
@@ -51,6 +52,20 @@ fn the_year_9999_hides_no_moments_to_come() {
     assert!(hidden.freshness.is_some_and(|freshness| (freshness.age_seconds - 43_200.0).abs() < 1e-9));
     assert_eq!(codes(&judged(text, latest("created_at", "2026-02-28 12:00:00", "2026-02-28 12:00:00"))), [""; 0]);
     assert_eq!(codes(&assessment(text)), [""; 0], "nobody asked");
+}
+
+#[test]
+fn of_a_sample_the_coded_rows_tell_the_moments_to_come() {
+    let text = "rows 1000; sample\n created_at timestamp; distinct 900; min 2026-01-01; max 9999-12-31_00:00:00";
+    let values = ["2026-02-28 12:00:00", "9999-12-31 00:00:00", "2031-01-01 00:00:00", "2026-01-01 00:00:00"].map(String::from).to_vec();
+    let column = CodedColumn { name: "created_at".into(), kind: ColumnType::Timestamp, values, codes: vec![1, 2, 3, 4] };
+    let table = CodedTable { name: "orders".into(), rows: 5000, sampled: Some((0..4).collect()), columns: vec![column] };
+    let found = latest_moments_in(&table, &facts(text), now());
+    assert_eq!(found, latest("created_at", "2026-02-28 12:00:00", "2031-01-01 00:00:00").latest);
+    let judged = judged(text, Evidence { latest: found, ..Evidence::default() });
+    assert_eq!(codes(&judged), ["future_dates created_at 1"]);
+    let none = facts("rows 1000; sample\n created_at timestamp; distinct 900; min 2026-01-01; max 2026-02-28");
+    assert!(latest_moments_in(&table, &none, now()).is_empty());
 }
 
 #[test]
@@ -112,6 +127,17 @@ fn declared_rules_are_facts_and_settle_suspicions() {
     assert_eq!(codes(&judged), ["broken_rule status 40", "broken_rule price 30", "rare_categories status 2"]);
     let accuracy = judged.scores.dimensions.iter().find(|score| score.dimension == Dimension::Accuracy).unwrap();
     assert!((accuracy.affected - 30.0).abs() < 1e-9, "{accuracy:?}");
+}
+
+#[test]
+fn what_a_look_at_every_cell_did_not_bear_out_is_not_suspected_of_more_rows_either() {
+    let seen = Relations { rows: 1000, ..Relations::default() };
+    let before = judged(PRICES, Evidence { relations: Some(seen), ..Evidence::default() });
+    assert_eq!(codes(&before), ["missing_values status 40", "negative_values price 12"]);
+    let later = |text: &str| judged(text, Evidence { taken_over: Some(TakenOver::of(&before)), ..Evidence::default() });
+    assert_eq!(codes(&later(PRICES)), ["missing_values status 40", "negative_values price 12"]);
+    let with_new = later(&PRICES.replace("opne*2", "opne*2, opnn*1"));
+    assert_eq!(codes(&with_new), ["missing_values status 40", "negative_values price 12", "rare_categories status 3"]);
 }
 
 #[test]
@@ -182,7 +208,7 @@ fn suspicious_cells_become_one_issue_per_column_and_kind() {
         .map(|issue| format!("{}: {} [{}] {}", issue.code, issue.description, issue.examples.join(", "), issue.query))
         .collect();
     expect![[r#"
-        contradicts_dependency: 2 of 1,000 rows (0.20 %) hold a value that rows like them contradict in `city`, which `zip` should decide [Paris → Lyon, Nice → Lyon] select rows_of.* from shop.orders as rows_of join (select zip from shop.orders group by zip having count(distinct city) > 1) as disagreeing on rows_of.zip = disagreeing.zip
+        contradicts_dependency: 2 of 1,000 rows (0.20 %) hold a value that rows like them contradict in `city`, which `zip` should decide [Paris → Lyon, Nice → Lyon] select * from shop.orders where city in ('Nice', 'Paris')
         misspelling: 1 of 1,000 rows (0.10 %) hold a likely misspelling of another value in `status` [opne → open] select * from shop.orders where status in ('opne')
         type_outlier: 1 of 1,000 rows (0.10 %) hold a value of another type than the rest in `zip` [7x] select * from shop.orders where cast(zip as varchar) in ('7x')"#]].assert_eq(&told.join("\n"));
 }
@@ -271,7 +297,7 @@ fn changes_are_told_with_test_and_effect() {
             High volume: 4,000 rows where there were 10,000: -60.0 %; 10,000 -> 4,000
             High null rate: 2.50 % of `note` are missing, 50 % were (Cohen's h -1.253, large) [two-proportion z-test -52.76]; 50 % -> 2.50 %
             High categories: the values of `status` are spread otherwise; new: `lost`; gone: `void` (population stability index 3.75, large) [χ² test 4037]; `open` 50 % -> `shut` 50 %
-            High distribution: the numbers of `price` are spread otherwise (population stability index 1.106, large) [Kolmogorov–Smirnov test 0.775]; mean 0 ± 0 -> mean 0 ± 0
+            High distribution: the numbers of `price` are spread otherwise (quantile shift 1.096, large) [Kolmogorov–Smirnov test 0.775]; mean 0 ± 0 -> mean 0 ± 0
             High uniqueness: `order_id` told all rows apart; now 10 repeat a value; unique -> 10 repeats"#]],
     );
 }

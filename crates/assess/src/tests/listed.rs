@@ -62,6 +62,37 @@ fn a_stand_in_is_listed_as_such_however_often_it_repeats() {
     check(text, &table, Relations::default(), &expected);
 }
 
+#[test]
+fn stand_ins_that_a_column_holds_hardly_anything_but_are_no_single_cells() {
+    let told = |every: u64| {
+        let rating = |row: u64| if row.is_multiple_of(every) { format!("{row}.5") } else { "NULL".into() };
+        let ratings: Vec<String> = (0..60).map(rating).collect();
+        let ratings: Vec<&str> = ratings.iter().map(String::as_str).collect();
+        let stand_in = |row: u64| Cell { issue: "disguised_missing".into(), dimension: Dimension::Completeness, ..cell(row, "rating") };
+        let cells = (0..60).filter(|row: &u64| !row.is_multiple_of(every)).map(stand_in).collect();
+        let relations = Relations { rows: 60, cells, ..Relations::default() };
+        let evidence = Evidence { relations: Some(relations), ..Evidence::default() };
+        let text = "rows 60\n rating text; distinct 31";
+        let assessment = Assessment::judge(facts(text), About::new("orders", "orders"), now(), "1".into(), evidence);
+        listed_cells(&assessment, &table(vec![column("rating", &ratings)])).len()
+    };
+    assert_eq!([told(2), told(20)], [30, 0]);
+}
+
+#[test]
+fn a_number_in_another_unit_is_not_told_as_another_form_too() {
+    let codes = |issue: &str| {
+        let cells = [7, 17, 27].map(|row| Cell { issue: issue.into(), dimension: Dimension::Consistency, ..cell(row, "area") });
+        let relations = Relations { rows: 400, cells: cells.to_vec(), ..Relations::default() };
+        let evidence = Evidence { relations: Some(relations), ..Evidence::default() };
+        let text = "rows 400\n area text; distinct 380; shapes integer*397, other*3";
+        let assessment = Assessment::judge(facts(text), About::new("orders", "orders"), now(), "1".into(), evidence);
+        assessment.findings.into_iter().map(|finding| finding.issue.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes("unit_mixture"), ["unit_mixture"]);
+    assert_eq!(codes("type_outlier"), ["mixed_formats"]);
+}
+
 fn sum(parts: [&str; 2], result: &str, broken_rows: Vec<usize>) -> Pattern {
     let columns = vec![parts[0].to_owned(), parts[1].to_owned(), result.to_owned()];
     let violations = broken_rows.len() as u64;

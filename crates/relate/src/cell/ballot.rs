@@ -24,6 +24,10 @@ pub(super) struct Ballot {
     pub(super) filler: Option<u32>,
     /// The column that names the source, where the rows of a group are what several sources say of one thing.
     pub(super) source: Option<usize>,
+    /// Whether the dependent is the finer one of the two and decides the determinant in all rows: the determinant sums its values up.
+    pub(super) is_rolled_up: bool,
+    /// Of the rows of a group that contradict it and agree with each other on the usual value of another group, the share that would do so by chance.
+    pub(super) agreeing_by_chance: f64,
 }
 
 /// At most this many dependencies vote on one column; further ones repeat what these say.
@@ -42,6 +46,12 @@ const MISPLACED: f64 = 0.7;
 const DISSENT: f64 = 0.3;
 const LARGE: f64 = 5.0;
 const LEAST_LARGE: f64 = 8.0;
+/// Only of a dependency that no more of the rows contradict it is told what agrees by chance: weaker ones have exceptions of all kinds.
+const STRICT: f64 = 0.05;
+/// Days name things where they recur: of so many rows each on average. So many of the rows may contradict them, and so strong they must be at
+/// least: what happens on one day is often alike and seldom one.
+const ROWS_PER_DAY: f64 = 10.0;
+const BY_DAY: (f64, f64) = (0.06, 0.8);
 /// Cells that the search for weak dependencies may read.
 const LOOKS: u64 = 20_000_000;
 
@@ -96,18 +106,49 @@ fn weak(profiles: &[Profile<'_>]) -> Vec<(Vec<usize>, usize)> {
     related.concat()
 }
 
-/// Whether columns can name a thing: measures, dates and times of day do not.
+/// Whether columns can decide others: they name things, or are one of days that recur, as those of terms and sessions do.
 fn can_determine(profiles: &[Profile<'_>], determinant: &[usize]) -> bool {
+    can_name(profiles, determinant) || matches!(determinant, [only] if is_of_recurring_days(&profiles[*only]))
+}
+
+/// Whether columns can name a thing: measures, dates and times of day do not.
+fn can_name(profiles: &[Profile<'_>], determinant: &[usize]) -> bool {
     determinant.iter().all(|at| !is_measure(&profiles[*at]))
 }
 
 fn is_measure(profile: &Profile<'_>) -> bool {
+    profile.dated > 0.5 || is_of_times(profile) || is_plain_number(profile)
+}
+
+/// Whether values are times of a day, or moments that tell one.
+fn is_of_times(profile: &Profile<'_>) -> bool {
     let values = &profile.column.coded.values;
-    let is_time = values.iter().take(500).filter(|value| value.contains(':') && value.starts_with(|c: char| c.is_ascii_digit())).count();
-    if profile.dated > 0.5 || is_time * 2 > values.len().min(500) {
-        return true;
+    let times = values.iter().take(500).filter(|value| value.contains(':') && value.starts_with(|c: char| c.is_ascii_digit())).count();
+    times * 2 > values.len().min(500)
+}
+
+fn is_of_recurring_days(profile: &Profile<'_>) -> bool {
+    profile.dated > 0.5 && !is_of_times(profile) && profile.variety() * ROWS_PER_DAY <= 1.0
+}
+
+/// Whether each value of `dependent` is found with one value of `determinant` alone, and more of its values recur: it is the finer one, as races are
+/// where another column tells `White` and `Non-white`. A rare one among those that are summed up contradicts nothing.
+fn is_rolled_up(profiles: &[Profile<'_>], determinant: &[usize], dependent: usize) -> bool {
+    let [only] = *determinant else { return false };
+    let (coarse, fine) = (&profiles[only], &profiles[dependent]);
+    let recurring = |profile: &Profile<'_>| profile.column.counts[1..].iter().filter(|count| **count > 1).count();
+    if recurring(fine) <= recurring(coarse) {
+        return false;
     }
-    is_plain_number(profile)
+    let mut homes = vec![0; fine.column.counts.len()];
+    let rows = coarse.column.coded.codes.iter().zip(&fine.column.coded.codes);
+    rows.filter(|(group, value)| coarse.names(**group) && fine.names(**value)).all(|(group, value)| {
+        let home = &mut homes[*value as usize];
+        if *home == 0 {
+            *home = *group;
+        }
+        *home == *group
+    })
 }
 
 fn is_plain_number(profile: &Profile<'_>) -> bool {
@@ -178,6 +219,8 @@ struct Measured {
     groups: Vec<(f64, f64)>,
     /// Of the rows that contradict, the share of those whose value is the usual one of another group.
     misplaced: f64,
+    /// How often several rows of a group contradict it by the same usual value of another group.
+    agreeing: f64,
     ends: Ends,
 }
 
@@ -217,7 +260,7 @@ impl Measured {
         let mut usual = vec![false; column.counts.len()];
         let mut unusual: Vec<(u32, u32)> = Vec::new();
         groups(&keys, u64::MAX, |group| {
-            if keys.iter().all(|key| key.code(group[0]) != 0) {
+            if determinant.iter().all(|at| profiles[*at].names(profiles[*at].column.code(group[0]))) {
                 let told: Vec<u32> = group.iter().map(|row| column.code(*row)).filter(|code| *code != 0).collect();
                 let (top, squares) = counter.count(told.iter().copied());
                 let size = told.len() as f64;
@@ -238,6 +281,7 @@ impl Measured {
         });
         let misplaced = unusual.iter().filter(|(code, _)| usual[*code as usize]).map(|(_, count)| f64::from(*count)).sum::<f64>();
         measured.misplaced = misplaced / measured.contradicting.max(1.0);
+        measured.agreeing = unusual.iter().filter(|(code, count)| *count > 1 && usual[*code as usize]).count() as f64;
         measured
     }
 
@@ -274,6 +318,17 @@ impl Measured {
         if expected <= 0.0 { 1.0 } else { seen / expected }
     }
 
+    /// How often rows of a group would agree on another value if what contradicts fell on rows at random and were drawn from all values, over how often
+    /// they do; at most 1. Errors agree by chance; the rows of another thing of the same name, as of Washington in Iowa, do so without.
+    fn agreeing_by_chance(&self) -> f64 {
+        let share = self.contradicted();
+        if share > STRICT || self.agreeing == 0.0 {
+            return 1.0;
+        }
+        let expected: f64 = self.groups.iter().map(|(size, _)| (size * share).powi(2) * self.sameness / 2.0).sum();
+        (expected / self.agreeing).min(1.0)
+    }
+
     /// The share of the rows, in groups that are large enough to show it, whose group nearly agrees; 0 where these are few.
     fn clarity(&self) -> f64 {
         let large: Vec<&(f64, f64)> = self.groups.iter().filter(|(size, _)| *size >= LARGE).collect();
@@ -302,10 +357,14 @@ impl Measured {
         } else {
             (least, 0.06)
         };
-        let is_rule = strength >= least && contradicted <= most && has_many_groups;
+        let suits_days = contradicted <= BY_DAY.0 && strength >= BY_DAY.1;
+        let may_decide = suits_days || can_name(profiles, &determinant);
+        let is_rule = strength >= least && contradicted <= most && has_many_groups && may_decide;
         let trust = (0.55 + 0.5 * strength).min(0.97) * (self.dispersal() / 0.75).min(1.0);
         let doubt = contradicted.clamp(0.01, 0.6);
-        (is_rule && trust >= 0.5 && !self.ends.show_change()).then_some(Ballot {
+        (is_rule && trust >= 0.5 && !self.ends.show_change()).then(|| Ballot {
+            is_rolled_up: is_rolled_up(profiles, &determinant, dependent),
+            agreeing_by_chance: self.agreeing_by_chance(),
             determinant,
             dependent,
             trust,
@@ -355,6 +414,8 @@ fn sources(profiles: &[Profile<'_>], keys: &Keys) -> Vec<Ballot> {
         doubt: measured.contradicted().clamp(0.01, 0.6),
         filler: None,
         source: Some(source),
+        is_rolled_up: false,
+        agreeing_by_chance: 1.0,
     })
     .collect()
 }
@@ -371,11 +432,11 @@ fn told_pairs(profiles: &[Profile<'_>], keys: &Keys) -> Vec<(usize, usize)> {
     }
     let names_things = |at: &usize| {
         let values = profiles[*at].column.values() as f64;
-        values >= 8.0 && profiles[*at].rows / values >= 4.0 && can_determine(profiles, &[*at])
+        values >= 8.0 && profiles[*at].rows / values >= 4.0 && can_name(profiles, &[*at])
     };
     let names_sources = |at: &usize| {
         let values = profiles[*at].column.values();
-        (3..300).contains(&values) && profiles[*at].rows / values as f64 >= 4.0 && can_determine(profiles, &[*at])
+        (3..300).contains(&values) && profiles[*at].rows / values as f64 >= 4.0 && can_name(profiles, &[*at])
     };
     let things: Vec<usize> = (0..profiles.len()).filter(names_things).collect();
     let sources: Vec<usize> = (0..profiles.len()).filter(names_sources).collect();

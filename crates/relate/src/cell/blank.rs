@@ -64,7 +64,6 @@ fn usual<'a>(
 /// Values that differ from a much more frequent one only by marks such as `*` or a doubled apostrophe, and those with an
 /// apostrophe doubled by an escape that was never undone.
 fn marked(profile: &Profile<'_>) -> Vec<Suspicion> {
-    let bare = |value: &str| value.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let has_letters =
         |value: &str| value.chars().filter(|c| c.is_alphanumeric()).nth(1).is_some() && value.chars().any(char::is_alphabetic);
     let usual = usual(profile, bare, has_letters);
@@ -83,6 +82,21 @@ fn marked(profile: &Profile<'_>) -> Vec<Suspicion> {
         }
     }
     found
+}
+
+/// The letters and digits of a value, in small letters, with the signs that make another number of the digits beside them: `1.1M` is not `11M`.
+fn bare(value: &str) -> String {
+    let mut bare = String::with_capacity(value.len());
+    let (mut rest, mut before) = (value.chars().peekable(), ' ');
+    while let Some(c) = rest.next() {
+        let stands_in_number =
+            matches!(c, '.' | ',' | '/' | ':') && before.is_ascii_digit() && rest.peek().is_some_and(char::is_ascii_digit);
+        if c.is_alphanumeric() || stands_in_number {
+            bare.push(c);
+        }
+        before = c;
+    }
+    bare.to_lowercase()
 }
 
 /// White space around a value, in a column that has little of it.

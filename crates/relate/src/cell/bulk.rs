@@ -11,6 +11,14 @@
 const GREATEST_SHARE: f64 = 0.03;
 /// The width of the empty stretch, in widths of the middle, as the numbers are and by order of magnitude.
 const WIDE: (f64, f64) = (3.0, 1.0);
+/// The share of the rows that may stand apart beyond a vast stretch, and the fewest distinct numbers of more than a few rows: one number alone is a
+/// level of its own.
+const GREATEST_SHARE_FAR_AWAY: f64 = 0.1;
+const LEAST_VALUES_FAR_AWAY: usize = 3;
+/// The width of a vast stretch, in widths of the middle as the others, and the least step by order of magnitude: to the hundredfold. Numbers in
+/// another unit lie beyond it, in however many rows; prices in two currencies, or the rows of a tail, lie nearer.
+const VAST: (f64, f64) = (10.0, 3.0);
+const LEAST_VAST_STEP: f64 = 4.6;
 /// The width that is enough where chance leaves the stretch empty once in e¹⁵ times.
 const NARROW: (f64, f64) = (1.0, 0.3);
 const SURPRISE: f64 = 15.0;
@@ -31,6 +39,8 @@ pub(super) struct Bulk {
     greatest: f64,
     /// The width of the middle four fifths.
     width: f64,
+    /// The numbers beyond which, on either side, a vast stretch is empty.
+    far: (f64, f64),
 }
 
 impl Bulk {
@@ -50,20 +60,35 @@ impl Bulk {
             is_as_wide(WIDE) || is_as_wide(NARROW) && is_surprise(&plain) && is_surprise(&by_size)
         };
         let few = (f64::from(rows) * GREATEST_SHARE).max(1.0);
-        let steps = 0..numbers.len() - 1;
-        let end = steps.end;
-        let above = steps.clone().rev().scan(0, |seen, at| within(seen, numbers[at + 1].1, few).then_some(at));
-        let above = above.filter(|at| is_empty(*at, end - at, |spread| spread.upper_fall)).last();
-        let below = steps.scan(0, |seen, at| within(seen, numbers[at].1, few).then_some(at));
-        let below = below.filter(|at| is_empty(*at, at + 1, |spread| spread.lower_fall)).last();
-        let least = below.map_or(numbers[0].0, |at| numbers[at + 1].0);
-        let greatest = above.map_or(numbers[end].0, |at| numbers[at].0);
-        Some(Self { least, greatest, width: plain.width })
+        let is_vast = |at: usize, values: usize, beyond: u32| {
+            let is_seldom = f64::from(beyond) <= few || values >= LEAST_VALUES_FAR_AWAY;
+            let is_as_wide = plain.step(at) >= VAST.0 * plain.width && by_size.step(at) >= LEAST_VAST_STEP.max(VAST.1 * by_size.width);
+            is_seldom && is_as_wide
+        };
+        let many = (f64::from(rows) * GREATEST_SHARE_FAR_AWAY).max(few);
+        let end = numbers.len() - 1;
+        let above = (0..end).rev().scan(0, |seen, at| within(seen, numbers[at + 1].1, many).then_some((at, *seen)));
+        let above: Vec<(usize, u32)> = above.collect();
+        let near = above.iter().rfind(|(at, beyond)| f64::from(*beyond) <= few && is_empty(*at, end - at, |spread| spread.upper_fall));
+        let greatest = near.map_or(numbers[end].0, |(at, _)| numbers[*at].0);
+        let far_above = above.iter().rfind(|(at, beyond)| is_vast(*at, end - at, *beyond)).map(|(at, _)| numbers[*at].0);
+        let below = (0..end).scan(0, |seen, at| within(seen, numbers[at].1, many).then_some((at, *seen)));
+        let below: Vec<(usize, u32)> = below.collect();
+        let near = below.iter().rfind(|(at, beyond)| f64::from(*beyond) <= few && is_empty(*at, at + 1, |spread| spread.lower_fall));
+        let least = near.map_or(numbers[0].0, |(at, _)| numbers[at + 1].0);
+        let far_below = below.iter().rfind(|(at, beyond)| is_vast(*at, at + 1, *beyond)).map(|(at, _)| numbers[at + 1].0);
+        let far = (far_below.unwrap_or(f64::NEG_INFINITY), far_above.unwrap_or(f64::INFINITY));
+        Some(Self { least: least.max(far.0), greatest: greatest.min(far.1), width: plain.width, far })
     }
 
     /// Whether a number is beyond an empty stretch.
     pub(super) fn is_apart(&self, number: f64) -> bool {
         number < self.least || number > self.greatest
+    }
+
+    /// Whether a number is so far beyond that it is none of the column's levels, however often it recurs.
+    pub(super) fn is_far_away(&self, number: f64) -> bool {
+        number < self.far.0 || number > self.far.1
     }
 
     /// Whether all numbers between two lie beyond an empty stretch, on one side.

@@ -101,15 +101,20 @@ fn impossible(dates: &[Written]) -> Vec<Suspicion> {
 const TIMES: u32 = 4;
 /// Fewer rows do not show an order.
 const LEAST_SHOWN: u32 = 10;
-/// The share of the dates that must show the order for all to have it: where hardly a day is above 12, most are no days that were noted down.
+/// The share of the different dates that must show the order for all to have it: where hardly a day is above 12, most are no days that were
+/// noted down. Each date counts once, for an election is one day, in however many rows.
 const PROVEN: f64 = 0.3;
+/// How many times more rows must show the order for the few that show the other to be slips, which leave it proven.
+const PROVEN_TIMES: u32 = 50;
 
-/// What the numbers of some dates show about their order: the codes, and the rows, of those that have no month in the middle, and of those that
-/// have none beside it.
+/// The codes, and the rows, of the dates that show one order.
+type Side = (Vec<u32>, u32);
+
+/// What the numbers of some dates show about their order: those that have no month in the middle, and those that have none beside it.
 #[derive(Default)]
 struct Shown {
-    middle: (Vec<u32>, u32),
-    beside: (Vec<u32>, u32),
+    middle: Side,
+    beside: Side,
 }
 
 impl Shown {
@@ -128,16 +133,22 @@ impl Shown {
         shown
     }
 
-    /// Whether many show one order, and none the other.
-    fn is_proven(&self, dates: u32) -> bool {
-        let is_enough = f64::from(self.middle.1 + self.beside.1) >= PROVEN * f64::from(dates);
-        is_enough && self.against().is_some_and(<[u32]>::is_empty)
+    /// Whether many of so many different dates show one order, and hardly a row the other.
+    fn is_proven(&self, dates: usize) -> bool {
+        let is_enough = (self.middle.0.len() + self.beside.0.len()) as f64 >= PROVEN * dates as f64;
+        let (few, many) = self.sides();
+        is_enough && many.1 >= LEAST_SHOWN && many.1 >= PROVEN_TIMES * few.1
     }
 
     /// The codes that break the order which the others show; `None` where no order prevails.
     fn against(&self) -> Option<&[u32]> {
-        let (few, many) = if self.middle.1 < self.beside.1 { (&self.middle, &self.beside) } else { (&self.beside, &self.middle) };
+        let (few, many) = self.sides();
         (many.1 >= LEAST_SHOWN && many.1 >= TIMES * few.1).then_some(&few.0)
+    }
+
+    /// What fewer rows show, and what more do.
+    fn sides(&self) -> (&Side, &Side) {
+        if self.middle.1 < self.beside.1 { (&self.middle, &self.beside) } else { (&self.beside, &self.middle) }
     }
 }
 
@@ -204,7 +215,7 @@ fn ends(years: &[(u32, u32, u32)], middle: (u32, u32), few: f64) -> (u32, u32) {
 fn ambiguous(dates: &[Written]) -> Vec<Suspicion> {
     let has_two_digits = |date: &&Written| date.lengths.iter().all(|length| *length < 3);
     let two_digits = || dates.iter().filter(|date| date.separator != '.').filter(has_two_digits);
-    if Shown::of(two_digits()).is_proven(two_digits().map(|date| date.count).sum()) {
+    if Shown::of(two_digits()).is_proven(two_digits().count()) {
         return Vec::new();
     }
     let several = two_digits().filter(|date| readings(date).len() > 1);

@@ -97,6 +97,11 @@ pub(crate) fn says_nothing(value: &str) -> bool {
     word.is_empty() || NOTHING.contains(&word.as_str())
 }
 
+/// Whether a text is a word for no value or says that nobody knows one: it names no thing.
+pub(super) fn names_nothing(value: &str) -> bool {
+    says_nothing(value) || UNKNOWN.contains(&trimmed(value).to_lowercase().as_str())
+}
+
 /// Values that stand for no value.
 pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     if profile.column.values() < 2 {
@@ -121,8 +126,8 @@ fn words(profile: &Profile<'_>) -> Vec<Suspicion> {
         let is_symbol = !word.chars().any(char::is_alphanumeric);
         // Programs write `nan`, `NaN` and `NAN`; Nan is a town.
         let is_name = value == "Nan" && measured < 0.5;
-        let means_something = is_name || is_symbol && is_about_symbols || is_code_like_all(profile, value, count);
-        let is_nothing = word.is_empty() || NOTHING.contains(&word.as_str()) && !means_something;
+        let means_something = || is_name || is_symbol && is_about_symbols || is_code_like_all(profile, value, count);
+        let is_nothing = word.is_empty() || NOTHING.contains(&word.as_str()) && !means_something();
         if is_nothing {
             found.push(Suspicion::new(code, "disguised_missing", 0.97).by_itself());
         } else if measured > 0.9 && NOTHING_AMONG_NUMBERS.contains(&word.as_str()) {
@@ -134,13 +139,16 @@ fn words(profile: &Profile<'_>) -> Vec<Suspicion> {
     found
 }
 
-/// Whether a word in one case is one of codes that are all built so, and no more frequent than they are: the airport of Nadi is `NAN`, and Min Nan
-/// is `nan`.
+/// Whether a word in one case is one of codes that are built so, and no more frequent than they are: the airport of Nadi is `NAN`, and Min Nan
+/// is `nan`. Among codes in capitals, some may have digits or be shorter, as `BS1` and `05` are beside `TBA`.
 fn is_code_like_all(profile: &Profile<'_>, value: &str, count: u32) -> bool {
     let is_upper = value.bytes().all(|b| b.is_ascii_uppercase());
     let is_in_case = |b: u8| if is_upper { b.is_ascii_uppercase() } else { b.is_ascii_lowercase() };
-    let is_code = |text: &str| text.len() == value.len() && text.bytes().all(is_in_case);
-    is_code(value) && f64::from(count) * profile.variety() <= MOST_TIMES && share_of(profile, is_code) > 0.9
+    let is_alike = |text: &str| text.len() == value.len() && text.bytes().all(is_in_case);
+    let has_capitals_and_digits =
+        |text: &str| (1..=value.len()).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let are_codes = || is_upper && share_of(profile, is_alike) > 0.5 && share_of(profile, has_capitals_and_digits) > 0.9;
+    is_alike(value) && f64::from(count) * profile.variety() <= MOST_TIMES && (share_of(profile, is_alike) > 0.9 || are_codes())
 }
 
 fn share_of(profile: &Profile<'_>, is_such: impl Fn(&str) -> bool) -> f64 {
@@ -163,13 +171,46 @@ fn filler_numbers(profile: &Profile<'_>) -> Vec<Suspicion> {
         let is_of_scale = numbers.len() < 8 && gap < 2.0;
         *count > 1 && is_filler(*value) && gap > 1.5 * spread(others) && gap > 0.0 && !is_of_scale
     });
-    fillers.map(|((_, code, _), _, _)| Suspicion::new(code, "disguised_missing", 0.8)).collect()
+    let mut found: Vec<Suspicion> = fillers.map(|((_, code, _), _, _)| Suspicion::new(code, "disguised_missing", 0.8)).collect();
+    if found.is_empty() {
+        found.extend(lone_marker(profile));
+    }
+    found
 }
 
-fn is_filler(value: f64) -> bool {
+/// Whether programs and people write a number where they have none.
+pub(super) fn is_filler(value: f64) -> bool {
     let (written, digits) = (format!("{value}"), format!("{}", value.abs()));
-    let is_nines = digits.len() > 1 && digits.bytes().all(|digit| digit == b'9');
-    is_nines || written == "-1" || digits == "88888" || digits == "12345"
+    is_of_nines(value) || written == "-1" || digits == "88888" || digits == "12345"
+}
+
+/// Whether a number is written in nines alone, two at least.
+fn is_of_nines(value: f64) -> bool {
+    let digits = format!("{}", value.abs());
+    digits.len() > 1 && digits.bytes().all(|digit| digit == b'9')
+}
+
+/// Fewer rows make no marker that stands alone, and fewer other numbers no norm for one.
+const LEAST_MARKED: u32 = 3;
+const LEAST_NUMBERS: usize = 10;
+/// How many times as frequent as any other number a 0 must be to be a marker, and how far from them, in widths of their middle four fifths.
+const TIMES: u32 = 5;
+const LEAST_GAP: f64 = 0.75;
+
+/// The least number, repeated, where it can be no measurement however widely these are spread: -999 as the only one below zero, or a 0 that is rare
+/// and recurs among numbers that hardly do and lie far from it. An amount that comes down to 0 leaves no such gap.
+fn lone_marker(profile: &Profile<'_>) -> Option<Suspicion> {
+    let [(value, code, count), others @ ..] = profile.numbers() else { return None };
+    if *count < LEAST_MARKED || others.len() < LEAST_NUMBERS {
+        return None;
+    }
+    let (nearest, most) = (others[0].0, others.iter().map(|(_, _, count)| *count).max().unwrap_or(0));
+    if *value < 0.0 {
+        return (nearest >= 0.0 && is_of_nines(*value)).then(|| Suspicion::new(*code, "disguised_missing", 0.8));
+    }
+    let width = others[others.len() * 9 / 10].0 - others[others.len() / 10].0;
+    let is_rare = f64::from(*count) < RARE * profile.rows && *count >= TIMES * most;
+    (*value == 0.0 && is_rare && nearest >= LEAST_GAP * width).then(|| Suspicion::new(*code, "disguised_missing", 0.6))
 }
 
 /// A filler day that lies apart from the other days, or that is far more frequent than any of them.

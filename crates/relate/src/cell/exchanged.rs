@@ -5,14 +5,15 @@
 //! 1953); of numbers, whether they lie where the others do. Two cells of a row are exchanged where each fits the other column far better than
 //! its own, together ten thousand times. One cell alone proves nothing: a town may be called Georgia.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hw_base::trimmed;
 
-use super::Accusation;
-use super::disguised::says_nothing;
+use super::disguised::names_nothing;
 use super::pattern::coarse;
 use super::profile::Profile;
+use super::{Accusation, cell};
+use crate::Cell;
 
 /// How much better both cells together, and each alone, must fit in the other's place.
 const BETTER: (f64, f64) = (10_000.0, 4.0);
@@ -32,14 +33,28 @@ const LEAST_ROWS: f64 = 50.0;
 /// Pairs of cells that are exchanged in more rows than this are two columns of one kind.
 const GREATEST_SHARE: f64 = 0.1;
 
+/// Two flags, or two columns of so few numbers, of which one holds nothing that the other does not, are of one kind: their cells are not exchanged,
+/// they say the opposite.
+const MOST_FLAGS: usize = 2;
+const MOST_LEVELS: usize = 10;
+/// A value is at home in a column in which so many rows hold it, and so many times more than in another.
+const AT_HOME: u32 = 5;
+const TIMES: u32 = 5;
+/// A number that lies among those of a column fits it so well.
+const AMONG_NUMBERS: f64 = 0.05;
+/// A column with fewer numbers holds words.
+const FEW_NUMBERS: f64 = 0.1;
+/// What shows that a cell is none of its column.
+const FOREIGN: [&str; 3] = ["format_outlier", "swapped_value", "type_outlier"];
+/// How sure it is that a cell is exchanged for one that is accused.
+const AS_PARTNER: f64 = 0.7;
+
 /// The cells that stand in the place of another of their row.
 pub(super) fn exchanged(profiles: &[Profile<'_>]) -> Vec<Accusation> {
-    let rows = profiles.first().map_or(0, |profile| profile.column.coded.codes.len());
-    if profiles.len() > MOST_COLUMNS || rows * profiles.len() * profiles.len() > MOST_LOOKS {
+    if !are_few(profiles) {
         return Vec::new();
     }
-    let usable = |profile: &&Profile<'_>| profile.rows >= LEAST_ROWS && (2..=MOST_VALUES).contains(&profile.column.values());
-    let norms: Vec<Option<Norm<'_>>> = profiles.iter().map(|profile| Some(profile).filter(usable).map(Norm::of)).collect();
+    let norms = norms(profiles);
     let mut found = Vec::new();
     for (at, one) in norms.iter().enumerate() {
         for (other_at, other) in norms.iter().enumerate().skip(at + 1) {
@@ -49,6 +64,50 @@ pub(super) fn exchanged(profiles: &[Profile<'_>]) -> Vec<Accusation> {
         }
     }
     found
+}
+
+/// The other cells of rows in which one of `cells` is foreign to its column and would be at home in another one, whose cell in turn is what that
+/// column otherwise holds: both were exchanged, though the second one alone looks like others of its column. Where two could be, none is told.
+pub(super) fn partners(profiles: &[Profile<'_>], cells: &[Cell]) -> Vec<Cell> {
+    let accused: HashSet<(usize, usize)> = cells.iter().map(|cell| (cell.row, cell.column)).collect();
+    let foreign: Vec<&Cell> = cells.iter().filter(|cell| FOREIGN.contains(&cell.issue)).collect();
+    if foreign.is_empty() || !are_few(profiles) {
+        return Vec::new();
+    }
+    let norms = norms(profiles);
+    let mut found = Vec::new();
+    for (at, one) in norms.iter().enumerate().filter_map(|(at, norm)| Some((at, norm.as_ref()?))) {
+        let of_column: Vec<&&Cell> = foreign.iter().filter(|cell| cell.column == at).collect();
+        if of_column.is_empty() {
+            continue;
+        }
+        let others = norms.iter().enumerate().filter_map(|(other, norm)| Some((other, norm.as_ref()?))).filter(|(other, _)| *other != at);
+        let others: Vec<(usize, &Norm<'_>, Gain)> = others.map(|(other, norm)| (other, norm, Gain::of(one, norm))).collect();
+        for row in of_column.iter().filter_map(|cell| u32::try_from(cell.row).ok()) {
+            let code = one.profile.column.code(row);
+            let fitting = others.iter().filter(|(_, norm, gain)| gain.of[code as usize] >= BETTER.1 && one.is_home_of(row, norm));
+            let fitting: Vec<usize> = fitting.map(|(other, ..)| *other).collect();
+            if let [other] = fitting[..]
+                && !accused.contains(&(row as usize, other))
+            {
+                let text = one.profile.column.text(code).map(str::to_owned);
+                found.extend(cell(row, other, "swapped_value", AS_PARTNER, text));
+            }
+        }
+    }
+    found
+}
+
+/// Whether the table is small enough for a look at all pairs of columns.
+fn are_few(profiles: &[Profile<'_>]) -> bool {
+    let rows = profiles.first().map_or(0, |profile| profile.column.coded.codes.len());
+    profiles.len() <= MOST_COLUMNS && rows * profiles.len() * profiles.len() <= MOST_LOOKS
+}
+
+/// What fits each column; `None` for those that give no norm.
+fn norms<'a>(profiles: &'a [Profile<'a>]) -> Vec<Option<Norm<'a>>> {
+    let usable = |profile: &&Profile<'_>| profile.rows >= LEAST_ROWS && (2..=MOST_VALUES).contains(&profile.column.values());
+    profiles.iter().map(|profile| Some(profile).filter(usable).map(Norm::of)).collect()
 }
 
 /// What fits a column.
@@ -99,7 +158,27 @@ impl<'a> Norm<'a> {
             Some(_) => (self.once + 0.5) / self.profile.rows >= LEAST_NEW || self.has_number(value),
             None => are_built_alike(),
         };
-        !says_nothing(value) && (self.known.contains_key(value) || may_be_new())
+        !names_nothing(value) && (self.known.contains_key(value) || may_be_new())
+    }
+
+    /// Whether the cell of a row in another column would be at home in this one: far more rows hold it here, or it is one of few numbers among words
+    /// there and lies among the numbers here.
+    fn is_home_of(&self, row: u32, other: &Self) -> bool {
+        let column = other.profile.column;
+        let code = column.code(row);
+        let Some(value) = column.text(code) else { return false };
+        let here = self.known.get(value).copied().unwrap_or(0);
+        let is_word = !names_nothing(value) && here >= AT_HOME.max(TIMES * column.counts[code as usize]);
+        let is_number =
+            || other.profile.numeric < FEW_NUMBERS && self.range.is_some_and(|range| lies_within(value, range) >= AMONG_NUMBERS);
+        is_word || is_number()
+    }
+
+    /// Whether the column and another one are flags, or levels, of which one holds nothing that the other does not.
+    fn is_of_one_kind(&self, other: &Self) -> bool {
+        let (fewer, more) = if self.known.len() <= other.known.len() { (self, other) } else { (other, self) };
+        let most = if fewer.range.is_some() && more.range.is_some() { MOST_LEVELS } else { MOST_FLAGS };
+        fewer.known.len() <= most && fewer.known.keys().all(|value| more.known.contains_key(value))
     }
 
     /// Whether a row holds the number, however it is written there.
@@ -142,6 +221,9 @@ fn lies_within(value: &str, (low, high, are_whole): (f64, f64, bool)) -> f64 {
 
 /// The rows in which the cells of two columns are exchanged.
 fn between((at, one): (usize, &Norm<'_>), (other_at, other): (usize, &Norm<'_>)) -> Vec<Accusation> {
+    if one.is_of_one_kind(other) {
+        return Vec::new();
+    }
     let (ours, theirs) = (Gain::of(one, other), Gain::of(other, one));
     if !ours.is_any() || !theirs.is_any() {
         return Vec::new();

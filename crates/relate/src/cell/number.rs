@@ -1,6 +1,7 @@
 //! Numbers: values that are none among numbers, and units written in several ways.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use hw_base::{TextShape, trimmed};
 
@@ -177,15 +178,21 @@ fn mixtures(profile: &Profile<'_>, ways: &BTreeMap<(&str, &str), f64>) -> Vec<Su
     if !prevails && !is_one_in_many_ways || !is_measured_in(profile, *usual) {
         return strangers(profile);
     }
-    let values =
-        profile.column.counted().filter_map(|(code, value, _)| undressed(value).map(|(before, _, after)| (code, value, (before, after))));
-    let odd = values.filter(|(_, _, way)| ways.contains_key(way) && (!prevails || way != usual));
+    let values = profile.column.counted().filter_map(|(code, value, _)| {
+        let (before, number, after) = undressed(value)?;
+        Some((code, value, number, (before, after)))
+    });
+    let odd = values.filter(|(_, _, _, way)| ways.contains_key(way) && (!prevails || way != usual));
     let confidence = if prevails { 0.6 + 0.38 * most / rows } else { 0.75 };
+    let usual_numbers = middle(profile, *usual);
     let mut found: Vec<Suspicion> = odd
-        .map(|(code, value, way)| {
+        .map(|(code, value, number, way)| {
             let suspicion = Suspicion::new(code, "unit_mixture", confidence).by_itself();
-            let plain = trimmed(value).trim_matches(|c: char| !(c.is_ascii_digit() || matches!(c, '-' | '.'))).trim_end_matches('.');
-            if is_same_unit(usual, &way) { suspicion.suggesting(format!("{}{plain}{}", usual.0, usual.1)) } else { suspicion }
+            let digits = trimmed(value).strip_prefix(way.0).and_then(|rest| rest.strip_suffix(way.1));
+            match digits.filter(|_| is_same_unit(usual, &way, || usual_numbers.contains(&number))) {
+                Some(digits) => suspicion.suggesting(format!("{}{digits}{}", usual.0, usual.1)),
+                None => suspicion,
+            }
         })
         .collect();
     found.extend(strangers(profile).into_iter().filter(|other| !found.iter().any(|known| known.code == other.code)).collect::<Vec<_>>());
@@ -201,14 +208,25 @@ fn is_measured_in(profile: &Profile<'_>, usual: (&str, &str)) -> bool {
     of_it.filter(|(before, _, after)| (*before, *after) == usual).take(LEAST_NUMBERS).count() == LEAST_NUMBERS
 }
 
-/// Whether two ways of writing mean the same unit, so that the number stays as it is: one has none, or they differ in signs and case.
-fn is_same_unit(a: &(&str, &str), b: &(&str, &str)) -> bool {
+/// Where the numbers of the usual way lie: no farther from their middle half than that is wide.
+fn middle(profile: &Profile<'_>, usual: (&str, &str)) -> RangeInclusive<f64> {
+    let of_it = profile.column.counted().filter(|(_, _, count)| *count > 0).filter_map(|(_, value, _)| undressed(value));
+    let mut numbers: Vec<f64> = of_it.filter(|(before, _, after)| (*before, *after) == usual).map(|(_, number, _)| number).collect();
+    numbers.sort_by(f64::total_cmp);
+    let at = |part: usize| numbers.get(numbers.len() * part / 4).copied().unwrap_or(f64::NAN);
+    let (first, third) = (at(1), at(3));
+    2.0 * first - third..=2.0 * third - first
+}
+
+/// Whether two ways of writing mean the same unit, so that the number stays as it is: they differ in signs and case, or one has none, and the
+/// number lies where it should. A number with a unit of its own, as `165cm` among inches, lies elsewhere.
+fn is_same_unit(a: &(&str, &str), b: &(&str, &str), lies_there: impl Fn() -> bool) -> bool {
     let unit = |way: &(&str, &str)| -> String {
         let letters = way.0.chars().chain(way.1.chars()).filter(|c| !c.is_whitespace() && *c != '.');
         letters.flat_map(char::to_lowercase).collect::<String>().trim_end_matches('s').to_owned()
     };
     let (a, b) = (unit(a), unit(b));
-    a == b || a.is_empty() || b.is_empty()
+    a == b || (a.is_empty() || b.is_empty()) && lies_there()
 }
 
 /// Whether two ways of writing can mean the same unit: one has none, or both begin with the same letter.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ballot::is_code;
 use super::bulk::{Bulk, LEAST_ROWS};
+use super::disguised::is_filler;
 use super::profile::Profile;
 use super::{Accusation, Suspicion};
 use crate::columns::Column;
@@ -28,7 +29,8 @@ pub(super) fn suspicions(profiles: &[Profile<'_>], at: usize) -> Vec<Suspicion> 
     }
     let counted: Vec<(f64, u32)> = profile.numbers().iter().map(|(number, _, count)| (*number, *count)).collect();
     let Some(bulk) = Bulk::of(&counted).or_else(|| Bulk::of(&but_for_zeros(&counted))) else { return Vec::new() };
-    let apart = profile.numbers().iter().filter(|(number, _, count)| bulk.is_apart(*number) && *count <= most_alike(profile.rows));
+    let is_told = |number: f64, count: u32| bulk.is_apart(number) && (count <= most_alike(profile.rows) || may_recur(&bulk, number));
+    let apart = profile.numbers().iter().filter(|(number, _, count)| is_told(*number, *count));
     let found: Vec<Suspicion> = apart.map(|(number, code, _)| Suspicion::new(*code, "numeric_outlier", bulk.confidence(*number))).collect();
     if found.is_empty() {
         return found;
@@ -58,10 +60,15 @@ fn is_measured(profile: &Profile<'_>) -> bool {
     profile.numeric > 0.8 && profile.rows >= f64::from(LEAST_ROWS) && !is_code(profile)
 }
 
-/// Rows that may hold one outlier: a number that recurs more often is a level of its own.
+/// Rows that may hold one outlier: a number that recurs more often is a level of its own, unless it is far away.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small share of a number of rows")]
 fn most_alike(rows: f64) -> u32 {
     (0.005 * rows).max(3.0) as u32
+}
+
+/// Whether a number is an outlier however often it recurs: it is far away, and stands for no missing one, as -999 does.
+fn may_recur(bulk: &Bulk, number: f64) -> bool {
+    bulk.is_far_away(number) && !is_filler(number)
 }
 
 /// The bulk of each group of rows.
@@ -117,7 +124,8 @@ impl<'a> Groups<'a> {
                 by_group.entry(self.by.code(*row)).or_default().push(*row);
             }
             for (group, rows) in by_group {
-                let told = self.bulks.get(&group).filter(|(bulk, most)| bulk.is_apart(*number) && rows.len() <= *most as usize);
+                let is_told = |bulk: &Bulk, most: u32| bulk.is_apart(*number) && (rows.len() <= most as usize || may_recur(bulk, *number));
+                let told = self.bulks.get(&group).filter(|(bulk, most)| is_told(bulk, *most));
                 let confidence = told.map(|(bulk, _)| bulk.confidence(*number));
                 let accuse = |(row, confidence)| Accusation { row, column: at, issue: "numeric_outlier", confidence, suggestion: None };
                 found.extend(rows.into_iter().filter_map(|row| Some((row, confidence?))).map(accuse));

@@ -125,7 +125,10 @@ fn outside(profile: &Profile<'_>, patterns: &Patterns) -> Vec<Suspicion> {
     }
     let is_of_one_length = usual.len() == 1 && covered >= 0.97;
     let confidence = 0.5 + 0.45 * (covered - COVERED) / (1.0 - COVERED);
-    let rare = patterns.iter().filter(|(_, (rows, _))| rows / profile.rows < USUAL / 4.0 || *rows < 2.5);
+    let is_rare = |rows: f64| rows / profile.rows < USUAL / 4.0 || rows < 2.5;
+    let is_strange =
+        |pattern: &str, rows: f64, codes: &[u32]| rows / profile.rows < USUAL && are_of_another_kind(profile, &usual, pattern, codes);
+    let rare = patterns.iter().filter(|(pattern, (rows, codes))| is_rare(*rows) || is_strange(pattern, *rows, codes));
     let is_mixed = usual.iter().any(|(pattern, _)| pattern.contains('9')) && usual.iter().any(|(pattern, _)| pattern.contains(['A', 'a']));
     let is_another_code = |pattern: &str| {
         is_mixed && pattern.chars().all(char::is_alphanumeric) && usual.iter().any(|(usual, _)| usual.len() == pattern.len())
@@ -137,6 +140,18 @@ fn outside(profile: &Profile<'_>, patterns: &Patterns) -> Vec<Suspicion> {
     let most = (profile.rows / 2_000.0).max(3.0);
     let seldom = codes.filter(|code| f64::from(profile.column.counts[*code as usize]) <= most);
     seldom.map(|code| Suspicion::new(code, "format_outlier", confidence)).collect()
+}
+
+/// Whether values of one pattern are no codes at all among such: addresses of pages or people, or numbers of another length where no code has a
+/// digit. These are told though they recur.
+fn are_of_another_kind(profile: &Profile<'_>, usual: &[(&String, f64)], pattern: &str, codes: &[u32]) -> bool {
+    let has_digit = usual.iter().any(|(usual, _)| usual.contains('9'));
+    let is_of_a_usual_length = usual.iter().any(|(usual, _)| usual.len() == pattern.len());
+    codes.iter().all(|code| match profile.shape(*code) {
+        TextShape::Url | TextShape::Email => true,
+        TextShape::Integer | TextShape::Decimal => !has_digit && !is_of_a_usual_length,
+        _ => false,
+    })
 }
 
 /// The share of rows that one way of writing must have to be the usual one, and that all others may have together.
@@ -187,12 +202,21 @@ fn skeleton(value: &str) -> String {
     trimmed(value).chars().take(MOST_CHARACTERS).map(class).filter(|class| matches!(class, 'A' | 'a' | '9')).collect()
 }
 
-/// Whether a pattern is that of something built, not of words: it has digits, or it is a short code of one word.
+/// Whether a pattern is that of something built, not of words: it has digits, or it is a short code of one word, or of several with a separator.
 fn is_built(pattern: &str) -> bool {
     let has_digit = pattern.contains('9');
     let is_code = pattern.len() <= 4 && pattern.len() > 1 && pattern.chars().all(|c| c == 'A')
         || pattern.len() <= 3 && pattern.chars().all(|c| c == 'a') && pattern.len() > 1;
-    has_digit || is_code
+    has_digit || is_code || is_separated_code(pattern)
+}
+
+/// Whether a pattern is that of short codes with a separator between them, each in one case, as those of `AK-PU` and `en-US`: names are longer, or
+/// begin with a capital.
+fn is_separated_code(pattern: &str) -> bool {
+    let is_part = |part: &str| {
+        (2..=4).contains(&part.len()) && part.chars().all(|c| c == 'A') || (2..=3).contains(&part.len()) && part.chars().all(|c| c == 'a')
+    };
+    ['-', '_', '/'].iter().any(|separator| pattern.contains(*separator) && pattern.split(*separator).all(is_part))
 }
 
 /// Values with digits in a column of few words that has none elsewhere.

@@ -1,9 +1,11 @@
 //! What the values of a column look like, value by value.
 
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
 use hw_base::{TextShape, trimmed};
 
+use super::disguised;
 use crate::columns::Column;
 
 /// A column with what its values look like.
@@ -20,6 +22,7 @@ pub(crate) struct Profile<'a> {
     /// The share of rows that hold a date or a moment.
     pub(crate) dated: f64,
     numbers: OnceLock<Vec<(f64, u32, u32)>>,
+    stand_ins: OnceLock<HashSet<u32>>,
 }
 
 impl<'a> Profile<'a> {
@@ -33,7 +36,7 @@ impl<'a> Profile<'a> {
         let dressed =
             column.counted().zip(&shapes).filter(|((_, value, _), shape)| **shape == TextShape::NumberLike && !is_zero_led(value));
         let quantities = numeric + dressed.map(|((_, _, count), _)| f64::from(count)).sum::<f64>() / rows.max(1.0);
-        Self { column, rows, shapes, numeric, quantities, dated, numbers: OnceLock::new() }
+        Self { column, rows, shapes, numeric, quantities, dated, numbers: OnceLock::new(), stand_ins: OnceLock::new() }
     }
 
     /// The shape of a code's value.
@@ -50,6 +53,15 @@ impl<'a> Profile<'a> {
             numbers.sort_by(|a, b| a.0.total_cmp(&b.0));
             numbers
         })
+    }
+
+    /// Whether a code names a thing: nothing does not, and no more does what stands for a missing value. Looked up at the first call.
+    pub(crate) fn names(&self, code: u32) -> bool {
+        let stand_ins = self.stand_ins.get_or_init(|| {
+            let words = self.column.counted().filter(|(_, value, _)| disguised::names_nothing(value)).map(|(code, ..)| code);
+            words.chain(disguised::suspicions(self).into_iter().map(|suspicion| suspicion.code)).collect()
+        });
+        code != 0 && !stand_ins.contains(&code)
     }
 
     /// Distinct values per row.

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::Suspicion;
+use super::disguised::names_nothing;
 use super::profile::Profile;
 
 /// Tables with more columns, and columns with more values, are left alone.
@@ -57,8 +58,8 @@ struct Closed<'a> {
 
 impl<'a> Closed<'a> {
     fn of((at, profile): (usize, &'a Profile<'a>)) -> Self {
-        let has_letters = |value: &str| value.chars().any(char::is_alphabetic);
-        let present = profile.column.counted().filter(|(_, value, count)| *count > 0 && has_letters(value));
+        let is_word = |value: &str| value.chars().any(char::is_alphabetic) && !names_nothing(value);
+        let present = profile.column.counted().filter(|(_, value, count)| *count > 0 && is_word(value));
         Self { at, profile, known: present.map(|(code, value, count)| (value, (code, count))).collect() }
     }
 

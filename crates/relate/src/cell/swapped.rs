@@ -2,15 +2,22 @@
 
 use std::collections::HashMap;
 
+use super::disguised::names_nothing;
 use super::profile::Profile;
 use super::{Accusation, Suspicion};
 
-/// Texts that are strewn over three and more columns and rare in each: a filler, or cells that slipped.
+/// A column with fewer values is asked for all of them what it shares with others, one with more for those that recur.
+const MOST_VALUES: usize = 20_000;
+/// A strewn text is rare in so many columns at least: one that is common in all but one is a category of each of them.
+const LEAST_RARE: usize = 2;
+
+/// Texts that are strewn over three and more columns and rare in them: a filler, or cells that slipped.
 pub(super) fn strewn(profiles: &[Profile<'_>]) -> Vec<(usize, Suspicion)> {
     let mut places: HashMap<&str, Vec<(usize, u32, u32)>> = HashMap::new();
     for (at, profile) in profiles.iter().enumerate().filter(|(_, profile)| profile.rows >= 50.0) {
-        let is_telling = |value: &str| value.len() > 3 && value.chars().any(char::is_alphabetic);
-        for (code, value, count) in profile.column.counted().filter(|(_, value, count)| *count > 1 && is_telling(value)) {
+        let is_telling = |value: &str| value.len() > 3 && value.chars().any(char::is_alphabetic) && !names_nothing(value);
+        let least = if profile.column.values() < MOST_VALUES { 1 } else { 2 };
+        for (code, value, count) in profile.column.counted().filter(|(_, value, count)| *count >= least && is_telling(value)) {
             places.entry(value).or_default().push((at, code, count));
         }
     }
@@ -21,11 +28,16 @@ pub(super) fn strewn(profiles: &[Profile<'_>]) -> Vec<(usize, Suspicion)> {
         }
     }
     let mut found = Vec::new();
-    for columns in places.values().filter(|columns| columns.len() > 2) {
+    for columns in places.values() {
+        let recurring: Vec<&(usize, u32, u32)> = columns.iter().filter(|(_, _, count)| *count > 1).collect();
+        let is_rare = |(at, _, count): &&&(usize, u32, u32)| f64::from(*count) < 0.02 * profiles[*at].rows;
+        if recurring.len() < 3 || recurring.iter().filter(is_rare).count() < LEAST_RARE {
+            continue;
+        }
         let is_alone =
-            |a: usize| columns.iter().filter(|(b, ..)| shared.get(&(a.min(*b), a.max(*b))).is_some_and(|shared| *shared < 6)).count() > 1;
-        let rare = columns.iter().filter(|(at, _, count)| f64::from(*count) < 0.02 * profiles[*at].rows && is_alone(*at));
-        found.extend(rare.map(|(at, code, _)| (*at, Suspicion::new(*code, "swapped_value", 0.8))));
+            |a: usize| recurring.iter().filter(|(b, ..)| shared.get(&(a.min(*b), a.max(*b))).is_some_and(|shared| *shared < 6)).count() > 1;
+        let strewn = recurring.iter().filter(is_rare).filter(|(at, ..)| is_alone(*at));
+        found.extend(strewn.map(|(at, code, _)| (*at, Suspicion::new(*code, "swapped_value", 0.8))));
     }
     found.sort_by_key(|(at, suspicion)| (*at, suspicion.code));
     found
@@ -37,7 +49,7 @@ fn is_of_words(profile: &Profile<'_>) -> bool {
         && profile.dated < 0.1
         && profile.variety() < 0.5
         && profile.column.values() > 1
-        && profile.column.values() < 20_000
+        && profile.column.values() < MOST_VALUES
 }
 
 /// Cells that swallowed the value of a cell of their row: `Reno NV` where the state is missing.

@@ -8,11 +8,14 @@ use super::profile::Profile;
 use super::source::Weights;
 use crate::agreement::Counter;
 use crate::columns::{Column, groups};
+use crate::words::edits;
 
 /// What the votes say about the rows of one column.
 #[derive(Default)]
 pub(super) struct Votes {
     rows: HashMap<u32, Tally>,
+    /// The columns by which votes were cast.
+    determinants: Vec<Vec<usize>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +24,8 @@ struct Tally {
     strongest: f64,
     in_favour: f64,
     expected: u32,
+    /// The place of the columns by which the strongest vote was cast.
+    by: usize,
 }
 
 impl Votes {
@@ -47,17 +52,27 @@ impl Votes {
         column.text(tally.expected).map(str::to_owned)
     }
 
+    /// The columns by which the strongest vote against the cell was cast.
+    pub(super) fn by(&self, row: u32) -> &[usize] {
+        let tally = self.rows.get(&row).filter(|tally| tally.strongest > 0.0);
+        tally.and_then(|tally| self.determinants.get(tally.by)).map_or(&[][..], Vec::as_slice)
+    }
+
     /// Takes back all that is said against cells.
     fn withdraw(&mut self) {
         self.rows.values_mut().for_each(|tally| *tally = Tally { in_favour: tally.in_favour, ..Tally::default() });
     }
 
-    fn accuse(&mut self, row: u32, weight: f64, expected: u32) {
+    fn accuse(&mut self, row: u32, weight: f64, expected: u32, determinant: &[usize]) {
         let tally = self.rows.entry(row).or_default();
         tally.against += weight;
         if weight > tally.strongest {
             tally.strongest = weight;
             tally.expected = expected;
+            tally.by = self.determinants.iter().position(|known| known == determinant).unwrap_or(self.determinants.len());
+            if tally.by == self.determinants.len() {
+                self.determinants.push(determinant.to_vec());
+            }
         }
     }
 }
@@ -70,6 +85,8 @@ impl Tally {
 
 /// How many times more rows must hold the usual value of a group than one that recurs in it: 3 against 2 is no vote.
 const CLEAR: f64 = 2.0;
+/// A value of which so many times as many rows are in other groups is at home there.
+const TIMES_ABROAD: f64 = 5.0;
 /// What more rows than this share contradict is no rule, where no sources are known to err.
 const GREATEST_SHARE: f64 = 0.15;
 
@@ -138,7 +155,7 @@ fn each_group(profiles: &[Profile<'_>], ballots: &[&Ballot], mut visit: impl FnM
     let mut counters: Vec<Counter> = ballots.iter().map(|ballot| Counter::of(profiles[ballot.dependent].column)).collect();
     let weights = Weights::of(profiles, ballots);
     groups(&keys, u64::MAX, |group| {
-        if keys.iter().all(|key| key.code(group[0]) != 0) {
+        if first.determinant.iter().all(|at| profiles[*at].names(profiles[*at].column.code(group[0]))) {
             let mut polls = Vec::new();
             for (ballot, counter) in ballots.iter().zip(&mut counters) {
                 let column = profiles[ballot.dependent].column;
@@ -197,7 +214,7 @@ fn accuse(
                     if weight > 0.0 { coherence * weight * witnesses.against(poll.ballot, *row) } else { 0.0 }
                 };
                 if weight > 0.0 {
-                    votes[poll.ballot.dependent].accuse(*row, weight, poll.top().0);
+                    votes[poll.ballot.dependent].accuse(*row, weight, poll.top().0, &poll.ballot.determinant);
                 }
             }
         }
@@ -304,7 +321,8 @@ fn weight_of_sources(poll: &Poll<'_>, code: u32) -> f64 {
 }
 
 /// The weight against one value of a group. A value that lives in this group alone, and more than a few times, or that is
-/// there more often than errors fall on one value, is an exception to the rule and no slip.
+/// there more often than errors fall on one value, is an exception to the rule and no slip. So is another value of those that the determinant sums
+/// up, unless it is a slip of the usual one.
 fn weight(poll: &Poll<'_>, code: u32, column: &Column<'_>, rows: usize) -> f64 {
     let (top, rows) = (poll.top().1, rows as f64);
     if poll.ballot.filler == Some(poll.top().0) {
@@ -317,7 +335,30 @@ fn weight(poll: &Poll<'_>, code: u32, column: &Column<'_>, rows: usize) -> f64 {
     let held = poll.held(code);
     let is_at_home = held > 3.0 && held > 0.34 * f64::from(column.counts[code as usize]);
     let is_common = held > 2.0 + 4.0 * poll.ballot.doubt * rows || held > 1.0 && top < CLEAR * held;
-    if top <= held || top < 2.0 || is_at_home || is_common { 0.0 } else { poll.certainty(top - held) }
+    let is_summed_up = || poll.ballot.is_rolled_up && !is_slip(column, code, poll.top().0);
+    if top <= held || top < 2.0 || is_at_home || is_common || is_summed_up() {
+        return 0.0;
+    }
+    poll.certainty(top - held) * shared_by_chance(poll.ballot, held, f64::from(column.counts[code as usize]))
+}
+
+/// How far what contradicts is an error and not another thing of the same name, for a value that `held` rows of the group and `all` rows hold: where
+/// rows of other groups agree with each other more often than by chance, those of this one that do are another thing, and one that stands alone may be.
+fn shared_by_chance(ballot: &Ballot, held: f64, all: f64) -> f64 {
+    if all - held < TIMES_ABROAD * held {
+        1.0
+    } else if held > 1.0 {
+        ballot.agreeing_by_chance
+    } else {
+        (2.0 + ballot.agreeing_by_chance) / 3.0
+    }
+}
+
+/// Whether two values differ in a few letters, as mistyped ones do: at most one of three.
+fn is_slip(column: &Column<'_>, code: u32, usual: u32) -> bool {
+    let letters = |code: u32| column.text(code).unwrap_or_default().to_lowercase().chars().collect::<Vec<char>>();
+    let usual = letters(usual);
+    edits(&letters(code), &usual, usual.len() / 3).is_some()
 }
 
 /// Votes in favour of the values that their group confirms, for the rows that something is held against.

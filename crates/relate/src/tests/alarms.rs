@@ -59,6 +59,30 @@ fn a_code_may_read_like_a_word_for_nothing() {
 }
 
 #[test]
+fn a_code_among_codes_with_digits_is_a_code() {
+    let region = |row: usize| match row % 10 {
+        0 => "05",
+        3 => "NAN",
+        5 => "BS1",
+        at => ["SUK", "BKR", "CHA", "LKO", "TAK"][at % 5],
+    };
+    let size = |row: usize| if row == 70 { "NAN" } else { ["S", "M", "XL"][mixed(row) % 3] };
+    assert_eq!(found(200, &[("row", &id), ("region", &|row| region(row).to_owned())]), []);
+    assert_eq!(found(200, &[("row", &id), ("size", &|row| size(row).to_owned())]), [(70, 1, "disguised_missing")]);
+}
+
+#[test]
+fn where_most_of_a_column_stands_for_nothing_the_rest_is_not_odd() {
+    let rating = |row: usize| match row % 20 {
+        0 => format!("{}.{}", mixed(row) % 9 + 1, mixed(row + 3) % 900 + 100),
+        _ => "NULL".to_owned(),
+    };
+    let told = found(1_000, &[("row", &id), ("rating", &rating)]);
+    assert_eq!(told.len(), 950);
+    assert!(told.iter().all(|(row, column, issue)| !row.is_multiple_of(20) && (*column, *issue) == (1, "disguised_missing")));
+}
+
+#[test]
 fn letters_of_other_languages_are_not_broken() {
     let name = |row: usize| match row {
         10 => "Qəbələ".to_owned(),
@@ -198,4 +222,93 @@ fn one_who_tells_of_little_is_no_source() {
     let person = |row: usize| format!("{}", mixed(row / 3) % 40_000 / 180 + 1);
     let told = found(340, &[("person_id", &person), ("length", &length), ("letter", &letter), ("other", &other)]);
     assert_eq!(told.into_iter().filter(|(_, column, _)| *column == 3).collect::<Vec<_>>(), []);
+}
+
+#[test]
+fn a_rare_value_among_those_that_are_summed_up_contradicts_nothing() {
+    let race = |row: usize| match row {
+        300.. => ["ASIAN", "INDIAN"][row % 2],
+        _ if row.is_multiple_of(10) => "BLACK",
+        _ => "WHITE",
+    };
+    let group = |row: usize| if race(row) == "WHITE" { "White" } else { "Non-white" }.to_owned();
+    assert_eq!(found(304, &[("row", &id), ("race", &|row| race(row).to_owned()), ("group", &group)]), []);
+    let mistyped = |row: usize| if row == 150 { "BLAKC" } else { race(row) }.to_owned();
+    let told = found(304, &[("row", &id), ("race", &mistyped), ("group", &group)]);
+    assert_eq!(told.iter().map(|(row, column, _)| (*row, *column)).collect::<Vec<_>>(), [(150, 1)], "{told:?}");
+}
+
+#[test]
+fn two_things_of_one_name_contradict_nothing() {
+    let places = [("Washington", "DC"), ("Boston", "MA"), ("Manchester", "NH"), ("Des Moines", "IA")];
+    let place = |row: usize| if row < 160 { places[row % 4] } else { ("Washington", "IA") };
+    let told = found(162, &[("row", &id), ("city", &|row| place(row).0.to_owned()), ("state", &|row| place(row).1.to_owned())]);
+    assert_eq!(told, [], "two rows agree on Iowa");
+    let mistaken = |row: usize| if row < 160 { places[row % 4] } else { ("Boston", ["DC", "IA"][row % 2]) };
+    let told = found(162, &[("row", &id), ("city", &|row| mistaken(row).0.to_owned()), ("state", &|row| mistaken(row).1.to_owned())]);
+    let states = told.into_iter().filter(|(_, column, _)| *column == 2).collect::<Vec<_>>();
+    assert_eq!(states, [(160, 2, "contradicts_dependency"), (161, 2, "contradicts_dependency")], "two rows that differ");
+}
+
+#[test]
+fn a_stand_in_decides_nothing() {
+    let airport = |row: usize| row % 20;
+    let is_unknown = |row: usize| row % 41 == 7;
+    let name = |row: usize| if is_unknown(row) { "unknown".to_owned() } else { format!("{} Intl", word(500 * airport(row) + 3)) };
+    let is_wrong = |row: &usize| row % 47 == 13;
+    let state = |row: usize| match row {
+        _ if is_wrong(&row) => "Utah".to_owned(),
+        _ if airport(row).is_multiple_of(2) => "Texas".to_owned(),
+        _ => word(700 * airport(row) + 11),
+    };
+    let told = found(400, &[("row", &id), ("airport", &name), ("state", &state)]);
+    let states: Vec<usize> = told.iter().filter(|(_, column, _)| *column == 2).map(|(row, ..)| *row).collect();
+    assert_eq!(states, (0..400).filter(is_wrong).collect::<Vec<_>>(), "what most rows of no known airport hold says nothing of the others");
+}
+
+#[test]
+fn a_day_that_recurs_decides_as_a_name_does() {
+    let day = |row: usize| format!("{}-01-03", 1940 + 2 * (row % 20));
+    let state = |row: usize| ["Ohio", "Nevada", "Utah", "Texas", "Maine"][3 * (row % 20) % 5].to_owned();
+    let is_wrong = |row: &usize| row % 97 == 3;
+    let told = found(1_000, &[("row", &id), ("day", &day), ("state", &|row| state(if is_wrong(&row) { row + 1 } else { row }))]);
+    assert_eq!(told, (0..1_000).filter(is_wrong).map(|row| (row, 2, "contradicts_dependency")).collect::<Vec<_>>());
+    // What happens on most days is alike, and no day decides it.
+    let weather = |row: usize| if mixed(row).is_multiple_of(12) { "rain" } else { "dry" }.to_owned();
+    assert_eq!(found(1_000, &[("row", &id), ("day", &day), ("weather", &weather)]), []);
+}
+
+#[test]
+fn a_cell_that_is_exchanged_for_one_that_is_foreign_is_told_too() {
+    let name = |row: usize| format!("A{}{}", word(7 * row + 1), if row.is_multiple_of(3) { "" } else { " Municipal" });
+    let state = |row: usize| ["TX", "IN", "CA", "NY", "WA"][mixed(row) % 5].to_owned();
+    let is_swapped = |row: usize| row % 100 == 20;
+    let told = found(
+        900,
+        &[
+            ("row", &id),
+            ("name", &|row| if is_swapped(row) { state(row) } else { name(row) }),
+            ("state", &|row| if is_swapped(row) { name(row) } else { state(row) }),
+        ],
+    );
+    let places: Vec<(usize, usize)> = told.iter().map(|(row, column, _)| (*row, *column)).collect();
+    assert_eq!(places, (0..900).filter(|row| is_swapped(*row)).flat_map(|row| [(row, 1), (row, 2)]).collect::<Vec<_>>(), "{told:?}");
+}
+
+#[test]
+fn flags_that_say_the_opposite_are_not_exchanged() {
+    let treated = |row: usize| usize::from(row.is_multiple_of(300) || row == 350).to_string();
+    let alive = |row: usize| usize::from(row % 290 != 5 && row != 350).to_string();
+    assert_eq!(found(900, &[("row", &id), ("treated", &treated), ("alive", &alive)]), []);
+}
+
+#[test]
+fn a_category_of_several_columns_is_in_none_of_them_by_mistake() {
+    let is_of_field = |row: usize| row % 90 == 7;
+    let is_of_department = |row: usize| is_of_field(row) || row % 45 == 3;
+    let or_personnel = |is_such: bool, other: &str| if is_such { "Personnel" } else { other }.to_owned();
+    let field = |row: usize| or_personnel(is_of_field(row), ["Life", "Medical", "Marketing", "Technical"][mixed(row) % 4]);
+    let department = |row: usize| or_personnel(is_of_department(row), ["Research", "Sales"][mixed(row + 3) % 2]);
+    let job = |row: usize| or_personnel(is_of_department(row), ["Manager", "Director", "Analyst"][mixed(row + 7) % 3]);
+    assert_eq!(found(900, &[("row", &id), ("field", &field), ("department", &department), ("job", &job)]), []);
 }

@@ -78,6 +78,19 @@ fn the_order_of_day_and_month_is_that_of_the_column() {
 }
 
 #[test]
+fn days_that_recur_in_many_rows_show_an_order_as_days() {
+    // Four days of elections in nearly all rows, and primaries on other days, half of which show that the month stands first.
+    let day = |row: usize| match row % 20 {
+        0 => format!("{}/{}/08", row / 20 % 6 + 1, row / 20 + 2),
+        at => ["11/4/08", "11/2/10", "11/6/12", "11/7/16"][at % 4].to_owned(),
+    };
+    let slipped = |row: usize| if row == 1 { "25/3/08".to_owned() } else { day(row) };
+    let told = |day: &dyn Fn(usize) -> String| found(480, &[("row", &id), ("day", day)]).len();
+    assert_eq!(told(&day), 0);
+    assert!(told(&slipped) > 400, "one against thirteen proves nothing of the others");
+}
+
+#[test]
 fn a_year_of_another_century_lies_apart() {
     let born = |row: usize| match row {
         50 => "2052-02-10".to_owned(),
@@ -100,6 +113,35 @@ fn a_number_in_another_unit_is_not_taken_over_as_it_is() {
     let table = generated("people", 200, &[("row", &id), ("weight", &weight)]);
     let found = cells(&table, &keys(&table), &crate::Dependencies::default());
     assert_eq!(found.iter().map(|cell| (cell.row, cell.issue, cell.suggestion.clone())).collect::<Vec<_>>(), [(30, "unit_mixture", None)]);
+}
+
+#[test]
+fn a_number_with_a_unit_is_taken_over_where_it_lies_among_the_others() {
+    let suggested = |value: &dyn Fn(usize) -> String| {
+        let table = generated("things", 300, &[("row", &id), ("value", value)]);
+        let found = cells(&table, &keys(&table), &crate::Dependencies::default());
+        found.into_iter().map(|cell| (cell.row, cell.issue, cell.suggestion)).collect::<Vec<_>>()
+    };
+    let height = |row: usize| match row {
+        30 => "165cm".to_owned(),
+        60 => "6'".to_owned(),
+        90 => "70 in.".to_owned(),
+        _ => (60 + mixed(row) % 16).to_string(),
+    };
+    let area = |row: usize| format!("{}{}", 1_000 + mixed(row) % 8_000, if row == 30 { " sq. miles" } else { "" });
+    let in_inches = [(30, None), (60, None), (90, Some("70".to_owned()))];
+    assert_eq!(suggested(&height), in_inches.map(|(row, told)| (row, "unit_mixture", told)));
+    assert_eq!(suggested(&area), [(30, "unit_mixture", Some((1_000 + mixed(30) % 8_000).to_string()))]);
+}
+
+#[test]
+fn a_point_in_a_number_is_no_mark() {
+    let budget = |row: usize| match row {
+        30 => "$1.1M".to_owned(),
+        _ if row % 10 == 3 => "$11M".to_owned(),
+        _ => format!("${}.{:02}M", mixed(row) % 9 + 1, mixed(row + 3) % 90 + 10),
+    };
+    assert_eq!(found(300, &[("row", &id), ("budget", &budget)]), []);
 }
 
 #[test]

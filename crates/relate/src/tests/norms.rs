@@ -53,6 +53,21 @@ fn a_long_tail_is_no_outlier() {
 }
 
 #[test]
+fn numbers_far_away_are_told_all_or_none() {
+    let table = |number: &dyn Fn(usize) -> String| found(&generated("people", 660, &[("row", &id), ("height", number)]));
+    let told = |every: usize| (0..660).filter(|row| row % every == 3).map(|row| (row, 1, "numeric_outlier")).collect::<Vec<_>>();
+    for every in [40, 33, 15, 11] {
+        let height = |row: usize| ((58 + mixed(row) % 15) * if row % every == 3 { 1_000 } else { 1 }).to_string();
+        assert_eq!(table(&height), told(every), "one in {every}");
+    }
+    let price = |row: usize| format!("{:.2}", (1_000 + mixed(row) % 9_000) as f64 / 100.0 * if row % 20 == 3 { 150.0 } else { 1.0 });
+    assert_eq!(table(&price), [], "prices in two currencies");
+    let power = |row: usize, every: usize| if row % every == 3 { 140_000 } else { 60 + 5 * (mixed(row) % 28) }.to_string();
+    assert_eq!(table(&|row| power(row, 40)), told(40), "one number again and again");
+    assert_eq!(table(&|row| power(row, 12)), [], "a level of its own");
+}
+
+#[test]
 fn the_more_numbers_stand_apart_the_less_far_they_need_to() {
     let drawn = |row: usize| (0..12).map(|salt| (mixed(row + 10_000 * salt) % 1_000) as f64 / 1_000.0).sum::<f64>() - 6.0;
     let table = |odd: &dyn Fn(usize) -> bool| {
@@ -141,4 +156,45 @@ fn a_stand_in_among_few_numbers_is_told() {
     let told = found(&generated("answers", 400, &[("row", &id), ("grade", &grade), ("scale", &scale)]));
     assert_eq!(told.len(), 10);
     assert!(told.iter().all(|(_, column, issue)| (*column, *issue) == (1, "disguised_missing")));
+}
+
+#[test]
+fn a_marker_is_told_however_widely_the_numbers_are_spread() {
+    let is_marked = |row: usize| row % 30 == 7;
+    let told = || (0..600).filter(|row| is_marked(*row)).map(|row| (row, 1, "disguised_missing")).collect::<Vec<_>>();
+    let drawn = |row: usize| (0..4).map(|salt| (mixed(row + 10_000 * salt) % 1_000) as f64 / 1_000.0).sum::<f64>();
+    let table = |number: &dyn Fn(usize) -> String| found(&generated("things", 600, &[("row", &id), ("number", number)]));
+    let income = |row: usize| if is_marked(row) { "-999".to_owned() } else { format!("{:.2}", (2.0 * drawn(row) + 5.0).exp()) };
+    assert_eq!(table(&income), told());
+    let score = |row: usize| if is_marked(row) { -999 } else { i64::try_from(mixed(row) % 20).unwrap() }.to_string();
+    assert_eq!(table(&score), told(), "a marker far away is no outlier");
+    let price = |row: usize| if is_marked(row) { "0".to_owned() } else { (26_000 + mixed(row) % 34_000).to_string() };
+    assert_eq!(table(&price), told());
+    // Amounts that come down to nothing, and a fee among few.
+    let amount = |row: usize| if is_marked(row) { "0".to_owned() } else { (mixed(row) % 34_000 + 1).to_string() };
+    let fee = |row: usize| if is_marked(row) { 0 } else { 399 + 70 * (mixed(row) % 12) };
+    assert_eq!(table(&amount), []);
+    assert_eq!(table(&|row| fee(row).to_string()), []);
+}
+
+#[test]
+fn codes_of_letters_with_a_separator_have_a_norm() {
+    let letter = |digit: usize| char::from(b'A' + u8::try_from(digit % 26).unwrap());
+    let code = |row: usize| format!("{}{}-{}{}", letter(row / 26), letter(row), letter(row * 7), letter(row / 13 + 3));
+    let table = |every: usize, odd: &dyn Fn(usize) -> String| {
+        let value = |row: usize| if row % every == 3 { odd(row) } else { code(row) };
+        let told = found(&generated("things", 500, &[("row", &id), ("code", &value)]));
+        told.into_iter().map(|(row, _, issue)| (row, issue)).collect::<Vec<_>>()
+    };
+    for every in [500, 100, 34] {
+        let told: Vec<(usize, &str)> = (0..500).filter(|row| row % every == 3).map(|row| (row, "format_outlier")).collect();
+        assert_eq!(table(every, &|row| format!("https://a.example/page/{}", 100 + row)), told, "one in {every}");
+        assert_eq!(table(every, &|row| (306_276 + 7 * row).to_string()), told, "one in {every}");
+    }
+    // Names are written with a hyphen, too.
+    let name = |row: usize| {
+        let part = |seed: usize| format!("{}{}", letter(seed), letter(seed / 3 + 5).to_ascii_lowercase());
+        if row == 3 { "Constantin".to_owned() } else { format!("{}-{}", part(row), part(mixed(row))) }
+    };
+    assert_eq!(found(&generated("people", 500, &[("row", &id), ("name", &name)])), []);
 }
