@@ -11,6 +11,7 @@ use hw_engine::{Limits, LiveTables, LocalEngine, Site};
 use hw_ledger::{ProjectLedger, SqliteLedger};
 use hw_pipeline::{Asking, EngineSettings, Environment, Model, ModelText, Narrator, Ports, Project, ProjectText, arriving, live_rows};
 
+use crate::interruption;
 use crate::machine::{self, ProcessMemory, SystemClock};
 use crate::naming::{Named, bind_file, is_bound, means_path};
 
@@ -99,6 +100,7 @@ fn together(errors: impl IntoIterator<Item = Option<Error>>) -> Error {
 pub(crate) fn engine(warehouse: impl Into<Site>, state: &Path, settings: &EngineSettings) -> Result<LocalEngine> {
     let limits = Limits { memory: settings.memory, disk: settings.disk, threads: settings.threads.map(NonZeroUsize::get) };
     let engine = LocalEngine::new(warehouse, state.join("scratch"), LiveTables::default(), limits)?;
+    engine.end_by(interruption::end_at_once);
     Ok(engine.shared_by(settings.steps_at_once()))
 }
 

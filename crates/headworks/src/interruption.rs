@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::house;
 use crate::terminal::Terminal;
+use crate::watching;
 
 /// How long a command that is asked to end may take to clean up. A warehouse that does not answer would hold it longer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,13 +26,13 @@ pub(crate) struct Interruption {
 }
 
 impl Interruption {
-    /// Waits for requests from now on, on a thread of its own: that of the command may be waiting for an answer. Whoever is told by
-    /// [`Interruption::comes`] has a while to end; then, or at the second request, the program ends with what is said of `run`.
+    /// Waits for requests from now on, on a thread of its own: that of the command may be waiting for an answer, and queries may keep all
+    /// others busy. Whoever is told by [`Interruption::comes`] has a while to end; then, or at the second request, the program ends with what is said of `run`.
     pub(crate) fn awaited(run: &RunId, remedy: &str, terminal: &Terminal) -> Self {
         let has_come = Arc::new(Notify::new());
         let error = interrupted(run, remedy).because("cleaning up was broken off").help("the next run removes what this one left behind");
         let (told, terminal) = (Arc::clone(&has_come), terminal.clone());
-        let listening = tokio::spawn(async move {
+        let listening = watching::begin(async move {
             request().await;
             told.notify_one();
             tokio::select! {
@@ -76,6 +77,12 @@ async fn request() {
         result = tokio::signal::ctrl_c() => if result.is_err() { std::future::pending().await },
         _ = terminate.recv() => {}
     }
+}
+
+/// Ends the program, and says why, where its work cannot be broken off otherwise. The next run goes on where it stopped.
+pub(crate) fn end_at_once(error: Error) {
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    end(&error.help("the program ended at once; nothing half done is visible"), &Terminal::of_unread(&arguments));
 }
 
 #[expect(clippy::exit, reason = "the thread that would return the exit code waits for somebody who may never answer")]

@@ -6,6 +6,8 @@ use hw_base::{BoxFuture, Clock, Timestamp};
 use hw_connect::Secrets;
 use hw_pipeline::Meter;
 
+use crate::watching;
+
 /// The clock of the system.
 pub(crate) struct SystemClock;
 
@@ -16,7 +18,7 @@ impl Clock for SystemClock {
     }
 
     fn pause(&self, span: std::time::Duration) -> BoxFuture<'_, ()> {
-        Box::pin(tokio::time::sleep(span))
+        Box::pin(watching::done(async move { tokio::time::sleep(span).await }))
     }
 }
 

@@ -10,6 +10,7 @@ mod objectives;
 mod report;
 mod suite_files;
 mod terminal;
+mod watching;
 
 use std::process::ExitCode;
 

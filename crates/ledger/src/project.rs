@@ -87,6 +87,10 @@ impl Ledger for ProjectLedger {
         self.own.published(step, limit)
     }
 
+    fn publisher(&self, step: &str, version: i64) -> Result<Option<RunId>> {
+        self.telling(step).publisher(step, version)
+    }
+
     fn reviews(&self, limit: usize) -> Result<Vec<RunRecord>> {
         self.own.reviews(limit)
     }

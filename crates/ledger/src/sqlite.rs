@@ -50,6 +50,9 @@ pub struct SqliteLedger {
     log: Log,
 }
 
+/// So many runs at most begin within one second.
+const WITHIN_A_SECOND: usize = 32;
+
 impl SqliteLedger {
     /// Opens the ledger at `path` for a run; makes file and folder where they are missing, and brings an older
     /// file to the newest tables.
@@ -205,14 +208,26 @@ impl Ledger for SqliteLedger {
     }
 
     fn published(&self, step: &str, limit: usize) -> Result<Vec<(Timestamp, StepRecord)>> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.read(|connection| {
-            // Names of runs sort by their start, and the index has them in this order.
+        let looked_at = i64::try_from(limit.saturating_add(WITHIN_A_SECOND)).unwrap_or(i64::MAX);
+        let mut published = self.read(|connection| {
+            // Names of runs sort by the second of their start, and the index has them in this order.
             let mut query = connection.prepare_cached(
                 "select runs.started, steps.record from steps join runs on runs.run = steps.run
                  where steps.model = ?1 and steps.outcome = 'published' order by steps.run desc limit ?2",
             )?;
-            query.query_map((step, limit), |row| Ok((moment_in(row, 0)?, from_json(row, 1)?)))?.collect()
+            query.query_map((step, looked_at), |row| Ok((moment_in(row, 0)?, from_json(row, 1)?)))?.collect::<Result<Vec<_>, _>>()
+        })?;
+        published.sort_by_key(|(started, _): &(Timestamp, StepRecord)| std::cmp::Reverse(*started));
+        published.truncate(limit);
+        Ok(published)
+    }
+
+    fn publisher(&self, step: &str, version: i64) -> Result<Option<RunId>> {
+        self.read(|connection| {
+            let mut query = connection.prepare_cached(
+                "select run from steps where model = ?1 and table_version = ?2 and outcome = 'published' order by run desc limit 1",
+            )?;
+            query.query_row((step, version), |row| row.get(0).map(RunId)).optional()
         })
     }
 

@@ -1,6 +1,9 @@
 //! Whether what a model's YAML and its rules say of columns fits the columns that its SELECT returns.
 
-use hw_base::{Column, ColumnType, Engine, Error, Input, Ledger, ORIGIN_COLUMNS, Reader, Result, Span, identifier, unknown};
+use hw_base::{
+    Column, ColumnType, Engine, Error, Input, Ledger, ORIGIN_COLUMNS, Reader, Result, Span, TableState, VALID_FROM, VALID_TO, identifier,
+    unknown,
+};
 use hw_validate::Gate;
 
 use crate::definition;
@@ -9,7 +12,7 @@ use crate::members;
 use crate::plan::{ASKED_FOR, BY_ARRIVAL, Decision, Step, Work};
 use crate::project::{Model, Project};
 use crate::run::touched::traceable;
-use crate::run::types::{is_same_type, reads_on};
+use crate::run::types::{follows_inputs, is_same_type, reads_on};
 use crate::settings::{Load, inferred_column};
 
 /// The name under which `delete_when` is tried on the rows of the SELECT.
@@ -24,6 +27,7 @@ pub(crate) async fn check(model: &Model, reader: &Reader, columns: &[Column], en
     let fitting = Fitting { model, columns };
     let mut errors = fitting.twice();
     errors.extend(fitting.nameless());
+    errors.extend(fitting.made());
     errors.extend(fitting.key());
     errors.extend(fitting.named());
     errors.extend(fitting.follow(reader, engine).await?);
@@ -58,13 +62,15 @@ pub(crate) fn rows(step: &Step, reader: &Reader, columns: &[Column]) -> Reader {
     with_columns(reader, &added(step, columns))
 }
 
-/// How the columns of a table change that is built anew by another definition.
+/// How the columns of a table change that is built anew.
 #[derive(Debug, Default)]
 pub(crate) struct ColumnChanges {
     /// In words, each.
     pub(crate) all: Vec<String>,
     /// Those of them that whoever reads the table may miss.
     lost: Vec<Lost>,
+    /// Whether they come from what the model reads, and not from its definition.
+    of_inputs: bool,
 }
 
 /// A change by which whoever reads the table may miss something.
@@ -78,16 +84,30 @@ struct Lost {
 
 impl ColumnChanges {
     /// The changes from the columns that a table has to those of its step, whose SELECT returns `columns`.
-    pub(crate) fn of(step: &Step, present: &[Column], columns: &[Column]) -> Self {
-        let after: Vec<Column> = columns.iter().cloned().chain(added(step, columns)).collect();
-        let mut changes = Self::default();
-        for column in &after {
+    pub(crate) fn of(step: &Step, table: &TableState, columns: &[Column]) -> Self {
+        let after = columns_of_table(step, columns);
+        let of_inputs = step.progress.as_ref().is_some_and(|progress| progress.fingerprint == step.fingerprint);
+        Self::between(table, &after, of_inputs)
+    }
+
+    /// The changes from production's table to the columns of the one that would take its place. `of_inputs` says that the model is production's.
+    pub(crate) fn of_promotion(production: &TableState, built: &[Column], of_inputs: bool) -> Self {
+        Self::between(production, built, of_inputs)
+    }
+
+    /// The changes from the columns of a table to others. Types may follow what an unchanged model reads, and the first rows show what it
+    /// holds.
+    fn between(table: &TableState, after: &[Column], of_inputs: bool) -> Self {
+        let is_allowed = |before: &str, after: &str| of_inputs && (table.rows == Some(0) || follows_inputs(before, after));
+        let present = &table.columns;
+        let mut changes = Self { of_inputs, ..Self::default() };
+        for column in after {
             match present.iter().find(|known| known.name == column.name) {
                 None => changes.all.push(format!("+ {} {}", column.name, column.sql_type)),
                 Some(known) if is_same_type(&known.sql_type, &column.sql_type) => {}
                 Some(known) => {
                     let change = format!("{} {} → {}", column.name, known.sql_type, column.sql_type);
-                    if !reads_on(&known.sql_type, &column.sql_type) {
+                    if !reads_on(&known.sql_type, &column.sql_type) && !is_allowed(&known.sql_type, &column.sql_type) {
                         changes.lost.push(Lost { column: column.name.clone(), change: change.clone() });
                     }
                     changes.all.push(change);
@@ -102,23 +122,39 @@ impl ColumnChanges {
         changes
     }
 
-    /// Why a run does not make them unless it is asked to; `None` where nobody can miss anything. The ledger knows what made the columns.
-    pub(crate) fn refusal(&self, model: &Model, ledger: &dyn Ledger) -> Option<Error> {
-        if self.lost.is_empty() {
-            return None;
-        }
+    /// Those that whoever reads the table may miss, in words; `None` where there is none.
+    pub(crate) fn lost_in_words(&self) -> Option<String> {
+        (!self.lost.is_empty()).then(|| self.lost.iter().map(|lost| lost.change.as_str()).collect::<Vec<_>>().join(", "))
+    }
+
+    /// Why a run, or the promotion of an environment, does not make them unless it is asked to; `None` where nobody can miss anything. The
+    /// ledger knows what made the columns.
+    pub(crate) fn refusal(&self, model: &Model, ledger: &dyn Ledger, promoted: Option<&str>) -> Option<Error> {
+        let lost = self.lost_in_words()?;
         let name = &model.name;
         let made_by = self.lost_partitions(name, ledger);
         let (keep, place) = match made_by.len() {
+            _ if self.of_inputs => {
+                ("bring them back where they come from (a source, its settings, a model), or write them in the SELECT".to_owned(), None)
+            }
             0 => ("keep them in the SELECT".to_owned(), None),
             made if made == self.lost.len() => (format!("leave {} in `partition_by`", made_by.join(", ")), partition_place(model)),
             _ => (format!("keep them in the SELECT, and {} in `partition_by`", made_by.join(", ")), None),
         };
-        let error = Error::user(format!("the changed `{name}` would take columns away from those who read it"))
+        let what = if self.of_inputs {
+            format!("a change in what `{name}` reads would take columns away from those who read `{name}`")
+        } else {
+            format!("the changed `{name}` would take columns away from those who read it")
+        };
+        let (confirmed, shown) = match promoted {
+            Some(environment) => (format!("promote {environment} --rebuild"), format!("diff {name} --env {environment}")),
+            None => (format!("run {name} --rebuild"), format!("diff {name}")),
+        };
+        let error = Error::user(what)
             .code("HW310")
-            .because(self.lost.iter().map(|lost| lost.change.as_str()).collect::<Vec<_>>().join(", "))
-            .help(format!("if that is meant: `headworks run {name} --rebuild`"))
-            .help(format!("else {keep}; `headworks diff {name}` shows what changes"));
+            .because(lost)
+            .help(format!("if that is meant: `headworks {confirmed}`"))
+            .help(format!("else {keep}; `headworks {shown}` shows what changes"));
         Some(error.at(place.unwrap_or_else(|| Span { file: model.file.clone().into(), line: 1, column: 1, length: 1 })))
     }
 
@@ -137,10 +173,14 @@ fn partition_place(model: &Model) -> Option<Span> {
     model.place(&["partition_by"], 0).or_else(|| model.yaml.span.clone())
 }
 
-/// Whether a run makes changes of columns only if it is asked to: the definition is another one, and people read the table.
+/// Whether a run makes changes of columns only if it is asked to: the table was built before, and people read it.
 pub(crate) fn guards_columns(project: &Project, step: &Step) -> bool {
-    let is_other = step.progress.as_ref().is_some_and(|progress| progress.fingerprint != step.fingerprint);
-    is_other && project.environment.is_none() && step.decision != Decision::Rebuild(ASKED_FOR.into())
+    step.progress.is_some() && project.environment.is_none() && step.decision != Decision::Rebuild(ASKED_FOR.into())
+}
+
+/// The columns of the table of a step whose SELECT returns `columns`.
+pub(crate) fn columns_of_table(step: &Step, columns: &[Column]) -> Vec<Column> {
+    columns.iter().cloned().chain(added(step, columns)).collect()
 }
 
 /// The columns that the table of a step has besides those of the SELECT.
@@ -215,6 +255,25 @@ impl Fitting<'_> {
             .at(Span { file: self.model.file.clone().into(), line: 1, column: 1, length: 1 })
             .help("give it one with `as`, such as `count(*) as orders`");
         Some(error)
+    }
+
+    /// Columns of the SELECT that are called like one that the load makes.
+    fn made(&self) -> Vec<Error> {
+        let settings = &self.model.settings;
+        let later_by = settings.follow.values().find(|column| *column != BY_ARRIVAL);
+        let added = settings.load.added(self.columns, later_by.map(String::as_str));
+        let mut made: Vec<String> = added.into_iter().map(|column| column.name).collect();
+        if matches!(settings.load, Load::Snapshot(_)) {
+            made.extend([VALID_FROM, VALID_TO].map(str::to_owned));
+        }
+        let clashing = self.columns.iter().filter(|column| made.contains(&column.name));
+        let error = |Column { name, .. }: &Column| {
+            Error::user(format!("the column `{name}` is made by the load, and the SELECT returns one of that name"))
+                .code("HW304")
+                .at(Span { file: self.model.file.clone().into(), line: 1, column: 1, length: 1 })
+                .help(format!("give it another name: `{name} as source_{name}`"))
+        };
+        clashing.map(error).collect()
     }
 
     /// The columns that the load names besides the key.

@@ -1,7 +1,7 @@
 //! What is missing: input that is there and that a step has not loaded, and partitions by time without a row between others that have
 //! some.
 
-use hw_base::{Error, Input, Reader, Result, StepOutcome, TableName, Value, count, identifier};
+use hw_base::{Error, Input, Ledger, Reader, Result, StepOutcome, TableName, Value, count, identifier};
 use serde::Serialize;
 
 use crate::graph::reads_of;
@@ -23,6 +23,9 @@ pub struct Gaps {
     pub schema_version: &'static str,
     /// Steps that have not loaded all there is.
     pub behind: Vec<Behind>,
+    /// Tables that show an earlier version again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rolled_back: Vec<RolledBack>,
     /// Partitions by time without a row.
     pub holes: Vec<Hole>,
     /// Windows that no backfill has built.
@@ -49,6 +52,15 @@ pub struct Behind {
     pub lacks: String,
     /// What became of it in the last run that tried.
     pub because: Option<String>,
+}
+
+/// A table that was rolled back: it lacks what came after the version that it shows, until something new is loaded.
+#[derive(Clone, Debug, Serialize)]
+pub struct RolledBack {
+    /// The step.
+    pub step: String,
+    /// The version that it shows again, in words.
+    pub to: String,
 }
 
 /// Partitions of a table without a row, between others that have some.
@@ -81,10 +93,13 @@ pub async fn gaps(project: &Project, asking: Asking<'_>) -> Result<Gaps> {
         record => record.error.clone(),
     };
     let has_failed = |step: &Step| tried(step).is_some_and(|record| record.outcome == StepOutcome::Failed);
-    let lacking = plan.steps.iter().filter_map(|step| {
-        let lacks = lacks(step, has_failed(step))?;
-        Some(Behind { step: step.name.clone(), lacks, because: because(step) })
-    });
+    let (mut behind, mut rolled_back) = (Vec::new(), Vec::new());
+    for step in &plan.steps {
+        match lacks(step, has_failed(step)) {
+            Some(lacks) => behind.push(Behind { step: step.name.clone(), lacks, because: because(step) }),
+            None => rolled_back.extend(shown_again(step, asking.ledger)?),
+        }
+    }
     let (mut holes, mut unbuilt) = (Vec::new(), Vec::new());
     for model in &project.models {
         if !asking.engine.has_table(&TableName::model(&model.name))? {
@@ -95,7 +110,7 @@ pub async fn gaps(project: &Project, asking: Asking<'_>) -> Result<Gaps> {
             None => holes.extend(hole(model, asking).await?),
         }
     }
-    Ok(Gaps { schema_version: "1", behind: lacking.collect(), holes, unbuilt })
+    Ok(Gaps { schema_version: "1", behind, rolled_back, holes, unbuilt })
 }
 
 /// What a step has not loaded; `None` where nobody knows of anything.
@@ -108,6 +123,13 @@ fn lacks(step: &Step, has_failed: bool) -> Option<String> {
         // A database is asked when it is read.
         Decision::Ask(_) | Decision::Skip(_) => None,
     }
+}
+
+/// The earlier version that the table of a step shows, where nothing was loaded since it was rolled back.
+fn shown_again(step: &Step, ledger: &dyn Ledger) -> Result<Option<RolledBack>> {
+    let last = ledger.published(&step.name, 1)?.into_iter().next();
+    let rollback = last.filter(|(_, record)| record.load == "rollback");
+    Ok(rollback.map(|(_, record)| RolledBack { step: step.name.clone(), to: record.window }))
 }
 
 /// The windows that the SELECT of a model has rows for and its table has not, where backfills have built only some.
@@ -150,6 +172,11 @@ async fn hole(model: &Model, asking: Asking<'_>) -> Result<Option<Hole>> {
     let sources = partitions.sources()?;
     let Some(at) = sources.iter().position(|(unit, _)| unit.is_some()) else { return Ok(None) };
     let (Some((Some(unit), _)), Some((column, _))) = (sources.get(at), partitions.columns()?.into_iter().nth(at)) else { return Ok(None) };
+    let state = asking.engine.table(&TableName::model(&model.name), None).await?;
+    // One that has changed since has other partitions, and lacks all rows.
+    if state.is_none_or(|state| state.columns.iter().all(|known| known.name != column)) {
+        return Ok(None);
+    }
     let table = Input::Table {
         name: "looked_at".into(),
         table: TableName::model(&model.name),

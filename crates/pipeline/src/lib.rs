@@ -36,15 +36,15 @@ pub use contracts::Unchecked;
 pub use deliver::Deliver;
 pub use engine_settings::{EngineSettings, sufficient};
 pub use environment::Environment;
-pub use gaps::{Behind, Gaps, Hole, Unbuilt, gaps};
+pub use gaps::{Behind, Gaps, Hole, RolledBack, Unbuilt, gaps};
 pub use graph::placed_where_read;
 pub use history::{LearnedLimit, learned_limits};
 pub use plan::{Asking, Decision, Extent, Follow, Parent, Plan, ReadFrom, Step, Work, arriving, plan, try_models};
 pub use project::{MALFORMED_TOLERANCE, Model, ModelText, Project, ProjectText, fingerprint};
 pub use push_down::{Inside, ModelEngine};
 pub use run::{
-    Asked, Backfill, Building, MALFORMED, Meter, Narrator, Ports, Promotion, alerts, close, exit_code, fill, live_records, live_rows,
-    promote, raw_column_names, recover, review, run, targets, watch_malformed, windows_left,
+    Asked, Backfill, Building, MALFORMED, Meter, Narrator, Ports, Promotion, alerts, close, exit_code, fill, left_out, live_records,
+    live_rows, promote, raw_column_names, recover, review, run, targets, watch_malformed, windows_left, with_malformed,
 };
 pub use selection::{Selected, Selection, selected_models};
 pub use settings::{Append, Load, ModelSettings, PartitionBy, ProjectSettings, Upsert};

@@ -276,6 +276,15 @@ impl Load {
         self.key().iter().cloned().chain(begins).collect()
     }
 
+    /// Whether its table keeps of a followed dataset what the source may have no longer: earlier versions, or events of a log with a key.
+    pub fn keeps_history(&self) -> bool {
+        match self {
+            Self::Scd2(_) | Self::Scd3(_) => true,
+            Self::Append(append) => !append.key.is_empty(),
+            _ => false,
+        }
+    }
+
     /// Whether rows are merged by their key.
     pub fn needs_key(&self) -> bool {
         !matches!(self, Self::Replace | Self::Append(_) | Self::Recompute(_))

@@ -3,7 +3,7 @@
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Clock, Error, Result, RunId, RunRecord, StepOutcome, count, plural};
 use hw_ledger::{RunLock, next_run_id};
-use hw_pipeline::{Asking, Plan, Ports, Selected, Selection, close, exit_code, fill, plan, recover, run, targets, windows_left};
+use hw_pipeline::{Asking, Plan, Ports, Selected, Selection, close, exit_code, fill, left_out, plan, recover, run, targets, windows_left};
 use serde_json::{Value as Json, json};
 
 use super::run::{ToTerminal, stop};
@@ -59,6 +59,7 @@ impl Command for Backfill {
             let selection = Selection { models: [arguments.models, arguments.select].concat(), rebuild: false };
             let asked = hw_pipeline::Backfill { selection, from: arguments.from, to: arguments.to };
             let targets = targets(&house.project, &house.engine, &asked)?;
+            tell_left_out(&left_out(&house.project, &asked), terminal);
             let fresh = fresh();
             let _lock = RunLock::take(house.state(), &fresh)?;
             let narrator = ToTerminal::new(terminal);
@@ -71,6 +72,14 @@ impl Command for Backfill {
             };
             filling.told(&done)
         })
+    }
+}
+
+/// Says which models a backfill of all models leaves out.
+fn tell_left_out(models: &[&str], terminal: &Terminal) {
+    if !models.is_empty() {
+        let (models, help) = (models.join(", "), "`partition_by: month(column)`, `year` or `day` alone gives a model windows");
+        terminal.say(format!("left out, because its partitions are not made of time alone: {models}; {help}"));
     }
 }
 

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{
-    BoxFuture, Clock, Column, DatasetName, Dimension, Engine, Entry, Error, InPlace, Input, Node, Notes, OnFailure, Result, RuleResult,
-    Settings, SettingsMap, Verdict, Watch, Watched, WatchedRule, plural, snake_case,
+    BoxFuture, Clock, Column, DatasetName, Dimension, Engine, Entry, Error, InPlace, Input, Node, Notes, OnFailure, Questions, Result,
+    RowWatch, RuleResult, Settings, SettingsMap, Verdict, Watch, Watched, WatchedRule, plural, snake_case,
 };
 use hw_connect::in_place;
-use hw_pipeline::{EngineSettings, MALFORMED, MALFORMED_TOLERANCE, watch_malformed};
+use hw_pipeline::{EngineSettings, MALFORMED, watch_malformed};
 use hw_validate::{
     COLUMN_SETTINGS, CheckResult, FailOn, Gate, Imported, Judging, Population, Rule, read_rules, results_github, results_json,
     results_junit, results_of_rules, results_of_suite, results_sarif,
@@ -221,11 +221,21 @@ pub(super) fn rules(file: Option<&Path>, data: &str, opened: &OpenedData) -> Res
         return rules_of(file, opened);
     }
     Some(rules_of_project(data, opened)).filter(|rules| !rules.is_empty()).ok_or_else(|| {
-        Error::user(format!("there are no rules for `{data}`"))
-            .code("HW103")
+        let error = Error::user(format!("there are no rules for `{data}`")).code("HW103");
+        let error = match dataset_with_rules(data, opened) {
+            Some(dataset) => error.help(format!("the dataset `{dataset}` has rules: `headworks check {dataset}`")),
+            None => error,
+        };
+        error
             .help("give a file with `--rules FILE`; `headworks assess … --out FOLDER` writes one")
             .help("checks of another tool are given with `--suite FILE`")
     })
+}
+
+/// The first dataset of the project that has rules and the name of the data.
+fn dataset_with_rules<'a>(data: &str, opened: &'a OpenedData) -> Option<&'a DatasetName> {
+    let mut all = opened.house()?.project.dataset_rules.iter();
+    all.find(|(dataset, rules)| dataset.dataset == data && !rules.is_empty()).map(|(dataset, _)| dataset)
 }
 
 /// What a text in the settings of a rule is.
@@ -313,19 +323,22 @@ async fn judge(opened: &OpenedData, rules: &[Rule], all_rows: bool, place: Optio
     };
     let watch = gate.watch(&key, EXAMPLES, all_rows);
     let answered = match place {
-        Some(place) => place.answer(&gate.questions(reader, &watch, now)).await?,
+        Some(place) => {
+            let questions = Questions { of_records: of_records(opened, &watch), ..gate.questions(reader, &watch, now) };
+            place.answer(&questions).await?
+        }
         None => None,
     };
     let in_place = answered.as_ref().map(|answered| gate.answered(answered)).unwrap_or_default();
     let rest = answered.as_ref().map_or_else(|| Some(watch.clone()), |answered| gate.unanswered(&watch, answered));
     let scanned = rest.is_some();
     let watched = answered.unwrap_or_default();
-    let (watched, malformed) = match rest {
-        Some(rest) => {
-            let (scan, malformed) = scan(opened, rest).await?;
-            (watched.and(scan), malformed)
-        }
-        None => (watched, None),
+    let (watched, malformed) = if let Some(rest) = rest {
+        let (scan, malformed) = scan(opened, rest).await?;
+        (watched.and(scan), malformed)
+    } else {
+        let malformed = watched.of_records.first().and_then(|broken| malformed(broken, watched.rows, opened));
+        (watched, malformed)
     };
     let population = Population { batch_is_table: true, ..Population::default() };
     let judging = Judging { engine, reader, population: &population, shown_as: &opened.shown_as, examples: EXAMPLES, now };
@@ -335,6 +348,14 @@ async fn judge(opened: &OpenedData, rules: &[Rule], all_rows: bool, place: Optio
     place.end().await;
     let copied = scanned || verdict.results.iter().any(|result| result.error.is_none() && !in_place.contains(&result.id));
     Ok(Judged { malformed, in_place: Some(JudgedInPlace { place: place.name(), rules: in_place, copied }), verdict })
+}
+
+/// What a place is asked of the records that cannot be read as rows; nothing where all of them are rows.
+fn of_records(opened: &OpenedData, watch: &Watch) -> Option<Box<Questions>> {
+    let broken = RowWatch { diverts: false, ..watch_malformed() };
+    let watch = Watch { rows: vec![broken], key: watch.key.clone(), examples: watch.examples, ..Watch::default() };
+    let shown = vec![MALFORMED.to_owned()];
+    opened.records().map(|rows| Box::new(Questions { rows, watch, shown, sets: vec![], of_records: None }))
 }
 
 /// Says how to give the other data that a rule looks at, where nobody has; in a project it has its name.
@@ -356,24 +377,24 @@ async fn scan(opened: &OpenedData, mut watch: Watch) -> Result<(Watched, Option<
     watch.rows.insert(0, watch_malformed());
     let mut watched = opened.engine().watch(&records, &watch).await?;
     let broken = watched.rules.remove(0);
-    let malformed = malformed(&broken, watched.rows);
+    let malformed = malformed(&broken, watched.rows, opened);
     Ok((watched, malformed))
 }
 
 /// How a delivery of these rows would come out that has these malformed records beside them; `None` where it has none.
-fn malformed(broken: &WatchedRule, rows: u64) -> Option<RuleResult> {
-    let records = rows + broken.violations;
+fn malformed(broken: &WatchedRule, rows: u64, opened: &OpenedData) -> Option<RuleResult> {
+    let (records, tolerance) = (rows + broken.violations, opened.malformed_tolerance());
     (broken.violations > 0).then(|| RuleResult {
         id: MALFORMED.to_owned(),
         kind: MALFORMED.to_owned(),
         dimension: Dimension::Validity,
         columns: vec![],
-        held: MALFORMED_TOLERANCE.admits(broken.violations, records),
+        held: tolerance.admits(broken.violations, records),
         rows: records,
         population: "records read".to_owned(),
         violations: broken.violations,
         share: broken.violations as f64 / records as f64,
-        tolerance: format!("at most {MALFORMED_TOLERANCE} of the records"),
+        tolerance: format!("at most {tolerance} of the records"),
         measured: None,
         action: OnFailure::Block,
         examples: broken.examples.rendered(),

@@ -21,6 +21,9 @@ struct Arguments {
     /// The environment
     #[arg(value_name = "NAME", value_parser = environment_name)]
     name: String,
+    /// Take the tables over although columns go that production's have, or get a type that does not hold their values
+    #[arg(long)]
+    rebuild: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -30,13 +33,13 @@ impl Command for Promote {
         described::<Arguments>(
             "promote",
             "Publish in production what an environment has built and judged",
-            "Examples:\n  headworks promote dev\n  headworks promote dev --format json",
+            "Examples:\n  headworks promote dev\n  headworks promote dev --format json\n  headworks promote dev --rebuild",
         )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
         Box::pin(async move {
-            let Arguments { name, .. } = read(matches)?;
+            let Arguments { name, rebuild, .. } = read(matches)?;
             let place = Place { name, production: None, is_passing: false };
             place.refuse_unknown(&terminal.root)?;
             let now = SystemClock.now();
@@ -48,7 +51,7 @@ impl Command for Promote {
             continue_earlier(&production, ports).await?;
             let environment = House::open_in(&terminal.root, Some(&place))?;
             let _lock = RunLock::take(environment.state(), &run)?;
-            let promotion = promotion(&environment, &production).await?;
+            let promotion = promotion(&environment, &production, rebuild).await?;
             tell_not_built(&promotion, &place.name, terminal);
             if promotion.is_empty() {
                 refuse_other_code(&environment, &production, &place.name)?;
@@ -71,10 +74,18 @@ async fn continue_earlier(production: &House, ports: Ports<'_>) -> Result<()> {
         .help("`headworks run` continues it; then promote"))
 }
 
-async fn promotion(environment: &House, production: &House) -> Result<Promotion> {
+async fn promotion(environment: &House, production: &House, may_take_columns: bool) -> Result<Promotion> {
     let House { project, engine, sources, ledger, .. } = environment;
     let plan = plan(project, Asking { engine, sources, ledger }, &Selection::default()).await?;
-    let building = Building { project, plan: &plan, engine, ledger, production_engine: &production.engine, production: &production.ledger };
+    let building = Building {
+        project,
+        plan: &plan,
+        engine,
+        ledger,
+        production_engine: &production.engine,
+        production: &production.ledger,
+        may_take_columns,
+    };
     Promotion::of(building).await
 }
 

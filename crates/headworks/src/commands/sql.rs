@@ -92,6 +92,9 @@ async fn named(arguments: &Arguments, live: &LiveTables, root: &Path) -> Result<
 async fn answer(engine: &LocalEngine, reader: &Reader, arguments: &Arguments, terminal: &Terminal) -> Result<u8> {
     let rows = engine.query(reader, arguments.limit).await?;
     let code = show(&rows, arguments.format, terminal)?;
+    for guess in hw_connect::guesses(engine.live(), &reader.inputs) {
+        terminal.beside(guess);
+    }
     for left_out in hw_connect::left_out(engine.live(), &reader.inputs) {
         terminal.beside(left_out_note(&left_out));
     }
@@ -108,7 +111,12 @@ fn left_out_note(left_out: &LeftOut) -> String {
         1 => format!("`{named}`"),
         files => format!("{}, such as `{named}`,", plural(files, "file")),
     };
-    format!("{least}{} of {place} {cannot}; `headworks assess {named}` says why", plural(records, "record"))
+    let why = match &left_out.why {
+        Some(why) if records == 1 => format!(": {why}"),
+        Some(why) => format!("; one of them: {why}"),
+        None => format!("; `headworks assess {named}` says why"),
+    };
+    format!("{least}{} of {place} {cannot}{why}", plural(records, "record"))
 }
 
 fn show(rows: &Rows, format: Output, terminal: &Terminal) -> Result<u8> {

@@ -1,13 +1,21 @@
 //! What is missing, in words.
 
 use hw_base::plural;
-use hw_pipeline::{Behind, Gaps, Hole, Unbuilt};
+use hw_pipeline::{Behind, Gaps, Hole, RolledBack, Unbuilt};
 
 /// What is missing, as lines.
 pub(crate) fn lines(gaps: &Gaps) -> Vec<String> {
     let behind = gaps.behind.iter().map(|Behind { step, lacks, because }| {
         let because = because.as_deref().map(|because| format!("; the last run: {because}")).unwrap_or_default();
         format!("{step} lacks {lacks}{because}")
+    });
+    let rolled_back = gaps.rolled_back.iter().map(|RolledBack { step, to }| {
+        let until = if step.starts_with("raw/") {
+            "its source has something new".to_owned()
+        } else {
+            format!("an input changes, or `headworks run {step} --rebuild` builds it")
+        };
+        format!("{step} was rolled back to {to} and lacks what came after it, until {until}")
     });
     let holes = gaps.holes.iter().map(|Hole { table, column, every, first, last, missing }| {
         let named = match &missing[..] {
@@ -26,7 +34,7 @@ pub(crate) fn lines(gaps: &Gaps) -> Vec<String> {
             format!("{table} was filled by windows and lacks {}, {first} to {last}{others}", plural(windows.len() as u64, "window"));
         [lacks, format!("`headworks backfill {table} --from {first} --to {last}` builds what is lacking")]
     });
-    let mut lines: Vec<String> = behind.chain(holes).chain(unbuilt).collect();
+    let mut lines: Vec<String> = behind.chain(rolled_back).chain(holes).chain(unbuilt).collect();
     if !gaps.behind.is_empty() {
         lines.push("`headworks run` loads what is lacking".into());
     }
@@ -45,10 +53,23 @@ mod tests {
         let missing = (2..9).map(|month| format!("2025-0{month}-01")).collect();
         let [table, column, every, first, last] = ["fact", "ts_month", "month", "2025-01-01", "2025-09-01"].map(str::to_owned);
         let hole = Hole { table, column, every, first, last, missing };
-        let gaps = Gaps { schema_version: "1", behind: vec![], holes: vec![hole], unbuilt: vec![] };
+        let gaps = Gaps { schema_version: "1", behind: vec![], rolled_back: vec![], holes: vec![hole], unbuilt: vec![] };
         assert_eq!(
             lines(&gaps),
             ["fact has no row in 7 months between 2025-02-01 and 2025-08-01 (ts_month goes from 2025-01-01 to 2025-09-01)"]
+        );
+    }
+    #[test]
+    fn what_was_rolled_back_is_no_lack_of_gaps() {
+        let rolled_back = |step: &str| RolledBack { step: step.into(), to: "version 1".into() };
+        let tables = vec![rolled_back("raw/shop.orders"), rolled_back("fact")];
+        let gaps = Gaps { schema_version: "1", behind: vec![], rolled_back: tables, holes: vec![], unbuilt: vec![] };
+        assert_eq!(
+            lines(&gaps),
+            [
+                "raw/shop.orders was rolled back to version 1 and lacks what came after it, until its source has something new",
+                "fact was rolled back to version 1 and lacks what came after it, until an input changes, or `headworks run fact --rebuild` builds it"
+            ]
         );
     }
 }

@@ -1,6 +1,6 @@
 //! Results and errors as programs read them: stable and versioned.
 
-use hw_base::{ColumnType, Error, Result, Rows, RunRecord, Span, TableName, Value};
+use hw_base::{Column, ColumnType, Error, Result, Rows, RunRecord, Span, TableName, Value};
 use hw_config::redact_url;
 use serde_json::{Map, Value as Json, json};
 
@@ -43,20 +43,31 @@ pub(crate) fn rows(rows: &Rows) -> Result<String> {
             .help("give one of them another name with `as`, so that both can stand in one JSON object"));
     }
     let object = |row: &Vec<Value>| {
-        let cells = rows.columns.iter().zip(row).map(|(column, value)| (column.name.clone(), cell(column.kind, value)));
+        let cells = rows.columns.iter().zip(row).map(|(column, value)| (column.name.clone(), cell(column, value)));
         Json::Object(cells.collect::<Map<String, Json>>()).to_string()
     };
     let objects: Vec<String> = rows.rows.iter().map(object).collect();
     Ok(if objects.is_empty() { "[]".into() } else { format!("[\n  {}\n]", objects.join(",\n  ")) })
 }
 
-/// A value in the one form that all values of its column have: decimals are text, whole numbers are none.
-fn cell(kind: ColumnType, value: &Value) -> Json {
-    match (kind, value) {
+/// A value in the one form that all values of its column have: decimals are text, whole numbers are none, and floats of four bytes have
+/// no more digits than tell them from each other.
+fn cell(column: &Column, value: &Value) -> Json {
+    match (column.kind, value) {
+        (ColumnType::Float, Value::Float(number)) if column.sql_type == "real" => {
+            shortest(*number).map_or_else(|| value.to_json(), Into::into)
+        }
         (ColumnType::Decimal, Value::Int(number)) => number.to_string().into(),
         (ColumnType::Integer, Value::Text(text)) => text.parse::<u64>().map_or_else(|_| value.to_json(), Into::into),
         _ => value.to_json(),
     }
+}
+
+/// A float of four bytes in as few digits as it can have; `None` for what is no number.
+fn shortest(number: f64) -> Option<f64> {
+    #[expect(clippy::cast_possible_truncation, reason = "it was a float of four bytes before")]
+    let number = number as f32;
+    number.to_string().parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 /// A command that failed: its first error, and all of them under `errors`.
@@ -89,8 +100,6 @@ fn one(error: &Error) -> Json {
 
 #[cfg(test)]
 mod tests {
-    use hw_base::Column;
-
     use super::*;
 
     #[test]
@@ -100,6 +109,9 @@ mod tests {
         let large = || Value::Text("18446744073709551615".into());
         let found = Rows { columns, rows: vec![vec![Value::Int(1), Value::Int(2)], vec![large(), large()]], is_cut: false };
         let found: Json = rows(&found).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let real = Column { name: "r".into(), kind: ColumnType::Float, sql_type: "real".into() };
+        assert_eq!(cell(&real, &Value::Float(f64::from(0.1_f32))), json!(0.1));
+        assert_eq!(cell(&real, &Value::Float(f64::NAN)), json!("NaN"));
         assert_eq!(found, json!([{ "d": "1", "u": 2 }, { "d": "18446744073709551615", "u": 18_446_744_073_709_551_615_u64 }]));
     }
 

@@ -86,6 +86,38 @@ fn a_query_that_cannot_spill_names_the_step_the_limit_and_the_setting() {
     assert_eq!(strays(folder.path()), Vec::<String>::new());
 }
 
+/// What a process has held at most, in MiB; 0 once it has ended.
+fn most_held(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches("kB").trim_end().parse::<u64>().ok()).unwrap_or_default() / 1024
+}
+
+#[test]
+fn what_builds_far_more_than_the_memory_in_one_step_ends_the_program_before_the_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    project(folder.path(), "{ memory: 512MiB }", SORTED);
+    let gathered = "select a.id % 7 as part, cardinality(array_agg(repeat(b.note, 20))) as notes from shop.rows a join shop.rows b \
+        on a.place % 997 = b.place % 997 group by 1";
+    let mut program = Command::new(PROGRAM)
+        .args(["sql", gathered])
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut most = 0;
+    while program.try_wait().unwrap().is_none() {
+        most = most.max(most_held(program.id()));
+        sleep(Duration::from_millis(10));
+    }
+    let output = program.wait_with_output().unwrap();
+    let message = text(&output);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("HW401") && message.contains("the limit"), "{message}");
+    assert!(most < 2048, "{most} MiB: {message}");
+}
+
 #[test]
 fn spilling_stays_within_the_disk_limit() {
     let folder = tempfile::tempdir().unwrap();

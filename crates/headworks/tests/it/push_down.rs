@@ -208,8 +208,6 @@ fn results(folder: &Path, url: &str, more: &[&str]) -> (Vec<Json>, usize) {
     let text = String::from_utf8_lossy(&output.stdout);
     let json: Json = serde_json::from_str(&text).unwrap();
     let mut results = json["results"].as_array().unwrap().clone();
-    // It is counted only where records were copied, whatever the rules.
-    results.retain(|result| result["id"] != "malformed_record");
     let mut inside = 0;
     for result in &mut results {
         let result = result.as_object_mut().unwrap();
@@ -222,8 +220,8 @@ fn results(folder: &Path, url: &str, more: &[&str]) -> (Vec<Json>, usize) {
             measured.truncate(age);
         }
         result.remove("violating_rows");
-        // Of many rows each side shows some, and the same ones each time.
-        if result["violations"].as_u64() > Some(MOST_SHOWN) {
+        // Of many rows each side shows some, and the same ones each time. A record that is no row is shown whole where it was copied.
+        if result["violations"].as_u64() > Some(MOST_SHOWN) || result["id"] == "malformed_record" {
             result.remove("examples");
         } else if let Some(Json::Array(examples)) = result.get_mut("examples") {
             examples.sort_by_key(ToString::to_string);
@@ -249,7 +247,7 @@ fn rules_judged_inside_come_out_as_over_copied_rows() {
         std::fs::write(folder.path().join("rules.yaml"), &rules).unwrap();
         let (pushed, judged) = results(folder.path(), &url, &[]);
         let (copied, none) = results(folder.path(), &url, &["--all-rows"]);
-        assert_eq!((none, pushed.len()), (0, RULES.len()));
+        assert_eq!((none, pushed.len()), (0, copied.len()));
         for (pushed, copied) in pushed.iter().zip(&copied) {
             assert_eq!(pushed, copied, "round {round}, {rows} rows, {wild} wild columns");
         }

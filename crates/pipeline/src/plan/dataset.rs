@@ -124,9 +124,7 @@ fn recognised(sources: &dyn Sources, dataset: &DatasetName, survey: &Survey, pro
                 let digest = if candidates.is_empty() { None } else { sources.digest(dataset, file) };
                 if let Some(at) = candidates.into_iter().find(|at| known[*at].digest == digest) {
                     gone.retain(|other| *other != at);
-                    let was = known[at].was.take().unwrap_or_else(|| known[at].path.clone());
-                    known[at].was = Some(was).filter(|was| *was != file.path);
-                    known[at].path.clone_from(&file.path);
+                    renamed(&mut known, at, &file.path, progress.window);
                 }
             }
         }
@@ -134,6 +132,17 @@ fn recognised(sources: &dyn Sources, dataset: &DatasetName, survey: &Survey, pro
     known.sort();
     let inputs = progress.inputs.into_iter().chain([(FILES.to_owned(), Position::Files(known))]).collect();
     Progress { inputs, ..progress }
+}
+
+/// Notes that a known file has another name now. Its rows are in the batches so far, under the name that it had when it was read.
+fn renamed(known: &mut [SourceFile], at: usize, path: &str, last_batch: i64) {
+    let was = known[at].was.clone().unwrap_or_else(|| known[at].path.clone());
+    let others_had_it = known.iter().enumerate().any(|(other, file)| other != at && file.was.as_deref() == Some(was.as_str()));
+    let is_known_by_it = was == path && !others_had_it;
+    let file = &mut known[at];
+    file.was_until = file.was_until.or(Some(last_batch)).filter(|_| !is_known_by_it);
+    file.was = Some(was).filter(|_| !is_known_by_it);
+    path.clone_into(&mut file.path);
 }
 
 /// Why an environment cannot read production's raw copy of a dataset, which stands at `production`.
@@ -185,13 +194,8 @@ pub(super) fn is_compared(project: &Project, engine: &dyn Engine, dataset: &Data
 fn keeps_versions(project: &Project, dataset: &DatasetName) -> bool {
     let dataset = dataset.to_string();
     let loads = || project.models.iter().filter(|model| model.settings.follow.contains_key(&dataset)).map(|model| &model.settings.load);
-    let keeps = |load: &Load| match load {
-        Load::Scd2(_) | Load::Scd3(_) => true,
-        Load::Append(append) => !append.key.is_empty(),
-        _ => false,
-    };
     let adds_again = |load: &Load| matches!(load, Load::Append(append) if append.key.is_empty());
-    loads().any(keeps) && !loads().any(adds_again)
+    loads().any(Load::keeps_history) && !loads().any(adds_again)
 }
 
 /// How what is new in a dataset is told, where a model follows it and all of them agree on a column if one is needed.
@@ -292,17 +296,13 @@ impl Reading {
         Some(present.iter().filter(is_new).cloned().collect())
     }
 
-    /// The files of which the raw copy may have rows already. A renamed file is there under its earlier name.
+    /// The files of which the raw copy may have rows already.
     fn changed(&self, files: Option<&[SourceFile]>, anew: bool) -> Vec<String> {
         if self.compared {
             return vec![];
         }
-        let before = |path: &str| self.loaded().iter().find(|known| known.path == path);
-        let names = |file: &SourceFile| match before(&file.path) {
-            Some(known) => [Some(file.path.clone()), known.was.clone()],
-            None => [anew.then(|| file.path.clone()), None],
-        };
-        files.unwrap_or_default().iter().flat_map(names).flatten().collect()
+        let may_be_there = |file: &&SourceFile| anew || self.loaded().iter().any(|known| known.path == file.path);
+        files.unwrap_or_default().iter().filter(may_be_there).map(|file| file.path.clone()).collect()
     }
 
     /// Files that were read and are not there any more.

@@ -1,7 +1,7 @@
 //! Whether the tables of a warehouse are those that the ledger knows.
 //!
-//! The ledger tells what was loaded. Where a warehouse was put back from a backup, or others have written to it, that is no longer true of
-//! its tables: what is new would be added to rows that are not there, and nothing would ever bring the others.
+//! The ledger tells what was loaded. Where a warehouse was put back from a backup or exchanged, or others have written to it, that is no
+//! longer true of its tables: what is new would be added to rows that are not there, and nothing would ever bring the others.
 
 use std::cmp::Ordering;
 
@@ -18,12 +18,15 @@ const LOOKED_AT: usize = 100;
 /// # Errors
 /// Where it is, with what to do about it.
 pub(super) async fn check(project: &Project, asking: Asking<'_>, steps: &[Step]) -> Result<()> {
+    let writes = steps.iter().any(|step| step.decision.may_run());
     for step in steps.iter().filter(|step| is_in_warehouse(step)) {
         let table = &step.table;
         match step.progress.as_ref().map(|progress| progress.version) {
             Some(Some(known)) => match asking.engine.standing(table, known)? {
                 Some(Ordering::Less) => refuse_older(asking, table, known).await?,
                 Some(Ordering::Greater) => refuse_unknown_runs(asking, table, known).await?,
+                // Its log entry is read only where something may be added to what it says.
+                Some(Ordering::Equal) if writes => refuse_exchanged(asking, step, known).await?,
                 Some(Ordering::Equal) | None => {}
             },
             None if asking.engine.has_table(table)? => refuse_other_project(project, asking, table).await?,
@@ -70,6 +73,20 @@ async fn refuse_unknown_runs(asking: Asking<'_>, table: &TableName, known: i64) 
         ))
         .help("if another machine, project or copy of the project has run: let one of them alone write to a warehouse, with the ledger that knows all runs")
         .help("if the ledger was put back from a backup: put the newer one back")
+        .help("or move this ledger away: the next run begins one, and builds the tables from the raw copies and what the sources have"))
+}
+
+/// Refuses a table whose version of this number is another one than that which the ledger recorded.
+async fn refuse_exchanged(asking: Asking<'_>, step: &Step, known: i64) -> Result<()> {
+    let table = &step.table;
+    let Some(writer) = asking.engine.writer(table, known).await? else { return Ok(()) };
+    let Some(recorded) = asking.ledger.publisher(&step.name, known)?.filter(|recorded| recorded.0 != writer) else { return Ok(()) };
+    Err(Error::user(format!("the table `{table}` is not the one that the ledger knows"))
+        .code("HW702")
+        .because(format!(
+            "its version {known} was written by the run {writer}, that which the ledger knows by the run {recorded}: rows that it counts as loaded may not be there"
+        ))
+        .help("if the warehouse was exchanged or put back from a backup: put back the ledger that belongs to it, `.headworks/ledger.db`, or the warehouse that belongs to this ledger")
         .help("or move this ledger away: the next run begins one, and builds the tables from the raw copies and what the sources have"))
 }
 

@@ -14,21 +14,23 @@ use crate::fit::{self, ColumnChanges};
 use crate::graph::{Read, is_known, resolved, unknown_table};
 use crate::project::Project;
 use crate::push_down::{Surroundings, prepare};
-use crate::run::live_rows;
+use crate::run::{delivery_going_on, live_rows};
+use crate::settings::Load;
 
 /// What the rows of a dataset are called while its rules are tried.
 const ROWS: &str = "arriving";
 
-/// How many steps are tried: more would make a plan wait, and a run finds the rest.
+/// How many models are tried, and how many datasets: more would make a plan wait, and a run finds the rest.
 const MOST: usize = 200;
 
-/// Tries the models that would be built anew, up to 200 of them, and the rules of what is loaded. What cannot succeed is marked so in the
-/// plan, and what reads it is left out. Nothing is tried where nobody knows the columns before the run.
+/// Tries the models that would be built anew, or from something that is, up to 200 of them, and of as many datasets that are loaded whether
+/// they still have the columns of their raw copies, and their rules. What cannot succeed is marked so in the plan, and what reads it is left
+/// out. Nothing is tried where nobody knows the columns before the run.
 pub async fn try_models(project: &Project, asking: Asking<'_>, targets: &dyn Targets, plan: &mut Plan) -> Vec<Error> {
     let planned = plan.steps.iter().map(|step| step.name.clone()).collect();
     let mut trial = Trial { project, asking, targets, columns: BTreeMap::new(), planned, refused: Mutex::default() };
     let mut errors = Vec::new();
-    let (mut at, mut tried) = (0, 0);
+    let (mut at, mut models, mut datasets) = (0, 0, 0);
     while at < plan.steps.len() {
         let (before, rest) = plan.steps.split_at_mut(at);
         let next = independent(rest);
@@ -37,8 +39,9 @@ pub async fn try_models(project: &Project, asking: Asking<'_>, targets: &dyn Tar
             leave_out(before, step);
         }
         let is_tried = |step: &Step| {
-            let is_tried = can_be_tried(step) && tried < MOST;
-            tried += usize::from(is_tried);
+            let tried = if matches!(step.work, Work::Extract { .. }) { &mut datasets } else { &mut models };
+            let is_tried = (can_be_tried(step) || trial.may_get_other_columns(before, step)) && *tried < MOST;
+            *tried += usize::from(is_tried);
             is_tried
         };
         let are_tried: Vec<bool> = together.iter().map(is_tried).collect();
@@ -95,7 +98,9 @@ fn can_be_tried(step: &Step) -> bool {
     step.decision.may_run()
         && match &step.work {
             Work::Build { .. } => matches!(step.decision, Decision::Rebuild(_)),
-            Work::Extract { .. } => !step.rules.is_empty(),
+            // A source that cannot be listed is not waited for again.
+            Work::Extract { .. } if matches!(step.decision, Decision::Fail(_)) => false,
+            Work::Extract { .. } => !step.rules.is_empty() || step.progress.is_some(),
             Work::PushDown { .. } => true,
             Work::Deliver { .. } => false,
         }
@@ -146,12 +151,20 @@ impl Found {
 }
 
 impl Trial<'_> {
+    /// Whether the table of a step is replaced as ever, but one that it reads is made anew and may get other columns.
+    fn may_get_other_columns(&self, before: &[Step], step: &Step) -> bool {
+        let is_made_anew = |input: &Step| input.anew || input.progress.is_none() || self.columns.contains_key(&input.name);
+        matches!(&step.work, Work::Build { settings: Load::Replace, .. })
+            && step.decision.may_run()
+            && before.iter().any(|input| step.after.contains(&input.name) && is_made_anew(input))
+    }
+
     /// What is surely wrong with a step.
     async fn step(&self, before: &[Step], step: &Step, is_tried: bool) -> Found {
         let tried = match &step.work {
             _ if !is_tried => None,
             Work::Build { .. } => self.model(before, step).await,
-            Work::Extract { dataset, .. } => self.rules_of(before, dataset, step).await,
+            Work::Extract { dataset, .. } => self.dataset(before, dataset, step).await,
             Work::PushDown { .. } => Some(self.pushed(step).await),
             Work::Deliver { .. } => None,
         };
@@ -180,7 +193,7 @@ impl Trial<'_> {
         let added = model.settings.added(&columns, later_by);
         let made = columns.iter().cloned().chain(added).collect();
         let changes = self.column_changes(step, &columns).await;
-        let refusal = changes.refusal(model, self.asking.ledger).filter(|_| fit::guards_columns(self.project, step));
+        let refusal = changes.refusal(model, self.asking.ledger, None).filter(|_| fit::guards_columns(self.project, step));
         let found = refusal.map(Found::failure);
         let mut found = if let Some(found) = found { found } else { self.rules(before, step, &reader, &columns).await };
         for parent in parents {
@@ -223,7 +236,24 @@ impl Trial<'_> {
         // What an environment builds for the first time, people know from production.
         let known = if self.project.environment.is_some() { step.table.in_production() } else { step.table.clone() };
         let present = self.asking.engine.table(&known, None).await.ok().flatten();
-        present.map(|present| ColumnChanges::of(step, &present.columns, columns)).unwrap_or_default()
+        present.map(|present| ColumnChanges::of(step, &present, columns)).unwrap_or_default()
+    }
+
+    /// What is wrong with a dataset; `None` where that cannot be known.
+    async fn dataset(&self, before: &[Step], dataset: &DatasetName, step: &Step) -> Option<Found> {
+        match self.unfit(dataset, step).await {
+            Some(error) => Some(Found::failure(error)),
+            None if step.rules.is_empty() => None,
+            None => self.rules_of(before, dataset, step).await,
+        }
+    }
+
+    /// Why what arrives does not fit to the raw copy that it would join, as far as its columns tell. What else keeps it from being opened is
+    /// for the run to tell.
+    async fn unfit(&self, dataset: &DatasetName, step: &Step) -> Option<Error> {
+        let delivery = delivery_going_on(step, self.asking).await.ok()??;
+        let opened = self.asking.sources.open(dataset, &delivery).await;
+        opened.err().filter(|error| error.known_code() == Some("HW204"))
     }
 
     /// What is wrong with the rules of a dataset.
@@ -338,7 +368,6 @@ fn nulls(columns: &[Column]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Load;
 
     fn step(name: &str, after: &[&str], decision: Decision) -> Step {
         let (sql, file) = (String::new(), String::new());

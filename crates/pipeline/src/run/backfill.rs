@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::load::Batch;
 use super::task::Task;
-use super::{Ports, begun, carry_out_in_time, review};
+use super::{Ports, begun, carry_out_in_time, limit, review};
 use crate::gaps::days_between;
 use crate::graph::Graph;
 use crate::plan::{Decision, Step, Work};
@@ -68,6 +68,13 @@ pub fn targets(project: &Project, engine: &dyn Engine, asked: &Backfill) -> Resu
     }
 }
 
+/// The models that a backfill of all models leaves out although they are loaded by partitions.
+pub fn left_out<'a>(project: &'a Project, asked: &Backfill) -> Vec<&'a str> {
+    let has_no_windows = |model: &&Model| matches!(model.settings.load, Load::Recompute(_)) && unit(model).is_err();
+    let models = project.models.iter().filter(|_| asked.selection.models.is_empty());
+    models.filter(has_no_windows).map(|model| model.name.as_str()).collect()
+}
+
 const HAS_WINDOWS: &str = "a model has windows with `load: recompute` and `partition_by: month(column)`, or `year` or `day`";
 
 /// The unit of the windows of a model.
@@ -110,7 +117,7 @@ pub fn windows_left(step: &Step, windows: &[String], ports: Ports<'_>) -> Result
 /// Builds windows of `step` as run `run`, in one commit.
 ///
 /// # Errors
-/// Where the ledger fails. A window that a rule blocks, or that fails, is recorded.
+/// Where the ledger fails, or a step that took too long does not stop. A window that a rule blocks, or that fails, is recorded.
 pub async fn fill(project: &Project, step: &Step, windows: &[String], run: RunId, ports: Ports<'_>) -> Result<(RunRecord, Vec<Error>)> {
     let mut record = begun(project, run, ports);
     ports.ledger.begin(&record)?;
@@ -119,10 +126,13 @@ pub async fn fill(project: &Project, step: &Step, windows: &[String], run: RunId
     let decision = Decision::Run("a backfill was asked for".into());
     let step = &Step { decision, progress, anew: false, ..step.clone() };
     let task = Task { project, step, run: &record.run.clone(), ports, is_repeated: false, windows: Some(windows), place: None };
-    let (done, error) = match Box::pin(carry_out_in_time(task)).await {
+    let (mut done, error) = match Box::pin(carry_out_in_time(task)).await {
         Ok(done) => (done, None),
         Err(halt) => halt.record(step),
     };
+    if error.as_ref().is_some_and(limit::is_over) {
+        limit::settle(project, &record.run, vec![&mut done], ports).await?;
+    }
     ports.ledger.save_step(&record.run, &done)?;
     if matches!(done.outcome, StepOutcome::Published | StepOutcome::Unchanged) {
         note(step, windows, is_first, ports)?;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Column, Input, LoadMode, Position, Progress, Reader, Result, Staging};
+use hw_base::{Column, Input, LoadMode, Position, Progress, Reader, Result, Staging, TableState};
 
 use super::Ports;
 use super::deliveries::Deliveries;
+use super::kept;
 use super::load::Batch;
 use super::orphans::{self, Change, Orphans};
 use super::task::Task;
@@ -14,6 +15,7 @@ use crate::fit::{self, ColumnChanges};
 use crate::members;
 use crate::plan::{ASKED_FOR, Decision, Extent, Parent, ReadFrom, Work};
 use crate::position::{TAKEN_OUT, batch_read, last_copy, noted};
+use crate::project::Model;
 use crate::settings::{Load, PartitionBy, Recompute, Snapshot};
 use crate::versions;
 
@@ -41,14 +43,7 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     };
     let anew = step.anew || matches!(change, Change::Rebuild(_)) || (!reads_changes && lost_rows(step.progress.as_ref(), reads, &standing));
     let before = step.progress.as_ref().filter(|_| !anew);
-    let mut bound = Vec::with_capacity(reads.len());
-    for read in reads {
-        let at = standing.get(&read.step);
-        match read.extent {
-            Extent::Newest => bound.extend(versions::newest(ports.engine, ports.ledger, &read.name, &read.table, at).await?),
-            _ => bound.push(bind(before.filter(|_| *settings != Load::Replace), read, at)),
-        }
-    }
+    let mut bound = bound(reads, before.filter(|_| *settings != Load::Replace), &standing, ports).await?;
     for Parent { read, .. } in parents {
         bound.extend(orphans::present(task, read, standing.get(&read.step)).await?);
     }
@@ -56,8 +51,12 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let mut reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
     let columns = ports.engine.columns(&reader).await?;
     fit::check(model, &reader, &columns, ports.engine).await?;
-    if let Some(table) = table.filter(|_| fit::guards_columns(task.project, step)) {
-        ColumnChanges::of(step, &table.columns, &columns).refusal(model, ports.ledger).map_or(Ok(()), Err)?;
+    if let Some(table) = table.as_ref().filter(|_| before.is_none()) {
+        kept::refuse_to_forget(task, (settings, &reads[..]), table, &standing).await?;
+    }
+    // What goes on keeps the columns that the table has.
+    if before.is_none() || *settings == Load::Replace {
+        lose_no_columns(task, model, table.as_ref(), &columns).await?;
     }
     let naming = members::query(model);
     let named = naming.as_ref().map(|query| query.name().to_owned());
@@ -78,6 +77,42 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     };
     let columns = (staging.reader.sql == *sql).then_some(columns);
     Ok(Some(Batch { staging, progress, delivery: None, is_trial: false, window, columns, uneven_columns: vec![], rows_let_in }))
+}
+
+/// What a step reads, as far as its rows are new since `before`.
+async fn bound(
+    reads: &[ReadFrom],
+    before: Option<&Progress>,
+    standing: &BTreeMap<String, Progress>,
+    ports: Ports<'_>,
+) -> Result<Vec<Input>> {
+    let mut bound = Vec::with_capacity(reads.len());
+    for read in reads {
+        let at = standing.get(&read.step);
+        match read.extent {
+            Extent::Newest => bound.extend(versions::newest(ports.engine, ports.ledger, &read.name, &read.table, at).await?),
+            _ => bound.push(bind(before, read, at)),
+        }
+    }
+    Ok(bound)
+}
+
+/// Refuses to take columns away that a table has, unless that was asked for. In an environment nobody reads it yet; what promoting it would
+/// take away is told.
+async fn lose_no_columns(task: Task<'_>, model: &Model, table: Option<&TableState>, columns: &[Column]) -> Result<()> {
+    let Task { project, step, ports, .. } = task;
+    let is_other = step.progress.as_ref().is_none_or(|progress| progress.fingerprint != step.fingerprint);
+    if let Some(environment) = project.environment.as_ref().filter(|_| is_other) {
+        let production = ports.engine.table(&step.table.in_production(), None).await?;
+        let built = fit::columns_of_table(step, columns);
+        let changes = production.map(|production| ColumnChanges::of_promotion(&production, &built, true)).unwrap_or_default();
+        if let Some(lost) = changes.lost_in_words() {
+            let asked = format!("`headworks promote {} --rebuild`", environment.name);
+            ports.narrator.note(&format!("columns of {} that production has: {lost}; {asked} would take them away there", step.name));
+        }
+    }
+    let Some(table) = table.filter(|_| fit::guards_columns(project, step)) else { return Ok(()) };
+    ColumnChanges::of(step, table, columns).refusal(model, ports.ledger, None).map_or(Ok(()), Err)
 }
 
 /// Where the steps stand whose tables are read.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use hw_base::{Error, Result, RunRecord, StepOutcome, StepRecord};
 
 use super::record::{Halt, continued, outcome_of};
-use super::{Ports, database, recover, version_group};
+use super::{Ports, database, limit, version_group};
 use crate::plan::{Plan, Step};
 use crate::project::Project;
 
@@ -67,7 +67,7 @@ impl<'a> Course<'a> {
         self.stopped.insert(&step.name);
         self.tired.extend(database(step).filter(|_| halt.may_heal()));
         let (done, error) = halt.record(step);
-        self.broken_off.extend(error.iter().filter(|error| error.known_code() == Some("HW704")).map(|_| step.name.as_str()));
+        self.broken_off.extend(error.iter().filter(|error| limit::is_over(error)).map(|_| step.name.as_str()));
         self.errors.extend(error.map(|error| (at, error)));
         done
     }
@@ -113,12 +113,8 @@ impl<'a> Course<'a> {
         if self.broken_off.is_empty() {
             return Ok(());
         }
-        self.ports.engine.idle().await;
-        for step in self.record.steps.iter_mut().filter(|step| step.outcome == StepOutcome::Failed) {
-            if self.broken_off.contains(&step.model.as_str()) {
-                recover::settle(self.project, &self.record.run, step, self.ports).await?;
-            }
-        }
-        Ok(())
+        let is_it = |step: &&mut StepRecord| step.outcome == StepOutcome::Failed && self.broken_off.contains(&step.model.as_str());
+        let steps = self.record.steps.iter_mut().filter(is_it).collect();
+        limit::settle(self.project, &self.record.run, steps, self.ports).await
     }
 }

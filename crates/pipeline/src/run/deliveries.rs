@@ -45,8 +45,12 @@ impl Deliveries<'_> {
     /// # Errors
     /// If the raw copy cannot be read; HW306 if `keeps` is a table whose history is longer than what the raw copy still has.
     pub(super) async fn changes(&self, settings: &Snapshot, columns: &[Column], keeps: Option<&TableName>) -> Result<Reader> {
-        let read = self.before.and_then(|before| copy_read(&self.read.step, before));
+        let mut read = self.before.and_then(|before| copy_read(&self.read.step, before));
         let mut deliveries = self.since(read).await?;
+        if let Some(batch) = read.filter(|batch| deliveries.first().is_none_or(|first| first.batch != *batch)) {
+            read = self.last_with_rows(batch).await?;
+            deliveries = self.since(read).await?;
+        }
         if let (None, Some(table)) = (self.before, keeps) {
             self.refuse_to_forget(table, deliveries.first()).await?;
         }
@@ -102,6 +106,18 @@ impl Deliveries<'_> {
             _ => None,
         };
         Ok(rows.rows.iter().filter_map(delivery).collect())
+    }
+
+    /// The last delivery of which a row is there, up to that of a batch: of one that went to quarantine as a whole there is none, and what
+    /// comes after it is compared with the one before it, as where all are read.
+    async fn last_with_rows(&self, batch: i64) -> Result<Option<i64>> {
+        let raw = self.batches("deliveries", (None, batch), false);
+        let sql = "select max(_batch) as batch from deliveries";
+        let rows = self.engine.query(&Reader { sql: sql.into(), inputs: vec![raw], file: None }, 1).await?;
+        Ok(match rows.rows.first().and_then(|row| row.first()) {
+            Some(Value::Int(batch)) => Some(*batch),
+            _ => None,
+        })
     }
 
     fn batches(&self, name: &str, (after_batch, up_to): (Option<i64>, i64), hides_origin: bool) -> Input {

@@ -4,23 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hw_base::{
-    Column, ColumnType, Continuing, DatasetName, Delivered, Delivery, Error, Input, ORIGIN_COLUMNS, Part, Position, Progress, Reader,
-    Result, SourceFile, Staging, TableState, Timestamp, identifier, literal, snake_case,
+    Column, ColumnType, Continuing, DatasetName, Delivered, Delivery, Error, Input, Ledger, ORIGIN_COLUMNS, Part, Position, Progress,
+    Reader, Result, SourceFile, Staging, TableState, Timestamp, identifier, literal, snake_case,
 };
 use serde_json::json;
 
 use super::load::Batch;
-use super::malformed;
 use super::task::Task;
 use super::types::{Fit, common, fit};
-use crate::plan::{Decision, Follow, READ_OTHERWISE, Step, Work};
+use super::{malformed, origins};
+use crate::plan::{Asking, Decision, Follow, READ_OTHERWISE, Step, Work};
 use crate::position::{CONTENT, FILES, FIRST_BATCH, LAST_COPY, LOADED_AT, TAKEN_OUT, WATERMARK};
 use crate::versions;
 
 /// The column of a raw copy that holds the file of a row.
-const FILE: &str = "_file";
+pub(super) const FILE: &str = "_file";
 /// The column of a raw copy that holds the batch of a row.
-const BATCH: &str = "_batch";
+pub(super) const BATCH: &str = "_batch";
 /// What the rows that arrive are called.
 const ARRIVING: &str = "arriving";
 /// What the rows are called that the raw copy has of a database.
@@ -103,12 +103,50 @@ pub(super) fn empty_files(step: &Step) -> Vec<String> {
     files.iter().filter(|file| file.bytes == 0).map(|file| file.path.clone()).collect()
 }
 
+/// What a planned step will ask its source for that goes on with a raw copy, with the columns that this has; `None` where nothing has to fit
+/// to a raw copy.
+///
+/// # Errors
+/// If the table or the ledger cannot be read.
+pub(crate) async fn delivery_going_on(step: &Step, asking: Asking<'_>) -> Result<Option<Delivery>> {
+    let Work::Extract { files, .. } = &step.work else { return Ok(None) };
+    let reads_something = files.as_ref().is_none_or(|files| !files.is_empty());
+    if step.anew || step.progress.is_none() || !reads_something {
+        return Ok(None);
+    }
+    let Some(table) = asking.engine.table(&step.table, None).await? else { return Ok(None) };
+    if files.is_some() && !tells_files(&table) {
+        return Ok(None);
+    }
+    let has_no_rows = files.is_some() && table.rows == Some(0);
+    let expected = expected_of(&table, &noted_names(asking.ledger, &step.name)?, has_no_rows);
+    Ok(Some(Delivery { files: files.clone(), expected, ..Delivery::default() }))
+}
+
+/// The columns of a raw copy, as the source names them.
+fn expected_of(table: &TableState, names: &Names, has_no_rows: bool) -> Vec<Column> {
+    let columns = table.columns.iter().filter(|column| !ORIGIN_COLUMNS.contains(&column.name.as_str()));
+    let sql_type = |column: &Column| if has_no_rows { String::new() } else { column.sql_type.clone() };
+    let in_source = |column: &Column| names.get(&column.name).unwrap_or(&column.name).clone();
+    columns.map(|column| Column { name: in_source(column), sql_type: sql_type(column), ..column.clone() }).collect()
+}
+
+/// Whether the rows of a raw copy tell the file that they came from.
+fn tells_files(table: &TableState) -> bool {
+    table.columns.iter().any(|column| column.name == FILE)
+}
+
+/// The names that the columns of a raw copy have in the source, as they are noted down.
+fn noted_names(ledger: &dyn Ledger, step: &str) -> Result<Names> {
+    let note = ledger.noted(&note_of_names(step))?;
+    Ok(note.and_then(|note| serde_json::from_value(note).ok()).unwrap_or_default())
+}
+
 impl Copying<'_> {
     fn earlier(&self) -> Earlier {
         let step = self.task.step;
         let Some(table) = &self.table else { return Earlier::Stay };
         let was_read_otherwise = step.progress.as_ref().is_some_and(|progress| progress.fingerprint != step.fingerprint);
-        let tells_files = table.columns.iter().any(|column| column.name == FILE);
         match self.files {
             // The deliveries are all that is left of the history of the source.
             _ if self.compared && was_read_otherwise => Earlier::Replaced,
@@ -116,7 +154,7 @@ impl Copying<'_> {
             None if step.anew => Earlier::Replaced,
             None => Earlier::Stay,
             // Rows that do not tell their file could never be taken out.
-            Some(_) if was_read_otherwise || !tells_files || self.reads_all_otherwise() => Earlier::Replaced,
+            Some(_) if was_read_otherwise || !tells_files(table) || self.reads_all_otherwise() => Earlier::Replaced,
             Some(_) if self.changed.is_empty() => Earlier::Stay,
             Some(_) => Earlier::Withdrawn(self.rows_of_changed_files()),
         }
@@ -130,8 +168,7 @@ impl Copying<'_> {
     }
 
     fn rows_of_changed_files(&self) -> String {
-        let paths: Vec<String> = self.changed.iter().map(|path| literal(path)).collect();
-        let of_files = format!("{FILE} in ({})", paths.join(", "));
+        let of_files = origins::rows_of(self.changed, self.files_known());
         if self.task.step.anew { format!("{FILE} is null or {of_files}") } else { of_files }
     }
 
@@ -140,16 +177,20 @@ impl Copying<'_> {
         if self.table.is_none() || matches!(self.earlier, Earlier::Replaced) {
             return Ok(Names::new());
         }
-        let note = self.task.ports.ledger.noted(&note_of_names(&self.task.step.name))?;
-        Ok(note.and_then(|note| serde_json::from_value(note).ok()).unwrap_or_default())
+        noted_names(self.task.ports.ledger, &self.task.step.name)
     }
 
-    /// Files that were read before and have not changed.
-    fn files_before(&self) -> Vec<SourceFile> {
+    /// Files that were read before.
+    fn files_known(&self) -> &[SourceFile] {
         match self.task.step.progress.as_ref().and_then(|progress| progress.inputs.get(FILES)) {
-            Some(Position::Files(known)) => known.iter().filter(|file| !self.changed.contains(&file.path)).cloned().collect(),
-            _ => vec![],
+            Some(Position::Files(known)) => known,
+            _ => &[],
         }
+    }
+
+    /// Those that have not changed.
+    fn files_before(&self) -> Vec<SourceFile> {
+        self.files_known().iter().filter(|file| !self.changed.contains(&file.path)).cloned().collect()
     }
 
     /// What is asked of the source.
@@ -179,11 +220,8 @@ impl Copying<'_> {
 
     /// The columns that the raw copy has, as the source names them; without types where no row has shown any.
     fn expected(&self) -> Vec<Column> {
-        let kept = self.table.iter().filter(|_| !matches!(self.earlier, Earlier::Replaced));
-        let columns = kept.flat_map(|table| &table.columns).filter(|column| !ORIGIN_COLUMNS.contains(&column.name.as_str()));
-        let sql_type = |column: &Column| if self.has_no_rows() { String::new() } else { column.sql_type.clone() };
-        let named = |column: &Column| self.names.get(&column.name).unwrap_or(&column.name).clone();
-        columns.map(|column| Column { name: named(column), sql_type: sql_type(column), ..column.clone() }).collect()
+        let kept = self.table.as_ref().filter(|_| !matches!(self.earlier, Earlier::Replaced));
+        kept.map(|table| expected_of(table, &self.names, self.has_no_rows())).unwrap_or_default()
     }
 
     /// Whether files have brought columns and no row yet, so that nothing has shown what the columns hold.
@@ -194,6 +232,9 @@ impl Copying<'_> {
     async fn batch(mut self, window: i64) -> Result<Batch> {
         let Task { step, ports, .. } = self.task;
         let delivered = ports.sources.open(self.dataset, &self.delivery()).await?;
+        for guess in &delivered.guesses {
+            ports.narrator.note(&format!("{}: {guess}", step.name));
+        }
         if self.starts_again(&delivered) && !self.keeps_versions {
             self.earlier = Earlier::Replaced;
         }
@@ -288,8 +329,12 @@ impl Copying<'_> {
             }
             _ => String::new(),
         };
-        let (arriving, before) = (arriving.join(", "), before.join(", "));
-        format!("(select {arriving} from {ARRIVING} except all select {before} from {KNOWN}{may_come_again}) as {ARRIVING}")
+        let same = |(at, name): (usize, &String)| format!("({ARRIVING}.{name} is not distinct from before.value_{at})");
+        let same = arriving.iter().enumerate().map(same).collect::<Vec<_>>().join(" and ");
+        let before = before.iter().enumerate().map(|(at, value)| format!("{value} as value_{at}")).collect::<Vec<_>>().join(", ");
+        let arriving = arriving.join(", ");
+        let before = format!("(select {before} from {KNOWN}{may_come_again}) as before");
+        format!("(select {arriving} from {ARRIVING} left anti join {before} on {same}) as {ARRIVING}")
     }
 
     /// The columns of the raw copy that need a wider type for what arrives, each with that type.
@@ -454,7 +499,7 @@ pub fn raw_column_names(columns: &[Column]) -> Vec<String> {
 /// the raw copy; `origin` names those that tell where a row came from and are wanted too.
 pub fn live_rows(name: &str, delivered: &Delivered, origin: &[&str], inputs: &mut Vec<Input>) -> Input {
     inputs.push(Input::Live { name: delivered.relation.clone(), relation: delivered.relation.clone() });
-    let (origin, rows) = if delivered.has_origin { (origin, " where _malformed is null") } else { (&[][..], "") };
+    let (origin, rows) = if delivered.has_origin { (origin, malformed::LEFT_OUT) } else { (&[][..], "") };
     Input::Query { name: name.to_owned(), sql: selected(delivered, origin) + rows }
 }
 

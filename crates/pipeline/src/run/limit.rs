@@ -3,12 +3,18 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
-use hw_base::{Clock, Error, StepOutcome, StepRecord, TimeSpan};
+use hw_base::{Clock, Error, Result, RunId, StepOutcome, StepRecord, TimeSpan};
 
 use super::record::{Halt, standing, started};
 use super::task::Task;
+use super::{Ports, recover};
 use crate::plan::Work;
+use crate::project::Project;
+
+/// How long is waited for what was broken off to end.
+const PATIENCE: TimeSpan = TimeSpan(Duration::from_secs(10));
 
 /// What work comes to, if it ends in time.
 pub(super) async fn within<T>(clock: &dyn Clock, limit: TimeSpan, work: impl Future<Output = T>) -> Option<T> {
@@ -31,6 +37,34 @@ pub(super) fn broken_off(task: Task<'_>, limit: TimeSpan) -> Halt {
     let record = begun.unwrap_or_else(|| started(step, standing(step)));
     let seconds = limit.0.as_secs_f64();
     Halt::Failed(expired(task, limit), Box::new(StepRecord { seconds, ..record }))
+}
+
+/// Whether a step that ended so was broken off.
+pub(super) fn is_over(error: &Error) -> bool {
+    error.known_code() == Some("HW704")
+}
+
+/// Settles steps that were broken off: what they left is removed, and a commit that was made in the last moment counts.
+///
+/// # Errors
+/// Where one works on a part of its query that cannot be interrupted. It is recorded as one that has begun, as if the process had been
+/// killed, and the process has to end.
+pub(super) async fn settle(project: &Project, run: &RunId, steps: Vec<&mut StepRecord>, ports: Ports<'_>) -> Result<()> {
+    if within(ports.clock, PATIENCE, ports.engine.idle()).await.is_some() {
+        for step in steps {
+            recover::settle(project, run, step, ports).await?;
+        }
+        return Ok(());
+    }
+    let names: Vec<String> = steps.iter().map(|step| format!("`{}`", step.model)).collect();
+    for step in steps {
+        *step = StepRecord { outcome: StepOutcome::Started, error: None, ..step.clone() };
+        ports.ledger.save_step(run, step)?;
+    }
+    Err(Error::outside(format!("{} took longer than the time limit, and does not stop: the run ends here", names.join(", ")))
+        .code("HW704")
+        .because("it is at a part of its query that cannot be interrupted; nothing of it is visible")
+        .help("the next run removes what it left, and continues; what the other steps have published stays"))
 }
 
 fn expired(task: Task<'_>, limit: TimeSpan) -> Error {

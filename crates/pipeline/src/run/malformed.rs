@@ -1,6 +1,6 @@
 //! Records of a source that cannot be read as rows: counted, set aside, and tolerated up to a limit.
 
-use hw_base::{DatasetName, Error, RowWatch, StagedBatch, count};
+use hw_base::{DatasetName, Error, Input, RowWatch, StagedBatch, count};
 
 use super::task::Task;
 use crate::plan::Work;
@@ -20,6 +20,17 @@ fn shortened(record: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// What leaves malformed records out of the rows of an opened dataset.
+pub(super) const LEFT_OUT: &str = " where _malformed is null";
+
+/// The same as the `rows` of an opened dataset with its malformed records, for a scan that counts both; `None` where all records are rows.
+pub fn with_malformed(rows: &Input) -> Option<Input> {
+    let Input::Query { name, sql } = rows else { return None };
+    let (columns, relation) = sql.strip_suffix(LEFT_OUT)?.rsplit_once(" from ")?;
+    let columns = columns.strip_suffix(", _file, _line").unwrap_or(columns);
+    Some(Input::Query { name: name.clone(), sql: format!("{columns}, _file, _line, _malformed from {relation}") })
 }
 
 /// Diverts malformed records before any rule sees them.
@@ -70,4 +81,18 @@ pub(super) fn too_many(task: Task<'_>, batch: &StagedBatch) -> Option<Error> {
                 _ => format!("so many mostly have one cause, {}", likely_cause(task, dataset)),
             }),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn malformed_records_stand_beside_the_rows_of_a_dataset() {
+        let query = |sql: &str| Input::Query { name: "shop.orders".into(), sql: sql.into() };
+        let all = query("select id as id, _file, _line, _malformed from live_1");
+        assert_eq!(with_malformed(&query("select id as id from live_1 where _malformed is null")), Some(all.clone()));
+        assert_eq!(with_malformed(&query("select id as id, _file, _line from live_1 where _malformed is null")), Some(all));
+        assert_eq!(with_malformed(&query("select id as id from live_1")), None);
+    }
 }

@@ -6,10 +6,12 @@ mod course;
 mod deliver;
 mod deliveries;
 mod extract;
+mod kept;
 mod lateness;
 mod limit;
 mod load;
 mod malformed;
+mod origins;
 mod orphans;
 mod places;
 mod promote;
@@ -33,10 +35,11 @@ use hw_base::{Clock, Engine, Error, Ledger, Result, Retry, RunId, RunRecord, Sou
 
 pub use self::recover::recover;
 pub(crate) use backfill::is_partial;
-pub use backfill::{Backfill, close, fill, targets, windows_left};
+pub use backfill::{Backfill, close, fill, left_out, targets, windows_left};
+pub(crate) use extract::delivery_going_on;
 pub use extract::{live_records, live_rows, raw_column_names};
 pub(crate) use load::EXAMPLES;
-pub use malformed::{MALFORMED, watch_malformed};
+pub use malformed::{MALFORMED, watch_malformed, with_malformed};
 pub use promote::{Building, Promotion, promote};
 pub use record::{alerts, exit_code};
 pub use review::{Asked, review};

@@ -16,6 +16,7 @@ use super::record::outcome_of;
 use super::task::{application, version_with};
 use super::{Ports, begun, review};
 use crate::definition;
+use crate::fit::ColumnChanges;
 use crate::plan::{Plan, Step, Work};
 use crate::position::noted;
 use crate::project::Project;
@@ -37,6 +38,8 @@ pub struct Building<'a> {
     pub production_engine: &'a dyn Engine,
     /// Production's ledger.
     pub production: &'a dyn Ledger,
+    /// Whether somebody asked for it that columns go which production's tables have.
+    pub may_take_columns: bool,
 }
 
 /// What production takes over from an environment.
@@ -66,8 +69,9 @@ impl Promotion {
     /// Finds out what production would take over.
     ///
     /// # Errors
-    /// HW504 where production would lose rows, or decisions about rows, or would get what does not belong to the present code; HW703 where the last
-    /// run of the environment was interrupted. All reasons at once.
+    /// HW504 where production would lose rows, or decisions about rows, or would get what does not belong to the present code; HW703 where the
+    /// last run of the environment was interrupted; HW310 where production's tables would lose columns and nobody asked for it. All reasons
+    /// at once.
     pub async fn of(building: Building<'_>) -> Result<Self> {
         let Building { project, plan, ledger, production, .. } = building;
         let Some(environment) = &project.environment else { return Err(Error::bug("production cannot be promoted")) };
@@ -80,7 +84,7 @@ impl Promotion {
         let (standing, live) = (ledger.all_progress()?, production.all_progress()?);
         let runs = ledger.runs(usize::MAX)?;
         let mut promotion = Self::default();
-        let mut reasons = Vec::new();
+        let (mut reasons, mut taken_away) = (Vec::new(), Vec::new());
         for step in &plan.steps {
             let tried = find(&runs, step, |_| true);
             let failed = tried.filter(|last| !matches!(last.record.outcome, StepOutcome::Published | StepOutcome::Unchanged));
@@ -89,15 +93,21 @@ impl Promotion {
                 (Some(failed), ..) => reasons.push(format!("`{}` did not go through there in run {}", step.name, failed.run)),
                 (None, Some(at), Some(built)) => {
                     let live = live.get(&step.name);
-                    match building.loses(step, (at, live), &standing, built.started).await? {
-                        Some(reason) => reasons.push(reason),
-                        None => promotion.takes(building, step, (at, live), built)?,
+                    if let Some(reason) = building.loses(step, (at, live), &standing, built.started).await? {
+                        reasons.push(reason);
+                        continue;
                     }
+                    let is_unchanged = live.is_some_and(|live| live.fingerprint == at.fingerprint);
+                    taken_away.extend(building.takes_columns(step, name, is_unchanged).await?);
+                    promotion.takes(building, step, (at, live), built)?;
                 }
                 (None, ..) => promotion.not_built.push(step.name.clone()),
             }
         }
-        if reasons.is_empty() { Ok(promotion) } else { Err(refused(name, reasons)) }
+        if !reasons.is_empty() {
+            return Err(refused(name, reasons));
+        }
+        Error::all(taken_away).map_or(Ok(promotion), Err)
     }
 
     fn takes(&mut self, building: Building<'_>, step: &Step, (at, live): (&Progress, Option<&Progress>), built: Built) -> Result<()> {
@@ -144,6 +154,14 @@ impl Building<'_> {
             Some(reason) => Ok(Some(reason)),
             None => self.forgets(step).await,
         }
+    }
+
+    /// Why production's table of a step would lose columns, where nobody asked for it.
+    async fn takes_columns(self, step: &Step, environment: &str, is_unchanged: bool) -> Result<Option<Error>> {
+        let Some(model) = self.project.model(&step.name).filter(|_| !self.may_take_columns) else { return Ok(None) };
+        let (there, here) = (self.production_engine.table(&step.table, None).await?, self.engine.table(&step.table, None).await?);
+        let (Some(there), Some(here)) = (there, here) else { return Ok(None) };
+        Ok(ColumnChanges::of_promotion(&there, &here.columns, is_unchanged).refusal(model, self.production, Some(environment)))
     }
 
     /// A table of compared deliveries has a history that nobody else may have.

@@ -50,6 +50,18 @@ pub(crate) fn reads_on(before: &str, after: &str) -> bool {
     }
 }
 
+/// Whether a raw copy takes type `after` for a wider one of `before`, because values of it arrive or somebody declares it.
+pub(crate) fn widens(before: &str, after: &str) -> bool {
+    fit(after, before) == Fit::Widens
+}
+
+/// Whether a column of an unchanged model may go from one type to the other because of what the model reads: wider as in a raw copy, from one kind
+/// of numbers to another, and from texts to what the source now says that they are.
+pub(crate) fn follows_inputs(before: &str, after: &str) -> bool {
+    let is_number = |name: &str| number(plain(name)).is_some();
+    widens(before, after) || plain(before) == "text" || (is_number(before) && is_number(after))
+}
+
 /// A type that holds the values of two; text holds those of all.
 pub(super) fn common(first: &str, second: &str) -> String {
     match (number(plain(first)), number(plain(second))) {
@@ -112,6 +124,14 @@ mod tests {
         assert_eq!(common("decimal(12,2)", "bigint"), "decimal(21,2)");
         assert_eq!(common("decimal(38,0)", "decimal(12,2)"), "text");
         assert_eq!(common("date", "bigint"), "text");
+    }
+
+    #[test]
+    fn what_a_raw_copy_widens_is_told_from_what_would_be_lost() {
+        assert!(widens("bigint", "text") && widens("bigint", "double") && !reads_on("bigint", "text"));
+        assert!(!widens("text", "bigint") && !widens("bigint", "int"));
+        assert!(follows_inputs("double", "decimal(16,6)") && follows_inputs("varchar", "bigint") && follows_inputs("date", "timestamp"));
+        assert!(!follows_inputs("timestamp", "date") && !follows_inputs("bigint", "date"));
     }
 
     #[test]

@@ -42,8 +42,15 @@ fn built() -> (World, World) {
 fn check(production: &World, world: &World, expected: Expect) {
     on_top(world, production);
     let plan = world.try_plan(&Selection::default()).unwrap();
-    let building =
-        Building { project: &world.project, plan: &plan, engine: world, ledger: world, production_engine: production, production };
+    let building = Building {
+        project: &world.project,
+        plan: &plan,
+        engine: world,
+        ledger: world,
+        production_engine: production,
+        production,
+        may_take_columns: false,
+    };
     expected.assert_eq(&match block_on(Promotion::of(building)) {
         Ok(promotion) => format!("{promotion:#?}").lines().filter(|line| line.contains("model:") || line.contains(" window: ")).collect(),
         Err(error) => error.to_string(),
@@ -113,5 +120,21 @@ fn so_do_decisions_about_rows_in_quarantine() {
         error[HW504]: `dev` cannot be promoted as it is
           because: somebody has decided about rows in quarantine of `orders` since
           help: `headworks run --env dev` brings it up to date (`--rebuild MODEL` where somebody has decided); then promote again"#]],
+    );
+}
+
+#[test]
+fn columns_that_production_has_are_not_taken_away_unless_that_is_asked_for() {
+    let (production, world) = built();
+    production.state().tables.get_mut("orders").unwrap().columns = vec!["one".into(), "gone".into()];
+    check(
+        &production,
+        &world,
+        expect![[r#"
+        error[HW310]: the changed `orders` would take columns away from those who read it
+          because: - gone varchar
+          at: models/orders.sql:1:1
+          help: if that is meant: `headworks promote dev --rebuild`
+          help: else keep them in the SELECT; `headworks diff orders --env dev` shows what changes"#]],
     );
 }

@@ -5,8 +5,8 @@ use hw_base::{Error, RowWatch};
 use serde_json::{Value as Json, json};
 
 use super::{check_plan, check_run, following, following_database, replaced};
-use crate::Selection;
-use crate::fixture::World;
+use crate::fixture::{World, block_on};
+use crate::{Asking, Decision, Selection, try_models};
 
 /// Checks only what concerns raw copies.
 #[track_caller]
@@ -59,6 +59,32 @@ fn a_file_that_vanished_keeps_its_rows_and_is_not_read_when_it_comes_back() {
     check(&world, expect!["raw/shop.orders: unchanged"]);
     world.holds("shop.orders", "a.csv b.csv");
     check(&world, expect!["raw/shop.orders: unchanged"]);
+}
+
+#[test]
+fn a_plan_tells_that_what_arrives_lacks_columns_of_the_raw_copy() {
+    let world = World::new(&[replaced()]).ran();
+    world.holds("shop.orders", "a.csv b.csv");
+    world.fails("open shop.orders: b.csv; expecting id status updated_at", || {
+        Error::user("`b.csv` lacks the column `status`").code("HW204")
+    });
+    let mut plan = world.try_plan(&Selection::default()).unwrap();
+    let asking = Asking { engine: &world, sources: &world, ledger: &world };
+    let errors = block_on(try_models(&world.project, asking, &world, &mut plan));
+    assert_eq!(errors.iter().map(Error::message).collect::<Vec<_>>(), ["`b.csv` lacks the column `status`"]);
+    assert_eq!(plan.steps[0].decision, Decision::Fail("`b.csv` lacks the column `status`".into()));
+    assert_eq!(plan.steps[1].decision, Decision::Skip("raw/shop.orders cannot be built".into()));
+}
+
+#[test]
+fn a_plan_tells_that_the_load_makes_a_column_that_the_select_returns() {
+    let load = json!({ "load": { "scd2": { "key": ["id"], "surrogate_key": "status" } }, "follow": { "shop.orders": "updated_at" } });
+    let world = World::new(&[("dim", "select * from shop.orders", load)]);
+    let mut plan = world.try_plan(&Selection::default()).unwrap();
+    let asking = Asking { engine: &world, sources: &world, ledger: &world };
+    let errors = block_on(try_models(&world.project, asking, &world, &mut plan));
+    let messages: Vec<&str> = errors.iter().map(Error::message).collect();
+    assert_eq!(messages, ["the column `status` is made by the load, and the SELECT returns one of that name"]);
 }
 
 #[test]
@@ -262,9 +288,15 @@ fn rows_that_may_come_again_are_compared_with_the_raw_copy() {
     expect![[r#"
         select id as id, status as status, updated_at as updated_at, _file, _line, _malformed, arrow_cast('2026-03-01T00:00:00.000001Z', 'Timestamp(Microsecond, Some("UTC"))') as _loaded_at, 'r2' as _run, cast(2 as bigint) as _batch
         from (select id, status, updated_at, _file, _line, _malformed
-        from arriving except all select cast(id as varchar), cast(status as varchar), arrow_cast(updated_at, 'Timestamp(Microsecond, None)'), cast(null as varchar), cast(null as bigint), cast(null as varchar)
+        from arriving left anti join (select cast(id as varchar) as value_0, cast(status as varchar) as value_1, arrow_cast(updated_at, 'Timestamp(Microsecond, None)') as value_2, cast(null as varchar) as value_3, cast(null as bigint) as value_4, cast(null as varchar) as value_5
         from known_rows
-        where updated_at is null or updated_at >= arrow_cast('2026-01-05', 'Timestamp(Microsecond, None)')) as arriving"#]].assert_eq(&staging.reader.sql.replace(" from", "\nfrom").replace(" where", "\nwhere"));
+        where updated_at is null or updated_at >= arrow_cast('2026-01-05', 'Timestamp(Microsecond, None)')) as before on (arriving.id is not distinct
+        from before.value_0) and (arriving.status is not distinct
+        from before.value_1) and (arriving.updated_at is not distinct
+        from before.value_2) and (arriving._file is not distinct
+        from before.value_3) and (arriving._line is not distinct
+        from before.value_4) and (arriving._malformed is not distinct
+        from before.value_5)) as arriving"#]].assert_eq(&staging.reader.sql.replace(" from", "\nfrom").replace(" where", "\nwhere"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Continuing a run whose process died.
 
 use expect_test::expect;
+use hw_base::{Error, StepOutcome};
 use serde_json::json;
 
 use super::{check_plan, check_run, following, following_database, replaced};
@@ -45,6 +46,21 @@ fn a_step_whose_table_has_not_seen_the_window_is_swept_and_done_again() {
         orders: published 3 rows as version 0
         Succeeded, exit code 0"#]],
     );
+}
+
+#[test]
+fn what_was_broken_off_and_does_not_stop_is_left_to_the_next_run() {
+    let world = World::new(&[replaced()]);
+    world.state().is_busy = true;
+    world.fails("stage report", || Error::outside("`report` took too long").code("HW704"));
+    let error = world.try_run().unwrap_err();
+    assert_eq!(error.message(), "`report` took longer than the time limit, and does not stop: the run ends here");
+    let recorded = world.state().runs[0].steps.iter().map(|step| (step.model.clone(), step.outcome)).collect::<Vec<_>>();
+    assert!(recorded.contains(&("report".into(), StepOutcome::Started)), "{recorded:?}");
+    world.state().is_busy = false;
+    world.asked();
+    assert_eq!(world.recover().unwrap().steps.len(), 1);
+    expect!["sweep report r1"].assert_eq(&world.asked());
 }
 
 #[test]

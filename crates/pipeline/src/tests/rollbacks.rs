@@ -4,7 +4,19 @@ use expect_test::expect;
 use serde_json::json;
 
 use super::{check_plan, check_run, following, following_database, replaced};
+use crate::Selection;
 use crate::fixture::World;
+
+#[test]
+fn a_table_that_was_exchanged_for_one_with_the_same_version_is_refused() {
+    let world = World::new(&[replaced()]).ran();
+    world.state().tables.get_mut("raw/shop.orders").unwrap().versions[0].1 = "another".into();
+    assert!(world.try_plan(&Selection::default()).is_ok(), "nothing would be added to it");
+    world.holds("shop.orders", "a.csv b.csv");
+    let error = world.try_plan(&Selection::default()).unwrap_err();
+    assert_eq!(error.known_code(), Some("HW702"));
+    assert_eq!(error.message(), "the table `raw/shop.orders` is not the one that the ledger knows");
+}
 
 #[test]
 fn a_rolled_back_raw_copy_is_read_as_it_is_until_its_files_change() {

@@ -365,7 +365,12 @@ async fn judge_whole(
     let time = facts.columns.iter().find(|column| column.kind.is_temporal()).map(|column| column.name.clone());
     // Comparing columns takes its time as well, and where only the first rows were read there is none left.
     let known = if facts.beginning.is_some() { Evidence::default() } else { Evidence::of_table(&table, time.as_deref()) };
-    let mut evidence = Evidence { facts: Some(facts), ..known };
+    let latest = if facts.scanned_all_rows {
+        BTreeMap::new()
+    } else {
+        hw_assess::latest_moments_in(&table, &facts, opened.about.as_of.unwrap_or(now))
+    };
+    let mut evidence = Evidence { facts: Some(facts), latest, ..known };
     evidence.declared = judged_by(arguments.rules.as_deref(), &opened.about.source, opened).await?;
     let assessment = hw_assess::assess_with(opened.engine(), &opened.reader, &opened.about, now, id, evidence).await?;
     Ok((assessment, table))

@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::Path;
 
 use hw_assess::{About, RuleTrial};
-use hw_base::{Error, Input, Reader, Result, Sample, SourceFile, identifier, plural, qualified};
+use hw_base::{DatasetName, Error, Input, Reader, Result, Sample, SourceFile, Tolerance, identifier, plural, qualified};
 use hw_connect::{Address, open_files, open_path};
 use hw_engine::LocalEngine;
-use hw_pipeline::{EngineSettings, raw_column_names};
+use hw_pipeline::{EngineSettings, MALFORMED_TOLERANCE, raw_column_names};
 
 use super::Arguments;
 use crate::house::{self, House};
@@ -86,9 +86,15 @@ impl OpenedData {
     /// The query of `rows` over all records, of which `_malformed` tells those that are no rows; `None` where all are.
     pub(crate) fn records(&self) -> Option<Reader> {
         let records = self.records.as_ref()?;
-        let others = self.rows.inputs.iter().filter(|input| input.name() != DATA);
+        let others = self.rows.inputs.iter().filter(|input| input.name() != records.name());
         let sql = if self.is_named { self.named(", _file, _line, _malformed") } else { self.rows.sql.clone() };
         Some(Reader { sql, inputs: others.chain([records]).cloned().collect(), file: None })
+    }
+
+    /// How many records may be no rows: what its source in the project tolerates, where it is of one.
+    pub(crate) fn malformed_tolerance(&self) -> Tolerance {
+        let of_source = |house: &House| Some(house.project.malformed_tolerance(&DatasetName::parse(&self.about.name)?));
+        self.house().and_then(of_source).unwrap_or(MALFORMED_TOLERANCE)
     }
 
     /// The project it belongs to, if it does.
@@ -164,6 +170,9 @@ pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Termi
             terminal
                 .say(format!("left out of `{data}`: {others} of another kind, such as `{first}`; name them with a pattern of their own"));
         }
+        for guess in hw_connect::guesses(opened.engine().live(), &opened.reader.inputs) {
+            terminal.beside(guess);
+        }
         return Ok(opened);
     };
     if naming::is_path(root, data) {
@@ -173,8 +182,9 @@ pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Termi
     let reader = house.reader(&format!("select * from {shown_as}")).await?;
     let about = About::new(data, data);
     let (engine, rows) = (Opener::Project(Box::new(house)), reader.clone());
+    let records = reader.inputs.iter().find(|input| input.name() == data).and_then(hw_pipeline::with_malformed);
     let (names, uneven, left_out) = (vec![], vec![], vec![]);
-    Ok(OpenedData { engine, rows, records: None, reader, about, has_malformed: false, shown_as, names, is_named: false, uneven, left_out })
+    Ok(OpenedData { engine, rows, records, reader, about, has_malformed: false, shown_as, names, is_named: false, uneven, left_out })
 }
 
 /// Opens the rows of a query.

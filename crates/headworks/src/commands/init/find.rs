@@ -25,8 +25,8 @@ const MOST_RULES: usize = 500;
 const DATABASE: &str = "database";
 /// Where the rows of a dataset are, without the malformed records.
 pub(super) const WELL_FORMED: &str = "all_records where _malformed is null";
-/// Names that the warehouse needs for itself.
-const TAKEN: [&str; 5] = ["raw", "quarantine", "preview", "deleted", "reviewed"];
+/// Names that the warehouse needs for itself, and those that SQL takes for something else behind `from`.
+const TAKEN: [&str; 8] = ["raw", "quarantine", "preview", "deleted", "reviewed", "table", "lateral", "unnest"];
 
 /// Rows that were opened, and what was measured of them.
 pub(super) struct Measured<'a> {

@@ -132,7 +132,12 @@ fn project_name(root: &Path) -> String {
 
 fn tell(name: &str, found: &[Found], left_out: &[(String, String)], written: &[String], terminal: &Terminal) -> Result<()> {
     if terminal.format == Format::Json {
-        let dataset = |one: &Found| json!({ "dataset": one.dataset, "rows": one.facts.rows, "rules": one.rules.len(), "proposed_rules": one.proposed, "null": one.null });
+        let dataset = |one: &Found| {
+            let pattern = one.is_open.then_some(&one.place);
+            json!({
+                "dataset": one.dataset, "pattern": pattern, "rows": one.facts.rows, "rules": one.rules.len(), "proposed_rules": one.proposed, "null": one.null,
+            })
+        };
         let reason = |(name, reason): &(String, String)| json!({ "name": name, "reason": reason });
         return terminal.json(&json!({
             "schema_version": "1",
