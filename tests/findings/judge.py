@@ -162,7 +162,7 @@ BETWEEN = ("patterns", "missing_where", "correlations", "dependencies", "keys")
 def judge_pairs(program, folder, rows):
     for pair in sorted(path for path in pathlib.Path(folder).iterdir() if (path / "dirty.csv").exists()):
         dirty, clean = (list(csv.reader(open(pair / f"{side}.csv", newline="", encoding="utf-8"))) for side in ("dirty", "clean"))
-        if len(dirty) != len(clean):
+        if len(dirty) != len(clean) or not dirty:
             print(f"{pair.name:18} left out: {len(dirty)} and {len(clean)} rows")
             continue
         wrong = {(row, at) for row, (one, other) in enumerate(zip(dirty[1:], clean[1:])) for at in range(min(len(one), len(other)))

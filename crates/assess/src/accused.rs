@@ -292,19 +292,7 @@ mod tests {
     use hw_base::Dimension;
 
     use super::*;
-
-    fn column(name: &str, kind: ColumnType, cells: &[&str]) -> CodedColumn {
-        let mut values: Vec<String> = Vec::new();
-        let mut code = |cell: &&str| {
-            let at = values.iter().position(|value| value == cell).unwrap_or(values.len());
-            if at == values.len() {
-                values.push((*cell).to_owned());
-            }
-            u32::try_from(at).unwrap() + 1
-        };
-        let codes = cells.iter().map(&mut code).collect();
-        CodedColumn { name: name.into(), kind, values, codes }
-    }
+    use crate::fixture::coded as column;
 
     fn accused(columns: Vec<CodedColumn>, row: u64, name: &str) -> Accused {
         let table = CodedTable { name: "t".into(), rows: columns[0].codes.len() as u64, sampled: None, columns };

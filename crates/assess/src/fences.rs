@@ -136,19 +136,7 @@ fn between(low: f64, high: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn column(name: &str, kind: ColumnType, cells: &[&str]) -> CodedColumn {
-        let mut values: Vec<String> = Vec::new();
-        let mut code = |cell: &&str| {
-            let at = values.iter().position(|value| value == cell).unwrap_or(values.len());
-            if at == values.len() {
-                values.push((*cell).to_owned());
-            }
-            u32::try_from(at).unwrap() + 1
-        };
-        let codes = cells.iter().map(&mut code).collect();
-        CodedColumn { name: name.into(), kind, values, codes }
-    }
+    use crate::fixture::coded as column;
 
     fn told(animals: &[&str], weights: &[&str], rows: &[usize]) -> Option<String> {
         let columns = vec![column("animal", ColumnType::Text, animals), column("weight", ColumnType::Float, weights)];

@@ -1,12 +1,27 @@
 //! Facts written as small tables, so that tests do not know the API.
 
 use hw_base::{
-    ColumnFacts, ColumnType, Histogram, NumberFacts, Quantile, ShapeCount, TableFacts, TextFacts, TextShape, Timestamp, Value, ValueCount,
+    CodedColumn, ColumnFacts, ColumnType, Histogram, NumberFacts, Quantile, ShapeCount, TableFacts, TextFacts, TextShape, Timestamp, Value,
+    ValueCount,
 };
 
 /// The present moment of all tests.
 pub(crate) fn now() -> Timestamp {
     "2026-03-01T00:00:00Z".parse().unwrap()
+}
+
+/// A column of these cells, coded in the order in which they are first seen.
+pub(crate) fn coded(name: &str, kind: ColumnType, cells: &[&str]) -> CodedColumn {
+    let mut values: Vec<String> = Vec::new();
+    let mut code = |cell: &&str| {
+        let at = values.iter().position(|value| value == cell).unwrap_or(values.len());
+        if at == values.len() {
+            values.push((*cell).to_owned());
+        }
+        u32::try_from(at).unwrap() + 1
+    };
+    let codes = cells.iter().map(&mut code).collect();
+    CodedColumn { name: name.into(), kind, values, codes }
 }
 
 /// Reads facts: the first line is about the table (`rows 1000; duplicates 5; malformed 2; sample`), each further line
