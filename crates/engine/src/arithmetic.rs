@@ -1,11 +1,11 @@
-//! Numbers that grow beyond their type: the engine's `+`, `-`, `*` and `sum` begin anew at the other end. Here they fail instead, which is told
-//! with the query; a sum whose parts are too large and which itself is not is right.
+//! Numbers that grow beyond their type: the engine's `+`, `-`, `*` and `sum` begin anew at the other end, and decimals get a digit more than they have
+//! room for. Here they fail instead, which is told with the query; a sum whose parts are too large and which itself is not is right.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, PrimitiveArray};
 use datafusion::arrow::datatypes::{
-    ArrowPrimitiveType, DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef, Int64Type, UInt64Type,
+    ArrowPrimitiveType, DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef, Int64Type, Schema, UInt64Type,
 };
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result as EngineResult, ScalarValue, exec_datafusion_err};
@@ -27,23 +27,25 @@ use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, NestedL
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::sorts::sort::SortExec;
 
+use crate::decimal_digits::within_digits;
 use crate::decimal_sum;
 use crate::mean::DifferentNumbers;
 use crate::sliding::SlidingFloats;
 
 type Expression = Arc<dyn PhysicalExpr>;
 
-/// The expression with arithmetic that fails where a result does not fit.
-pub(crate) fn checked(expression: Expression) -> EngineResult<Transformed<Expression>> {
+/// The expression over rows of this schema with arithmetic that fails where a result does not fit.
+pub(crate) fn checked(expression: Expression, schema: &Schema) -> EngineResult<Transformed<Expression>> {
     expression.transform_up(|part| {
-        let arithmetic = part.downcast_ref::<BinaryExpr>().filter(|part| can_overflow(part));
-        let checked = arithmetic.map(|part| Arc::new(part.clone().with_fail_on_overflow(true)) as Expression);
+        let arithmetic = part.downcast_ref::<BinaryExpr>().filter(|part| can_overflow(*part.op()));
+        let checked = arithmetic.map(|part| within_digits(Arc::new(part.clone().with_fail_on_overflow(true)), schema));
         Ok(checked.map_or(Transformed::no(part), Transformed::yes))
     })
 }
 
-fn can_overflow(expression: &BinaryExpr) -> bool {
-    matches!(expression.op(), Operator::Plus | Operator::Minus | Operator::Multiply)
+/// Whether what the operator gives may not fit into its type: a quotient of decimals has digits behind the point that the number did not have.
+pub(crate) fn can_overflow(operator: Operator) -> bool {
+    matches!(operator, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide)
 }
 
 /// Makes the arithmetic of a plan one that fails. It must see the plan first: expressions are moved into the reading of files later.
@@ -75,7 +77,7 @@ impl PhysicalOptimizerRule for CheckedArithmetic {
 fn has_arithmetic(plan: &dyn ExecutionPlan) -> EngineResult<bool> {
     let mut found = false;
     plan.apply_expressions(&mut |expression| {
-        found |= expression.exists(|part| Ok(part.downcast_ref::<BinaryExpr>().is_some_and(can_overflow)))?;
+        found |= expression.exists(|part| Ok(part.downcast_ref::<BinaryExpr>().is_some_and(|part| can_overflow(*part.op()))))?;
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     Ok(found)
@@ -87,7 +89,7 @@ fn checked_plan(plan: &Arc<dyn ExecutionPlan>) -> EngineResult<Option<Arc<dyn Ex
     let found: Arc<dyn ExecutionPlan> = if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
         checked_projection(projection)?
     } else if let Some(filter) = plan.downcast_ref::<FilterExec>() {
-        let predicate = checked(Arc::clone(filter.predicate()))?.data;
+        let predicate = checked(Arc::clone(filter.predicate()), &filter.input().schema())?.data;
         Arc::new(FilterExecBuilder::from(filter).with_predicate(predicate).build()?)
     } else if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
         checked_aggregate(aggregate)?
@@ -119,41 +121,44 @@ fn checked_join(plan: &Arc<dyn ExecutionPlan>) -> EngineResult<Option<Arc<dyn Ex
 
 fn checked_filter(filter: Option<&JoinFilter>) -> EngineResult<Option<JoinFilter>> {
     let Some(filter) = filter else { return Ok(None) };
-    let expression = checked(Arc::clone(filter.expression()))?.data;
+    let expression = checked(Arc::clone(filter.expression()), filter.schema())?.data;
     Ok(Some(JoinFilter::new(expression, filter.column_indices().to_vec(), Arc::clone(filter.schema()))))
 }
 
 fn checked_sort(sort: &SortExec) -> EngineResult<Arc<dyn ExecutionPlan>> {
-    let keys = sort.expr().iter().map(|key| Ok(PhysicalSortExpr::new(checked(Arc::clone(&key.expr))?.data, key.options)));
+    let schema = sort.input().schema();
+    let keys = sort.expr().iter().map(|key| Ok(PhysicalSortExpr::new(checked(Arc::clone(&key.expr), &schema)?.data, key.options)));
     let Some(order) = LexOrdering::new(keys.collect::<EngineResult<Vec<_>>>()?) else { return Ok(Arc::new(sort.clone())) };
     let sorted = SortExec::new(order, Arc::clone(sort.input())).with_preserve_partitioning(sort.preserve_partitioning());
     Ok(Arc::new(sorted.with_fetch(sort.fetch())))
 }
 
 fn checked_projection(projection: &ProjectionExec) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    let schema = projection.input().schema();
     let expressions: Vec<ProjectionExpr> = projection
         .expr()
         .iter()
-        .map(|one| Ok(ProjectionExpr { expr: checked(Arc::clone(&one.expr))?.data, alias: one.alias.clone() }))
+        .map(|one| Ok(ProjectionExpr { expr: checked(Arc::clone(&one.expr), &schema)?.data, alias: one.alias.clone() }))
         .collect::<EngineResult<_>>()?;
     Ok(Arc::new(ProjectionExec::try_new(expressions, Arc::clone(projection.input()))?))
 }
 
 fn checked_aggregate(aggregate: &AggregateExec) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    let (input, schema) = (Arc::clone(aggregate.input()), aggregate.input_schema());
+    let checked = |one: Expression| checked(one, &schema).map(|done| done.data);
     let all = |expressions: &[(Expression, String)]| {
-        expressions.iter().map(|(one, name)| Ok((checked(Arc::clone(one))?.data, name.clone()))).collect::<EngineResult<Vec<_>>>()
+        expressions.iter().map(|(one, name)| Ok((checked(Arc::clone(one))?, name.clone()))).collect::<EngineResult<Vec<_>>>()
     };
     let groups = aggregate.group_expr();
     let groups = PhysicalGroupBy::new(all(groups.expr())?, all(groups.null_expr())?, groups.groups().to_vec(), groups.has_grouping_set());
     let functions = aggregate.aggr_expr().iter().map(|function| {
         let parts = function.all_expressions();
-        let parts_of = |parts: Vec<Expression>| parts.into_iter().map(|one| Ok(checked(one)?.data)).collect::<EngineResult<Vec<_>>>();
+        let parts_of = |parts: Vec<Expression>| parts.into_iter().map(checked).collect::<EngineResult<Vec<_>>>();
         let changed = function.with_new_expressions(parts_of(parts.args)?, parts_of(parts.order_by_exprs)?);
         Ok(changed.map_or_else(|| Arc::clone(function), Arc::new))
     });
-    let filters = aggregate.filter_expr().iter().map(|filter| filter.clone().map(|one| Ok(checked(one)?.data)).transpose());
+    let filters = aggregate.filter_expr().iter().map(|filter| filter.clone().map(checked).transpose());
     let (functions, filters) = (functions.collect::<EngineResult<_>>()?, filters.collect::<EngineResult<_>>()?);
-    let (input, schema) = (Arc::clone(aggregate.input()), aggregate.input_schema());
     Ok(Arc::new(AggregateExec::try_new(*aggregate.mode(), groups, functions, filters, input, schema)?))
 }
 
@@ -411,26 +416,7 @@ pub(crate) fn narrowed(sums: &Decimal128Array, result: &DataType) -> EngineResul
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
-    use hw_base::{ByteSize, Engine, Reader};
-
-    use crate::{Limits, LiveTables, LocalEngine};
-
-    /// What a query gives, or why it gives nothing.
-    #[track_caller]
-    fn check(sql: &str, expected: &str) {
-        let folder = tempfile::tempdir().unwrap();
-        let limits = Limits { memory: ByteSize(1 << 30), disk: ByteSize(1 << 30), threads: Some(2) };
-        let engine = LocalEngine::new(folder.path().join("w"), folder.path().join("s"), LiveTables::default(), limits).unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        let answer = runtime.block_on(engine.query(&Reader { sql: sql.into(), inputs: vec![], file: None }, 10));
-        let found = match answer {
-            Ok(rows) => rows.rows.iter().map(|row| row[0].to_string()).collect::<Vec<_>>().join(", "),
-            Err(error) => error.to_string(),
-        };
-        assert!(found == expected || found.starts_with(&format!("error[HW301]: {expected}")), "{sql}: {found}");
-    }
+    use crate::testing::check;
 
     const NUMBERS: &str = "(values (9223372036854775807, 1, 'x'), (1, 2, 'y'), (-2, 3, 'x')) as t(a, b, c)";
 
@@ -504,6 +490,11 @@ mod tests {
         check("select mod(cast(7.5 as decimal(5, 2)), 2) = 1.5", "true");
         check(&format!("select cast(sign(a) as int) from {NUMBERS} order by b"), "1, 1, -1");
         check("select mod(1, 0)", "a number is divided by zero");
+        check("select mod(null, 2)", "null");
+        check("select mod(2, null)", "null");
+        check("select mod(null, null)", "null");
+        check("select sign(null)", "null");
+        check("select mod('x', 2)", "the function `mod` cannot be given text, bigint");
     }
 
     #[test]
@@ -528,5 +519,37 @@ mod tests {
         check(&format!("select sum(a) from {large} where b = 1"), told);
         check(&format!("select sum(a) from {large} group by b"), told);
         check(&format!("select sum(a) over () from {large} where b = 1"), told);
+    }
+
+    #[test]
+    fn results_have_no_more_digits_than_decimals() {
+        let told = "a number does not fit into its type";
+        let rows = |number: &str| format!("(select cast(column1 as decimal(38, 0)) as a from (values ('{number}'), ('1')) as v) as t");
+        let most = rows(&"9".repeat(38));
+        let half = rows(&format!("5{}", "0".repeat(37)));
+        let long = rows(&format!("12{}", "0".repeat(33)));
+        check(&format!("select a + 1 from {most}"), told);
+        check(&format!("select -a - 1 from {most}"), told);
+        check(&format!("select a * 2 from {half}"), told);
+        check(&format!("select a / cast(1 as decimal(38, 0)) from {long}"), told);
+        check(&format!("select count(*) from {most} where a + 1 > 0"), told);
+        check(&format!("select max(a + 1) from {most}"), told);
+        check(&format!("select max(a / cast(1 as decimal(38, 0))) over () from {long}"), told);
+        check(&format!("select cast('{}' as decimal(38, 0)) + 1", "9".repeat(38)), told);
+        check(&format!("select a - 1 + 1 = a from {most}"), "true, true");
+        check(&format!("select a * 1 = a from {half}"), "true, true");
+        check(&format!("select a + null from {most}"), "null, null");
+    }
+
+    #[test]
+    fn quotients_that_fit_are_found_however_many_digits_are_added_on_the_way() {
+        let rows = "(select cast(column1 as decimal(38, 18)) as a, cast(column2 as decimal(38, 18)) as b from \
+                    (values ('12.5', '4'), ('-1', '3'), (null, '0'), ('9', null)) as v) as t";
+        check(&format!("select a / b from {rows}"), "3.1250000000000000000000, -0.3333333333333333333333, null, null");
+        check("select cast(1 as decimal(38, 18)) / cast(8 as decimal(38, 18))", "0.1250000000000000000000");
+        let wide = "(select cast(column1 as decimal(38, 10)) as a from (values ('2500000000000'), ('7500000000000')) as v) as t";
+        check(&format!("select sum(a) * 100 / sum(a) from {wide}"), "100.00000000000000");
+        check(&format!("select 100 * a / sum(a) over () from {wide} order by a"), "25.00000000000000, 75.00000000000000");
+        check(&format!("select a / (a - a) from {wide}"), "a number is divided by zero");
     }
 }

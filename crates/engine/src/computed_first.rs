@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, Result as EngineResult};
-use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, Projection, Window};
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Window};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+
+use crate::arithmetic::can_overflow;
 
 /// What such a column is called.
 const COMPUTED: &str = "__computed";
@@ -56,9 +58,8 @@ fn of_columns(function: &Expr, computed: &mut Vec<(Expr, String)>, config: &dyn 
 
 /// The column that a value with arithmetic becomes; one for values that are equal, because windows that sort alike stand together.
 fn column_of(value: Expr, computed: &mut Vec<(Expr, String)>, config: &dyn OptimizerConfig) -> EngineResult<Transformed<Expr>> {
-    let can_overflow =
-        |part: &Expr| matches!(part, Expr::BinaryExpr(BinaryExpr { op: Operator::Plus | Operator::Minus | Operator::Multiply, .. }));
-    if !value.any_column_refs() || !value.exists(|part| Ok(can_overflow(part)))? {
+    let is_arithmetic = |part: &Expr| matches!(part, Expr::BinaryExpr(binary) if can_overflow(binary.op));
+    if !value.any_column_refs() || !value.exists(|part| Ok(is_arithmetic(part)))? {
         return Ok(Transformed::no(value));
     }
     let known = computed.iter().find(|(known, _)| *known == value).map(|(_, name)| name.clone());

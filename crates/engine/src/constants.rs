@@ -20,7 +20,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::physical_expr::create_physical_expr;
 
-use crate::arithmetic::checked;
+use crate::arithmetic::{can_overflow, checked};
 use crate::moments::input_schema;
 
 /// The rule of the optimizer that computes constants.
@@ -79,7 +79,7 @@ fn has_arithmetic(plan: &LogicalPlan) -> EngineResult<bool> {
 
 fn is_arithmetic(part: &Expr) -> bool {
     match part {
-        Expr::BinaryExpr(BinaryExpr { op, .. }) => matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply),
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => can_overflow(*op),
         Expr::Negative(_) => true,
         _ => false,
     }
@@ -118,7 +118,7 @@ fn overflow(part: &Expr) -> EngineResult<Option<String>> {
         let part = create_physical_expr(part, &DFSchema::empty(), &ExecutionProps::new(), &PhysicalPlanningContext::default())?;
         let one_row = RecordBatchOptions::new().with_row_count(Some(1));
         let one_row = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &one_row)?;
-        checked(part)?.data.evaluate(&one_row)
+        checked(part, &Schema::empty())?.data.evaluate(&one_row)
     };
     let Err(error) = computed() else { return Ok(None) };
     Ok(match error.find_root() {

@@ -169,23 +169,20 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
     use datafusion::physical_plan::displayable;
-    use hw_base::{ByteSize, Reader};
 
     use super::*;
     use crate::session::{Effort, Session};
-    use crate::{Limits, LiveTables, LocalEngine};
+    use crate::{LocalEngine, testing};
 
     fn engine(threads: usize) -> (tempfile::TempDir, LocalEngine) {
         let folder = tempfile::tempdir().unwrap();
-        let limits = Limits { memory: ByteSize(1 << 30), disk: ByteSize(1 << 30), threads: Some(threads) };
-        let engine = LocalEngine::new(folder.path().join("w"), folder.path().join("s"), LiveTables::default(), limits).unwrap();
+        let engine = testing::engine(folder.path(), threads);
         (folder, engine)
     }
 
     /// The operators of a query and its rows.
     async fn found(engine: &LocalEngine, sql: &str, effort: Effort) -> (String, Vec<String>) {
-        let reader = Reader { sql: sql.to_owned(), inputs: vec![], file: None };
-        let session = Session::for_reader(engine, &reader, effort).await.unwrap();
+        let session = Session::for_reader(engine, &testing::reader(sql), effort).await.unwrap();
         let frame = session.query(sql, None).await.unwrap();
         let plan = frame.clone().create_physical_plan().await.unwrap();
         let batches = match frame.collect().await {

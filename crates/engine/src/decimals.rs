@@ -1,16 +1,20 @@
 //! Decimals beside numbers that are written out, such as `price = 4.07`. The engine takes 4.07 for a float and brings both sides to a
 //! decimal of fifteen digits, in which some floats end one digit too high: one price in fifteen would not equal itself.
 
+use std::sync::Arc;
+
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result as EngineResult, ScalarValue};
 use datafusion::logical_expr::expr::Case;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, cast};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Projection, Union, cast};
 
 use crate::moments::is_comparison;
 
 /// Digits that a decimal may have.
 const MOST_DIGITS: usize = 38;
+/// A function whose type follows from how many places it is asked for.
+const ROUNDS: &str = "round";
 /// Functions of which all values are of one kind.
 const OF_ONE_KIND: [&str; 6] = ["nullif", "coalesce", "nvl", "ifnull", "greatest", "least"];
 
@@ -24,7 +28,8 @@ pub(crate) fn compared_to_the_digit(part: Expr, schema: &DFSchema) -> EngineResu
             if part.transformed { Ok(part) } else { compared_as_floats(part.data, schema) }
         }
         Expr::ScalarFunction(function) if OF_ONE_KIND.contains(&function.func.name()) => written_as_decimals(part, schema),
-        Expr::Case(_) => Ok(results_as_decimals(part, schema)),
+        Expr::Case(_) => results_in_one_type(part, schema),
+        Expr::ScalarFunction(function) if function.func.name() == ROUNDS => Ok(with_known_places(part)),
         _ => Ok(Transformed::no(part)),
     }
 }
@@ -42,45 +47,173 @@ fn written_as_decimals(part: Expr, schema: &DFSchema) -> EngineResult<Transforme
     part.map_children(|child| Ok(written(&child).map_or_else(|| Transformed::no(child), Transformed::yes)))
 }
 
-/// The same for the results of a `case`; what it compares is compared as anywhere else.
-fn results_as_decimals(part: Expr, schema: &DFSchema) -> Transformed<Expr> {
-    let Expr::Case(Case { expr, when_then_expr, else_expr }) = part else { return Transformed::no(part) };
+/// The results of a `case` in one type, and what it compares as it is compared anywhere else.
+fn results_in_one_type(part: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
+    let Expr::Case(Case { expr, when_then_expr, else_expr }) = part else { return Ok(Transformed::no(part)) };
     let results: Vec<Expr> = when_then_expr.iter().map(|(_, then)| then.as_ref()).chain(else_expr.as_deref()).cloned().collect();
     let compared: Vec<Expr> = expr.iter().chain(when_then_expr.iter().map(|(when, _)| when)).map(|part| part.as_ref().clone()).collect();
-    let results_are = are_decimals(&results, schema);
+    let kinds = results.iter().map(|result| result.get_type(schema)).collect::<EngineResult<Vec<_>>>()?;
+    let common = Common::of(results.iter().zip(&kinds));
     let compared_are = expr.is_some() && are_decimals(&compared, schema);
-    let exact = |is_exact: bool, part: Box<Expr>| match written(&part).filter(|_| is_exact) {
+    let exact = |part: Box<Expr>| match written(&part).filter(|_| compared_are) {
         Some(written) => Box::new(written),
         None => part,
     };
-    let case = Expr::Case(Case {
-        expr,
-        when_then_expr: when_then_expr.into_iter().map(|(when, then)| (exact(compared_are, when), exact(results_are, then))).collect(),
-        else_expr: else_expr.map(|other| exact(results_are, other)),
+    let in_one_type = |part: Box<Expr>| -> EngineResult<Box<Expr>> {
+        let kind = part.get_type(schema)?;
+        Ok(Box::new(common.and_then(|common| common.taken(&part, &kind)).unwrap_or(*part)))
+    };
+    let when_then_expr = when_then_expr.into_iter().map(|(when, then)| Ok((exact(when), in_one_type(then)?)));
+    let when_then_expr = when_then_expr.collect::<EngineResult<Vec<_>>>()?;
+    let case = Expr::Case(Case { expr, when_then_expr, else_expr: else_expr.map(in_one_type).transpose()? });
+    Ok(if common.is_some() || compared_are { Transformed::yes(case) } else { Transformed::no(case) })
+}
+
+/// The columns of a `union` in one type each, where the engine would take decimals of fifteen digits behind the point for numbers that are written out,
+/// and for floats.
+pub(crate) fn united_in_one_type(plan: LogicalPlan) -> EngineResult<Transformed<LogicalPlan>> {
+    let LogicalPlan::Union(union) = plan else { return Ok(Transformed::no(plan)) };
+    let parts: Vec<Vec<(Expr, DataType)>> = union.inputs.iter().map(|input| columns(input)).collect();
+    let common: Vec<Option<Common>> = (0..union.schema.fields().len())
+        .map(|at| Common::of(parts.iter().filter_map(|columns| columns.get(at)).map(|(column, kind)| (column, kind))))
+        .collect();
+    if common.iter().all(Option::is_none) {
+        return Ok(Transformed::no(LogicalPlan::Union(union)));
+    }
+    let inputs = union.inputs.iter().zip(parts).map(|(input, columns)| {
+        let names = input.schema().iter().map(|(table, field)| (table.cloned(), field.name().clone())).collect::<Vec<_>>();
+        let own = input.schema().columns().into_iter().map(Expr::Column);
+        let taken = columns.iter().zip(&common).map(|((column, kind), common)| common.and_then(|common| common.taken(column, kind)));
+        let all = own.zip(taken).zip(names).map(|((own, taken), (table, name))| match taken {
+            // What is written out stands for its column; of others it is taken.
+            Some(taken) => (if is_written(&taken) { taken } else { cast(own, DataType::Float64) }).alias_qualified(table, name),
+            None => own,
+        });
+        Ok(Arc::new(LogicalPlan::Projection(Projection::try_new(all.collect(), Arc::clone(input))?)))
     });
-    if results_are || compared_are { Transformed::yes(case) } else { Transformed::no(case) }
+    let inputs = inputs.collect::<EngineResult<Vec<_>>>()?;
+    Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?)))
+}
+
+/// The columns of a plan as it writes them, each with its type.
+fn columns(plan: &LogicalPlan) -> Vec<(Expr, DataType)> {
+    let kinds = plan.schema().fields().iter().map(|field| field.data_type().clone());
+    match plan {
+        LogicalPlan::Projection(projection) => projection.expr.iter().map(|column| column.clone().unalias()).zip(kinds).collect(),
+        _ => plan.schema().columns().into_iter().map(Expr::Column).zip(kinds).collect(),
+    }
+}
+
+fn is_written(part: &Expr) -> bool {
+    matches!(part, Expr::Literal(..))
+}
+
+/// The type that values of several have in common, some of which are decimals.
+#[derive(Clone, Copy, Debug)]
+enum Common {
+    /// Beside numbers that are written out.
+    Decimals,
+    /// Beside floats.
+    Floats,
+}
+
+impl Common {
+    fn of<'a>(parts: impl Iterator<Item = (&'a Expr, &'a DataType)>) -> Option<Self> {
+        let (mut has_decimals, mut has_floats, mut room) = (false, false, Room::default());
+        let mut has_written = false;
+        for (part, kind) in parts {
+            let number = written(part).or_else(|| whole(part));
+            has_written |= number.is_some();
+            if let Some(Expr::Literal(number, _)) = number {
+                room.hold(&number.data_type());
+            } else {
+                has_decimals |= kind.is_decimal();
+                has_floats |= kind.is_floating();
+                room.hold(kind);
+            }
+        }
+        match () {
+            () if !has_decimals => None,
+            () if has_floats => Some(Self::Floats),
+            () => Some(Self::Decimals).filter(|_| has_written && room.is_enough()),
+        }
+    }
+
+    /// A value in this type, where it has another one.
+    fn taken(self, part: &Expr, kind: &DataType) -> Option<Expr> {
+        match self {
+            Self::Decimals => written(part).or_else(|| whole(part)),
+            Self::Floats => kind.is_decimal().then(|| cast(part.clone(), DataType::Float64)),
+        }
+    }
+}
+
+/// Digits before and behind the point that decimals need.
+#[derive(Default)]
+struct Room {
+    before_point: usize,
+    after_point: usize,
+}
+
+impl Room {
+    fn hold(&mut self, kind: &DataType) {
+        if let DataType::Decimal32(digits, scale) | DataType::Decimal64(digits, scale) | DataType::Decimal128(digits, scale) = kind {
+            let scale = usize::try_from(*scale).unwrap_or_default();
+            self.before_point = self.before_point.max(usize::from(*digits).saturating_sub(scale));
+            self.after_point = self.after_point.max(scale);
+        }
+    }
+
+    fn is_enough(&self) -> bool {
+        self.before_point + self.after_point <= MOST_DIGITS
+    }
+}
+
+/// A whole number that is written out as the decimal of the same digits.
+fn whole(part: &Expr) -> Option<Expr> {
+    let number = match part {
+        Expr::Literal(ScalarValue::Int64(Some(number)), _) => i128::from(*number),
+        Expr::Negative(inner) => match inner.as_ref() {
+            Expr::Literal(ScalarValue::Int64(Some(number)), _) => -i128::from(*number),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let digits = u8::try_from(number.unsigned_abs().to_string().len()).ok()?;
+    Some(Expr::Literal(ScalarValue::Decimal128(Some(number), digits, 0), None))
+}
+
+/// The places that a number is rounded to as the engine wants them. It would cast them, lose sight of how many they are meanwhile, and find another
+/// type for the rounded decimal than that which it has in the end: `coalesce(round(a, 0), b)` would round `b` as well.
+fn with_known_places(mut part: Expr) -> Transformed<Expr> {
+    let Expr::ScalarFunction(function) = &mut part else { return Transformed::no(part) };
+    let written = match function.args.get(1) {
+        Some(Expr::Literal(ScalarValue::Int64(Some(places)), _)) => Some(*places),
+        Some(Expr::Negative(places)) => match places.as_ref() {
+            Expr::Literal(ScalarValue::Int64(Some(places)), _) => places.checked_neg(),
+            _ => None,
+        },
+        _ => None,
+    };
+    let Some(places) = written.and_then(|places| i32::try_from(places).ok()) else { return Transformed::no(part) };
+    function.args[1] = Expr::Literal(ScalarValue::Int32(Some(places)), None);
+    Transformed::yes(part)
 }
 
 /// Whether there are decimals among `parts`, and floats only as numbers that are written out, which all of them together have room for.
 fn are_decimals(parts: &[Expr], schema: &DFSchema) -> bool {
-    let (mut before_point, mut after_point) = (0, 0);
-    let (mut has_decimals, mut has_written) = (false, false);
+    let (mut has_decimals, mut has_written, mut room) = (false, false, Room::default());
     for part in parts {
         let number = written(part);
         let Ok(kind) = number.as_ref().unwrap_or(part).get_type(schema) else { return false };
         has_written |= number.is_some();
         has_decimals |= number.is_none() && kind.is_decimal();
-        match kind {
-            DataType::Decimal32(digits, scale) | DataType::Decimal64(digits, scale) | DataType::Decimal128(digits, scale) => {
-                let scale = usize::try_from(scale).unwrap_or_default();
-                before_point = before_point.max(usize::from(digits).saturating_sub(scale));
-                after_point = after_point.max(scale);
-            }
-            DataType::Float16 | DataType::Float32 | DataType::Float64 | DataType::Decimal256(..) => return false,
-            _ => {}
+        if matches!(kind, DataType::Float16 | DataType::Float32 | DataType::Float64 | DataType::Decimal256(..)) {
+            return false;
         }
+        room.hold(&kind);
     }
-    has_decimals && has_written && before_point + after_point <= MOST_DIGITS
+    has_decimals && has_written && room.is_enough()
 }
 
 /// A float that is written out as the decimal of the same digits.
@@ -122,33 +255,13 @@ fn compared_as_floats(part: Expr, schema: &DFSchema) -> EngineResult<Transformed
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
-    use hw_base::{ByteSize, Engine, Reader, RowWatch, Watch};
-
-    use crate::{Limits, LiveTables, LocalEngine};
-
-    fn engine(folder: &std::path::Path) -> LocalEngine {
-        let limits = Limits { memory: ByteSize(1 << 30), disk: ByteSize(1 << 30), threads: Some(2) };
-        LocalEngine::new(folder.join("w"), folder.join("s"), LiveTables::default(), limits).unwrap()
-    }
+    use crate::testing;
 
     #[test]
     fn decimals_are_compared_with_what_is_written_to_the_last_digit() {
-        let folder = tempfile::tempdir().unwrap();
-        let engine = engine(folder.path());
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let rows =
             "select cast(column1 as decimal(18, 2)) as p, cast(column1 as double) as f from (values ('4.07'), ('4.11'), ('-8.03')) as v";
-        let check = |condition: &str, expected: u64| {
-            let reader = |sql: String| Reader { sql, inputs: vec![], file: None };
-            let found =
-                runtime.block_on(engine.query(&reader(format!("select count(*) from ({rows}) as t where {condition}")), 1)).unwrap();
-            assert_eq!(found.rows[0][0].as_u64(), Some(expected), "{condition}");
-            let rule = RowWatch { id: "r".into(), violates: condition.into(), diverts: false, excludes: false };
-            let watched = runtime.block_on(engine.watch(&reader(rows.into()), &Watch { rows: vec![rule], ..Watch::default() })).unwrap();
-            assert_eq!((watched.rules[0].error.clone(), watched.rules[0].violations), (None, expected), "{condition}");
-        };
+        let check = |condition: &str, expected: u64| testing::check_condition(rows, condition, expected);
         check("p = 4.07", 1);
         check("p in (4.07, 4.11, -8.03)", 3);
         check("p not in (4.07, 4.11)", 1);
@@ -165,14 +278,49 @@ mod tests {
     }
 
     #[test]
+    fn columns_of_several_parts_have_the_type_of_all_of_them() {
+        let rows = "select 1 as n, cast('4.07' as decimal(18, 2)) as p union all select 1.5, 1";
+        testing::check_condition(rows, "p < 4.07", 1);
+        testing::check_condition(rows, "n = 1.5", 1);
+        let rows = "select case when column1 = 1 then 1 else 1.5 end as n from (values (1), (2)) as v";
+        testing::check_condition(rows, "n = 1.5", 1);
+        let typed = |rows: &str, expected: &str| testing::check(&format!("select distinct arrow_typeof(n) from ({rows}) as v"), expected);
+        let price = "cast(column1 as decimal(18, 2))";
+        let from = "from (values ('1.5'), ('-inf')) as v";
+        typed(&format!("select case when column1 <> '-inf' then {price} else 0 end as n {from}"), "Decimal128(18, 2)");
+        typed(&format!("select case when column1 <> '-inf' then {price} else -1.25 end as n {from}"), "Decimal128(18, 2)");
+        typed(&format!("select case when column1 <> '-inf' then {price} else cast(column1 as double) end as n {from}"), "Float64");
+        let prices = format!("select {price} as n {from} where column1 <> '-inf'");
+        typed(&format!("{prices} union all select 9.00 union all select 0 union all select null"), "Decimal128(18, 2)");
+        typed(&format!("select 9.00 as n union all {prices}"), "Decimal128(18, 2)");
+        typed(&format!("{prices} union all select cast(column1 as double) {from}"), "Float64");
+        typed(&format!("select cast(column1 as double) as n {from} union all {prices}"), "Float64");
+    }
+
+    #[test]
+    fn what_is_rounded_stands_beside_other_decimals() {
+        let rows = "select cast(column1 as decimal(12, 2)) as a, cast(column2 as decimal(12, 2)) as b from (values (null, '3.75'), ('10.40', '9.99'), \
+                    (null, '12.49')) as v";
+        let check = |expression: &str, expected: &str| testing::check(&format!("select {expression} from ({rows})"), expected);
+        check("coalesce(round(a, 0), b)", "3.75, 10.00, 12.49");
+        check("sum(coalesce(round(a, 1), b))", "26.64");
+        check("round(case when a is null then 0 else b end, 1)", "0.0, 10.0, 0.0");
+        check("round(b, -1)", "0, 10, 10");
+        check("case when a is null then b else round(a, 0) end", "3.75, 10.00, 12.49");
+        check("nullif(round(b, 0), a)", "4.00, 10.00, 12.00");
+        check("greatest(round(b, 0), b)", "4.00, 10.00, 12.49");
+        check("[round(b, 0), b][1]", "4.00, 10.00, 12.00");
+        let check_condition = |condition: &str, expected: u64| testing::check_condition(rows, condition, expected);
+        check_condition("b = round(b, 2)", 3);
+        check_condition("b between round(b, 0) and 100", 1);
+        check_condition("abs(round(b, 0) - b) > 0.2", 2);
+        check_condition("round(b * b, 2) <> b", 3);
+    }
+
+    #[test]
     fn every_price_equals_itself() {
-        let folder = tempfile::tempdir().unwrap();
-        let engine = engine(folder.path());
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let prices: Vec<String> = (1..2_000).map(|cents| format!("{}.{:02}", cents / 100, cents % 100)).collect();
         let conditions: Vec<String> = prices.iter().map(|price| format!("(cast('{price}' as decimal(18, 2)) = {price})")).collect();
-        let sql = format!("select count(*) from (values {}) as v(is_equal) where is_equal", conditions.join(", "));
-        let found = runtime.block_on(engine.query(&Reader { sql, inputs: vec![], file: None }, 1)).unwrap();
-        assert_eq!(found.rows[0][0].as_u64(), Some(1_999));
+        testing::check(&format!("select count(*) from (values {}) as v(is_equal) where is_equal", conditions.join(", ")), "1999");
     }
 }

@@ -45,6 +45,11 @@ impl About {
 }
 
 impl Context<'_> {
+    /// The SQL, as far as it is known.
+    fn sql(&self) -> &str {
+        self.sql.unwrap_or_default()
+    }
+
     /// The place of a mark in the SQL.
     fn place(&self, mark: &Mark) -> Option<Span> {
         let sql = self.sql?;
@@ -73,12 +78,14 @@ pub(crate) fn explain(error: DataFusionError, context: &Context<'_>) -> Error {
         ref error if is_spill_limit(&error.to_string()) => spilled_too_much(&error.to_string()),
         DataFusionError::SchemaError(error, _) => schema_problem(&error, context, &mut span),
         DataFusionError::SQL(error, _) => sql_problem(&error.to_string(), context),
-        DataFusionError::Plan(message) => placed(told(&message), context, &mut span),
+        DataFusionError::Plan(message) => placed(told(&message, context.sql()), context, &mut span),
         DataFusionError::ResourcesExhausted(message) => memory_problem(&message, context.memory),
         DataFusionError::IoError(error) => io_problem(&error),
-        DataFusionError::NotImplemented(message) => Error::user(format!("this SQL is not supported: {}", told(&message).error.message()))
-            .code("HW301")
-            .help("write it in another way"),
+        DataFusionError::NotImplemented(message) => {
+            Error::user(format!("this SQL is not supported: {}", told(&message, context.sql()).error.message()))
+                .code("HW301")
+                .help("write it in another way")
+        }
         DataFusionError::ObjectStore(error) => {
             store_problem(&error.to_string()).unwrap_or_else(|| Error::outside(format!("a file could not be read: {error}")).code("HW501"))
         }
@@ -235,7 +242,7 @@ fn schema_problem(error: &SchemaError, context: &Context<'_>, span: &mut Option<
         SchemaError::AmbiguousReference { field } => Error::user(format!("column `{}` could come from more than one table", field.name()))
             .code("HW301")
             .help("put the table's name or alias in front of it"),
-        other => placed(told(&other.to_string()), context, span),
+        other => placed(told(&other.to_string(), context.sql()), context, span),
     }
 }
 
@@ -251,25 +258,48 @@ fn sql_problem(message: &str, context: &Context<'_>) -> Error {
     let text = text.replacen("Expected: ", "expected ", 1);
     let text = text.trim_end_matches('.');
     if let (Some(expected), Some(sql)) = (text.strip_suffix(", found: EOF"), context.sql) {
-        return Error::user(format!("the SQL ends too early: {expected}")).code("HW301").at(place::span(
-            file_of(context),
-            sql,
-            place::end(sql),
-        ));
+        let problem = Error::user(format!("the SQL ends too early: {expected}")).code("HW301");
+        let problem = problem.at(place::span(file_of(context), sql, place::end(sql)));
+        return match sql.get(..place::end(sql).0).and_then(|sql| sql.split_whitespace().next_back()) {
+            _ if expected == "expected )" => problem.help(UNCLOSED),
+            Some(last) => problem.help(format!("write what is missing behind `{last}`, or take that out")),
+            None => problem,
+        };
     }
     let problem = Error::user(format!("the SQL cannot be read: {text}")).code("HW301");
-    let problem = match text.split_once("found: ").map(|(_, found)| found.to_lowercase()) {
-        _ if text.starts_with("expected )") => problem.help("a parenthesis that was opened is not closed"),
-        Some(found) if RESERVED.contains(&found.as_str()) => problem.help(format!(
-            "`{found}` is a word of SQL: before it something is missing, or it is a name and needs double quotes: `\"{found}\"`"
-        )),
-        _ => problem,
-    };
+    let found = text.split_once("found: ").map(|(_, found)| found.to_lowercase()).unwrap_or_default();
+    let problem = remedies(text, &found, context.sql()).into_iter().fold(problem, Error::help);
     let mut numbers = place.split(", Column: ").map(|part| part.trim().parse::<usize>().ok());
     match (numbers.next().flatten(), numbers.next().flatten()) {
         (Some(line), Some(column)) => problem.at(Span { file: file_of(context), line, column, length: 1 }),
         _ => problem,
     }
+}
+
+const UNCLOSED: &str = "a parenthesis that was opened is not closed";
+
+/// What helps where a parser has `found` something else than its message expects.
+fn remedies(text: &str, found: &str, sql: &str) -> Vec<String> {
+    if found.starts_with('{') && ["{{", "{%", "{#"].iter().any(|template| sql.contains(template)) {
+        return vec![
+            "models are plain SQL, without templates: a model is read by its name (`from stg_orders`), a dataset behind its source (`from shop.orders`)".into(),
+            "what `{{ this }}` and `is_incremental()` are for is said in the YAML beside the model: `load: upsert`, and `follow:`".into(),
+            "`headworks import dbt` takes over the tests of a dbt project".into(),
+        ];
+    }
+    if text.starts_with("expected )") {
+        return vec![UNCLOSED.into()];
+    }
+    if text.starts_with("expected an SQL statement") || text.starts_with("expected SELECT, ") {
+        return vec![nearest(found, ["select", "with"]).filter(|meant| *meant != found).map_or_else(
+            || "a query begins with `select`, or with `with … as (…)` before it".to_owned(),
+            |meant| format!("did you mean `{meant}`?"),
+        )];
+    }
+    let is_reserved = RESERVED.contains(&found);
+    let help =
+        || format!("`{found}` is a word of SQL: before it something is missing, or it is a name and needs double quotes: `\"{found}\"`");
+    is_reserved.then(help).into_iter().collect()
 }
 
 fn execution_problem(message: &str, context: &Context<'_>, span: &mut Option<Span>) -> Error {
@@ -281,9 +311,10 @@ fn execution_problem(message: &str, context: &Context<'_>, span: &mut Option<Spa
         return memory_problem(message, context.memory);
     }
     if message.contains("Parquet argument error") || message.contains("Parquet error") {
-        return Error::user(DAMAGED).code("HW203").because(told(message).error.message()).help("write or copy the file again");
+        let told = told(message, context.sql()).error;
+        return Error::user(DAMAGED).code("HW203").because(told.message()).help("write or copy the file again");
     }
-    placed(told(message), context, span)
+    placed(told(message, context.sql()), context, span)
 }
 
 /// The error that a query does not get along with its memory.

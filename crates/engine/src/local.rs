@@ -18,9 +18,9 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake_core::DeltaTable;
 use futures::TryStreamExt;
 use hw_base::{
-    BoxFuture, ByteSize, CodeMemory, CodedTable, Column, CommitNote, Engine, Error, Further, MeasureSettings, PromotedFrom, Published,
-    Reader, Reference, Result, Rows, Sketches, StagedBatch, StagedFile, Staging, TableFacts, TableName, TableState, TableVersion, Traced,
-    Watch, Watched,
+    BoxFuture, ByteSize, CodeMemory, CodedTable, Column, CommitNote, Engine, Error, Further, Growth, MeasureSettings, PromotedFrom,
+    Published, Reader, Reference, Result, Rows, Sketches, StagedBatch, StagedFile, Staging, TableFacts, TableName, TableState,
+    TableVersion, Traced, Watch, Watched,
 };
 use serde_json::Value as Json;
 
@@ -31,6 +31,7 @@ use crate::computed_first::ComputedFirst;
 use crate::constants::with_fitting_constants;
 use crate::crowded::{OperatorPool, SharedOutByOne, SortedJoins};
 use crate::deadline::{Deadline, in_time};
+use crate::extremes::extremes;
 use crate::failure::{Context, explain, explain_delta, io_problem, memory_problem};
 use crate::files::FileTable;
 use crate::folder::{Disk, FolderRef, Site};
@@ -40,6 +41,7 @@ use crate::live::LiveTables;
 use crate::mean::mean;
 use crate::measure::Means;
 use crate::moments::{Compared, Microseconds};
+use crate::namesakes::with_namesakes_apart;
 use crate::outgrown::Outgrown;
 use crate::planned::Planned;
 use crate::quantile::quantile_cont;
@@ -47,7 +49,7 @@ use crate::remainder::remainder;
 use crate::session::{Effort, Session};
 use crate::store::Lasting;
 use crate::warehouse::{Warehouse, arrow_schema};
-use crate::{adopt, arithmetic, damage, kept, measure, partners, publish, schema, series, sql, stage, trace, types};
+use crate::{adopt, arithmetic, damage, growth, kept, measure, partners, publish, schema, series, sql, stage, trace, types};
 
 /// What the engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -180,7 +182,7 @@ impl LocalEngine {
     pub(crate) fn blank_session(&self, effort: Effort) -> SessionState {
         let make = || {
             let state = SessionContext::new_with_config_rt(SessionConfig::new(), Arc::clone(&self.runtime)).state();
-            let mut rules = state.physical_optimizers().to_vec();
+            let mut rules = with_namesakes_apart(state.physical_optimizers());
             rules.insert(0, Arc::new(CheckedArithmetic));
             let mut analyzers: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(Compared)];
             analyzers.extend(state.analyzer().rules.iter().cloned());
@@ -281,10 +283,10 @@ impl LocalEngine {
         let session = Session::for_reader(self, reader, effort).await?;
         let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
         let failed = |error| explain(error, &session.reading(reader));
-        let schema = frame.schema().as_arrow().clone();
+        let columns = types::answered(reader, frame.logical_plan());
         let frame = if self.is_in_order { kept::few_of_many(Session::in_order(frame)) } else { frame };
         let batches = frame.limit(0, Some(limit.saturating_add(1))).map_err(failed)?.collect().await.map_err(failed)?;
-        Ok(types::rows(&schema, &batches, limit))
+        Ok(types::rows(columns, &batches, limit))
     }
 
     /// As one stream, so that the rows come in the order of the files; measuring them is shared out.
@@ -337,9 +339,9 @@ impl LocalEngine {
             let session = Session::for_staged(self, batch, reader, effort).await?;
             let frame = session.query(&reader.sql, reader.file.as_deref()).await?;
             let failed = |error| explain(error, &session.reading(reader));
-            let schema = frame.schema().as_arrow().clone();
+            let columns = types::answered(reader, frame.logical_plan());
             let batches = frame.limit(0, Some(limit.saturating_add(1))).map_err(failed)?.collect().await.map_err(failed)?;
-            Ok(types::rows(&schema, &batches, limit))
+            Ok(types::rows(columns, &batches, limit))
         };
         self.with_less_memory(run).await
     }
@@ -430,7 +432,8 @@ fn with_own_functions(mut state: SessionState) -> SessionState {
     let sign = state.scalar_functions().get("signum").map(|signum| ScalarUDF::clone(signum).with_aliases(["sign"]));
     let own = [json_valid(), json_keeps_to(), json_value(), any_date(), remainder()];
     let scalar: Vec<_> = own.into_iter().chain(sign).map(|function| state.register_udf(Arc::new(function))).collect();
-    let aggregate = [quantile_cont(), arithmetic::sum(), mean()].map(|function| state.register_udaf(Arc::new(function)));
+    let own = [quantile_cont(), arithmetic::sum(), mean()].into_iter().chain(extremes());
+    let aggregate: Vec<_> = own.map(|function| state.register_udaf(Arc::new(function))).collect();
     debug_assert!(
         scalar.iter().all(std::result::Result::is_ok) && aggregate.iter().all(std::result::Result::is_ok),
         "a state takes every function"
@@ -450,6 +453,10 @@ impl Engine for LocalEngine {
 
     fn joins(&self, sql: &str, tables: &[&str]) -> bool {
         sql::joins(sql, tables)
+    }
+
+    fn growth(&self, sql: &str, tables: &[&str]) -> Growth {
+        growth::growth(sql, tables)
     }
 
     fn traced<'a>(&'a self, reader: &'a Reader, partition_by: &'a [(String, String)]) -> BoxFuture<'a, Result<Vec<Traced>>> {

@@ -336,28 +336,9 @@ fn each(values: &dyn Array, take: impl FnMut(i128)) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
-    use hw_base::{ByteSize, Engine, Reader};
-
     use super::quotient;
     use crate::session::Effort;
-    use crate::{Limits, LiveTables, LocalEngine};
-
-    fn engine(folder: &std::path::Path) -> LocalEngine {
-        let limits = Limits { memory: ByteSize(1 << 30), disk: ByteSize(1 << 30), threads: Some(2) };
-        LocalEngine::new(folder.join("w"), folder.join("s"), LiveTables::default(), limits).unwrap()
-    }
-
-    /// What a query gives.
-    #[track_caller]
-    fn check(sql: &str, expected: &str) {
-        let folder = tempfile::tempdir().unwrap();
-        let engine = engine(folder.path());
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        let rows = runtime.block_on(engine.query(&Reader { sql: sql.into(), inputs: vec![], file: None }, 10)).unwrap();
-        assert_eq!(rows.rows.iter().map(|row| row[0].to_string()).collect::<Vec<_>>().join(", "), expected, "{sql}");
-    }
+    use crate::testing::{check, engine};
 
     /// Two neighbours beyond 2^53, of which no float is the first.
     const LARGE: &str = "(values (9007199254740993, 1), (9007199254740995, 1), (9007199254740995, 2), (null, 2)) as t(a, b)";
@@ -389,7 +370,7 @@ mod tests {
     fn every_session_knows_this_mean() {
         let folder = tempfile::tempdir().unwrap();
         for effort in [Effort::Fast, Effort::Spilling] {
-            let session = engine(folder.path()).blank_session(effort);
+            let session = engine(folder.path(), 2).blank_session(effort);
             let known = ["avg", "mean"].map(|name| format!("{:?}", session.aggregate_functions()[name]).contains("engines"));
             assert_eq!(known, [true, true]);
         }

@@ -1,4 +1,4 @@
-//! Measuring a query's rows in their order: while a block of them is measured, column beside column, the next one is read.
+//! Measuring a query's rows in their order: while a block of them is measured, column beside column, the next ones are read.
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
@@ -10,10 +10,17 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use hw_base::{Beginning, CodeMemory, Error, Further, MeasureSettings, Result, Sample, Sketches, TableFacts};
 use hw_measure::{Draw, Drawn, Measurement, Places, Visible, block_rows};
+use tokio::sync::mpsc;
 
 use crate::deadline::{Deadline, out_of_time};
 use crate::failure::{Context, explain};
 use crate::sketches;
+
+/// Blocks that are read and wait to be measured, while one is being measured and one is being read.
+const BLOCKS_AHEAD: usize = 1;
+
+/// Rows that are measured together.
+type Block = Vec<RecordBatch>;
 
 /// What a measurement may use, and what it knows beforehand.
 #[derive(Clone, Debug)]
@@ -53,17 +60,15 @@ pub(crate) async fn measure(
     settings: MeasureSettings,
     means: Means,
 ) -> Result<Further> {
-    let mut rows = Rows::of(streams, Visible::of(schema), block_rows(schema.fields().len()), means.deadline.clone());
-    let mut work = Work::begin(schema, settings.sample, &means)?;
+    let work = Work::begin(schema, settings.sample, &means)?;
     let places = work.measurement.places();
-    let mut read = rows.next_block().await?;
-    if read.is_empty() && rows.is_cut {
+    let mut rows = Rows::of(streams, Visible::of(schema), block_rows(schema.fields().len()), means.deadline.clone());
+    let (blocks, to_measure) = mpsc::channel(BLOCKS_AHEAD);
+    let measuring = tokio::task::spawn_blocking(move || work.add_all(to_measure));
+    let read = rows.read_into(blocks, &places).await;
+    let mut work = measuring.await.map_err(ended)??;
+    if read? == 0 && rows.is_cut {
         return Err(out_of_time("the first rows came"));
-    }
-    while !read.is_empty() {
-        let adding = tokio::task::spawn_blocking(move || work.add(&read).map(|()| work));
-        let (added, next) = futures::join!(adding, before_others(&places, rows.next_block()));
-        (work, read) = (added.map_err(ended)??, next?);
     }
     work.malformed += rows.malformed;
     let finish = move || work.finish(settings.top_values, means.keeps_sketches);
@@ -73,12 +78,13 @@ pub(crate) async fn measure(
     Ok(found)
 }
 
-/// The same work, which has one of the places whenever it goes on, and before all others: no core does two things at a time, and none
-/// is left with nothing to do while the last rows of a block are read.
-async fn before_others<T>(places: &Places, work: impl Future<Output = T>) -> T {
+/// The same work, which has one of the places whenever it goes on: no core does two things at a time, and none is left with nothing to
+/// do while the last columns of a block are measured. Those who measure go first as long as a block waits for them.
+async fn at_a_place<T>(places: &Places, blocks: &mpsc::Sender<Block>, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     std::future::poll_fn(|context| {
-        let _place = places.first();
+        let is_ahead = blocks.capacity() < blocks.max_capacity();
+        let _place = if is_ahead { places.last() } else { places.first() };
         work.as_mut().poll(context)
     })
     .await
@@ -105,7 +111,7 @@ struct Rows {
     most: usize,
     deadline: Option<Deadline>,
     /// The block that is being read.
-    block: Vec<RecordBatch>,
+    block: Block,
     /// Records that could not be read as rows.
     malformed: u64,
     /// Whether the time was up before all were read.
@@ -118,12 +124,23 @@ impl Rows {
         Self { stream, visible, most, deadline, block: Vec::new(), malformed: 0, is_cut: false }
     }
 
+    /// Hands on all rows, block by block, until the time is up or nobody takes them any more; returns how many blocks there were.
+    async fn read_into(&mut self, blocks: mpsc::Sender<Block>, places: &Places) -> Result<usize> {
+        for count in 0.. {
+            let block = self.next_block(&blocks, places).await?;
+            if block.is_empty() || blocks.send(block).await.is_err() {
+                return Ok(count);
+            }
+        }
+        Ok(usize::MAX)
+    }
+
     /// The next rows; none where all are read, or the time is up.
-    async fn next_block(&mut self) -> Result<Vec<RecordBatch>> {
+    async fn next_block(&mut self, blocks: &mpsc::Sender<Block>, places: &Places) -> Result<Block> {
         match self.deadline.clone() {
             _ if self.is_cut => return Ok(Vec::new()),
-            None => self.read_block().await?,
-            Some(deadline) => match deadline.wait(self.read_block()).await {
+            None => self.read_block(blocks, places).await?,
+            Some(deadline) => match deadline.wait(self.read_block(blocks, places)).await {
                 Some(read) => read?,
                 None => self.is_cut = true,
             },
@@ -131,10 +148,11 @@ impl Rows {
         Ok(std::mem::take(&mut self.block))
     }
 
-    async fn read_block(&mut self) -> Result<()> {
+    async fn read_block(&mut self, blocks: &mpsc::Sender<Block>, places: &Places) -> Result<()> {
         let mut rows = 0;
         while rows < self.most
-            && let Some(batch) = self.stream.try_next().await.map_err(|error| explain(error, &Context::default()))?
+            && let Some(batch) =
+                at_a_place(places, blocks, self.stream.try_next()).await.map_err(|error| explain(error, &Context::default()))?
         {
             let (batch, malformed) = self.visible.apply(&batch).map_err(unreadable)?;
             self.malformed += malformed;
@@ -171,6 +189,14 @@ impl Work {
             None => measurement,
         };
         Ok(Self { draw, measurement, malformed })
+    }
+
+    /// Adds the blocks until no more come.
+    fn add_all(mut self, mut blocks: mpsc::Receiver<Block>) -> Result<Self> {
+        while let Some(block) = blocks.blocking_recv() {
+            self.add(&block)?;
+        }
+        Ok(self)
     }
 
     fn add(&mut self, block: &[RecordBatch]) -> Result<()> {

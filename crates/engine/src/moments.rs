@@ -15,7 +15,8 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Ope
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::{self, TimezoneInfo};
 
-use crate::decimals::compared_to_the_digit;
+use crate::decimals::{compared_to_the_digit, united_in_one_type};
+use crate::patterns::kept_patterns;
 
 /// Reads the type `timestamp` of a query as microseconds.
 #[derive(Debug)]
@@ -46,6 +47,7 @@ impl AnalyzerRule for Compared {
                 let name = names.save(&expression);
                 Ok(compared(expression, &schema)?.update_data(|expression| name.restore(expression)))
             })?;
+            let plan = plan.transform_data(united_in_one_type)?;
             // What comes of a number that is a decimal now may be one as well.
             if plan.transformed { plan.map_data(LogicalPlan::recompute_schema) } else { Ok(plan) }
         })
@@ -68,7 +70,10 @@ pub(crate) fn input_schema(plan: &LogicalPlan) -> EngineResult<DFSchema> {
 
 /// The expression with its comparisons of moments with days and texts in microseconds, and of decimals to the last digit.
 pub(crate) fn compared(expression: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
-    expression.transform_up(|part| compared_to_the_digit(part, schema)?.transform_data(|part| Ok(compared_in_microseconds(part, schema))))
+    expression.transform_up(|part| {
+        let exact = compared_to_the_digit(part, schema)?;
+        exact.transform_data(|part| Ok(compared_in_microseconds(part, schema)))?.transform_data(|part| Ok(kept_patterns(part)))
+    })
 }
 
 fn compared_in_microseconds(part: Expr, schema: &DFSchema) -> Transformed<Expr> {
@@ -115,29 +120,14 @@ fn common_type(compared: &[&Expr], schema: &DFSchema) -> Option<DataType> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+    use crate::testing::check_condition;
 
-    use hw_base::{ByteSize, Engine, Reader, RowWatch, Watch};
-
-    use crate::{Limits, LiveTables, LocalEngine};
-
-    /// How many of three rows, two of which are still valid, a condition holds for: in a query and as a rule.
+    /// How many of three rows, two of which are still valid, a condition holds for.
     #[track_caller]
     fn check(condition: &str, expected: u64) {
         let rows = "select timestamp(6) '2026-01-01 00:00:00' as f, t, cast(t as date) as d from (values \
                     (timestamp(6) '9999-12-31 00:00:00'), (timestamp(6) '9999-12-31 00:00:00'), (timestamp(6) '2025-01-01 12:00:00')) as v(t)";
-        let folder = tempfile::tempdir().unwrap();
-        let limits = Limits { memory: ByteSize(1 << 30), disk: ByteSize(1 << 30), threads: Some(2) };
-        let engine = LocalEngine::new(folder.path().join("w"), folder.path().join("s"), LiveTables::default(), limits).unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        let reader = |sql: String| Reader { sql, inputs: vec![], file: None };
-        let sql = format!("select count(*) from ({rows}) as judged where {condition}");
-        let found = runtime.block_on(engine.query(&reader(sql), 1)).unwrap();
-        assert_eq!(found.rows[0][0].as_u64(), Some(expected), "{condition}");
-        let rule = RowWatch { id: "r".into(), violates: condition.into(), diverts: false, excludes: false };
-        let watch = Watch { rows: vec![rule], ..Watch::default() };
-        let watched = runtime.block_on(engine.watch(&reader(rows.into()), &watch)).unwrap();
-        assert_eq!((watched.rules[0].error.clone(), watched.rules[0].violations), (None, expected), "{condition}");
+        check_condition(rows, condition, expected);
     }
 
     #[test]

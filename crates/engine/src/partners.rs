@@ -116,28 +116,24 @@ fn common_types(rows: &Schema, among: &Schema) -> Option<Vec<DataType>> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
     use datafusion::arrow::array::StringArray;
-    use hw_base::{ByteSize, Engine};
+    use hw_base::Engine;
 
     use super::*;
-    use crate::{Limits, LiveTables};
+    use crate::testing::{engine, reader, wait};
 
     /// What is counted, and what a join counts.
     #[track_caller]
     fn check(rows: &str, among: &str, expected: Option<u64>) {
         let folder = tempfile::tempdir().unwrap();
-        let limits = Limits { memory: ByteSize(1 << 30), disk: ByteSize(1 << 30), threads: Some(2) };
-        let engine = LocalEngine::new(folder.path().join("w"), folder.path().join("s"), LiveTables::default(), limits).unwrap();
-        let reader = |sql: String| Reader { sql, inputs: vec![], file: None };
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        let (values, others) = (reader(format!("select a from ({rows}) as r(a)")), reader(format!("select b from ({among}) as p(b)")));
-        assert_eq!(runtime.block_on(without_partner(&engine, Effort::Fast, None, &values, &others)).unwrap(), expected);
-        let join =
-            reader(format!("select count(*) as n from ({rows}) as r(a) where not exists (select 1 from ({among}) as p(b) where b = a)"));
-        let counted = runtime.block_on(engine.query(&join, 1)).unwrap().rows[0][0].as_u64();
-        assert_eq!(counted, expected.or(counted));
+        let engine = engine(folder.path(), 2);
+        let (values, others) = (reader(&format!("select a from ({rows}) as r(a)")), reader(&format!("select b from ({among}) as p(b)")));
+        let join = format!("select count(*) as n from ({rows}) as r(a) where not exists (select 1 from ({among}) as p(b) where b = a)");
+        let (found, counted) = wait(async {
+            let found = without_partner(&engine, Effort::Fast, None, &values, &others).await.unwrap();
+            (found, engine.query(&reader(&join), 1).await.unwrap().rows[0][0].as_u64())
+        });
+        assert_eq!((found, counted), (expected, expected.or(counted)));
     }
 
     #[test]

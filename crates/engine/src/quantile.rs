@@ -141,21 +141,16 @@ fn place(last: usize, share: f64) -> (usize, f64) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
-    use hw_base::ByteSize;
-
     use super::quantile;
     use crate::session::Effort;
-    use crate::{Limits, LiveTables, LocalEngine};
+    use crate::testing::engine;
 
     /// DataFusion knows a function of its own by this name.
     #[test]
     fn every_session_knows_this_quantile() {
         let folder = tempfile::tempdir().unwrap();
         for _ in 0..10 {
-            let limits = Limits { memory: ByteSize(1 << 30), disk: ByteSize(1 << 30), threads: Some(2) };
-            let engine = LocalEngine::new(folder.path().join("w"), folder.path().join("s"), LiveTables::default(), limits).unwrap();
+            let engine = engine(folder.path(), 2);
             for effort in [Effort::Fast, Effort::Spilling] {
                 assert_eq!(engine.blank_session(effort).aggregate_functions()["quantile_cont"].name(), "quantile_cont");
             }

@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::Field;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, TableProvider,
 };
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Statistics};
 use datafusion::config::ConfigNonZeroUsize;
 use datafusion::dataframe::DataFrame;
@@ -290,8 +290,17 @@ impl Session {
         DataFrame::new(SessionState::clone(&self.state), plan)
     }
 
-    /// The plan of a query.
+    /// The plan of a query, with the types that its rows will have.
     pub(crate) async fn plan(&self, sql: &str, file: Option<&str>) -> Result<LogicalPlan> {
+        let plan = self.plan_as_written(sql, file).await?;
+        if !is_typed_by_a_part(&plan) {
+            return Ok(plan);
+        }
+        let analysed = self.state.analyzer().execute_and_check(plan, self.state.config_options(), |_, _| {});
+        analysed.map_err(|error| explain(error, &Context { sql: Some(sql), ..self.about(file) }))
+    }
+
+    async fn plan_as_written(&self, sql: &str, file: Option<&str>) -> Result<LogicalPlan> {
         let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         if let Some(wide) = wide::split(sql)
             && let Some(frame) = wide.plan(self.context()).await
@@ -351,7 +360,7 @@ impl Session {
         // Some functions, such as `coalesce`, are only evaluated in their simplified form.
         let expression = fitting(simplifier.coerce(expression, schema)?, schema)?.data;
         let expression = compared_one_by_one(simplifier.simplify(expression)?)?;
-        checked(self.state.create_physical_expr(expression, schema)?).map(|done| done.data)
+        checked(self.state.create_physical_expr(expression, schema)?, schema.as_arrow()).map(|done| done.data)
     }
 
     /// What a failure of a query from `file` is about.
@@ -368,6 +377,21 @@ fn gives_one_row(plan: &LogicalPlan) -> bool {
         LogicalPlan::SubqueryAlias(alias) => gives_one_row(&alias.input),
         _ => false,
     }
+}
+
+/// Whether a plan may say other types than its rows will have. A UNION and a CASE have the type of their first part until they are analysed, and a
+/// table made of `1` and `1.5` would be one of whole numbers.
+fn is_typed_by_a_part(plan: &LogicalPlan) -> bool {
+    let mut found = false;
+    let looked = plan.apply_with_subqueries(|node| {
+        found |= matches!(node, LogicalPlan::Union(_));
+        node.apply_expressions(|expression| {
+            found |= expression.exists(|part| Ok(matches!(part, Expr::Case(_))))?;
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    found || looked.is_err()
 }
 
 /// How many values a column is compared with one by one: that takes less time than looking every row up in a table of them.

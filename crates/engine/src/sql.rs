@@ -42,7 +42,7 @@ pub(crate) fn is_row_by_row(sql: &str) -> bool {
         || !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
     let reads_one =
         matches!(&select.from[..], [one] if one.joins.is_empty() && matches!(one.relation, TableFactor::Table { args: None, .. }));
-    let mut others = OtherRows { names: aggregates() };
+    let mut others = OtherRows::new();
     reads_one && !is_bounded && !is_grouped && query.visit(&mut others).is_continue()
 }
 
@@ -88,8 +88,15 @@ fn aggregates() -> Vec<String> {
 }
 
 /// Finds an expression that looks at other rows: an aggregate, a window, a query.
-struct OtherRows {
+pub(crate) struct OtherRows {
     names: Vec<String>,
+}
+
+impl OtherRows {
+    /// One that knows all aggregates.
+    pub(crate) fn new() -> Self {
+        Self { names: aggregates() }
+    }
 }
 
 impl Visitor for OtherRows {

@@ -134,21 +134,20 @@ impl ScalarUDFImpl for IsWanted {
 
 #[cfg(test)]
 mod tests {
-    use hw_base::{ByteSize, Input};
+    use hw_base::Input;
 
     use super::*;
-    use crate::{Limits, LiveTables};
+    use crate::testing;
 
     /// The inputs of a SELECT over `a` and `b`, of which each row tells its partition, and by what.
     async fn traced_in(sql: &str, partition_by: &[&str]) -> String {
         let folder = tempfile::tempdir().unwrap();
-        let limits = Limits { memory: ByteSize(1 << 28), disk: ByteSize(1 << 28), threads: Some(1) };
-        let engine = LocalEngine::new(folder.path().join("w"), folder.path().join("s"), LiveTables::default(), limits).unwrap();
+        let engine = testing::engine(folder.path(), 1);
         let table = |name: &str| Input::Query {
             name: name.into(),
             sql: "select 1 as id, timestamp '2026-01-01 00:00:00' as at, 'x' as region, 1.5 as amount".into(),
         };
-        let reader = Reader { sql: sql.into(), inputs: vec![table("a"), table("b")], file: None };
+        let reader = Reader { inputs: vec![table("a"), table("b")], ..testing::reader(sql) };
         let partition_by: Vec<(String, String)> = partition_by.iter().map(|by| ((*by).to_owned(), (*by).to_owned())).collect();
         let found = traced(&engine, &reader, &partition_by).await.unwrap();
         let told = |traced: &Traced| traced.expressions.iter().map(|by| by.join(" and ")).collect::<Vec<_>>().join(" or ");

@@ -9,10 +9,11 @@ use datafusion::arrow::datatypes::{
 };
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
-use hw_base::{Column, ColumnType, Rows, Value};
+use datafusion::logical_expr::LogicalPlan;
+use hw_base::{Column, ColumnType, Reader, Rows, Value};
 use serde_json::Value as Json;
 
-use crate::words::as_written;
+use crate::words::{as_written, given};
 
 /// The type in SQL's words.
 pub fn sql_type(data_type: &DataType) -> String {
@@ -207,11 +208,16 @@ pub(crate) fn moment(micros: i64, is_utc: bool) -> Value {
     Value::Text(moment.map_or_else(|| micros.to_string(), |moment| format!("{}{zone}", moment.format("%Y-%m-%dT%H:%M:%S%.f"))))
 }
 
+/// The columns that a query answers with; a name that the engine made is shown as SQL writes it.
+pub(crate) fn answered(reader: &Reader, plan: &LogicalPlan) -> Vec<Column> {
+    let given = given(reader, plan);
+    let shown = |column: Column| Column { name: as_written(&column.name, &given), ..column };
+    columns(plan.schema().as_arrow()).into_iter().map(shown).collect()
+}
+
 /// Batches as plain rows, at most `limit`.
-pub(crate) fn rows(schema: &Schema, batches: &[RecordBatch], limit: usize) -> Rows {
+pub(crate) fn rows(columns: Vec<Column>, batches: &[RecordBatch], limit: usize) -> Rows {
     let all = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
     let rows = all.take(limit).map(|(batch, row)| batch.columns().iter().map(|column| value(column.as_ref(), row)).collect()).collect();
-    let shown = |column: Column| Column { name: as_written(&column.name), ..column };
-    let columns = columns(schema).into_iter().map(shown).collect();
     Rows { columns, rows, is_cut: batches.iter().map(RecordBatch::num_rows).sum::<usize>() > limit }
 }

@@ -459,21 +459,17 @@ impl PartitionStream for Channel {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
     use datafusion::arrow::array::{ArrayRef, Int64Array};
     use datafusion::datasource::MemTable;
-    use hw_base::{ByteSize, Engine, Input, Reader, RowWatch};
-
-    use crate::{Limits, LiveTables, LocalEngine};
+    use hw_base::{Engine, Input, Reader, RowWatch};
 
     use super::*;
+    use crate::testing::engine;
 
     #[tokio::test]
     async fn examples_are_different_rows_and_the_same_ones_each_time() {
         let folder = tempfile::tempdir().unwrap();
-        let limits = Limits { memory: ByteSize(1 << 26), disk: ByteSize(1 << 26), threads: Some(4) };
-        let engine = LocalEngine::new(folder.path().join("w"), folder.path().join("s"), LiveTables::default(), limits).unwrap();
+        let engine = engine(folder.path(), 4);
         let batch = |at: i64| {
             let numbers = Int64Array::from_iter_values((0..100).map(|row| (row * at) % 7 - 5));
             RecordBatch::try_from_iter([("n", Arc::new(numbers) as ArrayRef)]).unwrap()
@@ -495,8 +491,7 @@ mod tests {
     #[tokio::test]
     async fn where_examples_are_all_that_is_wanted_reading_ends_with_them() {
         let folder = tempfile::tempdir().unwrap();
-        let limits = Limits { memory: ByteSize(1 << 26), disk: ByteSize(1 << 26), threads: Some(2) };
-        let mut engine = LocalEngine::new(folder.path().join("w"), folder.path().join("s"), LiveTables::default(), limits).unwrap();
+        let mut engine = engine(folder.path(), 2);
         engine.answer_in_order();
         let batch = |at: i64| {
             let numbers = Int64Array::from_iter_values(at * 100..(at + 1) * 100);

@@ -1,6 +1,9 @@
 //! The engine's own texts in words for people: what is wrong with a SELECT, where in it, and what to do.
 
-use hw_base::Error;
+use datafusion::common::Result as EngineResult;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::logical_expr::LogicalPlan;
+use hw_base::{Error, Input, Reader};
 
 use crate::place::Mark;
 
@@ -13,12 +16,13 @@ pub(crate) struct Told {
     pub(crate) mark: Mark,
 }
 
-/// Says in plain words what a text of the engine means. A text that nobody has met yet is at least freed of the engine's
+/// Says in plain words what a text of the engine about some SQL means. A text that nobody has met yet is at least freed of the engine's
 /// prefixes and names of types.
-pub(crate) fn told(text: &str) -> Told {
+pub(crate) fn told(text: &str, sql: &str) -> Told {
     let line = plain(text);
-    let known = [columns, functions, values, operators, queries];
-    known.iter().find_map(|topic| topic(&line)).unwrap_or_else(|| Told { error: wrong(sql_types(&line)), mark: Mark::None })
+    let known = [functions, values, operators, queries];
+    let found = columns(&line, sql).or_else(|| known.iter().find_map(|topic| topic(&line)));
+    found.unwrap_or_else(|| Told { error: wrong(sql_types(&line)), mark: Mark::None })
 }
 
 fn wrong(message: impl Into<String>) -> Error {
@@ -31,9 +35,10 @@ fn at(mark: Mark, message: impl Into<String>, help: impl Into<String>) -> Option
 }
 
 /// Columns: named twice, neither grouped nor aggregated, of a table that is not there.
-fn columns(line: &str) -> Option<Told> {
+fn columns(line: &str, sql: &str) -> Option<Told> {
     if let Some(rest) = after(line, "Projections require unique expression names but the expression ") {
-        return at_twice(&as_written(last_name(between(rest, "\"", "\" at position")?)));
+        let name = last_name(between(rest, "\"", "\" at position")?);
+        return at_twice(&as_written(name, &[with_plain_names(sql)]));
     }
     if let Some(rest) = after(line, "duplicate unqualified field name ").or_else(|| after(line, "duplicate qualified field name ")) {
         return at_twice(last_name(rest.trim_end_matches('.')));
@@ -131,7 +136,8 @@ fn values(line: &str) -> Option<Told> {
     if too_large.iter().any(|words| line.contains(words)) {
         let told = wrong("a number does not fit into its type").because(sql_types(line));
         return Some(Told {
-            error: told.help("cast it to a wider type first: `cast(… as decimal(38,2))` or `double`"), mark: Mark::None
+            error: told.help("cast what it is computed of to a type with room for it first, such as `decimal(38,2)` or `double`"),
+            mark: Mark::None,
         });
     }
     line.contains("egular expression did not compile").then(|| Told {
@@ -223,7 +229,21 @@ fn sql_types(text: &str) -> String {
         ("Timestamp(Microsecond, None)", "timestamp"),
         ("Timestamp(ns)", "timestamp"),
     ];
-    WORDS.iter().fold(text.to_owned(), |text, (engine, sql)| text.replace(engine, sql))
+    WORDS.iter().fold(text.to_owned(), |text, (engine, sql)| with_word(&text, engine, sql))
+}
+
+/// The text with another word wherever this one stands by itself: a name that somebody gave may hold it.
+fn with_word(text: &str, word: &str, other: &str) -> String {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let (mut changed, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(word) {
+        let (before, behind) = (&rest[..at], &rest[at + word.len()..]);
+        let is_inside = behind.starts_with(is_part) || before.ends_with(is_part) || (before.is_empty() && changed.ends_with(is_part));
+        changed.push_str(before);
+        changed.push_str(if is_inside { word } else { other });
+        rest = behind;
+    }
+    changed + rest
 }
 
 /// The name of a column without its table, of `shop.orders.id` and of `amount AS id`.
@@ -236,12 +256,15 @@ fn last_name(expression: &str) -> &str {
 /// Signs of an expression that is more than the name of a column, as the engine writes them.
 const OPERATORS: [&str; 6] = [" + ", " - ", " * ", " / ", " % ", " || "];
 
-/// An expression with its constants as they are written in SQL: `min(1)` for the engine's `min(Int64(1))`.
-pub(crate) fn as_written(expression: &str) -> String {
+/// An expression with its constants as they are written in SQL: `min(1)` for the engine's `min(Int64(1))`. What stands in one of the texts that
+/// were given is left as it is.
+pub(crate) fn as_written<S: AsRef<str>>(expression: &str, given: &[S]) -> String {
+    let is_given = |words: &str| given.iter().any(|given| given.as_ref().contains(words));
     let (mut written, mut rest) = (String::with_capacity(expression.len()), expression);
     while let Some(first) = rest.chars().next() {
         let is_inside_a_word = written.ends_with(|c: char| c.is_alphanumeric() || c == '_');
-        if let Some((value, behind)) = constant(rest).filter(|_| !is_inside_a_word) {
+        let made = constant(rest).filter(|(_, behind)| !is_inside_a_word && !is_given(&rest[..rest.len() - behind.len()]));
+        if let Some((value, behind)) = made {
             written.push_str(&value);
             rest = behind;
         } else {
@@ -250,6 +273,43 @@ pub(crate) fn as_written(expression: &str) -> String {
         }
     }
     written
+}
+
+/// What was given to a query: its SQL, that of its inputs, and names of columns in tables that look like expressions.
+pub(crate) fn given(reader: &Reader, plan: &LogicalPlan) -> Vec<String> {
+    let mut given = Vec::new();
+    take_names(plan, &mut given).ok();
+    given.retain(|name| name.contains('('));
+    take_sql(reader, &mut given);
+    given
+}
+
+fn take_names(plan: &LogicalPlan, names: &mut Vec<String>) -> EngineResult<TreeNodeRecursion> {
+    plan.apply_with_subqueries(|part| {
+        if let LogicalPlan::TableScan(scan) = part {
+            match scan.source.get_logical_plan() {
+                Some(view) => _ = take_names(&view, names)?,
+                None => names.extend(scan.source.schema().fields().iter().map(|field| field.name().clone())),
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+}
+
+fn take_sql(reader: &Reader, texts: &mut Vec<String>) {
+    texts.push(with_plain_names(&reader.sql));
+    for input in &reader.inputs {
+        match input {
+            Input::Query { sql, .. } => texts.push(with_plain_names(sql)),
+            Input::Reader { reader, .. } => take_sql(reader, texts),
+            _ => {}
+        }
+    }
+}
+
+/// SQL in which a quote inside of a name stands once, as in the name.
+fn with_plain_names(sql: &str) -> String {
+    sql.replace("\"\"", "\"")
 }
 
 /// The constant that the engine's words for an expression begin with, as SQL writes it, and what stands behind it.
@@ -275,29 +335,58 @@ fn between<'a>(text: &'a str, before: &str, behind: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use datafusion::arrow::array::{ArrayRef, Int64Array};
+    use datafusion::arrow::record_batch::RecordBatch;
+    use datafusion::datasource::MemTable;
+    use hw_base::Engine;
+
     use super::*;
+    use crate::testing;
 
     #[track_caller]
     fn check(text: &str, message: &str, help: &str) {
-        let told = told(text).error;
+        let told = told(text, "").error;
         assert_eq!(told.message(), message);
         assert!(help.is_empty() || told.remedies().iter().any(|remedy| remedy.contains(help)), "{told}");
     }
 
     #[test]
     fn expressions_are_told_as_they_are_written() {
-        let twice = |expression: &str| {
-            told(&format!(
+        let twice = |expression: &str, sql: &str| {
+            let text = format!(
                 "Projections require unique expression names but the expression \"{expression}\" at position 0 and \"x\" at position 1"
-            ))
-            .error
-            .message()
-            .to_owned()
+            );
+            told(&text, sql).error.message().to_owned()
         };
-        assert_eq!(twice("Float64(1.5)"), "two columns of the SELECT are named `1.5`");
-        assert_eq!(twice("t.a + Int64(1)"), "two columns of the SELECT are named `t.a + 1`");
-        assert_eq!(twice("upper(Utf8(\"x.y\"))"), "two columns of the SELECT are named `upper('x.y')`");
-        assert_eq!(as_written("min(Int64(1)) + MyInt64(2)"), "min(1) + MyInt64(2)");
+        assert_eq!(twice("Float64(1.5)", ""), "two columns of the SELECT are named `1.5`");
+        assert_eq!(twice("t.a + Int64(1)", ""), "two columns of the SELECT are named `t.a + 1`");
+        assert_eq!(twice("upper(Utf8(\"x.y\"))", ""), "two columns of the SELECT are named `upper('x.y')`");
+        assert_eq!(as_written("min(Int64(1)) + MyInt64(2)", &[""; 0]), "min(1) + MyInt64(2)");
+    }
+
+    #[test]
+    fn names_that_somebody_gave_stay() {
+        let text = |name: &str| format!("Projections require unique expression names but the expression \"t.a AS {name}\" at position 0");
+        let twice = |name: &str, sql: &str| told(&text(name), sql).error.message().to_owned();
+        let named = "two columns of the SELECT are named";
+        assert_eq!(twice("Int64(3)", "select a as \"Int64(3)\", b as \"Int64(3)\" from t"), format!("{named} `Int64(3)`"));
+        assert_eq!(twice("Utf8(\"x\")", "select a as \"Utf8(\"\"x\"\")\", b from t"), format!("{named} `Utf8(\"x\")`"));
+        assert_eq!(as_written("sum(t.Int64(3) + Int64(4))", &["Int64(3)"]), "sum(t.Int64(3) + 4)");
+        assert_eq!(sql_types("Int64_total is Int64, not Utf8View or MyInt64"), "Int64_total is bigint, not text or MyInt64");
+    }
+
+    #[tokio::test]
+    async fn headers_keep_the_names_of_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = testing::engine(folder.path(), 1);
+        let rows = RecordBatch::try_from_iter([("Int64(3)", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]).unwrap();
+        engine.live().open("t", Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]]).unwrap()));
+        let inputs = vec![Input::Live { name: "t".into(), relation: "t".into() }];
+        let reader = Reader { inputs, ..testing::reader("select *, n + 4 as \"Int64(5)\", 6 + 7 from (select *, 1 as n from t)") };
+        let found = engine.query(&reader, 1).await.unwrap().columns.into_iter().map(|column| column.name);
+        assert_eq!(found.collect::<Vec<_>>(), ["Int64(3)", "n", "Int64(5)", "6 + 7"]);
     }
 
     #[test]

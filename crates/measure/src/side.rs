@@ -7,8 +7,8 @@ use arrow_schema::ArrowError;
 /// What is to be done with one column of a block.
 pub(crate) type Task<'a> = Box<dyn FnOnce() -> Result<(), ArrowError> + Send + 'a>;
 
-/// As many places to work at as there are cores. Who reads the next rows takes one before all others: there is only one who can,
-/// and what cannot be shared out must not wait for what can.
+/// As many places to work at as there are cores. Who reads rows that others wait for takes one before all others: there is only one
+/// who can, and what cannot be shared out must not wait for what can. Who reads ahead takes one that is left over.
 #[derive(Clone, Debug)]
 pub struct Places {
     count: usize,
@@ -26,6 +26,8 @@ struct State {
     free: usize,
     /// How many wait who go before the others.
     first: usize,
+    /// How many of the others wait.
+    others: usize,
 }
 
 /// A place that is taken until this is dropped.
@@ -36,7 +38,7 @@ impl Places {
     /// So many places, one at least.
     pub(crate) fn new(count: usize) -> Self {
         let count = count.max(1);
-        let state = Mutex::new(State { free: count, first: 0 });
+        let state = Mutex::new(State { free: count, first: 0, others: 0 });
         Self { count, shared: Arc::new(Shared { state, has_changed: Condvar::new() }) }
     }
 
@@ -49,9 +51,18 @@ impl Places {
         self.shared.taken(state)
     }
 
+    /// Waits for a place that nobody else wants.
+    pub fn last(&self) -> Place<'_> {
+        let state = self.shared.wait_while(self.shared.state(), |state| state.free <= state.first + state.others);
+        self.shared.taken(state)
+    }
+
     /// Waits for a place.
     fn next(&self) -> Place<'_> {
-        let state = self.shared.wait_while(self.shared.state(), |state| state.free <= state.first);
+        let mut state = self.shared.state();
+        state.others += 1;
+        let mut state = self.shared.wait_while(state, |state| state.free <= state.first);
+        state.others -= 1;
         self.shared.taken(state)
     }
 }
