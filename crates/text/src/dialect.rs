@@ -1,30 +1,32 @@
 //! How a CSV file is written: its delimiter, its quotes, its line ends, whether it has a header, and what stands above that.
+//!
+//! What it may be is weighed by three things: as few records as can be are lost, a header is narrower than no record, and names stand
+//! above values.
 
-use hw_base::TextShape;
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::cells::{Cells, ChunkText, Cursor};
 use crate::delimited::Reading;
+use crate::header;
 use crate::split::{Chunk, Marks, first_record_end};
-use crate::values;
 
-/// Delimiters to try, the likelier first: no text holds a tab.
-const DELIMITERS: [u8; 5] = [b'\t', b',', b';', b'|', b':'];
+/// Delimiters to try, the likelier first: no text holds a tab. Numbers and times of day hold none of them but for a decimal comma.
+const DELIMITERS: [u8; 4] = [b'\t', b',', b';', b'|'];
+/// The delimiter that is tried beside them; times of day, addresses and many texts hold it.
+const COLON: u8 = b':';
 /// The delimiter where no other one is found.
 const USUAL_DELIMITER: u8 = b',';
-/// Those that numbers and times of day do not hold: what a delimiter may be where another one is declared, and below titles.
-const CERTAIN_DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// What may stand for the delimiter of one column whose values hold the usual one. No text holds the last.
+const BESIDE_ONE_COLUMN: [u8; 4] = [b';', b'\t', b'|', 0x1F];
 /// Quotes to try, the likelier first.
 const QUOTES: [u8; 2] = [b'"', b'\''];
 /// How much better a delimiter or a quote must agree than a likelier one.
 const BETTER: f64 = 0.02;
 /// How many records are looked at.
 const RECORDS: usize = 500;
-/// Digits that are more than a shape knows as an integer are a number all the same.
-const LONGEST_INTEGER: usize = 18;
 /// The share of records that must agree with a delimiter for it to be one.
 const AGREEMENT: f64 = 0.5;
-/// How many records may stand above a header: titles and comments.
+/// How many records of titles may stand above a header.
 const TITLES: usize = 30;
 /// What comments begin with, unless the project says it.
 const COMMENT: u8 = b'#';
@@ -67,6 +69,8 @@ pub struct Dialect {
     pub has_header: bool,
     /// The fields of the first record.
     pub first: Vec<String>,
+    /// Whether the first record ends with a delimiter and the others do not, or the other way round; the empty field there is none.
+    pub has_uneven_ends: bool,
 }
 
 /// The first bytes of a file.
@@ -90,6 +94,14 @@ struct Likely {
 /// Where a text begins.
 const BEGINNING: Cursor = Cursor { at: 0, line: 1 };
 
+/// How a record divides into fields.
+#[derive(Clone, Copy)]
+struct Width {
+    fields: usize,
+    /// Whether a delimiter ends it.
+    is_closed: bool,
+}
+
 impl Dialect {
     /// Detects the dialect of a text. `is_whole` says that nothing follows after the sample.
     pub fn detect(sample: &[u8], is_whole: bool, known: KnownDialect) -> Self {
@@ -97,27 +109,22 @@ impl Dialect {
         let may_have_titles = known.may_have_titles && known.has_header != Some(false) && line_end == b'\n';
         let sample = Sample { text: sample, is_whole };
         let best = |quote| {
-            let with = |delimiter| Marks { delimiter, quote, comment: known.comment, line_end };
-            let found = match known.delimiter {
-                Some(delimiter) => sample.agreed(with(delimiter)),
-                None => sample.best_delimiter(with),
-            };
-            let delimiters: &[u8] = match &known.delimiter {
-                Some(delimiter) => std::slice::from_ref(delimiter),
-                None => &CERTAIN_DELIMITERS,
-            };
-            let titled = if may_have_titles { sample.best_below_titles(delimiters, with) } else { None };
-            titled.filter(|titled| titled.agreement > found.agreement).unwrap_or(found)
+            let usual = Marks { delimiter: USUAL_DELIMITER, quote, comment: known.comment, line_end };
+            if may_have_titles { sample.below_comments(known.delimiter, usual) } else { sample.best(known.delimiter, usual) }
         };
         let likely = match known.quote {
             Quote::Is(quote) => best(Some(quote)),
             Quote::None => best(None),
             Quote::Detected => best_quote(sample.text, |quote| best(Some(quote))),
         };
-        let rows = sample.below(likely.first).first_records(likely.marks);
-        let has_header = known.has_header.unwrap_or_else(|| looks_like_header(&rows));
+        let table = sample.below(likely.first);
+        let rows = table.first_records(likely.marks);
+        let has_header = known.has_header.unwrap_or_else(|| header::is_likely(&rows));
         let above = usize::try_from(likely.first.line - 1).unwrap_or_default();
-        Self { marks: likely.marks, above, has_header, first: rows.into_iter().next().unwrap_or_default() }
+        let fields = fields_without_uneven_ends(&table.widths(likely.marks));
+        let mut first = rows.into_iter().next().unwrap_or_default();
+        first.truncate(fields.unwrap_or(usize::MAX));
+        Self { marks: likely.marks, above, has_header, first, has_uneven_ends: fields.is_some() }
     }
 
     /// The delimiter on which all records of a sample agree that begins with names, where that of this dialect stands nowhere in it.
@@ -130,16 +137,22 @@ impl Dialect {
         let is_likelier = |delimiter: &u8| {
             let counts = sample.field_counts(with(*delimiter));
             counts.iter().all(|fields| *fields > 1 && Some(fields) == counts.first())
-                && looks_like_header(&sample.first_records(with(*delimiter)))
+                && header::is_likely(&sample.first_records(with(*delimiter)))
         };
-        CERTAIN_DELIMITERS.into_iter().find(is_likelier)
+        DELIMITERS.into_iter().find(is_likelier)
     }
 
     /// The delimiter that most records of a sample have where each is read as one field.
     pub fn unused_delimiter(&self, sample: &[u8], is_whole: bool) -> Option<u8> {
         let sample = Sample { text: sample, is_whole };
         let with = |delimiter| Marks { delimiter, ..self.marks };
-        CERTAIN_DELIMITERS.into_iter().find(|delimiter| self.first.len() == 1 && sample.agreed(with(*delimiter)).fields > 1)
+        DELIMITERS.into_iter().find(|delimiter| self.first.len() == 1 && sample.agreed(with(*delimiter)).fields > 1)
+    }
+
+    /// Whether the records of a sample begin with numbers and dates alone.
+    pub fn is_of_numbers(&self, sample: &[u8], is_whole: bool) -> bool {
+        let rows = Sample { text: sample, is_whole }.first_records(self.marks);
+        rows.iter().skip(usize::from(self.has_header)).all(|row| row.first().is_some_and(|field| header::is_value(field)))
     }
 
     /// Whether the first record of a sample ends inside it.
@@ -188,48 +201,160 @@ impl Sample<'_> {
         Likely { agreement, fields, marks, first: BEGINNING }
     }
 
-    /// The marks with the delimiter on which most records agree. One that stands in times of day is none where another one fits.
-    fn best_delimiter(self, with: impl Fn(u8) -> Marks) -> Likely {
-        let mut best = Likely { agreement: AGREEMENT, fields: 0, marks: with(USUAL_DELIMITER), first: BEGINNING };
-        for delimiter in DELIMITERS.into_iter().filter(|delimiter| *delimiter != b':' || !begins_with_moment(self.text)) {
-            let found = self.agreed(with(delimiter));
-            let wins_ties = match (best.marks.delimiter, delimiter) {
-                _ if best.fields == 0 => true,
-                (b'\t', _) => false,
-                (b',', b';') if share_in_numbers(b',', self.text) >= 1.0 => true,
-                (_, b':') if share_in_numbers(b':', self.text) > 0.5 => false,
-                _ => found.fields > best.fields,
-            };
-            let is_better = found.agreement > best.agreement + BETTER || (found.agreement > best.agreement - BETTER && wins_ties);
-            if found.fields > 1 && is_better {
-                best = found;
-            }
+    /// The same with the delimiter that is known, else with the one on which most records agree.
+    fn best(self, delimiter: Option<u8>, usual: Marks) -> Likely {
+        match delimiter {
+            Some(delimiter) => self.agreed(Marks { delimiter, ..usual }),
+            None => self.best_delimiter(usual),
         }
-        best
     }
 
-    /// The marks with the delimiter on which the records below titles and comments agree best, if there are such.
-    fn best_below_titles(self, delimiters: &[u8], with: impl Fn(u8) -> Marks) -> Option<Likely> {
-        let found = delimiters.iter().filter_map(|delimiter| self.below_titles(with(*delimiter)));
-        found.reduce(|best, other| if other.agreement > best.agreement { other } else { best })
+    /// The marks with the delimiter on which most records agree. One that stands in times of day and addresses is none, but for a header
+    /// of names above numbers where no other one fits.
+    fn best_delimiter(self, usual: Marks) -> Likely {
+        let is_likely = |found: &Likely| found.fields > 1 && found.agreement >= AGREEMENT;
+        let agreed = |delimiter| Some(self.agreed(Marks { delimiter, ..usual })).filter(is_likely);
+        let found = DELIMITERS.into_iter().filter_map(agreed).reduce(|best, other| self.likelier(best, other));
+        let names_columns = |colons: &Likely| found.is_none() && colons.agreement >= 1.0 && self.names_columns_between_colons(colons.marks);
+        let colons = agreed(COLON).filter(|colons| !has_colons_in_values(self.text) || names_columns(colons));
+        match (found, colons) {
+            (Some(found), Some(colons)) => self.likelier(found, colons),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => self.one_column(usual),
+        }
     }
 
-    /// How well the records agree with marks from the first one that has as many fields as most have, if it is a header below titles or comments.
-    fn below_titles(self, marks: Marks) -> Option<Likely> {
-        let counts = self.field_counts(marks);
-        let (_, fields) = agreement(&counts);
-        // What stands above others of its own width is a header itself, or rows.
-        if counts.len() > 1 && counts[0] > 1 && counts[0] == counts[1] {
+    /// The one on which more records agree; of two on which they agree alike, the one outside of numbers, and that with more fields.
+    fn likelier(self, best: Likely, other: Likely) -> Likely {
+        let wins_ties = match (best.marks.delimiter, other.marks.delimiter) {
+            (b'\t', _) => false,
+            (b',', b';') if share_in_numbers(b',', self.text) >= 1.0 => true,
+            (b',', b';' | b'|') if are_before_blanks(b',', self.text) && !are_before_blanks(other.marks.delimiter, self.text) => true,
+            (_, COLON) if share_in_numbers(COLON, self.text) > 0.5 => false,
+            _ => other.fields > best.fields,
+        };
+        let is_better = other.agreement > best.agreement + BETTER || (other.agreement > best.agreement - BETTER && wins_ties);
+        if is_better { other } else { best }
+    }
+
+    /// The marks of a file on whose delimiter no records agree. Where the usual one would have all fields but the first of each record be too
+    /// many, another one stands for it, and no record is lost.
+    fn one_column(self, usual: Marks) -> Likely {
+        let counts = self.field_counts(usual);
+        let has_one_name = counts.first() == Some(&1) && counts.iter().any(|fields| *fields > 1);
+        let other = BESIDE_ONE_COLUMN.into_iter().find(|delimiter| has_one_name && memchr(*delimiter, self.text).is_none());
+        let marks = Marks { delimiter: other.unwrap_or(usual.delimiter), ..usual };
+        Likely { agreement: AGREEMENT, fields: 0, marks, first: BEGINNING }
+    }
+
+    /// Whether names stand between colons above numbers, and are no time of day or address together.
+    fn names_columns_between_colons(self, marks: Marks) -> bool {
+        let rows = self.first_records(marks);
+        let is_value = rows.first().is_some_and(|first| is_value_with_colons(&first.join(":")));
+        !is_value && header::names_all_columns(&rows) && header::stands_above_values(&rows)
+    }
+
+    /// The likeliest marks, and the first record below comments and titles. The last comment is none where it names the columns, as
+    /// `#chrom,start,end` does, and none is one where all look like records.
+    fn below_comments(self, delimiter: Option<u8>, usual: Marks) -> Likely {
+        let Some((last, end)) = self.comments(usual) else {
+            return self.last_comment(delimiter, usual).unwrap_or_else(|| self.below_titles(delimiter, usual));
+        };
+        let found = self.below(end).below_titles(delimiter, usual).behind(end);
+        let fields = found.fields.max(1);
+        let is_as_wide = |first| self.below(first).field_counts(found.marks).first() == Some(&fields);
+        let rows = self.below(found.first).first_records(found.marks);
+        let is_header_below = fields > 1 && header::names_columns(&rows) && header::is_likely(&rows);
+        if header::is_certain(&rows) {
+            found
+        } else if fields > 1 && is_as_wide(last) && header::names_all_columns(&self.below(last).first_records(found.marks)) {
+            Likely { first: last, ..found }
+        } else if is_as_wide(BEGINNING) && !is_header_below {
+            self.below_titles(delimiter, usual)
+        } else {
+            found
+        }
+    }
+
+    /// Where the last of the comments above all records begins and where they end, if a record follows.
+    fn comments(self, marks: Marks) -> Option<(Cursor, Cursor)> {
+        let (mut last, mut end) = (None, BEGINNING);
+        for line in self.text.split_inclusive(|byte| *byte == marks.line_end).filter(|_| marks.comment != Some(COMMENT)) {
+            match line {
+                [COMMENT, ..] => last = Some(end),
+                b"\n" | b"\r\n" => {}
+                _ => return last.map(|last| (last, end)),
+            }
+            end = Cursor { at: end.at + line.len(), line: end.line + 1 };
+        }
+        None
+    }
+
+    /// The last of the comments of which a text consists, where it names columns: a table without rows.
+    fn last_comment(self, delimiter: Option<u8>, usual: Marks) -> Option<Likely> {
+        let mut lines = self.text.split_inclusive(|byte| *byte == usual.line_end);
+        if usual.comment == Some(COMMENT) || !lines.all(|line| line.starts_with(&[COMMENT])) {
             return None;
         }
-        let at = counts.iter().take(TITLES + 1).position(|count| *count >= fields).filter(|at| *at > 0 && fields > 1)?;
-        let (agreement, _) = Some(agreement(&counts[at..])).filter(|(_, most)| *most == fields && counts[at] == fields)?;
-        let first = self.record_at(at, marks);
-        let is_comment = |line: &[u8]| line.trim_ascii().is_empty() || line.first() == Some(&COMMENT);
-        let are_comments = self.text[..first.at].split(|byte| *byte == marks.line_end).all(is_comment);
-        let rows = self.below(first).first_records(marks);
-        let is_header = names_columns(&rows) && (stands_above_values(&rows) || (are_comments && looks_like_header(&rows)));
-        is_header.then_some(Likely { agreement, fields, marks, first })
+        let text = self.text.strip_suffix(&[usual.line_end]).unwrap_or(self.text);
+        let at = memrchr(usual.line_end, text)? + 1;
+        let line = 1 + memchr_iter(usual.line_end, &text[..at]).count() as u64;
+        let first = Cursor { at, line };
+        let found = self.below(first).best(delimiter, usual);
+        let above = self.field_counts(found.marks);
+        let is_wider = above.iter().rev().skip(1).all(|fields| *fields < found.fields);
+        let names_columns = is_wider && header::names_all_columns(&self.below(first).first_records(found.marks));
+        names_columns.then_some(Likely { first, ..found })
+    }
+
+    /// The likeliest marks, and the first record below titles.
+    fn below_titles(self, delimiter: Option<u8>, usual: Marks) -> Likely {
+        let found = self.best(delimiter, usual);
+        let delimiters = delimiter.map_or(DELIMITERS.to_vec(), |delimiter| vec![delimiter]);
+        let titled = delimiters.into_iter().filter_map(|delimiter| self.titled(Marks { delimiter, ..usual }));
+        let titled = titled.reduce(|best, other| self.likelier(best, other));
+        let best = titled.filter(|titled| titled.agreement > found.agreement).unwrap_or(found);
+        self.below_padded_titles(best)
+    }
+
+    /// How well the records agree with marks from the first one that is wider than all above it, if those below are as wide as it, and it
+    /// is a header above values.
+    fn titled(self, marks: Marks) -> Option<Likely> {
+        let (counts, rows) = (self.field_counts(marks), self.first_records(marks));
+        // What stands above others of its own width is a header itself, or rows, but for pairs of a name and its value.
+        let is_table = |(head, next): (&Vec<String>, &Vec<String>)| {
+            let are_pairs = header::filled(head) <= 2 && next.first().is_some_and(|field| !header::is_value(field));
+            head.len() > 1 && head.len() == next.len() && !are_pairs
+        };
+        if rows.first().zip(rows.get(1)).is_some_and(is_table) {
+            return None;
+        }
+        let is_widest = |at: &usize| counts.iter().take(*at).all(|above| above < &counts[*at]);
+        (1..counts.len().min(TITLES + 1)).filter(is_widest).find_map(|at| {
+            let first = self.record_at(at, marks);
+            let likely = Likely { first, ..self.below(first).agreed(marks) };
+            let table = self.below(first).first_records(marks);
+            let is_header = header::names_columns(&table) && header::stands_above_values(&table);
+            (likely.fields > 1 && likely.agreement >= AGREEMENT && is_header).then_some(likely)
+        })
+    }
+
+    /// The same marks below titles beside which all fields are empty, as spreadsheets export them, if a header follows: names above numbers or
+    /// dates, or below an empty record that sets the titles off, or those of many columns, if no other record is written as the titles are.
+    fn below_padded_titles(self, likely: Likely) -> Likely {
+        let below = self.below(likely.first);
+        let rows = below.first_records(likely.marks);
+        let above = rows.iter().take_while(|row| header::is_padded(row)).count();
+        let (titles, table) = rows.split_at(above);
+        let [names, records @ ..] = table else { return likely };
+        let are_set_off = titles.iter().any(|row| header::filled(row) == 0);
+        let are_alone = || !records.iter().any(|row| header::is_padded(row) && header::filled(row) > 0);
+        let is_evident = are_set_off || header::stands_above_values(table) || (likely.fields > 2 && are_alone());
+        let is_header = names.len() == likely.fields && !records.is_empty() && header::names_columns(table);
+        if !(1..=TITLES).contains(&above) || !is_header || !is_evident {
+            return likely;
+        }
+        Likely { first: below.record_at(above, likely.marks), ..likely }.behind(likely.first)
     }
 
     /// The part that begins with a record.
@@ -248,17 +373,25 @@ impl Sample<'_> {
         reading.cursor
     }
 
-    /// The number of fields in each of the first records.
+    /// The number of fields in each of the first records, without those that uneven ends leave empty.
     fn field_counts(self, marks: Marks) -> Vec<usize> {
-        let (mut reading, mut counts) = (Reading::new(self.text, marks), Vec::new());
-        while counts.len() < RECORDS && reading.skip_to_record() {
-            reading.record(&mut Cells::new(0));
+        let widths = self.widths(marks);
+        let fields = fields_without_uneven_ends(&widths);
+        widths.iter().map(|width| fields.unwrap_or(width.fields)).collect()
+    }
+
+    /// The widths of the first records.
+    fn widths(self, marks: Marks) -> Vec<Width> {
+        let (mut reading, mut widths) = (Reading::new(self.text, marks), Vec::new());
+        while widths.len() < RECORDS && reading.skip_to_record() {
+            let record = reading.record(&mut Cells::new(0));
             let is_cut = reading.cursor.at >= self.text.len() && !self.is_whole;
-            if !is_cut || counts.is_empty() {
-                counts.push(reading.field_count);
+            if !is_cut || widths.is_empty() {
+                let is_closed = self.text.get(record.start..record.end).is_some_and(|text| text.last() == Some(&marks.delimiter));
+                widths.push(Width { fields: reading.field_count, is_closed });
             }
         }
-        counts
+        widths
     }
 
     /// The fields of the first records.
@@ -278,10 +411,40 @@ impl Sample<'_> {
     }
 }
 
-/// Whether the first line is a moment or a time of day and nothing else.
-fn begins_with_moment(sample: &[u8]) -> bool {
-    let first = sample.split(|byte| matches!(byte, b'\r' | b'\n')).map(values::trimmed).find(|line| !line.is_empty());
-    first.is_some_and(|line| values::timestamp(line).is_some() || values::time(line).is_some())
+impl Likely {
+    /// The same in a text of which it was told from a place on.
+    fn behind(self, place: Cursor) -> Self {
+        let first = Cursor { at: place.at + self.first.at, line: place.line + self.first.line - 1 };
+        Self { first, ..self }
+    }
+}
+
+/// The number of fields where all records end with a delimiter and the first one does not, or the other way round.
+fn fields_without_uneven_ends(widths: &[Width]) -> Option<usize> {
+    let (first, rest) = widths.split_first().filter(|(_, rest)| !rest.is_empty())?;
+    let has_one_more = |longer: &Width, shorter: &Width| longer.is_closed && !shorter.is_closed && longer.fields == shorter.fields + 1;
+    if rest.iter().all(|record| has_one_more(record, first)) {
+        Some(first.fields)
+    } else {
+        Some(first.fields.saturating_sub(1)).filter(|fields| *fields > 0 && rest.iter().all(|record| has_one_more(first, record)))
+    }
+}
+
+/// Whether most of the texts with a colon, between blanks, quotes and delimiters, are moments, times of day or addresses.
+fn has_colons_in_values(sample: &[u8]) -> bool {
+    let is_between = |byte: &u8| matches!(byte, b'\r' | b'\n' | b' ' | b'"' | b'\'') || DELIMITERS.contains(byte);
+    let (mut texts, mut values) = (0_usize, 0_usize);
+    for text in sample.split(is_between).filter(|text| text.contains(&b':')) {
+        texts += 1;
+        values += usize::from(std::str::from_utf8(text).is_ok_and(is_value_with_colons));
+    }
+    values * 2 > texts
+}
+
+/// Addresses are told from numbers by more than decimal digits between their colons.
+fn is_value_with_colons(text: &str) -> bool {
+    let is_more_than_digits = text.contains("::") || text.bytes().any(|byte| byte.is_ascii_alphabetic());
+    header::begins_with_moment(text) || (is_more_than_digits && header::is_address(text))
 }
 
 /// How often a byte stands between two digits, of all places where it stands, as the comma of `2,5` and the colon of `10:30` do.
@@ -293,6 +456,11 @@ fn share_in_numbers(byte: u8, sample: &[u8]) -> f64 {
         in_numbers += usize::from(is_digit(at.checked_sub(1)) && is_digit(at.checked_add(1)));
     }
     in_numbers as f64 / places.max(1) as f64
+}
+
+/// Whether a byte stands before blanks alone, as a comma does in sentences.
+fn are_before_blanks(byte: u8, sample: &[u8]) -> bool {
+    memchr_iter(byte, sample).all(|at| sample.get(at + 1) == Some(&b' '))
 }
 
 /// The share of records that have as many fields as most have, and that number. A first record with another number
@@ -311,86 +479,6 @@ fn unquoted(text: &str, marks: Marks) -> String {
         Some(quote) => text.replace(&format!("{quote}{quote}"), &quote.to_string()),
         None => text.to_owned(),
     }
-}
-
-/// A first record is a header unless a number, a date or a time in it stands above others of its kind, and no text above any.
-fn looks_like_header(rows: &[Vec<String>]) -> bool {
-    let Some((first, rest)) = rows.split_first() else { return true };
-    let (mut values, mut titles) = (0, 0);
-    for (at, field) in first.iter().enumerate() {
-        let below = || rest.iter().filter_map(move |row| row.get(at)).filter(|field| !field.is_empty());
-        let are_all_below = |is: fn(&str) -> bool| below().next().is_some() && below().all(|field| is(field));
-        match is_value(field) {
-            _ if is_time(field) && are_all_below(is_time) => values += 1,
-            true if are_all_below(is_value) || rest.is_empty() => values += 1,
-            false if are_all_below(is_value) && !field.is_empty() => titles += 1,
-            _ => {}
-        }
-    }
-    values == 0 || titles > 0 || has_years_as_titles(first, rest)
-}
-
-/// Whether the first record may name columns: its fields are texts or years, none twice, and none begins with a blank as the words of a sentence do.
-fn names_columns(rows: &[Vec<String>]) -> bool {
-    let Some(first) = rows.first() else { return false };
-    let is_name =
-        |field: &String| !field.is_empty() && !field.starts_with(' ') && (!is_value(field) || year(field).is_some()) && !is_time(field);
-    let mut different: Vec<&String> = first.iter().collect();
-    different.sort_unstable();
-    different.dedup();
-    first.iter().all(is_name) && different.len() == first.len()
-}
-
-/// Whether a text of the first record stands above numbers or dates, and nothing else.
-fn stands_above_values(rows: &[Vec<String>]) -> bool {
-    let Some((first, rest)) = rows.split_first() else { return false };
-    first.iter().enumerate().filter(|(_, field)| !is_value(field)).any(|(at, _)| {
-        let mut below = rest.iter().filter_map(|row| row.get(at)).filter(|field| !field.is_empty()).peekable();
-        below.peek().is_some() && below.all(|field| is_value(field))
-    })
-}
-
-/// Years that a header may name.
-const YEARS: std::ops::RangeInclusive<u32> = 1900..=2100;
-
-fn year(field: &str) -> Option<u32> {
-    field.parse().ok().filter(|year| field.len() == 4 && YEARS.contains(year))
-}
-
-/// Whether the only values of a first record are several different years beside a text, above columns that hold other things than years;
-/// a year may stand above nothing at all, as long as not all do.
-fn has_years_as_titles(first: &[String], rest: &[Vec<String>]) -> bool {
-    let places: Vec<usize> = (0..first.len()).filter(|at| is_value(&first[*at])).collect();
-    let years: Vec<u32> = places.iter().filter_map(|at| year(&first[*at])).collect();
-    let mut different = years.clone();
-    different.sort_unstable();
-    different.dedup();
-    let has_text = first.iter().any(|field| !field.is_empty() && !is_value(field));
-    let below = |at: usize| rest.iter().filter_map(move |row| row.get(at)).filter(|field| !field.is_empty());
-    let has_values = |at: &usize| below(*at).next().is_some();
-    let is_of_years = |at: &usize| has_values(at) && below(*at).all(|field| year(field).is_some());
-    let are_titles = places.iter().any(has_values) && !places.iter().any(is_of_years);
-    has_text && years.len() > 1 && years.len() == places.len() && different.len() == years.len() && are_titles
-}
-
-/// Whether a text is a time of day, which can be a title as well.
-fn is_time(field: &str) -> bool {
-    values::time(field.trim().as_bytes()).is_some()
-}
-
-/// Whether a text is a number that has no shape of its own: of many digits, or with a decimal comma.
-fn is_other_number(field: &str) -> bool {
-    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = field.trim().trim_start_matches('-');
-    match number.split_once(',') {
-        Some((whole, places)) => are_digits(whole) && are_digits(places),
-        None => number.len() > LONGEST_INTEGER && are_digits(number),
-    }
-}
-
-fn is_value(field: &str) -> bool {
-    is_other_number(field)
-        || matches!(TextShape::of(field), TextShape::Integer | TextShape::Decimal | TextShape::Date | TextShape::Timestamp)
 }
 
 #[cfg(test)]
@@ -437,7 +525,7 @@ mod tests {
         check_titles("# export of 2026-01-01\n# by user\nid;name\n1;a\n2;b\n3;c\n", ';', 2, &["id", "name"]);
         check_titles("Sales report\nGenerated 2026-01-01 10:00\n\nid;name\n1;a\n2;b\n3;c\n", ';', 3, &["id", "name"]);
         check_titles("# c\nname,city\nann,rome\nbob,oslo\n", ',', 1, &["name", "city"]);
-        check_titles("Report\nid,2024,2025\nx,1,2\ny,3,4\nz,5,6\n", ',', 0, &["Report"]);
+        check_titles("Report\nid,2024,2025\nx,1,2\ny,3,4\nz,5,6\n", ',', 1, &["id", "2024", "2025"]);
         check_titles("Report\nid,2024,2025\n1,1,2\n2,3,4\n3,5,6\n", ',', 1, &["id", "2024", "2025"]);
         let rows = (0..50).map(|row| format!("{row};x;{row},5\n")).collect::<Vec<_>>().concat();
         check_titles(&format!("Quelle: Amt, 2020\nid;name;wert\n{rows}"), ';', 1, &["id", "name", "wert"]);
@@ -445,14 +533,58 @@ mod tests {
     }
 
     #[test]
+    fn titles_beside_empty_fields_are_left_out() {
+        check_titles("Overview,,\nid,name,amount\n1,a,5\n2,b,6\n", ',', 1, &["id", "name", "amount"]);
+        check_titles("Sales report 2024;;;\n;;;\nId;Name;Ort;\n1;a;Rom;\n2;b;Oslo;\n", ';', 2, &["Id", "Name", "Ort", ""]);
+        check_titles("\"Sales, 2024\",,\n\nBy user,,\n,,\nname,city,land\nann,rome,it\n", ',', 4, &["name", "city", "land"]);
+        check_titles("Kunden;;\nName;Ort;Land\nAnn;Rom;IT\nBob;Oslo;NO\n", ';', 1, &["Name", "Ort", "Land"]);
+        check_titles("Stock,\nitem,pieces\nx,1\ny,2\n", ',', 1, &["item", "pieces"]);
+        check_titles("People,\n,\nname,city\nann,rome\n", ',', 2, &["name", "city"]);
+        check_titles("Overview,,\nRegion,2023,2024\nNord,1,2\nWest,3,4\n", ',', 1, &["Region", "2023", "2024"]);
+    }
+
+    #[test]
+    fn a_header_with_few_names_is_no_title() {
+        check_titles(",value\na,x\nb,y\n", ',', 0, &["", "value"]);
+        check_titles(",value\nname,5\nb,6\n", ',', 0, &["", "value"]);
+        check_titles(",,total\na,x,n\nb,y,5\n", ',', 0, &["", "", "total"]);
+        check_titles("name,\nann,x\nbob,y\n", ',', 0, &["name", ""]);
+        check_titles("id,,\n1,a,b\n2,c,d\n", ',', 0, &["id", "", ""]);
+        check_titles("name,city,note\nann,,\nbob,rome,x\n", ',', 0, &["name", "city", "note"]);
+        check_titles("value\nx\ny\n", ',', 0, &["value"]);
+        check_titles("Overview,,\nann,rome,x\n", ',', 0, &["Overview", "", ""]);
+    }
+
+    #[test]
+    fn comments_with_delimiters_above_a_header_are_left_out() {
+        check_titles("# note, with comma\nid,name\n1,a\n2,b\n", ',', 1, &["id", "name"]);
+        check_titles("##fileformat=VCFv4.3\n##x=1,2\n#CHROM\tPOS\tID\n", '\t', 2, &["#CHROM", "POS", "ID"]);
+        check_titles("# more\ntime|Land, Ort\n16:47|FR, Lyon\n21:16|DE, Bonn\n", '|', 1, &["time", "Land, Ort"]);
+        check_titles("# one, two\n# three, four\nid,name,x\n1,a,5\n2,b,6\n", ',', 2, &["id", "name", "x"]);
+        check_titles("# a, b, c, d\n\nid;name\n1;a\n2;b\n", ';', 2, &["id", "name"]);
+        check_titles("# a, b, c, d\nid,name\n1,a\n2,b\n", ',', 1, &["id", "name"]);
+        check_titles("# export,,\nid,name,x\n1,a,5\n", ',', 1, &["id", "name", "x"]);
+        check_titles("##v,1\n##x,2\n#chrom,start\nchr1,5\nchr2,6\n", ',', 2, &["#chrom", "start"]);
+        check_titles(&format!("{}id,v\nx,1\ny,2\n", "# a, b\n".repeat(50)), ',', 50, &["id", "v"]);
+    }
+
+    #[test]
+    fn a_header_that_begins_as_a_comment_does_stays_one() {
+        check_titles("#,name,x\n1,ann,5\n2,bob,6\n", ',', 0, &["#", "name", "x"]);
+        check_titles("# id,name\nx,ann\ny,bob\n", ',', 0, &["# id", "name"]);
+        check_titles("#chrom\tstart\tend\nchr1\t1\t2\nchr2\t3\t4\n", '\t', 0, &["#chrom", "start", "end"]);
+        check_titles("#chrom,name,score\nchr1,x,.\nchr2,y,5\n", ',', 0, &["#chrom", "name", "score"]);
+        check_titles("#rust,5\n#go,7\n", ',', 0, &["#rust", "5"]);
+    }
+
+    #[test]
     fn a_first_record_that_is_no_title_stays_the_header() {
-        check_titles("comment\nhello, world\nfoo, bar\nbaz, qux\n", ',', 0, &["comment"]);
-        check_titles("address\nMain street, 5\nOther street, 7\nThird street, 9\n", ',', 0, &["address"]);
-        check_titles("price\n1,5\n2,5\n3,5\n", ',', 0, &["price"]);
+        check_titles("comment\nhello, world\nfoo, bar\nbaz, qux\n", ';', 0, &["comment"]);
+        check_titles("address\nMain street, 5\nOther street, 7\nThird street, 9\n", ';', 0, &["address"]);
         check_titles("name,born\nann,unknown,\nbob,1980,\neva,1990,\n", ',', 0, &["name", "born"]);
         check_titles("a,b\n7,8\n7,8\n7,8\na,b,c\n9,10,11\n9,10,11\n9,10,11\n9,10,11\n9,10,11\n9,10,11\n", ',', 0, &["a", "b"]);
         check_titles("time,msg\n08:00,start\n08:01,error,code\n08:02,1,2\n08:03,1,3\n", ',', 0, &["time", "msg"]);
-        check_titles("s1\ns2,09:30,bad,x\ns3,1,2,3\ns4,1,2,3\ns5,1,2,3\n", ',', 0, &["s1"]);
+        check_titles("s1\ns2,09:30,bad,x\ns3,1,2,3\ns4,1,2,3\ns5,1,2,3\n", ';', 0, &["s1"]);
         check_titles("x,y\nr1,1,2\nr2,3,4\nr3,5,6\n", ',', 0, &["x", "y"]);
         let known = KnownDialect { may_have_titles: false, ..UNKNOWN };
         assert_eq!(Dialect::detect(b"# c\nid;name\n1;a\n2;b\n", true, known).above, 0);
@@ -471,6 +603,123 @@ mod tests {
         check("Doe, Ann, Dr\t5\nRoe, Jan, Dr\t6\n", '\t', false, &["Doe, Ann, Dr", "5"]);
         check("root:x:0:Root,,:/root\nann:x:7:Ann,,:/home/ann\n", ':', false, &["root", "x", "0", "Root,,", "/root"]);
         check("1,2,3\n4,5,6\n", ',', false, &["1", "2", "3"]);
+    }
+
+    #[test]
+    fn a_name_above_decimal_commas_is_one_column() {
+        check("price\n1,5\n2,5\n3,5\n", ';', true, &["price"]);
+        check("price\n1,5\n-2,25\n3\n", ';', true, &["price"]);
+        check("price,\n1,5\n2,5\n", ',', true, &["price", ""]);
+        check("a,b\n1,5\n2,5\n", ',', true, &["a", "b"]);
+        check("1,5\n2,5\n", ',', false, &["1", "5"]);
+    }
+
+    /// Lines of which each holds its number in the place of `#`.
+    fn lines(line: &str) -> String {
+        (10..40).map(|number| line.replace('#', &number.to_string()) + "\n").collect()
+    }
+
+    #[test]
+    fn one_name_above_texts_with_delimiters_is_one_column_however_many_there_are() {
+        check(&format!("Betrag\n{}", lines("#,5")), ';', true, &["Betrag"]);
+        check("Betrag\n12,50\n+7,25\n1.234,50\n1'234'567,5\n", ';', true, &["Betrag"]);
+        check(&format!("name\n{}", lines("Muster#, Max")), ';', true, &["name"]);
+        check(&format!("name\n{}", lines("a#;b, c")), '\t', true, &["name"]);
+        check(&format!("name\n{}", lines("a#;b, c|d\te")), '\u{1f}', true, &["name"]);
+        for values in ["http://a.de/#", "00:11:22:33:44:#", "1:#", "chr1:#", "[fe80::#]:80"] {
+            check(&format!("value\n{}", lines(values)), ',', true, &["value"]);
+        }
+    }
+
+    #[test]
+    fn the_delimiter_below_comments_is_told_by_the_records() {
+        let gene = "chr1\tsrc\tgene\t10\t19\t.\t+\t.\tID=g1;Name=n1\n";
+        let fields = ["chr1", "src", "gene", "10", "19", ".", "+", ".", "ID=g1;Name=n1"];
+        check_titles(&format!("##gff-version 3\n{gene}{gene}"), '\t', 1, &fields);
+        check(&format!("##gff-version 3\n{gene}{gene}"), '\t', false, &fields);
+        check_titles("# one; two\n#id\tname\ttags\n1\tn1\ta;b\n2\tn2\tc;d\n", '\t', 1, &["#id", "name", "tags"]);
+        check_titles("##x=1\n#CHROM\tPOS\tINFO\n1\t100\tDP=1;AF=0.5\n", '\t', 1, &["#CHROM", "POS", "INFO"]);
+        check_titles("##x=1\n##y=2\n#CHROM\tPOS\tINFO\n1\t100\tDP=1;A=1\n1\t200\tDP=2;A=2\n", '\t', 2, &["#CHROM", "POS", "INFO"]);
+    }
+
+    #[test]
+    fn a_header_below_a_comment_of_its_width_is_the_one_above_values() {
+        let table = "time,temp,press\n2024-01-01 00:00,1.5,1000\n2024-01-01 01:00,1.7,1001\n";
+        check_titles(&format!("# Measured by A, B\n# unit,degC,hPa\n{table}"), ',', 2, &["time", "temp", "press"]);
+        check_titles(&format!("# s,degC,hPa\n{table}"), ',', 1, &["time", "temp", "press"]);
+        check_titles("#rust\n#go\nfoo\nbar\n", ',', 0, &["#rust"]);
+        check_titles("#rust,5\n#go,7\nother,8\n", ',', 0, &["#rust", "5"]);
+    }
+
+    #[test]
+    fn dates_and_numbers_may_name_columns() {
+        check("2026-01-01,5\n12,6\n13,7\n", ',', false, &["2026-01-01", "5"]);
+        check("Ann,2026-01-01,5\nBob,12,6\n", ',', false, &["Ann", "2026-01-01", "5"]);
+        check("Region,2023-01-31,2023-02-28\nNorth,10,20\nSouth,11,21\n", ',', true, &["Region", "2023-01-31", "2023-02-28"]);
+        check("x,2023-01-31\ny,2023-02-28\n", ',', false, &["x", "2023-01-31"]);
+        check("31.01.2023;x\n28.02.2023;y\n", ';', false, &["31.01.2023", "x"]);
+        check(",0,1,2\n0,1.5,2.5,3.5\n1,4.5,5.5,6.5\n", ',', true, &["", "0", "1", "2"]);
+        check(";2022;2023;2024\nNorth;10;20;30\n", ';', true, &["", "2022", "2023", "2024"]);
+        check(",5,7\nx,1,2\n", ',', false, &["", "5", "7"]);
+        check_titles("Report;;;\n;2022;2023;2024\nNorth;10;20;30\nSouth;11;21;31\n", ';', 1, &["", "2022", "2023", "2024"]);
+    }
+
+    #[test]
+    fn padded_records_are_no_titles_without_evidence() {
+        check_titles("Name,,\nAnna,Bonn,a@x.de\nBert,,\nCara,Ulm,c@x.de\n", ',', 0, &["Name", "", ""]);
+        check_titles("key;;;\nalpha;;;\nbeta;;;\ngamma;Berlin;Paris;Rome\ndelta;;;\n", ';', 0, &["key", "", "", ""]);
+        check_titles("Name,,\nAnna,Bonn,a@x.de\nCara,Ulm,c@x.de\n", ',', 0, &["Name", "", ""]);
+        check_titles("Report;;;\nNr;Name;Name;PLZ\n1;Anna;Bonn;53111\n2;Bert;Ulm;89073\n", ';', 1, &["Nr", "Name", "Name", "PLZ"]);
+    }
+
+    #[test]
+    fn a_title_above_a_header_with_a_date_or_without_a_name_is_left_out() {
+        check_titles(&format!("Title\n,b,c\n{}", lines("1,2,#")), ',', 1, &["", "b", "c"]);
+        let dates = &["region", "2023-01-31", "2023-02-28"];
+        check_titles(&format!("Title\nregion,2023-01-31,2023-02-28\n{}", lines("R#,2,3")), ',', 1, dates);
+        check_titles("Title\na,b,c,\n1,2,3,\n4,5,6,\n", ',', 1, &["a", "b", "c", ""]);
+    }
+
+    #[test]
+    fn statements_of_banks_are_read_below_their_titles() {
+        let german = format!("\"Konto:\";\"DE1\";\n\n\"Tag\";\"Text\";\"Betrag\";\n{}", lines("\"10.02.2024\";\"Kauf\";\"-#,50\";"));
+        check_titles(&german, ';', 2, &["Tag", "Text", "Betrag", ""]);
+        let titles = "Compte n°;000123;\nDébut;01/01/2024;\nSolde au 31/01/2024;1 234,56 EUR;\n\n";
+        let french = format!("{titles}Date;Libellé;Débit;Crédit;\n{}", lines("02/01/2024;CARTE;-#,50;;"));
+        check_titles(&french, ';', 4, &["Date", "Libellé", "Débit", "Crédit", ""]);
+        let titles = "IBAN;DE12 5001 0517\nBank;ING\nSaldo;1.234,56;EUR\n\nIn der Datei, wie gebucht, steht alles.\n\n";
+        let short = format!("{titles}Buchung;Text;Saldo;Währung;Betrag;Währung\n30.04.2024;REWE;1.234,56;EUR;-45,10;EUR\n");
+        check_titles(&short, ';', 6, &["Buchung", "Text", "Saldo", "Währung", "Betrag", "Währung"]);
+        check_titles("a,b\n7,8\n7,8\nx,y,z\n1,2,3\n4,5,6\n7,8,9\n", ',', 0, &["a", "b"]);
+    }
+
+    #[test]
+    fn a_delimiter_that_ends_the_header_or_all_records_alone_is_followed_by_no_field() {
+        for text in ["a;b\n1;2;\n3;4;\n", "a;b;\n1;2\n3;4\n"] {
+            check(text, ';', true, &["a", "b"]);
+            assert!(Dialect::detect(text.as_bytes(), true, UNKNOWN).has_uneven_ends, "{text}");
+        }
+        check("a,b,\n1,2\n", ',', true, &["a", "b"]);
+        check("a;b;\n1;2;\n3;4;\n", ';', true, &["a", "b", ""]);
+        assert!(!Dialect::detect(b"a,b\n1,2,\n3,4\n", true, UNKNOWN).has_uneven_ends);
+    }
+
+    #[test]
+    fn colons_below_a_header_of_names_with_colons_delimit() {
+        check("chr:pos\n1:10\n2:20\n3:30\n", ':', true, &["chr", "pos"]);
+        check("10:00:01 INFO start\n10:00:02 WARN slow\n", ',', false, &["10:00:01 INFO start"]);
+        check("http://a.de/1\nhttp://a.de/2\n", ',', false, &["http://a.de/1"]);
+    }
+
+    #[test]
+    fn colons_of_addresses_and_times_delimit_nothing() {
+        check("aa:bb:cc:dd:ee:ff\n00:1b:44:11:3a:b7\n", ',', false, &["aa:bb:cc:dd:ee:ff"]);
+        check("1,aa:bb:cc:dd:ee:ff\n2,00:1b:44:11:3a:b7\n", ',', false, &["1", "aa:bb:cc:dd:ee:ff"]);
+        check("2001:db8:0:0:0:0:0:1\nfe80:0:0:0:0:0:0:a\n", ',', false, &["2001:db8:0:0:0:0:0:1"]);
+        check("2001:db8::/32\nfe80::/10\n", ',', false, &["2001:db8::/32"]);
+        check("7:10\n12:45\n", ',', false, &["7:10"]);
+        check("1:2\n3:4\n", ':', false, &["1", "2"]);
+        check("a:b:c:d:e:f\n1:2:3:4:5:6\n", ':', true, &["a", "b", "c", "d", "e", "f"]);
     }
 
     #[test]

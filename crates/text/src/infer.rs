@@ -18,6 +18,8 @@ const FILES: usize = 8;
 const MOST_PLACES: usize = 12;
 /// So many digits a floating-point number keeps, whatever they are.
 const SAFE_DIGITS: usize = 15;
+/// A code has at least so many characters.
+const SHORTEST_CODE: usize = 4;
 /// How many records are split into cells at a time.
 const RECORDS_AT_ONCE: usize = 512;
 
@@ -46,6 +48,31 @@ pub struct Guess {
     has_exponents: bool,
     /// Whether a floating-point number would lose digits of a value.
     needs_digits: bool,
+    /// Numbers without an exponent.
+    plain: u64,
+    /// The fewest and the most characters of a number that may be a code; none where there is a sign or a point.
+    shortest: usize,
+    longest: usize,
+    /// Moments with a zone.
+    zoned: u64,
+}
+
+/// What the values of a column have shown.
+#[derive(Clone, Debug)]
+pub struct Inferred {
+    /// The narrowest type that holds them.
+    pub data_type: DataType,
+    /// What may be another way.
+    pub doubt: Option<Doubt>,
+}
+
+/// What the type of a column does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// Some values could be numbers with an exponent, and all look like codes.
+    Codes,
+    /// Some moments have a zone, others none.
+    Zones,
 }
 
 impl Default for Guess {
@@ -59,13 +86,17 @@ impl Default for Guess {
             with_most_places: 0,
             has_exponents: false,
             needs_digits: false,
+            plain: 0,
+            shortest: usize::MAX,
+            longest: 0,
+            zoned: 0,
         }
     }
 }
 
 /// Guesses the types of `columns` columns from the first records of some of the files. Returns them with the number of
 /// records seen.
-pub fn infer(files: &[&dyn RecordFile], columns: usize) -> Result<(Vec<DataType>, u64)> {
+pub fn infer(files: &[&dyn RecordFile], columns: usize) -> Result<(Vec<Inferred>, u64)> {
     let (mut guesses, mut records) = (vec![Guess::default(); columns], 0);
     let spread = spread(files.len());
     for at in &spread {
@@ -77,7 +108,13 @@ pub fn infer(files: &[&dyn RecordFile], columns: usize) -> Result<(Vec<DataType>
     {
         records += look_at(files[at], &mut guesses)?;
     }
-    Ok((guesses.iter().map(Guess::data_type).collect(), records))
+    // Where quotes tell texts, what has none is a number.
+    let may_be_codes = files.iter().all(|file| !file.quotes_mean_text());
+    let inferred = |guess: &Guess| match guess.doubt() {
+        Some(Doubt::Codes) if may_be_codes => Inferred { data_type: DataType::Utf8View, doubt: Some(Doubt::Codes) },
+        doubt => Inferred { data_type: guess.data_type(), doubt: doubt.filter(|doubt| *doubt != Doubt::Codes) },
+    };
+    Ok((guesses.iter().map(inferred).collect(), records))
 }
 
 /// The first, the last and some between.
@@ -140,7 +177,10 @@ impl Guess {
 
     fn kinds(&mut self, text: &[u8]) -> u8 {
         match text[0] {
-            b'0'..=b'9' if begins_with_year(text) => moment_kinds(text),
+            b'0'..=b'9' if begins_with_year(text) => {
+                self.zoned += u64::from(has_zone(text));
+                moment_kinds(text)
+            }
             b'0'..=b'9' | b'-' | b'.' => self.number_kinds(text),
             b't' | b'T' | b'f' | b'F' if is_truth(text) => BOOLEAN,
             _ => 0,
@@ -153,6 +193,9 @@ impl Guess {
             return 0;
         }
         self.has_exponents |= number.has_exponent;
+        self.plain += u64::from(!number.has_exponent);
+        let length = if text.iter().all(u8::is_ascii_alphanumeric) { text.len() } else { 0 };
+        (self.shortest, self.longest) = (self.shortest.min(length), self.longest.max(length));
         self.needs_digits |= loses_digits(text, &number);
         self.whole_digits = self.whole_digits.max(number.whole_digits);
         if number.places == 0 {
@@ -176,6 +219,18 @@ impl Guess {
             () if is(DATE) => DataType::Date32,
             () if is(TIMESTAMP) => DataType::Timestamp(TimeUnit::Microsecond, None),
             () => DataType::Utf8View,
+        }
+    }
+
+    /// What the type does not tell.
+    fn doubt(&self) -> Option<Doubt> {
+        let is = |kind| self.values > 0 && self.possible & kind != 0;
+        let has_codes =
+            || self.has_exponents && self.plain * 2 > self.values && self.shortest == self.longest && self.longest >= SHORTEST_CODE;
+        match () {
+            () if is(NUMBER) => has_codes().then_some(Doubt::Codes),
+            () if is(TIMESTAMP) => (self.zoned > 0 && self.zoned < self.values).then_some(Doubt::Zones),
+            () => None,
         }
     }
 
@@ -211,6 +266,11 @@ fn moment_kinds(text: &[u8]) -> u8 {
         () if values::timestamp(text).is_some() => TIMESTAMP,
         () => 0,
     }
+}
+
+/// Whether what stands behind the day of a moment tells a zone.
+fn has_zone(text: &[u8]) -> bool {
+    text.iter().skip(11).any(|byte| matches!(byte, b'Z' | b'z' | b'U' | b'+' | b'-'))
 }
 
 fn is_truth(text: &[u8]) -> bool {
@@ -430,6 +490,35 @@ mod tests {
             };
             assert!(is_read, "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_type_does_not_tell_is_a_doubt() {
+        let doubt = |values: &[&str]| {
+            let mut guess = Guess::default();
+            for value in values {
+                guess.see(value.as_bytes(), ANYTHING);
+            }
+            guess.doubt()
+        };
+        assert_eq!([doubt(&["1234", "12e3", "5678"]), doubt(&["10442", "1E142", "", "20001"])], [Some(Doubt::Codes); 2]);
+        for numbers in [
+            &["1e10", "2e10"][..],
+            &["1000", "1e10"],
+            &["100", "1e3", "200"],
+            &["1000", "1e-5", "2000"],
+            &["1000", "2.5e3", "1.5"],
+            &["10.5", "20.5", "1e10"],
+            &["1000", "1e10", "20000"],
+            &["-100", "1e10", "-200"],
+            &["1000", "2000"],
+            &["1000", "1e10", "abcd"],
+        ] {
+            assert_eq!(doubt(numbers), None, "{numbers:?}");
+        }
+        assert_eq!(doubt(&["2026-01-31T10:00:00+02:00", "2026-01-31 10:00"]), Some(Doubt::Zones));
+        assert_eq!(doubt(&["2026-01-31T10:00:00Z", "2026-01-31T10:00:00-05:00", "", "2026-01-31 10:00 UTC"]), None);
+        assert_eq!(doubt(&["2026-01-31T10:00:00", "2026-01-31"]), None);
     }
 
     #[test]

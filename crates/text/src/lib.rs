@@ -9,6 +9,7 @@ mod columns;
 mod delimited;
 mod dialect;
 mod encoding;
+mod header;
 pub mod infer;
 mod json;
 pub mod loose;

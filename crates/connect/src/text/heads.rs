@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use encoding_rs::{Encoding, UTF_8};
-use hw_base::{ByteSize, Delivery, Error, Result, SourceFile, Span, plural};
+use hw_base::{ByteSize, Column, Delivery, Error, Result, SourceFile, Span, plural};
 use hw_text::{DelimitedFile, Dialect, KnownDialect, Quote, SAMPLE_BYTES, decode_sample, encoding_of, is_wide, line_end, sample};
 use memchr::memchr;
 
@@ -48,7 +48,7 @@ pub(crate) fn encoding_named(label: &str) -> Result<&'static Encoding> {
 pub(crate) fn open_delimited(root: &Path, files: &[SourceFile], options: &DelimitedOptions, delivery: &Delivery) -> Result<Opened> {
     let mut heads = Vec::with_capacity(files.len());
     for file in files {
-        heads.extend(Head::read(root, file, options)?);
+        heads.extend(Head::read(root, file, options, &delivery.expected)?);
     }
     if heads.is_empty() {
         return Err(empty(files, "it holds not even a header"));
@@ -85,7 +85,7 @@ struct Head {
 
 impl Head {
     /// Reads the head of a file; `None` for an empty one.
-    fn read(root: &Path, file: &SourceFile, options: &DelimitedOptions) -> Result<Option<Self>> {
+    fn read(root: &Path, file: &SourceFile, options: &DelimitedOptions, expected: &[Column]) -> Result<Option<Self>> {
         let path = path_of(root, file);
         let first = sample(&path, SAMPLE_BYTES).map_err(|error| unreadable(&file.path, &error))?;
         let (encoding, mark) = encoding_of(&first, options.encoding);
@@ -104,7 +104,7 @@ impl Head {
         if text.trim_ascii().is_empty() {
             return Ok(None);
         }
-        let dialect = Dialect::detect(text, is_whole, options.known(told));
+        let mut dialect = Dialect::detect(text, is_whole, options.known(told));
         let (above, text) = (above + dialect.above, without_lines(text, dialect.above, line_end));
         if !dialect.holds_a_record(text, is_whole) {
             return Err(endless(&file.path));
@@ -112,7 +112,10 @@ impl Head {
         if let Some(likelier) = options.delimiter.and_then(|_| dialect.likelier_delimiter(text, is_whole)) {
             return Err(other_delimiter(&file.path, dialect.marks.delimiter, likelier, options));
         }
-        let columns = names(&dialect);
+        if options.has_header.is_none() {
+            dialect.has_header = known_header(&dialect, expected, is_whole.then_some(text)).unwrap_or(dialect.has_header);
+        }
+        let columns = names(&dialect.first, dialect.has_header);
         if columns.is_empty() {
             return Err(no_field(&file.path));
         }
@@ -121,8 +124,9 @@ impl Head {
         let unused = if options.delimiter.is_none() { dialect.unused_delimiter(text, is_whole) } else { None };
         let guesses = [
             is_guessed.then(|| guessed_encoding(&file.path, encoding)),
-            (dialect.above > 0).then(|| guessed_titles(&file.path, dialect.above)),
-            unused.map(|delimiter| guessed_column(&file.path, delimiter)),
+            (dialect.above > 0).then(|| guessed_titles(&file.path, &dialect)),
+            dialect.has_uneven_ends.then(|| guessed_ends(&file.path)),
+            unused.map(|delimiter| guessed_column(&file.path, delimiter, dialect.is_of_numbers(text, is_whole))),
         ];
         let guesses = guesses.into_iter().flatten().collect();
         Ok(Some(Self { name: file.path.clone(), path, encoding, mark, above, dialect, columns, guesses }))
@@ -173,13 +177,26 @@ impl DelimitedOptions {
     }
 }
 
+/// Whether the first record of a file is a header, where the columns of earlier files tell: it is one if it holds their names, and none if these
+/// have no names and the file, of which `whole` is the text, has no other record that could tell.
+fn known_header(dialect: &Dialect, expected: &[Column], whole: Option<&[u8]>) -> Option<bool> {
+    let is_expected = |name: &String| expected.iter().any(|column| column.name == *name);
+    let has_no_names = |count: usize| expected.len() == count && names(&dialect.first, false).iter().all(is_expected);
+    let is_one_record = || whole.is_some_and(|text| memchr(dialect.marks.line_end, text.trim_ascii_end()).is_none());
+    match dialect.has_header {
+        false if dialect.first.len() > 1 && names(&dialect.first, true).iter().all(is_expected) => Some(true),
+        true if has_no_names(dialect.first.len()) && is_one_record() => Some(false),
+        _ => None,
+    }
+}
+
 /// The names of the columns; those without a name are numbered.
-fn names(dialect: &Dialect) -> Vec<String> {
+fn names(first: &[String], has_header: bool) -> Vec<String> {
     let named = |(at, field): (usize, &String)| match field.trim() {
-        name if name.is_empty() || !dialect.has_header => format!("column_{}", at + 1),
+        name if name.is_empty() || !has_header => format!("column_{}", at + 1),
         name => layout::free_of_hidden(name),
     };
-    dialect.first.iter().enumerate().map(named).collect()
+    first.iter().enumerate().map(named).collect()
 }
 
 /// The delimiter that the file itself tells in a line of its own, `sep=;`, as Excel writes and reads it.
@@ -242,13 +259,25 @@ fn guessed_encoding(name: &str, encoding: &'static Encoding) -> String {
     )
 }
 
-fn guessed_titles(name: &str, above: usize) -> String {
-    let (lines, are) = (plural(above as u64, "line"), if above == 1 { "is" } else { "are" });
-    format!("{lines} above the header of `{name}` {are} left out; `skip_rows: 0` under a `csv` source has the first line be the header")
+fn guessed_titles(name: &str, dialect: &Dialect) -> String {
+    let (lines, are) = (plural(dialect.above as u64, "line"), if dialect.above == 1 { "is" } else { "are" });
+    let (first, is) = if dialect.has_header { ("header", "the header") } else { ("first record", "a record") };
+    format!("{lines} above the {first} of `{name}` {are} left out; `skip_rows: 0` under a `csv` source has the first line be {is}")
 }
 
-fn guessed_column(name: &str, delimiter: u8) -> String {
+fn guessed_ends(name: &str) -> String {
+    format!(
+        "a delimiter ends the header of `{name}` and none of its records, or the other way round; the empty field behind it is left out"
+    )
+}
+
+fn guessed_column(name: &str, delimiter: u8, is_of_numbers: bool) -> String {
     let delimiter = shown(delimiter);
+    if is_of_numbers {
+        return format!(
+            "`{name}` is read as one column, and most of its lines hold {delimiter}, which is taken for the decimal comma of numbers; `delimiter: {delimiter}` under a `csv` source has it stand between fields"
+        );
+    }
     format!(
         "`{name}` is read as one column, and most of its lines hold {delimiter}; should that stand between fields, write `delimiter: {delimiter}` under a `csv` source, and `skip_rows: 1` where a title is above the header"
     )

@@ -40,6 +40,8 @@ pub(super) struct RecordTable {
     guessed: Arc<[bool]>,
     files: Arc<[Arc<dyn RecordFile>]>,
     bytes: u64,
+    /// What was guessed of its columns that may be another way, each in a sentence.
+    told: Vec<String>,
     /// The work of all executions of all scans.
     readings: Arc<Mutex<Vec<Arc<Queue>>>>,
 }
@@ -56,11 +58,11 @@ pub struct LeftOut {
 }
 
 impl RecordTable {
-    /// A table of `columns` over `files` with so many bytes in all.
-    pub(super) fn new(mut columns: Vec<Field>, guessed: Vec<bool>, files: Vec<Arc<dyn RecordFile>>, bytes: u64) -> Self {
+    /// A table of `columns` over `files` with so many bytes in all, with what is told of its columns that may be another way.
+    pub(super) fn new(mut columns: Vec<Field>, guessed: Vec<bool>, files: Vec<Arc<dyn RecordFile>>, bytes: u64, told: Vec<String>) -> Self {
         let types = [DataType::Utf8View, DataType::Int64, DataType::Utf8View];
         columns.extend(HIDDEN.into_iter().zip(types).map(|(name, data_type)| Field::new(name, data_type, true)));
-        Self { schema: Arc::new(Schema::new(columns)), guessed: guessed.into(), files: files.into(), bytes, readings: Arc::default() }
+        Self { schema: Arc::new(Schema::new(columns)), guessed: guessed.into(), files: files.into(), bytes, told, readings: Arc::default() }
     }
 
     /// The records that are no rows, by the scan that has met most of them; `None` where there is none.
@@ -74,9 +76,9 @@ impl RecordTable {
         most.filter(|left_out| !left_out.files.is_empty())
     }
 
-    /// What was guessed of its files that may be another way, each in a sentence.
+    /// What was guessed of its columns and files that may be another way, each in a sentence.
     pub(super) fn guesses(&self) -> impl Iterator<Item = &String> {
-        self.files.iter().flat_map(|file| file.guesses())
+        self.told.iter().chain(self.files.iter().flat_map(|file| file.guesses()))
     }
 
     fn plan(&self, state: &dyn Session, projection: Option<&Vec<usize>>, limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {

@@ -82,6 +82,27 @@ fn titles_and_comments_above_the_header_are_no_rows() {
 }
 
 #[test]
+fn a_delimiter_behind_the_last_field_costs_no_record() {
+    check_csv("a;b\n1;2;\n3;4;\n", "a bigint, b bigint", "1 | 2 | 2 | ·\n3 | 4 | 3 | ·\n");
+    check_csv("a,b,\n1,2\n3,4\n", "a bigint, b bigint", "1 | 2 | 2 | ·\n3 | 4 | 3 | ·\n");
+    check_csv("name\nDoe, Ann\nRoe, Jan\n", "name text", "Doe, Ann | 2 | ·\nRoe, Jan | 3 | ·\n");
+}
+
+#[test]
+fn a_name_above_decimal_commas_is_a_column_of_texts() {
+    check_csv("price\n1,5\n2,25\n3\n", "price text", "1,5 | 2 | ·\n2,25 | 3 | ·\n3 | 4 | ·\n");
+}
+
+#[test]
+fn moments_of_a_zone_become_those_of_utc() {
+    check_csv(
+        "at\n2026-01-01T10:00:00+02:00\n2026-01-01T00:30:00-05:30\n2026-01-01 10:00\n",
+        "at timestamp",
+        "2026-01-01T08:00:00 | 2 | ·\n2026-01-01T06:00:00 | 3 | ·\n2026-01-01T10:00:00 | 4 | ·\n",
+    );
+}
+
+#[test]
 fn a_first_record_without_a_field_is_refused_with_its_file() {
     let told = csv_error(&[("aa.csv", b"\"1\"aa\"2\"\r\n\"1\"aa\"2\"\r\n\"1\"aa\"2\"\r\n")], &[]);
     assert!(told.starts_with("error[HW203]: the first record of `aa.csv` cannot be read"), "{told}");
@@ -94,6 +115,35 @@ fn what_is_guessed_of_a_file_is_told() {
     assert!(told(b"id,name\n1,Zo\xEB\n")[0].starts_with("`t.csv` is no UTF-8 and is read as windows-1252"));
     assert!(told(b"# a\nid,name\n1,x\n2,y\n")[0].starts_with("1 line above the header of `t.csv` is left out"));
     assert!(told(b"Report\nname;city\nann;rome\nbob;oslo\n")[0].contains("most of its lines hold \";\""));
+    assert!(told(b"Overview,,\nid,name,amount\n1,x,5\n2,y,6\n")[0].starts_with("1 line above the header of `t.csv` is left out"));
+    assert!(told(b"price\n1,5\n2,5\n")[0].contains("most of its lines hold \",\", which is taken for the decimal comma"));
+    assert!(told(b"name\nDoe, Ann\nRoe, Jan\n")[0].contains("most of its lines hold \",\"; should that stand between fields"));
+    assert!(told(b"##gff\n1\tx\n2\ty\n")[0].starts_with("1 line above the first record of `t.csv` is left out"));
+    assert!(told(b"a;b\n1;2;\n")[0].starts_with("a delimiter ends the header of `t.csv` and none of its records"));
+    assert!(told(b"code\n1234\n12e3\n5678\n")[0].contains("kept as text in `code` of `t.csv`"));
+    assert!(
+        told(b"at\n2026-01-01T10:00:00Z\n2026-01-01T10:00:00\n")[0].contains("some moments have a zone and others none in `at` of `t.csv`")
+    );
+    assert!(told(b"code,at\n1000,2026-01-01T10:00:00Z\n1e10,2026-01-01T10:00:00+02:00\n").is_empty());
+}
+
+#[test]
+fn what_is_declared_is_beyond_doubt() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path(), &[("t.csv", b"code,at\n1234,2026-01-01T10:00:00Z\n12e3,2026-01-01\n5678,\n")]);
+    let types = [("code".to_owned(), DataType::Float64), ("at".to_owned(), DataType::Utf8View)].into();
+    let options = DelimitedOptions { declared: Declared { types, ..Declared::default() }, ..DelimitedOptions::default() };
+    let opened = open_delimited(folder.path(), &files, &options, &Delivery::default()).unwrap();
+    assert_eq!(rows(&opened, "select sum(code) from t"), "18912.0\n");
+    assert_eq!(opened.table.downcast_ref::<super::RecordTable>().unwrap().guesses().count(), 0);
+}
+
+#[test]
+fn numbers_of_json_are_no_codes() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path(), &[("t.ndjson", b"{\"n\":1234}\n{\"n\":12e3}\n{\"n\":5678}\n")]);
+    let opened = open_json(folder.path(), &files, &JsonOptions::default(), &Delivery::default()).unwrap();
+    assert_eq!(types(&opened), "n double");
 }
 
 fn column(name: &str, sql_type: &str) -> Column {
