@@ -127,8 +127,25 @@ fn condition(table: &CodedTable, keys: &Keys, determinant: Option<&[usize]>, at:
     let with_own = |columns: &[usize]| [columns, &[at]].concat();
     let others = richest_plain(table).filter(|other| *other != at).take(TRIED);
     let candidates = determinant.into_iter().map(with_own).chain(others.map(|other| with_own(&[other])));
-    let columns = candidates.filter(|columns| are_plain(table, columns)).find(|columns| rows_alike(table, columns, rows) == rows.len())?;
+    let found = candidates.filter(|columns| are_plain(table, columns)).find(|columns| rows_alike(table, columns, rows) == rows.len());
+    let columns = found.or_else(|| narrowed(table, determinant, at, rows).filter(|_| table.is_whole()))?;
     named(table, &columns, rows)
+}
+
+/// The columns that tell the rows where no two do: what they hold, what contradicts it, and as many of the richest columns as it takes.
+fn narrowed(table: &CodedTable, determinant: Option<&[usize]>, at: usize, rows: &[usize]) -> Option<Vec<usize>> {
+    let names_rows =
+        |column: &usize| is_plain(table.columns[*column].kind) && rows.iter().all(|row| table.columns[*column].codes[*row] != 0);
+    let mut columns: Vec<usize> = [determinant.unwrap_or_default(), &[at]].concat();
+    columns.retain(names_rows);
+    let further: Vec<usize> = richest_plain(table).filter(|other| !columns.contains(other) && names_rows(other)).take(WIDEST).collect();
+    for other in further {
+        columns.push(other);
+        if rows_alike(table, &columns, rows) == rows.len() {
+            return Some(columns);
+        }
+    }
+    None
 }
 
 /// Many rows by what they hold together with the columns that contradict it, where few combinations of these tell them from all others; else by
@@ -190,7 +207,7 @@ fn are_plain(table: &CodedTable, columns: &[usize]) -> bool {
 
 /// Whether SQL names values of a kind alike everywhere.
 pub(crate) fn is_plain(kind: ColumnType) -> bool {
-    matches!(kind, ColumnType::Integer | ColumnType::Text | ColumnType::Date)
+    matches!(kind, ColumnType::Integer | ColumnType::Boolean | ColumnType::Text | ColumnType::Date)
 }
 
 /// The columns that a query can name rows by, those with the most values first.
@@ -267,7 +284,7 @@ fn written(column: &CodedColumn, row: usize) -> Option<String> {
 /// A value of a plain kind as SQL writes it.
 pub(crate) fn in_sql(kind: ColumnType, value: &str) -> String {
     match kind {
-        ColumnType::Integer => value.to_owned(),
+        ColumnType::Integer | ColumnType::Boolean => value.to_owned(),
         ColumnType::Date => format!("date {}", literal(value)),
         _ => literal(value),
     }
@@ -334,6 +351,20 @@ mod tests {
         assert_eq!(with_key.by("town"), Some(&["zip".to_owned()][..]));
         let without_key = accused(towns().to_vec(), 7, "town");
         assert_eq!(without_key.rows("town", "contradicts_dependency"), Some("((zip = '75001' and town = 'Nice'))"));
+    }
+
+    #[test]
+    fn rows_that_no_two_columns_tell_are_named_by_more_of_them() {
+        let rows = |first: [&'static str; 4]| first.into_iter().chain(["a", "b", "b", "b"]).collect::<Vec<_>>();
+        let columns = vec![
+            column("x", ColumnType::Text, &rows(["a", "a", "b", "b"])),
+            column("y", ColumnType::Text, &rows(["a", "b", "a", "b"])),
+            column("is_open", ColumnType::Boolean, &["true", "true", "true", "false", "false", "false", "false", "false"]),
+        ];
+        let table = CodedTable { name: "t".into(), rows: 8, sampled: None, columns };
+        let told = |row: usize| condition(&table, &Keys::default(), None, 2, &[row]);
+        assert_eq!(told(0).as_deref(), Some("((is_open = true and x = 'a' and y = 'a'))"));
+        assert_eq!(told(5), None, "others are like it");
     }
 
     #[test]

@@ -35,15 +35,25 @@ pub(crate) fn stand_ins(column: &ColumnFacts) -> Vec<(&str, u64, f64)> {
     let sure = |text: &str, rows: u64| match words::stands_for_missing(text) {
         Some(_) if !has_form && is_a_choice(column, text, &said) => None,
         Some(sure) if has_form => Some(sure.max(0.9)),
-        None if rows >= 5 && strangers.contains(&text) && !is_header(column, text) => Some(0.75),
+        None if rows >= 5 && strangers.contains(&text) && !is_header(&column.name, text) => Some(0.75),
         sure => sure,
     };
     said.iter().filter_map(|(text, rows)| Some((*text, *rows, sure(text, *rows)?))).collect()
 }
 
-/// Whether a text is the name of its column, as in a header line that was read as a row.
-pub(crate) fn is_header(column: &ColumnFacts, text: &str) -> bool {
-    text.trim() == column.name
+/// Whether a text is the name of its column, as in a header line that was read as a row; names may have been cleaned since: `Order ID`, `order_id`.
+pub(crate) fn is_header(name: &str, text: &str) -> bool {
+    let (mut own, mut written) = (letters_of(name), letters_of(text));
+    text.trim() == name || own.next().is_some_and(|first| written.next() == Some(first) && own.eq(written))
+}
+
+/// What a name is told by in whatever way it is written: its letters and digits, in lower case.
+pub(crate) fn letters(name: &str) -> String {
+    letters_of(name).collect()
+}
+
+fn letters_of(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
 }
 
 /// The frequent texts that say something, with their rows.
@@ -60,10 +70,10 @@ pub(crate) fn has_formed_values(text: &TextFacts, present: u64) -> bool {
     formed > 0 && formed.saturating_mul(2) >= present
 }
 
-/// Texts without a digit among numbers or dates; where they are many, they are no stand-ins.
+/// Texts without a digit among numbers or dates that are no results themselves; where they are many, they are no stand-ins.
 fn strangers<'a>(said: &[(&'a str, u64)]) -> Vec<&'a str> {
     let strange = said.iter().map(|(text, _)| *text).filter(|text| !text.contains(|c: char| c.is_ascii_digit()));
-    let strange: Vec<&str> = strange.collect();
+    let strange: Vec<&str> = strange.filter(|text| !words::is_result(text)).collect();
     if strange.len() <= 3 { strange } else { Vec::new() }
 }
 

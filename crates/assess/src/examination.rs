@@ -77,6 +77,23 @@ impl<'a> Examination<'a> {
         format!("{} {drawn} {} {rows_of} ({share}; among all rows more)", count(rows), count(self.facts.rows))
     }
 
+    /// What stands before values that are not all there are.
+    pub(crate) fn sampled(&self) -> &'static str {
+        match self.facts.beginning {
+            _ if self.facts.scanned_all_rows => "",
+            Some(_) => "read ",
+            None => "sampled ",
+        }
+    }
+
+    /// How many of all rows may lack what all of the sampled ones have in common; empty where these are all.
+    pub(crate) fn bound_of_all(&self) -> String {
+        if self.facts.scanned_all_rows {
+            return String::new();
+        }
+        format!(", and at most {:.1} % of all rows differ", 100.0 * 2.0 * error_of(1.0, self.facts.rows))
+    }
+
     /// What `found` of the `looked_at` rows are of all rows.
     pub(crate) fn scaled(&self, found: u64, looked_at: u64) -> u64 {
         let scaled = u128::from(found) * u128::from(self.facts.rows) / u128::from(looked_at.max(1));

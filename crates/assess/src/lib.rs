@@ -18,6 +18,7 @@ mod evidence;
 mod examination;
 mod fences;
 mod growing;
+mod header;
 mod held;
 mod json;
 mod listed;

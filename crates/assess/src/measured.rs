@@ -7,7 +7,7 @@ use hw_base::{ColumnFacts, Engine, Input, Reader, Result, RowWatch, Rows, TableF
 use crate::checks::{find_issues, find_patterns, is_key_candidate, tells_age};
 use crate::column::{NO_MOMENT, is_temporal, moment, moment_in_sql, moments_in_sql, present, present_until};
 use crate::tried::{try_on_new_rows, try_rules};
-use crate::{About, Assessment, Evidence, Examination, Finding, Latest, RuleTrial};
+use crate::{About, Assessment, Evidence, Examination, Finding, Latest, RuleTrial, header};
 
 /// The name that the stage's own queries give the dataset.
 const ASSESSED: &str = "assessed";
@@ -48,7 +48,8 @@ pub async fn assess_with(
         evidence.latest = latest_moments(&dataset, &facts, present_until(about.as_of.unwrap_or(now))).await;
     }
     let inside = About { shown_as: ASSESSED.into(), ..about.clone() };
-    let (to_count, to_show) = conditions_to_look_at(&facts, &inside, now, &evidence);
+    let (mut to_count, to_show) = conditions_to_look_at(&facts, &inside, now, &evidence);
+    to_count.extend(header::to_count(&facts, &evidence).map(|condition| (condition, None)));
     let mut seen = dataset.look(&to_count, &facts, Wanted::Counts).await;
     if facts.scanned_all_rows {
         let counted =
@@ -70,10 +71,14 @@ pub async fn assess_with(
     Ok(assessment)
 }
 
-/// Measures the columns in one pass and judges what that tells; asks nothing else.
+/// Measures the columns in one pass and judges what that tells; asks nothing else but how many rows are header lines, where they may be.
 pub async fn measure_columns(engine: &dyn Engine, reader: &Reader, about: &About, now: Timestamp, id: String) -> Result<Assessment> {
     let facts = engine.measure(reader, about.measuring()).await?;
-    Ok(Assessment::judge(facts, about.clone(), now, id, Evidence::default()))
+    let mut evidence = Evidence::default();
+    let to_count: Conditions = header::to_count(&facts, &evidence).into_iter().map(|condition| (condition, None)).collect();
+    let seen = Dataset { engine, reader }.look(&to_count, &facts, Wanted::Counts).await;
+    evidence.counted = seen.into_iter().map(|(condition, seen)| (condition, seen.rows)).collect();
+    Ok(Assessment::judge(facts, about.clone(), now, id, evidence))
 }
 
 /// The dataset as something to ask.

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hw_base::{CodedTable, Dimension, Share, count, plural};
+use hw_base::{CodedColumn, CodedTable, ColumnType, Dimension, Share, count, plural};
 use serde::{Deserialize, Serialize};
 
 use crate::accused::Accused;
 use crate::growing::growing;
+use crate::header::HeaderLines;
 use crate::listed::data_row;
 use crate::near::correlations;
 use crate::pattern::named;
-use crate::{Correlation, MissingWhere, NearRows, Pattern, PatternRule};
+use crate::{Correlation, MissingWhere, NearRows, Pattern, PatternRule, words};
 
 /// What was found between columns and between datasets.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,6 +38,10 @@ pub struct Relations {
     pub cells: Vec<Cell>,
     /// Exactly which rows these cells stand in, and what contradicts them.
     pub(crate) accused: Accused,
+    /// The rows that are the header line once more, of which no cell is among those that contradict the rest.
+    pub(crate) header_lines: HeaderLines,
+    /// The words that stand for a missing value, as they are written, with their rows, by column.
+    pub(crate) missing_words: BTreeMap<String, BTreeMap<String, u64>>,
     /// The columns whose values keep being new.
     pub(crate) growing: Vec<String>,
     /// What was not searched and why, in sentences: a bound on work that was hit.
@@ -131,7 +136,8 @@ impl Relations {
         };
         let ((found, near_duplicates, are_alike_by_chance), (dependencies, cells, deciding)) = both(of_rows, of_cells);
         let (patterns, missing_where) = named(table, &found);
-        let cells = explained(table, cells, &missing_where);
+        let header_lines = HeaderLines::of(table);
+        let cells = header_lines.without(explained(table, cells, &missing_where));
         Self {
             rows: table.coded_rows() as u64,
             keys: keys.keys.iter().map(|key| named_key(table, key)).collect(),
@@ -140,6 +146,8 @@ impl Relations {
             are_alike_by_chance,
             accused: Accused::of(table, &keys, &dependencies, &cells).or_by(deciding),
             cells,
+            header_lines,
+            missing_words: table.columns.iter().filter_map(|column| Some((column.name.clone(), missing_words(column)?))).collect(),
             growing: growing(table),
             bounds: bounds(table, [keys.is_complete, dependencies.is_complete, found.is_complete]),
             patterns,
@@ -166,6 +174,22 @@ impl Relations {
 
 fn names(table: &CodedTable, columns: &[usize]) -> Vec<String> {
     columns.iter().filter_map(|column| Some(table.columns.get(*column)?.name.clone())).collect()
+}
+
+/// The texts of a column that stand for a missing value by what they say, each with its rows; `None` where there are none.
+fn missing_words(column: &CodedColumn) -> Option<BTreeMap<String, u64>> {
+    let is_word = |text: &str| !text.trim().is_empty() && words::stands_for_missing(text).is_some();
+    let coded = column.values.iter().zip(1_u32..).filter(|(text, _)| column.kind == ColumnType::Text && is_word(text));
+    let mut rows: BTreeMap<u32, (&String, u64)> = coded.map(|(text, code)| (code, (text, 0))).collect();
+    if rows.is_empty() {
+        return None;
+    }
+    for code in &column.codes {
+        if let Some((_, rows)) = rows.get_mut(code) {
+            *rows += 1;
+        }
+    }
+    Some(rows.into_values().map(|(text, rows)| (text.clone(), rows)).collect())
 }
 
 /// By column, the columns that decide otherwise in most of its cells.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checks::{SUPERSEDED, find_issues};
 use crate::column::present;
+use crate::header::by_names;
 use crate::{Assessment, Dependency, Evidence, Examination, Finding, Key, Relations};
 
 /// What an earlier assessment found out, as far as the measurements of all rows do not tell it anew.
@@ -36,16 +37,22 @@ impl TakenOver {
         let measured = find_issues(&Examination::new(&assessment.facts, &assessment.about, assessment.at, &nothing));
         let counted = assessment.findings.iter().filter(|finding| !finding.is_estimate);
         let findings = assessment.findings.iter().filter(|finding| !measured.iter().any(|other| is_same(finding, other)));
+        let counted = counted.filter_map(|finding| Some((finding.condition.clone()?, finding.issue.rows)));
         Self {
             id: assessment.id.clone(),
             at: assessment.at,
             facts: assessment.facts.clone(),
-            counted: counted.filter_map(|finding| Some((finding.condition.clone()?, finding.issue.rows))).collect(),
+            counted: counted.chain(no_header_lines(assessment)).collect(),
             findings: findings.map(|finding| as_of(assessment.at, finding)).collect(),
             refuted: measured.iter().filter(|finding| is_refuted_by(assessment, finding)).cloned().collect(),
             keys: assessment.relations.keys.clone(),
             dependencies: assessment.relations.dependencies.clone(),
         }
+    }
+
+    /// The condition of the header lines that were told; `None` where none were.
+    pub(crate) fn header_lines(&self) -> Option<&str> {
+        self.findings.iter().find(|finding| finding.issue.code == HEADER_LINES)?.condition.as_deref()
     }
 
     /// What is said about relations between columns once all rows are measured: keys that these refute are none, and nothing depends on them
@@ -70,6 +77,17 @@ impl TakenOver {
         );
         Relations { keys, dependencies, bounds: vec![bound], ..Relations::default() }
     }
+}
+
+/// The code of the finding about header lines.
+const HEADER_LINES: &str = "repeated_header";
+
+/// That no header line was found in all rows, as a count: those that come later are counted on top of it.
+fn no_header_lines(assessment: &Assessment) -> Option<(String, u64)> {
+    let looked_at = assessment.relations.rows;
+    let saw_all = assessment.facts.scanned_all_rows && (looked_at == 0 || looked_at >= assessment.facts.rows);
+    let has_none = assessment.findings.iter().all(|finding| finding.issue.code != HEADER_LINES);
+    by_names(&assessment.facts).filter(|_| saw_all && has_none).map(|condition| (condition, 0))
 }
 
 /// The findings that are taken over, but for those that `known` tells anew and those about columns that are gone.

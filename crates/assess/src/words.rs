@@ -22,6 +22,11 @@ pub(crate) fn may_identify(name: &str) -> bool {
     is_identifier(name) || is_email(name) || words(name).last().is_some_and(|word| NUMBERING.contains(&word.as_str()))
 }
 
+/// Whether a text is what a test may find instead of a number.
+pub(crate) fn is_result(text: &str) -> bool {
+    RESULTS.contains(&text.trim().to_lowercase().as_str())
+}
+
 /// Whether a name says e-mail address.
 pub(crate) fn is_email(name: &str) -> bool {
     let words = words(name);
@@ -41,11 +46,12 @@ pub(crate) fn free_name<'a>(taken: impl Iterator<Item = &'a str>, name: &str) ->
 
 /// How surely a text stands for a missing value: `None` where it does not.
 pub(crate) fn stands_for_missing(text: &str) -> Option<f64> {
-    let folded = text.trim().to_lowercase();
-    match folded.as_str() {
+    let bare = text.trim();
+    let is_one_of = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(bare));
+    match bare {
         "" => Some(0.95),
-        word if SURELY_MISSING.contains(&word) => Some(0.9),
-        word if MAYBE_MISSING.contains(&word) => Some(0.6),
+        _ if is_one_of(SURELY_MISSING) => Some(0.9),
+        _ if is_one_of(MAYBE_MISSING) => Some(0.6),
         _ => None,
     }
 }
@@ -57,6 +63,26 @@ const NUMBERING: &[&str] = &["number", "no", "nr", "num", "sku", "isbn", "iban",
 pub(crate) const CODE: &[&str] = &[
     "code", "zip", "zipcode", "postal", "postcode", "plz", "sku", "ean", "isbn", "iban", "phone", "mobile", "tel", "fax", "number", "no",
     "ssn",
+];
+
+/// What a test finds where it finds no number.
+const RESULTS: &[&str] = &[
+    "positive",
+    "negative",
+    "pos",
+    "neg",
+    "reactive",
+    "nonreactive",
+    "non-reactive",
+    "detected",
+    "not detected",
+    "normal",
+    "abnormal",
+    "trace",
+    "traces",
+    "inf",
+    "-inf",
+    "infinity",
 ];
 
 /// Telephone numbers.

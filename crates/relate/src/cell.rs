@@ -9,11 +9,13 @@
 mod ballot;
 mod blank;
 mod bulk;
+mod conversion;
 mod crossed;
 mod date;
 mod disguised;
 mod exchanged;
 mod hole;
+mod kinds;
 mod number;
 mod outlier;
 mod pattern;

@@ -2,7 +2,7 @@
 
 use hw_base::{ColumnFacts, ColumnType, Dimension, NumberFacts, TimeSpan, Value, ValueCount, identifier};
 
-use super::completeness::{holds_only_nan, number_stand_ins};
+use super::completeness::{holds_only_nan, number_stand_ins, stand_ins_below_zero};
 use crate::column::{
     NO_MOMENT, examples, is_temporal, moment, moment_in_sql, moments_in_sql, present, present_until, quantile, share_of, stands_for_none,
 };
@@ -10,20 +10,30 @@ use crate::examination::Counted;
 use crate::listed::Held;
 use crate::{Examination, Finding, words};
 
+/// Numbers below zero where the name says a quantity. Those that stand for a missing value are told as that alone.
 pub(super) fn negative_values(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
-    let negatives = column.numbers.as_ref()?.negatives;
+    let stand_ins = stand_ins_below_zero(examination, column);
+    let negatives = column.numbers.as_ref()?.negatives.saturating_sub(stand_ins.values().sum());
     let is_quantity = words::has_word(&column.name, words::NEVER_NEGATIVE) && !words::has_word(&column.name, words::SIGNED);
     let is_rare = share_of(negatives, present(column)) < examination.limits.negative_share;
-    let frequent = column.top_values.iter().map(|top| &top.value).filter(|value| value.as_f64().is_some_and(|number| number < 0.0));
+    let frequent = column.top_values.iter().map(|top| &top.value);
     let least = std::iter::once(&column.min).filter(|least| !column.top_values.iter().any(|top| top.value == **least));
+    let but_for: Vec<String> = stand_ins.into_keys().collect();
+    let name = identifier(&column.name);
+    let condition = match but_for.as_slice() {
+        [] => format!("{name} < 0"),
+        _ => format!("{name} < 0 and {name} not in ({})", but_for.join(", ")),
+    };
+    let held = Held::Negative { but_for };
+    let shown = examples(frequent.chain(least).filter(|value| held.is_value(&value.to_string())));
     (negatives > 0 && column.kind.is_numeric() && is_quantity && is_rare).then(|| {
         Finding::new("negative_values", Dimension::Accuracy, negatives)
             .column(&column.name)
             .confidence(0.8)
             .says(format!("{} are below zero in `{}`, whose name says a quantity", examination.of_rows(negatives), column.name))
-            .rows_where(format!("{} < 0", identifier(&column.name)))
-            .about_cells(Held::Negative)
-            .shows(examples(frequent.chain(least)))
+            .rows_where(condition)
+            .about_cells(held)
+            .shows(shown)
             .fix("find out whether these are refunds; if not, let `range` with `min: 0` send the rows to quarantine")
     })
 }
@@ -161,21 +171,22 @@ pub(super) fn future_dates(examination: &Examination, column: &ColumnFacts) -> O
     if !is_temporal(column) || !(is_change || is_event) || lies_ahead {
         return None;
     }
-    let (latest, limit) = (latest(examination, column)?, present_until(examination.now));
+    let ((latest, called), limit) = (latest(examination, column)?, present_until(examination.now));
     if moment(latest)? <= limit {
         return None;
     }
     let moments = moments_in_sql(column);
     let but_for_none = if *latest == column.max { String::new() } else { format!(" and {moments} < {NO_MOMENT}") };
     let condition = format!("{moments} > {}{but_for_none}", moment_in_sql(limit));
-    let counted = examination.rows_where(&condition, 1);
+    let frequent = column.top_values.iter().filter(|top| Held::After(limit).is_value(&top.value.to_string()));
+    let counted = examination.rows_where(&condition, frequent.map(|top| top.count).sum::<u64>().max(1));
     let grace = TimeSpan(std::time::Duration::from_hours(24));
     (counted.rows > 0).then(|| {
         let rows = if counted.is_estimate { "at least ".to_owned() } else { String::new() } + &examination.of_rows(counted.rows);
         Finding::new("future_dates", Dimension::Accuracy, counted.rows)
             .column(&column.name)
             .confidence(if is_change { 0.95 } else { 0.8 })
-            .says(format!("{rows} are more than {grace} ahead of {} in `{}`; the latest is {latest}", examination.moment, column.name))
+            .says(format!("{rows} are more than {grace} ahead of {} in `{}`; {called} is {latest}", examination.moment, column.name))
             .rows_where(condition)
             .about_cells(Held::After(limit))
             .shows(examples([latest]))
@@ -184,12 +195,18 @@ pub(super) fn future_dates(examination: &Examination, column: &ColumnFacts) -> O
     })
 }
 
-/// The latest moment of a column; where that is of the year 9999, the latest before it, as far as that was asked for.
-fn latest<'a>(examination: &Examination<'a>, column: &'a ColumnFacts) -> Option<&'a Value> {
-    if moment(&column.max).is_some_and(stands_for_none) {
-        return examination.evidence.latest.get(&column.name).map(|latest| &latest.meant);
+/// The latest moment of a column, and what it is called; where that is of the year 9999, the latest before it, as far as that was asked for, or as the
+/// frequent values tell.
+fn latest<'a>(examination: &Examination<'a>, column: &'a ColumnFacts) -> Option<(&'a Value, &'static str)> {
+    if !moment(&column.max).is_some_and(stands_for_none) {
+        return Some((&column.max, "the latest"));
     }
-    Some(&column.max)
+    if let Some(latest) = examination.evidence.latest.get(&column.name) {
+        return Some((&latest.meant, "the latest"));
+    }
+    let moments = column.top_values.iter().filter_map(|top| Some((moment(&top.value)?, &top.value)));
+    let (_, latest) = moments.filter(|(moment, _)| !stands_for_none(*moment)).max_by_key(|(moment, _)| *moment)?;
+    Some((latest, "the latest of the frequent ones"))
 }
 
 /// A column of one value may be a default that nobody ever filled in. A hint: it takes nothing from the score.
@@ -200,7 +217,13 @@ pub(super) fn constant_column(examination: &Examination, column: &ColumnFacts) -
             .column(&column.name)
             .confidence(0.2)
             .weight(0.0)
-            .says(format!("every `{}` is `{}`; it may be a default that nobody filled in", column.name, column.min))
+            .says(format!(
+                "every {}`{}` is `{}`{}; it may be a default that nobody filled in",
+                examination.sampled(),
+                column.name,
+                column.min,
+                examination.bound_of_all()
+            ))
             .shows(examples([&column.min]))
             .query(format!("select distinct {} from {}", identifier(&column.name), examination.shown_as))
             .fix("leave the column out if it says nothing")

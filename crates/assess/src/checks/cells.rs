@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use hw_base::{ColumnType, Dimension, count, identifier, literal};
 
 use super::SUPERSEDED;
+use super::completeness::disguised_missing;
+use super::declared::is_settled;
 use super::validity::{HEADER, NO_HEADER};
 use crate::accused::NAMED_VALUES;
+use crate::column::is_header;
 use crate::examination::Counted;
 use crate::listed::Held;
 use crate::{Cell, Examination, Finding};
@@ -20,19 +23,35 @@ pub(super) fn suspicious_cells(examination: &Examination, known: &[Finding]) -> 
     }
     let fresh = groups.into_iter().filter_map(|((column, issue), mut cells)| {
         let of_column = known.iter().filter(|other| other.issue.column.as_deref() == Some(column));
-        let alike = of_column.filter(|other| same_kind(issue).contains(&other.issue.code.as_str()));
-        alike.for_each(|other| cells.retain(|cell| !tells_of(other, cell)));
-        finding(examination, column, issue, &cells)
+        let suspected = cells.len();
+        of_column.for_each(|other| cells.retain(|cell| !tells_of(examination, other, cell)));
+        // Of cells that are told in part, the condition of all says too much.
+        let accused = relations.accused.rows(column, issue).filter(|_| cells.len() == suspected);
+        finding(examination, (column, issue), &cells, accused)
     });
     fresh.collect()
 }
 
-/// Whether a finding of the same kind is about the cell too: one about moments that lie ahead says nothing of odd ones in the past.
-fn tells_of(finding: &Finding, cell: &Cell) -> bool {
-    match (&finding.held, &cell.value) {
-        (Some(held @ Held::After(_)), Some(value)) => held.is_value(value),
-        _ => true,
+/// Whether a finding about the column tells why the cell is suspicious, too.
+fn tells_of(examination: &Examination, finding: &Finding, cell: &Cell) -> bool {
+    let code = finding.issue.code.as_str();
+    // What stands for a missing value is odd in other ways, and has another form, for that reason alone.
+    let tells_of_stand_ins = match code {
+        "disguised_missing" => cell.issue != code,
+        "mixed_formats" => cell.issue == "disguised_missing",
+        _ => false,
+    };
+    if tells_of_stand_ins {
+        return is_about(finding, cell) && !is_settled(examination, finding);
     }
+    // One about moments that lie ahead says nothing of odd ones in the past, and one about some stand-ins nothing of others.
+    let tells_of_all = cell.value.is_none() || !matches!(finding.held, Some(Held::After(_) | Held::StandIns(_)));
+    same_kind(&cell.issue).contains(&code) && (tells_of_all || is_about(finding, cell))
+}
+
+/// Whether a finding is about what a cell holds.
+fn is_about(finding: &Finding, cell: &Cell) -> bool {
+    finding.held.as_ref().zip(cell.value.as_ref()).is_some_and(|(held, value)| held.is_value(value))
 }
 
 /// Whether a suspicion from measurements gives way to the look at every single cell, which sees more.
@@ -40,14 +59,17 @@ pub(super) fn is_superseded(examination: &Examination, finding: &Finding) -> boo
     let saw_all =
         examination.evidence.relations.as_ref().is_some_and(|relations| relations.rows > 0 && relations.rows >= examination.facts.rows);
     let code = finding.issue.code.as_str();
-    saw_all && (SUPERSEDED.contains(&code) || (code == "mixed_formats" && are_in_another_unit(examination, finding)))
+    saw_all && (SUPERSEDED.contains(&code) || (code == "mixed_formats" && are_told_cell_by_cell(examination, finding)))
 }
 
-/// Whether all values that break a form are numbers in another unit.
-fn are_in_another_unit(examination: &Examination, finding: &Finding) -> bool {
+/// Whether all values that break a form are numbers in another unit, or stand for missing ones in a way that measurements do not tell.
+fn are_told_cell_by_cell(examination: &Examination, finding: &Finding) -> bool {
+    let mut of_column = examination.facts.columns.iter().filter(|column| finding.issue.column.as_ref() == Some(&column.name));
+    let has_known_stand_ins = of_column.any(|column| disguised_missing(examination, column).is_some());
+    let is_stand_in = |cell: &Cell| cell.issue == "disguised_missing" && !has_known_stand_ins && is_about(finding, cell);
     let cells = examination.evidence.relations.iter().flat_map(|relations| &relations.cells);
-    let in_another = cells.filter(|cell| finding.issue.column.as_ref() == Some(&cell.column) && cell.issue == "unit_mixture");
-    in_another.count() as u64 >= finding.issue.rows
+    let of_column = cells.filter(|cell| finding.issue.column.as_ref() == Some(&cell.column));
+    of_column.filter(|cell| cell.issue == "unit_mixture" || is_stand_in(cell)).count() as u64 >= finding.issue.rows
 }
 
 /// The findings on measurements that tell the same as a suspicion about cells.
@@ -67,7 +89,8 @@ fn same_kind(issue: &str) -> &'static [&'static str] {
     }
 }
 
-fn finding(examination: &Examination, column: &str, issue: &str, cells: &[&Cell]) -> Option<Finding> {
+/// The finding about some cells, with the condition that they alone meet, where one tells.
+fn finding(examination: &Examination, (column, issue): (&str, &str), cells: &[&Cell], accused: Option<&str>) -> Option<Finding> {
     let dimension: Dimension = cells.first()?.dimension;
     let found = cells.len() as u64;
     let looked_at = examination.evidence.relations.as_ref().map_or(0, |relations| relations.rows);
@@ -75,8 +98,8 @@ fn finding(examination: &Examination, column: &str, issue: &str, cells: &[&Cell]
     let rows = if is_estimate { examination.scaled(found, looked_at) } else { found };
     let counted = Counted { rows, is_estimate };
     let confidence = cells.iter().map(|cell| cell.confidence).sum::<f64>() / found as f64;
-    let is_header = || cells.iter().all(|cell| cell.value.as_deref().is_some_and(|value| value.trim() == column));
-    let (what, fix) = if issue == "type_outlier" && is_header() { (HEADER, NO_HEADER) } else { words(issue) };
+    let are_headers = || cells.iter().all(|cell| cell.value.as_deref().is_some_and(|value| is_header(column, value)));
+    let (what, fix) = if issue == "type_outlier" && are_headers() { (HEADER, NO_HEADER) } else { words(issue) };
     let says =
         format!("{}{} hold {what} in `{column}`{}", counted.about(), examination.of_rows(rows), decided_by(examination, column, issue));
     let finding = Finding::new(issue, dimension, rows)
@@ -86,7 +109,7 @@ fn finding(examination: &Examination, column: &str, issue: &str, cells: &[&Cell]
         .shows(shown(cells))
         .counted(counted)
         .fix(fix);
-    if let Some(condition) = examination.evidence.relations.as_ref().and_then(|relations| relations.accused.rows(column, issue)) {
+    if let Some(condition) = accused {
         return Some(finding.rows_where(condition));
     }
     let relations = examination.evidence.relations.as_ref();

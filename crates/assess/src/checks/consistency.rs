@@ -34,7 +34,11 @@ pub(super) fn inconsistent_casing(examination: &Examination, column: &ColumnFact
         .shows(shown)
         .about_cells(held)
         .fix(format!("load `lower(trim({name}))`, and let `accepted_values` name the spellings that are right"));
-    Some(if rows > known { finding.query(spellings(examination, &name)) } else { finding.rows_where(in_another_case(&name, &variants)) })
+    if rows == known {
+        return Some(finding.rows_where(in_another_case(&name, &variants)));
+    }
+    let rows_from = format!("from {} where {}", examination.shown_as, is_less_frequent(examination, &name));
+    Some(finding.query(format!("select * {rows_from}")).shown_by(format!("select distinct {name} {rows_from}")))
 }
 
 /// The rows with these spellings.
@@ -43,11 +47,14 @@ fn in_another_case(name: &str, variants: &[(&str, u64)]) -> String {
     format!("{name} in ({})", values.join(", "))
 }
 
-/// The query for values of several spellings, where these are not all known.
-fn spellings(examination: &Examination, name: &str) -> String {
+/// The condition of the rows whose spelling is less frequent than another one, where these spellings are not all known.
+fn is_less_frequent(examination: &Examination, name: &str) -> String {
+    let table = examination.shown_as;
     format!(
-        "select lower(trim({name})) as folded, count(distinct {name}) as spellings, count(*) as rows_affected from {} group by lower(trim({name})) having count(distinct {name}) > 1",
-        examination.shown_as
+        "{name} in (select spelling from (select spelling, \
+         first_value(trim(spelling)) over (partition by lower(trim(spelling)) order by times desc, spelling) as usual \
+         from (select {name} as spelling, count(*) as times from {table} where {name} is not null group by {name}) as counted) as compared \
+         where trim(spelling) <> usual)"
     )
 }
 
@@ -77,7 +84,7 @@ pub(super) fn padded_values(examination: &Examination, column: &ColumnFacts) -> 
         Finding::new("padded_values", Dimension::Consistency, rows)
             .column(&column.name)
             .says(format!("{} have white space before or after `{}`", examination.of_rows(rows), column.name))
-            .rows_where(format!(r"{name} ~ '^\s' or {name} ~ '\s$'"))
+            .rows_where(format!(r"({name} ~ '^\s+\S' or {name} ~ '\S\s+$')"))
             .about_cells(Held::Padded)
             .shows(padded.take(5).map(|text| format!("\"{text}\"")).collect())
             .fix(format!("load `trim({name})`"))
@@ -134,29 +141,29 @@ fn slips<'a>(examination: &Examination, column: &'a ColumnFacts) -> Vec<Slip<'a>
     .collect()
 }
 
-/// Days written in several ways in one column: `2026-01-31` and `31/01/2026`.
+/// Days written in several ways in one column: `2026-01-31` and `31/01/2026`. A zero that is left out, as in `2026-1-31`, is no other way.
 pub(super) fn mixed_date_formats(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
     let text = column.text.as_ref()?;
-    let kinds = DATES.map(|shape| (shape, shape_count(text, &[shape])));
-    let all: u64 = kinds.iter().map(|kind| kind.1).sum();
-    let (usual, most) = kinds.into_iter().max_by_key(|kind| kind.1)?;
+    let all = shape_count(text, &DATES);
+    let (most, usual) =
+        date_formats(column).into_iter().map(|format| (shape_count(text, &format), format)).max_by_key(|format| format.0)?;
     let rows = all - most;
     let are_dates = all as f64 >= examination.limits.dominant_share * telling(column, text).max(1) as f64;
-    let name = identifier(&column.name);
+    let others = DATES.into_iter().filter(|shape| !usual.contains(shape) && shape_count(text, &[*shape]) > 0).collect::<Vec<TextShape>>();
     (rows > 0 && are_dates).then(|| {
         Finding::new("mixed_date_formats", Dimension::Consistency, rows)
             .column(&column.name)
             .confidence(0.9)
             .says(format!(
-                "{} write `{}` in another format than the {} that are of the shape {}",
+                "{} write `{}` in another format than the {} that are {}",
                 examination.of_rows(rows),
                 column.name,
                 count(most),
-                usual.name()
+                told_format(column, &usual)
             ))
-            .rows_where(format!("trim({name}) !~ '{}' and trim({name}) <> ''{}", pattern(usual), but_for_stand_ins(column)))
-            .about_cells(Held::Shapes(kinds_but_for(usual)))
-            .shows(column.top_values.iter().filter_map(text_of).filter(|text| is_other_date(text, usual)).take(5).map(Into::into).collect())
+            .rows_where(in_format(&identifier(&column.name), &others))
+            .shows(texts_of(column, &others).take(5).map(Into::into).collect())
+            .about_cells(Held::Shapes(others))
             .fix("read each format for itself when loading, and write days as `2026-01-31`")
     })
 }
@@ -164,35 +171,64 @@ pub(super) fn mixed_date_formats(examination: &Examination, column: &ColumnFacts
 /// The shapes of days and moments.
 const DATES: [TextShape; 3] = [TextShape::Date, TextShape::Timestamp, TextShape::OtherDate];
 
-fn kinds_but_for(usual: TextShape) -> Vec<TextShape> {
-    DATES.into_iter().filter(|shape| *shape != usual).collect()
-}
-
-fn is_other_date(text: &str, usual: TextShape) -> bool {
-    kinds_but_for(usual).contains(&TextShape::of(text))
-}
-
-fn pattern(shape: TextShape) -> &'static str {
-    match shape {
-        TextShape::Date => "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
-        TextShape::Timestamp => "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]",
-        _ => "^[0-9]{1,4}[/.][0-9]{1,2}[/.][0-9]{1,4}",
+/// The shapes that are one format each.
+fn date_formats(column: &ColumnFacts) -> Vec<Vec<TextShape>> {
+    let mut lacking = texts_of(column, &[TextShape::OtherDate]).map(but_for_zeros);
+    let padded = lacking.next().flatten().filter(|shape| lacking.all(|other| other == Some(*shape)));
+    match padded {
+        Some(TextShape::Date) => vec![vec![TextShape::Date, TextShape::OtherDate], vec![TextShape::Timestamp]],
+        Some(_) => vec![vec![TextShape::Date], vec![TextShape::Timestamp, TextShape::OtherDate]],
+        None => DATES.map(|shape| vec![shape]).to_vec(),
     }
+}
+
+/// The shape that a day or moment would have if its month and day were written with two digits: `2026-1-31`.
+fn but_for_zeros(text: &str) -> Option<TextShape> {
+    let text = text.trim();
+    let day = text.split([' ', 'T']).next()?;
+    let lengths: Vec<usize> = day.split('-').map(str::len).collect();
+    let is_iso = matches!(lengths.as_slice(), [4, 1 | 2, 1 | 2]);
+    is_iso.then_some(if day.len() == text.len() { TextShape::Date } else { TextShape::Timestamp })
+}
+
+/// The frequent texts of some shapes.
+fn texts_of<'a>(column: &'a ColumnFacts, shapes: &[TextShape]) -> impl Iterator<Item = &'a str> {
+    column.top_values.iter().filter_map(text_of).filter(move |text| shapes.contains(&TextShape::of(text)))
+}
+
+/// What the values of a format are: `of the shape date`, `written like 31/01/2026`.
+fn told_format(column: &ColumnFacts, shapes: &[TextShape]) -> String {
+    match (shapes, texts_of(column, shapes).next()) {
+        ([TextShape::OtherDate], Some(example)) => format!("written like `{}`", example.trim()),
+        _ => format!("of the shape {}", shapes.first().map_or("date", |shape| shape.name())),
+    }
+}
+
+/// The condition of the days and moments of some shapes.
+fn in_format(name: &str, shapes: &[TextShape]) -> String {
+    let iso = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])";
+    let other = "^[0-9]{1,4}(/[0-9]{1,2}/|[.][0-9]{1,2}[.]|-[0-9]{1,2}-)[0-9]{1,4}([ T]|$)";
+    let of_shape = |shape: &TextShape| match shape {
+        TextShape::Date => format!("trim({name}) ~ '{iso}$'"),
+        TextShape::Timestamp => format!("trim({name}) ~ '{iso}[T ][0-9]'"),
+        _ => format!("trim({name}) ~ '{other}' and trim({name}) !~ '{iso}'"),
+    };
+    let parts: Vec<String> = shapes.iter().map(of_shape).collect();
+    format!("({})", parts.join(" or "))
 }
 
 /// Texts of another shape than one of these, but for blanks and words that stand for a missing value.
 pub(super) fn other_shapes(column: &ColumnFacts, usual: &[TextShape]) -> Held {
-    let but_for = stand_ins(column).iter().map(|(text, _, _)| text.trim().to_lowercase()).collect();
+    let but_for = stand_ins(column).iter().map(|(text, _, _)| (*text).to_owned()).collect();
     Held::OtherShapes { usual: usual.to_vec(), but_for }
 }
 
-/// ` and lower(trim(c)) not in ('n/a')`, empty where no word stands for a missing value.
+/// ` and c not in ('N/A')`, empty where no word stands for a missing value.
 pub(super) fn but_for_stand_ins(column: &ColumnFacts) -> String {
-    let mut words: Vec<String> = stand_ins(column).iter().map(|(text, _, _)| literal(&text.trim().to_lowercase())).collect();
+    let mut words: Vec<String> = stand_ins(column).iter().map(|(text, _, _)| literal(text)).collect();
     words.sort_unstable();
-    words.dedup();
     if words.is_empty() {
         return String::new();
     }
-    format!(" and lower(trim({})) not in ({})", identifier(&column.name), words.join(", "))
+    format!(" and {} not in ({})", identifier(&column.name), words.join(", "))
 }

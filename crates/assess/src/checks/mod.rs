@@ -31,6 +31,7 @@ const TABLE_CHECKS: &[TableCheck] = &[
     uniqueness::duplicate_rows,
     uniqueness::near_duplicate_rows,
     validity::malformed_records,
+    validity::repeated_header,
     timeliness::stale_data,
     volume::volume_gaps,
     volume::volume_spikes,

@@ -112,7 +112,8 @@ pub(super) fn stale_data(examination: &Examination) -> Option<Finding> {
             .weight(if is_very_late && freshness.confidence >= 0.9 { 0.5 } else { 0.1 })
             .affects(late)
             .says(format!(
-                "the newest `{}` is {} old; {} would be usual at the pace of the rows",
+                "the newest {}`{}` is {} old; {} would be usual at the pace of the rows",
+                examination.sampled(),
                 freshness.column,
                 age(freshness.age_seconds),
                 age(freshness.allowed_seconds)

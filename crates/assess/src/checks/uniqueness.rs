@@ -3,6 +3,7 @@
 use hw_base::{ColumnFacts, ColumnType, Dimension, TableFacts, identifier, literal};
 
 use crate::column::{examples, present};
+use crate::header::{Told, ToldInColumn};
 use crate::listed::Held;
 use crate::words::free_name;
 use crate::{Examination, Finding, words};
@@ -14,7 +15,8 @@ pub(super) fn duplicate_rows(examination: &Examination) -> Option<Finding> {
     let names = all.join(", ");
     let are_alike_by_chance = examination.evidence.relations.as_ref().is_some_and(|relations| relations.are_alike_by_chance);
     let about = if facts.duplicates_are_exact { "" } else { "about " };
-    (facts.duplicate_rows > 0 && !are_alike_by_chance).then(|| {
+    let are_headers = repeated_headers(examination) == facts.duplicate_rows;
+    (facts.duplicate_rows > 0 && !are_alike_by_chance && !are_headers).then(|| {
         let mut finding = Finding::new("duplicate_rows", Dimension::Uniqueness, facts.duplicate_rows)
             .confidence(if facts.duplicates_are_exact { 1.0 } else { 0.9 })
             .weight(2.0)
@@ -88,11 +90,17 @@ fn copies_of_few(facts: &TableFacts, names: &str, table: &str) -> Option<String>
     })
 }
 
+/// How many header lines between the rows repeat one of them; none where these are not told as such.
+fn repeated_headers(examination: &Examination) -> u64 {
+    Told::of(examination).filter(|told| !told.counted.is_estimate).map_or(0, |told| told.repeats)
+}
+
 pub(super) fn duplicate_keys(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
     let repeats = present(column).saturating_sub(column.distinct);
     // In a sample the values of every column of many hardly repeat.
     let may_be_key = examination.facts.scanned_all_rows || words::is_identifier(&column.name);
-    if repeats == 0 || !may_be_key || !is_key_like(column, examination.facts) || is_within_error(column) {
+    let are_headers = ToldInColumn::of(examination, column).is_some_and(|told| told.repeats == repeats);
+    if repeats == 0 || are_headers || !may_be_key || !is_key_like(column, examination.facts) || is_within_error(column) {
         return None;
     }
     let name = identifier(&column.name);

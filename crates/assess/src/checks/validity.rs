@@ -4,6 +4,7 @@ use hw_base::{ColumnFacts, Dimension, Share, TextFacts, TextShape, count, identi
 
 use super::consistency::{but_for_stand_ins, other_shapes};
 use crate::column::{is_header, shape_count, share_of, telling, telling_texts};
+use crate::header::{Told, ToldInColumn};
 use crate::listed::Held;
 use crate::meaning::{EMAIL_PATTERN, dominant_form};
 use crate::{Examination, Finding, words};
@@ -12,14 +13,15 @@ use crate::{Examination, Finding, words};
 pub(super) fn mixed_formats(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
     let text = column.text.as_ref()?;
     let (form, fitting) = dominant_form(column, examination.limits.dominant_share)?;
-    let rows = telling(column, text).saturating_sub(fitting);
+    let told = ToldInColumn::of(examination, column);
+    let rows = telling(column, text).saturating_sub(fitting + told.as_ref().map_or(0, |told| told.rows));
     let is_code = matches!(examination.meaning(column).semantic_type, "code" | "phone" | "identifier") && form.name != "uuid";
     if rows == 0 || words::is_email(&column.name) || is_code || has_leading_zeros(column) || words::has_word(&column.name, words::CODE) {
         return None;
     }
-    let finding = misfits("mixed_formats", column, rows, form.pattern, form.shapes).confidence(0.9);
-    let headers: u64 = telling_texts(column).into_iter().filter(|(text, _)| is_header(column, text)).map(|(_, rows)| rows).sum();
-    if headers == rows {
+    let finding = but_for_headers(misfits("mixed_formats", column, rows, form.pattern, form.shapes).confidence(0.9), column, told.as_ref());
+    let headers: u64 = telling_texts(column).into_iter().filter(|(text, _)| is_header(&column.name, text)).map(|(_, rows)| rows).sum();
+    if told.is_none() && headers == rows {
         return Some(finding.says(format!("{} hold {HEADER} in `{}`", examination.of_rows(rows), column.name)).fix(NO_HEADER));
     }
     let form = form.name.replace('_', " ");
@@ -33,6 +35,33 @@ pub(super) fn mixed_formats(examination: &Examination, column: &ColumnFacts) -> 
 pub(super) const HEADER: &str = "the name of the column, as a repeated header line does,";
 pub(super) const NO_HEADER: &str = "leave out the header lines between the rows when loading";
 
+/// Header lines between the rows: told once, and not in every column that holds its name there.
+pub(super) fn repeated_header(examination: &Examination) -> Option<Finding> {
+    let Told { condition, counted, columns, .. } = Told::of(examination)?;
+    let finding = Finding::new("repeated_header", Dimension::Validity, counted.rows)
+        .confidence(0.98)
+        .says(format!("{}{} are the header line once more", counted.about(), examination.of_rows(counted.rows)))
+        .rows_where(condition)
+        .shows(columns)
+        .counted(counted)
+        .affects(counted.rows as f64 * examination.facts.columns.len() as f64)
+        .fix(NO_HEADER);
+    Some(finding)
+}
+
+/// The finding without the header lines that are told as rows.
+fn but_for_headers(mut finding: Finding, column: &ColumnFacts, told: Option<&ToldInColumn>) -> Finding {
+    let Some(told) = told else { return finding };
+    if let Some(condition) = &mut finding.condition {
+        condition.push_str(&format!(" and not {}", told.condition));
+    }
+    if let Some(Held::OtherShapes { but_for, .. }) = &mut finding.held {
+        but_for.extend(told.texts.iter().cloned());
+    }
+    finding.issue.examples.retain(|text| !is_header(&column.name, text));
+    finding
+}
+
 /// Whether a frequent value is a number with a leading zero: the column holds codes of digits, and all of them are fine.
 fn has_leading_zeros(column: &ColumnFacts) -> bool {
     let is_padded = |text: &str| text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -42,10 +71,11 @@ fn has_leading_zeros(column: &ColumnFacts) -> bool {
 pub(super) fn malformed_emails(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
     let text = column.text.as_ref()?;
     let emails = shape_count(text, &[TextShape::Email]);
-    let rows = telling(column, text).saturating_sub(emails);
+    let told = ToldInColumn::of(examination, column);
+    let rows = telling(column, text).saturating_sub(emails + told.as_ref().map_or(0, |told| told.rows));
     let is_mostly_email = emails > 0 && emails >= rows;
     (words::is_email(&column.name) && rows > 0 && is_mostly_email).then(|| {
-        misfits("malformed_emails", column, rows, EMAIL_PATTERN, &[TextShape::Email])
+        but_for_headers(misfits("malformed_emails", column, rows, EMAIL_PATTERN, &[TextShape::Email]), column, told.as_ref())
             .confidence(0.95)
             .says(format!("{} hold something in `{}` that is no e-mail address", examination.of_rows(rows), column.name))
             .fix("correct them at the source, or let a `matches` rule send the rows to quarantine")
@@ -83,12 +113,10 @@ fn stored_as_text(examination: &Examination, column: &ColumnFacts, code: &str, t
     let by_format = meaning.format.as_ref().filter(|_| types.contains(&meaning.logical_type)).map(|_| meaning.logical_type);
     let name_of_type = by_shape.or(by_format)?;
     if let Some(format) = meaning.format.as_deref().filter(|format| by_shape.is_none() && code.starts_with("numbers") && has_unit(format)) {
-        return (all > 0).then(|| numbers_with_a_unit(column, all, format));
+        return (all > 0).then(|| numbers_with_a_unit(examination, column, all, format));
     }
-    let says = match by_shape {
-        Some(_) => format!("all {} values of `{}` read as {name_of_type}", count(all), column.name),
-        None => format!("the frequent ones of the {} values of `{}` read as {name_of_type}", count(all), column.name),
-    };
+    let values = format!("{} {}values of `{}`", count(all), examination.sampled(), column.name);
+    let (which, bound) = if by_shape.is_some() { ("all", examination.bound_of_all()) } else { ("the frequent ones of the", String::new()) };
     let written = meaning.format.as_ref().filter(|_| by_shape.is_none_or(|shape| shape == meaning.logical_type));
     let written = written.map(|format| format!(", written `{format}`,")).unwrap_or_default();
     let name = identifier(&column.name);
@@ -101,7 +129,7 @@ fn stored_as_text(examination: &Examination, column: &ColumnFacts, code: &str, t
                 (Some(_), _) => 0.8,
             })
             .weight(0.1)
-            .says(format!("{says} (blanks and stand-ins aside), but the column holds text"))
+            .says(format!("{which} {values} read as {name_of_type} (blanks and stand-ins aside){bound}, but the column holds text"))
             .rows_where(format!("trim({name}) <> ''{}", but_for_stand_ins(column)))
             .shows(telling_texts(column).into_iter().take(3).map(|(text, _)| text.into()).collect())
             .fix(
@@ -119,16 +147,17 @@ fn has_unit(format: &str) -> bool {
 }
 
 /// A number with its unit is no number before the unit is taken off, and says more than one.
-fn numbers_with_a_unit(column: &ColumnFacts, all: u64, format: &str) -> Finding {
+fn numbers_with_a_unit(examination: &Examination, column: &ColumnFacts, all: u64, format: &str) -> Finding {
     let name = identifier(&column.name);
     Finding::new("numbers_stored_as_text", Dimension::Validity, all)
         .column(&column.name)
         .confidence(0.7)
         .weight(0.1)
         .says(format!(
-            "the frequent ones of the {} values of `{}` are numbers with a unit, written `{format}` (blanks and stand-ins aside), \
+            "the frequent ones of the {} {}values of `{}` are numbers with a unit, written `{format}` (blanks and stand-ins aside), \
              so the column holds text",
             count(all),
+            examination.sampled(),
             column.name
         ))
         .rows_where(format!("trim({name}) <> ''{}", but_for_stand_ins(column)))

@@ -7,7 +7,7 @@ use hw_base::{CodedColumn, CodedTable, ColumnType, Dimension, Notes, OnFailure, 
 use serde_json::json;
 
 use super::{assessment, assessment_in_light_of};
-use crate::fixture::{facts, now};
+use crate::fixture::{coded, facts, now};
 use crate::{About, Assessment, Cell, Dependency, Earlier, Evidence, Latest, Relations, TakenOver, drift, latest_moments_in};
 
 fn judged(text: &str, evidence: Evidence) -> Assessment {
@@ -52,6 +52,11 @@ fn the_year_9999_hides_no_moments_to_come() {
     assert!(hidden.freshness.is_some_and(|freshness| (freshness.age_seconds - 43_200.0).abs() < 1e-9));
     assert_eq!(codes(&judged(text, latest("created_at", "2026-02-28 12:00:00", "2026-02-28 12:00:00"))), [""; 0]);
     assert_eq!(codes(&assessment(text)), [""; 0], "nobody asked");
+    let frequent = assessment(&format!("{text}; top 2026-01-05_00:00:00*9, 2031-01-01_00:00:00*3, 2030-01-01_00:00:00*2"));
+    let told: Vec<&str> = frequent.issues().map(|issue| issue.description.as_str()).collect();
+    let ahead = "at least 5 of 1,000 rows (0.50 %) are more than 1d ahead of now in `created_at`";
+    assert_eq!(told, [format!("{ahead}; the latest of the frequent ones is 2031-01-01 00:00:00")]);
+    assert_eq!(codes(&assessment(&format!("{text}; top 2026-01-05_00:00:00*9"))), [""; 0]);
 }
 
 #[test]
@@ -242,6 +247,62 @@ fn a_coded_table_says_its_keys_and_what_decides_what() {
     assert_eq!(relations.bounds, [""; 0]);
     let json = judged("rows 60\n order_id text; distinct 60", Evidence { relations: Some(relations), ..Evidence::default() }).to_json();
     assert_eq!(json["keys"][0], json!({ "columns": ["order_id"], "minimal": true, "score": json["keys"][0]["score"] }));
+}
+
+#[test]
+fn header_lines_between_the_rows_are_told_once() {
+    let told = |is_header: &dyn Fn(usize) -> bool, text: &str| {
+        let all = |name: &str, cell: &dyn Fn(usize) -> usize| {
+            let cells: Vec<String> = (0..62).map(|row| if is_header(row) { name.to_owned() } else { cell(row).to_string() }).collect();
+            coded(name, ColumnType::Text, &cells.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        let columns = vec![all("order_id", &|row| 1000 + row), all("amount", &|row| 20 + row * 7 % 41)];
+        let table = CodedTable { name: "orders".into(), rows: 62, sampled: None, columns };
+        codes(&judged(text, Evidence { relations: Some(Relations::of(&table)), ..Evidence::default() }))
+    };
+    let with_headers = "rows 62; duplicates 1
+        order_id text; distinct 61; shapes integer*60, other*2; top order_id*2
+        amount text; distinct 42; shapes integer*60, other*2; top amount*2, 17*2, 18*2";
+    assert_eq!(told(&|row| row == 20 || row == 40, with_headers), ["repeated_header - 2"]);
+    let without = "rows 62
+        order_id integer; distinct 62
+        amount integer; distinct 41; min 20; max 60; top 27*2, 28*2";
+    assert_eq!(told(&|_| false, without), [""; 0]);
+}
+
+#[test]
+fn what_stands_for_a_missing_value_is_told_as_that_alone() {
+    let told = |text: &str, cells: &[(u64, &str, &str)]| {
+        let cells = cells.iter().map(|(row, issue, value)| cell(*row, "weight", Dimension::Accuracy, issue, value, "")).collect();
+        let relations = Relations { rows: 600, cells, ..Relations::default() };
+        let mut told = codes(&judged(text, Evidence { relations: Some(relations), ..Evidence::default() }));
+        told.sort();
+        told
+    };
+    let marked = "rows 600\n weight float; distinct 300; min -999; max 90; negatives 12; top -999*12, 61*2; quantiles 60 70 80";
+    let outlier = (7, "numeric_outlier", "-999");
+    assert_eq!(told(marked, &[outlier]), ["disguised_missing weight 12"]);
+    assert_eq!(told(marked, &[outlier, (8, "numeric_outlier", "700")]), ["disguised_missing weight 12", "numeric_outlier weight 1"]);
+    let below_zero = marked.replace("negatives 12", "negatives 15");
+    assert_eq!(told(&below_zero, &[]), ["disguised_missing weight 12", "negative_values weight 3"]);
+    let another = (9, "disguised_missing", "-9");
+    assert_eq!(
+        told(&marked.replace("negatives 12", "negatives 13"), &[another]),
+        ["disguised_missing weight 1", "disguised_missing weight 12"],
+        "one about -999 says nothing of -9"
+    );
+    let unmarked = "rows 600\n weight float; distinct 300; min -90; max 90; negatives 12; top 61*2; quantiles 60 70 80";
+    assert_eq!(told(unmarked, &[]), ["negative_values weight 12"]);
+    // Only the look at every cell tells -9 from a weight.
+    let seen = unmarked.replace("top 61*2", "top -9*12");
+    let marks: Vec<(u64, &str, &str)> = (0..12).map(|row| (row, "disguised_missing", "-9")).collect();
+    assert_eq!(told(&seen, &marks), ["disguised_missing weight 12"]);
+    let words = "rows 600\n weight text; distinct 90; shapes integer*597, other*3; top 61*20, m*3";
+    assert_eq!(
+        told(words, &[(1, "disguised_missing", "m"), (2, "disguised_missing", "m"), (3, "disguised_missing", "m")]),
+        ["disguised_missing weight 3"]
+    );
+    assert_eq!(told(words, &[]), ["mixed_formats weight 3"]);
 }
 
 #[track_caller]

@@ -45,6 +45,19 @@ fn the_blueprints_table_shows_its_flaws() {
 }
 
 #[test]
+fn spellings_that_are_not_all_known_are_queried_by_their_rows() {
+    check(
+        "rows 2000
+         town text; distinct 122; folded 120; top Oslo*90, Bergen*80
+         county text; distinct 120; folded 120; top Agder*90, Nordland*80",
+        &expect![[r#"
+            Low consistency inconsistent_casing (0.95): at least 2 of 2,000 rows (0.10 %) write `town` in another case than a more frequent value
+              query: select * from shop.orders where town in (select spelling from (select spelling, first_value(trim(spelling)) over (partition by lower(trim(spelling)) order by times desc, spelling) as usual from (select town as spelling, count(*) as times from shop.orders where town is not null group by town) as counted) as compared where trim(spelling) <> usual)
+        "#]],
+    );
+}
+
+#[test]
 fn clean_data_has_no_issue() {
     check(
         "rows 1000
@@ -67,7 +80,7 @@ fn stand_ins_for_missing_values_are_suspicions() {
         &expect![[r#"
             Medium completeness disguised_missing (0.85): 10 of 100 rows (10 %) hold a stand-in for a missing `phone`: (blank), N/A, unknown
               examples: (blank) | N/A | unknown
-              query: select * from shop.orders where (not regexp_like(phone, '\S') or lower(trim(phone)) in ('n/a', 'unknown'))
+              query: select * from shop.orders where (not regexp_like(phone, '\S') or phone in ('N/A', 'unknown'))
             Medium completeness disguised_missing (0.7): 6 of 100 rows (6 %) hold a stand-in for a missing `joined`: 1900-01-01
               examples: 1900-01-01
               query: select * from shop.orders where cast(joined as date) in (date '1900-01-01')
@@ -95,15 +108,38 @@ fn values_that_break_the_form_of_the_others() {
               query: select * from shop.orders where trim(amount) !~ '^[-+]?((0|[1-9][0-9]*)[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]{1,3})?$' and trim(amount) <> ''
             Medium consistency mixed_date_formats (0.9): 50 of 1,000 rows (5 %) write `day` in another format than the 950 that are of the shape date
               examples: 31/01/2026
-              query: select * from shop.orders where trim(day) !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' and trim(day) <> ''
+              query: select * from shop.orders where (trim(day) ~ '^[0-9]{1,4}(/[0-9]{1,2}/|[.][0-9]{1,2}[.]|-[0-9]{1,2}-)[0-9]{1,4}([ T]|$)' and trim(day) !~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])')
             Medium validity malformed_emails (0.95): 40 of 1,000 rows (4 %) hold something in `email` that is no e-mail address
               examples: a@b
-              query: select * from shop.orders where trim(email) !~ '^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$' and trim(email) <> '' and lower(trim(email)) not in ('n/a')
+              query: select * from shop.orders where trim(email) !~ '^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$' and trim(email) <> '' and email not in ('N/A')
             Low completeness disguised_missing (0.9): 10 of 1,000 rows (1 %) hold a stand-in for a missing `email`: N/A
               examples: N/A
-              query: select * from shop.orders where lower(trim(email)) in ('n/a')
+              query: select * from shop.orders where email in ('N/A')
         "#]],
     );
+}
+
+#[test]
+fn what_all_sampled_rows_have_in_common_is_said_of_these() {
+    let status = "status integer; distinct 1; min 1; max 1; top 1*1000";
+    let judged = assessment(&format!("rows 1000; sample\n {status}\n age text; distinct 90; shapes integer*1000"));
+    let told: Vec<&str> = judged.issues().map(|issue| issue.description.as_str()).collect();
+    let age = "all 1,000 sampled values of `age` read as integer (blanks and stand-ins aside), and at most 0.4 % of all rows differ, \
+               but the column holds text";
+    let status = "every sampled `status` is `1`, and at most 0.4 % of all rows differ; it may be a default that nobody filled in";
+    assert_eq!(told, [age, status]);
+}
+
+#[test]
+fn days_that_lack_a_zero_are_in_no_other_format() {
+    let told = |top: &str| {
+        let text = format!("rows 365\n day text; distinct 365; shapes date*65, other_date*300; top {top}");
+        let findings = assessment(&text).findings.into_iter().filter(|finding| finding.issue.code == "mixed_date_formats");
+        findings.map(|finding| (finding.issue.rows, finding.issue.query)).collect::<Vec<_>>()
+    };
+    assert!(told("2014-10-12*1, 2014-7-1*1, 2014-10-2*1").is_empty());
+    let in_iso = "select * from shop.orders where (trim(day) ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$')";
+    assert_eq!(told("2014-10-12*1, 2014-7-1*1, 7/1/2014*1"), [(65, in_iso.to_owned())]);
 }
 
 #[test]
@@ -146,7 +182,7 @@ fn slips_of_the_pen_and_loose_white_space() {
         &expect![[r#"
             Low consistency padded_values (1): 12 of 10,000 rows (0.12 %) have white space before or after `city`
               examples: "Oslo "
-              query: select * from shop.orders where city ~ '^\s' or city ~ '\s$'
+              query: select * from shop.orders where (city ~ '^\s+\S' or city ~ '\S\s+$')
             Low consistency rare_categories (0.75): 8 of 10,000 rows (0.0800 %) hold a rare value of `status` that is nearly a frequent one: `delivred` for `delivered`
               examples: delivred
               query: select * from shop.orders where status in ('delivred')
@@ -167,7 +203,7 @@ fn blanks_hide_no_padded_value_and_empty_ones_no_blank() {
               query: select * from shop.orders where not regexp_like(city, '\S')
             Low consistency padded_values (1): 10 of 1,000 rows (1 %) have white space before or after `city`
               examples: "Oslo "
-              query: select * from shop.orders where city ~ '^\s' or city ~ '\s$'
+              query: select * from shop.orders where (city ~ '^\s+\S' or city ~ '\S\s+$')
         "#]],
     );
 }
@@ -284,16 +320,37 @@ fn stand_ins_are_told_by_what_the_other_values_are() {
         &expect![[r#"
             Medium validity numbers_stored_as_text (0.6): all 960 values of `size` read as integer (blanks and stand-ins aside), but the column holds text
               examples: 12 | 14 | 13
-              query: select * from shop.orders where trim(size) <> '' and lower(trim(size)) not in ('ask', 'refused')
+              query: select * from shop.orders where trim(size) <> '' and size not in ('ask', 'refused')
             Medium completeness disguised_missing (0.6): 60 of 1,000 rows (6 %) hold a stand-in for a missing `retries`: -1
               examples: -1
               query: select * from shop.orders where retries in (-1)
             Medium completeness disguised_missing (0.75): 40 of 1,000 rows (4 %) hold a stand-in for a missing `size`: refused, ask
               examples: refused | ask
-              query: select * from shop.orders where lower(trim(size)) in ('ask', 'refused')
+              query: select * from shop.orders where size in ('ask', 'refused')
             Medium completeness disguised_missing (0.5): 35 of 1,000 rows (3.50 %) hold a stand-in for a missing `pressure`: 0
               examples: 0
               query: select * from shop.orders where pressure in (0)
+        "#]],
+    );
+}
+
+#[test]
+fn each_of_several_stand_ins_is_told_and_results_are_none() {
+    check(
+        "rows 1000
+         warmth float; distinct 200; min -9999; max 44; negatives 130; quantiles 26 30 33; top -999*90, -9999*40, 30*33
+         share integer; distinct 51; min -999; max 50; negatives 290; quantiles -999 15 33; top -999*290, 15*44
+         result text; distinct 90; shapes decimal*960, other*40; top 1.5*300, Negative*30, Positive*10",
+        &expect![[r#"
+            High completeness disguised_missing (0.6): 290 of 1,000 rows (29 %) hold a stand-in for a missing `share`: -999
+              examples: -999
+              query: select * from shop.orders where share in (-999)
+            Medium completeness disguised_missing (0.6): 130 of 1,000 rows (13 %) hold a stand-in for a missing `warmth`: -999, -9999
+              examples: -999 | -9999
+              query: select * from shop.orders where warmth in (-999, -9999)
+            Medium validity mixed_formats (0.9): 40 of 1,000 rows (4 %) hold something in `result` that is no decimal, unlike the other 960
+              examples: Negative | Positive
+              query: select * from shop.orders where trim(result) !~ '^[-+]?((0|[1-9][0-9]*)[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]{1,3})?$' and trim(result) <> ''
         "#]],
     );
 }

@@ -63,6 +63,30 @@ fn a_stand_in_is_listed_as_such_however_often_it_repeats() {
 }
 
 #[test]
+fn a_stand_in_is_told_and_listed_in_all_its_spellings() {
+    let guest = |row: usize| match row {
+        3 | 23 | 43 => "None".to_owned(),
+        // Too rare to be among the frequent values, and found cell by cell as another form.
+        90 => "none".to_owned(),
+        _ => format!("Guest {row}"),
+    };
+    let guests: Vec<String> = (0..100).map(guest).collect();
+    let guests: Vec<&str> = guests.iter().map(String::as_str).collect();
+    let table = table(vec![column("guest", &guests)]);
+    let text = "rows 100\n guest text; distinct 98; top None*3, Guest_1*1";
+    let odd = Cell { issue: "format_outlier".into(), value: Some("none".into()), ..cell(90, "guest") };
+    let missing_words = Relations::of(&table).missing_words;
+    let relations = || Relations { rows: 100, cells: vec![odd.clone()], missing_words: missing_words.clone(), ..Relations::default() };
+    let evidence = Evidence { relations: Some(relations()), ..Evidence::default() };
+    let assessment = Assessment::judge(facts(text), About::new("orders", "orders"), now(), "1".into(), evidence);
+    let told: Vec<(u64, &str)> = assessment.issues().map(|issue| (issue.rows, issue.query.as_str())).collect();
+    assert_eq!(told, [(4, "select * from orders where guest in ('None', 'none')")]);
+    let expected = ["23", "3", "43"].map(|row| format!("{row} guest disguised_missing 0.6"));
+    let expected: Vec<&str> = expected.iter().map(String::as_str).chain(["90 guest disguised_missing 0.9"]).collect();
+    check(text, &table, relations(), &expected);
+}
+
+#[test]
 fn stand_ins_that_a_column_holds_hardly_anything_but_are_no_single_cells() {
     let told = |every: u64| {
         let rating = |row: u64| if row.is_multiple_of(every) { format!("{row}.5") } else { "NULL".into() };
@@ -140,4 +164,21 @@ fn of_a_broken_sum_the_cell_is_listed_that_others_do_not_bear_out() {
         "4 gross formula_violation 0.9",
     ];
     check(text, &table, Relations { patterns, ..Relations::default() }, &expected);
+}
+
+fn order(lesser: &str, greater: &str, broken_rows: Vec<usize>) -> Pattern {
+    let columns = vec![lesser.to_owned(), greater.to_owned()];
+    Pattern { kind: PatternKind::Order, columns, ..sum([lesser, lesser], greater, broken_rows) }
+}
+
+#[test]
+fn of_a_broken_order_the_cell_is_listed_that_lies_unusually_far_from_a_third() {
+    let table = table(vec![
+        column("low", &["10", "20", "30", "40", "50", "60"]),
+        column("avg", &["14", "25", "34", "46", "54", "65"]),
+        column("high", &["20", "30", "42", "50", "30", "70"]),
+    ]);
+    let text = "rows 6\n low integer; distinct 6\n avg integer; distinct 6\n high integer; distinct 5";
+    let patterns = vec![order("low", "avg", Vec::new()), order("avg", "high", vec![4])];
+    check(text, &table, Relations { patterns, ..Relations::default() }, &["4 high order_violation 0.9"]);
 }

@@ -7,6 +7,8 @@
 //! `e`-th part (Rényi, On the theory of order statistics, Acta Mathematica Hungarica 4, 1953). Quantiles are not moved by the
 //! outliers themselves (Hampel, The influence curve and its role in robust estimation, JASA 69, 1974).
 
+use super::conversion::{Border, of_one_unit};
+
 /// The share of the rows, on one side, that may stand apart; what is more common is another regularity.
 const GREATEST_SHARE: f64 = 0.03;
 /// The width of the empty stretch, in widths of the middle, as the numbers are and by order of magnitude.
@@ -31,7 +33,7 @@ pub(super) const LEAST_ROWS: u32 = 30;
 const LEAST_VALUES: usize = 10;
 
 /// Numbers with their counts, ascending.
-type Counted = [(f64, u32)];
+pub(super) type Counted = [(f64, u32)];
 
 /// The numbers that lie together.
 pub(super) struct Bulk {
@@ -39,8 +41,11 @@ pub(super) struct Bulk {
     greatest: f64,
     /// The width of the middle four fifths.
     width: f64,
-    /// The numbers beyond which, on either side, a vast stretch is empty.
+    /// The numbers beyond which, on either side, a vast stretch is empty, or another unit begins.
     far: (f64, f64),
+    /// The numbers beyond which an empty stretch shows it, whatever the unit, and how sure it is of the others that they are in another one.
+    sure: (f64, f64),
+    of_unit: (f64, f64),
 }
 
 impl Bulk {
@@ -77,8 +82,13 @@ impl Bulk {
         let near = below.iter().rfind(|(at, beyond)| f64::from(*beyond) <= few && is_empty(*at, at + 1, |spread| spread.lower_fall));
         let least = near.map_or(numbers[0].0, |(at, _)| numbers[at + 1].0);
         let far_below = below.iter().rfind(|(at, beyond)| is_vast(*at, at + 1, *beyond)).map(|(at, _)| numbers[at + 1].0);
-        let far = (far_below.unwrap_or(f64::NEG_INFINITY), far_above.unwrap_or(f64::INFINITY));
-        Some(Self { least: least.max(far.0), greatest: greatest.min(far.1), width: plain.width, far })
+        // Numbers in another unit lie as far away, however near they are.
+        let (below, above) = of_one_unit(numbers, many);
+        let border = |far: Option<f64>, unit: Option<Border>| far.or(unit.map(|border| border.number));
+        let far = (border(far_below, below).unwrap_or(f64::NEG_INFINITY), border(far_above, above).unwrap_or(f64::INFINITY));
+        let sure = (far_below.map_or(least, |far| least.max(far)), far_above.map_or(greatest, |far| greatest.min(far)));
+        let of_unit = (below.map_or(0.0, |border| border.confidence), above.map_or(0.0, |border| border.confidence));
+        Some(Self { least: least.max(far.0), greatest: greatest.min(far.1), width: plain.width, far, sure, of_unit })
     }
 
     /// Whether a number is beyond an empty stretch.
@@ -96,8 +106,16 @@ impl Bulk {
         greatest < self.least || least > self.greatest
     }
 
+    /// Whether a number is less than those that lie together.
+    pub(super) fn lies_below(&self, number: f64) -> bool {
+        number < self.least
+    }
+
     /// How sure it is that a number that stands apart is wrong.
     pub(super) fn confidence(&self, number: f64) -> f64 {
+        if (self.sure.0..=self.sure.1).contains(&number) {
+            return if self.lies_below(number) { self.of_unit.0 } else { self.of_unit.1 };
+        }
         let distance = (self.least - number).max(number - self.greatest) / self.width;
         (0.5 + 0.04 * distance).min(0.9)
     }
@@ -136,7 +154,7 @@ fn within(seen: &mut u32, count: u32, few: f64) -> bool {
 }
 
 /// The number below which a share of the rows lies.
-fn quantile(numbers: &Counted, rows: u32, share: f64) -> f64 {
+pub(super) fn quantile(numbers: &Counted, rows: u32, share: f64) -> f64 {
     let mut seen = 0;
     let reached = numbers.iter().find(|(_, count)| {
         seen += count;

@@ -6,9 +6,9 @@
 
 use std::collections::HashMap;
 
-use super::Accusation;
 use super::disguised::says_nothing;
 use super::profile::Profile;
+use super::{Accusation, kinds};
 
 /// Tables with more columns, and columns with more values, are left alone.
 const MOST_COLUMNS: usize = 40;
@@ -38,7 +38,8 @@ pub(super) fn crossed(profiles: &[Profile<'_>]) -> Vec<Accusation> {
     let is_of_words = |at: usize| profiles[closed[at]].numeric < GREATEST_NUMERIC;
     for one in 0..closed.len() {
         for other in (one + 1..closed.len()).filter(|other| is_of_words(one) || is_of_words(*other)) {
-            let pair = Pair { profiles: [&profiles[closed[one]], &profiles[closed[other]]], at: [closed[one], closed[other]] };
+            let at = [closed[one], closed[other]];
+            let pair = Pair { all: profiles, profiles: at.map(|at| &profiles[at]), at };
             found.extend(pair.accusations([&known[one], &known[other]]));
         }
     }
@@ -51,6 +52,7 @@ fn known<'a>(profile: &Profile<'a>) -> HashMap<&'a str, u32> {
 
 /// Two columns.
 struct Pair<'a> {
+    all: &'a [Profile<'a>],
     profiles: [&'a Profile<'a>; 2],
     at: [usize; 2],
 }
@@ -71,7 +73,10 @@ impl Pair<'_> {
         };
         let crossed: Vec<u32> = rows.iter().copied().filter(|row| is_foreign(0, *row) && is_foreign(1, *row)).collect();
         let most = GREATEST_SHARE * self.profiles[0].rows.min(self.profiles[1].rows);
-        if crossed.len() as f64 > most { Vec::new() } else { crossed.into_iter().flat_map(|row| self.accuse(row)).collect() }
+        if crossed.len() as f64 > most || kinds::tell(self.all, &self.at, &crossed) {
+            return Vec::new();
+        }
+        crossed.into_iter().flat_map(|row| self.accuse(row)).collect()
     }
 
     /// By the codes of one column, the codes of the same values in the other where they belong to that; else 0.

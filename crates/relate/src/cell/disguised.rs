@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use hw_base::{TextShape, trimmed};
 
-use super::Suspicion;
 use super::profile::Profile;
+use super::{GREATEST_SHARE_OF_NOTHING, Suspicion};
 
 /// Words that say that there is no value, whatever the column is about.
 const NOTHING: &[&str] = &[
@@ -156,24 +156,33 @@ fn share_of(profile: &Profile<'_>, is_such: impl Fn(&str) -> bool) -> f64 {
     such.map(|(_, _, count)| f64::from(count)).sum::<f64>() / profile.rows.max(1.0)
 }
 
-/// A least or greatest number such as -1 or 9999, repeated, and far from all others.
+/// Least or greatest numbers such as -1 or 9999, repeated, and far from what is none of them. Where -999 and its like alone are below zero they can be
+/// no measurements, however widely the others are spread and however many they are up to half of the rows.
 fn filler_numbers(profile: &Profile<'_>) -> Vec<Suspicion> {
     let numbers = profile.numbers();
-    if profile.numeric < 0.9 || numbers.len() < 3 {
+    let is_such = |(value, ..): &&(f64, u32, u32)| is_filler(*value);
+    let (below, above) = (numbers.iter().take_while(is_such).count(), numbers.iter().rev().take_while(is_such).count());
+    if profile.numeric < 0.9 || below + above + 2 > numbers.len() {
         return Vec::new();
     }
-    let last = numbers.len() - 1;
-    let spread = |of: &[(f64, u32, u32)]| of[of.len() * 9 / 10].0 - of[of.len() / 10].0;
-    let ends = [(numbers[0], numbers[1].0, &numbers[1..]), (numbers[last], numbers[last - 1].0, &numbers[..last])];
-    let fillers = ends.into_iter().filter(|((value, _, count), nearest, others)| {
-        let gap = (value - nearest).abs();
+    let others = &numbers[below..numbers.len() - above];
+    let (least, greatest) = (others[0].0, others[others.len() - 1].0);
+    let spread = others[others.len() * 9 / 10].0 - others[others.len() / 10].0;
+    let ends = numbers[..below].iter().chain(&numbers[numbers.len() - above..]);
+    let fillers = ends.filter_map(|(value, code, count)| {
+        let gap = (least - value).max(value - greatest);
         // Among few numbers -1 may be one of a scale, unless it leaves out the 0.
         let is_of_scale = numbers.len() < 8 && gap < 2.0;
-        *count > 1 && is_filler(*value) && gap > 1.5 * spread(others) && gap > 0.0 && !is_of_scale
+        let is_far = *count > 1 && gap > 1.5 * spread && !is_of_scale;
+        let suspicion = Suspicion::new(*code, "disguised_missing", 0.8);
+        let is_no_measurement =
+            *value < 0.0 && is_of_nines(*value) && least >= 0.0 && *count >= LEAST_MARKED && others.len() >= LEAST_NUMBERS;
+        let is_a_part = f64::from(*count) <= GREATEST_SHARE_OF_NOTHING * profile.rows;
+        if is_no_measurement && is_a_part { Some(suspicion.by_itself()) } else { is_far.then_some(suspicion) }
     });
-    let mut found: Vec<Suspicion> = fillers.map(|((_, code, _), _, _)| Suspicion::new(code, "disguised_missing", 0.8)).collect();
+    let mut found: Vec<Suspicion> = fillers.collect();
     if found.is_empty() {
-        found.extend(lone_marker(profile));
+        found.extend(lone_zero(profile));
     }
     found
 }
@@ -197,20 +206,16 @@ const LEAST_NUMBERS: usize = 10;
 const TIMES: u32 = 5;
 const LEAST_GAP: f64 = 0.75;
 
-/// The least number, repeated, where it can be no measurement however widely these are spread: -999 as the only one below zero, or a 0 that is rare
-/// and recurs among numbers that hardly do and lie far from it. An amount that comes down to 0 leaves no such gap.
-fn lone_marker(profile: &Profile<'_>) -> Option<Suspicion> {
+/// A 0 that is rare and recurs among numbers that hardly do and lie far from it. An amount that comes down to 0 leaves no such gap.
+fn lone_zero(profile: &Profile<'_>) -> Option<Suspicion> {
     let [(value, code, count), others @ ..] = profile.numbers() else { return None };
-    if *count < LEAST_MARKED || others.len() < LEAST_NUMBERS {
+    if *value != 0.0 || *count < LEAST_MARKED || others.len() < LEAST_NUMBERS {
         return None;
     }
     let (nearest, most) = (others[0].0, others.iter().map(|(_, _, count)| *count).max().unwrap_or(0));
-    if *value < 0.0 {
-        return (nearest >= 0.0 && is_of_nines(*value)).then(|| Suspicion::new(*code, "disguised_missing", 0.8));
-    }
     let width = others[others.len() * 9 / 10].0 - others[others.len() / 10].0;
     let is_rare = f64::from(*count) < RARE * profile.rows && *count >= TIMES * most;
-    (*value == 0.0 && is_rare && nearest >= LEAST_GAP * width).then(|| Suspicion::new(*code, "disguised_missing", 0.6))
+    (is_rare && nearest >= LEAST_GAP * width).then(|| Suspicion::new(*code, "disguised_missing", 0.6))
 }
 
 /// A filler day that lies apart from the other days, or that is far more frequent than any of them.

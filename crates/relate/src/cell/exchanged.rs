@@ -4,6 +4,10 @@
 //! often new texts occur and how many of the column's are built like it (Good, The population frequencies of species, Biometrika 40,
 //! 1953); of numbers, whether they lie where the others do. Two cells of a row are exchanged where each fits the other column far better than
 //! its own, together ten thousand times. One cell alone proves nothing: a town may be called Georgia.
+//!
+//! Where many rows are exchanged, their values recur in the wrong column. So a value belongs to the column in which most of its rows lie, and is none
+//! of the other one where nearly all rows that hold it there look exchanged, too. Where another column says which rows these are, they are turned by
+//! rule, as the two sides of a return are.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,8 +16,9 @@ use hw_base::trimmed;
 use super::disguised::names_nothing;
 use super::pattern::coarse;
 use super::profile::Profile;
-use super::{Accusation, cell};
+use super::{Accusation, cell, kinds};
 use crate::Cell;
+use crate::columns::Column;
 
 /// How much better both cells together, and each alone, must fit in the other's place.
 const BETTER: (f64, f64) = (10_000.0, 4.0);
@@ -40,6 +45,10 @@ const MOST_LEVELS: usize = 10;
 /// A value is at home in a column in which so many rows hold it, and so many times more than in another.
 const AT_HOME: u32 = 5;
 const TIMES: u32 = 5;
+/// A value is foreign to a column where so many of five rows that hold it there look exchanged; of two columns, each must have so many such values:
+/// fewer are a few things that are said the other way round, as a second language is.
+const NEARLY_ALL: (u32, u32) = (4, 5);
+const LEAST_FOREIGN: usize = 3;
 /// A number that lies among those of a column fits it so well.
 const AMONG_NUMBERS: f64 = 0.05;
 /// A column with fewer numbers holds words.
@@ -59,7 +68,7 @@ pub(super) fn exchanged(profiles: &[Profile<'_>]) -> Vec<Accusation> {
     for (at, one) in norms.iter().enumerate() {
         for (other_at, other) in norms.iter().enumerate().skip(at + 1) {
             if let (Some(one), Some(other)) = (one, other) {
-                found.extend(between((at, one), (other_at, other)));
+                found.extend(between(profiles, (at, one), (other_at, other)));
             }
         }
     }
@@ -167,11 +176,20 @@ impl<'a> Norm<'a> {
         let column = other.profile.column;
         let code = column.code(row);
         let Some(value) = column.text(code) else { return false };
-        let here = self.known.get(value).copied().unwrap_or(0);
-        let is_word = !names_nothing(value) && here >= AT_HOME.max(TIMES * column.counts[code as usize]);
         let is_number =
             || other.profile.numeric < FEW_NUMBERS && self.range.is_some_and(|range| lies_within(value, range) >= AMONG_NUMBERS);
-        is_word || is_number()
+        self.is_home_of_word(value, column.counts[code as usize]) || is_number()
+    }
+
+    /// Whether far more rows hold a word here than the `abroad` ones elsewhere.
+    fn is_home_of_word(&self, word: &str, abroad: u32) -> bool {
+        let here = self.known.get(word).copied().unwrap_or(0);
+        !names_nothing(word) && here >= AT_HOME.max(TIMES * abroad)
+    }
+
+    /// The chance to find a text that is foreign to the column: that of a number by where it lies, of others next to none.
+    fn fit_of_foreign(&self, value: &str) -> f64 {
+        self.range.map_or(LEAST_FIT, |range| lies_within(value, range).max(LEAST_FIT))
     }
 
     /// Whether the column and another one are flags, or levels, of which one holds nothing that the other does not.
@@ -219,8 +237,8 @@ fn lies_within(value: &str, (low, high, are_whole): (f64, f64, bool)) -> f64 {
     0.1 * fraction * (-4.0 * distance).exp()
 }
 
-/// The rows in which the cells of two columns are exchanged.
-fn between((at, one): (usize, &Norm<'_>), (other_at, other): (usize, &Norm<'_>)) -> Vec<Accusation> {
+/// The rows in which the cells of two columns are exchanged, where these are rows of all kinds.
+fn between(profiles: &[Profile<'_>], (at, one): (usize, &Norm<'_>), (other_at, other): (usize, &Norm<'_>)) -> Vec<Accusation> {
     if one.is_of_one_kind(other) {
         return Vec::new();
     }
@@ -229,14 +247,10 @@ fn between((at, one): (usize, &Norm<'_>), (other_at, other): (usize, &Norm<'_>))
         return Vec::new();
     }
     let (a, b) = (one.profile.column, other.profile.column);
-    let rows = a.coded.codes.iter().zip(&b.coded.codes).zip(0_u32..);
-    let gains = rows.filter_map(|((a, b), row)| {
-        let (own, their) = (ours.of[*a as usize], theirs.of[*b as usize]);
-        let is_better = own >= BETTER.1 && their >= BETTER.1 && own * their >= BETTER.0;
-        (is_better && one.profile.column.text(*a) != other.profile.column.text(*b)).then_some((row, own * their))
-    });
-    let gains: Vec<(u32, f64)> = gains.collect();
-    if gains.len() as f64 > GREATEST_SHARE * one.profile.rows.min(other.profile.rows) {
+    let (ours, theirs) = in_light_of_rows([a, b], [ours, theirs]);
+    let gains: Vec<(u32, f64)> = better([a, b], [&ours, &theirs]).collect();
+    let rows: Vec<u32> = gains.iter().map(|(row, _)| *row).collect();
+    if rows.len() as f64 > GREATEST_SHARE * one.profile.rows.min(other.profile.rows) || kinds::tell(profiles, &[at, other_at], &rows) {
         return Vec::new();
     }
     let accuse = |row: u32, column: usize, gain: f64, suggestion: Option<&str>| {
@@ -249,21 +263,59 @@ fn between((at, one): (usize, &Norm<'_>), (other_at, other): (usize, &Norm<'_>))
     cells.collect()
 }
 
+/// The rows in which both cells fit the other column better, by codes, with how much better they fit together.
+fn better<'a>([a, b]: [&'a Column<'a>; 2], [ours, theirs]: [&'a [f64]; 2]) -> impl Iterator<Item = (u32, f64)> + 'a {
+    let rows = a.coded.codes.iter().zip(&b.coded.codes).zip(0_u32..);
+    rows.filter_map(move |((own, their), row)| {
+        let gains = (ours[*own as usize], theirs[*their as usize]);
+        let is_better = gains.0 >= BETTER.1 && gains.1 >= BETTER.1 && gains.0 * gains.1 >= BETTER.0;
+        (is_better && a.text(*own) != b.text(*their)).then_some((row, gains.0 * gains.1))
+    })
+}
+
+/// The gains of two columns, by codes: as foreign those of the values of which nearly all rows look exchanged, where these are several on both sides.
+fn in_light_of_rows(columns: [&Column<'_>; 2], gains: [Gain; 2]) -> (Vec<f64>, Vec<f64>) {
+    let mut exchanged = columns.map(|column| vec![0_u32; column.counts.len()]);
+    for (row, _) in better(columns, [&gains[0].as_foreign, &gains[1].as_foreign]) {
+        exchanged[0][columns[0].code(row) as usize] += 1;
+        exchanged[1][columns[1].code(row) as usize] += 1;
+    }
+    let is_foreign = |side: usize, code: usize| {
+        let (exchanged, all) = (exchanged[side][code], columns[side].counts[code]);
+        exchanged > 0 && exchanged * NEARLY_ALL.1 >= all * NEARLY_ALL.0
+    };
+    let are_several = |side: usize| (0..columns[side].counts.len()).filter(|code| is_foreign(side, *code)).count() >= LEAST_FOREIGN;
+    let have_several = are_several(0) && are_several(1);
+    let [ours, theirs] = gains;
+    let chosen = |side: usize, gain: Gain| -> Vec<f64> {
+        let both = gain.of.into_iter().zip(gain.as_foreign).enumerate();
+        both.map(|(code, (of, as_foreign))| if have_several && is_foreign(side, code) { as_foreign } else { of }).collect()
+    };
+    (chosen(0, ours), chosen(1, theirs))
+}
+
 /// How much better each value of a column fits another column; 0 where it does not fit that, or is missing.
 struct Gain {
     of: Vec<f64>,
+    /// The same where the values that are at home in the other column are foreign to their own.
+    as_foreign: Vec<f64>,
 }
 
 impl Gain {
     fn of(own: &Norm<'_>, other: &Norm<'_>) -> Self {
-        let gains = own.profile.column.counted().map(|(_, value, _)| {
+        let gains = own.profile.column.counted().map(|(_, value, count)| {
             let there = other.fit(value, 0);
-            if there < LEAST_FIT || !other.can_hold(value) { 0.0 } else { there / own.fit(value, 1) }
+            if there < LEAST_FIT || !other.can_hold(value) {
+                return (0.0, 0.0);
+            }
+            let gain = there / own.fit(value, 1);
+            (gain, if other.is_home_of_word(value, count) { gain.max(there / own.fit_of_foreign(value)) } else { gain })
         });
-        Self { of: std::iter::once(0.0).chain(gains).collect() }
+        let (of, as_foreign) = std::iter::once((0.0, 0.0)).chain(gains).unzip();
+        Self { of, as_foreign }
     }
 
     fn is_any(&self) -> bool {
-        self.of.iter().any(|gain| *gain >= BETTER.1)
+        self.as_foreign.iter().any(|gain| *gain >= BETTER.1)
     }
 }

@@ -6,7 +6,7 @@ use super::ballot::is_code;
 use super::bulk::{Bulk, LEAST_ROWS};
 use super::disguised::is_filler;
 use super::profile::Profile;
-use super::{Accusation, Suspicion};
+use super::{Accusation, Suspicion, kinds};
 use crate::columns::Column;
 use crate::parallel;
 
@@ -31,21 +31,27 @@ pub(super) fn suspicions(profiles: &[Profile<'_>], at: usize) -> Vec<Suspicion> 
     let Some(bulk) = Bulk::of(&counted).or_else(|| Bulk::of(&but_for_zeros(&counted))) else { return Vec::new() };
     let is_told = |number: f64, count: u32| bulk.is_apart(number) && (count <= most_alike(profile.rows) || may_recur(&bulk, number));
     let apart = profile.numbers().iter().filter(|(number, _, count)| is_told(*number, *count));
-    let found: Vec<Suspicion> = apart.map(|(number, code, _)| Suspicion::new(*code, "numeric_outlier", bulk.confidence(*number))).collect();
-    if found.is_empty() {
-        return found;
+    let mut apart: Vec<(f64, u32)> = apart.map(|(number, code, _)| (*number, *code)).collect();
+    if apart.is_empty() {
+        return Vec::new();
     }
-    match Groups::of(profiles, at) {
-        Some(groups) => found.into_iter().filter(|suspicion| !groups.explain(profile, suspicion.code, &bulk)).collect(),
-        None => found,
+    if let Some(groups) = Groups::of(profiles, at) {
+        apart.retain(|(_, code)| !groups.explain(profile, *code, &bulk));
     }
+    let (below, above): (Vec<_>, Vec<_>) = apart.into_iter().partition(|(number, _)| bulk.lies_below(*number));
+    let are_of_kinds = |side: &Vec<(f64, u32)>| {
+        let rows: Vec<u32> = side.iter().flat_map(|(_, code)| profile.column.clusters().rows(*code)).copied().collect();
+        kinds::tell(profiles, &[at], &rows)
+    };
+    let told = [below, above].into_iter().filter(|side| !are_of_kinds(side)).flatten();
+    told.map(|(number, code)| Suspicion::new(code, "numeric_outlier", bulk.confidence(number))).collect()
 }
 
 /// The numbers that stand apart from those of their group, in columns that another column explains.
 pub(super) fn in_groups(profiles: &[Profile<'_>]) -> Vec<Accusation> {
     let measured: Vec<usize> = (0..profiles.len()).filter(|at| is_measured(&profiles[*at])).collect();
     let found = parallel::map(&measured, |at| match Groups::of(profiles, *at) {
-        Some(groups) => groups.accusations(&profiles[*at], *at),
+        Some(groups) => groups.accusations(profiles, *at),
         None => Vec::new(),
     });
     found.concat()
@@ -115,9 +121,10 @@ impl<'a> Groups<'a> {
         profile.column.clusters().rows(code).iter().all(|row| self.is_among(*row, *number, all))
     }
 
-    /// The rows whose number stands apart from their group.
-    fn accusations(&self, profile: &Profile<'_>, at: usize) -> Vec<Accusation> {
-        let mut found = Vec::new();
+    /// The rows whose number stands apart from their group, where these are rows of all kinds.
+    fn accusations(&self, profiles: &[Profile<'_>], at: usize) -> Vec<Accusation> {
+        let profile = &profiles[at];
+        let mut found: BTreeMap<(u32, bool), Vec<Accusation>> = BTreeMap::new();
         for (number, code, _) in profile.numbers() {
             let mut by_group: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
             for row in profile.column.clusters().rows(*code) {
@@ -125,13 +132,17 @@ impl<'a> Groups<'a> {
             }
             for (group, rows) in by_group {
                 let is_told = |bulk: &Bulk, most: u32| bulk.is_apart(*number) && (rows.len() <= most as usize || may_recur(bulk, *number));
-                let told = self.bulks.get(&group).filter(|(bulk, most)| is_told(bulk, *most));
-                let confidence = told.map(|(bulk, _)| bulk.confidence(*number));
-                let accuse = |(row, confidence)| Accusation { row, column: at, issue: "numeric_outlier", confidence, suggestion: None };
-                found.extend(rows.into_iter().filter_map(|row| Some((row, confidence?))).map(accuse));
+                let Some((bulk, _)) = self.bulks.get(&group).filter(|(bulk, most)| is_told(bulk, *most)) else { continue };
+                let confidence = bulk.confidence(*number);
+                let accuse = |row| Accusation { row, column: at, issue: "numeric_outlier", confidence, suggestion: None };
+                found.entry((group, bulk.lies_below(*number))).or_default().extend(rows.into_iter().map(accuse));
             }
         }
-        found
+        let are_of_kinds = |accused: &Vec<Accusation>| {
+            let rows: Vec<u32> = accused.iter().map(|accusation| accusation.row).collect();
+            kinds::tell(profiles, &[at], &rows)
+        };
+        found.into_values().filter(|accused| !are_of_kinds(accused)).flatten().collect()
     }
 }
 

@@ -28,6 +28,16 @@ const MOST_DELETIONS: usize = 1_500_000;
 /// Longer values are prose.
 const LONGEST: usize = 120;
 
+/// Words of which a near one is another, not a slip: months and days.
+const LISTS: &[&[&str]] = &[
+    &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec"],
+    &["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"],
+    &["mon", "tue", "tues", "wed", "thu", "thur", "thurs", "fri", "sat", "sun"],
+    &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"],
+    // June and July, March and May in other tongues.
+    &["juni", "juli", "junio", "julio", "junho", "julho", "giugno", "luglio", "juin", "juil", "mars", "maj", "mai", "mei", "mrz"],
+];
+
 struct Word {
     code: u32,
     count: u32,
@@ -63,7 +73,7 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     let dense = [false, is_dense(1), is_dense(2)];
     let found = words.iter().filter_map(|word| near(word).map(|(usual, edits)| (word, usual, edits)));
     let found = found.filter(|(word, _, edits)| !dense[(*edits).min(2)] || word.letters.len() > 12);
-    let found = found.filter(|(word, usual, _)| !is_made_of_known(word, usual, &tokens));
+    let found = found.filter(|(word, usual, _)| !is_made_of_known(word, usual, &tokens) && !are_both_listed(word, usual));
     let is_rare = |word: &Word, usual: &Word| word.count <= 3.max(usual.count / if is_list { TIMES } else { TIMES_AMONG_MANY });
     let found = found.filter(|(word, usual, _)| is_rare(word, usual) && (is_list || word.letters.len() > 2));
     let suspicions: Vec<Suspicion> = found.filter_map(|(word, usual, edits)| suspicion(profile, word, usual, edits)).collect();
@@ -210,6 +220,12 @@ fn is_slip(word: &Word, usual: &Word) -> bool {
     let is_code = letters < 3 && digits_b.len() > letters;
     let only_letters_in_norm = digits_b.is_empty() && digits_a.len() <= 1;
     (digits_a == digits_b || only_letters_in_norm) && (!is_ending || is_strange) && letters > 0 && !is_code
+}
+
+/// Whether two words stand in one list of words that everybody knows.
+fn are_both_listed(word: &Word, usual: &Word) -> bool {
+    let is_in = |list: &[&str], word: &Word| list.iter().any(|listed| listed.chars().eq(word.letters.iter().copied()));
+    LISTS.iter().any(|list| is_in(list, word) && is_in(list, usual))
 }
 
 fn suspicion(profile: &Profile<'_>, word: &Word, usual: &Word, edits: usize) -> Option<Suspicion> {

@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use super::Suspicion;
 use super::disguised::names_nothing;
 use super::profile::Profile;
+use super::{Suspicion, kinds};
 
 /// Tables with more columns, and columns with more values, are left alone.
 const MOST_COLUMNS: usize = 60;
@@ -30,7 +30,11 @@ pub(super) fn strays(profiles: &[Profile<'_>]) -> Vec<(usize, Suspicion)> {
     let mut found: Vec<(usize, u32)> = Vec::new();
     for here in &closed {
         for there in closed.iter().filter(|there| there.at != here.at) {
-            found.extend(here.strays_from(there).into_iter().map(|code| (here.at, code)));
+            let codes = here.strays_from(there);
+            let rows: Vec<u32> = codes.iter().flat_map(|code| here.profile.column.clusters().rows(*code)).copied().collect();
+            if !kinds::tell(profiles, &[here.at, there.at], &rows) {
+                found.extend(codes.into_iter().map(|code| (here.at, code)));
+            }
         }
     }
     found.sort_unstable();

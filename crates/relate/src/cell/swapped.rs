@@ -1,6 +1,6 @@
 //! Values in the wrong column.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::disguised::names_nothing;
 use super::profile::Profile;
@@ -8,10 +8,12 @@ use super::{Accusation, Suspicion};
 
 /// A column with fewer values is asked for all of them what it shares with others, one with more for those that recur.
 const MOST_VALUES: usize = 20_000;
-/// A strewn text is rare in so many columns at least: one that is common in all but one is a category of each of them.
-const LEAST_RARE: usize = 2;
+/// A text that is native to more columns than this is a word of the table, and where else it stands is no evidence of an exchange.
+const MOST_HOMES: usize = 1;
+/// The share of the rows from which on a text is native to a column.
+const COMMON: f64 = 0.02;
 
-/// Texts that are strewn over three and more columns and rare in them: a filler, or cells that slipped.
+/// Texts that are strewn over three and more columns and native to one of them at most: a filler, or cells that slipped.
 pub(super) fn strewn(profiles: &[Profile<'_>]) -> Vec<(usize, Suspicion)> {
     let mut places: HashMap<&str, Vec<(usize, u32, u32)>> = HashMap::new();
     for (at, profile) in profiles.iter().enumerate().filter(|(_, profile)| profile.rows >= 50.0) {
@@ -30,17 +32,23 @@ pub(super) fn strewn(profiles: &[Profile<'_>]) -> Vec<(usize, Suspicion)> {
     let mut found = Vec::new();
     for columns in places.values() {
         let recurring: Vec<&(usize, u32, u32)> = columns.iter().filter(|(_, _, count)| *count > 1).collect();
-        let is_rare = |(at, _, count): &&&(usize, u32, u32)| f64::from(*count) < 0.02 * profiles[*at].rows;
-        if recurring.len() < 3 || recurring.iter().filter(is_rare).count() < LEAST_RARE {
+        let is_abroad = |(at, _, count): &&&(usize, u32, u32)| !is_native(&profiles[*at], *count);
+        if recurring.len() < 3 || recurring.len() - recurring.iter().filter(is_abroad).count() > MOST_HOMES {
             continue;
         }
         let is_alone =
             |a: usize| recurring.iter().filter(|(b, ..)| shared.get(&(a.min(*b), a.max(*b))).is_some_and(|shared| *shared < 6)).count() > 1;
-        let strewn = recurring.iter().filter(is_rare).filter(|(at, ..)| is_alone(*at));
+        let strewn = recurring.iter().filter(is_abroad).filter(|(at, ..)| is_alone(*at));
         found.extend(strewn.map(|(at, code, _)| (*at, Suspicion::new(*code, "swapped_value", 0.8))));
     }
     found.sort_by_key(|(at, suspicion)| (*at, suspicion.code));
     found
+}
+
+/// Whether a text that so many rows hold is one of the column: it is common, or at least half as frequent as others where texts recur.
+fn is_native(profile: &Profile<'_>, count: u32) -> bool {
+    let usual = profile.rows / profile.column.values().max(1) as f64;
+    f64::from(count) >= COMMON * profile.rows || usual >= 2.0 && f64::from(count) >= usual / 2.0
 }
 
 /// Whether a column holds words that recur.
@@ -52,7 +60,8 @@ fn is_of_words(profile: &Profile<'_>) -> bool {
         && profile.column.values() < MOST_VALUES
 }
 
-/// Cells that swallowed the value of a cell of their row: `Reno NV` where the state is missing.
+/// Cells that swallowed the value of a cell of their row: `Reno NV` where the state is missing. A text that stands beside a value elsewhere has swallowed
+/// none, and a word that is swallowed in more rows than hold it is none of the other column.
 pub(super) fn swallowed(profiles: &[Profile<'_>]) -> Vec<Accusation> {
     let mut found = Vec::new();
     if profiles.len() > 60 {
@@ -70,13 +79,18 @@ pub(super) fn swallowed(profiles: &[Profile<'_>]) -> Vec<Accusation> {
 fn swallowed_by((from, full): (usize, &Profile<'_>), (to, emptied): (usize, &Profile<'_>), known: &HashMap<&str, u32>) -> Vec<Accusation> {
     let mut found = Vec::new();
     let mut whole = 0;
+    let stands_beside_one = |code: u32| full.column.clusters().rows(code).iter().any(|row| emptied.column.code(*row) != 0);
+    let (mut is_beside, mut swallowed) = (HashMap::new(), BTreeSet::new());
     for row in emptied.column.clusters().rows(0) {
-        let Some(text) = full.column.text(full.column.code(*row)) else { continue };
+        let code = full.column.code(*row);
+        let Some(text) = full.column.text(code) else { continue };
         whole += 1;
         if let Some((rest, last)) = text.trim().rsplit_once([' ', ',', ';', '/', '|'])
-            && known.contains_key(last)
+            && let Some(home) = known.get(last)
             && !rest.is_empty()
+            && !*is_beside.entry(code).or_insert_with(|| stands_beside_one(code))
         {
+            swallowed.insert(*home);
             let accuse = |column: usize, issue: &'static str, suggestion: &str| Accusation {
                 row: *row,
                 column,
@@ -88,5 +102,6 @@ fn swallowed_by((from, full): (usize, &Profile<'_>), (to, emptied): (usize, &Pro
             found.push(accuse(to, "missing_value", last));
         }
     }
-    if found.len() >= whole && whole > 1 { found } else { Vec::new() }
+    let at_home: usize = swallowed.iter().map(|code| emptied.column.counts[*code as usize] as usize).sum();
+    if found.len() >= whole && whole > 1 && found.len() <= 2 * at_home { found } else { Vec::new() }
 }

@@ -13,6 +13,8 @@ const GREATEST_SHARE_OF_NAMED: f64 = 0.1;
 const GREATEST_SHARE_OF_MOMENTS: f64 = 0.01;
 /// How much rarer violations must be than between unrelated rows.
 const GREATEST_SHARE_OF_EXPECTED: f64 = 0.2;
+/// Of numbers, the greatest share of those that come as near to the limit as the rows beyond it: of more, it is no limit, and the two merely lie apart.
+const GREATEST_SHARE_OF_NEAR: f64 = 0.15;
 /// Pairs that are looked at; more would be a table of a thousand columns alike.
 const MOST_PAIRS: usize = 50_000;
 
@@ -97,7 +99,7 @@ fn counted(lesser: &Quantity<'_>, greater: &Quantity<'_>, rows: usize) -> Option
     let is_kept = above <= most_violations(lesser, greater) * different
         && above <= GREATEST_SHARE_OF_EXPECTED * surprise(lesser, greater) * different;
     let is_named = is_named(lesser, greater);
-    (below >= LEAST_ROWS && is_kept).then_some(Order {
+    (below >= LEAST_ROWS && is_kept && is_limit(lesser, greater, &violations, rows)).then_some(Order {
         lesser: lesser.at,
         greater: greater.at,
         rows: both,
@@ -105,6 +107,23 @@ fn counted(lesser: &Quantity<'_>, greater: &Quantity<'_>, rows: usize) -> Option
         is_named,
         is_time: lesser.is_time,
     })
+}
+
+/// Whether rows keep on their side of an order, however near they come to it. The mean of a cold day is below the usual low of its month now and then: what
+/// merely lies apart leaves few rows near the limit, on either side. Where all lie farther from it than they vary, a row beyond it breaks it, too.
+fn is_limit(lesser: &Quantity<'_>, greater: &Quantity<'_>, violations: &[usize], rows: usize) -> bool {
+    if lesser.is_time || violations.is_empty() {
+        return true;
+    }
+    let difference = |row: usize| greater.value(row) - lesser.value(row);
+    let mut beyond: Vec<f64> = violations.iter().map(|row| -difference(*row)).collect();
+    let mut kept: Vec<f64> = (0..rows).map(difference).filter(|difference| *difference >= 0.0).collect();
+    beyond.sort_by(f64::total_cmp);
+    kept.sort_by(f64::total_cmp);
+    let reach = beyond[beyond.len() / 2];
+    let near = |differences: &[f64]| differences.partition_point(|difference| *difference <= reach);
+    let (tenth, most) = (kept[kept.len() / 10], kept[kept.len() * 9 / 10]);
+    near(&beyond) as f64 <= GREATEST_SHARE_OF_NEAR * near(&kept) as f64 || tenth > most - tenth
 }
 
 /// Drops `a <= c` where `a <= b` and `b <= c` are told and no row breaks them.

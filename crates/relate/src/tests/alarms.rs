@@ -312,3 +312,107 @@ fn a_category_of_several_columns_is_in_none_of_them_by_mistake() {
     let job = |row: usize| or_personnel(is_of_department(row), ["Manager", "Director", "Analyst"][mixed(row + 7) % 3]);
     assert_eq!(found(900, &[("row", &id), ("field", &field), ("department", &department), ("job", &job)]), []);
 }
+
+/// The cells that are told to stand in the wrong column.
+fn swapped(rows: usize, columns: &[(&str, &dyn Fn(usize) -> String)]) -> Vec<(usize, usize)> {
+    let told = found(rows, columns).into_iter().filter(|(.., issue)| *issue == "swapped_value");
+    told.map(|(row, column, _)| (row, column)).collect()
+}
+
+#[test]
+fn a_category_of_two_columns_is_in_no_third_one_by_mistake() {
+    let is_slipped = |row: usize| row == 200 || row == 700;
+    let or_personnel = |is_such: bool, other: &str| if is_such { "Personnel" } else { other }.to_owned();
+    let field = |row: usize| or_personnel(row % 90 == 7, ["Life", "Medical", "Marketing", "Technical"][mixed(row) % 4]);
+    let department = |row: usize| or_personnel(row % 30 == 3, ["Research", "Sales"][mixed(row + 3) % 2]);
+    let job = |row: usize| or_personnel(row % 30 == 11, ["Manager", "Director", "Analyst"][mixed(row + 7) % 3]);
+    let town = |row: usize| or_personnel(is_slipped(row), ["Boston", "Denver", "Houston", "Seattle"][mixed(row + 9) % 4]);
+    let columns: [(&str, &dyn Fn(usize) -> String); 4] = [("field", &field), ("department", &department), ("job", &job), ("town", &town)];
+    assert_eq!(swapped(900, &columns), [], "two cells that slipped make no slips of what is native to two columns");
+    let job = |row: usize| or_personnel(row == 300 || row == 600, ["Manager", "Director", "Analyst"][mixed(row + 7) % 3]);
+    let told = swapped(900, &[("row", &id), ("department", &department), ("job", &job), ("town", &town)]);
+    assert_eq!(told, [(200, 3), (300, 2), (600, 2), (700, 3)], "where one column alone is its own, it slipped into the others");
+}
+
+#[test]
+fn a_word_that_is_as_frequent_as_the_others_of_its_columns_is_in_none_by_mistake() {
+    let column = |salt: usize| {
+        move |row: usize| match mixed(row + 5_000 * salt) % 90 {
+            0 => word(7),
+            at => word(1_000 * salt + at),
+        }
+    };
+    let columns = [column(1), column(2), column(3)];
+    assert_eq!(swapped(900, &[("row", &id), ("town", &columns[0]), ("county", &columns[1]), ("street", &columns[2])]), []);
+}
+
+#[test]
+fn cells_are_exchanged_in_however_many_rows() {
+    // Thirty towns, two exchanged rows of each; no town has a state of its own.
+    let town = |row: usize| word(1_000 + (row / 15 + row % 15 * 7) % 30);
+    let state = |row: usize| ["Ohio", "Utah", "Texas", "Maine", "Nevada"][(row / 15 + row % 15 * 3) % 5].to_owned();
+    let table = |is_swapped: &dyn Fn(usize) -> bool| {
+        let here = |row: usize| if is_swapped(row) { state(row) } else { town(row) };
+        let there = |row: usize| if is_swapped(row) { town(row) } else { state(row) };
+        let told = found(900, &[("row", &id), ("town", &here), ("state", &there)]);
+        told.into_iter().map(|(row, column, _)| (row, column)).collect::<Vec<_>>()
+    };
+    let told = (0..900).filter(|row| row % 15 == 2).flat_map(|row| [(row, 1), (row, 2)]);
+    assert_eq!(table(&|row| row % 15 == 2), told.collect::<Vec<_>>());
+    assert_eq!(table(&|_| false), []);
+    assert_eq!(table(&|row| row % 4 == 2), [], "who goes there comes back");
+}
+
+#[test]
+fn a_few_things_that_are_said_the_other_way_round_are_not_exchanged() {
+    let is_turned = |row: usize| row % 30 == 2;
+    let first = |row: usize| if is_turned(row) { "Spanish" } else { ["English", "English", "English", "Creole"][mixed(row) % 4] };
+    let second = |row: usize| if is_turned(row) { "English" } else { ["Spanish", "Spanish", "Spanish", "Latin"][mixed(row + 3) % 4] };
+    assert_eq!(swapped(900, &[("first", &|row| first(row).to_owned()), ("second", &|row| second(row).to_owned())]), []);
+}
+
+#[test]
+fn what_another_column_says_is_turned_round_is_not_exchanged() {
+    let shop = |row: usize| ["Edeka", "Lidl", "Penny", "Rewe", "Spar"][mixed(row) % 5];
+    let maker = |row: usize| ["Bayer", "Henkel", "Mars", "Nestle", "Unilever"][mixed(row + 3) % 5];
+    let told = |every: usize, kind: &dyn Fn(usize) -> String| {
+        let buyer = |row: usize| if row % every == 2 { maker(row) } else { shop(row) }.to_owned();
+        let seller = |row: usize| if row % every == 2 { shop(row) } else { maker(row) }.to_owned();
+        swapped(2_000, &[("row", &id), ("kind", kind), ("buyer", &buyer), ("seller", &seller)]).len()
+    };
+    for every in [16, 40, 100] {
+        assert_eq!(told(every, &|row| if row % every == 2 { "return" } else { "sale" }.to_owned()), 0, "one return in {every}");
+        assert_eq!(told(every, &|row| ["order", "sale"][mixed(row + 9) % 2].to_owned()), 2 * 2_000 / every, "one mistake in {every}");
+    }
+}
+
+#[test]
+fn a_few_products_that_are_ten_times_as_heavy_are_in_no_other_unit() {
+    let product = |row: usize| mixed(row) % 60;
+    let name = |row: usize| format!("SKU-{:03}", product(row));
+    let told = |is_heavy: &dyn Fn(usize) -> bool| {
+        let weight = |row: usize| ((300 + mixed(row + 5) % 300) * if is_heavy(row) { 10 } else { 1 }).to_string();
+        found(2_000, &[("row", &id), ("sku", &name), ("weight", &weight)]).len()
+    };
+    assert_eq!(told(&|row| product(row) < 3), 0);
+    assert_eq!(told(&|row| row % 20 == 3), 100);
+}
+
+#[test]
+fn a_text_that_stands_beside_values_has_swallowed_none() {
+    let phase = |row: usize| ["PHASE 1", "PHASE 2"][row % 2].to_owned();
+    let result = |row: usize, is_empty: bool, two: usize| match row {
+        _ if row == two => "2".to_owned(),
+        _ if is_empty => String::new(),
+        _ => ["N", "Y"][mixed(row) % 2].to_owned(),
+    };
+    let told = |result: &dyn Fn(usize) -> String| swapped(300, &[("row", &id), ("phase", &phase), ("result", result)]);
+    assert_eq!(told(&|row| result(row, row % 4 == 1, 7)), [], "others of the second phase have a result");
+    assert_eq!(told(&|row| result(row, row % 2 == 1, 8)), [], "one result that is called 2");
+}
+
+#[test]
+fn a_month_is_no_slip_of_another() {
+    let month = |row: usize| if row == 40 { "Jul" } else { ["May", "Jun", "Aug"][mixed(row) % 3] }.to_owned();
+    assert_eq!(found(400, &[("row", &id), ("month", &month)]), []);
+}

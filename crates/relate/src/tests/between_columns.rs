@@ -162,3 +162,18 @@ fn values_that_were_picked_row_by_row_are_no_condition() {
     );
     assert_eq!(patterns(&planes).conditions, []);
 }
+
+#[test]
+fn an_order_that_rows_cross_as_readily_as_they_come_near_to_it_is_none() {
+    // The usual low of a day of the year, and the mean of one day.
+    let usual = |row: usize| 40 + row / 10 % 40;
+    let varied = |row: usize| (0..12).map(|salt| mixed(row + 10_000 * salt) % 100).sum::<usize>() / 20;
+    let broken = |mean: &dyn Fn(usize) -> usize| {
+        let columns: [(&str, &dyn Fn(usize) -> String); 2] =
+            [("usual_min_temp", &|row| usual(row).to_string()), ("mean_temp", &|row| mean(row).to_string())];
+        let found = patterns(&generated("days", 1_000, &columns));
+        found.orders.iter().map(|order| order.violations.len()).collect::<Vec<_>>()
+    };
+    assert_eq!(broken(&|row| usual(row) + varied(row) - 20), Vec::<usize>::new());
+    assert_eq!(broken(&|row| usual(row) + varied(row) / 2 + 1 - if row % 100 == 7 { 40 } else { 0 }), [10]);
+}

@@ -168,6 +168,12 @@ fn a_sign_is_wrong_where_all_others_are_above_zero() {
         format!("{:.2}", 2.2 + drawn)
     };
     assert_eq!(found(1_000, &[("row", &id), ("warmth", &warmth)]), []);
+    // An index of which each number recurs, and those below zero among themselves alone.
+    let index = |row: usize| match row % 50 {
+        7 => ["-1.089", "-0.889", "-2.304"][row / 50 % 3].to_owned(),
+        _ => format!("{:.2}", 0.31 + 0.05 * (mixed(row) % 60) as f64),
+    };
+    assert_eq!(found(1_000, &[("row", &id), ("index", &index)]), []);
 }
 
 #[test]

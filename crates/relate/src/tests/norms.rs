@@ -67,6 +67,33 @@ fn numbers_far_away_are_told_all_or_none() {
     assert_eq!(table(&|row| power(row, 12)), [], "a level of its own");
 }
 
+/// Drawn from a bell curve of width 1 around 0.
+fn bell(row: usize) -> f64 {
+    (0..12).map(|salt| (mixed(row + 10_000 * salt) % 1_000) as f64 / 1_000.0).sum::<f64>() - 6.0
+}
+
+#[test]
+fn numbers_in_another_unit_are_told_where_both_units_lie_apart() {
+    let table = |every: usize, usual: &dyn Fn(usize) -> f64, converted: &dyn Fn(f64) -> f64| {
+        let number = |row: usize| format!("{:.1}", if row % every == 3 { converted(usual(row)) } else { usual(row) });
+        found(&generated("things", 660, &[("row", &id), ("size", &number)]))
+    };
+    let told = |every: usize| (0..660).filter(|row| row % every == 3).map(|row| (row, 1, "numeric_outlier")).collect::<Vec<_>>();
+    let (height, price) = (|row: usize| 172.0 + 8.0 * bell(row), |row: usize| 400.0 + 40.0 * bell(row));
+    let celsius = |row: usize| 21.0 + 3.0 * bell(row);
+    for every in [12, 25] {
+        assert_eq!(table(every, &height, &|number| number / 2.54), told(every), "inches, one in {every}");
+        assert_eq!(table(every, &price, &|number| number * 10.0), told(every), "a slip of the point, one in {every}");
+        assert_eq!(table(every, &celsius, &|number| number * 1.8 + 32.0), told(every), "degrees Fahrenheit, one in {every}");
+        assert_eq!(table(every, &height, &|number| number), []);
+    }
+    let weight = |row: usize| 70.0 + 8.0 * bell(row);
+    assert_eq!(table(12, &weight, &|number| 15.0 + (number - 70.0) / 4.0), [], "children are of no other unit");
+    assert_eq!(table(12, &|row| 70.0 + 20.0 * bell(row), &|number| number * 2.2), [], "pounds reach into kilograms");
+    assert_eq!(table(12, &price, &|number| number + 3_600.0), [], "what is ten times as dear, and varies no more, is another thing");
+    assert_eq!(table(12, &height, &|number| (number * 0.3937 / 12.0).round() * 12.0), [], "a few levels");
+}
+
 #[test]
 fn the_more_numbers_stand_apart_the_less_far_they_need_to() {
     let drawn = |row: usize| (0..12).map(|salt| (mixed(row + 10_000 * salt) % 1_000) as f64 / 1_000.0).sum::<f64>() - 6.0;
@@ -197,4 +224,22 @@ fn codes_of_letters_with_a_separator_have_a_norm() {
         if row == 3 { "Constantin".to_owned() } else { format!("{}-{}", part(row), part(mixed(row))) }
     };
     assert_eq!(found(&generated("people", 500, &[("row", &id), ("name", &name)])), []);
+}
+
+#[test]
+fn each_of_several_stand_ins_is_told() {
+    let table = |number: &dyn Fn(usize) -> String| found(&generated("things", 1_000, &[("row", &id), ("number", number)]));
+    let told =
+        |is_one: &dyn Fn(usize) -> bool| (0..1_000).filter(|row| is_one(*row)).map(|row| (row, 1, "disguised_missing")).collect::<Vec<_>>();
+    let number = |row: usize, stand_ins: [&str; 2]| match row % 25 {
+        3 => stand_ins[0].to_owned(),
+        7 => stand_ins[1].to_owned(),
+        _ => (mixed(row) % 20 + 1).to_string(),
+    };
+    for stand_ins in [["-999", "-9999"], ["99", "999"], ["-999", "999"]] {
+        assert_eq!(table(&|row| number(row, stand_ins)), told(&|row| matches!(row % 25, 3 | 7)), "{stand_ins:?}");
+    }
+    let often = |row: usize, times: usize| if row % 5 < times { "-999".to_owned() } else { (mixed(row) % 50 + 1).to_string() };
+    assert_eq!(table(&|row| often(row, 2)), told(&|row| row % 5 < 2));
+    assert_eq!(table(&|row| often(row, 3)), [], "what most rows hold");
 }
