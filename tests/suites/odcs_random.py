@@ -156,7 +156,8 @@ def promises(asked):
         for check in entry.get("quality", []):
             called = check.get("metric", "sql")
             columns = [entry["name"]] if "logicalType" in entry else check.get("arguments", {}).get("properties", ["i", "j", "k"])
-            yield f"quality {called}({entry['name'] if 'logicalType' in entry else ''}) `{check['id']}`", [check["id"]], columns
+            of_column = f"({entry['name']})" if "logicalType" in entry else ""
+            yield f"quality {called}{of_column} `{check['id']}`", [check["id"]], columns
     for sla in asked.get("slaProperties", []):
         yield f"slaProperties {sla['property']}({sla['element']})", [("servicelevel_freshness", "seen")], ["seen"]
 

@@ -46,6 +46,6 @@ pub use shared_settings::Common;
 pub use slo::{Burning, Indicator, ProjectSlos, Promise, RuleSlo, RunTime, Slo, SloState, SloStatus, TableSlo};
 pub use suites::yaml::{comment as yaml_comment, flow as yaml_flow};
 pub use suites::{
-    DbtKnown, Dialect, HowWritten, Imported, ImportedItem, Origin, Outcome, SUITES, Suite, TableRules, Written, WrittenItem, dbt_origin,
-    dbt_target, read_suite, read_suite_of, suite,
+    DbtKnown, DbtSwitch, Dialect, HowWritten, Imported, ImportedItem, Origin, Outcome, SUITES, Suite, TableRules, Written, WrittenItem,
+    dbt_origin, dbt_switch, dbt_table_folders, dbt_target, read_suite, read_suite_of, suite,
 };

@@ -244,7 +244,7 @@ mod tests {
     fn results() -> Vec<CheckResult> {
         let text = json!({"expectations": [
             {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "a"}},
-            {"type": "expect_column_mean_to_be_between", "kwargs": {"column": "a"}},
+            {"type": "expect_table_row_count_to_be_between", "kwargs": {}},
             {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "a<b"}},
             {"type": "expect_day_to_be_sunny", "kwargs": {}},
         ]});

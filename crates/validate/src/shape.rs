@@ -222,7 +222,8 @@ impl Bounds {
             return Measured { held: true, words: format!("{label} = {value}"), error: None };
         }
         if *value == Value::Null {
-            return Measured { held: false, words: format!("{label}: no value"), error: None };
+            let found = if matches!(self, Self::Within(_)) { "no value reads as a moment" } else { "no value" };
+            return Measured { held: false, words: format!("{label}: {found}"), error: None };
         }
         let (inside, words) = match self {
             Self::Between { min, max } | Self::Learned { min, max, .. } => {

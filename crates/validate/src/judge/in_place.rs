@@ -17,7 +17,7 @@ impl Gate {
             watch: watch.clone(),
             shown: self.rules().map(|rule| rule.id.clone()).collect(),
             sets: self.fitted.iter().filter_map(|fitted| set_question(fitted, &inputs, now, None)).collect(),
-            of_records: None,
+            of_records: vec![],
         }
     }
 

@@ -13,7 +13,7 @@ impl Gate {
     pub fn questions_of_rows(&self, reader: &Reader, watch: &Watch) -> Questions {
         let watch = Watch { aggregates: vec![], ..watch.clone() };
         let shown = self.rules().map(|rule| rule.id.clone()).collect();
-        Questions { rows: reader.clone(), watch, shown, sets: vec![], of_records: None }
+        Questions { rows: reader.clone(), watch, shown, sets: vec![], of_records: vec![] }
     }
 
     /// What the rules ask of the rows of `reader` together, which are the table called `own`.
@@ -21,7 +21,7 @@ impl Gate {
         let table = Input::Query { name: ALL_ROWS.into(), sql: reader.sql.clone() };
         let inputs: Vec<Input> = reader.inputs.iter().cloned().chain([table]).collect();
         let sets = self.fitted.iter().filter_map(|fitted| set_question(fitted, &inputs, now, Some(own))).collect();
-        Questions { rows: reader.clone(), watch: Watch { rows: vec![], ..watch.clone() }, shown: vec![], sets, of_records: None }
+        Questions { rows: reader.clone(), watch: Watch { rows: vec![], ..watch.clone() }, shown: vec![], sets, of_records: vec![] }
     }
 
     /// The rules that could be judged and about which `answered` leaves something open.

@@ -161,6 +161,17 @@ fn aggregates_of_a_whole_table_come_from_the_scan() {
 }
 
 #[test]
+fn texts_that_are_no_moments_are_not_fresh() {
+    let list = json!([{"freshness": {"column": "status", "within": "2h"}}]);
+    let engine = no_engine().answers("select max(try_cast(trim(status) as timestamp(6)))", Ok(vec![vec![Value::Null, Value::Int(5000)]]));
+    let verdict = staged(&list, &engine, &Population::default(), watched(&[], &[])).unwrap();
+    assert_eq!(
+        written(&verdict),
+        ["freshness_status: broken, 0/5000 rows of the table after this load, at most 2h old [max(status): no value reads as a moment]"]
+    );
+}
+
+#[test]
 fn aggregates_of_a_changed_table_take_one_query() {
     let list = json!([{"row_count": {"min": 1}}, {"distinct_count": {"column": "status", "max": 3}}]);
     let engine = no_engine().answers(

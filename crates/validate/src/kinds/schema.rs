@@ -28,6 +28,8 @@ struct SchemaSettings {
     exact: bool,
     /// All columns, in the order that they must have.
     order: Option<Vec<String>>,
+    /// Columns in the order that they must have among each other, others between them or not; those that are missing are passed over.
+    relative_order: Option<Vec<String>>,
     /// The place of single columns, from 0.
     places: Option<BTreeMap<String, usize>>,
     /// Columns that must not be there; `*` stands for any characters: `pii_*`.
@@ -94,7 +96,7 @@ impl RuleKind for ColumnsAndTypes {
 
     fn about(&self) -> About {
         About {
-            finds: "Columns that are missing or have another type than declared; with `exact: true`, also columns that were not declared. `order` names all columns in their order, `places` the place of single ones, `forbidden` those that must not be there, `min_columns` and `max_columns` how many there may be. `any` stands for every type, and `decimal` for every decimal. No row is read, and every wrong column counts as one violation.",
+            finds: "Columns that are missing or have another type than declared; with `exact: true`, also columns that were not declared. `order` names all columns in their order, `relative_order` some, `places` the place of single ones, `forbidden` those that must not be there, `min_columns` and `max_columns` how many there may be. `any` stands for every type, and `decimal` for every decimal. No row is read, and every wrong column counts as one violation.",
             matters: "Readers rely on names and types. A column that became text still loads, and breaks the first sum that somebody writes.",
             example: "- schema: { columns: { order_id: bigint, total_amount: 'decimal(12,2)', note: any }, exact: true }\n- schema: { columns: { status: any }, forbidden: ['tmp_*'], max_columns: 40, on_failure: alert }",
             remedy: "Cast the column in the model, so that its type does not follow the source. If the change is meant, tell the readers, then change the rule.",
@@ -118,6 +120,7 @@ impl RuleBody for SchemaSettings {
 
     fn check(&self, problems: &mut Problems<'_>) {
         let says_nothing = self.order.is_none()
+            && self.relative_order.is_none()
             && self.places.is_none()
             && self.forbidden.is_none()
             && self.min_columns.is_none()
@@ -143,7 +146,8 @@ impl RuleBody for SchemaSettings {
         let is_declared = |column: &Column| self.columns.keys().any(|name| self.are_same(name, &column.name));
         let others = columns.iter().filter(|column| self.exact && !is_declared(column));
         let undeclared: Vec<String> = others.map(|column| format!("`{}` is not declared", column.name)).collect();
-        let rest = [self.misplaced(columns), self.displaced(columns), self.forbidden(columns), self.miscounted(columns)].concat();
+        let out_of_place = [self.misplaced(columns), self.disordered(columns), self.displaced(columns)].concat();
+        let rest = [out_of_place, self.forbidden(columns), self.miscounted(columns)].concat();
         let judged = self.columns.len() + undeclared.len() + rest.len();
         Ok(Shape::Columns { judged: judged.max(1) as u64, differences: declared.chain(undeclared).chain(rest).collect() })
     }
@@ -197,6 +201,15 @@ impl SchemaSettings {
             (None, found) => found.map(|found| format!("column {}, `{found}`, is not declared", at + 1)),
         };
         places.filter_map(wrong).collect()
+    }
+
+    /// Columns that stand before the one that `relative_order` names before them.
+    fn disordered(&self, columns: &[Column]) -> Vec<String> {
+        let place = |name: &String| columns.iter().position(|column| self.are_same(name, &column.name));
+        let found: Vec<(&String, usize)> = self.relative_order.iter().flatten().filter_map(|name| Some((name, place(name)?))).collect();
+        let neighbours = found.iter().zip(found.iter().skip(1));
+        let wrong = neighbours.filter(|((_, first), (_, second))| first > second);
+        wrong.map(|((first, _), (second, _))| format!("`{second}` stands before `{first}`")).collect()
     }
 
     fn forbidden(&self, columns: &[Column]) -> Vec<String> {
@@ -385,6 +398,14 @@ mod tests {
         check(&json!({"order": ["a"], "min_columns": 2}), "a bigint", &["there are 1 columns, at least 2 declared"]);
         assert!(refused(&json!([{"schema": {"min_columns": 2, "max_columns": 1}}])).contains("`min_columns` is greater"));
         assert!(refused(&json!([{"schema": {"columns": {"a": []}}}])).contains("no type is given for `a`"));
+    }
+
+    #[test]
+    fn some_columns_have_an_order_among_each_other() {
+        let table = "a bigint, x varchar, b varchar, c varchar";
+        check(&json!({"relative_order": ["a", "b", "c"]}), table, &[]);
+        check(&json!({"relative_order": ["A", "none", "C"], "ignore_case": true}), table, &[]);
+        check(&json!({"relative_order": ["b", "a", "c"]}), table, &["`a` stands before `b`"]);
     }
 
     #[test]

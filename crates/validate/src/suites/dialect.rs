@@ -1,7 +1,12 @@
 //! The dialects of SQL in which checks are written for other tools.
 //!
 //! Checks are made in the SQL of our own engine. Other engines differ in names of functions and types; those are replaced
-//! word by word, and what stands between quotes is only written again as the engine wants its quotes.
+//! word by word, and what stands between quotes is only written again as the engine wants its quotes. Regular expressions are
+//! written in the syntax of the engine.
+
+use hw_base::literal;
+
+use super::pattern::Syntax;
 
 /// A dialect of SQL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,8 +84,30 @@ impl Dialect {
         }
     }
 
+    /// The syntax of its regular expressions, where it is not ours.
+    fn syntax(self) -> Option<Syntax> {
+        match self {
+            Self::Ansi => None,
+            Self::DuckDb => Some(Syntax::Re2),
+            Self::Postgres => Some(Syntax::Postgres),
+            Self::Spark => Some(Syntax::Java),
+        }
+    }
+
+    /// The arguments of `regexp_like` with its expression in the syntax of the engine, where it is written out.
+    fn with_own_pattern(self, inside: &str) -> Result<String, String> {
+        let mut parts: Vec<String> = split(inside).into_iter().map(str::to_owned).collect();
+        let Some((syntax, pattern)) = self.syntax().zip(parts.get_mut(1)) else { return Ok(inside.to_owned()) };
+        if let Some(text) = pattern.trim().strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
+            *pattern = format!(" {}", literal(&syntax.written(&text.replace("''", "'"))?));
+        }
+        Ok(parts.join(","))
+    }
+
     /// A call of a function, or a type with its measure.
     fn call(self, name: &str, inside: &str) -> Result<String, String> {
+        let own = if name == "regexp_like" { self.with_own_pattern(inside)? } else { inside.to_owned() };
+        let inside = own.as_str();
         let parts = split(inside);
         let part = |at: usize| self.written(parts.get(at).copied().unwrap_or_default().trim());
         Ok(match (self, name) {
@@ -243,6 +270,17 @@ mod tests {
             "(a = 'NaN') or strpos(cast(b as varchar), ')') > 0",
             "isnan(a) or instr(cast(b as string), ')') > 0",
         );
+    }
+
+    #[test]
+    fn regular_expressions_are_those_of_the_engine() {
+        check(
+            r"regexp_like(a, '[a-c&&[^b]]''\z') and b",
+            r"regexp_matches(a, '[ac]''\z') and b",
+            r"regexp_like(a, '[ac]''\Z') and b",
+            r"regexp_like(a, '[ac]\'\\z') and b",
+        );
+        assert!(Dialect::Postgres.written(r"regexp_like(a, '\p{L}')").unwrap_err().contains(r"the class `\p{L}`"));
     }
 
     #[test]

@@ -195,8 +195,8 @@ pub(super) fn measured_in_sql(measure: &str, threshold: &Threshold) -> Translati
     // An empty table has no share; theirs gives none either.
     let measure = measure.replace("/ count(*)", "/ nullif(count(*), 0)").replace("/count(*)", "/ nullif(count(*), 0)");
     let Some(mut settings) = threshold.limits() else {
-        let sql =
-            format!("select * from (select {measure} as measured from {{table}}) as metric where not ({})", threshold.holds("measured"));
+        let holds = threshold.holds("measured");
+        let sql = format!("select * from (select {measure} as measured from {{table}}) as metric where ({holds}) is not true");
         return Ok(Rules::sql("query", json!({ "sql": sql })));
     };
     settings.insert("sql".into(), measure.into());
@@ -300,7 +300,7 @@ mod tests {
         let not = Threshold { not: Some(3.0), ..Threshold::default() };
         check(
             nulls().judged(&not, false),
-            r#"[{"query":{"sql":"select * from (select count(*) filter (where (b) and (a is null)) as measured from {table}) as metric where not (measured <> 3)"}}]"#,
+            r#"[{"query":{"sql":"select * from (select count(*) filter (where (b) and (a is null)) as measured from {table}) as metric where (measured <> 3) is not true"}}]"#,
         );
         check(nulls().judged(&Threshold::default(), false), "it has no threshold");
     }
@@ -311,7 +311,7 @@ mod tests {
         check(row_count(&open(5.0, 6.0), None), r#"[{"aggregate":{"above":5,"below":6,"sql":"count(*)"}}]"#);
         check(
             row_count(&open(6.0, 6.0), None),
-            r#"[{"query":{"sql":"select * from (select count(*) as measured from {table}) as metric where not (measured > 6 and measured < 6)"}}]"#,
+            r#"[{"query":{"sql":"select * from (select count(*) as measured from {table}) as metric where (measured > 6 and measured < 6) is not true"}}]"#,
         );
     }
 

@@ -11,6 +11,7 @@ mod great_expectations;
 mod limits;
 mod metrics;
 mod odcs;
+mod pattern;
 mod report;
 mod soda;
 mod sql;
@@ -27,7 +28,7 @@ use hw_base::{Column, Error, Result, Settings, Span, unknown};
 use serde_json::{Map, Value as Json, json};
 use serde_saphyr::DuplicateKeyPolicy;
 
-pub use self::dbt::{Known as DbtKnown, dbt_origin, dbt_target};
+pub use self::dbt::{Known as DbtKnown, Switch as DbtSwitch, dbt_origin, dbt_switch, dbt_table_folders, dbt_target};
 pub use self::dialect::Dialect;
 use crate::rule::{Rule, read_rules};
 
@@ -125,6 +126,8 @@ pub struct Origin {
     pub settings: Map<String, Json>,
     /// What its project says about single tests, by their names.
     pub of_tests: BTreeMap<String, Map<String, Json>>,
+    /// Whether tables are switched on, where it is said elsewhere in its project.
+    pub of_tables: BTreeMap<String, DbtSwitch>,
     /// What is known of its project besides.
     pub known: Arc<DbtKnown>,
 }
@@ -389,7 +392,7 @@ impl ImportedItem {
 }
 
 fn accepted(rules: Rules) -> Translation {
-    let rules = limits::possible(rules)?;
+    let rules = limits::possible(rules);
     let list = Settings::from_json(&Json::Array(rules.rules.clone()));
     read_rules(&list).map(|_| rules).map_err(|error| format!("Headworks refuses it: {}", crate::gate::reason(&error)))
 }

@@ -164,6 +164,59 @@ unit_tests:
 }
 
 #[test]
+fn what_dbt_does_not_run_or_runs_elsewhere_is_told() {
+    check(
+        r#"
+version: 2
+models:
+  - name: orders
+    data_tests: [{ dbt_utils.expression_is_true: { expression: "a > 0" } }]
+    columns:
+      - name: id
+        data_tests: [unique]
+    versions:
+      - v: 1
+        columns: [{ include: all }, { name: id, data_tests: [not_null] }]
+      - v: 2
+        data_tests: [{ dbt_utils.expression_is_true: { expression: "a > -10" } }]
+seeds:
+  - name: rates
+    config: { enabled: false }
+    data_tests: [{ unique: { column_name: id } }]
+sources:
+  - name: shop
+    loaded_at_field: at
+    config:
+      freshness: { warn_after: { count: 1, period: day }, error_after: { count: 5, period: day }, filter: "x > 1" }
+    tables:
+      - name: some
+        freshness: { error_after: { count: 2, period: day } }
+      - name: more
+        freshness: { warn_after: null }
+      - name: none
+        freshness: null
+      - name: queried
+        loaded_at_query: "select max(at) from {{ this }}"
+        freshness: { warn_after: null }
+      - name: off
+        config: { enabled: false }
+        columns: [{ name: id, data_tests: [unique] }]
+"#,
+        &[
+            r#"orders dbt_utils.expression_is_true() => [{"expression":{"sql":"a > -10"}}]"#,
+            r#"orders unique(id) => [{"unique":{"column":"id"}}]"#,
+            "orders the tests of version 1 => they are about the table of that version alone; write them at a model of its own, such as `orders_v1`",
+            "rates the tests of the table => the table is switched off (`enabled: false`), and dbt runs none of them",
+            r#"shop.some freshness error_after => [{"freshness":{"column":"at","within":"2d","where":"x > 1"}}]"#,
+            r#"shop.some freshness warn_after => [{"freshness":{"column":"at","within":"1d","on_failure":"alert","where":"x > 1"}}]"#,
+            r#"shop.more freshness error_after => [{"freshness":{"column":"at","within":"5d","where":"x > 1"}}]"#,
+            "shop.queried freshness error_after => `loaded_at_query` is SQL for the database of the source; name a column with `loaded_at_field`",
+            "shop.off the tests of the table => the table is switched off (`enabled: false`), and dbt runs none of them",
+        ],
+    );
+}
+
+#[test]
 fn contracts_of_soda_are_read() {
     check(
         r#"
@@ -195,7 +248,7 @@ checks:
   - metric: { query: "select count(*) from orders", threshold: { must_be: "${var.x}" } }
 "#,
         &[
-            r#"orders schema() => [{"schema":{"columns":{"id":"integer","status":"any","note":"any"},"exact":false}}]"#,
+            r#"orders schema() => [{"schema":{"columns":{"id":"integer","status":"any","note":"any"},"exact":false,"relative_order":["id","status","note"]}}]"#,
             r#"orders row_count() => [{"row_count":{"min":1,"where":"day > 1"}}]"#,
             r#"orders freshness() => [{"freshness":{"column":"at","within":"2d","where":"day > 1"}}]"#,
             r#"orders failed_rows() => [{"expression":{"sql":"not (a > b)","where":"day > 1"}}]"#,
@@ -266,6 +319,137 @@ checks for orders:
             "orders change for row_count < 5 => it compares with earlier results",
         ],
     );
+}
+
+#[test]
+fn what_soda_knows_otherwise_is_told() {
+    check(
+        r"
+filter t [part]:
+  where: a > 2
+checks for t [part]:
+  - total < 100:
+      total expression: sum(a)
+checks for t:
+  - total < 100:
+      total expression: sum(a)
+      filter: a > 2
+  - freshness(at, CLOSE) < 1d
+  - freshness(at)
+  - freshness(at):
+      fail: { when: 1d }
+  - values in (a) must exist in u (a):
+      warn: when > 3
+  - group evolution:
+      fields: [a]
+",
+        &[
+            r#"t total < 100 => [{"query":{"sql":"select * from (select (select sum(a) from {table} where a > 2) as measured) as metric where (measured < 100) is not true"}}]"#,
+            "t total < 100 => Soda applies no `filter` to an expression; write it into the expression",
+            "t freshness(at, CLOSE) < 1d => its ages end at the variable `CLOSE`, whose value is only known when Soda runs",
+            "t freshness(at) => it has no condition",
+            "t freshness(at) => `fail` is no condition",
+            "t values in (a) must exist in u (a) => `warn` and `fail` do not go with it, in Soda as well",
+            "t group evolution => it compares with earlier results",
+        ],
+    );
+    let variable = "its dataset or its column holds a variable, whose value is only known when Soda runs";
+    check(
+        r#"
+dataset: d/main/t
+filter: "day > ${var.start}"
+checks:
+  - row_count:
+"#,
+        &[&format!("t row_count() => {variable}")],
+    );
+    check(
+        r#"
+dataset: d/main/t
+columns:
+  - name: a
+    valid_values: ["${var.word}"]
+    checks:
+      - invalid:
+  - name: b
+    checks:
+      - missing: { threshold: { must_be_les_than: 5 } }
+      - missing: { threshold: { must_be_between: { greater: 5 } } }
+"#,
+        &[
+            &format!("t invalid(a) => {variable}"),
+            "t missing(b) => the threshold `must_be_les_than: 5` is not known",
+            "t missing(b) => `must_be_between` needs two limits",
+        ],
+    );
+}
+
+#[test]
+fn thresholds_that_soda_does_not_judge_are_told() {
+    check(
+        r#"
+dataset: d/main/t
+columns:
+  - name: b
+    checks:
+      - missing: { threshold: { must_be_between: { greater_than: 5, less_than: 2 } } }
+      - missing: { threshold: { must_be: 5, must_be_less_than: 3 } }
+      - aggregate: { function: avg, name: "of ${x}", threshold: { must_be: 5 } }
+"#,
+        &[
+            "t missing(b) => no number lies between 5 and 2, which Soda refuses as well; swap them, or write `must_be`",
+            "t missing(b) => Soda judges no threshold with both `must_be` and `must_be_less_than`; keep one of them, or write `must_be_between`",
+            r#"t aggregate(b) => [{"aggregate":{"function":"mean","column":"b","min":5,"max":5,"description":"of ${x}"}}]"#,
+        ],
+    );
+}
+
+#[test]
+fn what_soda_passes_over_does_not_count() {
+    let text = r#"
+filter t [part]:
+  where: b > 1
+checks for t:
+  - values in (a) must exist in u (a):
+      filter: a = 1
+  - failed rows:
+      fail condition: a < 0
+      filter: a = 1
+  - row_count same as u:
+      filter: a < 4
+  - row_count > 0:
+      warn: when < 9
+  - freshness(at) < 1d6h:
+      warn: when > 1h
+  - freshness using at < 2d
+  - valid_count(a) = 4:
+      valid values: [x, y]
+  - valid_count(a) > 4
+  - max(a) > 50:
+      name: "after ${DAY}"
+checks for t [part]:
+  - values in (a) must exist in u (a)
+"#;
+    check(
+        text,
+        &[
+            r#"t values in (a) must exist in u (a) => [{"referential":{"columns":["a"],"to":{"table":"u","columns":["a"]}}}]"#,
+            r#"t failed rows => [{"expression":{"sql":"not (a < 0)"}}]"#,
+            r#"t row_count same as u => [{"reconcile":{"with":"u"}}]"#,
+            r#"t row_count > 0 => [{"row_count":{"min":1}}]"#,
+            r#"t freshness(at) < 1d6h => [{"freshness":{"column":"at","within":"30h"}}]"#,
+            r#"t freshness using at < 2d => [{"freshness":{"column":"at","within":"2d"}}]"#,
+            r#"t valid_count(a) = 4 => [{"aggregate":{"min":4,"max":4,"sql":"count(*) filter (where not (a is null or a not in ('x', 'y')))"}}]"#,
+            r#"t valid_count(a) > 4 => [{"aggregate":{"above":4,"sql":"count(*) filter (where a is not null)"}}]"#,
+            r#"t max(a) > 50 => [{"aggregate":{"function":"max","column":"a","above":50,"description":"after ${DAY}"}}]"#,
+            r#"t values in (a) must exist in u (a) => [{"referential":{"columns":["a"],"to":{"table":"u","columns":["a"]},"where":"b > 1"}}]"#,
+        ],
+    );
+    let imported = read_suite("auto", text).unwrap();
+    let notes: Vec<&str> = imported.items.iter().filter_map(|item| item.outcome.note()).collect();
+    let filter = "Soda applies no `filter` to it, so none counts here either";
+    let condition = "Soda reads no `warn` and no `fail` below a condition in the sentence, so none counts here either";
+    assert_eq!(notes, [filter, filter, filter, condition, condition]);
 }
 
 #[test]
@@ -407,10 +591,10 @@ slaProperties:
             "orders quality text(email) => it is a text for people",
             r#"orders quality sql(email) => [{"query":{"sql":"select * from (select (SELECT count(*) FROM {table} WHERE email = '') as measured) as metric where (measured <= 1) is not true","dimension":"validity"}}]"#,
             r#"orders quality custom(email) => [{"not_null":{"column":"email"}}]"#,
-            r#"orders quality rowCount() => [{"row_count":{"min":101,"max":119}}]"#,
-            r#"orders quality duplicateValues() => [{"unique":{"columns":["id","email"]}}]"#,
+            r#"orders quality rowCount => [{"row_count":{"min":101,"max":119}}]"#,
+            r#"orders quality duplicateValues => [{"unique":{"columns":["id","email"]}}]"#,
             r#"orders slaProperties latency(orders.at) => [{"freshness":{"column":"at","within":"4d"}}]"#,
-            "- slaProperties retention() => `retention` is a promise about the service and not about rows",
+            "- slaProperties retention => `retention` is a promise about the service and not about rows",
         ],
     );
 }

@@ -49,9 +49,14 @@ impl<'a> Arguments<'a> {
         number(&self.get(key))
     }
 
-    /// Whether `key` is set to true.
+    /// Whether `key` is set to true, in one of the words that Python's tools take for that.
     pub(super) fn flag(&self, key: &str) -> bool {
-        matches!(self.get(key), Json::Bool(true)) || self.get(key).as_str().is_some_and(|text| text.eq_ignore_ascii_case("true"))
+        match self.get(key) {
+            Json::Bool(is_set) => is_set,
+            Json::Number(number) => number.as_f64() != Some(0.0),
+            Json::String(text) => ["true", "t", "yes", "y", "on", "1"].contains(&text.to_lowercase().as_str()),
+            _ => false,
+        }
     }
 
     /// Leaves `keys` out of account: they say nothing about the verdict.

@@ -90,11 +90,16 @@ impl Config {
         if self.0.get("fail_calc").and_then(Json::as_str).is_some_and(|calculation| calculation.trim() != "count(*)") {
             return Err("`fail_calc` counts something else than rows".into());
         }
-        let (error, warning) = (self.when("error_if")?, self.when("warn_if")?);
+        if self.text("sql_header").is_some() {
+            return Err("`sql_header` is SQL that dbt runs before the test".into());
+        }
+        let warning = self.when("warn_if")?;
         let alert = Limit { action: Some("alert"), when: warning };
+        // dbt does not look at `error_if` then.
         if self.only_warns() {
             return self.reached(vec![alert]);
         }
+        let error = self.when("error_if")?;
         let warns_earlier = match (error, warning) {
             (When::Above(error), When::Above(warning)) => warning < error,
             (error, warning) => error != warning,
@@ -222,7 +227,7 @@ fn when(key: &str, condition: &Json) -> Result<When, String> {
         "!=0" | "<>0" => Some(When::Above(0)),
         "=0" | "==0" => Some(When::Below(1)),
         text => {
-            let at_least = text.strip_prefix(">=").and_then(number).map(|count| count.saturating_sub(1));
+            let at_least = text.strip_prefix(">=").and_then(number).and_then(|count| count.checked_sub(1));
             let at_most = text.strip_prefix("<=").and_then(number).map(|count| count.saturating_add(1));
             let above = at_least.or_else(|| number(text.strip_prefix('>')?)).map(When::Above);
             above.or_else(|| at_most.or_else(|| number(text.strip_prefix('<')?)).map(When::Below))
@@ -285,7 +290,10 @@ mod tests {
         check("=0", When::Below(1));
         check("<= 3", When::Below(4));
         check("<0", When::Below(0));
-        assert!(when("error_if", &json!("between 1 and 2")).unwrap_err().contains("has no counterpart"));
+        // No failures are as many as that, so the test would fail whatever it finds.
+        for condition in ["between 1 and 2", ">= 0"] {
+            assert!(when("error_if", &json!(condition)).unwrap_err().contains("has no counterpart"), "{condition}");
+        }
     }
 
     #[test]
@@ -302,6 +310,9 @@ mod tests {
         let both = r#"[{"not_null":{"column":"a","at_most":2}},{"not_null":{"column":"a","on_failure":"alert"}}] "#;
         assert_eq!(of(json!({"limit": 3, "error_if": ">2"})), both);
         assert_eq!(of(json!({"limit": 3})), r#"[{"not_null":{"column":"a"}}] "#);
+        let alert = r#"[{"not_null":{"column":"a","on_failure":"alert"}}] "#;
+        assert_eq!(of(json!({"severity": "warn", "error_if": ">=0"})), alert);
+        assert_eq!(of(json!({"sql_header": "set x = 1;"})), "`sql_header` is SQL that dbt runs before the test");
         let never = "it never fails: dbt counts no more than 3 failures with `limit: 3`, and as many are tolerated";
         assert_eq!(of(json!({"limit": 3, "severity": "warn", "warn_if": ">3"})), never);
     }

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use super::compared::{before, before_now, between, between_limits, expressions, groups_where_not, named, sides, sql, unequal};
 use super::periods;
 use super::words::{column, columns, other, sql_list, values};
+use crate::suites::pattern::of_kind;
 use crate::suites::words::{Arguments, number, plain_number};
 use crate::suites::{Rules, Translation};
 
@@ -132,14 +133,15 @@ fn lengths(arguments: &Arguments<'_>) -> Translation {
 
 fn pattern(kind: &str, key: &str, not: bool, arguments: &Arguments<'_>) -> Translation {
     let ignore_case = ignores_case(arguments)?;
-    let settings =
-        json!({"column": column(arguments)?, "pattern": arguments.text(key)?, "not": only_true(not), "ignore_case": ignore_case});
+    let pattern = of_kind(kind, arguments.text(key)?);
+    let settings = json!({"column": column(arguments)?, "pattern": pattern, "not": only_true(not), "ignore_case": ignore_case});
     Ok(Rules::one(kind, settings))
 }
 
 /// A list of patterns. Where none is to match and `match_on` is `any`, one that does not match is enough for them.
 fn patterns(kind: &str, key: &str, not: bool, arguments: &Arguments<'_>) -> Translation {
-    let (list, ignore_case) = (arguments.texts(key)?, ignores_case(arguments)?);
+    let list: Vec<String> = arguments.texts(key)?.into_iter().map(|pattern| of_kind(kind, pattern)).collect();
+    let ignore_case = ignores_case(arguments)?;
     let all = arguments.get("match_on").as_str() == Some("all");
     if not && !all && list.len() > 1 {
         let written = arguments.text("column_name")?;

@@ -15,6 +15,7 @@ mod project;
 mod singular;
 mod test;
 pub(crate) mod unit_tests;
+mod versions;
 mod words;
 mod write;
 
@@ -22,7 +23,8 @@ use hw_base::Result;
 use serde_json::{Map, Value as Json, json};
 
 pub use self::expression::Known;
-pub use self::project::{dbt_origin, dbt_target};
+use self::jinja::evaluated_entry;
+pub use self::project::{Switch, dbt_origin, dbt_switch, dbt_table_folders, dbt_target};
 use self::test::Test;
 use super::{Imported, ImportedItem, Origin, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
 
@@ -63,14 +65,24 @@ impl Suite for Dbt {
         }
         let mut items = Vec::new();
         for resource in ["models", "seeds", "snapshots"] {
-            list(&file, resource).for_each(|model| table_items(model, text_of(model, "name"), origin, &mut items));
+            for model in list(&file, resource) {
+                let name = text_of(model, "name");
+                let latest = versions::latest(model);
+                let judged = latest.map_or_else(|| model.clone(), |version| versions::of_version(model, version));
+                let mut own = Vec::new();
+                table_items(&judged, name, origin, &mut own);
+                own.extend(versions::others(model, latest, name));
+                items.extend(unless_off(latest.into_iter().chain([model]), name, origin, own));
+            }
         }
         for source in list(&file, "sources") {
             let schema = text_of(source, "name");
             for table in list(source, "tables") {
                 let name = format!("{schema}.{}", text_of(table, "name"));
-                freshness_items(source, table, &name, &mut items);
-                table_items(table, &name, origin, &mut items);
+                let mut own = Vec::new();
+                freshness_items(source, table, &name, &mut own);
+                table_items(table, &name, origin, &mut own);
+                items.extend(unless_off([table, source], &name, origin, own));
             }
         }
         items.extend(list(&file, "unit_tests").map(unit_tests::item));
@@ -101,6 +113,18 @@ fn tests_of(value: &Json) -> Vec<Json> {
         }
     }
     found
+}
+
+/// The tests of a table; one item in their place where the table is switched off, by the first of its places that says whether it is.
+fn unless_off<'a>(places: impl IntoIterator<Item = &'a Json>, name: &str, origin: &Origin, own: Vec<ImportedItem>) -> Vec<ImportedItem> {
+    let elsewhere = origin.of_tables.get(name).copied().unwrap_or_default();
+    let said = |place: &Json| evaluated_entry("enabled", place.pointer("/config/enabled")?, &origin.known).ok()?.1.as_bool();
+    let is_enabled = elsewhere.own.or_else(|| places.into_iter().find_map(said)).or(elsewhere.project);
+    if own.is_empty() || is_enabled != Some(false) {
+        return own;
+    }
+    let why = "the table is switched off (`enabled: false`), and dbt runs none of them";
+    vec![ImportedItem::new(Some(name), "the tests of the table", Err(why.into()))]
 }
 
 /// The tests and constraints of a table and of its columns.
@@ -150,21 +174,27 @@ fn constraint_item(constraint: &Json, column: Option<&str>, table: &str) -> Impo
 
 /// How old the rows of a source may be: a rule per limit.
 fn freshness_items(source: &Json, table: &Json, name: &str, items: &mut Vec<ImportedItem>) {
-    let inherited = |key: &str| {
-        let own = |value: &Json| value.get(key).or_else(|| value.get("config")?.get(key)).cloned();
-        own(table).or_else(|| own(source)).unwrap_or_default()
-    };
+    let own = |value: &Json, key: &str| value.get(key).or_else(|| value.get("config")?.get(key)).cloned();
+    let inherited = |key: &str| own(table, key).or_else(|| own(source, key)).unwrap_or_default();
     let (freshness, column) = (inherited("freshness"), inherited("loaded_at_field"));
+    let is_queried = own(table, "loaded_at_field").is_none() && inherited("loaded_at_query").is_string();
+    // What a table leaves open its source says; `freshness: null` asks for nothing.
+    let of_source = own(source, "freshness").filter(|_| !freshness.is_null()).unwrap_or_default();
+    let part = |key: &str| freshness.get(key).or_else(|| of_source.get(key));
     for (key, action) in [("error_after", Json::Null), ("warn_after", json!("alert"))] {
-        let Some(limit) = freshness.get(key).filter(|limit| limit.get("count").is_some_and(|count| !count.is_null())) else { continue };
-        let translation = freshness_rule(limit, &column).map(|rules| {
-            let filter = freshness.get("filter").and_then(Json::as_str);
+        let Some(limit) = part(key).filter(|limit| limit.get("count").is_some_and(|count| !count.is_null())) else { continue };
+        let rule = if is_queried { Err(OF_A_QUERY.into()) } else { freshness_rule(limit, &column) };
+        let translation = rule.map(|rules| {
+            let filter = part("filter").and_then(Json::as_str);
             let rules = rules.with("on_failure", action);
             filter.map_or_else(|| rules.clone(), |filter| rules.clone().only_where(filter))
         });
         items.push(ImportedItem::new(Some(name), format!("freshness {key}"), translation));
     }
 }
+
+/// Said of a source that dbt asks for its newest moment by SQL.
+const OF_A_QUERY: &str = "`loaded_at_query` is SQL for the database of the source; name a column with `loaded_at_field`";
 
 fn freshness_rule(limit: &Json, column: &Json) -> Translation {
     let column = column.as_str().ok_or("`loaded_at_field` is not set, so the database would have to tell when the table changed")?;

@@ -7,6 +7,8 @@ use serde_json::{Map, Value as Json};
 
 use super::config::is_configuration;
 use super::expression::Known;
+use super::jinja::evaluated_entry;
+use super::singular::is_switched_on;
 use crate::suites::Origin;
 
 /// The folders of a project whose files can hold tests: the setting that names them, an older name of it, and the usual folder.
@@ -18,6 +20,9 @@ const FOLDERS: [(&str, &str, &str); 5] = [
     ("test-paths", "", "tests"),
 ];
 
+/// How many of these have files that build tables; their usual names are also the keys of what the project says about the tables.
+const OF_TABLES: usize = 3;
+
 /// What the project says about a file, whose path is the one below the folder of the project.
 pub fn dbt_origin(project: &Json, file: &Path) -> Origin {
     let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
@@ -25,13 +30,8 @@ pub fn dbt_origin(project: &Json, file: &Path) -> Origin {
     let below = FOLDERS.iter().find_map(|(key, older, usual)| is_in(project, key, older, usual, file));
     let folders = below.unwrap_or(file).parent().into_iter().flat_map(Path::iter).map(|part| part.to_string_lossy().into_owned());
     let own = project.get("name").and_then(Json::as_str).map(str::to_owned);
-    let mut levels: Vec<&Json> = ["tests", "data_tests"].iter().filter_map(|key| project.get(*key)).collect();
-    let mut settings = Map::new();
-    take(&levels, &mut settings);
-    for part in own.into_iter().chain(folders) {
-        levels = levels.into_iter().filter_map(|level| level.get(&part)).collect();
-        take(&levels, &mut settings);
-    }
+    let levels = ["tests", "data_tests"].iter().filter_map(|key| project.get(*key)).collect();
+    let (settings, levels) = along(levels, own.into_iter().chain(folders));
     let of_tests = levels.iter().filter_map(|level| level.as_object()).flatten().filter(|(_, value)| value.is_object());
     let of_tests = of_tests.map(|(name, level)| {
         let mut settings = Map::new();
@@ -40,6 +40,45 @@ pub fn dbt_origin(project: &Json, file: &Path) -> Origin {
     });
     let known = Arc::new(Known { vars: vars(project), target: Map::new() });
     Origin { of_tests: of_tests.collect(), name, is_test, settings, known, ..Origin::default() }
+}
+
+/// Whether a table is built, where it is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Switch {
+    /// What the file says that builds it, which counts most.
+    pub own: Option<bool>,
+    /// What its project says, which counts least.
+    pub project: Option<bool>,
+}
+
+/// What a file that builds a table, and its project, say about whether it is built. The path is the one below the folder of the project.
+pub fn dbt_switch(project: &Json, file: &Path, text: &str) -> Switch {
+    let known = Known { vars: vars(project), target: Map::new() };
+    let below = FOLDERS.iter().take(OF_TABLES).find_map(|(key, older, usual)| Some((*usual, is_in(project, key, older, usual, file)?)));
+    let of_project = below.and_then(|(resource, below)| {
+        let own = project.get("name").and_then(Json::as_str).map(str::to_owned);
+        let names = below.with_extension("");
+        let names = names.iter().map(|part| part.to_string_lossy().into_owned());
+        let (settings, _) = along(project.get(resource).into_iter().collect(), own.into_iter().chain(names));
+        evaluated_entry("enabled", settings.get("enabled")?, &known).ok()?.1.as_bool()
+    });
+    Switch { own: is_switched_on(text, &known), project: of_project }
+}
+
+/// The folders of a project whose files build tables.
+pub fn dbt_table_folders(project: &Json) -> Vec<&str> {
+    FOLDERS.iter().take(OF_TABLES).flat_map(|(key, older, usual)| paths(project, key, older, usual)).collect()
+}
+
+/// What the levels say along a path, of which deeper ones say more, and the levels at its end.
+fn along(levels: Vec<&Json>, path: impl Iterator<Item = String>) -> (Map<String, Json>, Vec<&Json>) {
+    let (mut levels, mut settings) = (levels, Map::new());
+    take(&levels, &mut settings);
+    for part in path {
+        levels = levels.into_iter().filter_map(|level| level.get(&part)).collect();
+        take(&levels, &mut settings);
+    }
+    (settings, levels)
 }
 
 /// The variables that files of the project see: its own come before those that are set for all.
@@ -67,9 +106,13 @@ pub fn dbt_target(project: &Json, profiles: &Json) -> Map<String, Json> {
 
 /// The path below a folder of the project.
 fn is_in<'a>(project: &Json, key: &str, older: &str, usual: &str, file: &'a Path) -> Option<&'a Path> {
+    paths(project, key, older, usual).into_iter().find_map(|path| file.strip_prefix(path).ok())
+}
+
+/// The folders of one kind.
+fn paths<'a>(project: &'a Json, key: &str, older: &str, usual: &'a str) -> Vec<&'a str> {
     let named = project.get(key).or_else(|| project.get(older)).and_then(Json::as_array);
-    let paths = named.map_or(vec![usual], |paths| paths.iter().filter_map(Json::as_str).collect());
-    paths.into_iter().find_map(|path| file.strip_prefix(path).ok())
+    named.map_or(vec![usual], |paths| paths.iter().filter_map(Json::as_str).collect())
 }
 
 /// The settings at one level, with a `+` in front or without.
@@ -104,6 +147,23 @@ mod tests {
         assert_eq!(origin("checks/staging/t.sql").of_tests["t"]["enabled"], json!(false));
         assert!(origin("checks/staging/t.sql").is_test && !origin("checks/schema.yml").is_test && !origin("models/t.sql").is_test);
         assert_eq!(origin("checks/t.sql").name.as_deref(), Some("t"));
+    }
+
+    #[test]
+    fn tables_are_switched_off_by_their_file_or_their_folder() {
+        let project = json!({
+            "name": "shop", "vars": { "on": false },
+            "models": { "shop": { "lit": { "+enabled": false }, "sub": { "+enabled": "{{ var('on') }}", "one": { "enabled": true } } } },
+        });
+        let check = |path: &str, text: &str, own: Option<bool>, project_says: Option<bool>| {
+            assert_eq!(dbt_switch(&project, Path::new(path), text), Switch { own, project: project_says }, "{path}");
+        };
+        check("models/a.sql", "{{ config(materialized='table', enabled=false) }} select 1", Some(false), None);
+        check("models/lit/a.sql", "select 1", None, Some(false));
+        check("models/sub/a.sql", "select {{ x }}", None, Some(false));
+        check("models/sub/one.sql", "{# {{ config(enabled=false) }} #}", None, Some(true));
+        check("tests/a.sql", "", None, None);
+        assert_eq!(dbt_table_folders(&json!({"model-paths": ["m"]})), ["m", "seeds", "snapshots"]);
     }
 
     #[test]

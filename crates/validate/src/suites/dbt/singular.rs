@@ -116,6 +116,14 @@ fn translated(text: &str, origin: &Origin, first: &mut Option<String>) -> Transl
     Ok(without_condition.applied(rules, &limits)?.named(origin.name.as_deref()))
 }
 
+/// What the `config` of a file says about whether its table is built.
+pub(super) fn is_switched_on(text: &str, known: &Known) -> Option<bool> {
+    let text = without_comments(text);
+    let blocks = text.split("{{").skip(1).filter_map(|rest| rest.split_once("}}")).map(|(block, _)| block);
+    let configs = blocks.filter(|block| is_config(block)).filter_map(|block| configuration(block, known).ok());
+    configs.filter_map(|config| config.0.get("enabled")?.as_bool()).last()
+}
+
 /// The configuration in a block `{{ config(severity = 'warn') }}`.
 fn configuration(block: &str, known: &Known) -> Result<Config, String> {
     let unknown = || format!("its `config` cannot be read: `{}`", block.split_whitespace().collect::<Vec<_>>().join(" "));

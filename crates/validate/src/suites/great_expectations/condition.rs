@@ -35,13 +35,15 @@ fn from_tree(condition: &Json, nulls: Nulls) -> Result<String, String> {
         let named = condition.get("column").and_then(|column| column.get("name").or(Some(column))).and_then(Json::as_str);
         named.map(identifier).ok_or_else(|| format!("the row condition {condition} names no column"))
     };
-    let parts = || {
+    let joined = |word: &str| -> Result<String, String> {
         let list = condition.get("conditions").and_then(Json::as_array).cloned().unwrap_or_default();
-        list.iter().map(|part| from_tree(part, nulls)).collect::<Result<Vec<_>, _>>()
+        let parts = list.iter().map(|part| from_tree(part, nulls)).collect::<Result<Vec<_>, _>>()?;
+        // Theirs chooses no row by nothing.
+        Ok(if parts.is_empty() { "false".to_owned() } else { format!("({})", parts.join(word)) })
     };
     match text("type") {
-        "and" => Ok(format!("({})", parts()?.join(" and "))),
-        "or" => Ok(format!("({})", parts()?.join(" or "))),
+        "and" => joined(" and "),
+        "or" => joined(" or "),
         "pass_through" => pandas::sql(text("pass_through_filter"), nulls),
         "nullity" => Ok(format!("{} is {}null", column()?, if condition["is_null"] == Json::Bool(true) { "" } else { "not " })),
         "comparison" => {
@@ -103,6 +105,7 @@ mod tests {
             {"type": "nullity", "column": {"name": "b"}, "is_null": false},
         ]});
         check(&tree, "(a = 'x' and b is not null)");
+        check(&json!({"type": "and", "conditions": []}), "false");
         assert_eq!(sql(&json!("a % 2 = 0"), Some("spark")).unwrap(), "a % 2 = 0");
     }
 

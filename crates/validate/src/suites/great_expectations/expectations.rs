@@ -7,6 +7,7 @@ use super::distribution::distribution;
 use super::moments;
 use super::types::types;
 use crate::suites::limits;
+use crate::suites::pattern::of_kind;
 use crate::suites::words::{Arguments, number, plain_number};
 use crate::suites::{Rules, Translation};
 
@@ -16,14 +17,27 @@ pub(super) const ALWAYS_HOLDS: &str = "it sets no limit, so it always holds and 
 /// Said of an expectation that needs a limit and has none.
 pub(super) const NO_LIMIT: &str = "neither `min_value` nor `max_value` is set, which Great Expectations refuses";
 
-/// Which rows are left out because of nulls.
-pub(super) fn skip_if(arguments: &Arguments<'_>, columns: usize) -> &'static str {
-    match arguments.get("ignore_row_if").as_str() {
-        Some("any_value_is_missing" | "either_value_is_missing") => "any_null",
-        Some("never" | "neither") => "never",
-        None if columns == 0 => "any_null",
-        _ => "all_null",
+/// Said of limits that Great Expectations refuses too.
+const CROSSED: &str = "`min_value` is greater than `max_value`, which Great Expectations refuses as well; swap them";
+
+/// What a pair of columns says of rows that are left out: those where any value is missing, those where all are, and none.
+pub(super) const OF_PAIRS: [&str; 3] = ["either_value_is_missing", "both_values_are_missing", "neither"];
+
+/// What a list of columns says of them.
+pub(super) const OF_LISTS: [&str; 3] = ["any_value_is_missing", "all_values_are_missing", "never"];
+
+/// Which rows are left out because of nulls, in the words of an expectation.
+///
+/// # Errors
+/// Names a word that is none of them.
+pub(super) fn skip_if(arguments: &Arguments<'_>, words: [&str; 3]) -> Result<&'static str, String> {
+    let given = arguments.get("ignore_row_if");
+    if given.is_null() {
+        return Ok("all_null");
     }
+    let ours = words.into_iter().zip(["any_null", "all_null", "never"]).find(|(word, _)| given.as_str() == Some(*word));
+    let unknown = || format!("`ignore_row_if: {given}` is none of the words of this expectation: {}", words.join(", "));
+    ours.map(|(_, skipped)| skipped).ok_or_else(unknown)
 }
 
 /// Two limits, of which each can be strict.
@@ -63,16 +77,29 @@ fn needed_limits(settings: Json, arguments: &Arguments<'_>) -> Result<Json, Stri
     limits(settings, arguments).map_err(|why| if why == ALWAYS_HOLDS { NO_LIMIT.to_owned() } else { why })
 }
 
-/// Theirs takes the sum of no values, and a share of nothing, for zero.
+/// Theirs takes the sum of no values, and a share of nothing, for zero. Any other measure has to have a value, limits or not; its definitions say
+/// that some have to have limits.
 fn aggregate(function: &str, arguments: &Arguments<'_>) -> Translation {
+    let column = arguments.text("column")?;
     let of_nothing = matches!(function, "sum" | "distinct_share" | "filled_share").then_some(0);
-    let settings = json!({"function": function, "column": arguments.text("column")?, "of_nothing": of_nothing});
-    let needs_limits = matches!(function, "min" | "max" | "sum");
-    Ok(Rules::one("aggregate", if needs_limits { needed_limits(settings, arguments)? } else { limits(settings, arguments)? }))
+    match limits(json!({"function": function, "column": column, "of_nothing": of_nothing}), arguments) {
+        Err(why) if why == ALWAYS_HOLDS && matches!(function, "min" | "max" | "sum") => Err(NO_LIMIT.into()),
+        Err(why) if why == ALWAYS_HOLDS && of_nothing.is_none() => {
+            Ok(enough_values(&column, if function == "standard_deviation" { 2 } else { 1 }))
+        }
+        settings => Ok(Rules::one("aggregate", settings?)),
+    }
+}
+
+/// The rule that a column has as many values as a measure of it needs.
+fn enough_values(column: &str, fewest: u64) -> Rules {
+    let rules = Rules::one("aggregate", json!({"function": "count", "column": column, "min": fewest}));
+    rules.note("it sets no limit, and only fails where there are too few values to measure")
 }
 
 /// The least or the greatest value, of moments where texts are parsed.
 fn extreme(function: &str, arguments: &Arguments<'_>) -> Translation {
+    arguments.ignore(&["output_strftime_format"]);
     if arguments.flag("parse_strings_as_datetimes") {
         return moments::extreme(function, &arguments.text("column")?, &needed_limits(json!({}), arguments)?);
     }
@@ -99,6 +126,9 @@ fn value_set(kind: &str, key: &str, arguments: &Arguments<'_>) -> Translation {
         return Err(if kind == "rejected_values" { "`value_set` is missing" } else { ALWAYS_HOLDS }.into());
     }
     let values = set.as_array().ok_or_else(|| format!("`value_set: {set}` is no list"))?;
+    if kind == "distinct_values" && key != "within" && values.contains(&Json::Null) {
+        return Err("a null is in its list and never among distinct values, so it never holds; take it out".into());
+    }
     let values: Vec<Json> = values.iter().filter(|value| !value.is_null()).cloned().collect();
     if values.is_empty() {
         return match (kind, key) {
@@ -139,31 +169,36 @@ fn like(key: &str, not: bool, arguments: &Arguments<'_>) -> Translation {
     let not = if not { json!(true) } else { Json::Null };
     let settings = match arguments.texts(key)? {
         several if key.ends_with("_list") => {
-            let require = if arguments.get("match_on") == json!("all") { json!("all") } else { Json::Null };
-            json!({"patterns": several.into_iter().map(escaped).collect::<Vec<_>>(), "require": require, "not": not})
+            json!({"patterns": several.into_iter().map(escaped).collect::<Vec<_>>(), "require": required(arguments)?, "not": not})
         }
         one => json!({"pattern": one.into_iter().map(escaped).next(), "not": not}),
     };
     on_column("matches", settings, arguments)
 }
 
+/// Whether `all` patterns of a list must fit; null where one is enough.
+fn required(arguments: &Arguments<'_>) -> Result<Json, String> {
+    match arguments.get("match_on") {
+        all if all == json!("all") => Ok(all),
+        any if any.is_null() || any == json!("any") => Ok(Json::Null),
+        other => Err(format!("`match_on: {other}` is neither `any` nor `all`")),
+    }
+}
+
 fn patterns(kind: &str, key: &str, not: bool, arguments: &Arguments<'_>) -> Translation {
     let not = if not { json!(true) } else { Json::Null };
     if let Some(list) = key.strip_suffix("_list") {
-        let require = match arguments.get("match_on").as_str() {
-            Some("all") => json!("all"),
-            _ => Json::Null,
-        };
-        let patterns = arguments.texts(&format!("{list}_list"))?;
-        return on_column(kind, json!({"patterns": patterns, "require": require, "not": not}), arguments);
+        let patterns = arguments.texts(&format!("{list}_list"))?.into_iter().map(|pattern| of_kind(kind, pattern));
+        let patterns: Vec<String> = patterns.collect();
+        return on_column(kind, json!({"patterns": patterns, "require": required(arguments)?, "not": not}), arguments);
     }
-    let pattern = arguments.text(key)?;
+    let pattern = of_kind(kind, arguments.text(key)?);
     on_column(kind, json!({"pattern": pattern, "not": not}), arguments)
 }
 
 fn columns_rule(kind: &str, arguments: &Arguments<'_>) -> Translation {
     let columns = arguments.texts("column_list")?;
-    let skip_if = skip_if(arguments, columns.len());
+    let skip_if = skip_if(arguments, OF_LISTS)?;
     Ok(Rules::one(kind, json!({"columns": columns, "skip_if": skip_if})))
 }
 
@@ -171,21 +206,21 @@ fn pair(operator: &str, arguments: &Arguments<'_>) -> Translation {
     arguments.ignore(&["allow_cross_type_comparisons"]);
     let (left, right) = (arguments.text("column_A")?, arguments.text("column_B")?);
     let operator = if arguments.flag("or_equal") { ">=" } else { operator };
+    let skip_if = skip_if(arguments, OF_PAIRS)?;
     if arguments.flag("parse_strings_as_datetimes") {
-        return Ok(moments::compared(&left, operator, &right, skip_if(arguments, 2)));
+        return Ok(moments::compared(&left, operator, &right, skip_if));
     }
     if left == right {
-        return Ok(beside_itself(&left, operator, arguments));
+        return Ok(beside_itself(&left, operator, skip_if));
     }
-    Ok(Rules::one("compare", json!({"left": left, "operator": operator, "right": right, "skip_if": skip_if(arguments, 2)})))
+    Ok(Rules::one("compare", json!({"left": left, "operator": operator, "right": right, "skip_if": skip_if})))
 }
 
 /// A column compared with itself, for which `compare` is no rule.
-fn beside_itself(column: &str, operator: &str, arguments: &Arguments<'_>) -> Rules {
+fn beside_itself(column: &str, operator: &str, skip_if: &str) -> Rules {
     let name = identifier(column);
     let holds = format!("{name} {operator} {name}");
-    let counts_nulls = skip_if(arguments, 2) == "never";
-    Rules::one("expression", json!({"sql": if counts_nulls { format!("({holds}) is true") } else { holds }}))
+    Rules::one("expression", json!({"sql": if skip_if == "never" { format!("({holds}) is true") } else { holds }}))
 }
 
 /// The rules of an expectation, without its condition on rows and the share that must hold.
@@ -217,7 +252,7 @@ fn of_values(name: &str, arguments: &Arguments<'_>) -> Translation {
             arguments.ignore(&["allow_cross_type_comparisons", "output_strftime_format"]);
             let settings = needed_limits(json!({"column": column()?}), arguments)?;
             if settings.as_object().is_some_and(limits::are_crossed) {
-                return Err("`min_value` is greater than `max_value`, which Great Expectations refuses as well; swap them".into());
+                return Err(CROSSED.into());
             }
             if arguments.flag("parse_strings_as_datetimes") {
                 return moments::between(&column()?, &settings);
@@ -294,8 +329,8 @@ fn of_columns(name: &str, arguments: &Arguments<'_>) -> Translation {
         "column_pair_values_to_be_equal" => pair("=", arguments),
         "column_pair_values_to_be_in_set" => {
             let columns = vec![arguments.text("column_A")?, arguments.text("column_B")?];
-            let settings = json!({"columns": columns, "values": arguments.get("value_pairs_set"), "skip_if": skip_if(arguments, 2)});
-            Ok(Rules::one("accepted_combinations", settings))
+            let (values, skip_if) = (arguments.get("value_pairs_set"), skip_if(arguments, OF_PAIRS)?);
+            Ok(Rules::one("accepted_combinations", json!({"columns": columns, "values": values, "skip_if": skip_if})))
         }
         "compound_columns_to_be_unique" => columns_rule("unique", arguments),
         "select_column_values_to_be_unique_within_record" | "multicolumn_values_to_be_unique" => columns_rule("columns_differ", arguments),
@@ -320,7 +355,13 @@ fn of_columns(name: &str, arguments: &Arguments<'_>) -> Translation {
 /// Expectations of tables.
 fn of_tables(name: &str, arguments: &Arguments<'_>) -> Translation {
     match name {
-        "table_row_count_to_be_between" => Ok(Rules::one("row_count", count_limits(json!({}), arguments)?)),
+        "table_row_count_to_be_between" => {
+            let (min, max) = (arguments.number("min_value"), arguments.number("max_value"));
+            if min.zip(max).is_some_and(|(min, max)| min > max) {
+                return Err(CROSSED.into());
+            }
+            Ok(Rules::one("row_count", count_limits(json!({}), arguments)?))
+        }
         "table_row_count_to_equal" => {
             let count = whole("value", arguments)?;
             Ok(Rules::one("row_count", json!({"min": count, "max": count})))
@@ -332,6 +373,9 @@ fn of_tables(name: &str, arguments: &Arguments<'_>) -> Translation {
         }
         "table_column_count_to_be_between" => {
             let limits = count_limits(json!({}), arguments)?;
+            if limits["min"].as_f64().zip(limits["max"].as_f64()).is_some_and(|(min, max)| min > max) {
+                return Err(CROSSED.into());
+            }
             Ok(Rules::one("schema", json!({"min_columns": limits["min"], "max_columns": limits["max"]})))
         }
         "table_columns_to_match_ordered_list" if arguments.get("column_list").is_null() => Err(ALWAYS_HOLDS.into()),
@@ -386,7 +430,8 @@ fn outliers(arguments: &Arguments<'_>) -> Translation {
 
 fn quantiles(arguments: &Arguments<'_>) -> Translation {
     let interpolation = match arguments.get("allow_relative_error") {
-        Json::String(word) if ["linear", "lower", "higher", "midpoint"].contains(&word.as_str()) => word,
+        Json::String(word) if ["linear", "lower", "higher", "midpoint", "nearest"].contains(&word.as_str()) => word,
+        Json::String(word) => return Err(format!("`allow_relative_error: {word}` is no way to choose between two values")),
         _ => "nearest".into(),
     };
     let (ranges, column) = (arguments.get("quantile_ranges"), arguments.text("column")?);
@@ -395,12 +440,15 @@ fn quantiles(arguments: &Arguments<'_>) -> Translation {
     if quantiles.is_empty() || quantiles.len() != limits.len() {
         return Err("`quantile_ranges` needs as many `value_ranges` as `quantiles`".into());
     }
+    if limits.iter().any(|range| range[0].as_f64().zip(range[1].as_f64()).is_some_and(|(min, max)| min > max)) {
+        return Err("a value range begins beyond its end, which Great Expectations refuses as well; swap its limits".into());
+    }
     let mut rules = Rules::default();
     for (quantile, range) in quantiles.iter().zip(&limits).filter(|(_, range)| range[0] != Json::Null || range[1] != Json::Null) {
         let settings = json!({"function": "quantile", "quantile": quantile, "interpolation": interpolation, "column": column});
         rules = rules.and("aggregate", with_range(settings, range));
     }
-    if rules.rules.is_empty() { Err(ALWAYS_HOLDS.into()) } else { Ok(rules) }
+    Ok(if rules.rules.is_empty() { enough_values(&column, 1) } else { rules })
 }
 
 fn query(arguments: &Arguments<'_>) -> Translation {

@@ -3,14 +3,15 @@
 use hw_base::identifier;
 use serde_json::{Map, Value as Json};
 
-use super::expectations::{ALWAYS_HOLDS, one, skip_if};
+use super::expectations::{ALWAYS_HOLDS, OF_LISTS, OF_PAIRS, one, skip_if};
 use super::parameters::Parameters;
+use super::write::takes_mostly;
 use super::{condition, moments};
 use crate::suites::words::{Arguments, number, percent};
 use crate::suites::{Rules, Translation};
 
-/// Arguments that say how results are shown, and nothing about the verdict.
-const SHOWN: &[&str] = &["result_format", "catch_exceptions", "include_config", "meta", "batch_id", "auto", "profiler_config"];
+/// Arguments that say how results are shown, or how limits were learned, and nothing about the verdict.
+const SHOWN: &[&str] = &["result_format", "catch_exceptions", "include_config", "meta", "batch_id", "auto", "profiler_config", "windows"];
 
 /// Arguments that say nothing where there is no limit. A name that is not among them may be the misspelled one of a limit.
 const OF_NOTHING: &[&str] = &[
@@ -48,7 +49,8 @@ pub(super) fn translated(kind: &str, kwargs: &Map<String, Json>, expectation: &J
     };
     let rules = limited(kind, rules, &arguments)?;
     arguments.all_used()?;
-    let note = expectation.get("notes").or_else(|| expectation.pointer("/meta/notes"));
+    let at = |place: &str| expectation.pointer(place).filter(|note| !note.is_null());
+    let note = ["/description", "/notes", "/meta/notes"].into_iter().find_map(at);
     let note = note.and_then(|note| note.get("content").unwrap_or(note).as_str().map(str::to_owned));
     Ok(rules
         .with("description", note.filter(|note| !note.trim().is_empty()).into())
@@ -75,7 +77,8 @@ fn action(expectation: &Json) -> Json {
 
 /// Adds the row condition and the share that must hold.
 fn limited(kind: &str, mut rules: Rules, arguments: &Arguments<'_>) -> Translation {
-    let mostly = arguments.get("mostly");
+    let takes_mostly = takes_mostly(kind.strip_prefix("expect_").unwrap_or(kind));
+    let mostly = if takes_mostly { arguments.get("mostly") } else { Json::Null };
     let share = number(&mostly).filter(|share| (0.0..=1.0).contains(share));
     if !mostly.is_null() && share.is_none() {
         return Err(format!("`mostly: {mostly}` is no share"));
@@ -95,6 +98,9 @@ fn limited(kind: &str, mut rules: Rules, arguments: &Arguments<'_>) -> Translati
         if !is_of_rows {
             return Err("a condition on rows does not go with a rule on columns".into());
         }
+        if rules.rules.iter().any(|rule| rule.get("reconcile").is_some()) {
+            return Err("a condition on rows does not go with a comparison of two tables".into());
+        }
         rules = rules.only_where(&sql);
     }
     Ok(rules)
@@ -106,14 +112,14 @@ fn judged_rows(kind: &str, arguments: &Arguments<'_>) -> Option<String> {
         let parts: Vec<String> = names.iter().map(|name| format!("{} is not null", identifier(name))).collect();
         Some(format!("({})", parts.join(word)))
     };
-    let names = match arguments.texts("column_list") {
-        Ok(names) => names,
-        Err(_) => ["column_A", "column_B"].iter().filter_map(|key| arguments.text(key).ok()).collect(),
+    let (names, words) = match arguments.texts("column_list") {
+        Ok(names) => (names, OF_LISTS),
+        Err(_) => (["column_A", "column_B"].iter().filter_map(|key| arguments.text(key).ok()).collect(), OF_PAIRS),
     };
     if !names.is_empty() {
-        return match skip_if(arguments, names.len()) {
-            "any_null" => present(&names, " and "),
-            "all_null" => present(&names, " or "),
+        return match skip_if(arguments, words) {
+            Ok("any_null") => present(&names, " and "),
+            Ok("all_null") => present(&names, " or "),
             _ => None,
         };
     }
@@ -172,6 +178,27 @@ mod tests {
     }
 
     #[test]
+    fn limits_of_measures_that_nothing_lies_between_always_break() {
+        check(
+            &json!({"type": "expect_column_mean_to_be_between", "kwargs": {"column": "a", "min_value": 5, "max_value": 1}}),
+            r#"[{"aggregate":{"function":"mean","column":"a","min":5}},{"aggregate":{"function":"mean","column":"a","max":1}}]"#,
+        );
+        check(
+            &json!({"type": "expect_column_unique_value_count_to_be_between", "kwargs": {"column": "a", "min_value": 1, "max_value": 1, "strict_min": 1}}),
+            r#"[{"distinct_count":{"column":"a","min":2}},{"distinct_count":{"column":"a","max":1}}]"#,
+        );
+    }
+
+    #[test]
+    fn what_says_nothing_about_the_verdict_is_left_out() {
+        check(
+            &json!({"type": "expect_column_max_to_be_between", "description": "why", "meta": {"notes": "older"},
+                "kwargs": {"column": "a", "max_value": 9, "windows": [{"constraint_fn": "mean"}], "output_strftime_format": "%Y"}}),
+            r#"[{"aggregate":{"function":"max","column":"a","max":9,"description":"why"}}]"#,
+        );
+    }
+
+    #[test]
     fn queries_are_formats_of_python() {
         check(
             &json!({"type": "unexpected_rows_expectation", "kwargs": {"unexpected_rows_query": "select * from {batch} as b where a ~ '^x{{2}}$'"}}),
@@ -180,9 +207,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_translated_says_why() {
+    fn limits_that_are_not_translated_say_why() {
         let check_kwargs = |kind: &str, kwargs: Json, why: &str| check(&json!({"type": kind, "kwargs": kwargs}), why);
-        check_kwargs("expect_column_mean_to_be_between", json!({"column": "a"}), "[]");
+        check_kwargs("expect_column_sum_to_be_between", json!({"column": "a"}), NO_LIMIT);
         check_kwargs("expect_column_values_to_be_between", json!({"column": "a"}), NO_LIMIT);
         check_kwargs(
             "expect_column_values_to_be_between",
@@ -197,7 +224,17 @@ mod tests {
         );
         check_kwargs("expect_column_values_to_be_in_set", json!({"column": "a", "value_set": "abc"}), "`value_set: \"abc\"` is no list");
         let all_open = json!({"column": "a", "quantile_ranges": {"quantiles": [0.5], "value_ranges": [[null, null]]}});
-        check_kwargs("expect_column_quantile_values_to_be_between", all_open, "[]");
+        let some = r#"[{"aggregate":{"function":"count","column":"a","min":1}}]"#;
+        check_kwargs("expect_column_quantile_values_to_be_between", all_open, some);
+        check_kwargs("expect_column_mean_to_be_between", json!({"column": "a"}), some);
+        check_kwargs("expect_column_max_to_be_between", json!({"column": "a", "strict_max": true}), NO_LIMIT);
+        let crossed = json!({"column": "a", "quantile_ranges": {"quantiles": [0.5], "value_ranges": [[2, 1]]}});
+        let why = "a value range begins beyond its end, which Great Expectations refuses as well; swap its limits";
+        check_kwargs("expect_column_quantile_values_to_be_between", crossed, why);
+        let why = "`min_value` is greater than `max_value`, which Great Expectations refuses as well; swap them";
+        check_kwargs("expect_table_column_count_to_be_between", json!({"min_value": 9, "max_value": 1}), why);
+        let two = r#"[{"aggregate":{"function":"count","column":"a","min":2}}]"#;
+        check_kwargs("expect_column_stdev_to_be_between", json!({"column": "a"}), two);
         check_kwargs(
             "expect_column_max_to_be_between",
             json!({"column": "a", "min_value": {"$PARAMETER": "low", "$PARAMETER.low": 3}, "max_value": {"$PARAMETER": "datetime(2026, 1, 5)"}}),
@@ -210,10 +247,60 @@ mod tests {
             "`min_value` is the parameter `low`, which the suite gives no value and is only known when it runs",
         );
         check_kwargs(
+            "expect_table_row_count_to_be_between",
+            json!({"min_value": 9, "max_value": 1}),
+            "`min_value` is greater than `max_value`, which Great Expectations refuses as well; swap them",
+        );
+    }
+
+    #[test]
+    fn arguments_that_are_not_translated_say_why() {
+        let check_kwargs = |kind: &str, kwargs: Json, why: &str| check(&json!({"type": kind, "kwargs": kwargs}), why);
+        check_kwargs(
             "expect_day_to_be_sunny",
             json!({}),
             "`expect_day_to_be_sunny` is no expectation of the core, and its code is in no suite",
         );
         check_kwargs("expect_column_values_to_be_unique", json!({"column": "a", "new": 1}), "the argument `new: 1` has no counterpart");
+        check_kwargs(
+            "expect_compound_columns_to_be_unique",
+            json!({"column_list": ["a", "b"], "ignore_row_if": "neither"}),
+            "`ignore_row_if: \"neither\"` is none of the words of this expectation: any_value_is_missing, all_values_are_missing, never",
+        );
+        check_kwargs(
+            "expect_column_pair_values_to_be_equal",
+            json!({"column_A": "a", "column_B": "b", "ignore_row_if": "any_value_is_missing"}),
+            "`ignore_row_if: \"any_value_is_missing\"` is none of the words of this expectation: either_value_is_missing, both_values_are_missing, neither",
+        );
+        check_kwargs(
+            "expect_column_values_to_match_regex",
+            json!({"column": "a", "regex": r"^[a&&b]{,3}\Z"}),
+            r#"[{"matches":{"pattern":"^[a\\&\\&b]{0,3}\\z","column":"a"}}]"#,
+        );
+        check_kwargs(
+            "expect_column_values_to_match_regex_list",
+            json!({"column": "a", "regex_list": ["x"], "match_on": "some"}),
+            "`match_on: \"some\"` is neither `any` nor `all`",
+        );
+        check_kwargs(
+            "expect_column_distinct_values_to_contain_set",
+            json!({"column": "a", "value_set": [1, null]}),
+            "a null is in its list and never among distinct values, so it never holds; take it out",
+        );
+        check_kwargs(
+            "expect_column_distinct_values_to_be_in_set",
+            json!({"column": "a", "value_set": [1], "mostly": 0.5}),
+            "the argument `mostly: 0.5` has no counterpart",
+        );
+        check_kwargs(
+            "expect_table_row_count_to_equal_other_table",
+            json!({"other_table_name": "u", "row_condition": "a < 3"}),
+            "a condition on rows does not go with a comparison of two tables",
+        );
+        check_kwargs(
+            "expect_column_quantile_values_to_be_between",
+            json!({"column": "a", "quantile_ranges": {"quantiles": [0.5], "value_ranges": [[1, 2]]}, "allow_relative_error": "some"}),
+            "`allow_relative_error: some` is no way to choose between two values",
+        );
     }
 }

@@ -4,6 +4,7 @@ use hw_base::{Column, OnFailure, Severity, Tolerance};
 use serde_json::{Map, Value as Json, json};
 
 use crate::rule::Rule;
+use crate::suites::pattern::Syntax;
 use crate::suites::violations::violations_sql;
 use crate::suites::words::{plain_number, settings_without_shared};
 use crate::suites::{HowWritten, TableRules, Written, WrittenItem};
@@ -77,9 +78,7 @@ fn in_words(rule: &Rule, columns: &[Column]) -> Option<Vec<(String, Json)>> {
     let settings = settings_without_shared(rule, columns)?;
     let (mostly, condition) = limits_on_rows(rule)?;
     let mut found = words(rule.kind.name(), &settings)?;
-    if (mostly.is_some() || condition.is_some())
-        && found.iter().any(|(kind, _)| !kind.starts_with("expect_column_value") && !takes_mostly(kind))
-    {
+    if (mostly.is_some() || condition.is_some()) && found.iter().any(|(kind, _)| !takes_mostly(kind)) {
         return None;
     }
     for (_, kwargs) in &mut found {
@@ -99,7 +98,8 @@ fn called(word: &str) -> String {
     if word == QUERY { word.to_owned() } else { format!("expect_{word}") }
 }
 
-fn takes_mostly(kind: &str) -> bool {
+/// Whether the expectation called `expect_…` counts values or rows, of which `mostly` is a share.
+pub(super) fn takes_mostly(kind: &str) -> bool {
     ["column_values", "column_value_", "column_pair", "compound", "multicolumn", "select_column"]
         .iter()
         .any(|start| kind.starts_with(start))
@@ -180,8 +180,8 @@ fn words(kind: &str, settings: &Map<String, Json>) -> Option<Vec<(String, Json)>
             kwargs["column"] = column;
             one("column_values_to_be_between", kwargs)
         }
-        "matches" => Some(pattern(settings, "regex", "(?i)")),
-        "like" if !settings.contains_key("ignore_case") => Some(pattern(settings, "like_pattern", "")),
+        "matches" => pattern(settings, "regex", |pattern| Syntax::Python.written(pattern).ok()),
+        "like" if !settings.contains_key("ignore_case") => pattern(settings, "like_pattern", |pattern| Some(pattern.to_owned())),
         "length" => one("column_value_lengths_to_be_between", json!({"column": column, "min_value": get("min"), "max_value": get("max")})),
         "parses" if get("as") == "any_date" => one("column_values_to_be_dateutil_parseable", json!({ "column": column })),
         "parses" if get("as") == "json" => one("column_values_to_be_json_parseable", json!({ "column": column })),
@@ -278,20 +278,21 @@ fn unique(settings: &Map<String, Json>) -> Option<Vec<(String, Json)>> {
     }
 }
 
-fn pattern(settings: &Map<String, Json>, word: &str, ignoring_case: &str) -> Vec<(String, Json)> {
+/// A rule on patterns of texts, which `theirs` writes.
+fn pattern(settings: &Map<String, Json>, word: &str, theirs: fn(&str) -> Option<String>) -> Option<Vec<(String, Json)>> {
     let get = |key: &str| settings.get(key).cloned().unwrap_or_default();
-    let prefix = if get("ignore_case") == json!(true) { ignoring_case } else { "" };
+    let prefix = if get("ignore_case") == json!(true) { "(?i)" } else { "" };
     let not = if get("not") == json!(true) { "not_" } else { "" };
-    let prefixed = |pattern: &Json| pattern.as_str().map(|pattern| json!(format!("{prefix}{pattern}")));
-    vec![match settings.get("patterns").and_then(Json::as_array) {
+    let prefixed = |pattern: &Json| Some(json!(format!("{prefix}{}", theirs(pattern.as_str()?)?)));
+    Some(vec![match settings.get("patterns").and_then(Json::as_array) {
         Some(list) => {
-            let list: Vec<Json> = list.iter().filter_map(prefixed).collect();
+            let list: Vec<Json> = list.iter().map(prefixed).collect::<Option<_>>()?;
             let match_on = if not.is_empty() && get("require") == json!("all") { json!("all") } else { Json::Null };
             let kwargs = json!({"column": get("column"), format!("{word}_list"): list, "match_on": match_on});
             (format!("column_values_to_{not}match_{word}_list"), kwargs)
         }
-        None => (format!("column_values_to_{not}match_{word}"), json!({"column": get("column"), word: prefixed(&get("pattern"))})),
-    }]
+        None => (format!("column_values_to_{not}match_{word}"), json!({"column": get("column"), word: prefixed(&get("pattern"))?})),
+    }])
 }
 
 fn compare(settings: &Map<String, Json>) -> Option<Vec<(String, Json)>> {
@@ -354,7 +355,7 @@ fn distinct_values(settings: &Map<String, Json>) -> Option<Vec<(String, Json)>> 
 
 fn schema(settings: &Map<String, Json>) -> Option<Vec<(String, Json)>> {
     let mut found = Vec::new();
-    if ["forbidden", "places"].iter().any(|key| settings.contains_key(*key)) {
+    if ["forbidden", "places", "relative_order"].iter().any(|key| settings.contains_key(*key)) {
         return None;
     }
     if let Some(columns) = settings.get("columns").and_then(Json::as_object).filter(|columns| !columns.is_empty()) {

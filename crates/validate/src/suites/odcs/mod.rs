@@ -14,6 +14,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::exact::Exact;
 use crate::scalar::Scalar;
 
+use super::pattern::ours;
 use super::words::plain_number;
 use super::{Imported, ImportedItem, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
 
@@ -51,7 +52,7 @@ impl Suite for Odcs {
             }
             object_items(object, &mut items);
         }
-        items.extend(list(&file, "slaProperties").map(sla_item));
+        items.extend(list(&file, "slaProperties").flat_map(sla_items));
         Ok(Imported { items, ..Imported::default() })
     }
 
@@ -218,7 +219,7 @@ fn option_rule(column: &str, option: &str, value: &Json, options: &Map<String, J
     match option {
         "minLength" => one("length", "min"),
         "maxLength" => one("length", "max"),
-        "pattern" => one("matches", "pattern"),
+        "pattern" => Ok(Rules::one("matches", json!({"column": column, "pattern": value.as_str().map(ours)}))),
         "minimum" => one("range", if is_strict("exclusiveMinimum") { "above" } else { "min" }),
         "maximum" => one("range", if is_strict("exclusiveMaximum") { "below" } else { "max" }),
         "exclusiveMinimum" => one("range", "above"),
@@ -253,13 +254,17 @@ fn format_rule(column: &str, format: &str) -> Translation {
     Ok(Rules::one("parses", json!({"column": column, "as": form})))
 }
 
-/// A promise of service: latency is how old the newest row may be.
-fn sla_item(sla: &Json) -> ImportedItem {
+/// A promise of service for each of its elements: latency is how old the newest row may be.
+fn sla_items(sla: &Json) -> impl Iterator<Item = ImportedItem> {
+    sla.get("element").and_then(Json::as_str).unwrap_or_default().split(',').map(move |element| sla_item(element.trim(), sla))
+}
+
+fn sla_item(element: &str, sla: &Json) -> ImportedItem {
     let property = sla.get("property").and_then(Json::as_str).unwrap_or_default();
-    let element = sla.get("element").and_then(Json::as_str).unwrap_or_default();
     let (table, column) = element.rsplit_once('.').unwrap_or(("", element));
     let table = table.rsplit(['.', '/']).next().filter(|table| !table.is_empty());
-    ImportedItem::new(table, format!("slaProperties {property}({element})"), sla_rule(property, column, sla))
+    let of = if element.is_empty() { String::new() } else { format!("({element})") };
+    ImportedItem::new(table, format!("slaProperties {property}{of}"), sla_rule(property, column, sla))
 }
 
 fn sla_rule(property: &str, column: &str, sla: &Json) -> Translation {

@@ -1,9 +1,10 @@
 //! The `quality` entries of a contract.
 
-use hw_base::{identifier, literal};
+use hw_base::{identifier, literal, nearest};
 use serde_json::{Value as Json, json};
 
 use crate::suites::metrics::{Counted, Forbidden, Threshold, counted_by_query, query_of_one_value, repeated_values, row_count};
+use crate::suites::pattern::ours;
 use crate::suites::sql::with_placeholder;
 use crate::suites::words::{number, texts};
 use crate::suites::{Outcome, Rules, Translation, suite};
@@ -13,7 +14,8 @@ pub(super) fn called(check: &Json, column: Option<&str>) -> String {
     let text = |key: &str| check.get(key).and_then(Json::as_str);
     let what = text("metric").or_else(|| text("rule")).or_else(|| text("type")).unwrap_or("library");
     let name = text("name").or_else(|| text("id")).map(|name| format!(" `{name}`")).unwrap_or_default();
-    format!("quality {what}({}){name}", column.unwrap_or_default())
+    let of = column.map(|column| format!("({column})")).unwrap_or_default();
+    format!("quality {what}{of}{name}")
 }
 
 /// The rules of an entry.
@@ -63,7 +65,25 @@ fn of_dimension(mut rules: Rules, dimension: &str) -> Rules {
     rules
 }
 
+/// The words of the standard for thresholds, and those of its first drafts.
+const THRESHOLDS: [&str; 10] = [
+    "mustBe",
+    "mustNotBe",
+    "mustBeGreaterThan",
+    "mustBeGreaterOrEqualTo",
+    "mustBeGreaterThanOrEqualTo",
+    "mustBeLessThan",
+    "mustBeLessOrEqualTo",
+    "mustBeLessThanOrEqualTo",
+    "mustBeBetween",
+    "mustNotBeBetween",
+];
+
 fn threshold(check: &Json) -> Result<Threshold, String> {
+    let is_misspelt = |key: &str| key.starts_with("must") && !THRESHOLDS.contains(&key);
+    if let Some((key, value)) = check.as_object().into_iter().flatten().find(|(key, _)| is_misspelt(key)) {
+        return Err(format!("the threshold `{key}: {value}` is not known"));
+    }
     let limit = |key: &str| match check.get(key) {
         None => Ok(None),
         Some(value) => number(value).map(Some).ok_or_else(|| format!("`{key}: {value}` is no number")),
@@ -89,12 +109,19 @@ fn threshold(check: &Json) -> Result<Threshold, String> {
     })
 }
 
+/// The metrics of the standard's library.
+const METRICS: [&str; 5] = ["nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount"];
+
 /// A metric of the standard's library.
 fn metric(check: &Json, column: Option<&str>) -> Translation {
     let name = check.get("metric").or_else(|| check.get("rule")).and_then(Json::as_str).ok_or("it has no `metric`")?;
     let given = threshold(check)?;
     let threshold = if given.is_empty() && name != "rowCount" { Threshold::exactly(0.0) } else { given };
     let is_percent = check.get("unit").and_then(Json::as_str).is_some_and(|unit| unit.starts_with("percent") || unit == "%");
+    let unused = |(key, _): &(&String, &Json)| !["missingValues", "validValues", "pattern", "properties"].contains(&key.as_str());
+    if let Some((key, value)) = check.get("arguments").and_then(Json::as_object).into_iter().flatten().find(unused) {
+        return Err(format!("the argument `{key}: {value}` has no counterpart"));
+    }
     let argument = |key: &str| check.get("arguments").and_then(|arguments| arguments.get(key)).or_else(|| check.get(key)).cloned();
     let of_column = || column.ok_or_else(|| format!("`{name}` stands at no property"));
     match name {
@@ -121,7 +148,10 @@ fn metric(check: &Json, column: Option<&str>) -> Translation {
             }
             counted_by_query(&repeated_values(&columns, None), &threshold, is_percent, None)
         }
-        other => Err(format!("the metric `{other}` is not in the library of the standard")),
+        other => Err(match nearest(other, METRICS) {
+            Some(meant) => format!("the metric `{other}` is not in the library of the standard; did you mean `{meant}`?"),
+            None => format!("the metric `{other}` is not in the library of the standard"),
+        }),
     }
 }
 
@@ -150,9 +180,9 @@ fn invalid(column: &str, values: Option<&Json>, pattern: Option<&Json>) -> Resul
     // A null in the list stands for no value: nulls are never invalid.
     let values: Option<Vec<&Json>> = values.and_then(Json::as_array).map(|values| values.iter().filter(|value| !value.is_null()).collect());
     let listed = values.as_ref().map(|values| values.iter().map(|value| value_sql(value)).collect::<Vec<_>>().join(", "));
-    let pattern = pattern.and_then(Json::as_str);
+    let pattern = pattern.and_then(Json::as_str).map(ours);
     let unlike = |pattern: &str| format!("not regexp_like(cast({name} as varchar), {})", literal(pattern));
-    match (listed, pattern) {
+    match (listed, pattern.as_deref()) {
         (Some(listed), None) => {
             let rule = Rules::one("accepted_values", json!({"column": column, "values": values}));
             Ok((rule, format!("{name} not in ({listed})")))
@@ -176,6 +206,9 @@ fn sql(query: &str, check: &Json, table: &str, column: Option<&str>) -> Translat
         for place in ["${property}", "${column}", "{property}", "{column}"] {
             ours = ours.replace(place, &identifier(column));
         }
+    }
+    if ours.contains("${") {
+        return Err("its query holds a variable, whose value is only known elsewhere".into());
     }
     let threshold = threshold(check)?;
     query_of_one_value(&with_placeholder(&ours, table), &threshold)
@@ -225,5 +258,22 @@ mod tests {
         for limits in [json!(["few", "many"]), json!(5), json!([1])] {
             assert_eq!(check(limits), Err("`mustBeBetween` needs two numbers".into()));
         }
+    }
+
+    #[test]
+    fn words_that_are_not_known_are_told() {
+        let check = |entry: Json, why: &str| assert_eq!(translated(&entry, "t", Some("a")).err().as_deref(), Some(why));
+        check(json!({"metric": "nullValues", "mustBeLessOrEqual": 5}), "the threshold `mustBeLessOrEqual: 5` is not known");
+        check(
+            json!({"metric": "invalidValues", "arguments": {"validValues": [1], "minimum": 3}, "mustBe": 0}),
+            "the argument `minimum: 3` has no counterpart",
+        );
+        check(
+            json!({"metric": "rowCoun", "mustBeGreaterThan": 0}),
+            "the metric `rowCoun` is not in the library of the standard; did you mean `rowCount`?",
+        );
+        check(json!({"metric": "freshness", "mustBe": 0}), "the metric `freshness` is not in the library of the standard");
+        let query = "select count(*) from ${object} where ${property} > ${limit}";
+        check(json!({"type": "sql", "query": query, "mustBe": 0}), "its query holds a variable, whose value is only known elsewhere");
     }
 }

@@ -4,6 +4,7 @@ use hw_base::{Column, ColumnType, Dimension, OnFailure, Severity, Tolerance};
 use serde_json::{Map, Value as Json, json};
 
 use crate::rule::Rule;
+use crate::suites::pattern::Syntax;
 use crate::suites::violations::violations_sql;
 use crate::suites::words::{plain_number, settings_without_shared};
 use crate::suites::yaml::block;
@@ -131,7 +132,8 @@ fn in_words<'a>(rule: &'a Rule, columns: &[Column]) -> Option<(Option<&'a str>, 
             (column, tolerated(rule, json!({"metric": "invalidValues", "arguments": {"validValues": get("values")}})))
         }
         "matches" if only(&["column", "pattern"]) => {
-            (column, tolerated(rule, json!({"metric": "invalidValues", "arguments": {"pattern": get("pattern")}})))
+            let pattern = Syntax::Python.written(get("pattern").as_str()?).ok()?;
+            (column, tolerated(rule, json!({"metric": "invalidValues", "arguments": {"pattern": pattern}})))
         }
         "row_count" => (None, check(rule, row_count(&get("min"), &get("max"))?)),
         _ => return None,

@@ -47,6 +47,7 @@ impl Metric<'_> {
             "row_count" => row_count(threshold, self.filter),
             "missing" => self.missing(&column()?, threshold),
             "invalid" => self.invalid(&column()?, threshold),
+            "valid" if self.language == Language::Checks && !self.is_percent => self.valid(&column()?, threshold),
             "duplicate" => self.duplicates(threshold),
             "percentile" => self.percentile(threshold),
             name => self.aggregate(name, &column()?, threshold),
@@ -83,6 +84,12 @@ impl Metric<'_> {
             }
             _ => self.filtered(counted, threshold),
         }
+    }
+
+    /// Values that are neither missing nor invalid.
+    fn valid(&self, column: &str, threshold: &Threshold) -> Translation {
+        let valid = self.validity.valid(column)?.unwrap_or_else(|| format!("{} is not null", identifier(column)));
+        measured_in_sql(&Counted::rows(Rules::default(), &valid, self.filter).measure(self.is_percent), threshold)
     }
 
     /// Contracts count rows that repeat others, SodaCL values that are repeated. Several columns of a contract may be null together.

@@ -109,18 +109,25 @@ fn check_items(subject: &Subject<'_>, check: &Json) -> Vec<ImportedItem> {
 /// Settings that say nothing about the verdict.
 const SILENT: [&str; 6] = ["identity", "attributes", "samples limit", "samples columns", "collect failed rows", "column"];
 
+/// Whether Soda passes over the `filter` of a check. That of a part of a table counts.
+fn takes_no_filter(sentence: &str) -> bool {
+    let starts = ["values in ", "row_count same as ", "freshness using "];
+    ["failed rows", "schema"].contains(&sentence) || starts.iter().any(|start| sentence.starts_with(start))
+}
+
 fn translated(subject: &Subject<'_>, sentence: &str, settings: Map<String, Json>) -> Result<Vec<Rules>, String> {
     let mut settings = settings;
     settings.retain(|key, _| !SILENT.contains(&key.as_str()));
-    let text = Json::Object(settings.clone()).to_string();
-    if sentence.contains("${") || text.contains("${") {
+    let holds_variable = |(key, value): (&String, &Json)| key != "name" && (key.contains("${") || value.to_string().contains("${"));
+    if sentence.contains("${") || settings.iter().any(holds_variable) {
         return Err("it holds a variable, whose value is only known when Soda runs".into());
     }
     if subject.table.contains("${") {
         return Err("the name of its table is a variable, whose value is only known when Soda runs".into());
     }
     let validity = Validity::take(&mut settings, &Validity::default());
-    let own = settings.get("filter").and_then(Json::as_str);
+    let written = settings.get("filter").and_then(Json::as_str);
+    let (own, unread) = if takes_no_filter(sentence) { (None, written) } else { (written, None) };
     let partition = subject.partition.clone().transpose()?;
     if partition.as_ref().is_some_and(|condition| condition.contains("${")) {
         return Err("the filter of its table holds a variable, whose value is only known when Soda runs".into());
@@ -133,7 +140,9 @@ fn translated(subject: &Subject<'_>, sentence: &str, settings: Map<String, Json>
     let rules = sentence.rules()?;
     sentence.all_known()?;
     let name = settings.get("name").cloned().unwrap_or_default();
-    Ok(rules.into_iter().map(|rules| rules.with("description", name.clone())).collect())
+    let note = "Soda applies no `filter` to it, so none counts here either";
+    let noted = |rules: Rules| if unread.is_some() { rules.note(note) } else { rules };
+    Ok(rules.into_iter().map(|rules| noted(rules.with("description", name.clone()))).collect())
 }
 
 /// A check in a sentence, with the settings below it.
@@ -154,6 +163,7 @@ impl Sentence<'_> {
             ("change ", "it compares with earlier results"),
             ("distribution_difference", "it compares with a sample that is kept elsewhere"),
             ("group by", "checks per group have no counterpart; use `query`"),
+            ("group evolution", "it compares with earlier results"),
             ("discover", "it looks for tables and judges none"),
             ("profile", "it measures and judges nothing"),
             ("reconciliation", "reconciliation of two data sources has no counterpart; see `reconcile`"),
@@ -167,7 +177,11 @@ impl Sentence<'_> {
             "failed rows" => return self.failed_rows(),
             _ => {}
         }
-        if text.starts_with("values in ") {
+        let (is_reference, is_cross_check) = (text.starts_with("values in "), text.starts_with("row_count same as "));
+        if (is_reference || is_cross_check) && ["warn", "fail"].iter().any(|key| self.settings.contains_key(*key)) {
+            return Err("`warn` and `fail` do not go with it, in Soda as well".into());
+        }
+        if is_reference {
             return self.reference().map(|rules| vec![self.limited(rules)]);
         }
         if let Some(other) = text.strip_prefix("row_count same as ") {
@@ -207,13 +221,32 @@ impl Sentence<'_> {
         let judged = |alternative: &Alternative| {
             self.judged(name.trim(), &columns, alternative).map(|rules| rules.with("on_failure", alternative.action.clone()))
         };
-        self.alternatives(condition.trim())?.iter().map(judged).collect()
+        if condition.trim().is_empty() {
+            return self.alternatives()?.iter().map(judged).collect();
+        }
+        let (threshold, is_percent) = condition_of(condition)?;
+        let rules = judged(&Alternative { threshold, is_percent, action: Json::Null })?;
+        Ok(vec![self.by_its_condition(rules)])
+    }
+
+    /// The rules of a check with a condition in its sentence, beside which Soda reads no others.
+    fn by_its_condition(&self, rules: Rules) -> Rules {
+        if ["warn", "fail"].iter().any(|key| self.settings.contains_key(*key)) {
+            return rules.note("Soda reads no `warn` and no `fail` below a condition in the sentence, so none counts here either");
+        }
+        rules
     }
 
     fn judged(&self, name: &str, columns: &[String], alternative: &Alternative) -> Translation {
         let Alternative { threshold, is_percent, .. } = alternative;
         if let Some(expression) = self.settings.get(&format!("{name} expression")).and_then(Json::as_str) {
-            return measured_in_sql(expression, threshold);
+            if self.settings.contains_key("filter") {
+                return Err("Soda applies no `filter` to an expression; write it into the expression".into());
+            }
+            return match self.filter {
+                Some(part) => query_of_one_value(&format!("select {expression} from {{table}} where {part}"), threshold),
+                None => measured_in_sql(expression, threshold),
+            };
         }
         if let Some(query) = self.settings.get(&format!("{name} query")).and_then(Json::as_str) {
             return query_of_one_value(&with_placeholder(query, self.subject.table), threshold);
@@ -244,8 +277,8 @@ impl Sentence<'_> {
         Ok(self.limited(Rules::one("reconcile", json!({ "with": table, "with_where": theirs }))))
     }
 
-    /// The condition in the sentence, or those under `warn` and `fail`, which say what is wrong.
-    fn alternatives(&self, condition: &str) -> Result<Vec<Alternative>, String> {
+    /// The conditions under `warn` and `fail`, which say what is wrong.
+    fn alternatives(&self) -> Result<Vec<Alternative>, String> {
         let mut all = Vec::new();
         for (key, action) in [("fail", Json::Null), ("warn", json!("alert"))] {
             let Some(wrong) = self.settings.get(key) else { continue };
@@ -253,43 +286,34 @@ impl Sentence<'_> {
             let (threshold, is_percent) = condition_of(wrong.trim().trim_start_matches("when").trim())?;
             all.push(Alternative { threshold: threshold.opposite()?, is_percent, action });
         }
-        if !condition.is_empty() {
-            let (threshold, is_percent) = condition_of(condition)?;
-            all.push(Alternative { threshold, is_percent, action: Json::Null });
-        }
         if all.is_empty() { Err("it has no condition".into()) } else { Ok(all) }
     }
 
     fn freshness(&self) -> Result<Vec<Rules>, String> {
-        let (column, condition) = self
-            .text
-            .trim_start_matches("freshness")
-            .trim()
-            .trim_start_matches("using")
-            .trim()
-            .split_once(')')
-            .ok_or("it names no column")?;
-        let column = column.trim_start_matches('(').split(',').next().unwrap_or_default().trim();
+        let (column, condition) = column_of_freshness(self.text).ok_or("it names no column")?;
+        if let Some((_, present)) = column.split_once(',').or_else(|| column.split_once(" with ")) {
+            return Err(format!("its ages end at the variable `{}`, whose value is only known when Soda runs", present.trim()));
+        }
         // A column that is no moment is told when the rule is judged.
         let column = column.split_once("::").map_or(column, |(column, _)| column.trim());
-        let one = |condition: &str, operators: [&str; 2], action: Json| {
+        let one = |condition: &str, operators: [&str; 2], action: Json| -> Translation {
             let age = operators
                 .iter()
                 .find_map(|operator| condition.trim().strip_prefix(operator))
                 .ok_or_else(|| format!("`{condition}` is no greatest age"))?;
-            let rules = Rules::one("freshness", json!({"column": column, "within": age.trim(), "where": self.filter}));
+            let rules = Rules::one("freshness", json!({"column": column, "within": in_one_unit(age.trim()), "where": self.filter}));
             Ok(rules.with("on_failure", action))
         };
+        if !condition.trim().is_empty() {
+            return Ok(vec![self.by_its_condition(one(condition, ["<=", "<"], Json::Null)?)]);
+        }
         let mut all: Vec<Result<Rules, String>> = Vec::new();
         for (key, action) in [("fail", Json::Null), ("warn", json!("alert"))] {
-            if let Some(wrong) = self.settings.get(key).and_then(Json::as_str) {
-                all.push(one(wrong.trim_start_matches("when").trim(), [">=", ">"], action));
-            }
+            let Some(wrong) = self.settings.get(key) else { continue };
+            let wrong = wrong.as_str().ok_or_else(|| format!("`{key}` is no condition"))?;
+            all.push(one(wrong.trim().trim_start_matches("when").trim(), [">=", ">"], action));
         }
-        if !condition.trim().is_empty() {
-            all.push(one(condition, ["<=", "<"], Json::Null));
-        }
-        all.into_iter().collect()
+        if all.is_empty() { Err("it has no condition".into()) } else { all.into_iter().collect() }
     }
 
     /// `values in (a, b) must exist in other (c, d)`, or `values in a must exist in other c`.
@@ -319,7 +343,7 @@ impl Sentence<'_> {
             let rules = self.failing_rows(&limit.threshold);
             rules.map(|rules| rules.with("on_failure", limit.action.clone()))
         };
-        self.alternatives("")?.iter().map(one).collect()
+        self.alternatives()?.iter().map(one).collect()
     }
 
     fn failing_rows(&self, threshold: &Threshold) -> Translation {
@@ -344,6 +368,31 @@ impl Sentence<'_> {
         }
         if all.is_empty() { Err("it has neither `warn` nor `fail` with a list of columns".into()) } else { Ok(all) }
     }
+}
+
+/// The column of `freshness(at) < 1d`, or of the older `freshness using at < 1d`, and the condition behind it.
+fn column_of_freshness(text: &str) -> Option<(&str, &str)> {
+    let rest = text.strip_prefix("freshness")?.trim_start();
+    let Some(older) = rest.strip_prefix("using ") else {
+        let (column, condition) = rest.split_once(')')?;
+        return Some((column.trim_start_matches('(').trim(), condition));
+    };
+    let (column, condition) = older.split_at(older.find(['<', '>']).unwrap_or(older.len()));
+    Some((column.trim().trim_matches(['(', ')']).trim(), condition))
+}
+
+/// An age such as `1d6h` in the one unit that a span of time has here; any other text as it is.
+fn in_one_unit(age: &str) -> String {
+    let units: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+    let seconds = |part: &str| {
+        let (number, size) = units.iter().find_map(|(unit, size)| Some((part.strip_suffix(*unit)?, *size)))?;
+        number.trim().parse::<u64>().ok()?.checked_mul(size)
+    };
+    let parts = age.split_inclusive(|c: char| c.is_ascii_alphabetic()).map(seconds).collect::<Option<Vec<_>>>();
+    let Some(parts) = parts.filter(|parts| parts.len() > 1) else { return age.to_owned() };
+    let total = parts.into_iter().fold(0, u64::saturating_add);
+    let whole = units.iter().find(|(_, size)| total.is_multiple_of(*size));
+    whole.map_or_else(|| age.to_owned(), |(unit, size)| format!("{}{unit}", total / size))
 }
 
 /// The rule that no row has values which a row of another table has.
@@ -431,5 +480,14 @@ mod tests {
         assert_eq!(read("between (1 and 10)").unwrap(), (None, Some(1.0), None, Some(10.0), false));
         assert_eq!(read("= 0").unwrap(), (Some(0.0), None, Some(0.0), None, false));
         assert!(read("about 5").is_err());
+    }
+
+    #[test]
+    fn ages_of_several_units_have_one() {
+        let read = ["1d6h", "24h30m", "1d24h", "2h", "soon"].map(in_one_unit);
+        assert_eq!(read, ["30h", "1470m", "2d", "2h", "soon"]);
+        assert_eq!(column_of_freshness("freshness using ts < 1d"), Some(("ts", "< 1d")));
+        assert_eq!(column_of_freshness("freshness(ts) < 1d"), Some(("ts", " < 1d")));
+        assert_eq!(column_of_freshness("freshness"), None);
     }
 }

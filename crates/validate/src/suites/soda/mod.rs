@@ -129,8 +129,11 @@ impl Check<'_> {
                 settings.get(OF_SODA_3).and_then(Json::as_str).unwrap_or_default()
             ));
         }
-        if let Some((key, _)) = settings.iter().find(|(_, value)| value.to_string().contains("${")) {
+        if let Some((key, _)) = settings.iter().find(|(key, value)| *key != "name" && value.to_string().contains("${")) {
             return Err(format!("`{key}` holds a variable, whose value is only known when Soda runs"));
+        }
+        if self.filter.is_some_and(|filter| filter.contains("${")) || self.of_column.holds("${") {
+            return Err("its dataset or its column holds a variable, whose value is only known when Soda runs".into());
         }
         let mut settings = settings.clone();
         let validity = Validity::take(&mut settings, self.of_column);
@@ -219,16 +222,14 @@ impl Check<'_> {
             self.columns.iter().filter_map(|column| Some((column.get("name")?.as_str()?.to_owned(), json!(of(column))))).collect();
         let allows = |key: &str| settings.get(key) == Some(&json!(true));
         let (extra, other_order) = (allows("allow_extra_columns"), allows("allow_other_column_order"));
-        let order = if extra || other_order { Json::Null } else { json!(names) };
-        let rules = Rules::one("schema", json!({"columns": types, "exact": !extra, "order": order}));
+        let mut wanted = json!({"columns": types, "exact": !extra});
+        if !other_order {
+            wanted[if extra { "relative_order" } else { "order" }] = json!(names);
+        }
+        let rules = Rules::one("schema", wanted);
         let sizes = ["character_maximum_length", "numeric_precision", "numeric_scale", "datetime_precision"];
         let has_sizes = self.columns.iter().any(|column| sizes.iter().any(|size| column.get(*size).is_some()));
-        let unchecked = [
-            (extra && !other_order).then_some("the order of the columns is not checked, since there may be others between them"),
-            has_sizes.then_some("how long texts are and how many digits numbers have is not checked"),
-        ];
-        let unchecked: Vec<&str> = unchecked.into_iter().flatten().collect();
-        if unchecked.is_empty() { rules } else { rules.note(unchecked.join("; ")) }
+        if has_sizes { rules.note("how long texts are and how many digits numbers have is not checked") } else { rules }
     }
 }
 
@@ -255,8 +256,32 @@ fn freshness(column: &str, threshold: &Json, limits: &Threshold, filter: Option<
     Ok(Rules::one("freshness", json!({"column": column, "within": format!("{greatest}{unit}"), "where": filter})))
 }
 
+/// What a threshold of a contract may say.
+const OF_THRESHOLDS: [&str; 12] = [
+    "metric",
+    "unit",
+    "level",
+    "additional",
+    "must_be",
+    "must_not_be",
+    "must_be_greater_than",
+    "must_be_greater_than_or_equal",
+    "must_be_less_than",
+    "must_be_less_than_or_equal",
+    "must_be_between",
+    "must_be_not_between",
+];
+
 /// A threshold of a contract: `must_be_less_than: 5` and its like.
 fn threshold_of(threshold: &Json) -> Result<Threshold, String> {
+    let settings = || threshold.as_object().into_iter().flatten();
+    if let Some((key, value)) = settings().find(|(key, _)| !OF_THRESHOLDS.contains(&key.as_str())) {
+        return Err(format!("the threshold `{key}: {value}` is not known"));
+    }
+    let mut comparisons = settings().filter(|(key, value)| key.starts_with("must_") && !value.is_null()).map(|(key, _)| key);
+    if let (Some(first), Some(second)) = (comparisons.next(), comparisons.next()) {
+        return Err(format!("Soda judges no threshold with both `{first}` and `{second}`; keep one of them, or write `must_be_between`"));
+    }
     let limit = |value: &Json, key: &str| match value.get(key) {
         None => Ok(None),
         Some(value) => number(value).map(Some).ok_or_else(|| format!("the threshold `{key}: {value}` is no number")),
@@ -272,7 +297,12 @@ fn threshold_of(threshold: &Json) -> Result<Threshold, String> {
         })
     };
     if let Some(between) = threshold.get("must_be_between") {
-        return sides(between, "");
+        let limits = sides(between, "")?;
+        let (low, high) = limits.min.or(limits.above).zip(limits.max.or(limits.below)).ok_or("`must_be_between` needs two limits")?;
+        if low >= high {
+            return Err(format!("no number lies between {low} and {high}, which Soda refuses as well; swap them, or write `must_be`"));
+        }
+        return Ok(limits);
     }
     if let Some(between) = threshold.get("must_be_not_between") {
         // A value must be less than the one limit or greater than the other: what lies between them is forbidden.

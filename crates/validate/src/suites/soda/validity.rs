@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::formats;
 use crate::suites::Rules;
+use crate::suites::pattern::ours;
 use crate::suites::words::number;
 
 /// The settings of a check or a column that say which values are missing or invalid.
@@ -184,11 +185,11 @@ impl Validity {
     /// The regular expression under `…_format` or `…_regex`.
     fn pattern(&self, word: &str) -> Result<Option<String>, String> {
         if let Some(pattern) = self.settings.get(&format!("{word}_regex")).and_then(Json::as_str) {
-            return Ok(Some(pattern.to_owned()));
+            return Ok(Some(ours(pattern)));
         }
         let Some(format) = self.settings.get(&format!("{word}_format")) else { return Ok(None) };
         if let Some(pattern) = format.get("regex").and_then(Json::as_str) {
-            return Ok(Some(pattern.to_owned()));
+            return Ok(Some(ours(pattern)));
         }
         let name = format.as_str().or_else(|| format.get("name")?.as_str()).unwrap_or_default();
         formats::expression(name).map(Some).ok_or_else(|| format!("the format `{name}` has no regular expression here"))
