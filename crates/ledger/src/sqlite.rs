@@ -13,7 +13,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, Transaction, TransactionBehavior, named_params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::log::Log;
 use crate::schema::{self, Age};
@@ -32,6 +32,9 @@ const SAVE_STEP: &str = "insert into steps values (
         seconds = excluded.seconds, peak_memory_bytes = excluded.peak_memory_bytes, spilled_bytes = excluded.spilled_bytes,
         table_name = excluded.table_name, table_version = excluded.table_version, rules_held = excluded.rules_held,
         error = excluded.error, record = excluded.record";
+
+/// Saves a note in place of an older one of its name.
+const SAVE_NOTE: &str = "insert into notes values (?1, ?2) on conflict (name) do update set note = excluded.note";
 
 /// Saves where a step stands.
 const SAVE_PROGRESS: &str = "insert or replace into progress values (?1, ?2, ?3, ?4, ?5)";
@@ -173,7 +176,11 @@ impl Ledger for SqliteLedger {
         self.record(|transaction| {
             save_step(transaction, run, step)?;
             match step.outcome {
-                StepOutcome::Published | StepOutcome::Unchanged => save_progress(transaction, &step.model, &step.progress),
+                StepOutcome::Published => {
+                    save_publisher(transaction, run, step)?;
+                    save_progress(transaction, &step.model, &step.progress)
+                }
+                StepOutcome::Unchanged => save_progress(transaction, &step.model, &step.progress),
                 StepOutcome::Started | StepOutcome::Blocked | StepOutcome::Failed | StepOutcome::Skipped => Ok(()),
             }
         })
@@ -223,9 +230,14 @@ impl Ledger for SqliteLedger {
     }
 
     fn publisher(&self, step: &str, version: i64) -> Result<Option<RunId>> {
+        let noted: Option<(i64, RunId)> = self.noted(&note_of_publisher(step))?.and_then(|note| serde_json::from_value(note).ok());
+        if let Some((_, run)) = noted.filter(|(newest, _)| *newest == version) {
+            return Ok(Some(run));
+        }
+        // Older programs took no such note. Of runs that begin within one second the names sort by chance, the rows do not.
         self.read(|connection| {
             let mut query = connection.prepare_cached(
-                "select run from steps where model = ?1 and table_version = ?2 and outcome = 'published' order by run desc limit 1",
+                "select run from steps where model = ?1 and table_version = ?2 and outcome = 'published' order by rowid desc limit 1",
             )?;
             query.query_row((step, version), |row| row.get(0).map(RunId)).optional()
         })
@@ -265,8 +277,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn note(&self, name: &str, note: &Json) -> Result<()> {
-        let statement = "insert into notes values (?1, ?2) on conflict (name) do update set note = excluded.note";
-        self.record(|transaction| transaction.execute(statement, (name, note.to_string())).map(drop))
+        self.record(|transaction| save_note(transaction, name, note))
     }
 
     fn noted(&self, name: &str) -> Result<Option<Json>> {
@@ -361,6 +372,22 @@ fn save_step(transaction: &Transaction<'_>, run: &RunId, step: &StepRecord) -> r
 fn save_progress(transaction: &Transaction<'_>, step: &str, progress: &Progress) -> rusqlite::Result<()> {
     let values = (step, &progress.fingerprint, progress.window, progress.version, to_json(progress)?);
     transaction.prepare_cached(SAVE_PROGRESS)?.execute(values).map(drop)
+}
+
+fn save_note(transaction: &Transaction<'_>, name: &str, note: &Json) -> rusqlite::Result<()> {
+    transaction.prepare_cached(SAVE_NOTE)?.execute((name, note.to_string())).map(drop)
+}
+
+/// Notes which run published the newest version of a step's table. A table that is made anew has the numbers of its versions once more,
+/// and a run that is continued may begin a step again that it has published: the records of steps alone do not tell.
+fn save_publisher(transaction: &Transaction<'_>, run: &RunId, step: &StepRecord) -> rusqlite::Result<()> {
+    let Some(commit) = &step.commit else { return Ok(()) };
+    save_note(transaction, &note_of_publisher(&step.model), &json!([commit.version, run]))
+}
+
+/// The name of the note that tells which run published the newest version of a step's table.
+fn note_of_publisher(step: &str) -> String {
+    format!("publisher of {step}")
 }
 
 /// The newest runs since a moment, without their steps.

@@ -37,7 +37,7 @@ pub(crate) fn of_model(model: &Model) -> Json {
     if let Some(settings) = settings.as_object_mut() {
         settings.retain(|key, _| !NOT_OF_ROWS.contains(&key.as_str()));
     }
-    json!({ "sql": model.sql, "settings": settings })
+    json!({ "sql": model.sql, "settings": settings, "contract": model.contract })
 }
 
 /// How the files of a dataset are read: a hash for each setting, because nobody knows what people write into settings.
@@ -58,7 +58,10 @@ pub(crate) fn changes_of_model(before: &Json, now: &Json) -> Option<String> {
         let (was, is) = (&before["settings"][&key], &now["settings"][&key]);
         if key == "rules" { rules_in_words(was, is) } else { key }
     });
-    let all: Vec<String> = select.map(str::to_owned).into_iter().chain(settings).collect();
+    // What was noted before contracts were is silent about them.
+    let is_noted = before.get("contract").is_some() && before["settings"]["contract"] == now["settings"]["contract"];
+    let contract = (is_noted && before["contract"] != now["contract"]).then(|| "contents of its contract".to_owned());
+    let all: Vec<String> = select.map(str::to_owned).into_iter().chain(settings).chain(contract).collect();
     (!all.is_empty()).then(|| all.join(", "))
 }
 
@@ -126,6 +129,15 @@ mod tests {
         let settings = json!({ "load": "append", "rules": [{ "unique": "a" }, { "range": "a" }, { "range": "b" }] });
         check(&before, &model("select a from t", &settings), Some("load, rules (2 new, 1 gone)"));
         check(&before, &model("select a from t", &json!({ "rules": [{ "unique": "a" }, { "not_null": "a" }] })), Some("order of rules"));
+    }
+
+    #[test]
+    fn a_contract_that_says_something_else_is_a_change() {
+        let with = |path: &str, contract: &str| json!({ "sql": "", "settings": { "contract": path }, "contract": contract });
+        let before = with("orders.yaml", "1");
+        check(&before, &with("orders.yaml", "2"), Some("contents of its contract"));
+        check(&before, &with("sales.yaml", "2"), Some("contract"));
+        check(&model("", &before["settings"]), &before, None);
     }
 
     #[test]

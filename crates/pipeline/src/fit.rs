@@ -150,11 +150,17 @@ impl ColumnChanges {
             Some(environment) => (format!("promote {environment} --rebuild"), format!("diff {name} --env {environment}")),
             None => (format!("run {name} --rebuild"), format!("diff {name}")),
         };
+        let load = &model.settings.load;
+        let (price, or_beside) = if load.keeps_history() || matches!(load, Load::Snapshot(_)) {
+            ("; then all versions of its history lose them", ", or leave the table and give the new definition another model name")
+        } else {
+            ("", "")
+        };
         let error = Error::user(what)
             .code("HW310")
             .because(lost)
-            .help(format!("if that is meant: `headworks {confirmed}`"))
-            .help(format!("else {keep}; `headworks {shown}` shows what changes"));
+            .help(format!("if that is meant: `headworks {confirmed}`{price}"))
+            .help(format!("else {keep}{or_beside}; `headworks {shown}` shows what changes"));
         Some(error.at(place.unwrap_or_else(|| Span { file: model.file.clone().into(), line: 1, column: 1, length: 1 })))
     }
 

@@ -258,6 +258,9 @@ impl<'a> Walk<'a> {
             Some((rule, read)) => {
                 error.help(format!("or let rows that break `{rule}` not wait for `{}`: `on_failure: block` or `alert`", read.name()))
             }
+            None if path.len() == 1 => error
+                .help("or, to add to the rows that it has, let the load do that: `load: { upsert: { key: [id] } }`")
+                .help("what it has read already it need not read again: `follow: { shop.orders: updated_at }`"),
             None => error,
         }
     }

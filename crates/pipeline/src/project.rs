@@ -84,6 +84,8 @@ pub struct Model {
     pub rules: Vec<Rule>,
     /// A hash of everything that defines it.
     pub fingerprint: String,
+    /// A hash of its contract, where it has one.
+    pub contract: Option<String>,
     /// Its YAML, for the places of what stands in it.
     pub yaml: Settings,
 }
@@ -322,6 +324,7 @@ impl Model {
             settings,
             rules: promised.rules,
             fingerprint: fingerprint(&definition),
+            contract: promised.contract.map(|text| fingerprint(&[text])),
             yaml: yaml.clone(),
         };
         Ok((model, promised.unchecked))

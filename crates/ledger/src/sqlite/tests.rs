@@ -1,7 +1,6 @@
 //! What the ledger keeps, and what it keeps after a crash.
 
 use hw_base::{Blame, Position, Retry, RunOutcome};
-use serde_json::json;
 
 use super::*;
 
@@ -85,6 +84,23 @@ fn a_version_is_known_by_the_newest_run_that_published_it() {
     }
     assert_eq!(ledger.publisher("a", 7).unwrap(), Some(RunId("r2".into())));
     assert_eq!((ledger.publisher("a", 9).unwrap(), ledger.publisher("b", 7).unwrap()), (None, None));
+}
+
+#[test]
+fn a_version_of_a_table_that_was_made_anew_is_that_of_the_run_which_published_it_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(&folder);
+    let publisher = |version: i64| ledger.publisher("a", version).unwrap().map(|run| run.0);
+    // Both begin within one second, and their names do not sort as they ran.
+    for name in ["r9", "r1"] {
+        ledger.begin(&run(name, 1)).unwrap();
+        ledger.save_step(&RunId(name.into()), &step("a", StepOutcome::Published, 1)).unwrap();
+    }
+    assert_eq!(publisher(1).as_deref(), Some("r1"));
+    ledger.save_step(&RunId("r1".into()), &step("a", StepOutcome::Started, 2)).unwrap();
+    assert_eq!(publisher(1).as_deref(), Some("r1"), "it was killed, continued, and killed again");
+    ledger.locked().execute("delete from notes", []).unwrap();
+    assert_eq!(publisher(1).as_deref(), Some("r9"), "an older program took no note");
 }
 
 #[test]

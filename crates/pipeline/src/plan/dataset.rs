@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hw_base::{
-    DatasetName, Delivery, Engine, Ledger, News, ORIGIN_COLUMNS, Position, Progress, Reference, Result, SourceFile, Sources, Survey,
-    TableName, TimeSpan, count, plural,
+    DatasetName, Delivery, Engine, Ledger, News, ORIGIN_COLUMNS, Position, Progress, Reference, Result, SourceFile, Survey, TableName,
+    TimeSpan, count, plural,
 };
 
+use super::recognised::recognised;
 use super::{Asking, Decision, FROM_PRODUCTION, Follow, Step, Work, was_rolled_back};
 use crate::definition;
 use crate::position::{ALL_FILES, ALL_ROWS, FILES, WATERMARK, WHAT_IS_NEW};
@@ -17,6 +18,9 @@ use crate::versions;
 
 /// How the reason begins for which files are read again that have not changed.
 pub(crate) const READ_OTHERWISE: &str = "files are read in another way now: ";
+
+/// How the reason ends where people decided about rows in quarantine that came from such files: a decision holds as long as its record does.
+pub(crate) const DECISIONS_END: &str = "; decisions about their rows in quarantine end, see `headworks quarantine log`";
 
 /// What there is to read of a dataset, and what was read before.
 struct Reading {
@@ -30,10 +34,17 @@ struct Reading {
     keeps_versions: bool,
     /// Settings that have changed since its files were read, and that say how files are read.
     reads_otherwise: Vec<String>,
+    /// The last window of this project that the raw copy has seen, where the ledger does not know it; 0 for none.
+    seen: i64,
 }
 
-/// Plans the extraction of a dataset of which `progress` was read.
-pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: DatasetName, progress: Option<Progress>) -> Result<Step> {
+/// Plans the extraction of a dataset of which `progress` was read; of a raw copy that the ledger does not know, `seen` is the last window.
+pub(super) async fn step(
+    project: &Project,
+    asking: Asking<'_>,
+    dataset: DatasetName,
+    (progress, seen): (Option<Progress>, i64),
+) -> Result<Step> {
     let table = TableName::raw(&dataset);
     let survey = asking.sources.survey(&dataset).await?;
     let compared = is_compared(project, asking.engine, &dataset);
@@ -42,8 +53,13 @@ pub(super) async fn step(project: &Project, asking: Asking<'_>, dataset: Dataset
     let reads_otherwise = if survey.files.is_some() && !compared { reads_otherwise(project, asking.ledger, &dataset)? } else { vec![] };
     let keeps_versions = survey.files.is_none() && !compared && keeps_versions(project, &dataset);
     let lookback_seconds = lookback_seconds(project, &dataset);
-    let reading = Reading { survey, follow, lookback_seconds, progress, compared, keeps_versions, reads_otherwise };
-    let why_anew = reading.why_anew(asking, &table).await?;
+    let reading = Reading { survey, follow, lookback_seconds, progress, compared, keeps_versions, reads_otherwise, seen };
+    let why_anew = match reading.why_anew(asking, &table).await? {
+        Some(reason) if reason.starts_with(READ_OTHERWISE) && has_decisions(project, asking.engine, &dataset)? => {
+            Some(format!("{reason}{DECISIONS_END}"))
+        }
+        why_anew => why_anew,
+    };
     let again = why_anew.is_some() && reading.goes_on();
     let decision = match why_anew {
         Some(reason) if again => Decision::Run(format!("{reason}; all rows are read again, earlier versions stay")),
@@ -103,48 +119,6 @@ pub(super) fn of_production(project: &Project, asking: Asking<'_>, dataset: Data
     Step::idle(table, "append", Decision::Skip(FROM_PRODUCTION.into()), progress, work)
 }
 
-/// Where a dataset stands, with what became of its files that nobody wrote to: one that was only touched or copied anew is listed as it is now,
-/// and one that has another name now is known by that. Their rows stay as they are, so that none of them becomes newer than it is.
-fn recognised(sources: &dyn Sources, dataset: &DatasetName, survey: &Survey, progress: Progress) -> Progress {
-    let (Some(present), Some(Position::Files(known))) = (&survey.files, progress.inputs.get(FILES)) else { return progress };
-    let mut known = known.clone();
-    let mut gone: Vec<usize> = (0..known.len()).filter(|at| present.iter().all(|file| file.path != known[*at].path)).collect();
-    for file in present {
-        match known.iter_mut().find(|known| known.path == file.path) {
-            Some(same) if same.is_listed_like(file) => {}
-            Some(same) => {
-                let may_be_alike = same.bytes == file.bytes && same.digest.is_some();
-                if may_be_alike && same.has_content_of(sources.digest(dataset, file).as_deref()) {
-                    same.modified = file.modified;
-                }
-            }
-            None => {
-                let is_alike = |known: &SourceFile| file.bytes > 0 && (known.bytes, known.modified) == (file.bytes, file.modified);
-                let candidates: Vec<usize> = gone.iter().copied().filter(|at| is_alike(&known[*at])).collect();
-                let digest = if candidates.is_empty() { None } else { sources.digest(dataset, file) };
-                if let Some(at) = candidates.into_iter().find(|at| known[*at].digest == digest) {
-                    gone.retain(|other| *other != at);
-                    renamed(&mut known, at, &file.path, progress.window);
-                }
-            }
-        }
-    }
-    known.sort();
-    let inputs = progress.inputs.into_iter().chain([(FILES.to_owned(), Position::Files(known))]).collect();
-    Progress { inputs, ..progress }
-}
-
-/// Notes that a known file has another name now. Its rows are in the batches so far, under the name that it had when it was read.
-fn renamed(known: &mut [SourceFile], at: usize, path: &str, last_batch: i64) {
-    let was = known[at].was.clone().unwrap_or_else(|| known[at].path.clone());
-    let others_had_it = known.iter().enumerate().any(|(other, file)| other != at && file.was.as_deref() == Some(was.as_str()));
-    let is_known_by_it = was == path && !others_had_it;
-    let file = &mut known[at];
-    file.was_until = file.was_until.or(Some(last_batch)).filter(|_| !is_known_by_it);
-    file.was = Some(was).filter(|_| !is_known_by_it);
-    path.clone_into(&mut file.path);
-}
-
 /// Why an environment cannot read production's raw copy of a dataset, which stands at `production`.
 ///
 /// # Errors
@@ -175,7 +149,7 @@ fn reads_otherwise(project: &Project, ledger: &dyn Ledger, dataset: &DatasetName
 /// If the source cannot be listed.
 pub async fn arriving(project: &Project, asking: Asking<'_>, dataset: &DatasetName) -> Result<Delivery> {
     let progress = asking.ledger.progress(TableName::raw(dataset).folder())?;
-    let step = step(project, asking, dataset.clone(), progress).await?;
+    let step = step(project, asking, dataset.clone(), (progress, 0)).await?;
     let Work::Extract { files, .. } = step.work else { return Ok(Delivery::default()) };
     // No file at all cannot be opened; then there is nothing new, and what is there is shown.
     Ok(Delivery { files: files.filter(|files| !files.is_empty()), ..Delivery::default() })
@@ -183,10 +157,25 @@ pub async fn arriving(project: &Project, asking: Asking<'_>, dataset: &DatasetNa
 
 /// Whether a model compares whole deliveries of the dataset.
 pub(super) fn is_compared(project: &Project, engine: &dyn Engine, dataset: &DatasetName) -> bool {
+    project.models.iter().filter(|model| matches!(model.settings.load, Load::Snapshot(_))).any(|model| reads(model, engine, dataset))
+}
+
+/// Whether people decided about rows in the quarantine of a dataset or of a model that reads it.
+fn has_decisions(project: &Project, engine: &dyn Engine, dataset: &DatasetName) -> Result<bool> {
+    let readers = project.models.iter().filter(|model| reads(model, engine, dataset)).map(|model| TableName::model(&model.name));
+    for table in readers.chain([TableName::raw(dataset)]) {
+        if engine.has_table(&table.reviewed())? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the SELECT of a model reads a dataset.
+fn reads(model: &Model, engine: &dyn Engine, dataset: &DatasetName) -> bool {
     let (name, raw) = (dataset.to_string(), format!("raw.{dataset}"));
     let is_named = |reference: &Reference| [&name, &raw].contains(&&reference.parts.join("."));
-    let reads = |model: &Model| engine.reads(&model.sql, None).is_ok_and(|references| references.iter().any(is_named));
-    project.models.iter().filter(|model| matches!(model.settings.load, Load::Snapshot(_))).any(reads)
+    engine.reads(&model.sql, None).is_ok_and(|references| references.iter().any(is_named))
 }
 
 /// Whether a model follows the dataset that keeps what the source has no longer: earlier versions, or the events of a log with a key.
@@ -254,10 +243,13 @@ impl Reading {
         Ok(None)
     }
 
-    /// Whether the raw copy goes on although all rows are read again.
+    /// Whether the raw copy goes on although all rows are read again. Where a ledger begins anew, it alone has the earlier versions.
     fn goes_on(&self) -> bool {
-        let had_versions = self.progress.as_ref().is_some_and(|progress| progress.fingerprint.starts_with(WHAT_IS_NEW));
-        self.keeps_versions && had_versions
+        let may_have_versions = match &self.progress {
+            Some(progress) => progress.fingerprint.starts_with(WHAT_IS_NEW),
+            None => self.seen > 0,
+        };
+        self.keeps_versions && may_have_versions
     }
 
     fn decision(&self) -> Decision {

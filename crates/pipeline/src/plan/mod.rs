@@ -4,6 +4,7 @@ mod dataset;
 mod deliver;
 mod model;
 mod push_down;
+mod recognised;
 mod standing;
 mod steps;
 mod together;
@@ -16,8 +17,9 @@ use hw_validate::Rule;
 use serde::Serialize;
 
 pub use self::dataset::arriving;
-pub(crate) use self::dataset::{READ_OTHERWISE, why_own};
+pub(crate) use self::dataset::{DECISIONS_END, READ_OTHERWISE, why_own};
 pub(crate) use self::model::{ASKED_FOR, BY_ARRIVAL};
+pub(crate) use self::standing::BEGIN_ANEW;
 use self::steps::Steps;
 pub use self::trial::try_models;
 use crate::definition;
@@ -357,7 +359,7 @@ async fn add_datasets(
             steps.push(Step { seen, ..failing(dataset, known, error) });
             continue;
         }
-        let step = match dataset::step(project, asking, dataset.clone(), known.clone()).await {
+        let step = match dataset::step(project, asking, dataset.clone(), (known.clone(), seen)).await {
             Err(error) if error.blame() == Blame::User => failing(dataset, known, &error),
             // A source that does not answer is asked again when its turn comes; the others need not wait for it.
             Err(error) if error.retry() == Retry::WithBackoff => {

@@ -1,6 +1,8 @@
 //! The step that builds the table of a model, and what is decided about it.
 
-use hw_base::{Engine, Error, Input, Progress, Reader, Result, TableName, snake_case};
+use std::collections::BTreeSet;
+
+use hw_base::{Engine, Error, Growth, Input, Progress, Reader, Result, TableName, snake_case};
 
 use serde_json::Value as Json;
 
@@ -72,6 +74,9 @@ impl Planning<'_> {
         let inputs = self.before.called(reads.iter().map(|read| read.step.as_str()));
         let needed = [inputs.clone(), self.before.called(parents.iter().map(|parent| parent.read.step.as_str()))].concat();
         let mut decision = self.decide(progress.as_ref(), &inputs, &needed);
+        if decision.may_run() {
+            self.refuse_repeated_rows(engine, &reads)?;
+        }
         let mut anew = matches!(decision, Decision::Rebuild(_));
         if let Some(progress) = progress.as_ref().filter(|_| self.reads_on(&decision, &reads))
             && was_rolled_back(engine, &table, progress).await?
@@ -116,11 +121,19 @@ impl Planning<'_> {
         let is_read = |dataset: &&String| self.reads.iter().any(|read| read.dataset().is_some_and(|own| own.to_string() == **dataset));
         match self.model.settings.follow.keys().find(|dataset| !is_read(dataset)) {
             None => Ok(()),
-            Some(dataset) => Err(Error::user(format!("`{}` follows `{dataset}`, which its SELECT does not read", self.model.name))
-                .code("HW302")
-                .help("remove it from `follow:`, or read it in the SELECT")
-                .moved_to(self.model.place(&["follow", dataset], 0))),
+            Some(dataset) => Err(self.foreign_follow(dataset).code("HW302").moved_to(self.model.place(&["follow", dataset], 0))),
         }
+    }
+
+    fn foreign_follow(&self, dataset: &str) -> Error {
+        let name = &self.model.name;
+        if self.project.model(dataset).is_some() {
+            return Error::user(format!("`{name}` follows `{dataset}`, which is a model: only datasets of sources can be followed"))
+                .help(format!("remove it from `follow:`; `{dataset}` is read whole"))
+                .help(format!("or read in the SELECT the dataset that `{dataset}` reads, and follow that"));
+        }
+        Error::user(format!("`{name}` follows `{dataset}`, which its SELECT does not read"))
+            .help("remove it from `follow:`, or read it in the SELECT")
     }
 
     fn refuse_foreign_partitions(&self) -> Result<()> {
@@ -204,6 +217,61 @@ impl Planning<'_> {
             .help("follow one of them and read the other whole, or give each a model of its own and join these"))
     }
 
+    /// Rows that come of no new ones cannot be added every time: without a key nobody could tell what is there already.
+    fn refuse_repeated_rows(&self, engine: &dyn Engine, reads: &[ReadFrom]) -> Result<()> {
+        let Model { name, sql, settings, .. } = self.model;
+        if !matches!(&settings.load, Load::Append(append) if append.key.is_empty()) {
+            return Ok(());
+        }
+        let arrives = |read: &&ReadFrom| read.table.is_raw() && !self.is_snapshot(&read.table);
+        let followed: Vec<&str> =
+            reads.iter().filter(arrives).filter(|read| read.extent == Extent::New).map(|read| read.name.as_str()).collect();
+        let is_whole = |read: &&ReadFrom| !followed.contains(&read.name.as_str());
+        let Some(whole) = reads.iter().find(is_whole).or(reads.first()) else { return Ok(()) };
+        if engine.growth(sql, &followed) != Growth::Repeated {
+            return Ok(());
+        }
+        let (rows, why) = match &followed[..] {
+            [] => (
+                format!("all of its rows again whenever `{}` changes", whole.name),
+                "only a plain SELECT of one dataset goes on by itself; this one reads all rows each time".to_owned(),
+            ),
+            _ => (
+                format!("rows of `{}` again with each run", whole.name),
+                format!(
+                    "its SELECT reads `{}` whole each time, or in a query within, and returns rows or values that need nothing new in {}",
+                    whole.name,
+                    in_words(&followed)
+                ),
+            ),
+        };
+        let mut error = Error::user(format!("`{name}` would add {rows}"))
+            .code("HW305")
+            .because(format!("{why}, and `load: append` without a key adds whatever it returns"))
+            .help("to make the table of all rows: `load: replace`, or `upsert` with the columns that tell its rows apart as the key");
+        let datasets: Vec<&ReadFrom> = reads.iter().filter(arrives).collect();
+        if let Some(follow) = self.sound_follow(engine, &datasets) {
+            error = error.help(format!("to add what the new rows alone give, a sum of each delivery: `follow: {{ {follow} }}`"));
+        }
+        Err(error.moved_to(self.model.place(&["load"], 0)))
+    }
+
+    /// What to follow of these datasets, so that nothing is added twice: one of them, else all.
+    fn sound_follow(&self, engine: &dyn Engine, datasets: &[&ReadFrom]) -> Option<String> {
+        let sql = &self.model.sql;
+        let tables: BTreeSet<&TableName> = datasets.iter().map(|read| &read.table).collect();
+        let tables: Vec<&TableName> = tables.into_iter().collect();
+        let names = |tables: &[&TableName]| -> Vec<&str> {
+            datasets.iter().filter(|read| tables.contains(&&read.table)).map(|read| read.name.as_str()).collect()
+        };
+        let is_sound = |tables: &Vec<&TableName>| {
+            let names = names(tables);
+            engine.growth(sql, &names) != Growth::Repeated && (tables.len() == 1 || !engine.joins(sql, &names))
+        };
+        let sound = tables.iter().map(|table| vec![*table]).chain([tables.clone()]).find(is_sound)?;
+        Some(sound.iter().map(|table| format!("{}: {BY_ARRIVAL}", table.leaf())).collect::<Vec<_>>().join(", "))
+    }
+
     /// Whether the model goes on where it has stopped although it does not say so: nothing but new rows can change it.
     fn follows_by_itself(&self, engine: &dyn Engine) -> bool {
         let settings = &self.model.settings;
@@ -257,7 +325,7 @@ impl Planning<'_> {
             _ => false,
         };
         let arrives_in_order = match self.reads {
-            [Read::Dataset { dataset, .. }] if matches!(settings.load, Load::Upsert(_)) => {
+            [Read::Dataset { dataset, .. }] if matches!(settings.load, Load::Upsert(_) | Load::Scd1(_)) => {
                 let table = TableName::raw(dataset);
                 self.before.of(&table).any(is_row_of_source) && engine.is_row_by_row(sql)
             }
@@ -276,10 +344,11 @@ impl Planning<'_> {
         if self.project.borrows(&TableName::model(&self.model.name)) {
             return Decision::Skip(FROM_PRODUCTION.into());
         }
-        let Some(progress) = progress else { return Decision::Rebuild(self.why_first()) };
+        // Also of a table that the ledger does not know: what it has may be lost by it.
         if self.selection.rebuild && self.selection.names(&self.model.name) {
             return Decision::Rebuild(ASKED_FOR.into());
         }
+        let Some(progress) = progress else { return Decision::Rebuild(self.why_first()) };
         if progress.fingerprint != self.fingerprint() {
             return Decision::Rebuild(self.what_changed());
         }
@@ -420,6 +489,10 @@ fn after(reads: &[ReadFrom], parents: &[Parent]) -> Vec<String> {
 fn is_same_key(dataset: &[String], model: &[String]) -> bool {
     let is_named = |column: &String| model.contains(&snake_case(column));
     !dataset.is_empty() && dataset.len() == model.len() && dataset.iter().all(is_named)
+}
+
+fn in_words(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ")
 }
 
 /// What becomes of a decision where the table shows less than the step has read.

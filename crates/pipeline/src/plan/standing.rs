@@ -10,6 +10,10 @@ use hw_base::{Error, Result, TableName, TableVersion};
 use super::{Asking, Step, Work};
 use crate::project::Project;
 
+/// What helps where no other ledger is to be had.
+pub(crate) const BEGIN_ANEW: &str = "or move this ledger away, and keep it: the next run begins one, takes over the raw copies, \
+     and builds the tables from these and what the sources have; history that they do not tell stays as it is (HW306)";
+
 /// Commits that are looked at, the newest first.
 const LOOKED_AT: usize = 100;
 
@@ -19,14 +23,15 @@ const LOOKED_AT: usize = 100;
 /// Where it is, with what to do about it.
 pub(super) async fn check(project: &Project, asking: Asking<'_>, steps: &[Step]) -> Result<()> {
     let writes = steps.iter().any(|step| step.decision.may_run());
+    // Where nothing is written one table stands for all: a warehouse is exchanged as a whole.
+    let mut is_known = false;
     for step in steps.iter().filter(|step| is_in_warehouse(step)) {
         let table = &step.table;
         match step.progress.as_ref().map(|progress| progress.version) {
             Some(Some(known)) => match asking.engine.standing(table, known)? {
                 Some(Ordering::Less) => refuse_older(asking, table, known).await?,
                 Some(Ordering::Greater) => refuse_unknown_runs(asking, table, known).await?,
-                // Its log entry is read only where something may be added to what it says.
-                Some(Ordering::Equal) if writes => refuse_exchanged(asking, step, known).await?,
+                Some(Ordering::Equal) if writes || !is_known => is_known |= is_as_recorded(asking, step, known).await?,
                 Some(Ordering::Equal) | None => {}
             },
             None if asking.engine.has_table(table)? => refuse_other_project(project, asking, table).await?,
@@ -50,7 +55,7 @@ async fn refuse_older(asking: Asking<'_>, table: &TableName, known: i64) -> Resu
         .code("HW702")
         .because(format!("its newest version is {newest}, the ledger knows version {known}: rows that it counts as loaded are not there"))
         .help("if the warehouse was put back from a backup: put back the ledger of the same time, `.headworks/ledger.db`, as well")
-        .help("or move this ledger away: the next run begins one, and builds the tables from the raw copies and what the sources have"))
+        .help(BEGIN_ANEW))
 }
 
 /// Refuses a table with versions that a run has made of which the ledger knows nothing.
@@ -73,21 +78,27 @@ async fn refuse_unknown_runs(asking: Asking<'_>, table: &TableName, known: i64) 
         ))
         .help("if another machine, project or copy of the project has run: let one of them alone write to a warehouse, with the ledger that knows all runs")
         .help("if the ledger was put back from a backup: put the newer one back")
-        .help("or move this ledger away: the next run begins one, and builds the tables from the raw copies and what the sources have"))
+        .help(BEGIN_ANEW))
 }
 
-/// Refuses a table whose version of this number is another one than that which the ledger recorded.
-async fn refuse_exchanged(asking: Asking<'_>, step: &Step, known: i64) -> Result<()> {
+/// Whether the version of a table that the ledger recorded is the one with this number; false where nobody can tell.
+///
+/// # Errors
+/// HW702 where it is another one.
+async fn is_as_recorded(asking: Asking<'_>, step: &Step, known: i64) -> Result<bool> {
     let table = &step.table;
-    let Some(writer) = asking.engine.writer(table, known).await? else { return Ok(()) };
-    let Some(recorded) = asking.ledger.publisher(&step.name, known)?.filter(|recorded| recorded.0 != writer) else { return Ok(()) };
+    let Some(writer) = asking.engine.writer(table, known).await? else { return Ok(false) };
+    let Some(recorded) = asking.ledger.publisher(&step.name, known)? else { return Ok(false) };
+    if recorded.0 == writer {
+        return Ok(true);
+    }
     Err(Error::user(format!("the table `{table}` is not the one that the ledger knows"))
         .code("HW702")
         .because(format!(
             "its version {known} was written by the run {writer}, that which the ledger knows by the run {recorded}: rows that it counts as loaded may not be there"
         ))
         .help("if the warehouse was exchanged or put back from a backup: put back the ledger that belongs to it, `.headworks/ledger.db`, or the warehouse that belongs to this ledger")
-        .help("or move this ledger away: the next run begins one, and builds the tables from the raw copies and what the sources have"))
+        .help(BEGIN_ANEW))
 }
 
 /// Refuses a table that this ledger does not know and another project has written.

@@ -1,5 +1,5 @@
 //! Trying the steps of a plan before anything is loaded: what SELECTs, YAML and rules say of columns is held against the columns that
-//! their inputs have, or will have. No row is read.
+//! their inputs have, or will have. No row is loaded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +14,7 @@ use crate::fit::{self, ColumnChanges};
 use crate::graph::{Read, is_known, resolved, unknown_table};
 use crate::project::Project;
 use crate::push_down::{Surroundings, prepare};
-use crate::run::{delivery_going_on, live_rows};
+use crate::run::{RawCopy, delivery_going_on, live_rows, lost_history};
 use crate::settings::Load;
 
 /// What the rows of a dataset are called while its rules are tried.
@@ -175,6 +175,9 @@ impl Trial<'_> {
     async fn model(&self, before: &[Step], step: &Step) -> Option<Found> {
         let Work::Build { sql, file, reads, parents, .. } = &step.work else { return None };
         let model = self.project.model(&step.name)?;
+        if let Some(error) = self.lost_history(before, step).await {
+            return Some(Found::failure(error));
+        }
         let mut inputs = Vec::new();
         for read in reads {
             self.bind(before, read, &mut inputs).await?;
@@ -202,6 +205,14 @@ impl Trial<'_> {
             found.errors.extend(error);
         }
         Some(Found { changes: changes.all, columns: Some(made), ..found })
+    }
+
+    /// Why a model with history is not built anew.
+    async fn lost_history(&self, before: &[Step], step: &Step) -> Option<Error> {
+        let engine = self.asking.engine;
+        let table = engine.table(&step.table, None).await.ok()??;
+        let raw_copies = before.iter().filter_map(|input| Some((input.name.as_str(), RawCopy::planned(input)?))).collect();
+        lost_history(step, &table, &raw_copies, engine).await.ok()?
     }
 
     /// What keeps a model from being built inside its database.

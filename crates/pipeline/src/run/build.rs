@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use hw_base::{Column, Input, LoadMode, Position, Progress, Reader, Result, Staging, TableState};
 
 use super::Ports;
+use super::by_batch;
 use super::deliveries::Deliveries;
-use super::kept;
+use super::kept::{self, RawCopy};
 use super::load::Batch;
 use super::orphans::{self, Change, Orphans};
 use super::task::Task;
 use super::touched::{Touched, Touching};
 use crate::fit::{self, ColumnChanges};
 use crate::members;
-use crate::plan::{ASKED_FOR, Decision, Extent, Parent, ReadFrom, Work};
+use crate::plan::{Decision, Extent, Parent, ReadFrom, Work};
 use crate::position::{TAKEN_OUT, batch_read, last_copy, noted};
 use crate::project::Model;
 use crate::settings::{Load, PartitionBy, Recompute, Snapshot};
@@ -52,7 +53,8 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let columns = ports.engine.columns(&reader).await?;
     fit::check(model, &reader, &columns, ports.engine).await?;
     if let Some(table) = table.as_ref().filter(|_| before.is_none()) {
-        kept::refuse_to_forget(task, (settings, &reads[..]), table, &standing).await?;
+        let raw_copies = standing.iter().map(|(name, at)| (name.as_str(), RawCopy::At(at))).collect();
+        kept::lost_history(step, table, &raw_copies, ports.engine).await?.map_or(Ok(()), Err)?;
     }
     // What goes on keeps the columns that the table has.
     if before.is_none() || *settings == Load::Replace {
@@ -159,6 +161,10 @@ impl Loading<'_> {
         let whole = Rows { reader: self.reader.clone(), mode, is_rebuild: self.before.is_none(), window: None };
         match (settings, reads) {
             (Load::Snapshot(snapshot), [read]) => Ok(Rows { reader: self.changes(snapshot, read).await?, ..whole }),
+            (Load::Append(append), _) if append.key.is_empty() => {
+                let apart = by_batch::apart(self.task.ports.engine, self.reader, reads, self.columns).await?;
+                Ok(Rows { reader: apart.unwrap_or(whole.reader), ..whole })
+            }
             (Load::Recompute(recompute), _) if self.before.is_some() || self.task.windows.is_some() => {
                 let partition_by = self.partition_by;
                 let touched = self.touched(recompute, reads).await?;
@@ -192,11 +198,9 @@ impl Loading<'_> {
 
     /// What changed in the deliveries of a dataset.
     async fn changes(&self, settings: &Snapshot, read: &ReadFrom) -> Result<Reader> {
-        let Task { step, ports, .. } = self.task;
         let newest = self.standing.get(&read.step).map(|at| at.window).unwrap_or_default();
-        let deliveries = Deliveries { engine: ports.engine, select: self.reader, read, before: self.before, newest };
-        let is_asked_for = step.decision == Decision::Rebuild(ASKED_FOR.into());
-        deliveries.changes(settings, self.columns, Some(&step.table).filter(|_| !is_asked_for)).await
+        let deliveries = Deliveries { engine: self.task.ports.engine, select: self.reader, read, before: self.before, newest };
+        deliveries.changes(settings, self.columns).await
     }
 }
 

@@ -5,9 +5,7 @@
 //! read and on the last one that has; a row counts where it differs from the row of its key in the delivery before. So what is loaded
 //! follows from the raw copy alone, and one full load comes to the same table as many small ones.
 
-use hw_base::{
-    Column, Engine, Error, Input, Progress, Reader, Result, TableName, Timestamp, VALID_FROM, VALID_TO, Value, identifier, literal,
-};
+use hw_base::{Column, Engine, Error, Input, Progress, Reader, Result, Timestamp, VALID_FROM, VALID_TO, Value, identifier, literal};
 
 use crate::plan::ReadFrom;
 use crate::position::copy_read;
@@ -43,16 +41,13 @@ impl Deliveries<'_> {
     /// The query of what changed in the deliveries that have not been read, by the columns that the SELECT returns.
     ///
     /// # Errors
-    /// If the raw copy cannot be read; HW306 if `keeps` is a table whose history is longer than what the raw copy still has.
-    pub(super) async fn changes(&self, settings: &Snapshot, columns: &[Column], keeps: Option<&TableName>) -> Result<Reader> {
+    /// If the raw copy cannot be read, or has too many deliveries.
+    pub(super) async fn changes(&self, settings: &Snapshot, columns: &[Column]) -> Result<Reader> {
         let mut read = self.before.and_then(|before| copy_read(&self.read.step, before));
         let mut deliveries = self.since(read).await?;
         if let Some(batch) = read.filter(|batch| deliveries.first().is_none_or(|first| first.batch != *batch)) {
             read = self.last_with_rows(batch).await?;
             deliveries = self.since(read).await?;
-        }
-        if let (None, Some(table)) = (self.before, keeps) {
-            self.refuse_to_forget(table, deliveries.first()).await?;
         }
         if deliveries.is_empty() {
             deliveries.push(Delivery { batch: self.newest, at: Timestamp::default().to_rfc3339() });
@@ -61,35 +56,6 @@ impl Deliveries<'_> {
         let inputs = deliveries.iter().map(|delivery| self.input(delivery)).collect();
         let sql = Comparison { settings, columns, deliveries: &deliveries, is_known }.sql();
         Ok(Reader { sql, inputs, file: None })
-    }
-
-    /// A table that is made anew has the history of the deliveries that are left. Where it had more, nobody else has it.
-    async fn refuse_to_forget(&self, table: &TableName, first: Option<&Delivery>) -> Result<()> {
-        let state = self.engine.table(table, None).await?;
-        if !state.is_some_and(|state| state.columns.iter().any(|column| column.name == VALID_FROM)) {
-            return Ok(());
-        }
-        let sql = format!("select cast(min({VALID_FROM}) as varchar) as earliest from {}", table.sql());
-        let rows = self.engine.query(&Reader { sql, inputs: vec![], file: None }, 1).await?;
-        let moment = |text: &str| text.parse::<Timestamp>().ok();
-        let earliest = match rows.rows.first().and_then(|row| row.first()) {
-            Some(Value::Text(text)) => moment(text),
-            _ => None,
-        };
-        let left = first.and_then(|delivery| moment(&delivery.at));
-        match earliest {
-            Some(earliest) if left.is_none_or(|left| earliest < left) => Err(self.would_forget(table, earliest)),
-            _ => Ok(()),
-        }
-    }
-
-    fn would_forget(&self, table: &TableName, earliest: Timestamp) -> Error {
-        let dataset = &self.read.name;
-        Error::user(format!("building `{table}` anew would lose its history"))
-            .code("HW306")
-            .because(format!("it goes back to {}, the raw copy of `{dataset}` does not", earliest.format("%Y-%m-%d %H:%M:%S UTC")))
-            .help(format!("to keep it, leave `{table}` as it is and give the new definition another model name"))
-            .help(format!("to build it from the deliveries that are left: `headworks run {table} --rebuild`"))
     }
 
     /// The deliveries that the raw copy has from the last one on that was read.

@@ -13,7 +13,7 @@ use super::load::Batch;
 use super::task::Task;
 use super::types::{Fit, common, fit};
 use super::{malformed, origins};
-use crate::plan::{Asking, Decision, Follow, READ_OTHERWISE, Step, Work};
+use crate::plan::{Asking, DECISIONS_END, Decision, Follow, READ_OTHERWISE, Step, Work};
 use crate::position::{CONTENT, FILES, FIRST_BATCH, LAST_COPY, LOADED_AT, TAKEN_OUT, WATERMARK};
 use crate::versions;
 
@@ -92,8 +92,13 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
         earlier,
         names,
     };
+    if let Decision::Rebuild(reason) = &task.step.decision
+        && reason.ends_with(DECISIONS_END)
+    {
+        task.ports.narrator.note(&format!("{}: {reason}", task.step.name));
+    }
     copying.earlier = copying.earlier();
-    copying.names = copying.known_names()?;
+    copying.names = copying.known_names().await?;
     copying.batch(window).await.map(Some)
 }
 
@@ -173,11 +178,19 @@ impl Copying<'_> {
     }
 
     /// The names that the columns of the raw copy have in the source.
-    fn known_names(&self) -> Result<Names> {
+    async fn known_names(&self) -> Result<Names> {
         if self.table.is_none() || matches!(self.earlier, Earlier::Replaced) {
             return Ok(Names::new());
         }
-        noted_names(self.task.ports.ledger, &self.task.step.name)
+        let Task { step, ports, .. } = self.task;
+        let noted = noted_names(ports.ledger, &step.name)?;
+        if !noted.is_empty() {
+            return Ok(noted);
+        }
+        // A ledger that begins anew has no note: its columns are those that a raw copy would get that is made now.
+        let files = self.files.map(<[SourceFile]>::to_vec);
+        let delivered = ports.sources.open(self.dataset, &Delivery { files, ..Delivery::default() }).await?;
+        Ok(raw_names(&delivered.columns, &Names::new()).into_iter().collect())
     }
 
     /// Files that were read before.
@@ -359,20 +372,21 @@ impl Copying<'_> {
 
     fn clash(&self, column: &Column, before: &str) -> Error {
         let dataset = self.dataset;
-        Error::user(format!("column `{}` of `{dataset}` is {} now, but the raw copy holds {before}", column.name, column.sql_type))
-            .code("HW204")
-            .because("one type does not hold all values of the other")
-            .help(match self.files {
-                Some(_) => {
-                    format!(
-                        "declare a type that holds both: `columns: {{ {}: \"{}\" }}` under source `{}`",
-                        column.name,
-                        common(&column.sql_type, before),
-                        dataset.source
-                    )
-                }
-                None => format!("read it as text: `as_text: [{}.{}]` under source `{}`", dataset.dataset, column.name, dataset.source),
-            })
+        let error =
+            Error::user(format!("column `{}` of `{dataset}` is {} now, but the raw copy holds {before}", column.name, column.sql_type))
+                .code("HW204")
+                .because("one type does not hold all values of the other");
+        match self.files {
+            Some(_) => error.help(format!(
+                "declare a type that holds both: `columns: {{ {}: \"{}\" }}` under source `{}`",
+                column.name,
+                common(&column.sql_type, before),
+                dataset.source
+            )),
+            None => error
+                .help(format!("read it as text: `as_text: [{}.{}]` under source `{}`", dataset.dataset, column.name, dataset.source))
+                .help(dataset.help_to_copy_anew()),
+        }
     }
 
     /// Lets the batch hold the rows of the raw copy as well, in the wider types.

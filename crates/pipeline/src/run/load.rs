@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hw_base::{
     Column, CommitNote, DatasetName, Engine, Error, IS_INFERRED, LoadMode, Position, Progress, Published, Reader, Result, ReturnedRecord,
     SetWatch, StagedBatch, Staging, StepCommit, StepOutcome, StepRecord, TableName, Timestamp, Together, VALID_TO, Value, Verdict,
-    identifier,
+    identifier, plural,
 };
 use hw_validate::{Gate, Judging, Population};
 use serde_json::json;
@@ -18,7 +18,7 @@ use crate::definition;
 use crate::fit;
 use crate::graph::{Read, placed_where_read, resolved};
 use crate::history;
-use crate::plan::{Asking, Decision, Step, Work};
+use crate::plan::{Asking, Decision, Extent, ReadFrom, Step, Work};
 use crate::position::{CONTENT, FILES, LAST_COPY, WATERMARK, last_copy};
 use crate::settings::Load;
 use crate::versions;
@@ -231,6 +231,7 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
     record.lateness = lateness::measured(task, &staged.watched);
     record.returned = returned(step, batch, &staged);
     note_reached(task, batch, &staged);
+    tell_rows_left_behind(task, batch, &staged);
     if let Some(review) = &mut record.review {
         review.rows = staged.rows_reviewed;
         if review.rows == 0 {
@@ -272,6 +273,22 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
             record.returned = None;
             Ok(StepOutcome::Blocked)
         }
+    }
+}
+
+/// Says how many rows of a table its SELECT returns no longer although it reads all rows of a model, which has lost them: an upsert takes no
+/// row away whose key does not come. Of each key the table has one row, so what it has more than was read has not come; where a key was read more
+/// than once, more.
+fn tell_rows_left_behind(task: Task<'_>, batch: &Batch, staged: &StagedBatch) {
+    let Work::Build { reads, infers: false, .. } = &task.step.work else { return };
+    let Staging { mode, is_rebuild, review, .. } = &batch.staging;
+    let reads_part = |read: &ReadFrom| matches!(read.extent, Extent::New | Extent::Members | Extent::Deliveries);
+    let reads_whole = reads.iter().any(|read| !read.table.is_raw()) && !reads.iter().any(reads_part);
+    let rows = staged.rows_after.saturating_sub(staged.rows_read);
+    if rows > 0 && reads_whole && matches!(mode, LoadMode::Upsert { .. }) && !is_rebuild && review.is_none() {
+        let (name, rows) = (&task.step.name, plural(rows, "row"));
+        let asked = format!("`headworks run {name} --rebuild` takes out what it does not return");
+        task.ports.narrator.note(&format!("{name}: keeps at least {rows} that its SELECT does not return any more; {asked}"));
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod backfill;
 mod build;
+mod by_batch;
 mod course;
 mod deliver;
 mod deliveries;
@@ -38,6 +39,7 @@ pub(crate) use backfill::is_partial;
 pub use backfill::{Backfill, close, fill, left_out, targets, windows_left};
 pub(crate) use extract::delivery_going_on;
 pub use extract::{live_records, live_rows, raw_column_names};
+pub(crate) use kept::{RawCopy, lost_history};
 pub(crate) use load::EXAMPLES;
 pub use malformed::{MALFORMED, watch_malformed, with_malformed};
 pub use promote::{Building, Promotion, promote};

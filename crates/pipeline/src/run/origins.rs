@@ -9,8 +9,9 @@ use super::extract::{BATCH, FILE};
 pub(super) fn rows_of(paths: &[String], known: &[SourceFile]) -> String {
     let (mut names, mut parts) = (Vec::new(), Vec::new());
     for path in paths {
-        let file = known.iter().find(|file| file.path == *path);
-        let earlier = file.and_then(|file| Some((file.was.as_deref()?, file.was_until)));
+        // A file may have taken the place of another one that was known by this path.
+        let files = known.iter().filter(|file| file.path == *path);
+        let earlier = files.filter_map(|file| Some((file.was.as_deref()?, file.was_until)));
         for (name, until) in [(path.as_str(), None)].into_iter().chain(earlier) {
             match (before(name, until, known), until) {
                 (None, None) => names.push(literal(name)),
@@ -60,5 +61,10 @@ mod tests {
         check(&["b"], &known, "_file in ('b') or (_file = 'a' and _batch <= 2)");
         let back = [file("a", Some(("a", 2))), file("c", Some(("a", 5)))];
         check(&["a"], &back, "(_file = 'a' and _batch > 5) or (_file = 'a' and _batch <= 2)");
+        let pair = [file("a", Some(("c", 5))), file("b", Some(("a", 5)))];
+        check(&["a"], &pair, "(_file = 'a' and _batch > 5) or (_file = 'c' and _batch <= 5)");
+        check(&["b"], &pair, "_file in ('b') or (_file = 'a' and _batch <= 5)");
+        let replaced = [file("a", None), file("a", Some(("c", 5)))];
+        check(&["a"], &replaced, "_file in ('a') or (_file = 'c' and _batch <= 5)");
     }
 }

@@ -4,7 +4,7 @@ use hw_base::{Error, Reader, Result, RunId, Staging, TableName, TableState, Time
 
 use super::Ports;
 use super::places::Place;
-use crate::plan::{Step, Work};
+use crate::plan::{BEGIN_ANEW, Step, Work};
 use crate::project::{Project, fingerprint};
 
 /// A step of a run, and all that carrying it out needs.
@@ -100,7 +100,7 @@ impl Task<'_> {
             .because(format!("the table has seen window {seen}, the ledger knows windows up to {known}"))
             .help("if another machine or copy of the project has run: let one of them alone run it, with the ledger that knows all windows")
             .help("if the ledger was put back from a backup: put the newer one back")
-            .help("or move this ledger away: the next run begins one, and builds the tables from the raw copies and what the sources have")
+            .help(BEGIN_ANEW)
     }
 
     /// Going on by a plan that does not know the window could load its rows twice.

@@ -79,12 +79,12 @@ fn a_model_that_is_replaced_reads_all_although_it_follows() {
 #[test]
 fn models_are_read_at_the_version_of_this_run() {
     check(
-        &[following(), ("daily", "select * from orders join raw.shop.orders", json!({ "load": { "append": {} } }))],
+        &[following(), ("daily", "select * from orders join raw.shop.orders", json!({}))],
         expect![[r#"
             stage orders: upsert id, later by updated_at anew from shop.orders up to batch 1
-            stage daily: append anew from orders at version 0, raw.shop.orders with origin up to batch 1
+            stage daily: replace anew from orders at version 0, raw.shop.orders with origin up to batch 1
             stage orders: upsert id, later by updated_at from shop.orders after batch 1 up to 2
-            stage daily: append from orders at version 1, raw.shop.orders with origin up to batch 2"#]],
+            stage daily: replace from orders at version 1, raw.shop.orders with origin up to batch 2"#]],
     );
 }
 

@@ -141,6 +141,54 @@ fn what_is_compared_cannot_be_followed() {
 }
 
 #[test]
+fn what_is_made_of_all_rows_is_not_added_every_time() {
+    let append = || json!({ "load": { "append": {} } });
+    check_refused(
+        &[("daily", "select * from shop.orders", append())],
+        expect![[r#"
+            error[HW305]: `daily` would add all of its rows again whenever `shop.orders` changes
+              because: only a plain SELECT of one dataset goes on by itself; this one reads all rows each time, and `load: append` without a key adds whatever it returns
+              help: to make the table of all rows: `load: replace`, or `upsert` with the columns that tell its rows apart as the key
+              help: to add what the new rows alone give, a sum of each delivery: `follow: { shop.orders: _batch }`"#]],
+    );
+    check_refused(
+        &[("daily", "select * from report", append()), super::replaced()],
+        expect![[r#"
+            error[HW305]: `daily` would add all of its rows again whenever `report` changes
+              because: only a plain SELECT of one dataset goes on by itself; this one reads all rows each time, and `load: append` without a key adds whatever it returns
+              help: to make the table of all rows: `load: replace`, or `upsert` with the columns that tell its rows apart as the key"#]],
+    );
+    let united = json!({ "load": { "append": {} }, "follow": { "shop.orders": "_batch" } });
+    check_refused(
+        &[("daily", "select * from shop.orders union all select * from crm.customers", united)],
+        expect![[r#"
+            error[HW305]: `daily` would add rows of `crm.customers` again with each run
+              because: its SELECT reads `crm.customers` whole each time, or in a query within, and returns rows or values that need nothing new in `shop.orders`, and `load: append` without a key adds whatever it returns
+              help: to make the table of all rows: `load: replace`, or `upsert` with the columns that tell its rows apart as the key"#]],
+    );
+    let world = World::new(&[("daily", "select * from shop.orders", append())]);
+    world.state().row_by_row = true;
+    check_plan(
+        &world,
+        expect![[r#"
+            raw/shop.orders: run, 1 file | a.csv
+            daily: rebuild, first load | all rows"#]],
+    );
+}
+
+#[test]
+fn a_model_cannot_be_followed() {
+    let follow = json!({ "load": { "append": {} }, "follow": { "report": "_batch" } });
+    check_refused(
+        &[("daily", "select * from report", follow), super::replaced()],
+        expect![[r#"
+            error[HW302]: `daily` follows `report`, which is a model: only datasets of sources can be followed
+              help: remove it from `follow:`; `report` is read whole
+              help: or read in the SELECT the dataset that `report` reads, and follow that"#]],
+    );
+}
+
+#[test]
 fn what_is_built_in_parts_has_parts_and_inputs_that_tell_them() {
     let recompute = |settings: Json| ("months", "select * from shop.orders", settings);
     check_refused(
@@ -206,4 +254,19 @@ fn partitions_are_built_that_changed_rows_touch() {
         months: published 3 rows as version 2
         Succeeded, exit code 0"#]],
     );
+}
+
+#[test]
+fn a_column_of_a_history_is_not_taken_away_without_saying_what_is_lost() {
+    let mut world = World::new(&[compared("select * from shop.orders")]).ran();
+    world.state().tables.get_mut("history").unwrap().columns = vec!["id".into(), "gone".into()];
+    world.change_models(&[compared("select id from shop.orders")]);
+    let (_, errors) = world.try_run().unwrap();
+    expect![[r#"
+        error[HW310]: the changed `history` would take columns away from those who read it
+          because: - gone varchar
+          at: models/history.sql:1:1
+          help: if that is meant: `headworks run history --rebuild`; then all versions of its history lose them
+          help: else keep them in the SELECT, or leave the table and give the new definition another model name; `headworks diff history` shows what changes"#]]
+    .assert_eq(&errors[0].to_string());
 }

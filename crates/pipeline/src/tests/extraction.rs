@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::{check_plan, check_run, following, following_database, replaced};
 use crate::fixture::{World, block_on};
-use crate::{Asking, Decision, Selection, try_models};
+use crate::{Asking, Decision, Selected, Selection, try_models};
 
 /// Checks only what concerns raw copies.
 #[track_caller]
@@ -85,6 +85,59 @@ fn a_plan_tells_that_the_load_makes_a_column_that_the_select_returns() {
     let errors = block_on(try_models(&world.project, asking, &world, &mut plan));
     let messages: Vec<&str> = errors.iter().map(Error::message).collect();
     assert_eq!(messages, ["the column `status` is made by the load, and the SELECT returns one of that name"]);
+}
+
+#[test]
+fn a_plan_tells_that_a_history_would_be_lost_with_the_raw_copy_of_a_database() {
+    let errors = |world: &World, rebuild: bool| -> Vec<String> {
+        let models = vec![Selected::with_what_it_reads("people").unwrap()];
+        let mut plan = world.try_plan(&Selection { models, rebuild }).unwrap();
+        let asking = Asking { engine: world, sources: world, ledger: world };
+        block_on(try_models(&world.project, asking, world, &mut plan)).iter().map(ToString::to_string).collect()
+    };
+    let history = json!({ "load": { "scd2": { "key": ["id"] } }, "follow": { "crm.orders": "updated_at" } });
+    let world = World::new(&[("people", "select * from crm.orders", history)]).ran();
+    assert!(errors(&world, false).is_empty());
+    world.remove("raw/crm.orders");
+    expect![[r#"
+        error[HW306]: building `people` anew would lose its history
+          because: the raw copy of `crm.orders` has none of the rows that it was built from, and the source tells no history
+          help: to keep it: put the folder `raw/crm.orders` of the warehouse back as it was; a new definition may have another model name
+          help: to build it from what the source has now: `headworks run people --rebuild`"#]]
+    .assert_eq(&errors(&world, false).join("\n"));
+    assert!(!errors(&world, true).concat().contains("HW306"), "it was asked for");
+    for step in ["raw/crm.orders", "people"] {
+        world.forget(step);
+    }
+    let help = "put the ledger that knows the table, `.headworks/ledger.db`, and the folder `raw/crm.orders` of the warehouse back";
+    assert!(errors(&world, false).concat().contains(help), "the ledger is lost, too");
+}
+
+#[test]
+fn a_ledger_that_begins_anew_takes_over_a_raw_copy_with_versions() {
+    let history = json!({ "load": { "scd2": { "key": ["id"] } }, "follow": { "crm.orders": "updated_at" } });
+    let world = World::new(&[("people", "select * from crm.orders", history)]).ran();
+    for step in ["raw/crm.orders", "people"] {
+        world.forget(step);
+    }
+    check_plan(
+        &world,
+        expect![[r#"
+            raw/crm.orders: run, the ledger does not know the raw copy; all rows are read again, earlier versions stay | all rows
+            people: rebuild, first load | all rows"#]],
+    );
+    check_run(
+        &world,
+        expect![[r#"
+            open crm.orders: expecting id status updated_at
+            stage raw/crm.orders: append from the source
+            publish raw/crm.orders as window 2
+            stage people: versions of id by updated_at anew from crm.orders up to batch 2
+            publish people as window 2
+            raw/crm.orders: published 3 rows as version 1
+            people: published 3 rows as version 1
+            Succeeded, exit code 0"#]],
+    );
 }
 
 #[test]
@@ -186,6 +239,26 @@ fn a_watermark_is_asked_for_by_the_name_that_the_source_gives_the_column() {
 fn following_customers() -> (&'static str, &'static str, Json) {
     let settings = json!({ "load": { "upsert": { "key": ["id"] } }, "follow": { "crm.customers": "updated_at" } });
     ("customers", "select * from crm.customers", settings)
+}
+
+#[test]
+fn the_version_that_was_read_last_stays_for_dimensions_too() {
+    let settings = json!({ "load": { "scd1": { "key": ["id"] } }, "follow": { "crm.customers": "updated_at" } });
+    let world = World::new(&[("customers", "select * from crm.customers", settings)]);
+    world.state().row_by_row = true;
+    world.arrives("raw/crm.customers", "rows 3; watermark {5}");
+    check_run(
+        &world,
+        expect![[r#"
+            open crm.customers: all
+            stage raw/crm.customers: append from the source
+            publish raw/crm.customers as window 1
+            stage customers: upsert id anew from crm.customers up to batch 1
+            publish customers as window 1
+            raw/crm.customers: published 3 rows as version 0
+            customers: published 3 rows as version 0
+            Succeeded, exit code 0"#]],
+    );
 }
 
 #[test]
@@ -469,6 +542,27 @@ fn a_column_keeps_its_name_whatever_the_order_of_the_columns() {
 }
 
 #[test]
+fn a_column_keeps_its_name_where_a_ledger_begins_anew() {
+    let world = World::new(&[replaced()]);
+    world.state().columns.insert("shop.orders".into(), "Order ID, amount".into());
+    world.run();
+    for step in ["raw/shop.orders", "report"] {
+        world.forget(step);
+    }
+    world.state().notes.clear();
+    check(
+        &world,
+        expect![[r#"
+            open shop.orders: a.csv
+            open shop.orders: a.csv; expecting Order ID amount
+            stage raw/shop.orders: append from the source, takes out _file is null or _file in ('a.csv')
+            publish raw/shop.orders as window 2
+            raw/shop.orders: published 3 rows as version 1"#]],
+    );
+    expect![[r#"{"amount":"amount","order_id":"Order ID"}"#]].assert_eq(&world.state().notes["columns of raw/shop.orders"].to_string());
+}
+
+#[test]
 fn a_ledger_that_is_older_than_the_table_is_refused() {
     let world = World::new(&[replaced()]).ran();
     let before = world.state().progress.clone();
@@ -481,7 +575,7 @@ fn a_ledger_that_is_older_than_the_table_is_refused() {
           because: the table has seen window 2, the ledger knows windows up to 1
           help: if another machine or copy of the project has run: let one of them alone run it, with the ledger that knows all windows
           help: if the ledger was put back from a backup: put the newer one back
-          help: or move this ledger away: the next run begins one, and builds the tables from the raw copies and what the sources have"#]]
+          help: or move this ledger away, and keep it: the next run begins one, takes over the raw copies, and builds the tables from these and what the sources have; history that they do not tell stays as it is (HW306)"#]]
     .assert_eq(&errors[0].to_string());
     expect![[""]].assert_eq(&world.asked());
 }

@@ -95,6 +95,20 @@ fn models_in_a_circle_are_named_in_order() {
 }
 
 #[test]
+fn a_model_that_reads_itself_is_told_how_rows_are_added() {
+    check(
+        &[("a", "select * from shop.orders join a", json!({}))],
+        &[],
+        expect![[r#"
+            error[HW303]: the models form a circle: `a` reads `a`
+              at: models/a.sql:1:1
+              help: move the shared part into a model of its own
+              help: or, to add to the rows that it has, let the load do that: `load: { upsert: { key: [id] } }`
+              help: what it has read already it need not read again: `follow: { shop.orders: updated_at }`"#]],
+    );
+}
+
+#[test]
 fn all_mistakes_of_all_models_come_at_once() {
     let wrong = [
         ("a", "selct 1", json!({})),

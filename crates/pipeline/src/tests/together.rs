@@ -29,7 +29,8 @@ fn refused(settings: Json, expected: Expect) {
 
 #[test]
 fn a_table_that_rows_wait_for_is_needed_like_one_that_is_read() {
-    let facts = ("facts", "select * from shop.orders", json!({ "load": { "append": {} }, "rules": refers("customers.id") }));
+    let settings = json!({ "load": { "upsert": { "key": ["id"] } }, "rules": refers("customers.id") });
+    let facts = ("facts", "select * from shop.orders", settings);
     let world = World::new(&[facts, customers()]);
     let steps = world.try_plan(&Selection::of_models(["facts".to_owned()])).unwrap().steps;
     let shown: Vec<String> = steps.iter().map(|step| format!("{}: {}", step.name, step.after.join(", "))).collect();
@@ -115,7 +116,7 @@ fn the_first_row_stays_where_no_later_one_can_change_that() {
     );
     let settings = [
         json!({ "rules": first(&["email"]) }),
-        json!({ "load": { "append": {} }, "rules": first(&["email"]) }),
+        json!({ "load": { "append": {} }, "follow": { "shop.orders": "_batch" }, "rules": first(&["email"]) }),
         json!({ "load": { "recompute": {} }, "partition_by": "month(day)", "rules": first(&["day", "email"]) }),
         json!({ "load": { "upsert": { "key": ["id"] } }, "rules": first(&["id", "email"]) }),
     ];

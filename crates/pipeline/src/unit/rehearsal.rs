@@ -8,6 +8,7 @@ use hw_validate::Rule;
 use super::{Named, UnitTest};
 use crate::graph::{Read, reads_of};
 use crate::project::{Model, Project, fingerprint};
+use crate::push_down::ModelEngine;
 use crate::settings::ModelSettings;
 
 /// The source that holds the rows given for models.
@@ -163,9 +164,10 @@ impl<'a> Needs<'a> {
             let is_kept = |rule: &&Rule| !left_out_rules.contains(rule.id.as_str()) && !left_out_rules.contains(ALL);
             rules.iter().filter(is_kept).cloned().collect()
         };
-        let undelivered = |model: &Model| ModelSettings { deliver: None, ..model.settings.clone() };
+        // A test reaches no database: the engine builds what is built inside one, and nothing is delivered.
+        let here = |model: &Model| ModelSettings { deliver: None, engine: ModelEngine::default(), ..model.settings.clone() };
         let models = self.models.values();
-        let models = models.map(|model| Model { rules: keep(&model.rules), settings: undelivered(model), ..model.clone() }).collect();
+        let models = models.map(|model| Model { rules: keep(&model.rules), settings: here(model), ..model.clone() }).collect();
         let of_dataset = |dataset: &DatasetName| Some((dataset.clone(), keep(self.project.dataset_rules.get(dataset)?)));
         let dataset_rules = self.read.iter().filter_map(of_dataset).collect();
         let mut sources = self.project.sources.clone();
@@ -208,6 +210,7 @@ fn stand_in(model: &Model) -> Model {
         file: model.file.clone(),
         settings: ModelSettings::default(),
         rules: vec![],
+        contract: None,
         yaml: empty(),
     }
 }
