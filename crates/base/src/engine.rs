@@ -103,6 +103,17 @@ impl Input {
     }
 }
 
+/// What a SELECT makes of rows that are new in some of its tables, where it sees these alone of them and all rows of the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// It may return rows that come of none of them, which it would return again with the next new ones.
+    Repeated,
+    /// Each row comes of one that is new: whoever sees the new rows in several parts gets the same rows as who sees them at once.
+    ByRow,
+    /// Each row comes of new rows that it sees together, such as a group of them.
+    ByPart,
+}
+
 /// What tells to which partitions of the result of a SELECT the rows of one of its inputs belong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traced {
@@ -367,6 +378,11 @@ pub trait Engine: Send + Sync {
     /// Whether the SELECT brings rows of several of these tables together, as a join does and a union does not.
     fn joins(&self, _sql: &str, _tables: &[&str]) -> bool {
         false
+    }
+
+    /// What the SELECT makes of rows that are new in these tables.
+    fn growth(&self, _sql: &str, _tables: &[&str]) -> Growth {
+        Growth::Repeated
     }
 
     /// The inputs of a SELECT of which it is sure that each row bears on no other partition of the result than that which

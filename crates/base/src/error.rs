@@ -84,16 +84,25 @@ impl Error {
         Self::new(Blame::Headworks, Retry::Never, message).code("HW901")
     }
 
-    /// Joins several errors into one that shows them all. Returns `None` for none.
+    /// Joins several errors into one that shows them all, each of them once. Returns `None` for none.
     pub fn all(errors: Vec<Error>) -> Option<Self> {
         let mut errors = errors.into_iter();
         let mut first = errors.next()?;
         for mut error in errors {
             let nested = std::mem::take(&mut error.0.also);
-            first.0.also.push(error);
-            first.0.also.extend(nested);
+            for error in std::iter::once(error).chain(nested) {
+                if !std::iter::once(&first).chain(first.others()).any(|told| told.says_the_same(&error)) {
+                    first.0.also.push(error);
+                }
+            }
         }
         Some(first)
+    }
+
+    /// Whether a person would read the same, those told beside them left aside.
+    fn says_the_same(&self, other: &Self) -> bool {
+        let (a, b) = (&self.0, &other.0);
+        a.code == b.code && a.message == b.message && a.because == b.because && a.help == b.help && a.span == b.span
     }
 
     /// Sets the code under which `headworks explain CODE` tells more; see [`crate::CODES`].
@@ -243,6 +252,14 @@ mod tests {
             error.to_string(),
             "error: column `email` cannot be the merge key of `customers`\n  because: 31 of 1,000 values occur more than once\n  at: headworks.yaml:14:9\n  help: try `customer_id`"
         );
+    }
+
+    #[test]
+    fn an_error_that_is_met_twice_is_told_once() {
+        let error = |place: usize| Error::user("wrong").at(Span { file: "headworks.yaml".into(), line: place, column: 1, length: 1 });
+        let pair = || Error::all(vec![error(1), error(2)]).unwrap();
+        let told = Error::all(vec![error(1), error(1), pair(), pair()]).unwrap();
+        assert_eq!(told.others().len(), 1);
     }
 
     #[test]

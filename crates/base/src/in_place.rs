@@ -13,9 +13,9 @@ pub struct Questions {
     pub shown: Vec<String>,
     /// What is asked of rows together.
     pub sets: Vec<SetQuestion>,
-    /// The same records with those that cannot be read as rows, and the rules that these break. It is asked where all of the watch is
-    /// answered; otherwise the scan for the rest of it tells them.
-    pub of_records: Option<Box<Questions>>,
+    /// The records behind the rows with those that cannot be read as rows, and the rules that these break. They are asked where all of the
+    /// watch is answered; otherwise the scan for the rest of it tells them.
+    pub of_records: Vec<Questions>,
 }
 
 /// What a rule asks of rows together.

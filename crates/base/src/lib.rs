@@ -32,8 +32,8 @@ pub use clock::{Clock, FixedClock, Timestamp};
 pub use coded::{CodeMemory, CodedColumn, CodedTable};
 pub use codes::{CODES, Code, code};
 pub use engine::{
-    BoxFuture, CommitNote, Engine, Input, MORE, Published, Reader, Reference, Review, Ruling, StagedBatch, StagedFile, Staging, TableState,
-    TableVersion, Traced,
+    BoxFuture, CommitNote, Engine, Growth, Input, MORE, Published, Reader, Reference, Review, Ruling, StagedBatch, StagedFile, Staging,
+    TableState, TableVersion, Traced,
 };
 pub use error::{Blame, Error, Result, Retry, Span, nearest, unknown};
 pub use facts::{

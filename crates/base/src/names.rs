@@ -24,6 +24,13 @@ impl DatasetName {
         let (source, dataset) = text.split_once('.')?;
         Some(Self::new(source, dataset))
     }
+
+    /// How its raw copy is made anew, where no type holds both what the copy has and what the source has now; and what is lost by it.
+    pub fn help_to_copy_anew(&self) -> String {
+        format!(
+            "or move the folder `raw/{self}` of the warehouse away: the next run copies the table anew, without the versions that the source has no longer; models with history are built from that with `--rebuild` alone"
+        )
+    }
 }
 
 impl fmt::Display for DatasetName {

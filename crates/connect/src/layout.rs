@@ -111,7 +111,12 @@ fn twice(file: &str, [(first, earlier), (at, name)]: [(usize, &str); 2]) -> Erro
 }
 
 /// What helps where a table of others has lost columns.
-pub(crate) const PUT_BACK: &str = "put the columns back; null in every row is enough, and models keep the history that they have";
+pub(crate) const PUT_BACK: &str = "put the columns back, one that was renamed beside its new name; null in every row is enough, \
+     and models keep the history that they have";
+
+/// What comes of it where its raw copy is moved away instead.
+pub(crate) const COPIED_ANEW: &str = "the next run copies the table anew, without the versions that the source has no longer; models with \
+     history are built from that with `--rebuild` alone, and lose it then";
 
 /// Refuses a table of others that lacks columns of the raw copy: no setting says that it may.
 pub(crate) fn check_table(name: &str, names: &[String], delivery: &Delivery) -> Result<()> {
@@ -119,9 +124,9 @@ pub(crate) fn check_table(name: &str, names: &[String], delivery: &Delivery) -> 
     if lacking.is_empty() {
         return Ok(());
     }
-    Err(lacking_of(name, &lacking, names).help(PUT_BACK).help(
-        "or move the folder of its raw copy away, below `raw` of the warehouse, and let the models do without them: the next run copies the table anew",
-    ))
+    Err(lacking_of(name, &lacking, names).help(PUT_BACK).help(format!(
+        "or move the folder of its raw copy away, below `raw` of the warehouse, and let the models do without them: {COPIED_ANEW}"
+    )))
 }
 
 fn lacks(file: &str, columns: &[&Column], names: &[String]) -> Error {

@@ -206,9 +206,7 @@ impl House {
                     let rows = self.preview(&format!("preview.{name}"), self.model(name)?, &mut inputs).await?;
                     inputs.push(rows);
                 }
-                [name] if self.project.model(name).is_some_and(|model| model.settings.engine.push_down.is_some()) => {
-                    return Err(lies_in_target(name));
-                }
+                [name] if self.is_built_inside(name) => return Err(lies_in_target(name)),
                 ["preview", source, dataset] => {
                     let dataset = DatasetName::new(source, dataset);
                     let asking = Asking { engine: &self.engine, sources: &self.sources, ledger: &self.ledger };
@@ -263,6 +261,22 @@ impl House {
     pub(crate) fn model(&self, name: &str) -> Result<&Model> {
         let known = || self.project.models.iter().map(|model| model.name.as_str());
         self.project.model(name).ok_or_else(|| hw_base::unknown("model", name, known()).code("HW302"))
+    }
+
+    /// The error for a table that the warehouse does not have.
+    pub(crate) fn no_table(&self, table: &TableName) -> Error {
+        if self.is_built_inside(table.folder()) {
+            return lies_in_target(table.folder());
+        }
+        match self.engine.tables() {
+            Ok(known) => hw_base::unknown("table", table.folder(), known.iter().map(TableName::folder)).code("HW302"),
+            Err(error) => error,
+        }
+    }
+
+    /// Whether the name is that of a model whose table lies in a database alone.
+    pub(crate) fn is_built_inside(&self, name: &str) -> bool {
+        self.project.model(name).is_some_and(|model| model.settings.engine.push_down.is_some())
     }
 
     /// Binds `source.dataset`; every other name stands for itself.

@@ -123,10 +123,11 @@ fn unknown_beside_no_project(root: &Path, name: &str) -> Error {
         .help("name a file by its path, as in `select … from 'orders.csv'`; for a table of a project go there, or give `--project FOLDER`")
 }
 
-/// A query whose names are the tables of a database, the sheets of a workbook, or the one file that `data` is.
-pub(crate) async fn reader_of_parts(root: &Path, data: &str, sql: &str, engine: &LocalEngine) -> Result<Reader> {
+/// A query whose names are the tables of a database, the sheets of a workbook, or the one file that `data` is; and what these names stand for, as
+/// `--with` takes it.
+pub(crate) async fn reader_of_parts(root: &Path, data: &str, sql: &str, engine: &LocalEngine) -> Result<(Reader, Vec<String>)> {
     let parts = hw_connect::parts_at(root, data).await?;
-    let (mut inputs, mut names) = (Vec::new(), OwnNames::new());
+    let (mut inputs, mut names, mut tables) = (Vec::new(), OwnNames::new(), Vec::new());
     for reference in engine.reads(sql, None)? {
         let name = reference.parts.join(".");
         let address = if parts.is_some() { format!("{data}#{name}") } else { data.to_owned() };
@@ -136,7 +137,8 @@ pub(crate) async fn reader_of_parts(root: &Path, data: &str, sql: &str, engine: 
         }
         let rows = live_rows(&name, &opened.delivered, &[], &mut inputs);
         inputs.push(rows);
+        tables.push(format!("{name}={address}"));
         names.push((name, own_names(&opened.delivered.columns)));
     }
-    Ok(Reader { sql: hw_engine::query_with_known_names(sql, &names), inputs, file: None })
+    Ok((Reader { sql: hw_engine::query_with_known_names(sql, &names), inputs, file: None }, tables))
 }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{
-    BoxFuture, Clock, Column, DatasetName, Dimension, Engine, Entry, Error, InPlace, Input, Node, Notes, OnFailure, Questions, Result,
-    RowWatch, RuleResult, Settings, SettingsMap, Verdict, Watch, Watched, WatchedRule, plural, snake_case,
+    BoxFuture, Clock, Column, DatasetName, Dimension, Engine, Entry, Error, InPlace, Input, Node, Notes, OnFailure, Questions, Reader,
+    Result, RowWatch, RuleResult, Settings, SettingsMap, Verdict, Watch, Watched, WatchedRule, plural, snake_case,
 };
-use hw_connect::in_place;
+use hw_connect::{LeftOut, in_place};
 use hw_pipeline::{EngineSettings, MALFORMED, watch_malformed};
 use hw_validate::{
     COLUMN_SETTINGS, CheckResult, FailOn, Gate, Imported, Judging, Population, Rule, read_rules, results_github, results_json,
@@ -145,7 +145,8 @@ impl Command for Check {
             terminal.busy(format!("checking {}", opened.about.name));
             // The numbers of rows are those of a reading.
             let place = if arguments.all_rows { None } else { in_place(opened.engine().live(), &opened.rows) };
-            let Judged { mut verdict, malformed, in_place } = judge(&opened, &asked.rules, arguments.all_rows, place.as_deref()).await?;
+            let judged = judge(&opened, &asked.rules, arguments.all_rows, place.as_deref()).await?;
+            let Judged { mut verdict, malformed, left_out, in_place } = judged;
             let mut results = match &asked.suite {
                 Some(suite) => results_of_suite(suite, &verdict),
                 None => results_of_rules(&verdict),
@@ -156,8 +157,11 @@ impl Command for Check {
                 in_place.mark(&mut results);
             }
             let own = asked.own.iter().filter_map(|name| Some(format!("{name}={}", arguments.data.as_deref()?)));
-            let others = arguments.others.iter().cloned().chain(own).collect();
+            let others = arguments.others.iter().chain(&opened.tables).cloned().chain(own).collect();
             show(&Shown { results: &results, rules: &asked.rules, verdict: &verdict, others, in_place }, &arguments, terminal)?;
+            for left_out in &left_out {
+                terminal.beside(report::records::left_out(left_out));
+            }
             Ok(exit_code(&results, arguments.fail_on()))
         })
     }
@@ -281,6 +285,8 @@ struct Judged {
     verdict: Verdict,
     /// The records that no rule could judge.
     malformed: Option<RuleResult>,
+    /// The records that a query does not see.
+    left_out: Vec<LeftOut>,
     in_place: Option<JudgedInPlace>,
 }
 
@@ -337,25 +343,48 @@ async fn judge(opened: &OpenedData, rules: &[Rule], all_rows: bool, place: Optio
         let (scan, malformed) = scan(opened, rest).await?;
         (watched.and(scan), malformed)
     } else {
-        let malformed = watched.of_records.first().and_then(|broken| malformed(broken, watched.rows, opened));
+        let of_data = opened.records().and(watched.of_records.first());
+        let malformed = of_data.and_then(|broken| malformed(broken, watched.rows, opened));
         (watched, malformed)
     };
     let population = Population { batch_is_table: true, ..Population::default() };
     let judging = Judging { engine, reader, population: &population, shown_as: &opened.shown_as, examples: EXAMPLES, now };
     let mut verdict = gate.judge(&judging, &watched).await?;
     tell_what_to_give(&mut verdict, rules, opened);
-    let Some(place) = place else { return Ok(Judged { verdict, malformed, in_place: None }) };
+    let left_out = left_out(opened, &watched);
+    let Some(place) = place else { return Ok(Judged { verdict, malformed, left_out, in_place: None }) };
     place.end().await;
     let copied = scanned || verdict.results.iter().any(|result| result.error.is_none() && !in_place.contains(&result.id));
-    Ok(Judged { malformed, in_place: Some(JudgedInPlace { place: place.name(), rules: in_place, copied }), verdict })
+    Ok(Judged { malformed, left_out, in_place: Some(JudgedInPlace { place: place.name(), rules: in_place, copied }), verdict })
 }
 
-/// What a place is asked of the records that cannot be read as rows; nothing where all of them are rows.
-fn of_records(opened: &OpenedData, watch: &Watch) -> Option<Box<Questions>> {
-    let broken = RowWatch { diverts: false, ..watch_malformed() };
-    let watch = Watch { rows: vec![broken], key: watch.key.clone(), examples: watch.examples, ..Watch::default() };
-    let shown = vec![MALFORMED.to_owned()];
-    opened.records().map(|rows| Box::new(Questions { rows, watch, shown, sets: vec![], of_records: None }))
+/// What a place is asked of the records that cannot be read as rows: of the data, or of each table that a query reads.
+fn of_records(opened: &OpenedData, watch: &Watch) -> Vec<Questions> {
+    let asked = |id: &str, rows: Reader, key: &[String]| {
+        let broken = RowWatch { id: id.to_owned(), diverts: false, ..watch_malformed() };
+        let watch = Watch { rows: vec![broken], key: key.to_vec(), examples: watch.examples, ..Watch::default() };
+        Questions { rows, watch, shown: vec![id.to_owned()], sets: vec![], of_records: vec![] }
+    };
+    match opened.records() {
+        Some(rows) => vec![asked(MALFORMED, rows, &watch.key)],
+        None => opened.records_of_tables().map(|(name, rows)| asked(name, rows, &[])).collect(),
+    }
+}
+
+/// The records that a query does not see: as the place has counted them, else as scans have met them. Of other data the verdict tells them.
+fn left_out(opened: &OpenedData, watched: &Watched) -> Vec<LeftOut> {
+    if opened.records().is_some() {
+        return vec![];
+    }
+    if watched.of_records.is_empty() {
+        return hw_connect::left_out(opened.engine().live(), &opened.rows.inputs);
+    }
+    let of_table = |broken: &WatchedRule| LeftOut {
+        files: vec![(hw_config::redact_url(&broken.id), broken.violations)],
+        is_all: true,
+        why: broken.examples.rows.first().and_then(|row| row.last()).map(ToString::to_string),
+    };
+    watched.of_records.iter().filter(|broken| broken.violations > 0).map(of_table).collect()
 }
 
 /// Says how to give the other data that a rule looks at, where nobody has; in a project it has its name.

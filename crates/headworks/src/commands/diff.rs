@@ -70,7 +70,7 @@ impl Command for Diff {
                 }
                 (None, None) => {
                     let house = House::passing(&terminal.root, "diff")?;
-                    if builds(&house, &arguments.table) {
+                    if builds(&house, &arguments.table) && !house.is_built_inside(&arguments.table) {
                         build(&house, &arguments.table, terminal).await?;
                     }
                     with_production(&house, &arguments, AS_IT_IS_NOW, terminal).await
@@ -108,15 +108,16 @@ async fn build(house: &House, model: &str, terminal: &Terminal) -> Result<()> {
 /// Compares production's table with the one that the environment has.
 async fn with_production(house: &House, arguments: &Arguments, name: &str, terminal: &Terminal) -> Result<u8> {
     let after = TableName::named(&arguments.table);
+    if house.is_built_inside(&arguments.table) {
+        return Err(house.no_table(&after));
+    }
     let before = after.in_production();
     if !house.engine.has_table(&before)? {
         if house.engine.has_table(&after)? {
             let text = format!("`{}` is new: production has no table of that name; all of its rows would be added", arguments.table);
             return not_compared(&arguments.table, text, terminal);
         }
-        let known = house.engine.tables()?;
-        let error = hw_base::unknown("table", &arguments.table, known.iter().map(TableName::folder)).code("HW302");
-        return Err(error.because("production has no table of that name to compare with"));
+        return Err(house.no_table(&after).because("production has no table of that name to compare with"));
     }
     if !builds(house, &arguments.table) {
         let text = format!("nothing to compare: `{}` and what it reads are as production built them", arguments.table);
@@ -149,8 +150,7 @@ fn not_compared(table: &str, why: String, terminal: &Terminal) -> Result<u8> {
 async fn between_versions(house: &House, arguments: &Arguments, from: i64, terminal: &Terminal) -> Result<u8> {
     let table = TableName::named(&arguments.table);
     let Some(newest) = house.engine.table(&table, None).await? else {
-        let known = house.engine.tables()?;
-        return Err(hw_base::unknown("table", table.folder(), known.iter().map(TableName::folder)).code("HW302"));
+        return Err(house.no_table(&table));
     };
     let side = |version: i64| Side { name: format!("version {version}"), table: table.clone(), version: Some(version) };
     compare(house, arguments, (side(from), side(arguments.to.unwrap_or(newest.version))), terminal).await

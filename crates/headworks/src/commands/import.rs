@@ -124,7 +124,9 @@ const UNREADABLE: &str = "HW101";
 
 /// What became of the checks of a file that cannot be read, of which nobody knows how many they are.
 fn unread(file: &Path, error: &Error) -> ImportedItem {
-    let place = error.span().map(|span| format!(" at {}:{}", span.line, span.column)).unwrap_or_default();
+    // What is broken may be the file of their project.
+    let other = error.span().filter(|span| span.file != file).map(|span| format!(" in `{}`", span.file.display())).unwrap_or_default();
+    let place = error.span().map(|span| format!("{other} at {}:{}", span.line, span.column)).unwrap_or_default();
     let why = format!("{}{place}", error.message());
     ImportedItem { table: None, check: format!("the checks of `{}`", file.display()), outcome: Outcome::NotTranslated { why } }
 }

@@ -58,8 +58,7 @@ async fn roll_back(house: &House, table: &TableName, to: Option<i64>, terminal: 
             .help("`headworks run` continues it; then roll back"));
     }
     let Some(state) = house.engine.table(table, None).await? else {
-        let known = house.engine.tables()?;
-        return Err(hw_base::unknown("table", table.folder(), known.iter().map(TableName::folder)).code("HW302"));
+        return Err(house.no_table(table));
     };
     if state.version == 0 {
         return Err(Error::user(format!("`{table}` has one version only, so there is none to go back to"))

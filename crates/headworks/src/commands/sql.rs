@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
-use hw_base::{BoxFuture, Engine, Reader, Result, Rows, plural};
-use hw_connect::LeftOut;
+use hw_base::{BoxFuture, Engine, Reader, Result, Rows};
 use hw_engine::{LiveTables, LocalEngine};
 use hw_pipeline::EngineSettings;
 
@@ -96,27 +95,9 @@ async fn answer(engine: &LocalEngine, reader: &Reader, arguments: &Arguments, te
         terminal.beside(guess);
     }
     for left_out in hw_connect::left_out(engine.live(), &reader.inputs) {
-        terminal.beside(left_out_note(&left_out));
+        terminal.beside(report::records::left_out(&left_out));
     }
     Ok(code)
-}
-
-/// Says how many records are missing among the rows, and where.
-fn left_out_note(left_out: &LeftOut) -> String {
-    let records = left_out.files.iter().map(|(_, records)| records).sum();
-    let least = if left_out.is_all { "" } else { "at least " };
-    let cannot = if records == 1 { "cannot be read as a row and is left out" } else { "cannot be read as rows and are left out" };
-    let named = left_out.files.first().map(|(file, _)| file.as_str()).unwrap_or_default();
-    let place = match left_out.files.len() as u64 {
-        1 => format!("`{named}`"),
-        files => format!("{}, such as `{named}`,", plural(files, "file")),
-    };
-    let why = match &left_out.why {
-        Some(why) if records == 1 => format!(": {why}"),
-        Some(why) => format!("; one of them: {why}"),
-        None => format!("; `headworks assess {named}` says why"),
-    };
-    format!("{least}{} of {place} {cannot}{why}", plural(records, "record"))
 }
 
 fn show(rows: &Rows, format: Output, terminal: &Terminal) -> Result<u8> {

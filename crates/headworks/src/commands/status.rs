@@ -102,9 +102,7 @@ async fn versions(house: &House, name: &str, limit: usize, terminal: &Terminal) 
     let name = TableName::named(name);
     let versions = house.engine.versions(&name, limit).await?;
     if versions.is_empty() {
-        let known = house.engine.tables()?;
-        let known: Vec<&str> = known.iter().map(TableName::folder).collect();
-        return Err(hw_base::unknown("table", name.folder(), known).code("HW302"));
+        return Err(house.no_table(&name));
     }
     if terminal.format == Format::Json {
         terminal.json(&json!({ "schema_version": "1", "table": name, "versions": versions }))?;

@@ -6,6 +6,7 @@ pub(crate) mod gaps;
 pub(crate) mod json;
 pub(crate) mod late;
 pub(crate) mod markdown;
+pub(crate) mod records;
 
 use std::path::Path;
 
@@ -336,11 +337,19 @@ fn after_block(record: &RunRecord) -> Vec<&'static str> {
         "  (`on_failure: quarantine`), or accept it (`at_most: …`, `on_failure: alert`); then run again.",
         "  `headworks explain HW601` says more.",
     ];
+    let of_measures = [
+        "  what to do: mend the data at its source, let the model handle it, or accept it (other limits,",
+        "  `on_failure: alert`); then run again.",
+        "  `headworks explain HW601` says more.",
+    ];
     let mut lines = Vec::new();
     if !wrong.is_empty() {
         lines.extend(of_rules);
     }
-    if !broken.is_empty() || wrong.is_empty() {
+    let are_measures = !broken.is_empty() && broken.iter().all(|rule| rule.measured.is_some());
+    if are_measures {
+        lines.extend(of_measures);
+    } else if !broken.is_empty() || wrong.is_empty() {
         lines.extend(of_data);
     }
     lines

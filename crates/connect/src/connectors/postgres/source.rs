@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use hw_base::{BoxFuture, Column, Delivery, Error, Result, Settings, Survey, Tolerance};
+use hw_base::{BoxFuture, Column, DatasetName, Delivery, Error, Result, Settings, Survey, Tolerance};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 
 use super::target::{PostgresTarget, PostgresTargetSettings};
 use super::{PUBLIC, PostgresSettings, Selection, Table, exists, open, survey, tables, text_columns};
 use crate::connectors::{Connector, Opened, Place, Source, TableListing, Target};
-use crate::layout::PUT_BACK;
+use crate::layout::{COPIED_ANEW, PUT_BACK};
 use crate::tables::Tables;
 use crate::types::{common_type, sql_type_to_arrow};
 
@@ -174,7 +174,7 @@ impl PostgresSource {
                 .because("the raw copy has columns that the source has no longer")
                 .help(PUT_BACK)
                 .help(format!(
-                    "or move the folder `raw/{}.{dataset}` of the warehouse away and let the models do without them: the next run copies the table anew, without the versions that the source has no longer; models with history are built from that with `--rebuild` alone",
+                    "or move the folder `raw/{}.{dataset}` of the warehouse away and let the models do without them: {COPIED_ANEW}",
                     self.place.source
                 )));
         }
@@ -186,6 +186,7 @@ impl PostgresSource {
                 .code("HW204")
                 .because("one type does not hold all values of the other")
                 .help(format!("read it as text from now on: `as_text: [{dataset}.{}]` under source `{}`", now.name, self.place.source))
+                .help(DatasetName::new(&self.place.source, dataset).help_to_copy_anew())
         });
         Error::all(errors.collect()).map_or(Ok(()), Err)
     }

@@ -118,7 +118,7 @@ impl Command for Assess {
             refuse_several(&arguments, subjects.len())?;
             let kept = if arguments.resume { Kept::of(&subjects, arguments.out.as_deref())? } else { Kept::default() };
             let subjects = kept.left(subjects, terminal);
-            let mut assessed = assess_all(&subjects, &arguments, &kept, terminal).await?;
+            let mut assessed = Box::pin(assess_all(&subjects, &arguments, &kept, terminal)).await?;
             let source = (assessed.len() + kept.len() > 1).then(|| kept.joined(related(&mut assessed)));
             show(&assessed, terminal)?;
             write_out(&assessed, source.as_ref(), &arguments, terminal)?;
@@ -312,6 +312,10 @@ async fn assess_opened(
     };
     if let Some(told) = time.and_then(|(budget, deadline)| budget.tell(&deadline, &mut assessment)) {
         terminal.say(told);
+    }
+    // What tells malformed records by a column of its own has them in its report.
+    for left_out in hw_connect::left_out(opened.engine().live(), &opened.reader.inputs).iter().filter(|_| !opened.has_malformed) {
+        terminal.beside(report::records::left_out(left_out));
     }
     Ok(Assessed { assessment, table })
 }

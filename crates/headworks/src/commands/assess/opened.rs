@@ -27,6 +27,8 @@ pub(crate) struct OpenedData {
     pub(crate) has_malformed: bool,
     /// How SQL names it.
     pub(crate) shown_as: String,
+    /// The tables of a database, a workbook or a file that its query reads, as `--with` takes them: `orders=shop.db#orders`.
+    pub(crate) tables: Vec<String>,
     /// The names that the file gives its columns, each with its name in `rows`.
     pub(crate) names: Vec<(String, String)>,
     /// Whether `rows` has these names.
@@ -89,6 +91,17 @@ impl OpenedData {
         let others = self.rows.inputs.iter().filter(|input| input.name() != records.name());
         let sql = if self.is_named { self.named(", _file, _line, _malformed") } else { self.rows.sql.clone() };
         Some(Reader { sql, inputs: others.chain([records]).cloned().collect(), file: None })
+    }
+
+    /// For each table that a query reads, by its name there, the query of its records with those that are no rows.
+    pub(crate) fn records_of_tables(&self) -> impl Iterator<Item = (&str, Reader)> {
+        let inputs = &self.rows.inputs;
+        inputs.iter().filter_map(move |rows| {
+            let records = hw_pipeline::with_malformed(rows)?;
+            let others = inputs.iter().filter(|input| input.name() != rows.name());
+            let sql = format!("select * from {}", identifier(rows.name()));
+            Some((rows.name(), Reader { sql, inputs: others.chain([&records]).cloned().collect(), file: None }))
+        })
     }
 
     /// How many records may be no rows: what its source in the project tolerates, where it is of one.
@@ -183,8 +196,20 @@ pub(crate) async fn open(data: &str, settings: &EngineSettings, terminal: &Termi
     let about = About::new(data, data);
     let (engine, rows) = (Opener::Project(Box::new(house)), reader.clone());
     let records = reader.inputs.iter().find(|input| input.name() == data).and_then(hw_pipeline::with_malformed);
-    let (names, uneven, left_out) = (vec![], vec![], vec![]);
-    Ok(OpenedData { engine, rows, records, reader, about, has_malformed: false, shown_as, names, is_named: false, uneven, left_out })
+    Ok(OpenedData {
+        engine,
+        rows,
+        records,
+        reader,
+        about,
+        has_malformed: false,
+        shown_as,
+        tables: vec![],
+        names: vec![],
+        is_named: false,
+        uneven: vec![],
+        left_out: vec![],
+    })
 }
 
 /// Opens the rows of a query.
@@ -196,15 +221,15 @@ async fn open_query(sql: &str, place: Option<&str>, settings: &EngineSettings, t
             .help(format!("leave out `#{part}`, and write `from {}` in the query", identifier(&part))));
     }
     let sql = sql.trim().trim_end_matches(';');
-    let (engine, reader) = if place.is_none() && root.join(hw_config::PROJECT_FILE).exists() {
+    let (engine, (reader, tables)) = if place.is_none() && root.join(hw_config::PROJECT_FILE).exists() {
         let house = House::look_in(root, terminal.place.as_ref())?;
         let reader = house.reader(sql).await?;
-        (Opener::Project(Box::new(house)), reader)
+        (Opener::Project(Box::new(house)), (reader, vec![]))
     } else {
         let engine = house::temporary_engine(settings)?;
         let reader = match place {
             Some(place) => naming::reader_of_parts(root, place, sql, &engine).await?,
-            None => naming::reader_of_files(root, sql, &engine, naming::Named::default()).await?,
+            None => (naming::reader_of_files(root, sql, &engine, naming::Named::default()).await?, vec![]),
         };
         (Opener::Alone(Box::new(engine)), reader)
     };
@@ -219,6 +244,7 @@ async fn open_query(sql: &str, place: Option<&str>, settings: &EngineSettings, t
         about,
         has_malformed: false,
         shown_as,
+        tables,
         names: vec![],
         is_named: false,
         uneven: vec![],
@@ -250,6 +276,6 @@ pub(super) async fn open_file(data: &str, files: Option<&[SourceFile]>, settings
     let (engine, has_malformed) = (Opener::Alone(Box::new(engine)), opened.delivered.has_origin);
     let own = opened.delivered.columns.iter().map(|column| column.name.clone());
     let names = own.zip(raw_column_names(&opened.delivered.columns)).collect();
-    let (shown_as, left_out, uneven) = (identifier(&shown), opened.left_out, opened.delivered.uneven);
-    Ok(OpenedData { engine, reader, rows, records, about, has_malformed, shown_as, names, is_named: false, uneven, left_out })
+    let (shown_as, tables, left_out, uneven) = (identifier(&shown), vec![], opened.left_out, opened.delivered.uneven);
+    Ok(OpenedData { engine, reader, rows, records, about, has_malformed, shown_as, tables, names, is_named: false, uneven, left_out })
 }

@@ -44,7 +44,7 @@ pub(super) async fn found(discovered: &[Discovered], names: &mut Names, terminal
         let marks = look.fitting(&all[look.one.kind]).await?;
         let source = sources.of(look.one.kind, &marks, &all[look.one.kind]);
         let dataset = DatasetName::new(source, &look.name);
-        found.push(look.found(dataset, &marks, terminal).await?);
+        found.push(Box::pin(look.found(dataset, &marks, terminal)).await?);
     }
     Ok(found)
 }

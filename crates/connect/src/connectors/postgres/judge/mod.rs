@@ -152,8 +152,9 @@ pub(super) async fn answers(
     for set in &questions.sets {
         watched.sets.extend(together::judged(session, set, questions.watch.examples, tables).await?);
     }
-    if let Some(of_records) = questions.of_records.as_deref().filter(|_| leaves_no_scan(&watched, questions)) {
-        watched.of_records = counted(session, of_records, tables).await?;
+    let needs_no_scan = leaves_no_scan(&watched, questions);
+    for of_records in questions.of_records.iter().filter(|_| needs_no_scan) {
+        watched.of_records.extend(counted(session, of_records, tables).await?);
     }
     Ok(Some(watched))
 }
