@@ -7,8 +7,9 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal12
 use datafusion::arrow::datatypes::{
     ArrowPrimitiveType, DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef, Int64Type, Schema, UInt64Type,
 };
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Result as EngineResult, ScalarValue, exec_datafusion_err};
+use datafusion::common::{DataFusionError, Result as EngineResult, ScalarValue, exec_datafusion_err};
 use datafusion::config::ConfigOptions;
 use datafusion::functions_aggregate::sum::Sum;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -46,6 +47,14 @@ pub(crate) fn checked(expression: Expression, schema: &Schema) -> EngineResult<T
 /// Whether what the operator gives may not fit into its type: a quotient of decimals has digits behind the point that the number did not have.
 pub(crate) fn can_overflow(operator: Operator) -> bool {
     matches!(operator, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide)
+}
+
+/// What the engine says of a number that does not fit, if that is what has failed.
+pub(crate) fn overflow_in(error: &DataFusionError) -> Option<&ArrowError> {
+    match error.find_root() {
+        DataFusionError::ArrowError(error, _) => Some(error.as_ref()).filter(|error| matches!(error, ArrowError::ArithmeticOverflow(_))),
+        _ => None,
+    }
 }
 
 /// Makes the arithmetic of a plan one that fails. It must see the plan first: expressions are moved into the reading of files later.

@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, DataFusionError, Result as EngineResult, ScalarValue, exec_datafusion_err};
+use datafusion::common::{DFSchema, Result as EngineResult, ScalarValue, exec_datafusion_err};
 use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
@@ -20,7 +20,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::physical_expr::create_physical_expr;
 
-use crate::arithmetic::{can_overflow, checked};
+use crate::arithmetic::{can_overflow, checked, overflow_in};
 use crate::moments::input_schema;
 
 /// The rule of the optimizer that computes constants.
@@ -120,11 +120,7 @@ fn overflow(part: &Expr) -> EngineResult<Option<String>> {
         let one_row = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &one_row)?;
         checked(part, &Schema::empty())?.data.evaluate(&one_row)
     };
-    let Err(error) = computed() else { return Ok(None) };
-    Ok(match error.find_root() {
-        DataFusionError::ArrowError(error, _) if matches!(error.as_ref(), ArrowError::ArithmeticOverflow(_)) => Some(error.to_string()),
-        _ => None,
-    })
+    Ok(computed().err().and_then(|error| overflow_in(&error).map(ArrowError::to_string)))
 }
 
 /// Whether what an expression gives depends on its parts alone.

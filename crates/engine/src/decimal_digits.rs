@@ -11,10 +11,12 @@ use datafusion::arrow::compute::kernels::arity::try_binary;
 use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, FieldRef, Schema, i256};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::{DataFusionError, Result as EngineResult};
+use datafusion::common::Result as EngineResult;
 use datafusion::logical_expr::{ColumnarValue, Operator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::BinaryExpr;
+
+use crate::arithmetic::overflow_in;
 
 /// The greatest number of 38 digits.
 const GREATEST: u128 = 10_u128.pow(DECIMAL128_MAX_PRECISION as u32) - 1;
@@ -58,10 +60,9 @@ impl WithinDigits {
         let Some(division) = self.arithmetic.downcast_ref::<BinaryExpr>().filter(|part| *part.op() == Operator::Divide) else {
             return Ok(None);
         };
-        let sides = [division.left(), division.right()].map(|side| side.evaluate(batch)?.into_array(batch.num_rows()));
-        let [numbers, divisors] = sides;
+        let values = |side: &Arc<dyn PhysicalExpr>| side.evaluate(batch)?.into_array(batch.num_rows());
+        let (numbers, divisors) = (values(division.left())?, values(division.right())?);
         let kind = self.arithmetic.data_type(&batch.schema())?;
-        let (numbers, divisors) = (numbers?, divisors?);
         let found = quotients(numbers.as_primitive(), divisors.as_primitive(), kind)?;
         Ok(Some(ColumnarValue::Array(Arc::new(found))))
     }
@@ -86,10 +87,6 @@ fn quotients(numbers: &Decimal128Array, divisors: &Decimal128Array, kind: DataTy
     try_binary::<_, _, _, Decimal128Type>(numbers, divisors, divided).map(|found| found.with_data_type(kind))
 }
 
-fn is_overflow(error: &DataFusionError) -> bool {
-    matches!(error.find_root(), DataFusionError::ArrowError(error, _) if matches!(error.as_ref(), ArrowError::ArithmeticOverflow(_)))
-}
-
 impl PhysicalExpr for WithinDigits {
     fn return_field(&self, schema: &Schema) -> EngineResult<FieldRef> {
         self.arithmetic.return_field(schema)
@@ -97,7 +94,7 @@ impl PhysicalExpr for WithinDigits {
 
     fn evaluate(&self, batch: &RecordBatch) -> EngineResult<ColumnarValue> {
         let results = match self.arithmetic.evaluate(batch) {
-            Err(error) if is_overflow(&error) => self.quotients(batch)?.ok_or(error)?,
+            Err(error) if overflow_in(&error).is_some() => self.quotients(batch)?.ok_or(error)?,
             results => results?,
         };
         let decimals = results.to_array(1)?;

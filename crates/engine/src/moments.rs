@@ -33,8 +33,8 @@ impl TypePlanner for Microseconds {
     }
 }
 
-/// Has moments compared with days and texts in microseconds, and decimals with numbers to the last digit. It must see the plan before the engine
-/// gives both sides one type.
+/// Has moments compared with days and texts in microseconds, decimals with numbers to the last digit and rounded to places that are known, the parts of a
+/// `case` or a `union` in one type, and patterns with a backslash as patterns. It must see the plan before the engine gives both sides one type.
 #[derive(Debug)]
 pub(crate) struct Compared;
 
