@@ -7,8 +7,8 @@ use hw_base::{ByteSize, Error, Reader, Span, nearest};
 use crate::damage::DAMAGED;
 use crate::folder::refused;
 use crate::local::LocalEngine;
-use crate::place::{self, Mark};
-use crate::words::{Told, told};
+use crate::sql::place::{self, Mark};
+use crate::sql::words::{Told, told};
 
 /// Words that people like to use as names.
 const RESERVED: [&str; 14] =
@@ -81,11 +81,12 @@ pub(crate) fn explain(error: DataFusionError, context: &Context<'_>) -> Error {
         DataFusionError::Plan(message) => placed(told(&message, context.sql()), context, &mut span),
         DataFusionError::ResourcesExhausted(message) => memory_problem(&message, context.memory),
         DataFusionError::IoError(error) => io_problem(&error),
-        DataFusionError::NotImplemented(message) => {
-            Error::user(format!("this SQL is not supported: {}", told(&message, context.sql()).error.message()))
-                .code("HW301")
-                .help("write it in another way")
-        }
+        DataFusionError::NotImplemented(message) => match told(&message, context.sql()).error {
+            known if !known.remedies().is_empty() => known,
+            unknown => {
+                Error::user(format!("this SQL is not supported: {}", unknown.message())).code("HW301").help("write it in another way")
+            }
+        },
         DataFusionError::ObjectStore(error) => {
             store_problem(&error.to_string()).unwrap_or_else(|| Error::outside(format!("a file could not be read: {error}")).code("HW501"))
         }

@@ -24,32 +24,35 @@ use hw_base::{
 };
 use serde_json::Value as Json;
 
-use crate::any_date::any_date;
-use crate::arithmetic::CheckedArithmetic;
 use crate::beside::Beside;
-use crate::computed_first::ComputedFirst;
-use crate::constants::with_fitting_constants;
 use crate::crowded::{OperatorPool, SharedOutByOne, SortedJoins};
 use crate::deadline::{Deadline, in_time};
-use crate::extremes::extremes;
 use crate::failure::{Context, explain, explain_delta, io_problem, memory_problem};
 use crate::files::FileTable;
 use crate::folder::{Disk, FolderRef, Site};
-use crate::json::{json_keeps_to, json_valid};
-use crate::json_path::json_value;
 use crate::live::LiveTables;
-use crate::mean::mean;
 use crate::measure::Means;
-use crate::moments::{Compared, Microseconds};
-use crate::namesakes::with_namesakes_apart;
 use crate::outgrown::Outgrown;
 use crate::planned::Planned;
-use crate::quantile::quantile_cont;
-use crate::remainder::remainder;
 use crate::session::{Effort, Session};
+use crate::sql::any_date::any_date;
+use crate::sql::arithmetic::CheckedArithmetic;
+use crate::sql::computed_first::ComputedFirst;
+use crate::sql::constants::with_fitting_constants;
+use crate::sql::extremes::extremes;
+use crate::sql::gathered::gathered;
+use crate::sql::json::{json_keeps_to, json_valid};
+use crate::sql::json_path::json_value;
+use crate::sql::mean::mean;
+use crate::sql::memberships::Memberships;
+use crate::sql::moments::{Compared, Microseconds};
+use crate::sql::multiples::Multiples;
+use crate::sql::namesakes::with_namesakes_apart;
+use crate::sql::quantile::quantile_cont;
+use crate::sql::remainder::remainder;
 use crate::store::Lasting;
 use crate::warehouse::{Warehouse, arrow_schema};
-use crate::{adopt, arithmetic, damage, growth, kept, measure, partners, publish, schema, series, sql, stage, trace, types};
+use crate::{adopt, damage, growth, kept, measure, partners, publish, schema, sql, sql::arithmetic, sql::series, stage, trace, types};
 
 /// What the engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -126,6 +129,14 @@ impl LocalEngine {
         self.planned = Planned::default();
     }
 
+    /// The outcome of `work` that asks nothing of it; `None` where it was not done by the deadline.
+    pub async fn work_in_time<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        match &self.deadline {
+            None => Some(work()),
+            Some(deadline) => deadline.wait_beside(work).await,
+        }
+    }
+
     /// From now on `end` is called, and should end the program, where it holds twice the memory limit and what was broken off does not end.
     pub fn end_by(&self, end: fn(Error)) {
         self.outgrown.end_by(end);
@@ -184,7 +195,7 @@ impl LocalEngine {
             let state = SessionContext::new_with_config_rt(SessionConfig::new(), Arc::clone(&self.runtime)).state();
             let mut rules = with_namesakes_apart(state.physical_optimizers());
             rules.insert(0, Arc::new(CheckedArithmetic));
-            let mut analyzers: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(Compared)];
+            let mut analyzers: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(Memberships), Arc::new(Compared)];
             analyzers.extend(state.analyzer().rules.iter().cloned());
             let optimizers = with_fitting_constants(state.optimizers());
             let state = SessionStateBuilder::new_from_existing(state)
@@ -390,6 +401,7 @@ impl LocalEngine {
             operation: info.operation.clone().unwrap_or_default(),
             run: info.info.get("headworks.run").and_then(Json::as_str).map(str::to_owned),
             project: info.info.get("headworks.project").and_then(Json::as_str).map(str::to_owned),
+            files: info.info.get("headworks.files").and_then(|files| serde_json::from_value(files.clone()).ok()).unwrap_or_default(),
         };
         Ok((0_i64..).zip(&commits).map(version).collect())
     }
@@ -432,12 +444,14 @@ fn with_own_functions(mut state: SessionState) -> SessionState {
     let sign = state.scalar_functions().get("signum").map(|signum| ScalarUDF::clone(signum).with_aliases(["sign"]));
     let own = [json_valid(), json_keeps_to(), json_value(), any_date(), remainder()];
     let scalar: Vec<_> = own.into_iter().chain(sign).map(|function| state.register_udf(Arc::new(function))).collect();
-    let own = [quantile_cont(), arithmetic::sum(), mean()].into_iter().chain(extremes());
+    let own = [quantile_cont(), arithmetic::sum(), mean()].into_iter().chain(extremes()).chain(gathered());
     let aggregate: Vec<_> = own.map(|function| state.register_udaf(Arc::new(function))).collect();
     debug_assert!(
         scalar.iter().all(std::result::Result::is_ok) && aggregate.iter().all(std::result::Result::is_ok),
         "a state takes every function"
     );
+    let planner = state.register_expr_planner(Arc::new(Multiples));
+    debug_assert!(planner.is_ok(), "a state takes every planner");
     series::take_moments(&mut state);
     state
 }

@@ -23,15 +23,19 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use hw_base::{ByteSize, DatasetName, Error, Input, ORIGIN_COLUMNS, Reader, Reference, Result, Span, StagedBatch, TableName, unknown};
 
-use crate::arithmetic::checked;
 use crate::changes;
-use crate::constants::fitting;
 use crate::failure::{Context, explain};
 use crate::local::LocalEngine;
-use crate::moments::compared;
 use crate::shown::Shown;
+use crate::sql::arithmetic::checked;
+use crate::sql::constants::fitting;
+use crate::sql::distinct_from::bind_closely;
+use crate::sql::moments::compared;
+use crate::sql::ordinals::spell_out;
+use crate::sql::own_tables::with_own_tables;
+use crate::sql::standard::in_known_words;
+use crate::sql::wide;
 use crate::sql::{read_before, references};
-use crate::wide;
 
 /// How a query is run: each level uses less memory and more time than the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,7 +244,9 @@ impl Session {
     async fn view(&self, engine: &LocalEngine, reader: &Reader) -> Result<Arc<dyn TableProvider>> {
         let session = Self::for_reader(engine, reader, Effort::Fast).await?;
         self.widest.fetch_max(session.widest.load(Ordering::Relaxed), Ordering::Relaxed);
-        Ok(session.query(&reader.sql, reader.file.as_deref()).await?.into_view())
+        let plan = session.plan(&reader.sql, reader.file.as_deref()).await?;
+        let plan = with_own_tables(plan).map_err(|error| explain(error, &session.reading(reader)))?;
+        Ok(session.frame(plan).into_view())
     }
 
     /// The table without the columns that tell where a row came from.
@@ -314,16 +320,26 @@ impl Session {
             return Ok(frame.into_unoptimized_plan());
         }
         let failed = |error| explain(error, &Context { sql: Some(sql), ..self.about(file) });
-        let plan = match read_before(sql) {
-            Some(statement) => Box::pin(self.state.statement_to_plan(Statement::clone(&statement))).await,
-            None => Box::pin(self.state.create_logical_plan(sql)).await,
+        let statement = match read_before(sql) {
+            Some(statement) => Statement::clone(&statement),
+            None => self.read(sql).map_err(failed)?,
         };
-        let plan = plan.map_err(failed)?;
+        let plan = Box::pin(self.state.statement_to_plan(statement)).await.map_err(failed)?;
         options.verify_plan(&plan).map_err(failed)?;
         if sql.contains(['$', '?']) {
             refuse_placeholders(&plan, sql, file)?;
         }
         Ok(plan)
+    }
+
+    fn read(&self, sql: &str) -> datafusion::error::Result<Statement> {
+        let mut statement = self.state.sql_to_statement(sql, &self.state.config_options().sql_parser.dialect)?;
+        if let Statement::Statement(query) = &mut statement {
+            in_known_words(&mut **query);
+            bind_closely(&mut **query);
+            spell_out(&mut **query);
+        }
+        Ok(statement)
     }
 
     /// Whether a table has very many columns.
@@ -354,7 +370,10 @@ impl Session {
 
     /// An SQL expression over single rows, ready to be evaluated.
     pub(crate) fn row_expression(&self, sql: &str, schema: &DFSchema) -> datafusion::error::Result<Arc<dyn PhysicalExpr>> {
-        let expression = compared(self.state.create_logical_expr(sql, schema)?, schema)?.data;
+        let mut read = self.state.sql_to_expr_with_alias(sql, &self.state.config_options().sql_parser.dialect)?;
+        in_known_words(&mut read.expr);
+        bind_closely(&mut read.expr);
+        let expression = compared(self.state.create_logical_expr_from_sql_expr(read, schema)?, schema)?.data;
         let simplify = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).with_current_time().build();
         let simplifier = ExprSimplifier::new(simplify);
         // Some functions, such as `coalesce`, are only evaluated in their simplified form.
@@ -370,7 +389,7 @@ impl Session {
 }
 
 /// Whether a query gives one row however many it reads: aggregates over all of them.
-fn gives_one_row(plan: &LogicalPlan) -> bool {
+pub(crate) fn gives_one_row(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
         LogicalPlan::Projection(projection) => gives_one_row(&projection.input),
@@ -466,4 +485,32 @@ fn refuse_placeholders(plan: &LogicalPlan, sql: &str, file: Option<&str>) -> Res
         (Some((line, column)), Some(file)) => error.at(Span { file: file.into(), line, column, length: name.len() }),
         _ => error,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{ArrayRef, Int64Array};
+    use datafusion::arrow::record_batch::RecordBatch;
+    use datafusion::datasource::MemTable;
+    use hw_base::{Engine, Value};
+
+    use super::*;
+    use crate::testing;
+
+    #[tokio::test]
+    async fn readers_that_mean_other_rows_by_one_name_have_subqueries_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = testing::engine(folder.path(), 1);
+        let reader = |name: &str, numbers: Vec<i64>| {
+            let rows = RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(numbers)) as ArrayRef)]).unwrap();
+            engine.live().open(name, Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]]).unwrap()));
+            let inputs = vec![Input::Live { name: "t".into(), relation: name.into() }];
+            let sql = "select n, (select max(n) from t) as m from t where n < (select max(t.n) from t)";
+            Input::Reader { name: name.into(), reader: Reader { inputs, ..testing::reader(sql) } }
+        };
+        let inputs = vec![reader("first", vec![1, 2]), reader("second", vec![3, 4, 5])];
+        let both = Reader { inputs, ..testing::reader("select * from first union all select * from second order by n") };
+        let rows = engine.query(&both, 10).await.unwrap().rows;
+        assert_eq!(rows, [[1, 2], [3, 5], [4, 5]].map(|row| row.map(Value::Int).to_vec()));
+    }
 }

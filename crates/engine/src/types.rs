@@ -13,7 +13,7 @@ use datafusion::logical_expr::LogicalPlan;
 use hw_base::{Column, ColumnType, Reader, Rows, Value};
 use serde_json::Value as Json;
 
-use crate::words::{as_written, given};
+use crate::sql::headers::Headers;
 
 /// The type in SQL's words.
 pub fn sql_type(data_type: &DataType) -> String {
@@ -210,9 +210,9 @@ pub(crate) fn moment(micros: i64, is_utc: bool) -> Value {
 
 /// The columns that a query answers with; a name that the engine made is shown as SQL writes it.
 pub(crate) fn answered(reader: &Reader, plan: &LogicalPlan) -> Vec<Column> {
-    let given = given(reader, plan);
-    let shown = |column: Column| Column { name: as_written(&column.name, &given), ..column };
-    columns(plan.schema().as_arrow()).into_iter().map(shown).collect()
+    let headers = Headers::new(reader, plan);
+    let shown = |(place, column)| Column { name: headers.at(place), ..column };
+    columns(plan.schema().as_arrow()).into_iter().enumerate().map(shown).collect()
 }
 
 /// Batches as plain rows, at most `limit`.

@@ -1,5 +1,5 @@
 //! Arithmetic inside window functions, such as `sum(a + b) over (…)`. They take no arithmetic but the engine's own, which begins anew at the other end
-//! of a type. So what they compute of becomes columns of a projection before them, where it fails instead ([`crate::arithmetic`]).
+//! of a type. So what they compute of becomes columns of a projection before them, where it fails instead ([`crate::sql::arithmetic`]).
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use datafusion::common::{Column, Result as EngineResult};
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Window};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-use crate::arithmetic::can_overflow;
+use crate::sql::arithmetic::can_overflow;
 
 /// What such a column is called.
 const COMPUTED: &str = "__computed";

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, TableReference};
 use datafusion::dataframe::DataFrame;
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::{Expr, LogicalPlan, TableScanBuilder};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
@@ -91,6 +91,9 @@ impl Wide {
         if self.is_all_of(&rows) {
             return Some(rows);
         }
+        if let Some(scanned) = self.scanned(&rows) {
+            return Some(scanned);
+        }
         let expressions = self.items.iter().map(|item| expression(item, &known, &rows)).collect::<Option<Vec<_>>>()?;
         rows.select(expressions).ok()
     }
@@ -105,6 +108,24 @@ impl Wide {
                 SelectItem::UnnamedExpr(SqlExpr::Identifier(name)) => normalized(name) == *field.name(),
                 _ => false,
             })
+    }
+
+    /// The columns as the table itself gives them, where all are its own: a projection on top of it would look for each of them among all.
+    fn scanned(&self, rows: &DataFrame) -> Option<DataFrame> {
+        let (state, LogicalPlan::TableScan(scan)) = rows.clone().into_parts() else { return None };
+        let fields = rows.schema().fields().iter().enumerate();
+        let places: HashMap<&str, usize> = fields.map(|(at, field)| (field.name().as_str(), at)).collect();
+        let place = |item: &SelectItem| match item {
+            SelectItem::UnnamedExpr(SqlExpr::Identifier(name)) => places.get(normalized(name).as_str()).copied(),
+            _ => None,
+        };
+        let projection = self.items.iter().map(place).collect::<Option<Vec<usize>>>()?;
+        // Whatever a table is, it is asked for columns in its own order, as the optimizer does.
+        if !projection.is_sorted_by(|a, b| a < b) {
+            return None;
+        }
+        let scan = TableScanBuilder::from(scan).with_projection(Some(projection)).build().ok()?;
+        Some(DataFrame::new(state, LogicalPlan::TableScan(scan)))
     }
 }
 
@@ -160,6 +181,19 @@ mod tests {
         let planned = context.sql(&sql).await.unwrap();
         assert_eq!(selected.schema(), planned.schema());
         assert_eq!(selected.collect().await.unwrap(), planned.collect().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn columns_of_a_table_come_from_it_without_a_projection() {
+        let context = SessionContext::new();
+        let columns: Vec<String> = (0..=MANY).map(|at| format!("{at} as c{at}")).collect();
+        let rows = context.sql(&format!("select {}", columns.join(", "))).await.unwrap();
+        context.register_batch("t", rows.collect().await.unwrap().remove(0)).unwrap();
+        let items: Vec<String> = (1..=MANY).map(|at| format!("c{at}")).collect();
+        let sql = format!("select {} from t", items.join(", "));
+        let selected = split(&sql).unwrap().plan(&context).await.unwrap();
+        assert!(matches!(selected.logical_plan(), LogicalPlan::TableScan(_)));
+        assert_eq!(selected.collect().await.unwrap(), context.sql(&sql).await.unwrap().collect().await.unwrap());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, SetMonotonicity, Signature, StatisticsArgs,
 };
 
-use crate::arithmetic::counting;
+use crate::sql::arithmetic::counting;
 
 /// `max` and `min`.
 pub(crate) fn extremes() -> [AggregateUDF; 2] {

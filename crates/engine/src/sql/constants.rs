@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::new_empty_array;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
-use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result as EngineResult, ScalarValue, exec_datafusion_err};
@@ -20,8 +19,9 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::physical_expr::create_physical_expr;
 
-use crate::arithmetic::{can_overflow, checked, overflow_in};
-use crate::moments::input_schema;
+use crate::sql::arithmetic::{can_overflow, checked, overflow_in};
+use crate::sql::moments::input_schema;
+use crate::sql::nan::{is_nan, is_of_nan};
 
 /// The rule of the optimizer that computes constants.
 const COMPUTES_CONSTANTS: &str = "simplify_expressions";
@@ -81,18 +81,26 @@ fn is_arithmetic(part: &Expr) -> bool {
     match part {
         Expr::BinaryExpr(BinaryExpr { op, .. }) => can_overflow(*op),
         Expr::Negative(_) => true,
+        Expr::ScalarFunction(function) => is_of_nan(function.func.name()),
         _ => false,
     }
 }
 
 /// The expression, in which arithmetic of constants that does not fit fails, and so does the least number of a type with a minus before it.
+/// What is no number is the NaN of all others.
 pub(crate) fn fitting(expression: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
     expression.transform_up(|part| {
         let part = subtracted(part, schema)?;
-        let told = if is_arithmetic(&part.data) { overflow(&part.data)? } else { None };
-        match told {
-            Some(told) => Ok(Transformed::yes(TooLarge::in_place_of(&part.data, told)?)),
-            None => Ok(part),
+        if !is_arithmetic(&part.data) {
+            return Ok(part);
+        }
+        match computed(&part.data)? {
+            Some(Ok(ColumnarValue::Scalar(number))) if is_nan(&number) => Ok(Transformed::yes(Expr::Literal(number, None))),
+            Some(Err(error)) => match overflow_in(&error) {
+                Some(told) => TooLarge::in_place_of(&part.data, told.to_string()).map(Transformed::yes),
+                None => Ok(part),
+            },
+            _ => Ok(part),
         }
     })
 }
@@ -109,8 +117,8 @@ fn subtracted(part: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> 
     }
 }
 
-/// What the engine says of constants whose result does not fit. What it cannot compute for another reason is left to it.
-fn overflow(part: &Expr) -> EngineResult<Option<String>> {
+/// What comes of constants; `None` of what is not made of constants alone.
+fn computed(part: &Expr) -> EngineResult<Option<EngineResult<ColumnarValue>>> {
     if part.exists(|part| Ok(!is_of_constants(part)))? {
         return Ok(None);
     }
@@ -120,7 +128,7 @@ fn overflow(part: &Expr) -> EngineResult<Option<String>> {
         let one_row = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &one_row)?;
         checked(part, &Schema::empty())?.data.evaluate(&one_row)
     };
-    Ok(computed().err().and_then(|error| overflow_in(&error).map(ArrowError::to_string)))
+    Ok(Some(computed()))
 }
 
 /// Whether what an expression gives depends on its parts alone.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result as EngineResult, ScalarValue};
-use datafusion::logical_expr::expr::Case;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Projection, Union, cast};
+use datafusion::logical_expr::expr::{Case, Cast, TryCast};
+use datafusion::logical_expr::{BinaryExpr, Distinct, Expr, ExprSchemable, LogicalPlan, Projection, Union, cast};
 
-use crate::moments::is_comparison;
+use crate::sql::moments::is_comparison;
 
 /// Digits that a decimal may have.
 const MOST_DIGITS: usize = 38;
@@ -19,19 +19,33 @@ const ROUNDS: &str = "round";
 const OF_ONE_KIND: [&str; 6] = ["nullif", "coalesce", "nvl", "ifnull", "greatest", "least"];
 
 /// `part`, if it holds decimals against numbers that are written out, with those as decimals of the digits they are written with. Decimals that
-/// are compared with floats are compared as floats, as other databases do.
+/// stand beside floats are taken as floats, as other databases do: the engine takes whole numbers, decimals and floats together for decimals.
 pub(crate) fn compared_to_the_digit(part: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
     match &part {
         Expr::BinaryExpr(BinaryExpr { op, .. }) if !is_comparison(*op) => Ok(Transformed::no(part)),
-        Expr::BinaryExpr(_) | Expr::Between(_) | Expr::InList(_) => {
-            let part = written_as_decimals(part, schema)?;
-            if part.transformed { Ok(part) } else { compared_as_floats(part.data, schema) }
-        }
-        Expr::ScalarFunction(function) if OF_ONE_KIND.contains(&function.func.name()) => written_as_decimals(part, schema),
+        Expr::BinaryExpr(_) | Expr::Between(_) | Expr::InList(_) => in_one_type(part, schema),
+        Expr::ScalarFunction(function) if OF_ONE_KIND.contains(&function.func.name()) => in_one_type(part, schema),
         Expr::Case(_) => results_in_one_type(part, schema),
+        Expr::Cast(_) | Expr::TryCast(_) => Ok(cast_as_written(part)),
         Expr::ScalarFunction(function) if function.func.name() == ROUNDS => Ok(with_known_places(part)),
         _ => Ok(Transformed::no(part)),
     }
+}
+
+/// The children of `part` as decimals or as floats, if some of them are decimals and others are not.
+fn in_one_type(part: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
+    let part = written_as_decimals(part, schema)?;
+    if part.transformed { Ok(part) } else { decimals_as_floats(part.data, schema) }
+}
+
+/// A number that is written out and cast to a decimal at once as the decimal of its digits: the float next to 0.285 is less.
+fn cast_as_written(mut part: Expr) -> Transformed<Expr> {
+    let (Expr::Cast(Cast { expr: number, field: kind }) | Expr::TryCast(TryCast { expr: number, field: kind })) = &mut part else {
+        return Transformed::no(part);
+    };
+    let Some(exact) = written(number).filter(|_| kind.data_type().is_decimal()) else { return Transformed::no(part) };
+    **number = exact;
+    Transformed::yes(part)
 }
 
 /// The numbers written out among the children of `part` as decimals, if the other children are decimals.
@@ -70,29 +84,66 @@ fn results_in_one_type(part: Expr, schema: &DFSchema) -> EngineResult<Transforme
 }
 
 /// The columns of a `union` in one type each, where the engine would take decimals of fifteen digits behind the point for numbers that are written out,
-/// and for floats.
+/// and for floats. A `union` of a `union` is one of all of their parts: by itself each takes the type of its first part until it is analysed.
 pub(crate) fn united_in_one_type(plan: LogicalPlan) -> EngineResult<Transformed<LogicalPlan>> {
-    let LogicalPlan::Union(union) = plan else { return Ok(Transformed::no(plan)) };
-    let parts: Vec<Vec<(Expr, DataType)>> = union.inputs.iter().map(|input| columns(input)).collect();
+    let LogicalPlan::Union(union) = &plan else { return Ok(Transformed::no(plan)) };
+    if !has_decimals(&plan) {
+        return Ok(Transformed::no(plan));
+    }
+    let parts = parts(&plan);
     let common: Vec<Option<Common>> = (0..union.schema.fields().len())
         .map(|at| Common::of(parts.iter().filter_map(|columns| columns.get(at)).map(|(column, kind)| (column, kind))))
         .collect();
     if common.iter().all(Option::is_none) {
-        return Ok(Transformed::no(LogicalPlan::Union(union)));
+        return Ok(Transformed::no(plan));
     }
-    let inputs = union.inputs.iter().zip(parts).map(|(input, columns)| {
-        let names = input.schema().iter().map(|(table, field)| (table.cloned(), field.name().clone())).collect::<Vec<_>>();
-        let own = input.schema().columns().into_iter().map(Expr::Column);
-        let taken = columns.iter().zip(&common).map(|((column, kind), common)| common.and_then(|common| common.taken(column, kind)));
-        let all = own.zip(taken).zip(names).map(|((own, taken), (table, name))| match taken {
-            // What is written out stands for its column; of others it is taken.
-            Some(taken) => (if is_written(&taken) { taken } else { cast(own, DataType::Float64) }).alias_qualified(table, name),
-            None => own,
-        });
-        Ok(Arc::new(LogicalPlan::Projection(Projection::try_new(all.collect(), Arc::clone(input))?)))
-    });
-    let inputs = inputs.collect::<EngineResult<Vec<_>>>()?;
-    Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?)))
+    united(&plan, &common).map(Transformed::yes)
+}
+
+fn has_decimals(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Union(union) => union.inputs.iter().any(|input| has_decimals(input)),
+        LogicalPlan::Distinct(Distinct::All(input)) if is_union(input) => has_decimals(input),
+        _ => plan.schema().fields().iter().any(|field| field.data_type().is_decimal()),
+    }
+}
+
+/// The parts of a `union`, each with its columns.
+fn parts(plan: &LogicalPlan) -> Vec<Vec<(Expr, DataType)>> {
+    match plan {
+        LogicalPlan::Union(union) => union.inputs.iter().flat_map(|input| parts(input)).collect(),
+        LogicalPlan::Distinct(Distinct::All(input)) if is_union(input) => parts(input),
+        _ => vec![columns(plan)],
+    }
+}
+
+fn is_union(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Union(_))
+}
+
+/// The `union` with the columns of its parts in these types.
+fn united(plan: &LogicalPlan, common: &[Option<Common>]) -> EngineResult<LogicalPlan> {
+    match plan {
+        LogicalPlan::Union(union) => {
+            let inputs = union.inputs.iter().map(|input| united(input, common).map(Arc::new));
+            Union::try_new_with_loose_types(inputs.collect::<EngineResult<Vec<_>>>()?).map(LogicalPlan::Union)
+        }
+        LogicalPlan::Distinct(Distinct::All(input)) if is_union(input) => {
+            Ok(LogicalPlan::Distinct(Distinct::All(Arc::new(united(input, common)?))))
+        }
+        part => {
+            let names = part.schema().iter().map(|(table, field)| (table.cloned(), field.name().clone())).collect::<Vec<_>>();
+            let own = part.schema().columns().into_iter().map(Expr::Column);
+            let columns = columns(part);
+            let taken = columns.iter().zip(common).map(|((column, kind), common)| common.and_then(|common| common.taken(column, kind)));
+            let all = own.zip(taken).zip(names).map(|((own, taken), (table, name))| match taken {
+                // What is written out stands for its column; of others it is taken.
+                Some(taken) => (if is_written(&taken) { taken } else { cast(own, DataType::Float64) }).alias_qualified(table, name),
+                None => own,
+            });
+            Projection::try_new(all.collect(), Arc::new(part.clone())).map(LogicalPlan::Projection)
+        }
+    }
 }
 
 /// The columns of a plan as it writes them, each with its type.
@@ -235,8 +286,8 @@ fn written(part: &Expr) -> Option<Expr> {
     Some(Expr::Literal(ScalarValue::Decimal128(Some(value), digits, scale), None))
 }
 
-/// A comparison of decimals with floats as one of floats.
-fn compared_as_floats(part: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
+/// Decimals among the children of `part` as floats, if other children are floats.
+fn decimals_as_floats(part: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
     let (mut has_floats, mut has_decimals) = (false, false);
     part.apply_children(|child| {
         let kind = child.get_type(schema).unwrap_or(DataType::Null);
@@ -295,6 +346,23 @@ mod tests {
         typed(&format!("select 9.00 as n union all {prices}"), "Decimal128(18, 2)");
         typed(&format!("{prices} union all select cast(column1 as double) {from}"), "Float64");
         typed(&format!("select cast(column1 as double) as n {from} union all {prices}"), "Float64");
+        let floats = format!("select cast(column1 as double) as n {from}");
+        typed(&format!("select 1 as n union all {prices} union all {floats}"), "Float64");
+        typed(&format!("{floats} union all select 1 union {prices}"), "Float64");
+        typed(&format!("select 1 as n union all select 2.5 union all {prices}"), "Decimal128(18, 2)");
+        let both = format!("(select n, cast(n as double) as f from ({prices}) as p) as q");
+        for function in ["coalesce", "greatest", "least"] {
+            for values in ["n, 1, f", "1, n, f", "f, 1, n"] {
+                typed(&format!("select {function}({values}) as n from {both}"), "Float64");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_written_out_are_cast_to_the_digit() {
+        testing::check("select cast(0.285 as decimal(10, 2))", "0.29");
+        testing::check("select cast(-1.005 as decimal(10, 2))", "-1.01");
+        testing::check("select 2.675::decimal(10, 2)", "2.68");
     }
 
     #[test]

@@ -1,4 +1,39 @@
-//! Reading SQL text: which tables it names, and where.
+//! What SQL means here: reading its text, and a file for everything that DataFusion lacks or takes in another way than people who write SQL do.
+
+pub(crate) mod any_date;
+pub(crate) mod arithmetic;
+pub(crate) mod computed_first;
+pub(crate) mod constants;
+pub(crate) mod decimal_digits;
+pub(crate) mod decimal_sum;
+pub(crate) mod decimals;
+pub(crate) mod distinct_from;
+pub(crate) mod extremes;
+pub(crate) mod formats;
+pub(crate) mod gathered;
+pub(crate) mod headers;
+pub(crate) mod json;
+pub(crate) mod json_path;
+pub(crate) mod mean;
+pub(crate) mod memberships;
+pub(crate) mod moments;
+pub(crate) mod multiples;
+pub(crate) mod namesakes;
+pub(crate) mod nan;
+pub(crate) mod of_text;
+pub(crate) mod ordinals;
+pub(crate) mod own_tables;
+pub(crate) mod patterns;
+pub(crate) mod place;
+pub(crate) mod quantile;
+pub(crate) mod remainder;
+pub(crate) mod renamed;
+pub(crate) mod series;
+pub(crate) mod sliding;
+pub(crate) mod spans;
+pub(crate) mod standard;
+pub(crate) mod wide;
+pub(crate) mod words;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -9,14 +44,17 @@ use datafusion::functions_aggregate::all_default_aggregate_functions;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{
-    Cte, Expr, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, SetOperator, SetQuantifier,
+    BinaryOperator, Cte, Expr, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, SetOperator, SetQuantifier,
     Statement as SqlStatement, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use hw_base::{Error, Reference, Result};
 
 use crate::failure::{Context, explain};
-use crate::place::{self, Mark};
+use crate::sql::distinct_from::bind_closely;
+use crate::sql::ordinals::spell_out;
+use crate::sql::place::Mark;
+use crate::sql::standard::in_known_words;
 
 /// The tables that one SELECT names, in the order they appear.
 pub(crate) fn references(sql: &str, file: Option<&str>) -> Result<Vec<Reference>> {
@@ -188,6 +226,9 @@ fn select(sql: &str, context: &Context<'_>) -> Result<Arc<Statement>> {
             return Err(unlike.error(sql, context));
         }
         let _ = VisitMut::visit(&mut **query, &mut NamedConstants);
+        in_known_words(&mut **query);
+        bind_closely(&mut **query);
+        spell_out(&mut **query);
     }
     let statement = Arc::new(statement);
     keep(sql, &statement);
@@ -222,6 +263,8 @@ enum Unlike {
     All(SetOperator),
     /// `tablesample`: it takes all rows.
     Sample,
+    /// `^`: exclusive or, a power elsewhere.
+    Caret,
 }
 
 impl Unlike {
@@ -240,6 +283,11 @@ impl Unlike {
                 "`tablesample` is not supported".to_owned(),
                 "let a condition choose the rows, such as `where random() < 0.1`, or `limit` their number".to_owned(),
             ),
+            Self::Caret => (
+                "^".to_owned(),
+                "`^` is not supported: it is a power in some databases and exclusive or in others".to_owned(),
+                "write `power(a, b)` for a power".to_owned(),
+            ),
         };
         let error = Error::user(message).code("HW301").help(help);
         match place::find(sql, &Mark::Word(word)) {
@@ -257,6 +305,13 @@ impl Visitor for Unlikes {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Unlike> {
         all_of_rows(&query.body).map_or(ControlFlow::Continue(()), |operator| ControlFlow::Break(Unlike::All(operator)))
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Unlike> {
+        match expr {
+            Expr::BinaryOp { op: BinaryOperator::BitwiseXor, .. } => ControlFlow::Break(Unlike::Caret),
+            _ => ControlFlow::Continue(()),
+        }
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Unlike> {
@@ -336,6 +391,7 @@ mod tests {
     fn what_the_engine_would_take_for_something_else_is_refused() {
         let refused = |sql: &str| references(sql, None).map_err(|error| error.message().to_owned()).unwrap_err();
         assert!(refused("select a from t except all select a from u").starts_with("`except all` is not supported"));
+        assert!(refused("select a from t where 2 ^ a > 8").starts_with("`^` is not supported"));
         assert!(refused("select a from (select a from t union select 1 intersect all select a from u)").starts_with("`intersect all`"));
         assert!(
             refused("with p as (select 1 union all (select a from t except all select 2)) select * from p").starts_with("`except all`")

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 use hw_base::JsonSchema;
 use serde::de::IgnoredAny;
 
-use crate::of_text::of_text;
+use crate::sql::of_text::of_text;
 
 /// The function.
 pub(crate) fn json_valid() -> ScalarUDF {

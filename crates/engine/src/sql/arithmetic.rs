@@ -9,13 +9,13 @@ use datafusion::arrow::datatypes::{
 };
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DataFusionError, Result as EngineResult, ScalarValue, exec_datafusion_err};
+use datafusion::common::{DataFusionError, Result as EngineResult, ScalarValue, exec_datafusion_err, plan_err};
 use datafusion::config::ConfigOptions;
 use datafusion::functions_aggregate::sum::Sum;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Operator, ReversedUDAF, SetMonotonicity, Signature,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Operator, ReversedUDAF, SetMonotonicity, Signature, Volatility,
 };
 use datafusion::physical_expr::expressions::BinaryExpr;
 use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
@@ -28,25 +28,27 @@ use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, NestedL
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::sorts::sort::SortExec;
 
-use crate::decimal_digits::within_digits;
-use crate::decimal_sum;
-use crate::mean::DifferentNumbers;
-use crate::sliding::SlidingFloats;
+use crate::sql::decimal_digits::within_digits;
+use crate::sql::decimal_sum;
+use crate::sql::mean::DifferentNumbers;
+use crate::sql::nan::{may_make_nan, with_one_nan};
+use crate::sql::sliding::SlidingFloats;
 
 type Expression = Arc<dyn PhysicalExpr>;
 
-/// The expression over rows of this schema with arithmetic that fails where a result does not fit.
+/// The expression over rows of this schema with arithmetic that fails where a result does not fit, and has one NaN where it is no number.
 pub(crate) fn checked(expression: Expression, schema: &Schema) -> EngineResult<Transformed<Expression>> {
     expression.transform_up(|part| {
         let arithmetic = part.downcast_ref::<BinaryExpr>().filter(|part| can_overflow(*part.op()));
         let checked = arithmetic.map(|part| within_digits(Arc::new(part.clone().with_fail_on_overflow(true)), schema));
-        Ok(checked.map_or(Transformed::no(part), Transformed::yes))
+        checked.map_or(Transformed::no(part), Transformed::yes).transform_data(|part| with_one_nan(part, schema))
     })
 }
 
-/// Whether what the operator gives may not fit into its type: a quotient of decimals has digits behind the point that the number did not have.
+/// Whether what the operator gives, or what it computes on the way, may not fit into its type: a quotient of decimals has digits behind the point that the
+/// number did not have, and of two decimals one gets those of the other before what is left of them is found.
 pub(crate) fn can_overflow(operator: Operator) -> bool {
-    matches!(operator, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide)
+    matches!(operator, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo)
 }
 
 /// What the engine says of a number that does not fit, if that is what has failed.
@@ -82,18 +84,18 @@ impl PhysicalOptimizerRule for CheckedArithmetic {
     }
 }
 
-/// Whether one of the plan's own expressions is arithmetic that can overflow.
+/// Whether one of the plan's own expressions is arithmetic.
 fn has_arithmetic(plan: &dyn ExecutionPlan) -> EngineResult<bool> {
     let mut found = false;
     plan.apply_expressions(&mut |expression| {
-        found |= expression.exists(|part| Ok(part.downcast_ref::<BinaryExpr>().is_some_and(|part| can_overflow(*part.op()))))?;
+        found |= expression.exists(|part| Ok(may_make_nan(part.as_ref())))?;
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     Ok(found)
 }
 
 /// The plan with its own arithmetic checked, if it is of a kind that computes. What window functions compute of is a projection before them
-/// ([`crate::computed_first`]).
+/// ([`crate::sql::computed_first`]).
 fn checked_plan(plan: &Arc<dyn ExecutionPlan>) -> EngineResult<Option<Arc<dyn ExecutionPlan>>> {
     let found: Arc<dyn ExecutionPlan> = if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
         checked_projection(projection)?
@@ -173,11 +175,34 @@ fn checked_aggregate(aggregate: &AggregateExec) -> EngineResult<Arc<dyn Executio
 
 /// `sum`, which takes whole numbers together in more digits than they have.
 pub(crate) fn sum() -> AggregateUDF {
-    AggregateUDF::from(WideSum(Sum::new()))
+    AggregateUDF::from(WideSum { engines: Sum::new(), signature: Signature::user_defined(Volatility::Immutable) })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct WideSum(Sum);
+struct WideSum {
+    engines: Sum,
+    signature: Signature,
+}
+
+/// As what the values of a sum or a mean are taken: whole numbers and floats with as many digits as there are. A null without a type is a whole number,
+/// which the first part of a UNION may be until the others are known.
+pub(crate) fn added_as(function: &str, types: &[DataType]) -> EngineResult<Vec<DataType>> {
+    let kind = match types {
+        [DataType::Dictionary(_, kind)] => return added_as(function, &[DataType::clone(kind)]),
+        [DataType::Null] => DataType::Int64,
+        [kind] if kind.is_signed_integer() => DataType::Int64,
+        [kind] if kind.is_unsigned_integer() => DataType::UInt64,
+        [kind] if kind.is_floating() => DataType::Float64,
+        [kind @ (DataType::Duration(_) | DataType::Interval(_))] => kind.clone(),
+        [kind] if kind.is_decimal() => kind.clone(),
+        [kind] => return plan_err!("Function '{function}' requires numbers, but received others (DataType: {kind})"),
+        several => {
+            let several = several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return plan_err!("Function '{function}' takes one argument, and was given argument types '{function}({several})'");
+        }
+    };
+    Ok(vec![kind])
+}
 
 /// As what sums of whole numbers stand while they are taken.
 pub(crate) const WIDE: DataType = DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0);
@@ -193,17 +218,21 @@ impl AggregateUDFImpl for WideSum {
     }
 
     fn signature(&self) -> &Signature {
-        self.0.signature()
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> EngineResult<Vec<DataType>> {
+        added_as(self.name(), types)
     }
 
     fn return_type(&self, types: &[DataType]) -> EngineResult<DataType> {
-        self.0.return_type(types)
+        self.engines.return_type(types)
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> EngineResult<Box<dyn Accumulator>> {
         let result = args.return_type().clone();
         if !is_whole(&result) {
-            return decimal_sum::accumulator(args, |args| self.0.accumulator(args));
+            return decimal_sum::accumulator(args, |args| self.engines.accumulator(args));
         }
         if args.is_distinct {
             return Ok(Box::new(DifferentNumbers::new(result)));
@@ -218,38 +247,38 @@ impl AggregateUDFImpl for WideSum {
         if *args.expr_fields[0].data_type() == DataType::Float64 && !args.is_distinct {
             return Ok(Box::new(SlidingFloats::sum()));
         }
-        decimal_sum::accumulator(args, |args| self.0.create_sliding_accumulator(args))
+        decimal_sum::accumulator(args, |args| self.engines.create_sliding_accumulator(args))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> EngineResult<Vec<FieldRef>> {
         let wide = if is_whole(args.return_type()) { Some(WIDE) } else { decimal_sum::wider(args.input_fields[0].data_type()) };
-        let Some(wide) = wide else { return self.0.state_fields(args) };
+        let Some(wide) = wide else { return self.engines.state_fields(args) };
         let return_field = Arc::new(Field::clone(&args.return_field).with_data_type(wide));
-        self.0.state_fields(StateFieldsArgs { return_field, ..args })
+        self.engines.state_fields(StateFieldsArgs { return_field, ..args })
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
-        self.0.groups_accumulator_supported(args)
+        self.engines.groups_accumulator_supported(args)
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> EngineResult<Box<dyn GroupsAccumulator>> {
         let result = args.return_type().clone();
         if !is_whole(&result) {
-            return decimal_sum::groups_accumulator(args, |args| self.0.create_groups_accumulator(args));
+            return decimal_sum::groups_accumulator(args, |args| self.engines.create_groups_accumulator(args));
         }
         Ok(Box::new(WideTotals { result, sums: Vec::new(), is_sum: Vec::new() }))
     }
 
     fn reverse_expr(&self) -> ReversedUDAF {
-        self.0.reverse_expr()
+        self.engines.reverse_expr()
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-        self.0.order_sensitivity()
+        self.engines.order_sensitivity()
     }
 
     fn set_monotonicity(&self, kind: &DataType) -> SetMonotonicity {
-        self.0.set_monotonicity(kind)
+        self.engines.set_monotonicity(kind)
     }
 }
 
@@ -440,6 +469,22 @@ mod tests {
     }
 
     #[test]
+    fn sums_and_means_of_nulls_without_a_type_are_null() {
+        for function in ["sum", "avg"] {
+            check(&format!("select {function}(a) from (select null as a union all select null)"), "null");
+            check(&format!("select {function}(distinct a) from (select null as a) group by a"), "null");
+            check(&format!("select {function}(a) over () from (select null as a) as t"), "null");
+            let refused = format!("the function `{function}` cannot be given");
+            check(&format!("select {function}(b) from (select 'x' as b) as t"), &format!("{refused} text"));
+            check(&format!("select {function}(b, b) from (select 1 as b) as t"), &format!("{refused} bigint, bigint"));
+        }
+        check("select sum(a) from (select null as a union all select 1.5 union all select 2)", "3.5");
+        check("select avg(a) from (select null as a union all select 1.5 union all select 2)", "1.75");
+        check("select sum(a) from (select null as a union all select cast('1.50' as decimal(5, 2)))", "1.50");
+        check("select sum(a) + 1 from (select null as a union all select b from (values (1), (2)) as t(b))", "4");
+    }
+
+    #[test]
     fn sums_by_group_count_what_is_there_and_meant() {
         check("select sum(a) from (values (1, 'x'), (null, 'y'), (2, 'x'), (null, 'x')) as t(a, c) group by c order by c", "3, null");
         check("select sum(a) filter (where a > 1) from (values (1, 'x'), (2, 'y'), (3, 'y')) as t(a, c) group by c order by c", "null, 5");
@@ -504,6 +549,7 @@ mod tests {
         check("select mod(null, null)", "null");
         check("select sign(null)", "null");
         check("select mod('x', 2)", "the function `mod` cannot be given text, bigint");
+        check("select mod(cast(7 as int), cast(4 as bigint unsigned))", "3");
     }
 
     #[test]
@@ -548,6 +594,23 @@ mod tests {
         check(&format!("select a - 1 + 1 = a from {most}"), "true, true");
         check(&format!("select a * 1 = a from {half}"), "true, true");
         check(&format!("select a + null from {most}"), "null, null");
+    }
+
+    #[test]
+    fn what_is_left_of_a_division_fits_whatever_is_divided() {
+        let most = "9".repeat(38);
+        let rows = format!(
+            "(select cast(column1 as decimal(38, 0)) as a, cast(column2 as decimal(38, 20)) as b from \
+                    (values ('{most}', '7.5'), ('-{most}', '0.00000000000000000007'), ('12', null)) as v) as t"
+        );
+        let left = "1.50000000000000000000, -0.00000000000000000002, null";
+        check(&format!("select a % b from {rows}"), left);
+        check(&format!("select mod(a, b) from {rows}"), left);
+        check(&format!("select a from {rows} where b % a = 7.5 and mod(b, a) = 7.5"), &most);
+        check(&format!("select max(mod(a, 7)) over () from {rows} where b is null"), "5");
+        check(&format!("select cast('{most}' as decimal(38, 0)) % cast('7.5' as decimal(2, 1))"), "1.5");
+        check(&format!("select a % (b - b) from {rows}"), "a number is divided by zero");
+        check(&format!("select mod(a, b - b) from {rows}"), "a number is divided by zero");
     }
 
     #[test]

@@ -8,26 +8,21 @@ use datafusion::arrow::compute::sum;
 use datafusion::arrow::datatypes::{
     ArrowPrimitiveType, DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef, Int64Type, UInt64Type,
 };
-use datafusion::common::types::{
-    NativeType, logical_float64, logical_int8, logical_int16, logical_int32, logical_int64, logical_uint8, logical_uint16, logical_uint32,
-    logical_uint64,
-};
 use datafusion::common::utils::SingleRowListArrayBuilder;
-use datafusion::common::{HashMap, Result as EngineResult, ScalarValue};
+use datafusion::common::{HashMap, Result as EngineResult, ScalarValue, plan_err};
 use datafusion::functions_aggregate::average::Avg;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Coercion, EmitTo, GroupsAccumulator, ReversedUDAF, Signature, TypeSignature,
-    TypeSignatureClass, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, Signature, Volatility,
 };
 
-use crate::arithmetic::{WIDE, counting, is_whole, narrowed, numbers, total_of};
-use crate::sliding::SlidingFloats;
+use crate::sql::arithmetic::{WIDE, added_as, counting, is_whole, narrowed, numbers, total_of};
+use crate::sql::sliding::SlidingFloats;
 
 /// `avg`, which takes whole numbers as they are.
 pub(crate) fn mean() -> AggregateUDF {
-    AggregateUDF::from(Mean { engines: Avg::new(), signature: signature() })
+    AggregateUDF::from(Mean { engines: Avg::new(), signature: Signature::user_defined(Volatility::Immutable) })
 }
 
 /// What DataFusion has, but for whole numbers.
@@ -35,20 +30,6 @@ pub(crate) fn mean() -> AggregateUDF {
 struct Mean {
     engines: Avg,
     signature: Signature,
-}
-
-/// Decimals and durations as they are, whole numbers with as many digits as there are, floats as those of 64 bits.
-fn signature() -> Signature {
-    let one = |coercion: Coercion| TypeSignature::Coercible(vec![coercion]);
-    let native = TypeSignatureClass::Native;
-    let smaller = vec![native(logical_uint8()), native(logical_uint16()), native(logical_uint32())];
-    let unsigned = Coercion::new_implicit(native(logical_uint64()), smaller, NativeType::UInt64);
-    let smaller = vec![native(logical_int8()), native(logical_int16()), native(logical_int32())];
-    let signed = Coercion::new_implicit(native(logical_int64()), smaller, NativeType::Int64);
-    let float = Coercion::new_implicit(native(logical_float64()), vec![TypeSignatureClass::Float], NativeType::Float64);
-    let decimal = Coercion::new_exact(TypeSignatureClass::Decimal);
-    let duration = Coercion::new_exact(TypeSignatureClass::Duration);
-    Signature::one_of(vec![one(decimal), one(duration), one(unsigned), one(signed), one(float)], Volatility::Immutable)
 }
 
 impl AggregateUDFImpl for Mean {
@@ -62,6 +43,13 @@ impl AggregateUDFImpl for Mean {
 
     fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> EngineResult<Vec<DataType>> {
+        match types {
+            [kind @ DataType::Interval(_)] => plan_err!("Function 'avg' requires numbers, but received an interval (DataType: {kind})"),
+            _ => added_as(self.name(), types),
+        }
     }
 
     fn return_type(&self, types: &[DataType]) -> EngineResult<DataType> {

@@ -4,7 +4,7 @@
 use chrono::NaiveDate;
 use datafusion::logical_expr::ScalarUDF;
 
-use crate::of_text::of_text;
+use crate::sql::of_text::of_text;
 
 /// The function.
 pub(crate) fn any_date() -> ScalarUDF {

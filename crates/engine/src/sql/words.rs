@@ -1,11 +1,10 @@
 //! The engine's own texts in words for people: what is wrong with a SELECT, where in it, and what to do.
 
-use datafusion::common::Result as EngineResult;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::logical_expr::LogicalPlan;
-use hw_base::{Error, Input, Reader};
+use hw_base::Error;
 
-use crate::place::Mark;
+use crate::sql::memberships::TIED;
+use crate::sql::namesakes::TIED_VALUE;
+use crate::sql::place::Mark;
 
 /// An engine's text, understood.
 #[derive(Debug)]
@@ -37,11 +36,18 @@ fn at(mark: Mark, message: impl Into<String>, help: impl Into<String>) -> Option
 /// Columns: named twice, neither grouped nor aggregated, of a table that is not there.
 fn columns(line: &str, sql: &str) -> Option<Told> {
     if let Some(rest) = after(line, "Projections require unique expression names but the expression ") {
-        let name = last_name(between(rest, "\"", "\" at position")?);
-        return at_twice(&as_written(name, &[with_plain_names(sql)]));
+        let expression = between(rest, "\"", "\" at position")?;
+        let name = as_written(last_name(&without_casts(expression)), &[with_plain_names(sql)]);
+        let Told { error, mark } = at_twice(&name)?;
+        let is_cast = rest.contains("CAST(");
+        return Some(Told { error: if is_cast { error.because("a cast has the name of what it casts") } else { error }, mark });
     }
     if let Some(rest) = after(line, "duplicate unqualified field name ").or_else(|| after(line, "duplicate qualified field name ")) {
-        return at_twice(last_name(rest.trim_end_matches('.')));
+        let name = as_written(last_name(rest.trim_end_matches('.')), &[with_plain_names(sql)]);
+        let Told { error, mark } = at_twice(&name)?;
+        // What is taken together has a name of its own, whatever the SELECT calls it.
+        let help = "where they differ in a cast alone, cast before: `from (select cast(… as …) as … from …)`";
+        return Some(Told { error: if name.contains('(') { error.help(help) } else { error }, mark });
     }
     if let Some(rest) = after(line, "Duplicate field name (case-insensitive): ") {
         return at_twice(rest.trim_matches('\''));
@@ -84,9 +90,12 @@ fn functions(line: &str) -> Option<Told> {
         let known = after(line, "Supported values are: ").unwrap_or("day, month, year");
         return at(Mark::Text(unit.into()), format!("`date_trunc` knows no unit `{unit}`"), format!("known: {known}"));
     }
+    if let Some(told) = uncoerced(line) {
+        return Some(told);
+    }
     let name = between(line, "Function '", "'")?;
     let (message, help) = match (between(line, "argument types '", "'"), between(line, "(DataType: ", ")")) {
-        (Some(call), _) => {
+        (Some(call), found) if found.is_none() || !line.contains("requires numbers") => {
             let types = call.strip_prefix(name).unwrap_or(call);
             let types = sql_types(types.trim_matches(['(', ')']));
             let message = if types.is_empty() {
@@ -96,13 +105,24 @@ fn functions(line: &str) -> Option<Told> {
             };
             (message, "look at the number of its arguments, or cast them".to_owned())
         }
-        (None, Some(found)) => {
+        (_, Some(found)) => {
             let found = sql_types(found);
             (format!("the function `{name}` cannot be given {found}"), format!("cast the argument: `{name}(cast(… as double))`"))
         }
         _ => (sql_types(line), "look at its arguments".to_owned()),
     };
     at(Mark::Call(name.to_lowercase()), message, help)
+}
+
+/// Arguments of which none of the lists fits that a function takes.
+fn uncoerced(line: &str) -> Option<Told> {
+    let name = between(line, "Failed to coerce arguments to satisfy a call to '", "' function")?;
+    let types = between(line, &format!("argument types '{name}("), ")'").map(sql_types).unwrap_or_default();
+    let help = match name {
+        "string_agg" if !types.contains(',') => "say what stands between the texts: `string_agg(…, ', ' order by …)`",
+        _ => "look at the number of its arguments, or cast them",
+    };
+    at(Mark::Call(name.into()), format!("the function `{name}` cannot be given {types}"), help)
 }
 
 /// Values that do not fit a type.
@@ -161,8 +181,64 @@ fn operators(line: &str) -> Option<Told> {
     at(Mark::None, format!("`{expression}`: these types do not go together"), help)
 }
 
+const TIED_NOT_IN: &str = "a subquery that is tied to the row around it does not tell whether `not in` holds where there are nulls";
+const NOT_EXISTS: &str = "write `not exists (select 1 from … where … = …)`, which takes a null for no value at all";
+
+/// What the engine says of subqueries that it does not take, what that means, and what helps.
+const SUBQUERIES: [(&str, &str, &str); 9] = [
+    (
+        "does not support logical expression ScalarSubquery",
+        "a subquery that stands for one value can be tied to the row around it by `=` alone",
+        "join its table instead, and group by the key of the row: `left join … on … group by …`",
+    ),
+    (
+        "does not support logical expression Exists",
+        "a subquery that is asked whether it has a row stands in a condition (`where`), not among the columns",
+        "join what it returns, each once, and ask whether it was found: `left join (select distinct …) as found on …`",
+    ),
+    (
+        "does not support logical expression InSubquery",
+        "`in` with a subquery stands in a condition (`where`), not among the columns",
+        "join what it returns, each once, and ask whether it was found: `left join (select distinct …) as found on …`",
+    ),
+    (
+        "does not support logical expression OuterReferenceColumn",
+        "a subquery that is tied to the row around it has no limit and no union of its own",
+        "number its rows (`row_number() over (partition by … order by …)`), and join those that have the first numbers",
+    ),
+    (
+        "Correlated scalar subquery must be aggregated",
+        "a subquery that stands for one value may return several rows",
+        "let it return one for each row around it, whatever the rows are: `max(…)`",
+    ),
+    ("null_aware anti join only supports single column", TIED_NOT_IN, NOT_EXISTS),
+    (TIED, TIED_NOT_IN, NOT_EXISTS),
+    (
+        TIED_VALUE,
+        "`all` and `any` compare with the rows of a subquery, and this one stands for one value",
+        "compare with the value itself: `>= (select max(…) from … where … = …)`",
+    ),
+    (
+        "The subquery should only return one column",
+        "a subquery returns several columns where one is expected",
+        "let it return one; several are compared by `exists (select 1 from … where … = … and … = …)`",
+    ),
+];
+
 /// Queries as a whole.
 fn queries(line: &str) -> Option<Told> {
+    if let Some((_, message, help)) = SUBQUERIES.iter().find(|(words, ..)| line.contains(words)) {
+        return at(Mark::Subquery, *message, *help);
+    }
+    if let Some(kind) = ["Semi", "Anti"].into_iter().find(|kind| line.contains(&format!("Unsupported JOIN operator {kind}"))) {
+        let kind = kind.to_lowercase();
+        let help = format!("write `left {kind} join`");
+        return at(Mark::Word(kind.clone()), format!("`{kind} join` does not say the rows of which side it keeps"), help);
+    }
+    if line.contains("Aggregate ORDER BY is not implemented for window functions") {
+        let help = "say the order behind `over`: `over (order by …)`";
+        return at(Mark::Word("over".into()), "an aggregate with `over` has no order of its own", help);
+    }
     if line.contains("Aggregate functions are not allowed in the WHERE clause") {
         return at(Mark::Word("where".into()), "WHERE holds an aggregate", "filter groups with `having`, after `group by`");
     }
@@ -173,6 +249,31 @@ fn queries(line: &str) -> Option<Told> {
     if line.contains("UNION queries have different number of columns") {
         let help = "let every SELECT return the same columns in the same order; `null as name` fills a gap";
         return at(Mark::Word("union".into()), "the SELECTs of a UNION return different numbers of columns", help);
+    }
+    if line.contains("There is only support Literal types for field") {
+        let help = "for another value where there is no such row: `coalesce(lag(…) over (…), …)`";
+        return at(Mark::Word("over".into()), "behind its first argument a window function takes constants alone", help);
+    }
+    if line.contains("Conflicting ordering requirements") {
+        let help = "take one of them in a SELECT of its own, in a subquery, and join it";
+        return at(Mark::None, "aggregates of one SELECT look at their rows in different orders", help);
+    }
+    if line.contains("does not support logical expression WindowFunction") {
+        let help = "compute it in a subquery, and take its column: `from (select …, … over (…) as name from …)`";
+        return at(Mark::Word("over".into()), "a function with `over` stands where its rows are not there yet, such as in GROUP BY", help);
+    }
+    if line.contains("invalid digit found in string") {
+        let help = "write `order by 2` for the second column of the SELECT, or the name of a column";
+        return at(Mark::LastWord("order".into()), "ORDER BY holds a number that is no whole one", help);
+    }
+    if let Some(rest) = after(line, "Order by column out of bounds, specified: ") {
+        let (place, columns) = rest.split_once(", max: ")?;
+        let message = format!("ORDER BY holds {place}, and the SELECT has no column of that number");
+        return at(Mark::LastWord("order".into()), message, format!("the last column has the number {columns}"));
+    }
+    if line.contains("Cannot access field at argument") {
+        let help = "where a table around a subquery is called like a column inside of it, give that table another alias";
+        return at(Mark::None, "a name behind a dot was taken for a part of a column that has no parts", help);
     }
     line.contains("LIMIT must be >= 0").then_some(())?;
     at(Mark::LastWord("limit".into()), "LIMIT is negative", "give the number of rows, or leave it out")
@@ -250,7 +351,21 @@ fn with_word(text: &str, word: &str, other: &str) -> String {
 fn last_name(expression: &str) -> &str {
     let alias = expression.rsplit(" AS ").next().unwrap_or(expression);
     let is_computed = alias.contains('(') || OPERATORS.iter().any(|operator| alias.contains(operator));
-    if is_computed { alias } else { alias.rsplit('.').next().unwrap_or(alias).trim_matches('"') }
+    let name = if is_computed { alias } else { alias.rsplit('.').next().unwrap_or(alias) };
+    name.trim_matches('"')
+}
+
+/// An expression without its casts, which are no part of the name that the engine gives it.
+fn without_casts(expression: &str) -> String {
+    let Some((before, inside)) = expression.split_once("CAST(") else { return expression.to_owned() };
+    let mut depth = 1;
+    let end = inside.find(|c: char| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth == 0
+    });
+    let Some(end) = end else { return expression.to_owned() };
+    let value = inside[..end].rsplit_once(" AS ").map_or(&inside[..end], |(value, _)| value);
+    without_casts(&format!("{}{value}{}", before.trim_end_matches("TRY_"), &inside[end + 1..]))
 }
 
 /// Signs of an expression that is more than the name of a column, as the engine writes them.
@@ -275,45 +390,13 @@ pub(crate) fn as_written<S: AsRef<str>>(expression: &str, given: &[S]) -> String
     written
 }
 
-/// What was given to a query: its SQL, that of its inputs, and names of columns in tables that look like expressions.
-pub(crate) fn given(reader: &Reader, plan: &LogicalPlan) -> Vec<String> {
-    let mut given = Vec::new();
-    take_names(plan, &mut given).ok();
-    given.retain(|name| name.contains('('));
-    take_sql(reader, &mut given);
-    given
-}
-
-fn take_names(plan: &LogicalPlan, names: &mut Vec<String>) -> EngineResult<TreeNodeRecursion> {
-    plan.apply_with_subqueries(|part| {
-        if let LogicalPlan::TableScan(scan) = part {
-            match scan.source.get_logical_plan() {
-                Some(view) => _ = take_names(&view, names)?,
-                None => names.extend(scan.source.schema().fields().iter().map(|field| field.name().clone())),
-            }
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })
-}
-
-fn take_sql(reader: &Reader, texts: &mut Vec<String>) {
-    texts.push(with_plain_names(&reader.sql));
-    for input in &reader.inputs {
-        match input {
-            Input::Query { sql, .. } => texts.push(with_plain_names(sql)),
-            Input::Reader { reader, .. } => take_sql(reader, texts),
-            _ => {}
-        }
-    }
-}
-
 /// SQL in which a quote inside of a name stands once, as in the name.
-fn with_plain_names(sql: &str) -> String {
+pub(crate) fn with_plain_names(sql: &str) -> String {
     sql.replace("\"\"", "\"")
 }
 
 /// The constant that the engine's words for an expression begin with, as SQL writes it, and what stands behind it.
-fn constant(words: &str) -> Option<(String, &str)> {
+pub(crate) fn constant(words: &str) -> Option<(String, &str)> {
     const PLAIN: [&str; 4] = ["Int64(", "UInt64(", "Float64(", "Boolean("];
     if let Some(text) = words.strip_prefix("Utf8(\"") {
         return text.split_once("\")").map(|(text, behind)| (format!("'{text}'"), behind));
@@ -335,15 +418,7 @@ fn between<'a>(text: &'a str, before: &str, behind: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use datafusion::arrow::array::{ArrayRef, Int64Array};
-    use datafusion::arrow::record_batch::RecordBatch;
-    use datafusion::datasource::MemTable;
-    use hw_base::Engine;
-
     use super::*;
-    use crate::testing;
 
     #[track_caller]
     fn check(text: &str, message: &str, help: &str) {
@@ -364,6 +439,9 @@ mod tests {
         assert_eq!(twice("t.a + Int64(1)", ""), "two columns of the SELECT are named `t.a + 1`");
         assert_eq!(twice("upper(Utf8(\"x.y\"))", ""), "two columns of the SELECT are named `upper('x.y')`");
         assert_eq!(as_written("min(Int64(1)) + MyInt64(2)", &[""; 0]), "min(1) + MyInt64(2)");
+        assert_eq!(twice("CAST(shop.orders.a AS Int32)", ""), "two columns of the SELECT are named `a`");
+        assert_eq!(twice("sum(TRY_CAST(CAST(t.a AS Decimal128(10, 2)) AS Int8))", ""), "two columns of the SELECT are named `sum(t.a)`");
+        assert_eq!(twice("CAST(t.a AS Int32) + Int64(1) AS b", ""), "two columns of the SELECT are named `b`");
     }
 
     #[test]
@@ -377,16 +455,53 @@ mod tests {
         assert_eq!(sql_types("Int64_total is Int64, not Utf8View or MyInt64"), "Int64_total is bigint, not text or MyInt64");
     }
 
-    #[tokio::test]
-    async fn headers_keep_the_names_of_columns() {
-        let folder = tempfile::tempdir().unwrap();
-        let engine = testing::engine(folder.path(), 1);
-        let rows = RecordBatch::try_from_iter([("Int64(3)", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]).unwrap();
-        engine.live().open("t", Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]]).unwrap()));
-        let inputs = vec![Input::Live { name: "t".into(), relation: "t".into() }];
-        let reader = Reader { inputs, ..testing::reader("select *, n + 4 as \"Int64(5)\", 6 + 7 from (select *, 1 as n from t)") };
-        let found = engine.query(&reader, 1).await.unwrap().columns.into_iter().map(|column| column.name);
-        assert_eq!(found.collect::<Vec<_>>(), ["Int64(3)", "n", "Int64(5)", "6 + 7"]);
+    #[test]
+    fn what_helps_is_told_of_conflicts() {
+        check(
+            "Physical plan does not support logical expression ScalarSubquery(<subquery>)",
+            "a subquery that stands for one value can be tied to the row around it by `=` alone",
+            "left join",
+        );
+        check(
+            "Schema contains duplicate unqualified field name \"max(t.d)\"",
+            "two columns of the SELECT are named `max(t.d)`",
+            "cast before",
+        );
+        check(
+            "Conflicting ordering requirements in aggregate functions is not supported",
+            "aggregates of one SELECT look at their rows in different orders",
+            "in a SELECT of its own",
+        );
+        check(
+            "Execution error: Function 'sum' user-defined coercion failed with: Error during planning: Function 'sum' requires numbers, but received others (DataType: Utf8View) No function matches the given name and argument types 'sum(Utf8View)'.",
+            "the function `sum` cannot be given text",
+            "cast the argument",
+        );
+    }
+
+    #[test]
+    fn what_stands_in_a_wrong_place_is_told() {
+        check(
+            "Physical plan does not support logical expression WindowFunction(WindowFunction { fun: WindowUDF(WindowUDF {",
+            "a function with `over` stands where its rows are not there yet, such as in GROUP BY",
+            "in a subquery",
+        );
+        check("Error during planning: invalid digit found in string", "ORDER BY holds a number that is no whole one", "order by 2");
+        check(
+            "Order by column out of bounds, specified: 5, max: 2",
+            "ORDER BY holds 5, and the SELECT has no column of that number",
+            "the number 2",
+        );
+        check(
+            "Failed to coerce arguments to satisfy a call to 'string_agg' function: coercion from Utf8View to the signature OneOf([Exact([Utf8, Utf8])]) failed. No function matches the given name and argument types 'string_agg(Utf8View)'.",
+            "the function `string_agg` cannot be given text",
+            "between the texts",
+        );
+        check(
+            "Cannot access field at argument 1: type Int64 is not Struct, Map, or Null",
+            "a name behind a dot was taken for a part of a column that has no parts",
+            "another alias",
+        );
     }
 
     #[test]
