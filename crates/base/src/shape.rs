@@ -91,17 +91,24 @@ impl TextShape {
         let text = trimmed(text);
         let bytes = text.as_bytes();
         let Some(&first) = bytes.first() else { return Self::Blank };
-        let classes = Classes::of(bytes);
         if first.is_ascii_digit() || matches!(first, b'-' | b'+' | b'.' | b'$' | b'(') || !first.is_ascii() {
-            return Self::of_number_like(text, classes);
+            return Self::of_number_like(text, Classes::of(bytes));
         }
         match text.len() {
             2..=5 if is_boolean(text) => Self::Boolean,
             36 if is_uuid(bytes) => Self::Uuid,
-            _ if classes.has(AT) && is_email(bytes) => Self::Email,
-            _ if classes.has(COLON) && classes.has(SLASH) && is_url(bytes) => Self::Url,
-            _ if is_ip_address(text, classes) => Self::IpAddress,
-            _ => Self::Other,
+            _ if is_email(bytes) => Self::Email,
+            _ => Self::of_address_or_other(text, Classes::of(bytes)),
+        }
+    }
+
+    fn of_address_or_other(text: &str, classes: Classes) -> Self {
+        if classes.has(COLON) && classes.has(SLASH) && is_url(text.as_bytes()) {
+            Self::Url
+        } else if is_ip_address(text, classes) {
+            Self::IpAddress
+        } else {
+            Self::Other
         }
     }
 

@@ -103,7 +103,10 @@ impl TableProvider for OriginTable {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        Some(self.known())
+        // The footers tell it exactly, but for a scan, which may leave rows out.
+        let known = self.known();
+        let rows = known.num_rows.get_value().map_or(Precision::Absent, |rows| Precision::Exact(*rows));
+        Some(Statistics { num_rows: rows, ..known })
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {

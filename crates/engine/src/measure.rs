@@ -1,5 +1,6 @@
 //! Measuring a query's rows in their order: while a block of them is measured, column beside column, the next ones are read.
 
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::stats::Precision;
@@ -9,7 +10,7 @@ use datafusion::logical_expr::LogicalPlan;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use hw_base::{Beginning, CodeMemory, Error, Further, MeasureSettings, Result, Sample, Sketches, TableFacts};
-use hw_measure::{Draw, Drawn, Measurement, Places, Visible, block_rows};
+use hw_measure::{Draw, Drawn, Measurement, Visible};
 use tokio::sync::mpsc;
 
 use crate::deadline::{Deadline, out_of_time};
@@ -18,6 +19,9 @@ use crate::sketches;
 
 /// Blocks that are read and wait to be measured, while one is being measured and one is being read.
 const BLOCKS_AHEAD: usize = 1;
+
+/// A block takes no more than one in so many bytes of the memory, however large its values are.
+const BLOCKS_IN_MEMORY: usize = 16;
 
 /// Rows that are measured together.
 type Block = Vec<RecordBatch>;
@@ -61,11 +65,11 @@ pub(crate) async fn measure(
     means: Means,
 ) -> Result<Further> {
     let work = Work::begin(schema, settings.sample, &means)?;
-    let places = work.measurement.places();
-    let mut rows = Rows::of(streams, Visible::of(schema), block_rows(schema.fields().len()), means.deadline.clone());
+    let most = Most { rows: work.measurement.block_rows(), bytes: means.memory / BLOCKS_IN_MEMORY };
+    let mut rows = Rows::of(streams, Visible::of(schema), most, means.deadline.clone());
     let (blocks, to_measure) = mpsc::channel(BLOCKS_AHEAD);
     let measuring = tokio::task::spawn_blocking(move || work.add_all(to_measure));
-    let read = rows.read_into(blocks, &places).await;
+    let read = rows.read_into(blocks).await;
     let mut work = measuring.await.map_err(ended)??;
     if read? == 0 && rows.is_cut {
         return Err(out_of_time("the first rows came"));
@@ -76,18 +80,6 @@ pub(crate) async fn measure(
     found.facts.beginning = rows.is_cut.then_some(Beginning { of_about: means.rows.get_value().map(|rows| *rows as u64) });
     found.facts.scanned_all_rows &= !rows.is_cut;
     Ok(found)
-}
-
-/// The same work, which has one of the places whenever it goes on: no core does two things at a time, and none is left with nothing to
-/// do while the last columns of a block are measured. Those who measure go first as long as a block waits for them.
-async fn at_a_place<T>(places: &Places, blocks: &mpsc::Sender<Block>, work: impl Future<Output = T>) -> T {
-    let mut work = std::pin::pin!(work);
-    std::future::poll_fn(|context| {
-        let is_ahead = blocks.capacity() < blocks.max_capacity();
-        let _place = if is_ahead { places.last() } else { places.first() };
-        work.as_mut().poll(context)
-    })
-    .await
 }
 
 /// How many rows a query returns, where that is what a source knows of its table.
@@ -103,12 +95,27 @@ pub(crate) fn known_rows(plan: &LogicalPlan) -> Precision<usize> {
     }
 }
 
+/// The rows and bytes at which a block is complete.
+#[derive(Clone, Copy)]
+struct Most {
+    rows: usize,
+    bytes: usize,
+}
+
+/// Bytes of the values of a column. Those of texts may lie in memory that several batches share.
+fn bytes_of(array: &ArrayRef) -> usize {
+    match array.as_string_view_opt() {
+        Some(texts) => texts.lengths().map(|length| length as usize).sum(),
+        None => array.to_data().get_slice_memory_size().unwrap_or_default(),
+    }
+}
+
 /// The rows that are read, with the measured columns only.
 struct Rows {
     stream: BoxStream<'static, datafusion::error::Result<RecordBatch>>,
     visible: Visible,
-    /// Rows of a block.
-    most: usize,
+    /// What ends a block.
+    most: Most,
     deadline: Option<Deadline>,
     /// The block that is being read.
     block: Block,
@@ -119,15 +126,15 @@ struct Rows {
 }
 
 impl Rows {
-    fn of(streams: Vec<SendableRecordBatchStream>, visible: Visible, most: usize, deadline: Option<Deadline>) -> Self {
+    fn of(streams: Vec<SendableRecordBatchStream>, visible: Visible, most: Most, deadline: Option<Deadline>) -> Self {
         let stream = stream::iter(streams).flatten().boxed();
         Self { stream, visible, most, deadline, block: Vec::new(), malformed: 0, is_cut: false }
     }
 
     /// Hands on all rows, block by block, until the time is up or nobody takes them any more; returns how many blocks there were.
-    async fn read_into(&mut self, blocks: mpsc::Sender<Block>, places: &Places) -> Result<usize> {
+    async fn read_into(&mut self, blocks: mpsc::Sender<Block>) -> Result<usize> {
         for count in 0.. {
-            let block = self.next_block(&blocks, places).await?;
+            let block = self.next_block().await?;
             if block.is_empty() || blocks.send(block).await.is_err() {
                 return Ok(count);
             }
@@ -136,11 +143,11 @@ impl Rows {
     }
 
     /// The next rows; none where all are read, or the time is up.
-    async fn next_block(&mut self, blocks: &mpsc::Sender<Block>, places: &Places) -> Result<Block> {
+    async fn next_block(&mut self) -> Result<Block> {
         match self.deadline.clone() {
             _ if self.is_cut => return Ok(Vec::new()),
-            None => self.read_block(blocks, places).await?,
-            Some(deadline) => match deadline.wait(self.read_block(blocks, places)).await {
+            None => self.read_block().await?,
+            Some(deadline) => match deadline.wait(self.read_block()).await {
                 Some(read) => read?,
                 None => self.is_cut = true,
             },
@@ -148,16 +155,17 @@ impl Rows {
         Ok(std::mem::take(&mut self.block))
     }
 
-    async fn read_block(&mut self, blocks: &mpsc::Sender<Block>, places: &Places) -> Result<()> {
-        let mut rows = 0;
-        while rows < self.most
-            && let Some(batch) =
-                at_a_place(places, blocks, self.stream.try_next()).await.map_err(|error| explain(error, &Context::default()))?
+    async fn read_block(&mut self) -> Result<()> {
+        let (mut rows, mut bytes) = (0, 0);
+        while rows < self.most.rows
+            && bytes < self.most.bytes
+            && let Some(batch) = self.stream.try_next().await.map_err(|error| explain(error, &Context::default()))?
         {
             let (batch, malformed) = self.visible.apply(&batch).map_err(unreadable)?;
             self.malformed += malformed;
             if batch.num_rows() > 0 {
                 rows += batch.num_rows();
+                bytes += batch.columns().iter().map(bytes_of).sum::<usize>();
                 self.block.push(batch);
             }
         }
@@ -184,8 +192,9 @@ impl Work {
             Sample::All => None,
             Sample::Rows(count) => Some(Draw::new(usize::try_from(count).unwrap_or(usize::MAX))),
         };
+        let measurement = measurement.expecting(means.rows_to_come(sample));
         let measurement = match means.coded {
-            Some(memory) => measurement.coding(schema, memory, means.rows_to_come(sample)),
+            Some(memory) => measurement.coding(schema, memory),
             None => measurement,
         };
         Ok(Self { draw, measurement, malformed })
@@ -212,7 +221,7 @@ impl Work {
             self.measurement.add(&drawn.batches).map_err(unreadable)?;
         }
         let scanned_all_rows = drawn.as_ref().is_none_or(Drawn::is_whole);
-        let sketches = if keeps_sketches { sketches::written(&self.measurement, self.malformed)? } else { Sketches::default() };
+        let sketches = if keeps_sketches { sketches::written(&mut self.measurement, self.malformed)? } else { Sketches::default() };
         let table = self.measurement.take_coding().map(|coding| match drawn {
             Some(drawn) => coding.finish_sample(drawn.numbers, drawn.of),
             None => coding.finish(),

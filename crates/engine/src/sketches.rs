@@ -12,7 +12,7 @@ use crate::measure::Means;
 const LEVEL: i32 = 1;
 
 /// A measurement and the number of malformed records.
-pub(crate) fn written(measurement: &Measurement, malformed: u64) -> Result<Sketches> {
+pub(crate) fn written(measurement: &mut Measurement, malformed: u64) -> Result<Sketches> {
     let mut bytes = malformed.to_le_bytes().to_vec();
     bytes.extend(measurement.stored());
     packed(&bytes).map(Sketches).map_err(|error| Error::bug("the measurement cannot be compressed").because(error))

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta};
 use hw_base::{Cadence, CalendarSpan, Steps};
 
-use crate::numbers::Ascending;
+use crate::ascending::Ascending;
 use crate::stored::{Stored, stored};
 
 /// Days that are counted at most: no calendar of a business spans more.

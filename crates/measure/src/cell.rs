@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use arrow_buffer::i256;
 
-use crate::stored::stored;
+use crate::stored::{Stored, stored};
 
 /// A value of a [`Lane`](super::lane::Lane). Two cells of one column have the same variant.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +48,41 @@ impl Cell {
             Self::Bytes(bytes) => bytes.len(),
             _ => 0,
         }
+    }
+}
+
+impl Stored for Cell {
+    fn store(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Integer(value) => (0_u8, *value).store(bytes),
+            Self::Decimal(value) => (1_u8, *value).store(bytes),
+            Self::WideDecimal(value) => (2_u8, *value).store(bytes),
+            Self::Float(value) => (3_u8, *value).store(bytes),
+            Self::Boolean(value) => (4_u8, *value).store(bytes),
+            Self::Text(text) => (5_u8, text.to_string()).store(bytes),
+            Self::Bytes(value) => (6_u8, value.to_vec()).store(bytes),
+        }
+    }
+    fn load(bytes: &mut &[u8]) -> Option<Self> {
+        Some(match u8::load(bytes)? {
+            0 => Self::Integer(Stored::load(bytes)?),
+            1 => Self::Decimal(Stored::load(bytes)?),
+            2 => Self::WideDecimal(Stored::load(bytes)?),
+            3 => Self::Float(Stored::load(bytes)?),
+            4 => Self::Boolean(Stored::load(bytes)?),
+            5 => Self::Text(String::load(bytes)?.into()),
+            6 => Self::Bytes(Vec::load(bytes)?.into()),
+            _ => return None,
+        })
+    }
+}
+
+impl Stored for Box<Cell> {
+    fn store(&self, bytes: &mut Vec<u8>) {
+        self.as_ref().store(bytes);
+    }
+    fn load(bytes: &mut &[u8]) -> Option<Self> {
+        Cell::load(bytes).map(Self::new)
     }
 }
 

@@ -8,7 +8,7 @@ use arrow_select::filter::filter_record_batch;
 use hw_base::{CodeMemory, CodedTable};
 
 use crate::coded::{Coder, coders, is_sampled};
-use crate::side::{Places, Task, side_by_side};
+use crate::side::{Task, side_by_side};
 
 /// Rows below which a sample is not thinned further, however little memory there is.
 const LEAST_ROWS: u64 = 1_000;
@@ -26,22 +26,22 @@ pub struct Coding {
     sampled: Option<Vec<u64>>,
     /// One row in two to the power of it is kept.
     level: u32,
-    places: Places,
+    threads: usize,
 }
 
 impl Coding {
-    /// Codes the visible columns of `schema` within about `memory`, at these places. Where so many `rows` are known to come that their
+    /// Codes the visible columns of `schema` within about `memory`, on so many threads. Where so many `rows` are known to come that their
     /// codes alone take more, it is a sample from the start instead of becoming one on the way.
-    pub(crate) fn new(schema: &Schema, memory: CodeMemory, rows: Option<u64>, places: &Places) -> Self {
-        let (coders, places) = (coders(schema), places.clone());
+    pub(crate) fn new(schema: &Schema, memory: CodeMemory, rows: Option<u64>, threads: usize) -> Self {
+        let coders = coders(schema);
         let bytes = |rows: u64| rows * coders.len() as u64 * CODE_BYTES;
         let Some(rows) = rows.filter(|rows| bytes(*rows) > memory.whole.0) else {
-            return Self { coders, memory, rows: 0, sampled: None, level: 0, places };
+            return Self { coders, memory, rows: 0, sampled: None, level: 0, threads };
         };
         let fits = |level: &u32| bytes(rows >> level) <= memory.sample.0 || rows >> level <= LEAST_ROWS;
         let level = (1..u64::BITS).find(fits).unwrap_or_default();
         let memory = CodeMemory { whole: memory.sample, ..memory };
-        Self { coders, memory, rows: 0, sampled: Some(Vec::new()), level, places }
+        Self { coders, memory, rows: 0, sampled: Some(Vec::new()), level, threads }
     }
 
     /// The rows of a block, which have the visible columns only, that belong to the sample. The sample is a matter of their numbers and of
@@ -98,12 +98,12 @@ impl Coding {
         let rows = self.sampled.take().unwrap_or_else(|| (0..self.rows).collect());
         let kept: BooleanBuffer = rows.iter().map(|row| is_sampled(*row, self.level)).collect();
         self.sampled = Some(rows.into_iter().filter(|row| is_sampled(*row, self.level)).collect());
-        side_by_side(self.coders.iter_mut(), &self.places, |coder| coder.thin(&kept));
+        side_by_side(self.coders.iter_mut(), self.threads, |coder| coder.thin(&kept));
     }
 
     /// The table, without a name.
     pub fn finish(self) -> CodedTable {
-        let columns = side_by_side(self.coders.into_iter(), &self.places, Coder::finish);
+        let columns = side_by_side(self.coders.into_iter(), self.threads, Coder::finish);
         CodedTable { name: String::new(), rows: self.rows, sampled: self.sampled, columns }
     }
 
@@ -136,8 +136,8 @@ mod tests {
 
     fn add(coding: &mut Coding, block: &[RecordBatch]) {
         let kept = coding.kept(block).unwrap();
-        let places = coding.places.clone();
-        side_by_side(coding.tasks(&kept), &places, |task| task().unwrap());
+        let threads = coding.threads;
+        side_by_side(coding.tasks(&kept), threads, |task| task().unwrap());
         coding.settle();
     }
 
@@ -152,7 +152,7 @@ mod tests {
             let words: StringArray = numbers.iter().map(|number| number.map(|number| format!("word {}", number % 50))).collect();
             RecordBatch::try_from_iter([("n", Arc::new(numbers) as ArrayRef), ("word", Arc::new(words))]).unwrap()
         };
-        let mut coding = Coding::new(&batch(0).schema(), within(memory), known_rows, &Places::new(threads));
+        let mut coding = Coding::new(&batch(0).schema(), within(memory), known_rows, threads);
         for block in 0..10 {
             add(&mut coding, &[batch(block * 2_000), batch(block * 2_000 + 1_000)]);
         }
@@ -200,7 +200,7 @@ mod tests {
         };
         for (count, memory, is_whole) in [(500, 1 << 30, false), (8_000, 200_000, false), (30_000, 1 << 30, true)] {
             let sample = drawn(count);
-            let mut coding = Coding::new(&batch.schema(), within(memory), None, &Places::new(2));
+            let mut coding = Coding::new(&batch.schema(), within(memory), None, 2);
             add(&mut coding, &sample.batches);
             let table = coding.finish_sample(sample.numbers, sample.of);
             assert_eq!((table.rows, table.is_whole()), (20_000, is_whole));

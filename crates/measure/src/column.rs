@@ -2,14 +2,14 @@
 
 use arrow_array::ArrayRef;
 use arrow_schema::ArrowError;
-use hw_base::{ColumnFacts, ColumnType, NumberFacts, TextFacts, Value, ValueCount};
+use hw_base::{ColumnFacts, ColumnType, Value, ValueCount};
 
-use crate::cell::{Cell, Extremes};
+use crate::budget::Budget;
+use crate::cell::Cell;
 use crate::dense::Dense;
 use crate::form::Form;
 use crate::lane::Lane;
 use crate::stored::{Restored, keep_some, restore_some};
-use crate::table::Budget;
 use crate::values::Values;
 
 /// The measurements of a column so far.
@@ -26,17 +26,6 @@ pub(crate) struct ColumnState {
     /// A word per row of the block, for the hashes of whole rows.
     words: Vec<u64>,
     hashes: Vec<u64>,
-}
-
-/// What was found.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) distinct: u64,
-    pub(crate) distinct_is_exact: bool,
-    pub(crate) extremes: Extremes,
-    pub(crate) top: Vec<(Cell, u64)>,
-    pub(crate) numbers: Option<NumberFacts>,
-    pub(crate) text: Option<TextFacts>,
 }
 
 impl Restored for ColumnState {
@@ -65,14 +54,21 @@ impl ColumnState {
         Self { form, budget, rows: 0, nulls: 0, dense, values: None, words, hashes }
     }
 
+    /// So many rows will come in all.
+    pub(crate) fn expect(&mut self, rows: u64) {
+        if let Some(dense) = &mut self.dense {
+            dense.expect(rows);
+        }
+    }
+
     /// Begins a block of rows.
     pub(crate) fn begin_block(&mut self) {
         self.words.clear();
     }
 
-    /// A word for every row of the block; equal values have equal words.
-    pub(crate) fn words(&self) -> &[u64] {
-        &self.words
+    /// Gives away the word of every row of the block, for other memory to write the next ones to.
+    pub(crate) fn swap_words(&mut self, other: &mut Vec<u64>) {
+        std::mem::swap(&mut self.words, other);
     }
 
     /// How much work a value is, against those of other columns.
@@ -126,6 +122,7 @@ impl ColumnState {
             min: show(&found.extremes.least),
             max: show(&found.extremes.greatest),
             top_values: found.top.iter().map(|(cell, count)| ValueCount { value: form.show(cell), count: *count }).collect(),
+            top_values_are_exact: found.top_is_exact,
             numbers: found.numbers,
             text: found.text,
             name: form.name,

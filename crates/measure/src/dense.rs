@@ -11,13 +11,14 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, TimeUnit};
 use hw_base::{NumberFacts, Steps};
 
+use crate::ascending::Ascending;
 use crate::cadence::{Days, Stepping};
 use crate::cell::{Cell, Extremes};
-use crate::column::Found;
 use crate::form::{Form, unsigned};
+use crate::found::Found;
 use crate::hash::{bits, mix};
 use crate::lane::Lane;
-use crate::numbers::{self, Ascending, Total, seconds, wide_to_float};
+use crate::numbers::{self, Total, seconds, wide_to_float};
 use crate::pool::Purse;
 use crate::ranked::Ranked;
 use crate::stored::{Stored, restored};
@@ -67,16 +68,20 @@ pub(crate) struct Dense {
     unit: Unit,
     /// The value of the first cell.
     base: i64,
+    /// The least and the greatest value.
+    ends: Option<(i64, i64)>,
     cells: Vec<u8>,
     /// What was counted beyond a cell's limit.
     carried: HashMap<usize, u64>,
     values: u64,
     stepping: Stepping<i64>,
     purse: Arc<Purse>,
+    /// Rows that are known to come, 0 where nobody knows.
+    rows: u64,
     scratch: Vec<i64>,
 }
 
-restored!(Dense { unit, base, cells, carried, values, stepping });
+restored!(Dense { unit, base, ends, cells, carried, values, stepping });
 
 impl Dense {
     /// No values yet; `None` for a column whose values are never counted this way.
@@ -96,6 +101,11 @@ impl Dense {
             _ => return None,
         };
         Some(Self::empty(form, unit, purse))
+    }
+
+    /// So many rows will come in all: as many values are worth more cells than the first ones alone.
+    pub(crate) fn expect(&mut self, rows: u64) {
+        self.rows = rows;
     }
 
     /// Counts the values of `lane`, or does nothing and returns false where they do not fit.
@@ -183,6 +193,7 @@ impl Dense {
             return false;
         };
         let mut finer = Self::empty(&self.form, unit, &self.purse);
+        finer.expect(self.rows);
         let places: Vec<i64> = counted.iter().map(|(place, _)| *place).collect();
         if ends(&places).is_some_and(|(low, high)| !finer.reach(low, high, self.values)) {
             return false;
@@ -201,11 +212,13 @@ impl Dense {
             form: form.clone(),
             unit,
             base: 0,
+            ends: None,
             cells: Vec::new(),
             carried: HashMap::new(),
             values: 0,
             stepping: Stepping::new(),
             purse: Arc::clone(purse),
+            rows: 0,
             scratch: Vec::new(),
         }
     }
@@ -226,38 +239,49 @@ impl Dense {
 
     /// Makes cells for all values from `low` to `high` if `more` values are worth them.
     fn reach(&mut self, low: i64, high: i64, more: u64) -> bool {
-        let length = self.cells.len() as i128;
-        let first = i128::from(self.base);
-        let is_empty = self.cells.is_empty();
-        let new_low = if is_empty { i128::from(low) } else { first.min(low.into()) };
-        let new_high = if is_empty { i128::from(high) } else { (first + length - 1).max(high.into()) };
-        if !is_empty && new_low == first && new_high == first + length - 1 {
-            return true;
+        let (known_low, known_high) = self.ends.unwrap_or((low, high));
+        let ends = (known_low.min(low), known_high.max(high));
+        let (first, cells) = (i128::from(self.base), self.cells.len());
+        if i128::from(low) < first || i128::from(high) >= first + cells as i128 {
+            let most = self.most_cells(self.values + more);
+            let needed = usize::try_from(i128::from(ends.1) - i128::from(ends.0) + 1).ok().filter(|needed| *needed as u64 <= most);
+            let Some((needed, length)) = needed.and_then(|needed| Some((needed, self.length(needed, most)?))) else { return false };
+            // The room to grow into is on the side where it grew; on both where it had been on the other.
+            let below = match length - needed {
+                room if length == cells => room / 2,
+                room if ends.0 < known_low => room,
+                _ => 0,
+            };
+            let base = i64::try_from(i128::from(ends.0) - below as i128).ok();
+            let Some(base) = base.filter(|base| base.checked_add_unsigned(length as u64).is_some()) else { return false };
+            self.move_to(base, length);
         }
-        let most = self.most_cells(self.values + more);
-        let Some(needed) = u64::try_from(new_high - new_low + 1).ok().filter(|needed| *needed <= most) else { return false };
-        // Room to grow into, on the side where it grew.
-        let wanted = needed.max((self.cells.len() as u64 * 2).min(most));
-        let base = if new_low < first && !is_empty { new_high + 1 - i128::from(wanted) } else { new_low };
-        let (Ok(base), Ok(wanted)) = (i64::try_from(base), usize::try_from(wanted)) else { return false };
-        if base.checked_add_unsigned(wanted as u64).is_none() || !self.purse.takes(wanted - self.cells.len(), self.purse.total() / 4) {
-            return false;
-        }
-        self.move_to(base, wanted);
+        self.ends = Some(ends);
         true
+    }
+
+    /// How many cells to have where so many are `needed`: some more to grow into if there is memory for them; `None` if there is not even
+    /// for those.
+    fn length(&self, needed: usize, most: u64) -> Option<usize> {
+        let cells = self.cells.len();
+        let roomy = needed.max(usize::try_from((cells as u64 * 2).min(most)).unwrap_or(needed));
+        let may_have = |length: usize| self.purse.takes(length - cells, self.purse.total() / 4);
+        if needed <= cells { Some(cells) } else { [roomy, needed].into_iter().find(|length| may_have(*length)) }
     }
 
     fn most_cells(&self, values: u64) -> u64 {
         let early = (values * EARLY_CELLS_PER_VALUE).clamp(LEAST_CELLS, EARLY_CELLS);
-        early.max(values * CELLS_PER_VALUE).min((self.purse.total() as u64 / SHARE).max(LEAST_CELLS))
+        early.max(values.max(self.rows) * CELLS_PER_VALUE).min((self.purse.total() as u64 / SHARE).max(LEAST_CELLS))
     }
 
     fn move_to(&mut self, base: i64, length: usize) {
         let mut cells = vec![0; length];
-        if !self.cells.is_empty() {
-            let shift = index(self.base, base);
-            cells[shift..shift + self.cells.len()].copy_from_slice(&self.cells);
-            self.carried = std::mem::take(&mut self.carried).into_iter().map(|(at, count)| (at + shift, count)).collect();
+        if let Some((low, high)) = self.ends {
+            let (from, to) = (index(low, self.base), index(low, base));
+            let used = index(high, low) + 1;
+            cells[to..to + used].copy_from_slice(&self.cells[from..from + used]);
+            let moved = |at: usize| index(place(at, self.base), base);
+            self.carried = std::mem::take(&mut self.carried).into_iter().map(|(at, count)| (moved(at), count)).collect();
         }
         (self.base, self.cells) = (base, cells);
     }
@@ -273,6 +297,7 @@ impl Dense {
             distinct_is_exact: true,
             extremes: Extremes { least: end(last.map(|_| 0)), greatest: end(last) },
             top: self.top(top_values).into_iter().map(|(place, count)| (self.cell(place), count)).collect(),
+            top_is_exact: true,
             numbers: (has_numbers && last.is_some()).then(|| self.number_facts(&ranked)),
             text: None,
         }

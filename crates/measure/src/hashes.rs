@@ -1,7 +1,7 @@
 //! How many different hashes there are: exact while the memory lasts, then by adaptive sampling.
 //!
-//! Hashes are gathered in buckets by their first bits and a bucket is rid of repeats only when it is full, so each pass
-//! works on a piece that fits the processor's cache. When its [`Purse`] has no more memory, the counter keeps just
+//! Hashes are gathered in buckets by their first bits and a bucket is rid of repeats only when it is full, and while there are hardly
+//! any not even then, so each pass works on a piece that fits the processor's cache. When its [`Purse`] has no more memory, the counter keeps just
 //! the hashes whose last bit is zero, later the last two bits, and so on (Wegman's adaptive sampling). All copies of a
 //! value share a hash, so what is kept is a sample of *values* with all their copies. With `m` hashes kept the count is
 //! off by about 1/√m: under 1 % at the least size, 0.1 % at a million.
@@ -104,6 +104,9 @@ impl HashCounter {
 
     /// Makes a good part of a full bucket free.
     fn make_room(&mut self, at: usize) {
+        if self.has_hardly_any_repeats(at) && self.grows(at) {
+            return;
+        }
         self.drop_repeats(at);
         let (length, capacity) = (self.buckets[at].len(), self.buckets[at].capacity());
         if length <= capacity / 2 && capacity > 0 {
@@ -116,6 +119,24 @@ impl HashCounter {
         while self.buckets[at].len() > self.buckets[at].capacity() / 4 * 3 {
             self.halve();
         }
+    }
+
+    /// Whether looking for repeats in a full bucket is not worth its time yet: it is looked at whenever it is eight times as large, and
+    /// in between only where one hash in eight has come before.
+    fn has_hardly_any_repeats(&self, at: usize) -> bool {
+        let length = self.buckets[at].len();
+        let is_between_looks = !(length / LEAST_CAPACITY).trailing_zeros().is_multiple_of(3);
+        is_between_looks && self.repeats < (length << BUCKET_BITS) as u64 / 8
+    }
+
+    /// Makes a bucket twice as large where more than half of the memory is left.
+    fn grows(&mut self, at: usize) -> bool {
+        let capacity = self.buckets[at].capacity();
+        let may_grow = self.level == 0 && self.purse.takes(capacity * size_of::<u64>(), self.purse.total() / 2);
+        if may_grow {
+            self.buckets[at].reserve_exact(capacity);
+        }
+        may_grow
     }
 
     /// Counters without repeats may belong to a key and have the whole pool; others leave half of it.

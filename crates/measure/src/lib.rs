@@ -22,6 +22,8 @@
 //! The columns `_file`, `_line` and `_malformed` describe where a row comes from and are not measured. A row whose
 //! `_malformed` is not null counts as malformed and in nothing else.
 
+mod ascending;
+mod budget;
 mod cadence;
 mod cell;
 mod coded;
@@ -29,6 +31,7 @@ mod coding;
 mod column;
 mod dense;
 mod form;
+mod found;
 mod hash;
 mod hashes;
 mod key_set;
@@ -36,6 +39,7 @@ mod lane;
 mod numbers;
 mod pool;
 mod ranked;
+mod row_hashes;
 mod rows;
 mod sample;
 mod side;
@@ -56,16 +60,18 @@ pub use coding::Coding;
 pub use key_set::KeySet;
 pub use rows::Visible;
 pub use sample::{Draw, Drawn};
-pub use side::{Place, Places};
 pub use table::Measurement;
 pub use value_set::ValueSet;
 
 /// Rows measured at a time: enough to spread the cost of a step, few enough to stay in the processor's cache.
 const CHUNK_ROWS: usize = 8192;
 /// Cells of a block: enough to spread the cost of sharing them out, few enough to wait in memory while the block before is measured.
-const BLOCK_CELLS: usize = 1 << 20;
+const BLOCK_CELLS: std::ops::RangeInclusive<usize> = 1 << 18..=1 << 22;
+/// Bytes of memory per cell of a block.
+const MEMORY_PER_CELL: usize = 512;
 
-/// How many rows of so many columns make a block.
-pub fn block_rows(columns: usize) -> usize {
-    (BLOCK_CELLS / columns.max(1)).clamp(CHUNK_ROWS, 16 * CHUNK_ROWS)
+/// How many rows of so many columns make a block, with so much memory.
+fn block_rows(columns: usize, memory: usize) -> usize {
+    let cells = (memory / MEMORY_PER_CELL).clamp(*BLOCK_CELLS.start(), *BLOCK_CELLS.end());
+    (cells / columns.max(1)).clamp(CHUNK_ROWS, 64 * CHUNK_ROWS)
 }

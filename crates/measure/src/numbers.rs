@@ -5,6 +5,7 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, TimeUnit};
 use hw_base::{ColumnType, Fences, Histogram, NumberFacts, Quantile, Steps};
 
+use crate::ascending::Ascending;
 use crate::cadence::{Days, Stepping};
 use crate::form::{Form, unsigned};
 use crate::hash::mix;
@@ -164,32 +165,6 @@ impl Numbers {
     }
 }
 
-/// Numbers in ascending order, of which each can be reached at once.
-pub(crate) trait Ascending {
-    /// How many there are.
-    fn count(&self) -> u64;
-
-    /// The number that so many come before.
-    fn at(&self, rank: u64) -> f64;
-
-    /// How many fulfil a condition that only the first ones fulfil.
-    fn first(&self, fulfil: impl Fn(f64) -> bool) -> u64;
-}
-
-impl Ascending for Vec<f64> {
-    fn count(&self) -> u64 {
-        self.len() as u64
-    }
-
-    fn at(&self, rank: u64) -> f64 {
-        usize::try_from(rank).ok().and_then(|rank| self.get(rank)).copied().unwrap_or_default()
-    }
-
-    fn first(&self, fulfil: impl Fn(f64) -> bool) -> u64 {
-        self.partition_point(|number| fulfil(*number)) as u64
-    }
-}
-
 /// What is known of all numbers.
 pub(crate) struct Total {
     pub(crate) count: u64,
@@ -205,7 +180,9 @@ pub(crate) struct Total {
 /// The facts, given all numbers or a sample of them.
 pub(crate) fn facts(total: &Total, sample: &impl Ascending) -> NumberFacts {
     let sampled = sample.count();
-    let values: Vec<f64> = QUANTILES.iter().map(|at| quantile(*at, sampled, |rank| sample.at(rank))).collect();
+    let mut values: Vec<f64> = QUANTILES.iter().map(|at| quantile(*at, sampled, |rank| sample.at(rank))).collect();
+    // The ends are known of all numbers.
+    (values[0], values[QUANTILES.len() - 1]) = (total.low, total.high);
     let quantiles = QUANTILES.iter().zip(&values).map(|(at, value)| Quantile { at: *at, value: *value }).collect();
     let variance = if total.count > 1 { total.squares / (total.count - 1) as f64 } else { 0.0 };
     let median = values[6];

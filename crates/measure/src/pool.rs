@@ -40,10 +40,13 @@ impl Pool {
 }
 
 impl Pool {
-    /// Writes what a later pool has to know, between two blocks.
+    /// Writes what a later pool has to know to deal out the same.
     pub(crate) fn keep(&self, purses: &[Arc<Purse>], bytes: &mut Vec<u8>) {
         (self.total - self.left.load(Ordering::Relaxed).min(self.total)).store(bytes);
+        self.sharers.load(Ordering::Relaxed).store(bytes);
         for purse in purses {
+            purse.taken.load(Ordering::Relaxed).store(bytes);
+            purse.given.load(Ordering::Relaxed).store(bytes);
             purse.has_asked.load(Ordering::Relaxed).store(bytes);
         }
     }
@@ -51,10 +54,12 @@ impl Pool {
     /// Takes what was taken from an earlier pool, which may have been another size.
     pub(crate) fn restore(&self, purses: &[Arc<Purse>], bytes: &mut &[u8]) -> Option<()> {
         self.left.store(self.total.saturating_sub(usize::load(bytes)?), Ordering::Relaxed);
+        self.sharers.store(usize::load(bytes)?.max(1), Ordering::Relaxed);
         for purse in purses {
+            purse.taken.store(usize::load(bytes)?, Ordering::Relaxed);
+            purse.given.store(usize::load(bytes)?, Ordering::Relaxed);
             purse.has_asked.store(bool::load(bytes)?, Ordering::Relaxed);
         }
-        self.settle(purses);
         Some(())
     }
 }

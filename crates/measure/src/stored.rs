@@ -8,8 +8,6 @@ use std::hash::{BuildHasher, Hash};
 use arrow_buffer::i256;
 use hw_base::{Steps, Value};
 
-use crate::cell::Cell;
-
 /// A value that is written as bytes and read back.
 pub(crate) trait Stored: Sized {
     /// Writes it behind `bytes`.
@@ -184,15 +182,6 @@ impl Stored for String {
     }
 }
 
-impl Stored for Box<Cell> {
-    fn store(&self, bytes: &mut Vec<u8>) {
-        self.as_ref().store(bytes);
-    }
-    fn load(bytes: &mut &[u8]) -> Option<Self> {
-        Cell::load(bytes).map(Self::new)
-    }
-}
-
 impl<K: Stored + Eq + Hash, V: Stored, S: BuildHasher + Default> Stored for HashMap<K, V, S> {
     fn store(&self, bytes: &mut Vec<u8>) {
         self.len().store(bytes);
@@ -225,32 +214,6 @@ impl Stored for Steps {
     fn load(bytes: &mut &[u8]) -> Option<Self> {
         let [up, down, same, by_one] = Stored::load(bytes)?;
         Some(Self { up, down, same, by_one })
-    }
-}
-
-impl Stored for Cell {
-    fn store(&self, bytes: &mut Vec<u8>) {
-        match self {
-            Self::Integer(value) => (0_u8, *value).store(bytes),
-            Self::Decimal(value) => (1_u8, *value).store(bytes),
-            Self::WideDecimal(value) => (2_u8, *value).store(bytes),
-            Self::Float(value) => (3_u8, *value).store(bytes),
-            Self::Boolean(value) => (4_u8, *value).store(bytes),
-            Self::Text(text) => (5_u8, text.to_string()).store(bytes),
-            Self::Bytes(value) => (6_u8, value.to_vec()).store(bytes),
-        }
-    }
-    fn load(bytes: &mut &[u8]) -> Option<Self> {
-        Some(match u8::load(bytes)? {
-            0 => Self::Integer(Stored::load(bytes)?),
-            1 => Self::Decimal(Stored::load(bytes)?),
-            2 => Self::WideDecimal(Stored::load(bytes)?),
-            3 => Self::Float(Stored::load(bytes)?),
-            4 => Self::Boolean(Stored::load(bytes)?),
-            5 => Self::Text(String::load(bytes)?.into()),
-            6 => Self::Bytes(Vec::load(bytes)?.into()),
-            _ => return None,
-        })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Rows come in blocks, in their order. Within a block the columns are measured side by side, each by itself, so that what is found
 //! depends on the rows and their order alone: not on how many threads there are, nor on which is faster.
 
+use std::iter::once;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
@@ -10,49 +11,21 @@ use arrow_schema::{ArrowError, Schema};
 use hw_base::{CodeMemory, ColumnFacts, TableFacts, Value};
 
 use crate::Coding;
+use crate::budget::Budget;
 use crate::column::ColumnState;
 use crate::form::Form;
-use crate::hash::{hash_bytes, joined, mix};
-use crate::hashes::{Count, HashCounter};
+use crate::hash::{hash_bytes, mix};
+use crate::hashes::Count;
 use crate::lane::Lane;
 use crate::pool::{Pool, Purse};
+use crate::row_hashes::RowHashes;
 use crate::rows::Visible;
-use crate::side::{Places, Task, side_by_side};
+use crate::side::{Task, side_by_side};
 use crate::stored::{Restored, Stored};
 use crate::{CHUNK_ROWS, block_rows};
 
 /// Rows that are shown.
 const SAMPLE_ROWS: usize = 5;
-
-/// How much the measurement of a column may keep.
-#[derive(Clone, Debug)]
-pub(crate) struct Budget {
-    /// Different values that a column keeps with their counts.
-    pub(crate) known_values: usize,
-    /// Bytes that those may use.
-    pub(crate) known_bytes: usize,
-    /// Texts whose traits a column remembers once they are too many to keep; a power of two.
-    pub(crate) remembered_values: usize,
-    /// Values that a column keeps for quantiles.
-    pub(crate) sampled_values: usize,
-    /// Where the column takes the memory for hashes from.
-    pub(crate) purse: Arc<Purse>,
-}
-
-impl Budget {
-    /// The part of one of `columns` columns in `memory` bytes, of which `pool` holds three quarters: they are for hashes, of which
-    /// most columns need few.
-    fn of(memory: usize, columns: usize, pool: &Arc<Pool>) -> Self {
-        let share = memory / 4 / columns.max(1);
-        Self {
-            known_values: (share / 4 / 64).clamp(512, 1 << 15),
-            known_bytes: (share / 4).clamp(1 << 16, 1 << 24),
-            remembered_values: (share / 4 / 24).clamp(1 << 10, 1 << 16).next_power_of_two(),
-            sampled_values: (share / 4 / 32).clamp(2_000, 1 << 16),
-            purse: Purse::of(pool),
-        }
-    }
-}
 
 /// The measurements of a dataset so far.
 #[derive(Debug)]
@@ -60,7 +33,7 @@ pub struct Measurement {
     forms: Arc<[Form]>,
     columns: Vec<ColumnState>,
     rows: u64,
-    row_hashes: HashCounter,
+    row_hashes: RowHashes,
     pool: Arc<Pool>,
     /// What each column may take of the pool, and what the hashes of rows may.
     purses: Vec<Arc<Purse>>,
@@ -68,7 +41,11 @@ pub struct Measurement {
     sample: Vec<(u64, Vec<Value>)>,
     /// The columns in the form in which they are compared, where that is wanted.
     coding: Option<Coding>,
-    places: Places,
+    /// Rows that will come, where that is known.
+    expected_rows: Option<u64>,
+    /// Rows of a block.
+    block_rows: usize,
+    threads: usize,
 }
 
 impl Measurement {
@@ -81,20 +58,30 @@ impl Measurement {
         Self {
             columns: forms.iter().zip(&budgets).map(|(form, budget)| ColumnState::new(form, budget)).collect(),
             rows: 0,
-            row_hashes: HashCounter::new(&of_rows),
+            row_hashes: RowHashes::new(forms.len(), &of_rows),
             purses: budgets.into_iter().map(|budget| budget.purse).chain([of_rows]).collect(),
+            expected_rows: None,
+            block_rows: block_rows(forms.len(), memory),
             forms,
             pool,
             sample: Vec::new(),
             coding: None,
-            places: Places::new(threads),
+            threads,
         }
     }
 
-    /// Codes the columns of `schema` as well, from the rows to come, of which there are `rows` where that is known, within about `memory`.
+    /// So many rows will come, where that is known.
     #[must_use]
-    pub fn coding(mut self, schema: &Schema, memory: CodeMemory, rows: Option<u64>) -> Self {
-        self.coding = Some(Coding::new(schema, memory, rows, &self.places));
+    pub fn expecting(mut self, rows: Option<u64>) -> Self {
+        self.expected_rows = rows;
+        self.columns.iter_mut().for_each(|column| column.expect(rows.unwrap_or_default()));
+        self
+    }
+
+    /// Codes the columns of `schema` as well, from the rows to come, within about `memory`.
+    #[must_use]
+    pub fn coding(mut self, schema: &Schema, memory: CodeMemory) -> Self {
+        self.coding = Some(Coding::new(schema, memory, self.expected_rows, self.threads));
         self
     }
 
@@ -103,13 +90,14 @@ impl Measurement {
         self.coding.take()
     }
 
-    /// The places that measuring works at, for whoever reads the rows meanwhile.
-    pub fn places(&self) -> Places {
-        self.places.clone()
+    /// How many rows make a block.
+    pub fn block_rows(&self) -> usize {
+        self.block_rows
     }
 
     /// The state so far as bytes, for [`Self::resumed`].
-    pub fn stored(&self) -> Vec<u8> {
+    pub fn stored(&mut self) -> Vec<u8> {
+        self.row_hashes.settle();
         let mut bytes = Vec::new();
         written(&self.forms).store(&mut bytes);
         self.rows.store(&mut bytes);
@@ -143,11 +131,11 @@ impl Measurement {
     /// estimated, so the same rows should come in the same pieces.
     pub fn add(&mut self, batches: &[RecordBatch]) -> Result<(), ArrowError> {
         let mut block: Vec<RecordBatch> = Vec::new();
-        let (most, mut rows) = (block_rows(self.forms.len()), 0);
+        let mut rows = 0;
         for chunk in batches.iter().flat_map(chunks) {
             rows += chunk.num_rows();
             block.push(chunk);
-            if rows >= most {
+            if rows >= self.block_rows {
                 self.add_block(&std::mem::take(&mut block))?;
                 rows = 0;
             }
@@ -166,31 +154,22 @@ impl Measurement {
             let lottery = &lottery;
             Box::new(move || add_to(column, block.iter().map(|chunk| chunk.column(at)), lottery))
         });
+        let row_hashes = &mut self.row_hashes;
+        let last_rows: Task<'_> = Box::new(move || {
+            row_hashes.settle();
+            Ok(())
+        });
         let coding = self.coding.iter_mut().flat_map(|coding| coding.tasks(&kept));
-        side_by_side(measuring.chain(coding), &self.places, |task| task()).into_iter().collect::<Result<(), ArrowError>>()?;
+        let tasks = once(last_rows).chain(measuring).chain(coding);
+        side_by_side(tasks, self.threads, |task| task()).into_iter().collect::<Result<(), ArrowError>>()?;
+        self.row_hashes.take(&mut self.columns);
         if let Some(coding) = &mut self.coding {
             coding.settle();
         }
-        self.add_row_hashes(&lottery);
         self.draw(block, &lottery)?;
         self.pool.settle(&self.purses);
         self.rows += rows;
         Ok(())
-    }
-
-    /// Adds the hash of every row of the block, which every column had a part in.
-    fn add_row_hashes(&mut self, lottery: &[u64]) {
-        let Some((first, others)) = self.columns.split_first() else { return };
-        let mut hashes = vec![0; CHUNK_ROWS];
-        for start in (0..lottery.len()).step_by(CHUNK_ROWS) {
-            let rows = start..lottery.len().min(start + CHUNK_ROWS);
-            let hashes = &mut hashes[..rows.len()];
-            hashes.iter_mut().zip(&first.words()[rows.clone()]).for_each(|(hash, word)| *hash = joined(0, *word));
-            for column in others {
-                hashes.iter_mut().zip(&column.words()[rows.clone()]).for_each(|(hash, word)| *hash = joined(*hash, *word));
-            }
-            self.row_hashes.add(hashes, None);
-        }
     }
 
     /// Lets the rows of a block into the handful that is shown.
@@ -220,11 +199,21 @@ impl Measurement {
 
     /// What was found, with so many of the most frequent values.
     pub fn facts(self, top_values: usize) -> TableFacts {
-        let columns = side_by_side(self.columns.into_iter(), &self.places, |column| column.finish(top_values));
-        let facts = facts(self.rows, columns, self.row_hashes.count());
-        TableFacts { sample_rows: self.sample.into_iter().map(|(_, row)| row).collect(), ..facts }
+        let Self { columns, row_hashes, threads, rows, sample, .. } = self;
+        let mut duplicates = None;
+        let counting: Finishing<'_> = Box::new(|| {
+            duplicates = Some(row_hashes.count());
+            None
+        });
+        let finishing = columns.into_iter().map(|column| -> Finishing<'_> { Box::new(move || Some(column.finish(top_values))) });
+        let columns = side_by_side(once(counting).chain(finishing), threads, |task| task()).into_iter().flatten().collect();
+        let sample_rows = sample.into_iter().map(|(_, row)| row).collect();
+        TableFacts { sample_rows, ..facts(rows, columns, duplicates) }
     }
 }
+
+/// What ends the measurement of a column, or of the rows, which are none.
+type Finishing<'a> = Box<dyn FnOnce() -> Option<ColumnFacts> + Send + 'a>;
 
 /// Adds the chunks of a block to a column.
 fn add_to<'a>(column: &mut ColumnState, chunks: impl Iterator<Item = &'a ArrayRef>, lottery: &[u64]) -> Result<(), ArrowError> {
@@ -241,7 +230,7 @@ fn add_to<'a>(column: &mut ColumnState, chunks: impl Iterator<Item = &'a ArrayRe
 /// What a stored state is about: the version of the form it is written in, and the columns with their types.
 fn written(forms: &[Form]) -> String {
     let columns: Vec<String> = forms.iter().map(|form| format!("{:?} {}", form.name, form.values)).collect();
-    format!("1: {}", columns.join(", "))
+    format!("2: {}", columns.join(", "))
 }
 
 /// The rows of a batch, a few thousand at a time.
@@ -256,12 +245,13 @@ fn shown(form: &Form, array: &ArrayRef) -> Result<Value, ArrowError> {
 }
 
 /// Rows of which one column is a key have no duplicates, even where they were too many to remember.
-fn facts(rows: u64, columns: Vec<ColumnFacts>, duplicates: Count) -> TableFacts {
+fn facts(rows: u64, columns: Vec<ColumnFacts>, duplicates: Option<Count>) -> TableFacts {
     let has_key = columns.iter().any(|column| column.distinct_is_exact && column.distinct == rows);
+    let duplicates = duplicates.filter(|_| !has_key);
     TableFacts {
         rows,
-        duplicate_rows: if has_key { 0 } else { duplicates.repeats },
-        duplicates_are_exact: has_key || duplicates.is_exact,
+        duplicate_rows: duplicates.map_or(0, |count| count.repeats),
+        duplicates_are_exact: duplicates.is_none_or(|count| count.is_exact),
         columns,
         ..TableFacts::default()
     }

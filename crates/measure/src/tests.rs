@@ -241,7 +241,7 @@ fn quantiles_of_unequal_blocks_are_those_of_the_whole() {
     for quantile in numbers.quantiles {
         assert!((quantile.value - quantile.at * 1e6).abs() < 8_000.0, "{quantile:?}");
     }
-    assert!(facts.columns[0].distinct_is_exact && facts.columns[0].distinct == 1_000_000);
+    assert!(facts.columns[0].distinct_is_exact && facts.columns[0].distinct == 1_000_000 && facts.columns[0].top_values_are_exact);
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn little_memory_gives_estimates_that_say_so() {
     let facts = measured(&batch.schema(), vec![vec![batch.slice(0, 500_000)], vec![batch.slice(500_000, 1_500_000)]], ALL, 1 << 20);
     let [key, pair, few] = &facts.columns[..] else { unreachable!() };
     assert_eq!((facts.duplicate_rows, facts.duplicates_are_exact), (0, false));
-    assert_eq!((key.distinct, key.distinct_is_exact), (2_000_000, false));
+    assert_eq!((key.distinct, key.distinct_is_exact, key.top_values_are_exact), (2_000_000, false, false));
     assert!(!pair.distinct_is_exact && pair.distinct.abs_diff(1_000_000) < 25_000, "{}", pair.distinct);
     assert!(few.distinct.abs_diff(50_001) < 1_500, "{}", few.distinct);
     assert_eq!((&few.top_values[0].value, few.top_values[0].count), (&Value::Int(-7), 666_667));
@@ -327,6 +327,7 @@ fn check_numbers(facts: &hw_base::NumberFacts, values: &[&Value]) {
     assert_eq!(facts.negatives as usize, numbers.iter().filter(|n| **n < 0.0).count());
     assert_eq!(facts.zeros as usize, numbers.iter().filter(|n| **n == 0.0).count());
     assert_eq!([facts.histogram.low, facts.histogram.high], [numbers[0], numbers[numbers.len() - 1]]);
+    assert_eq!([facts.quantiles[0].value, facts.quantiles[12].value], [facts.histogram.low, facts.histogram.high]);
     let sampled = facts.histogram.counts.iter().sum::<u64>() as usize;
     assert!(sampled == numbers.len() || (2_000..numbers.len()).contains(&sampled));
     let middle = (numbers.len() - 1) as f64 / 2.0;

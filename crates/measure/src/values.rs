@@ -6,16 +6,16 @@
 
 use hw_base::ColumnType;
 
+use crate::budget::Budget;
 use crate::cell::{Cell, Extremes};
-use crate::column::Found;
 use crate::dense::Dense;
 use crate::form::Form;
+use crate::found::Found;
 use crate::hash::mix;
 use crate::hashes::HashCounter;
 use crate::lane::Lane;
 use crate::numbers::Numbers;
 use crate::stored::{Restored, keep_some, restore_some, restored};
-use crate::table::Budget;
 use crate::tally::Tally;
 use crate::text::{self, Texts};
 
@@ -170,7 +170,7 @@ impl Values {
         }
         let numbers = self.numbers.and_then(Numbers::finish);
         let top = self.tally.top(top_values).into_iter().map(|(cell, count)| (cell.clone(), count)).collect();
-        Found { distinct, distinct_is_exact, extremes, top, numbers, text }
+        Found { distinct, distinct_is_exact, extremes, top, top_is_exact: is_complete, numbers, text }
     }
 }
 
