@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use encoding_rs::{Encoding, UTF_8};
 use hw_base::{ByteSize, Column, Delivery, Error, Result, SourceFile, Span, plural};
-use hw_text::{DelimitedFile, Dialect, KnownDialect, Quote, SAMPLE_BYTES, decode_sample, encoding_of, is_wide, line_end, sample};
+use hw_text::{
+    DelimitedFile, Dialect, KnownDialect, KnownFields, Quote, SAMPLE_BYTES, decode_sample, encoding_of, is_wide, line_end, sample,
+};
 use memchr::memchr;
 
 use super::open::open;
@@ -104,7 +106,7 @@ impl Head {
         if text.trim_ascii().is_empty() {
             return Ok(None);
         }
-        let mut dialect = Dialect::detect(text, is_whole, options.known(told));
+        let mut dialect = Dialect::detect(text, is_whole, options.known(told, expected));
         let (above, text) = (above + dialect.above, without_lines(text, dialect.above, line_end));
         if !dialect.holds_a_record(text, is_whole) {
             return Err(endless(&file.path));
@@ -119,13 +121,16 @@ impl Head {
         if columns.is_empty() {
             return Err(no_field(&file.path));
         }
-        layout::check_duplicates(&file.path, &columns, layout::RENAME_OR_NUMBER)?;
+        let header_end = above as u64 + dialect.header_lines(text, is_whole);
+        layout::check_duplicates(&file.path, &columns, &layout::rename_or_number(header_end))?;
         let is_guessed = options.encoding.is_none() && mark == 0 && encoding != UTF_8;
         let unused = if options.delimiter.is_none() { dialect.unused_delimiter(text, is_whole) } else { None };
         let guesses = [
             is_guessed.then(|| guessed_encoding(&file.path, encoding)),
             (dialect.above > 0).then(|| guessed_titles(&file.path, &dialect)),
             dialect.has_uneven_ends.then(|| guessed_ends(&file.path)),
+            dialect.has_row_names.then(|| guessed_row_names(&file.path)),
+            dialect.telling_year.as_ref().filter(|_| dialect.has_header && expected.is_empty()).map(|year| guessed_year(&file.path, year)),
             unused.map(|delimiter| guessed_column(&file.path, delimiter, dialect.is_of_numbers(text, is_whole))),
         ];
         let guesses = guesses.into_iter().flatten().collect();
@@ -166,26 +171,38 @@ impl Default for DelimitedOptions {
 }
 
 impl DelimitedOptions {
-    fn known(&self, told: Option<u8>) -> KnownDialect {
+    fn known(&self, told: Option<u8>, expected: &[Column]) -> KnownDialect {
         KnownDialect {
             delimiter: self.delimiter.or(told),
             quote: self.quote,
             comment: self.comment,
             has_header: self.has_header,
             may_have_titles: self.skip_rows.is_none(),
+            fields: self.known_fields(expected),
         }
+    }
+
+    /// What the columns that the raw copy has and those that are declared tell about the fields of a record: columns without a name are
+    /// numbered, and where `column_1` is none of them, no file begins with one.
+    fn known_fields(&self, expected: &[Column]) -> KnownFields {
+        let number = |column: &Column| column.name.strip_prefix("column_")?.parse::<usize>().ok();
+        let fewest = expected.iter().filter_map(number).max().unwrap_or_default();
+        let names = || expected.iter().map(|column| &column.name).chain(self.declared.types.keys());
+        let are_unknown = names().next().is_none();
+        let may_begin_unnamed = self.has_header != Some(false) && (are_unknown || names().any(|name| name == "column_1"));
+        KnownFields { fewest, may_begin_unnamed }
     }
 }
 
 /// Whether the first record of a file is a header, where the columns of earlier files tell: it is one if it holds their names, and none if these
-/// have no names and the file, of which `whole` is the text, has no other record that could tell.
+/// have no names and nothing but a year tells, or the file, of which `whole` is the text, has no other record that could tell.
 fn known_header(dialect: &Dialect, expected: &[Column], whole: Option<&[u8]>) -> Option<bool> {
     let is_expected = |name: &String| expected.iter().any(|column| column.name == *name);
     let has_no_names = |count: usize| expected.len() == count && names(&dialect.first, false).iter().all(is_expected);
     let is_one_record = || whole.is_some_and(|text| memchr(dialect.marks.line_end, text.trim_ascii_end()).is_none());
     match dialect.has_header {
         false if dialect.first.len() > 1 && names(&dialect.first, true).iter().all(is_expected) => Some(true),
-        true if has_no_names(dialect.first.len()) && is_one_record() => Some(false),
+        true if has_no_names(dialect.first.len()) && (dialect.telling_year.is_some() || is_one_record()) => Some(false),
         _ => None,
     }
 }
@@ -266,8 +283,19 @@ fn guessed_titles(name: &str, dialect: &Dialect) -> String {
 }
 
 fn guessed_ends(name: &str) -> String {
+    format!("a delimiter ends the first record of `{name}` and not all others; the empty field behind it is left out")
+}
+
+fn guessed_row_names(name: &str) -> String {
     format!(
-        "a delimiter ends the header of `{name}` and none of its records, or the other way round; the empty field behind it is left out"
+        "records of `{name}` have one field more than the header: the first one is taken for the names of rows, as R writes them, and is `column_1`; where the last one has no name instead, add that to the header"
+    )
+}
+
+fn guessed_year(name: &str, year: &str) -> String {
+    format!(
+        "the first record of `{name}` is taken for the header, of which `{}` names a column as a year; `header: false` under a `csv` source has it be a row",
+        year.trim()
     )
 }
 

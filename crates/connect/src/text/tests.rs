@@ -89,6 +89,12 @@ fn a_delimiter_behind_the_last_field_costs_no_record() {
 }
 
 #[test]
+fn fields_beside_those_of_the_header_cost_no_record() {
+    check_csv("x\ty\n1\t5\ta\n2\t6\tb\n", "column_1 bigint, x bigint, y text", "1 | 5 | a | 2 | ·\n2 | 6 | b | 3 | ·\n");
+    check_csv("a,b,c,\n1,2,3,\n4,5,6\n", "a bigint, b bigint, c bigint", "1 | 2 | 3 | 2 | ·\n4 | 5 | 6 | 3 | ·\n");
+}
+
+#[test]
 fn a_name_above_decimal_commas_is_a_column_of_texts() {
     check_csv("price\n1,5\n2,25\n3\n", "price text", "1,5 | 2 | ·\n2,25 | 3 | ·\n3 | 4 | ·\n");
 }
@@ -119,7 +125,10 @@ fn what_is_guessed_of_a_file_is_told() {
     assert!(told(b"price\n1,5\n2,5\n")[0].contains("most of its lines hold \",\", which is taken for the decimal comma"));
     assert!(told(b"name\nDoe, Ann\nRoe, Jan\n")[0].contains("most of its lines hold \",\"; should that stand between fields"));
     assert!(told(b"##gff\n1\tx\n2\ty\n")[0].starts_with("1 line above the first record of `t.csv` is left out"));
-    assert!(told(b"a;b\n1;2;\n")[0].starts_with("a delimiter ends the header of `t.csv` and none of its records"));
+    assert!(told(b"a;b;\n1;2\n")[0].starts_with("a delimiter ends the first record of `t.csv` and not all others"));
+    assert_eq!([told(b"a;b\n1;2;\n"), told(b"a,b,c\n1,2,3\n,,,\n4,5,6\n")], [Vec::<String>::new(), Vec::new()]);
+    assert!(told(b"country;2019\nAustria;5\nChile;7\nPeru;9\n")[0].contains("of which `2019` names a column as a year"));
+    assert!(told(b"x\ty\n1\t5\ta\n2\t6\tb\n")[0].starts_with("records of `t.csv` have one field more than the header"));
     assert!(told(b"code\n1234\n12e3\n5678\n")[0].contains("kept as text in `code` of `t.csv`"));
     assert!(
         told(b"at\n2026-01-01T10:00:00Z\n2026-01-01T10:00:00\n")[0].contains("some moments have a zone and others none in `at` of `t.csv`")
@@ -276,6 +285,8 @@ fn files_that_cannot_be_a_table_are_refused_with_a_remedy() {
         b"id,a,ID\n1,2,3\n",
         "error[HW204]: two columns of `t.csv` have one name: `id`, the 1st, and `ID`, the 3rd\n  because: names that",
     );
+    let below_titles = csv_error(&[("t.csv", b"Report\n\nname;name;amount\nann;rome;1\nbob;oslo;2\n")], &[]);
+    assert!(below_titles.contains("`skip_rows: 3`"), "{below_titles}");
     refused(&vec![b'x'; 3 << 20], "error[HW203]: the first record of `t.csv` does not end within 1.0 MiB");
 }
 
@@ -304,6 +315,26 @@ fn every_file_has_the_columns_of_the_raw_copy_whatever_arrives_with_it() {
     assert_eq!(rows(&opened, "select id, note from t"), "1 | ·\n");
     let may_lack = Delivery { may_lack: vec!["1.csv".into()], ..expecting(&known) };
     assert!(open_delimited(folder.path(), &files, &DelimitedOptions::default(), &may_lack).is_ok());
+}
+
+#[test]
+fn what_is_known_of_a_dataset_outweighs_a_guess() {
+    let read = |content: &[u8], known: &[Column]| {
+        let folder = tempfile::tempdir().unwrap();
+        let files = files(folder.path(), &[("1.csv", content)]);
+        let opened = open_delimited(folder.path(), &files, &DelimitedOptions::default(), &expecting(known)).unwrap();
+        let names: Vec<String> = opened.columns.iter().map(|column| column.name.clone()).collect();
+        (names.join(", "), rows(&opened, "select count(*) from t"))
+    };
+    let as_by_r: &[u8] = b"\"x\",\"y\"\n\"1\",2,5\n\"2\",3,6\n";
+    assert_eq!(read(as_by_r, &[]), ("column_1, x, y".into(), "2\n".into()));
+    assert_eq!(read(as_by_r, &[column("x", "bigint"), column("y", "bigint")]).0, "x, y");
+    let with_year: &[u8] = b"Bolt;2000\nNut;20\nPin;30\nTin;40\n";
+    assert_eq!(read(with_year, &[]), ("Bolt, 2000".into(), "3\n".into()));
+    let two = [column("column_1", "text"), column("column_2", "bigint")];
+    assert_eq!(read(with_year, &two), ("column_1, column_2".into(), "4\n".into()));
+    let three = [column("column_1", "bigint"), column("column_2", "bigint"), column("column_3", "text")];
+    assert_eq!(read(b"5;6;\n7;8\n9;10;\n", &three).0, "column_1, column_2, column_3");
 }
 
 #[test]
