@@ -65,6 +65,7 @@ fn column(line: &str, rows: u64) -> ColumnFacts {
         min: Value::Null,
         max: Value::Null,
         top_values: Vec::new(),
+        top_values_are_exact: true,
         numbers: (kind.is_numeric() || kind.is_temporal()).then(NumberFacts::default),
         text: (kind == ColumnType::Text).then(TextFacts::default),
     };

@@ -180,6 +180,7 @@ impl Assessment {
             "max": column.max,
             "quantiles": quantiles.unwrap_or_default(),
             "top_values": column.top_values.iter().take(LISTED_VALUES).collect::<Vec<_>>(),
+            "top_values_are_exact": column.top_values_are_exact && self.facts.scanned_all_rows,
             "patterns": patterns.unwrap_or_default(),
             "numbers": numbers,
             "text": column.text,

@@ -278,7 +278,9 @@ fn examples_line(issue: &Issue) -> Option<String> {
 
 fn column_line(column: &ColumnFacts, meaning: &Meaning) -> String {
     let about = if column.distinct_is_exact { "" } else { "about " };
-    let frequent = column.top_values.iter().take(3).map(|top| format!("{} ({})", code(&top.value.to_string()), count(top.count)));
+    let about_each = if column.top_values_are_exact { "" } else { "about " };
+    let frequent = column.top_values.iter().take(3);
+    let frequent = frequent.map(|top| format!("{} ({about_each}{})", code(&top.value.to_string()), count(top.count)));
     format!(
         "| {} | {} | {} | {} ({:.0} %) | {} | {about}{} | {} | {} | {} |",
         code(&column.name),

@@ -71,12 +71,17 @@ pub async fn assess_with(
     Ok(assessment)
 }
 
-/// Measures the columns in one pass and judges what that tells; asks nothing else but how many rows are header lines, where they may be.
+/// Measures the columns in one pass and judges what that tells; asks nothing else but how many rows are header lines, where they may be, and for the
+/// newest moment of a column that reaches into the future.
 pub async fn measure_columns(engine: &dyn Engine, reader: &Reader, about: &About, now: Timestamp, id: String) -> Result<Assessment> {
     let facts = engine.measure(reader, about.measuring()).await?;
+    let dataset = Dataset { engine, reader };
     let mut evidence = Evidence::default();
+    if facts.scanned_all_rows {
+        evidence.latest = latest_moments(&dataset, &facts, present_until(about.as_of.unwrap_or(now))).await;
+    }
     let to_count: Conditions = header::to_count(&facts, &evidence).into_iter().map(|condition| (condition, None)).collect();
-    let seen = Dataset { engine, reader }.look(&to_count, &facts, Wanted::Counts).await;
+    let seen = dataset.look(&to_count, &facts, Wanted::Counts).await;
     evidence.counted = seen.into_iter().map(|(condition, seen)| (condition, seen.rows)).collect();
     Ok(Assessment::judge(facts, about.clone(), now, id, evidence))
 }

@@ -34,6 +34,8 @@ pub struct Relations {
     pub near_duplicates: NearRows,
     /// Whether rows that are equal in every column are alike by chance, as things without a name are, and no copies.
     pub are_alike_by_chance: bool,
+    /// Columns that are below zero in rows in which another one is, as quantity and amount of a return are.
+    pub turned: BTreeSet<String>,
     /// Cells that contradict the rest.
     pub cells: Vec<Cell>,
     /// Exactly which rows these cells stand in, and what contradicts them.
@@ -130,7 +132,8 @@ impl Relations {
         let of_rows = || (hw_relate::patterns(table), hw_relate::near_duplicates(table, &keys), hw_relate::are_alike_by_chance(table));
         let of_cells = || {
             let dependencies = hw_relate::dependencies(table, &keys);
-            let cells = hw_relate::cells(table, &keys, &dependencies);
+            let mut cells = hw_relate::cells(table, &keys, &dependencies);
+            cells.retain(|cell| cell.issue != "wrong_sign" || !is_signed(table, cell.column));
             let deciding = deciding(table, &cells);
             (dependencies, cells.into_iter().map(|cell| named_cell(table, cell)).collect::<Vec<Cell>>(), deciding)
         };
@@ -144,6 +147,7 @@ impl Relations {
             dependencies: dependencies.dependencies.iter().map(|dependency| named_dependency(table, dependency)).collect(),
             references: Vec::new(),
             are_alike_by_chance,
+            turned: turned(table),
             accused: Accused::of(table, &keys, &dependencies, &cells).or_by(deciding),
             cells,
             header_lines,
@@ -170,6 +174,39 @@ impl Relations {
         self.references = references.iter().filter(is_own).cloned().collect();
         self
     }
+}
+
+/// Two columns are turned together in so many rows and more, and in half of those in which either is.
+const LEAST_TURNED: usize = 3;
+/// Columns that are below zero in a greater share of the rows are so by nature.
+const MOST_TURNED: f64 = 0.1;
+
+/// The columns whose name says a quantity that are turned together with another one.
+fn turned(table: &CodedTable) -> BTreeSet<String> {
+    let most = MOST_TURNED * table.coded_rows() as f64;
+    let is_some = |rows: &BTreeSet<usize>| rows.len() >= LEAST_TURNED && rows.len() as f64 <= most;
+    let numbers = table.columns.iter().filter(|column| column.kind.is_numeric()).map(|column| (column.name.as_str(), below_zero(column)));
+    let numbers: Vec<(&str, BTreeSet<usize>)> = numbers.filter(|(_, rows)| is_some(rows)).collect();
+    let are_turned = |one: &BTreeSet<usize>, other: &BTreeSet<usize>| {
+        let both = one.intersection(other).count();
+        both >= LEAST_TURNED && both * 2 >= one.len().max(other.len())
+    };
+    let quantities = numbers.iter().filter(|(name, _)| words::has_word(name, words::NEVER_NEGATIVE));
+    let turned = quantities.filter(|(name, rows)| numbers.iter().any(|(other, others)| other != name && are_turned(rows, others)));
+    turned.map(|(name, _)| (*name).to_owned()).collect()
+}
+
+/// The rows in which a column is below zero.
+fn below_zero(column: &CodedColumn) -> BTreeSet<usize> {
+    let is_below = |text: &str| text.trim().parse::<f64>().is_ok_and(|number| number < 0.0);
+    let codes: BTreeSet<u32> = column.values.iter().zip(1_u32..).filter(|(text, _)| is_below(text)).map(|(_, code)| code).collect();
+    let rows = column.codes.iter().enumerate().filter(|(_, code)| codes.contains(code));
+    rows.map(|(row, _)| row).collect()
+}
+
+/// Whether the name of a column says a quantity that is below zero by nature.
+fn is_signed(table: &CodedTable, column: usize) -> bool {
+    table.columns.get(column).is_some_and(|column| words::has_word(&column.name, words::SIGNED))
 }
 
 fn names(table: &CodedTable, columns: &[usize]) -> Vec<String> {

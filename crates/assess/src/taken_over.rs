@@ -1,6 +1,6 @@
 //! What an assessment takes over from an earlier one about rows that it does not read again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hw_base::{TableFacts, Timestamp, count, plural};
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,8 @@ pub struct TakenOver {
     refuted: Vec<Finding>,
     keys: Vec<Key>,
     dependencies: Vec<Dependency>,
+    #[serde(default)]
+    turned: BTreeSet<String>,
 }
 
 impl TakenOver {
@@ -47,6 +49,7 @@ impl TakenOver {
             refuted: measured.iter().filter(|finding| is_refuted_by(assessment, finding)).cloned().collect(),
             keys: assessment.relations.keys.clone(),
             dependencies: assessment.relations.dependencies.clone(),
+            turned: assessment.relations.turned.clone(),
         }
     }
 
@@ -75,7 +78,7 @@ impl TakenOver {
             self.id,
             count(self.facts.rows)
         );
-        Relations { keys, dependencies, bounds: vec![bound], ..Relations::default() }
+        Relations { keys, dependencies, turned: self.turned.clone(), bounds: vec![bound], ..Relations::default() }
     }
 }
 

@@ -144,6 +144,12 @@ pub(crate) const SIGNED: &[&str] = &[
     "offset",
     "discount",
     "credit",
+    "anomaly",
+    "deviation",
+    "residual",
+    "surplus",
+    "altitude",
+    "elevation",
 ];
 
 /// When a row was written or changed.

@@ -21,6 +21,7 @@ mod outlier;
 mod pattern;
 mod profile;
 mod sign;
+mod slipped;
 mod source;
 mod spelling;
 mod stray;
@@ -114,10 +115,12 @@ pub fn cells(table: &CodedTable, keys: &Keys, dependencies: &Dependencies) -> Ve
     let columns = Column::all(table);
     Column::sort_all(&columns);
     let profiles: Vec<Profile<'_>> = parallel::map(&columns, Profile::of);
+    let norms = exchanged::norms(&profiles);
     let accusations = [
         swapped::swallowed(&profiles),
         crossed::crossed(&profiles),
-        exchanged::exchanged(&profiles),
+        exchanged::exchanged(&profiles, &norms),
+        slipped::slipped(&profiles, &norms),
         hole::holes(&profiles),
         outlier::in_groups(&profiles),
     ]
@@ -137,7 +140,7 @@ pub fn cells(table: &CodedTable, keys: &Keys, dependencies: &Dependencies) -> Ve
         cells.extend(of_column);
     }
     let cells = strongest(cells);
-    let partners = exchanged::partners(&profiles, &cells);
+    let partners = exchanged::partners(&norms, &cells);
     strongest([cells, partners].concat())
 }
 
@@ -146,7 +149,8 @@ fn suspicions(profiles: &[Profile<'_>], at: usize, strewn: &[(usize, Suspicion)]
     let profile = &profiles[at];
     let strewn = strewn.iter().filter(|(column, _)| *column == at).map(|(_, suspicion)| suspicion.clone());
     if profile.numeric > 0.999 {
-        return kept(profile, [disguised::suspicions(profile), outlier::suspicions(profiles, at), sign::suspicions(profile)].concat());
+        let all = [disguised::suspicions(profile), outlier::suspicions(profiles, at), sign::suspicions(profiles, at)].concat();
+        return kept(profile, all);
     }
     let disguised = disguised::suspicions(profile);
     if says_mostly_nothing(profile, &disguised) {
@@ -158,7 +162,7 @@ fn suspicions(profiles: &[Profile<'_>], at: usize, strewn: &[(usize, Suspicion)]
         number::suspicions(profile),
         number::among_words(profile),
         outlier::suspicions(profiles, at),
-        sign::suspicions(profile),
+        sign::suspicions(profiles, at),
         date::suspicions(profile),
         pattern::suspicions(profile),
         spelling::suspicions(profile),
@@ -218,12 +222,18 @@ fn cell(row: u32, column: usize, issue: &'static str, confidence: f64, suggestio
     (confidence >= LEAST_CONFIDENCE).then_some(cell)
 }
 
-/// One cell per place: that with the greatest confidence.
+/// One cell per place: that with the greatest confidence. Where the value of another cell belongs there, that is suggested whatever is the most certain.
 fn strongest(mut cells: Vec<Cell>) -> Vec<Cell> {
     cells.sort_by(|a, b| {
         let place = (a.row, a.column).cmp(&(b.row, b.column));
         place.then_with(|| b.confidence.total_cmp(&a.confidence)).then_with(|| a.issue.cmp(b.issue))
     });
-    cells.dedup_by_key(|cell| (cell.row, cell.column));
+    cells.dedup_by(|weaker, cell| {
+        let is_same_place = (weaker.row, weaker.column) == (cell.row, cell.column);
+        if is_same_place && cell.suggestion.is_none() && weaker.issue == "swapped_value" {
+            cell.suggestion = weaker.suggestion.take();
+        }
+        is_same_place
+    });
     cells
 }

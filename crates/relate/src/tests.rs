@@ -6,6 +6,7 @@ mod forms;
 mod inclusions;
 mod near_duplicate_rows;
 mod norms;
+mod slips;
 
 use std::collections::HashMap;
 

@@ -15,8 +15,9 @@ use crate::{agreement, parallel};
 const COPIES: f64 = 0.5;
 /// A column in which two rows agree more often than this by chance tells nothing.
 const GREATEST_SAMENESS: f64 = 0.9;
-/// Fewer piles tell nothing by their sizes.
+/// Fewer piles tell nothing by their sizes, nor do those that hold a lesser share of the rows: among rows that differ, equal ones are copies.
 const FEW_PILES: usize = 5;
+const LEAST_IN_PILES: f64 = 0.25;
 /// Cells that are looked at; of more, columns are left out.
 const LOOKS: usize = 40_000_000;
 
@@ -50,7 +51,8 @@ fn are_piles(hashes: &[u64]) -> bool {
     sizes.sort_unstable();
     let usual = sizes.chunk_by(|a, b| a == b).map(<[usize]>::len).max().unwrap_or(0);
     let greater = sizes.iter().filter(|size| **size > 2).count();
-    sizes.len() >= FEW_PILES && greater * 4 > sizes.len() && usual * 5 < sizes.len() * 4
+    let are_many = sizes.iter().sum::<usize>() as f64 >= LEAST_IN_PILES * hashes.len() as f64;
+    sizes.len() >= FEW_PILES && are_many && greater * 4 > sizes.len() && usual * 5 < sizes.len() * 4
 }
 
 /// The pairs of equal hashes.

@@ -10,12 +10,14 @@ use crate::examination::Counted;
 use crate::listed::Held;
 use crate::{Examination, Finding, words};
 
-/// Numbers below zero where the name says a quantity. Those that stand for a missing value are told as that alone.
+/// Numbers below zero where the name says a quantity. Those that stand for a missing value are told as that alone, and those of returns, which another
+/// column turns as well, are none.
 pub(super) fn negative_values(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
     let stand_ins = stand_ins_below_zero(examination, column);
     let negatives = column.numbers.as_ref()?.negatives.saturating_sub(stand_ins.values().sum());
     let is_quantity = words::has_word(&column.name, words::NEVER_NEGATIVE) && !words::has_word(&column.name, words::SIGNED);
     let is_rare = share_of(negatives, present(column)) < examination.limits.negative_share;
+    let is_turned = examination.evidence.relations.as_ref().is_some_and(|relations| relations.turned.contains(&column.name));
     let frequent = column.top_values.iter().map(|top| &top.value);
     let least = std::iter::once(&column.min).filter(|least| !column.top_values.iter().any(|top| top.value == **least));
     let but_for: Vec<String> = stand_ins.into_keys().collect();
@@ -26,7 +28,7 @@ pub(super) fn negative_values(examination: &Examination, column: &ColumnFacts) -
     };
     let held = Held::Negative { but_for };
     let shown = examples(frequent.chain(least).filter(|value| held.is_value(&value.to_string())));
-    (negatives > 0 && column.kind.is_numeric() && is_quantity && is_rare).then(|| {
+    (negatives > 0 && column.kind.is_numeric() && is_quantity && is_rare && !is_turned).then(|| {
         Finding::new("negative_values", Dimension::Accuracy, negatives)
             .column(&column.name)
             .confidence(0.8)

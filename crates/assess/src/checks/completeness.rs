@@ -224,7 +224,7 @@ fn lone_markers(column: &ColumnFacts) -> Vec<(&ValueCount, f64)> {
     let nines = column.top_values.iter().find(|top| is_only_negative(top) && top.value.as_f64().is_some_and(is_of_nines)).filter(is_a_part);
     let is_far = quantile(numbers, 0.25).zip(quantile(numbers, 0.75)).is_some_and(|(first, third)| {
         let spread = third - first;
-        first > 3.0 * spread && emptiness_above_least(numbers) >= spread
+        spread > 0.0 && first > 3.0 * spread && emptiness_above_least(numbers) >= spread
     });
     let zero = find(0.0).filter(|top| is_far && !is_signed && top.value == column.min);
     minus_one.or(nines).map(|top| (top, 0.6)).into_iter().chain(zero.map(|top| (top, 0.5))).collect()

@@ -105,7 +105,7 @@ pub(super) fn duplicate_keys(examination: &Examination, column: &ColumnFacts) ->
     }
     let name = identifier(&column.name);
     let about = if column.distinct_is_exact { "" } else { "about " };
-    let copies = if column.distinct_is_exact { column.top_values.as_slice() } else { &[] };
+    let copies = if column.top_values_are_exact { column.top_values.as_slice() } else { &[] };
     let certainty = if words::is_identifier(&column.name) { 0.9 } else { 0.7 };
     let mut finding = Finding::new("duplicate_keys", Dimension::Uniqueness, repeats)
         .column(&column.name)

@@ -20,15 +20,26 @@ pub(super) fn mixed_formats(examination: &Examination, column: &ColumnFacts) -> 
         return None;
     }
     let finding = but_for_headers(misfits("mixed_formats", column, rows, form.pattern, form.shapes).confidence(0.9), column, told.as_ref());
-    let headers: u64 = telling_texts(column).into_iter().filter(|(text, _)| is_header(&column.name, text)).map(|(_, rows)| rows).sum();
-    if told.is_none() && headers == rows {
+    let are_all = |is_such: &dyn Fn(&str) -> bool| {
+        let such = telling_texts(column).into_iter().filter(|(text, _)| is_such(text));
+        such.map(|(_, rows)| rows).sum::<u64>() == rows
+    };
+    if told.is_none() && are_all(&|text| is_header(&column.name, text)) {
         return Some(finding.says(format!("{} hold {HEADER} in `{}`", examination.of_rows(rows), column.name)).fix(NO_HEADER));
+    }
+    if are_all(&is_infinite) {
+        let fix = "load the column as `double`, which holds them, or read them as null where they come of a division by zero";
+        return Some(finding.says(format!("{} hold an infinite number in `{}`", examination.of_rows(rows), column.name)).fix(fix));
     }
     let form = form.name.replace('_', " ");
     let sentence =
         format!("{} hold something in `{}` that is no {form}, unlike the other {}", examination.of_rows(rows), column.name, count(fitting));
     let fix = format!("correct them at the source, or let a `matches` rule on the {form} form send the rows to quarantine");
     Some(finding.says(sentence).fix(fix))
+}
+
+fn is_infinite(text: &str) -> bool {
+    text.trim().parse::<f64>().is_ok_and(f64::is_infinite)
 }
 
 /// What a row holds that is the header line once more, and what to do.

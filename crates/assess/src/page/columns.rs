@@ -119,9 +119,12 @@ fn chart(column: &ColumnFacts) -> String {
     };
     let (low, high) = (edge(column, numbers.histogram.low), edge(column, numbers.histogram.high));
     let described = format!("how the values spread from {low} to {high}");
+    // An assessment that does not know how many values these are of says nothing.
+    let is_sample = numbers.quantile_values > 0 && !numbers.fences.is_exact;
+    let sampled = if is_sample { format!(" of {} values drawn by chance", count(numbers.quantile_values)) } else { String::new() };
     let boxed = if column.kind.is_numeric() { box_plot(numbers) } else { String::new() };
     format!(
-        "<h4 style=\"margin-top:12px\">Spread</h4>{}<div class=\"axis\"><span>{}</span><span>{}</span></div>{boxed}{}",
+        "<h4 style=\"margin-top:12px\">Spread{sampled}</h4>{}<div class=\"axis\"><span>{}</span><span>{}</span></div>{boxed}{}",
         histogram(&numbers.histogram, &described),
         text(&low),
         text(&high),
@@ -210,7 +213,8 @@ fn top_values(column: &ColumnFacts, listed: usize) -> String {
     let rows: String = repeated.iter().map(row).collect();
     let further = column.distinct.saturating_sub(repeated.len() as u64);
     let further = if further > 0 { format!(" ({} further)", count(further)) } else { String::new() };
-    format!("<table class=\"tops\"><caption>Most frequent values{further}</caption><tbody>{rows}</tbody></table>")
+    let about = if column.top_values_are_exact { "" } else { ", counted low where they came late" };
+    format!("<table class=\"tops\"><caption>Most frequent values{further}{about}</caption><tbody>{rows}</tbody></table>")
 }
 
 fn patterns(text: &TextFacts, listed: usize) -> String {

@@ -69,7 +69,7 @@ impl PatternRule {
             0 => format!("none of {} breaks it", plural(broken.rows, "row")),
             violations => format!("{} of {} break it ({})", count(violations), plural(broken.rows, "row"), Share(share)),
         };
-        Proposal::new(self.kind, &settings, facts, format!("{}: {seen}", self.statement), broken.rows)
+        Proposal::new(self.kind, &settings, &facts.columns, format!("{}: {seen}", self.statement), broken.rows)
     }
 
     /// What a query counts to tell how the rows break the rule: violations, then judged rows.

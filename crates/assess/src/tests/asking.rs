@@ -11,7 +11,7 @@ use hw_base::{
 };
 
 use crate::fixture::{facts, now};
-use crate::{About, Assessment, RuleTrial, assess};
+use crate::{About, Assessment, RuleTrial, assess, measure_columns};
 
 /// An engine that knows facts, counts 3 rows for every condition, answers other queries with one value, and writes down what it was asked.
 struct Canned {
@@ -177,6 +177,20 @@ fn columns_that_reach_beyond_the_present_are_asked_for_what_has_come_and_what_is
     let told: Vec<String> = assessment.issues().map(|issue| issue.description.clone()).collect();
     let ahead = "3 of 1,000 rows (0.30 %) are more than 1d ahead of now in `created_at`; the latest is 2031-01-01 00:00:00";
     assert!(told.iter().any(|description| description == ahead), "{told:?}");
+}
+
+#[test]
+fn columns_alone_are_asked_for_what_has_come_too() {
+    let facts = facts("rows 1000\n updated_at timestamp; distinct 900; min 2025-01-01; max 2030-01-01_00:00:00");
+    let engine = Canned { late: facts.clone(), facts, asked: Mutex::default(), fails: false };
+    let reader = Reader { sql: "select * from landing".into(), inputs: Vec::new(), file: None };
+    let about = About::new("orders", "orders.csv");
+    let mut future = pin!(measure_columns(&engine, &reader, &about, now(), "a-1".into()));
+    let Poll::Ready(assessment) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("canned answers do not wait")
+    };
+    let newest = assessment.unwrap().freshness.unwrap().newest;
+    assert_eq!(newest.format("%Y-%m-%d").to_string(), "2026-02-20");
 }
 
 /// What is asked about rules, what became of them, and what the rules file says.

@@ -250,6 +250,38 @@ fn a_coded_table_says_its_keys_and_what_decides_what() {
 }
 
 #[test]
+fn what_lies_south_of_the_equator_has_no_wrong_sign() {
+    let told = |name: &str| {
+        let sign = |row: usize| if row % 20 == 7 { "-" } else { "" };
+        let cells: Vec<String> = (0..200).map(|row| format!("{}{}.{row}", sign(row), 10 + row * 37 % 50)).collect();
+        let column = coded(name, ColumnType::Float, &cells.iter().map(String::as_str).collect::<Vec<_>>());
+        let table = CodedTable { name: "towns".into(), rows: 200, sampled: None, columns: vec![column] };
+        Relations::of(&table).cells.iter().filter(|cell| cell.issue == "wrong_sign").count()
+    };
+    assert_eq!(["height", "latitude", "goal_difference"].map(told), [10, 0, 0]);
+}
+
+#[test]
+fn what_was_returned_is_below_zero_twice_and_no_mistake() {
+    let told = |amount_of: &dyn Fn(usize) -> usize| {
+        let cells = |is_turned: &dyn Fn(usize) -> usize, most: usize| -> Vec<String> {
+            (0..200).map(|row| format!("{}{}", if is_turned(row) % 25 == 7 { "-" } else { "" }, 1 + row * 37 % most)).collect()
+        };
+        let column = |name: &str, cells: &[String]| coded(name, ColumnType::Integer, &cells.iter().map(String::as_str).collect::<Vec<_>>());
+        let columns = vec![column("quantity", &cells(&|row| row, 9)), column("amount", &cells(amount_of, 71))];
+        let table = CodedTable { name: "orders".into(), rows: 200, sampled: None, columns };
+        let relations = Relations { cells: Vec::new(), ..Relations::of(&table) };
+        let text = "rows 200
+            quantity integer; distinct 18; min -9; max 9; negatives 8
+            amount integer; distinct 79; min -71; max 71; negatives 8";
+        let judged = judged(text, Evidence { relations: Some(relations), ..Evidence::default() });
+        judged.issues().filter(|issue| issue.code == "negative_values").count()
+    };
+    assert_eq!(told(&|row| row), 0);
+    assert_eq!(told(&|row| row + 11), 2, "one without the other");
+}
+
+#[test]
 fn header_lines_between_the_rows_are_told_once() {
     let told = |is_header: &dyn Fn(usize) -> bool, text: &str| {
         let all = |name: &str, cell: &dyn Fn(usize) -> usize| {

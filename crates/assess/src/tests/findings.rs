@@ -120,6 +120,17 @@ fn values_that_break_the_form_of_the_others() {
 }
 
 #[test]
+fn infinite_numbers_are_called_so() {
+    let judged = |top: &str| {
+        let judged = assessment(&format!("rows 1000\n amount text; distinct 500; shapes decimal*996, other*4; top 12.5*9, {top}"));
+        judged.issues().map(|issue| issue.description.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(judged("Inf*3, -Infinity*1"), ["4 of 1,000 rows (0.40 %) hold an infinite number in `amount`"]);
+    let others = "4 of 1,000 rows (0.40 %) hold something in `amount` that is no decimal, unlike the other 996";
+    assert_eq!(judged("Inf*3, twelve*1"), [others]);
+}
+
+#[test]
 fn what_all_sampled_rows_have_in_common_is_said_of_these() {
     let status = "status integer; distinct 1; min 1; max 1; top 1*1000";
     let judged = assessment(&format!("rows 1000; sample\n {status}\n age text; distinct 90; shapes integer*1000"));

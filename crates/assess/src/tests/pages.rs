@@ -168,6 +168,23 @@ fn check_links(page: &str) {
 }
 
 #[test]
+fn a_sample_and_counts_of_some_values_are_called_so() {
+    let mut facts = facts("rows 100000\n amount float; distinct 60000; min 1; max 9; histogram 1 9 10 20 30; top 5*40, 6*30");
+    let told = |facts: &hw_base::TableFacts| {
+        let about = About::new("orders", "orders.csv");
+        let judged = Assessment::judge(facts.clone(), about, crate::fixture::now(), "a-1".into(), Evidence::default());
+        let is_said = judged.to_json()["columns"][0]["top_values_are_exact"].clone();
+        let pages: String = judged.files().into_iter().map(|(_, content)| content).collect();
+        let words = ["of 60 values drawn by chance", "counted low where they came late", "(about 40)"];
+        (is_said, words.map(|words| pages.contains(words)))
+    };
+    assert_eq!(told(&facts), (true.into(), [false; 3]));
+    facts.columns[0].top_values_are_exact = false;
+    facts.columns[0].numbers.as_mut().unwrap().quantile_values = 60;
+    assert_eq!(told(&facts), (false.into(), [true; 3]));
+}
+
+#[test]
 fn nothing_from_the_data_becomes_markup() {
     let evil = "</td><script>alert(1)</script>\"'onload=x&lt;`";
     let mut facts = facts("rows 100\n a text; nulls 5; distinct 3; padded 2; top aaaa*90, aaab*3, n/a*2\n b float; nulls 1; distinct 9");

@@ -73,10 +73,11 @@ impl Pair<'_> {
         };
         let crossed: Vec<u32> = rows.iter().copied().filter(|row| is_foreign(0, *row) && is_foreign(1, *row)).collect();
         let most = GREATEST_SHARE * self.profiles[0].rows.min(self.profiles[1].rows);
-        if crossed.len() as f64 > most || kinds::tell(self.all, &self.at, &crossed) {
+        if crossed.len() as f64 > most {
             return Vec::new();
         }
-        crossed.into_iter().flat_map(|row| self.accuse(row)).collect()
+        let of_kinds = kinds::told(self.all, &self.at, &crossed);
+        crossed.into_iter().filter(|row| !of_kinds.contains(row)).flat_map(|row| self.accuse(row)).collect()
     }
 
     /// By the codes of one column, the codes of the same values in the other where they belong to that; else 0.

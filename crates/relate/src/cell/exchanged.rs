@@ -53,17 +53,15 @@ const LEAST_FOREIGN: usize = 3;
 const AMONG_NUMBERS: f64 = 0.05;
 /// A column with fewer numbers holds words.
 const FEW_NUMBERS: f64 = 0.1;
+/// A text is built as those of another column where its pattern has so many times the share there.
+const BUILT_OTHERWISE: f64 = 10.0;
 /// What shows that a cell is none of its column.
 const FOREIGN: [&str; 3] = ["format_outlier", "swapped_value", "type_outlier"];
 /// How sure it is that a cell is exchanged for one that is accused.
 const AS_PARTNER: f64 = 0.7;
 
 /// The cells that stand in the place of another of their row.
-pub(super) fn exchanged(profiles: &[Profile<'_>]) -> Vec<Accusation> {
-    if !are_few(profiles) {
-        return Vec::new();
-    }
-    let norms = norms(profiles);
+pub(super) fn exchanged(profiles: &[Profile<'_>], norms: &[Option<Norm<'_>>]) -> Vec<Accusation> {
     let mut found = Vec::new();
     for (at, one) in norms.iter().enumerate() {
         for (other_at, other) in norms.iter().enumerate().skip(at + 1) {
@@ -77,13 +75,9 @@ pub(super) fn exchanged(profiles: &[Profile<'_>]) -> Vec<Accusation> {
 
 /// The other cells of rows in which one of `cells` is foreign to its column and would be at home in another one, whose cell in turn is what that
 /// column otherwise holds: both were exchanged, though the second one alone looks like others of its column. Where two could be, none is told.
-pub(super) fn partners(profiles: &[Profile<'_>], cells: &[Cell]) -> Vec<Cell> {
+pub(super) fn partners(norms: &[Option<Norm<'_>>], cells: &[Cell]) -> Vec<Cell> {
     let accused: HashSet<(usize, usize)> = cells.iter().map(|cell| (cell.row, cell.column)).collect();
     let foreign: Vec<&Cell> = cells.iter().filter(|cell| FOREIGN.contains(&cell.issue)).collect();
-    if foreign.is_empty() || !are_few(profiles) {
-        return Vec::new();
-    }
-    let norms = norms(profiles);
     let mut found = Vec::new();
     for (at, one) in norms.iter().enumerate().filter_map(|(at, norm)| Some((at, norm.as_ref()?))) {
         let of_column: Vec<&&Cell> = foreign.iter().filter(|cell| cell.column == at).collect();
@@ -113,14 +107,17 @@ fn are_few(profiles: &[Profile<'_>]) -> bool {
     profiles.len() <= MOST_COLUMNS && rows * profiles.len() * profiles.len() <= MOST_LOOKS
 }
 
-/// What fits each column; `None` for those that give no norm.
-fn norms<'a>(profiles: &'a [Profile<'a>]) -> Vec<Option<Norm<'a>>> {
+/// What fits each column; `None` for those that give no norm. Empty where the table is too large.
+pub(super) fn norms<'a>(profiles: &'a [Profile<'a>]) -> Vec<Option<Norm<'a>>> {
+    if !are_few(profiles) {
+        return Vec::new();
+    }
     let usable = |profile: &&Profile<'_>| profile.rows >= LEAST_ROWS && (2..=MOST_VALUES).contains(&profile.column.values());
     profiles.iter().map(|profile| Some(profile).filter(usable).map(Norm::of)).collect()
 }
 
 /// What fits a column.
-struct Norm<'a> {
+pub(super) struct Norm<'a> {
     profile: &'a Profile<'a>,
     known: HashMap<&'a str, u32>,
     /// Rows per pattern.
@@ -149,7 +146,7 @@ impl<'a> Norm<'a> {
     }
 
     /// The chance to find a text in the column; `own` is 1 where the text is counted among it.
-    fn fit(&self, value: &str, own: u32) -> f64 {
+    pub(super) fn fit(&self, value: &str, own: u32) -> f64 {
         let rows = self.profile.rows;
         let others = self.known.get(value).copied().unwrap_or(0).saturating_sub(own);
         let novelty = (self.once - if own == 1 && others == 0 { 0.5 } else { -0.5 }) / rows;
@@ -160,9 +157,31 @@ impl<'a> Norm<'a> {
         (f64::from(others) / rows).max(new).max(UNFIT)
     }
 
+    /// Whether a value of the column, in so many rows, shows by what it is, and not by its size alone, that it belongs to another one: it is a word
+    /// among numbers, a number among words, a fraction among whole numbers, a word of far more rows there, or built as hardly any here.
+    pub(super) fn is_alien(&self, value: &str, rows: u32, home: &Self) -> bool {
+        let number = trimmed(value).parse::<f64>().ok().filter(|number| number.is_finite());
+        match (self.range, home.range) {
+            (Some((.., are_whole)), Some((.., are_whole_at_home))) => {
+                are_whole && !are_whole_at_home && number.is_some_and(|number| number.fract() != 0.0)
+            }
+            (Some(_), None) => number.is_none() && !names_nothing(value),
+            (None, Some(_)) => number.is_some(),
+            (None, None) => {
+                let least = LEAST_BUILT_ALIKE.max(BUILT_OTHERWISE * self.share_built_as(value));
+                home.is_home_of_word(value, rows) || home.share_built_as(value) >= least
+            }
+        }
+    }
+
+    /// The share of the rows that hold a text of the same pattern.
+    fn share_built_as(&self, value: &str) -> f64 {
+        self.patterns.get(&built(value)).copied().unwrap_or(0.0) / self.profile.rows
+    }
+
     /// Whether a text can be one of the column: it is, lies where its numbers do, or is built as many are.
     fn can_hold(&self, value: &str) -> bool {
-        let are_built_alike = || self.patterns.get(&built(value)).copied().unwrap_or(0.0) >= LEAST_BUILT_ALIKE * self.profile.rows;
+        let are_built_alike = || self.share_built_as(value) >= LEAST_BUILT_ALIKE;
         let may_be_new = || match self.range {
             Some(_) => (self.once + 0.5) / self.profile.rows >= LEAST_NEW || self.has_number(value),
             None => are_built_alike(),
@@ -250,15 +269,17 @@ fn between(profiles: &[Profile<'_>], (at, one): (usize, &Norm<'_>), (other_at, o
     let (ours, theirs) = in_light_of_rows([a, b], [ours, theirs]);
     let gains: Vec<(u32, f64)> = better([a, b], [&ours, &theirs]).collect();
     let rows: Vec<u32> = gains.iter().map(|(row, _)| *row).collect();
-    if rows.len() as f64 > GREATEST_SHARE * one.profile.rows.min(other.profile.rows) || kinds::tell(profiles, &[at, other_at], &rows) {
+    if rows.len() as f64 > GREATEST_SHARE * one.profile.rows.min(other.profile.rows) {
         return Vec::new();
     }
+    let of_kinds = kinds::told(profiles, &[at, other_at], &rows);
     let accuse = |row: u32, column: usize, gain: f64, suggestion: Option<&str>| {
         let confidence = if gain >= BETTER.0 * 100.0 { 0.85 } else { 0.7 };
         Accusation { row, column, issue: "swapped_value", confidence, suggestion: suggestion.map(str::to_owned) }
     };
     let cells = gains
         .into_iter()
+        .filter(|(row, _)| !of_kinds.contains(row))
         .flat_map(|(row, gain)| [accuse(row, at, gain, b.text(b.code(row))), accuse(row, other_at, gain, a.text(a.code(row)))]);
     cells.collect()
 }

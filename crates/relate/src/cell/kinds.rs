@@ -10,9 +10,9 @@ use hw_base::TextShape;
 use super::ballot::is_code;
 use super::profile::Profile;
 
-/// Of the rows of a kind so many must be odd, and of the odd rows that others are like so many must be of such kinds.
+/// Of the rows of a kind so many must be odd, and of the odd rows that others are like so many must be of such kinds: the rest are errors.
 const NEARLY_ALL: (usize, usize) = (4, 5);
-const OF_KINDS: (usize, usize) = (9, 10);
+const OF_KINDS: (usize, usize) = (2, 3);
 /// Odd rows beyond the first of their kind: where a tenth of all is odd, so many are so by chance once in ten thousand times.
 const LEAST_FURTHER: usize = 4;
 /// More different numbers measure something, unless they are codes: where they are odd in the same rows, they are as wrong.
@@ -22,19 +22,35 @@ const MOST_LEVELS: usize = 10;
 const FEW: f64 = 0.03;
 const MOST_KINDS: usize = 100;
 
-/// Whether a column, `but_for` some, tells some odd rows from all others: whatever it says of them, it says of hardly any other row.
-pub(super) fn tell(profiles: &[Profile<'_>], but_for: &[usize], odd: &[u32]) -> bool {
+/// The odd rows that a column, `but_for` some, tells from all others: whatever it says of them, it says of hardly any other row. Those of the
+/// column that tells most; none where no column does.
+pub(super) fn told(profiles: &[Profile<'_>], but_for: &[usize], odd: &[u32]) -> HashSet<u32> {
+    if odd.len() <= LEAST_FURTHER {
+        return HashSet::new();
+    }
     let is_one_of_few =
         |profile: &Profile<'_>| profile.column.values() <= MOST_KINDS || odd.len() as f64 > FEW * profile.column.coded.codes.len() as f64;
-    let mut others = (0..profiles.len()).filter(|at| !but_for.contains(at) && names_kinds(&profiles[*at]) && is_one_of_few(&profiles[*at]));
-    odd.len() > LEAST_FURTHER && others.any(|at| kinds(&profiles[at], odd).is_some_and(|kinds| !are_strays(profiles, at, &kinds)))
+    let others = (0..profiles.len()).filter(|at| !but_for.contains(at) && names_kinds(&profiles[*at]) && is_one_of_few(&profiles[*at]));
+    let told = others.filter_map(|at| {
+        let kinds: HashSet<u32> = kinds(&profiles[at], odd).filter(|kinds| !are_strays(profiles, at, kinds))?.into_iter().collect();
+        Some(odd.iter().copied().filter(|row| kinds.contains(&profiles[at].column.code(*row))).collect::<HashSet<u32>>())
+    });
+    told.max_by_key(HashSet::len).unwrap_or_default()
+}
+
+/// Of some odd values of a column those that none of the rows holds that another column, `but_for` some, tells from all others.
+pub(super) fn of_no_kind(profiles: &[Profile<'_>], at: usize, but_for: &[usize], odd: &[u32]) -> HashSet<u32> {
+    let clusters = profiles[at].column.clusters();
+    let rows: Vec<u32> = odd.iter().flat_map(|code| clusters.rows(*code)).copied().collect();
+    let told = told(profiles, but_for, &rows);
+    odd.iter().copied().filter(|code| !clusters.rows(*code).iter().any(|row| told.contains(row))).collect()
 }
 
 fn names_kinds(profile: &Profile<'_>) -> bool {
     profile.dated < 0.5 && (profile.numeric < 0.5 || profile.column.values() <= MOST_LEVELS || is_code(profile))
 }
 
-/// The codes of the kinds that hold the odd rows and hardly any other; `None` where these are of all kinds.
+/// The codes of the kinds that hold most of the odd rows and hardly any other; `None` where these are of all kinds.
 fn kinds(profile: &Profile<'_>, odd: &[u32]) -> Option<Vec<u32>> {
     let column = profile.column;
     let mut kinds: HashMap<u32, usize> = HashMap::new();

@@ -18,6 +18,10 @@ const LEAST_GROUP: f64 = 30.0;
 const EXPLAINS: f64 = 0.5;
 /// Fewer rows make no group that could lie apart.
 const LEAST_SMALL_GROUP: u32 = 3;
+/// Times of day, and hours, that show a clock: of as many other numbers some would have more than 59 minutes.
+const LEAST_TIMES: usize = 50;
+const LEAST_HOURS: usize = 12;
+const MIDNIGHT: f64 = 2_400.0;
 /// Rows that the choice of a grouping column looks at.
 const LOOKS: usize = 5_000;
 
@@ -39,11 +43,12 @@ pub(super) fn suspicions(profiles: &[Profile<'_>], at: usize) -> Vec<Suspicion> 
         apart.retain(|(_, code)| !groups.explain(profile, *code, &bulk));
     }
     let (below, above): (Vec<_>, Vec<_>) = apart.into_iter().partition(|(number, _)| bulk.lies_below(*number));
-    let are_of_kinds = |side: &Vec<(f64, u32)>| {
-        let rows: Vec<u32> = side.iter().flat_map(|(_, code)| profile.column.clusters().rows(*code)).copied().collect();
-        kinds::tell(profiles, &[at], &rows)
+    let of_no_kind = |side: Vec<(f64, u32)>| {
+        let codes: Vec<u32> = side.iter().map(|(_, code)| *code).collect();
+        let told = kinds::of_no_kind(profiles, at, &[at], &codes);
+        side.into_iter().filter(move |(_, code)| told.contains(code))
     };
-    let told = [below, above].into_iter().filter(|side| !are_of_kinds(side)).flatten();
+    let told = [below, above].into_iter().flat_map(of_no_kind);
     told.map(|(number, code)| Suspicion::new(code, "numeric_outlier", bulk.confidence(number))).collect()
 }
 
@@ -63,7 +68,17 @@ fn but_for_zeros(numbers: &[(f64, u32)]) -> Vec<(f64, u32)> {
 }
 
 fn is_measured(profile: &Profile<'_>) -> bool {
-    profile.numeric > 0.8 && profile.rows >= f64::from(LEAST_ROWS) && !is_code(profile)
+    profile.numeric > 0.8 && profile.rows >= f64::from(LEAST_ROWS) && !is_code(profile) && !is_of_clock(profile)
+}
+
+/// Whether numbers are times of day, as `1345` is: none of many has more than 59 minutes. On a clock nothing stands apart: 0005 is near to 2355.
+fn is_of_clock(profile: &Profile<'_>) -> bool {
+    let numbers = profile.numbers();
+    let hour = |number: f64| (number / 100.0).floor();
+    let is_time = |number: f64| number.fract() == 0.0 && (0.0..=MIDNIGHT).contains(&number) && number % 100.0 < 60.0;
+    numbers.len() >= LEAST_TIMES
+        && numbers.iter().all(|(number, ..)| is_time(*number))
+        && numbers.chunk_by(|a, b| hour(a.0).total_cmp(&hour(b.0)).is_eq()).count() >= LEAST_HOURS
 }
 
 /// Rows that may hold one outlier: a number that recurs more often is a level of its own, unless it is far away.
@@ -138,11 +153,12 @@ impl<'a> Groups<'a> {
                 found.entry((group, bulk.lies_below(*number))).or_default().extend(rows.into_iter().map(accuse));
             }
         }
-        let are_of_kinds = |accused: &Vec<Accusation>| {
+        let of_no_kind = |accused: Vec<Accusation>| {
             let rows: Vec<u32> = accused.iter().map(|accusation| accusation.row).collect();
-            kinds::tell(profiles, &[at], &rows)
+            let told = kinds::told(profiles, &[at], &rows);
+            accused.into_iter().filter(move |accusation| !told.contains(&accusation.row))
         };
-        found.into_values().filter(|accused| !are_of_kinds(accused)).flatten().collect()
+        found.into_values().flat_map(of_no_kind).collect()
     }
 }
 

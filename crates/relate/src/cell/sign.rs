@@ -1,7 +1,11 @@
 //! Signs: numbers below zero among numbers that are not, as large as those without their sign.
 //!
 //! Numbers that come below zero by nature come there little by little, and the nearer to zero the more of them. A sign that was written by
-//! mistake falls on any number, and where numbers recur, mostly on one that other rows hold without it.
+//! mistake falls on any number, and where numbers recur, mostly on one that other rows hold without it. A few that nobody holds are mistakes as well,
+//! whatever came over them besides, unless they recur: what comes below zero by nature does so as often as the others. A slip falls on one cell: where two
+//! columns are below zero in the same rows, both were turned, as quantity and amount of a return are.
+
+use std::collections::HashSet;
 
 use super::Suspicion;
 use super::profile::Profile;
@@ -16,10 +20,16 @@ const AS_LARGE: (f64, f64) = (0.25, 0.05);
 /// So many numbers below zero should recur above it, as numbers there do, to be missed where fewer than this share of them does.
 const LEAST_EXPECTED: f64 = 5.0;
 const LEAST_KNOWN: f64 = 0.5;
+/// Up to this share of the rows numbers of their own may be slips of another kind, unless each is held so many times on average.
+const FEW: f64 = 0.03;
+const RECURRING: f64 = 2.0;
+/// Two columns are turned together in so many rows and more, and in half of those in which the rarer one is.
+const LEAST_TOGETHER: usize = 3;
 const CONFIDENCE: f64 = 0.7;
 
 /// The numbers whose sign is likely wrong, each with the number that it likely should be.
-pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
+pub(super) fn suspicions(profiles: &[Profile<'_>], at: usize) -> Vec<Suspicion> {
+    let profile = &profiles[at];
     let numbers = profile.numbers();
     let zero = numbers.partition_point(|(number, ..)| *number < 0.0);
     let (below, above) = (&numbers[..zero], &numbers[zero..]);
@@ -28,14 +38,40 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     sizes.sort_by(|a, b| a.0.total_cmp(&b.0));
     let has_norm = profile.numeric > 0.8 && profile.rows >= LEAST_ROWS && above.len() >= LEAST_VALUES;
     let are_small = || quantile(&sizes, 0.5) < quantile(&above, AS_LARGE.0);
-    if below.is_empty() || !has_norm || rows(&sizes) > GREATEST_SHARE * profile.rows || are_small() || are_of_their_own(&sizes, &above) {
+    let are_few = || rows(&sizes) <= FEW * profile.rows && rows(&sizes) < RECURRING * sizes.len() as f64;
+    let are_natural = || are_small() || are_of_their_own(&sizes, &above) && !are_few();
+    if below.is_empty() || !has_norm || rows(&sizes) > GREATEST_SHARE * profile.rows || are_natural() {
         return Vec::new();
     }
     let least = quantile(&above, AS_LARGE.1);
     let greatest = above.last().map_or(0.0, |(number, _)| *number);
     let slips = below.iter().filter(|(number, _, count)| *count > 0 && (least..=greatest).contains(&-number));
+    let slips: Vec<u32> = slips.map(|(_, code, _)| *code).collect();
+    let turned = turned(profiles, at, &slips);
     let meant = |code: u32| profile.column.text(code).map(|text| text.trim().trim_start_matches('-').to_owned());
-    slips.filter_map(|(_, code, _)| Some(Suspicion::new(*code, "wrong_sign", CONFIDENCE).suggesting(meant(*code)?))).collect()
+    let slips = slips.into_iter().filter(|code| !turned.contains(code));
+    slips.filter_map(|code| Some(Suspicion::new(code, "wrong_sign", CONFIDENCE).suggesting(meant(code)?))).collect()
+}
+
+/// Those of `codes` in rows that are below zero in a column that is turned together with this one.
+fn turned(profiles: &[Profile<'_>], at: usize, codes: &[u32]) -> HashSet<u32> {
+    let clusters = profiles[at].column.clusters();
+    let rows: Vec<(u32, u32)> = codes.iter().flat_map(|code| clusters.rows(*code).iter().map(|row| (*code, *row))).collect();
+    let mut turned = HashSet::new();
+    for other in profiles.iter().enumerate().filter(|(place, other)| *place != at && other.numeric > 0.8).map(|(_, other)| other) {
+        let numbers = other.numbers();
+        let below = &numbers[..numbers.partition_point(|(number, ..)| *number < 0.0)];
+        let rows_below: usize = below.iter().map(|(_, _, count)| *count as usize).sum();
+        if rows_below < LEAST_TOGETHER || rows_below as f64 > GREATEST_SHARE * other.rows {
+            continue;
+        }
+        let below: HashSet<u32> = below.iter().map(|(_, code, _)| *code).collect();
+        let both: Vec<u32> = rows.iter().filter(|(_, row)| below.contains(&other.column.code(*row))).map(|(code, _)| *code).collect();
+        if both.len() >= LEAST_TOGETHER && both.len() * 2 >= rows.len().min(rows_below) {
+            turned.extend(both);
+        }
+    }
+    turned
 }
 
 /// Whether numbers recur, but those below zero hardly above it. How many should, the numbers that only one row holds tell (Good, The population

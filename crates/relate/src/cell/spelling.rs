@@ -219,7 +219,18 @@ fn is_slip(word: &Word, usual: &Word) -> bool {
     let letters = b.iter().filter(|c| c.is_alphabetic()).count();
     let is_code = letters < 3 && digits_b.len() > letters;
     let only_letters_in_norm = digits_b.is_empty() && digits_a.len() <= 1;
-    (digits_a == digits_b || only_letters_in_norm) && (!is_ending || is_strange) && letters > 0 && !is_code
+    let may_be = (digits_a == digits_b || only_letters_in_norm) && (!is_ending || is_strange) && letters > 0 && !is_code;
+    may_be && !differ_in_code(word, usual)
+}
+
+/// Whether what distinguishes two values of several parts is a code of one: `auto(s4)` is another gear than `auto(l4)`.
+fn differ_in_code(word: &Word, usual: &Word) -> bool {
+    let (own, usual) = (parts(word), parts(usual));
+    let is_code = |part: &String| {
+        let digits = part.chars().filter(char::is_ascii_digit).count();
+        digits > 0 && part.chars().count() <= 2 * digits
+    };
+    usual.len() > 1 && usual.iter().filter(|part| !own.contains(part)).any(is_code)
 }
 
 /// Whether two words stand in one list of words that everybody knows.

@@ -31,10 +31,8 @@ pub(super) fn strays(profiles: &[Profile<'_>]) -> Vec<(usize, Suspicion)> {
     for here in &closed {
         for there in closed.iter().filter(|there| there.at != here.at) {
             let codes = here.strays_from(there);
-            let rows: Vec<u32> = codes.iter().flat_map(|code| here.profile.column.clusters().rows(*code)).copied().collect();
-            if !kinds::tell(profiles, &[here.at, there.at], &rows) {
-                found.extend(codes.into_iter().map(|code| (here.at, code)));
-            }
+            let codes = kinds::of_no_kind(profiles, here.at, &[here.at, there.at], &codes);
+            found.extend(codes.into_iter().map(|code| (here.at, code)));
         }
     }
     found.sort_unstable();

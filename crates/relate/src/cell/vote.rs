@@ -203,7 +203,8 @@ fn accuse(
         for poll in polls {
             let column = profiles[poll.ballot.dependent].column;
             let code = column.code(*row);
-            if code != poll.top().0 {
+            // What says nothing contradicts nothing.
+            if code != poll.top().0 && profiles[poll.ballot.dependent].names(poll.top().0) {
                 let is_of_sources = poll.ballot.source.is_some();
                 let weight = if is_of_sources {
                     stranger * weight_of_sources(poll, code)

@@ -1,5 +1,7 @@
 //! Orders between two columns: `start` is never after `end`.
 
+use std::collections::HashMap;
+
 use super::quantity::{Quantity, unrelated};
 use crate::parallel;
 
@@ -39,12 +41,54 @@ pub struct Order {
 ///
 /// An order is told where the rows keep it far better than rows that have nothing to do with each other would.
 pub(super) fn orders(quantities: &[Quantity<'_>], rows: usize) -> Vec<Order> {
-    let pairs: Vec<(usize, usize)> = (0..quantities.len()).flat_map(|a| (0..quantities.len()).map(move |b| (a, b))).collect();
-    let pairs = pairs.into_iter().filter(|(a, b)| a != b && can_compare(&quantities[*a], &quantities[*b]));
-    let likely: Vec<(usize, usize)> = pairs.take(MOST_PAIRS).filter(|(a, b)| is_likely(&quantities[*a], &quantities[*b])).collect();
+    let pairs = comparable(quantities).into_iter();
+    let likely: Vec<(usize, usize)> = pairs.filter(|(a, b)| is_likely(&quantities[*a], &quantities[*b])).collect();
     let found: Vec<Order> =
         parallel::map(&likely, |(a, b)| counted(&quantities[*a], &quantities[*b], rows)).into_iter().flatten().collect();
     without_implied(&found)
+}
+
+/// What columns have in common that can be compared.
+#[derive(PartialEq, Eq, Hash)]
+enum Topic<'a> {
+    Time,
+    Money,
+    /// One of the families of names, by its place.
+    Family(usize),
+    Word(&'a str),
+}
+
+/// What a column may have in common with others.
+fn topics<'a>(quantity: &'a Quantity<'_>) -> Vec<Topic<'a>> {
+    if quantity.is_time {
+        return vec![Topic::Time];
+    }
+    if quantity.is_identifier() {
+        return Vec::new();
+    }
+    let words = quantity.words.iter().filter(|word| says_what(word)).map(|word| Topic::Word(word));
+    let is_of = |family: &usize| has(quantity, FAMILIES[*family].0) || has(quantity, FAMILIES[*family].1);
+    let families = (0..FAMILIES.len()).filter(is_of).map(Topic::Family);
+    words.chain(families).chain(has(quantity, MONEY).then_some(Topic::Money)).collect()
+}
+
+/// The pairs that can be compared, in the order of the columns. Only columns with something in common are paired: of thousands, most have
+/// nothing.
+fn comparable(quantities: &[Quantity<'_>]) -> Vec<(usize, usize)> {
+    let mut about: HashMap<Topic<'_>, Vec<usize>> = HashMap::new();
+    for (at, quantity) in quantities.iter().enumerate() {
+        for topic in topics(quantity) {
+            about.entry(topic).or_default().push(at);
+        }
+    }
+    let pairs_of = |a: usize| {
+        let mut others: Vec<usize> = topics(&quantities[a]).iter().flat_map(|topic| &about[topic]).copied().collect();
+        others.sort_unstable();
+        others.dedup();
+        others.retain(|b| a != *b && can_compare(&quantities[a], &quantities[*b]));
+        others.into_iter().map(move |b| (a, b))
+    };
+    (0..quantities.len()).flat_map(pairs_of).take(MOST_PAIRS).collect()
 }
 
 fn can_compare(lesser: &Quantity<'_>, greater: &Quantity<'_>) -> bool {
@@ -246,9 +290,13 @@ const FAMILIES: &[(&[&str], &[&str])] = &[
 
 /// Whether the names tell the order, in this direction and not in the other.
 fn is_named(lesser: &Quantity<'_>, greater: &Quantity<'_>) -> bool {
-    let has = |quantity: &Quantity<'_>, list: &[&str]| quantity.words.iter().any(|word| list.contains(&word.as_str()));
     let tells = |a: &Quantity<'_>, b: &Quantity<'_>| FAMILIES.iter().any(|(early, late)| has(a, early) && has(b, late));
     tells(lesser, greater) && !tells(greater, lesser)
+}
+
+/// Whether a name has a word of a list.
+fn has(quantity: &Quantity<'_>, list: &[&str]) -> bool {
+    quantity.words.iter().any(|word| list.contains(&word.as_str()))
 }
 
 /// Amounts of money, which compare whatever the rest of their names says.
@@ -260,10 +308,12 @@ const SILENT: &[&str] = &["and", "of", "the", "per", "in", "by", "for"];
 
 /// Whether two columns of numbers measure the same kind of thing: they share half of the words of the shorter name, or both are money.
 fn are_alike(a: &Quantity<'_>, b: &Quantity<'_>) -> bool {
-    let is_telling = |word: &&String| !SILENT.contains(&word.as_str());
-    let is_shared = |word: &&String| b.words.contains(word) && word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let telling = |quantity: &Quantity<'_>| quantity.words.iter().filter(is_telling).count();
-    let shared = a.words.iter().filter(is_telling).filter(is_shared).count();
-    let is_money = |quantity: &Quantity<'_>| quantity.words.iter().any(|word| MONEY.contains(&word.as_str()));
-    (shared > 0 && shared * 2 >= telling(a).min(telling(b))) || (is_money(a) && is_money(b))
+    let telling = |quantity: &Quantity<'_>| quantity.words.iter().filter(|word| !SILENT.contains(&word.as_str())).count();
+    let shared = a.words.iter().filter(|word| says_what(word) && b.words.contains(word)).count();
+    (shared > 0 && shared * 2 >= telling(a).min(telling(b))) || (has(a, MONEY) && has(b, MONEY))
+}
+
+/// Whether a word of a name says what is measured.
+fn says_what(word: &str) -> bool {
+    word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_alphabetic()) && !SILENT.contains(&word)
 }

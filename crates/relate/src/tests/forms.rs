@@ -174,6 +174,38 @@ fn a_sign_is_wrong_where_all_others_are_above_zero() {
         _ => format!("{:.2}", 0.31 + 0.05 * (mixed(row) % 60) as f64),
     };
     assert_eq!(found(1_000, &[("row", &id), ("index", &index)]), []);
+    // Ages that recur, and a few below zero that are none of them.
+    let age = |row: usize| match row % 100 {
+        50 => format!("-{}.{}", 30 + mixed(row) % 25, 1 + row / 100),
+        _ => (1 + mixed(row) % 80).to_string(),
+    };
+    assert_eq!(found(1_000, &[("row", &id), ("age", &age)]), each((0..1_000).filter(|row| row % 100 == 50), "wrong_sign"));
+}
+
+#[test]
+fn a_return_is_below_zero_in_quantity_and_amount() {
+    let sign = |row: usize, slips: usize| if row % 50 == 7 || row == slips { "-" } else { "" };
+    let quantity = |row: usize| format!("{}{}", sign(row, usize::MAX), 1 + mixed(row) % 9);
+    let amount = |row: usize| format!("{}{}.{:02}", sign(row, 400), 20 + mixed(row + 1) % 60, mixed(row + 2) % 100);
+    let told = found(1_000, &[("row", &id), ("quantity", &quantity), ("amount", &amount)]);
+    assert_eq!(told, [(400, 2, "wrong_sign")]);
+}
+
+#[test]
+fn on_a_clock_nothing_stands_apart() {
+    let hour = |row: usize| mixed(row) % 24;
+    let late = |row: usize| if row % 40 == 7 { 3 } else { 1 };
+    let arrives = |row: usize| ((hour(row) + late(row)) % 24 * 100 + mixed(row + 3) % 60).to_string();
+    assert_eq!(found(2_000, &[("row", &id), ("hour", &|row| hour(row).to_string()), ("arrives", &arrives)]), []);
+}
+
+#[test]
+fn what_says_nothing_contradicts_nothing() {
+    let model = |row: usize| mixed(row) % 40;
+    let speed = |row: usize| if model(row) < 30 || row % 100 == 9 { (90 + 3 * model(row)).to_string() } else { "NA".to_owned() };
+    let told = found(1_000, &[("row", &id), ("model", &|row| format!("model {}", model(row))), ("speed", &speed)]);
+    assert!(told.iter().all(|(_, _, issue)| *issue == "disguised_missing"), "{told:?}");
+    assert_eq!(told.len(), (0..1_000).filter(|row| speed(*row) == "NA").count());
 }
 
 #[test]

@@ -20,6 +20,12 @@ fn letters_at_a_number_make_a_code_and_no_unit() {
     assert_eq!(found(&generated("answers", 300, &[("row", &id), ("item", &item), ("county", &county), ("house", &house)])), []);
 }
 
+#[test]
+fn another_letter_before_a_number_is_no_slip() {
+    let gear = |row: usize| if row % 100 == 7 { "auto(s4)" } else { ["auto(l4)", "auto(l5)", "manual(m5)"][mixed(row) % 3] }.to_owned();
+    assert_eq!(found(&generated("cars", 400, &[("row", &id), ("gear", &gear)])), []);
+}
+
 /// Weights of mice in grams and of elephants.
 fn weight(row: usize) -> f64 {
     let spread = (mixed(row) % 100) as f64;
@@ -163,6 +169,11 @@ fn rows_without_a_name_may_be_alike() {
     let columns: [(&str, &dyn Fn(usize) -> String); 3] =
         [("sex", &|row| sex(copied(row))), ("age", &|row| age(copied(row))), ("income", &|row| income(copied(row)))];
     assert!(!are_alike_by_chance(&generated("people", 300, &columns)));
+    // Some are copied twice.
+    let often = |row: usize| if row < 240 { row } else { (row - 240) % 20 };
+    let columns_copied_often: [(&str, &dyn Fn(usize) -> String); 3] =
+        [("sex", &|row| sex(often(row))), ("age", &|row| age(often(row))), ("income", &|row| income(often(row)))];
+    assert!(!are_alike_by_chance(&generated("people", 270, &columns_copied_often)));
     let piles = |row: usize| (mixed(row + 2) % 7).to_string();
     assert!(are_alike_by_chance(&generated("people", 300, &[("group", &piles), ("same", &piles), ("too", &piles)])));
     assert!(!are_alike_by_chance(&generated("people", 290, &columns)), "no two rows are equal");
