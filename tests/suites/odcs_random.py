@@ -70,7 +70,7 @@ def library(name):
     """A metric of the library about a column."""
     metrics = {
         "nullValues": counted,
-        "missingValues": lambda: {**counted(), "arguments": {"missingValues": [None, *some(of_column(name), 1, 2)]}},
+        "missingValues": lambda: {**counted(), "arguments": {"missingValues": [*one([[None], []]), *some(of_column(name), 1, 2)]}},
         "invalidValues": lambda: {**counted(), "arguments": one([{"validValues": some(of_column(name), 1, 5)}, {"pattern": one(REGEXES)}] if name in ("t", "u", "p") else [{"validValues": some(of_column(name), 1, 5)}])},
         "duplicateValues": lambda: threshold(lambda: chance.randint(0, 3)),
     }

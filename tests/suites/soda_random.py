@@ -143,7 +143,7 @@ def of_failed_rows():
 
 
 def of_freshness():
-    return None, {"freshness": {"column": one(["seen", "seen", "d"]), "threshold": {"unit": one(["minute", "hour", "day"]), one(["must_be_less_than", "must_be_less_than_or_equal"]): one([1, 4, 50, 500])}}}
+    return None, {"freshness": {"column": one(["seen", "seen", "d"]), "threshold": {"unit": one(["minute", "hour", "day"]), one(["must_be_less_than", "must_be_less_than_or_equal"]): one([1, 4, 50, 500]), **maybe("level", ["warn"], 0.2)}}}
 
 
 CHECKS = {

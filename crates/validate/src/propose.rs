@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use hw_base::{Column, Dimension, OnFailure, Settings, TableFacts, count, identifier, plural};
+use hw_base::{Column, ColumnFacts, Dimension, OnFailure, Settings, TableFacts, count, identifier, plural};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
@@ -73,8 +73,8 @@ fn with_names(value: &Json, new: &impl Fn(&String) -> String) -> Json {
 }
 
 impl Proposal {
-    /// A proposal to set a rule of `kind`; `None` where the kind refuses the settings.
-    pub fn new(kind: &str, settings: &Json, facts: &TableFacts, reason: String, support: u64) -> Option<Self> {
+    /// A proposal to set a rule of `kind` on some columns, or on all of a table; `None` where the kind refuses the settings.
+    pub fn new(kind: &str, settings: &Json, columns: &[ColumnFacts], reason: String, support: u64) -> Option<Self> {
         let rule = read_rules(&Settings::from_json(&json!([{ kind: settings }]))).ok()?.pop()?;
         Some(Self {
             kind: kind.into(),
@@ -82,7 +82,7 @@ impl Proposal {
             columns: rule.columns.clone(),
             dimension: rule.dimension,
             on_failure: rule.on_failure,
-            definition: definition(&rule, facts)?,
+            definition: definition(&rule, columns)?,
             reason,
             support,
         })
@@ -122,9 +122,9 @@ impl Proposal {
     }
 }
 
-fn definition(rule: &Rule, facts: &TableFacts) -> Option<String> {
+fn definition(rule: &Rule, columns: &[ColumnFacts]) -> Option<String> {
     // A rule looks at its own columns; those of a wide table are many.
-    let own = facts.columns.iter().filter(|facts| rule.columns.is_empty() || rule.columns.contains(&facts.name));
+    let own = columns.iter().filter(|facts| rule.columns.is_empty() || rule.columns.contains(&facts.name));
     let columns: Vec<Column> =
         own.map(|facts| Column { name: facts.name.clone(), kind: facts.kind, sql_type: facts.sql_type.clone() }).collect();
     match rule.body.shape(&columns).ok()? {
@@ -171,7 +171,7 @@ mod tests {
         let facts = facts(10, &[("Start Date", "bigint", 0, 10), ("end", "bigint", 0, 10), ("kind", "varchar", 0, 2)]);
         let names = BTreeMap::from([("Start Date".to_owned(), "start_date".to_owned()), ("end".to_owned(), "end".to_owned())]);
         let check = |kind: &str, settings: Json, expected: Json| {
-            let proposal = Proposal::new(kind, &settings, &facts, String::new(), 10).unwrap();
+            let proposal = Proposal::new(kind, &settings, &facts.columns, String::new(), 10).unwrap();
             assert_eq!(proposal.renamed(&names).rule(), json!({ kind: expected }));
         };
         check("not_null", json!({ "column": "Start Date" }), json!({ "column": "start_date" }));

@@ -140,6 +140,7 @@ fn column_facts(name: &str, sql_type: &str, rows: u64) -> ColumnFacts {
         min: Value::Null,
         max: Value::Null,
         top_values: vec![],
+        top_values_are_exact: true,
         numbers: None,
         text: None,
     }

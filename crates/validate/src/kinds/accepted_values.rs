@@ -75,12 +75,12 @@ impl RuleKind for AcceptedValues {
     }
 
     fn propose(&self, facts: &TableFacts) -> Vec<Proposal> {
-        facts.columns.iter().filter_map(|column| propose_for(column, facts)).collect()
+        facts.columns.iter().filter_map(propose_for).collect()
     }
 }
 
 /// Proposes the values that occur often enough, if they cover (almost) all rows.
-fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
+fn propose_for(column: &ColumnFacts) -> Option<Proposal> {
     let values = column.rows.saturating_sub(column.nulls);
     if !is_a_list_of_words(column) || values < FEWEST_OCCURRENCES * column.distinct {
         return None;
@@ -99,7 +99,7 @@ fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
         hw_base::count(values - outside),
         plural(values, "row")
     );
-    Proposal::new("accepted_values", &settings(column, names, (outside, values)), facts, reason, values)
+    Proposal::new("accepted_values", &settings(column, names, (outside, values)), std::slice::from_ref(column), reason, values)
 }
 
 /// Whether values keep being new: half of them have been seen once, so that more are to come that were not (Good, 1953). Of a list of words a few are

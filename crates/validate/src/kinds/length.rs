@@ -64,12 +64,12 @@ impl RuleKind for Length {
     }
 
     fn propose(&self, facts: &TableFacts) -> Vec<Proposal> {
-        facts.columns.iter().filter_map(|column| propose_for(column, facts)).collect()
+        facts.columns.iter().filter_map(propose_for).collect()
     }
 }
 
 /// Proposes the length of a column whose texts are all equally long.
-fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
+fn propose_for(column: &ColumnFacts) -> Option<Proposal> {
     let text = column.text.as_ref().filter(|_| column.kind == ColumnType::Text)?;
     let values = column.rows.saturating_sub(column.nulls);
     if values < FEWEST_VALUES || column.distinct < 2 || text.min_length != text.max_length || text.max_length == 0 {
@@ -78,7 +78,7 @@ fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
     let length = text.max_length;
     let settings = json!({ "column": column.name, "min": length, "max": length, "on_failure": "alert" });
     let reason = format!("all {} of `{}` have {}", plural(values, "value"), column.name, plural(length, "character"));
-    Proposal::new("length", &settings, facts, reason, values)
+    Proposal::new("length", &settings, std::slice::from_ref(column), reason, values)
 }
 
 impl RuleBody for LengthSettings {

@@ -83,11 +83,11 @@ impl RuleKind for Matches {
     }
 
     fn propose(&self, facts: &TableFacts) -> Vec<Proposal> {
-        facts.columns.iter().filter(|column| column.kind == ColumnType::Text).filter_map(|column| propose_for(column, facts)).collect()
+        facts.columns.iter().filter(|column| column.kind == ColumnType::Text).filter_map(propose_for).collect()
     }
 }
 
-fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
+fn propose_for(column: &ColumnFacts) -> Option<Proposal> {
     let values = column.rows.saturating_sub(column.nulls);
     let shapes = &column.text.as_ref()?.shapes;
     let (found, (_, pattern)) = FORMS.iter().find_map(|form| {
@@ -100,7 +100,7 @@ fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
     };
     let reason =
         format!("{} of {} of `{}` have the form `{}`", count(found.count), plural(values, "value"), column.name, found.shape.name());
-    Proposal::new("matches", &settings, facts, reason, values)
+    Proposal::new("matches", &settings, std::slice::from_ref(column), reason, values)
 }
 
 fn is_the_form(count: u64, values: u64) -> bool {

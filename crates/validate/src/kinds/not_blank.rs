@@ -60,11 +60,11 @@ impl RuleKind for NotBlank {
     }
 
     fn propose(&self, facts: &TableFacts) -> Vec<Proposal> {
-        facts.columns.iter().filter_map(|column| propose_for(column, facts)).collect()
+        facts.columns.iter().filter_map(propose_for).collect()
     }
 }
 
-fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
+fn propose_for(column: &ColumnFacts) -> Option<Proposal> {
     let text = column.text.as_ref().filter(|_| column.kind == ColumnType::Text)?;
     let values = column.rows.saturating_sub(column.nulls);
     let blank = text.blank + text.empty;
@@ -77,7 +77,7 @@ fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
         _ => json!({ "column": column.name, "at_most": percent_above(blank, column.rows), "on_failure": "alert" }),
     };
     let reason = format!("`{}` is blank in {}", column.name, share_in_words(blank, column.rows));
-    Proposal::new("not_blank", &settings, facts, reason, values)
+    Proposal::new("not_blank", &settings, std::slice::from_ref(column), reason, values)
 }
 
 impl RuleBody for NotBlankSettings {

@@ -60,11 +60,11 @@ impl RuleKind for NotNull {
     }
 
     fn propose(&self, facts: &TableFacts) -> Vec<Proposal> {
-        facts.columns.iter().filter_map(|column| propose_for(column, facts)).collect()
+        facts.columns.iter().filter_map(propose_for).collect()
     }
 }
 
-fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
+fn propose_for(column: &ColumnFacts) -> Option<Proposal> {
     let share = column.nulls as f64 / column.rows.max(1) as f64;
     if column.rows == 0 || share >= MOST_MISSING {
         return None;
@@ -74,7 +74,7 @@ fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
         _ => json!({ "column": column.name, "at_most": percent_above(column.nulls, column.rows), "on_failure": "alert" }),
     };
     let reason = format!("`{}` is missing in {}", column.name, share_in_words(column.nulls, column.rows));
-    Proposal::new("not_null", &settings, facts, reason, column.rows)
+    Proposal::new("not_null", &settings, std::slice::from_ref(column), reason, column.rows)
 }
 
 impl RuleBody for NotNullSettings {

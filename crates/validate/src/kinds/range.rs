@@ -95,12 +95,12 @@ impl RuleKind for Range {
     }
 
     fn propose(&self, facts: &TableFacts) -> Vec<Proposal> {
-        facts.columns.iter().filter(|column| is_a_measure(column)).filter_map(|column| propose_for(column, facts)).collect()
+        facts.columns.iter().filter(|column| is_a_measure(column)).filter_map(propose_for).collect()
     }
 }
 
 /// Proposes that a measure is not negative, where (almost) none is. `NaN` is as wrong as a negative number.
-fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
+fn propose_for(column: &ColumnFacts) -> Option<Proposal> {
     let negatives = column.numbers.as_ref()?.negatives + infinities_below(column) + not_numbers(column);
     let values = column.rows.saturating_sub(column.nulls);
     let share = negatives as f64 / values.max(1) as f64;
@@ -113,7 +113,7 @@ fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
     };
     let what = if not_numbers(column) > 0 { "below zero or no number" } else { "below zero" };
     let reason = format!("`{}` is {what} in {}", column.name, share_in_words(negatives, values));
-    Proposal::new("range", &settings, facts, reason, values)
+    Proposal::new("range", &settings, std::slice::from_ref(column), reason, values)
 }
 
 /// Values that are `NaN`, as far as the frequent ones tell.

@@ -220,7 +220,7 @@ impl FoundReference {
             json!({ "at_most": percent_above(self.orphans, facts.rows), "on_failure": "alert" })
         };
         settings.as_object_mut()?.extend(action.as_object()?.clone());
-        Proposal::new("referential", &settings, facts, reason, self.rows)
+        Proposal::new("referential", &settings, &facts.columns, reason, self.rows)
     }
 }
 

@@ -66,7 +66,7 @@ impl RuleKind for RowCount {
         let reason = format!("{} measured; an empty table is never right", plural(facts.rows, "row"));
         Some(facts.rows)
             .filter(|rows| *rows > 0)
-            .and_then(|rows| Proposal::new("row_count", &settings, facts, reason, rows))
+            .and_then(|rows| Proposal::new("row_count", &settings, &facts.columns, reason, rows))
             .into_iter()
             .collect()
     }

@@ -68,7 +68,7 @@ impl RuleKind for Unique {
     /// different by chance are no promise.
     fn propose(&self, facts: &TableFacts) -> Vec<Proposal> {
         let keys = facts.columns.iter().filter(|column| facts.scanned_all_rows && is_unique(column) && looks_like_a_key(column));
-        keys.filter_map(|column| propose_for(column, facts)).collect()
+        keys.filter_map(propose_for).collect()
     }
 }
 
@@ -88,10 +88,10 @@ fn looks_like_a_key(column: &ColumnFacts) -> bool {
     matches!(column.kind, ColumnType::Integer | ColumnType::Text) && (is_named_so || is_uuid)
 }
 
-fn propose_for(column: &ColumnFacts, facts: &TableFacts) -> Option<Proposal> {
+fn propose_for(column: &ColumnFacts) -> Option<Proposal> {
     let settings = json!({ "columns": [column.name], "on_failure": "block" });
     let reason = format!("`{}` has a different value in each of {}", column.name, plural(column.rows, "row"));
-    Proposal::new("unique", &settings, facts, reason, column.rows)
+    Proposal::new("unique", &settings, std::slice::from_ref(column), reason, column.rows)
 }
 
 impl UniqueSettings {

@@ -30,6 +30,7 @@ use serde_saphyr::DuplicateKeyPolicy;
 
 pub use self::dbt::{Known as DbtKnown, Switch as DbtSwitch, dbt_origin, dbt_switch, dbt_table_folders, dbt_target};
 pub use self::dialect::Dialect;
+use crate::columns::in_parentheses;
 use crate::rule::{Rule, read_rules};
 
 /// A format in which another tool keeps its rules.
@@ -337,6 +338,12 @@ impl Rules {
         self
     }
 
+    /// Adds a note to the one that there is.
+    fn and_note(self, note: &str) -> Self {
+        let all = self.note.as_deref().map_or_else(|| note.to_owned(), |before| format!("{before}; {note}"));
+        self.note(all)
+    }
+
     /// Sets `key` in all rules, unless `value` is null.
     #[expect(clippy::needless_pass_by_value, reason = "callers make the value where they give it")]
     fn with(mut self, key: &str, value: Json) -> Self {
@@ -392,9 +399,26 @@ impl ImportedItem {
 }
 
 fn accepted(rules: Rules) -> Translation {
-    let rules = limits::possible(rules);
+    let rules = with_queries(limits::possible(rules));
     let list = Settings::from_json(&Json::Array(rules.rules.clone()));
     read_rules(&list).map(|_| rules).map_err(|error| format!("Headworks refuses it: {}", crate::gate::reason(&error)))
+}
+
+/// The same rules with a query in place of each expression that holds one: an expression is judged row by row and reads no table.
+fn with_queries(mut rules: Rules) -> Rules {
+    for rule in &mut rules.rules {
+        let expression = rule.pointer("/expression/sql").and_then(Json::as_str).filter(|sql| holds_query(sql));
+        let Some(sql) = expression.map(|sql| format!("select * from {{table}} where not {}", in_parentheses(sql))) else { continue };
+        let mut settings = rule["expression"].take();
+        settings["sql"] = sql.into();
+        *rule = json!({ "query": settings });
+    }
+    rules
+}
+
+fn holds_query(sql: &str) -> bool {
+    let inner = sql.split('(').skip(1).map(str::trim_start);
+    inner.filter_map(|text| text.get(..6)).any(|word| word.eq_ignore_ascii_case("select"))
 }
 
 /// An error about a file that is not of the format.

@@ -123,6 +123,7 @@ models:
           - accepted_values: { arguments: { values: [1, 2, null], quote: false } }
           - relationships: { to: "ref('statuses')", field: id, error_if: ">= 5", warn_if: "> 1" }
           - dbt_utils.accepted_range: { min_value: 0, inclusive: false }
+          - dbt_expectations.expect_column_values_to_be_between: { min_value: 1, strictly: "false" }
           - dbt_expectations.expect_column_values_to_match_regex: { regex: "^a", flags: i, row_condition: "x > 1" }
           - unique: { enabled: false }
           - not_null: { where: "day = '{{ var('day') }}'" }
@@ -146,6 +147,7 @@ unit_tests:
             r#"orders accepted_values(status) => [{"accepted_values":{"column":"status","values":[1,2]}}]"#,
             r#"orders relationships(status) => [{"referential":{"column":"status","to":{"table":"statuses","columns":["id"]},"at_most":4}},{"referential":{"column":"status","to":{"table":"statuses","columns":["id"]},"on_failure":"alert","at_most":1}}]"#,
             r#"orders dbt_utils.accepted_range(status) => [{"range":{"column":"status","above":0}}]"#,
+            r#"orders dbt_expectations.expect_column_values_to_be_between(status) => [{"range":{"column":"status","above":1}}]"#,
             r#"orders dbt_expectations.expect_column_values_to_match_regex(status) => [{"matches":{"column":"status","pattern":"^a","ignore_case":true,"where":"x > 1"}}]"#,
             "orders unique(status) => it is switched off (`enabled: false`)",
             r#"orders not_null(status) => `where: "day = '{{ var('day') }}'"` is Jinja, and `vars` of dbt_project.yml has no `day`, nor is there a default"#,
@@ -400,6 +402,61 @@ columns:
             "t missing(b) => no number lies between 5 and 2, which Soda refuses as well; swap them, or write `must_be`",
             "t missing(b) => Soda judges no threshold with both `must_be` and `must_be_less_than`; keep one of them, or write `must_be_between`",
             r#"t aggregate(b) => [{"aggregate":{"function":"mean","column":"b","min":5,"max":5,"description":"of ${x}"}}]"#,
+        ],
+    );
+}
+
+#[test]
+fn numbers_and_ages_that_soda_does_not_read_are_told() {
+    let one_level = "its threshold and the additional one have one level, which Soda refuses as well; give one of them `level: warn`";
+    check(
+        r#"
+dataset: d/main/t
+columns:
+  - name: b
+    checks:
+      - missing: { threshold: { must_be: "5" } }
+      - missing: { threshold: { must_be_less_than: 5, level: WARN } }
+      - missing: { threshold: { must_be_less_than: 5, additional: { must_be_less_than: 9 } } }
+      - invalid: { valid_min: "1" }
+      - missing: { threshold: 5 }
+      - missing: 5
+      - missing: { threshold: { unit: kg, must_be: 5 } }
+checks:
+  - schema: { allow_extra_columns: "yes" }
+"#,
+        &[
+            r#"t schema() => `allow_extra_columns: "yes"` is neither `true` nor `false`"#,
+            r#"t missing(b) => `must_be: "5"` is no number, which Soda wants there; write one without quotes"#,
+            r#"t missing(b) => [{"not_null":{"column":"b","at_most":4,"on_failure":"alert"}}]"#,
+            &format!("t missing(b) => {one_level}"),
+            &format!("t missing(b) => {one_level}"),
+            r#"t invalid(b) => `valid_min: "1"` is no number, which Soda wants there; write one without quotes"#,
+            "t missing(b) => `threshold: 5` is no map, such as `must_be: 5`",
+            "t missing(b) => the setting `missing: 5` has no counterpart",
+            r#"t missing(b) => `unit: "kg"` does not go with a threshold of `missing`, in Soda as well"#,
+        ],
+    );
+    check(
+        r#"
+checks for t:
+  - freshness(at) < 90s
+  - freshness(at):
+      fail: when > 1w
+  - missing_count(b) < 1e2
+  - missing_count(b) <= 5 %
+  - missing_count(b):
+      fail: "> 5"
+  - invalid_count(b) = 0:
+      valid min: "1"
+"#,
+        &[
+            "t freshness(at) < 90s => Soda reads no age in `90s` and never fails by it; write days, hours and minutes, such as `7d` or `1d6h`",
+            "t freshness(at) => Soda reads no age in `1w` and never fails by it; write days, hours and minutes, such as `7d` or `1d6h`",
+            r#"t missing_count(b) < 1e2 => [{"not_null":{"column":"b","at_most":99}}]"#,
+            r#"t missing_count(b) <= 5 % => [{"not_null":{"column":"b","at_most":5}}]"#,
+            "t missing_count(b) => `fail: > 5` does not begin with `when`, which Soda wants there",
+            r#"t invalid_count(b) = 0 => [{"range":{"min":1,"column":"b"}}]"#,
         ],
     );
 }

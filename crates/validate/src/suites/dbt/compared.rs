@@ -42,6 +42,11 @@ pub(super) fn between_limits(min: &Json, max: &Json, strictly: bool) -> Json {
     }
 }
 
+/// Whether anything lies between limits. Where nothing does, a measure of no rows still passes, which it does by no limits of ours.
+pub(super) fn is_possible(min: &Json, max: &Json, strictly: bool) -> bool {
+    number(min).zip(number(max)).is_none_or(|(low, high)| low < high || (low <= high && !strictly))
+}
+
 /// A value as SQL: texts stand as they are, since dbt puts them into the query.
 pub(super) fn sql(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)

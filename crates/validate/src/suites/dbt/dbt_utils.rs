@@ -3,7 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use super::compared::{
-    Side, before_now, between, between_limits, differing_rows, expressions, groups_where_not, named, rows_by_name, table, unequal,
+    Side, before_now, between, between_limits, differing_rows, expressions, groups_where_not, is_possible, named, rows_by_name, table,
+    unequal,
 };
 use super::words::{column, columns, other, values};
 use crate::moment::Moment;
@@ -30,7 +31,8 @@ pub(super) fn translated(name: &str, arguments: &Arguments<'_>) -> Translation {
         "not_null_proportion" => not_null_proportion(&groups, arguments),
         "not_accepted_values" => values("rejected_values", "values", arguments),
         "not_empty_string" => {
-            let value = if arguments.get("trim_whitespace") == json!(false) { written()? } else { format!("trim({})", written()?) };
+            let trims = matches!(arguments.get("trim_whitespace"), Json::Null | Json::Bool(true));
+            let value = if trims { format!("trim({})", written()?) } else { written()? };
             Ok(Rules::sql("expression", json!({"sql": format!("{value} <> ''")})))
         }
         "expression_is_true" => expression_is_true(arguments),
@@ -70,12 +72,12 @@ fn accepted_range(arguments: &Arguments<'_>) -> Translation {
 
 fn not_null_proportion(groups: &[String], arguments: &Arguments<'_>) -> Translation {
     let (min, max) = (arguments.get("at_least"), arguments.get("at_most"));
-    if groups.is_empty() {
+    if groups.is_empty() && is_possible(&min, &max, false) {
         let of_nothing = between_limits(&min, &max, false);
         let settings = json!({"function": "filled_share", "column": column(arguments)?, "min": min, "max": max, "of_nothing": of_nothing});
         return Ok(Rules::one("aggregate", settings));
     }
-    let measure = format!("cast(count({}) as double) / count(*)", arguments.text("column_name")?);
+    let measure = format!("cast(count({}) as double) / nullif(count(*), 0)", arguments.text("column_name")?);
     Ok(groups_where_not(&measure, &between(&measure, &min, &max, false), groups, None))
 }
 
@@ -108,10 +110,11 @@ fn mutually_exclusive_ranges(arguments: &Arguments<'_>) -> Translation {
         let partition = partition.map(|list| format!("partition by {list} ")).unwrap_or_default();
         return overlapping(&from, &to, &partition, gaps.as_str().unwrap_or("allowed"), may_be_empty);
     };
-    let gaps = match gaps.as_str() {
-        Some("not_allowed") => json!("forbidden"),
-        Some("required") => json!("required"),
-        _ => Json::Null,
+    let gaps = match gaps.as_str().unwrap_or("allowed") {
+        "allowed" => Json::Null,
+        "not_allowed" => json!("forbidden"),
+        "required" => json!("required"),
+        other => return Err(unknown_gaps(other)),
     };
     let groups = if groups.is_empty() { Json::Null } else { json!(groups) };
     let empty_ranges = if may_be_empty { json!(true) } else { Json::Null };
@@ -131,13 +134,17 @@ fn with_dates_cast(bound: &str) -> String {
     }
 }
 
+fn unknown_gaps(word: &str) -> String {
+    format!("`gaps: {word}` is none of the words of this test: allowed, not_allowed, required")
+}
+
 /// The ranges between two expressions that reach into the next one, or that end before they begin.
 fn overlapping(from: &str, to: &str, partition: &str, gaps: &str, may_be_empty: bool) -> Translation {
     let next = match gaps {
         "allowed" => "<=",
         "not_allowed" => "=",
         "required" => "<",
-        other => return Err(format!("`gaps: {other}` is not known")),
+        other => return Err(unknown_gaps(other)),
     };
     let own = if may_be_empty { "<=" } else { "<" };
     let sql = format!(
@@ -169,6 +176,9 @@ fn equality(arguments: &Arguments<'_>) -> Translation {
         return Err("`precision` needs the types of the columns; round them in an `expression` or a `query`".into());
     }
     let (listed, excluded) = (expressions(arguments, "compare_columns"), expressions(arguments, "exclude_columns"));
+    if !listed.is_empty() && !excluded.is_empty() {
+        return Err("`compare_columns` and `exclude_columns` do not go together, in dbt as well; keep one of them".into());
+    }
     if listed.is_empty() { rows_by_name(&excluded, arguments) } else { differing_rows(&listed.join(", "), arguments) }
 }
 
@@ -208,6 +218,16 @@ mod tests {
         for same in ["coalesce(a, 'never')", "a || '2099-12-31'", "a", "coalesce(a, date '2099-12-31')"] {
             assert_eq!(with_dates_cast(same), same);
         }
+    }
+
+    #[test]
+    fn unknown_words_and_lists_that_exclude_each_other_are_told() {
+        let why = |name: &str, arguments: Json| translated(name, &Arguments::new(arguments.as_object().unwrap())).unwrap_err();
+        let ranges = json!({"lower_bound_column": "a", "upper_bound_column": "b", "gaps": "never"});
+        let gaps = "`gaps: never` is none of the words of this test: allowed, not_allowed, required";
+        assert_eq!(why("mutually_exclusive_ranges", ranges), gaps);
+        let lists = json!({"compare_model": "ref('u')", "compare_columns": ["a"], "exclude_columns": ["b"]});
+        assert!(why("equality", lists).starts_with("`compare_columns` and `exclude_columns` do not go together"));
     }
 
     #[test]

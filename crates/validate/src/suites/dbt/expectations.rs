@@ -5,10 +5,12 @@
 
 use serde_json::{Value as Json, json};
 
-use super::compared::{before, before_now, between, between_limits, expressions, groups_where_not, named, sides, sql, unequal};
+use super::compared::{
+    before, before_now, between, between_limits, expressions, groups_where_not, is_possible, named, sides, sql, unequal,
+};
 use super::periods;
 use super::words::{column, columns, other, sql_list, values};
-use crate::suites::pattern::of_kind;
+use crate::suites::pattern::{Syntax, of_kind};
 use crate::suites::words::{Arguments, number, plain_number};
 use crate::suites::{Rules, Translation};
 
@@ -57,9 +59,7 @@ fn of_columns(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
             let count = arguments.get("value");
             schema(json!({"min_columns": count, "max_columns": count}))
         }
-        "table_column_count_to_be_between" => {
-            schema(json!({"min_columns": arguments.get("min_value"), "max_columns": arguments.get("max_value")}))
-        }
+        "table_column_count_to_be_between" => Ok(column_count(arguments)),
         "column_values_to_be_of_type" => types(&[arguments.text("column_type").unwrap_or_default()], arguments),
         "column_values_to_be_in_type_list" => arguments.texts("column_type_list").and_then(|types_of| types(&types_of, arguments)),
         "table_column_count_to_equal_other_table" => {
@@ -67,6 +67,17 @@ fn of_columns(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
         }
         _ => return None,
     })
+}
+
+/// Limits on the number of columns. Their macro takes a limit of 0 for none, and no table breaks a lower limit below 0.
+fn column_count(arguments: &Arguments<'_>) -> Rules {
+    let [min, max] = ["min_value", "max_value"].map(|key| arguments.get(key));
+    let is_open = max.as_f64() == Some(0.0);
+    let always_holds = min.as_f64().is_some_and(|min| min < 0.0) || (is_open && min.is_null());
+    let min = if always_holds { json!(0) } else { min };
+    let max = if is_open { Json::Null } else { max };
+    let rules = Rules::one("schema", json!({"min_columns": min, "max_columns": max, "ignore_case": true}));
+    if is_open { rules.note("dbt takes the limit 0 for none, so it says nothing here either") } else { rules }
 }
 
 fn types(names: &[String], arguments: &Arguments<'_>) -> Translation {
@@ -85,9 +96,12 @@ fn of_values(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
         "column_values_to_not_be_in_set" => values("rejected_values", "value_set", arguments),
         "column_values_to_be_between" => arguments.text("column_name").and_then(|written| values_between(&written, arguments)),
         "column_value_lengths_to_be_between" => lengths(arguments),
-        "column_value_lengths_to_equal" => column(arguments).map(|column| {
+        "column_value_lengths_to_equal" => arguments.text("column_name").map(|written| {
             let length = arguments.get("value");
-            Rules::one("length", json!({"column": column, "min": length, "max": length}))
+            match named(&written).filter(|_| is_count(&length, 0.0)) {
+                Some(column) => Rules::one("length", json!({"column": column, "min": length, "max": length})),
+                None => Rules::sql("expression", json!({"sql": format!("character_length({written}) = {}", sql(&length))})),
+            }
         }),
         "column_values_to_match_regex" => pattern("matches", "regex", false, arguments),
         "column_values_to_not_match_regex" => pattern("matches", "regex", true, arguments),
@@ -126,21 +140,35 @@ fn values_between(written: &str, arguments: &Arguments<'_>) -> Translation {
 }
 
 fn lengths(arguments: &Arguments<'_>) -> Translation {
-    let step = if arguments.flag("strictly") { 1.0 } else { 0.0 };
-    let limit = |key: &str, step: f64| number(&arguments.get(key)).map(|limit| plain_number(limit + step));
-    Ok(Rules::one("length", json!({"column": column(arguments)?, "min": limit("min_value", step), "max": limit("max_value", -step)})))
+    let (min, max, strictly) = (arguments.get("min_value"), arguments.get("max_value"), arguments.flag("strictly"));
+    if min.is_null() && max.is_null() {
+        return Err("neither `min_value` nor `max_value` is set".into());
+    }
+    let written = arguments.text("column_name")?;
+    let step = if strictly { 1.0 } else { 0.0 };
+    let is_plain = |limit: &Json, step: f64| limit.is_null() || is_count(limit, step);
+    let limit = |limit: &Json, step: f64| limit.as_f64().map(|limit| plain_number(limit + step));
+    Ok(match named(&written).filter(|_| is_plain(&min, step) && is_plain(&max, -step)) {
+        Some(column) => Rules::one("length", json!({"column": column, "min": limit(&min, step), "max": limit(&max, -step)})),
+        None => Rules::sql("expression", json!({"sql": between(&format!("character_length({written})"), &min, &max, strictly)})),
+    })
+}
+
+/// Whether a limit, moved by `step`, is what can be counted, as rules of ours want it. dbt compares with any number and with SQL.
+fn is_count(limit: &Json, step: f64) -> bool {
+    limit.as_f64().is_some_and(|limit| limit.fract() == 0.0 && limit + step >= 0.0)
 }
 
 fn pattern(kind: &str, key: &str, not: bool, arguments: &Arguments<'_>) -> Translation {
     let ignore_case = ignores_case(arguments)?;
-    let pattern = of_kind(kind, arguments.text(key)?);
+    let pattern = of_kind(kind, arguments.text(key)?, Syntax::Re2)?;
     let settings = json!({"column": column(arguments)?, "pattern": pattern, "not": only_true(not), "ignore_case": ignore_case});
     Ok(Rules::one(kind, settings))
 }
 
 /// A list of patterns. Where none is to match and `match_on` is `any`, one that does not match is enough for them.
 fn patterns(kind: &str, key: &str, not: bool, arguments: &Arguments<'_>) -> Translation {
-    let list: Vec<String> = arguments.texts(key)?.into_iter().map(|pattern| of_kind(kind, pattern)).collect();
+    let list = arguments.texts(key)?.into_iter().map(|pattern| of_kind(kind, pattern, Syntax::Re2)).collect::<Result<Vec<_>, _>>()?;
     let ignore_case = ignores_case(arguments)?;
     let all = arguments.get("match_on").as_str() == Some("all");
     if not && !all && list.len() > 1 {
@@ -272,12 +300,18 @@ fn measure(function: &str, expression: &str, arguments: &Arguments<'_>) -> Trans
     let quantile = arguments.get("quantile");
     let written = if function == "row_count" { String::new() } else { arguments.text("column_name")? };
     let expression = expression.replace("{}", &written).replace("QUANTILE", &quantile.to_string());
-    let are_plain = [&min, &max].into_iter().all(|limit| limit.is_null() || limit.is_number());
-    let column = named(&written).filter(|_| groups.is_empty() && are_plain);
+    let counts = matches!(function, "row_count" | "count_distinct");
+    let step = if strictly { 1.0 } else { 0.0 };
+    let is_plain = |limit: &Json, step: f64| match limit {
+        Json::Null => true,
+        limit if counts => is_count(limit, step),
+        limit => limit.is_number(),
+    };
+    let are_plain = is_plain(&min, step) && is_plain(&max, -step);
+    let column = named(&written).filter(|_| groups.is_empty() && are_plain && is_possible(&min, &max, strictly));
     let Some(column) = column else {
         return Ok(groups_where_not(&expression, &between(&expression, &min, &max, strictly), &groups, condition.as_deref()));
     };
-    let step = if strictly { 1.0 } else { 0.0 };
     let count = |limit: &Json, step: f64| number(limit).map(|limit| plain_number(limit + step));
     let [low, high] = if strictly { ["above", "below"] } else { ["min", "max"] };
     Ok(match function {
@@ -297,14 +331,15 @@ fn measure(function: &str, expression: &str, arguments: &Arguments<'_>) -> Trans
 fn counted(expression: &str, operator: &str, arguments: &Arguments<'_>) -> Rules {
     let (groups, value) = (expressions(arguments, "group_by"), arguments.get("value"));
     let written = arguments.text("column_name").unwrap_or_default();
-    let (count, is_of_rows) = (number(&value), expression == "count(*)");
+    let is_of_rows = expression == "count(*)";
     let column = named(&written);
-    if let (true, Some(count)) = (groups.is_empty() && (column.is_some() || is_of_rows), count) {
-        let [min, max] = match operator {
-            ">" => [Some(count + 1.0), None],
-            "<" => [None, Some(count - 1.0)],
-            _ => [Some(count), Some(count)],
-        };
+    let limits = number(&value).map(|count| match operator {
+        ">" => [Some(count + 1.0), None],
+        "<" => [None, Some(count - 1.0)],
+        _ => [Some(count), Some(count)],
+    });
+    let limits = limits.filter(|limits| limits.iter().flatten().all(|limit| limit.fract() == 0.0 && *limit >= 0.0));
+    if let (true, Some([min, max])) = (groups.is_empty() && (column.is_some() || is_of_rows), limits) {
         let kind = if is_of_rows { "row_count" } else { "distinct_count" };
         let column = column.filter(|_| !is_of_rows);
         return Rules::one(kind, json!({"column": column, "min": min.map(plain_number), "max": max.map(plain_number)}));
@@ -349,16 +384,16 @@ fn recent(field: &str, arguments: &Arguments<'_>) -> Translation {
 
 /// Tests of several columns.
 fn of_several(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
-    let skip_if = || match arguments.get("ignore_row_if").as_str() {
-        Some("any_value_is_missing") => "any_null",
-        _ => "all_null",
+    let skip_if = || match arguments.get("ignore_row_if") {
+        Json::Null => Ok("all_null"),
+        word if word == "all_values_are_missing" => Ok("all_null"),
+        word if word == "any_value_is_missing" => Ok("any_null"),
+        other => Err(format!("`ignore_row_if: {other}` is neither `all_values_are_missing` nor `any_value_is_missing`")),
     };
     arguments.ignore(&["quote_columns"]);
     Some(match name {
-        "compound_columns_to_be_unique" => {
-            columns(arguments, "column_list").map(|names| Rules::one("unique", json!({"columns": names, "skip_if": skip_if()})))
-        }
-        "select_column_values_to_be_unique_within_record" => unique_within_record(arguments, skip_if()),
+        "compound_columns_to_be_unique" => skip_if().and_then(|skipped| unique_together(arguments, skipped)),
+        "select_column_values_to_be_unique_within_record" => skip_if().and_then(|skipped| unique_within_record(arguments, skipped)),
         "column_pair_values_A_to_be_greater_than_B" => pair(if arguments.flag("or_equal") { ">=" } else { ">" }, arguments),
         "column_pair_values_to_be_equal" => pair("=", arguments),
         "column_pair_values_to_be_in_set" => pairs(arguments),
@@ -373,6 +408,10 @@ fn of_several(name: &str, arguments: &Arguments<'_>) -> Option<Translation> {
         }),
         _ => return None,
     })
+}
+
+fn unique_together(arguments: &Arguments<'_>, skip_if: &str) -> Translation {
+    Ok(Rules::one("unique", json!({"columns": columns(arguments, "column_list")?, "skip_if": skip_if})))
 }
 
 /// They count the different values, of which null is none: a null beside values breaks the test as two equal values do.
@@ -451,4 +490,80 @@ fn of_other_tables(name: &str, arguments: &Arguments<'_>) -> Option<Translation>
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, arguments: &Json, expected: &str) {
+        let rules = translated(name, &Arguments::new(arguments.as_object().unwrap()));
+        assert_eq!(rules.map_or_else(|why| why, |rules| Json::Array(rules.rules).to_string()), expected);
+    }
+
+    #[test]
+    fn a_measure_of_nothing_passes_whatever_its_limits_are() {
+        let sql = "select max(a) as measured from {table} having not (max(a) >= 9 and max(a) <= 1)";
+        let crossed = json!({"column_name": "a", "min_value": 9, "max_value": 1});
+        check("expect_column_max_to_be_between", &crossed, &json!([{"query": {"sql": sql}}]).to_string());
+        let strict = json!({"column_name": "a", "min_value": 1, "max_value": 1, "strictly": true});
+        let sql = "select max(a) as measured from {table} having not (max(a) > 1 and max(a) < 1)";
+        check("expect_column_max_to_be_between", &strict, &json!([{"query": {"sql": sql}}]).to_string());
+    }
+
+    #[test]
+    fn limits_of_lengths_may_be_sql() {
+        let of = |max: Json| json!({"column_name": "a", "max_value": max, "strictly": true});
+        check("expect_column_value_lengths_to_be_between", &of(json!(5)), r#"[{"length":{"column":"a","max":4}}]"#);
+        check("expect_column_value_lengths_to_be_between", &of(json!("b")), r#"[{"expression":{"sql":"character_length(a) < b"}}]"#);
+        let length = json!({"column_name": "a", "value": "b"});
+        check("expect_column_value_lengths_to_equal", &length, r#"[{"expression":{"sql":"character_length(a) = b"}}]"#);
+        let none = of(Json::Null);
+        check("expect_column_value_lengths_to_be_between", &none, "neither `min_value` nor `max_value` is set");
+    }
+
+    #[test]
+    fn counts_are_compared_with_fractions_in_sql() {
+        let sql = "select count(distinct a) as measured from {table} having not (count(distinct a) > 2.5)";
+        let expected = json!([{"query": {"sql": sql}}]).to_string();
+        check("expect_column_distinct_count_to_be_greater_than", &json!({"column_name": "a", "value": 2.5}), &expected);
+        let limits = json!({"column_name": "a", "min_value": 2.5, "strictly": true});
+        check("expect_column_unique_value_count_to_be_between", &limits, &expected);
+    }
+
+    #[test]
+    fn limits_that_no_count_reaches_are_compared_in_sql() {
+        let query = |holds: &str| {
+            let sql = format!("select count(*) as measured from {{table}} having not ({holds})");
+            json!([{ "query": { "sql": sql } }]).to_string()
+        };
+        let rows = "expect_table_row_count_to_be_between";
+        check(rows, &json!({"min_value": -6}), &query("count(*) >= -6"));
+        check(rows, &json!({"min_value": -6, "max_value": 9}), &query("count(*) >= -6 and count(*) <= 9"));
+        check(rows, &json!({"max_value": 0, "strictly": true}), &query("count(*) < 0"));
+        check(rows, &json!({"min_value": -1, "strictly": true}), r#"[{"row_count":{"min":0}}]"#);
+        check("expect_table_row_count_to_equal", &json!({"value": -6}), &query("count(*) = -6"));
+        let length = json!({"column_name": "a", "min_value": -6});
+        check("expect_column_value_lengths_to_be_between", &length, r#"[{"expression":{"sql":"character_length(a) >= -6"}}]"#);
+        let more = json!({"column_name": "a", "value": -1});
+        check("expect_column_distinct_count_to_be_greater_than", &more, r#"[{"distinct_count":{"column":"a","min":0}}]"#);
+    }
+
+    #[test]
+    fn a_limit_of_no_columns_is_none() {
+        let of = |limits: Json, expected: &str| check("expect_table_column_count_to_be_between", &limits, expected);
+        of(json!({"min_value": 0, "max_value": 0}), r#"[{"schema":{"min_columns":0,"ignore_case":true}}]"#);
+        of(json!({"max_value": 0}), r#"[{"schema":{"min_columns":0,"ignore_case":true}}]"#);
+        of(json!({"min_value": -6}), r#"[{"schema":{"min_columns":0,"ignore_case":true}}]"#);
+        of(json!({"min_value": 3, "max_value": 5}), r#"[{"schema":{"min_columns":3,"max_columns":5,"ignore_case":true}}]"#);
+    }
+
+    #[test]
+    fn unknown_words_are_told() {
+        let arguments = json!({"column_list": ["a", "b"], "ignore_row_if": "never"});
+        let why = "`ignore_row_if: \"never\"` is neither `all_values_are_missing` nor `any_value_is_missing`";
+        check("expect_compound_columns_to_be_unique", &arguments, why);
+        check("expect_select_column_values_to_be_unique_within_record", &arguments, why);
+    }
 }

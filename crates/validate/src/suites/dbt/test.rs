@@ -8,7 +8,7 @@ use super::Settings;
 use super::config::{Config, Limit, is_configuration};
 use super::expression::Known;
 use super::jinja::evaluated_entry;
-use crate::suites::words::Arguments;
+use crate::suites::words::{Arguments, texts};
 use crate::suites::{ImportedItem, Origin, Rules, Translation};
 
 /// A test with its configuration apart from its arguments.
@@ -93,12 +93,17 @@ impl Test {
 
     fn translated(&self) -> Translation {
         self.config.is_enabled()?;
-        let arguments =
-            self.arguments.iter().map(|(key, value)| evaluated_entry(key, value, &self.known)).collect::<Result<Settings, String>>()?;
+        let evaluated = self.arguments.iter().map(|(key, value)| evaluated_entry(key, value, &self.known).map(with_truth));
+        let arguments = evaluated.collect::<Result<Settings, String>>()?;
         let config = self.config.evaluated(&self.known)?;
         config.is_enabled()?;
         let limits = config.limits()?;
-        config.applied(self.rules(&arguments, &limits)?, &limits)
+        let rules = self.rules(&arguments, &limits)?;
+        let rules = match refused(&self.kind, &arguments, config.text("where")) {
+            Some(note) => rules.and_note(note),
+            None => rules,
+        };
+        config.applied(rules, &limits)
     }
 
     /// The rules without the configuration of the test. Where failures are counted, they count as dbt does.
@@ -114,5 +119,84 @@ impl Test {
             Err(why) if limits.iter().any(Limit::counts) => Err(why),
             _ => Ok(rules),
         }
+    }
+}
+
+/// What dbt itself stops at, where a rule of ours judges.
+fn refused(kind: &str, arguments: &Settings, condition: Option<&str>) -> Option<&'static str> {
+    let has = |key: &str| arguments.get(key).is_some_and(|value| !value.is_null());
+    let mut patterns = ["regex", "regex_list"].iter().filter_map(|key| texts(arguments.get(*key)?)).flatten();
+    match kind {
+        "dbt_utils.equality" if condition.is_some() => Some("dbt itself stops at this test with a `where`"),
+        "dbt_utils.not_null_proportion" if !has("at_least") => Some("dbt itself stops at this test without `at_least`"),
+        _ if patterns.any(|pattern| is_verbose(&pattern)) => Some("DuckDB knows no `(?x)`, so that dbt stops there"),
+        _ => None,
+    }
+}
+
+/// Whether blanks of a pattern are no part of it.
+fn is_verbose(pattern: &str) -> bool {
+    let mut flags = pattern.split("(?").skip(1).map(|group| group.chars().take_while(char::is_ascii_alphabetic));
+    flags.any(|mut flags| flags.any(|flag| flag == 'x'))
+}
+
+/// Arguments that macros only ask whether they are true.
+const OF_TRUTH: [&str; 8] = [
+    "display_inconsistent_columns",
+    "ignore_time_component",
+    "inclusive",
+    "or_equal",
+    "quote",
+    "quote_values",
+    "strictly",
+    "zero_length_range_allowed",
+];
+
+/// An argument as Jinja takes it: any text but an empty one is true there, `"false"` as well.
+fn with_truth((key, value): (String, Json)) -> (String, Json) {
+    let is_true = match &value {
+        Json::String(text) => !text.is_empty(),
+        Json::Number(number) => number.as_f64() != Some(0.0),
+        _ => return (key, value),
+    };
+    let value = if OF_TRUTH.contains(&key.as_str()) { Json::Bool(is_true) } else { value };
+    (key, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(test: &Json, expected: &str) {
+        let item = Test::of(test, Some(("a", false))).item("t");
+        assert_eq!(Json::Array(item.outcome.rules().to_vec()).to_string(), expected);
+    }
+
+    #[test]
+    fn an_expression_with_a_query_is_a_query() {
+        let limits = json!({"min_value": "(select 1)", "max_value": 100, "row_condition": "b"});
+        check(
+            &json!({"dbt_expectations.expect_column_values_to_be_between": limits}),
+            r#"[{"query":{"sql":"select * from {table} where not (a >= (select 1) and a <= 100)","where":"b"}}]"#,
+        );
+        let text = json!({"expression": "<> 'select'"});
+        check(&json!({"dbt_utils.expression_is_true": text}), r#"[{"expression":{"sql":"a <> 'select'"}}]"#);
+    }
+
+    #[test]
+    fn what_stops_dbt_is_told() {
+        let note = |test: &Json| Test::of(test, None).item("t").outcome.note().map(str::to_owned);
+        let stops = |what: &str| Some(format!("dbt itself stops at this test {what}"));
+        let equality = json!({"arguments": {"compare_model": "ref('u')"}, "config": {"where": "b"}});
+        assert_eq!(note(&json!({"dbt_utils.equality": equality})), stops("with a `where`"));
+        assert_eq!(note(&json!({"dbt_utils.not_null_proportion": {"column_name": "a", "at_most": 0.5}})), stops("without `at_least`"));
+        assert_eq!(note(&json!({"dbt_utils.not_null_proportion": {"column_name": "a", "at_least": 0.5}})), None);
+        let matches = |regex: &str| {
+            let arguments = json!({"column_name": "a", "regex": regex});
+            note(&json!({"dbt_expectations.expect_column_values_to_match_regex": arguments}))
+        };
+        assert_eq!(matches("(?ix) a b"), Some("DuckDB knows no `(?x)`, so that dbt stops there".to_owned()));
+        assert_eq!(matches("(?i)x"), None);
     }
 }

@@ -7,7 +7,7 @@ use super::distribution::distribution;
 use super::moments;
 use super::types::types;
 use crate::suites::limits;
-use crate::suites::pattern::of_kind;
+use crate::suites::pattern::{Syntax, in_schema, of_kind, ours};
 use crate::suites::words::{Arguments, number, plain_number};
 use crate::suites::{Rules, Translation};
 
@@ -19,6 +19,10 @@ pub(super) const NO_LIMIT: &str = "neither `min_value` nor `max_value` is set, w
 
 /// Said of limits that Great Expectations refuses too.
 const CROSSED: &str = "`min_value` is greater than `max_value`, which Great Expectations refuses as well; swap them";
+
+/// Said of limits of quantiles that its definitions take for an error. Its pandas engine takes them, and no value lies between.
+const CROSSED_RANGE: &str =
+    "a value range begins beyond its end, which the definitions of Great Expectations take for an error; swap its limits";
 
 /// What a pair of columns says of rows that are left out: those where any value is missing, those where all are, and none.
 pub(super) const OF_PAIRS: [&str; 3] = ["either_value_is_missing", "both_values_are_missing", "neither"];
@@ -188,11 +192,11 @@ fn required(arguments: &Arguments<'_>) -> Result<Json, String> {
 fn patterns(kind: &str, key: &str, not: bool, arguments: &Arguments<'_>) -> Translation {
     let not = if not { json!(true) } else { Json::Null };
     if let Some(list) = key.strip_suffix("_list") {
-        let patterns = arguments.texts(&format!("{list}_list"))?.into_iter().map(|pattern| of_kind(kind, pattern));
-        let patterns: Vec<String> = patterns.collect();
+        let patterns = arguments.texts(&format!("{list}_list"))?.into_iter().map(|pattern| of_kind(kind, pattern, Syntax::Python));
+        let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
         return on_column(kind, json!({"patterns": patterns, "require": required(arguments)?, "not": not}), arguments);
     }
-    let pattern = of_kind(kind, arguments.text(key)?);
+    let pattern = of_kind(kind, arguments.text(key)?, Syntax::Python)?;
     on_column(kind, json!({"pattern": pattern, "not": not}), arguments)
 }
 
@@ -273,7 +277,10 @@ fn of_values(name: &str, arguments: &Arguments<'_>) -> Translation {
         "column_values_to_be_json_parseable" => json_parseable(arguments),
         "column_values_to_match_json_schema" => match arguments.get("json_schema") {
             Json::Null => Err("`json_schema` is missing".into()),
-            schema => on_column("json_schema", json!({ "schema": schema }), arguments),
+            schema => {
+                let schema = in_schema(&schema, &|pattern| ours(pattern, Syntax::Python))?;
+                on_column("json_schema", json!({ "schema": schema }), arguments)
+            }
         },
         "column_value_lengths_to_be_between" => {
             let limits = count_limits(json!({"column": column()?}), arguments);
@@ -414,9 +421,18 @@ fn ordered(direction: &str, arguments: &Arguments<'_>) -> Translation {
     Ok(rules.note("rows are taken in the order in which they are read; set `by` where there is a column that orders them"))
 }
 
+/// Sets the limits of a quantile, which theirs takes for kept where it is as good as equal to one of them.
 fn with_range(mut settings: Json, range: &Json) -> Json {
-    (settings["min"], settings["max"]) = (range[0].clone(), range[1].clone());
+    (settings["min"], settings["max"]) = (widened(&range[0], -1.0), widened(&range[1], 1.0));
     settings
+}
+
+/// The number that is still as good as equal to a limit, by the tolerances that theirs has.
+fn widened(limit: &Json, side: f64) -> Json {
+    let Some(number) = limit.as_f64() else { return limit.clone() };
+    let wider = number + side * (1e-8 + 1e-4 * number.abs());
+    // What binary fractions add in the last digits is no part of the limit.
+    format!("{wider:.11e}").parse::<f64>().map_or_else(|_| limit.clone(), plain_number)
 }
 
 fn outliers(arguments: &Arguments<'_>) -> Translation {
@@ -431,8 +447,8 @@ fn outliers(arguments: &Arguments<'_>) -> Translation {
 fn quantiles(arguments: &Arguments<'_>) -> Translation {
     let interpolation = match arguments.get("allow_relative_error") {
         Json::String(word) if ["linear", "lower", "higher", "midpoint", "nearest"].contains(&word.as_str()) => word,
-        Json::String(word) => return Err(format!("`allow_relative_error: {word}` is no way to choose between two values")),
-        _ => "nearest".into(),
+        Json::Null | Json::Bool(false) => "nearest".into(),
+        other => return Err(format!("`allow_relative_error: {other}` is no way to choose between two values")),
     };
     let (ranges, column) = (arguments.get("quantile_ranges"), arguments.text("column")?);
     let quantiles = ranges.get("quantiles").and_then(Json::as_array).cloned().unwrap_or_default();
@@ -441,14 +457,17 @@ fn quantiles(arguments: &Arguments<'_>) -> Translation {
         return Err("`quantile_ranges` needs as many `value_ranges` as `quantiles`".into());
     }
     if limits.iter().any(|range| range[0].as_f64().zip(range[1].as_f64()).is_some_and(|(min, max)| min > max)) {
-        return Err("a value range begins beyond its end, which Great Expectations refuses as well; swap its limits".into());
+        return Err(CROSSED_RANGE.into());
     }
     let mut rules = Rules::default();
     for (quantile, range) in quantiles.iter().zip(&limits).filter(|(_, range)| range[0] != Json::Null || range[1] != Json::Null) {
         let settings = json!({"function": "quantile", "quantile": quantile, "interpolation": interpolation, "column": column});
         rules = rules.and("aggregate", with_range(settings, range));
     }
-    Ok(if rules.rules.is_empty() { enough_values(&column, 1) } else { rules })
+    if rules.rules.is_empty() {
+        return Ok(enough_values(&column, 1));
+    }
+    Ok(rules.note("its limits are wider by a ten-thousandth, within which Great Expectations takes two values for equal"))
 }
 
 fn query(arguments: &Arguments<'_>) -> Translation {

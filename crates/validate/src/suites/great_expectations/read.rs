@@ -33,6 +33,9 @@ const OF_NOTHING: &[&str] = &[
 /// # Errors
 /// Says in one sentence why there are none.
 pub(super) fn translated(kind: &str, kwargs: &Map<String, Json>, expectation: &Json, given: &Parameters) -> Translation {
+    if let Some(word) = expectation.get("severity").filter(|word| !word.is_null() && severity(expectation).is_null()) {
+        return Err(format!("`severity: {word}` is none of critical, warning and info"));
+    }
     if let Some(translation) = moments::translated(kind, kwargs) {
         let severity = severity(expectation);
         return translation.map(|rules| rules.with("severity", severity).with("on_failure", action(expectation)));
@@ -228,8 +231,11 @@ mod tests {
         check_kwargs("expect_column_quantile_values_to_be_between", all_open, some);
         check_kwargs("expect_column_mean_to_be_between", json!({"column": "a"}), some);
         check_kwargs("expect_column_max_to_be_between", json!({"column": "a", "strict_max": true}), NO_LIMIT);
+        let near = json!({"column": "a", "quantile_ranges": {"quantiles": [0.5], "value_ranges": [[-2, 5]]}});
+        let wider = r#"[{"aggregate":{"function":"quantile","quantile":0.5,"interpolation":"nearest","column":"a","min":-2.00020001,"max":5.00050001}}]"#;
+        check_kwargs("expect_column_quantile_values_to_be_between", near, wider);
         let crossed = json!({"column": "a", "quantile_ranges": {"quantiles": [0.5], "value_ranges": [[2, 1]]}});
-        let why = "a value range begins beyond its end, which Great Expectations refuses as well; swap its limits";
+        let why = "a value range begins beyond its end, which the definitions of Great Expectations take for an error; swap its limits";
         check_kwargs("expect_column_quantile_values_to_be_between", crossed, why);
         let why = "`min_value` is greater than `max_value`, which Great Expectations refuses as well; swap them";
         check_kwargs("expect_table_column_count_to_be_between", json!({"min_value": 9, "max_value": 1}), why);
@@ -255,6 +261,10 @@ mod tests {
 
     #[test]
     fn arguments_that_are_not_translated_say_why() {
+        check(
+            &json!({"type": "expect_column_values_to_be_unique", "severity": "urgent", "kwargs": {"column": "a"}}),
+            "`severity: \"urgent\"` is none of critical, warning and info",
+        );
         let check_kwargs = |kind: &str, kwargs: Json, why: &str| check(&json!({"type": kind, "kwargs": kwargs}), why);
         check_kwargs(
             "expect_day_to_be_sunny",
@@ -274,7 +284,7 @@ mod tests {
         );
         check_kwargs(
             "expect_column_values_to_match_regex",
-            json!({"column": "a", "regex": r"^[a&&b]{,3}\Z"}),
+            json!({"column": "a", "regex": r"^[a&&b]{0,3}\Z"}),
             r#"[{"matches":{"pattern":"^[a\\&\\&b]{0,3}\\z","column":"a"}}]"#,
         );
         check_kwargs(
@@ -300,7 +310,7 @@ mod tests {
         check_kwargs(
             "expect_column_quantile_values_to_be_between",
             json!({"column": "a", "quantile_ranges": {"quantiles": [0.5], "value_ranges": [[1, 2]]}, "allow_relative_error": "some"}),
-            "`allow_relative_error: some` is no way to choose between two values",
+            "`allow_relative_error: \"some\"` is no way to choose between two values",
         );
     }
 }

@@ -4,7 +4,7 @@ use hw_base::{Column, OnFailure, Severity, Tolerance};
 use serde_json::{Map, Value as Json, json};
 
 use crate::rule::Rule;
-use crate::suites::pattern::Syntax;
+use crate::suites::pattern::{Syntax, in_schema};
 use crate::suites::violations::violations_sql;
 use crate::suites::words::{plain_number, settings_without_shared};
 use crate::suites::{HowWritten, TableRules, Written, WrittenItem};
@@ -185,7 +185,10 @@ fn words(kind: &str, settings: &Map<String, Json>) -> Option<Vec<(String, Json)>
         "length" => one("column_value_lengths_to_be_between", json!({"column": column, "min_value": get("min"), "max_value": get("max")})),
         "parses" if get("as") == "any_date" => one("column_values_to_be_dateutil_parseable", json!({ "column": column })),
         "parses" if get("as") == "json" => one("column_values_to_be_json_parseable", json!({ "column": column })),
-        "json_schema" => one("column_values_to_match_json_schema", json!({"column": column, "json_schema": get("schema")})),
+        "json_schema" => {
+            let schema = in_schema(&get("schema"), &|pattern| Syntax::Python.written(pattern)).ok()?;
+            one("column_values_to_match_json_schema", json!({"column": column, "json_schema": schema}))
+        }
         "parses" => settings
             .contains_key("format")
             .then(|| vec![("column_values_to_match_strftime_format".into(), json!({"column": column, "strftime_format": get("format")}))]),

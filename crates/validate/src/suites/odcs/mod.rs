@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::exact::Exact;
 use crate::scalar::Scalar;
 
-use super::pattern::ours;
+use super::pattern::{Syntax, ours};
 use super::words::plain_number;
 use super::{Imported, ImportedItem, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
 
@@ -219,7 +219,10 @@ fn option_rule(column: &str, option: &str, value: &Json, options: &Map<String, J
     match option {
         "minLength" => one("length", "min"),
         "maxLength" => one("length", "max"),
-        "pattern" => Ok(Rules::one("matches", json!({"column": column, "pattern": value.as_str().map(ours)}))),
+        "pattern" => {
+            let pattern = value.as_str().map(|pattern| ours(pattern, Syntax::Re2)).transpose()?;
+            Ok(Rules::one("matches", json!({"column": column, "pattern": pattern})))
+        }
         "minimum" => one("range", if is_strict("exclusiveMinimum") { "above" } else { "min" }),
         "maximum" => one("range", if is_strict("exclusiveMaximum") { "below" } else { "max" }),
         "exclusiveMinimum" => one("range", "above"),

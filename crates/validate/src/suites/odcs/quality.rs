@@ -4,7 +4,7 @@ use hw_base::{identifier, literal, nearest};
 use serde_json::{Value as Json, json};
 
 use crate::suites::metrics::{Counted, Forbidden, Threshold, counted_by_query, query_of_one_value, repeated_values, row_count};
-use crate::suites::pattern::ours;
+use crate::suites::pattern::{Syntax, ours};
 use crate::suites::sql::with_placeholder;
 use crate::suites::words::{number, texts};
 use crate::suites::{Outcome, Rules, Translation, suite};
@@ -34,7 +34,7 @@ pub(super) fn translated(check: &Json, table: &str, column: Option<&str>) -> Tra
     };
     let (severity, action) = match text("severity").map(str::to_lowercase).as_deref() {
         Some("warning" | "medium" | "warn") => (json!("medium"), json!("alert")),
-        Some("info" | "low") => (json!("low"), json!("log")),
+        Some("info" | "low" | "minor" | "trivial") => (json!("low"), json!("log")),
         Some("error" | "critical" | "high" | "fatal") => (json!("high"), Json::Null),
         _ => (Json::Null, Json::Null),
     };
@@ -43,7 +43,24 @@ pub(super) fn translated(check: &Json, table: &str, column: Option<&str>) -> Tra
         None => rules,
     };
     let description = text("description").or_else(|| text("businessImpact"));
+    let unknown = check.get("severity").filter(|given| !given.is_null() && severity.is_null());
+    let unknown = unknown.map(|given| format!("its severity {given} is not known, so that it blocks"));
+    let rules = read_otherwise(check).iter().chain(&unknown).fold(rules, |rules, note| rules.and_note(note));
     Ok(rules.with("description", description.into()).with("severity", severity).with("on_failure", action))
+}
+
+/// What an entry says in other words than the standard, and how it is read.
+fn read_otherwise(check: &Json) -> Vec<String> {
+    let given = |key: &str| check.get(key).filter(|value| !value.is_null());
+    let is_quoted = |value: &Json| value.is_string() || value.as_array().is_some_and(|limits| limits.iter().any(Json::is_string));
+    let unit = match given("metric").and(given("unit")).and_then(Json::as_str) {
+        Some(unit @ ("row" | "count")) => Some(format!("its unit `{unit}` is read as `rows`")),
+        Some(unit @ ("percentage" | "%")) => Some(format!("its unit `{unit}` is read as `percent`")),
+        _ => None,
+    };
+    let quoted = THRESHOLDS.into_iter().filter_map(|key| Some((key, given(key).filter(|value| is_quoted(value))?)));
+    let quoted = quoted.map(|(key, value)| format!("`{key}: {value}` is read without its quotes"));
+    unit.into_iter().chain(quoted).collect()
 }
 
 /// Says the dimension where the kind of rule does not tell it. Their conformity is our validity, their coverage our completeness.
@@ -84,12 +101,16 @@ fn threshold(check: &Json) -> Result<Threshold, String> {
     if let Some((key, value)) = check.as_object().into_iter().flatten().find(|(key, _)| is_misspelt(key)) {
         return Err(format!("the threshold `{key}: {value}` is not known"));
     }
-    let limit = |key: &str| match check.get(key) {
+    let mut given = THRESHOLDS.into_iter().filter(|key| check.get(*key).is_some_and(|value| !value.is_null()));
+    if let (Some(first), Some(second)) = (given.next(), given.next()) {
+        return Err(format!("it has both `{first}` and `{second}`, and the standard takes one of them; write a check for each"));
+    }
+    let limit = |key: &str| match check.get(key).filter(|value| !value.is_null()) {
         None => Ok(None),
         Some(value) => number(value).map(Some).ok_or_else(|| format!("`{key}: {value}` is no number")),
     };
     let pair = |key: &str| {
-        let Some(limits) = check.get(key) else { return Ok(None) };
+        let Some(limits) = check.get(key).filter(|limits| !limits.is_null()) else { return Ok(None) };
         let numbers = match limits.as_array().map(Vec::as_slice) {
             Some([low, high]) => number(low).zip(number(high)),
             _ => None,
@@ -117,7 +138,10 @@ fn metric(check: &Json, column: Option<&str>) -> Translation {
     let name = check.get("metric").or_else(|| check.get("rule")).and_then(Json::as_str).ok_or("it has no `metric`")?;
     let given = threshold(check)?;
     let threshold = if given.is_empty() && name != "rowCount" { Threshold::exactly(0.0) } else { given };
-    let is_percent = check.get("unit").and_then(Json::as_str).is_some_and(|unit| unit.starts_with("percent") || unit == "%");
+    let is_percent = is_percent(check)?;
+    if is_percent && name == "rowCount" {
+        return Err("`rowCount` has no per cent; leave its `unit` out".into());
+    }
     let unused = |(key, _): &(&String, &Json)| !["missingValues", "validValues", "pattern", "properties"].contains(&key.as_str());
     if let Some((key, value)) = check.get("arguments").and_then(Json::as_object).into_iter().flatten().find(unused) {
         return Err(format!("the argument `{key}: {value}` has no counterpart"));
@@ -155,19 +179,24 @@ fn metric(check: &Json, column: Option<&str>) -> Translation {
     }
 }
 
-/// SQL that is true for values that count as missing.
+/// Whether a metric is a share of the rows in place of their number.
+fn is_percent(check: &Json) -> Result<bool, String> {
+    match check.get("unit").map(|unit| unit.as_str().unwrap_or_default()) {
+        None | Some("rows" | "row" | "count") => Ok(false),
+        Some("percent" | "percentage" | "%") => Ok(true),
+        Some(_) => Err(format!("the unit {} is neither `rows` nor `percent`", check["unit"])),
+    }
+}
+
+/// SQL that is true for values that count as missing. Nulls do, listed or not.
 fn missing(column: &str, values: Option<&Json>) -> Result<String, String> {
     let values = values.and_then(Json::as_array).ok_or("it has no list `missingValues`")?;
     let name = identifier(column);
-    let mut parts = Vec::new();
-    if values.contains(&Json::Null) {
-        parts.push(format!("{name} is null"));
-    }
     let written: Vec<String> = values.iter().filter(|value| !value.is_null()).map(value_sql).collect();
-    if !written.is_empty() {
-        parts.push(format!("{name} in ({})", written.join(", ")));
-    }
-    if parts.is_empty() { Err("`missingValues` is empty".into()) } else { Ok(parts.join(" or ")) }
+    Ok(match written.as_slice() {
+        [] => format!("{name} is null"),
+        written => format!("{name} is null or {name} in ({})", written.join(", ")),
+    })
 }
 
 fn value_sql(value: &Json) -> String {
@@ -177,10 +206,16 @@ fn value_sql(value: &Json) -> String {
 /// Our rule for invalid values, and SQL that is true for them.
 fn invalid(column: &str, values: Option<&Json>, pattern: Option<&Json>) -> Result<(Rules, String), String> {
     let name = identifier(column);
+    if let Some(other) = values.filter(|values| !values.is_array()) {
+        return Err(format!("`validValues: {other}` is no list"));
+    }
+    if let Some(other) = pattern.filter(|pattern| !pattern.is_string()) {
+        return Err(format!("`pattern: {other}` is no text"));
+    }
     // A null in the list stands for no value: nulls are never invalid.
     let values: Option<Vec<&Json>> = values.and_then(Json::as_array).map(|values| values.iter().filter(|value| !value.is_null()).collect());
     let listed = values.as_ref().map(|values| values.iter().map(|value| value_sql(value)).collect::<Vec<_>>().join(", "));
-    let pattern = pattern.and_then(Json::as_str).map(ours);
+    let pattern = pattern.and_then(Json::as_str).map(|pattern| ours(pattern, Syntax::Re2)).transpose()?;
     let unlike = |pattern: &str| format!("not regexp_like(cast({name} as varchar), {})", literal(pattern));
     match (listed, pattern.as_deref()) {
         (Some(listed), None) => {
@@ -261,6 +296,33 @@ mod tests {
     }
 
     #[test]
+    fn nulls_are_missing_whether_they_are_listed_or_not() {
+        let check = |values: Json, sql: &str| {
+            let entry = json!({"metric": "missingValues", "arguments": {"missingValues": values}, "mustBe": 0});
+            assert_eq!(translated(&entry, "t", Some("a")).unwrap().rules, [json!({"expression": {"sql": sql}})]);
+        };
+        check(json!(["", "N/A"]), "not (a is null or a in ('', 'N/A'))");
+        check(json!([null, 5]), "not (a is null or a in (5))");
+        check(json!([null]), "not (a is null)");
+        check(json!([]), "not (a is null)");
+    }
+
+    #[test]
+    fn what_is_read_in_other_words_is_told() {
+        let check = |entry: Json, note: Option<&str>| {
+            let rules = translated(&entry, "t", Some("a")).unwrap();
+            assert_eq!(rules.note.as_deref(), note, "{entry}");
+        };
+        check(json!({"metric": "nullValues", "mustBe": 0, "unit": "rows", "severity": "Warning"}), None);
+        check(json!({"metric": "nullValues", "mustBe": 0, "unit": "count"}), Some("its unit `count` is read as `rows`"));
+        check(json!({"metric": "nullValues", "mustBe": 0, "unit": "%"}), Some("its unit `%` is read as `percent`"));
+        check(
+            json!({"metric": "nullValues", "mustBeLessThan": "5", "severity": 3}),
+            Some("`mustBeLessThan: \"5\"` is read without its quotes; its severity 3 is not known, so that it blocks"),
+        );
+    }
+
+    #[test]
     fn words_that_are_not_known_are_told() {
         let check = |entry: Json, why: &str| assert_eq!(translated(&entry, "t", Some("a")).err().as_deref(), Some(why));
         check(json!({"metric": "nullValues", "mustBeLessOrEqual": 5}), "the threshold `mustBeLessOrEqual: 5` is not known");
@@ -272,6 +334,13 @@ mod tests {
             json!({"metric": "rowCoun", "mustBeGreaterThan": 0}),
             "the metric `rowCoun` is not in the library of the standard; did you mean `rowCount`?",
         );
+        check(
+            json!({"metric": "nullValues", "mustBe": 0, "mustBeLessThan": 5}),
+            "it has both `mustBe` and `mustBeLessThan`, and the standard takes one of them; write a check for each",
+        );
+        check(json!({"metric": "nullValues", "mustBe": 0, "unit": "kg"}), "the unit \"kg\" is neither `rows` nor `percent`");
+        check(json!({"metric": "rowCount", "mustBe": 1, "unit": "percent"}), "`rowCount` has no per cent; leave its `unit` out");
+        check(json!({"metric": "invalidValues", "arguments": {"validValues": "x", "pattern": "y"}}), "`validValues: \"x\"` is no list");
         check(json!({"metric": "freshness", "mustBe": 0}), "the metric `freshness` is not in the library of the standard");
         let query = "select count(*) from ${object} where ${property} > ${limit}";
         check(json!({"type": "sql", "query": query, "mustBe": 0}), "its query holds a variable, whose value is only known elsewhere");

@@ -4,8 +4,8 @@ use hw_base::identifier;
 use serde_json::{Map, Value as Json, json};
 
 use super::checks::{Language, Metric};
-use super::failing_rows_of;
 use super::validity::Validity;
+use super::{and_a_moment, failing_rows_of};
 use crate::suites::metrics::{Counted, Forbidden, Threshold, measured_in_sql, query_of_one_value};
 use crate::suites::sql::with_placeholder;
 use crate::suites::violations::table_sql;
@@ -83,7 +83,6 @@ fn partition_filter(map: &Map<String, Json>, table: &str, name: &str) -> Result<
 /// A condition and what happens where it does not hold.
 struct Alternative {
     threshold: Threshold,
-    is_percent: bool,
     action: Json,
 }
 
@@ -224,8 +223,7 @@ impl Sentence<'_> {
         if condition.trim().is_empty() {
             return self.alternatives()?.iter().map(judged).collect();
         }
-        let (threshold, is_percent) = condition_of(condition)?;
-        let rules = judged(&Alternative { threshold, is_percent, action: Json::Null })?;
+        let rules = judged(&Alternative { threshold: condition_of(condition)?, action: Json::Null })?;
         Ok(vec![self.by_its_condition(rules)])
     }
 
@@ -238,7 +236,7 @@ impl Sentence<'_> {
     }
 
     fn judged(&self, name: &str, columns: &[String], alternative: &Alternative) -> Translation {
-        let Alternative { threshold, is_percent, .. } = alternative;
+        let threshold = &alternative.threshold;
         if let Some(expression) = self.settings.get(&format!("{name} expression")).and_then(Json::as_str) {
             if self.settings.contains_key("filter") {
                 return Err("Soda applies no `filter` to an expression; write it into the expression".into());
@@ -251,17 +249,18 @@ impl Sentence<'_> {
         if let Some(query) = self.settings.get(&format!("{name} query")).and_then(Json::as_str) {
             return query_of_one_value(&with_placeholder(query, self.subject.table), threshold);
         }
-        let (short, is_share) = match (name.strip_suffix("_percent"), name.strip_suffix("_count")) {
-            (Some(short), _) => (short, true),
-            (None, Some("row") | None) => (name, *is_percent),
-            (None, Some(short)) => (short, *is_percent),
+        // A per cent sign behind the number of a count says nothing to Soda.
+        let (name, is_percent) = match name.strip_suffix("_percent") {
+            Some(name) => (name, true),
+            None if name == "row_count" => (name, false),
+            None => (name.strip_suffix("_count").unwrap_or(name), false),
         };
         let validity = match columns.first() {
             Some(column) => self.validity.with(&self.subject.configuration(column)?),
             None => self.validity.clone(),
         };
         let (validity, filter) = (&validity, self.filter);
-        Metric { name: short, columns, is_percent: is_share, validity, filter, language: Language::Checks }.judged(threshold)
+        Metric { name, columns, is_percent, validity, filter, language: Language::Checks }.judged(threshold)
     }
 
     /// `row_count same as other`, or as a part of it.
@@ -282,9 +281,7 @@ impl Sentence<'_> {
         let mut all = Vec::new();
         for (key, action) in [("fail", Json::Null), ("warn", json!("alert"))] {
             let Some(wrong) = self.settings.get(key) else { continue };
-            let wrong = wrong.as_str().ok_or_else(|| format!("`{key}` is no condition"))?;
-            let (threshold, is_percent) = condition_of(wrong.trim().trim_start_matches("when").trim())?;
-            all.push(Alternative { threshold: threshold.opposite()?, is_percent, action });
+            all.push(Alternative { threshold: condition_of(behind_when(key, wrong)?)?.opposite()?, action });
         }
         if all.is_empty() { Err("it has no condition".into()) } else { Ok(all) }
     }
@@ -301,19 +298,20 @@ impl Sentence<'_> {
                 .iter()
                 .find_map(|operator| condition.trim().strip_prefix(operator))
                 .ok_or_else(|| format!("`{condition}` is no greatest age"))?;
-            let rules = Rules::one("freshness", json!({"column": column, "within": in_one_unit(age.trim()), "where": self.filter}));
+            let rules = Rules::one("freshness", json!({"column": column, "within": in_one_unit(age.trim())?, "where": self.filter}));
             Ok(rules.with("on_failure", action))
         };
         if !condition.trim().is_empty() {
             return Ok(vec![self.by_its_condition(one(condition, ["<=", "<"], Json::Null)?)]);
         }
-        let mut all: Vec<Result<Rules, String>> = Vec::new();
+        let mut all = Vec::new();
         for (key, action) in [("fail", Json::Null), ("warn", json!("alert"))] {
             let Some(wrong) = self.settings.get(key) else { continue };
-            let wrong = wrong.as_str().ok_or_else(|| format!("`{key}` is no condition"))?;
-            all.push(one(wrong.trim().trim_start_matches("when").trim(), [">=", ">"], action));
+            let only_warns = key == "warn" && all.is_empty();
+            let rules = one(behind_when(key, wrong)?, [">=", ">"], action)?;
+            all.push(if only_warns { and_a_moment(rules, column, self.filter) } else { rules });
         }
-        if all.is_empty() { Err("it has no condition".into()) } else { all.into_iter().collect() }
+        if all.is_empty() { Err("it has no condition".into()) } else { Ok(all) }
     }
 
     /// `values in (a, b) must exist in other (c, d)`, or `values in a must exist in other c`.
@@ -362,12 +360,20 @@ impl Sentence<'_> {
     fn schema(&self) -> Result<Vec<Rules>, String> {
         let mut all = Vec::new();
         for (key, action) in [("fail", Json::Null), ("warn", json!("alert"))] {
-            for (wrong, value) in self.settings.get(key).and_then(Json::as_object).into_iter().flatten() {
+            let Some(given) = self.settings.get(key) else { continue };
+            for (wrong, value) in given.as_object().ok_or_else(|| format!("`{key}: {given}` is no list of conditions on columns"))? {
                 all.push(schema_rule(wrong, value)?.with("on_failure", action.clone()));
             }
         }
         if all.is_empty() { Err("it has neither `warn` nor `fail` with a list of columns".into()) } else { Ok(all) }
     }
+}
+
+/// The condition under `warn` or `fail`.
+fn behind_when<'a>(key: &str, wrong: &'a Json) -> Result<&'a str, String> {
+    let text = wrong.as_str().ok_or_else(|| format!("`{key}` is no condition"))?;
+    let condition = text.strip_prefix("when ").map(str::trim);
+    condition.ok_or_else(|| format!("`{key}: {text}` does not begin with `when`, which Soda wants there"))
 }
 
 /// The column of `freshness(at) < 1d`, or of the older `freshness using at < 1d`, and the condition behind it.
@@ -381,18 +387,25 @@ fn column_of_freshness(text: &str) -> Option<(&str, &str)> {
     Some((column.trim().trim_matches(['(', ')']).trim(), condition))
 }
 
-/// An age such as `1d6h` in the one unit that a span of time has here; any other text as it is.
-fn in_one_unit(age: &str) -> String {
-    let units: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
-    let seconds = |part: &str| {
+/// An age such as `1d6h` in the one unit that a span of time has here.
+///
+/// # Errors
+/// Of anything but days, hours and minutes, in which Soda reads no age: it lets everything pass that is there at all.
+fn in_one_unit(age: &str) -> Result<String, String> {
+    let units: [(&str, u64); 3] = [("d", 1_440), ("h", 60), ("m", 1)];
+    let minutes = |part: &str| {
         let (number, size) = units.iter().find_map(|(unit, size)| Some((part.strip_suffix(*unit)?, *size)))?;
-        number.trim().parse::<u64>().ok()?.checked_mul(size)
+        number.parse::<u64>().ok()?.checked_mul(size)
     };
-    let parts = age.split_inclusive(|c: char| c.is_ascii_alphabetic()).map(seconds).collect::<Option<Vec<_>>>();
-    let Some(parts) = parts.filter(|parts| parts.len() > 1) else { return age.to_owned() };
+    let unread = || format!("Soda reads no age in `{age}` and never fails by it; write days, hours and minutes, such as `7d` or `1d6h`");
+    let parts = age.split_inclusive(|c: char| c.is_ascii_alphabetic()).map(minutes).collect::<Option<Vec<_>>>();
+    let parts = parts.filter(|parts| !parts.is_empty()).ok_or_else(unread)?;
+    if parts.len() == 1 {
+        return Ok(age.to_owned());
+    }
     let total = parts.into_iter().fold(0, u64::saturating_add);
     let whole = units.iter().find(|(_, size)| total.is_multiple_of(*size));
-    whole.map_or_else(|| age.to_owned(), |(unit, size)| format!("{}{unit}", total / size))
+    whole.map(|(unit, size)| format!("{}{unit}", total / size)).ok_or_else(unread)
 }
 
 /// The rule that no row has values which a row of another table has.
@@ -422,9 +435,8 @@ fn schema_rule(wrong: &str, value: &Json) -> Translation {
     ))
 }
 
-/// A condition such as `< 5 %`, `between 1 and 10` or `not between (1 and 10)`; whether it is about a per cent.
-fn condition_of(text: &str) -> Result<(Threshold, bool), String> {
-    let is_percent = text.contains('%');
+/// A condition such as `< 5 %`, `between 1 and 10` or `not between (1 and 10)`.
+fn condition_of(text: &str) -> Result<Threshold, String> {
     let text = text.replace('%', "").trim().to_owned();
     let unknown = || format!("the condition `{text}` is not understood");
     if let Some((not, range)) = text.split_once("between") {
@@ -432,17 +444,20 @@ fn condition_of(text: &str) -> Result<(Threshold, bool), String> {
         let (low, high) = (low.trim(), high.trim());
         let (is_open_below, is_open_above) = (low.starts_with('('), high.ends_with(')'));
         let (low, high): (f64, f64) = (number(low).ok_or_else(unknown)?, number(high).ok_or_else(unknown)?);
+        if low > high {
+            return Err(format!("the condition `{text}` begins beyond its end, which Soda refuses as well; swap its limits"));
+        }
         if not.trim() == "not" {
             let range = Forbidden { low, high, holds_low: !is_open_below, holds_high: !is_open_above };
-            return Ok((Threshold { outside: Some(range), ..Threshold::default() }, is_percent));
+            return Ok(Threshold { outside: Some(range), ..Threshold::default() });
         }
         let (min, above) = if is_open_below { (None, Some(low)) } else { (Some(low), None) };
         let (max, below) = if is_open_above { (None, Some(high)) } else { (Some(high), None) };
-        return Ok((Threshold { min, above, max, below, ..Threshold::default() }, is_percent));
+        return Ok(Threshold { min, above, max, below, ..Threshold::default() });
     }
     for (operator, make) in OPERATORS {
         if let Some(value) = text.strip_prefix(operator) {
-            return Ok((make(number(value).ok_or_else(unknown)?), is_percent));
+            return Ok(make(number(value).ok_or_else(unknown)?));
         }
     }
     Err(unknown())
@@ -462,8 +477,16 @@ const OPERATORS: [(&str, Make); 7] = [
 
 const EMPTY: Threshold = Threshold { min: None, above: None, max: None, below: None, not: None, outside: None };
 
+/// Digits with a sign and a point, or what Soda takes for a name and Python for a number: `1e2` and `1_000`, but not `1.5e2`.
 fn number(text: &str) -> Option<f64> {
-    text.trim().trim_matches(['(', ')', '[', ']']).trim().parse().ok()
+    let text = text.trim().trim_matches(['(', ')', '[', ']']).trim();
+    let parts: Vec<&str> = text.split('_').collect();
+    let is_digit = |c: char| c.is_ascii_digit();
+    let are_joined = parts.windows(2).all(|pair| pair[0].ends_with(is_digit) && pair[1].starts_with(is_digit));
+    let is_word = text.contains(|c: char| c.is_ascii_alphabetic() && !matches!(c, 'e' | 'E'));
+    let has_both = text.contains('.') && text.contains(['e', 'E']);
+    let read = (are_joined && !is_word && !has_both).then(|| parts.concat().parse::<f64>().ok());
+    read.flatten().filter(|number| number.is_finite())
 }
 
 #[cfg(test)]
@@ -472,20 +495,26 @@ mod tests {
 
     #[test]
     fn conditions_are_read() {
-        let read = |text: &str| {
-            condition_of(text).map(|(threshold, is_percent)| (threshold.min, threshold.above, threshold.max, threshold.below, is_percent))
-        };
-        assert_eq!(read("< 5 %").unwrap(), (None, None, None, Some(5.0), true));
-        assert_eq!(read("between 1 and 10").unwrap(), (Some(1.0), None, Some(10.0), None, false));
-        assert_eq!(read("between (1 and 10)").unwrap(), (None, Some(1.0), None, Some(10.0), false));
-        assert_eq!(read("= 0").unwrap(), (Some(0.0), None, Some(0.0), None, false));
-        assert!(read("about 5").is_err());
+        let read = |text: &str| condition_of(text).map(|threshold| (threshold.min, threshold.above, threshold.max, threshold.below));
+        assert_eq!(read("< 5 %").unwrap(), (None, None, None, Some(5.0)));
+        assert_eq!(read("between 1 and 10").unwrap(), (Some(1.0), None, Some(10.0), None));
+        assert_eq!(read("between (1 and 10)").unwrap(), (None, Some(1.0), None, Some(10.0)));
+        assert_eq!(read("= 0").unwrap(), (Some(0.0), None, Some(0.0), None));
+        assert_eq!(read("< 1e2").unwrap(), (None, None, None, Some(100.0)));
+        assert_eq!(read(">= 1_000").unwrap(), (Some(1000.0), None, None, None));
+        assert_eq!(read("between 1e-1 and 1E1").unwrap(), (Some(0.1), None, Some(10.0), None));
+        for text in ["about 5", "< 1.5e2", "< 1__0", "< _1", "< 1_", "< e5", "< inf", "< 1e400", "> '5'", "between 5 and 1"] {
+            assert!(read(text).is_err(), "{text}");
+        }
     }
 
     #[test]
     fn ages_of_several_units_have_one() {
-        let read = ["1d6h", "24h30m", "1d24h", "2h", "soon"].map(in_one_unit);
-        assert_eq!(read, ["30h", "1470m", "2d", "2h", "soon"]);
+        let read = ["1d6h", "24h30m", "1d24h", "2h", "24h"].map(|age| in_one_unit(age).unwrap());
+        assert_eq!(read, ["30h", "1470m", "2d", "2h", "24h"]);
+        for unread in ["90s", "1w", "1d 6h", "1d6", "2", "soon", ""] {
+            assert!(in_one_unit(unread).unwrap_err().starts_with("Soda reads no age in"), "{unread}");
+        }
         assert_eq!(column_of_freshness("freshness using ts < 1d"), Some(("ts", "< 1d")));
         assert_eq!(column_of_freshness("freshness(ts) < 1d"), Some(("ts", " < 1d")));
         assert_eq!(column_of_freshness("freshness"), None);

@@ -11,7 +11,6 @@ use serde_json::{Map, Value as Json, json};
 
 use super::metrics::{Forbidden, Threshold, measured_in_sql, query_of_one_value};
 use super::sql::with_placeholder;
-use super::words::number;
 use super::{Imported, ImportedItem, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
 use checks::{Language, Metric};
 use validity::Validity;
@@ -88,12 +87,27 @@ fn checks_of(list: Option<&Json>) -> Vec<(String, Map<String, Json>)> {
         .filter_map(|item| match item {
             Json::String(kind) => Some((kind.clone(), Map::new())),
             Json::Object(map) if map.contains_key("type") => Some((OF_SODA_3.into(), map.clone())),
-            Json::Object(map) => {
-                map.iter().next().map(|(kind, settings)| (kind.clone(), settings.as_object().cloned().unwrap_or_default()))
-            }
+            Json::Object(map) => map.iter().next().map(|(kind, settings)| (kind.clone(), settings_of(kind, settings))),
             _ => None,
         })
         .collect()
+}
+
+/// The settings of a check. What is none stands under the kind of the check, which is no setting that is known.
+fn settings_of(kind: &str, settings: &Json) -> Map<String, Json> {
+    match settings {
+        Json::Null => Map::new(),
+        Json::Object(settings) => settings.clone(),
+        other => std::iter::once((kind.to_owned(), other.clone())).collect(),
+    }
+}
+
+/// Said of two thresholds of which neither or both warn.
+const ONE_LEVEL: &str = "its threshold and the additional one have one level, which Soda refuses as well; give one of them `level: warn`";
+
+/// Whether a threshold that is not kept is a warning alone.
+fn warns(threshold: &Json) -> bool {
+    threshold.get("level").and_then(Json::as_str).is_some_and(|level| level.eq_ignore_ascii_case("warn"))
 }
 
 /// Where a check of a contract stands.
@@ -118,7 +132,11 @@ impl Check<'_> {
             }
             thresholds.push(second);
         }
-        let item = |threshold: Json| ImportedItem::new(Some(self.table), called.clone(), self.translated(kind, settings, &threshold));
+        let has_one_level = thresholds.len() > 1 && warns(&thresholds[0]) == warns(&thresholds[1]);
+        let item = |threshold: Json| {
+            let rules = if has_one_level { Err(ONE_LEVEL.into()) } else { self.translated(kind, settings, &threshold) };
+            ImportedItem::new(Some(self.table), called.clone(), rules)
+        };
         thresholds.into_iter().map(item).collect()
     }
 
@@ -137,13 +155,14 @@ impl Check<'_> {
         }
         let mut settings = settings.clone();
         let validity = Validity::take(&mut settings, self.of_column);
+        validity.has_numbers_for_limits()?;
         let own = settings.get("filter").and_then(Json::as_str);
         let filter = match (self.filter, own) {
             (Some(all), Some(own)) => Some(format!("({all}) and ({own})")),
             (all, own) => all.or(own).map(str::to_owned),
         };
         let rules = self.rules(kind, &settings, &validity, threshold, filter.as_deref())?;
-        let level = if threshold.get("level") == Some(&json!("warn")) { json!("alert") } else { Json::Null };
+        let level = if warns(threshold) { json!("alert") } else { Json::Null };
         let known = [
             "threshold",
             "filter",
@@ -164,7 +183,13 @@ impl Check<'_> {
         if let Some((key, value)) = settings.iter().find(|(key, _)| !known.contains(&key.as_str())) {
             return Err(format!("the setting `{key}: {value}` has no counterpart"));
         }
-        Ok(rules.with("description", settings.get("name").cloned().unwrap_or_default()).with("on_failure", level))
+        let described = |rules: Rules| rules.with("description", settings.get("name").cloned().unwrap_or_default());
+        let rules = described(rules).with("on_failure", level);
+        if kind != "freshness" || !warns(threshold) {
+            return Ok(rules);
+        }
+        let column = settings.get("column").and_then(Json::as_str).unwrap_or_default();
+        Ok(described(and_a_moment(rules, column, filter.as_deref())))
     }
 
     fn rules(&self, kind: &str, settings: &Map<String, Json>, validity: &Validity, threshold: &Json, filter: Option<&str>) -> Translation {
@@ -173,6 +198,7 @@ impl Check<'_> {
             (Some(names), _) => names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
             (None, column) => column.into_iter().map(str::to_owned).collect(),
         };
+        keep_words(kind, threshold)?;
         let is_percent = threshold.get("metric") == Some(&json!("percent"));
         let given = threshold_of(threshold)?;
         let or_zero = if given.is_empty() { Threshold::exactly(0.0) } else { given.clone() };
@@ -191,7 +217,7 @@ impl Check<'_> {
             },
             "failed_rows" => self.failed_rows(text("expression"), text("query"), &or_zero, is_percent, filter),
             "freshness" => freshness(text("column").unwrap_or_default(), threshold, &given, filter),
-            "schema" => Ok(self.schema(settings)),
+            "schema" => self.schema(settings),
             _ => Err(format!("the check `{kind}` is not known")),
         }
     }
@@ -215,13 +241,17 @@ impl Check<'_> {
         failing_rows_of(&with_placeholder(query.ok_or("it has neither `expression` nor `query`")?, self.table), threshold)
     }
 
-    fn schema(&self, settings: &Map<String, Json>) -> Rules {
+    fn schema(&self, settings: &Map<String, Json>) -> Translation {
         let names: Vec<&str> = self.columns.iter().filter_map(|column| column.get("name")?.as_str()).collect();
         let of = |column: &Json| column.get("data_type").and_then(Json::as_str).unwrap_or("any").to_owned();
         let types: Map<String, Json> =
             self.columns.iter().filter_map(|column| Some((column.get("name")?.as_str()?.to_owned(), json!(of(column))))).collect();
-        let allows = |key: &str| settings.get(key) == Some(&json!(true));
-        let (extra, other_order) = (allows("allow_extra_columns"), allows("allow_other_column_order"));
+        let allows = |key: &str| match settings.get(key) {
+            None | Some(Json::Null) => Ok(false),
+            Some(Json::Bool(allowed)) => Ok(*allowed),
+            Some(other) => Err(format!("`{key}: {other}` is neither `true` nor `false`")),
+        };
+        let (extra, other_order) = (allows("allow_extra_columns")?, allows("allow_other_column_order")?);
         let mut wanted = json!({"columns": types, "exact": !extra});
         if !other_order {
             wanted[if extra { "relative_order" } else { "order" }] = json!(names);
@@ -229,7 +259,7 @@ impl Check<'_> {
         let rules = Rules::one("schema", wanted);
         let sizes = ["character_maximum_length", "numeric_precision", "numeric_scale", "datetime_precision"];
         let has_sizes = self.columns.iter().any(|column| sizes.iter().any(|size| column.get(*size).is_some()));
-        if has_sizes { rules.note("how long texts are and how many digits numbers have is not checked") } else { rules }
+        Ok(if has_sizes { rules.note("how long texts are and how many digits numbers have is not checked") } else { rules })
     }
 }
 
@@ -256,6 +286,23 @@ fn freshness(column: &str, threshold: &Json, limits: &Threshold, filter: Option<
     Ok(Rules::one("freshness", json!({"column": column, "within": format!("{greatest}{unit}"), "where": filter})))
 }
 
+/// A rule on ages that only warns, and one that there is a moment: without any, Soda fails whatever the level.
+fn and_a_moment(rules: Rules, column: &str, filter: Option<&str>) -> Rules {
+    let rules = rules.and("aggregate", json!({"function": "count", "column": column, "min": 1, "where": filter}));
+    rules.note("without a moment Soda fails where it would only warn, so it is two rules")
+}
+
+/// Makes sure that a threshold is one, and that its metric and its unit go with the check.
+fn keep_words(kind: &str, threshold: &Json) -> Result<(), String> {
+    if !threshold.is_null() && !threshold.is_object() {
+        return Err(format!("`threshold: {threshold}` is no map, such as `must_be: 5`"));
+    }
+    let given = |key: &'static str| threshold.get(key).filter(|value| !value.is_null()).map(|value| (key, value));
+    let counts = |metric: &Json| [json!("count"), json!("percent")].contains(metric) && !matches!(kind, "row_count" | "metric");
+    let odd = given("metric").filter(|(_, metric)| !counts(metric)).or_else(|| given("unit").filter(|_| kind != "freshness"));
+    odd.map_or(Ok(()), |(key, value)| Err(format!("`{key}: {value}` does not go with a threshold of `{kind}`, in Soda as well")))
+}
+
 /// What a threshold of a contract may say.
 const OF_THRESHOLDS: [&str; 12] = [
     "metric",
@@ -272,6 +319,11 @@ const OF_THRESHOLDS: [&str; 12] = [
     "must_be_not_between",
 ];
 
+/// Said of a limit that is written as a text, which Soda reads as none.
+fn no_number(key: &str, value: &Json) -> String {
+    format!("`{key}: {value}` is no number, which Soda wants there; write one without quotes")
+}
+
 /// A threshold of a contract: `must_be_less_than: 5` and its like.
 fn threshold_of(threshold: &Json) -> Result<Threshold, String> {
     let settings = || threshold.as_object().into_iter().flatten();
@@ -283,8 +335,8 @@ fn threshold_of(threshold: &Json) -> Result<Threshold, String> {
         return Err(format!("Soda judges no threshold with both `{first}` and `{second}`; keep one of them, or write `must_be_between`"));
     }
     let limit = |value: &Json, key: &str| match value.get(key) {
-        None => Ok(None),
-        Some(value) => number(value).map(Some).ok_or_else(|| format!("the threshold `{key}: {value}` is no number")),
+        None | Some(Json::Null) => Ok(None),
+        Some(value) => value.as_f64().map(Some).ok_or_else(|| no_number(key, value)),
     };
     let sides = |value: &Json, prefix: &str| -> Result<Threshold, String> {
         Ok(Threshold {
@@ -318,4 +370,31 @@ fn threshold_of(threshold: &Json) -> Result<Threshold, String> {
         return Ok(Threshold::exactly(value));
     }
     Ok(Threshold { not: limit(threshold, "must_not_be")?, ..sides(threshold, "must_be_")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &[&str]) {
+        let imported = Soda.read(text).unwrap();
+        let found: Vec<String> = imported.items.iter().map(|item| Json::Array(item.outcome.rules().to_vec()).to_string()).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn ages_that_only_warn_fail_where_there_is_none() {
+        let age = r#"{"freshness":{"column":"at","within":"1d","on_failure":"alert"}}"#;
+        let warns = format!(r#"[{age},{{"aggregate":{{"function":"count","column":"at","min":1}}}}]"#);
+        check(
+            "dataset: d/main/t\nchecks:\n  - freshness: { column: at, threshold: { unit: day, must_be_less_than: 1, level: warn } }\n",
+            &[&warns],
+        );
+        check("checks for t:\n  - freshness(at):\n      warn: when > 1d\n", &[&warns]);
+        check(
+            "checks for t:\n  - freshness(at):\n      warn: when > 1d\n      fail: when > 2d\n",
+            &[r#"[{"freshness":{"column":"at","within":"2d"}}]"#, &format!("[{age}]")],
+        );
+    }
 }

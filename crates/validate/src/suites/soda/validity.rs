@@ -3,10 +3,10 @@
 use hw_base::{identifier, literal};
 use serde_json::{Map, Value as Json, json};
 
-use super::formats;
+use super::{formats, no_number};
 use crate::suites::Rules;
-use crate::suites::pattern::ours;
-use crate::suites::words::number;
+use crate::suites::pattern::{Syntax, ours};
+use crate::suites::words::{number, plain_number};
 
 /// The settings of a check or a column that say which values are missing or invalid.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +33,9 @@ const KEYS: &[&str] = &[
     "valid_reference_data",
 ];
 
+/// Those of them that are numbers.
+const LIMITS: [&str; 5] = ["valid_min", "valid_max", "valid_length", "valid_min_length", "valid_max_length"];
+
 impl Validity {
     /// Takes the settings out of those of a check. A column's own about missing values stand where the check has none of these, and so
     /// do those about invalid ones.
@@ -52,6 +55,13 @@ impl Validity {
     /// Whether `words` stand in a setting.
     pub(super) fn holds(&self, words: &str) -> bool {
         self.settings.values().any(|value| value.to_string().contains(words))
+    }
+
+    /// Makes sure that limits are numbers, as contracts want them. Checks in sentences may have them in quotes.
+    pub(super) fn has_numbers_for_limits(&self) -> Result<(), String> {
+        let mut limits = self.settings.iter().filter(|(key, _)| LIMITS.contains(&key.as_str()));
+        let quoted = limits.find(|(_, value)| !value.is_null() && !value.is_number());
+        quoted.map_or(Ok(()), |(key, value)| Err(no_number(key, value)))
     }
 
     /// SQL that is true for values that are missing, and whether that is more than nulls.
@@ -157,14 +167,18 @@ impl Validity {
                 parts.push((one("matches", settings), if not { fits } else { format!("not {fits}") }));
             }
         }
-        let limit = |key: &str| self.settings.get(key).cloned().unwrap_or_default();
-        let (min, max) = (limit("valid_min"), limit("valid_max"));
+        let limit = |key: &str| match self.settings.get(key) {
+            None | Some(Json::Null) => Ok(Json::Null),
+            Some(value) if value.is_number() => Ok(value.clone()),
+            Some(other) => number(other).map(plain_number).ok_or_else(|| no_number(key, other)),
+        };
+        let (min, max) = (limit("valid_min")?, limit("valid_max")?);
         if let Some(sql) = beyond(&name, &min, &max) {
             parts.push((one("range", json!({"min": min, "max": max})), sql));
         }
-        let exact = limit("valid_length");
-        let or_exact = |key: &str| if limit(key).is_null() { exact.clone() } else { limit(key) };
-        let (shortest, longest) = (or_exact("valid_min_length"), or_exact("valid_max_length"));
+        let exact = limit("valid_length")?;
+        let or_exact = |key: &str| limit(key).map(|own| if own.is_null() { exact.clone() } else { own });
+        let (shortest, longest) = (or_exact("valid_min_length")?, or_exact("valid_max_length")?);
         if let Some(sql) = beyond(&format!("character_length(cast({name} as varchar))"), &shortest, &longest) {
             parts.push((one("length", json!({"min": shortest, "max": longest})), sql));
         }
@@ -185,11 +199,11 @@ impl Validity {
     /// The regular expression under `…_format` or `…_regex`.
     fn pattern(&self, word: &str) -> Result<Option<String>, String> {
         if let Some(pattern) = self.settings.get(&format!("{word}_regex")).and_then(Json::as_str) {
-            return Ok(Some(ours(pattern)));
+            return ours(pattern, Syntax::Re2).map(Some);
         }
         let Some(format) = self.settings.get(&format!("{word}_format")) else { return Ok(None) };
         if let Some(pattern) = format.get("regex").and_then(Json::as_str) {
-            return Ok(Some(ours(pattern)));
+            return ours(pattern, Syntax::Re2).map(Some);
         }
         let name = format.as_str().or_else(|| format.get("name")?.as_str()).unwrap_or_default();
         formats::expression(name).map(Some).ok_or_else(|| format!("the format `{name}` has no regular expression here"))
