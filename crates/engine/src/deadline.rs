@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hw_base::{Error, Result};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 /// The moment at which a budget of time is used up. Clones share what came of it.
@@ -44,6 +45,20 @@ impl Deadline {
         }
         done
     }
+
+    /// The outcome of `work` as long as there is time; `None` where it was not done by then. It cannot be broken off, so it goes on beside the rest and
+    /// ends with the program.
+    pub(crate) async fn wait_beside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let (done, outcome) = oneshot::channel();
+        let working = std::thread::spawn(move || done.send(work()).is_ok());
+        if let Ok(outcome) = self.wait(outcome).await? {
+            return Some(outcome);
+        }
+        if let Err(panic) = working.join() {
+            std::panic::resume_unwind(panic);
+        }
+        None
+    }
 }
 
 /// The answer, or the error that there is no time left for it.
@@ -74,5 +89,17 @@ mod tests {
         let error = in_time(Some(&short), std::future::pending::<Result<()>>()).await.unwrap_err();
         assert_eq!((error.known_code(), short.has_cut()), (Some("HW403"), true));
         assert!(in_time(Some(&short), async { Ok(7) }).await.is_err(), "it is over");
+    }
+
+    #[tokio::test]
+    async fn work_that_is_not_done_in_time_is_left_alone() {
+        let ample = Deadline::after(Duration::from_hours(1));
+        assert_eq!((ample.wait_beside(|| 7).await, ample.has_cut()), (Some(7), false));
+        let short = Deadline::after(Duration::from_millis(10));
+        let endless = || {
+            std::thread::sleep(Duration::from_hours(1));
+            7
+        };
+        assert_eq!((short.wait_beside(endless).await, short.has_cut()), (None, true));
     }
 }

@@ -129,7 +129,7 @@ impl Visitor for Together {
     }
 }
 
-/// Finds a query that is a value and reads a table with new rows, or a named part.
+/// Finds a query that is a value and reads a table with new rows, or a named part that reads one.
 struct Values {
     names: Vec<String>,
 }
@@ -138,17 +138,25 @@ impl Visitor for Values {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-        let parts = query.with.iter().flat_map(|with| &with.cte_tables);
-        self.names.extend(parts.map(|part| normalized(&ObjectNamePart::Identifier(part.alias.name.clone()))));
+        for part in query.with.iter().flat_map(|with| &with.cte_tables) {
+            if reads(&part.query, &self.names) {
+                self.names.push(normalized(&ObjectNamePart::Identifier(part.alias.name.clone())));
+            }
+        }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         match expr {
-            Expr::Subquery(query) => visit_relations(query.as_ref(), |name| broken_if(self.names.contains(&in_full(name)))),
+            Expr::Subquery(query) => broken_if(reads(query, &self.names)),
             _ => ControlFlow::Continue(()),
         }
     }
+}
+
+/// Whether a query reads one of these tables and named parts.
+fn reads(query: &Query, names: &[String]) -> bool {
+    visit_relations(query, |name| broken_if(names.contains(&in_full(name)))).is_break()
 }
 
 fn broken_if(is_so: bool) -> ControlFlow<()> {
@@ -186,6 +194,7 @@ mod tests {
                 "select id, v / (select sum(v) from s.t) as share from s.t",
                 "select id from s.t where v = (select max(v) from s.t)",
                 "with x as (select v from s.t) select id, (select max(v) from x) as most from s.t",
+                "with x as (select v from s.t), y as (select v from x) select id, (select max(v) from y) as most from s.t",
                 "no SQL",
             ],
         );
@@ -218,6 +227,8 @@ mod tests {
                 "select a.id from s.t a join s.t b on a.id = b.parent",
                 "with x as (select id from s.t) select x.id from x join x as y on x.id = y.id",
                 "select id, (select count(*) from s.u) as n from s.t",
+                "select id, (select max(v) from s.u u where u.id = t.id) as most from s.t t",
+                "with x as (select id, v from s.u) select id, (select max(v) from x where x.id = t.id) as most from s.t t",
                 "select id from s.t except select id from s.u",
                 "select id from s.t union all select parent from s.t",
             ],

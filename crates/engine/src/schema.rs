@@ -56,8 +56,12 @@ pub(crate) fn reconcile(arriving: &Schema, known: Option<&Schema>, partition_col
                     types::sql_type(known.data_type())
                 ))
                 .code("HW204")
-                .help(format!("cast it: `cast({} as {})`", hw_base::identifier(field.name()), types::sql_type(known.data_type())))
-                .help("or rebuild the table with `headworks run --rebuild`"));
+                .help("to keep its values as they are, build the table anew: `headworks run MODEL --rebuild`")
+                .help(format!(
+                    "or give it the type of the table in the SELECT, which cuts or refuses what does not fit: `cast({} as {})`",
+                    hw_base::identifier(field.name()),
+                    types::sql_type(known.data_type())
+                )));
             }
             None => {
                 places.insert(field.name().clone(), fields.len());
@@ -175,4 +179,16 @@ pub(crate) fn to_log(schema: &Schema) -> Result<Json> {
 /// A schema that a log keeps.
 pub(crate) fn from_log(logged: &Json) -> Result<StructType> {
     serde_json::from_value(logged.clone()).map_err(|error| Error::bug(format!("a schema could not be read back: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_without_room_for_the_values_is_made_anew_rather_than_given_less() {
+        let schema = |data_type| Schema::new(vec![Field::new("share", data_type, true)]);
+        let error = reconcile(&schema(DataType::Float64), Some(&schema(DataType::Int64)), &[], &[]).unwrap_err().to_string();
+        assert!(error.find("--rebuild").unwrap() < error.find("cast(share as bigint)").unwrap(), "{error}");
+    }
 }

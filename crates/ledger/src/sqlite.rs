@@ -443,6 +443,16 @@ fn no_run_yet(path: &Path) -> Error {
     Error::user(format!("there is no ledger `{}` yet", path.display())).code("HW702").help("`headworks run` begins one")
 }
 
+fn full(path: &Path) -> Error {
+    Error::outside(format!("the disk is full: the ledger `{}` cannot be written", path.display()))
+        .code("HW402")
+        .help("free some space, then run again: finished steps are not repeated")
+}
+
+fn is_for_lack_of_space(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+}
+
 /// What `SQLite` refused, with what to do about it.
 fn refusal(path: &Path, error: &rusqlite::Error) -> Error {
     let busy = || Error::passing(format!("the ledger `{}` is busy", path.display())).code("HW702");
@@ -451,6 +461,9 @@ fn refusal(path: &Path, error: &rusqlite::Error) -> Error {
             busy().because(error).help("try again when the other program has ended")
         }
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) | None => unusable(path).because(error).help(MOVE_AWAY),
+        Some(ErrorCode::DiskFull) => full(path).because(error),
+        // The index of the write-ahead log is made as large as it may become when the file is opened.
+        Some(ErrorCode::SystemIoFailure) if is_for_lack_of_space(error) => full(path).because(error),
         Some(ErrorCode::ConstraintViolation) => Error::bug("a record does not fit the ledger").because(error),
         Some(_) => unusable(path).because(error).help(LOOK_AT_FOLDER),
     }

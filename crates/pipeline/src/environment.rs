@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Engine, Ledger, Result, TableName};
+use hw_base::{Engine, Ledger, Progress, Result, TableName};
 
 use crate::definition;
 use crate::graph::{Graph, Read};
@@ -27,8 +27,8 @@ pub struct Environment {
 struct Own {
     /// Why it is not read from production.
     why: String,
-    /// The last window of it that production has loaded; 0 for none.
-    window: i64,
+    /// Where production stands with it, as its ledger knows.
+    in_production: Option<Progress>,
 }
 
 impl Environment {
@@ -43,12 +43,12 @@ impl Environment {
             Some(at) => engine.has_table(table).map(|is_there| is_there.then_some(at)),
             None => Ok(None),
         };
-        let window = |table: &TableName| progress.get(table.folder()).map_or(0, |progress| progress.window);
+        let in_production = |table: &TableName| progress.get(table.folder()).cloned();
         let mut own = BTreeMap::new();
         for dataset in graph.datasets_of(&graph.order) {
             let table = TableName::raw(&dataset);
             if let Some(why) = why_own(project, engine, &dataset, (standing(&table)?, production))? {
-                own.insert(table.clone(), Own { why, window: window(&table) });
+                own.insert(table.clone(), Own { why, in_production: in_production(&table) });
             }
         }
         for model in graph.order.iter().filter_map(|name| project.model(name)) {
@@ -60,7 +60,7 @@ impl Environment {
                 (Some(_), Some(read)) => format!("it reads {read}, which is built here"),
                 (Some(_), None) => continue,
             };
-            own.insert(table.clone(), Own { why, window: window(&table) });
+            own.insert(table.clone(), Own { why, in_production: in_production(&table) });
         }
         Ok(Self { name: name.to_owned(), own })
     }
@@ -80,9 +80,9 @@ impl Environment {
         Some(self.own.get(table)?.why.as_str())
     }
 
-    /// The last window of a table that production has loaded; 0 for none.
-    pub(crate) fn window_in_production(&self, table: &TableName) -> i64 {
-        self.own.get(table).map_or(0, |own| own.window)
+    /// Where production stands with a table that is built here, as its ledger knows: production may have lost it since.
+    pub(crate) fn in_production(&self, table: &TableName) -> Option<&Progress> {
+        self.own.get(table)?.in_production.as_ref()
     }
 
     /// A hash of what defines a model here: its definition, and which of its inputs are built here too.

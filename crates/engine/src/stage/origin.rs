@@ -2,18 +2,22 @@
 //! model.
 //!
 //! It is possible where each row of the result comes from one row of the raw copy: through projections, filters, joins, windows
-//! and named parts. Where rows are grouped, made distinct or united, there is no such row.
+//! and named parts. Where rows are grouped or made distinct, there is no such row. United rows are followed where all parts read the same
+//! tables, such as one batch after the other: batches of several raw copies have no order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::Column;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::{provider_as_source, source_as_provider};
-use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, SubqueryAlias, TableScan};
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, SubqueryAlias, TableScan, Union};
 use hw_base::Result;
 
 use crate::failure::{Context, explain};
 use crate::shown::Shown;
+use crate::sql::own_tables::given_name;
 
 /// The columns that are carried along, in the order in which they tell which of two rows arrived first.
 pub(crate) const CARRIED: [&str; 3] = ["_batch", "_file", "_line"];
@@ -23,17 +27,24 @@ const OF_RAW_COPIES: [&str; 3] = ["_batch", "_run", "_loaded_at"];
 
 /// The query with the columns that tell where each row came from, and their names; as it was where its rows cannot be followed.
 pub(super) fn with_origin(frame: DataFrame) -> Result<(DataFrame, Vec<String>)> {
-    let schema = frame.schema().as_arrow().clone();
-    if CARRIED.iter().any(|name| schema.index_of(name).is_ok()) {
-        return Ok((frame, vec![]));
-    }
     let (state, plan) = frame.clone().into_parts();
-    let Some((carrying, columns)) = carried(&plan)? else { return Ok((frame, vec![])) };
-    let own = plan.schema().columns().into_iter().map(Expr::Column);
+    Ok(match followed(&plan)? {
+        Some((plan, names)) => (DataFrame::new(state, plan), names),
+        None => (frame, vec![]),
+    })
+}
+
+/// The plan with the columns of the raw copy behind its own, and their names; `None` where its rows cannot be followed.
+fn followed(plan: &LogicalPlan) -> Result<Option<(LogicalPlan, Vec<String>)>> {
+    let own = plan.schema().columns();
+    if own.iter().any(|column| CARRIED.contains(&column.name.as_str())) {
+        return Ok(None);
+    }
+    let Some((carrying, columns)) = carried(plan)? else { return Ok(None) };
     let origin = columns.iter().map(|column| Expr::Column(column.clone()).alias(column.name.clone()));
-    let all = Projection::try_new(own.chain(origin).collect(), Arc::new(carrying)).map_err(failed)?;
+    let all = Projection::try_new(own.into_iter().map(Expr::Column).chain(origin).collect(), Arc::new(carrying)).map_err(failed)?;
     let names = columns.into_iter().map(|column| column.name).collect();
-    Ok((DataFrame::new(state, LogicalPlan::Projection(all)), names))
+    Ok(Some((LogicalPlan::Projection(all), names)))
 }
 
 fn failed(error: datafusion::common::DataFusionError) -> hw_base::Error {
@@ -76,8 +87,45 @@ fn carried(plan: &LogicalPlan) -> Result<Option<(LogicalPlan, Vec<Column>)>> {
             let Some((input, columns)) = carried(plan.inputs()[0])? else { return Ok(None) };
             rebuilt(plan, vec![input], columns).map(Some)
         }
+        LogicalPlan::Union(_) => united(&parts(plan)),
         _ => Ok(None),
     }
+}
+
+/// The parts of a union, whose first part may be one as well; of another plan the plan.
+fn parts(plan: &LogicalPlan) -> Vec<&LogicalPlan> {
+    match plan {
+        LogicalPlan::Union(union) => union.inputs.iter().flat_map(|input| parts(input)).collect(),
+        _ => vec![plan],
+    }
+}
+
+/// Parts that read the same tables, united again with the columns of the raw copy.
+fn united(parts: &[&LogicalPlan]) -> Result<Option<(LogicalPlan, Vec<Column>)>> {
+    let mut inputs = Vec::with_capacity(parts.len());
+    let mut carried = 0;
+    for part in parts {
+        let Some((input, names)) = followed(part)?.filter(|_| tables(part) == tables(parts[0])) else { return Ok(None) };
+        carried = names.len();
+        inputs.push(Arc::new(input));
+    }
+    let plan = Union::try_new_with_loose_types(inputs).map(LogicalPlan::Union).map_err(failed)?;
+    let mut columns = plan.schema().columns();
+    let columns = columns.split_off(columns.len() - carried);
+    Ok(Some((plan, columns)))
+}
+
+/// The names of the tables that a plan reads.
+fn tables(plan: &LogicalPlan) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    // Nothing in it fails.
+    let _ = plan.apply(|part| {
+        if let LogicalPlan::TableScan(scan) = part {
+            names.insert(given_name(&scan.table_name));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    names
 }
 
 /// The scan with the columns that are not shown.

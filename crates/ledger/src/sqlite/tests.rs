@@ -211,6 +211,16 @@ fn a_change_that_is_not_committed_leaves_nothing() {
 }
 
 #[test]
+fn a_full_disk_is_told_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(&folder);
+    ledger.begin(&run("r1", 1)).unwrap();
+    ledger.locked().pragma_update(None, "max_page_count", 1).unwrap();
+    let long = json!("a".repeat(1_000_000));
+    refused(ledger.note("long", &long), &["error[HW402]: the disk is full", "free some space"]);
+}
+
+#[test]
 fn what_was_committed_outlives_a_process_that_closes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let first = ledger(&folder);

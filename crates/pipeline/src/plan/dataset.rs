@@ -8,7 +8,7 @@ use hw_base::{
     TimeSpan, count, plural,
 };
 
-use super::recognised::recognised;
+use super::recognised::{gone_files, noted_files, recognised};
 use super::{Asking, Decision, FROM_PRODUCTION, Follow, Step, Work, was_rolled_back};
 use crate::definition;
 use crate::position::{ALL_FILES, ALL_ROWS, FILES, WATERMARK, WHAT_IS_NEW};
@@ -48,9 +48,16 @@ pub(super) async fn step(
     let table = TableName::raw(&dataset);
     let survey = asking.sources.survey(&dataset).await?;
     let compared = is_compared(project, asking.engine, &dataset);
+    let may_begin = progress.is_none() && survey.files.is_some() && !compared;
+    let begun = begun_in_production(project, asking, &table)?.filter(|_| may_begin);
+    let (progress, read_in_production) = begun.map_or((progress, None), |(at, otherwise)| (Some(at), Some(otherwise)));
     let progress = if compared { progress } else { progress.map(|progress| recognised(asking.sources, &dataset, &survey, progress)) };
     let follow = follow(project, &dataset, &survey).filter(|_| !compared);
-    let reads_otherwise = if survey.files.is_some() && !compared { reads_otherwise(project, asking.ledger, &dataset)? } else { vec![] };
+    let reads_otherwise = match read_in_production {
+        Some(otherwise) => vec![otherwise],
+        None if survey.files.is_some() && !compared => reads_otherwise(project, asking.ledger, &dataset)?,
+        None => vec![],
+    };
     let keeps_versions = survey.files.is_none() && !compared && keeps_versions(project, &dataset);
     let lookback_seconds = lookback_seconds(project, &dataset);
     let reading = Reading { survey, follow, lookback_seconds, progress, compared, keeps_versions, reads_otherwise, seen };
@@ -68,6 +75,7 @@ pub(super) async fn step(
     };
     let anew = matches!(decision, Decision::Rebuild(_));
     let files = reading.files(anew);
+    let changed = [reading.changed(files.as_deref(), anew), reading.former_names(asking, &dataset, &table).await?].concat();
     Ok(Step {
         name: table.folder().to_owned(),
         load: "append",
@@ -81,7 +89,7 @@ pub(super) async fn step(
         fingerprint: reading.way(),
         work: Work::Extract {
             dataset,
-            changed: reading.changed(files.as_deref(), anew),
+            changed,
             files,
             lookback_seconds: if matches!(reading.follow, Some(Follow::ByColumn(_))) { lookback_seconds } else { 0 },
             follow: reading.follow,
@@ -94,6 +102,16 @@ pub(super) async fn step(
         seen: 0,
         table,
     })
+}
+
+/// Where production stands with files that an environment reads in another way and has not read yet, and what is other about it: it goes on
+/// from production's raw copy, as a run of production would.
+fn begun_in_production(project: &Project, asking: Asking<'_>, table: &TableName) -> Result<Option<(Progress, String)>> {
+    let Some(environment) = &project.environment else { return Ok(None) };
+    let otherwise = environment.why(table).and_then(|why| why.strip_prefix(READ_OTHERWISE));
+    let (Some(at), Some(otherwise)) = (environment.in_production(table), otherwise) else { return Ok(None) };
+    let is_there = !asking.engine.has_table(table)? && asking.engine.has_table(&table.in_production())?;
+    Ok(is_there.then(|| (at.clone(), otherwise.to_owned())))
 }
 
 /// The step of a dataset of which an environment reads production's raw copy: its source is not asked.
@@ -172,7 +190,7 @@ fn has_decisions(project: &Project, engine: &dyn Engine, dataset: &DatasetName) 
 }
 
 /// Whether the SELECT of a model reads a dataset.
-fn reads(model: &Model, engine: &dyn Engine, dataset: &DatasetName) -> bool {
+pub(super) fn reads(model: &Model, engine: &dyn Engine, dataset: &DatasetName) -> bool {
     let (name, raw) = (dataset.to_string(), format!("raw.{dataset}"));
     let is_named = |reference: &Reference| [&name, &raw].contains(&&reference.parts.join("."));
     engine.reads(&model.sql, None).is_ok_and(|references| references.iter().any(is_named))
@@ -295,6 +313,23 @@ impl Reading {
         }
         let may_be_there = |file: &&SourceFile| anew || self.loaded().iter().any(|known| known.path == file.path);
         files.unwrap_or_default().iter().filter(may_be_there).map(|file| file.path.clone()).collect()
+    }
+
+    /// Names under which a raw copy that the ledger does not know has the rows of files that have another one now, as its commits tell.
+    async fn former_names(&self, asking: Asking<'_>, dataset: &DatasetName, table: &TableName) -> Result<Vec<String>> {
+        let (Some(present), None, false) = (&self.survey.files, &self.progress, self.compared) else { return Ok(vec![]) };
+        let noted = noted_files(asking.engine, table).await?;
+        let mut gone = gone_files(asking.engine, table, &noted, present).await?;
+        let mut former = Vec::new();
+        for file in present.iter().filter(|file| noted.get(&file.path).is_none_or(|known| !known.is_listed_like(file))) {
+            let is_same = |known: &SourceFile| {
+                (known.bytes, known.modified) == (file.bytes, file.modified) && known.digest == asking.sources.digest(dataset, file)
+            };
+            if let Some(at) = gone.iter().position(is_same) {
+                former.push(gone.swap_remove(at).path);
+            }
+        }
+        Ok(former)
     }
 
     /// Files that were read and are not there any more.

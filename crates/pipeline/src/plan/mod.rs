@@ -19,6 +19,7 @@ use serde::Serialize;
 pub use self::dataset::arriving;
 pub(crate) use self::dataset::{DECISIONS_END, READ_OTHERWISE, why_own};
 pub(crate) use self::model::{ASKED_FOR, BY_ARRIVAL};
+pub(crate) use self::recognised::{gone_files, noted_files};
 pub(crate) use self::standing::BEGIN_ANEW;
 use self::steps::Steps;
 pub use self::trial::try_models;
@@ -97,7 +98,7 @@ pub enum Work {
         dataset: DatasetName,
         /// The files to read; `None` for a database.
         files: Option<Vec<SourceFile>>,
-        /// Files that were read before and have changed: their earlier rows are taken out.
+        /// Files that were read before and have changed, and former names of files: their earlier rows are taken out.
         changed: Vec<String>,
         /// How what is new is told, for a database; `None` where all rows are copied.
         follow: Option<Follow>,
@@ -297,7 +298,7 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
     let is_chosen = |step: &Step| taken.iter().all(|(_, name)| *name != step.name);
     let chosen = steps.into_vec().into_iter().filter(is_chosen);
     let (borrowed, steps): (Vec<Step>, Vec<Step>) = chosen.partition(|step| project.borrows(&step.table));
-    standing::check(project, asking, &steps).await?;
+    standing::check(project, asking, &steps, selection).await?;
     Ok(Plan {
         schema_version: "1",
         project: project.settings.project.clone(),
@@ -447,7 +448,7 @@ impl Work {
 /// Whether somebody made an earlier version of the step's table the newest since the step published last.
 ///
 /// The step's inputs have been read further then than its table shows.
-async fn was_rolled_back(engine: &dyn Engine, table: &TableName, progress: &Progress) -> Result<bool> {
+pub(crate) async fn was_rolled_back(engine: &dyn Engine, table: &TableName, progress: &Progress) -> Result<bool> {
     /// Foreign commits, such as a compaction, that may have followed the rollback.
     const LOOKED_AT: usize = 20;
     let Some(published) = progress.version else { return Ok(false) };

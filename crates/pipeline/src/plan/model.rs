@@ -251,16 +251,23 @@ impl Planning<'_> {
             .help("to make the table of all rows: `load: replace`, or `upsert` with the columns that tell its rows apart as the key");
         let datasets: Vec<&ReadFrom> = reads.iter().filter(arrives).collect();
         if let Some(follow) = self.sound_follow(engine, &datasets) {
-            error = error.help(format!("to add what the new rows alone give, a sum of each delivery: `follow: {{ {follow} }}`"));
+            let others: Vec<&str> = reads.iter().filter(|read| !follow.contains(&&read.table)).map(|read| read.name.as_str()).collect();
+            let missed = if others.is_empty() {
+                String::new()
+            } else {
+                format!("; what comes to {} after them adds and changes nothing", in_words(&others))
+            };
+            let follow = follow.iter().map(|table| format!("{}: {BY_ARRIVAL}", table.leaf())).collect::<Vec<_>>().join(", ");
+            error = error.help(format!("to add what the new rows alone give, a sum of each delivery: `follow: {{ {follow} }}`{missed}"));
         }
         Err(error.moved_to(self.model.place(&["load"], 0)))
     }
 
     /// What to follow of these datasets, so that nothing is added twice: one of them, else all.
-    fn sound_follow(&self, engine: &dyn Engine, datasets: &[&ReadFrom]) -> Option<String> {
+    fn sound_follow<'a>(&self, engine: &dyn Engine, datasets: &[&'a ReadFrom]) -> Option<Vec<&'a TableName>> {
         let sql = &self.model.sql;
-        let tables: BTreeSet<&TableName> = datasets.iter().map(|read| &read.table).collect();
-        let tables: Vec<&TableName> = tables.into_iter().collect();
+        let tables: BTreeSet<&'a TableName> = datasets.iter().map(|read| &read.table).collect();
+        let tables: Vec<&'a TableName> = tables.into_iter().collect();
         let names = |tables: &[&TableName]| -> Vec<&str> {
             datasets.iter().filter(|read| tables.contains(&&read.table)).map(|read| read.name.as_str()).collect()
         };
@@ -268,8 +275,7 @@ impl Planning<'_> {
             let names = names(tables);
             engine.growth(sql, &names) != Growth::Repeated && (tables.len() == 1 || !engine.joins(sql, &names))
         };
-        let sound = tables.iter().map(|table| vec![*table]).chain([tables.clone()]).find(is_sound)?;
-        Some(sound.iter().map(|table| format!("{}: {BY_ARRIVAL}", table.leaf())).collect::<Vec<_>>().join(", "))
+        tables.iter().map(|table| vec![*table]).chain([tables.clone()]).find(is_sound)
     }
 
     /// Whether the model goes on where it has stopped although it does not say so: nothing but new rows can change it.

@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hw_base::{DatasetName, Position, Progress, SourceFile, Sources, Survey};
+use hw_base::{
+    DatasetName, Engine, Position, Progress, Reader, Result, SourceFile, Sources, Survey, TableName, TableState, Value, literal,
+};
 
 use crate::position::FILES;
 
@@ -14,6 +16,44 @@ pub(super) fn recognised(sources: &dyn Sources, dataset: &DatasetName, survey: &
     let known = as_they_are_now(present, known.clone(), progress.window, &|file| sources.digest(dataset, file));
     let inputs = progress.inputs.into_iter().chain([(FILES.to_owned(), Position::Files(known))]).collect();
     Progress { inputs, ..progress }
+}
+
+/// The files that the commits of a raw copy note, by name and as each was when it was read last. A ledger that begins anew knows no others.
+///
+/// # Errors
+/// If the raw copy cannot be read.
+pub(crate) async fn noted_files(engine: &dyn Engine, table: &TableName) -> Result<BTreeMap<String, SourceFile>> {
+    let tells_files = |state: &TableState| state.columns.iter().any(|column| column.name == "_file");
+    let Some(state) = engine.table(table, None).await?.filter(tells_files) else { return Ok(BTreeMap::new()) };
+    let versions = engine.versions(table, usize::try_from(state.version).unwrap_or_default() + 1).await?;
+    // The newest version comes first.
+    let files = versions.into_iter().rev().flat_map(|version| version.files);
+    Ok(files.map(|file| (file.path.clone(), file)).collect())
+}
+
+/// Those of the noted files that the source has under their name no longer, and of which the raw copy has rows.
+///
+/// # Errors
+/// If the raw copy cannot be read.
+pub(crate) async fn gone_files(
+    engine: &dyn Engine,
+    table: &TableName,
+    noted: &BTreeMap<String, SourceFile>,
+    present: &[SourceFile],
+) -> Result<Vec<SourceFile>> {
+    let names: BTreeSet<&str> = present.iter().map(|file| file.path.as_str()).collect();
+    let gone: Vec<&SourceFile> = noted.values().filter(|file| !names.contains(file.path.as_str())).collect();
+    if gone.is_empty() {
+        return Ok(vec![]);
+    }
+    let paths: Vec<String> = gone.iter().map(|file| literal(&file.path)).collect();
+    let sql = format!("select _file from {} where _file in ({}) group by _file", table.sql(), paths.join(", "));
+    let found = engine.query(&Reader { sql, inputs: vec![], file: None }, gone.len()).await?;
+    let with_rows = found.rows.iter().filter_map(|row| match &row[..] {
+        [Value::Text(path)] => noted.get(path).cloned(),
+        _ => None,
+    });
+    Ok(with_rows.collect())
 }
 
 /// The files that are known up to a batch, as those that are present show them. What is to be read again is listed like no file.
@@ -33,6 +73,7 @@ fn as_they_are_now(
         }
     }
     files.read_again_what_changed();
+    files.read_again_what_came_back();
     files.known.sort();
     files.known
 }
@@ -107,6 +148,15 @@ impl<'a> Files<'a> {
             }
         }
     }
+
+    /// Lets those count as changed that are back and whose rows were read in another way than all others.
+    fn read_again_what_came_back(&mut self) {
+        for (at, file) in self.known.iter_mut().enumerate() {
+            if file.is_outdated && !self.missing.contains(&at) {
+                read_again(file);
+            }
+        }
+    }
 }
 
 /// The size and the time of a file.
@@ -168,7 +218,7 @@ mod tests {
     use super::*;
 
     /// Files as `path=content`, written when their content was, those in capitals all at once: `b=x<a@2` had the name `a` until batch 2;
-    /// `b=x<a` is what older programs noted.
+    /// `b=x<a` is what older programs noted. Of `a=x!` the rows were read in another way.
     fn files(text: &str) -> Vec<SourceFile> {
         text.split_whitespace().map(file).collect()
     }
@@ -180,16 +230,19 @@ mod tests {
             Some((was, until)) => (Some(was), Some(until.parse().unwrap())),
             None => (Some(was), None),
         });
+        let is_outdated = content.ends_with('!');
+        let content = content.trim_end_matches('!');
         let written = i64::from(content.as_bytes()[0].max(b'Z'));
         let (digest, was) = (Some(content.to_owned()), was.map(str::to_owned));
-        SourceFile { digest, was, was_until: until, ..SourceFile::listed(path, 9, written) }
+        SourceFile { digest, was, was_until: until, is_outdated, ..SourceFile::listed(path, 9, written) }
     }
 
     fn shown(file: &SourceFile) -> String {
         let content = if file.bytes == 0 { "?" } else { file.digest.as_deref().unwrap() };
         let until = file.was_until.map(|until| format!("@{until}")).unwrap_or_default();
         let was = file.was.as_ref().map(|was| format!("<{was}{until}")).unwrap_or_default();
-        format!("{}={content}{was}", file.path)
+        let outdated = if file.is_outdated && file.bytes > 0 { "!" } else { "" };
+        format!("{}={content}{outdated}{was}", file.path)
     }
 
     /// What is known after batch 5, when these files are there; `?` is what counts as changed.
@@ -243,6 +296,13 @@ mod tests {
     fn a_file_that_took_the_place_of_one_that_is_nowhere_else_replaces_the_rows_of_both() {
         check("a=x c=y", "a=y", "a=?<c@5 a=x");
         check("a=y b=x<a@2", "a=x", "a=?<a@2 a=y");
+    }
+
+    #[test]
+    fn a_file_that_was_gone_when_all_were_read_in_another_way_is_read_again_when_it_is_back() {
+        check("a=x! b=y", "b=y", "a=x! b=y");
+        check("a=x! b=y", "a=x b=y", "a=? b=y");
+        check("a=x! b=y", "b=y c=x", "b=y c=?<a@5");
     }
 
     #[test]

@@ -209,10 +209,8 @@ impl Trial<'_> {
 
     /// Why a model with history is not built anew.
     async fn lost_history(&self, before: &[Step], step: &Step) -> Option<Error> {
-        let engine = self.asking.engine;
-        let table = engine.table(&step.table, None).await.ok()??;
         let raw_copies = before.iter().filter_map(|input| Some((input.name.as_str(), RawCopy::planned(input)?))).collect();
-        lost_history(step, &table, &raw_copies, engine).await.ok()?
+        lost_history(self.project, step, &raw_copies, self.asking.engine).await.ok()?
     }
 
     /// What keeps a model from being built inside its database.

@@ -52,9 +52,9 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let mut reader = Reader { sql: sql.clone(), inputs: bound, file: Some(file.clone()) };
     let columns = ports.engine.columns(&reader).await?;
     fit::check(model, &reader, &columns, ports.engine).await?;
-    if let Some(table) = table.as_ref().filter(|_| before.is_none()) {
+    if before.is_none() {
         let raw_copies = standing.iter().map(|(name, at)| (name.as_str(), RawCopy::At(at))).collect();
-        kept::lost_history(step, table, &raw_copies, ports.engine).await?.map_or(Ok(()), Err)?;
+        kept::lost_history(task.project, step, &raw_copies, ports.engine).await?.map_or(Ok(()), Err)?;
     }
     // What goes on keeps the columns that the table has.
     if before.is_none() || *settings == Load::Replace {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hw_base::{
     Column, ColumnType, Continuing, DatasetName, Delivered, Delivery, Error, Input, Ledger, ORIGIN_COLUMNS, Part, Position, Progress,
-    Reader, Result, SourceFile, Staging, TableState, Timestamp, identifier, literal, snake_case,
+    Reader, Result, SourceFile, Staging, TableName, TableState, Timestamp, identifier, literal, snake_case,
 };
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use super::load::Batch;
 use super::task::Task;
 use super::types::{Fit, common, fit};
 use super::{malformed, origins};
-use crate::plan::{Asking, DECISIONS_END, Decision, Follow, READ_OTHERWISE, Step, Work};
+use crate::plan::{Asking, DECISIONS_END, Decision, Follow, READ_OTHERWISE, Step, Work, gone_files, noted_files, was_rolled_back};
 use crate::position::{CONTENT, FILES, FIRST_BATCH, LAST_COPY, LOADED_AT, TAKEN_OUT, WATERMARK};
 use crate::versions;
 
@@ -41,6 +41,17 @@ enum Earlier {
     Rewritten,
 }
 
+/// What is known of files that a batch does not read.
+#[derive(Clone, Copy)]
+enum Unread {
+    /// They are as they were.
+    Unchanged,
+    /// They are gone, and all others are read in another way now.
+    Outdated,
+    /// They are gone, and the raw copy, which was rolled back, may have their rows or not.
+    Uncertain,
+}
+
 /// A dataset and the raw copy that it is copied to.
 struct Copying<'a> {
     task: Task<'a>,
@@ -61,6 +72,12 @@ struct Copying<'a> {
     /// Where it is continued; `None` where it starts.
     before: Option<&'a Progress>,
     table: Option<TableState>,
+    /// Where the rows of before are: in the raw copy itself, or in production's, with which an environment begins.
+    earlier_in: TableName,
+    /// What becomes of files that are not read.
+    unread: Unread,
+    /// Files that the raw copy has rows of, the source has no longer, and the ledger does not know.
+    unknown: Vec<SourceFile>,
     earlier: Earlier,
     names: Names,
 }
@@ -70,11 +87,28 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let Work::Extract { dataset, files, changed, follow, lookback_seconds, key, compared, keeps_versions, again } = &task.step.work else {
         return Ok(None);
     };
-    let table = task.table().await?;
-    let window = task.next_window(table.as_ref())?;
+    let own = task.table().await?;
+    let window = task.next_window(own.as_ref())?;
+    let begins_in_production = task.project.environment.is_some() && own.is_none() && task.step.progress.is_some();
+    let earlier_in = if begins_in_production { task.step.table.in_production() } else { task.step.table.clone() };
+    let table = if begins_in_production { task.ports.engine.table(&earlier_in, None).await? } else { own };
+    let unread = match task.step.progress.as_ref().filter(|_| task.step.anew) {
+        Some(progress) => {
+            let is_uncertain = was_rolled_back(task.ports.engine, &earlier_in, progress).await?;
+            if is_uncertain { Unread::Uncertain } else { Unread::Outdated }
+        }
+        None => Unread::Unchanged,
+    };
     let before = task.step.progress.as_ref().filter(|_| !task.step.anew);
     let (files, follow, compared, keeps_versions, again) = (files.as_deref(), follow.as_ref(), *compared, *keeps_versions, *again);
     let lookback_seconds = *lookback_seconds;
+    let unknown = match files {
+        Some(present) if task.step.progress.is_none() && !compared => {
+            let noted = noted_files(task.ports.engine, &task.step.table).await?;
+            gone_files(task.ports.engine, &task.step.table, &noted, present).await?
+        }
+        _ => vec![],
+    };
     let (earlier, names) = (Earlier::Stay, Names::new());
     let mut copying = Copying {
         task,
@@ -89,6 +123,9 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
         again,
         before,
         table,
+        earlier_in,
+        unread,
+        unknown,
         earlier,
         names,
     };
@@ -193,11 +230,11 @@ impl Copying<'_> {
         Ok(raw_names(&delivered.columns, &Names::new()).into_iter().collect())
     }
 
-    /// Files that were read before.
+    /// Files that were read before, as far as the ledger knows, else the raw copy.
     fn files_known(&self) -> &[SourceFile] {
         match self.task.step.progress.as_ref().and_then(|progress| progress.inputs.get(FILES)) {
             Some(Position::Files(known)) => known,
-            _ => &[],
+            _ => &self.unknown,
         }
     }
 
@@ -271,7 +308,7 @@ impl Copying<'_> {
         let mut reader = Reader { sql, inputs, file: None };
         if !widened.is_empty() && self.has_no_rows() {
             self.earlier = Earlier::Rewritten;
-        } else if !widened.is_empty() {
+        } else if !widened.is_empty() || (self.begins_in_production() && !matches!(self.earlier, Earlier::Replaced)) {
             self.rewrite(&mut reader, &names, &widened, delivered.has_origin);
         }
         let mut inputs = self.inputs(window, &delivered);
@@ -290,6 +327,11 @@ impl Copying<'_> {
             uneven_columns,
             rows_let_in: 0,
         })
+    }
+
+    /// Whether an environment takes over what production has, to go on with it.
+    fn begins_in_production(&self) -> bool {
+        self.table.is_some() && self.earlier_in != self.task.step.table
     }
 
     /// Says which columns the raw copy gets: a model that names its columns does not have them.
@@ -389,7 +431,7 @@ impl Copying<'_> {
         }
     }
 
-    /// Lets the batch hold the rows of the raw copy as well, in the wider types.
+    /// Lets the batch hold the rows of before as well, in the wider types.
     fn rewrite(&mut self, reader: &mut Reader, names: &[(String, String)], widened: &BTreeMap<String, String>, has_origin: bool) {
         let known: BTreeSet<&str> = self.table.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str()).collect();
         let before = |name: &str| match widened.get(name) {
@@ -408,8 +450,9 @@ impl Copying<'_> {
         reader.sql = format!("{} union all select {} from before{kept}", reader.sql, columns.join(", "));
         reader.inputs.push(Input::Table {
             name: "before".into(),
-            table: self.task.step.table.clone(),
-            version: None,
+            table: self.earlier_in.clone(),
+            // What production has read since, the environment does not know.
+            version: self.task.step.progress.as_ref().filter(|_| self.begins_in_production()).and_then(|progress| progress.version),
             after_batch: None,
             up_to_batch: None,
             hides_origin: false,
@@ -460,10 +503,14 @@ impl Copying<'_> {
         inputs
     }
 
-    /// A file that is not read. Where nobody knows whether the raw copy has its rows, it counts as changed should it come
-    /// back.
+    /// A file that is not read. Where all others are, it is read as well should it come back; where nobody knows whether the raw copy has
+    /// its rows, nothing more is known of it.
     fn remembered(&self, file: SourceFile) -> SourceFile {
-        if self.task.step.anew { SourceFile { bytes: 0, modified: 0, ..file } } else { file }
+        match self.unread {
+            Unread::Unchanged => file,
+            Unread::Outdated if !matches!(self.earlier, Earlier::Replaced) => SourceFile { is_outdated: true, ..file },
+            Unread::Outdated | Unread::Uncertain => SourceFile { bytes: 0, modified: 0, ..file },
+        }
     }
 }
 

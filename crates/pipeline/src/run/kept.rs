@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Engine, Error, Input, Position, Progress, Reader, Result, TableName, TableState, Timestamp, VALID_FROM, Value};
+use hw_base::{Engine, Error, Input, Position, Progress, Reader, Result, TableName, Timestamp, VALID_FROM, Value};
 
+use crate::environment::Environment;
 use crate::plan::{ASKED_FOR, Decision, Extent, ReadFrom, Step, Work};
 use crate::position::{ALL_FILES, TAKEN_OUT, batch_read};
+use crate::project::Project;
 use crate::settings::Load;
 
 /// What the rows of a raw copy are called that a model has read before.
@@ -40,21 +42,41 @@ impl<'a> RawCopy<'a> {
 }
 
 /// Why the table of a step is not built anew: it has history, and a raw copy has nothing left of what it was built from. `None` where it is
-/// otherwise, or somebody asked for the rebuild. `raw_copies` tells what each has.
+/// otherwise, or somebody asked for the rebuild. `raw_copies` tells what each has. What an environment builds for the first time would take
+/// the place of production's table.
 ///
 /// # Errors
-/// If a raw copy cannot be read.
+/// If a raw copy or the table cannot be read.
 pub(crate) async fn lost_history(
+    project: &Project,
     step: &Step,
-    table: &TableState,
     raw_copies: &BTreeMap<&str, RawCopy<'_>>,
     engine: &dyn Engine,
 ) -> Result<Option<Error>> {
-    let Work::Build { settings, reads, .. } = &step.work else { return Ok(None) };
-    let is_asked_for = step.decision == Decision::Rebuild(ASKED_FOR.into());
-    if is_asked_for || table.rows == Some(0) {
+    if step.decision == Decision::Rebuild(ASKED_FOR.into()) {
         return Ok(None);
     }
+    match &project.environment {
+        Some(environment) if !engine.has_table(&step.table)? => {
+            let lost = lost_history_of(&as_in_production(environment, step), raw_copies, engine).await?;
+            Ok(lost.map(|error| error.help(format!("in the environment: the same with `--env {}`", environment.name))))
+        }
+        _ => lost_history_of(step, raw_copies, engine).await,
+    }
+}
+
+/// A step of an environment as production stands with it.
+pub(super) fn as_in_production(environment: &Environment, step: &Step) -> Step {
+    Step { table: step.table.in_production(), progress: environment.in_production(&step.table).cloned(), ..step.clone() }
+}
+
+/// Why the raw copies do not tell the history any more that the table of a step has.
+///
+/// # Errors
+/// If a raw copy or the table cannot be read.
+pub(super) async fn lost_history_of(step: &Step, raw_copies: &BTreeMap<&str, RawCopy<'_>>, engine: &dyn Engine) -> Result<Option<Error>> {
+    let Work::Build { settings, reads, .. } = &step.work else { return Ok(None) };
+    let Some(table) = engine.table(&step.table, None).await?.filter(|table| table.rows != Some(0)) else { return Ok(None) };
     let has_versions = || table.columns.iter().any(|column| column.name == VALID_FROM);
     match (settings, reads.as_slice()) {
         (Load::Snapshot(_), [read]) if has_versions() => {

@@ -1,11 +1,11 @@
 //! Stage → check → publish.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hw_base::{
     Column, CommitNote, DatasetName, Engine, Error, IS_INFERRED, LoadMode, Position, Progress, Published, Reader, Result, ReturnedRecord,
-    SetWatch, StagedBatch, Staging, StepCommit, StepOutcome, StepRecord, TableName, Timestamp, Together, VALID_TO, Value, Verdict,
-    identifier, plural,
+    SetWatch, SourceFile, StagedBatch, Staging, StepCommit, StepOutcome, StepRecord, TableName, Timestamp, Together, VALID_TO, Value,
+    Verdict, identifier, plural,
 };
 use hw_validate::{Gate, Judging, Population};
 use serde_json::json;
@@ -355,15 +355,24 @@ fn commit_note(task: Task<'_>, batch: &Batch, record: &StepRecord) -> CommitNote
     let step = task.step;
     let inputs: BTreeMap<&String, &Position> = batch.progress.inputs.iter().filter(|(name, _)| name.as_str() != FILES).collect();
     let broken: Vec<&str> = record.verdict.broken().map(|result| result.id.as_str()).collect();
-    CommitNote {
-        application: application(task.project, &step.table),
-        window: batch.progress.window,
-        details: json!({
-            "run": task.run, "project": task.project.settings.project, "step": step.name, "fingerprint": step.fingerprint, "window": record.window, "inputs": inputs,
-            "rules": { "judged": record.verdict.results.len(), "broken": broken },
-        }),
-        at: task.ports.clock.now(),
+    let mut details = json!({
+        "run": task.run, "project": task.project.settings.project, "step": step.name, "fingerprint": step.fingerprint, "window": record.window, "inputs": inputs,
+        "rules": { "judged": record.verdict.results.len(), "broken": broken },
+    });
+    let files = files_read(step, batch);
+    if !files.is_empty() {
+        details["files"] = json!(files);
     }
+    CommitNote { application: application(task.project, &step.table), window: batch.progress.window, details, at: task.ports.clock.now() }
+}
+
+/// The files that a batch has read: by them a ledger that begins anew knows which ones are gone, and which have another name since.
+fn files_read<'a>(step: &Step, batch: &'a Batch) -> Vec<&'a SourceFile> {
+    let (Work::Extract { files: Some(files), .. }, Some(Position::Files(known))) = (&step.work, batch.progress.inputs.get(FILES)) else {
+        return vec![];
+    };
+    let read: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    known.iter().filter(|file| read.contains(file.path.as_str())).collect()
 }
 
 fn seen_already(step: &Step, window: i64) -> Error {

@@ -3,22 +3,23 @@
 //! Delta commits table by table, so what is to be done is recorded first, all of it; whoever finds the record after a crash carries it on.
 //! Every table shows its old or its new version meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hw_base::{
-    CommitNote, Engine, Error, Ledger, Position, Progress, PromotedFrom, Reader, Result, RunId, RunOutcome, RunRecord, StepCommit,
-    StepOutcome, StepRecord, TableName, Timestamp, VALID_FROM, Value,
+    CommitNote, Engine, Error, Ledger, Position, Progress, PromotedFrom, Reader, Result, RunId, RunOutcome, RunRecord, SourceFile,
+    StepCommit, StepOutcome, StepRecord, TableName, Timestamp, VALID_FROM, Value, plural,
 };
 use serde_json::{Value as Json, json};
 
 use super::extract::note_of_names;
+use super::kept::{RawCopy, as_in_production, lost_history_of};
 use super::record::outcome_of;
 use super::task::{application, version_with};
 use super::{Ports, begun, review};
 use crate::definition;
 use crate::fit::ColumnChanges;
 use crate::plan::{Plan, Step, Work};
-use crate::position::noted;
+use crate::position::{FILES, noted};
 use crate::project::Project;
 use crate::settings::Load;
 use crate::versions::note_of_key;
@@ -38,8 +39,8 @@ pub struct Building<'a> {
     pub production_engine: &'a dyn Engine,
     /// Production's ledger.
     pub production: &'a dyn Ledger,
-    /// Whether somebody asked for it that columns go which production's tables have.
-    pub may_take_columns: bool,
+    /// Whether somebody asked for it that columns, rows or history go which production's tables have.
+    pub may_lose: bool,
 }
 
 /// What production takes over from an environment.
@@ -70,8 +71,8 @@ impl Promotion {
     ///
     /// # Errors
     /// HW504 where production would lose rows, or decisions about rows, or would get what does not belong to the present code; HW703 where the
-    /// last run of the environment was interrupted; HW310 where production's tables would lose columns and nobody asked for it. All reasons
-    /// at once.
+    /// last run of the environment was interrupted; HW306 where it would lose rows of files that are gone, or history, and HW310 where its
+    /// tables would lose columns, and nobody asked for it. All reasons at once.
     pub async fn of(building: Building<'_>) -> Result<Self> {
         let Building { project, plan, ledger, production, .. } = building;
         let Some(environment) = &project.environment else { return Err(Error::bug("production cannot be promoted")) };
@@ -84,7 +85,7 @@ impl Promotion {
         let (standing, live) = (ledger.all_progress()?, production.all_progress()?);
         let runs = ledger.runs(usize::MAX)?;
         let mut promotion = Self::default();
-        let (mut reasons, mut taken_away) = (Vec::new(), Vec::new());
+        let (mut reasons, mut lost, mut taken_away) = (Vec::new(), Vec::new(), Vec::new());
         for step in &plan.steps {
             let tried = find(&runs, step, |_| true);
             let failed = tried.filter(|last| !matches!(last.record.outcome, StepOutcome::Published | StepOutcome::Unchanged));
@@ -93,10 +94,11 @@ impl Promotion {
                 (Some(failed), ..) => reasons.push(format!("`{}` did not go through there in run {}", step.name, failed.run)),
                 (None, Some(at), Some(built)) => {
                     let live = live.get(&step.name);
-                    if let Some(reason) = building.loses(step, (at, live), &standing, built.started).await? {
+                    if let Some(reason) = building.loses(step, (at, live), &standing, built.started)? {
                         reasons.push(reason);
                         continue;
                     }
+                    lost.extend(building.forgets(step, (at, live), &standing).await?);
                     let is_unchanged = live.is_some_and(|live| live.fingerprint == at.fingerprint);
                     taken_away.extend(building.takes_columns(step, name, is_unchanged).await?);
                     promotion.takes(building, step, (at, live), built)?;
@@ -106,6 +108,9 @@ impl Promotion {
         }
         if !reasons.is_empty() {
             return Err(refused(name, reasons));
+        }
+        if !lost.is_empty() && !building.may_lose {
+            return Err(forgetful(name, lost));
         }
         Error::all(taken_away).map_or(Ok(promotion), Err)
     }
@@ -137,7 +142,7 @@ impl Promotion {
 
 impl Building<'_> {
     /// Why production would lose something if it took over a step that stands at `at` and, in production, at `live`.
-    async fn loses(
+    fn loses(
         self,
         step: &Step,
         (at, live): (&Progress, Option<&Progress>),
@@ -150,23 +155,40 @@ impl Building<'_> {
         if live.is_none() {
             return Ok(None);
         }
-        match decided(self.production, step, built)? {
-            Some(reason) => Ok(Some(reason)),
-            None => self.forgets(step).await,
+        decided(self.production, step, built)
+    }
+
+    /// What production would lose for good with a step that stands at `at` and, in production, at `live`: rows of files, or history.
+    async fn forgets(
+        self,
+        step: &Step,
+        (at, live): (&Progress, Option<&Progress>),
+        standing: &BTreeMap<String, Progress>,
+    ) -> Result<Option<String>> {
+        let (Some(live), Some(environment)) = (live, &self.project.environment) else { return Ok(None) };
+        match &step.work {
+            Work::Extract { compared: false, .. } => Ok(lacks_files(&step.name, at, live)),
+            Work::Build { settings: Load::Snapshot(_), .. } => self.forgets_deliveries(step).await,
+            Work::Build { .. } => {
+                let raw_copies = standing.iter().map(|(name, at)| (name.as_str(), RawCopy::At(at))).collect();
+                let lost = lost_history_of(&as_in_production(environment, step), &raw_copies, self.engine).await?;
+                Ok(lost.map(|_| format!("`{}` was built there without the history that it has in production", step.name)))
+            }
+            _ => Ok(None),
         }
     }
 
     /// Why production's table of a step would lose columns, where nobody asked for it.
     async fn takes_columns(self, step: &Step, environment: &str, is_unchanged: bool) -> Result<Option<Error>> {
-        let Some(model) = self.project.model(&step.name).filter(|_| !self.may_take_columns) else { return Ok(None) };
+        let Some(model) = self.project.model(&step.name).filter(|_| !self.may_lose) else { return Ok(None) };
         let (there, here) = (self.production_engine.table(&step.table, None).await?, self.engine.table(&step.table, None).await?);
         let (Some(there), Some(here)) = (there, here) else { return Ok(None) };
         Ok(ColumnChanges::of_promotion(&there, &here.columns, is_unchanged).refusal(model, self.production, Some(environment)))
     }
 
     /// A table of compared deliveries has a history that nobody else may have.
-    async fn forgets(self, step: &Step) -> Result<Option<String>> {
-        if !matches!(&step.work, Work::Build { settings: Load::Snapshot(_), .. }) || !self.production_engine.has_table(&step.table)? {
+    async fn forgets_deliveries(self, step: &Step) -> Result<Option<String>> {
+        if !self.production_engine.has_table(&step.table)? {
             return Ok(None);
         }
         let sql = format!("select cast(min({VALID_FROM}) as varchar) as earliest from {}", step.table.sql());
@@ -210,6 +232,22 @@ fn overtaken(step: &Step, at: &Progress, live: Option<&Progress>, standing: &BTr
     }
 }
 
+/// Files of which production has read rows and an environment, whose raw copy stands at `at`, has not.
+fn lacks_files(raw_copy: &str, at: &Progress, live: &Progress) -> Option<String> {
+    let (Some(Position::Files(here)), Some(Position::Files(there))) = (at.inputs.get(FILES), live.inputs.get(FILES)) else { return None };
+    let paths: BTreeSet<&str> = here.iter().map(|file| file.path.as_str()).collect();
+    let contents: BTreeSet<&str> = here.iter().filter_map(|file| file.digest.as_deref()).collect();
+    let is_here =
+        |file: &SourceFile| paths.contains(file.path.as_str()) || file.digest.as_deref().is_some_and(|digest| contents.contains(digest));
+    let mut lacking = there.iter().filter(|file| file.bytes > 0 && !is_here(file));
+    let first = &lacking.next()?.path;
+    let others = match lacking.count() {
+        0 => String::new(),
+        others => format!(" and {}", plural(others as u64, "other file")),
+    };
+    Some(format!("`{raw_copy}` has no rows of `{first}`{others} there, which production has read"))
+}
+
 /// Whether a person has decided about rows in quarantine of a step's table since the environment built it.
 fn decided(production: &dyn Ledger, step: &Step, since: Timestamp) -> Result<Option<String>> {
     let reviews = production.reviews(usize::MAX)?;
@@ -223,6 +261,16 @@ fn refused(environment: &str, reasons: Vec<String>) -> Error {
     reasons.into_iter().fold(error, Error::because).help(format!(
         "`headworks run --env {environment}` brings it up to date (`--rebuild MODEL` where somebody has decided); then promote again"
     ))
+}
+
+/// Refuses a promotion by which production would lose what its sources have no longer.
+fn forgetful(environment: &str, reasons: Vec<String>) -> Error {
+    let error = Error::user(format!("production would lose rows or history by promoting `{environment}`")).code("HW306");
+    reasons
+        .into_iter()
+        .fold(error, Error::because)
+        .help(format!("to keep them: `headworks env drop {environment}`; then `headworks run --env {environment}` begins with them"))
+        .help(format!("if that is meant: `headworks promote {environment} --rebuild`"))
 }
 
 /// Publishes in production, as run `run`, what an environment has built.

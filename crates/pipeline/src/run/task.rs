@@ -76,7 +76,8 @@ impl Task<'_> {
         let seen = table.and_then(|table| table.window).unwrap_or_default();
         let next = self.window_after(seen, table)?;
         // What an environment has built may become production's, whose windows it has to come after.
-        let production = self.project.environment.as_ref().map_or(0, |environment| environment.window_in_production(&self.step.table));
+        let environment = self.project.environment.as_ref();
+        let production = environment.and_then(|environment| environment.in_production(&self.step.table)).map_or(0, |at| at.window);
         Ok(next.max(production + 1))
     }
 

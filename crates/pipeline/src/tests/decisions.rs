@@ -5,8 +5,8 @@ use hw_base::Error;
 use serde_json::json;
 
 use super::{check_plan, check_run, following, following_database, replaced};
-use crate::Selection;
 use crate::fixture::World;
+use crate::{Selected, Selection};
 
 #[test]
 fn the_first_run_loads_everything() {
@@ -204,6 +204,74 @@ fn a_removed_raw_copy_is_noticed_although_the_run_that_loads_it_does_not_come_to
             raw/shop.orders: skip, no new files | nothing
             orders: rebuild, rows of `shop.orders` were taken out or let in | all rows"#]],
     );
+}
+
+#[test]
+fn a_raw_copy_that_is_lost_with_one_of_its_files_is_made_anew_only_where_that_is_asked_for() {
+    let world = World::new(&[following()]);
+    world.holds("shop.orders", "a.csv b.csv");
+    world.run();
+    world.remove("raw/shop.orders");
+    world.holds("shop.orders", "b.csv*2");
+    let refused = |rebuild: bool| world.try_plan(&Selection { models: vec![], rebuild }).as_ref().err().map(ToString::to_string);
+    expect![[r#"
+        error[HW306]: the raw copy of `shop.orders` is gone, and with it rows that its source has no longer
+          because: it had the rows of `a.csv`, which is not at the source any more
+          help: put the folder `raw/shop.orders` of the warehouse back as it was, or the files that are missing at the source
+          help: to build the tables from the files that are left, without these rows: `headworks run --rebuild`"#]]
+    .assert_eq(&refused(false).unwrap_or_default());
+    assert_eq!(refused(true), None);
+    world.holds("shop.orders", "a.csv b.csv*2");
+    assert_eq!(refused(false), None, "every file is there");
+}
+
+#[test]
+fn a_rebuild_by_name_takes_no_rows_from_tables_that_it_leaves_out() {
+    let world = World::new(&[following(), replaced()]);
+    world.holds("shop.orders", "a.csv b.csv");
+    world.run();
+    world.remove("raw/shop.orders");
+    world.holds("shop.orders", "b.csv*2");
+    let refused = |names: &[&str]| {
+        let models = names.iter().map(|name| Selected::with_what_it_reads(name).unwrap()).collect();
+        world.try_plan(&Selection { models, rebuild: true }).as_ref().err().map(ToString::to_string)
+    };
+    expect![[r#"
+        error[HW306]: the raw copy of `shop.orders` is gone, and with it rows that its source has no longer
+          because: it had the rows of `a.csv`, which is not at the source any more
+          because: `report` would lose them as well with the next run
+          help: put the folder `raw/shop.orders` of the warehouse back as it was, or the files that are missing at the source
+          help: to build the tables from the files that are left, without these rows: `headworks run orders report --rebuild`"#]]
+    .assert_eq(&refused(&["orders"]).unwrap_or_default());
+    assert_eq!(refused(&["orders", "report"]), None);
+}
+
+#[test]
+fn a_raw_copy_that_is_lost_with_the_ledger_is_made_anew_only_where_that_is_asked_for() {
+    let world = World::new(&[following()]).ran();
+    world.remove("raw/shop.orders");
+    for step in ["raw/shop.orders", "orders"] {
+        world.forget(step);
+    }
+    let refused = |rebuild: bool| world.try_plan(&Selection { models: vec![], rebuild }).as_ref().err().map(ToString::to_string);
+    expect![[r#"
+        error[HW306]: the raw copy of `shop.orders` is gone, and with it the ledger that knew its files
+          because: `orders` may have rows of files that are not at the source any more
+          help: put the ledger back as it was, `.headworks/ledger.db`, or the folder `raw/shop.orders` of the warehouse
+          help: to build the tables from the files that are there, and nothing else: `headworks run --rebuild`"#]]
+    .assert_eq(&refused(false).unwrap_or_default());
+    assert_eq!(refused(true), None);
+}
+
+#[test]
+fn a_file_that_had_no_row_is_no_loss() {
+    let world = World::new(&[following()]).ran();
+    world.holds("shop.orders", "a.csv e.csv");
+    world.arrives("raw/shop.orders", "rows 0");
+    world.run();
+    world.remove("raw/shop.orders");
+    world.holds("shop.orders", "a.csv");
+    assert!(world.try_plan(&Selection::default()).is_ok());
 }
 
 #[test]

@@ -158,6 +158,14 @@ fn what_is_made_of_all_rows_is_not_added_every_time() {
               because: only a plain SELECT of one dataset goes on by itself; this one reads all rows each time, and `load: append` without a key adds whatever it returns
               help: to make the table of all rows: `load: replace`, or `upsert` with the columns that tell its rows apart as the key"#]],
     );
+    check_refused(
+        &[("daily", "select * from shop.orders left join crm.customers on true", append())],
+        expect![[r#"
+            error[HW305]: `daily` would add all of its rows again whenever `shop.orders` changes
+              because: only a plain SELECT of one dataset goes on by itself; this one reads all rows each time, and `load: append` without a key adds whatever it returns
+              help: to make the table of all rows: `load: replace`, or `upsert` with the columns that tell its rows apart as the key
+              help: to add what the new rows alone give, a sum of each delivery: `follow: { shop.orders: _batch }`; what comes to `crm.customers` after them adds and changes nothing"#]],
+    );
     let united = json!({ "load": { "append": {} }, "follow": { "shop.orders": "_batch" } });
     check_refused(
         &[("daily", "select * from shop.orders union all select * from crm.customers", united)],
