@@ -6,7 +6,6 @@ ROWS ?= 1000000
 INTO ?= headworks-demo
 HISTORIES ?= 2000
 
-
 .PHONY: help demo build test test-peers tidy lint check soak bench docs install
 
 help: ## List the targets
@@ -29,9 +28,7 @@ tidy: ## Format and the house rules
 lint: tidy ## Format, the house rules and clippy
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-check: ## What a developer runs: format, house rules, the light rooms' tests
-	$(CARGO) fmt --all --check
-	$(CARGO) xtask tidy
+check: tidy ## What a developer runs: format, house rules, the rooms' own tests
 	$(CARGO) test --locked --workspace --lib
 
 soak: ## Thousands of random histories, with kills, in every way to load

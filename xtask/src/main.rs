@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pipeline", &["base", "validate"]),
     ("engine", &["base", "measure"]),
     ("connect", &["base", "engine", "text"]),
-    ("headworks", &["base", "config", "ledger", "validate", "relate", "measure", "assess", "pipeline", "engine", "connect"]),
+    ("headworks", &["base", "config", "ledger", "validate", "relate", "measure", "text", "assess", "pipeline", "engine", "connect"]),
 ];
 
 /// Crates that only the heavy rooms may name.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{
-    CodeMemory, CodedTable, Column, Error, Further, LoadMode, MeasureSettings, PromotedFrom, Result, Rows, Sketches, TableFacts, TableName,
-    Timestamp, Watch, Watched,
+    CodeMemory, CodedTable, Column, Error, Further, LoadMode, MeasureSettings, PromotedFrom, Result, Rows, Sketches, SourceFile,
+    TableFacts, TableName, Timestamp, Watch, Watched,
 };
 
 /// A future on the heap, so that ports need no generic parameters.
@@ -362,6 +362,9 @@ pub struct TableVersion {
     /// The project of that run, where it says so.
     #[serde(default, skip_serializing)]
     pub project: Option<String>,
+    /// The files that it read, as they were then, where it is one of a raw copy of files and says so.
+    #[serde(default, skip_serializing)]
+    pub files: Vec<SourceFile>,
 }
 
 /// An engine: it reads, measures, stages and publishes. It judges nothing.

@@ -55,8 +55,11 @@ pub struct ColumnFacts {
     pub min: Value,
     /// The greatest value.
     pub max: Value,
-    /// The most frequent values, most frequent first. Counts are exact where `distinct_is_exact`.
+    /// The most frequent values, most frequent first.
     pub top_values: Vec<ValueCount>,
+    /// Whether all values were counted to the end. Otherwise there were too many, and those that came late may be counted low.
+    #[serde(default)]
+    pub top_values_are_exact: bool,
     /// Numbers about the numbers; dates and moments are measured as seconds since 1970.
     pub numbers: Option<NumberFacts>,
     /// Numbers about the text.

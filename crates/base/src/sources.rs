@@ -22,6 +22,9 @@ pub struct SourceFile {
     /// The last batch that may have its rows under that name; later ones are those of another file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub was_until: Option<i64>,
+    /// Whether it was gone when all files were read in another way: its rows stay as they were, and it is read again should it come back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_outdated: bool,
 }
 
 impl SourceFile {
@@ -36,7 +39,7 @@ impl SourceFile {
 
     /// A file that nothing more is known of than what its folder lists.
     pub fn listed(path: impl Into<String>, bytes: u64, modified: i64) -> Self {
-        Self { path: path.into(), bytes, modified, digest: None, was: None, was_until: None }
+        Self { path: path.into(), bytes, modified, digest: None, was: None, was_until: None, is_outdated: false }
     }
 
     /// Whether the folder lists both alike: nothing has written to the file in between.

@@ -109,7 +109,7 @@ fn no_project(root: &Path) -> Error {
     if root.join("headworks.yml").is_file() {
         return error.help(format!("rename `headworks.yml` to `{PROJECT_FILE}`"));
     }
-    error.help("go into a project, give `--project FOLDER`, or make one with `headworks init FILES…`")
+    error.help("go into a project, give `--project FOLDER`, or make one with `headworks init DATA…`")
 }
 
 /// Reads files and goes on after the first problem.

@@ -10,10 +10,10 @@ use std::path::Path;
 use hw_base::{Delivery, Error, Result, Settings, SourceFile, snake_case};
 use serde_json::json;
 
+use crate::address::Address;
 use crate::connectors::{Place, connector};
 use crate::file_source::blocking;
 use crate::files::{self, ending, is_glob, without_ending};
-use crate::parts::Address;
 use crate::patterns::{Called, parted, patterns, without_numbers, word};
 use crate::recognise::recognise_file;
 

@@ -1,10 +1,13 @@
 //! What all file sources share: their datasets, their listing, and work on threads that may block.
 
-use hw_base::{Delivery, Error, Result, SourceFile, Survey, snake_case};
+use std::path::Path;
+use std::sync::Arc;
 
-use crate::connectors::{Opened, Place};
+use hw_base::{BoxFuture, Delivery, Error, Result, SourceFile, Survey, Tolerance, snake_case};
+
+use crate::address::Address;
+use crate::connectors::{Opened, Place, Source};
 use crate::files;
-use crate::parts::Address;
 use crate::paths::{Paths, missing};
 
 /// The files of a source.
@@ -41,42 +44,68 @@ impl FileSource {
         }
     }
 
-    /// What the content of a file is, in short.
-    pub(crate) fn digest(&self, file: &SourceFile) -> Option<String> {
-        files::digest(&self.place.root, file)
-    }
-
     pub(crate) fn list(&self, dataset: &str) -> Result<Vec<SourceFile>> {
         let paths = self.paths.resolved(&self.place.secrets)?;
         files::list(&self.place.root, &paths.of(&self.place.source, dataset)?, self.endings)
     }
 }
 
-/// Lists the files of a dataset.
-pub(crate) async fn survey(source: FileSource, dataset: String) -> Result<Survey> {
-    blocking(move || {
-        let files = source.list(&dataset)?;
-        let bytes = files.iter().map(|file| file.bytes).sum();
-        Ok(Survey { files: Some(files), bytes: Some(bytes), ..Survey::default() })
-    })
-    .await
+/// What a list of files tells of a dataset.
+pub(crate) fn surveyed(files: Vec<SourceFile>) -> Survey {
+    let bytes = files.iter().map(|file| file.bytes).sum();
+    Survey { files: Some(files), bytes: Some(bytes), ..Survey::default() }
 }
 
-/// Opens the files of a delivery.
-pub(crate) async fn delivered_files(
-    source: FileSource,
-    dataset: String,
-    delivery: Delivery,
-    open: impl FnOnce(&[SourceFile], &Delivery) -> Result<Opened> + Send + 'static,
-) -> Result<Opened> {
-    blocking(move || {
-        let files = match &delivery.files {
-            Some(files) => files.clone(),
-            None => source.list(&dataset)?,
-        };
-        open(&files, &delivery)
-    })
-    .await
+/// Opens files of a delivery, whose paths are relative to a folder.
+type OpenFiles = dyn Fn(&Path, &[SourceFile], &Delivery) -> Result<Opened> + Send + Sync;
+
+/// A source of files that are one dataset each time. Its format says how they are opened; everything else is the same for all.
+pub(crate) struct WholeFiles {
+    files: FileSource,
+    malformed: Tolerance,
+    open: Arc<OpenFiles>,
+}
+
+impl WholeFiles {
+    /// A source that tolerates so many malformed records.
+    pub(crate) fn new(
+        files: FileSource,
+        malformed: Tolerance,
+        open: impl Fn(&Path, &[SourceFile], &Delivery) -> Result<Opened> + Send + Sync + 'static,
+    ) -> Self {
+        Self { files, malformed, open: Arc::new(open) }
+    }
+}
+
+impl Source for WholeFiles {
+    fn datasets(&self) -> Vec<String> {
+        self.files.datasets()
+    }
+
+    fn malformed(&self) -> Tolerance {
+        self.malformed
+    }
+
+    fn digest(&self, file: &SourceFile) -> Option<String> {
+        files::digest(&self.files.place.root, file)
+    }
+
+    fn survey<'a>(&'a self, dataset: &'a str) -> BoxFuture<'a, Result<Survey>> {
+        let (source, dataset) = (self.files.clone(), dataset.to_owned());
+        Box::pin(blocking(move || source.list(&dataset).map(surveyed)))
+    }
+
+    fn open<'a>(&'a self, dataset: &'a str, delivery: &'a Delivery) -> BoxFuture<'a, Result<Opened>> {
+        let (source, open) = (self.files.clone(), Arc::clone(&self.open));
+        let (dataset, delivery) = (dataset.to_owned(), delivery.clone());
+        Box::pin(blocking(move || {
+            let files = match &delivery.files {
+                Some(files) => files.clone(),
+                None => source.list(&dataset)?,
+            };
+            open(&source.place.root, &files, &delivery)
+        }))
+    }
 }
 
 /// Runs work that reads files.

@@ -82,9 +82,11 @@ pub(crate) fn places(columns: &[String], names: &[String]) -> Vec<Option<usize>>
     columns.iter().map(|column| by_name.get(column.as_str()).copied()).collect()
 }
 
-/// What helps where the names of columns stand in the rows.
-pub(crate) const RENAME_OR_NUMBER: &str =
-    "rename one of them at the source, or set `header: false` and `skip_rows: 1` to name all by position";
+/// What helps where the names of columns stand in a header that ends with this line.
+pub(crate) fn rename_or_number(lines: u64) -> String {
+    format!("rename one of them at the source, or set `header: false` and `skip_rows: {lines}` to name all by position")
+}
+
 /// What helps where the names of columns are fixed.
 pub(crate) const RENAME: &str = "rename one of them at the source";
 

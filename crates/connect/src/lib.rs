@@ -4,6 +4,7 @@
 //! A connector makes a dataset readable as a table of the engine and never loads it. Records that cannot be read as rows
 //! arrive all the same, as rows that say what is wrong with them, so that they neither stop a run nor disappear.
 
+mod address;
 mod cause;
 mod connectors;
 mod discover;
@@ -29,6 +30,7 @@ mod text;
 mod types;
 mod warehouse;
 
+pub use address::Address;
 pub use connectors::{
     AvroSettings, CONNECTORS, Connector, CsvSettings, DeltaSettings, ExcelSettings, JsonSettings, MysqlSettings, Opened, ParquetSettings,
     Place, PostgresSettings, PostgresTargetSettings, Secrets, Source, SqliteSettings, TableListing, Target, connector, connector_of_url,
@@ -38,7 +40,6 @@ pub use discover::{Discovered, Found, discover};
 pub use given::{GivenDataset, GivenSources, declared_column, open_given, typed_rows};
 pub use in_place::in_place;
 pub use left_out::left_out;
-pub use parts::Address;
 pub use paths::Paths;
 pub use project::ProjectSources;
 pub use recognise::{OpenedPath, datasets_at, files_at, has_known_ending, open_files, open_path, parts_at, recognise};

@@ -12,69 +12,16 @@ use datafusion::arrow::datatypes::{DataType, Field};
 use hw_base::{BoxFuture, Delivery, Error, Part, Result, SourceFile, Survey, Tolerance, snake_case, unknown};
 
 use crate::connectors::{Opened, Reached, Source};
-use crate::file_source::{FileSource, blocking};
-use crate::files::{digest, is_glob, list};
+use crate::file_source::{FileSource, blocking, surveyed};
+use crate::files::{digest, list};
 use crate::layout::{Layout, check_duplicates, free_of_hidden, header_alone, in_known_case, places, uneven};
 use crate::rows::{Outlet, RowReader, RowTable, Wanted};
 use crate::types::{Declared, check_declared, column_of, common_type, sql_type_to_arrow};
-
-/// Data as a person names it: a file, a folder, a glob or the URL of a database, and after `#` a table or sheet of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
-    /// The place.
-    pub place: String,
-    /// The table or sheet, where one is named.
-    pub part: Option<String>,
-}
-
-impl Address {
-    /// Reads what stands for data below `root`. A file whose own name has a `#` is taken as it is.
-    pub fn read(root: &Path, text: &str) -> Self {
-        let is_place = |place: &str| !place.is_empty() && (root.join(place).exists() || is_glob(place));
-        let cuts = text.match_indices('#').map(|(at, _)| (&text[..at], &text[at + 1..]));
-        let cut = match () {
-            () if root.join(text).exists() => None,
-            // A password may have a `#` too.
-            () if text.contains("://") => text.rsplit_once('#').filter(|(_, part)| !part.contains(['@', '/'])),
-            () => cuts.into_iter().find(|(place, _)| is_place(place)),
-        };
-        match cut {
-            Some((place, part)) => Self { place: place.to_owned(), part: Some(part.to_owned()) },
-            None => Self { place: text.to_owned(), part: None },
-        }
-    }
-
-    /// Whether the place is a database behind a URL, which may hold a password.
-    pub fn is_url(&self) -> bool {
-        self.place.contains("://")
-    }
-}
-
-impl Address {
-    /// The place as it may be shown: without user, password and parameters of a URL.
-    pub(crate) fn shown_place(&self) -> String {
-        let Some((scheme, rest)) = self.place.split_once("://") else { return self.place.clone() };
-        let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-        format!("{scheme}://{}", host.split('?').next().unwrap_or_default())
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.part {
-            Some(part) => write!(f, "{}#{part}", self.place),
-            None => f.write_str(&self.place),
-        }
-    }
-}
 
 /// A kind of file that holds several datasets.
 pub(crate) trait PartedFormat: fmt::Debug + Send + Sync + 'static {
     /// What a part is called.
     const NOUN: &'static str;
-
-    /// What helps against two columns of one name.
-    const RENAMING: &'static str;
 
     /// Whether the rows of a part alone tell the types of its columns.
     const IS_TYPED_BY_ROWS: bool = false;
@@ -84,6 +31,9 @@ pub(crate) trait PartedFormat: fmt::Debug + Send + Sync + 'static {
 
     /// The parts of a file, in its order.
     fn parts(&self, root: &Path, file: &SourceFile) -> Result<Vec<String>>;
+
+    /// What helps against two columns of one name in a part.
+    fn renaming(shape: &Self::Shape) -> String;
 
     /// The columns of a part.
     fn look(&self, root: &Path, file: &SourceFile, part: &str) -> Result<(Look, Self::Shape)>;
@@ -177,7 +127,7 @@ impl<F: PartedFormat> PartedSource<F> {
             let part = chosen::<F>(&self.format.parts(root, &file)?, &file.path, dataset, address.part.as_deref())?;
             let (mut look, shape) = self.format.look(root, &file, &part)?;
             look.names = look.names.iter().map(|name| free_of_hidden(name)).collect();
-            check_duplicates(&file.path, &look.names, F::RENAMING)?;
+            check_duplicates(&file.path, &look.names, &F::renaming(&shape))?;
             looked.push((file, part, look, shape));
         }
         in_known_case(looked.iter_mut().map(|(_, _, look, _)| &mut look.names), delivery);
@@ -258,11 +208,7 @@ impl<F: PartedFormat> Source for PartedSource<F> {
 
     fn survey<'a>(&'a self, dataset: &'a str) -> BoxFuture<'a, Result<Survey>> {
         let (source, dataset) = (self.clone(), dataset.to_owned());
-        Box::pin(blocking(move || {
-            let files = source.list(&dataset)?;
-            let bytes = files.iter().map(|file| file.bytes).sum();
-            Ok(Survey { files: Some(files), bytes: Some(bytes), ..Survey::default() })
-        }))
+        Box::pin(blocking(move || source.list(&dataset).map(surveyed)))
     }
 
     fn open<'a>(&'a self, dataset: &'a str, delivery: &'a Delivery) -> BoxFuture<'a, Result<Opened>> {
@@ -289,27 +235,5 @@ impl<F: PartedFormat> RowReader for Parts<F> {
             }
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_part_follows_a_place_that_exists() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["shop.db", "odd#1.csv"] {
-            std::fs::write(folder.path().join(name), "x").unwrap();
-        }
-        let read = |text: &str| Address::read(folder.path(), text);
-        let address = |place: &str, part: Option<&str>| Address { place: place.into(), part: part.map(str::to_owned) };
-        assert_eq!(read("shop.db#Order Lines"), address("shop.db", Some("Order Lines")));
-        assert_eq!(read("shop.db#a#b"), address("shop.db", Some("a#b")));
-        assert_eq!(read("shops/*.db#orders"), address("shops/*.db", Some("orders")));
-        assert_eq!(read("postgres://h/shop#orders"), address("postgres://h/shop", Some("orders")));
-        assert_eq!(read("postgres://ada:p/w#d@h/shop?sslmode=off#orders").shown_place(), "postgres://h/shop");
-        assert_eq!(read("odd#1.csv"), address("odd#1.csv", None));
-        assert_eq!(read("gone.db#orders"), address("gone.db#orders", None));
     }
 }

@@ -7,10 +7,10 @@ use hw_base::{Delivered, Delivery, Error, Result, Settings, SourceFile, snake_ca
 use hw_engine::LiveTables;
 use serde_json::{Value as Json, json};
 
+use crate::address::Address;
 use crate::connectors::{CONNECTORS, Connector, Place, TableListing, connector, connector_of_url};
 use crate::file_source::blocking;
 use crate::files::{self, path_of, unreadable};
-use crate::parts::Address;
 use crate::project::register;
 use crate::text::check_is_text;
 use hw_text::{SAMPLE_BYTES, sample};

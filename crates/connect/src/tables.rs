@@ -1,4 +1,4 @@
-//! The `tables` of a source that is a database.
+//! The tables of a source that is a database, and which of their columns are read as text.
 
 use std::collections::BTreeMap;
 
@@ -31,4 +31,9 @@ impl Tables {
             Self::Named(tables) => tables.get(dataset).map(String::as_str),
         }
     }
+}
+
+/// The columns of `table` that `as_text` names, each as `table.column`.
+pub(crate) fn text_columns<'a>(as_text: &'a [String], table: &str) -> Vec<&'a str> {
+    as_text.iter().filter_map(|entry| entry.strip_prefix(table)?.strip_prefix('.')).collect()
 }

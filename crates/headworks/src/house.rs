@@ -1,6 +1,5 @@
 //! An opened project: its settings, its engine, its sources and its ledger.
 
-use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -11,18 +10,11 @@ use hw_engine::{Limits, LiveTables, LocalEngine, Site};
 use hw_ledger::{ProjectLedger, SqliteLedger};
 use hw_pipeline::{Asking, EngineSettings, Environment, Model, ModelText, Narrator, Ports, Project, ProjectText, arriving, live_rows};
 
+use crate::files::{absolute, make_folder, temporary_state};
 use crate::interruption;
 use crate::machine::{self, ProcessMemory, SystemClock};
 use crate::naming::{Named, bind_file, is_bound, means_path};
-
-/// The folder of a project that is never committed.
-pub(crate) const STATE: &str = ".headworks";
-
-/// The ledger, in the folder of a project's or an environment's state.
-const LEDGER: &str = "ledger.db";
-
-/// The folder of environments, in that of a project's state and in the warehouse.
-pub(crate) const ENVIRONMENTS: &str = "environments";
+use crate::place::{LEDGER, Place, looked_at, state_folder};
 
 /// An opened project.
 pub(crate) struct House {
@@ -38,34 +30,6 @@ pub(crate) struct House {
     pub(crate) ledger: ProjectLedger,
     /// The folder of its state.
     state: PathBuf,
-}
-
-/// An environment of a project, as a command line names it.
-#[derive(Clone, Debug)]
-pub(crate) struct Place {
-    /// Its name.
-    pub(crate) name: String,
-    /// The folder of production's project, where that is another one.
-    pub(crate) production: Option<PathBuf>,
-    /// Whether it is thrown away when the program ends.
-    pub(crate) is_passing: bool,
-}
-
-impl Place {
-    /// The folder of production's project; `root` is that of the project.
-    fn production<'a>(&'a self, root: &'a Path) -> &'a Path {
-        self.production.as_deref().unwrap_or(root)
-    }
-
-    /// Refuses an environment that no run has made.
-    pub(crate) fn refuse_unknown(&self, root: &Path) -> Result<()> {
-        let (name, known) = (&self.name, environments(self.production(root)));
-        if known.iter().any(|known| known == name) {
-            return Ok(());
-        }
-        let error = hw_base::unknown("environment", name, known.iter().map(String::as_str)).code("HW505");
-        Err(error.help(format!("`headworks run --env {name}` makes one")))
-    }
 }
 
 /// A path as the files of a project write it.
@@ -109,6 +73,11 @@ impl House {
     pub(crate) fn ports<'a>(&'a self, narrator: &'a dyn Narrator) -> Ports<'a> {
         let Self { engine, sources, targets, ledger, .. } = self;
         Ports { engine, sources, targets, ledger, clock: &SystemClock, narrator, memory: &ProcessMemory }
+    }
+
+    /// What planning asks.
+    pub(crate) fn asking(&self) -> Asking<'_> {
+        Asking { engine: &self.engine, sources: &self.sources, ledger: &self.ledger }
     }
 
     /// Opens the project in `root` to change its tables.
@@ -209,8 +178,7 @@ impl House {
                 [name] if self.is_built_inside(name) => return Err(lies_in_target(name)),
                 ["preview", source, dataset] => {
                     let dataset = DatasetName::new(source, dataset);
-                    let asking = Asking { engine: &self.engine, sources: &self.sources, ledger: &self.ledger };
-                    let delivery = arriving(&self.project, asking, &dataset).await?;
+                    let delivery = arriving(&self.project, self.asking(), &dataset).await?;
                     let delivered = hw_base::Sources::open(&self.sources, &dataset, &delivery).await?;
                     let rows = live_rows(&format!("preview.{dataset}"), &delivered, &["_file", "_line"], &mut inputs);
                     inputs.push(rows);
@@ -309,33 +277,6 @@ fn not_built(model: &str) -> Error {
         .help(format!("`headworks run {model}` builds it; `preview.{model}` is what its SELECT returns now"))
 }
 
-/// Whether a run of the project in `root` is going on, in an environment where one is named.
-pub(crate) fn is_going_on(root: &Path, place: Option<&Place>) -> Result<bool> {
-    let production = place.map_or(absolute(root), |place| absolute(place.production(&absolute(root)?)))?;
-    Ok(hw_ledger::is_held(&state_folder(&production, place.map(|place| place.name.as_str()))))
-}
-
-/// The folder of the state of a project, or of one of its environments.
-pub(crate) fn state_folder(root: &Path, environment: Option<&str>) -> PathBuf {
-    let state = root.join(STATE);
-    environment.map_or(state.clone(), |name| state.join(ENVIRONMENTS).join(name))
-}
-
-/// The ledger in a folder, for reading; an empty one where none is there.
-pub(crate) fn looked_at(state: &Path) -> Result<SqliteLedger> {
-    let ledger = state.join(LEDGER);
-    if ledger.exists() { SqliteLedger::open_read_only(&ledger) } else { SqliteLedger::empty() }
-}
-
-/// The environments of the project in `root`, by name.
-pub(crate) fn environments(root: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(root.join(STATE).join(ENVIRONMENTS)).into_iter().flatten().flatten();
-    let made = entries.filter(|entry| entry.path().join(LEDGER).exists());
-    let mut names: Vec<String> = made.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
-}
-
 /// The warehouse that production's project in `root` names; `project` is what is built on top of it.
 fn warehouse_of(root: &Path, project: &Project) -> Result<Site> {
     let own = absolute(&project.root)?;
@@ -382,78 +323,8 @@ fn datasets_read(project: &Project, engine: &LocalEngine) -> Vec<DatasetName> {
         .collect()
 }
 
-/// A folder for the files of an engine that belongs to no project, or to one that is only looked at.
-pub(crate) fn temporary_state() -> PathBuf {
-    std::env::temp_dir().join(format!("headworks-{}", std::process::id()))
-}
-
 /// An engine that belongs to no project.
 pub(crate) fn temporary_engine(settings: &EngineSettings) -> Result<LocalEngine> {
     let state = temporary_state();
     engine(state.join("warehouse"), &state, settings)
-}
-
-/// Removes that folder, should this process have made it.
-pub(crate) fn clear_temporary_state() {
-    // It lies among the temporary files, which the system removes too.
-    let _ = std::fs::remove_dir_all(temporary_state());
-}
-
-/// Removes a folder of temporary files; what stays is removed with all others.
-pub(crate) fn remove_folder(folder: &Path) {
-    let _ = std::fs::remove_dir_all(folder);
-}
-
-/// Removes a folder that holds nothing; one that holds something stays.
-pub(crate) fn remove_empty_folder(folder: &Path) {
-    let _ = std::fs::remove_dir(folder);
-}
-
-/// A folder as a path from the root of the file system, because the engine knows no other.
-pub(crate) fn absolute(folder: &Path) -> Result<PathBuf> {
-    folder.canonicalize().map_err(|error| Error::user(format!("the folder `{}` cannot be read: {error}", folder.display())).code("HW106"))
-}
-
-/// Makes a folder and all above it.
-pub(crate) fn make_folder(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|error| {
-        Error::outside(format!("the folder `{}` cannot be made: {error}", folder.display())).code("HW501").help("look at its permissions")
-    })
-}
-
-/// Writes a file in the place of an earlier one. Whatever ends this process, the earlier content is there or the whole new one.
-pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let aside = PathBuf::from(format!("{}.new", path.display()));
-    write_bytes(&aside, bytes)?;
-    // A file that is renamed before its content is on the disk may be empty after the machine has stopped.
-    let renamed = File::open(&aside).and_then(|file| file.sync_all()).and_then(|()| std::fs::rename(&aside, path));
-    renamed.map_err(|error| unwritable(path, &error))
-}
-
-/// Writes a file of a project or a report.
-pub(crate) fn write_file(path: &Path, text: &str) -> Result<()> {
-    write_bytes(path, text.as_bytes())
-}
-
-/// Removes a file where there is one.
-pub(crate) fn remove_if_there(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(unwritable(path, &error)),
-        _ => Ok(()),
-    }
-}
-
-/// Makes the folder that a file will lie in.
-pub(crate) fn make_folder_of(path: &Path) -> Result<()> {
-    path.parent().map_or(Ok(()), make_folder)
-}
-
-/// The same for a file that is no text.
-fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
-    make_folder_of(path)?;
-    std::fs::write(path, bytes).map_err(|error| unwritable(path, &error))
-}
-
-fn unwritable(path: &Path, error: &std::io::Error) -> Error {
-    Error::outside(format!("`{}` cannot be written: {error}", path.display())).code("HW501")
 }

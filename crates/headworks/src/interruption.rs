@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use crate::house;
+use crate::files;
 use crate::terminal::Terminal;
 use crate::watching;
 
@@ -89,6 +89,6 @@ pub(crate) fn end_at_once(error: Error) {
 fn end(error: &Error, terminal: &Terminal) {
     let code = crate::exit_code(error);
     terminal.error(error, code);
-    house::clear_temporary_state();
+    files::clear_temporary_state();
     process::exit(i32::from(code));
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hw_base::{BoxFuture, Clock, Timestamp};
+use hw_base::{BoxFuture, Clock, RunId, Timestamp};
 use hw_connect::Secrets;
 use hw_pipeline::Meter;
 
@@ -46,8 +46,13 @@ pub(crate) fn secrets(root: &std::path::Path) -> Secrets {
     Arc::new(move |text| Ok(hw_config::resolve(text, &|name| std::env::var(name).ok(), &root)?.expose().to_owned()))
 }
 
+/// The identity of a run that begins now.
+pub(crate) fn next_run_id(now: Timestamp) -> RunId {
+    hw_ledger::next_run_id(now, salt(now))
+}
+
 /// A number that differs between runs that start in the same second.
-pub(crate) fn salt(now: Timestamp) -> u64 {
+fn salt(now: Timestamp) -> u64 {
     u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(now.timestamp_subsec_nanos())
 }
 

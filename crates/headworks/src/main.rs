@@ -2,11 +2,13 @@
 
 mod commands;
 mod demo;
+mod files;
 mod house;
 mod interruption;
 mod machine;
 mod naming;
 mod objectives;
+mod place;
 mod report;
 mod suite_files;
 mod terminal;
@@ -59,7 +61,7 @@ fn start(matches: &clap::ArgMatches, terminal: &Terminal) -> hw_base::Result<u8>
     let result = runtime.block_on(commands::run(matches, terminal));
     // Tasks of an interrupted run may be in the middle of a batch; nobody waits for them.
     runtime.shutdown_timeout(std::time::Duration::from_millis(500));
-    house::clear_temporary_state();
+    files::clear_temporary_state();
     result
 }
 

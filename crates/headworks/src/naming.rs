@@ -11,7 +11,8 @@ use hw_connect::Address;
 use hw_engine::{ColumnNames, LiveTables, LocalEngine};
 use hw_pipeline::{live_rows, raw_column_names};
 
-use crate::house::{House, Place, read_project};
+use crate::house::{House, read_project};
+use crate::place::Place;
 
 /// Whether the data that a person names is a file, a part of one, a folder or a glob below `root`.
 pub(crate) fn is_path(root: &Path, data: &str) -> bool {

@@ -10,7 +10,7 @@ use hw_base::Error;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::house::Place;
+use crate::place::Place;
 use crate::report;
 
 /// How results are printed.

@@ -16,12 +16,12 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
-use hw_base::{BoxFuture, Delivery, Error, Part, Result, Settings, SourceFile, Survey};
+use hw_base::{Delivery, Error, Part, Result, Settings, SourceFile, Tolerance};
 use schemars::{JsonSchema, Schema as JsonSchemaOf, SchemaGenerator};
 use serde::Deserialize;
 
 use super::{Connector, Opened, Place, Reached, Source};
-use crate::file_source::{FileSource, delivered_files, survey};
+use crate::file_source::{FileSource, WholeFiles};
 use crate::files::{path_of, unreadable};
 use crate::layout::{free_of_hidden, places, uneven};
 use crate::merge::{FileColumns, merged};
@@ -76,33 +76,9 @@ impl Connector for Avro {
 
     fn source(&self, settings: &Settings, place: Place) -> Result<Box<dyn Source>> {
         let avro: AvroSettings = settings.read()?;
-        let declared = Arc::new(declared_types(&avro.columns, settings, avro.path.count())?);
-        Ok(Box::new(AvroSource { files: FileSource { place, paths: avro.path, endings: self.endings() }, declared }))
-    }
-}
-
-struct AvroSource {
-    files: FileSource,
-    declared: Arc<Declared>,
-}
-
-impl Source for AvroSource {
-    fn datasets(&self) -> Vec<String> {
-        self.files.datasets()
-    }
-
-    fn digest(&self, file: &SourceFile) -> Option<String> {
-        self.files.digest(file)
-    }
-
-    fn survey<'a>(&'a self, dataset: &'a str) -> BoxFuture<'a, Result<Survey>> {
-        Box::pin(survey(self.files.clone(), dataset.to_owned()))
-    }
-
-    fn open<'a>(&'a self, dataset: &'a str, delivery: &'a Delivery) -> BoxFuture<'a, Result<Opened>> {
-        let (declared, root) = (Arc::clone(&self.declared), self.files.place.root.clone());
-        let open = move |files: &[SourceFile], delivery: &Delivery| open_files(&root, files, &declared, delivery);
-        Box::pin(delivered_files(self.files.clone(), dataset.to_owned(), delivery.clone(), open))
+        let declared = declared_types(&avro.columns, settings, avro.path.count())?;
+        let files = FileSource { place, paths: avro.path, endings: self.endings() };
+        Ok(Box::new(WholeFiles::new(files, Tolerance::NONE, move |root, files, delivery| open_files(root, files, &declared, delivery))))
     }
 }
 

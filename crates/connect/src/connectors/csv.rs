@@ -1,15 +1,14 @@
 //! `csv`: files of delimited text.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use hw_base::{BoxFuture, Delivery, Error, Result, Settings, Share, SourceFile, Span, Survey, Tolerance};
+use hw_base::{Error, Result, Settings, Share, Span, Tolerance};
 use hw_text::Quote;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::{Connector, Opened, Place, Source};
-use crate::file_source::{FileSource, delivered_files, survey};
+use super::{Connector, Place, Source};
+use crate::file_source::{FileSource, WholeFiles};
 use crate::paths::Paths;
 use crate::text::{self, DelimitedOptions, Places};
 use crate::types::declared_types;
@@ -86,7 +85,9 @@ impl Connector for Csv {
         let csv: CsvSettings = settings.read()?;
         let options = options(&csv, settings)?;
         let files = FileSource { place, paths: csv.path, endings: self.endings() };
-        Ok(Box::new(CsvSource { files, malformed: csv.malformed, options: Arc::new(options) }))
+        Ok(Box::new(WholeFiles::new(files, csv.malformed, move |root, files, delivery| {
+            text::open_delimited(root, files, &options, delivery)
+        })))
     }
 }
 
@@ -134,34 +135,4 @@ fn placed(error: Error, settings: &Settings, key: &str) -> Error {
 
 fn place(settings: &Settings, key: &str) -> Option<Span> {
     settings.get(key).and_then(|value| value.span.clone())
-}
-
-struct CsvSource {
-    files: FileSource,
-    malformed: Tolerance,
-    options: Arc<DelimitedOptions>,
-}
-
-impl Source for CsvSource {
-    fn datasets(&self) -> Vec<String> {
-        self.files.datasets()
-    }
-
-    fn malformed(&self) -> Tolerance {
-        self.malformed
-    }
-
-    fn digest(&self, file: &SourceFile) -> Option<String> {
-        self.files.digest(file)
-    }
-
-    fn survey<'a>(&'a self, dataset: &'a str) -> BoxFuture<'a, Result<Survey>> {
-        Box::pin(survey(self.files.clone(), dataset.to_owned()))
-    }
-
-    fn open<'a>(&'a self, dataset: &'a str, delivery: &'a Delivery) -> BoxFuture<'a, Result<Opened>> {
-        let (options, root) = (Arc::clone(&self.options), self.files.place.root.clone());
-        let open = move |files: &[SourceFile], delivery: &Delivery| text::open_delimited(&root, files, &options, delivery);
-        Box::pin(delivered_files(self.files.clone(), dataset.to_owned(), delivery.clone(), open))
-    }
 }

@@ -1,15 +1,14 @@
 //! `json`: one object per line, or one list of objects.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use hw_base::{BoxFuture, Delivery, Result, Settings, SourceFile, Survey, Tolerance};
+use hw_base::{Result, Settings, Tolerance};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::csv::one_percent;
-use super::{Connector, Opened, Place, Source};
-use crate::file_source::{FileSource, delivered_files, survey};
+use super::{Connector, Place, Source};
+use crate::file_source::{FileSource, WholeFiles};
 use crate::paths::Paths;
 use crate::text::{self, JsonOptions};
 use crate::types::declared_types;
@@ -57,36 +56,6 @@ impl Connector for Json {
         let json: JsonSettings = settings.read()?;
         let options = JsonOptions { declared: declared_types(&json.columns, settings, json.path.count())? };
         let files = FileSource { place, paths: json.path, endings: self.endings() };
-        Ok(Box::new(JsonSource { files, malformed: json.malformed, options: Arc::new(options) }))
-    }
-}
-
-struct JsonSource {
-    files: FileSource,
-    malformed: Tolerance,
-    options: Arc<JsonOptions>,
-}
-
-impl Source for JsonSource {
-    fn datasets(&self) -> Vec<String> {
-        self.files.datasets()
-    }
-
-    fn malformed(&self) -> Tolerance {
-        self.malformed
-    }
-
-    fn digest(&self, file: &SourceFile) -> Option<String> {
-        self.files.digest(file)
-    }
-
-    fn survey<'a>(&'a self, dataset: &'a str) -> BoxFuture<'a, Result<Survey>> {
-        Box::pin(survey(self.files.clone(), dataset.to_owned()))
-    }
-
-    fn open<'a>(&'a self, dataset: &'a str, delivery: &'a Delivery) -> BoxFuture<'a, Result<Opened>> {
-        let (options, root) = (Arc::clone(&self.options), self.files.place.root.clone());
-        let open = move |files: &[SourceFile], delivery: &Delivery| text::open_json(&root, files, &options, delivery);
-        Box::pin(delivered_files(self.files.clone(), dataset.to_owned(), delivery.clone(), open))
+        Ok(Box::new(WholeFiles::new(files, json.malformed, move |root, files, delivery| text::open_json(root, files, &options, delivery))))
     }
 }

@@ -10,12 +10,12 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, ident};
 use datafusion::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use hw_base::{BoxFuture, Delivery, Error, Part, Result, Settings, SourceFile, Survey};
+use hw_base::{Delivery, Error, Part, Result, Settings, SourceFile, Tolerance};
 use schemars::{JsonSchema, Schema as JsonSchemaOf, SchemaGenerator};
 use serde::Deserialize;
 
 use super::{Connector, Opened, Place, Reached, Source};
-use crate::file_source::{FileSource, delivered_files, survey};
+use crate::file_source::{FileSource, WholeFiles};
 use crate::files::{path_of, unreadable};
 use crate::layout::{HIDDEN, free_of_hidden, own_name, uneven};
 use crate::merge::{FileColumns, merged};
@@ -64,33 +64,9 @@ impl Connector for Parquet {
 
     fn source(&self, settings: &Settings, place: Place) -> Result<Box<dyn Source>> {
         let parquet: ParquetSettings = settings.read()?;
-        let declared = Arc::new(declared_types(&parquet.columns, settings, parquet.path.count())?);
-        Ok(Box::new(ParquetSource { files: FileSource { place, paths: parquet.path, endings: self.endings() }, declared }))
-    }
-}
-
-struct ParquetSource {
-    files: FileSource,
-    declared: Arc<Declared>,
-}
-
-impl Source for ParquetSource {
-    fn datasets(&self) -> Vec<String> {
-        self.files.datasets()
-    }
-
-    fn digest(&self, file: &SourceFile) -> Option<String> {
-        self.files.digest(file)
-    }
-
-    fn survey<'a>(&'a self, dataset: &'a str) -> BoxFuture<'a, Result<Survey>> {
-        Box::pin(survey(self.files.clone(), dataset.to_owned()))
-    }
-
-    fn open<'a>(&'a self, dataset: &'a str, delivery: &'a Delivery) -> BoxFuture<'a, Result<Opened>> {
-        let (declared, root) = (Arc::clone(&self.declared), self.files.place.root.clone());
-        let open = move |files: &[SourceFile], delivery: &Delivery| open_files(&root, files, &declared, delivery);
-        Box::pin(delivered_files(self.files.clone(), dataset.to_owned(), delivery.clone(), open))
+        let declared = declared_types(&parquet.columns, settings, parquet.path.count())?;
+        let files = FileSource { place, paths: parquet.path, endings: self.endings() };
+        Ok(Box::new(WholeFiles::new(files, Tolerance::NONE, move |root, files, delivery| open_files(root, files, &declared, delivery))))
     }
 }
 

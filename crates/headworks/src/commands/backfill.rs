@@ -2,7 +2,7 @@
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Clock, Error, Result, RunId, RunRecord, StepOutcome, count, plural};
-use hw_ledger::{RunLock, next_run_id};
+use hw_ledger::RunLock;
 use hw_pipeline::{Asking, Plan, Ports, Selected, Selection, close, exit_code, fill, left_out, plan, recover, run, targets, windows_left};
 use serde_json::{Value as Json, json};
 
@@ -85,7 +85,7 @@ fn tell_left_out(models: &[&str], terminal: &Terminal) {
 
 fn fresh() -> RunId {
     let now = SystemClock.now();
-    next_run_id(now, machine::salt(now))
+    machine::next_run_id(now)
 }
 
 /// A backfill that goes on.

@@ -9,8 +9,9 @@ use hw_pipeline::{EngineSettings, Selection};
 
 use super::{Command, assess, described, memory, read, run_project};
 use crate::demo::{self, Size};
-use crate::house::{House, STATE};
+use crate::house::House;
 use crate::machine::SystemClock;
+use crate::place::STATE;
 use crate::report;
 use crate::terminal::Terminal;
 
@@ -31,12 +32,17 @@ struct Arguments {
     /// The folder to make; it must be empty or an earlier demo
     #[arg(long, value_name = "FOLDER", default_value = "headworks-demo")]
     into: PathBuf,
-    /// Memory that the engine may use
-    #[arg(long, default_value = "2GiB", value_parser = |text: &str| memory(text).map(|_| text.to_owned()), allow_negative_numbers = true)]
+    /// Memory that may be used
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = size, allow_negative_numbers = true)]
     memory: String,
     /// Write the data and the project, and stop before the first run
     #[arg(long)]
     prepare_only: bool,
+}
+
+/// A limit of memory, as the project will have it.
+fn size(text: &str) -> std::result::Result<String, String> {
+    memory(text).map(|_| text.to_owned())
 }
 
 fn orders(text: &str) -> std::result::Result<u64, String> {

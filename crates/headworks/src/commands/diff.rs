@@ -2,8 +2,7 @@
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Clock, Engine, Error, Result, Share, StepOutcome, TableName};
-use hw_ledger::next_run_id;
-use hw_pipeline::{Asking, Comparison, Narrator, Selection, Side, Step, plan, run};
+use hw_pipeline::{Comparison, Narrator, Selection, Side, Step, plan, run};
 
 use super::{Command, Common, InEnvironment, at_least_one, described, one_sentence, read};
 use crate::house::House;
@@ -19,13 +18,13 @@ pub(crate) struct Diff;
 
 #[derive(Args)]
 struct Arguments {
-    /// The table
+    /// The model of the table
     #[arg(value_name = "MODEL")]
     table: String,
-    /// Compare this version of the table …
+    /// Compare two versions of the table: this one, and the one that `--to` names
     #[arg(long, value_name = "VERSION")]
     from: Option<i64>,
-    /// … with this one; the newest where it is not given
+    /// The version to compare that of `--from` with; the newest where it is not given
     #[arg(long, value_name = "VERSION", requires = "from")]
     to: Option<i64>,
     /// The columns that identify a row, where the model does not say it
@@ -88,10 +87,9 @@ fn builds(house: &House, table: &str) -> bool {
 /// Builds a model, and what it reads of what has changed, in an environment that is thrown away.
 async fn build(house: &House, model: &str, terminal: &Terminal) -> Result<()> {
     house.model(model)?;
-    let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
-    let plan = plan(&house.project, asking, &Selection::of_models([model.to_owned()])).await?;
-    let now = SystemClock.now();
-    let (record, errors) = run(&house.project, &plan, next_run_id(now, machine::salt(now)), None, house.ports(&Busy(terminal))).await?;
+    let plan = plan(&house.project, house.asking(), &Selection::of_models([model.to_owned()])).await?;
+    let id = machine::next_run_id(SystemClock.now());
+    let (record, errors) = run(&house.project, &plan, id, None, house.ports(&Busy(terminal))).await?;
     if let Some(error) = errors.into_iter().next() {
         return Err(error);
     }

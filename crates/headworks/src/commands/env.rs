@@ -4,12 +4,13 @@ use std::path::Path;
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Clock, Error, Ledger, Result, RunRecord};
-use hw_ledger::{RunLock, is_held, next_run_id};
+use hw_ledger::{RunLock, is_held};
 use serde_json::{Value as Json, json};
 
-use super::{Command, Common, environment_name, part, read};
-use crate::house::{House, Place, environments, looked_at, state_folder};
+use super::{Command, Common, environment_name, of_parts, part, read};
+use crate::house::House;
 use crate::machine::{self, SystemClock};
+use crate::place::{Place, environments, looked_at, state_folder};
 use crate::report;
 use crate::terminal::{Format, Terminal};
 
@@ -33,13 +34,15 @@ struct DropOne {
 
 impl Command for Env {
     fn arguments(&self) -> Clap {
-        Clap::new("env")
-            .about("List the environments of the project, or drop one")
-            .after_long_help("Examples:\n  headworks env list\n  headworks env drop dev\n  headworks run --env dev")
-            .subcommand_required(true)
-            .arg_required_else_help(true)
-            .subcommand(part::<List>("list", "List the environments, what each builds and its last run"))
-            .subcommand(part::<DropOne>("drop", "Remove the tables and the history of an environment"))
+        of_parts(
+            "env",
+            "List the environments of the project, or drop one",
+            "Examples:\n  headworks env list\n  headworks env drop dev\n  headworks run --env dev",
+            [
+                part::<List>("list", "List the environments, what each builds and its last run"),
+                part::<DropOne>("drop", "Remove the tables and the history of an environment"),
+            ],
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {
@@ -102,7 +105,7 @@ fn drop_one(name: &str, terminal: &Terminal) -> Result<u8> {
     let house = House::look(&terminal.root)?;
     refuse_while_promoting(&house, name)?;
     let (state, now) = (state_folder(&house.project.root, Some(name)), SystemClock.now());
-    let lock = RunLock::take(&state, &next_run_id(now, machine::salt(now)))?;
+    let lock = RunLock::take(&state, &machine::next_run_id(now))?;
     // The ledger goes last, so that an environment which was dropped by half is still listed.
     house.engine.drop_environment(name)?;
     drop(lock);

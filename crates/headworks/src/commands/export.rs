@@ -11,7 +11,7 @@ use hw_validate::{Dialect, TableRules, suite};
 use super::assess::open;
 use super::check::rules;
 use super::{Command, described, read};
-use crate::house::write_file;
+use crate::files::write_file;
 use crate::terminal::Terminal;
 
 /// The command.

@@ -7,7 +7,7 @@ use hw_base::{BoxFuture, Error, Result};
 use hw_validate::{Imported, ImportedItem, Outcome};
 
 use super::{Command, described, read};
-use crate::house::write_file;
+use crate::files::write_file;
 use crate::suite_files::read_checks;
 use crate::terminal::{Format, Terminal};
 

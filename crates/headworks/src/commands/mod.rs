@@ -125,6 +125,17 @@ fn part<A: Args>(name: &'static str, about: &'static str) -> Clap {
     A::augment_args(Clap::new(name)).about(about).long_about(format!("{about}."))
 }
 
+/// A command that is made of parts, each with arguments of its own.
+fn of_parts(name: &'static str, about: &'static str, examples: &'static str, parts: impl IntoIterator<Item = Clap>) -> Clap {
+    Clap::new(name)
+        .about(about)
+        .long_about(format!("{about}."))
+        .after_long_help(examples)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands(parts)
+}
+
 /// A number of rows, runs or versions: at least one.
 fn at_least_one(text: &str) -> std::result::Result<usize, String> {
     match text.parse::<usize>() {

@@ -78,7 +78,7 @@ impl Command for Plan {
         Box::pin(async move {
             let arguments: Arguments = read(matches)?;
             let house = House::look_ahead(&terminal.root, terminal.place.as_ref())?;
-            let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
+            let asking = house.asking();
             let selection = arguments.chosen.selection(arguments.rebuild);
             let mut plan = plan(&house.project, asking, &selection).await?;
             let mut errors = failing(&house, asking, &plan).await;

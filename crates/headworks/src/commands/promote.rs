@@ -2,14 +2,15 @@
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Clock, Error, Ledger, Progress, Result, RunId, RunRecord, StepOutcome, plural};
-use hw_ledger::{RunLock, next_run_id};
+use hw_ledger::RunLock;
 use hw_pipeline::{Asking, Building, Ports, Promotion, Selection, exit_code, plan, promote, recover};
 use serde_json::json;
 
 use super::run::ToTerminal;
 use super::{Command, Common, described, environment_name, read};
-use crate::house::{House, Place};
+use crate::house::House;
 use crate::machine::{self, SystemClock};
+use crate::place::Place;
 use crate::report;
 use crate::terminal::{Format, Terminal};
 
@@ -21,7 +22,7 @@ struct Arguments {
     /// The environment
     #[arg(value_name = "NAME", value_parser = environment_name)]
     name: String,
-    /// Take the tables over although columns go that production's have, or get a type that does not hold their values
+    /// Take the tables over although production's lose rows, history or columns, or one gets a type that does not hold its values
     #[arg(long)]
     rebuild: bool,
     #[command(flatten)]
@@ -43,7 +44,7 @@ impl Command for Promote {
             let place = Place { name, production: None, is_passing: false };
             place.refuse_unknown(&terminal.root)?;
             let now = SystemClock.now();
-            let run = next_run_id(now, machine::salt(now));
+            let run = machine::next_run_id(now);
             let production = House::open(&terminal.root)?;
             let _lock = RunLock::take(production.state(), &run)?;
             let narrator = ToTerminal::new(terminal);
@@ -74,18 +75,11 @@ async fn continue_earlier(production: &House, ports: Ports<'_>) -> Result<()> {
         .help("`headworks run` continues it; then promote"))
 }
 
-async fn promotion(environment: &House, production: &House, may_take_columns: bool) -> Result<Promotion> {
+async fn promotion(environment: &House, production: &House, may_lose: bool) -> Result<Promotion> {
     let House { project, engine, sources, ledger, .. } = environment;
     let plan = plan(project, Asking { engine, sources, ledger }, &Selection::default()).await?;
-    let building = Building {
-        project,
-        plan: &plan,
-        engine,
-        ledger,
-        production_engine: &production.engine,
-        production: &production.ledger,
-        may_take_columns,
-    };
+    let building =
+        Building { project, plan: &plan, engine, ledger, production_engine: &production.engine, production: &production.ledger, may_lose };
     Promotion::of(building).await
 }
 

@@ -7,7 +7,7 @@ use hw_base::{
     BoxFuture, Clock, Engine, Error, Ledger, Progress, Result, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, TableName,
     Verdict, plural,
 };
-use hw_ledger::{RunLock, next_run_id};
+use hw_ledger::RunLock;
 use hw_pipeline::rolled_back;
 use serde_json::json;
 
@@ -50,7 +50,7 @@ impl Command for Rollback {
 
 async fn roll_back(house: &House, table: &TableName, to: Option<i64>, terminal: &Terminal) -> Result<u8> {
     let now = SystemClock.now();
-    let run = next_run_id(now, machine::salt(now));
+    let run = machine::next_run_id(now);
     let _lock = RunLock::take(house.state(), &run)?;
     if let Some(unfinished) = house.ledger.unfinished()? {
         return Err(Error::user(format!("run {} was interrupted and may have published a part of its tables", unfinished.run))
@@ -60,17 +60,7 @@ async fn roll_back(house: &House, table: &TableName, to: Option<i64>, terminal: 
     let Some(state) = house.engine.table(table, None).await? else {
         return Err(house.no_table(table));
     };
-    if state.version == 0 {
-        return Err(Error::user(format!("`{table}` has one version only, so there is none to go back to"))
-            .code("HW503")
-            .help("every run that changes the table adds a version"));
-    }
-    let to = to.unwrap_or(state.version - 1);
-    if to < 0 || to >= state.version {
-        return Err(Error::user(format!("`{table}` has no earlier version {to}; the newest is {}", state.version))
-            .code("HW503")
-            .help(format!("`headworks status --table {table}` lists the versions")));
-    }
+    let to = earlier_version(table, state.version, to)?;
     let version = house.engine.roll_back(table, to, &json!({ "to": to, "run": run })).await?;
     let after = house.engine.table(table, None).await?;
     remember(house, &run, table, (to, version)).await?;
@@ -88,6 +78,25 @@ async fn roll_back(house: &House, table: &TableName, to: Option<i64>, terminal: 
         }
     }
     Ok(0)
+}
+
+/// The version to go back to from `newest`: the one that is asked for, else the one before.
+///
+/// # Errors
+/// HW503 where there is no such earlier version.
+fn earlier_version(table: &TableName, newest: i64, asked: Option<i64>) -> Result<i64> {
+    if newest == 0 {
+        return Err(Error::user(format!("`{table}` has one version only, so there is none to go back to"))
+            .code("HW503")
+            .help("every run that changes the table adds a version"));
+    }
+    let to = asked.unwrap_or(newest - 1);
+    if to < 0 || to >= newest {
+        return Err(Error::user(format!("`{table}` has no earlier version {to}; the newest is {newest}"))
+            .code("HW503")
+            .help(format!("`headworks status --table {table}` lists the versions")));
+    }
+    Ok(to)
 }
 
 /// The table has a new version now; whoever reads it has to know.

@@ -4,15 +4,16 @@ use std::sync::{Mutex, PoisonError};
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Clock, Error, Result, RunId, RunOutcome, RunRecord, StepRecord};
-use hw_ledger::{RunLock, next_run_id};
-use hw_pipeline::{Asking, Narrator, Ports, Selection, Step, exit_code, plan, recover, run};
+use hw_ledger::RunLock;
+use hw_pipeline::{Narrator, Ports, Selection, Step, exit_code, plan, recover, run};
 
 use super::quarantine::waiting;
 use super::{Chosen, Command, Common, InEnvironment, described, read};
-use crate::house::{House, Place};
+use crate::house::House;
 use crate::interruption::{Interruption, interrupted};
 use crate::machine::{self, SystemClock};
 use crate::objectives;
+use crate::place::Place;
 use crate::report;
 use crate::terminal::{Format, Terminal};
 
@@ -89,7 +90,7 @@ fn next_in_environment(record: &RunRecord, terminal: &Terminal) -> Option<String
 pub(crate) async fn run_project(terminal: &Terminal, selection: &Selection) -> Result<(RunRecord, Vec<Error>)> {
     let house = House::open_in(&terminal.root, terminal.place.as_ref())?;
     let now = SystemClock.now();
-    let fresh = next_run_id(now, machine::salt(now));
+    let fresh = machine::next_run_id(now);
     let _lock = RunLock::take(house.state(), &fresh)?;
     let narrator = ToTerminal::new(terminal);
     let ports = house.ports(&narrator);
@@ -120,8 +121,7 @@ async fn continued(house: &House, selection: &Selection, fresh: &RunId, ports: P
     if let Some(earlier) = &earlier {
         ports.narrator.note(&format!("continuing run {} from {}", earlier.run, report::moment(earlier.started)));
     }
-    let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
-    let plan = plan(&house.project, asking, selection).await?;
+    let plan = plan(&house.project, house.asking(), selection).await?;
     run(&house.project, &plan, id, earlier, ports).await
 }
 

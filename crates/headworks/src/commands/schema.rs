@@ -2,7 +2,7 @@
 
 use clap::{ArgMatches, Args, Command as Clap, ValueEnum};
 use hw_base::{BoxFuture, Result, TimeSpan};
-use hw_connect::CONNECTORS;
+use hw_connect::{CONNECTORS, Connector};
 use hw_pipeline::{ModelSettings, ProjectSettings};
 use hw_validate::rules_schema;
 use schemars::SchemaGenerator;
@@ -56,29 +56,7 @@ impl Command for Schema {
 fn schema(file: File) -> Json {
     let mut generator = SchemaGenerator::default();
     let mut schema = match file {
-        File::Project => {
-            let mut schema = generator.root_schema_for::<ProjectSettings>().to_value();
-            let kinds: Vec<Json> = CONNECTORS
-                .iter()
-                .map(|connector| {
-                    let settings = connector.schema(&mut generator).to_value();
-                    let timeout = generator.subschema_for::<TimeSpan>().to_value();
-                    json!({ "type": "object", "properties": { connector.kind(): settings, "timeout": timeout }, "required": [connector.kind()], "additionalProperties": false })
-                })
-                .collect();
-            schema["properties"]["sources"] =
-                json!({ "type": "object", "description": "Where the data comes from.", "additionalProperties": { "oneOf": kinds } });
-            let targets: Vec<Json> = CONNECTORS
-                .iter()
-                .filter_map(|connector| {
-                    let settings = connector.target_schema(&mut generator)?.to_value();
-                    Some(json!({ "type": "object", "properties": { connector.kind(): settings }, "required": [connector.kind()], "additionalProperties": false }))
-                })
-                .collect();
-            schema["properties"]["warehouse"] = hw_connect::warehouse_schema(&mut generator).to_value();
-            schema["properties"]["targets"] = json!({ "type": "object", "description": "Databases that tables are delivered to.", "additionalProperties": { "oneOf": targets } });
-            schema
-        }
+        File::Project => project_schema(&mut generator),
         File::Model => {
             let mut schema = generator.root_schema_for::<ModelSettings>().to_value();
             schema["properties"]["rules"] = rules_schema(&mut generator).to_value();
@@ -99,4 +77,35 @@ fn schema(file: File) -> Json {
         schema["$defs"] = Json::Object(all);
     }
     schema
+}
+
+fn project_schema(generator: &mut SchemaGenerator) -> Json {
+    let mut schema = generator.root_schema_for::<ProjectSettings>().to_value();
+    let sources: Vec<Json> = CONNECTORS.iter().map(|connector| source_schema(*connector, generator)).collect();
+    let targets: Vec<Json> = CONNECTORS.iter().filter_map(|connector| target_schema(*connector, generator)).collect();
+    schema["properties"]["sources"] = by_name("Where the data comes from.", &sources);
+    schema["properties"]["warehouse"] = hw_connect::warehouse_schema(generator).to_value();
+    schema["properties"]["targets"] = by_name("Databases that tables are delivered to.", &targets);
+    schema
+}
+
+/// Settings under names of the user's own, each of one of these kinds.
+fn by_name(description: &str, kinds: &[Json]) -> Json {
+    json!({ "type": "object", "description": description, "additionalProperties": { "oneOf": kinds } })
+}
+
+fn source_schema(connector: &dyn Connector, generator: &mut SchemaGenerator) -> Json {
+    let settings = connector.schema(generator).to_value();
+    let timeout = generator.subschema_for::<TimeSpan>().to_value();
+    of_kind(connector.kind(), &json!({ connector.kind(): settings, "timeout": timeout }))
+}
+
+fn target_schema(connector: &dyn Connector, generator: &mut SchemaGenerator) -> Option<Json> {
+    let settings = connector.target_schema(generator)?.to_value();
+    Some(of_kind(connector.kind(), &json!({ connector.kind(): settings })))
+}
+
+/// A place that the key `kind` tells from those of other kinds.
+fn of_kind(kind: &str, properties: &Json) -> Json {
+    json!({ "type": "object", "properties": properties, "required": [kind], "additionalProperties": false })
 }

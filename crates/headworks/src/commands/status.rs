@@ -2,13 +2,13 @@
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Clock, Engine, Ledger, Result, TableName};
-use hw_pipeline::Asking;
 use serde_json::json;
 
 use super::quarantine::waiting;
 use super::{Command, Common, InEnvironment, at_least_one, described, read};
-use crate::house::{House, is_going_on};
+use crate::house::House;
 use crate::machine::SystemClock;
+use crate::place::is_going_on;
 use crate::terminal::{Format, Terminal};
 use crate::{objectives, report};
 
@@ -89,8 +89,7 @@ async fn runs(house: &House, limit: usize, terminal: &Terminal) -> Result<u8> {
 }
 
 async fn gaps(house: &House, terminal: &Terminal) -> Result<u8> {
-    let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
-    let gaps = hw_pipeline::gaps(&house.project, asking).await?;
+    let gaps = hw_pipeline::gaps(&house.project, house.asking()).await?;
     match terminal.format {
         Format::Json => terminal.json(&serde_json::to_value(&gaps).unwrap_or_default())?,
         Format::Text | Format::Markdown => terminal.lines(report::gaps::lines(&gaps)),

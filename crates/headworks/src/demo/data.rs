@@ -9,7 +9,7 @@ use std::path::Path;
 use hw_base::Result;
 use hw_engine::{PlainColumn, write_parquet};
 
-use crate::house::{make_folder, write_file};
+use crate::files::{make_folder, write_file};
 
 /// How much data.
 #[derive(Clone, Copy, Debug)]

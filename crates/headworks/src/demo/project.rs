@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hw_base::Result;
 
-use crate::house::write_file;
+use crate::files::write_file;
 
 /// The line by which an earlier demo is known; nothing else is ever removed.
 pub(crate) const FIRST_LINE: &str = "# Made by `headworks demo`.";

@@ -150,43 +150,9 @@ pub(crate) fn step_lines(step: &StepRecord, terminal: &Terminal) -> Vec<String> 
         StepOutcome::Blocked | StepOutcome::Failed | StepOutcome::Started => "✗",
     };
     let gap = if step.load.len() < 8 { "" } else { " " };
-    let mut line = format!("{mark} {:<28} {:<8}{gap}", step.model, step.load);
-    match step.outcome {
-        StepOutcome::Published if step.promoted.is_some() => {
-            let version = step.commit.as_ref().map(|commit| commit.version).unwrap_or_default();
-            line.push_str(&format!("{} is version {version} now", step.window));
-        }
-        StepOutcome::Published => {
-            line.push_str(&format!("{:>12} row{}", count(step.rows_written), if step.rows_written == 1 { "" } else { "s" }));
-            if step.rows_quarantined > 0 {
-                line.push_str(&format!(", {} to quarantine", count(step.rows_quarantined)));
-            }
-            if step.rows_superseded > 0 {
-                line.push_str(&format!(", {} {}", count(step.rows_superseded), left_out(step)));
-            }
-            if let Some(returned) = &step.returned {
-                line.push_str(&format!(", {} back from quarantine", count(returned.rows)));
-            }
-            line.push_str(&format!("  {}", duration(step.seconds)));
-        }
-        StepOutcome::Unchanged if step.rows_superseded > 0 => {
-            line.push_str(&format!("nothing new: {} {}", plural(step.rows_superseded, "row"), left_out(step)));
-        }
-        StepOutcome::Unchanged => line.push_str("nothing new"),
-        StepOutcome::Skipped => line.push_str(&format!("skipped: {}", step.error.as_deref().unwrap_or_default())),
-        StepOutcome::Blocked => line.push_str(&format!("blocked after {}: nothing of it is visible", duration(step.seconds))),
-        StepOutcome::Failed | StepOutcome::Started => line.push_str("failed"),
-    }
-    let mut lines = vec![line];
+    let mut lines = vec![format!("{mark} {:<28} {:<8}{gap}{}", step.model, step.load, outcome(step))];
     if step.outcome == StepOutcome::Published {
-        let is_told = step.load == "deliver" || (step.load == "recompute" && step.window != "all rows");
-        lines.extend(is_told.then(|| format!("    {}", step.window)));
-        lines.extend(step.inside.iter().map(|target| format!("    inside {target}, {}", step.window)));
-        lines.extend(kept_out(step));
-        let is_empty = step.model.starts_with("raw/") && step.rows_read == 0 && step.review.is_none();
-        lines.extend(is_empty.then(|| "    the source has no row".to_owned()));
-        lines.extend(waiting_members(step.members_waiting.unwrap_or_default()));
-        lines.extend(late::ahead(step).map(|line| format!("    {line}")));
+        lines.extend(beneath_published(step));
     }
     lines.extend(empty_files(&step.empty_files));
     lines.extend(uneven_columns(&step.uneven_columns));
@@ -196,6 +162,54 @@ pub(crate) fn step_lines(step: &StepRecord, terminal: &Terminal) -> Vec<String> 
         );
     }
     lines
+}
+
+/// How a step ended.
+fn outcome(step: &StepRecord) -> String {
+    match step.outcome {
+        StepOutcome::Published if step.promoted.is_some() => {
+            let version = step.commit.as_ref().map(|commit| commit.version).unwrap_or_default();
+            format!("{} is version {version} now", step.window)
+        }
+        StepOutcome::Published => published(step),
+        StepOutcome::Unchanged if step.rows_superseded > 0 => {
+            format!("nothing new: {} {}", plural(step.rows_superseded, "row"), left_out(step))
+        }
+        StepOutcome::Unchanged => "nothing new".into(),
+        StepOutcome::Skipped => format!("skipped: {}", step.error.as_deref().unwrap_or_default()),
+        StepOutcome::Blocked => format!("blocked after {}: nothing of it is visible", duration(step.seconds)),
+        StepOutcome::Failed | StepOutcome::Started => "failed".into(),
+    }
+}
+
+/// Where the rows of a published step are now, and how long it took.
+fn published(step: &StepRecord) -> String {
+    let mut line = format!("{:>12} row{}", count(step.rows_written), if step.rows_written == 1 { "" } else { "s" });
+    if step.rows_quarantined > 0 {
+        line.push_str(&format!(", {} to quarantine", count(step.rows_quarantined)));
+    }
+    if step.rows_superseded > 0 {
+        line.push_str(&format!(", {} {}", count(step.rows_superseded), left_out(step)));
+    }
+    if let Some(returned) = &step.returned {
+        line.push_str(&format!(", {} back from quarantine", count(returned.rows)));
+    }
+    line + &format!("  {}", duration(step.seconds))
+}
+
+/// What else there is to know of a published step, line by line.
+fn beneath_published(step: &StepRecord) -> Vec<String> {
+    let is_told = step.load == "deliver" || (step.load == "recompute" && step.window != "all rows");
+    let is_empty = step.model.starts_with("raw/") && step.rows_read == 0 && step.review.is_none();
+    let lines = [
+        is_told.then(|| format!("    {}", step.window)),
+        step.inside.as_ref().map(|target| format!("    inside {target}, {}", step.window)),
+        kept_out(step),
+        is_empty.then(|| "    the source has no row".to_owned()),
+        waiting_members(step.members_waiting.unwrap_or_default()),
+        late::ahead(step).map(|line| format!("    {line}")),
+    ];
+    lines.into_iter().flatten().collect()
 }
 
 /// Why rows of a batch stayed out of the table.

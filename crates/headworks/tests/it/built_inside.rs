@@ -11,8 +11,9 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use crate::chance::Chance;
+use crate::postgres::execute;
 use crate::program::{PROGRAM, headworks, printed};
-use crate::push_down::{execute, table};
+use crate::push_down::table;
 
 /// Models of a round, each once inside and once by the engine.
 const MODELS: usize = 6;
@@ -209,13 +210,6 @@ fn select(chance: &mut Chance) -> String {
     }
 }
 
-/// Runs SQL, and returns what it prints.
-fn asked(url: &str, sql: &str) -> String {
-    let output = Command::new("psql").args(["-Atq", url, "-c", sql]).output().unwrap();
-    assert!(output.status.success(), "{}\n{sql}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
 fn project(folder: &Path, schema: &str) {
     std::fs::create_dir_all(folder.join("models")).unwrap();
     let at = |schema: &str| format!("postgres: {{ url: \"${{env:HEADWORKS_TEST_POSTGRES}}\", schema: {schema} }}");
@@ -273,7 +267,7 @@ fn what_is_built_inside_is_what_the_engine_delivers() {
             assert_eq!(delivered, "published", "round {round}: {why}\n{sql}");
             let (one, other) = (format!("hw_inside_marts.inside_{at}"), format!("hw_inside_marts.engine_{at}"));
             let shape = |table: &str| {
-                asked(
+                execute(
                     &url,
                     &format!(
                         "select string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' order by attnum) from pg_attribute where attrelid = '{table}'::regclass and attnum > 0"
@@ -282,7 +276,7 @@ fn what_is_built_inside_is_what_the_engine_delivers() {
             };
             assert_eq!(shape(&one), shape(&other), "round {round}: {sql}");
             let differing = format!("(table {one} except all table {other}) union all (table {other} except all table {one})");
-            assert_eq!(asked(&url, &differing), "", "round {round}: {sql}");
+            assert_eq!(execute(&url, &differing), "", "round {round}: {sql}");
             inside += 1;
         }
     }
@@ -341,10 +335,10 @@ fn begin(url: &str, schema: &str, folder: &Path) -> Child {
 fn killed(url: &str, schema: &str, folder: &Path) {
     let mut run = begin(url, schema, folder);
     let connections = format!("select count(*) from pg_stat_activity where application_name = '{schema}'");
-    wait_until(|| asked(url, &format!("{connections} and wait_event = 'PgSleep'")) == "1");
+    wait_until(|| execute(url, &format!("{connections} and wait_event = 'PgSleep'")) == "1");
     run.kill().unwrap();
     run.wait().unwrap();
-    wait_until(|| asked(url, &connections) == "0");
+    wait_until(|| execute(url, &connections) == "0");
 }
 
 fn wait_until(happened: impl Fn() -> bool) {
@@ -356,7 +350,7 @@ fn wait_until(happened: impl Fn() -> bool) {
 /// What the table shows: its version, and how many of its rows are new.
 fn shown(url: &str, schema: &str) -> String {
     let version = format!("select version from {schema}_marts.headworks_versions where table_name = 'sales'");
-    asked(url, &format!("select ({version}) || ': ' || count(*) from {schema}_marts.sales where amount = 0"))
+    execute(url, &format!("select ({version}) || ': ' || count(*) from {schema}_marts.sales where amount = 0"))
 }
 
 #[test]
@@ -466,8 +460,8 @@ fn after_any_changes_and_kills_a_load_has_the_rows_that_the_engine_delivers() {
             for (name, _) in LOADS {
                 let (one, other) = (format!("{schema}_marts.inside_{name}"), format!("{schema}_marts.engine_{name}"));
                 let differing = format!("(table {one} except all table {other}) union all (table {other} except all table {one})");
-                assert_eq!(asked(&url, &differing), "", "round {round}, step {step}: {name}\n{changes}");
-                seen += asked(&url, &format!("select count(*) from {one}")).parse::<u64>().unwrap();
+                assert_eq!(execute(&url, &differing), "", "round {round}, step {step}: {name}\n{changes}");
+                seen += execute(&url, &format!("select count(*) from {one}")).parse::<u64>().unwrap();
             }
             let again = printed(folder.path(), &["run"]);
             assert!(again.contains("nothing changed"), "round {round}, step {step}: {again}");

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Instant;
 
-use crate::program::{PROGRAM, copy, printed, rows, strays};
+use crate::program::{PROGRAM, copy, printed, rows, strays, write};
 
 const FILES: [(&str, &str); 5] = [
     (
@@ -19,11 +19,6 @@ const FILES: [(&str, &str); 5] = [
 ];
 const TABLES: [&str; 3] = ["orders", "stock", "(select item, _loaded_at, _batch from raw.shop.stock)"];
 const KILLS: u32 = 16;
-
-fn write(path: &Path, text: &str) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, text).unwrap();
-}
 
 /// Lets everything that a project remembers have happened in the year 2999.
 fn set_clock_back(project: &Path) {

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::Duration;
 
-use crate::program::{PROGRAM, copy, headworks, printed, rows, strays};
+use crate::postgres::execute;
+use crate::program::{PROGRAM, copy, headworks, printed, rows, said, strays};
 
 /// A schema of the test's own with a table of some megabytes, and a project that follows it; `None` without a server.
 struct Database {
@@ -45,10 +46,7 @@ impl Database {
 
     /// Runs SQL, and returns what it prints.
     fn execute(&self, sql: &str) -> String {
-        let output = Command::new("psql").args(["-Atq", &self.url, "-c", sql]).env("PGOPTIONS", "-c client_min_messages=warning").output();
-        let output = output.unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        execute(&self.url, sql)
     }
 
     /// Ends the first connection that copies, or as many as come until `ended` says so; returns how many.
@@ -75,7 +73,7 @@ impl Database {
 /// Runs a project whose database is at `url`; returns exit code and what was printed.
 fn run(project: &Path, url: &str) -> (Option<i32>, String) {
     let output = Command::new(PROGRAM).arg("run").current_dir(project).env("SHOP", url).stdin(Stdio::null()).output().unwrap();
-    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+    (output.status.code(), said(&output))
 }
 
 #[track_caller]

@@ -12,7 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::chance::Chance;
-use crate::program::{PROGRAM, printed, rows, strays};
+use crate::program::{PROGRAM, printed, rows, strays, write};
 
 /// The files of a project with every way to load, each with a SELECT.
 const FILES: &[(&str, &str)] = &[
@@ -165,11 +165,6 @@ fn project(folder: &Path) -> PathBuf {
     std::fs::create_dir_all(folder.join("in")).unwrap();
     std::fs::create_dir_all(folder.join("whole")).unwrap();
     folder.to_owned()
-}
-
-fn write(path: &Path, text: &str) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, text).unwrap();
 }
 
 /// A batch of events as a file; the numbers of events grow with `first`.

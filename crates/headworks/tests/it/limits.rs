@@ -1,13 +1,13 @@
 //! What a run does when something runs out: memory, disk for spilling, the disk itself, the user's patience.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::program::{PROGRAM, copy, headworks, printed, rows, strays};
+use crate::program::{PROGRAM, copy, headworks, printed, rows, said, strays};
 
 /// A project over a file of many rows, wide enough that sorting them takes some memory.
 fn project(folder: &Path, engine: &str, model: &str) {
@@ -27,10 +27,6 @@ fn project(folder: &Path, engine: &str, model: &str) {
 const SORTED: &str = "select id, note, row_number() over (order by note desc, place) as number from shop.rows";
 /// Sorts some 200 MB.
 const WIDE: &str = "select id, repeat(note, 8) as note, row_number() over (order by repeat(note, 8) desc, place) as number from shop.rows";
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
 
 #[test]
 fn a_sort_larger_than_the_memory_spills_and_gives_the_same_rows() {
@@ -112,7 +108,7 @@ fn what_builds_far_more_than_the_memory_in_one_step_ends_the_program_before_the_
         sleep(Duration::from_millis(10));
     }
     let output = program.wait_with_output().unwrap();
-    let message = text(&output);
+    let message = said(&output);
     assert_eq!(output.status.code(), Some(2), "{message}");
     assert!(message.contains("HW401") && message.contains("the limit"), "{message}");
     assert!(most < 2048, "{most} MiB: {message}");
@@ -123,7 +119,7 @@ fn spilling_stays_within_the_disk_limit() {
     let folder = tempfile::tempdir().unwrap();
     project(folder.path(), "{ memory: 512MiB, disk: 1MiB }", WIDE);
     let output = headworks(folder.path(), &["run"]);
-    let message = text(&output);
+    let message = said(&output);
     assert_eq!(output.status.code(), Some(2), "{message}");
     assert!(message.contains("HW402") && message.contains("engine: { disk:"), "{message}");
     assert_eq!(strays(folder.path()), Vec::<String>::new());
@@ -156,7 +152,7 @@ fn a_full_disk_loses_nothing_and_the_next_run_goes_on() {
     let mut unshare = Command::new("unshare");
     unshare.args(["--mount", "--user", "--map-root-user", "sh", "-c", FULL_DISK]).env("HEADWORKS", PROGRAM);
     let output = unshare.current_dir(folder.path()).stdin(Stdio::null()).output().unwrap();
-    let told = text(&output);
+    let told = said(&output);
     assert_ne!(output.status.code(), Some(99), "no file system can be mounted here: {told}");
     assert!(told.contains("error[HW402]") && told.contains("the disk is full"), "{told}");
     assert!(told.contains("exit 3") && told.contains("`sorted` has no table yet"), "{told}");
@@ -186,7 +182,7 @@ fn an_interrupted_run_cleans_up_and_is_continued() {
         let asked = Instant::now();
         let output = child.wait_with_output().unwrap();
         assert!(asked.elapsed() < Duration::from_secs(20), "it took {:?} to stop", asked.elapsed());
-        let message = text(&output);
+        let message = said(&output);
         if output.status.code() == Some(3) {
             interrupted += 1;
             assert!(message.contains("HW703") && message.contains("continues where it stopped"), "{message}");

@@ -15,6 +15,7 @@ mod environments;
 mod hanging_store;
 mod histories;
 mod limits;
+mod postgres;
 mod program;
 mod push_down;
 mod targets;

@@ -4,11 +4,11 @@
 //! `headworks check --all-rows` copies, because it tells the numbers of rows. `HEADWORKS_ROUNDS=1000` is a long watch.
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value as Json;
 
 use crate::chance::Chance;
+use crate::postgres::execute;
 use crate::program::headworks;
 
 /// Of the values that break a rule so many are shown.
@@ -193,11 +193,6 @@ pub(crate) fn table(chance: &mut Chance, name: &str, rows: usize, wild: usize) -
         sql += &format!("insert into {name} values ({});", values.join(", "));
     }
     sql
-}
-
-pub(crate) fn execute(url: &str, sql: &str) {
-    let output = Command::new("psql").args(["-Atq", url, "-c", sql]).env("PGOPTIONS", "-c client_min_messages=warning").output().unwrap();
-    assert!(output.status.success(), "{}\n{sql}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The results of a check, each without what tells where it was judged, and how many were judged inside.

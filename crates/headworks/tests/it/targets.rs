@@ -9,7 +9,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::crash::dice;
-use crate::program::{PROGRAM, printed};
+use crate::postgres::execute;
+use crate::program::{PROGRAM, printed, said};
 
 /// Rows of the table that is disturbed.
 const ROWS: usize = 40_000;
@@ -54,10 +55,7 @@ impl Target {
     /// Runs SQL, and returns what it prints.
     fn execute(&self, sql: &str) -> String {
         let server = self.url.split(APPLICATION).next().unwrap().trim_end_matches(['?', '&']);
-        let output = Command::new("psql").args(["-Atq", server, "-c", sql]).env("PGOPTIONS", "-c client_min_messages=warning").output();
-        let output = output.unwrap();
-        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        execute(server, sql)
     }
 
     fn begin_run(&self) -> Child {
@@ -69,7 +67,7 @@ impl Target {
     /// Runs the project; returns exit code and what was printed.
     fn run(&self) -> (Option<i32>, String) {
         let output = self.begin_run().wait_with_output().unwrap();
-        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+        (output.status.code(), said(&output))
     }
 
     #[track_caller]
@@ -129,7 +127,7 @@ fn a_delivery_whose_process_is_ended_while_it_copies_is_made_again() {
     let run = target.begin_run();
     target.at_a_copy("pg_terminate_backend(copying)");
     let output = run.wait_with_output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text = said(&output);
     assert!(output.status.success() && text.contains("attempt 1 of 3"), "{text}");
     assert_eq!(target.shown(), format!("1|{ROWS}|2|2"), "{text}");
     assert!(target.runs().contains("nothing changed"));

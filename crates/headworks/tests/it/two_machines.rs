@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::program::{PROGRAM, headworks, printed, rows};
-use crate::push_down::execute;
+use crate::postgres::execute;
+use crate::program::{PROGRAM, headworks, printed, rows, said};
 
 /// Clones of a project; `warehouse` is where each has its tables, `more` is added to headworks.yaml.
 fn clones(folder: &Path, names: &[&str], warehouse: &str, more: &str) {
@@ -44,8 +44,7 @@ fn both(folder: &Path) -> [(String, Option<i32>); 2] {
     };
     ["one", "other"].map(start).map(|run| {
         let output = run.wait_with_output().unwrap();
-        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-        (text, output.status.code())
+        (said(&output), output.status.code())
     })
 }
 
@@ -105,10 +104,7 @@ fn an_older_ledger_is_told_that_another_machine_has_run() {
 #[test]
 fn a_table_that_another_warehouse_has_delivered_is_not_written_over() {
     let Ok(url) = std::env::var("HEADWORKS_TEST_POSTGRES") else { return };
-    let count = || {
-        let output = Command::new("psql").args(["-Atq", &url, "-c", "select count(*) from hw_two_marts.kept"]).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
-    };
+    let count = || execute(&url, "select count(*) from hw_two_marts.kept");
     execute(&url, "drop schema if exists hw_two_marts cascade");
     let folder = tempfile::tempdir().unwrap();
     let targets = "targets: { marts: { postgres: { url: \"${env:HEADWORKS_TEST_POSTGRES}\", schema: hw_two_marts } } }\n";
@@ -161,8 +157,7 @@ fn two_machines_build_one_table_inside_a_database() {
             assert_eq!(code, Some(0), "round {round}: {text}");
         }
         let counted = "select count(*) || ' ' || count(distinct id) || ' ' || sum(amount - id) from hw_both_marts.events";
-        let output = Command::new("psql").args(["-Atq", &url, "-c", counted]).output().unwrap();
-        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), format!("{0} {0} 0", 500 * round), "round {round}");
+        assert_eq!(execute(&url, counted), format!("{0} {0} 0", 500 * round), "round {round}");
         // Rows that are there stay as they are, others come.
         let next = format!(
             "update hw_both.orders set amount = 0 where id <= 100; insert into hw_both.orders select i, i from generate_series({}, {}) i",

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::crash::{dice, kill_after};
-use crate::program::{copy, empty_folders, printed, rows, strays};
+use crate::program::{copy, empty_folders, printed, rows, strays, write};
 
 const KILLS: u32 = 8;
 const BACKFILL: [&str; 7] = ["backfill", "--from", "2025-01-01", "--to", "2025-12-31", "--parallel", "3"];
@@ -23,8 +23,7 @@ fn project(folder: &Path) {
         ("models/daily.yaml", "load: recompute\npartition_by: month(day)\n"),
         ("in/1.csv", &sales),
     ] {
-        std::fs::create_dir_all(folder.join(file).parent().unwrap()).unwrap();
-        std::fs::write(folder.join(file), text).unwrap();
+        write(&folder.join(file), text);
     }
 }
 

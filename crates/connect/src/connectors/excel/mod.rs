@@ -22,7 +22,7 @@ use workbook::Workbook;
 use super::csv::one_percent;
 use super::{Connector, Place, Source};
 use crate::file_source::FileSource;
-use crate::layout::RENAME_OR_NUMBER;
+use crate::layout::rename_or_number;
 use crate::parts::{Look, PartOfFile, PartedFormat, PartedSource, parts_of};
 use crate::paths::Paths;
 use crate::rows::{Cell, Outlet, Wanted};
@@ -99,9 +99,12 @@ struct Sheets {
 
 impl PartedFormat for Sheets {
     const NOUN: &'static str = "sheet";
-    const RENAMING: &'static str = RENAME_OR_NUMBER;
     const IS_TYPED_BY_ROWS: bool = true;
     type Shape = Sheet;
+
+    fn renaming(sheet: &Sheet) -> String {
+        rename_or_number(sheet.first_row.into())
+    }
 
     fn parts(&self, root: &Path, file: &SourceFile) -> Result<Vec<String>> {
         Workbook::open(root, file)?.sheets_with_cells()

@@ -20,7 +20,7 @@ use server::Server;
 
 use super::csv::one_percent;
 use super::{Connector, Opened, Place, Source, TableListing};
-use crate::tables::Tables;
+use crate::tables::{Tables, text_columns};
 
 /// The connector for `MySQL` and `MariaDB`.
 pub(super) struct Mysql;
@@ -97,11 +97,6 @@ impl MysqlSource {
         tables.of(dataset).ok_or_else(|| unknown("table", dataset, known.iter().map(String::as_str)).code("HW201"))
     }
 
-    /// The columns of a dataset that are to be read as text.
-    fn as_text(&self, dataset: &str) -> Vec<&str> {
-        self.settings.as_text.iter().filter_map(|entry| entry.strip_prefix(dataset)?.strip_prefix('.')).collect()
-    }
-
     async fn survey_table(&self, dataset: &str) -> Result<Survey> {
         let (server, table) = (self.server()?, self.table(dataset)?);
         let mut session = server.connect().await?;
@@ -115,7 +110,7 @@ impl MysqlSource {
         let mut session = server.connect().await?;
         let columns = catalog::columns(&server, &mut session, table).await?;
         let known = || columns.iter().map(|column| column.name.as_str());
-        let as_text = self.as_text(dataset);
+        let as_text = text_columns(&self.settings.as_text, dataset);
         let named = self.settings.keys.get(dataset).into_iter().flatten().map(String::as_str).chain(as_text.iter().copied());
         let errors = named.filter(|name| !known().any(|known| known == *name)).map(|name| unknown("column", name, known()).code("HW201"));
         if let Some(error) = Error::all(errors.collect()) {

@@ -8,7 +8,8 @@ use tokio_postgres::Row;
 use super::TableListing;
 use super::changes::{Identity, Moment};
 use super::errors::Explained;
-use super::server::{Server, Session};
+use super::server::Server;
+use super::session::Session;
 use super::types::{CatalogType, SourceColumn};
 
 /// Tables, views, materialized views, partitioned and foreign tables of a schema, without partitions.

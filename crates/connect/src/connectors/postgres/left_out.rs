@@ -3,15 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::arrow::array::{Array, StringArray};
-use datafusion::catalog::TableProvider;
 
-use super::read::PostgresTable;
 use crate::text::LeftOut;
-
-/// The records of an opened table that are no rows; `None` where no reading has met one, and where it is no table of a database.
-pub(crate) fn left_out(table: &Arc<dyn TableProvider>) -> Option<LeftOut> {
-    table.downcast_ref::<PostgresTable>()?.left_out()
-}
 
 /// The readings of a table.
 #[derive(Default)]

@@ -23,6 +23,7 @@ mod progress;
 mod push_down;
 mod read;
 mod server;
+mod session;
 mod source;
 mod target;
 mod tls;
@@ -44,13 +45,14 @@ use hw_base::{Column, Continuing, Error, News, Part, Result, Survey, Tolerance};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use server::{Server, Session};
+use server::Server;
+use session::Session;
 
 use super::csv::one_percent;
 use super::{Reached, TableListing};
 use crate::tables::Tables;
 pub(crate) use judge::in_place;
-pub(crate) use left_out::left_out;
+pub(crate) use read::left_out;
 pub(super) use source::Postgres;
 pub use target::PostgresTargetSettings;
 
@@ -203,11 +205,6 @@ pub(super) async fn open(url: &str, selection: &Selection<'_>) -> Result<Table> 
 /// Looks whether a table exists, where only its name is asked about.
 pub(super) async fn exists(url: &str, schema: &str, table: &str) -> Result<()> {
     survey(url, schema, table).await.map(drop)
-}
-
-/// Splits the `as_text` entries that name a column of `table`.
-pub(super) fn text_columns<'a>(as_text: &'a [String], table: &str) -> Vec<&'a str> {
-    as_text.iter().filter_map(|entry| entry.strip_prefix(table)?.strip_prefix('.')).collect()
 }
 
 /// Takes what DataFusion wrapped apart again: the error of this connector, where it is one.

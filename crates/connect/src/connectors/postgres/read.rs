@@ -33,7 +33,8 @@ use super::dialect::BaseTable;
 use super::errors::Explained;
 use super::left_out::{Reading, Readings};
 use super::progress::{Noted, Now, Progress};
-use super::server::{Server, Session};
+use super::server::Server;
+use super::session::Session;
 use super::types::{SourceColumn, Wire};
 use super::{FILE, LINE, MALFORMED, Selection, catalog, quoted};
 use crate::connectors::Reached;
@@ -114,6 +115,12 @@ pub(super) async fn learn(server: &Server, session: &Session, selection: &Select
     let probe = source.select(&source.columns, None, None, Some(0));
     session.client.batch_execute(&probe).await.explained(server, || source.purpose())?;
     Ok(PostgresTable(Arc::new(source)))
+}
+
+/// The records of an opened table that are no rows; `None` where no reading has met one, and where it is no table of a database.
+pub(crate) fn left_out(table: &Arc<dyn TableProvider>) -> Option<LeftOut> {
+    let PostgresTable(source) = table.downcast_ref::<PostgresTable>()?;
+    source.readings.left_out(&source.display_name())
 }
 
 fn named<'a>(columns: &'a [SourceColumn], selection: &Selection<'_>, name: &str) -> Result<&'a SourceColumn> {
@@ -200,11 +207,6 @@ impl PostgresTable {
     /// Where the last reading ended.
     pub(super) fn reached(&self) -> Reached {
         self.0.reached.clone()
-    }
-
-    /// The records that are no rows, as far as readings have met them.
-    pub(super) fn left_out(&self) -> Option<LeftOut> {
-        self.0.readings.left_out(&self.0.display_name())
     }
 
     /// Where it lies.

@@ -9,10 +9,10 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 
 use super::target::{PostgresTarget, PostgresTargetSettings};
-use super::{PUBLIC, PostgresSettings, Selection, Table, exists, open, survey, tables, text_columns};
+use super::{PUBLIC, PostgresSettings, Selection, Table, exists, open, survey, tables};
 use crate::connectors::{Connector, Opened, Place, Source, TableListing, Target};
 use crate::layout::{COPIED_ANEW, PUT_BACK};
-use crate::tables::Tables;
+use crate::tables::{Tables, text_columns};
 use crate::types::{common_type, sql_type_to_arrow};
 
 /// The connector for PostgreSQL.

@@ -12,7 +12,8 @@ use hw_base::{Blame, Column, ColumnType, Error, Retry};
 use tokio_postgres::{Client, NoTls};
 
 use super::server::Server;
-use super::{MALFORMED, Selection, open, original, survey, tables, text_columns};
+use super::{MALFORMED, Selection, open, original, survey, tables};
+use crate::tables::text_columns;
 
 /// The database to test with, and a schema of the test's own.
 pub(super) struct Place {

@@ -98,9 +98,12 @@ struct Database;
 
 impl PartedFormat for Database {
     const NOUN: &'static str = "table";
-    const RENAMING: &'static str = RENAME;
     /// The names of the columns.
     type Shape = Vec<String>;
+
+    fn renaming(_: &Self::Shape) -> String {
+        RENAME.to_owned()
+    }
 
     fn parts(&self, root: &Path, file: &SourceFile) -> Result<Vec<String>> {
         let connection = open(root, file)?;

@@ -48,6 +48,9 @@ impl Budget {
             Some(_) => {
                 "the rows after these were not read, columns were not compared, nothing was counted a second time, and no rule was tried"
             }
+            None if assessment.relations.rows == 0 => {
+                "all rows were measured, but columns were not compared, not all was counted a second time, some issues show no examples, and rules may be untried"
+            }
             None => "all rows were measured, but not all was counted a second time, some issues show no examples, and rules may be untried",
         };
         let told = format!("{CUT} {} was used up on {}: {missing}", self.whole, assessment.population());

@@ -6,7 +6,7 @@ use hw_assess::{Cell, cells_csv, cells_in_order};
 use hw_base::{Error, Result};
 use hw_engine::{PlainColumn, write_parquet};
 
-use crate::house::{make_folder_of, write_file};
+use crate::files::{make_folder_of, write_file};
 
 /// How the cells are written.
 #[derive(Clone, Copy)]

@@ -10,13 +10,13 @@ mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_assess::{Assessment, Earlier, Evidence, Source, drift, listed_cells, reconciliations, refer, rules_files, rules_of_references};
 use hw_base::{BoxFuture, ByteSize, Clock, CodeMemory, CodedTable, Column, Engine, Error, Result, TableFacts, TimeSpan, Timestamp};
 use hw_connect::in_place;
-use hw_engine::Deadline;
-use hw_ledger::next_run_id;
+use hw_engine::{Deadline, LocalEngine};
 use hw_pipeline::{EngineSettings, raw_column_names};
 use hw_validate::Proposal;
 use serde_json::Value as Json;
@@ -28,7 +28,7 @@ use self::resume::Kept;
 use self::update::Update;
 use super::check::judged_by;
 use super::{Command, at_least_one, described, memory, read};
-use crate::house::{remove_if_there, write_file};
+use crate::files::{remove_if_there, write_file};
 use crate::machine::{self, SystemClock};
 use crate::naming::bind_named;
 use crate::report;
@@ -67,7 +67,7 @@ struct Arguments {
     /// Tell ages as of this moment, such as `2026-01-31` or `2026-01-31 12:00` (UTC), instead of now
     #[arg(long, value_name = "TIME", value_parser = as_of)]
     as_of: Option<Timestamp>,
-    /// Columns that matter most, by commas
+    /// Columns that matter most, separated by commas
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     critical: Vec<String>,
     /// Look at this many rows, drawn from all by chance; then every number says so
@@ -150,7 +150,7 @@ async fn assess_all(subjects: &[Subject], arguments: &Arguments, kept: &Kept, te
     let budget = Budget::asked(arguments);
     for (at, subject) in subjects.iter().enumerate() {
         let time = budget.as_ref().map(|budget| (budget, budget.share(subjects.len() - at)));
-        match assess_one(subject, arguments, time, terminal).await {
+        match Box::pin(assess_one(subject, arguments, time, terminal)).await {
             Ok(mut one) => {
                 one.assessment.about.name = free_name(&one.assessment.about.name, &mut names);
                 one.table.name.clone_from(&one.assessment.about.name);
@@ -297,7 +297,7 @@ async fn assess_opened(
         None => None,
     };
     let now = SystemClock.now();
-    let id = next_run_id(now, machine::salt(now));
+    let id = machine::next_run_id(now);
     let (assessment, table) = match update {
         Some(update) => update.assess(opened, arguments, (now, id.0), terminal).await?,
         None if arguments.columns_only => {
@@ -366,9 +366,7 @@ async fn judge_whole(
     (now, id): (Timestamp, String),
 ) -> Result<(Assessment, CodedTable)> {
     table.name.clone_from(&opened.about.name);
-    let time = facts.columns.iter().find(|column| column.kind.is_temporal()).map(|column| column.name.clone());
-    // Comparing columns takes its time as well, and where only the first rows were read there is none left.
-    let known = if facts.beginning.is_some() { Evidence::default() } else { Evidence::of_table(&table, time.as_deref()) };
+    let (known, table) = compared(opened.engine(), &facts, table).await;
     let latest = if facts.scanned_all_rows {
         BTreeMap::new()
     } else {
@@ -378,6 +376,18 @@ async fn judge_whole(
     evidence.declared = judged_by(arguments.rules.as_deref(), &opened.about.source, opened).await?;
     let assessment = hw_assess::assess_with(opened.engine(), &opened.reader, &opened.about, now, id, evidence).await?;
     Ok((assessment, table))
+}
+
+/// What the columns say about each other, where there is time to compare them; where only the first rows were read there is none left.
+async fn compared(engine: &LocalEngine, facts: &TableFacts, table: CodedTable) -> (Evidence, CodedTable) {
+    if facts.beginning.is_some() {
+        return (Evidence::default(), table);
+    }
+    let time = facts.columns.iter().find(|column| column.kind.is_temporal()).map(|column| column.name.clone());
+    let table = Arc::new(table);
+    let to_compare = Arc::clone(&table);
+    let known = engine.work_in_time(move || Evidence::of_table(&to_compare, time.as_deref())).await;
+    (known.unwrap_or_default(), Arc::unwrap_or_clone(table))
 }
 
 /// A moment, as `--as-of` names one.

@@ -3,19 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use hw_assess::{Assessment, Evidence, TakenOver};
-use hw_base::{CodedTable, Engine, Error, Result, Sketches, SourceFile, Timestamp};
+use hw_base::{CodedTable, Column, Engine, Error, Result, Sketches, SourceFile, Timestamp};
 use hw_pipeline::EngineSettings;
 use serde::{Deserialize, Serialize};
 
 use super::opened::{is_of_project, open_file};
 use super::{Arguments, OpenedData, judge_whole, memory_for_codes};
-use crate::house::replace_file;
+use crate::files::replace_file;
 use crate::terminal::Terminal;
 
 /// The file beside the report that the next assessment goes on from.
 const STATE: &str = "update.state";
 /// The version of its form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What is kept of an assessment.
 #[derive(Serialize, Deserialize)]
@@ -23,6 +23,8 @@ struct State {
     version: u32,
     /// The files that were read.
     files: Vec<SourceFile>,
+    /// Their columns, as the engine reads them.
+    columns: Vec<Column>,
     taken_over: TakenOver,
     #[serde(skip)]
     sketches: Sketches,
@@ -77,6 +79,7 @@ impl Update {
         terminal: &Terminal,
     ) -> Result<(Assessment, CodedTable)> {
         let (engine, about) = (opened.engine(), &opened.about);
+        let columns = columns_read(opened).await?;
         let before = self.before.as_ref().ok().map(|before| &before.sketches);
         let found = engine.measure_further(&opened.reader, about.measuring(), memory_for_codes(arguments), before).await?;
         terminal.say(self.told());
@@ -88,7 +91,7 @@ impl Update {
             Err(_) => judge_whole(opened, arguments, (found.facts, found.table), (now, id)).await?,
         };
         let taken_over = TakenOver::of(&assessment);
-        State { version: VERSION, files: self.files, taken_over, sketches: found.sketches }.write(&self.state)?;
+        State { version: VERSION, files: self.files, columns, taken_over, sketches: found.sketches }.write(&self.state)?;
         Ok((assessment, table))
     }
 
@@ -125,12 +128,16 @@ async fn begun(
     if new.is_empty() {
         opened.reader.sql = format!("select * from ({}) as known where false", opened.reader.sql);
     }
-    let columns = opened.engine().columns(&opened.reader).await.map_err(|error| error.message().to_owned())?;
-    let own = columns.iter().filter(|column| column.name != "_malformed").map(|column| (&column.name, &column.sql_type));
-    if !own.eq(before.taken_over.facts.columns.iter().map(|column| (&column.name, &column.sql_type))) {
+    if columns_read(&opened).await.map_err(|error| error.message().to_owned())? != before.columns {
         return Err(format!("the new files have other columns than those of the assessment of {}", day(&before)));
     }
     Ok((opened, before))
+}
+
+/// The columns of what was opened, but for the one that holds broken lines.
+async fn columns_read(opened: &OpenedData) -> Result<Vec<Column>> {
+    let columns = opened.engine().columns(&opened.reader).await?;
+    Ok(columns.into_iter().filter(|column| column.name != "_malformed").collect())
 }
 
 fn day(state: &State) -> String {

@@ -11,7 +11,8 @@ use hw_pipeline::EngineSettings;
 use serde_json::json;
 
 use super::Found;
-use super::find::{Measured, Names, WELL_FORMED, assessed, measured, memory_for_codes};
+use super::measured::{Measured, WELL_FORMED, assessed, measured, memory_for_codes};
+use super::names::Names;
 use crate::commands::assess::{self, OpenedData};
 use crate::house;
 use crate::terminal::Terminal;

@@ -2,6 +2,8 @@
 
 mod files;
 mod find;
+mod measured;
+mod names;
 mod write;
 
 use std::path::Path;
@@ -12,7 +14,7 @@ use hw_validate::Proposal;
 use serde_json::json;
 
 use super::{Command, described, read};
-use crate::house;
+use crate::files::{make_folder, remove_empty_folder};
 use crate::terminal::{Format, Terminal};
 
 /// The command.
@@ -26,10 +28,10 @@ struct Arguments {
     /// The schema of the database; `public` where it is not given
     #[arg(long)]
     schema: Option<String>,
-    /// Only these tables of the database, by commas
+    /// Only these tables of the database, separated by commas
     #[arg(long, value_name = "TABLES", value_delimiter = ',')]
     tables: Vec<String>,
-    /// Leave these tables of the database out, by commas
+    /// Leave these tables of the database out, separated by commas
     #[arg(long, value_name = "TABLES", value_delimiter = ',')]
     exclude: Vec<String>,
     /// The name of the project; the folder's name where it is not given
@@ -91,10 +93,10 @@ impl Command for Init {
             let root = terminal.root.as_path();
             refuse_project(root)?;
             let is_new = !root.exists();
-            house::make_folder(root)?;
+            make_folder(root)?;
             let made = make(&arguments, terminal).await;
             if is_new && made.is_err() {
-                house::remove_empty_folder(root);
+                remove_empty_folder(root);
             }
             made
         })

@@ -8,7 +8,7 @@ use hw_assess::{rules_list, rules_yaml};
 use hw_base::{Error, Result, identifier, snake_case};
 
 use super::{Found, URL_VARIABLE};
-use crate::house::write_file;
+use crate::files::write_file;
 
 /// The folders that are never committed.
 const IGNORED: [&str; 2] = [".headworks/", "warehouse/"];

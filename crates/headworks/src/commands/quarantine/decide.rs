@@ -2,8 +2,8 @@
 
 use clap::Args;
 use hw_base::{Clock, Engine, Error, OnFailure, Result, Review, Ruling, RunOutcome, RunRecord, StepRecord, TableName, count, plural};
-use hw_ledger::{RunLock, next_run_id};
-use hw_pipeline::{Asked, Asking, Narrator, Selection, exit_code, plan, recover, review};
+use hw_ledger::RunLock;
+use hw_pipeline::{Asked, Narrator, Selection, exit_code, plan, recover, review};
 use serde_json::{Value as Json, json};
 
 use super::Common;
@@ -29,8 +29,6 @@ struct Deciding {
     /// Stage and judge the rows, say what would happen, and change nothing
     #[arg(long)]
     dry_run: bool,
-    #[command(flatten)]
-    common: Common,
 }
 
 /// `headworks quarantine release`.
@@ -41,6 +39,8 @@ pub(super) struct Release {
     /// Give a column another value: `column = expression`; the rows then have to keep the rules
     #[arg(long = "set", value_name = "COLUMN = SQL")]
     set: Vec<String>,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// `headworks quarantine drop`.
@@ -48,10 +48,12 @@ pub(super) struct Release {
 pub(super) struct DropRows {
     #[command(flatten)]
     deciding: Deciding,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// Lets rows enter.
-pub(super) async fn release(Release { deciding, set }: &Release, terminal: &Terminal) -> Result<u8> {
+pub(super) async fn release(Release { deciding, set, .. }: &Release, terminal: &Terminal) -> Result<u8> {
     if let Some(rule) = deciding.selecting.rule.as_deref().filter(|rule| set.is_empty() && NEED_VALUES.contains(rule)) {
         return Err(needs_values(rule));
     }
@@ -107,7 +109,7 @@ async fn decide(deciding: &Deciding, ruling: Ruling, terminal: &Terminal) -> Res
     }
     let house = House::open(&terminal.root)?;
     let now = SystemClock.now();
-    let run = next_run_id(now, machine::salt(now));
+    let run = machine::next_run_id(now);
     let _lock = RunLock::take(house.state(), &run)?;
     let narrator = Quiet(terminal);
     let ports = house.ports(&narrator);
@@ -122,9 +124,8 @@ async fn decide(deciding: &Deciding, ruling: Ruling, terminal: &Terminal) -> Res
         return Err(nothing_selected(&house, selecting).await?);
     }
     let asked = asked(deciding, &selected, ruling);
-    let asking = Asking { engine: &house.engine, sources: &house.sources, ledger: &house.ledger };
     let models = if asked.table.is_raw() { vec![] } else { vec![selecting.table.clone()] };
-    let plan = plan(&house.project, asking, &Selection::of_models(models)).await?;
+    let plan = plan(&house.project, house.asking(), &Selection::of_models(models)).await?;
     let (record, errors) = review(&house.project, &plan, &asked, run, ports).await?;
     let code = match (record.outcome, &asked.review.ruling) {
         // Somebody asked for rows to enter, and none did.

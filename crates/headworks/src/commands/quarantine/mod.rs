@@ -7,7 +7,7 @@ mod select;
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Engine, Result, TableName};
 
-use super::{Command, Common, InEnvironment, at_least_one, part, read};
+use super::{Command, Common, InEnvironment, at_least_one, of_parts, part, read};
 use crate::house::House;
 use crate::terminal::Terminal;
 use decide::{DropRows, Release};
@@ -59,16 +59,18 @@ const EXAMPLES: &str = "Examples:
 
 impl Command for Quarantine {
     fn arguments(&self) -> Clap {
-        Clap::new("quarantine")
-            .about("Look at the rows that may not enter, release or drop them")
-            .after_long_help(EXAMPLES)
-            .subcommand_required(true)
-            .arg_required_else_help(true)
-            .subcommand(part::<List>("list", "Count the rows that wait, by table and rule"))
-            .subcommand(part::<Show>("show", "Show rows that wait, with rule, run, file and line"))
-            .subcommand(part::<Release>("release", "Let rows enter, as they are or with other values"))
-            .subcommand(part::<DropRows>("drop", "Decide that rows never enter"))
-            .subcommand(part::<Log>("log", "Show who released and dropped what, and why"))
+        of_parts(
+            "quarantine",
+            "Look at the rows that may not enter, release or drop them",
+            EXAMPLES,
+            [
+                part::<List>("list", "Count the rows that wait, by table and rule"),
+                part::<Show>("show", "Show rows that wait, with rule, run, file and line"),
+                part::<Release>("release", "Let rows enter, as they are or with other values"),
+                part::<DropRows>("drop", "Decide that rows never enter"),
+                part::<Log>("log", "Show who released and dropped what, and why"),
+            ],
+        )
     }
 
     fn run<'a>(&'a self, matches: &'a ArgMatches, terminal: &'a Terminal) -> BoxFuture<'a, Result<u8>> {

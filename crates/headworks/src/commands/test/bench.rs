@@ -15,7 +15,8 @@ use hw_pipeline::{Asking, Meter, Model, Narrator, Ports, Project, Selection, pla
 use serde_json::json;
 
 use super::prepare::Prepared;
-use crate::house::{House, remove_folder, temporary_state};
+use crate::files::{remove_folder, temporary_state};
+use crate::house::House;
 use crate::machine::SystemClock;
 
 /// The most rows of a table that are compared.

@@ -21,7 +21,8 @@ use super::decode::{Decoder, Malformed};
 use super::dialect::{BaseTable, Named};
 use super::errors::Explained;
 use super::read::PostgresTable;
-use super::server::{Server, Session};
+use super::server::Server;
+use super::session::Session;
 use super::types::SourceColumn;
 pub(super) use count::Count;
 

@@ -5,6 +5,7 @@
 //! gate says so is the table changed, by the merge that deliveries use, and what it was built to is noted down beside it. An advisory lock
 //! lets one build after the other look what the table shows, so each window counts once.
 
+mod errors;
 mod publish;
 mod quarantine;
 mod select;
@@ -17,10 +18,11 @@ use super::dialect::{Named, Question};
 use super::errors::Explained;
 use super::judge::{self, Asked, Count};
 use super::quoted;
-use super::server::{Server, Session};
+use super::server::Server;
+use super::session::Session;
 use super::target::{Relation, SETTINGS, Standing, TargetColumn, TargetTable, to_add};
+use errors::{purpose, refused};
 use quarantine::Diverted;
-use select::{purpose, refused};
 use tables::Tables;
 
 /// The table of the session that has the rows of the SELECT.

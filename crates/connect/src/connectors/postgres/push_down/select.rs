@@ -2,7 +2,8 @@
 
 use hw_base::{Column, Error, Input, Living, PushDown, Result, Span};
 
-use super::tables::Tables;
+use super::errors::refused;
+use super::tables::{self, Tables};
 use crate::connectors::postgres::dialect::{Named, Question, ROW_NUMBER, Refused};
 use crate::connectors::postgres::judge::Asked;
 use crate::connectors::postgres::types::Wire;
@@ -31,7 +32,7 @@ pub(super) fn written(order: &PushDown, inputs: &[Input], tables: &Tables) -> Re
 /// HW311 for what is not known to mean the same.
 pub(super) fn living(order: &PushDown, living: &Living, tables: &Tables) -> Result<Question> {
     let Living { reader, place } = living;
-    Question::of(&reader.sql, &super::tables::inputs(order, &reader.inputs), &tables.0).map_err(|refusal| {
+    Question::of(&reader.sql, &tables::inputs(order, &reader.inputs), &tables.0).map_err(|refusal| {
         let problem = format!("`delete_when` is not known to come to the same there: {}", refusal.what);
         refused(order, problem, "write it in another way").moved_to(place.clone())
     })
@@ -95,15 +96,4 @@ fn different(order: &PushDown, refusal: &Refused) -> Error {
         Some(span) => error.at(span),
         None => error,
     }
-}
-
-/// Says that a model cannot run inside the database.
-pub(super) fn refused(order: &PushDown, problem: impl std::fmt::Display, help: &str) -> Error {
-    let error = Error::user(format!("`{}` cannot run inside PostgreSQL", order.model)).code("HW311").because(problem);
-    error.help(help).help("or remove `push_down`: the engine builds the same table from copies of the rows")
-}
-
-/// What a query is for that may fail, after "cannot".
-pub(super) fn purpose(order: &PushDown) -> String {
-    format!("run the SELECT of `{}`", order.model)
 }

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use hw_base::{Error, Input, PushDown, Result};
 use hw_engine::LiveTables;
 
-use super::select::{purpose, refused};
+use super::errors::{purpose, refused};
 use crate::connectors::postgres::catalog;
 use crate::connectors::postgres::dialect::{BaseTable, Named};
 use crate::connectors::postgres::errors::Explained;
 use crate::connectors::postgres::judge::source_column;
 use crate::connectors::postgres::read::PostgresTable;
-use crate::connectors::postgres::server::{Server, Session};
+use crate::connectors::postgres::server::Server;
+use crate::connectors::postgres::session::Session;
 use crate::connectors::postgres::target::Relation;
 
 /// The schema of what belongs to a session.

@@ -8,7 +8,8 @@ use super::relation::{Partition, Relation};
 use super::standing::{self, Standing};
 use crate::connectors::postgres::errors::undelivered;
 use crate::connectors::postgres::quoted;
-use crate::connectors::postgres::server::{Server, Session};
+use crate::connectors::postgres::server::Server;
+use crate::connectors::postgres::session::Session;
 
 /// A table, and the session that changes it.
 #[derive(Clone, Copy)]
