@@ -3,9 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use datafusion::arrow::array::{ArrayRef, AsArray};
-use datafusion::arrow::datatypes::DataType;
-use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::MemTable;
@@ -14,6 +11,7 @@ use datafusion::physical_plan::execute_stream_partitioned;
 use futures::TryStreamExt;
 use hw_base::{Input, Reader, Result};
 
+use crate::compact;
 use crate::failure::{Context, explain};
 use crate::local::LocalEngine;
 use crate::session::{Effort, Session};
@@ -52,7 +50,7 @@ async fn piece(mut rows: SendableRecordBatchStream, left: Arc<AtomicU64>) -> Res
     let failed = |error| explain(error, &Context::default());
     let mut batches = Vec::new();
     while let Some(batch) = rows.try_next().await.map_err(failed)? {
-        let batch = compact(&batch).map_err(|error| failed(error.into()))?;
+        let batch = compact::rows(&batch).map_err(|error| failed(error.into()))?;
         let needed = batch.get_array_memory_size() as u64;
         if left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(needed)).is_err() {
             left.store(0, Ordering::Relaxed);
@@ -61,16 +59,4 @@ async fn piece(mut rows: SendableRecordBatchStream, left: Arc<AtomicU64>) -> Res
         batches.push(batch);
     }
     Ok(Some(batches))
-}
-
-/// Frees the buffers that a few views keep alive.
-fn compact(batch: &RecordBatch) -> std::result::Result<RecordBatch, ArrowError> {
-    let compacted = |array: &ArrayRef| -> ArrayRef {
-        match array.data_type() {
-            DataType::Utf8View => Arc::new(array.as_string_view().gc()),
-            DataType::BinaryView => Arc::new(array.as_binary_view().gc()),
-            _ => Arc::clone(array),
-        }
-    };
-    RecordBatch::try_new(batch.schema(), batch.columns().iter().map(compacted).collect())
 }

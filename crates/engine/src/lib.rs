@@ -5,7 +5,9 @@
 
 mod adopt;
 mod beside;
+mod by_partition;
 mod changes;
+mod compact;
 mod crowded;
 mod damage;
 mod deadline;
@@ -29,8 +31,10 @@ mod planned;
 mod publish;
 mod schema;
 mod session;
+mod shares;
 mod shown;
 mod sketches;
+mod spilling;
 mod sql;
 mod stage;
 mod stats;

@@ -25,7 +25,9 @@ use hw_base::{
 use serde_json::Value as Json;
 
 use crate::beside::Beside;
-use crate::crowded::{OperatorPool, SharedOutByOne, SortedJoins};
+use crate::by_partition::WindowsByPartition;
+use crate::compact::CompactBeforeSorts;
+use crate::crowded::{OperatorPool, SharedOutByOne};
 use crate::deadline::{Deadline, in_time};
 use crate::failure::{Context, explain, explain_delta, io_problem, memory_problem};
 use crate::files::FileTable;
@@ -35,6 +37,7 @@ use crate::measure::Means;
 use crate::outgrown::Outgrown;
 use crate::planned::Planned;
 use crate::session::{Effort, Session};
+use crate::spilling::{SortedGroups, SortedJoins, WholeSorts};
 use crate::sql::any_date::any_date;
 use crate::sql::arithmetic::CheckedArithmetic;
 use crate::sql::computed_first::ComputedFirst;
@@ -47,9 +50,10 @@ use crate::sql::mean::mean;
 use crate::sql::memberships::Memberships;
 use crate::sql::moments::{Compared, Microseconds};
 use crate::sql::multiples::Multiples;
-use crate::sql::namesakes::with_namesakes_apart;
+use crate::sql::namesakes::{Rule, with_namesakes_apart};
 use crate::sql::quantile::quantile_cont;
 use crate::sql::remainder::remainder;
+use crate::sql::seconds::with_seconds;
 use crate::store::Lasting;
 use crate::warehouse::{Warehouse, arrow_schema};
 use crate::{adopt, damage, growth, kept, measure, partners, publish, schema, sql, sql::arithmetic, sql::series, stage, trace, types};
@@ -191,12 +195,11 @@ impl LocalEngine {
 
     /// A session that knows all functions and no table.
     pub(crate) fn blank_session(&self, effort: Effort) -> SessionState {
-        let make = || {
+        let make = |spills: bool| {
             let state = SessionContext::new_with_config_rt(SessionConfig::new(), Arc::clone(&self.runtime)).state();
-            let mut rules = with_namesakes_apart(state.physical_optimizers());
-            rules.insert(0, Arc::new(CheckedArithmetic));
             let mut analyzers: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(Memberships), Arc::new(Compared)];
             analyzers.extend(state.analyzer().rules.iter().cloned());
+            let rules = with_own_rules(with_namesakes_apart(state.physical_optimizers()), spills);
             let optimizers = with_fitting_constants(state.optimizers());
             let state = SessionStateBuilder::new_from_existing(state)
                 .with_physical_optimizer_rules(rules)
@@ -204,19 +207,12 @@ impl LocalEngine {
                 .with_optimizer_rule(Arc::new(ComputedFirst))
                 .with_analyzer_rules(analyzers)
                 .with_type_planner(Arc::new(Microseconds));
-            with_own_functions(state.build())
-        };
-        let make_for_spilling = || {
-            let state = make();
-            let mut rules = state.physical_optimizers().to_vec();
-            rules.insert(0, Arc::new(SortedJoins));
-            rules.push(Arc::new(SharedOutByOne));
-            with_own_functions(SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rules(rules).build())
+            with_own_functions(state.build(), spills)
         };
         let [usual, spilling] = self.blank.as_ref();
         match effort {
-            Effort::Fast | Effort::InPieces | Effort::InOrder => usual.get_or_init(make).clone(),
-            Effort::Spilling | Effort::Single => spilling.get_or_init(make_for_spilling).clone(),
+            Effort::Fast | Effort::InPieces | Effort::InOrder => usual.get_or_init(|| make(false)).clone(),
+            Effort::Spilling | Effort::Single => spilling.get_or_init(|| make(true)).clone(),
         }
     }
 
@@ -256,6 +252,14 @@ impl LocalEngine {
         let columns = types::columns(&types::stored_schema(plan.schema().as_arrow()));
         self.planned.keep(reader, session, plan);
         Ok(columns)
+    }
+
+    /// Only the optimizer finds types that do not go together in conditions, and constants that are none of their type.
+    async fn tried_columns(&self, reader: &Reader) -> Result<Vec<Column>> {
+        let session = Box::pin(Session::for_reader(self, reader, Effort::Fast)).await?;
+        let plan = session.plan(&reader.sql, reader.file.as_deref()).await?;
+        session.state.optimize(&plan).map_err(|error| explain(error, &session.reading(reader)))?;
+        Ok(types::columns(&types::stored_schema(plan.schema().as_arrow())))
     }
 
     /// The opened source datasets.
@@ -437,14 +441,33 @@ fn with_beside(table: &TableName) -> Vec<TableName> {
     std::iter::once(table.clone()).chain(Beside::ALL.map(|beside| beside.of(table))).collect()
 }
 
+/// The rules of physical plans with our own before and after them; with those that spill wherever something can.
+fn with_own_rules(engines: Vec<Rule>, spills: bool) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = vec![Arc::new(CheckedArithmetic)];
+    if spills {
+        rules.push(Arc::new(SortedJoins));
+    }
+    rules.extend(engines);
+    rules.push(Arc::new(if spills { SortedGroups::OfAll } else { SortedGroups::OfOrderedValues }));
+    if spills {
+        rules.push(Arc::new(WholeSorts));
+    }
+    rules.push(Arc::new(WindowsByPartition));
+    rules.push(Arc::new(CompactBeforeSorts));
+    if spills {
+        rules.push(Arc::new(SharedOutByOne));
+    }
+    rules
+}
+
 /// The state with our functions. One that is made of another state takes over functions in any order, and of two with one name either, so ours
 /// come last.
-fn with_own_functions(mut state: SessionState) -> SessionState {
+fn with_own_functions(mut state: SessionState, may_spill: bool) -> SessionState {
     // The engine's name for it is one that nobody else has.
     let sign = state.scalar_functions().get("signum").map(|signum| ScalarUDF::clone(signum).with_aliases(["sign"]));
-    let own = [json_valid(), json_keeps_to(), json_value(), any_date(), remainder()];
+    let own = [json_valid(), json_keeps_to(), json_value(), any_date(), remainder(), with_seconds()];
     let scalar: Vec<_> = own.into_iter().chain(sign).map(|function| state.register_udf(Arc::new(function))).collect();
-    let own = [quantile_cont(), arithmetic::sum(), mean()].into_iter().chain(extremes()).chain(gathered());
+    let own = [quantile_cont(), arithmetic::sum(), mean()].into_iter().chain(extremes()).chain(gathered(may_spill));
     let aggregate: Vec<_> = own.map(|function| state.register_udaf(Arc::new(function))).collect();
     debug_assert!(
         scalar.iter().all(std::result::Result::is_ok) && aggregate.iter().all(std::result::Result::is_ok),
@@ -480,6 +503,11 @@ impl Engine for LocalEngine {
     fn columns<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Column>>> {
         let reader = reader.clone();
         Box::pin(self.apart(|engine| async move { Box::pin(engine.columns_of(&reader)).await }))
+    }
+
+    fn tried<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Column>>> {
+        let reader = reader.clone();
+        Box::pin(self.apart(|engine| async move { Box::pin(engine.tried_columns(&reader)).await }))
     }
 
     fn query<'a>(&'a self, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>> {

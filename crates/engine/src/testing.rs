@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use datafusion::physical_plan::displayable;
 use hw_base::{ByteSize, Engine, Reader, RowWatch, Watch};
 
+use crate::session::{Effort, Session};
 use crate::{Limits, LiveTables, LocalEngine};
 
 /// An engine over tables in this folder.
@@ -45,4 +47,17 @@ pub(crate) fn check_condition(rows: &str, condition: &str, expected: u64) {
     let (found, watched) = wait(async { (engine.query(&counted, 1).await.unwrap(), engine.watch(&judged, &watch).await.unwrap()) });
     assert_eq!(found.rows[0][0].as_u64(), Some(expected), "{condition}");
     assert_eq!((watched.rules[0].error.clone(), watched.rules[0].violations), (None, expected), "{condition}");
+}
+
+/// The operators of a query run with this effort, and its rows in the order of their texts.
+pub(crate) async fn planned(engine: &LocalEngine, sql: &str, effort: Effort) -> (String, Vec<String>) {
+    let session = Session::for_reader(engine, &reader(sql), effort).await.unwrap();
+    let frame = session.query(sql, None).await.unwrap();
+    let plan = frame.clone().create_physical_plan().await.unwrap();
+    let plan = displayable(plan.as_ref()).indent(false).to_string();
+    let batches = frame.collect().await.unwrap_or_else(|error| panic!("{error}: {sql}, {effort:?}\n{plan}"));
+    let text = datafusion::arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();
+    let mut rows: Vec<String> = text.lines().map(str::to_owned).collect();
+    rows.sort();
+    (plan, rows)
 }

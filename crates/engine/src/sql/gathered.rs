@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use datafusion::arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::{Result as EngineResult, ScalarValue};
+use datafusion::common::{Result as EngineResult, ScalarValue, resources_err};
 use datafusion::functions_aggregate::array_agg::array_agg_udaf;
 use datafusion::functions_aggregate::string_agg::string_agg_udaf;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -15,10 +15,10 @@ use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, Signature};
 use datafusion::physical_expr::PhysicalSortExpr;
 
-/// `array_agg` and `string_agg`.
-pub(crate) fn gathered() -> [AggregateUDF; 2] {
+/// `array_agg` and `string_agg`. Lists that are spilled are copied first, so where there is another way (`may_spill` is not set) the query ends instead.
+pub(crate) fn gathered(may_spill: bool) -> [AggregateUDF; 2] {
     [array_agg_udaf(), string_agg_udaf()]
-        .map(|engines| AggregateUDF::from(Gathered { engines: AggregateUDF::clone(&engines), is_reversed: false }))
+        .map(|engines| AggregateUDF::from(Gathered { engines: AggregateUDF::clone(&engines), is_reversed: false, may_spill }))
 }
 
 /// What DataFusion has, for rows in whatever order, with the bytes of texts that are only pointed at.
@@ -27,6 +27,17 @@ struct Gathered {
     engines: AggregateUDF,
     /// Whether rows come in the opposite of the order that the query asks for.
     is_reversed: bool,
+    may_spill: bool,
+}
+
+impl Gathered {
+    fn with(&self, engines: AggregateUDF, is_reversed: bool) -> Self {
+        Self { engines, is_reversed, may_spill: self.may_spill }
+    }
+
+    fn kept<A: ?Sized>(&self, inner: Box<A>, are_pointed_at: bool) -> Kept<A> {
+        Kept { inner, texts: 0, are_pointed_at, may_spill: self.may_spill, has_merged: false }
+    }
 }
 
 /// Whether values are kept as arrays: sorted or different ones, and joined texts, are copied, which the engine counts.
@@ -55,13 +66,12 @@ impl AggregateUDFImpl for Gathered {
         if args.is_distinct && self.is_reversed {
             // Different values are sorted when all of them are known, whatever order they came in.
             let as_asked: Vec<PhysicalSortExpr> = args.order_bys.iter().map(PhysicalSortExpr::reverse).collect();
-            return self.engines.accumulator(AccumulatorArgs { order_bys: &as_asked, is_reversed: false, ..args });
+            let args = AccumulatorArgs { order_bys: &as_asked, is_reversed: false, ..args };
+            return Ok(Box::new(self.kept(self.engines.accumulator(args)?, false)));
         }
         let args = AccumulatorArgs { is_reversed: self.is_reversed, ..args };
-        if !keeps_arrays(&args) {
-            return self.engines.accumulator(args);
-        }
-        Ok(Box::new(Counted { inner: self.engines.accumulator(args)?, texts: 0 }))
+        let are_pointed_at = keeps_arrays(&args);
+        Ok(Box::new(self.kept(self.engines.accumulator(args)?, are_pointed_at)))
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
@@ -69,10 +79,8 @@ impl AggregateUDFImpl for Gathered {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> EngineResult<Box<dyn GroupsAccumulator>> {
-        if !keeps_arrays(&args) {
-            return self.engines.create_groups_accumulator(args);
-        }
-        Ok(Box::new(Counted { inner: self.engines.create_groups_accumulator(args)?, texts: 0 }))
+        let are_pointed_at = keeps_arrays(&args);
+        Ok(Box::new(self.kept(self.engines.create_groups_accumulator(args)?, are_pointed_at)))
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
@@ -82,7 +90,7 @@ impl AggregateUDFImpl for Gathered {
     fn with_beneficial_ordering(self: Arc<Self>, is_ordered: bool) -> EngineResult<Option<Arc<dyn AggregateUDFImpl>>> {
         let ordered = self.engines.clone().with_beneficial_ordering(is_ordered)?;
         let own: Arc<dyn AggregateUDFImpl> = match ordered {
-            Some(engines) => Arc::new(Self { engines, is_reversed: self.is_reversed }),
+            Some(engines) => Arc::new(self.with(engines, self.is_reversed)),
             None => self,
         };
         Ok(Some(own))
@@ -91,7 +99,7 @@ impl AggregateUDFImpl for Gathered {
     fn reverse_expr(&self) -> ReversedUDAF {
         match self.engines.reverse_udf() {
             ReversedUDAF::Reversed(engines) => {
-                let reversed = Self { engines: AggregateUDF::clone(&engines), is_reversed: !self.is_reversed };
+                let reversed = self.with(AggregateUDF::clone(&engines), !self.is_reversed);
                 ReversedUDAF::Reversed(Arc::new(reversed.into()))
             }
             other => other,
@@ -103,26 +111,49 @@ impl AggregateUDFImpl for Gathered {
     }
 }
 
-/// Values that are gathered for one row or for groups, with the bytes of the texts among them.
+/// Values that are gathered for one row or for groups.
 #[derive(Debug)]
-struct Counted<A: ?Sized> {
-    texts: usize,
+struct Kept<A: ?Sized> {
     inner: Box<A>,
+    /// The bytes that they point at.
+    texts: usize,
+    are_pointed_at: bool,
+    may_spill: bool,
+    /// Whether what others had gathered came together here: nobody but a spill asks for the state of that.
+    has_merged: bool,
 }
 
-impl Accumulator for Counted<dyn Accumulator> {
+impl<A: ?Sized> Kept<A> {
+    fn count(&mut self, values: &[ArrayRef]) {
+        if self.are_pointed_at {
+            self.texts += texts_of(values);
+        }
+    }
+
+    fn check_spill(&self) -> EngineResult<()> {
+        if self.has_merged && !self.may_spill {
+            return resources_err!("lists of many values find no room");
+        }
+        Ok(())
+    }
+}
+
+impl Accumulator for Kept<dyn Accumulator> {
     fn update_batch(&mut self, values: &[ArrayRef]) -> EngineResult<()> {
-        self.texts += texts_of(values);
+        self.count(values);
         self.inner.update_batch(values)
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> EngineResult<()> {
-        self.texts += texts_of(states);
+        self.count(states);
+        self.has_merged = true;
         self.inner.merge_batch(states)
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> EngineResult<()> {
-        self.texts = self.texts.saturating_sub(texts_of(values));
+        if self.are_pointed_at {
+            self.texts = self.texts.saturating_sub(texts_of(values));
+        }
         self.inner.retract_batch(values)
     }
 
@@ -131,6 +162,7 @@ impl Accumulator for Counted<dyn Accumulator> {
     }
 
     fn state(&mut self) -> EngineResult<Vec<ScalarValue>> {
+        self.check_spill()?;
         self.inner.state()
     }
 
@@ -143,7 +175,7 @@ impl Accumulator for Counted<dyn Accumulator> {
     }
 }
 
-impl Counted<dyn GroupsAccumulator> {
+impl Kept<dyn GroupsAccumulator> {
     /// What groups were given away holds no memory here any more.
     fn given_away(&mut self, which: EmitTo, lists: &[ArrayRef]) {
         self.texts = match which {
@@ -153,18 +185,20 @@ impl Counted<dyn GroupsAccumulator> {
     }
 }
 
-impl GroupsAccumulator for Counted<dyn GroupsAccumulator> {
+impl GroupsAccumulator for Kept<dyn GroupsAccumulator> {
     fn update_batch(&mut self, values: &[ArrayRef], groups: &[usize], filter: Option<&BooleanArray>, count: usize) -> EngineResult<()> {
-        self.texts += texts_of(values);
+        self.count(values);
         self.inner.update_batch(values, groups, filter, count)
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], count: usize) -> EngineResult<()> {
-        self.texts += texts_of(states);
+        self.count(states);
+        self.has_merged = true;
         self.inner.merge_batch(states, groups, count)
     }
 
     fn state(&mut self, which: EmitTo) -> EngineResult<Vec<ArrayRef>> {
+        self.check_spill()?;
         let lists = self.inner.state(which)?;
         self.given_away(which, &lists);
         Ok(lists)

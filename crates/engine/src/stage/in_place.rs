@@ -28,6 +28,7 @@ use hw_measure::KeySet;
 use super::rows::filtered;
 use super::tasks::joined;
 use super::{Attempt, Shared};
+use crate::compact;
 use crate::failure::{Context, explain};
 use crate::files::{TableFile, partition_value};
 use crate::folder::FolderRef;
@@ -122,7 +123,7 @@ impl Found {
         for batch in reader {
             let batch = batch.ok()?;
             let columns: Option<Vec<ArrayRef>> = table.fields().iter().map(|field| self.column(&batch, field)).collect();
-            batches.push(compacted(&table_rows(table, columns?, batch.num_rows()).ok()?).ok()?);
+            batches.push(compact::rows(&table_rows(table, columns?, batch.num_rows()).ok()?).ok()?);
         }
         concat_batches(table, &batches).ok().filter(|rows| rows.num_rows() == self.positions.len())
     }
@@ -233,7 +234,8 @@ impl InPlace {
             changed += usize::from(becomes[row]);
         }
         if changed > 0 {
-            self.changed.push(compacted(&filtered(rows, &becomes.into())?)?);
+            self.changed
+                .push(compact::rows(&filtered(rows, &becomes.into())?).map_err(|error| explain(error.into(), &Context::default()))?);
         }
         Ok(Some(elsewhere.into()))
     }
@@ -468,16 +470,6 @@ fn rows_of(metadata: &ParquetMetaData) -> usize {
 fn table_rows(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(|error| explain(error.into(), &Context::default()))
-}
-
-/// The rows without what they only refer to: a few texts would keep all of the pages in memory that they were read from.
-fn compacted(rows: &RecordBatch) -> Result<RecordBatch> {
-    let own = |column: &ArrayRef| match column.data_type() {
-        DataType::Utf8View => Arc::new(column.as_string_view().gc()) as ArrayRef,
-        DataType::BinaryView => Arc::new(column.as_binary_view().gc()) as ArrayRef,
-        _ => Arc::clone(column),
-    };
-    table_rows(&rows.schema(), rows.columns().iter().map(own).collect(), rows.num_rows())
 }
 
 #[cfg(test)]
