@@ -26,6 +26,9 @@ pub(crate) async fn named(engine: &LocalEngine, reader: &Reader, error: Error) -
     }
     let Some(files) = files_of(engine, reader).await else { return error };
     for file in files {
+        if is_gone(engine, &file).await {
+            return gone(&file);
+        }
         if let Some(reason) = flaw(engine, &file).await {
             return damaged(engine, &file, reason);
         }
@@ -43,6 +46,25 @@ fn damaged(engine: &LocalEngine, (store, path): &Place, reason: String) -> Error
         return named.help("it belongs to the warehouse: `headworks run --rebuild` makes its table anew from the raw copies");
     }
     named.help("write or copy the file again; nothing of it was loaded")
+}
+
+fn gone((store, path): &Place) -> Error {
+    Error::user(format!("the Parquet file `{}` is not there, though its table names it", shown(store, path)))
+        .code("HW203")
+        .because("a table's log names the files that hold its rows, and this one was deleted or moved beside it")
+        .help(
+            "restore the file, or have the table repaired: `headworks run --rebuild` makes one of a warehouse anew, and others the program that \
+             writes them; nothing of it was loaded",
+        )
+}
+
+/// Whether a file that a table names does not lie where it should.
+async fn is_gone(engine: &LocalEngine, (store, path): &Place) -> bool {
+    if *store == ObjectStoreUrl::local_filesystem() {
+        return !std::path::Path::new(&shown(store, path)).exists();
+    }
+    let Ok(objects) = engine.runtime.object_store(store) else { return false };
+    matches!(objects.head(path).await, Err(object_store::Error::NotFound { .. }))
 }
 
 async fn files_of(engine: &LocalEngine, reader: &Reader) -> Option<Vec<Place>> {

@@ -66,8 +66,16 @@ impl Context<'_> {
     }
 }
 
-/// Explains a failure of a query.
+/// Explains a failure of a query, which may be several: each item of a SELECT has its own.
 pub(crate) fn explain(error: DataFusionError, context: &Context<'_>) -> Error {
+    match error {
+        DataFusionError::Collection(errors) => Error::all(errors.into_iter().map(|error| explain(error, context)).collect())
+            .unwrap_or_else(|| Error::bug("several errors without a message")),
+        error => explain_one(error, context),
+    }
+}
+
+fn explain_one(error: DataFusionError, context: &Context<'_>) -> Error {
     let mut span = error.diagnostic().and_then(|diagnostic| marked(diagnostic, context));
     let innermost = match unwrap(error) {
         Unwrapped::Ours(error) => return *error,
@@ -81,10 +89,10 @@ pub(crate) fn explain(error: DataFusionError, context: &Context<'_>) -> Error {
         DataFusionError::Plan(message) => placed(told(&message, context.sql()), context, &mut span),
         DataFusionError::ResourcesExhausted(message) => memory_problem(&message, context.memory),
         DataFusionError::IoError(error) => io_problem(&error),
-        DataFusionError::NotImplemented(message) => match told(&message, context.sql()).error {
-            known if !known.remedies().is_empty() => known,
+        DataFusionError::NotImplemented(message) => match told(&message, context.sql()) {
+            known if !known.error.remedies().is_empty() => placed(known, context, &mut span),
             unknown => {
-                Error::user(format!("this SQL is not supported: {}", unknown.message())).code("HW301").help("write it in another way")
+                Error::user(format!("this SQL is not supported: {}", unknown.error.message())).code("HW301").help("write it in another way")
             }
         },
         DataFusionError::ObjectStore(error) => {
@@ -197,9 +205,20 @@ fn unwrap(error: DataFusionError) -> Unwrapped {
         },
         DataFusionError::Shared(shared) => match std::sync::Arc::try_unwrap(shared) {
             Ok(inner) => unwrap(inner),
-            Err(shared) => Unwrapped::Engine(Box::new(DataFusionError::Execution(shared.to_string()))),
+            Err(shared) => match ours_in(&shared) {
+                Some(error) => Unwrapped::Ours(Box::new(error.clone())),
+                None => Unwrapped::Engine(Box::new(DataFusionError::Execution(shared.to_string()))),
+            },
         },
         other => Unwrapped::Engine(Box::new(other)),
+    }
+}
+
+/// Our own error inside one that others still hold.
+fn ours_in(error: &DataFusionError) -> Option<&Error> {
+    match error.find_root() {
+        DataFusionError::External(inner) => inner.downcast_ref(),
+        _ => None,
     }
 }
 
@@ -207,6 +226,7 @@ fn schema_problem(error: &SchemaError, context: &Context<'_>, span: &mut Option<
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
             let name = field.name();
+            *span = span.take().or_else(|| context.place(&Mark::Word(name.to_owned())));
             let problem = Error::user(format!("there is no column `{}`", field.flat_name())).code("HW301");
             let namesake = valid_fields.iter().find(|valid| valid.name() == name);
             if let (Some(relation), Some(namesake)) = (&field.relation, namesake) {
@@ -354,4 +374,19 @@ fn marked(diagnostic: &Diagnostic, context: &Context<'_>) -> Option<Span> {
     let span = diagnostic.span?;
     let length = if span.end.line == span.start.line { span.end.column.saturating_sub(span.start.column).max(1) } else { 1 };
     Some(Span { file: file_of(context), line: span.start.line as usize, column: span.start.column as usize, length: length as usize })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_ours_stays_one_where_several_wait_for_the_same_rows() {
+        let ours = Error::passing("cannot reach the database").code("HW206");
+        let others = Arc::new(DataFusionError::External(Box::new(ours)));
+        let explained = explain(DataFusionError::Shared(Arc::clone(&others)), &Context::default());
+        assert_eq!((explained.known_code(), explained.message()), (Some("HW206"), "cannot reach the database"));
+    }
 }

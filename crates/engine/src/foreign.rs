@@ -39,8 +39,8 @@ pub struct ForeignTable {
     pub columns: Vec<String>,
     /// Its size on the disk.
     pub bytes: u64,
-    /// Whether it has no file.
-    pub is_empty: bool,
+    /// How many they are, where its log tells.
+    pub known_rows: Option<u64>,
 }
 
 /// Opens the Delta table in a folder.
@@ -56,7 +56,7 @@ pub async fn open_foreign(folder: &Path) -> Result<ForeignTable> {
     let is_plain = is_plain(state.protocol());
     let snapshot = snapshot_in(&folder, state, log_store)?;
     let bytes = snapshot.files.iter().map(|file| file.bytes).sum();
-    let is_empty = snapshot.files.is_empty();
+    let known_rows = snapshot.rows().filter(|rows| is_plain || *rows == 0);
     let rows: Arc<dyn TableProvider> = if is_plain {
         Arc::new(snapshot.table())
     } else {
@@ -65,7 +65,7 @@ pub async fn open_foreign(folder: &Path) -> Result<ForeignTable> {
         let table = tokio::task::spawn_blocking(read).await.map_err(|error| Error::bug(format!("a task ended early: {error}")))?;
         Arc::new(table.map_err(|error| unreadable(&error))?)
     };
-    Ok(ForeignTable { rows, columns, bytes, is_empty })
+    Ok(ForeignTable { rows, columns, bytes, known_rows })
 }
 
 /// Whether the rows of a table are those of its files, under their own names.

@@ -356,7 +356,7 @@ mod tests {
         let whole = measured(0..130_000, None).unwrap();
         assert_eq!((both.facts.rows, both.table.coded_rows(), whole.table.coded_rows()), (130_000, 30_000, 130_000));
         // How often a pattern occurs follows from a sample, and what is drawn from how the rows come.
-        let exact = |text: Option<&TextFacts>| text.map(|text| TextFacts { patterns: vec![], ..text.clone() });
+        let exact = |text: Option<&TextFacts>| text.map(|text| TextFacts { patterns: vec![], pattern_sample: None, ..text.clone() });
         for (both, whole) in both.facts.columns.iter().zip(&whole.facts.columns) {
             let (text, expected) = (exact(both.text.as_ref()), exact(whole.text.as_ref()));
             assert_eq!((both.distinct, &both.min, &both.max, text), (whole.distinct, &whole.min, &whole.max, expected));

@@ -1,5 +1,6 @@
 //! Sessions: a query with its names bound to tables, within the memory limit.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -8,7 +9,7 @@ use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, TableProvider,
 };
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, Statistics};
+use datafusion::common::{DFSchema, Statistics, plan_err};
 use datafusion::config::ConfigNonZeroUsize;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::ViewTable;
@@ -30,10 +31,13 @@ use crate::shown::Shown;
 use crate::sql::arithmetic::checked;
 use crate::sql::constants::fitting;
 use crate::sql::distinct_from::bind_closely;
+use crate::sql::listed::list_as_floats;
+use crate::sql::merged::stand_for_values;
 use crate::sql::moments::compared;
 use crate::sql::ordinals::spell_out;
 use crate::sql::own_tables::with_own_tables;
 use crate::sql::standard::in_known_words;
+use crate::sql::unknown_columns::with_further;
 use crate::sql::wide;
 use crate::sql::{read_before, references};
 
@@ -324,7 +328,15 @@ impl Session {
             Some(statement) => Statement::clone(&statement),
             None => self.read(sql).map_err(failed)?,
         };
-        let plan = Box::pin(self.state.statement_to_plan(statement)).await.map_err(failed)?;
+        let plan = match Box::pin(self.state.statement_to_plan(statement)).await {
+            Ok(plan) => plan,
+            Err(error) => {
+                let statement = self.read(sql).map_err(failed)?;
+                let mut errors: Vec<Error> = Box::pin(with_further(&self.state, statement, error)).await.into_iter().map(failed).collect();
+                errors.sort_by_key(|error| error.span().map(|span| (span.line, span.column)));
+                return Err(Error::all(errors).unwrap_or_else(|| Error::bug("a query failed without a message")));
+            }
+        };
         options.verify_plan(&plan).map_err(failed)?;
         if sql.contains(['$', '?']) {
             refuse_placeholders(&plan, sql, file)?;
@@ -337,6 +349,10 @@ impl Session {
         if let Statement::Statement(query) = &mut statement {
             in_known_words(&mut **query);
             bind_closely(&mut **query);
+            if let ControlFlow::Break(unclear) = stand_for_values(&mut **query) {
+                return plan_err!("{}", unclear.message());
+            }
+            list_as_floats(&mut **query);
             spell_out(&mut **query);
         }
         Ok(statement)
@@ -460,13 +476,25 @@ pub(crate) fn batch_is_between(file: &crate::files::TableFile, after: Option<i64
     }
 }
 
+/// Whether the rows that are kept out of a table have this name in SQL.
+fn is_judged(table: &TableName, name: &str) -> bool {
+    (table.is_raw() || table.leaf() == table.folder()) && table.quarantine().sql().replace('"', "") == name
+}
+
 fn unknown_table(engine: &LocalEngine, reader: &Reader, reference: &Reference) -> Error {
     // A dataset that is open under a name of the program's own is one that nobody writes.
     let is_own = |input: &&Input| matches!(input, Input::Live { name, relation } if name == relation);
     let named = reader.inputs.iter().filter(|input| !is_own(input)).map(|input| input.name().to_owned());
-    let known: Vec<String> =
-        named.chain(engine.warehouse.tables().unwrap_or_default().iter().map(|table| table.sql().replace('"', ""))).collect();
-    let error = unknown("table", &reference.parts.join("."), known.iter().map(String::as_str)).code("HW302");
+    let (name, tables) = (reference.parts.join("."), engine.warehouse.tables().unwrap_or_default());
+    let kept_from = tables.iter().find(|table| reference.parts.first().is_some_and(|part| part == "quarantine") && is_judged(table, &name));
+    let error = if let Some(table) = kept_from {
+        Error::user(format!("nothing waits in quarantine: no row of `{}` is kept out of its table", table.leaf()))
+            .code("HW302")
+            .help("`headworks quarantine list` tells which tables have rows there")
+    } else {
+        let known: Vec<String> = named.chain(tables.iter().map(|table| table.sql().replace('"', ""))).collect();
+        unknown("table", &name, known.iter().map(String::as_str)).code("HW302")
+    };
     error.at(Span {
         file: reader.file.as_deref().unwrap_or("query").into(),
         line: reference.line,

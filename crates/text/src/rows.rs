@@ -93,7 +93,7 @@ impl Projection {
 
 /// The one record of a chunk that holds the beginning of one.
 fn too_long(file: &dyn RecordFile, chunk: &ChunkText) -> Cells {
-    let problem = format!("the record is longer than {}", hw_base::ByteSize(LONGEST_RECORD as u64));
+    let problem = format!("{} {}", hw_base::TOO_LONG, hw_base::ByteSize(LONGEST_RECORD as u64));
     let record = Record { start: 0, end: chunk.text.len(), line: chunk.first_line, problem: Some(problem) };
     Cells { width: file.width(), all: vec![Cell::MISSING; file.width()], records: vec![record] }
 }

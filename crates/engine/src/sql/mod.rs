@@ -14,8 +14,10 @@ pub(crate) mod gathered;
 pub(crate) mod headers;
 pub(crate) mod json;
 pub(crate) mod json_path;
+pub(crate) mod listed;
 pub(crate) mod mean;
 pub(crate) mod memberships;
+pub(crate) mod merged;
 pub(crate) mod moments;
 pub(crate) mod multiples;
 pub(crate) mod namesakes;
@@ -28,10 +30,12 @@ pub(crate) mod place;
 pub(crate) mod quantile;
 pub(crate) mod remainder;
 pub(crate) mod renamed;
+pub(crate) mod seconds;
 pub(crate) mod series;
 pub(crate) mod sliding;
 pub(crate) mod spans;
 pub(crate) mod standard;
+pub(crate) mod unknown_columns;
 pub(crate) mod wide;
 pub(crate) mod words;
 
@@ -52,6 +56,8 @@ use hw_base::{Error, Reference, Result};
 
 use crate::failure::{Context, explain};
 use crate::sql::distinct_from::bind_closely;
+use crate::sql::listed::list_as_floats;
+use crate::sql::merged::{Unclear, stand_for_values};
 use crate::sql::ordinals::spell_out;
 use crate::sql::place::Mark;
 use crate::sql::standard::in_known_words;
@@ -97,6 +103,15 @@ pub(crate) fn parsed(sql: &str) -> Option<Box<Query>> {
             SqlStatement::Query(query) => Some(query.clone()),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// The query with every name where its text has it; `None` for what cannot be read.
+pub(crate) fn as_written(sql: &str) -> Option<Box<Query>> {
+    let Statement::Statement(statement) = read(sql, &Context::default()).ok()? else { return None };
+    match *statement {
+        SqlStatement::Query(query) => Some(query),
         _ => None,
     }
 }
@@ -228,6 +243,10 @@ fn select(sql: &str, context: &Context<'_>) -> Result<Arc<Statement>> {
         let _ = VisitMut::visit(&mut **query, &mut NamedConstants);
         in_known_words(&mut **query);
         bind_closely(&mut **query);
+        if let ControlFlow::Break(unclear) = stand_for_values(&mut **query) {
+            return Err(Unlike::Merged(unclear).error(sql, context));
+        }
+        list_as_floats(&mut **query);
         spell_out(&mut **query);
     }
     let statement = Arc::new(statement);
@@ -265,6 +284,8 @@ enum Unlike {
     Sample,
     /// `^`: exclusive or, a power elsewhere.
     Caret,
+    /// Columns that joins merge: it takes them from one side.
+    Merged(Unclear),
 }
 
 impl Unlike {
@@ -288,6 +309,10 @@ impl Unlike {
                 "`^` is not supported: it is a power in some databases and exclusive or in others".to_owned(),
                 "write `power(a, b)` for a power".to_owned(),
             ),
+            Self::Merged(unclear) => {
+                let word = if *unclear == Unclear::Names { "natural" } else { "using" };
+                (word.to_owned(), unclear.message().to_owned(), unclear.help().to_owned())
+            }
         };
         let error = Error::user(message).code("HW301").help(help);
         match place::find(sql, &Mark::Word(word)) {

@@ -7,17 +7,15 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Schema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, Result as EngineResult, plan_err};
+use datafusion::common::{Column, Result as EngineResult};
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Subquery};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::limit::LocalLimitExec;
 use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 
-use crate::session::gives_one_row;
-
 type Plan = Arc<dyn ExecutionPlan>;
-type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+pub(crate) type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
 /// The rules that move filters begin so.
 const MOVES_FILTERS: &str = "FilterPushdown";
@@ -33,17 +31,10 @@ pub(crate) fn with_namesakes_apart(rules: &[Rule]) -> Vec<Rule> {
 /// What the column of a subquery is called that a value is compared with.
 const APART: &str = "__compared";
 
-/// What is said of a comparison with all or any rows of a subquery that is tied to the row around it and has one row, even where there is none for it.
-pub(crate) const TIED_VALUE: &str = "a set comparison with one tied value";
-
 /// The comparison with a subquery (`> all (…)`, `= any (…)`, `in (…)`) whose column has a name that no table gives.
 pub(crate) fn subquery_apart(part: Expr) -> EngineResult<Transformed<Expr>> {
     match part {
         Expr::SetComparison(mut comparison) => {
-            let is_tied = !comparison.subquery.outer_ref_columns.is_empty();
-            if is_tied && gives_one_row(&comparison.subquery.subquery) {
-                return plan_err!("{TIED_VALUE}");
-            }
             let is_changed = set_apart(&mut comparison.subquery)?;
             Ok(Transformed::new_transformed(Expr::SetComparison(comparison), is_changed))
         }
@@ -147,6 +138,6 @@ mod tests {
         };
         found("p.m > any (select q.m from t as q where q.g = p.g)", "2");
         found("p.m >= all (select q.m from t as q where q.g = p.g)", "2, 3");
-        found("p.m >= all (select max(q.m) from t as q where q.g = p.g)", "`all` and `any` compare with the rows of a subquery");
+        found("p.m >= all (select max(q.m) from t as q where q.g = p.g)", "2, 3");
     }
 }

@@ -9,19 +9,19 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, Tokenizer};
-use hw_base::identifier;
+use hw_base::{ORIGIN_COLUMNS, identifier};
 
-use crate::sql::{normalized, parsed};
+use crate::sql::{as_written, normalized};
 
 /// The names that a table's file gives its columns, each with the one by which queries know the column.
 pub type ColumnNames = Vec<(String, String)>;
 
-/// A condition on one table in which columns that are named in quotes, as the file does, have the names by which queries know them. What
-/// stands in texts and comments is no column. What cannot be read stays as it is.
+/// A condition on one table in which columns that are named as the file does, in quotes if need be, have the names by which queries know
+/// them. What stands in texts and comments is no column. What cannot be read stays as it is.
 pub fn condition_with_known_names(sql: &str, names: &[(String, String)]) -> String {
     let Ok(tokens) = Tokenizer::new(&GenericDialect, sql).tokenize_with_location() else { return sql.to_owned() };
     let own = tokens.iter().filter_map(|token| match &token.token {
-        Token::Word(word) if word.quote_style == Some('"') => Some((token.span, known(names, &word.value)?.to_owned())),
+        Token::Word(word) => Some((token.span, known(names, &word.value, word.quote_style)?.to_owned())),
         _ => None,
     });
     replaced(sql, own.collect())
@@ -30,14 +30,18 @@ pub fn condition_with_known_names(sql: &str, names: &[(String, String)]) -> Stri
 /// The same for a query on several tables, each with the name that the query calls it by. A name counts only where its table is read, so two
 /// tables may know one name by different ones; names of tables and those that the query gives its results stay.
 pub fn query_with_known_names(sql: &str, tables: &[(String, ColumnNames)]) -> String {
-    let Some(query) = parsed(sql).filter(|_| tables.iter().any(|(_, names)| !names.is_empty())) else { return sql.to_owned() };
+    let Some(query) = as_written(sql).filter(|_| tables.iter().any(|(_, names)| !names.is_empty())) else { return sql.to_owned() };
     let mut renaming = Renaming { with: tables.to_vec(), scopes: Vec::new(), given: HashSet::new(), found: Vec::new() };
     let _ = query.visit(&mut renaming);
     replaced(sql, renaming.found)
 }
 
-fn known<'a>(names: &'a [(String, String)], own: &str) -> Option<&'a str> {
-    names.iter().find(|(name, _)| name == own).map(|(_, known)| known.as_str())
+/// The name by which queries know the column that the file calls so. Without quotes a name is the file's where it needs none, as `_comment`
+/// does not, and queries know no other column by it.
+fn known<'a>(names: &'a [(String, String)], own: &str, quote: Option<char>) -> Option<&'a str> {
+    let is_plain = || quote.is_none() && identifier(own) == own && !ORIGIN_COLUMNS.contains(&own);
+    let is_meant = quote == Some('"') || (is_plain() && names.iter().all(|(_, known)| known != own));
+    names.iter().find(|(name, _)| is_meant && name == own).map(|(_, known)| known.as_str())
 }
 
 /// The text with other names in place of these parts.
@@ -139,13 +143,13 @@ impl Visitor for Renaming {
 impl Renaming {
     /// Notes a column whose name is that of a file.
     fn note(&mut self, ident: &Ident, table: Option<&Ident>) {
-        if ident.quote_style != Some('"') || self.given.contains(&ident.span.start) {
+        if self.given.contains(&ident.span.start) {
             return;
         }
         let is_meant = |name: &str| table.is_none_or(|table| name == normalized(&ObjectNamePart::Identifier(table.clone())));
         for (_, tables) in self.scopes.iter().rev() {
-            let named = tables.iter().filter(|(name, _)| is_meant(name)).filter_map(|(_, names)| known(names, &ident.value));
-            let different: HashSet<&str> = named.collect();
+            let meant = tables.iter().filter(|(name, _)| is_meant(name));
+            let different: HashSet<&str> = meant.filter_map(|(_, names)| known(names, &ident.value, ident.quote_style)).collect();
             match different.len() {
                 0 => {}
                 1 => return self.found.extend(different.into_iter().map(|known| (ident.span, known.to_owned()))),
@@ -302,6 +306,16 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_needs_no_quotes_is_known_without() {
+        let own = names(&[("_comment", "comment"), ("a__b", "a_b"), ("a_b", "a_b_2"), ("_file", "file"), ("Order", "order")]);
+        let known = |sql: &str| query_with_known_names(sql, &[("f.csv".to_owned(), own.clone())]);
+        assert_eq!(known("select _comment, a__b, _file from 'f.csv' order by 1"), "select comment, a_b, _file from 'f.csv' order by 1");
+        // `a_b` is known, and means what the file calls `a__b`.
+        assert_eq!(known("select a_b from 'f.csv' where _comment is null"), "select a_b from 'f.csv' where comment is null");
+        assert_eq!(condition_with_known_names("_comment = '_comment'", &own), "comment = '_comment'");
+    }
+
+    #[test]
     fn names_that_the_query_gives_stay() {
         check(
             r#"with "A B" as (select * from 'f.csv') select "A B"."A B" as "A B" from "A B" order by "A B""#,
@@ -315,6 +329,10 @@ mod tests {
         check(
             r#"select 'ä', * exclude ("A B") from 'f.csv' join 'q' using ("Größe") -- "A B""#,
             r#"select 'ä', * exclude (a_b) from 'f.csv' join 'q' using ("größe") -- "A B""#,
+        );
+        check(
+            r#"select "A B", * exclude ("A B") from 'f.csv' f full join 'q' using ("A B") left join 'q' as p using ("A B") where "A B" > 1"#,
+            r"select a_b, * exclude (a_b) from 'f.csv' f full join 'q' using (a_b) left join 'q' as p using (a_b) where a_b > 1",
         );
     }
 

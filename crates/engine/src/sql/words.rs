@@ -2,8 +2,7 @@
 
 use hw_base::Error;
 
-use crate::sql::memberships::TIED;
-use crate::sql::namesakes::TIED_VALUE;
+use crate::sql::memberships::{TIED, TIED_AGGREGATE};
 use crate::sql::place::Mark;
 
 /// An engine's text, understood.
@@ -19,7 +18,7 @@ pub(crate) struct Told {
 /// prefixes and names of types.
 pub(crate) fn told(text: &str, sql: &str) -> Told {
     let line = plain(text);
-    let known = [functions, values, operators, queries];
+    let known = [functions, values, listed, operators, queries];
     let found = columns(&line, sql).or_else(|| known.iter().find_map(|topic| topic(&line)));
     found.unwrap_or_else(|| Told { error: wrong(sql_types(&line)), mark: Mark::None })
 }
@@ -56,6 +55,19 @@ fn columns(line: &str, sql: &str) -> Option<Told> {
         let name = last_name(between(line, "column \"", "\"")?);
         let help = format!("add it to GROUP BY, or say which of its values is meant: `max({name})`");
         return at(Mark::Word(name.into()), format!("column `{name}` is neither grouped nor aggregated"), help);
+    }
+    if let Some(name) = between(line, "Unsupported compound identifier '", "'") {
+        let error = Error::user(format!("`{name}` has too many parts to be a table")).code("HW302");
+        let error = match name.replacen(".raw.", ".", 1) {
+            shorter if shorter != name && shorter.split('.').count() <= 3 => error.help(format!("did you mean `{shorter}`?")),
+            _ => error.help("a model is read by its name (`fact_orders`), a dataset behind its source (`shop.orders`)"),
+        };
+        return Some(Told { error, mark: Mark::Word(name.into()) });
+    }
+    if let Some(parts) = after(line, "compound identifier: [").or_else(|| after(line, "could not parse compound identifier from [")) {
+        let name = parts.trim_end_matches(']').replace("\", \"", ".").replace('"', "");
+        let help = "a column is read by its name, or behind the name or the alias of its table (`o.amount`); a part of it is taken by `o.address['city']`";
+        return at(Mark::Word(name.clone()), format!("`{name}` has too many parts to be a column"), help);
     }
     let name = after(line, "Invalid qualifier ")?;
     let help = "use the name or the alias that stands in FROM";
@@ -167,6 +179,24 @@ fn values(line: &str) -> Option<Told> {
     })
 }
 
+/// Rows of `values` that do not go together. The engine counts them from 0.
+fn listed(line: &str) -> Option<Told> {
+    let next = |number: &str| number.parse::<usize>().ok().map(|number| number + 1);
+    let values = || Mark::Word("values".into());
+    if let Some(rest) = after(line, "Inconsistent data type across values list at row ") {
+        let (row, column) = (next(rest.split_once(' ')?.0)?, next(between(rest, " column ", ".")?)?);
+        let (before, found) = after(rest, "Was ")?.split_once(" but found ")?;
+        let (before, found) = (sql_types(before), sql_types(found));
+        let message = format!("column {column} of `values` is {before} at first and {found} in row {row}");
+        return at(values(), message, "cast its values to one type, such as `date '2026-01-31'` or `cast(… as text)`");
+    }
+    let rest = after(line, "Inconsistent data length across values list: got ")?;
+    let (found, row) = (rest.split_once(' ')?.0, next(between(rest, " in row ", " but")?)?);
+    let expected = after(rest, "expected ")?;
+    let message = format!("row {row} of `values` has another number of values than the first: {found} and {expected}");
+    at(values(), message, "give every row as many values; `null` is one that is not known")
+}
+
 /// Operators between types that do not go together.
 fn operators(line: &str) -> Option<Told> {
     if let Some(found) = after(line, "Unary operator 'NOT' requires a boolean expression, got ") {
@@ -214,9 +244,9 @@ const SUBQUERIES: [(&str, &str, &str); 9] = [
     ("null_aware anti join only supports single column", TIED_NOT_IN, NOT_EXISTS),
     (TIED, TIED_NOT_IN, NOT_EXISTS),
     (
-        TIED_VALUE,
-        "`all` and `any` compare with the rows of a subquery, and this one stands for one value",
-        "compare with the value itself: `>= (select max(…) from … where … = …)`",
+        TIED_AGGREGATE,
+        "what an aggregate comes to is left out of a subquery that is tied to the row around it",
+        "leave none out, and compare what it comes to: `(select count(*) from … where … = …) > 1`",
     ),
     (
         "The subquery should only return one column",
@@ -445,6 +475,15 @@ mod tests {
     }
 
     #[test]
+    fn names_of_too_many_parts_are_told() {
+        let of_table =
+            |name: &str| format!("Error during planning: Unsupported compound identifier '{name}'. Expected 1, 2 or 3 parts, got 4");
+        check(&of_table("a.b.c.d"), "`a.b.c.d` has too many parts to be a table", "behind its source");
+        check(&of_table("quarantine.raw.s.t"), "`quarantine.raw.s.t` has too many parts to be a table", "did you mean `quarantine.s.t`?");
+        check("compound identifier: [\"a\", \"b\", \"c\", \"d\", \"e\"]", "`a.b.c.d.e` has too many parts to be a column", "`o.amount`");
+    }
+
+    #[test]
     fn names_that_somebody_gave_stay() {
         let text = |name: &str| format!("Projections require unique expression names but the expression \"t.a AS {name}\" at position 0");
         let twice = |name: &str, sql: &str| told(&text(name), sql).error.message().to_owned();
@@ -537,6 +576,16 @@ mod tests {
             "Cannot coerce arithmetic expression Utf8View + Int64 to valid types",
             "`text + bigint`: these types do not go together",
             "cast",
+        );
+        check(
+            "Error during planning: Inconsistent data type across values list at row 1 column 0. Was Utf8 but found Date32",
+            "column 1 of `values` is text at first and date in row 2",
+            "to one type",
+        );
+        check(
+            "Error during planning: Inconsistent data length across values list: got 1 values in row 1 but expected 2",
+            "row 2 of `values` has another number of values than the first: 1 and 2",
+            "`null`",
         );
         check("Error during planning: something new about Utf8View", "something new about text", "");
     }

@@ -102,28 +102,13 @@ fn changed_at(column: &str) -> String {
 /// Besides the columns of the table it returns `_arrives`, `_gone` (not shown) and `_remember` (to be noted among the versions that are not
 /// shown).
 pub(super) fn sql(schema: &Arc<Schema>, history: &History, by_hand: Option<&ByHand>, infers: bool) -> String {
-    let sides = [("present", 0), ("remembered", 1), ("arriving", 2)];
-    let names: Vec<String> = schema.fields().iter().map(|field| identifier(field.name())).collect();
-    let all = names.join(", ");
     // Whether a row is inferred is nothing that its source says.
     let is_told = |field: &&Arc<Field>| !infers || field.name() != IS_INFERRED;
     let told = Schema::new(schema.fields().iter().filter(is_told).cloned().collect::<Vec<_>>());
-    let candidates = sides.map(|(table, from)| format!("select {all}, {from} as _from from {table}")).join(" union all ");
     let key = columns(&history.key);
     let later = identifier(&history.later_by);
-    let candidates = by_hand.map_or(candidates.clone(), |by_hand| by_hand.mark(&candidates));
     let kept = &kept(history);
-    let (early, late) = content(&told, history);
-    let descending = |columns: &[String]| columns.iter().map(|column| format!("{column} desc nulls last, ")).collect::<Vec<_>>().concat();
-    let (candidates, shadowed) =
-        if kept.is_empty() { (candidates, "") } else { (told_apart(&candidates, history, &early), "_is_shadowed, ") };
-    let by_hand = match by_hand {
-        None => "",
-        Some(_) if kept.is_empty() => "_by_hand, ",
-        // A row that shows the value of a later one is not told as the one that people repaired; the row that is remembered for it is.
-        Some(_) => "(_by_hand or _is_shadowed), ",
-    };
-    let content = format!("{by_hand}{}{shadowed}{}", descending(&early), descending(&late));
+    let (candidates, content) = candidates(schema, &told, history, by_hand);
     let deleted = history.deleted_when.as_deref().unwrap_or("false");
     let events = format!(
         "select *, _from <> 0 and coalesce(cast(({deleted}) as boolean), false) as _deletes from \
@@ -149,6 +134,41 @@ pub(super) fn sql(schema: &Arc<Schema>, history: &History, by_hand: Option<&ByHa
         "select {}, {arrives} as _arrives, not ({is_shown}) as _gone, _from <> 1 and not ({is_shown}) as _remember from ({inner}) as judged",
         values.collect::<Vec<_>>().join(", ")
     )
+}
+
+/// The query of the rows that were read later than a version of their key and time, and do not count because the content of that version decides: the
+/// key and the time of one of them, and how many there are.
+pub(super) fn outdone_sql(schema: &Schema, history: &History) -> String {
+    // What later versions overwrite differs in the table without anybody having changed it.
+    let (own, _) = content(schema, history);
+    let (candidates, content) = candidates(schema, schema, history, None);
+    let (key, later) = (columns(&history.key), identifier(&history.later_by));
+    let same = format!("partition by {key}, {later} order by");
+    format!(
+        "select {key}, {later}, count(*) over () as _rows from (select {key}, {later}, _from, \
+         first_value(_from) over ({same} {content}_from) as _stays, rank() over ({same} {}) as _rank from ({candidates}) as candidates) as placed \
+         where _from = 2 and _stays <> 2 and _rank > 1 order by {key}, {later} limit 1",
+        own.iter().map(|column| format!("{column} desc nulls last")).collect::<Vec<_>>().join(", "),
+    )
+}
+
+/// The versions that there are of each key, wherever they are from, and the order of those that have one time, by their content.
+fn candidates(schema: &Schema, told: &Schema, history: &History, by_hand: Option<&ByHand>) -> (String, String) {
+    let sides = [("present", 0), ("remembered", 1), ("arriving", 2)];
+    let all = schema.fields().iter().map(|field| identifier(field.name())).collect::<Vec<_>>().join(", ");
+    let candidates = sides.map(|(table, from)| format!("select {all}, {from} as _from from {table}")).join(" union all ");
+    let candidates = by_hand.map_or(candidates.clone(), |by_hand| by_hand.mark(&candidates));
+    let has_kept = !kept(history).is_empty();
+    let (early, late) = content(told, history);
+    let descending = |columns: &[String]| columns.iter().map(|column| format!("{column} desc nulls last, ")).collect::<Vec<_>>().concat();
+    let (candidates, shadowed) = if has_kept { (told_apart(&candidates, history, &early), "_is_shadowed, ") } else { (candidates, "") };
+    let by_hand = match by_hand {
+        None => "",
+        Some(_) if !has_kept => "_by_hand, ",
+        // A row that shows the value of a later one is not told as the one that people repaired; the row that is remembered for it is.
+        Some(_) => "(_by_hand or _is_shadowed), ",
+    };
+    (candidates, format!("{by_hand}{}{shadowed}{}", descending(&early), descending(&late)))
 }
 
 /// The columns in which a version shows the value of a later one and its own is needed again: to tell what was before, and where the later
@@ -277,7 +297,8 @@ fn changes(history: &History, previous: &[String]) -> (String, String, Vec<(Stri
     (before.collect(), found.collect(), shown.collect())
 }
 
-/// What decides between two versions of one time: all columns of the SELECT, last those that later versions overwrite.
+/// What decides between two versions of one time: all columns of the SELECT, last those that show the values of later versions, whose own are remembered
+/// where it is told what was before, and lost where not.
 fn content(schema: &Schema, history: &History) -> (Vec<String>, Vec<String>) {
     let (overwrite, previous) = match &history.shows {
         Shows::Versions { overwrite, previous, .. } => (overwrite.as_slice(), previous.as_slice()),
@@ -285,7 +306,8 @@ fn content(schema: &Schema, history: &History) -> (Vec<String>, Vec<String>) {
     };
     let is_plain = |name: &String| schema.field_with_name(name).is_ok_and(|field| !field.data_type().is_nested());
     let is_overwritten = |name: &String| overwrite.contains(name) || previous.contains(name);
-    let (late, early): (Vec<String>, Vec<String>) = own_columns(schema, history).filter(is_plain).partition(is_overwritten);
+    let (mut late, early): (Vec<String>, Vec<String>) = own_columns(schema, history).filter(is_plain).partition(is_overwritten);
+    late.sort_by_key(|name| !previous.contains(name));
     let in_sql = |names: &[String]| names.iter().map(|name| identifier(name)).collect();
     (in_sql(&early), in_sql(&late))
 }

@@ -7,7 +7,7 @@ use datafusion::arrow::compute::{and, not};
 use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use futures::StreamExt;
-use hw_base::{IS_INFERRED, LoadMode, Result, StagedBatch, StagedFile, identifier};
+use hw_base::{IS_INFERRED, LoadMode, Result, StagedBatch, StagedFile, Value, identifier};
 use hw_measure::KeySet;
 use tokio::sync::mpsc;
 
@@ -25,6 +25,7 @@ use crate::files::{FileTable, TableFile};
 use crate::keys::hashes;
 use crate::schema::Reconciled;
 use crate::session::{Effort, Session};
+use crate::types;
 use crate::warehouse::Snapshot;
 use crate::writer::Writer;
 
@@ -74,6 +75,7 @@ impl Attempt<'_> {
             changed = winners.entered;
             shown = winners.shown;
             won = winners.won;
+            batch.outdone = winners.outdone;
         }
         batch.rows_written = straight + shown;
         // Members that are inferred are rows of their own, and give way to the row itself: nothing is left out.
@@ -147,6 +149,7 @@ impl Attempt<'_> {
     ) -> Result<Winners> {
         let session = Session::new(self.engine, Effort::Spilling);
         let scratch = self.engine.aside(&self.staging.label);
+        let waiting: u64 = aside.iter().map(|file| file.rows).sum();
         let table = |schema: &SchemaRef, files: &[StagedFile]| {
             FileTable::new(Arc::clone(schema), 0, files.iter().map(|file| in_folder(&scratch, file)).collect())
         };
@@ -198,7 +201,24 @@ impl Attempt<'_> {
                 send(tap.as_ref(), kept_rows(&rows, &gone)?).await;
             }
         }
-        Ok(Winners { files: staying.finish()?, in_place, deleted: deleted.finish()?, entered, shown, won })
+        let outdone = if won < waiting && by_hand.is_none() { self.outdone(&session).await? } else { None };
+        Ok(Winners { files: staying.finish()?, in_place, deleted: deleted.finish()?, entered, shown, won, outdone })
+    }
+
+    /// How many rows of the batch have the time of a version that stays, and are none because of their content, and one of them.
+    async fn outdone(&self, session: &Session) -> Result<Option<(u64, String)>> {
+        let history = match &self.staging.mode {
+            LoadMode::History(history) if !history.brings_times() && self.staging.members.is_none() && self.kept().is_some() => history,
+            _ => return Ok(None),
+        };
+        let found = session.query(&history::outdone_sql(&self.columns.schema, history), None).await?.collect().await;
+        let found = found.map_err(|error| explain(error, &session.about(None)))?;
+        let Some(found) = found.iter().find(|batch| batch.num_rows() > 0) else { return Ok(None) };
+        let (names, values) = (found.schema(), found.columns().iter().map(|column| types::value(column.as_ref(), 0)));
+        let values: Vec<Value> = values.collect();
+        let Some((rows, row)) = values.split_last() else { return Ok(None) };
+        let example: Vec<String> = names.fields().iter().zip(row).map(|(field, value)| format!("{}={value}", field.name())).collect();
+        Ok(rows.as_u64().map(|rows| (rows, example.join(", "))))
     }
 
     /// Of rows in the order of their keys, the first of each key that is complete, with the places of all; of versions all stay.
@@ -235,6 +255,8 @@ struct Winners {
     shown: u64,
     /// How many rows of the batch stay, or take away what was there.
     won: u64,
+    /// How many have the time of a version that stays and another content, and one of them.
+    outdone: Option<(u64, String)>,
 }
 
 impl Shared {

@@ -48,7 +48,7 @@ use crate::session::{Effort, Session};
 use crate::warehouse::Snapshot;
 use crate::watch::{Counts, Tap, Watcher};
 use crate::writer::Writer;
-use order::{add_key_rules, needs_origin, remembers_deleted, replaces, with_partitions};
+use order::{add_key_rules, needs_origin, remembers_deleted, replaces, with_partitions, with_plain_keys};
 use returned::Returned;
 use review::{Made, Making, Reviews};
 use rows::{filtered, kept_rows, quarantined};
@@ -229,6 +229,7 @@ impl<'a> Attempt<'a> {
         };
         let kept = target.as_ref().filter(|_| !replaces(staging));
         let frame = members::added(&session, frame, staging, [kept, deleted.as_ref()]).await?;
+        let frame = with_plain_keys(frame, &staging.mode)?;
         let frame = match &staging.mode {
             LoadMode::History(kept) => history::with_columns(frame, kept, staging.members.is_some())
                 .map_err(|error| error.within(format_args!("`{}`", staging.table)))?,

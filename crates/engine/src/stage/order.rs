@@ -1,9 +1,10 @@
 //! What an order to stage a batch amounts to: what stays, what is remembered, and what the load itself asks of rows.
 
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::dataframe::DataFrame;
-use hw_base::{LoadMode, Result, RowWatch, Staging, VALID_FROM, VALID_TO, Watch, identifier};
+use hw_base::{LoadMode, Result, RowWatch, Staging, VALID_FROM, VALID_TO, Watch, float_of_key, identifier};
 
-use crate::failure::explain;
+use crate::failure::{Context, explain};
 use crate::session::Session;
 
 /// Whether nothing stays of what the table has.
@@ -43,6 +44,22 @@ pub(super) fn add_key_rules(watch: &mut Watch, mode: &LoadMode) {
             divert("key_is_unique", format!("{VALID_TO} < {VALID_FROM}"));
         }
     }
+}
+
+/// The rows with one zero and one NaN among the floats of their key: by their bits there are several, and rows that differ in those alone have one key.
+pub(super) fn with_plain_keys(frame: DataFrame, mode: &LoadMode) -> Result<DataFrame> {
+    let failed = |error| explain(error, &Context::default());
+    let mut frame = frame;
+    for column in mode.key() {
+        let sql_type = match frame.schema().as_arrow().field_with_name(column).map(Field::data_type) {
+            Ok(DataType::Float64) => "double",
+            Ok(DataType::Float32 | DataType::Float16) => "real",
+            _ => continue,
+        };
+        let plain = frame.parse_sql_expr(&float_of_key(column, sql_type)).map_err(failed)?;
+        frame = frame.with_column(column, plain).map_err(failed)?;
+    }
+    Ok(frame)
 }
 
 /// Adds the partition columns that the query does not have.

@@ -60,6 +60,16 @@ pub(super) fn stands_above_values(rows: &[Vec<String>]) -> bool {
     (0..first.len()).any(|at| names_values(rows, at)) || has_years_as_titles(first, rest) || counts_columns(first, rest)
 }
 
+/// Whether the first record leaves fields without names, and the second one names all but the first, in some of these above values.
+pub(super) fn stands_above_names(rows: &[Vec<String>]) -> bool {
+    let Some((first, rest)) = rows.split_first() else { return false };
+    let Some((second, below)) = rest.split_first() else { return false };
+    let is_name = |(at, field): (usize, &String)| if is_blank(field) { at == 0 } else { !is_value(field) || period(field).is_some() };
+    let are_names = second.iter().enumerate().all(is_name);
+    let is_named_below = |at: usize| is_blank(&first[at]) && are_all(below, at, |field| is_value(field) && period(field).is_none());
+    filled(first) > 0 && first.len() == second.len() && are_names && (1..first.len()).any(is_named_below)
+}
+
 /// Whether the first record names all fields of the others but the first, where each of them has a name of its own.
 pub(super) fn stands_beside_row_names(rows: &[Vec<String>]) -> bool {
     let Some((first, rest)) = rows.split_first() else { return false };
@@ -258,6 +268,17 @@ pub(super) fn is_value(field: &str) -> bool {
 mod tests {
     use crate::dialect::Dialect;
     use crate::dialect::tests::{UNKNOWN, check, check_titles};
+
+    #[test]
+    fn a_line_of_groups_stands_above_the_names() {
+        let is_of_groups = |text: &str| Dialect::detect(text.as_bytes(), true, UNKNOWN).is_of_groups(text.as_bytes(), true);
+        assert!(is_of_groups(",Sales,,Costs,\nregion,2023,2024,2023,2024\nnorth,1,2,3,4\nsouth,5,6,7,8\n"));
+        assert!(is_of_groups("Sales,,Costs,\nq1,q2,q3,q4\n1,2,3,4\n5,6,7,8\n"));
+        assert!(is_of_groups(";Umsatz;;Kosten;\nRegion;Plan;Ist;Plan;Ist\nNord;1,5;2;3;4\nWest;5;6;7;8\n"));
+        for text in [",a,b\nx,1,2\ny,3,4\n", "id,,\nx,a,b\ny,c,d\n", "id,name,\n1,a,\n2,b,\n", "a,b\nx,y\n1,2\n", ",a\nb,c\nd,5\n"] {
+            assert!(!is_of_groups(text), "{text}");
+        }
+    }
 
     #[test]
     fn dates_and_numbers_may_name_columns() {

@@ -131,6 +131,11 @@ impl Dialect {
         rows.iter().skip(usize::from(self.has_header)).all(|row| row.first().is_some_and(|field| header::is_value(field)))
     }
 
+    /// Whether the header of a sample leaves columns without names that the record below it names above values, as a line of groups does.
+    pub fn is_of_groups(&self, sample: &[u8], is_whole: bool) -> bool {
+        self.has_header && header::stands_above_names(&Sample::of(sample, is_whole).first_records(self.marks))
+    }
+
     /// How many lines a sample has down to the end of its first record.
     pub fn header_lines(&self, sample: &[u8], is_whole: bool) -> u64 {
         Sample::of(sample, is_whole).record_at(1, self.marks).line - 1

@@ -1,7 +1,8 @@
 //! The names of rows, which R's `write.table` writes before the fields that its header names, and gives no name themselves.
 //!
 //! A delimiter inside of values, a decimal comma above all, and a header without its last name look much the same. So they are told by how
-//! R writes them: behind a header in quotes, counted from 1 on, or above nothing but numbers. In doubt records do not fit their header.
+//! R writes them: behind a header in quotes, counted from 1 on, or above nothing but numbers. One record alone, and one name alone, tell so little that
+//! quotes have to. In doubt records do not fit their header.
 
 use super::header;
 use super::sample::{Sample, Width};
@@ -29,12 +30,15 @@ impl Sample<'_> {
     pub(super) fn fields_with_row_names(self, widths: &[Width], marks: Marks) -> Option<usize> {
         let (first, rest) = widths.split_first()?;
         let fields = first.fields + 1;
-        let have_one_more = first.fields > 1 && rest.len() > 1 && rest.iter().all(|record| record.fields == fields);
+        let have_one_more = !rest.is_empty() && rest.iter().all(|record| record.fields == fields);
         if !have_one_more || !self.known.may_begin_unnamed || self.fields_without_uneven_ends(widths).is_some() {
             return None;
         }
         let rows = self.records(marks);
         let table = Table { rows: &rows, has_quoted_names: self.has_quoted_names(marks), delimiter: marks.delimiter };
+        if table.is_small() && !(table.has_quoted_names && self.is_quoted_as_by_r(marks)) {
+            return None;
+        }
         (header::stands_beside_row_names(&rows) && table.begins_with_row_names()).then_some(fields)
     }
 
@@ -71,12 +75,23 @@ impl Table<'_> {
             return true;
         }
         let are_numbered = || self.first_fields().all(header::are_digits);
-        let is_as_by_r = if self.has_quoted_names {
+        let is_as_by_r = if self.is_small() {
+            (are_numbered() || self.ends_with_numbers()) && !self.may_split_numbers()
+        } else if self.has_quoted_names {
             are_numbered() || !self.may_split_numbers()
         } else {
             (self.are_counted() || self.is_of_numbers()) && !self.may_split_numbers()
         };
         is_as_by_r && !self.is_named_by_header()
+    }
+
+    /// Whether there is one record or one name.
+    fn is_small(&self) -> bool {
+        self.rows.len() == 2 || self.rows.first().is_some_and(|names| names.len() == 1)
+    }
+
+    fn ends_with_numbers(&self) -> bool {
+        self.records().all(|row| row.last().is_some_and(|field| is_number(field)))
     }
 
     fn records(&self) -> impl Iterator<Item = &Vec<String>> {
@@ -120,7 +135,8 @@ impl Table<'_> {
         let are_places = |text: &str| header::are_digits(text) && (text.len() == 3 || (text.len() < 3 && !has_points));
         let may_be_one = |pair: &[String]| matches!(pair, [whole, places] if is_whole(whole) && are_places(places));
         let may_be_one_at = |at: usize| self.records().all(|record| record.get(at..at + 2).is_some_and(may_be_one));
-        self.delimiter == b',' && (0..fields).any(may_be_one_at)
+        // What stands in quotes is no part of a number.
+        self.delimiter == b',' && (usize::from(self.has_quoted_names)..fields).any(may_be_one_at)
     }
 }
 
@@ -166,6 +182,21 @@ mod tests {
         check("Ad,Media,Affiliates,Referrals,Direct\nVisit,9806,13104,6505,2517,24321\nSign-up,3065,6096,3011,1710,11453\n", true);
         check("\"mpg\" \"p\"\n\"Mazda RX4\" 21 1e-05\n\"Fiat\" NA TRUE\n", true);
         check("\"id\" \"x\"\n\"1\" 7 0.5\n\"2\" 9 0.75\n", true);
+    }
+
+    #[test]
+    fn one_row_or_one_column_in_quotes_is_told() {
+        check("\"a\",\"b\"\n\"1\",10,\"x\"\n", true);
+        check("\"a\";\"b\"\n\"1\";10,5;\"x\"\n", true);
+        check("\"a\" \"b\"\n\"1\" 10 \"x\"\n", true);
+        check("\"a\"\n\"1\",10\n\"2\",20\n", true);
+        check("\"a\"\n\"1\",\"x\"\n", true);
+        check("\"a\",\"b\"\n\"1\",10,20\n", false);
+        check("\"item\",\"price\"\n\"Apple\",1,50\n", false);
+        check("\"Report\"\n\"id\",\"name\"\n\"x1\",\"Ann\"\n\"x2\",\"Bob\"\n", false);
+        check("\"Report\"\n\"id\",\"name\"\n\"1\",\"Ann\"\n", false);
+        check("a,b\n1,10,x\n", false);
+        check("a\n1,10\n2,20\n", false);
     }
 
     #[test]
