@@ -18,7 +18,8 @@ parser.add_argument("--rows", type=int, default=10_000_000)
 parser.add_argument("--runs", type=int, default=3)
 parser.add_argument("--work", required=True)
 parser.add_argument("--curve", default="1,3,10,30", help="millions of orders to assess, by commas")
-parser.add_argument("--only", choices=["pipeline", "rules", "plan", "assess"], action="append", help="these parts; all where not given")
+parser.add_argument("--memory", type=int, default=512, help="MiB that the part `beyond` may use; it reads ten times as much")
+parser.add_argument("--only", choices=["pipeline", "rules", "plan", "assess", "beyond"], action="append", help="these parts; all where not given")
 options = parser.parse_args()
 work = pathlib.Path(options.work)
 headworks = os.path.abspath(options.headworks)
@@ -197,6 +198,22 @@ def assessments():
     against_ydata(orders_file(1_000_000))
 
 
+def beyond_memory():
+    """A whole assessment of a CSV file ten times larger than `--memory`: how long it takes, and how much memory the process has at most."""
+    file, wanted = work / f"beyond-{options.memory}.csv", 10 * options.memory * 2**20
+    if not file.exists() or file.stat().st_size < wanted:
+        landed = sum(part.stat().st_size for part in (work / "data" / "landing" / "orders").glob("*.csv"))
+        # One more, since some numbers are written shorter than they landed.
+        copies = -(-wanted // landed) + 1
+        source = f"read_csv('{work}/data/landing/orders/*.csv')"
+        repeated = f"select * replace (order_id + {options.rows} * copy as order_id) from {source}, range({copies}) as copies(copy)"
+        duckdb(work, f"copy ({repeated}) to '{file}' (header)")
+    runs = [assess(str(file), "--memory", f"{options.memory}MiB") for _ in range(options.runs)]
+    size = file.stat().st_size / 2**20
+    spread(f"whole assessment of {size:,.0f} MiB of CSV with --memory {options.memory}MiB", runs, None, "")
+    print(f"  {size / options.memory:.1f} times the memory; the peak is {max(run[2] for run in runs) / options.memory:.2f} times it", flush=True)
+
+
 def against_ydata(file):
     """ydata-profiling in its minimal mode, where PyPI has it for this Python."""
     python = work / "ydata" / "bin" / "python"
@@ -213,7 +230,7 @@ def against_ydata(file):
 
 if not (work / "data" / "landing").exists():
     subprocess.run([headworks, "demo", "--rows", str(options.rows), "--into", "data", "--prepare-only"], cwd=work, check=True, stdout=subprocess.DEVNULL)
-parts = {"pipeline": pipeline, "rules": rules_cost, "plan": thousand_models, "assess": assessments}
+parts = {"pipeline": pipeline, "rules": rules_cost, "plan": thousand_models, "assess": assessments, "beyond": beyond_memory}
 for name, part in parts.items():
     if not options.only or name in options.only:
         part()

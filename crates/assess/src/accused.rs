@@ -80,9 +80,10 @@ impl Accused {
         self.rows.get(&(column.to_owned(), issue.to_owned())).map(String::as_str)
     }
 
-    /// Whether other rows are like those of suspicious cells in all that a query could name.
+    /// Whether the values of suspicious cells do not tell their rows: a condition does, or others are like them in all that a query could name.
     pub(crate) fn are_untold(&self, column: &str, issue: &str) -> bool {
-        self.untold.contains(&(column.to_owned(), issue.to_owned()))
+        let group = (column.to_owned(), issue.to_owned());
+        self.rows.contains_key(&group) || self.untold.contains(&group)
     }
 
     /// The columns that contradict the values of a column.
@@ -218,7 +219,7 @@ fn richest_plain(table: &CodedTable) -> impl Iterator<Item = usize> {
 }
 
 /// The coded row of a data row.
-fn coded_row(table: &CodedTable, row: u64) -> Option<usize> {
+pub(crate) fn coded_row(table: &CodedTable, row: u64) -> Option<usize> {
     match &table.sampled {
         Some(rows) => rows.binary_search(&row).ok(),
         None => usize::try_from(row).ok(),
@@ -349,6 +350,7 @@ mod tests {
         let with_key = accused([vec![column("id", ColumnType::Integer, &ids)], towns().to_vec()].concat(), 7, "town");
         assert_eq!(with_key.rows("town", "contradicts_dependency"), Some("id in (1007)"));
         assert_eq!(with_key.by("town"), Some(&["zip".to_owned()][..]));
+        assert!(with_key.are_untold("town", "contradicts_dependency"), "other rows are of Nice as well");
         let without_key = accused(towns().to_vec(), 7, "town");
         assert_eq!(without_key.rows("town", "contradicts_dependency"), Some("((zip = '75001' and town = 'Nice'))"));
     }

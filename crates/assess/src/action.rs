@@ -131,11 +131,21 @@ fn addressed(column: Option<&str>, fix: &str) -> String {
     }
 }
 
-/// `completeness 92.0 -> 100.0`; with two decimals where one would hide the difference.
+/// `completeness 92.0 -> 100.0`; a dimension that could not be judged may be after that.
 fn improvement(dimension: Dimension, before: Option<f64>, after: Option<f64>) -> String {
-    let (before, after) = (before.unwrap_or(0.0), after.unwrap_or(0.0));
-    let decimals = if rounded(after - before).abs() < 0.2 { 2 } else { 1 };
-    format!("{} {before:.decimals$} -> {after:.decimals$}", dimension.name())
+    match before.zip(after) {
+        Some((before, after)) => format!("{} {}", dimension.name(), moved(before, after)),
+        None => format!("{} can be judged", dimension.name()),
+    }
+}
+
+/// `92.0 -> 100.0`; with two decimals where one would hide the difference, and in words where two do as well.
+pub(crate) fn moved(before: f64, after: f64) -> String {
+    match rounded(after - before).abs() {
+        difference if difference < 0.01 => format!("{before:.2}, moved by less than 0.01"),
+        difference if difference < 0.2 => format!("{before:.2} -> {after:.2}"),
+        _ => format!("{before:.1} -> {after:.1}"),
+    }
 }
 
 /// How much work the fix of an issue of this kind is likely to be.
@@ -144,6 +154,7 @@ fn effort(code: &str) -> Effort {
         "missing_values"
         | "missing_value"
         | "malformed_emails"
+        | "invalid_codes"
         | "no_data"
         | "contradicts_dependency"
         | "swapped_value"

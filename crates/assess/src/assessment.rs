@@ -4,7 +4,7 @@ use hw_base::{Beginning, ColumnFacts, Dimension, Issue, RuleResult, TableFacts, 
 use hw_validate::{Proposal, propose};
 
 use crate::checks::{find_issues, freshness};
-use crate::examination::error_of;
+use crate::examination::{error_of, points};
 use crate::held::Stronger;
 use crate::{
     About, Action, Drift, Evidence, Examination, Finding, Freshness, HeldRules, Key, Meaning, MissingMap, Relations, Scores, Trial, Volume,
@@ -122,9 +122,9 @@ impl Assessment {
     }
 
     /// The same in words; empty where all rows were measured.
-    pub(crate) fn error_in_words(&self) -> String {
+    pub fn error_in_words(&self) -> String {
         self.error_bound().map_or_else(String::new, |bound| {
-            let within = format!("within {:.1} percentage points of that of all rows, 19 times out of 20", bound * 100.0);
+            let within = format!("within {} percentage points of that of all rows, 19 times out of 20", points(bound));
             match self.facts.beginning {
                 None => format!("Of a sample every share is {within}; of rows that repeat others it shows fewer than all rows have."),
                 Some(_) => format!(

@@ -41,6 +41,11 @@ impl<'a> Examination<'a> {
         Self { facts, meanings, places, limits: &about.limits, critical: &about.critical, shown_as: &about.shown_as, now, moment, evidence }
     }
 
+    /// The same about other measurements of these columns.
+    pub(crate) fn of_facts(&self, facts: &'a TableFacts) -> Self {
+        Self { facts, ..self.clone() }
+    }
+
     /// What `column` means.
     pub(crate) fn meaning(&self, column: &ColumnFacts) -> Meaning {
         let known = self.places.get(column.name.as_str()).and_then(|place| self.meanings.get(*place));
@@ -52,18 +57,18 @@ impl<'a> Examination<'a> {
         self.critical.iter().any(|critical| critical == column)
     }
 
-    /// `80 of 1,000 rows (8 %)`; of a sample with its error: `80 of 1,000 sampled rows (8 % ± 1.7)`.
+    /// `80 of 1,000 rows (8 %)`; of a sample with its error: `80 of 1,000 sampled rows (8 % ± 1.8)`.
     pub(crate) fn of_rows(&self, rows: u64) -> String {
         let share = share_of(rows, self.facts.rows);
         let (part, all, shown) = (count(rows), count(self.facts.rows), Share(share));
         if self.facts.scanned_all_rows {
             return format!("{part} of {all} rows ({shown})");
         }
-        let bound = 100.0 * error_of(share, self.facts.rows);
+        let bound = points(error_of(share, self.facts.rows));
         if self.facts.beginning.is_some() {
-            return format!("{part} of the first {all} rows ({shown} ± {bound:.1})");
+            return format!("{part} of the first {all} rows ({shown} ± {bound})");
         }
-        format!("{part} of {all} sampled rows ({shown} ± {bound:.1})")
+        format!("{part} of {all} sampled rows ({shown} ± {bound})")
     }
 
     /// The same for rows that repeat others: in a sample both must have been drawn to show it.
@@ -91,7 +96,7 @@ impl<'a> Examination<'a> {
         if self.facts.scanned_all_rows {
             return String::new();
         }
-        format!(", and at most {:.1} % of all rows differ", 100.0 * 2.0 * error_of(1.0, self.facts.rows))
+        format!(", and at most {} % of all rows differ", points(error_of(1.0, self.facts.rows)))
     }
 
     /// What `found` of the `looked_at` rows are of all rows.
@@ -109,11 +114,22 @@ impl<'a> Examination<'a> {
     }
 }
 
-/// How far the share of a sample of `rows` rows is from that of all rows, 19 times out of 20: half the width of Wilson's interval,
-/// 0 to 1.
+/// How far the share of a sample of `rows` rows is from that of all rows, 19 times out of 20, 0 to 1: to the farther end of Wilson's
+/// interval, whose middle lies nearer to one half than the share does.
 pub(crate) fn error_of(share: f64, rows: u64) -> f64 {
     let (z, all) = (1.96, rows.max(1) as f64);
-    z * (share * (1.0 - share) / all + z * z / (4.0 * all * all)).sqrt() / (1.0 + z * z / all)
+    let from_middle = z * z / all * (0.5 - share).abs();
+    let half = z * (share * (1.0 - share) / all + z * z / (4.0 * all * all)).sqrt();
+    (half + from_middle) / (1.0 + z * z / all)
+}
+
+/// An error in percentage points, with as many decimals as it takes to show that it is one: `1.7`, `0.04`, `0.003`.
+pub(crate) fn points(error: f64) -> String {
+    match 100.0 * error {
+        points if points >= 0.1 => format!("{points:.1}"),
+        points if points >= 0.01 => format!("{points:.2}"),
+        points => format!("{points:.3}"),
+    }
 }
 
 /// A number of rows, and whether it is an estimate.
@@ -168,6 +184,7 @@ impl Finding {
             confidence: 1.0,
             description: String::new(),
             examples: Vec::new(),
+            example_rows: Vec::new(),
             query: String::new(),
             fix: String::new(),
         };

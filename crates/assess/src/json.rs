@@ -1,11 +1,11 @@
 //! The machine-readable form of an assessment, by the published contract.
 
-use hw_base::{ColumnFacts, Dimension, Issue, OnFailure};
+use hw_base::{ColumnFacts, Dimension, Issue, NumberFacts, OnFailure};
 use hw_validate::Proposal;
 use serde_json::{Map, Value as Json, json};
 
-use crate::checks::{age, disguised_nulls};
-use crate::column::share_of;
+use crate::checks::{age, disguised_nulls, why_unknown};
+use crate::column::{present, share_of};
 use crate::meaning::dominant_form;
 use crate::rules::rule_names;
 use crate::score::rounded;
@@ -31,6 +31,7 @@ impl Assessment {
             "error_bound": self.error_bound(),
             "dimensions": self.dimensions(),
             "overall_score": self.scores.overall,
+            "overall_error_bound": self.overall_error(),
             "weights": self.about.limits.weights,
             "recommended_actions": self.actions,
             "validation_rules": self.rules(),
@@ -70,6 +71,10 @@ impl Assessment {
         let entries = self.scores.dimensions.iter().map(|score| {
             let mut entry = Map::new();
             entry.insert("score".into(), json!(score.score));
+            if score.score.is_none() {
+                entry.insert("not_judged_because".into(), json!(score.basis));
+            }
+            entry.insert("error_bound".into(), json!(self.score_error(score)));
             entry.extend(self.details(score.dimension));
             entry.insert("formula".into(), formula(score));
             (score.dimension.name().to_owned(), Json::Object(entry))
@@ -88,7 +93,8 @@ impl Assessment {
             }
             Dimension::Uniqueness => {
                 let rate = percent(share_of(self.facts.duplicate_rows, self.facts.rows));
-                json!({ "duplicate_records": self.facts.duplicate_rows, "duplicate_rate": rate })
+                let is_exact = self.facts.duplicates_are_exact && self.facts.scanned_all_rows;
+                json!({ "duplicate_records": self.facts.duplicate_rows, "duplicate_rate": rate, "duplicates_are_exact": is_exact })
             }
         };
         details.as_object().cloned().unwrap_or_default()
@@ -130,7 +136,7 @@ impl Assessment {
     fn timeliness(&self) -> Json {
         let freshness = match &self.freshness {
             Some(freshness) => format!("the newest `{}` is {} old", freshness.column, age(freshness.age_seconds)),
-            None => "unknown: no column tells when rows came".into(),
+            None => format!("unknown: {}", why_unknown(&self.facts)),
         };
         let stale: Vec<&String> = self.issues_of(Dimension::Timeliness).map(|issue| &issue.description).collect();
         json!({ "freshness": freshness, "staleness_issues": stale })
@@ -158,7 +164,9 @@ impl Assessment {
 
     fn column(&self, column: &ColumnFacts, meaning: &Meaning, scores: &[Score]) -> Json {
         let numbers = column.numbers.as_ref().filter(|_| column.rows > column.nulls);
-        let quantiles = numbers.map(|numbers| numbers.quantiles.iter().filter(|quantile| quantile.value.is_finite()).collect::<Vec<_>>());
+        let quantiles = numbers.map(|numbers| self.quantiles(column, numbers));
+        let top_values = column.top_values.iter().take(LISTED_VALUES);
+        let top_values = top_values.map(|top| with_error(json!(top), "share_error", self.error_of_share(top.count, present(column))));
         let patterns = column.text.as_ref().map(|text| text.patterns.iter().take(LISTED_VALUES).collect::<Vec<_>>());
         let known = scores.iter().filter(|score| score.score.is_some());
         let numbers_of_scores =
@@ -176,17 +184,25 @@ impl Assessment {
             "disguised_nulls": disguised_nulls(&self.findings, &column.name),
             "distinct": column.distinct,
             "distinct_is_exact": column.distinct_is_exact && self.facts.scanned_all_rows,
+            "distinct_bound": self.distinct_bound(column),
             "min": column.min,
             "max": column.max,
             "quantiles": quantiles.unwrap_or_default(),
-            "top_values": column.top_values.iter().take(LISTED_VALUES).collect::<Vec<_>>(),
+            "top_values": top_values.collect::<Vec<_>>(),
             "top_values_are_exact": column.top_values_are_exact && self.facts.scanned_all_rows,
             "patterns": patterns.unwrap_or_default(),
+            "pattern_sample": column.text.as_ref().and_then(|text| text.pattern_sample),
             "numbers": numbers,
+            "mean_error": numbers.and_then(|numbers| self.mean_error(column, numbers)),
             "text": column.text,
             "scores": scores.collect::<Map<_, _>>(),
             "numbers_of_scores": numbers_of_scores.collect::<Map<_, _>>(),
         })
+    }
+
+    fn quantiles(&self, column: &ColumnFacts, numbers: &NumberFacts) -> Vec<Json> {
+        let finite = numbers.quantiles.iter().filter(|quantile| quantile.value.is_finite());
+        finite.map(|quantile| with_error(json!(quantile), "rank_error", self.rank_error(column, numbers, quantile.at))).collect()
     }
 
     fn rules(&self) -> Vec<Json> {
@@ -215,6 +231,14 @@ impl Assessment {
             "held_back": trial,
         })
     }
+}
+
+/// A number of a sample with how far it may be from that of all rows.
+fn with_error(mut entry: Json, name: &str, error: Option<f64>) -> Json {
+    if let (Some(fields), Some(error)) = (entry.as_object_mut(), error) {
+        fields.insert(name.into(), json!(error));
+    }
+    entry
 }
 
 /// The numbers that a score was made of.

@@ -49,8 +49,8 @@ pub(crate) enum Held {
     Padded,
     /// Texts with characters that nobody sees.
     NonPrinting,
-    /// Values that an earlier row holds.
-    Repeats,
+    /// Values that an earlier row holds, but for these, which stand for a missing value.
+    Repeats(Vec<String>),
     /// These coded rows.
     Rows(Vec<usize>),
 }
@@ -72,7 +72,7 @@ impl Held {
             }
             Self::Padded => !bare.is_empty() && bare != value,
             Self::NonPrinting => value.chars().any(is_non_printing),
-            Self::Repeats | Self::Rows(_) => false,
+            Self::Repeats(_) | Self::Rows(_) => false,
         }
     }
 
@@ -83,16 +83,26 @@ impl Held {
 
     /// The coded rows of a column that are meant.
     fn rows(&self, column: &CodedColumn) -> Vec<usize> {
-        let filled = column.codes.iter().enumerate().filter(|(_, code)| **code != 0);
-        if let Self::Rows(rows) = self {
-            return rows.clone();
+        self.first_rows(column, usize::MAX)
+    }
+
+    /// The first of them; as few are looked at as that takes.
+    pub(crate) fn first_rows(&self, column: &CodedColumn, most: usize) -> Vec<usize> {
+        let filled = column.codes.iter().enumerate().filter(|(_, code)| **code != 0).map(|(row, code)| (row, *code as usize));
+        match self {
+            Self::Rows(rows) => rows.iter().copied().take(most).collect(),
+            Self::Repeats(but_for) => {
+                let mut seen = vec![false; column.values.len() + 1];
+                let stands_for_none = |code: usize| but_for.iter().any(|stand_in| is_stand_in(&column.values[code - 1], stand_in));
+                let repeated = filled.filter(|(_, code)| std::mem::replace(&mut seen[*code], true));
+                repeated.filter(|(_, code)| !stands_for_none(*code)).map(|(row, _)| row).take(most).collect()
+            }
+            _ => {
+                let mut known: Vec<Option<bool>> = vec![None; column.values.len() + 1];
+                let mut is_meant = |code: usize| *known[code].get_or_insert_with(|| self.is_value(&column.values[code - 1]));
+                filled.filter(|(_, code)| is_meant(*code)).map(|(row, _)| row).take(most).collect()
+            }
         }
-        if *self == Self::Repeats {
-            let mut seen = vec![false; column.values.len() + 1];
-            return filled.filter(|(_, code)| std::mem::replace(&mut seen[**code as usize], true)).map(|(row, _)| row).collect();
-        }
-        let is_meant: Vec<bool> = std::iter::once(false).chain(column.values.iter().map(|value| self.is_value(value))).collect();
-        filled.filter(|(_, code)| is_meant[**code as usize]).map(|(row, _)| row).collect()
     }
 }
 
@@ -115,10 +125,10 @@ pub fn listed_cells(assessment: &Assessment, table: &CodedTable) -> Vec<Cell> {
     let sure = assessment.findings.iter().filter(|finding| finding.issue.confidence >= LEAST_CONFIDENCE);
     let (in_one, between): (Vec<&Finding>, Vec<&Finding>) = sure.partition(|finding| finding.issue.column.is_some());
     // That a value repeats says less of a cell than what it says itself.
-    let (repeats, values): (Vec<&Finding>, Vec<&Finding>) = in_one.into_iter().partition(|finding| finding.held == Some(Held::Repeats));
+    let (repeats, values): (Vec<&Finding>, Vec<&Finding>) = in_one.into_iter().partition(|finding| is_of_repeats(finding));
     for findings in [values, repeats] {
         let known: HashSet<(u64, String)> = listed.iter().map(|cell| (cell.row, cell.column.clone())).collect();
-        let further = findings.into_iter().flat_map(|finding| of_one_column(table, finding));
+        let further = findings.into_iter().flat_map(|finding| of_one_column(table, finding, &assessment.relations.copies.equal));
         listed.extend(surest(further.filter(|cell| !known.contains(&(cell.row, cell.column.clone()))).collect()));
     }
     let suspects = Suspects::of(table, &assessment.relations.patterns, &listed);
@@ -157,10 +167,18 @@ pub(crate) fn data_row(table: &CodedTable, coded: usize) -> u64 {
     table.sampled.as_ref().and_then(|rows| rows.get(coded).copied()).unwrap_or(coded as u64)
 }
 
-fn of_one_column(table: &CodedTable, finding: &Finding) -> Vec<Cell> {
+fn is_of_repeats(finding: &Finding) -> bool {
+    matches!(finding.held, Some(Held::Repeats(_)))
+}
+
+/// The cells of a finding. Rows that are `copies` as a whole repeat their key for that reason alone.
+fn of_one_column(table: &CodedTable, finding: &Finding, copies: &[usize]) -> Vec<Cell> {
     let column = table.columns.iter().find(|column| finding.issue.column.as_ref() == Some(&column.name));
     let Some((column, held)) = column.zip(finding.held.as_ref()) else { return Vec::new() };
-    let rows = held.rows(column);
+    let mut rows = held.rows(column);
+    if is_of_repeats(finding) {
+        rows.retain(|row| copies.binary_search(row).is_err());
+    }
     if rows.len() as f64 >= held.most() * table.coded_rows() as f64 {
         return Vec::new();
     }

@@ -2,7 +2,8 @@
 
 use hw_base::{ColumnFacts, Dimension, Issue, Severity, Share, count, plural};
 
-use crate::column::share_of;
+use crate::column::{present, share_of};
+use crate::examination::points;
 use crate::{Assessment, ColumnScores, Drift, Finding, Meaning, Relations, Score, rules_yaml, shown_score};
 
 impl Assessment {
@@ -59,7 +60,7 @@ impl Assessment {
             "| dimension | score | affected | judged | unit | judged is |".into(),
             "| --- | ---: | ---: | ---: | --- | --- |".into(),
         ];
-        lines.extend(self.scores.dimensions.iter().map(score_line));
+        lines.extend(self.scores.dimensions.iter().map(|score| score_line(score, &self.score_error_in_words(score))));
         lines.push(String::new());
         lines.push("Score = 100 × (1 − affected / judged). An issue adds to `affected` what it affects times its confidence; the issues of one column add up to no more than the column has.".into());
         lines.push(self.overall_sentence());
@@ -77,6 +78,9 @@ impl Assessment {
         let known: Vec<Dimension> =
             self.scores.dimensions.iter().filter(|score| score.score.is_some()).map(|score| score.dimension).collect();
         let has_one_weight = known.windows(2).all(|pair| weights.of(pair[0]).total_cmp(&weights.of(pair[1])).is_eq());
+        if known.is_empty() {
+            return "No dimension could be judged, so the overall score is 0: nothing vouches for the data.".into();
+        }
         if has_one_weight {
             return format!("The overall score is the mean of the {} scores that are known.", known.len());
         }
@@ -124,9 +128,36 @@ impl Assessment {
             "| column | type | reads as | means | null | distinct | least | greatest | most frequent |".into(),
             "| --- | --- | --- | --- | ---: | ---: | --- | --- | --- |".into(),
         ];
-        lines.extend(self.facts.columns.iter().zip(&self.meanings).map(|(column, meaning)| column_line(column, meaning)));
+        lines.extend(self.facts.columns.iter().zip(&self.meanings).map(|(column, meaning)| self.column_line(column, meaning)));
         lines.extend(self.scores_of_columns());
         lines.join("\n")
+    }
+
+    fn column_line(&self, column: &ColumnFacts, meaning: &Meaning) -> String {
+        let (at_least, about) = (self.at_least(), if column.distinct_is_exact { "" } else { "about " });
+        let about_each = if column.top_values_are_exact { "" } else { "about " };
+        let frequent = column.top_values.iter().take(3);
+        let frequent = frequent.map(|top| {
+            let share = Share(share_of(top.count, present(column)));
+            let error = self.error_of_share(top.count, present(column)).map(|error| format!(", {share} ± {}", points(error)));
+            format!("{} ({about_each}{}{})", code(&top.value.to_string()), count(top.count), error.unwrap_or_default())
+        });
+        format!(
+            "| {} | {} | {} | {} ({:.0} %) | {} | {at_least}{about}{} | {} | {} | {} |",
+            code(&column.name),
+            column.sql_type,
+            meaning
+                .format
+                .as_ref()
+                .map_or_else(|| meaning.logical_type.to_owned(), |format| format!("{} {}", meaning.logical_type, code(format))),
+            meaning.semantic_type.replace('_', " "),
+            meaning.semantic_confidence * 100.0,
+            Share(share_of(column.nulls, column.rows)),
+            count(column.distinct),
+            code(&column.min.to_string()),
+            code(&column.max.to_string()),
+            frequent.collect::<Vec<_>>().join(", "),
+        )
     }
 
     /// The columns of which a score is not perfect, with the numbers that went in.
@@ -227,9 +258,10 @@ fn listed(columns: &[String]) -> String {
     columns.iter().map(|column| code(column)).collect::<Vec<_>>().join(" + ")
 }
 
-fn score_line(score: &Score) -> String {
+fn score_line(score: &Score, error: &str) -> String {
     let value = score.score.map_or_else(|| "unknown".into(), shown_score);
-    format!("| {} | {value} | {} | {} | {} | {} |", score.dimension.name(), score.affected, score.judged, score.unit, escaped(&score.basis))
+    let (dimension, basis) = (score.dimension.name(), escaped(&score.basis));
+    format!("| {dimension} | {value}{error} | {} | {} | {} | {basis} |", score.affected, score.judged, score.unit)
 }
 
 fn score_cell(score: &Score) -> String {
@@ -264,6 +296,7 @@ fn issue_text(number: usize, finding: &Finding) -> String {
         ),
     ];
     parts.extend(examples_line(issue));
+    parts.extend(example_rows(issue));
     parts.push(format!("Fix: {}.", escaped(&issue.fix)));
     if !issue.query.is_empty() {
         parts.push(fenced("sql", &issue.query));
@@ -276,27 +309,13 @@ fn examples_line(issue: &Issue) -> Option<String> {
     (!examples.is_empty()).then(|| format!("Examples: {}", examples.join(", ")))
 }
 
-fn column_line(column: &ColumnFacts, meaning: &Meaning) -> String {
-    let about = if column.distinct_is_exact { "" } else { "about " };
-    let about_each = if column.top_values_are_exact { "" } else { "about " };
-    let frequent = column.top_values.iter().take(3);
-    let frequent = frequent.map(|top| format!("{} ({about_each}{})", code(&top.value.to_string()), count(top.count)));
-    format!(
-        "| {} | {} | {} | {} ({:.0} %) | {} | {about}{} | {} | {} | {} |",
-        code(&column.name),
-        column.sql_type,
-        meaning
-            .format
-            .as_ref()
-            .map_or_else(|| meaning.logical_type.to_owned(), |format| format!("{} {}", meaning.logical_type, code(format))),
-        meaning.semantic_type.replace('_', " "),
-        meaning.semantic_confidence * 100.0,
-        Share(share_of(column.nulls, column.rows)),
-        count(column.distinct),
-        code(&column.min.to_string()),
-        code(&column.max.to_string()),
-        frequent.collect::<Vec<_>>().join(", "),
-    )
+fn example_rows(issue: &Issue) -> Option<String> {
+    let rows = issue.example_rows.iter().map(|row| {
+        let cells: Vec<String> = row.cells().map(|(name, value)| format!("{} {}", code(name), code(value))).collect();
+        format!("- row {}: {}", row.row, cells.join(", "))
+    });
+    let rows: Vec<String> = rows.collect();
+    (!rows.is_empty()).then(|| format!("Some of the rows, counted from 0:\n\n{}", rows.join("\n")))
 }
 
 fn severity(severity: Severity) -> &'static str {

@@ -1,8 +1,11 @@
 //! What a column means: the type its values read as, and the role they play.
 
+mod codes;
 mod forms;
 mod hidden;
 mod roles;
+
+pub(crate) use codes::{CODES, Code, wrong_codes};
 
 use hw_base::{ColumnFacts, ColumnType, TableFacts, TextFacts, TextShape};
 use serde::Serialize;

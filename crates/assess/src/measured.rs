@@ -7,7 +7,7 @@ use hw_base::{ColumnFacts, Engine, Input, Reader, Result, RowWatch, Rows, TableF
 use crate::checks::{find_issues, find_patterns, is_key_candidate, tells_age};
 use crate::column::{NO_MOMENT, is_temporal, moment, moment_in_sql, moments_in_sql, present, present_until};
 use crate::tried::{try_on_new_rows, try_rules};
-use crate::{About, Assessment, Evidence, Examination, Finding, Latest, RuleTrial, header};
+use crate::{About, Assessment, Evidence, Examination, Finding, Latest, RuleTrial, TakenOver, header};
 
 /// The name that the stage's own queries give the dataset.
 const ASSESSED: &str = "assessed";
@@ -50,6 +50,7 @@ pub async fn assess_with(
     let inside = About { shown_as: ASSESSED.into(), ..about.clone() };
     let (mut to_count, to_show) = conditions_to_look_at(&facts, &inside, now, &evidence);
     to_count.extend(header::to_count(&facts, &evidence).map(|condition| (condition, None)));
+    to_count.extend(evidence.taken_over.iter().flat_map(TakenOver::to_count));
     let mut seen = dataset.look(&to_count, &facts, Wanted::Counts).await;
     if facts.scanned_all_rows {
         let counted =

@@ -21,6 +21,9 @@ pub struct NearRows {
     pub compared: Vec<String>,
     /// The first of them.
     pub pairs: Vec<NearPair>,
+    /// Whether they stand under another key than the row that they repeat.
+    #[serde(skip)]
+    pub have_other_keys: bool,
     /// The rows as SQL; `{table}` stands for the dataset.
     #[serde(skip)]
     pub query: String,
@@ -67,6 +70,7 @@ impl NearRows {
             slips: found.pairs.iter().filter(|pair| pair.slip_in.is_some()).count() as u64,
             compared: found.compared.iter().map(|at| table.columns[*at].name.clone()).collect(),
             pairs: pairs.collect(),
+            have_other_keys: !found.keys.is_empty(),
             query_tells_all: named.is_some(),
             query: named.unwrap_or_else(|| query(table, &found.compared)),
         }

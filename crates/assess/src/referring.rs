@@ -1,12 +1,13 @@
 //! What the references between datasets add to the assessments of those that refer: orphans as an issue, and rules that keep the
 //! references.
 
-use hw_base::{CodedTable, Dimension, TableFacts, identifier};
+use hw_base::{CodedColumn, CodedTable, Dimension, TableFacts, identifier};
 use hw_relate::{Reference, orphans, references};
 
+use crate::listed::Held;
 use crate::references::rules_of;
 use crate::relations::named_reference;
-use crate::{Assessment, Evidence, Examination, Finding, Relationship, Scores, checks, recommend};
+use crate::{Assessment, Cell, Evidence, Examination, Finding, Relationship, Scores, checks, recommend};
 
 /// From this score on rows without a counterpart are an issue.
 const LEAST_SCORE: f64 = 0.5;
@@ -23,7 +24,11 @@ pub fn refer(datasets: &mut [(&mut Assessment, &CodedTable)]) -> Vec<Relationshi
     // A row that is not among some rows of a dataset may be among the others.
     let is_known = |at: usize| datasets.get(at).is_some_and(|(assessment, table)| table.is_whole() && assessment.facts.scanned_all_rows);
     let telling = found.iter().filter(|one| is_known(one.to.table));
-    let lost: Vec<(usize, Finding)> = telling.filter_map(|one| Some((one.from.table, lost_rows(one, &tables, &shown_as)?))).collect();
+    let lost = telling.filter_map(|one| {
+        let (assessment, _) = datasets.get(one.from.table)?;
+        Some((one.from.table, lost_rows(one, &tables, &shown_as, assessment)?))
+    });
+    let lost: Vec<(usize, Finding)> = lost.collect();
     for (assessment, _) in datasets.iter_mut() {
         let relations = std::mem::take(&mut assessment.relations);
         assessment.relations = relations.with_references(&assessment.about.name, &named);
@@ -38,10 +43,26 @@ pub fn refer(datasets: &mut [(&mut Assessment, &CodedTable)]) -> Vec<Relationshi
     named
 }
 
-/// The rows that refer to nothing, counted among the coded rows as a rule counts them: each value as it is written.
-fn lost_rows(reference: &Reference, tables: &[&CodedTable], shown_as: &[String]) -> Option<Finding> {
+/// The rows that refer to nothing, counted among the coded rows as a rule counts them: each value as it is written, but for those that one of
+/// the findings that are `told` about the dataset takes for missing.
+fn lost_rows(reference: &Reference, tables: &[&CodedTable], shown_as: &[String], told: &Assessment) -> Option<Finding> {
     let (from, to) = (tables.get(reference.from.table)?, tables.get(reference.to.table)?);
-    let counted = orphans((from, &reference.from.columns), (to, &reference.to.columns)).map(|counted| counted.orphans);
+    let own: Vec<&CodedColumn> = reference.from.columns.iter().filter_map(|at| from.columns.get(*at)).collect();
+    let stands_for_none = |finding: &&Finding| {
+        let is_own = |name: &String| own.iter().any(|column| column.name == *name);
+        finding.issue.code == "disguised_missing" && finding.issue.column.as_ref().is_some_and(is_own)
+    };
+    let stand_ins = told.findings.iter().filter(stands_for_none);
+    let stand_ins: Vec<(&Finding, Held)> = stand_ins.map(|finding| (finding, held(finding, &told.relations.cells))).collect();
+    let counted = if stand_ins.is_empty() {
+        orphans((from, &reference.from.columns), (to, &reference.to.columns))
+    } else {
+        let columns: Vec<CodedColumn> = own.iter().map(|column| without_stand_ins(column, &stand_ins)).collect();
+        let places: Vec<usize> = (0..columns.len()).collect();
+        let referring = CodedTable { name: from.name.clone(), rows: from.rows, sampled: from.sampled.clone(), columns };
+        orphans((&referring, &places), (to, &reference.to.columns))
+    };
+    let counted = counted.map(|counted| counted.orphans);
     let rows = counted.unwrap_or(reference.orphans);
     if rows == 0 || !reference.is_key || reference.score < LEAST_SCORE {
         return None;
@@ -49,13 +70,16 @@ fn lost_rows(reference: &Reference, tables: &[&CodedTable], shown_as: &[String])
     let names = |table: &CodedTable, columns: &[usize]| columns.iter().map(|at| table.columns[*at].name.clone()).collect::<Vec<_>>();
     let (columns, key) = (names(from, &reference.from.columns), names(to, &reference.to.columns));
     let (table, other) = (shown_as.get(reference.from.table)?, shown_as.get(reference.to.table)?);
+    let is_value = |value: &&String| !stand_ins.iter().any(|(_, held)| held.is_value(value));
+    let but_for: Vec<String> =
+        stand_ins.iter().filter_map(|(finding, _)| finding.condition.as_ref().map(|condition| format!(" and not ({condition})"))).collect();
     let mut finding = Finding::new("orphan_rows", Dimension::Consistency, rows)
         .column(columns.first()?)
         .confidence(reference.score)
         .weight(5.0)
         .says(format!("refer with `{}` to no row of `{}`", columns.join("`, `"), to.name))
-        .shows(reference.orphan_values.iter().take(5).cloned().collect())
-        .query(query(table, &columns, other, &key))
+        .shows(reference.orphan_values.iter().filter(is_value).take(5).cloned().collect())
+        .query(query(table, &columns, &but_for.concat(), (other, &key)))
         .fix(format!(
             "load the rows that `{}` lacks, or correct the values at the source; a `referential` rule keeps the next ones out",
             to.name
@@ -65,13 +89,36 @@ fn lost_rows(reference: &Reference, tables: &[&CodedTable], shown_as: &[String])
     Some(finding)
 }
 
-/// The rows of `table` that have values in `columns` and no counterpart in `other`.
-fn query(table: &str, columns: &[String], other: &str, key: &[String]) -> String {
+/// What stands for a missing value as a finding tells: by measurements, or cell by cell.
+fn held(finding: &Finding, cells: &[Cell]) -> Held {
+    let of_cells = || {
+        let own = cells.iter().filter(|cell| cell.issue == finding.issue.code && finding.issue.column.as_ref() == Some(&cell.column));
+        Held::Texts(own.filter_map(|cell| cell.value.clone()).collect())
+    };
+    finding.held.clone().unwrap_or_else(of_cells)
+}
+
+/// The column, with nothing where a value stands for a missing one.
+fn without_stand_ins(column: &CodedColumn, stand_ins: &[(&Finding, Held)]) -> CodedColumn {
+    let mut plain = column.clone();
+    let own = stand_ins.iter().filter(|(finding, _)| finding.issue.column.as_ref() == Some(&column.name));
+    let held: Vec<&Held> = own.map(|(_, held)| held).collect();
+    if held.is_empty() {
+        return plain;
+    }
+    let is_none = std::iter::once(false).chain(column.values.iter().map(|value| held.iter().any(|held| held.is_value(value))));
+    let is_none: Vec<bool> = is_none.collect();
+    plain.codes.iter_mut().filter(|code| is_none[**code as usize]).for_each(|code| *code = 0);
+    plain
+}
+
+/// The rows of `table` that have values in `columns` and no counterpart in the `key` of `other`, `but_for` those that stand for none.
+fn query(table: &str, columns: &[String], but_for: &str, (other, key): (&str, &[String])) -> String {
     let own: Vec<String> = columns.iter().map(|name| format!("referring.{}", identifier(name))).collect();
     let present: Vec<String> = own.iter().map(|name| format!("{name} is not null")).collect();
     let equal: Vec<String> = own.iter().zip(key).map(|(own, key)| format!("known.{} = {own}", identifier(key))).collect();
     format!(
-        "select referring.* from {table} as referring where {} and not exists (select 1 from {other} as known where {})",
+        "select referring.* from {table} as referring where {}{but_for} and not exists (select 1 from {other} as known where {})",
         present.join(" and "),
         equal.join(" and ")
     )
@@ -104,11 +151,11 @@ impl Assessment {
 
 #[cfg(test)]
 mod tests {
-    use hw_base::{CodedColumn, ColumnType};
+    use hw_base::ColumnType;
 
     use super::*;
-    use crate::About;
     use crate::fixture::{facts, now};
+    use crate::{About, Relations};
 
     fn column(name: &str, values: impl Iterator<Item = u64>) -> CodedColumn {
         let values: Vec<String> = values.map(|value| value.to_string()).collect();
@@ -127,6 +174,44 @@ mod tests {
         let about = About { shown_as: name.into(), ..About::new(name, name) };
         let assessment = Assessment::judge(facts, about, now(), "run".into(), Evidence::default());
         (assessment, CodedTable { name: name.into(), rows, sampled: None, columns })
+    }
+
+    #[test]
+    fn what_stands_for_a_missing_value_refers_to_nothing_and_is_no_orphan() {
+        let (mut customers, known) = dataset("customers", vec![column("customer_id", 1..=100)]);
+        let referring = |row: u64| if row <= 8 { 9999 } else { row % 100 + 1 };
+        let (plain, own) = dataset("orders", vec![column("order_id", 5001..=5400), column("customer_id", (1..=400).map(referring))]);
+        let facts = facts(
+            "rows 400
+             order_id integer; distinct 400
+             customer_id integer; distinct 101; min 1; max 9999; quantiles 25 50 75; top 9999*8, 5*4",
+        );
+        let mut orders = Assessment::judge(facts, plain.about, now(), "run".into(), Evidence::default());
+        refer(&mut [(&mut customers, &known), (&mut orders, &own)]);
+        let told: Vec<(&str, u64)> = orders.findings.iter().map(|one| (one.issue.code.as_str(), one.issue.rows)).collect();
+        assert_eq!(told, [("disguised_missing", 8)]);
+    }
+
+    #[test]
+    fn what_only_the_look_at_every_cell_takes_for_missing_is_no_orphan() {
+        let (mut customers, known) = dataset("customers", vec![column("customer_id", 1..=100)]);
+        let referring = |row: u64| if row <= 8 { 0 } else { row % 100 + 1 };
+        let (plain, own) = dataset("orders", vec![column("order_id", 5001..=5400), column("customer_id", (1..=400).map(referring))]);
+        let cell = |row: u64| Cell {
+            row,
+            column: "customer_id".into(),
+            dimension: Dimension::Completeness,
+            issue: "disguised_missing".into(),
+            confidence: 0.6,
+            suggestion: String::new(),
+            value: Some("0".into()),
+        };
+        let relations = Relations { rows: 400, cells: (0..8).map(cell).collect(), ..Relations::default() };
+        let evidence = Evidence { relations: Some(relations), ..Evidence::default() };
+        let mut orders = Assessment::judge(plain.facts, plain.about, now(), "run".into(), evidence);
+        refer(&mut [(&mut customers, &known), (&mut orders, &own)]);
+        let told: Vec<(&str, u64)> = orders.findings.iter().map(|one| (one.issue.code.as_str(), one.issue.rows)).collect();
+        assert_eq!(told, [("disguised_missing", 8)]);
     }
 
     #[test]

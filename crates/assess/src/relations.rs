@@ -6,9 +6,11 @@ use hw_base::{CodedColumn, CodedTable, ColumnType, Dimension, Share, count, plur
 use serde::{Deserialize, Serialize};
 
 use crate::accused::Accused;
+use crate::copies::Copies;
 use crate::growing::growing;
 use crate::header::HeaderLines;
 use crate::listed::data_row;
+use crate::meaning::wrong_codes;
 use crate::near::correlations;
 use crate::pattern::named;
 use crate::{Correlation, MissingWhere, NearRows, Pattern, PatternRule, words};
@@ -20,7 +22,7 @@ pub struct Relations {
     pub rows: u64,
     /// Columns that identify a row, the best first.
     pub keys: Vec<Key>,
-    /// Columns that decide another one, the most plausible first.
+    /// Columns that decide another one beyond what keys and chance do, the most plausible first.
     pub dependencies: Vec<Dependency>,
     /// References from or to this dataset, the best first.
     pub references: Vec<Relationship>,
@@ -34,6 +36,8 @@ pub struct Relations {
     pub near_duplicates: NearRows,
     /// Whether rows that are equal in every column are alike by chance, as things without a name are, and no copies.
     pub are_alike_by_chance: bool,
+    /// The rows that are told as copies of others, and what they repeat.
+    pub(crate) copies: Copies,
     /// Columns that are below zero in rows in which another one is, as quantity and amount of a return are.
     pub turned: BTreeSet<String>,
     /// Cells that contradict the rest.
@@ -44,6 +48,8 @@ pub struct Relations {
     pub(crate) header_lines: HeaderLines,
     /// The words that stand for a missing value, as they are written, with their rows, by column.
     pub(crate) missing_words: BTreeMap<String, BTreeMap<String, u64>>,
+    /// By column and semantic type, the values that are wrong if the column has that type, with their rows.
+    pub(crate) wrong_codes: BTreeMap<String, BTreeMap<&'static str, BTreeMap<String, u64>>>,
     /// The columns whose values keep being new.
     pub(crate) growing: Vec<String>,
     /// What was not searched and why, in sentences: a bound on work that was hit.
@@ -129,29 +135,38 @@ impl Relations {
     /// same table gives the same answer.
     pub fn of(table: &CodedTable) -> Self {
         let keys = hw_relate::keys(table);
-        let of_rows = || (hw_relate::patterns(table), hw_relate::near_duplicates(table, &keys), hw_relate::are_alike_by_chance(table));
+        let near_duplicates = hw_relate::near_duplicates(table, &keys);
+        let are_alike_by_chance = hw_relate::are_alike_by_chance(table);
+        let copies = Copies::of(table, are_alike_by_chance, &near_duplicates);
         let of_cells = || {
-            let dependencies = hw_relate::dependencies(table, &keys);
-            let mut cells = hw_relate::cells(table, &keys, &dependencies);
+            // A row and its copy agree on everything, and that is no rule of the data.
+            let singles = (!copies.rows.is_empty()).then(|| table.without(&copies.rows));
+            let dependencies = hw_relate::dependencies(singles.as_ref().unwrap_or(table), &keys);
+            let mut cells = match &singles {
+                Some(singles) => hw_relate::cells_told_by(singles, table, &keys, &dependencies),
+                None => hw_relate::cells(table, &keys, &dependencies),
+            };
             cells.retain(|cell| cell.issue != "wrong_sign" || !is_signed(table, cell.column));
             let deciding = deciding(table, &cells);
             (dependencies, cells.into_iter().map(|cell| named_cell(table, cell)).collect::<Vec<Cell>>(), deciding)
         };
-        let ((found, near_duplicates, are_alike_by_chance), (dependencies, cells, deciding)) = both(of_rows, of_cells);
+        let (found, (dependencies, cells, deciding)) = both(|| hw_relate::patterns(table), of_cells);
         let (patterns, missing_where) = named(table, &found);
         let header_lines = HeaderLines::of(table);
         let cells = header_lines.without(explained(table, cells, &missing_where));
         Self {
             rows: table.coded_rows() as u64,
             keys: keys.keys.iter().map(|key| named_key(table, key)).collect(),
-            dependencies: dependencies.dependencies.iter().map(|dependency| named_dependency(table, dependency)).collect(),
+            dependencies: telling(&dependencies.dependencies).into_iter().map(|one| named_dependency(table, one)).collect(),
             references: Vec::new(),
             are_alike_by_chance,
+            copies: copies.with_repeats(table, &near_duplicates, &cells),
             turned: turned(table),
             accused: Accused::of(table, &keys, &dependencies, &cells).or_by(deciding),
             cells,
             header_lines,
             missing_words: table.columns.iter().filter_map(|column| Some((column.name.clone(), missing_words(column)?))).collect(),
+            wrong_codes: table.columns.iter().map(|column| (column.name.clone(), wrong_codes(column))).collect(),
             growing: growing(table),
             bounds: bounds(table, [keys.is_complete, dependencies.is_complete, found.is_complete]),
             patterns,
@@ -247,6 +262,24 @@ fn deciding(table: &CodedTable, cells: &[hw_relate::Cell]) -> BTreeMap<String, V
 
 fn named_key(table: &CodedTable, key: &hw_relate::Key) -> Key {
     Key { columns: names(table, &key.columns), minimal: true, score: rounded(key.score) }
+}
+
+/// The least score of a dependency that is listed: below it, keys decide everything, and few rows had the chance to contradict.
+const LEAST_SCORE: f64 = 0.1;
+
+/// Of dependencies, the most plausible first, those that tell more than that rows are told apart, and more than a more plausible one by some of
+/// their columns. A constant column is told whatever its score.
+fn telling(found: &[hw_relate::Dependency]) -> Vec<&hw_relate::Dependency> {
+    let mut telling: Vec<&hw_relate::Dependency> = Vec::new();
+    for one in found.iter().filter(|one| one.determinant.is_empty() || one.score >= LEAST_SCORE) {
+        let says_more = |other: &&hw_relate::Dependency| {
+            other.dependent == one.dependent && other.determinant.iter().all(|at| one.determinant.contains(at))
+        };
+        if !telling.iter().any(says_more) {
+            telling.push(one);
+        }
+    }
+    telling
 }
 
 fn named_dependency(table: &CodedTable, found: &hw_relate::Dependency) -> Dependency {
@@ -364,6 +397,20 @@ fn field(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_keys_decide_and_what_fewer_columns_decide_is_not_listed() {
+        let found = |determinant: &[usize], dependent, score| hw_relate::Dependency {
+            determinant: determinant.to_vec(),
+            dependent,
+            error: 0.0,
+            support: 40,
+            score,
+        };
+        let all = [found(&[1], 2, 0.9), found(&[1, 3], 2, 0.4), found(&[3, 4], 2, 0.3), found(&[0], 2, 0.03), found(&[], 5, 0.0)];
+        let listed: Vec<&[usize]> = telling(&all).into_iter().map(|one| one.determinant.as_slice()).collect();
+        assert_eq!(listed, [&[1][..], &[3, 4], &[]]);
+    }
 
     fn cell(row: u64, column: &str, suggestion: &str) -> Cell {
         Cell {

@@ -11,15 +11,15 @@
 //! | uniqueness | rows, once as a whole and once more per column that looks like a key |
 //! | timeliness | seconds: the age of the newest row, or the allowed age if that is longer |
 //!
-//! The issues of one column take no more than the column has. Where nothing could be judged the score is 0, because
-//! nothing vouches for the data; timeliness alone is then left out.
+//! The issues of one column take no more than the column has. A dimension of which nothing could be judged has no score, but the
+//! reason. Where none could be judged the overall score is 0, because nothing vouches for the data.
 
 use std::collections::BTreeMap;
 
 use hw_base::{ColumnFacts, Dimension, TableFacts, count, plural};
 use serde::Serialize;
 
-use crate::checks::{freshness, is_key_like};
+use crate::checks::{freshness, is_key_like, why_unknown};
 use crate::column::present;
 use crate::{Examination, Finding, Freshness, Weights};
 
@@ -36,7 +36,7 @@ pub struct Score {
     pub judged: f64,
     /// The unit of both, in words.
     pub unit: &'static str,
-    /// How `judged` comes about, in words with the numbers that add up to it; empty for a single column.
+    /// How `judged` comes about, in words with the numbers that add up to it, or why there is no score; empty for a single column.
     pub basis: String,
     /// What each issue takes.
     pub parts: Vec<ScorePart>,
@@ -101,7 +101,11 @@ impl Scores {
         let ground = Ground::of(examination);
         let findings: Vec<&Finding> = findings.iter().collect();
         let columns = examination.facts.columns.iter().map(|column| ground.column_scores(&column.name, &findings)).collect();
-        let told = |dimension| Score { basis: basis(examination, dimension), ..ground.score(dimension, &findings) };
+        let told = |dimension| {
+            let score = ground.score(dimension, &findings);
+            let unjudged = unjudged(examination.facts).filter(|_| score.score.is_none() && dimension != Dimension::Timeliness);
+            Score { basis: unjudged.map_or_else(|| basis(examination, dimension), str::to_owned), ..score }
+        };
         let dimensions: Vec<Score> = Dimension::ALL.into_iter().map(told).collect();
         let overall = overall(&dimensions, &examination.limits.weights);
         Self { dimensions, overall, columns }
@@ -171,18 +175,14 @@ impl<'a> Ground<'a> {
         let own: Vec<&Finding> = findings.iter().copied().filter(|finding| finding.issue.dimension == dimension).collect();
         let judged = self.judged(column, dimension);
         let taken: f64 = own.iter().map(|finding| finding.affected * finding.issue.confidence).sum();
-        let mut score = self.told(dimension, taken.min(judged), judged, &own);
-        score.score = score.score.filter(|_| judged > 0.0);
-        score
+        self.told(dimension, taken.min(judged), judged, &own)
     }
 
     fn told(&self, dimension: Dimension, affected: f64, judged: f64, findings: &[&Finding]) -> Score {
-        let value = if judged > 0.0 { rounded(100.0 * (1.0 - (affected / judged).min(1.0))) } else { 0.0 };
-        let is_untold = dimension == Dimension::Timeliness && judged <= 0.0;
         let parts = findings.iter().filter(|finding| finding.affected > 0.0).map(|finding| self.part(finding));
         Score {
             dimension,
-            score: (!is_untold).then_some(value),
+            score: (judged > 0.0).then(|| rounded(100.0 * (1.0 - (affected / judged).min(1.0)))),
             affected: rounded(affected),
             judged: rounded(judged),
             unit: unit(dimension),
@@ -224,6 +224,16 @@ fn unit(dimension: Dimension) -> &'static str {
     }
 }
 
+/// Why nothing could be judged of a dimension that looks at cells or rows; `None` where there are cells with values.
+fn unjudged(facts: &TableFacts) -> Option<&'static str> {
+    match facts {
+        _ if facts.rows == 0 => Some("there is no row"),
+        _ if facts.columns.is_empty() => Some("there is no column"),
+        _ if facts.columns.iter().all(|column| present(column) == 0) => Some("no cell holds a value"),
+        _ => None,
+    }
+}
+
 /// How the denominator of a dimension comes about.
 fn basis(examination: &Examination, dimension: Dimension) -> String {
     let facts = examination.facts;
@@ -255,7 +265,7 @@ fn basis(examination: &Examination, dimension: Dimension) -> String {
                 rounded(freshness.age_seconds),
                 rounded(freshness.allowed_seconds)
             ),
-            None => "no column tells when rows came".into(),
+            None => why_unknown(facts).into(),
         },
     }
 }

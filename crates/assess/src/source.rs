@@ -46,6 +46,17 @@ impl Source {
         Self { name: name.into(), datasets, relationships, alike, reconciliations: Vec::new(), bounds }
     }
 
+    /// What it is called that datasets come from: each of `places` once, without the part of it that `#` names.
+    pub fn name_of<'a>(places: impl Iterator<Item = &'a str>) -> String {
+        let mut whole: Vec<&str> = Vec::new();
+        for place in places.map(|place| place.split_once('#').map_or(place, |(whole, _)| whole)) {
+            if !whole.contains(&place) {
+                whole.push(place);
+            }
+        }
+        whole.join(", ")
+    }
+
     /// With datasets that hold the same things.
     #[must_use]
     pub fn reconciled(mut self, reconciliations: Vec<Reconciliation>) -> Self {

@@ -17,7 +17,7 @@ use crate::{About, Assessment, Evidence};
 
 /// The blueprint's table: 8 % missing `customer_id`, 2 % negative `total_amount`, inconsistent `status`.
 const CUSTOMER_ORDERS: &str = "rows 1000; duplicates 10
-    order_id integer; distinct 990; min 1; max 990; top 7*3, 8*2
+    order_id integer; distinct 980; min 1; max 990; top 7*3, 8*2
     customer_id integer; nulls 80; distinct 300; min 1; max 300
     status text; distinct 6; folded 4; top delivered*600, shipped*200, pending*100, cancelled*60, Delivered*30, DELIVERED*10
     total_amount float; distinct 800; min -20; max 90; negatives 20; quantiles 10 20 30; top -5*3, 20*2

@@ -80,6 +80,17 @@ impl HashCounter {
         }
     }
 
+    /// The bytes that it will ask for, were so many hashes added of which none came before.
+    pub(crate) fn bytes_for(&self, hashes: usize) -> usize {
+        if self.level > 0 || hashes == 0 {
+            return 0;
+        }
+        // Not all buckets get as many; none gets twice as many.
+        let more = 2 * hashes.div_ceil(1 << BUCKET_BITS);
+        let wanted = |bucket: &Vec<u64>| (bucket.len() + more).next_power_of_two().max(LEAST_CAPACITY);
+        self.buckets.iter().map(|bucket| wanted(bucket).saturating_sub(bucket.capacity()) * size_of::<u64>()).sum()
+    }
+
     #[inline]
     fn push(&mut self, hash: u64) {
         let hash = hash.max(1);
@@ -139,9 +150,10 @@ impl HashCounter {
         may_grow
     }
 
-    /// Counters without repeats may belong to a key and have the whole pool; others leave half of it.
+    /// Counters without repeats may belong to a key and have the whole pool; others leave half of it. That of the rows need not: where a
+    /// row repeats another, every column does, and none is a key.
     fn may_take(&self, bytes: usize) -> bool {
-        let untouched = if self.repeats == 0 { 0 } else { self.purse.total() / 2 };
+        let untouched = if self.repeats == 0 || self.purse.is_of_rows() { 0 } else { self.purse.total() / 2 };
         self.level == 0 && self.purse.takes(bytes, untouched)
     }
 

@@ -1,7 +1,8 @@
 //! Memory that all columns of a measurement share, dealt out so that it never matters which of them is measured first.
 //!
 //! Columns are measured side by side, block of rows by block of rows. What is left when a block begins is shared equally among
-//! those that may ask for it; what they took and gave back is settled when the block ends.
+//! those that may ask for it; what they took and gave back is settled when the block ends. Only the rows as a whole come first: what
+//! they need for the block is set aside before it begins.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,12 +17,23 @@ pub(crate) struct Pool {
     left: AtomicUsize,
     /// How many purses what is left is shared by.
     sharers: AtomicUsize,
+    /// Bytes of what was left that are for the rows as a whole.
+    reserved: AtomicUsize,
 }
 
 impl Pool {
-    /// A pool of so many bytes for so many purses.
+    /// A pool of so many bytes for so many purses of columns.
     pub(crate) fn of(bytes: usize, purses: usize) -> Arc<Self> {
-        Arc::new(Self { total: bytes, left: AtomicUsize::new(bytes), sharers: AtomicUsize::new(purses.max(1)) })
+        let (left, sharers) = (AtomicUsize::new(bytes), AtomicUsize::new(purses.max(1)));
+        Arc::new(Self { total: bytes, left, sharers, reserved: AtomicUsize::new(0) })
+    }
+
+    /// Sets `bytes` more of what is left aside for the rows as a whole, for the block to come. Where that would be more than half of
+    /// it, nothing is, so that columns are not left without.
+    pub(crate) fn reserve(&self, of_rows: &Purse, bytes: usize) {
+        let wanted = of_rows.taken.load(Ordering::Relaxed).saturating_add(bytes);
+        let is_within = wanted <= self.left.load(Ordering::Relaxed) / 2;
+        self.reserved.store(if is_within { wanted } else { 0 }, Ordering::Relaxed);
     }
 
     /// Ends a block: from now on all see what `purses` took and gave back. Those that neither have nor asked for any memory are
@@ -32,7 +44,7 @@ impl Pool {
         for purse in purses {
             let (taken, given) = (purse.taken.swap(0, Ordering::Relaxed), purse.given.swap(0, Ordering::Relaxed));
             left = left.saturating_sub(taken).saturating_add(given);
-            sharers += usize::from(purse.has_asked.load(Ordering::Relaxed));
+            sharers += usize::from(!purse.is_of_rows && purse.has_asked.load(Ordering::Relaxed));
         }
         self.left.store(left, Ordering::Relaxed);
         self.sharers.store(sharers.max(1), Ordering::Relaxed);
@@ -64,7 +76,7 @@ impl Pool {
     }
 }
 
-/// What one column may take of a [`Pool`].
+/// What one column, or the rows as a whole, may take of a [`Pool`].
 #[derive(Debug)]
 pub(crate) struct Purse {
     pool: Arc<Pool>,
@@ -72,12 +84,28 @@ pub(crate) struct Purse {
     taken: AtomicUsize,
     given: AtomicUsize,
     has_asked: AtomicBool,
+    is_of_rows: bool,
 }
 
 impl Purse {
     /// A purse that took nothing yet.
     pub(crate) fn of(pool: &Arc<Pool>) -> Arc<Self> {
-        Arc::new(Self { pool: Arc::clone(pool), taken: AtomicUsize::new(0), given: AtomicUsize::new(0), has_asked: AtomicBool::new(false) })
+        Arc::new(Self::empty(pool, false))
+    }
+
+    /// The purse of the rows as a whole, which takes what is reserved for it and nothing else.
+    pub(crate) fn of_rows(pool: &Arc<Pool>) -> Arc<Self> {
+        Arc::new(Self::empty(pool, true))
+    }
+
+    fn empty(pool: &Arc<Pool>, is_of_rows: bool) -> Self {
+        let (taken, given, has_asked) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+        Self { pool: Arc::clone(pool), taken, given, has_asked, is_of_rows }
+    }
+
+    /// Whether it is that of the rows as a whole.
+    pub(crate) fn is_of_rows(&self) -> bool {
+        self.is_of_rows
     }
 
     /// How many bytes the pool had at first.
@@ -94,7 +122,9 @@ impl Purse {
     pub(crate) fn takes(&self, bytes: usize, untouched: usize) -> bool {
         self.has_asked.store(true, Ordering::Relaxed);
         let left = self.pool.left.load(Ordering::Relaxed).saturating_sub(untouched);
-        let share = left / self.pool.sharers.load(Ordering::Relaxed);
+        let reserved = self.pool.reserved.load(Ordering::Relaxed);
+        let others = left.saturating_sub(reserved) / self.pool.sharers.load(Ordering::Relaxed);
+        let share = if self.is_of_rows { reserved.min(left) } else { others };
         let wanted = self.taken.load(Ordering::Relaxed).saturating_add(bytes);
         let is_within = wanted <= share;
         if is_within {
@@ -128,5 +158,18 @@ mod tests {
         assert!(purses[0].takes(100, 0));
         pool.settle(&purses);
         assert!(purses[0].takes(900, 0));
+    }
+
+    #[test]
+    fn the_rows_have_what_they_need_for_the_block_and_the_columns_share_the_rest() {
+        let pool = Pool::of(1_000, 4);
+        let (rows, other) = (Purse::of_rows(&pool), Purse::of(&pool));
+        assert!(!rows.takes(1, 0), "nothing was set aside");
+        pool.reserve(&rows, 400);
+        assert!(other.takes(150, 0) && !other.takes(1, 0), "a quarter of 600");
+        assert!(rows.takes(400, 0) && !rows.takes(1, 0));
+        pool.settle(&[rows.clone(), other.clone()]);
+        pool.reserve(&rows, 300);
+        assert!(!rows.takes(1, 0) && other.takes(450, 0), "more than half of what is left");
     }
 }

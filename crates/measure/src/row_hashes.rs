@@ -29,6 +29,11 @@ impl RowHashes {
         columns.iter_mut().zip(&mut self.last_block).for_each(|(column, words)| column.swap_words(words));
     }
 
+    /// The bytes that the next [`Self::settle`] will ask for at most.
+    pub(crate) fn bytes_to_settle(&self) -> usize {
+        self.counter.bytes_for(self.last_block.first().map_or(0, Vec::len))
+    }
+
     /// Adds the rows of the last block.
     pub(crate) fn settle(&mut self) {
         let Some((first, others)) = self.last_block.split_first() else { return };

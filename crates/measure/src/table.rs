@@ -52,9 +52,9 @@ impl Measurement {
     /// Measures the visible columns of `schema` with about `memory` bytes, on `threads` threads.
     pub fn new(schema: &Schema, memory: usize, threads: usize) -> Self {
         let forms: Arc<[Form]> = Visible::of(schema).forms(schema).into();
-        let pool = Pool::of(memory / 4 * 3, forms.len() + 1);
+        let pool = Pool::of(memory / 4 * 3, forms.len());
         let budgets: Vec<Budget> = forms.iter().map(|_| Budget::of(memory, forms.len(), &pool)).collect();
-        let of_rows = Purse::of(&pool);
+        let of_rows = Purse::of_rows(&pool);
         Self {
             columns: forms.iter().zip(&budgets).map(|(form, budget)| ColumnState::new(form, budget)).collect(),
             rows: 0,
@@ -97,6 +97,7 @@ impl Measurement {
 
     /// The state so far as bytes, for [`Self::resumed`].
     pub fn stored(&mut self) -> Vec<u8> {
+        self.reserve_for_rows();
         self.row_hashes.settle();
         let mut bytes = Vec::new();
         written(&self.forms).store(&mut bytes);
@@ -143,7 +144,15 @@ impl Measurement {
         self.add_block(&block)
     }
 
+    /// Sets memory aside for the hashes of rows that are settled next.
+    fn reserve_for_rows(&self) {
+        if let Some(of_rows) = self.purses.last() {
+            self.pool.reserve(of_rows, self.row_hashes.bytes_to_settle());
+        }
+    }
+
     fn add_block(&mut self, block: &[RecordBatch]) -> Result<(), ArrowError> {
+        self.reserve_for_rows();
         let rows: u64 = block.iter().map(|chunk| chunk.num_rows() as u64).sum();
         let lottery: Vec<u64> = (self.rows..self.rows + rows).map(mix).collect();
         let kept = self.coding.as_mut().map(|coding| coding.kept(block)).transpose()?.unwrap_or_default();
@@ -199,6 +208,7 @@ impl Measurement {
 
     /// What was found, with so many of the most frequent values.
     pub fn facts(self, top_values: usize) -> TableFacts {
+        self.reserve_for_rows();
         let Self { columns, row_hashes, threads, rows, sample, .. } = self;
         let mut duplicates = None;
         let counting: Finishing<'_> = Box::new(|| {

@@ -10,7 +10,7 @@ use arrow_array::types::{Int8Type, Int32Type};
 use arrow_array::*;
 use arrow_buffer::{IntervalMonthDayNano, OffsetBuffer, i256};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use hw_base::{ColumnFacts, MeasureSettings, Sample, TableFacts, TextShape, Value};
+use hw_base::{ColumnFacts, MeasureSettings, Sample, TableFacts, TextFacts, TextShape, Value};
 
 use crate::hash::mix;
 use crate::{Draw, Measurement, Visible};
@@ -207,6 +207,17 @@ fn text_is_measured_by_character() {
 }
 
 #[test]
+fn patterns_of_many_texts_are_those_of_a_sample_that_says_so() {
+    let array = |count: u32| StringArray::from_iter_values((0..count).map(|at| format!("AB-{at}")));
+    let texts = |count| measured_column(Arc::new(array(count))).text.unwrap();
+    let counted = |text: &TextFacts| text.patterns.iter().map(|pattern| pattern.count).sum::<u64>();
+    let (few, many) = (texts(20_000), texts(200_000));
+    assert_eq!((few.pattern_sample, counted(&few)), (None, 20_000));
+    assert_eq!(many.pattern_sample, Some(counted(&many)));
+    assert!(counted(&many) < 60_000, "{}", counted(&many));
+}
+
+#[test]
 fn malformed_rows_and_hidden_columns_take_part_in_nothing() {
     let batch = table(vec![
         ("id", Arc::new(Int64Array::from(vec![Some(1), None, Some(1)])) as ArrayRef),
@@ -242,6 +253,20 @@ fn quantiles_of_unequal_blocks_are_those_of_the_whole() {
         assert!((quantile.value - quantile.at * 1e6).abs() < 8_000.0, "{quantile:?}");
     }
     assert!(facts.columns[0].distinct_is_exact && facts.columns[0].distinct == 1_000_000 && facts.columns[0].top_values_are_exact);
+}
+
+#[test]
+fn repeated_rows_are_counted_exactly_where_their_hashes_fit_though_those_of_all_columns_do_not() {
+    let spread = |factor: i64| {
+        let rows = (0..800_000_i64).map(|row| if row % 100 == 99 { row - 50 } else { row });
+        Arc::new(Int64Array::from_iter_values(rows.map(|row| row.wrapping_mul(factor)))) as ArrayRef
+    };
+    let factor = 0x1e37_79b9_7f4a_7c15;
+    let names = ["a", "b", "c", "d"];
+    let batch = table(names.into_iter().zip((1..).map(|times| spread(factor * times + times % 2 - 1))).collect());
+    let facts = measured(&batch.schema(), vec![vec![batch]], ALL, 1 << 26);
+    assert!(facts.columns.iter().all(|column| !column.distinct_is_exact));
+    assert_eq!((facts.duplicate_rows, facts.duplicates_are_exact), (8_000, true));
 }
 
 #[test]

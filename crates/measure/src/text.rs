@@ -144,6 +144,7 @@ impl Texts {
             delimited: self.delimited,
             spellings: Vec::new(),
             shapes,
+            pattern_sample: self.patterns.sample(),
             patterns: self.patterns.finish(),
             distinct_folded: self.folded.count().filter(|_| distinct <= FOLDED_VALUES as u64),
         })
@@ -339,6 +340,11 @@ impl Patterns {
         self.counts.values_mut().for_each(|count| *count /= 2);
         self.counts.retain(|_, count| *count > 0);
         self.looked_at = self.counts.values().sum();
+    }
+
+    /// How many values were looked at, where those are not all.
+    fn sample(&self) -> Option<u64> {
+        (self.thinned > 0).then_some(self.looked_at)
     }
 
     fn finish(self) -> Vec<PatternCount> {

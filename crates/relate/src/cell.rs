@@ -37,6 +37,7 @@ pub(crate) use disguised::says_nothing;
 use crate::columns::Column;
 use crate::parallel;
 use crate::{Cell, Dependencies, Keys};
+use ballot::Ballot;
 use profile::Profile;
 use vote::Votes;
 
@@ -115,22 +116,38 @@ pub fn cells(table: &CodedTable, keys: &Keys, dependencies: &Dependencies) -> Ve
     let columns = Column::all(table);
     Column::sort_all(&columns);
     let profiles: Vec<Profile<'_>> = parallel::map(&columns, Profile::of);
-    let norms = exchanged::norms(&profiles);
+    let ballots = ballot::ballots(&profiles, keys, dependencies);
+    suspicious(&profiles, &ballots)
+}
+
+/// The same where only `singles` tell which columns decide others: the rows of the table, with the same codes, without those that repeat
+/// earlier ones. A row and its copy agree on everything, and that is no rule. `dependencies` are those of `singles`.
+pub fn cells_told_by(singles: &CodedTable, table: &CodedTable, keys: &Keys, dependencies: &Dependencies) -> Vec<Cell> {
+    let (of_singles, of_all) = (Column::all(singles), Column::all(table));
+    Column::sort_all(&of_singles);
+    Column::sort_all(&of_all);
+    let voters: Vec<Profile<'_>> = parallel::map(&of_singles, Profile::of);
+    let ballots = ballot::ballots(&voters, keys, dependencies);
+    let profiles: Vec<Profile<'_>> = parallel::map(&of_all, Profile::of);
+    suspicious(&profiles, &ballots)
+}
+
+fn suspicious(profiles: &[Profile<'_>], ballots: &[Ballot]) -> Vec<Cell> {
+    let norms = exchanged::norms(profiles);
     let accusations = [
-        swapped::swallowed(&profiles),
-        crossed::crossed(&profiles),
-        exchanged::exchanged(&profiles, &norms),
-        slipped::slipped(&profiles, &norms),
-        hole::holes(&profiles),
-        outlier::in_groups(&profiles),
+        swapped::swallowed(profiles),
+        crossed::crossed(profiles),
+        exchanged::exchanged(profiles, &norms),
+        slipped::slipped(profiles, &norms),
+        hole::holes(profiles),
+        outlier::in_groups(profiles),
     ]
     .concat();
-    let strewn = [swapped::strewn(&profiles), stray::strays(&profiles)].concat();
+    let strewn = [swapped::strewn(profiles), stray::strays(profiles)].concat();
     let places: Vec<usize> = (0..profiles.len()).collect();
-    let suspicions: Vec<Vec<Suspicion>> = parallel::map(&places, |at| suspicions(&profiles, *at, &strewn));
+    let suspicions: Vec<Vec<Suspicion>> = parallel::map(&places, |at| suspicions(profiles, *at, &strewn));
     let suspected: Vec<Vec<u32>> = profiles.iter().zip(&suspicions).map(|(profile, suspicions)| suspected(profile, suspicions)).collect();
-    let ballots = ballot::ballots(&profiles, keys, dependencies);
-    let votes = vote::count(&profiles, &ballots, &suspected);
+    let votes = vote::count(profiles, ballots, &suspected);
     let mut cells = Vec::new();
     for (at, profile) in profiles.iter().enumerate() {
         let mut of_column = judged(at, profile, &suspicions[at], &votes[at]);

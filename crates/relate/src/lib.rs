@@ -24,11 +24,11 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use cell::{CELL_ISSUES, cells};
+pub use cell::{CELL_ISSUES, cells, cells_told_by};
 pub use dependency::{dependencies, violations};
 pub use found::{Cell, Dependencies, Dependency, Key, Keys, Reference, TableColumns, Violation};
 pub use key::keys;
-pub use near::{NearDuplicate, NearDuplicates, near_duplicates};
+pub use near::{NearDuplicate, NearDuplicates, copies, near_duplicates};
 pub use orphans::{Orphans, orphans};
 pub use pattern::{Condition, Correlation, Formula, Operation, Order, Partner, Patterns, patterns};
 pub use reference::references;

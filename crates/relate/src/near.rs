@@ -11,7 +11,7 @@ use hw_base::{CodedTable, ColumnType};
 
 use crate::columns::Column;
 use crate::words::{edits, words};
-use crate::{Keys, parallel};
+use crate::{Keys, parallel, twins};
 
 /// Columns of text that are left out one after the other.
 const MOST_TEXTS: usize = 12;
@@ -19,7 +19,7 @@ const MOST_TEXTS: usize = 12;
 const MOST_ROWS: usize = 8;
 /// How much more often rows of a block must be near each other than far.
 const NEAR_TO_FAR: usize = 2;
-/// Where more rows than this share are near others, rows are no things that are recorded once.
+/// Where more rows than this share are near others with a slip, or are near them by chance, rows are no things that are recorded once.
 const GREATEST_SHARE: f64 = 0.1;
 /// A text this long may hold a slip of the pen; in shorter ones a letter makes another word.
 const LEAST_LETTERS: usize = 6;
@@ -44,6 +44,8 @@ pub struct NearDuplicate {
 pub struct NearDuplicates {
     /// The columns in which such rows agree, but for case, blanks and punctuation: all but keys and stamps of time.
     pub compared: Vec<usize>,
+    /// The keys, in which they may differ; none where such rows repeat the key as well.
+    pub keys: Vec<usize>,
     /// The rows, each with the earlier one, by row.
     pub pairs: Vec<NearDuplicate>,
 }
@@ -52,21 +54,31 @@ pub struct NearDuplicates {
 pub fn near_duplicates(table: &CodedTable, keys: &Keys) -> NearDuplicates {
     let columns = Column::all(table);
     let rows = table.coded_rows();
-    let copies = copies(&columns, rows);
+    let copies = equal_rows(&columns, rows);
     let is_key = |at: usize| {
         // Rows that are equal in every column repeat the key as well.
         let is_but_for_copies = columns[at].nulls() == 0 && columns[at].values() + copies.len() == rows;
         is_but_for_copies || keys.keys.iter().any(|key| key.columns == [at])
     };
-    let compared: Vec<usize> = (0..columns.len()).filter(|at| !is_aside(table, is_key(*at), *at)).collect();
-    let names: Vec<usize> = compared.iter().copied().filter(|at| names_things(table, &columns[*at])).collect();
+    let (aside, compared): (Vec<usize>, Vec<usize>) = (0..columns.len()).partition(|at| is_aside(table, is_key(*at), *at));
+    let keys: Vec<usize> = aside.into_iter().filter(|at| is_key(*at)).collect();
+    // Half of the rows may repeat the others.
+    let names: Vec<usize> = compared.iter().copied().filter(|at| names_things(&columns[*at], rows.div_ceil(2))).collect();
     if rows < LEAST_ROWS || names.is_empty() || compared.len() < 2 {
         return NearDuplicates::default();
     }
     let hashed = parallel::map(&compared, |at| Folded::of(&columns[*at], *at));
     let totals: Vec<u64> = (0..rows).map(|row| hashed.iter().fold(0_u64, |sum, column| sum.wrapping_add(column.hash(row)))).collect();
-    let same = equal_pairs(&totals, |one, other| !are_equal(&columns, one, other));
-    let mut found: Vec<NearDuplicate> = same.near.into_iter().map(|(repeats, row)| NearDuplicate { row, repeats, slip_in: None }).collect();
+    let mut same = equal_pairs(&totals, |one, other| !are_equal(&columns, one, other)).near;
+    same.retain(|(_, row)| !copies.contains(row));
+    let names: Vec<usize> = names.into_iter().filter(|at| names_things(&columns[*at], rows - same.len())).collect();
+    if names.is_empty() {
+        return NearDuplicates::default();
+    }
+    if is_many(same.len(), rows) && are_alike_by_chance(&hashed, &totals) {
+        return NearDuplicates { compared, keys, pairs: Vec::new() };
+    }
+    let mut found: Vec<NearDuplicate> = same.into_iter().map(|(repeats, row)| NearDuplicate { row, repeats, slip_in: None }).collect();
     let texts: Vec<&Folded<'_>> = hashed.iter().filter(|column| names.contains(&column.at)).take(MOST_TEXTS).collect();
     for (text, slips) in texts.iter().zip(parallel::map(&texts, |text| slips(text, &totals))) {
         found.extend(slips.into_iter().map(|(repeats, row)| NearDuplicate { row, repeats, slip_in: Some(text.at) }));
@@ -74,14 +86,31 @@ pub fn near_duplicates(table: &CodedTable, keys: &Keys) -> NearDuplicates {
     found.retain(|pair| !copies.contains(&pair.row));
     found.sort();
     found.dedup_by_key(|pair| pair.row);
-    if found.len() as f64 > GREATEST_SHARE * rows as f64 {
-        found.clear();
+    if is_many(found.iter().filter(|pair| pair.slip_in.is_some()).count(), rows) {
+        found.retain(|pair| pair.slip_in.is_none());
     }
-    NearDuplicates { compared, pairs: found }
+    NearDuplicates { compared, keys, pairs: found }
+}
+
+fn is_many(found: usize, rows: usize) -> bool {
+    found as f64 > GREATEST_SHARE * rows as f64
+}
+
+/// Whether rows that agree in all of these columns do so by chance, and not as a batch that was loaded again under other keys.
+fn are_alike_by_chance(hashed: &[Folded<'_>], totals: &[u64]) -> bool {
+    let columns: Vec<&Column<'_>> = hashed.iter().map(|column| column.column).collect();
+    twins::are_by_chance(&columns, totals, |at, row| hashed[at].hash(row))
+}
+
+/// The rows that equal an earlier one in every column, ascending.
+pub fn copies(table: &CodedTable) -> Vec<usize> {
+    let mut rows: Vec<usize> = equal_rows(&Column::all(table), table.coded_rows()).into_iter().collect();
+    rows.sort_unstable();
+    rows
 }
 
 /// The rows that equal an earlier one in every column.
-fn copies(columns: &[Column<'_>], rows: usize) -> HashSet<usize> {
+fn equal_rows(columns: &[Column<'_>], rows: usize) -> HashSet<usize> {
     let mixed_in = |hash: u64, column: &Column<'_>, row: usize| mixed(hash ^ u64::from(column.coded.codes[row]));
     let hashes: Vec<u64> = (0..rows).map(|row| columns.iter().fold(1, |hash, column| mixed_in(hash, column, row))).collect();
     let of_block = |block: Vec<usize>| {
@@ -106,13 +135,13 @@ fn is_aside(table: &CodedTable, is_key: bool, at: usize) -> bool {
     is_stamp || (is_key && (is_named_key || column.kind == ColumnType::Integer)) || column.kind == ColumnType::Binary
 }
 
-/// Whether a column of text names the things that rows record: most of its values differ, and they hold letters.
-fn names_things(table: &CodedTable, column: &Column<'_>) -> bool {
+/// Whether a column of text names the things that so many rows record: most of its values differ, and they hold letters.
+fn names_things(column: &Column<'_>, rows: usize) -> bool {
     let has_letters = |text: &String| text.chars().filter(|c| c.is_alphabetic()).count() >= LEAST_LETTERS;
     let values = &column.coded.values;
     let lettered = values.iter().take(1_000).filter(|text| has_letters(text)).count();
     column.coded.kind == ColumnType::Text
-        && column.values() as f64 >= LEAST_VARIETY * table.coded_rows() as f64
+        && column.values() as f64 >= LEAST_VARIETY * rows as f64
         && lettered * 2 >= values.len().min(1_000)
 }
 

@@ -342,6 +342,7 @@ mod suspicious {
         check(&amount, "(512)", "type_outlier", None);
         check(&town, " Rostock", "blank_variant", Some("Rostock"));
         check(&town, "ROSTOCK", "case_variant", Some("Rostock"));
+        check(&|row| ["EUR", "USD", "GBP"][mixed(row) % 3].to_owned(), "GBp", "case_variant", Some("GBP"));
         check(&town, "Rostock*", "format_outlier", Some("Rostock"));
         check(&town, "Osnabr\u{fffd}ck", "encoding_error", None);
         check(&|row| format!("{:05}", mixed(row) % 100_000), "1x345", "format_outlier", None);

@@ -44,8 +44,10 @@ fn tells_of(examination: &Examination, finding: &Finding, cell: &Cell) -> bool {
     if tells_of_stand_ins {
         return is_about(finding, cell) && !is_settled(examination, finding);
     }
-    // One about moments that lie ahead says nothing of odd ones in the past, and one about some stand-ins nothing of others.
-    let tells_of_all = cell.value.is_none() || !matches!(finding.held, Some(Held::After(_) | Held::StandIns(_)));
+    // One about moments that lie ahead says nothing of odd ones in the past, one about numbers below zero nothing of greater ones, and one about some
+    // stand-ins or codes nothing of others.
+    let is_of_some = code == "invalid_codes" || matches!(finding.held, Some(Held::After(_) | Held::StandIns(_) | Held::Negative { .. }));
+    let tells_of_all = cell.value.is_none() || !is_of_some;
     same_kind(&cell.issue).contains(&code) && (tells_of_all || is_about(finding, cell))
 }
 
@@ -79,11 +81,14 @@ fn same_kind(issue: &str) -> &'static [&'static str] {
         "disguised_missing" => &["disguised_missing"],
         "blank_variant" => &["padded_values"],
         "ambiguous_date" => &["mixed_date_formats"],
-        "format_outlier" | "type_outlier" => &["mixed_formats", "mixed_date_formats", "malformed_emails", "non_printing_characters"],
+        "format_outlier" | "type_outlier" => {
+            &["mixed_formats", "mixed_date_formats", "malformed_emails", "non_printing_characters", "invalid_codes"]
+        }
         "implausible_date" => &["future_dates"],
-        "misspelling" => &["rare_categories"],
+        "misspelling" => &["rare_categories", "invalid_codes"],
         "case_variant" => &["inconsistent_casing"],
-        "numeric_outlier" => &["outliers", "negative_values"],
+        "contradicts_dependency" => &["invalid_codes"],
+        "numeric_outlier" => &["outliers", "negative_values", "invalid_codes"],
         "wrong_sign" => &["negative_values"],
         _ => &[],
     }

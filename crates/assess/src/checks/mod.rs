@@ -13,7 +13,7 @@ mod volume;
 
 pub(crate) use completeness::disguised_nulls;
 pub use timeliness::{Freshness, freshness};
-pub(crate) use timeliness::{age, tells_age};
+pub(crate) use timeliness::{age, tells_age, why_unknown};
 pub(crate) use uniqueness::{is_key_candidate, is_key_like};
 
 use hw_base::ColumnFacts;
@@ -50,6 +50,7 @@ const COLUMN_CHECKS: &[ColumnCheck] = &[
     consistency::mixed_date_formats,
     validity::mixed_formats,
     validity::malformed_emails,
+    validity::invalid_codes,
     validity::numbers_stored_as_text,
     validity::dates_stored_as_text,
     validity::non_printing_characters,

@@ -1,6 +1,6 @@
 //! How old the newest row is, against what is usual for the dataset.
 
-use hw_base::{CalendarSpan, ColumnFacts, Dimension, Timestamp, duration};
+use hw_base::{CalendarSpan, ColumnFacts, Dimension, TableFacts, Timestamp, duration};
 
 use crate::column::{is_temporal, moment, moment_in_sql, moments_in_sql, present, present_until};
 use crate::{Examination, Finding, words};
@@ -29,12 +29,23 @@ const SECONDS_OF_A_YEAR: f64 = 366.0 * 86_400.0;
 /// With rows on fewer days than this, days say nothing about a pause.
 const LEAST_DAYS: usize = 5;
 
-/// The freshness by the column that tells it most surely; `None` where no time column does.
+/// The freshness by the column that tells it most surely; `None` where no time column does, and where only the first rows were read: the newest
+/// one may be among the others.
 pub fn freshness(examination: &Examination) -> Option<Freshness> {
-    let columns = examination.facts.columns.iter().filter(|column| is_temporal(column) && present(column) > 0);
+    let is_read = examination.facts.beginning.is_none();
+    let columns = examination.facts.columns.iter().filter(|column| is_read && is_temporal(column) && present(column) > 0);
     let rated = columns.filter_map(|column| Some((column, confidence(&column.name)?)));
     let readings = rated.filter_map(|(column, confidence)| reading(examination, column, confidence));
     readings.max_by(|a, b| a.confidence.total_cmp(&b.confidence).then(a.newest.cmp(&b.newest)))
+}
+
+/// Why nothing tells the age of the newest row.
+pub(crate) fn why_unknown(facts: &TableFacts) -> &'static str {
+    if facts.beginning.is_some() {
+        "only the first rows were read, and the newest may be among the others"
+    } else {
+        "no column tells when rows came"
+    }
 }
 
 /// Whether a column of this name tells when rows came.

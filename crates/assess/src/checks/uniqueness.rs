@@ -1,8 +1,10 @@
 //! Things that are recorded more than once.
 
-use hw_base::{ColumnFacts, ColumnType, Dimension, TableFacts, identifier, literal};
+use hw_base::{ColumnFacts, ColumnType, Dimension, TableFacts, Value, identifier, literal};
 
+use super::completeness::disguised_missing;
 use crate::column::{examples, present};
+use crate::copies::Repeats;
 use crate::header::{Told, ToldInColumn};
 use crate::listed::Held;
 use crate::words::free_name;
@@ -42,17 +44,19 @@ pub(super) fn near_duplicate_rows(examination: &Examination) -> Option<Finding> 
     let unseen = if near.query_tells_all { "" } else { "; the query shows the others" };
     let slips = hw_base::count(near.slips);
     let slips = if near.slips > 0 { format!(", {slips} of them with a letter that differs{unseen}") } else { String::new() };
+    let (differing, kept) = if near.have_other_keys { ("the key and ", ", and let both keys lead to it") } else { ("", "") };
     (near.rows > 0).then(|| {
         let mut finding = Finding::new("near_duplicate_rows", Dimension::Uniqueness, rows)
             .confidence(if near.slips * 2 > near.rows { 0.6 } else { 0.7 })
             .weight(2.0)
             .says(format!(
-                "{} likely record what an earlier row records: all but the key and stamps of time agree, case, blanks and punctuation aside{slips}",
+                "{} likely record what an earlier row records: all but {differing}stamps of time agree, case, blanks and \
+                 punctuation aside{slips}",
                 examination.of_repeating_rows(rows)
             ))
             .shows(shown.collect())
             .query(near.query.replace("{table}", examination.shown_as))
-            .fix("decide which of the rows stays, and let both keys lead to it; bring names into one form before rows are compared");
+            .fix(format!("decide which of the rows stays{kept}; bring names into one form before rows are compared"));
         finding.is_estimate = relations.rows < examination.facts.rows;
         finding
     })
@@ -95,16 +99,48 @@ fn repeated_headers(examination: &Examination) -> u64 {
     Told::of(examination).filter(|told| !told.counted.is_estimate).map_or(0, |told| told.repeats)
 }
 
+/// What stands for a missing value in a column, which is told as that and repeats no key.
+#[derive(Default)]
+struct StandIns {
+    values: Vec<String>,
+    /// Rows that hold one of an earlier row.
+    repeats: u64,
+    /// ` and not (c in ('N/A'))`, empty where there are none.
+    but_for: String,
+}
+
+impl StandIns {
+    fn of(examination: &Examination, column: &ColumnFacts) -> Self {
+        let Some(told) = disguised_missing(examination, column) else { return Self::default() };
+        let Some(Held::StandIns(values)) = told.held else { return Self::default() };
+        let but_for = told.condition.map(|condition| format!(" and not ({condition})")).unwrap_or_default();
+        Self { repeats: told.issue.rows.saturating_sub(values.len() as u64), values, but_for }
+    }
+
+    fn are_among(&self, value: &Value) -> bool {
+        self.values.iter().any(|stand_in| *stand_in == value.to_string())
+    }
+}
+
+/// Values of a key that repeat, but for the rows that are told as copies and what stands for a missing value.
 pub(super) fn duplicate_keys(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
-    let repeats = present(column).saturating_sub(column.distinct);
+    let stand_ins = StandIns::of(examination, column);
+    let told = Repeats::of(examination, &column.name);
+    let repeats = present(column).saturating_sub(column.distinct + stand_ins.repeats + told.equal);
     // In a sample the values of every column of many hardly repeat.
     let may_be_key = examination.facts.scanned_all_rows || words::is_identifier(&column.name);
-    let are_headers = ToldInColumn::of(examination, column).is_some_and(|told| told.repeats == repeats);
-    if repeats == 0 || are_headers || !may_be_key || !is_key_like(column, examination.facts) || is_within_error(column) {
+    let are_headers = ToldInColumn::of(examination, column).is_some_and(|headers| headers.repeats == repeats);
+    if repeats <= told.near || are_headers || !may_be_key || !is_key_like(column, examination.facts) || is_within_error(column) {
         return None;
     }
     let name = identifier(&column.name);
     let about = if column.distinct_is_exact { "" } else { "about " };
+    let rows_of = if told.equal > 0 {
+        format!("(select distinct {} from {}) as different", all_names(examination.facts).join(", "), examination.shown_as)
+    } else {
+        examination.shown_as.to_owned()
+    };
+    let source = format!("{rows_of} where {name} is not null{}", stand_ins.but_for);
     let copies = if column.top_values_are_exact { column.top_values.as_slice() } else { &[] };
     let certainty = if words::is_identifier(&column.name) { 0.9 } else { 0.7 };
     let mut finding = Finding::new("duplicate_keys", Dimension::Uniqueness, repeats)
@@ -116,13 +152,10 @@ pub(super) fn duplicate_keys(examination: &Examination, column: &ColumnFacts) ->
             examination.of_repeating_rows(repeats),
             column.name
         ))
-        .about_cells(Held::Repeats)
-        .shows(examples(copies.iter().filter(|top| top.count > 1).map(|top| &top.value)))
-        .query(repeats_of(examination.facts, std::slice::from_ref(&name), &format!("{} where {name} is not null", examination.shown_as)))
-        .shown_by(format!(
-            "select {name}, count(*) as copies from {} where {name} is not null group by {name} having count(*) > 1",
-            examination.shown_as
-        ))
+        .shows(examples(copies.iter().filter(|top| top.count > 1 && !stand_ins.are_among(&top.value)).map(|top| &top.value)))
+        .query(repeats_of(examination.facts, std::slice::from_ref(&name), &source))
+        .shown_by(format!("select {name}, count(*) as copies from {source} group by {name} having count(*) > 1"))
+        .about_cells(Held::Repeats(stand_ins.values))
         .fix(format!("upsert by `{}`, or let `unique` block the load until the source is right", column.name));
     finding.is_estimate = !column.distinct_is_exact;
     Some(finding)

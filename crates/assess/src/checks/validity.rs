@@ -1,12 +1,17 @@
 //! Values that do not have the form they should have.
 
+use std::collections::BTreeMap;
+
 use hw_base::{ColumnFacts, Dimension, Share, TextFacts, TextShape, count, identifier, plural};
 
+use super::completeness::disguised_missing;
 use super::consistency::{but_for_stand_ins, other_shapes};
+use crate::accused::{NAMED_VALUES, in_sql};
 use crate::column::{is_header, shape_count, share_of, telling, telling_texts};
+use crate::examination::Counted;
 use crate::header::{Told, ToldInColumn};
 use crate::listed::Held;
-use crate::meaning::{EMAIL_PATTERN, dominant_form};
+use crate::meaning::{CODES, Code, EMAIL_PATTERN, dominant_form};
 use crate::{Examination, Finding, words};
 
 /// Nearly all values have one form; the others break it.
@@ -15,7 +20,8 @@ pub(super) fn mixed_formats(examination: &Examination, column: &ColumnFacts) -> 
     let (form, fitting) = dominant_form(column, examination.limits.dominant_share)?;
     let told = ToldInColumn::of(examination, column);
     let rows = telling(column, text).saturating_sub(fitting + told.as_ref().map_or(0, |told| told.rows));
-    let is_code = matches!(examination.meaning(column).semantic_type, "code" | "phone" | "identifier") && form.name != "uuid";
+    let is_code =
+        matches!(examination.meaning(column).semantic_type, "code" | "phone" | "identifier" | "card_number") && form.name != "uuid";
     if rows == 0 || words::is_email(&column.name) || is_code || has_leading_zeros(column) || words::has_word(&column.name, words::CODE) {
         return None;
     }
@@ -77,6 +83,51 @@ fn but_for_headers(mut finding: Finding, column: &ColumnFacts, told: Option<&Tol
 fn has_leading_zeros(column: &ColumnFacts) -> bool {
     let is_padded = |text: &str| text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
     telling_texts(column).into_iter().any(|(text, _)| is_padded(text))
+}
+
+/// Codes that no check digit and no list proves, among such that are proven.
+pub(super) fn invalid_codes(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {
+    let role = examination.meaning(column).semantic_type;
+    let code = CODES.iter().find(|code| code.role == role)?;
+    let relations = examination.evidence.relations.as_ref();
+    let mut wrong = match relations {
+        Some(relations) => relations.wrong_codes.get(&column.name)?.get(role)?.clone(),
+        None => wrong_among_all(code, column)?,
+    };
+    let stand_ins = disguised_missing(examination, column).and_then(|told| told.held);
+    wrong.retain(|text, _| !is_header(&column.name, text) && !stand_ins.as_ref().is_some_and(|held| held.is_value(text)));
+    let found: u64 = wrong.values().sum();
+    let looked_at = relations.map_or(examination.facts.rows, |relations| relations.rows);
+    let is_estimate = looked_at < examination.facts.rows;
+    let rows = if is_estimate { examination.scaled(found, looked_at) } else { found };
+    let counted = Counted { rows, is_estimate };
+    let named: Vec<String> = wrong.keys().take(NAMED_VALUES).map(|text| in_sql(column.kind, text)).collect();
+    let condition = format!("{} in ({})", identifier(&column.name), named.join(", "));
+    let says = format!("{}{} hold something in `{}` that is no {}", counted.about(), examination.of_rows(rows), column.name, code.what);
+    (rows > 0).then(|| {
+        let finding = Finding::new("invalid_codes", Dimension::Validity, rows)
+            .column(&column.name)
+            .confidence(code.confidence)
+            .shows(wrong.keys().take(5).cloned().collect())
+            .counted(counted)
+            .fix("correct them at the source; until then let a rule on the column send the rows to quarantine");
+        let finding = if wrong.len() <= NAMED_VALUES {
+            finding.says(says).rows_where(condition)
+        } else {
+            let all = count(wrong.len() as u64);
+            let query = format!("select * from {} where {condition}", examination.shown_as);
+            finding.says(format!("{says}; the query shows rows with {NAMED_VALUES} of these {all} values")).query(query)
+        };
+        finding.about_cells(Held::Texts(wrong.into_keys().collect()))
+    })
+}
+
+/// The values that are no such codes, where measurements know all values.
+fn wrong_among_all(code: &Code, column: &ColumnFacts) -> Option<BTreeMap<String, u64>> {
+    let are_all = column.distinct_is_exact && column.top_values_are_exact && column.distinct <= column.top_values.len() as u64;
+    let texts: Vec<(String, u64)> = column.top_values.iter().map(|top| (top.value.to_string(), top.count)).collect();
+    let values: Vec<(&str, u64)> = texts.iter().map(|(text, rows)| (text.as_str(), *rows)).collect();
+    are_all.then(|| code.wrong(&values))
 }
 
 pub(super) fn malformed_emails(examination: &Examination, column: &ColumnFacts) -> Option<Finding> {

@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-/// Whether text is an IBAN with a right checksum (ISO 13616: the remainder by 97 is 1). Blanks between groups are fine.
+/// Whether text is an IBAN with a right checksum (ISO 13616: the remainder by 97 is 1). Blanks between groups and small
+/// letters are fine.
 pub(super) fn is_iban(text: &str) -> bool {
     let compact: String = text.chars().filter(|c| *c != ' ').collect();
     let (Some(country), true) = (compact.get(..2), (15..=34).contains(&compact.len()) && compact.is_ascii()) else { return false };
-    if !country.bytes().all(|byte| byte.is_ascii_uppercase()) || !compact.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+    if !country.bytes().all(|byte| byte.is_ascii_alphabetic()) || !compact.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return false;
     }
     let turned = compact.bytes().skip(4).chain(compact.bytes().take(4));
@@ -27,6 +28,13 @@ pub(super) fn is_card_number(text: &str) -> bool {
     // 3 and 5: American Express, JCB, Diners and Mastercard; 2: Mastercard; 4: Visa; 6: Discover, Maestro, UnionPay.
     let is_issuer = matches!(starts, 22..=27 | 30 | 34..=38 | 40..=49 | 50..=55 | 60..=69);
     is_all && is_issuer && (13..=19).contains(&digits.len()) && luhn(&digits)
+}
+
+/// Whether text is as many digits as a card number has, with a right check digit, whoever issued it.
+pub(super) fn has_check_digit(text: &str) -> bool {
+    let is_all = text.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-'));
+    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(10)).collect();
+    is_all && (12..=19).contains(&digits.len()) && luhn(&digits)
 }
 
 fn luhn(digits: &[u32]) -> bool {
@@ -244,7 +252,7 @@ mod tests {
     fn checksums_tell_account_and_card_numbers() {
         check(
             is_iban,
-            &["DE89370400440532013000", "GB82 WEST 1234 5698 7654 32"],
+            &["DE89370400440532013000", "GB82 WEST 1234 5698 7654 32", "gb82west12345698765432"],
             &["DE89370400440532013001", "DE89", "", "äöü0370400440532"],
         );
         check(

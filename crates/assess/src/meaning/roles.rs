@@ -2,7 +2,7 @@
 
 use hw_base::{ColumnFacts, ColumnType};
 
-use super::forms;
+use super::{codes, forms};
 use crate::column::telling_texts;
 use crate::words;
 
@@ -101,7 +101,7 @@ const ROLES: &[Role] = &[
         name: "country_code",
         words: &["country", "nation", "nationality", "iso", "iso2", "iso3", "cc"],
         unless: &["state"],
-        may_be: is_country_code,
+        may_be: codes::is_country,
         shows: None,
         named: 0.97,
         alone: Some((is_country_code, 0.85)),
@@ -110,7 +110,7 @@ const ROLES: &[Role] = &[
         name: "currency_code",
         words: &["currency", "ccy", "curr"],
         unless: &[],
-        may_be: forms::is_currency_code,
+        may_be: codes::is_currency,
         shows: None,
         named: 0.98,
         alone: Some((forms::is_currency_code, 0.85)),

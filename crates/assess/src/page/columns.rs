@@ -7,6 +7,7 @@ use super::markup::{self, bar, table, text, value};
 use super::{number, short_score};
 use crate::checks::disguised_nulls;
 use crate::column::{present, share_of};
+use crate::examination::points;
 use crate::{Assessment, Meaning, Score};
 
 /// From this number of columns on, cards show less, so that the page stays small enough to be sent.
@@ -26,16 +27,21 @@ pub(super) fn section(assessment: &Assessment) -> String {
 
 fn overview(assessment: &Assessment, index: usize, column: &ColumnFacts, meaning: &Meaning) -> Vec<String> {
     let issues = assessment.issues().filter(|issue| issue.column.as_ref() == Some(&column.name)).count();
-    let about = if column.distinct_is_exact { "" } else { "≈ " };
     vec![
         format!("<a href=\"#c{index}\">{}</a>", value(&column.name)),
         logical(meaning),
         text(&meaning.semantic_type.replace('_', " ")),
         Share(share_of(column.nulls, column.rows)).to_string(),
-        format!("{about}{}", count(column.distinct)),
+        distinct(assessment, column),
         column.numbers.as_ref().map_or_else(|| leading(column), |numbers| spark(&numbers.histogram)),
         issues.to_string(),
     ]
+}
+
+/// How many values differ; how sure that is.
+fn distinct(assessment: &Assessment, column: &ColumnFacts) -> String {
+    let about = if column.distinct_is_exact { "" } else { "≈ " };
+    format!("{}{about}{}", assessment.at_least(), count(column.distinct))
 }
 
 /// What most values of a column without numbers are.
@@ -62,10 +68,10 @@ fn card(assessment: &Assessment, index: usize, column: &ColumnFacts, meaning: &M
         tags(column, meaning),
         filled(column, disguised),
         gaps(assessment, column),
-        chart(column),
-        details(column, disguised),
-        top_values(column, listed),
-        column.text.as_ref().map(|text| patterns(text, listed)).unwrap_or_default(),
+        chart(assessment, column),
+        details(assessment, column, disguised),
+        top_values(assessment, column, listed),
+        column.text.as_ref().map(|text| patterns(assessment, text, present(column), listed)).unwrap_or_default(),
         scores,
         "</article>\n".into(),
     ]
@@ -113,7 +119,7 @@ fn gaps(assessment: &Assessment, column: &ColumnFacts) -> String {
     )
 }
 
-fn chart(column: &ColumnFacts) -> String {
+fn chart(assessment: &Assessment, column: &ColumnFacts) -> String {
     let Some(numbers) = column.numbers.as_ref().filter(|numbers| numbers.histogram.counts.iter().any(|count| *count > 0)) else {
         return String::new();
     };
@@ -128,15 +134,17 @@ fn chart(column: &ColumnFacts) -> String {
         histogram(&numbers.histogram, &described),
         text(&low),
         text(&high),
-        if boxed.is_empty() { String::new() } else { quantiles(numbers) }
+        if column.kind.is_numeric() { quantiles(assessment, column, numbers) } else { String::new() }
     )
 }
 
-fn quantiles(numbers: &NumberFacts) -> String {
+fn quantiles(assessment: &Assessment, column: &ColumnFacts, numbers: &NumberFacts) -> String {
     let shown = numbers.quantiles.iter().filter(|quantile| quantile.value.is_finite());
     let shown: Vec<String> =
-        shown.map(|quantile| format!("<span>{:.0} %: {}</span>", quantile.at * 100.0, short(quantile.value))).collect();
-    format!("<div class=\"axis\" style=\"flex-wrap:wrap\">{}</div>", shown.concat())
+        shown.map(|quantile| format!("<li>{} % <b>{}</b></li>", number(quantile.at * 100.0), short(quantile.value))).collect();
+    let error = assessment.rank_error(column, numbers, 0.5).map(points);
+    let error = error.map(|error| format!("<p class=\"note\">Quantiles of a sample: the rank of the median is within {error} points.</p>"));
+    format!("<ul class=\"quantiles\" aria-label=\"Quantiles\">{}</ul>{}", shown.concat(), error.unwrap_or_default())
 }
 
 /// An edge of a histogram: a moment for dates, which are measured in seconds, a number otherwise.
@@ -149,24 +157,26 @@ fn edge(column: &ColumnFacts, value: f64) -> String {
     moment.map_or_else(|| short(value), |moment| moment.format("%Y-%m-%d").to_string())
 }
 
-/// A number in few characters.
+/// The whole numbers below this one are exact as floats, so that those of sixteen digits, as of cards, are told to the last.
+const WHOLE: f64 = 9_007_199_254_740_992.0;
+
+/// A number in few characters, but with all digits before the point.
 fn short(value: f64) -> String {
     if !value.is_finite() {
         return "–".into();
     }
     let size = value.abs();
     match size {
-        size if size > 0.0 && !(1e-3..1e9).contains(&size) => format!("{value:.2e}"),
+        size if size > 0.0 && !(1e-3..WHOLE).contains(&size) => format!("{value:.2e}"),
         size if size >= 1.0 || size <= 0.0 => number(value),
         _ => format!("{value:.3e}").parse::<f64>().map_or_else(|_| value.to_string(), |value| value.to_string()),
     }
 }
 
-fn details(column: &ColumnFacts, disguised: u64) -> String {
-    let about = if column.distinct_is_exact { "" } else { "≈ " };
+fn details(assessment: &Assessment, column: &ColumnFacts, disguised: u64) -> String {
     let mut pairs = vec![
         ("missing", format!("{} ({})", count(column.nulls), Share(share_of(column.nulls, column.rows)))),
-        ("distinct", format!("{about}{}", count(column.distinct))),
+        ("distinct", distinct(assessment, column)),
     ];
     if disguised > 0 {
         pairs.insert(1, ("missing in disguise", format!("{} ({})", count(disguised), Share(share_of(disguised, column.rows)))));
@@ -176,14 +186,16 @@ fn details(column: &ColumnFacts, disguised: u64) -> String {
             pairs.push((name, value(&markup::cut(&extreme.to_string(), 40))));
         }
     }
-    pairs.extend(column.numbers.as_ref().filter(|_| column.kind.is_numeric() && present(column) > 0).map(number_pairs).unwrap_or_default());
+    let numbers = column.numbers.as_ref().filter(|_| column.kind.is_numeric() && present(column) > 0);
+    pairs.extend(numbers.map(|numbers| number_pairs(numbers, assessment.mean_error(column, numbers))).unwrap_or_default());
     pairs.extend(column.text.as_ref().map(text_pairs).unwrap_or_default());
     let pairs: Vec<String> = pairs.iter().map(|(name, told)| format!("<dt>{name}</dt><dd>{told}</dd>")).collect();
     format!("<dl>{}</dl>", pairs.concat())
 }
 
-fn number_pairs(numbers: &NumberFacts) -> Vec<(&'static str, String)> {
-    let mut pairs = vec![("mean", short(numbers.mean)), ("deviation", short(numbers.standard_deviation))];
+fn number_pairs(numbers: &NumberFacts, error: Option<f64>) -> Vec<(&'static str, String)> {
+    let error = error.map(|error| format!(" ± {}", short(error))).unwrap_or_default();
+    let mut pairs = vec![("mean", short(numbers.mean) + &error), ("deviation", short(numbers.standard_deviation))];
     if numbers.zeros > 0 {
         pairs.push(("zero", count(numbers.zeros)));
     }
@@ -203,33 +215,37 @@ fn text_pairs(text: &TextFacts) -> Vec<(&'static str, String)> {
     pairs
 }
 
-fn top_values(column: &ColumnFacts, listed: usize) -> String {
+fn top_values(assessment: &Assessment, column: &ColumnFacts, listed: usize) -> String {
     let all = present(column);
     let repeated: Vec<_> = column.top_values.iter().filter(|top| top.count > 1 || column.distinct <= 10).take(listed).collect();
     if repeated.is_empty() {
         return String::new();
     }
-    let row = |top: &&hw_base::ValueCount| tops_row(&top.value.to_string(), top.count, all);
+    let row = |top: &&hw_base::ValueCount| tops_row(assessment, &top.value.to_string(), top.count, all);
     let rows: String = repeated.iter().map(row).collect();
     let further = column.distinct.saturating_sub(repeated.len() as u64);
-    let further = if further > 0 { format!(" ({} further)", count(further)) } else { String::new() };
+    let further = if further > 0 { format!(" ({}{} further)", assessment.at_least(), count(further)) } else { String::new() };
     let about = if column.top_values_are_exact { "" } else { ", counted low where they came late" };
     format!("<table class=\"tops\"><caption>Most frequent values{further}{about}</caption><tbody>{rows}</tbody></table>")
 }
 
-fn patterns(text: &TextFacts, listed: usize) -> String {
-    let all: u64 = text.patterns.iter().map(|pattern| pattern.count).sum();
+fn patterns(assessment: &Assessment, text: &TextFacts, values: u64, listed: usize) -> String {
+    let all = text.pattern_sample.unwrap_or(values);
     if text.patterns.is_empty() {
         return String::new();
     }
-    let rows: String = text.patterns.iter().take(listed.min(5)).map(|pattern| tops_row(&pattern.pattern, pattern.count, all)).collect();
-    format!("<table class=\"tops\"><caption>Patterns: A upper, a lower case, 9 digit, + repeated</caption><tbody>{rows}</tbody></table>")
+    let shown = text.patterns.iter().take(listed.min(5));
+    let rows: String = shown.map(|pattern| tops_row(assessment, &pattern.pattern, pattern.count, all)).collect();
+    let of = text.pattern_sample.map(|values| format!(" of {} values drawn by chance", count(values))).unwrap_or_default();
+    let letters = "A upper, a lower case, 9 digit, + repeated";
+    format!("<table class=\"tops\"><caption>Patterns{of}: {letters}</caption><tbody>{rows}</tbody></table>")
 }
 
-fn tops_row(name: &str, rows: u64, all: u64) -> String {
+fn tops_row(assessment: &Assessment, name: &str, rows: u64, all: u64) -> String {
     let share = share_of(rows, all);
+    let error = assessment.error_of_share(rows, all).map(|error| format!(" ± {}", points(error))).unwrap_or_default();
     format!(
-        "<tr><th scope=\"row\"><code>{}</code></th><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+        "<tr><th scope=\"row\"><code>{}</code></th><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}{error}</td></tr>",
         text(&markup::cut(name, 40)),
         bar(share, ""),
         count(rows),

@@ -1,9 +1,10 @@
 //! The issues and what to do about them.
 
-use hw_base::{Severity, Share, count};
+use hw_base::{ExampleRow, Severity, Share, count};
 
 use super::markup::{self, bar, full_sentence, sentence, text, value};
 use super::{column_link, severity_tag};
+use crate::action::moved;
 use crate::{Action, Assessment, Finding};
 
 pub(super) fn issues(assessment: &Assessment) -> String {
@@ -30,21 +31,18 @@ fn article(assessment: &Assessment, finding: &Finding) -> String {
     };
     format!(
         "<article class=\"issue {class}\"><header><h3>{}{place}</h3>{}</header><ul class=\"meta\"><li><b>{}</b></li>\
-         <li>{}{} {} {}</li><li>confidence <b>{:.0} %</b></li></ul><p>{}</p>{}<p><b>Fix:</b> {}</p>{}</article>\n",
+         <li>{}{} {} {}</li><li>confidence <b>{:.0} %</b></li></ul><p>{}</p>{}{}<p><b>Fix:</b> {}</p>{}</article>\n",
         text(&capital(&issue.code.replace('_', " "))),
         severity_tag(issue.severity),
         issue.dimension.name(),
         if finding.is_estimate { "about " } else { "" },
         count(issue.rows),
         rows_word(issue.rows),
-        format_args!(
-            "({}) <span style=\"display:inline-block;width:70px\">{}</span>",
-            Share(issue.share),
-            bar(issue.share, class_of(issue.severity))
-        ),
+        format_args!("({}){}", Share(issue.share), bar(issue.share, class_of(issue.severity))),
         issue.confidence * 100.0,
         full_sentence(&issue.description),
         examples(&issue.examples),
+        rows(&issue.example_rows),
         full_sentence(&issue.fix),
         query(&issue.query),
     )
@@ -75,6 +73,23 @@ fn examples(examples: &[String]) -> String {
     format!("<p class=\"examples\"><b>Examples:</b> {}</p>", shown.concat())
 }
 
+/// Rows that the page shows of an issue.
+const SHOWN_ROWS: usize = 3;
+
+/// Some rows with what they are found by; all that are shown have the same columns.
+fn rows(rows: &[ExampleRow]) -> String {
+    let Some(first) = rows.first() else { return String::new() };
+    let heading = |(name, _): (&str, &str)| format!("<th scope=\"col\">{}</th>", value(name));
+    let cell = |(_, told): (&str, &str)| format!("<td>{}</td>", value(told));
+    let line = |row: &ExampleRow| format!("<tr><th scope=\"row\">{}</th>{}</tr>", row.row, row.cells().map(cell).collect::<String>());
+    let headings: String = first.cells().map(heading).collect();
+    let lines: String = rows.iter().take(SHOWN_ROWS).map(line).collect();
+    format!(
+        "<div class=\"rows\" role=\"region\" aria-label=\"Some of the rows\" tabindex=\"0\"><table><caption>Some of the rows, \
+         counted from 0</caption><thead><tr><th scope=\"col\">row</th>{headings}</tr></thead><tbody>{lines}</tbody></table></div>"
+    )
+}
+
 fn query(sql: &str) -> String {
     if sql.is_empty() {
         return String::new();
@@ -99,12 +114,6 @@ pub(super) fn actions(assessment: &Assessment) -> String {
     markup::section("actions", "Actions", lead, &(list(first, 0) + &further))
 }
 
-/// `98.8 → 99.7`, with two decimals where one would hide the difference.
-fn overall(before: f64, after: f64) -> String {
-    let decimals = if (after - before).abs() < 0.1 { 2 } else { 1 };
-    format!("{before:.decimals$} → {after:.decimals$}")
-}
-
 /// Actions that are shown at once.
 const SHOWN_ACTIONS: usize = 8;
 
@@ -114,7 +123,7 @@ fn item(assessment: &Assessment, action: &Action) -> String {
          <li>effort {}</li><li>{}</li></ul></li>\n",
         full_sentence(&action.action),
         sentence(&action.expected_improvement.replace("->", "→")),
-        overall(assessment.scores.overall, action.overall_score_after),
+        moved(assessment.scores.overall, action.overall_score_after).replace("->", "→"),
         action.estimated_effort.name(),
         severity_tag(action.priority),
     )

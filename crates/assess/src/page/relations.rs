@@ -126,6 +126,8 @@ struct Node<'a> {
 const BOX_WIDTH: u32 = 220;
 const BOX_HEIGHT: u32 = 44;
 const STEP: u32 = 74;
+/// Where the boxes stand: those that refer, those that do both, those that are referred to.
+const COLUMNS: [u32; 3] = [10, 320, 630];
 
 /// Datasets that refer stand left, datasets referred to stand right; one that does both stands in the middle.
 fn diagram(references: &[Relationship], own: Option<&str>) -> String {
@@ -134,7 +136,8 @@ fn diagram(references: &[Relationship], own: Option<&str>) -> String {
     let find = |name: &str| nodes.iter().find(|node| node.name == name);
     let arrow_of = |(index, reference): (usize, &Relationship)| {
         let into = |other: &&Relationship| other.references == reference.references;
-        let lane = Lane { index: references.iter().take(index).filter(into).count(), all: references.iter().filter(into).count() };
+        let (before, all) = (references.iter().take(index).filter(into).count(), references.iter().filter(into).count());
+        let lane = Lane { index: before, all, passes_boxes: nodes.iter().any(|node| node.x == COLUMNS[1]) };
         Some(arrow(reference, find(&reference.dataset)?, find(&reference.references)?, lane))
     };
     let arrows: String = references.iter().enumerate().filter_map(arrow_of).collect();
@@ -166,7 +169,7 @@ fn placed(references: &[Relationship]) -> Vec<Node<'_>> {
             (false, true) => 2,
             _ => 1,
         };
-        let x = [10, 320, 630][place];
+        let x = COLUMNS[place];
         nodes.push(Node { name, x, y: 16 + filled[place] * STEP });
         filled[place] += 1;
     }
@@ -190,6 +193,8 @@ fn drawn(node: &Node, is_own: bool) -> String {
 struct Lane {
     index: usize,
     all: usize,
+    /// Whether boxes stand between the first and the last column.
+    passes_boxes: bool,
 }
 
 impl Lane {
@@ -206,6 +211,12 @@ fn arrow(reference: &Relationship, from: &Node, to: &Node, lane: Lane) -> String
     let (y, to_y) = (from.y + BOX_HEIGHT / 2, to.y + lane.offset());
     let (right, to_right) = (from.x + BOX_WIDTH, to.x + BOX_WIDTH);
     let path = match from.x.cmp(&to.x) {
+        std::cmp::Ordering::Less if lane.passes_boxes && to.x - right > BOX_WIDTH => {
+            // Between two rows of boxes nothing is in the way.
+            let (left, passed, between) = (COLUMNS[1], COLUMNS[1] + BOX_WIDTH, to.y + u32::midpoint(BOX_HEIGHT, STEP));
+            let (bend, last) = (u32::midpoint(right, left), u32::midpoint(passed, to.x));
+            format!("M{right} {y}C{bend} {y} {bend} {between} {left} {between}H{passed}C{last} {between} {last} {to_y} {} {to_y}", to.x - 2)
+        }
         std::cmp::Ordering::Less => {
             let bend = u32::midpoint(right, to.x);
             format!("M{right} {y}C{bend} {y} {bend} {to_y} {} {to_y}", to.x - 2)

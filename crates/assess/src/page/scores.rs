@@ -4,6 +4,7 @@ use hw_base::Dimension;
 
 use super::markup::{self, bar, sentence, text, value};
 use super::{number, short_score};
+use crate::sampled::OverallError;
 use crate::{Assessment, Score};
 
 /// What a score is called.
@@ -22,14 +23,14 @@ pub(super) fn band(score: f64) -> Band {
 }
 
 pub(super) fn section(assessment: &Assessment) -> String {
-    let cards: String = assessment.scores.dimensions.iter().map(card).collect();
+    let cards: String = assessment.scores.dimensions.iter().map(|score| card(assessment, score)).collect();
     let lead = "Score = 100 × (1 − affected / judged). An issue adds to <i>affected</i> what it affects times its confidence: a fact \
                 counts in full, a suspicion as much as it is sure. The issues of one column add up to no more than the column has.";
     let content = format!("<div class=\"dims\">{cards}</div>\n<p class=\"formula\">{}</p>", overall(assessment));
     markup::section("scores", "Scores", lead, &content)
 }
 
-fn card(score: &Score) -> String {
+fn card(assessment: &Assessment, score: &Score) -> String {
     let name = score.dimension.name();
     let Some(value) = score.score else {
         return format!(
@@ -41,13 +42,14 @@ fn card(score: &Score) -> String {
     let band = band(value);
     format!(
         "<article class=\"dim\"><header><h3>{name}</h3><span class=\"big {}\">{}</span></header>{}\
-         <p class=\"formula\">100 × (1 − {} / {}) = {}</p><p class=\"note\">{}</p>{}</article>\n",
+         <p class=\"formula\">100 × (1 − {} / {}) = {}{}</p><p class=\"note\">{}</p>{}</article>\n",
         band.class,
         short_score(value),
         bar(value / 100.0, band.class),
         number(score.affected),
         number(score.judged),
         number(value),
+        assessment.score_error_in_words(score),
         basis(score),
         parts(score)
     )
@@ -80,9 +82,13 @@ fn overall(assessment: &Assessment) -> String {
     let weights = &assessment.about.limits.weights;
     let known: Vec<(f64, f64)> =
         assessment.scores.dimensions.iter().filter_map(|score| Some((score.score?, weights.of(score.dimension)))).collect();
+    if known.is_empty() {
+        return "No dimension could be judged, so the overall score is <b>0</b>: nothing vouches for the data".into();
+    }
     let is_even = known.windows(2).all(|pair| pair[0].1.total_cmp(&pair[1].1).is_eq());
     let term = |(score, weight): &(f64, f64)| if is_even { number(*score) } else { format!("{} × {weight}", number(*score)) };
     let sum: Vec<String> = known.iter().map(term).collect();
     let whole = if is_even { known.len() as f64 } else { known.iter().map(|(_, weight)| weight).sum() };
-    format!("Overall = ({}) / {} = <b>{}</b>", sum.join(" + "), number(whole), number(assessment.scores.overall))
+    let error = assessment.overall_error().map(OverallError::in_words).unwrap_or_default();
+    format!("Overall = ({}) / {} = <b>{}</b>{error}", sum.join(" + "), number(whole), number(assessment.scores.overall))
 }

@@ -11,11 +11,12 @@ pub(crate) fn source_page(source: &Source) -> String {
     let rows: u64 = source.datasets.iter().map(|dataset| dataset.rows).sum();
     let top = format!(
         "<div><p class=\"kicker\">Data quality of a source</p><h1>{}</h1><ul class=\"facts\"><li><b>{}</b></li><li><b>{}</b></li>\
-         <li><b>{}</b></li></ul></div>",
-        text(&source.name),
+         <li><b>{}</b></li><li>from <code>{}</code></li></ul></div>",
+        text(&heading(&source.name)),
         plural(source.datasets.len() as u64, "dataset"),
         plural(rows, "row"),
         plural(source.relationships.len() as u64, "reference"),
+        text(&markup::cut(&source.name, 240)),
     );
     let headings = ["dataset", "#score", "in words", "#rows", "#columns", "#issues", "key"];
     let lines: Vec<Vec<String>> = source.datasets.iter().map(line).collect();
@@ -28,7 +29,16 @@ pub(crate) fn source_page(source: &Source) -> String {
     let contents =
         [("datasets", "Datasets", Some(source.datasets.len())), ("relationships", "Relationships", Some(source.relationships.len()))];
     let foot = "<p>By Headworks. This page runs no script and loads nothing; the same for programs is in <code>source.json</code>.</p>";
-    page(&format!("Data quality of {}", source.name), &top, &contents, &body, foot)
+    page(&format!("Data quality of {}", heading(&source.name)), &top, &contents, &body, foot)
+}
+
+/// The last parts of the places that a source is, as far as a heading has room for them.
+fn heading(name: &str) -> String {
+    let places: Vec<&str> = name.split(", ").map(|place| place.rsplit('/').find(|part| !part.is_empty()).unwrap_or(place)).collect();
+    match places.split_first() {
+        Some((first, others)) if others.len() > 2 => format!("{first} and {} more", others.len()),
+        _ => places.join(", "),
+    }
 }
 
 /// Columns that mean the same under other names.

@@ -146,6 +146,25 @@ fn what_a_look_at_every_cell_did_not_bear_out_is_not_suspected_of_more_rows_eith
 }
 
 #[test]
+fn what_was_told_of_values_is_counted_on_among_new_rows() {
+    let text = "rows 600\n code text; distinct 300; top A1*2";
+    let cells = (0..12).map(|row| cell(row, "code", Dimension::Completeness, "disguised_missing", "-", "")).collect();
+    let relations = Relations { rows: 600, cells, ..Relations::default() };
+    let before = judged(text, Evidence { relations: Some(relations), ..Evidence::default() });
+    let (taken_over, day) = (TakenOver::of(&before), before.at.format("%Y-%m-%d"));
+    let later = |counted: &[u64]| {
+        let counted = counted.iter().map(|rows| ("code in ('-')".to_owned(), *rows)).collect();
+        let evidence = Evidence { counted, taken_over: Some(taken_over.clone()), ..Evidence::default() };
+        let found = judged(&text.replace("600", "1000"), evidence);
+        let issue = found.issues().next().unwrap();
+        (issue.description.clone(), issue.rows, found.scores.of(Dimension::Completeness))
+    };
+    let told = "rows (2 %) hold a stand-in for a missing value in `code`";
+    assert_eq!(later(&[]), (format!("as of {day}: 12 of 600 {told}"), 12, Some(99.04)));
+    assert_eq!(later(&[20]), (format!("20 of 1,000 {told}; new rows are counted by the values of {day}"), 20, Some(98.4)));
+}
+
+#[test]
 fn a_rule_that_holds_takes_suspicions_away() {
     let declared = vec![rule("range", "price", Dimension::Accuracy, 0)];
     let judged = judged(PRICES, Evidence { declared, ..Evidence::default() });
@@ -303,6 +322,59 @@ fn header_lines_between_the_rows_are_told_once() {
 }
 
 #[test]
+fn what_stands_for_a_missing_value_and_what_copies_a_row_repeat_no_key() {
+    let email = "rows 1000\n email text; distinct 970; shapes email*969, other*31; top n/a*31, a@b.example*1";
+    assert_eq!(codes(&assessment(email)), ["disguised_missing email 31"]);
+    let repeated = assessment(&email.replace("distinct 970", "distinct 965"));
+    assert_eq!(codes(&repeated), ["disguised_missing email 31", "duplicate_keys email 5"]);
+    let query = &repeated.issues().find(|issue| issue.code == "duplicate_keys").unwrap().query;
+    assert!(query.contains("from shop.orders where email is not null and not (email in ('n/a'))"), "{query}");
+    let orders = "rows 1000; duplicates 20\n order_id integer; distinct 980";
+    assert_eq!(codes(&assessment(orders)), ["duplicate_rows - 20"]);
+}
+
+/// 300 orders, of which the first twelve are loaded again: row by row their number, and the host of their address.
+fn loaded_again(number: &dyn Fn(usize) -> usize, host: &dyn Fn(usize) -> &'static str) -> CodedTable {
+    let of = |row: usize| if row < 300 { row } else { row - 300 };
+    let all = |name: &str, kind: ColumnType, cell: &dyn Fn(usize) -> String| {
+        let cells: Vec<String> = (0..312).map(cell).collect();
+        coded(name, kind, &cells.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let word = |row: usize| format!("{}{}", ["Berg", "Stein", "Wald"][row % 3], ["mann", "hausen", "feld", "bach"][row / 3 % 4]);
+    let columns = vec![
+        all("order_id", ColumnType::Integer, &|row| (1000 + number(row)).to_string()),
+        all("name", ColumnType::Text, &|row| format!("{} {}", word(of(row)), word(of(row) / 12))),
+        all("email", ColumnType::Text, &|row| format!("{}.{}@{}.example", word(of(row)), of(row), host(row))),
+    ];
+    CodedTable { name: "orders".into(), rows: 312, sampled: None, columns }
+}
+
+#[test]
+fn a_batch_that_was_loaded_again_is_told_once() {
+    let text = "rows 312
+        order_id integer; distinct 312
+        name text; distinct 144
+        email text; distinct 300; shapes email*312";
+    let relations = Relations::of(&loaded_again(&|row| row, &|_| "mail"));
+    assert_eq!(codes(&judged(text, Evidence { relations: Some(relations), ..Evidence::default() })), ["near_duplicate_rows - 12"]);
+}
+
+#[test]
+fn keys_that_rows_with_a_slip_repeat_are_told() {
+    let text = "rows 312
+        order_id integer; distinct 300
+        name text; distinct 144
+        email text; distinct 312; shapes email*312";
+    let relations = Relations::of(&loaded_again(&|row| row % 300, &|row| if row < 300 { "mail" } else { "mails" }));
+    let told = judged(text, Evidence { relations: Some(relations), ..Evidence::default() });
+    let mut found = codes(&told);
+    found.sort();
+    assert_eq!(found, ["duplicate_keys order_id 12", "near_duplicate_rows - 12"]);
+    let near = told.issues().find(|issue| issue.code == "near_duplicate_rows").unwrap();
+    assert!(!near.description.contains("the key") && !near.fix.contains("keys"), "{}", near.description);
+}
+
+#[test]
 fn what_stands_for_a_missing_value_is_told_as_that_alone() {
     let told = |text: &str, cells: &[(u64, &str, &str)]| {
         let cells = cells.iter().map(|(row, issue, value)| cell(*row, "weight", Dimension::Accuracy, issue, value, "")).collect();
@@ -329,6 +401,12 @@ fn what_stands_for_a_missing_value_is_told_as_that_alone() {
     let seen = unmarked.replace("top 61*2", "top -9*12");
     let marks: Vec<(u64, &str, &str)> = (0..12).map(|row| (row, "disguised_missing", "-9")).collect();
     assert_eq!(told(&seen, &marks), ["disguised_missing weight 12"]);
+    let one_below = "rows 600\n weight float; distinct 300; min -5; max 9000; negatives 1; top 61*2; quantiles 60 70 80";
+    assert_eq!(
+        told(one_below, &[(7, "numeric_outlier", "9000"), (8, "wrong_sign", "-5")]),
+        ["negative_values weight 1", "numeric_outlier weight 1"],
+        "a number below zero says nothing of a great one"
+    );
     let words = "rows 600\n weight text; distinct 90; shapes integer*597, other*3; top 61*20, m*3";
     assert_eq!(
         told(words, &[(1, "disguised_missing", "m"), (2, "disguised_missing", "m"), (3, "disguised_missing", "m")]),

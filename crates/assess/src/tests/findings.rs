@@ -39,7 +39,7 @@ fn the_blueprints_table_shows_its_flaws() {
               query: select order_id, customer_id, status, total_amount, updated_at from (select order_id, customer_id, status, total_amount, updated_at, row_number() over (partition by order_id, customer_id, status, total_amount, updated_at order by order_id) as occurrence from shop.orders) as numbered where occurrence > 1
             Medium uniqueness duplicate_keys (0.9): 10 of 1,000 rows (1 %) repeat the `order_id` of an earlier row, though it looks like a key
               examples: 7 | 8
-              query: select order_id, customer_id, status, total_amount, updated_at from (select order_id, customer_id, status, total_amount, updated_at, row_number() over (partition by order_id order by order_id) as occurrence from shop.orders where order_id is not null) as numbered where occurrence > 1
+              query: select order_id, customer_id, status, total_amount, updated_at from (select order_id, customer_id, status, total_amount, updated_at, row_number() over (partition by order_id order by order_id) as occurrence from (select distinct order_id, customer_id, status, total_amount, updated_at from shop.orders) as different where order_id is not null) as numbered where occurrence > 1
         "#]],
     );
 }
@@ -228,6 +228,20 @@ fn fences_of_decimals_are_compared_as_floats() {
             Low accuracy outliers (0.4): about 3 of 1,000 rows (0.30 %) are outside -50 to 90 in `price`, more than 3 interquartile ranges beyond the quartiles
               examples: 5000
               query: select * from shop.orders where (cast(price as double) < -50 or cast(price as double) > 90)
+        "#]],
+    );
+}
+
+#[test]
+fn codes_that_are_none() {
+    check(
+        "rows 100
+         currency text; distinct 7; folded 7; top EUR*40, USD*30, GBP*10, CHF*9, JPY*6, SEK*3, ZZZ*2
+         country text; distinct 7; folded 7; top DE*40, FR*30, IT*10, AT*9, ES*6, NL*3, YU*2",
+        &expect![[r#"
+            Medium validity invalid_codes (0.85): 2 of 100 rows (2 %) hold something in `currency` that is no code of a currency (ISO 4217, with those of former currencies)
+              examples: ZZZ
+              query: select * from shop.orders where currency in ('ZZZ')
         "#]],
     );
 }

@@ -185,6 +185,45 @@ fn a_sample_and_counts_of_some_values_are_called_so() {
 }
 
 #[test]
+fn quantiles_and_long_numbers_are_told_to_the_last_digit() {
+    let mut facts = facts(
+        "rows 100\n card integer; distinct 100; min 4000487176168871; max 4999774817261360; histogram 4000487176168871 4999774817261360 50 50",
+    );
+    let quantiles = [(0.0, 4_000_487_176_168_871.0), (0.001, 4_000_487_176_168_871.0), (0.25, 4.3e15), (0.999, 4.99e15)];
+    facts.columns[0].numbers.as_mut().unwrap().quantiles = quantiles.map(|(at, value)| Quantile { at, value }).to_vec();
+    let judged = Assessment::judge(facts, About::new("cards", "cards.csv"), crate::fixture::now(), "a-1".into(), Evidence::default());
+    let page = judged.to_html();
+    for told in ["<li>0.1 % <b>4,000,487,176,168,871</b></li>", "<li>99.9 % <b>4,990,000,000,000,000</b></li>"] {
+        assert!(page.contains(told), "{page}");
+    }
+}
+
+#[test]
+fn a_line_past_other_boxes_runs_between_their_rows() {
+    let mut relations = relations();
+    relations.references.push(Relationship { references: "shop.countries".into(), ..relations.references[2].clone() });
+    let page = Source::new("shop", &[shop()], relations.references, Vec::new()).to_html();
+    assert!(page.contains("M230 38C275 38 275 149 320 149H540C585 149 585 119 628 119"), "{page}");
+}
+
+#[test]
+fn patterns_of_a_sample_and_estimated_repeats_are_called_so() {
+    let mut facts = facts("rows 2000000\n reference text; distinct 1900000");
+    facts.columns[0].text.as_mut().unwrap().patterns = vec![PatternCount { pattern: "A+-9+".into(), count: 31_000 }];
+    let told = |facts: &hw_base::TableFacts| {
+        let about = About::new("orders", "orders.csv");
+        let judged = Assessment::judge(facts.clone(), about, crate::fixture::now(), "a-1".into(), Evidence::default());
+        let json = judged.to_json();
+        let is_exact = json["dimensions"]["uniqueness"]["duplicates_are_exact"].clone();
+        (json["columns"][0]["pattern_sample"].clone(), judged.to_html().contains("Patterns of 31,000 values drawn by chance"), is_exact)
+    };
+    assert_eq!(told(&facts), (serde_json::Value::Null, false, true.into()));
+    facts.columns[0].text.as_mut().unwrap().pattern_sample = Some(31_000);
+    facts.duplicates_are_exact = false;
+    assert_eq!(told(&facts), (31_000.into(), true, false.into()));
+}
+
+#[test]
 fn nothing_from_the_data_becomes_markup() {
     let evil = "</td><script>alert(1)</script>\"'onload=x&lt;`";
     let mut facts = facts("rows 100\n a text; nulls 5; distinct 3; padded 2; top aaaa*90, aaab*3, n/a*2\n b float; nulls 1; distinct 9");

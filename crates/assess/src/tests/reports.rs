@@ -1,10 +1,11 @@
 //! The forms an assessment is written in.
 
 use expect_test::expect_file;
-use hw_base::{Beginning, CodedColumn, CodedTable, ColumnType};
+use hw_base::{Beginning, CodedColumn, CodedTable, ColumnType, Dimension};
 use serde_json::Value as Json;
 
 use super::{CUSTOMER_ORDERS, assessment, assessment_about};
+use crate::examination::error_of;
 use crate::fixture::{facts, now};
 use crate::{About, Assessment, Evidence, Relationship, Source, reconciliations, rules_yaml};
 
@@ -100,7 +101,7 @@ fn the_first_rows_state_how_many_there_are_and_what_their_error_rests_on() {
     let mut facts = facts("rows 1000; sample\n a text; nulls 80; distinct 3");
     facts.beginning = Some(Beginning { of_about: Some(90_000) });
     let cut = Assessment::judge(facts.clone(), About::new("shop", "shop.csv"), now(), "a1".into(), Evidence::default());
-    assert_eq!(cut.findings[0].issue.description, "80 of the first 1,000 rows (8 % ± 1.7) have no `a`");
+    assert_eq!(cut.findings[0].issue.description, "80 of the first 1,000 rows (8 % ± 1.8) have no `a`");
     for text in [cut.to_markdown(), cut.to_html()] {
         assert!(text.contains("the first 1,000 rows of about 90,000"), "{text}");
         assert!(text.contains("as far as the budget went") && text.contains("nothing to do with what they hold"), "{text}");
@@ -111,14 +112,72 @@ fn the_first_rows_state_how_many_there_are_and_what_their_error_rests_on() {
 }
 
 #[test]
+fn the_first_rows_do_not_tell_how_old_the_newest_is() {
+    let mut facts = facts("rows 1000; sample\n created_at timestamp; distinct 900; min 2024-01-01; max 2025-03-01_12:00:00");
+    facts.beginning = Some(Beginning { of_about: Some(90_000) });
+    let cut = Assessment::judge(facts, About::new("shop", "shop.csv"), now(), "a1".into(), Evidence::default());
+    assert!(cut.freshness.is_none() && cut.issues().all(|issue| issue.code != "stale_data"));
+    let timeliness = cut.scores.dimensions.iter().find(|score| score.dimension == Dimension::Timeliness).unwrap();
+    let reason = "only the first rows were read, and the newest may be among the others";
+    assert_eq!((timeliness.score, timeliness.basis.as_str()), (None, reason));
+}
+
+#[test]
 fn a_sample_states_its_error() {
     let sampled = assessment("rows 1000; sample\n a text; nulls 80; distinct 3");
-    assert_eq!(sampled.findings[0].issue.description, "80 of 1,000 sampled rows (8 % ± 1.7) have no `a`");
+    assert_eq!(sampled.findings[0].issue.description, "80 of 1,000 sampled rows (8 % ± 1.8) have no `a`");
     assert!((sampled.to_json()["error_bound"].as_f64().unwrap() - 0.031).abs() < 1e-3);
     for text in [sampled.to_markdown(), sampled.to_html()] {
         assert!(text.contains("every share is within 3.1 percentage points of that of all rows, 19 times out of 20"), "{text}");
     }
     assert_eq!(assessment("rows 1000\n a text; nulls 80; distinct 3").to_json()["error_bound"], Json::Null);
+}
+
+#[test]
+fn every_number_of_a_sample_states_its_error() {
+    let text = "rows 1000; sample
+        id integer; nulls 80; distinct 30; top 7*300, 8*20; quantiles 10 20 30; histogram 1 9 10 20 30
+        updated_at timestamp; distinct 900; min 2026-01-01; max 2026-02-28_12:00:00";
+    let sampled = assessment(text);
+    let json = sampled.to_json();
+    let column = &json["columns"][0];
+    let is_near = |number: &Json, expected: f64| number.as_f64().is_some_and(|number| (number - expected).abs() < 1e-3);
+    assert_eq!(column["distinct_bound"], "at least");
+    assert!(is_near(&column["top_values"][0]["share_error"], 0.0310), "{column:#}");
+    assert!(is_near(&column["quantiles"][1]["rank_error"], 0.0322), "{column:#}");
+    // Of 2,000 values nobody may say that the least one is not that of the first 0.19 %.
+    assert!((error_of(0.0, 2000) - 0.00192).abs() < 1e-5 && (error_of(1.0, 2000) - 0.00192).abs() < 1e-5);
+    assert!(column["mean_error"].is_number());
+    let bound = |dimension: &str| &json["dimensions"][dimension]["error_bound"];
+    assert!(bound("completeness")["within"].is_number(), "{json:#}");
+    assert_eq!((bound("uniqueness"), bound("timeliness")), (&"at_most".into(), &"at_least".into()));
+    let overall = &json["overall_error_bound"];
+    assert!(overall["within"].is_number());
+    assert_eq!((&overall["may_be_less"], &overall["may_be_more"]), (&true.into(), &true.into()));
+    assert!(sampled.may_score_less_than(sampled.scores.overall) && !sampled.may_score_less_than(10.0));
+    let (page, report) = (sampled.to_html(), sampled.to_markdown());
+    assert!(page.contains("at least 30") && page.contains(" or less") && page.contains("Quantiles of a sample"), "{page}");
+    assert!(report.contains("| at least 30 |") && report.contains("% ± 3.1"), "{report}");
+    let whole = assessment(&text.replace("; sample", "")).to_json();
+    assert_eq!((&whole["overall_error_bound"], &whole["columns"][0]["distinct_bound"]), (&Json::Null, &Json::Null));
+    assert!(!assessment(&text.replace("; sample", "")).may_score_less_than(10.0));
+}
+
+#[test]
+fn an_error_is_never_shown_as_none() {
+    assert_eq!([0.017, 0.000_4, 0.000_03].map(crate::examination::points), ["1.7", "0.04", "0.003"]);
+    assert_eq!(crate::action::moved(96.18, 96.18), "96.18, moved by less than 0.01");
+    assert_eq!(crate::action::moved(98.81, 98.95), "98.81 -> 98.95");
+}
+
+#[test]
+fn a_source_is_named_by_its_places() {
+    let place = "postgres://shop@127.0.0.1:5432/shop";
+    let tables: Vec<String> = ["orders", "lines", "products"].map(|table| format!("{place}#{table}")).into();
+    assert_eq!(Source::name_of(tables.iter().map(String::as_str)), place);
+    let page = |name: &str| Source::new(name, &[assessment("rows 3\n id integer; distinct 3")], Vec::new(), Vec::new()).to_html();
+    assert!(page(place).contains("<h1>shop</h1>"), "{}", page(place));
+    assert!(page("in/a.csv, in/b.csv, in/c.csv, in/d.csv").contains("<h1>a.csv and 3 more</h1>"));
 }
 
 #[test]

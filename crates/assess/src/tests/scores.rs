@@ -11,7 +11,7 @@ fn check(facts: &str, expected: [Option<f64>; 6]) {
     let scores = Dimension::ALL.map(|dimension| assessment.scores.of(dimension));
     assert_eq!(scores, expected);
     let known: Vec<f64> = scores.into_iter().flatten().collect();
-    let mean = known.iter().sum::<f64>() / known.len() as f64;
+    let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
     assert!((assessment.scores.overall - mean).abs() <= 0.005 + 1e-9, "{} is not the mean {mean}", assessment.scores.overall);
 }
 
@@ -45,10 +45,23 @@ fn malformed_records_count_a_cell_per_column() {
 
 #[test]
 fn nothing_vouches_for_nothing() {
-    let nothing = [Some(0.0), Some(0.0), Some(0.0), None, Some(0.0), Some(0.0)];
-    check("rows 0", nothing);
-    check("rows 0\n a integer", nothing);
-    check("rows 10; duplicates 9\n a text; nulls 10; distinct 0", [Some(0.0), Some(0.0), Some(0.0), None, Some(0.0), Some(10.0)]);
+    check("rows 0", [None; 6]);
+    check("rows 0\n a integer", [None; 6]);
+    check("rows 0; malformed 7\n a integer", [None, None, None, None, Some(0.0), None]);
+    check("rows 10; duplicates 9\n a text; nulls 10; distinct 0", [Some(0.0), None, None, None, None, Some(10.0)]);
+}
+
+#[test]
+fn what_cannot_be_judged_is_null_with_the_reason() {
+    let told = |facts: &str, dimension: &str| assessment(facts).to_json()["dimensions"][dimension]["not_judged_because"].clone();
+    assert_eq!(told("rows 0\n a integer", "accuracy"), "there is no row");
+    assert_eq!(told("rows 0\n a integer", "timeliness"), "no column tells when rows came");
+    assert_eq!(told("rows 10\n a text; nulls 10; distinct 0", "validity"), "no cell holds a value");
+    assert_eq!(told("rows 10\n a text; nulls 10; distinct 0", "completeness"), serde_json::Value::Null);
+    let empty = assessment("rows 0\n a integer");
+    for text in [empty.to_markdown(), empty.to_html()] {
+        assert!(text.contains("No dimension could be judged"), "{text}");
+    }
 }
 
 #[test]

@@ -420,6 +420,8 @@ fn sources(profiles: &[Profile<'_>], keys: &Keys) -> Vec<Ballot> {
     .collect()
 }
 
+/// Whole numbers that read as years.
+const YEARS: std::ops::Range<f64> = 1_700.0..2_200.0;
 /// Rows beyond which no table is taken for what several sources tell.
 const MOST_TOLD_ROWS: f64 = 1_000_000.0;
 
@@ -436,12 +438,22 @@ fn told_pairs(profiles: &[Profile<'_>], keys: &Keys) -> Vec<(usize, usize)> {
     };
     let names_sources = |at: &usize| {
         let values = profiles[*at].column.values();
-        (3..300).contains(&values) && profiles[*at].rows / values as f64 >= 4.0 && can_name(profiles, &[*at])
+        (3..300).contains(&values)
+            && profiles[*at].rows / values as f64 >= 4.0
+            && can_name(profiles, &[*at])
+            && !is_of_years(&profiles[*at])
     };
     let things: Vec<usize> = (0..profiles.len()).filter(names_things).collect();
     let sources: Vec<usize> = (0..profiles.len()).filter(names_sources).collect();
     let pairs = things.iter().flat_map(|thing| sources.iter().map(|source| (*thing, *source)));
     pairs.filter(|(thing, source)| thing != source && tell_apart(profiles, keys, *thing, *source)).collect()
+}
+
+/// Whether nearly all values are years, whatever the column is called. A year tells nothing: what differs from one to the next has changed.
+fn is_of_years(profile: &Profile<'_>) -> bool {
+    let is_year = |number: f64| number.fract() == 0.0 && YEARS.contains(&number);
+    let years = profile.numbers().iter().filter(|(number, ..)| is_year(*number));
+    years.map(|(.., count)| f64::from(*count)).sum::<f64>() > 0.9 * profile.rows
 }
 
 /// Whether two columns are a key, or nearly one.

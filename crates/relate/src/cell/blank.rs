@@ -33,9 +33,11 @@ fn variants(profile: &Profile<'_>) -> Vec<Suspicion> {
     for (code, value, count) in profile.column.counted().filter(|(_, _, count)| *count > 0) {
         let Some((other, most)) = usual.get(&folded(value)).copied() else { continue };
         if value != other && most >= TIMES * count {
-            let differs_by_case = value.split_whitespace().eq(other.split_whitespace()).then_some(0.85);
-            let issue = if differs_by_case.is_some() { "blank_variant" } else { "case_variant" };
-            found.push(Suspicion::new(code, issue, differs_by_case.unwrap_or(0.7)).suggesting(other));
+            let differs_in_blanks = value.split_whitespace().eq(other.split_whitespace());
+            // Surer than that it has another form, which `GBp` among `GBP` has besides; less sure than that it stands for a missing value.
+            let in_another_case = || if profile.names(code) { 0.95 } else { 0.7 };
+            let (issue, confidence) = if differs_in_blanks { ("blank_variant", 0.85) } else { ("case_variant", in_another_case()) };
+            found.push(Suspicion::new(code, issue, confidence).suggesting(other));
         }
     }
     found

@@ -147,7 +147,7 @@ fn is_code_like_all(profile: &Profile<'_>, value: &str, count: u32) -> bool {
     let is_alike = |text: &str| text.len() == value.len() && text.bytes().all(is_in_case);
     let has_capitals_and_digits =
         |text: &str| (1..=value.len()).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    let are_codes = || is_upper && share_of(profile, is_alike) > 0.5 && share_of(profile, has_capitals_and_digits) > 0.9;
+    let are_codes = || is_upper && share_of(profile, is_alike) > 0.25 && share_of(profile, has_capitals_and_digits) > 0.9;
     is_alike(value) && f64::from(count) * profile.variety() <= MOST_TIMES && (share_of(profile, is_alike) > 0.9 || are_codes())
 }
 
@@ -182,7 +182,7 @@ fn filler_numbers(profile: &Profile<'_>) -> Vec<Suspicion> {
     });
     let mut found: Vec<Suspicion> = fillers.collect();
     if found.is_empty() {
-        found.extend(lone_zero(profile));
+        found.extend(lone_zero(profile).or_else(|| recurring_nines(profile)));
     }
     found
 }
@@ -202,6 +202,8 @@ fn is_of_nines(value: f64) -> bool {
 /// Fewer rows make no marker that stands alone, and fewer other numbers no norm for one.
 const LEAST_MARKED: u32 = 3;
 const LEAST_NUMBERS: usize = 10;
+/// The greatest of the numbers below zero that may be markers among others: -99 may well be measured.
+const LEAST_NINES: f64 = -999.0;
 /// How many times as frequent as any other number a 0 must be to be a marker, and how far from them, in widths of their middle four fifths.
 const TIMES: u32 = 5;
 const LEAST_GAP: f64 = 0.75;
@@ -216,6 +218,18 @@ fn lone_zero(profile: &Profile<'_>) -> Option<Suspicion> {
     let width = others[others.len() * 9 / 10].0 - others[others.len() / 10].0;
     let is_rare = f64::from(*count) < RARE * profile.rows && *count >= TIMES * most;
     (is_rare && nearest >= LEAST_GAP * width).then(|| Suspicion::new(*code, "disguised_missing", 0.6))
+}
+
+/// A number such as -999 that recurs among numbers that hardly do, wherever it lies: some of them may be below zero as well.
+fn recurring_nines(profile: &Profile<'_>) -> Option<Suspicion> {
+    let numbers = profile.numbers();
+    let nines = numbers.iter().filter(|(value, ..)| *value <= LEAST_NINES && is_of_nines(*value));
+    let (_, code, count) = nines.max_by_key(|(.., count)| *count)?;
+    let others = numbers.iter().filter(|(_, other, _)| other != code);
+    let most = others.map(|(.., count)| *count).max().unwrap_or(0);
+    let is_marker = numbers.len() > LEAST_NUMBERS && *count >= LEAST_MARKED.max(TIMES * most);
+    let is_a_part = f64::from(*count) <= GREATEST_SHARE_OF_NOTHING * profile.rows;
+    (is_marker && is_a_part).then(|| Suspicion::new(*code, "disguised_missing", 0.8))
 }
 
 /// A filler day that lies apart from the other days, or that is far more frequent than any of them.

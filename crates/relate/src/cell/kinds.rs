@@ -18,9 +18,11 @@ const LEAST_FURTHER: usize = 4;
 /// More different numbers measure something, unless they are codes: where they are odd in the same rows, they are as wrong.
 const MOST_LEVELS: usize = 10;
 /// Up to this share of the rows, kinds are those of a column that has so many at most: of many small ones, such as deliveries, some are all odd where
-/// whoever wrote them down was mistaken.
+/// whoever wrote them down was mistaken. What has a name of letters and so many rows on average, as countries of many years have, is a kind however many
+/// there are.
 const FEW: f64 = 0.03;
 const MOST_KINDS: usize = 100;
+const ROWS_OF_NAMED: f64 = 10.0;
 
 /// The odd rows that a column, `but_for` some, tells from all others: whatever it says of them, it says of hardly any other row. Those of the
 /// column that tells most; none where no column does.
@@ -28,8 +30,10 @@ pub(super) fn told(profiles: &[Profile<'_>], but_for: &[usize], odd: &[u32]) -> 
     if odd.len() <= LEAST_FURTHER {
         return HashSet::new();
     }
-    let is_one_of_few =
-        |profile: &Profile<'_>| profile.column.values() <= MOST_KINDS || odd.len() as f64 > FEW * profile.column.coded.codes.len() as f64;
+    let is_one_of_few = |profile: &Profile<'_>| {
+        let are_many = odd.len() as f64 > FEW * profile.column.coded.codes.len() as f64;
+        are_many || profile.column.values() <= MOST_KINDS || are_named(profile)
+    };
     let others = (0..profiles.len()).filter(|at| !but_for.contains(at) && names_kinds(&profiles[*at]) && is_one_of_few(&profiles[*at]));
     let told = others.filter_map(|at| {
         let kinds: HashSet<u32> = kinds(&profiles[at], odd).filter(|kinds| !are_strays(profiles, at, kinds))?.into_iter().collect();
@@ -48,6 +52,13 @@ pub(super) fn of_no_kind(profiles: &[Profile<'_>], at: usize, but_for: &[usize],
 
 fn names_kinds(profile: &Profile<'_>) -> bool {
     profile.dated < 0.5 && (profile.numeric < 0.5 || profile.column.values() <= MOST_LEVELS || is_code(profile))
+}
+
+/// Whether most values are names of letters alone, each of many rows.
+fn are_named(profile: &Profile<'_>) -> bool {
+    let is_name = |text: &str| text.chars().any(char::is_alphabetic) && !text.chars().any(|c| c.is_ascii_digit());
+    let names = profile.column.counted().filter(|(_, value, count)| *count > 0 && is_name(value)).count();
+    names as f64 > 0.9 * profile.column.values() as f64 && profile.variety() * ROWS_OF_NAMED <= 1.0
 }
 
 /// The codes of the kinds that hold most of the odd rows and hardly any other; `None` where these are of all kinds.

@@ -3,7 +3,8 @@
 //! Numbers that come below zero by nature come there little by little, and the nearer to zero the more of them. A sign that was written by
 //! mistake falls on any number, and where numbers recur, mostly on one that other rows hold without it. A few that nobody holds are mistakes as well,
 //! whatever came over them besides, unless they recur: what comes below zero by nature does so as often as the others. A slip falls on one cell: where two
-//! columns are below zero in the same rows, both were turned, as quantity and amount of a return are.
+//! columns are below zero in the same rows, both were turned, as quantity and amount of a return are. Among columns that are below zero by nature, as
+//! coordinates are, one that rarely is has the same nature.
 
 use std::collections::HashSet;
 
@@ -25,6 +26,9 @@ const FEW: f64 = 0.03;
 const RECURRING: f64 = 2.0;
 /// Two columns are turned together in so many rows and more, and in half of those in which the rarer one is.
 const LEAST_TOGETHER: usize = 3;
+/// So many columns make a table one of signed numbers, where they are three of four of its columns of numbers, and reach up to so many times as far as a column.
+const LEAST_SIGNED: usize = 5;
+const AS_FAR: f64 = 3.0;
 const CONFIDENCE: f64 = 0.7;
 
 /// The numbers whose sign is likely wrong, each with the number that it likely should be.
@@ -40,7 +44,7 @@ pub(super) fn suspicions(profiles: &[Profile<'_>], at: usize) -> Vec<Suspicion> 
     let are_small = || quantile(&sizes, 0.5) < quantile(&above, AS_LARGE.0);
     let are_few = || rows(&sizes) <= FEW * profile.rows && rows(&sizes) < RECURRING * sizes.len() as f64;
     let are_natural = || are_small() || are_of_their_own(&sizes, &above) && !are_few();
-    if below.is_empty() || !has_norm || rows(&sizes) > GREATEST_SHARE * profile.rows || are_natural() {
+    if below.is_empty() || !has_norm || rows(&sizes) > GREATEST_SHARE * profile.rows || are_natural() || is_among_signed(profiles, at) {
         return Vec::new();
     }
     let least = quantile(&above, AS_LARGE.1);
@@ -72,6 +76,21 @@ fn turned(profiles: &[Profile<'_>], at: usize, codes: &[u32]) -> HashSet<u32> {
         }
     }
     turned
+}
+
+/// Whether many other columns of numbers, three of four at least, are below zero by nature and of the same size.
+fn is_among_signed(profiles: &[Profile<'_>], at: usize) -> bool {
+    let reach = |profile: &Profile<'_>| profile.numbers().iter().map(|(number, ..)| number.abs()).fold(0.0, f64::max);
+    let is_signed = |profile: &Profile<'_>| {
+        let below = profile.numbers().iter().take_while(|(number, ..)| *number < 0.0);
+        below.map(|(.., count)| f64::from(*count)).sum::<f64>() > GREATEST_SHARE * profile.rows
+    };
+    let own = reach(&profiles[at]);
+    let is_as_large = |profile: &Profile<'_>| (own / AS_FAR..=own * AS_FAR).contains(&reach(profile));
+    let others = profiles.iter().enumerate().filter(|(place, other)| *place != at && other.numeric > 0.8);
+    let others: Vec<&Profile<'_>> = others.map(|(_, other)| other).collect();
+    let signed = others.iter().filter(|other| is_signed(other) && is_as_large(other)).count();
+    signed >= LEAST_SIGNED && signed * 4 > others.len() * 3
 }
 
 /// Whether numbers recur, but those below zero hardly above it. How many should, the numbers that only one row holds tell (Good, The population

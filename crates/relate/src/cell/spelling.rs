@@ -25,6 +25,8 @@ const MOST_USUAL: usize = 30;
 const MOST_VALUES: usize = 30_000;
 /// Entries of the index beyond which a column is left alone.
 const MOST_DELETIONS: usize = 1_500_000;
+/// Letters of a part in capitals that is a code.
+const LONGEST_CODE: usize = 3;
 /// Longer values are prose.
 const LONGEST: usize = 120;
 
@@ -74,6 +76,7 @@ pub(super) fn suspicions(profile: &Profile<'_>) -> Vec<Suspicion> {
     let found = words.iter().filter_map(|word| near(word).map(|(usual, edits)| (word, usual, edits)));
     let found = found.filter(|(word, _, edits)| !dense[(*edits).min(2)] || word.letters.len() > 12);
     let found = found.filter(|(word, usual, _)| !is_made_of_known(word, usual, &tokens) && !are_both_listed(word, usual));
+    let found = found.filter(|(word, usual, _)| !is_another_code(profile, word, usual));
     let is_rare = |word: &Word, usual: &Word| word.count <= 3.max(usual.count / if is_list { TIMES } else { TIMES_AMONG_MANY });
     let found = found.filter(|(word, usual, _)| is_rare(word, usual) && (is_list || word.letters.len() > 2));
     let suspicions: Vec<Suspicion> = found.filter_map(|(word, usual, edits)| suspicion(profile, word, usual, edits)).collect();
@@ -121,6 +124,28 @@ fn is_made_of_known(word: &Word, usual: &Word, tokens: &HashMap<String, u32>) ->
     let (own, other) = (parts(word), parts(usual));
     own.len() > 1
         && own.iter().filter(|part| !other.contains(part)).all(|part| tokens.get(part).is_some_and(|rows| *rows >= word.count + 10))
+}
+
+/// Whether a value that recurs has another short code in capitals beside the same parts, with other letters in it: `Golf GTE` is no slip of
+/// `Golf GTI`.
+fn is_another_code(profile: &Profile<'_>, word: &Word, usual: &Word) -> bool {
+    let parts = |word: &Word| {
+        let text = profile.column.text(word.code).unwrap_or_default();
+        text.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).collect::<Vec<_>>()
+    };
+    let (own, other) = (parts(word), parts(usual));
+    let sorted = |part: &str| {
+        let mut letters: Vec<char> = part.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let is_code = |part: &str| {
+        part.chars().all(|c| c.is_uppercase() || c.is_ascii_digit()) && part.chars().filter(|c| c.is_alphabetic()).count() <= LONGEST_CODE
+    };
+    let is_other = |(&own, &other): (&&str, &&str)| {
+        own == other || (is_code(own) && is_code(other) && own.chars().count() == other.chars().count() && sorted(own) != sorted(other))
+    };
+    word.count > 1 && own.len() > 1 && own.len() == other.len() && own.iter().zip(&other).all(is_other)
 }
 
 fn word((code, value, count): (u32, &str, u32)) -> Word {
@@ -184,12 +209,13 @@ fn broken_off<'a>(word: &Word, sorted: &[&'a Word], whole: &HashSet<String>) -> 
     (!whole.contains(&end)).then_some((usual, 1))
 }
 
-/// The most frequent word that goes on, by two letters and more, in the middle of a word.
+/// The most frequent word that goes on, by two letters and more, in the middle of a word; a code with digits is none.
 fn going_on<'a>(word: &Word, sorted: &[&'a Word]) -> Option<&'a Word> {
     let length = word.letters.len();
     let longer = sorted[sorted.partition_point(|other| other.letters <= word.letters)..].iter();
     let going_on = longer.take_while(|other| other.letters.starts_with(&word.letters));
     let in_a_word = going_on.filter(|other| other.letters.len() > length + 1 && other.letters[length].is_alphabetic());
+    let in_a_word = in_a_word.filter(|other| !part_behind_digits(&word.letters, &other.letters));
     in_a_word.filter(|other| other.count >= word.count).max_by_key(|other| (other.count, std::cmp::Reverse(other.code))).copied()
 }
 
@@ -220,7 +246,18 @@ fn is_slip(word: &Word, usual: &Word) -> bool {
     let is_code = letters < 3 && digits_b.len() > letters;
     let only_letters_in_norm = digits_b.is_empty() && digits_a.len() <= 1;
     let may_be = (digits_a == digits_b || only_letters_in_norm) && (!is_ending || is_strange) && letters > 0 && !is_code;
-    may_be && !differ_in_code(word, usual)
+    may_be && !differ_in_code(word, usual) && !part_behind_digits(a, b)
+}
+
+/// Whether two values part behind digits of a word: what stands there makes another code, as `EMB-145LR` is none of `EMB-145`.
+fn part_behind_digits(a: &[char], b: &[char]) -> bool {
+    let same = a.iter().zip(b).take_while(|(own, other)| own == other).count();
+    has_digits(a[..same].iter().rev())
+}
+
+/// Whether letters hold digits before the first sign that ends a word.
+fn has_digits<'a>(letters: impl IntoIterator<Item = &'a char>) -> bool {
+    letters.into_iter().take_while(|letter| letter.is_alphanumeric()).any(char::is_ascii_digit)
 }
 
 /// Whether what distinguishes two values of several parts is a code of one: `auto(s4)` is another gear than `auto(l4)`.

@@ -16,6 +16,8 @@ const LEAST_ROWS: u64 = 20;
 const GREATEST_SHARE: f64 = 0.02;
 /// The greatest share of the rows without a value, and of those with one, that may break it.
 const GREATEST_PART: f64 = 0.1;
+/// The greatest share of the rows in which it says that there is no value that may have one: of more, it is no rule that there is none.
+const GREATEST_FILLED: f64 = 0.2;
 /// How improbable it must be by chance that all missing values have one value of the other column: the decimal logarithm.
 const LEAST_SURPRISE: f64 = 9.0;
 /// Pairs of columns that are looked at.
@@ -127,6 +129,7 @@ impl Tally {
         is_few(unexplained + unexpected, missing + filled, GREATEST_SHARE)
             && is_few(unexplained, missing, GREATEST_PART)
             && is_few(unexpected, filled, GREATEST_PART)
+            && is_few(unexpected, missing - unexplained + unexpected, GREATEST_FILLED)
     }
 
     /// Whether the values of the other column were hardly picked row by row.

@@ -62,6 +62,7 @@ fn a_code_may_read_like_a_word_for_nothing() {
 fn a_code_among_codes_with_digits_is_a_code() {
     let region = |row: usize| match row % 10 {
         0 => "05",
+        2 | 4 | 7 | 8 => "MH",
         3 => "NAN",
         5 => "BS1",
         at => ["SUK", "BKR", "CHA", "LKO", "TAK"][at % 5],
@@ -191,6 +192,17 @@ fn one_cell_that_is_impossible_tells_of_the_other() {
 }
 
 #[test]
+fn a_code_in_capitals_that_recurs_is_no_slip_of_a_frequent_one() {
+    let told = |rare: &'static [&'static str]| {
+        let usual = |row: usize| ["Golf GTI", "Passat TDI", "Polo TSI", "Tiguan R"][mixed(row) % 4];
+        let model = move |row: usize| if row % 400 == 3 { rare[row / 400 % rare.len()] } else { usual(row) }.to_owned();
+        found(1600, &[("row", &id), ("model", &model)]).len()
+    };
+    assert_eq!(told(&["Golf GTE"]), 0);
+    assert_eq!((told(&["Golf GIT"]), told(&["Gofl GTI"])), (4, 4));
+}
+
+#[test]
 fn words_of_a_list_that_break_off_again_and_again_are_told() {
     let gender = |row: usize| ["male", "female"][mixed(row) % 2];
     let broken = |row: usize| if row % 50 == 3 { gender(row)[..gender(row).len() - 2].to_owned() } else { gender(row).to_owned() };
@@ -209,6 +221,49 @@ fn what_changes_with_time_contradicts_nothing() {
     let mistaken = |row: usize| if row % 50 == 24 { office(row + 10) } else { office(row) };
     let told = found(400, &[("name", &name), ("year", &year), ("office", &mistaken)]);
     assert_eq!(told, (0..8).map(|at| (50 * at + 24, 2, "contradicts_dependency")).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_told_of_every_year_is_told_by_no_source() {
+    let club = |row: usize| format!("{} club", word(row / 30));
+    let park = |row: usize| format!("{} park {}", word(row / 30 + 100), [0, 16, 24].iter().filter(|from| row % 30 >= **from).count());
+    let told = found(
+        900,
+        &[
+            ("club", &club),
+            ("year_id", &|row| (1950 + row % 30).to_string()),
+            ("league", &|row| format!("league {}", row / 30)),
+            ("park", &park),
+        ],
+    );
+    assert_eq!(told.into_iter().filter(|(_, column, _)| *column == 3).collect::<Vec<_>>(), []);
+}
+
+#[test]
+fn the_largest_of_many_named_things_is_no_outlier() {
+    let country = |row: usize| word(row / 12 * 7);
+    let amount = |row: usize| {
+        let size = if row / 12 == 60 { 10_000.0 } else { 10.0 + 90.0 * drawn(row / 12) };
+        format!("{:.2}", size * (1.0 + drawn(row) / 10.0))
+    };
+    let told = |named: &dyn Fn(usize) -> String| {
+        let told = found(1_440, &[("named", named), ("year", &|row| (1990 + row % 12).to_string()), ("amount", &amount)]);
+        told.into_iter().filter(|(_, _, issue)| *issue == "numeric_outlier").count()
+    };
+    assert_eq!(told(&country), 0);
+    assert_eq!(told(&|row| format!("delivery {}", row / 12)), 12, "a delivery may be wrong as a whole");
+}
+
+#[test]
+fn a_stand_in_of_nines_is_told_beside_numbers_below_zero() {
+    let balance = |row: usize| match row % 60 {
+        5 => "-999".to_owned(),
+        7 => format!("-{}", 1_000 + row * 7),
+        _ => (1_000 + row * 7).to_string(),
+    };
+    let told = found(600, &[("row", &id), ("balance", &balance)]);
+    let stand_ins = told.iter().filter(|(_, _, issue)| *issue == "disguised_missing").map(|(row, ..)| *row);
+    assert_eq!(stand_ins.collect::<Vec<_>>(), (0..10).map(|at| 60 * at + 5).collect::<Vec<_>>());
 }
 
 #[test]

@@ -114,6 +114,19 @@ fn a_column_is_filled_depending_on_another() {
 }
 
 #[test]
+fn a_category_of_which_many_rows_have_a_value_explains_no_missing_one() {
+    let planets = |filled: usize| {
+        let method = |row: usize| if row.is_multiple_of(20) { "imaging" } else { "transit" };
+        let is_empty = |row: usize| row.is_multiple_of(20) && !(row / 20).is_multiple_of(filled);
+        let period = |row: usize| if is_empty(row) { String::new() } else { row.to_string() };
+        patterns(&generated("planets", 1_000, &[("method", &|row| method(row).to_owned()), ("period", &period)])).conditions
+    };
+    assert!(planets(3).iter().all(|one| !one.is_exact), "a third has one");
+    let few = planets(25);
+    assert!(matches!(&few[..], [only] if only.is_exact && only.unexpected == [0, 500]), "{few:?}");
+}
+
+#[test]
 fn all_missing_values_may_be_those_of_one_category() {
     let shop = |row: usize| mixed(row) % 8;
     let table = generated(

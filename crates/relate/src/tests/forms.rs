@@ -183,6 +183,24 @@ fn a_sign_is_wrong_where_all_others_are_above_zero() {
 }
 
 #[test]
+fn among_signed_numbers_of_the_same_size_a_rare_sign_is_no_slip() {
+    let coordinate = |row: usize, salt: usize, below: usize| {
+        let (turn, size) = (mixed(row + 10_000 * salt) % 100, mixed(row + 10_000 * salt + 5_000) % 800 + 200);
+        format!("{}0.{size}", if turn < below { "-" } else { "" })
+    };
+    let told = |below: usize| {
+        let names: Vec<String> = (2..8).map(|salt| format!("x{salt}")).collect();
+        let others: Vec<_> = (2..8).map(|salt| move |row| coordinate(row, salt, below)).collect();
+        let x = |row: usize| coordinate(row, 1, 5);
+        let mut columns: Vec<(&str, &dyn Fn(usize) -> String)> = vec![("row", &id), ("x", &x)];
+        columns.extend(names.iter().zip(&others).map(|(name, values)| (name.as_str(), values as &dyn Fn(usize) -> String)));
+        found(1_000, &columns).into_iter().filter(|(_, column, issue)| *column == 1 && *issue == "wrong_sign").count()
+    };
+    assert_eq!(told(45), 0);
+    assert!(told(0) > 20, "columns that are never below zero are no nature of the table");
+}
+
+#[test]
 fn a_return_is_below_zero_in_quantity_and_amount() {
     let sign = |row: usize, slips: usize| if row % 50 == 7 || row == slips { "-" } else { "" };
     let quantity = |row: usize| format!("{}{}", sign(row, usize::MAX), 1 + mixed(row) % 9);
