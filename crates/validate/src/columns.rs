@@ -111,6 +111,11 @@ pub(crate) fn moments_of(column: &Column, kind: &str) -> Result<String, String> 
     }
 }
 
+/// The beginning of a condition that also finds texts which read as no moment, where `column` holds texts: in no order they have a place.
+pub(crate) fn or_unread(column: &Column, moment: &str) -> String {
+    if column.kind == ColumnType::Text { format!("{moment} is null or ") } else { String::new() }
+}
+
 /// SQL that a user wrote, in parentheses. A comment at its end cannot swallow what follows.
 pub(crate) fn in_parentheses(sql: &str) -> String {
     let sql = sql.trim().trim_end_matches(';').trim_end();

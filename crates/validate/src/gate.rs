@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use hw_base::{
-    AggregateWatch, Blame, Column, ColumnType, Engine, Error, Input, OnFailure, Reader, Result, RowWatch, SetWatch, Timestamp, Watch,
+    AggregateWatch, Blame, Column, ColumnType, Engine, Error, Input, ORIGIN_COLUMNS, OnFailure, Reader, Result, RowWatch, SetWatch,
+    Timestamp, Watch,
 };
 
 use crate::columns::mentioned;
@@ -13,6 +14,9 @@ use crate::shape::{Bounds, Shape};
 
 /// Names the aggregate that counts the rows that no quarantine rule takes.
 pub(crate) const KEPT: &str = "#kept";
+
+/// How many columns tell a row that has no key.
+const FIRST_COLUMNS: usize = 3;
 
 /// The relation that a rule is tried on.
 pub const TRIED: &str = "judged";
@@ -121,12 +125,33 @@ impl Gate {
         }
     }
 
+    /// Learns nothing for a window of a backfill: until the last one, the table is half built.
+    pub fn learn_nothing(&mut self) {
+        for fitted in &mut self.fitted {
+            if let Ok(Shape::Aggregate { bounds: Bounds::Learned { words, .. }, .. }) = &mut fitted.shape {
+                "anything: windows of a backfill are not compared with earlier loads".clone_into(words);
+            }
+        }
+    }
+
     /// The learned limits in words, by the name of the rule.
     pub fn learned(&self) -> impl Iterator<Item = (&str, String)> {
         self.fitted.iter().filter_map(|fitted| match &fitted.shape {
             Ok(Shape::Aggregate { bounds: bounds @ Bounds::Learned { .. }, .. }) => Some((fitted.rule.id.as_str(), bounds.words())),
             _ => None,
         })
+    }
+
+    /// The columns that tell people which row an example is, where no key does: those that a rule asks to be unique, else the first ones.
+    pub fn identifying(&self, columns: &[Column]) -> Vec<String> {
+        let is_key = |fitted: &&Fitted| fitted.rule.kind.name() == "unique" && fitted.rule.condition.is_none() && fitted.shape.is_ok();
+        if let Some(unique) = self.fitted.iter().find(is_key) {
+            return unique.rule.columns.clone();
+        }
+        let is_short = |column: &&Column| {
+            !matches!(column.kind, ColumnType::Binary | ColumnType::Other) && !ORIGIN_COLUMNS.contains(&column.name.as_str())
+        };
+        columns.iter().filter(is_short).take(FIRST_COLUMNS).map(|column| column.name.clone()).collect()
     }
 
     /// What a scan has to count: all rules on single rows, and all aggregates.
@@ -340,6 +365,14 @@ mod tests {
             watch.aggregates.iter().map(|aggregate| format!("{}: {}", aggregate.id, aggregate.expression)).collect();
         assert_eq!(aggregates, ["row_count: count(*)", "#kept: count(*)"]);
         assert_eq!((watch.key, watch.examples, watch.all_rows), (vec!["a".to_owned()], 5, true));
+    }
+
+    #[test]
+    fn a_row_without_a_key_is_told_by_what_is_unique_or_stands_first() {
+        let columns = columns("a bigint, b varchar, c varchar, d varchar");
+        let told = |list: serde_json::Value| Gate::new(&rules(&list), &columns).identifying(&columns);
+        assert_eq!(told(json!([{"unique": {"column": "d", "where": "a > 1"}}, {"unique": {"columns": ["b", "c"]}}])), ["b", "c"]);
+        assert_eq!(told(json!([{"unique": {"column": "none"}}])), ["a", "b", "c"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
+use crate::change::Change;
 use crate::exact::Exact;
 use crate::shape::{Bounds, Limit, LimitValue};
 
@@ -34,13 +35,15 @@ const MOST_PLACES: i32 = 300;
 /// The least spread, as a share of the median.
 const LEAST_SPREAD: f64 = 0.01;
 
-/// Which value of earlier runs is learned from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How limits follow from what earlier runs measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Learned {
-    /// The value itself.
+    /// From the values themselves.
     Level,
-    /// By how much it grows from one run to the next.
+    /// From how much they grow from one run to the next.
     Growth,
+    /// They lie as far from the last values as is given.
+    Change(Change),
 }
 
 /// The forms of the setting.
@@ -89,8 +92,11 @@ pub struct Observation {
 impl Learned {
     /// The bounds before anything is known of earlier runs: every value passes.
     pub(crate) fn unknown(self) -> Bounds {
-        let words = "anything: nothing is learned outside of runs".to_owned();
-        Bounds::Learned { how: self, min: None, max: None, words }
+        let words = match self {
+            Self::Level | Self::Growth => "anything: nothing is learned outside of runs",
+            Self::Change(_) => "anything: earlier loads are only known in runs",
+        };
+        Bounds::Learned { how: self, min: None, max: None, words: words.to_owned() }
     }
 
     /// The bounds that follow from earlier runs for one at `now`.
@@ -100,6 +106,10 @@ impl Learned {
         let (start, steps) = match self {
             Self::Level => (0.0, earlier),
             Self::Growth => (earlier.last().map_or(0.0, |last| last.value), growth(&earlier)),
+            Self::Change(change) => {
+                let (min, max, words) = change.limits(&earlier);
+                return Bounds::Learned { how: self, min, max, words };
+            }
         };
         if steps.len() < FEWEST {
             let words = format!("anything: {FEWEST} earlier runs are needed to learn from, there {}", are(steps.len()));
@@ -110,10 +120,7 @@ impl Learned {
         let limit = |value: f64| Exact::of(value).map(|value| Limit::inside(LimitValue::Number(value)));
         let (low, high) = (start + middle - WIDTH * spread, start + middle + WIDTH * spread);
         let (low, high) = (rounded(low, f64::floor), rounded(high, f64::ceil));
-        let what = match self {
-            Self::Level => "median",
-            Self::Growth => "median growth",
-        };
+        let what = if self == Self::Growth { "median growth" } else { "median" };
         let words = format!("between {low} and {high}, learned from {season}: {what} {} ± {WIDTH} × {}", shown(middle), shown(spread));
         Bounds::Learned { how: self, min: limit(low), max: limit(high), words }
     }

@@ -8,6 +8,7 @@
 //! pipeline, which obeys the verdict.
 
 mod annotations;
+mod change;
 mod columns;
 mod critical;
 mod exact;
@@ -31,6 +32,7 @@ mod suites;
 mod testing;
 
 pub use annotations::{results_github, results_sarif};
+pub use change::Change;
 pub use exact::Exact;
 pub use explain::{About, explain, rules_schema};
 pub use gate::{Gate, TRIED};

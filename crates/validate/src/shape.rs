@@ -257,7 +257,7 @@ pub(crate) struct Measured {
 }
 
 /// Two limits in words: `between 1 and 10`, `at least 1 and below 10`.
-fn between(min: Option<&Limit>, max: Option<&Limit>) -> String {
+pub(crate) fn between(min: Option<&Limit>, max: Option<&Limit>) -> String {
     let are_inside = min.into_iter().chain(max).all(|limit| !limit.is_outside);
     match (min, max) {
         (Some(min), Some(max)) if min == max && are_inside => return format!("exactly {min}"),

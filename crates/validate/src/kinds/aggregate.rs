@@ -6,6 +6,7 @@ use hw_base::{Column, ColumnType, Dimension, Result, Settings, identifier};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
+use crate::change::Change;
 use crate::columns::{as_text, find, in_parentheses};
 use crate::exact::Exact;
 use crate::explain::About;
@@ -210,6 +211,8 @@ measuring_settings! {
         /// In place of limits: they follow from what earlier runs measured. `true` for a value that stays about the same, `growth` for one that grows from run to run.
         #[schemars(with = "Option<LearnedForm>")]
         learned: Option<Learned>,
+        /// In place of limits: how far the value may lie from that of the last load, such as `{ min: -10%, max: 50% }`, or as numbers. `last: 7` compares with the mean of the last 7 loads, `of: min` or `of: max` with the least or the greatest of them.
+        change: Option<Change>,
         /// The dimension of quality that the rule watches.
         dimension: Option<Dimension>,
     }
@@ -247,6 +250,11 @@ impl RuleKind for Aggregate {
 }
 
 impl AggregateSettings {
+    /// How the limits follow from earlier runs, where they do.
+    fn followed(&self) -> Option<Learned> {
+        super::followed(self.learned, self.change)
+    }
+
     fn check_measure(&self, problems: &mut Problems<'_>) {
         match (self.function, &self.column, &self.sql) {
             (None, None, Some(sql)) if sql.trim().is_empty() => {
@@ -283,8 +291,8 @@ impl AggregateSettings {
                 None => {}
             }
         }
-        match self.learned {
-            Some(_) => super::check_learned(problems),
+        match self.followed() {
+            Some(_) => super::check_learned(self.change, problems),
             None => super::check_sides([&min, &above, &max, &below], problems),
         }
         let needs_quantile = self.function == Some(Function::Quantile);
@@ -346,7 +354,7 @@ impl AggregateSettings {
                 return Err(format!("`{limit}` is no limit for `{}({name})`, which is {kind}", function.name()));
             }
         }
-        if self.learned.is_some() && function.gives_moments(column) {
+        if self.followed().is_some() && function.gives_moments(column) {
             return Err(format!("`{}({name})` is a date or a moment, and limits are learned of numbers", function.name()));
         }
         let condition = self.condition.as_deref();
@@ -366,7 +374,14 @@ impl AggregateSettings {
 /// Whether the SQL divides by a count as it is. Behind `case when` it may have made sure that there is something.
 fn divides_by(sql: &str, count: &str) -> bool {
     let plain: String = sql.to_lowercase().chars().filter(|c| !c.is_whitespace()).collect();
-    !plain.contains("casewhen") && ["/", "%"].iter().any(|sign| plain.contains(&format!("{sign}{count}")))
+    !plain.contains("casewhen") && plain.split(['/', '%']).skip(1).any(|divisor| is_count(divisor, count))
+}
+
+/// Whether a divisor is a count, or one that is cast.
+fn is_count(divisor: &str, count: &str) -> bool {
+    let Some(cast) = ["cast(", "try_cast("].iter().find_map(|word| divisor.strip_prefix(word)) else { return divisor.starts_with(count) };
+    let behind = cast.find(')').map_or("", |end| &cast[end + 1..]);
+    cast.starts_with(count) && (behind.starts_with("as") || behind.starts_with("filter("))
 }
 
 impl RuleBody for AggregateSettings {
@@ -391,7 +406,7 @@ impl RuleBody for AggregateSettings {
     }
 
     fn learns(&self) -> bool {
-        self.learned.is_some()
+        self.followed().is_some()
     }
 
     fn check(&self, problems: &mut Problems<'_>) {
@@ -402,7 +417,7 @@ impl RuleBody for AggregateSettings {
     fn shape(&self, columns: &[Column]) -> Result<Shape, String> {
         let (expression, label) = self.measure(columns)?;
         let [min, max] = self.limits();
-        let bounds = self.learned.map_or(Bounds::Between { min, max }, Learned::unknown);
+        let bounds = self.followed().map_or(Bounds::Between { min, max }, Learned::unknown);
         Ok(Shape::Aggregate { expression, label, bounds })
     }
 }
@@ -496,6 +511,10 @@ mod tests {
         assert!(refuse(json!({"sql": "sum(a)"})).contains("neither `min` nor `max`"));
         assert!(refuse(json!({"sql": "sum(a) / COUNT (*)", "min": 1})).contains("zero for an empty table"));
         assert!(refuse(json!({"sql": "sum(a) / count(a)", "min": 1})).contains("divides by a count, which is zero where"));
+        assert!(refuse(json!({"sql": "sum(a) / cast(count(*) as double)", "min": 1})).contains("zero for an empty table"));
+        assert!(refuse(json!({"sql": "sum(a) / try_cast(count(a) as double)", "min": 1})).contains("divides by a count"));
+        let other = json!({"aggregate": {"sql": "sum(a) / cast(count(*) + 1 as double)", "min": 1}});
+        check_aggregate(&other, "a double", "(sum(a) / cast(count(*) + 1 as double)): at least 1");
         let guarded = json!({"aggregate": {"sql": "case when count(*) > 0 then sum(a) / count(*) end", "min": 1}});
         check_aggregate(&guarded, "a double", "(case when count(*) > 0 then sum(a) / count(*) end): at least 1");
         assert!(refuse(json!({"sql": "sum(a)", "min": "few"})).contains("neither a number nor a date"));

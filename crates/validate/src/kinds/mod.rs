@@ -48,9 +48,11 @@ use serde::Deserialize;
 
 pub use referential::FoundReference;
 
+use crate::change::Change;
 use crate::columns::{all_present, any_present, as_moment, as_text, in_parentheses};
 use crate::exact::Exact;
 use crate::explain::About;
+use crate::learned::Learned;
 use crate::propose::Proposal;
 use crate::rule::{Problems, RuleBody, Scope};
 use crate::scalar::Scalar;
@@ -161,14 +163,24 @@ fn check_limits(min: Option<u64>, max: Option<u64>, problems: &mut Problems<'_>)
     }
 }
 
-/// Checks that limits are not both given and learned.
-fn check_learned(problems: &mut Problems<'_>) {
-    if let Some(key) = ["min", "max", "above", "below"].into_iter().find(|key| problems.has(key)) {
+/// How the limits of a rule follow from earlier runs, where they do.
+fn followed(learned: Option<Learned>, change: Option<Change>) -> Option<Learned> {
+    change.map(Learned::Change).or(learned)
+}
+
+/// Checks that limits which follow from earlier runs are given in no other way, and `change` itself.
+fn check_learned(change: Option<Change>, problems: &mut Problems<'_>) {
+    let source = if change.is_some() { "to follow from `change`" } else { "to be learned" };
+    let mut others = ["min", "max", "above", "below"].into_iter().chain(change.map(|_| "learned"));
+    if let Some(key) = others.find(|key| problems.has(key)) {
         problems.add(
             key,
-            format!("`{key}` is given, and the limits are to be learned"),
+            format!("`{key}` is given, and the limits are {source}"),
             "keep one of them; a rule of its own can hold the other",
         );
+    }
+    if let Some(change) = change {
+        change.check(problems);
     }
 }
 

@@ -6,6 +6,7 @@ use hw_base::{Column, Dimension, Result, Settings, TableFacts, plural};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::json;
 
+use crate::change::Change;
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::learned::{Learned, LearnedForm};
@@ -28,6 +29,8 @@ measuring_settings! {
         /// In place of `min` and `max`: limits that follow from what earlier runs counted. `true` for a table that stays about as large, `growth` for one that grows from run to run.
         #[schemars(with = "Option<LearnedForm>")]
         learned: Option<Learned>,
+        /// In place of `min` and `max`: how far the number may lie from that of the last load, such as `{ min: -10%, max: 50% }`, or as numbers of rows. `last: 7` compares with the mean of the last 7 loads, `of: min` or `of: max` with the least or the greatest of them.
+        change: Option<Change>,
     }
 }
 
@@ -56,7 +59,7 @@ impl RuleKind for RowCount {
         About {
             finds: "A table with fewer rows than `min` or more than `max`, counted as it would be after the load and without the rows that go to quarantine. With `where`, only the rows that it is true for are counted.",
             matters: "An export that broke off, or an empty file, is no error to any reader: the numbers are just small.",
-            example: "- row_count: { min: 1000, on_failure: block }\n- row_count: { learned: growth, on_failure: alert }",
+            example: "- row_count: { min: 1000, on_failure: block }\n- row_count: { learned: growth, on_failure: alert }\n- row_count: { change: { min: -10%, max: 50% } }",
             remedy: "Compare with the deliveries before: a file that is missing or came twice, a filter in the model that lost its rows. Move the limit if the business has grown.",
         }
     }
@@ -82,19 +85,20 @@ impl RuleBody for RowCountSettings {
     }
 
     fn learns(&self) -> bool {
-        self.learned.is_some()
+        super::followed(self.learned, self.change).is_some()
     }
 
     fn check(&self, problems: &mut Problems<'_>) {
-        match self.learned {
-            Some(_) => super::check_learned(problems),
+        match super::followed(self.learned, self.change) {
+            Some(_) => super::check_learned(self.change, problems),
             None => super::check_limits(self.min, self.max, problems),
         }
     }
 
     fn shape(&self, _columns: &[Column]) -> Result<Shape, String> {
         let expression = super::filtered("count(*)", self.condition.as_deref());
-        let bounds = self.learned.map_or_else(|| super::count_bounds(self.min, self.max), Learned::unknown);
+        let followed = super::followed(self.learned, self.change);
+        let bounds = followed.map_or_else(|| super::count_bounds(self.min, self.max), Learned::unknown);
         Ok(Shape::Aggregate { label: expression.clone(), expression, bounds })
     }
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::ordered::window;
-use crate::columns::{as_double, find, find_all, moments_of};
+use crate::columns::{as_double, find, find_all, moments_of, or_unread};
 use crate::explain::About;
 use crate::kinds::RuleKind;
 use crate::rule::{Problems, RuleBody};
@@ -69,7 +69,7 @@ impl RuleKind for Sequence {
 
     fn about(&self) -> About {
         About {
-            finds: "Values that are not exactly one step after the value before, in the order of the column and in each group by itself, in the table as it would be after the load. A number that is left out breaks the rule, and so does one that occurs twice. With `unit`, days or moments are counted. Nulls are left out.",
+            finds: "Values that are not exactly one step after the value before, in the order of the column and in each group by itself, in the table as it would be after the load. A number that is left out breaks the rule, and so does one that occurs twice. With `unit`, days or moments are counted, and a text that reads as none breaks the rule. Nulls are left out.",
             matters: "Where numbers are given one after the other, one that is missing is a row that is missing.",
             example: "- sequence: { column: line_number, group_by: [order_id] }\n- sequence: { column: order_date, unit: day, on_failure: alert }",
             remedy: "Ask the source for the rows that are missing: the example is the row after them. Numbers that occur twice are found by `unique`.",
@@ -107,10 +107,11 @@ impl RuleBody for SequenceSettings {
             }
             None => (as_double(column, "sequence without `unit`")?, format!("value_before + {step}")),
         };
+        let (name, unread) = (identifier(&column.name), or_unread(column, &value));
         let over = window(self.group_by.as_deref(), Some(value.clone()));
         Ok(Shape::violating_rows(format!(
-            "select * from (select *, lag({value}) over ({over}) as value_before from {{table}} as judged where {value} is not null) \
-             as in_order where {value} <> {next}"
+            "select * from (select *, lag({value}) over ({over}) as value_before from {{table}} as judged where {name} is not null) \
+             as in_order where {unread}{value} <> {next}"
         )))
     }
 }
@@ -133,7 +134,7 @@ mod tests {
             &json!({"sequence": {"column": "a", "unit": "month"}}),
             "a date",
             "select count(*) as violations from (select * from (select *, lag(cast(a as timestamp(6))) over (order by cast(a as timestamp(6))) \
-             as value_before from after as judged where cast(a as timestamp(6)) is not null) as in_order \
+             as value_before from after as judged where a is not null) as in_order \
              where cast(a as timestamp(6)) <> value_before + interval '1 month') as broken",
         );
         check_set(
@@ -141,6 +142,14 @@ mod tests {
             "a bigint",
             "select count(*) as violations from (select * from (select *, lag(a) over (order by a) as value_before from after as judged \
              where a is not null) as in_order where a <> value_before + 1) as broken",
+        );
+        check_set(
+            &json!({"sequence": {"column": "a", "unit": "day"}}),
+            "a varchar",
+            "select count(*) as violations from (select * from (select *, lag(try_cast(trim(a) as timestamp(6))) over (order by \
+             try_cast(trim(a) as timestamp(6))) as value_before from after as judged where a is not null) as in_order \
+             where try_cast(trim(a) as timestamp(6)) is null or try_cast(trim(a) as timestamp(6)) <> value_before + interval '1 day') \
+             as broken",
         );
         check_misfit(
             &json!({"sequence": {"column": "a"}}),

@@ -33,31 +33,9 @@ fn result(text: &str) -> RuleResult {
 }
 
 fn step(outcome: StepOutcome, results: Vec<RuleResult>) -> StepRecord {
-    StepRecord {
-        model: "orders".into(),
-        load: "replace".into(),
-        window: "all rows".into(),
-        outcome,
-        rows_read: 0,
-        rows_written: 0,
-        rows_quarantined: 0,
-        rows_superseded: 0,
-        seconds: 0.0,
-        peak_memory_bytes: 0,
-        spilled_bytes: 0,
-        commit: None,
-        verdict: Verdict::over(results),
-        error: None,
-        review: None,
-        returned: None,
-        promoted: None,
-        inside: None,
-        empty_files: vec![],
-        uneven_columns: vec![],
-        lateness: None,
-        members_waiting: None,
-        progress: Progress { fingerprint: String::new(), window: 1, inputs: std::collections::BTreeMap::new(), version: None },
-    }
+    let progress = Progress { fingerprint: String::new(), window: 1, inputs: std::collections::BTreeMap::new(), version: None };
+    let verdict = Verdict::over(results);
+    StepRecord { outcome, verdict, ..StepRecord::started("orders", "replace", "all rows", progress) }
 }
 
 /// A run per line: `2026-01-01 02:00 +5 published 3/100` began then, took 5 minutes, and 3 of 100 rows broke the rule.

@@ -114,7 +114,7 @@ pub(crate) const ELSEWHERE: &[Elsewhere] = &[
         "row_count",
         "table_row_count_to_be_between, table_row_count_to_equal",
         "dbt_expectations.expect_table_row_count_to_{be_between, equal}",
-        "row_count",
+        "row_count, change for row_count (SodaCL)",
         "rowCount",
     ),
     words(

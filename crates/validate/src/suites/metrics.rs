@@ -89,7 +89,7 @@ impl Threshold {
     }
 
     /// The limits as settings; `None` where they are no limits but exceptions, or nothing lies between them.
-    fn limits(&self) -> Option<Map<String, Json>> {
+    pub(super) fn limits(&self) -> Option<Map<String, Json>> {
         let is_strict = self.above.or(self.below).is_some();
         let sides = self.min.or(self.above).zip(self.max.or(self.below));
         if sides.is_some_and(|(low, high)| low > high || (low >= high && is_strict)) {
@@ -101,7 +101,7 @@ impl Threshold {
     }
 
     /// SQL that is true where `measure` lies where it must.
-    fn holds(&self, measure: &str) -> String {
+    pub(super) fn holds(&self, measure: &str) -> String {
         let sides = [(">=", self.min), (">", self.above), ("<=", self.max), ("<", self.below), ("<>", self.not)];
         let sides = sides.into_iter().filter_map(|(operator, limit)| Some(format!("{measure} {operator} {}", limit?)));
         let outside = self.outside.map(|range| format!("not ({})", range.inside().holds(measure)));
@@ -194,6 +194,7 @@ pub(super) fn measured_in_sql(measure: &str, threshold: &Threshold) -> Translati
     }
     // An empty table has no share; theirs gives none either.
     let measure = measure.replace("/ count(*)", "/ nullif(count(*), 0)").replace("/count(*)", "/ nullif(count(*), 0)");
+    let measure = measure.replace("/ cast(count(*) as", "/ cast(nullif(count(*), 0) as");
     let Some(mut settings) = threshold.limits() else {
         let holds = threshold.holds("measured");
         let sql = format!("select * from (select {measure} as measured from {{table}}) as metric where ({holds}) is not true");
@@ -264,11 +265,16 @@ pub(super) fn query_of_one_value(sql: &str, threshold: &Threshold) -> Translatio
     if threshold.is_empty() {
         return Err("it has no threshold".into());
     }
+    query_of_value_where(sql, &threshold.holds("measured"))
+}
+
+/// A query that returns one value, `measured`, for which the SQL `holds` is to be true.
+pub(super) fn query_of_value_where(sql: &str, holds: &str) -> Translation {
     if !sql.contains("{table}") {
         return Err("its query does not name the table that it is about".into());
     }
     let sql = sql.trim().trim_end_matches(';');
-    let query = format!("select * from (select ({sql}) as measured) as metric where ({}) is not true", threshold.holds("measured"));
+    let query = format!("select * from (select ({sql}) as measured) as metric where ({holds}) is not true");
     Ok(Rules::sql("query", json!({ "sql": query })))
 }
 
@@ -303,6 +309,8 @@ mod tests {
             r#"[{"query":{"sql":"select * from (select count(*) filter (where (b) and (a is null)) as measured from {table}) as metric where (measured <> 3) is not true"}}]"#,
         );
         check(nulls().judged(&Threshold::default(), false), "it has no threshold");
+        let share = measured_in_sql("sum(a) / cast(count(*) as double)", &below(5.0));
+        check(share, r#"[{"aggregate":{"below":5,"sql":"sum(a) / cast(nullif(count(*), 0) as double)"}}]"#);
     }
 
     #[test]

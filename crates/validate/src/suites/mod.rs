@@ -15,6 +15,7 @@ mod pattern;
 mod report;
 mod soda;
 mod sql;
+mod types;
 mod violations;
 mod words;
 pub(crate) mod yaml;
@@ -140,6 +141,8 @@ pub struct Imported {
     pub name: Option<String>,
     /// One per check, in the order of the file.
     pub items: Vec<ImportedItem>,
+    /// Other names of tables, each with the one that its checks have.
+    pub other_names: BTreeMap<String, String>,
 }
 
 /// A check of another tool.
@@ -195,6 +198,7 @@ impl Imported {
 
     /// The checks about one table only, and those that name none. `a.orders` is meant by `orders` too.
     fn about(&self, table: &str) -> Self {
+        let table = self.other_names.get(table).map_or(table, String::as_str);
         let is_meant = |named: &str| named == table || named.rsplit('.').next() == Some(table);
         let items = self.items.iter().filter(|item| item.table.as_deref().is_none_or(is_meant)).cloned().collect();
         Self { items, ..self.clone() }

@@ -15,6 +15,8 @@ use regex_syntax::ast::{
 use regex_syntax::hir::{Class, HirKind};
 use serde_json::Value as Json;
 
+use super::Rules;
+
 /// Classes of more ranges, such as all letters, are not written as a list of characters.
 const MOST_RANGES: usize = 64;
 
@@ -278,6 +280,16 @@ fn within(span: &Span) -> Range<usize> {
 /// As [`ours`].
 pub(super) fn of_kind(kind: &str, pattern: String, theirs: Syntax) -> Result<String, String> {
     if kind == "matches" { ours(&pattern, theirs) } else { Ok(pattern) }
+}
+
+/// Rules of `kind` on patterns, with what to know where tools take one of them otherwise.
+pub(super) fn noted(kind: &str, patterns: &[String], rules: Rules) -> Rules {
+    if kind == "like" && patterns.iter().any(|pattern| pattern.contains('\\')) {
+        return rules.and_note(
+            "a backslash takes the sign behind it for itself here, as in PostgreSQL; in DuckDB and SQLite it is a sign like others",
+        );
+    }
+    rules
 }
 
 /// A JSON Schema whose patterns are as `written` writes them.

@@ -219,6 +219,32 @@ sources:
 }
 
 #[test]
+fn enforced_contracts_of_dbt_are_read() {
+    check(
+        r#"
+version: 2
+models:
+  - name: orders
+    config: { contract: { enforced: true } }
+    columns: [{ name: id, data_type: bigint }, { name: price, data_type: "decimal(10,2)" }]
+  - name: older
+    contract: { enforced: true }
+    columns: [{ name: id }]
+  - name: none
+    config: { contract: { enforced: "{{ true }}" } }
+  - name: loose
+    config: { contract: { enforced: false } }
+    columns: [{ name: id, data_type: bigint }]
+"#,
+        &[
+            r#"orders contract => [{"schema":{"columns":{"id":"bigint","price":"decimal(10,2)"},"exact":true}}]"#,
+            "older contract => the column `id` has no `data_type`, without which dbt builds no table under a contract",
+            "none contract => it names no columns, without which dbt builds no table under a contract",
+        ],
+    );
+}
+
+#[test]
 fn contracts_of_soda_are_read() {
     check(
         r#"
@@ -317,8 +343,8 @@ checks for orders:
             r#"orders schema => [{"schema":{"columns":{"id":"integer"}}}]"#,
             r#"orders schema => [{"schema":{"forbidden":["pii_*"],"on_failure":"alert"}}]"#,
             r#"orders my_share < 1 => [{"aggregate":{"below":1,"sql":"sum(a) / sum(b)"}}]"#,
-            "orders anomaly detection for row_count => it learns its limits from earlier results",
-            "orders change for row_count < 5 => it compares with earlier results",
+            r#"orders anomaly detection for row_count => [{"row_count":{"learned":true,"on_failure":"alert"}}]"#,
+            r#"orders change for row_count < 5 => [{"row_count":{"change":{"below":5}}}]"#,
         ],
     );
 }
@@ -352,7 +378,7 @@ checks for t:
             "t freshness(at) => it has no condition",
             "t freshness(at) => `fail` is no condition",
             "t values in (a) must exist in u (a) => `warn` and `fail` do not go with it, in Soda as well",
-            "t group evolution => it compares with earlier results",
+            "t group evolution => it has no `query`",
         ],
     );
     let variable = "its dataset or its column holds a variable, whose value is only known when Soda runs";
@@ -636,7 +662,7 @@ slaProperties:
   - { property: retention, value: 3, unit: y }
 "#,
         &[
-            r#"orders properties => [{"schema":{"columns":{"id":["bigint","int","smallint","tinyint"],"email":"varchar"}}}]"#,
+            r#"orders properties => [{"schema":{"columns":{"id":["bigint","integer","smallint","tinyint"],"email":"varchar"}}}]"#,
             r#"orders primaryKey(id) => [{"unique":{"columns":["id"]}},{"not_null":{"column":"id"}}]"#,
             r#"orders required(email) => [{"not_null":{"column":"email"}}]"#,
             r#"orders unique(email) => [{"unique":{"column":"email"}}]"#,
@@ -651,7 +677,7 @@ slaProperties:
             r#"orders quality rowCount => [{"row_count":{"min":101,"max":119}}]"#,
             r#"orders quality duplicateValues => [{"unique":{"columns":["id","email"]}}]"#,
             r#"orders slaProperties latency(orders.at) => [{"freshness":{"column":"at","within":"4d"}}]"#,
-            "- slaProperties retention => `retention` is a promise about the service and not about rows",
+            "- slaProperties retention => `retention` says how long rows are kept, and not that older ones are gone",
         ],
     );
 }

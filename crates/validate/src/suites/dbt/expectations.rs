@@ -10,7 +10,7 @@ use super::compared::{
 };
 use super::periods;
 use super::words::{column, columns, other, sql_list, values};
-use crate::suites::pattern::{Syntax, of_kind};
+use crate::suites::pattern::{Syntax, noted, of_kind};
 use crate::suites::words::{Arguments, number, plain_number};
 use crate::suites::{Rules, Translation};
 
@@ -81,8 +81,7 @@ fn column_count(arguments: &Arguments<'_>) -> Rules {
 }
 
 fn types(names: &[String], arguments: &Arguments<'_>) -> Translation {
-    Ok(Rules::one("schema", json!({"columns": {column(arguments)?: names}, "ignore_case": true}))
-        .note("types are those of Headworks; a type of another engine breaks the rule"))
+    Ok(Rules::one("schema", json!({"columns": {column(arguments)?: names}, "ignore_case": true})).note(super::OF_TYPES))
 }
 
 /// Tests of single values.
@@ -163,7 +162,7 @@ fn pattern(kind: &str, key: &str, not: bool, arguments: &Arguments<'_>) -> Trans
     let ignore_case = ignores_case(arguments)?;
     let pattern = of_kind(kind, arguments.text(key)?, Syntax::Re2)?;
     let settings = json!({"column": column(arguments)?, "pattern": pattern, "not": only_true(not), "ignore_case": ignore_case});
-    Ok(Rules::one(kind, settings))
+    Ok(noted(kind, &[pattern], Rules::one(kind, settings)))
 }
 
 /// A list of patterns. Where none is to match and `match_on` is `any`, one that does not match is enough for them.
@@ -178,12 +177,12 @@ fn patterns(kind: &str, key: &str, not: bool, arguments: &Arguments<'_>) -> Tran
             if kind == "like" { format!("{written} not like {literal}") } else { format!("not regexp_like({written}, {literal})") }
         };
         let sql = list.iter().map(one).collect::<Vec<_>>().join(" or ");
-        return Ok(Rules::sql("expression", json!({ "sql": sql })));
+        return Ok(noted(kind, &list, Rules::sql("expression", json!({ "sql": sql }))));
     }
     let require = if all && !not { json!("all") } else { Json::Null };
     let settings =
         json!({"column": column(arguments)?, "patterns": list, "not": only_true(not), "require": require, "ignore_case": ignore_case});
-    Ok(Rules::one(kind, settings))
+    Ok(noted(kind, &list, Rules::one(kind, settings)))
 }
 
 fn only_true(flag: bool) -> Json {

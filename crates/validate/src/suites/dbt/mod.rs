@@ -13,6 +13,7 @@ mod jinja;
 mod periods;
 mod project;
 mod singular;
+mod sql_rows;
 mod test;
 pub(crate) mod unit_tests;
 mod versions;
@@ -85,7 +86,7 @@ impl Suite for Dbt {
                 items.extend(unless_off([table, source], &name, origin, own));
             }
         }
-        items.extend(list(&file, "unit_tests").map(unit_tests::item));
+        items.extend(list(&file, "unit_tests").map(|test| unit_tests::item(test, &origin.known)));
         Ok(Imported { items, ..Imported::default() })
     }
 
@@ -129,6 +130,10 @@ fn unless_off<'a>(places: impl IntoIterator<Item = &'a Json>, name: &str, origin
 
 /// The tests and constraints of a table and of its columns.
 fn table_items(table: &Json, name: &str, origin: &Origin, items: &mut Vec<ImportedItem>) {
+    let is_enforced = |value: &Json| evaluated_entry("enforced", value, &origin.known).is_ok_and(|(_, value)| value == json!(true));
+    if ["/config/contract/enforced", "/contract/enforced"].iter().filter_map(|place| table.pointer(place)).any(is_enforced) {
+        items.push(ImportedItem::new(Some(name), "contract", contract(table)));
+    }
     for test in tests_of(table) {
         items.push(Test::of(&test, None).within(origin, name).item(name));
     }
@@ -146,6 +151,22 @@ fn table_items(table: &Json, name: &str, origin: &Origin, items: &mut Vec<Import
         }
     }
 }
+
+/// An enforced contract: the columns that it names and no others, with their types.
+fn contract(table: &Json) -> Translation {
+    let typed = |column: &Json| match (text_of(column, "name"), text_of(column, "data_type")) {
+        (name, "") => Err(format!("the column `{name}` has no `data_type`, without which dbt builds no table under a contract")),
+        (name, data_type) => Ok((name.to_owned(), Json::from(data_type))),
+    };
+    let columns = list(table, "columns").map(typed).collect::<Result<Settings, String>>()?;
+    if columns.is_empty() {
+        return Err("it names no columns, without which dbt builds no table under a contract".into());
+    }
+    Ok(Rules::one("schema", json!({"columns": columns, "exact": true})).note(OF_TYPES))
+}
+
+/// Said of types that are compared by their names.
+const OF_TYPES: &str = "types are those of Headworks; a type of another engine breaks the rule";
 
 fn constraint_item(constraint: &Json, column: Option<&str>, table: &str) -> ImportedItem {
     let kind = text_of(constraint, "type");

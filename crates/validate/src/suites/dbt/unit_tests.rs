@@ -2,12 +2,14 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{list, text_of, words};
+use super::expression::Known;
+use super::jinja::evaluated;
+use super::{list, sql_rows, text_of, words};
 use crate::suites::{ImportedItem, Outcome};
 
 /// What became of a unit test.
-pub(super) fn item(test: &Json) -> ImportedItem {
-    let outcome = match translated(test) {
+pub(super) fn item(test: &Json, known: &Known) -> ImportedItem {
+    let outcome = match translated(test, known) {
         Ok((test, note)) => Outcome::Test { test, note },
         Err(why) => Outcome::NotTranslated { why },
     };
@@ -15,7 +17,7 @@ pub(super) fn item(test: &Json) -> ImportedItem {
 }
 
 /// The test under its name, and what a reader should know about it.
-fn translated(test: &Json) -> Result<(Json, Option<String>), String> {
+fn translated(test: &Json, known: &Known) -> Result<(Json, Option<String>), String> {
     refuse_settings(test)?;
     let (mut given, mut notes) = (Map::new(), Vec::new());
     for input in list(test, "given") {
@@ -24,7 +26,7 @@ fn translated(test: &Json) -> Result<(Json, Option<String>), String> {
             return Err("it gives rows of `this`: dbt expects the rows that are merged, Headworks the table after the load".into());
         }
         let table = words::relation(written).ok_or_else(|| format!("`input: {written}` is no `ref` or `source`"))?;
-        given.insert(table, rows(input, &mut notes)?);
+        given.insert(table, rows(input, known, &mut notes)?);
     }
     let expect = test.get("expect").ok_or("it expects nothing")?;
     let mut translated = Map::new();
@@ -33,7 +35,10 @@ fn translated(test: &Json) -> Result<(Json, Option<String>), String> {
         translated.insert("description".into(), description.trim().into());
     }
     translated.insert("given".into(), given.into());
-    translated.insert("expect".into(), rows(expect, &mut notes)?);
+    translated.insert("expect".into(), rows(expect, known, &mut notes)?);
+    if text_of(expect, "format") == "sql" {
+        notes.push("dbt stops where rows in SQL leave out a column of the model; here the columns that they name are compared".into());
+    }
     Ok((json!({ text_of(test, "name"): translated }), (!notes.is_empty()).then(|| notes.join("; "))))
 }
 
@@ -48,9 +53,13 @@ fn refuse_settings(test: &Json) -> Result<(), String> {
     }
     for (kind, values) in test.get("overrides").and_then(Json::as_object).into_iter().flatten() {
         for (name, value) in values.as_object().into_iter().flatten() {
-            let is_full_load = name == "is_incremental" && value == &json!(false);
-            if !is_full_load {
-                return Err(format!("it overrides `{name}` under `{kind}`, which stands in Jinja that only dbt runs"));
+            let is_of_loads = name == "is_incremental";
+            if !(is_of_loads && value == &json!(false)) {
+                return Err(if is_of_loads {
+                    "it overrides `is_incremental`: dbt expects the rows that are merged, Headworks the table after the load".into()
+                } else {
+                    format!("it overrides `{name}` under `{kind}`, which stands in Jinja that only dbt runs")
+                });
             }
         }
     }
@@ -58,10 +67,13 @@ fn refuse_settings(test: &Json) -> Result<(), String> {
 }
 
 /// Rows in one of dbt's formats, as a test of Headworks has them.
-fn rows(input: &Json, notes: &mut Vec<String>) -> Result<Json, String> {
+fn rows(input: &Json, known: &Known, notes: &mut Vec<String>) -> Result<Json, String> {
     let fixture = input.get("fixture").and_then(Json::as_str);
     match (input.get("format").and_then(Json::as_str).unwrap_or("dict"), fixture, input.get("rows")) {
-        ("sql", ..) => Err("its rows are SQL, which has to be run by dbt; write them as `dict` or `csv`".into()),
+        ("sql", None, Some(Json::String(sql))) => {
+            evaluated(sql, known).ok().and_then(|sql| sql_rows::rows(&sql)).ok_or_else(|| OF_SQL.into())
+        }
+        ("sql", ..) => Err(OF_SQL.into()),
         ("csv", Some(fixture), _) => {
             let file = format!("fixtures/{fixture}.csv");
             notes.push(format!("copy dbt's fixture to `{file}` beside the test"));
@@ -73,6 +85,10 @@ fn rows(input: &Json, notes: &mut Vec<String>) -> Result<Json, String> {
         (format, ..) => Err(format!("its rows are not in the format `{format}`")),
     }
 }
+
+/// Said of rows in SQL that has to be run.
+const OF_SQL: &str =
+    "its rows are SQL with more than values that are written out, and dbt would have to run it; write them as `dict` or `csv`";
 
 /// A test as a file of tests has it.
 pub(crate) fn test_yaml(test: &Json) -> String {
@@ -119,7 +135,8 @@ mod tests {
 
     #[track_caller]
     fn check(test: &Json, expected: &str) {
-        let shown = match item(test).outcome {
+        let known = Known { vars: [("lim".to_owned(), json!(5))].into_iter().collect(), ..Known::default() };
+        let shown = match item(test, &known).outcome {
             Outcome::Test { test, note } => test_yaml(&test) + &note.map(|note| format!("# {note}\n")).unwrap_or_default(),
             Outcome::NotTranslated { why } => why,
             other => format!("{other:?}"),
@@ -167,8 +184,17 @@ mod tests {
             "it gives rows of `this`: dbt expects the rows that are merged, Headworks the table after the load",
         );
         check(
-            &with("expect", json!({ "format": "sql", "rows": "select 1" })),
-            "its rows are SQL, which has to be run by dbt; write them as `dict` or `csv`",
+            &with("expect", json!({ "format": "sql", "rows": "select id from {{ ref('a') }}" })),
+            "its rows are SQL with more than values that are written out, and dbt would have to run it; write them as `dict` or `csv`",
+        );
+        check(
+            &with("overrides", json!({ "macros": { "is_incremental": true } })),
+            "it overrides `is_incremental`: dbt expects the rows that are merged, Headworks the table after the load",
+        );
+        check(
+            &with("expect", json!({ "format": "sql", "rows": "select 1 as id union all select {{ var('lim') }} -- the last" })),
+            "t:\n  model: m\n  given: {}\n  expect:\n    - { id: 1 }\n    - { id: 5 }\n\
+             # dbt stops where rows in SQL leave out a column of the model; here the columns that they name are compared\n",
         );
         check(
             &with("overrides", json!({ "vars": { "day": 1 } })),

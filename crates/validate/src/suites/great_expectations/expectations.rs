@@ -7,7 +7,7 @@ use super::distribution::distribution;
 use super::moments;
 use super::types::types;
 use crate::suites::limits;
-use crate::suites::pattern::{Syntax, in_schema, of_kind, ours};
+use crate::suites::pattern::{Syntax, in_schema, noted, of_kind, ours};
 use crate::suites::words::{Arguments, number, plain_number};
 use crate::suites::{Rules, Translation};
 
@@ -23,6 +23,9 @@ const CROSSED: &str = "`min_value` is greater than `max_value`, which Great Expe
 /// Said of limits of quantiles that its definitions take for an error. Its pandas engine takes them, and no value lies between.
 const CROSSED_RANGE: &str =
     "a value range begins beyond its end, which the definitions of Great Expectations take for an error; swap its limits";
+
+/// Said of a limit on the number of values that is no whole number.
+const NO_FRACTION: &str = "what its limits have behind the point does not count, as in Great Expectations 1";
 
 /// What a pair of columns says of rows that are left out: those where any value is missing, those where all are, and none.
 pub(super) const OF_PAIRS: [&str; 3] = ["either_value_is_missing", "both_values_are_missing", "neither"];
@@ -59,6 +62,14 @@ fn limits(settings: Json, arguments: &Arguments<'_>) -> Result<Json, String> {
 
 /// Limits of a count, which are whole numbers.
 fn count_limits(settings: Json, arguments: &Arguments<'_>) -> Result<Json, String> {
+    if let Some(limit) = ["min_value", "max_value"].iter().filter_map(|key| arguments.number(key)).find(|limit| limit.fract() != 0.0) {
+        return Err(format!("`{limit}` is no number of things"));
+    }
+    rounded_limits(settings, arguments)
+}
+
+/// Limits of a count, of which theirs leaves out the fraction before it asks whether they are strict.
+fn rounded_limits(settings: Json, arguments: &Arguments<'_>) -> Result<Json, String> {
     let mut settings = limits(settings, arguments)?;
     let get = |key: &str| settings.get(key).and_then(number);
     let is_no_number = |key: &&&str| settings.get(**key).is_some_and(|limit| !limit.is_null() && number(limit).is_none());
@@ -66,11 +77,9 @@ fn count_limits(settings: Json, arguments: &Arguments<'_>) -> Result<Json, Strin
         let theirs = if matches!(*key, "min" | "above") { "min_value" } else { "max_value" };
         return Err(format!("`{theirs}: {}` is no number", settings[*key]));
     }
-    if let Some(limit) = ["min", "above", "max", "below"].iter().filter_map(|key| get(key)).find(|limit| limit.fract() != 0.0) {
-        return Err(format!("`{limit}` is no number of things"));
-    }
-    let min = get("min").map(f64::ceil).or_else(|| get("above").map(|above| above.floor() + 1.0));
-    let max = get("max").map(f64::floor).or_else(|| get("below").map(|below| below.ceil() - 1.0));
+    let whole = |key: &str| get(key).map(f64::trunc);
+    let min = whole("min").or_else(|| whole("above").map(|above| above + 1.0));
+    let max = whole("max").or_else(|| whole("below").map(|below| below - 1.0));
     (settings["min"], settings["max"]) = (min.map(|min| plain_number(min.max(0.0))).into(), max.map(plain_number).into());
     (settings["above"], settings["below"]) = (Json::Null, Json::Null);
     Ok(settings)
@@ -194,10 +203,12 @@ fn patterns(kind: &str, key: &str, not: bool, arguments: &Arguments<'_>) -> Tran
     if let Some(list) = key.strip_suffix("_list") {
         let patterns = arguments.texts(&format!("{list}_list"))?.into_iter().map(|pattern| of_kind(kind, pattern, Syntax::Python));
         let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
-        return on_column(kind, json!({"patterns": patterns, "require": required(arguments)?, "not": not}), arguments);
+        let rules = on_column(kind, json!({"patterns": patterns, "require": required(arguments)?, "not": not}), arguments)?;
+        return Ok(noted(kind, &patterns, rules));
     }
     let pattern = of_kind(kind, arguments.text(key)?, Syntax::Python)?;
-    on_column(kind, json!({"pattern": pattern, "not": not}), arguments)
+    let rules = on_column(kind, json!({"pattern": pattern, "not": not}), arguments)?;
+    Ok(noted(kind, &[pattern], rules))
 }
 
 fn columns_rule(kind: &str, arguments: &Arguments<'_>) -> Translation {
@@ -291,8 +302,11 @@ fn of_values(name: &str, arguments: &Arguments<'_>) -> Translation {
             on_column("length", json!({"min": length, "max": length}), arguments)
         }
         "column_value_z_scores_to_be_less_than" => {
-            let above_only = if arguments.flag("double_sided") { Json::Null } else { json!(true) };
-            on_column("z_score", json!({"below": arguments.get("threshold"), "above_only": above_only}), arguments)
+            // On both sides theirs takes the size of the limit, whatever its sign.
+            let (limit, is_double) = (arguments.number("threshold"), arguments.flag("double_sided"));
+            let (below, above_only) = if is_double { (limit.map(f64::abs), Json::Null) } else { (limit, json!(true)) };
+            let below = below.map_or_else(|| arguments.get("threshold"), plain_number);
+            on_column("z_score", json!({"below": below, "above_only": above_only}), arguments)
         }
         "column_values_to_not_be_outliers" => outliers(arguments),
         "column_values_to_be_increasing" => ordered("increasing", arguments),
@@ -310,6 +324,11 @@ fn of_columns(name: &str, arguments: &Arguments<'_>) -> Translation {
     match name {
         "column_to_exist" => {
             let place = arguments.get("column_index");
+            if place.as_i64().is_some_and(|place| place < 0) {
+                return Err(format!(
+                    "`column_index: {place}` counts from the end, and `places` from the beginning; write the place from 0"
+                ));
+            }
             let places = if place.is_null() { Json::Null } else { json!({column()?: place}) };
             Ok(Rules::one("schema", json!({"columns": {column()?: "any"}, "places": places})))
         }
@@ -323,7 +342,9 @@ fn of_columns(name: &str, arguments: &Arguments<'_>) -> Translation {
         "column_proportion_of_unique_values_to_be_between" => aggregate("distinct_share", arguments),
         "column_proportion_of_non_null_values_to_be_between" => aggregate("filled_share", arguments),
         "column_unique_value_count_to_be_between" => {
-            Ok(Rules::one("distinct_count", count_limits(json!({"column": column()?}), arguments)?))
+            let rules = Rules::one("distinct_count", rounded_limits(json!({"column": column()?}), arguments)?);
+            let has_fraction = |key: &str| arguments.number(key).is_some_and(|limit| limit.fract() != 0.0);
+            Ok(if has_fraction("min_value") || has_fraction("max_value") { rules.note(NO_FRACTION) } else { rules })
         }
         "column_quantile_values_to_be_between" => quantiles(arguments),
         "column_distinct_values_to_be_in_set" => value_set("distinct_values", "within", arguments),
@@ -390,8 +411,8 @@ fn of_tables(name: &str, arguments: &Arguments<'_>) -> Translation {
         "table_columns_to_match_set" => {
             let exact = arguments.get("exact_match") != json!(false);
             let names = match arguments.get("column_set") {
-                Json::Null if exact => return Ok(Rules::one("schema", json!({"max_columns": 0}))),
-                Json::Null => return Err(ALWAYS_HOLDS.into()),
+                names if exact && (names.is_null() || names == json!([])) => return Ok(Rules::one("schema", json!({"max_columns": 0}))),
+                names if names.is_null() || names == json!([]) => return Err(ALWAYS_HOLDS.into()),
                 _ => arguments.texts("column_set")?,
             };
             let columns: Map<String, Json> = names.into_iter().map(|name| (name, json!("any"))).collect();

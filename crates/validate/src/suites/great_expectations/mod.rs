@@ -51,7 +51,8 @@ impl Suite for GreatExpectations {
         let given = Parameters::of(&suite);
         let name = suite.get("name").or_else(|| suite.get("expectation_suite_name")).and_then(Json::as_str).map(str::to_owned);
         let name = name.or_else(|| origin.name.clone());
-        Ok(Imported { name, items: expectations.iter().map(|expectation| item(expectation, &given)).collect() })
+        let items = expectations.iter().map(|expectation| item(expectation, &given)).collect();
+        Ok(Imported { name, items, ..Imported::default() })
     }
 
     fn write(&self, tables: &[TableRules<'_>]) -> Written {

@@ -5,6 +5,8 @@
 
 use hw_base::{identifier, literal};
 
+use crate::suites::pattern::{Syntax, ours};
+
 /// What is true of a null that is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Nulls {
@@ -250,13 +252,55 @@ impl Reader<'_> {
         Ok(left)
     }
 
-    /// Powers and quotients are not the same in SQL.
+    /// Products, and whole quotients and what is left of them: in Python the latter has the sign of the divisor, in SQL that of the
+    /// dividend. A quotient by nothing is infinite there and an error in SQL, so the divisor is a number that is written out.
     fn product(&mut self) -> Result<Part, String> {
         let mut left = self.signed()?;
-        while !self.rest.starts_with("**") && self.takes("*") {
-            left = Part::Column(format!("{} * {}", left.value()?, self.signed()?.value()?));
+        loop {
+            left = if self.takes("//") {
+                let (dividend, divisor) = (left.value()?, self.written_number()?);
+                Part::Column(quotient(&dividend, &divisor))
+            } else if self.takes("%") {
+                let dividend = left.value()?;
+                Part::Column(remainder(&dividend, &self.written_number()?))
+            } else if self.takes("*") {
+                Part::Column(format!("{} * {}", left.value()?, self.signed()?.value()?))
+            } else {
+                return Ok(left);
+            };
         }
-        Ok(left)
+    }
+
+    /// A number other than zero.
+    fn written_number(&mut self) -> Result<String, String> {
+        if !starts_number(self.rest) {
+            return Err(self.refusal());
+        }
+        match self.signed()? {
+            Part::Value(number) if number.parse::<f64>().is_ok_and(|number| number != 0.0) => Ok(number),
+            _ => Err(format!("what the row condition `{}` divides by is no number other than zero", self.text)),
+        }
+    }
+
+    /// A value, with the methods and the power behind it. A power binds more than a sign.
+    fn power(&mut self) -> Result<Part, String> {
+        let mut part = self.single()?;
+        while self.rest.starts_with('.') {
+            part = self.method(&part)?;
+        }
+        if !self.rest.starts_with("**") {
+            return Ok(part);
+        }
+        let refusal = self.refusal();
+        self.goes_on(2);
+        let exponent = self.single()?;
+        match (&part, &exponent) {
+            (Part::Column(base), Part::Value(exponent)) if matches!(exponent.as_str(), "2" | "3" | "4") && !self.rest.starts_with("**") => {
+                let times = exponent.parse().unwrap_or_default();
+                Ok(Part::Column(format!("({})", vec![base.as_str(); times].join(" * "))))
+            }
+            _ => Err(refusal),
+        }
     }
 
     fn signed(&mut self) -> Result<Part, String> {
@@ -268,24 +312,46 @@ impl Reader<'_> {
             self.goes_on(1);
             return Ok(Part::Column(format!("- {}", self.signed()?.value()?)));
         }
-        let mut part = self.single()?;
-        while self.rest.starts_with('.') {
-            let is = self.method()?;
-            part = Part::Condition(format!("{} {is}", part.value()?));
-        }
-        Ok(part)
+        self.power()
     }
 
     /// `.notnull()` and its like, after a column.
-    fn method(&mut self) -> Result<&'static str, String> {
+    fn method(&mut self, of: &Part) -> Result<Part, String> {
         let methods = [(".notnull()", "is not null"), (".notna()", "is not null"), (".isnull()", "is null"), (".isna()", "is null")];
         for (theirs, ours) in methods {
             if self.rest.get(..theirs.len()).is_some_and(|start| start.eq_ignore_ascii_case(theirs)) {
                 self.goes_on(theirs.len());
-                return Ok(ours);
+                return Ok(Part::Condition(format!("{} {ours}", of.value()?)));
+            }
+        }
+        if self.rest.starts_with(".isin(") {
+            self.goes_on(".isin(".len());
+            let list = self.single()?;
+            self.expects(")")?;
+            return Ok(Part::Condition(self.compared(of, "in", &list)?));
+        }
+        let searches = [(".str.contains(", "", ""), (".str.startswith(", "^", ""), (".str.endswith(", "", "$")];
+        for (theirs, before, after) in searches {
+            if self.rest.starts_with(theirs) {
+                return self.search(of, theirs, before, after);
             }
         }
         Err(self.refusal())
+    }
+
+    /// `.str.contains('x')`, whose text is a pattern, and its like, whose texts are none.
+    fn search(&mut self, of: &Part, theirs: &str, before: &str, after: &str) -> Result<Part, String> {
+        let refusal = self.refusal();
+        let quote = self.rest[theirs.len()..].chars().next().filter(|quote| matches!(quote, '"' | '\'')).ok_or_else(|| refusal.clone())?;
+        let inside = &self.rest[theirs.len() + 1..];
+        let end = inside.find(quote).ok_or("a quote in the row condition is not closed")?;
+        let is_pattern = before.is_empty() && after.is_empty();
+        let pattern = if is_pattern { ours(&inside[..end], Syntax::Python)? } else { regex::escape(&inside[..end]) };
+        self.goes_on(theirs.len() + end + 2);
+        if !self.takes(")") {
+            return Err(refusal);
+        }
+        Ok(Part::Condition(format!("regexp_like({}, {})", of.value()?, literal(&format!("{before}{pattern}{after}")))))
     }
 
     fn single(&mut self) -> Result<Part, String> {
@@ -400,6 +466,24 @@ impl Reader<'_> {
     }
 }
 
+/// What is left of a quotient, with the sign of the divisor. What has it already stays as it is: a further step would cost a float digits.
+fn remainder(dividend: &str, divisor: &str) -> String {
+    let left = format!("{dividend} % {divisor}");
+    format!("(case when {} then {left} + {divisor} else {left} end)", has_other_sign(&left, divisor))
+}
+
+/// The whole quotient below the exact one. A float that is divided without what is left comes out close to a whole number.
+fn quotient(dividend: &str, divisor: &str) -> String {
+    let left = format!("{dividend} % {divisor}");
+    format!("(round(({dividend} - {left}) / {divisor}) - case when {} then 1 else 0 end)", has_other_sign(&left, divisor))
+}
+
+/// SQL that is true where what is `left` of a quotient has not the sign of the divisor.
+fn has_other_sign(left: &str, divisor: &str) -> String {
+    let wrong = if divisor.starts_with('-') { '>' } else { '<' };
+    format!("{left} {wrong} 0")
+}
+
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
@@ -482,7 +566,29 @@ mod tests {
     fn numbers_are_computed() {
         check("x + y * 2 > 3", "x + y * 2 > 3");
         check("(x + y) * -2 > 3", "(x + y) * -2 > 3");
-        check("x ** 2 > 3", "`*` in the row condition `x ** 2 > 3` has no counterpart");
+        check("x ** 2 > 3", "(x * x) > 3");
+        check("-x ** 2 < (x + y) ** 3", "- (x * x) < ((x + y) * (x + y) * (x + y))");
+        check("x ** y > 3", "`*` in the row condition `x ** y > 3` has no counterpart");
+        check("-2 ** 2 > x", "`*` in the row condition `-2 ** 2 > x` has no counterpart");
+    }
+
+    #[test]
+    fn what_is_left_of_a_quotient_has_the_sign_of_the_divisor() {
+        check("x % 2 == 0", "(case when x % 2 < 0 then x % 2 + 2 else x % 2 end) = 0");
+        check("x % -3 == -2", "(case when x % -3 > 0 then x % -3 + -3 else x % -3 end) = -2");
+        check("x // 2 == -4", "(round((x - x % 2) / 2) - case when x % 2 < 0 then 1 else 0 end) = -4");
+        check("x % 0 == 0", "what the row condition `x % 0 == 0` divides by is no number other than zero");
+        check("x % y == 0", "`y` in the row condition `x % y == 0` has no counterpart");
+    }
+
+    #[test]
+    fn texts_are_searched() {
+        check("s.isin(['a', None]) and not x.isin([1])", "(s in ('a') or s is null) and (x in (1)) is not true");
+        check("s.str.contains('a.b')", "regexp_like(s, 'a.b')");
+        check("~s.str.startswith(\"a.b\")", "(regexp_like(s, '^a\\.b')) is not true");
+        check("s.str.endswith('x') or s.isin([])", "regexp_like(s, 'x$') or false");
+        check("s.str.contains('a', case=False)", "`.str.contains('a', case=False)` of a row condition has no counterpart");
+        check("s.isin(t)", "what follows `in` in the row condition `s.isin(t)` is no list");
     }
 
     #[test]
@@ -496,7 +602,7 @@ mod tests {
         check("index > 2", NO_INDEX);
         check("`index` > 2", &format!("{} > 2", identifier("index")));
         check("a.str.len() > 2", "`.str.len() > 2` of a row condition has no counterpart");
-        check("a % 2 == 0", "`%` in the row condition `a % 2 == 0` has no counterpart");
+        check("a / 2 == 0", "`/` in the row condition `a / 2 == 0` has no counterpart");
         check("len(a) > 2", "`len` in the row condition `len(a) > 2` has no counterpart");
         check("a in 'b'", "what follows `in` in the row condition `a in 'b'` is no list");
         check("a > 1 and", "the row condition `a > 1 and` ends too early");

@@ -89,7 +89,7 @@ fn limited(kind: &str, mut rules: Rules, arguments: &Arguments<'_>) -> Translati
     // A column of a typed file has one type, so all of its values have it or none.
     let is_of_rows = rules.rules.iter().all(|rule| rule.get("schema").is_none());
     if let Some(share) = share.filter(|share| *share < 1.0 && is_of_rows) {
-        rules = rules.with("at_least", percent(share));
+        rules = rules.with("at_least", percent(in_parts(share)));
         if let Some(judged) = judged_rows(kind, arguments) {
             rules = rules.only_where(&judged);
         }
@@ -107,6 +107,12 @@ fn limited(kind: &str, mut rules: Rules, arguments: &Arguments<'_>) -> Translati
         rules = rules.only_where(&sql);
     }
     Ok(rules)
+}
+
+/// A share in the parts that are told apart of one, where it has more digits: no more than it was, so that 2 of 3 rows are enough for
+/// `0.6666666666666666`. What lies closer to a part than binary fractions are exact is that part.
+fn in_parts(share: f64) -> f64 {
+    (share * 1e12 + 1e-3).floor() / 1e12
 }
 
 /// The rows that `mostly` is a share of.
@@ -135,7 +141,7 @@ fn judged_rows(kind: &str, arguments: &Arguments<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use crate::suites::great_expectations::expectations::NO_LIMIT;
-    use crate::suites::{Outcome, suite};
+    use crate::suites::{Outcome, read_suite, suite};
     use crate::testing::rules;
     use serde_json::{Value as Json, json};
 
@@ -163,6 +169,12 @@ mod tests {
             &json!({"expectation_type": "expect_column_values_to_not_be_null", "kwargs": {"column": "a", "mostly": 0.333}, "meta": {"notes": {"format": "markdown", "content": "why"}}}),
             r#"[{"not_null":{"column":"a","at_least":"33.3%","description":"why"}}]"#,
         );
+        for (mostly, at_least) in [(2.0 / 3.0, "66.6666666666%"), (5.0 / 6.0, "83.3333333333%"), (0.29, "29%"), (0.999_999, "99.9999%")] {
+            check(
+                &json!({"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "a", "mostly": mostly}}),
+                &json!([{"not_null": {"column": "a", "at_least": at_least}}]).to_string(),
+            );
+        }
     }
 
     #[test]
@@ -190,6 +202,45 @@ mod tests {
             &json!({"type": "expect_column_unique_value_count_to_be_between", "kwargs": {"column": "a", "min_value": 1, "max_value": 1, "strict_min": 1}}),
             r#"[{"distinct_count":{"column":"a","min":2}},{"distinct_count":{"column":"a","max":1}}]"#,
         );
+    }
+
+    #[test]
+    fn limits_that_great_expectations_judges_are_read_as_it_does() {
+        let check = |kind: &str, kwargs: Json, expected: &str| check(&json!({"type": kind, "kwargs": kwargs}), expected);
+        check(
+            "expect_column_unique_value_count_to_be_between",
+            json!({"column": "a", "min_value": 2.5, "max_value": 3.5}),
+            r#"[{"distinct_count":{"column":"a","min":2,"max":3}}]"#,
+        );
+        check(
+            "expect_column_unique_value_count_to_be_between",
+            json!({"column": "a", "min_value": 1.5, "strict_min": true, "max_value": 4.5, "strict_max": true}),
+            r#"[{"distinct_count":{"column":"a","min":2,"max":3}}]"#,
+        );
+        check("expect_table_row_count_to_be_between", json!({"min_value": 2.5}), "`2.5` is no number of things");
+        check(
+            "expect_column_value_z_scores_to_be_less_than",
+            json!({"column": "a", "threshold": -1.5, "double_sided": true}),
+            r#"[{"z_score":{"below":1.5,"column":"a"}}]"#,
+        );
+        check("expect_table_columns_to_match_set", json!({"column_set": []}), r#"[{"schema":{"max_columns":0}}]"#);
+        check("expect_table_columns_to_match_set", json!({"column_set": [], "exact_match": false}), "[]");
+        check(
+            "expect_column_to_exist",
+            json!({"column": "a", "column_index": -1}),
+            "`column_index: -1` counts from the end, and `places` from the beginning; write the place from 0",
+        );
+    }
+
+    #[test]
+    fn patterns_with_a_backslash_are_told() {
+        let of = |kwargs: Json| {
+            let suite = json!({"expectations": [{"type": "expect_column_values_to_match_like_pattern", "kwargs": kwargs}]});
+            read_suite("great-expectations", &suite.to_string()).unwrap().items[0].outcome.note().is_some()
+        };
+        assert!(of(json!({"column": "a", "like_pattern": "b\\_"})));
+        assert!(!of(json!({"column": "a", "like_pattern": "b_"})));
+        assert!(!of(json!({"column": "a", "like_pattern": "b\\_", "escape": "\\"})));
     }
 
     #[test]

@@ -2,17 +2,18 @@
 
 use serde_json::json;
 
+use crate::suites::types::type_words;
 use crate::suites::words::Arguments;
 use crate::suites::{Rules, Translation};
 
 /// Types as their engines call them, in our words.
 pub(super) fn types(names: &[String], arguments: &Arguments<'_>) -> Translation {
     let mut ours: Vec<&str> = Vec::new();
-    for known in names.iter().filter_map(|name| type_words(name)) {
+    for known in names.iter().filter_map(|name| words_of(name)) {
         ours.extend(known.iter().filter(|word| !ours.contains(word)).copied().collect::<Vec<_>>());
     }
     // A list holds the names that several engines have, and no column here has a type that is not known.
-    let unknown: Vec<&str> = names.iter().filter(|name| type_words(name).is_none()).map(String::as_str).collect();
+    let unknown: Vec<&str> = names.iter().filter(|name| words_of(name).is_none()).map(String::as_str).collect();
     if ours.is_empty() {
         return Err(format!("the type `{}` is not known", unknown.join("`, `")));
     }
@@ -22,30 +23,14 @@ pub(super) fn types(names: &[String], arguments: &Arguments<'_>) -> Translation 
     Ok(Rules::one("schema", json!({"columns": {column: ours}})).note(note))
 }
 
-fn type_words(name: &str) -> Option<&'static [&'static str]> {
-    let plain: String = name.to_lowercase().split('(').next().unwrap_or_default().replace("type", "").replace([' ', '_'], "");
-    Some(match plain.trim_end_matches(|c: char| c.is_ascii_digit()) {
-        "int" | "integer" | "bigint" | "smallint" | "tinyint" | "byteint" | "long" | "short" | "byte" | "uint" => {
-            &["bigint", "integer", "smallint"]
-        }
-        // Numbers with a point in CSV and JSON are decimals here, and floats in Python.
-        "float" | "double" | "real" | "doubleprecision" => &["double", "real", "decimal"],
-        "decimal" | "numeric" | "number" => &["decimal"],
-        "str" | "string" | "varchar" | "text" | "char" | "object" | "o" | "unicode" | "nvarchar" | "nchar" | "ntext" | "characterv"
-        | "charactervarying" => &["varchar"],
-        "bool" | "boolean" | "bit" => &["boolean"],
-        "date" => &["date"],
-        "datetime"
-        | "timestamp"
-        | "timestampntz"
-        | "timestamptz"
-        | "datetime64[ns]"
-        | "timestampwithouttimezone"
-        | "timestampwithtimezone"
-        | "datetimetzd" => &["timestamp", "timestamptz"],
-        "binary" | "bytea" | "blob" | "bytes" => &["binary"],
-        _ => return None,
-    })
+/// What numpy calls a type with its size is no other size; names of databases stand for several.
+fn words_of(name: &str) -> Option<&'static [&'static str]> {
+    match name {
+        "int16" => Some(&["smallint"]),
+        "int32" => Some(&["integer"]),
+        "int64" => Some(&["bigint"]),
+        _ => type_words(name),
+    }
 }
 
 #[cfg(test)]
@@ -66,5 +51,6 @@ mod tests {
         );
         assert_eq!(of(&["ROWID"]), "the type `ROWID` is not known");
         assert!(of(&["BYTEINT"]).contains("bigint"));
+        assert!(of(&["int32", "float64"]).starts_with(r#"{"schema":{"columns":{"a":["integer","double","real","decimal"]}}}"#));
     }
 }

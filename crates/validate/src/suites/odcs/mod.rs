@@ -3,7 +3,10 @@
 //! Besides `quality`, a contract promises columns with types, required and unique properties, keys, relationships, limits on
 //! values and how late data may be: all of them are rules.
 
+mod columns;
 mod quality;
+mod references;
+mod service;
 mod write;
 
 use std::cmp::Ordering;
@@ -14,8 +17,9 @@ use serde_json::{Map, Value as Json, json};
 use crate::exact::Exact;
 use crate::scalar::Scalar;
 
+use self::references::{Referred, referred};
 use super::pattern::{Syntax, ours};
-use super::words::plain_number;
+use super::words::texts;
 use super::{Imported, ImportedItem, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
 
 /// Contracts of the Open Data Contract Standard.
@@ -50,10 +54,13 @@ impl Suite for Odcs {
             for property in list(object, "properties") {
                 possible(property, name_of(object))?;
             }
-            object_items(object, &mut items);
+            object_items(object, &file, &mut items);
         }
-        items.extend(list(&file, "slaProperties").flat_map(sla_items));
-        Ok(Imported { items, ..Imported::default() })
+        items.extend(list(&file, "slaProperties").flat_map(|sla| service::items(sla, &file)));
+        let objects = || list(&file, "schema");
+        let named = objects().filter_map(|object| Some((object.get("name")?.as_str()?.to_owned(), name_of(object).to_owned())));
+        let other_names = named.filter(|(name, _)| objects().all(|object| name_of(object) != name.as_str())).collect();
+        Ok(Imported { items, other_names, ..Imported::default() })
     }
 
     fn write(&self, tables: &[TableRules<'_>]) -> Written {
@@ -104,12 +111,13 @@ fn is_true(element: &Json, key: &str) -> bool {
 }
 
 /// The promises about one table.
-fn object_items(object: &Json, items: &mut Vec<ImportedItem>) {
+fn object_items(object: &Json, contract: &Json, items: &mut Vec<ImportedItem>) {
     let table = name_of(object);
+    let names: Vec<&str> = [table].into_iter().chain(object.get("name").and_then(Json::as_str).filter(|name| *name != table)).collect();
     let properties: Vec<&Json> = list(object, "properties").collect();
     let mut add = |check: String, translation: Translation| items.push(ImportedItem::new(Some(table), check, translation));
     if !properties.is_empty() {
-        add("properties".into(), Ok(types(&properties)));
+        add("properties".into(), Ok(columns::types(&properties)));
     }
     let mut key: Vec<&Json> = properties.iter().copied().filter(|property| is_true(property, "primaryKey")).collect();
     key.sort_by_key(|property| property.get("primaryKeyPosition").and_then(Json::as_i64).unwrap_or(i64::MAX));
@@ -136,18 +144,19 @@ fn object_items(object: &Json, items: &mut Vec<ImportedItem>) {
             add(format!("properties({column})"), Err(OF_PARTS.into()));
         }
         for relationship in list(property, "relationships") {
-            add(format!("relationship({column})"), relationship_rule(&[column.to_owned()], relationship));
+            add(format!("relationship({column})"), relationship_rule(&[column.to_owned()], relationship, contract));
         }
         for check in list(property, "quality") {
-            add(quality::called(check, Some(column)), quality::translated(check, table, Some(column)));
+            add(quality::called(check, Some(column)), quality::translated(check, &names, Some(column)));
         }
     }
     for relationship in list(object, "relationships") {
-        let from = names(relationship.get("from"));
-        add(format!("relationship({})", from.join(", ")), relationship_rule(&from, relationship));
+        let from = columns_of(object, relationship.get("from"), contract);
+        let called = from.as_ref().map(|from| from.join(", ")).unwrap_or_default();
+        add(format!("relationship({called})"), from.and_then(|from| relationship_rule(&from, relationship, contract)));
     }
     for check in list(object, "quality") {
-        add(quality::called(check, None), quality::translated(check, table, None));
+        add(quality::called(check, None), quality::translated(check, &names, None));
     }
 }
 
@@ -166,45 +175,33 @@ fn makes_promises(property: &Json) -> bool {
         || parts_of(property).any(makes_promises)
 }
 
-/// The columns with the types that they may have. Others may be there: a contract does not say that it names all.
-fn types(properties: &[&Json]) -> Rules {
-    let of = |property: &Json| -> Json {
-        match property.get("logicalType").and_then(Json::as_str) {
-            Some("string") => json!("varchar"),
-            Some("integer") => json!(["bigint", "int", "smallint", "tinyint"]),
-            Some("number") => json!(["double", "real", "decimal", "bigint", "int", "smallint", "tinyint"]),
-            Some("boolean") => json!("boolean"),
-            Some("date") => json!(["date", "timestamp", "timestamptz"]),
-            Some("timestamp") => json!(["timestamp", "timestamptz"]),
-            Some("time") => json!(["time", "varchar"]),
-            _ => json!("any"),
-        }
-    };
-    let columns: Map<String, Json> = properties.iter().map(|property| (name_of(property).to_owned(), of(property))).collect();
-    Rules::one("schema", json!({ "columns": columns }))
+/// The columns that a reference, or a list of such, means.
+fn all_referred(value: Option<&Json>, own: Option<&Json>, contract: &Json) -> Result<Vec<Referred>, String> {
+    let references = value.and_then(texts).unwrap_or_default();
+    references.iter().map(|reference| referred(reference, own, contract)).collect()
 }
 
-fn names(value: Option<&Json>) -> Vec<String> {
-    let last = |name: &str| name.rsplit(['.', '/']).next().unwrap_or_default().to_owned();
-    match value {
-        Some(Json::String(name)) => vec![last(name)],
-        Some(Json::Array(items)) => items.iter().filter_map(|item| item.as_str().map(last)).collect(),
-        _ => Vec::new(),
+/// The columns of an object that a relationship begins at.
+fn columns_of(object: &Json, from: Option<&Json>, contract: &Json) -> Result<Vec<String>, String> {
+    let from = all_referred(from, Some(object), contract)?;
+    if let Some(other) = from.iter().filter_map(|from| from.table.as_deref()).find(|table| *table != name_of(object)) {
+        return Err(format!("`from` is a column of `{other}`, and the relationship stands at `{}`", name_of(object)));
     }
+    Ok(from.into_iter().map(|from| from.column).collect())
 }
 
-/// A foreign key: `to` is `table.column`, or a list of such.
-fn relationship_rule(from: &[String], relationship: &Json) -> Translation {
+/// A foreign key: `to` is a reference, or a list of such.
+fn relationship_rule(from: &[String], relationship: &Json, contract: &Json) -> Translation {
     if relationship.get("type").and_then(Json::as_str).is_some_and(|kind| kind != "foreignKey") {
         return Err(format!("a relationship of type {} is no rule", relationship["type"]));
     }
-    let first = match relationship.get("to") {
-        Some(Json::Array(items)) => items.first().and_then(Json::as_str),
-        other => other.and_then(Json::as_str),
-    };
-    let (table, _) = first.and_then(|to| to.rsplit_once(['.', '/'])).ok_or("`to` is not of the form `table.column`")?;
-    let table = table.rsplit('/').next().unwrap_or_default();
-    Ok(Rules::one("referential", json!({"columns": from, "to": {"table": table, "columns": names(relationship.get("to"))}})))
+    let to = all_referred(relationship.get("to"), None, contract)?;
+    let table = to.first().and_then(|first| first.table.clone()).ok_or("`to` is not of the form `table.column`")?;
+    if to.iter().any(|other| other.table.as_ref() != Some(&table)) {
+        return Err("`to` names columns of several tables".into());
+    }
+    let columns: Vec<String> = to.into_iter().map(|to| to.column).collect();
+    Ok(Rules::one("referential", json!({"columns": from, "to": {"table": table, "columns": columns}})))
 }
 
 /// Whether the option only says of `minimum` or `maximum` that no value may be it, as in version 3.0; later ones name a limit of their own.
@@ -229,6 +226,15 @@ fn option_rule(column: &str, option: &str, value: &Json, options: &Map<String, J
         "exclusiveMaximum" => one("range", "below"),
         "multipleOf" => Ok(Rules::sql("expression", json!({"sql": is_multiple(&identifier(column), value)?}))),
         "format" => format_rule(column, value.as_str().unwrap_or_default()),
+        "minItems" => Ok(Rules::one("expression", json!({"sql": format!("cardinality({}) >= {value}", identifier(column))}))),
+        "maxItems" => Ok(Rules::one("expression", json!({"sql": format!("cardinality({}) <= {value}", identifier(column))}))),
+        "uniqueItems" if value == &json!(true) => {
+            let name = identifier(column);
+            Ok(Rules::one("expression", json!({"sql": format!("cardinality(array_distinct({name})) = cardinality({name})")})))
+        }
+        "required" => Err(OF_PARTS.into()),
+        "minProperties" | "maxProperties" => Err("all values of a column of objects have the same parts here".into()),
+        "timezone" | "defaultTimezone" => Err("moments here are those of UTC, with a zone or without".into()),
         _ => Err(format!("the option `{option}` has no counterpart")),
     }
 }
@@ -246,47 +252,43 @@ fn is_multiple(name: &str, step: &Json) -> Result<String, String> {
 }
 
 fn format_rule(column: &str, format: &str) -> Translation {
+    if let Some((min, max)) = ends_of(format) {
+        return Ok(Rules::one("range", json!({"column": column, "min": min, "max": max})));
+    }
     let form = match format {
         "email" => "email",
         "uuid" => "uuid",
         "uri" => "url",
         "ipv4" => "ipv4",
         "ipv6" => "ipv6",
+        "hostname" => {
+            let name = Rules::one("matches", json!({"column": column, "pattern": HOST}));
+            return Ok(name.and("length", json!({"column": column, "max": 253})));
+        }
+        "i128" | "f64" => return Ok(Rules::default().note("every number here has room in it, so no rule is needed")),
+        "f32" => return Err("the format `f32` says how a number is stored, and not which one it may be".into()),
         _ => return Err(format!("the format `{format}` says how values are written elsewhere; `parses` knows formats of `strftime`")),
     };
     Ok(Rules::one("parses", json!({"column": column, "as": form})))
 }
 
-/// A promise of service for each of its elements: latency is how old the newest row may be.
-fn sla_items(sla: &Json) -> impl Iterator<Item = ImportedItem> {
-    sla.get("element").and_then(Json::as_str).unwrap_or_default().split(',').map(move |element| sla_item(element.trim(), sla))
-}
+/// A name of a host: labels of up to 63 letters, digits and hyphens.
+const HOST: &str = r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$";
 
-fn sla_item(element: &str, sla: &Json) -> ImportedItem {
-    let property = sla.get("property").and_then(Json::as_str).unwrap_or_default();
-    let (table, column) = element.rsplit_once('.').unwrap_or(("", element));
-    let table = table.rsplit(['.', '/']).next().filter(|table| !table.is_empty());
-    let of = if element.is_empty() { String::new() } else { format!("({element})") };
-    ImportedItem::new(table, format!("slaProperties {property}{of}"), sla_rule(property, column, sla))
-}
-
-fn sla_rule(property: &str, column: &str, sla: &Json) -> Translation {
-    if !matches!(property, "latency" | "ly" | "freshness" | "fr") {
-        return Err(format!("`{property}` is a promise about the service and not about rows"));
-    }
-    if column.is_empty() {
-        return Err("`element` names no column".into());
-    }
-    let value = sla.get("value").and_then(super::words::number).filter(|value| value.fract() == 0.0).ok_or("`value` is no whole number")?;
-    let (unit, times) = match sla.get("unit").and_then(Json::as_str).unwrap_or("d") {
-        "d" | "day" | "days" => ("d", 1.0),
-        "h" | "hr" | "hour" | "hours" => ("h", 1.0),
-        "m" | "min" | "minute" | "minutes" => ("m", 1.0),
-        "w" | "week" | "weeks" => ("d", 7.0),
-        "y" | "yr" | "year" | "years" => ("d", 365.0),
-        other => return Err(format!("the unit `{other}` is not known")),
-    };
-    Ok(Rules::one("freshness", json!({"column": column, "within": format!("{}{unit}", plain_number(value * times))})))
+/// The least and the greatest whole number of a format, which is one of Rust's types. No number here is beyond the last one.
+fn ends_of(format: &str) -> Option<(Json, Json)> {
+    Some(match format {
+        "i8" => (json!(i8::MIN), json!(i8::MAX)),
+        "i16" => (json!(i16::MIN), json!(i16::MAX)),
+        "i32" => (json!(i32::MIN), json!(i32::MAX)),
+        "i64" => (json!(i64::MIN), json!(i64::MAX)),
+        "u8" => (json!(0), json!(u8::MAX)),
+        "u16" => (json!(0), json!(u16::MAX)),
+        "u32" => (json!(0), json!(u32::MAX)),
+        "u64" => (json!(0), json!(u64::MAX.to_string())),
+        "u128" => (json!(0), Json::Null),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -307,6 +309,58 @@ mod tests {
         check(json!({"minimum": 5, "exclusiveMinimum": true, "exclusiveMaximum": false}), &[range("above")]);
         check(json!({"minimum": 5, "exclusiveMinimum": false}), &[range("min")]);
         check(json!({"exclusiveMaximum": 5}), &[range("below")]);
+    }
+
+    #[test]
+    fn relationships_are_found_by_ids() {
+        let contract = json!({"apiVersion": "v3.1.0", "kind": "DataContract", "schema": [
+            {"id": "t_tbl", "name": "t", "properties": [{"id": "k_id", "name": "k", "relationships": [{"to": "schema/o_tbl/properties/s_id"}]}],
+                "relationships": [
+                    {"from": "schema/t_tbl/properties/k_id", "to": "schema/o_tbl/properties/s_id"},
+                    {"from": ["t.k"], "to": ["o.s"]},
+                    {"from": "o.s", "to": "o.s"}]},
+            {"id": "o_tbl", "name": "o", "properties": [{"id": "s_id", "name": "s"}]}]});
+        let imported = Odcs.read(&contract.to_string()).unwrap();
+        let rule = json!({"referential": {"columns": ["k"], "to": {"table": "o", "columns": ["s"]}}});
+        for item in &imported.items[1..4] {
+            assert_eq!((item.check.as_str(), item.outcome.rules()), ("relationship(k)", [rule.clone()].as_slice()));
+        }
+        let why = "`from` is a column of `o`, and the relationship stands at `t`".to_owned();
+        assert_eq!(imported.items[4].outcome, crate::suites::Outcome::NotTranslated { why });
+    }
+
+    #[test]
+    fn formats_and_options_become_rules() {
+        let check = |options: Json, expected: &str| {
+            let (option, value) = options.as_object().unwrap().iter().next().unwrap();
+            let found = option_rule("p", option, value, &Map::new());
+            let found = found.map_or_else(|why| why, |rules| Json::Array(rules.rules).to_string() + &rules.note.unwrap_or_default());
+            assert_eq!(found, expected);
+        };
+        check(json!({"format": "i8"}), r#"[{"range":{"column":"p","min":-128,"max":127}}]"#);
+        check(json!({"format": "u64"}), r#"[{"range":{"column":"p","min":0,"max":"18446744073709551615"}}]"#);
+        check(json!({"format": "u128"}), r#"[{"range":{"column":"p","min":0}}]"#);
+        check(json!({"format": "f64"}), "[]every number here has room in it, so no rule is needed");
+        check(json!({"format": "f32"}), "the format `f32` says how a number is stored, and not which one it may be");
+        check(json!({"minItems": 2}), r#"[{"expression":{"sql":"cardinality(p) >= 2"}}]"#);
+        check(json!({"uniqueItems": true}), r#"[{"expression":{"sql":"cardinality(array_distinct(p)) = cardinality(p)"}}]"#);
+        check(json!({"uniqueItems": false}), "the option `uniqueItems` has no counterpart");
+        let host = regex::Regex::new(HOST).unwrap();
+        for (name, is_one) in [("a", true), ("a-b.example.org", true), ("-a", false), ("a..b", false), ("a_b", false), ("a.", false)] {
+            assert_eq!(host.is_match(name), is_one, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_table_goes_by_both_of_its_names() {
+        let query = |table: &str| json!({"type": "sql", "query": format!("select count(*) from {table}"), "mustBe": 4});
+        let contract = json!({"apiVersion": "v3.1.0", "kind": "DataContract", "schema": [
+            {"name": "orders", "physicalName": "orders_tbl", "quality": [query("orders"), query("shop.orders_tbl")]},
+            {"name": "customers", "physicalName": "orders", "quality": [query("customers")]}]});
+        let imported = Odcs.read(&contract.to_string()).unwrap();
+        let rules = |table: &str| imported.for_table(Some(table), &[]).unwrap().to_rules().unwrap().len();
+        assert_eq!((rules("orders_tbl"), rules("customers")), (2, 1));
+        assert_eq!(rules("orders"), 1, "what the data is called comes first");
     }
 
     #[test]

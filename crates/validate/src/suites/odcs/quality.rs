@@ -3,7 +3,9 @@
 use hw_base::{identifier, literal, nearest};
 use serde_json::{Value as Json, json};
 
-use crate::suites::metrics::{Counted, Forbidden, Threshold, counted_by_query, query_of_one_value, repeated_values, row_count};
+use crate::suites::metrics::{
+    Counted, Forbidden, Threshold, counted_by_query, query_of_one_value, query_of_value_where, repeated_values, row_count,
+};
 use crate::suites::pattern::{Syntax, ours};
 use crate::suites::sql::with_placeholder;
 use crate::suites::words::{number, texts};
@@ -22,12 +24,12 @@ pub(super) fn called(check: &Json, column: Option<&str>) -> String {
 ///
 /// # Errors
 /// Says in one sentence why there are none.
-pub(super) fn translated(check: &Json, table: &str, column: Option<&str>) -> Translation {
+pub(super) fn translated(check: &Json, names: &[&str], column: Option<&str>) -> Translation {
     let text = |key: &str| check.get(key).and_then(Json::as_str);
     let kind = text("type").unwrap_or("library");
     let rules = match kind {
         "library" => metric(check, column)?,
-        "sql" => sql(text("query").ok_or("it has no `query`")?, check, table, column)?,
+        "sql" => sql(text("query").ok_or("it has no `query`")?, check, names, column)?,
         "custom" => custom(text("engine").unwrap_or_default(), check)?,
         "text" => return Err("it is a text for people".into()),
         other => return Err(format!("the type `{other}` is not known")),
@@ -52,7 +54,9 @@ pub(super) fn translated(check: &Json, table: &str, column: Option<&str>) -> Tra
 /// What an entry says in other words than the standard, and how it is read.
 fn read_otherwise(check: &Json) -> Vec<String> {
     let given = |key: &str| check.get(key).filter(|value| !value.is_null());
-    let is_quoted = |value: &Json| value.is_string() || value.as_array().is_some_and(|limits| limits.iter().any(Json::is_string));
+    let is_quoted = |value: &Json| {
+        (value.is_string() && number(value).is_some()) || value.as_array().is_some_and(|limits| limits.iter().any(Json::is_string))
+    };
     let unit = match given("metric").and(given("unit")).and_then(Json::as_str) {
         Some(unit @ ("row" | "count")) => Some(format!("its unit `{unit}` is read as `rows`")),
         Some(unit @ ("percentage" | "%")) => Some(format!("its unit `{unit}` is read as `percent`")),
@@ -96,7 +100,8 @@ const THRESHOLDS: [&str; 10] = [
     "mustNotBeBetween",
 ];
 
-fn threshold(check: &Json) -> Result<Threshold, String> {
+/// Makes sure that an entry has no unknown threshold, and no more than one.
+fn one_threshold(check: &Json) -> Result<(), String> {
     let is_misspelt = |key: &str| key.starts_with("must") && !THRESHOLDS.contains(&key);
     if let Some((key, value)) = check.as_object().into_iter().flatten().find(|(key, _)| is_misspelt(key)) {
         return Err(format!("the threshold `{key}: {value}` is not known"));
@@ -105,6 +110,11 @@ fn threshold(check: &Json) -> Result<Threshold, String> {
     if let (Some(first), Some(second)) = (given.next(), given.next()) {
         return Err(format!("it has both `{first}` and `{second}`, and the standard takes one of them; write a check for each"));
     }
+    Ok(())
+}
+
+fn threshold(check: &Json) -> Result<Threshold, String> {
+    one_threshold(check)?;
     let limit = |key: &str| match check.get(key).filter(|value| !value.is_null()) {
         None => Ok(None),
         Some(value) => number(value).map(Some).ok_or_else(|| format!("`{key}: {value}` is no number")),
@@ -232,21 +242,40 @@ fn invalid(column: &str, values: Option<&Json>, pattern: Option<&Json>) -> Resul
 }
 
 /// A query that returns one value.
-fn sql(query: &str, check: &Json, table: &str, column: Option<&str>) -> Translation {
+fn sql(query: &str, check: &Json, names: &[&str], column: Option<&str>) -> Translation {
     let mut ours = query.to_owned();
     for place in ["{object}", "${object}", "${table}", "{model}"] {
         ours = ours.replace(place, "{table}");
     }
     if let Some(column) = column {
-        for place in ["${property}", "${column}", "{property}", "{column}"] {
+        for place in OF_COLUMN {
             ours = ours.replace(place, &identifier(column));
         }
+    } else if let Some(place) = OF_COLUMN.iter().find(|place| ours.contains(**place)) {
+        return Err(format!("its query names `{place}`, and it stands at no property"));
     }
     if ours.contains("${") {
         return Err("its query holds a variable, whose value is only known elsewhere".into());
     }
-    let threshold = threshold(check)?;
-    query_of_one_value(&with_placeholder(&ours, table), &threshold)
+    one_threshold(check)?;
+    let ours = names.iter().fold(ours, |sql, name| with_placeholder(&sql, name));
+    match beside_a_value(check) {
+        Some(holds) => query_of_value_where(&ours, &holds),
+        None => query_of_one_value(&ours, &threshold(check)?),
+    }
+}
+
+/// What stands for the column in a query.
+const OF_COLUMN: [&str; 4] = ["${property}", "${column}", "{property}", "{column}"];
+
+/// The comparison of `measured` with a truth value, or with a text that is no number.
+fn beside_a_value(check: &Json) -> Option<String> {
+    let is_other = |value: &Json| value.is_boolean() || (value.is_string() && number(value).is_none());
+    let compared = |key: &str, operator: &str| {
+        let value = check.get(key).filter(|value| is_other(value))?;
+        Some(format!("measured {operator} {}", value_sql(value)))
+    };
+    compared("mustBe", "=").or_else(|| compared("mustNotBe", "<>"))
 }
 
 /// A check in the words of another tool.
@@ -287,7 +316,7 @@ mod tests {
     fn limits_that_are_no_numbers_are_told() {
         let check = |limits: Json| {
             let entry = json!({"metric": "nullValues", "mustBeBetween": limits});
-            translated(&entry, "t", Some("a")).map(|rules| rules.rules.len())
+            translated(&entry, &["t"], Some("a")).map(|rules| rules.rules.len())
         };
         assert_eq!(check(json!([0, 10])), Ok(1));
         for limits in [json!(["few", "many"]), json!(5), json!([1])] {
@@ -299,7 +328,7 @@ mod tests {
     fn nulls_are_missing_whether_they_are_listed_or_not() {
         let check = |values: Json, sql: &str| {
             let entry = json!({"metric": "missingValues", "arguments": {"missingValues": values}, "mustBe": 0});
-            assert_eq!(translated(&entry, "t", Some("a")).unwrap().rules, [json!({"expression": {"sql": sql}})]);
+            assert_eq!(translated(&entry, &["t"], Some("a")).unwrap().rules, [json!({"expression": {"sql": sql}})]);
         };
         check(json!(["", "N/A"]), "not (a is null or a in ('', 'N/A'))");
         check(json!([null, 5]), "not (a is null or a in (5))");
@@ -308,9 +337,25 @@ mod tests {
     }
 
     #[test]
+    fn a_query_may_return_what_is_no_number() {
+        let check = |key: &str, value: Json, holds: &str| {
+            let mut entry = json!({"type": "sql", "query": "select max(a) from {object}"});
+            entry[key] = value;
+            let rules = translated(&entry, &["t"], None).unwrap();
+            let sql = format!("select * from (select (select max(a) from {{table}}) as measured) as metric where ({holds}) is not true");
+            assert_eq!(rules.rules, [json!({"query": {"sql": sql}})]);
+            assert_eq!(rules.note, None);
+        };
+        check("mustBe", json!(true), "measured = true");
+        check("mustNotBe", json!(true), "measured <> true");
+        check("mustBe", json!("2026-12-31"), "measured = '2026-12-31'");
+        check("mustBe", json!(5), "measured >= 5 and measured <= 5");
+    }
+
+    #[test]
     fn what_is_read_in_other_words_is_told() {
         let check = |entry: Json, note: Option<&str>| {
-            let rules = translated(&entry, "t", Some("a")).unwrap();
+            let rules = translated(&entry, &["t"], Some("a")).unwrap();
             assert_eq!(rules.note.as_deref(), note, "{entry}");
         };
         check(json!({"metric": "nullValues", "mustBe": 0, "unit": "rows", "severity": "Warning"}), None);
@@ -324,7 +369,7 @@ mod tests {
 
     #[test]
     fn words_that_are_not_known_are_told() {
-        let check = |entry: Json, why: &str| assert_eq!(translated(&entry, "t", Some("a")).err().as_deref(), Some(why));
+        let check = |entry: Json, why: &str| assert_eq!(translated(&entry, &["t"], Some("a")).err().as_deref(), Some(why));
         check(json!({"metric": "nullValues", "mustBeLessOrEqual": 5}), "the threshold `mustBeLessOrEqual: 5` is not known");
         check(
             json!({"metric": "invalidValues", "arguments": {"validValues": [1], "minimum": 3}, "mustBe": 0}),
@@ -342,6 +387,9 @@ mod tests {
         check(json!({"metric": "rowCount", "mustBe": 1, "unit": "percent"}), "`rowCount` has no per cent; leave its `unit` out");
         check(json!({"metric": "invalidValues", "arguments": {"validValues": "x", "pattern": "y"}}), "`validValues: \"x\"` is no list");
         check(json!({"metric": "freshness", "mustBe": 0}), "the metric `freshness` is not in the library of the standard");
+        let of_column = json!({"type": "sql", "query": "select count({property}) from {object}", "mustBe": 0});
+        let why = "its query names `{property}`, and it stands at no property";
+        assert_eq!(translated(&of_column, &["t"], None).err().as_deref(), Some(why));
         let query = "select count(*) from ${object} where ${property} > ${limit}";
         check(json!({"type": "sql", "query": query, "mustBe": 0}), "its query holds a variable, whose value is only known elsewhere");
     }

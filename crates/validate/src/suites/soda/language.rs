@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::checks::{Language, Metric};
 use super::validity::Validity;
-use super::{and_a_moment, failing_rows_of};
+use super::{and_a_moment, failing_rows_of, groups, history};
 use crate::suites::metrics::{Counted, Forbidden, Threshold, measured_in_sql, query_of_one_value};
 use crate::suites::sql::with_placeholder;
 use crate::suites::violations::table_sql;
@@ -20,17 +20,51 @@ pub(super) fn items(map: &Map<String, Json>) -> Vec<ImportedItem> {
             for check in checks.as_array().into_iter().flatten() {
                 items.extend(check_items(&subject, check));
             }
+        } else if heading.starts_with("for each dataset") {
+            items.extend(of_each_dataset(map, heading, checks));
         } else if heading.starts_with("for each") {
             items.push(ImportedItem::new(
                 None,
                 heading.clone(),
-                Err("its list of tables is only known when Soda runs; repeat the checks per table".into()),
+                Err("its list of columns is only known when Soda runs; repeat the checks per column".into()),
             ));
         } else if !["filter ", "variables", "configurations for "].iter().any(|start| heading.starts_with(start)) {
             items.push(ImportedItem::new(None, heading.clone(), Err("the section is not known".into())));
         }
     }
     items
+}
+
+/// The checks of a list of tables.
+fn of_each_dataset(map: &Map<String, Json>, heading: &str, section: &Json) -> Vec<ImportedItem> {
+    let tables = match listed_tables(section) {
+        Ok(tables) => tables,
+        Err(why) => return vec![ImportedItem::new(None, heading, Err(why))],
+    };
+    let checks = section.get("checks").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+    let of_table = |table: &&str| {
+        let subject = Subject::of(map, table);
+        checks.iter().flat_map(|check| check_items(&subject, check)).collect::<Vec<_>>()
+    };
+    tables.iter().flat_map(of_table).collect()
+}
+
+/// The tables of a list, where it names each of them.
+fn listed_tables(section: &Json) -> Result<Vec<&str>, String> {
+    let list = section.get("datasets").or_else(|| section.get("tables")).and_then(Json::as_array).ok_or("it has no list of `datasets`")?;
+    let names: Vec<&str> = list.iter().filter_map(Json::as_str).collect();
+    if names.iter().any(|name| name.contains(['%', '*', '$'])) {
+        return Err("which tables the patterns of its list mean is only known when Soda runs; name the tables".into());
+    }
+    let excluded: Vec<&str> = names.iter().filter_map(|name| name.strip_prefix("exclude ")).map(without_source).collect();
+    let included = names.iter().filter(|name| !name.starts_with("exclude "));
+    let included = included.map(|name| without_source(name.strip_prefix("include ").unwrap_or(name)));
+    Ok(included.filter(|name| !excluded.contains(name)).collect())
+}
+
+/// The name of a table without that of the data source in front.
+fn without_source(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name).trim()
 }
 
 /// The table, or the part of one, that checks are about.
@@ -81,14 +115,22 @@ fn partition_filter(map: &Map<String, Json>, table: &str, name: &str) -> Result<
 }
 
 /// A condition and what happens where it does not hold.
-struct Alternative {
-    threshold: Threshold,
-    action: Json,
+pub(super) struct Alternative {
+    /// What holds.
+    pub(super) threshold: Threshold,
+    /// What happens where it does not.
+    pub(super) action: Json,
 }
 
 /// One item per warning and failure of a check.
 fn check_items(subject: &Subject<'_>, check: &Json) -> Vec<ImportedItem> {
-    let table = subject.table;
+    let (sentence, settings) = sentence_and_settings(check);
+    let all = translated(subject, &sentence, settings).unwrap_or_else(|why| vec![Err(why)]);
+    all.into_iter().map(|rules| ImportedItem::new(Some(subject.table), sentence.clone(), rules)).collect()
+}
+
+/// A check, and what stands below it.
+pub(super) fn sentence_and_settings(check: &Json) -> (String, Map<String, Json>) {
     let (sentence, settings) = match check {
         Json::String(sentence) => (sentence.clone(), Map::new()),
         Json::Object(map) => {
@@ -97,12 +139,7 @@ fn check_items(subject: &Subject<'_>, check: &Json) -> Vec<ImportedItem> {
         }
         other => (other.to_string(), Map::new()),
     };
-    let sentence = sentence.trim().trim_end_matches(':').to_owned();
-    let called = format!("{table}: {sentence}");
-    match translated(subject, &sentence, settings) {
-        Ok(all) => all.into_iter().map(|rules| ImportedItem::new(Some(table), sentence.clone(), Ok(rules))).collect(),
-        Err(why) => vec![ImportedItem::new(Some(table), called.trim_start_matches(&format!("{table}: ")), Err(why))],
-    }
+    (sentence.trim().trim_end_matches(':').to_owned(), settings)
 }
 
 /// Settings that say nothing about the verdict.
@@ -114,7 +151,8 @@ fn takes_no_filter(sentence: &str) -> bool {
     ["failed rows", "schema"].contains(&sentence) || starts.iter().any(|start| sentence.starts_with(start))
 }
 
-fn translated(subject: &Subject<'_>, sentence: &str, settings: Map<String, Json>) -> Result<Vec<Rules>, String> {
+/// One translation per condition of a check.
+fn translated(subject: &Subject<'_>, sentence: &str, settings: Map<String, Json>) -> Result<Vec<Translation>, String> {
     let mut settings = settings;
     settings.retain(|key, _| !SILENT.contains(&key.as_str()));
     let holds_variable = |(key, value): (&String, &Json)| key != "name" && (key.contains("${") || value.to_string().contains("${"));
@@ -141,7 +179,8 @@ fn translated(subject: &Subject<'_>, sentence: &str, settings: Map<String, Json>
     let name = settings.get("name").cloned().unwrap_or_default();
     let note = "Soda applies no `filter` to it, so none counts here either";
     let noted = |rules: Rules| if unread.is_some() { rules.note(note) } else { rules };
-    Ok(rules.into_iter().map(|rules| noted(rules.with("description", name.clone()))).collect())
+    let described = |rules: Rules| noted(rules.with("description", name.clone()));
+    Ok(rules.into_iter().map(|rules| rules.map(described)).collect())
 }
 
 /// A check in a sentence, with the settings below it.
@@ -154,15 +193,25 @@ struct Sentence<'a> {
 }
 
 impl Sentence<'_> {
-    fn rules(&self) -> Result<Vec<Rules>, String> {
+    fn rules(&self) -> Result<Vec<Translation>, String> {
+        let is_of_groups = self.text.starts_with("group ");
+        if is_of_groups && self.filter.is_some() {
+            return Err("no `filter` goes with its query; write it into the query".into());
+        }
+        match self.text {
+            "group by" => groups::group_by(self.subject.table, self.settings),
+            "group evolution" => groups::group_evolution(self.subject.table, self.settings),
+            "schema" => self.schema(),
+            _ => self.all_rules().map(|all| all.into_iter().map(Ok).collect()),
+        }
+    }
+
+    /// The rules of a check of which no part is translated alone.
+    fn all_rules(&self) -> Result<Vec<Rules>, String> {
         let text = self.text;
         for (start, why) in [
-            ("anomaly", "it learns its limits from earlier results"),
             ("automated monitoring", "it learns its limits from earlier results"),
-            ("change ", "it compares with earlier results"),
             ("distribution_difference", "it compares with a sample that is kept elsewhere"),
-            ("group by", "checks per group have no counterpart; use `query`"),
-            ("group evolution", "it compares with earlier results"),
             ("discover", "it looks for tables and judges none"),
             ("profile", "it measures and judges nothing"),
             ("reconciliation", "reconciliation of two data sources has no counterpart; see `reconcile`"),
@@ -171,10 +220,14 @@ impl Sentence<'_> {
                 return Err(why.into());
             }
         }
-        match text {
-            "schema" => return self.schema(),
-            "failed rows" => return self.failed_rows(),
-            _ => {}
+        if text == "failed rows" {
+            return self.failed_rows();
+        }
+        if let Some(rest) = text.strip_prefix("change ") {
+            return self.change(rest);
+        }
+        if let Some((_, metric)) = text.split_once(" for ").filter(|_| text.starts_with("anomaly ")) {
+            return self.anomaly(metric).map(|rules| vec![rules]);
         }
         let (is_reference, is_cross_check) = (text.starts_with("values in "), text.starts_with("row_count same as "));
         if (is_reference || is_cross_check) && ["warn", "fail"].iter().any(|key| self.settings.contains_key(*key)) {
@@ -194,7 +247,13 @@ impl Sentence<'_> {
 
     /// Makes sure that no setting is passed over.
     fn all_known(&self) -> Result<(), String> {
-        let known = ["name", "filter", "warn", "fail", "fail condition", "fail query"];
+        let known: &[&str] = match self.text {
+            "group by" => &["name", "query", "group_limit", "fields", "checks"],
+            "group evolution" => &["name", "query", "warn", "fail"],
+            // How Soda learns says nothing about how it is done here.
+            text if text.starts_with("anomaly ") => return Ok(()),
+            _ => &["name", "filter", "warn", "fail", "fail condition", "fail query"],
+        };
         let is_measure = |key: &str| key.ends_with(" expression") || key.ends_with(" query") || key.ends_with(" sql_file");
         match self.settings.iter().find(|(key, _)| !known.contains(&key.as_str()) && !is_measure(key)) {
             Some((key, value)) => Err(format!("the setting `{key}: {value}` has no counterpart")),
@@ -211,32 +270,49 @@ impl Sentence<'_> {
 
     /// `metric(columns) condition`, or a metric of its own with an expression or a query.
     fn metric(&self) -> Result<Vec<Rules>, String> {
-        let end = self.text.find([' ', '<', '>', '=', '!']).unwrap_or(self.text.len());
-        let end = self.text.find(')').map_or(end, |close| if self.text.find('(').is_some_and(|open| open < end) { close + 1 } else { end });
-        let (metric, condition) = self.text.split_at(end);
-        let (name, columns) = metric.split_once('(').map_or((metric, ""), |(name, rest)| (name, rest.trim_end_matches(')')));
-        let columns: Vec<String> =
-            columns.split(',').map(|column| column.trim().trim_matches('"').to_owned()).filter(|column| !column.is_empty()).collect();
-        let judged = |alternative: &Alternative| {
-            self.judged(name.trim(), &columns, alternative).map(|rules| rules.with("on_failure", alternative.action.clone()))
-        };
-        if condition.trim().is_empty() {
-            return self.alternatives()?.iter().map(judged).collect();
+        let (metric, condition) = name_and_condition(self.text);
+        self.by_conditions(condition, &|threshold: &Threshold| self.judged(metric, threshold))
+    }
+
+    /// `change for metric condition`: how far the metric lies from earlier values.
+    fn change(&self, text: &str) -> Result<Vec<Rules>, String> {
+        let (before, sentence) = text.split_once("for ").ok_or("it names no metric behind `for`")?;
+        let before = history::Before::of(before)?;
+        let (metric, condition) = name_and_condition(sentence);
+        let measure = self.judged(metric, &history::any_value())?;
+        self.by_conditions(condition, &|threshold: &Threshold| before.judged(&measure, threshold))
+    }
+
+    /// `anomaly detection for metric`, or the older `anomaly score for metric < default`.
+    fn anomaly(&self, sentence: &str) -> Translation {
+        let (metric, condition) = name_and_condition(sentence);
+        if !["", "< default"].contains(&condition.trim()) {
+            return Err(format!("`{}` is a score that Soda alone has", condition.trim()));
         }
-        let rules = judged(&Alternative { threshold: condition_of(condition)?, action: Json::Null })?;
-        Ok(vec![self.by_its_condition(rules)])
+        history::learned(&self.judged(metric, &history::any_value())?)
+    }
+
+    /// The rules by the condition of the sentence, or by each of those below it.
+    fn by_conditions(&self, condition: &str, judged: &dyn Fn(&Threshold) -> Translation) -> Result<Vec<Rules>, String> {
+        if !condition.trim().is_empty() {
+            return Ok(vec![self.by_its_condition(judged(&condition_of(condition)?)?)]);
+        }
+        let one = |limit: &Alternative| judged(&limit.threshold).map(|rules| rules.with("on_failure", limit.action.clone()));
+        alternatives(self.settings)?.iter().map(one).collect()
     }
 
     /// The rules of a check with a condition in its sentence, beside which Soda reads no others.
     fn by_its_condition(&self, rules: Rules) -> Rules {
         if ["warn", "fail"].iter().any(|key| self.settings.contains_key(*key)) {
-            return rules.note("Soda reads no `warn` and no `fail` below a condition in the sentence, so none counts here either");
+            return rules.and_note("Soda reads no `warn` and no `fail` below a condition in the sentence, so none counts here either");
         }
         rules
     }
 
-    fn judged(&self, name: &str, columns: &[String], alternative: &Alternative) -> Translation {
-        let threshold = &alternative.threshold;
+    fn judged(&self, metric: &str, threshold: &Threshold) -> Translation {
+        let (name, columns) = metric.split_once('(').map_or((metric, ""), |(name, rest)| (name, rest.trim_end_matches(')')));
+        let names = columns.split(',').map(|column| column.trim().trim_matches('"').to_owned());
+        let (name, columns): (&str, Vec<String>) = (name.trim(), names.filter(|column| !column.is_empty()).collect());
         if let Some(expression) = self.settings.get(&format!("{name} expression")).and_then(Json::as_str) {
             if self.settings.contains_key("filter") {
                 return Err("Soda applies no `filter` to an expression; write it into the expression".into());
@@ -260,7 +336,7 @@ impl Sentence<'_> {
             None => self.validity.clone(),
         };
         let (validity, filter) = (&validity, self.filter);
-        Metric { name, columns, is_percent, validity, filter, language: Language::Checks }.judged(threshold)
+        Metric { name, columns: &columns, is_percent, validity, filter, language: Language::Checks }.judged(threshold)
     }
 
     /// `row_count same as other`, or as a part of it.
@@ -276,16 +352,6 @@ impl Sentence<'_> {
         Ok(self.limited(Rules::one("reconcile", json!({ "with": table, "with_where": theirs }))))
     }
 
-    /// The conditions under `warn` and `fail`, which say what is wrong.
-    fn alternatives(&self) -> Result<Vec<Alternative>, String> {
-        let mut all = Vec::new();
-        for (key, action) in [("fail", Json::Null), ("warn", json!("alert"))] {
-            let Some(wrong) = self.settings.get(key) else { continue };
-            all.push(Alternative { threshold: condition_of(behind_when(key, wrong)?)?.opposite()?, action });
-        }
-        if all.is_empty() { Err("it has no condition".into()) } else { Ok(all) }
-    }
-
     fn freshness(&self) -> Result<Vec<Rules>, String> {
         let (column, condition) = column_of_freshness(self.text).ok_or("it names no column")?;
         if let Some((_, present)) = column.split_once(',').or_else(|| column.split_once(" with ")) {
@@ -294,10 +360,10 @@ impl Sentence<'_> {
         // A column that is no moment is told when the rule is judged.
         let column = column.split_once("::").map_or(column, |(column, _)| column.trim());
         let one = |condition: &str, operators: [&str; 2], action: Json| -> Translation {
-            let age = operators
-                .iter()
-                .find_map(|operator| condition.trim().strip_prefix(operator))
-                .ok_or_else(|| format!("`{condition}` is no greatest age"))?;
+            let condition = condition.trim();
+            let no_greatest =
+                || format!("`{condition}` is no greatest age, and Soda 3 fails by no other; write one with `{}`", operators[1]);
+            let age = operators.iter().find_map(|operator| condition.strip_prefix(operator)).ok_or_else(no_greatest)?;
             let rules = Rules::one("freshness", json!({"column": column, "within": in_one_unit(age.trim())?, "where": self.filter}));
             Ok(rules.with("on_failure", action))
         };
@@ -341,7 +407,7 @@ impl Sentence<'_> {
             let rules = self.failing_rows(&limit.threshold);
             rules.map(|rules| rules.with("on_failure", limit.action.clone()))
         };
-        self.alternatives()?.iter().map(one).collect()
+        alternatives(self.settings)?.iter().map(one).collect()
     }
 
     fn failing_rows(&self, threshold: &Threshold) -> Translation {
@@ -356,17 +422,41 @@ impl Sentence<'_> {
         }
     }
 
-    /// What must not be about the columns, under `warn` and `fail`.
-    fn schema(&self) -> Result<Vec<Rules>, String> {
+    /// What must not be about the columns, under `warn` and `fail`. One that is not known takes none of the others with it.
+    fn schema(&self) -> Result<Vec<Translation>, String> {
         let mut all = Vec::new();
         for (key, action) in [("fail", Json::Null), ("warn", json!("alert"))] {
             let Some(given) = self.settings.get(key) else { continue };
-            for (wrong, value) in given.as_object().ok_or_else(|| format!("`{key}: {given}` is no list of conditions on columns"))? {
-                all.push(schema_rule(wrong, value)?.with("on_failure", action.clone()));
+            let given = given.as_object().ok_or_else(|| format!("`{key}: {given}` is no list of conditions on columns"))?;
+            let optional = given.get("with optional columns");
+            for (wrong, value) in given.iter().filter(|(wrong, _)| *wrong != "with optional columns") {
+                all.push(match optional {
+                    Some(names) if wrong == "when mismatching columns" => {
+                        Err(format!("columns that may be missing ({names}) have no counterpart"))
+                    }
+                    _ => schema_rule(wrong, value).map(|rules| rules.with("on_failure", action.clone())),
+                });
             }
         }
         if all.is_empty() { Err("it has neither `warn` nor `fail` with a list of columns".into()) } else { Ok(all) }
     }
+}
+
+/// A metric with its columns, and the condition behind it.
+pub(super) fn name_and_condition(text: &str) -> (&str, &str) {
+    let end = text.find([' ', '<', '>', '=', '!']).unwrap_or(text.len());
+    let end = text.find(')').map_or(end, |close| if text.find('(').is_some_and(|open| open < end) { close + 1 } else { end });
+    text.split_at(end)
+}
+
+/// The conditions under `warn` and `fail`, which say what is wrong.
+pub(super) fn alternatives(settings: &Map<String, Json>) -> Result<Vec<Alternative>, String> {
+    let mut all = Vec::new();
+    for (key, action) in [("fail", Json::Null), ("warn", json!("alert"))] {
+        let Some(wrong) = settings.get(key) else { continue };
+        all.push(Alternative { threshold: condition_of(behind_when(key, wrong)?)?.opposite()?, action });
+    }
+    if all.is_empty() { Err("it has no condition".into()) } else { Ok(all) }
 }
 
 /// The condition under `warn` or `fail`.
@@ -429,14 +519,20 @@ fn schema_rule(wrong: &str, value: &Json) -> Translation {
             "when required column missing" => json!({"columns": names().map(|name| (name, json!("any"))).collect::<Map<_, _>>()}),
             "when forbidden column present" => json!({"forbidden": names().map(|name| name.replace('%', "*")).collect::<Vec<_>>()}),
             "when wrong column type" => json!({"columns": pairs()?}),
+            "when mismatching columns" => {
+                let kind = |kind: &Json| if kind.is_null() { json!("any") } else { kind.clone() };
+                let columns: Map<String, Json> = pairs()?.iter().map(|(name, of)| (name.clone(), kind(of))).collect();
+                json!({"columns": columns, "exact": true})
+            }
             "when wrong column index" => json!({"places": pairs()?}),
-            other => return Err(format!("`{other}` compares with earlier results or is not known")),
+            "when schema changes" => return Err("it compares with the columns of earlier scans".into()),
+            other => return Err(format!("`{other}` is not known")),
         },
     ))
 }
 
 /// A condition such as `< 5 %`, `between 1 and 10` or `not between (1 and 10)`.
-fn condition_of(text: &str) -> Result<Threshold, String> {
+pub(super) fn condition_of(text: &str) -> Result<Threshold, String> {
     let text = text.replace('%', "").trim().to_owned();
     let unknown = || format!("the condition `{text}` is not understood");
     if let Some((not, range)) = text.split_once("between") {

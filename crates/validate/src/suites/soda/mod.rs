@@ -2,16 +2,18 @@
 
 mod checks;
 mod formats;
+mod groups;
+mod history;
 mod language;
 mod validity;
 mod write;
 
-use hw_base::Result;
+use hw_base::{Result, identifier};
 use serde_json::{Map, Value as Json, json};
 
 use super::metrics::{Forbidden, Threshold, measured_in_sql, query_of_one_value};
 use super::sql::with_placeholder;
-use super::{Imported, ImportedItem, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
+use super::{Imported, ImportedItem, Outcome, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
 use checks::{Language, Metric};
 use validity::Validity;
 
@@ -32,14 +34,15 @@ impl Suite for Soda {
         let starts = |word: &str| text.lines().any(|line| line.starts_with(word));
         // The old contracts of the open standard have a list under the word.
         let is_named = text.lines().any(|line| line.strip_prefix("dataset:").is_some_and(|name| !name.trim().is_empty()));
-        starts("checks for ") || starts("for each dataset") || (is_named && !starts("apiVersion"))
+        let is_json = text.trim_start().starts_with('{') && text.contains("\"checks for ") && !text.contains("\"apiVersion\"");
+        starts("checks for ") || starts("for each dataset") || is_json || (is_named && !starts("apiVersion"))
     }
 
     fn read(&self, text: &str) -> Result<Imported> {
         let file = read_values("Soda", text)?;
         let Some(map) = file.as_object() else { return Err(not_of_the_format("Soda", "it is no map")) };
-        if let Some(dataset) = map.get("dataset").and_then(Json::as_str) {
-            return Ok(Imported { items: contract(map, dataset), ..Imported::default() });
+        if map.get("dataset").is_some_and(Json::is_string) {
+            return Ok(Imported { items: with_variables(map), ..Imported::default() });
         }
         if !map.keys().any(|key| key.starts_with("checks for") || key.starts_with("for each")) {
             return Err(not_of_the_format("Soda", "it has neither `dataset:` nor `checks for …:`"));
@@ -52,8 +55,49 @@ impl Suite for Soda {
     }
 }
 
-/// The checks of a contract of version 4.
-fn contract(map: &Map<String, Json>, dataset: &str) -> Vec<ImportedItem> {
+/// The checks of a contract of version 4, with the values that it gives its variables itself.
+fn with_variables(map: &Map<String, Json>) -> Vec<ImportedItem> {
+    let as_written = contract(map);
+    let Some(variables) = map.get("variables").and_then(Json::as_object) else { return as_written };
+    let filled = filled(&Json::Object(map.clone()), variables);
+    let items = filled.as_object().map(contract).unwrap_or_default();
+    let noted = |(mut item, written): (ImportedItem, ImportedItem)| {
+        if let Outcome::Translated { note, .. } | Outcome::AsSql { note, .. } = &mut item.outcome
+            && matches!(written.outcome, Outcome::NotTranslated { .. })
+        {
+            note.get_or_insert_with(|| "its variables have the values that the contract gives them".into());
+        }
+        item
+    };
+    items.into_iter().zip(as_written).map(noted).collect()
+}
+
+/// The values of a contract with those of its variables in their places. What has no default stays a variable.
+fn filled(value: &Json, variables: &Map<String, Json>) -> Json {
+    let default = |name: &str| match variables.get(name.trim().strip_prefix("var.")?)?.get("default")? {
+        Json::String(text) => Some(text.clone()),
+        Json::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    match value {
+        Json::String(text) => {
+            let mut parts = text.split("${");
+            let mut out = parts.next().unwrap_or_default().to_owned();
+            for part in parts {
+                let found = part.split_once('}').and_then(|(name, rest)| Some((default(name)?, rest)));
+                out += &found.map_or_else(|| format!("${{{part}"), |(value, rest)| value + rest);
+            }
+            Json::String(out)
+        }
+        Json::Array(items) => items.iter().map(|item| filled(item, variables)).collect(),
+        Json::Object(map) => map.iter().map(|(key, value)| (key.clone(), filled(value, variables))).collect(),
+        other => other.clone(),
+    }
+}
+
+/// The checks of a contract as it is written.
+fn contract(map: &Map<String, Json>) -> Vec<ImportedItem> {
+    let dataset = map.get("dataset").and_then(Json::as_str).unwrap_or_default();
     let table = dataset.rsplit('/').next().unwrap_or(dataset);
     let filter = map.get("filter").and_then(Json::as_str);
     let mut items = Vec::new();
@@ -153,6 +197,9 @@ impl Check<'_> {
         if self.filter.is_some_and(|filter| filter.contains("${")) || self.of_column.holds("${") {
             return Err("its dataset or its column holds a variable, whose value is only known when Soda runs".into());
         }
+        if let Some(scope) = settings.get("scope") {
+            return Err(format!("Soda's core judges no check with `scope: {scope}`; give the check a `filter`"));
+        }
         let mut settings = settings.clone();
         let validity = Validity::take(&mut settings, self.of_column);
         validity.has_numbers_for_limits()?;
@@ -209,36 +256,35 @@ impl Check<'_> {
             "missing" | "invalid" | "duplicate" => metric(kind, &or_zero),
             "row_count" if given.is_empty() => metric("row_count", &Threshold { above: Some(0.0), ..Threshold::default() }),
             "row_count" => metric("row_count", &given),
-            "aggregate" => metric(text("function").unwrap_or_default(), &given),
+            "aggregate" => metric(&function_of(text("function").unwrap_or_default()), &given),
             "metric" => match (text("expression"), text("query")) {
                 (Some(expression), _) => measured_in_sql(expression, &given),
                 (None, Some(query)) => query_of_one_value(&with_placeholder(query, self.table), &given),
                 (None, None) => Err("it has neither `expression` nor `query`".into()),
             },
-            "failed_rows" => self.failed_rows(text("expression"), text("query"), &or_zero, is_percent, filter),
+            "failed_rows" => self.failed_rows(settings, &or_zero, is_percent, filter),
             "freshness" => freshness(text("column").unwrap_or_default(), threshold, &given, filter),
             "schema" => self.schema(settings),
             _ => Err(format!("the check `{kind}` is not known")),
         }
     }
 
-    fn failed_rows(
-        &self,
-        expression: Option<&str>,
-        query: Option<&str>,
-        threshold: &Threshold,
-        is_percent: bool,
-        filter: Option<&str>,
-    ) -> Translation {
-        if let Some(expression) = expression {
+    fn failed_rows(&self, settings: &Map<String, Json>, threshold: &Threshold, is_percent: bool, filter: Option<&str>) -> Translation {
+        let text = |key: &str| settings.get(key).and_then(Json::as_str);
+        if let Some(expression) = text("expression") {
             let rules = Rules::sql("expression", json!({"sql": format!("not ({expression})")}));
             let rules = filter.map_or_else(|| rules.clone(), |filter| rules.clone().only_where(filter));
             return super::metrics::Counted::rows(rules, expression, filter).judged(threshold, is_percent);
         }
-        if is_percent {
-            return Err("a per cent of the rows of a query has no counterpart".into());
-        }
-        failing_rows_of(&with_placeholder(query.ok_or("it has neither `expression` nor `query`")?, self.table), threshold)
+        let of_table = |query: &str| with_placeholder(query.trim().trim_end_matches(';'), self.table);
+        let query = of_table(text("query").ok_or("it has neither `expression` nor `query`")?);
+        let Some(tested) = text("rows_tested_query").filter(|_| is_percent) else {
+            let rules = failing_rows_of(&query, threshold)?;
+            return Ok(if is_percent { rules.note(NO_ROWS_TESTED) } else { rules });
+        };
+        let tested = of_table(tested);
+        let share = format!("select coalesce(100.0 * (select count(*) from ({query}) as failing) / nullif(({tested}), 0), 0)");
+        query_of_one_value(&share, threshold)
     }
 
     fn schema(&self, settings: &Map<String, Json>) -> Translation {
@@ -263,6 +309,9 @@ impl Check<'_> {
     }
 }
 
+/// Said of a per cent of rows that nothing counts.
+const NO_ROWS_TESTED: &str = "without `rows_tested_query` Soda compares the number of rows with the limit, and no per cent of them";
+
 /// A rule on the rows that a query finds, however many of them there have to be.
 fn failing_rows_of(query: &str, threshold: &Threshold) -> Translation {
     let Some(most) = threshold.greatest(false) else {
@@ -273,17 +322,50 @@ fn failing_rows_of(query: &str, threshold: &Threshold) -> Translation {
     Ok(if most > 0.0 { rules.with("at_most", super::words::plain_number(most)) } else { rules })
 }
 
-/// How old the newest row may be.
+/// A function of a contract as SodaCL calls it: Soda 4 reads `minLength` and `SUM` too.
+fn function_of(written: &str) -> String {
+    let name = written.to_lowercase();
+    match name.strip_suffix("length").filter(|name| ["min", "max", "avg"].contains(name)) {
+        Some(function) => format!("{function}_length"),
+        None => name,
+    }
+}
+
+/// How old the newest row may be, how old it has to be, or how old it must not be.
 fn freshness(column: &str, threshold: &Json, limits: &Threshold, filter: Option<&str>) -> Translation {
-    let unit = match threshold.get("unit").and_then(Json::as_str) {
-        None | Some("hour") => "h",
-        Some("minute") => "m",
-        Some("day") => "d",
+    let (unit, size) = match threshold.get("unit").and_then(Json::as_str) {
+        None | Some("hour") => ("h", 3600.0),
+        Some("minute") => ("m", 60.0),
+        Some("day") => ("d", 86_400.0),
         Some(other) => return Err(format!("the unit `{other}` is not known")),
     };
-    let greatest = limits.max.or(limits.below).filter(|_| limits.min.or(limits.above).is_none());
-    let greatest = greatest.filter(|age| age.fract() == 0.0 && *age > 0.0).ok_or("its threshold is no greatest age")?;
-    Ok(Rules::one("freshness", json!({"column": column, "within": format!("{greatest}{unit}"), "where": filter})))
+    if limits.is_empty() {
+        return Err("its threshold is no limit of ages".into());
+    }
+    let sides = [("<=", limits.min), ("<", limits.above), (">=", limits.max), (">", limits.below)];
+    let ages: Vec<(&str, f64)> = sides.into_iter().filter_map(|(operator, age)| Some((operator, age?))).collect();
+    let forbidden = limits.outside.into_iter().flat_map(|range| [range.low, range.high]).chain(limits.not);
+    if let Some(odd) = ages.iter().map(|(_, age)| *age).chain(forbidden).find(|age| (age * size).fract() != 0.0) {
+        return Err(format!("{odd}{unit} are no whole seconds"));
+    }
+    if let [(">=" | ">", age)] = *ages
+        && age > 0.0
+    {
+        let within = if age.fract() == 0.0 { format!("{age}{unit}") } else { format!("{}s", age * size) };
+        return Ok(Rules::one("freshness", json!({"column": column, "within": within, "where": filter})));
+    }
+    let beside = |operator: &str, seconds: f64| format!("newest {operator} now() - interval '{seconds} seconds'");
+    let outside = limits.outside.map(|range| {
+        let (low, high) = (if range.holds_low { "<=" } else { "<" }, if range.holds_high { ">=" } else { ">" });
+        format!("not ({} and {})", beside(low, range.low * size), beside(high, range.high * size))
+    });
+    // Soda counts the seconds that are over.
+    let other = limits.not.map(|age| format!("not ({} and {})", beside("<=", age * size), beside(">", age * size + 1.0)));
+    let sides = ages.iter().map(|(operator, age)| beside(operator, age * size));
+    let kept: Vec<String> = sides.chain(outside).chain(other).collect();
+    let of_rows = filter.map(|filter| format!(" where {filter}")).unwrap_or_default();
+    let newest = format!("select max(cast({} as timestamp)) as newest from {{table}}{of_rows}", identifier(column));
+    Ok(Rules::sql("query", json!({"sql": format!("select * from ({newest}) as metric where ({}) is not true", kept.join(" and "))})))
 }
 
 /// A rule on ages that only warns, and one that there is a moment: without any, Soda fails whatever the level.
@@ -381,6 +463,125 @@ mod tests {
         let imported = Soda.read(text).unwrap();
         let found: Vec<String> = imported.items.iter().map(|item| Json::Array(item.outcome.rules().to_vec()).to_string()).collect();
         assert_eq!(found, expected);
+    }
+
+    /// Checks what becomes of the checks of a table `t`, each as it stands in the list.
+    #[track_caller]
+    fn check_outcomes(text: &str, expected: &[&str]) {
+        let told = |item: &ImportedItem| match &item.outcome {
+            Outcome::NotTranslated { why } => why.clone(),
+            outcome => Json::Array(outcome.rules().to_vec()).to_string(),
+        };
+        let found: Vec<String> = Soda.read(text).unwrap().items.iter().map(told).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn changes_are_limits_beside_the_last_loads() {
+        check_outcomes(
+            "checks for t:\n  - change percent for row_count > -50%\n  - change avg last 7 for missing_count(a) between -5 and 5\n  \
+             - change max last 3 percent for avg(a):\n      warn: when > 12.5\n      filter: b = 1\n  - change for duplicate_count(a) < 5\n  \
+             - change same day last week for row_count < 5\n  - change for row_count != 5\n  \
+             - anomaly score for missing_percent(a) < default\n",
+            &[
+                r#"[{"row_count":{"change":{"above":"-50%"}}}]"#,
+                r#"[{"aggregate":{"sql":"count(*) filter (where a is null)","change":{"min":-5,"max":5,"last":7}}}]"#,
+                r#"[{"aggregate":{"function":"mean","column":"a","where":"b = 1","change":{"max":"12.5%","last":3,"of":"max"},"on_failure":"alert"}}]"#,
+                "its metric becomes a query here, and earlier values are known of `row_count` and `aggregate` alone",
+                "it compares with the same day of an earlier week; `change` here looks at the last loads",
+                "its condition is no limit of a change, such as `> -50` or `between -10 and 50`",
+                r#"[{"aggregate":{"sql":"coalesce(100.0 * count(*) filter (where a is null) / nullif(count(*), 0), 0)","learned":true,"on_failure":"alert"}}]"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn groups_are_judged_by_queries() {
+        check_outcomes(
+            "checks for t:\n  - group by:\n      query: select b, count(*) as c from t group by b\n      fields: [b]\n      checks:\n        \
+             - c > 1:\n            name: full\n        - c:\n            name: c\n            warn: when < 5\n        - count(b) > 1\n  \
+             - group evolution:\n      query: select distinct b from t;\n      fail:\n        when required group missing: [x, y]\n        \
+             when groups change: any\n      warn:\n        when forbidden group present: [\"z%\"]\n",
+            &[
+                r#"[{"query":{"sql":"select * from (select b, count(*) as c from {table} group by b) as grouped where not (c > 1)","description":"full"}}]"#,
+                r#"[{"query":{"sql":"select * from (select b, count(*) as c from {table} group by b) as grouped where not (c >= 5)","description":"c","on_failure":"alert"}}]"#,
+                "`count(b)` of a check per group has no counterpart; name a column of the query",
+                r#"[{"query":{"sql":"select wanted.name from (select 'x' as name union all select 'y' as name) as wanted where not exists (select 1 from (select distinct b from {table}) as found(name) where found.name = wanted.name)"}}]"#,
+                "it compares with earlier results, which are kept of numbers alone",
+                r#"[{"query":{"sql":"select * from (select distinct b from {table}) as found(name) where regexp_like(cast(name as varchar), '^(?:z..*)')","on_failure":"alert"}}]"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn a_list_of_tables_is_one_where_it_names_them() {
+        let text = "for each dataset D:\n  datasets: [a, include source.b, exclude a]\n  checks:\n    - row_count > 4\n";
+        let items = Soda.read(text).unwrap().items;
+        let found: Vec<_> = items.iter().map(|item| (item.table.as_deref(), item.outcome.rules().len())).collect();
+        assert_eq!(found, [(Some("b"), 1)]);
+        let why = "which tables the patterns of its list mean is only known when Soda runs; name the tables";
+        check_outcomes(&text.replace("[a,", "[\"a%\","), &[why]);
+    }
+
+    #[test]
+    fn a_condition_on_columns_that_is_not_known_takes_no_other_with_it() {
+        check_outcomes(
+            "checks for t:\n  - schema:\n      fail:\n        when required column missing: [id]\n        when mismatching columns: { id: integer, b: }\n      \
+             warn:\n        when schema changes: any\n",
+            &[
+                r#"[{"schema":{"columns":{"id":"any"}}}]"#,
+                r#"[{"schema":{"columns":{"id":"integer","b":"any"},"exact":true}}]"#,
+                "it compares with the columns of earlier scans",
+            ],
+        );
+    }
+
+    #[test]
+    fn contracts_have_words_and_values_of_their_own() {
+        check_outcomes(
+            "dataset: d/t\nvariables:\n  WORD: { default: x }\n  DAY:\n  LEAST: { default: 3 }\nchecks:\n  \
+             - failed_rows: { query: \"select * from t where a > 1\", rows_tested_query: select count(*) from t;, threshold: { metric: percent, must_be_less_than: 5 } }\n  \
+             - failed_rows: { query: \"select * from t where a > 1\", threshold: { metric: percent, must_be_less_than: 5 } }\n  \
+             - freshness: { column: at, threshold: { must_be_less_than: 1.5 } }\n  \
+             - freshness: { column: at, threshold: { unit: day, must_be_between: { greater_than: 1, less_than_or_equal: 2 } } }\n  \
+             - freshness: { column: at, threshold: { unit: minute, must_be_not_between: { greater_than: 2, less_than_or_equal: 1 } } }\n  \
+             - freshness: { column: at, threshold: { unit: minute, must_not_be: 1 } }\n  \
+             - row_count: { filter: \"a > ${var.LEAST} and b = '${ var.WORD }'\" }\n  - row_count: { filter: \"day = '${var.DAY}'\" }\n  \
+             - row_count: { scope: eu }\ncolumns:\n  - name: a\n    checks:\n      \
+             - aggregate: { function: minLength, threshold: { must_be: 0 } }\n      - aggregate: { function: SUM, threshold: { must_be: 9 } }\n",
+            &[
+                r#"[{"query":{"sql":"select * from (select (select coalesce(100.0 * (select count(*) from (select * from {table} where a > 1) as failing) / nullif((select count(*) from {table}), 0), 0)) as measured) as metric where (measured < 5) is not true"}}]"#,
+                r#"[{"query":{"sql":"select * from {table} where a > 1","at_most":4}}]"#,
+                r#"[{"freshness":{"column":"at","within":"5400s"}}]"#,
+                r#"[{"query":{"sql":"select * from (select max(cast(at as timestamp)) as newest from {table}) as metric where (newest < now() - interval '86400 seconds' and newest >= now() - interval '172800 seconds') is not true"}}]"#,
+                r#"[{"query":{"sql":"select * from (select max(cast(at as timestamp)) as newest from {table}) as metric where (not (newest < now() - interval '60 seconds' and newest >= now() - interval '120 seconds')) is not true"}}]"#,
+                r#"[{"query":{"sql":"select * from (select max(cast(at as timestamp)) as newest from {table}) as metric where (not (newest <= now() - interval '60 seconds' and newest > now() - interval '61 seconds')) is not true"}}]"#,
+                r#"[{"row_count":{"min":1,"where":"a > 3 and b = 'x'"}}]"#,
+                "`filter` holds a variable, whose value is only known when Soda runs",
+                r#"Soda's core judges no check with `scope: "eu"`; give the check a `filter`"#,
+                r#"[{"aggregate":{"function":"min_length","column":"a","min":0,"max":0}}]"#,
+                r#"[{"aggregate":{"function":"sum","column":"a","min":9,"max":9}}]"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn sentences_may_stand_in_json() {
+        assert!(Soda.recognises("{\n  \"checks for t\": [\"row_count > 0\"] }"));
+        assert!(!Soda.recognises("{ \"apiVersion\": \"v3.1.0\", \"implementation\": { \"checks for t\": [] } }"));
+        check("{ \"checks for t\": [\"row_count > 0\"] }", &[r#"[{"row_count":{"min":1}}]"#]);
+    }
+
+    #[test]
+    fn least_ages_are_judged_by_contracts_alone() {
+        check_outcomes(
+            "checks for t:\n  - freshness(at) > 1h30m\n  - freshness(at) between 3h and 2d\n  - freshness(at):\n      fail: when < 3h\n",
+            &[
+                "`> 1h30m` is no greatest age, and Soda 3 fails by no other; write one with `<`",
+                "`between 3h and 2d` is no greatest age, and Soda 3 fails by no other; write one with `<`",
+                "`< 3h` is no greatest age, and Soda 3 fails by no other; write one with `>`",
+            ],
+        );
     }
 
     #[test]
