@@ -183,7 +183,7 @@ impl Prepared {
         };
         let part = if since.is_some() { Part::New } else { Part::Whole };
         let columns = self.schema.fields().iter().map(|field| column_of(field)).collect();
-        Ok(Opened { table, columns, has_origin, is_empty: false, uneven: Vec::new(), part, reached: Reached::default() })
+        Ok(Opened { table, columns, has_origin, rows: None, uneven: Vec::new(), rowless: Vec::new(), part, reached: Reached::default() })
     }
 
     /// The rows with the hidden columns that tell where each comes from.
@@ -320,8 +320,16 @@ pub fn open_given(live: &LiveTables, columns: &[Column], rows: &LooseRows, of: &
     let schema: SchemaRef = Arc::new(Schema::new(named));
     let table = table(&schema, std::iter::once(batch(&schema, rows)?))?;
     let columns = schema.fields().iter().map(|field| column_of(field)).collect();
-    let opened =
-        Opened { table, columns, has_origin: false, is_empty: false, uneven: Vec::new(), part: Part::Whole, reached: Reached::default() };
+    let opened = Opened {
+        table,
+        columns,
+        has_origin: false,
+        rows: None,
+        uneven: Vec::new(),
+        rowless: Vec::new(),
+        part: Part::Whole,
+        reached: Reached::default(),
+    };
     Ok(register(live, of, opened).relation)
 }
 

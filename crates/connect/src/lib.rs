@@ -33,13 +33,13 @@ mod warehouse;
 pub use address::Address;
 pub use connectors::{
     AvroSettings, CONNECTORS, Connector, CsvSettings, DeltaSettings, ExcelSettings, JsonSettings, MysqlSettings, Opened, ParquetSettings,
-    Place, PostgresSettings, PostgresTargetSettings, Secrets, Source, SqliteSettings, TableListing, Target, connector, connector_of_url,
-    original,
+    Place, PostgresSettings, PostgresTargetSettings, Secrets, Snapshots, Source, SqliteSettings, TableListing, Target, connector,
+    connector_of_url, original,
 };
 pub use discover::{Discovered, Found, discover};
 pub use given::{GivenDataset, GivenSources, declared_column, open_given, typed_rows};
 pub use in_place::in_place;
-pub use left_out::left_out;
+pub use left_out::{left_out, unfit_columns};
 pub use paths::Paths;
 pub use project::ProjectSources;
 pub use recognise::{OpenedPath, datasets_at, files_at, has_known_ending, open_files, open_path, parts_at, recognise};

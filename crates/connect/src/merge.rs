@@ -56,8 +56,24 @@ fn clash(column: &str, found: (&str, &DataType), known: (&str, &DataType)) -> Er
     Error::user(format!("column `{column}` is {} in `{}`", arrow_to_sql_type(found.1), found.0))
         .code("HW204")
         .because(format!("it is {} in {}", arrow_to_sql_type(known.1), known.0))
-        .help(format!(
-            "declare the type that holds both: `columns: {{ {column}: text }}` under the source; the rows that are there are cast to it"
-        ))
+        .help(if found.1.is_numeric() && known.1.is_numeric() {
+            format!(
+                "declare the type that holds both, with some 15 digits of each number: `columns: {{ {column}: double }}` under the source; the rows that are there are cast to it"
+            )
+        } else {
+            format!("declare the type that holds both: `columns: {{ {column}: text }}` under the source; the rows that are there are cast to it")
+        })
         .help("or write the file again with the type it had")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_two_types_are_not_declared_as_text() {
+        let help = |found: &DataType, known: &DataType| clash("v", ("2.parquet", found), ("1.parquet", known)).remedies()[0].clone();
+        assert!(help(&DataType::Decimal128(10, 2), &DataType::Float64).contains("columns: { v: double }"));
+        assert!(help(&DataType::Date32, &DataType::Float64).contains("columns: { v: text }"));
+    }
 }

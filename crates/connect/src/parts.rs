@@ -137,6 +137,7 @@ impl<F: PartedFormat> PartedSource<F> {
         let uneven = uneven(looked.iter().map(|(_, _, look, _)| &look.names[..]), &self.declared);
         let looks: Vec<&Look> = looked.iter().map(|(_, _, look, _)| look).collect();
         let is_empty = looks.iter().all(|look| look.is_empty);
+        let rowless = looked.iter().filter(|(_, _, look, _)| look.is_empty).map(|(file, ..)| file.path.clone()).collect();
         let fields = self.fields(&names, &looks, delivery);
         if F::IS_TYPED_BY_ROWS && is_empty && !names.iter().all(|name| self.is_known(name, delivery)) {
             return Err(header_alone(looked.iter().map(|(file, ..)| file.path.as_str())));
@@ -146,7 +147,8 @@ impl<F: PartedFormat> PartedSource<F> {
         let parts = looked.into_iter().map(|(file, part, look, shape)| PartOfFile { file, part, shape, places: placed(&look) }).collect();
         let reader = Parts { root: root.clone(), format: Arc::clone(&self.format), read_in_turn: parts };
         let table = Arc::new(RowTable::new(fields, Arc::new(reader)));
-        Ok(Opened { table, columns, has_origin: true, is_empty, uneven, part: Part::Whole, reached: Reached::default() })
+        let rows = is_empty.then_some(0);
+        Ok(Opened { table, columns, has_origin: true, rows, uneven, rowless, part: Part::Whole, reached: Reached::default() })
     }
 
     /// Whether a column has a type without a look at its values.

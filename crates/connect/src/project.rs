@@ -137,6 +137,13 @@ impl Sources for ProjectSources {
         self.reached.lock().unwrap_or_else(PoisonError::into_inner).get(relation)?.get()
     }
 
+    fn let_go<'a>(&'a self, source: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async move {
+            let (_, found) = self.sources.iter().find(|(name, _)| name == source)?;
+            found.let_go().await.map(|told| format!("`{source}`: {told}"))
+        })
+    }
+
     fn datasets(&self) -> Vec<DatasetName> {
         let of = |(name, source): &(String, Box<dyn Source>)| -> Vec<DatasetName> {
             source.datasets().into_iter().map(|dataset| DatasetName::new(name, dataset)).collect()
@@ -155,9 +162,10 @@ static OPENED: AtomicU64 = AtomicU64::new(0);
 /// Makes an opened dataset readable on the engine, under a name that needs no quotes.
 pub(crate) fn register(live: &LiveTables, name: &str, opened: Opened) -> Delivered {
     let relation = format!("live_{}_{}", OPENED.fetch_add(1, Ordering::Relaxed), snake_case(name));
-    let guesses = text::guesses_of(&opened.table);
-    live.open(&relation, opened.table);
-    Delivered { relation, columns: opened.columns, has_origin: opened.has_origin, uneven: opened.uneven, guesses, part: opened.part }
+    let Opened { table, columns, has_origin, rows, uneven, rowless, part, .. } = opened;
+    let guesses = text::guesses_of(&table);
+    live.open(&relation, table);
+    Delivered { relation, columns, has_origin, rows, uneven, rowless, guesses, part }
 }
 
 /// Reads `{ kind: { … } }`.

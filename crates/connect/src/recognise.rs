@@ -77,7 +77,7 @@ pub async fn datasets_at(root: &Path, path: &str) -> Result<Vec<String>> {
     let parts = found.parts.map(|parts| [parts, found.closed].concat());
     match parts {
         None => Ok(vec![path.to_owned()]),
-        Some(parts) if parts.is_empty() => Err(nothing_inside(&address.shown_place())),
+        Some(parts) if parts.is_empty() => Err(nothing_inside(&address)),
         Some(parts) if parts.len() == 1 => Ok(vec![path.to_owned()]),
         Some(parts) => Ok(parts.into_iter().map(|part| Address { part: Some(part), ..address.clone() }.to_string()).collect()),
     }
@@ -119,7 +119,7 @@ async fn open_recognised(root: &Path, found: Recognised, live: &LiveTables) -> R
     let source = connector.source(&Settings::from_json(&settings_of(connector, &address, &dataset)), place)?;
     let chosen = (!files.is_empty()).then(|| files.clone());
     let opened = source.open(&dataset, &Delivery { files: chosen, ..Delivery::default() }).await?;
-    let is_empty = opened.is_empty;
+    let is_empty = opened.rows == Some(0);
     let delivered = register(live, &dataset, opened);
     Ok(OpenedPath { kind: connector.kind(), dataset, delivered, files, is_empty, left_out })
 }
@@ -142,7 +142,7 @@ fn part_of(address: &Address, parts: Option<&[String]>) -> Result<Option<String>
             Err(Error::user(format!("`{place}` has no parts, and `#{part}` names one")).code("HW201").help(format!("name it as `{place}`")))
         }
         (Some(_), Some(part)) => Ok(Some(part.clone())),
-        (Some([]), None) => Err(nothing_inside(place)),
+        (Some([]), None) => Err(nothing_inside(address)),
         (Some([only]), None) => Ok(Some(only.clone())),
         (Some(parts), None) => {
             let shown: Vec<String> = parts.iter().take(MOST_NAMES).map(|part| format!("`{part}`")).collect();
@@ -155,8 +155,19 @@ fn part_of(address: &Address, parts: Option<&[String]>) -> Result<Option<String>
     }
 }
 
-fn nothing_inside(place: &str) -> Error {
-    Error::user(format!("`{place}` holds no table")).code("HW202").help("look whether it is the right file")
+fn nothing_inside(address: &Address) -> Error {
+    let place = address.shown_place();
+    let error = Error::user(format!("`{place}` holds no table")).code("HW202");
+    if !address.is_url() {
+        return error.help("look whether it is the right file");
+    }
+    let error = error.help("look whether it is the right database, and whether its user may see the tables");
+    let has_schemas = connector_of_url(&address.place).is_ok_and(|connector| connector.kind() == "postgres");
+    if !has_schemas {
+        return error;
+    }
+    let named = format!("a table of another schema is named with it: `{place}#SCHEMA.TABLE`");
+    error.because("only the schema `public` was looked into").help(named)
 }
 
 async fn recognised(root: &Path, path: &str) -> Result<Recognised> {
@@ -233,7 +244,7 @@ pub fn has_known_ending(name: &str) -> bool {
 
 /// What bytes are the beginning of.
 pub(crate) fn content(head: &[u8]) -> &'static str {
-    const MARKS: [(&[u8], &str); 10] = [
+    const MARKS: [(&[u8], &str); 13] = [
         (b"PAR1", "a Parquet file"),
         (b"SQLite format 3", "an SQLite database"),
         (b"Obj\x01", "an Avro file"),
@@ -241,6 +252,9 @@ pub(crate) fn content(head: &[u8]) -> &'static str {
         (b"\xd0\xcf\x11\xe0", "an old or encrypted Office document"),
         (b"\x1f\x8b", "a file compressed with gzip"),
         (b"\x28\xb5\x2f\xfd", "a file compressed with Zstandard"),
+        (b"BZh", "a file compressed with bzip2"),
+        (b"\xfd7zXZ\x00", "a file compressed with xz"),
+        (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
         (b"%PDF", "a PDF document"),
         (b"<", "HTML or XML"),
         (b"{", "JSON"),
@@ -253,4 +267,16 @@ pub(crate) fn content(head: &[u8]) -> &'static str {
         Err(error) => error.error_len().is_none() && head.len() > 64,
     };
     of_mark.unwrap_or(if is_text { "text" } else { "bytes of no known kind" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_without_tables_is_no_file() {
+        let advice = |place: &str| nothing_inside(&Address::read(Path::new("."), place)).remedies().concat();
+        assert!(advice("postgres://shop@localhost/shop").contains("right database"));
+        assert!(advice("shop.db").contains("right file"));
+    }
 }

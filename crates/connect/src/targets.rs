@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use hw_base::{BoxFuture, Built, Error, Placement, PushDown, Pushed, Result, Settings, Shipment, Shipped, Targets, Watched, unknown};
+use hw_base::{
+    BoxFuture, Built, Column, Error, Placement, PushDown, Pushed, Result, Settings, Shipment, Shipped, Targets, Watched, unknown,
+};
 use hw_engine::LocalEngine;
 
 use crate::connectors::{CONNECTORS, Connector, Place, Secrets, Target, placed_secrets};
@@ -42,6 +44,10 @@ impl ProjectTargets {
 impl Targets for ProjectTargets {
     fn deliver<'a>(&'a self, shipment: &'a Shipment) -> BoxFuture<'a, Result<Option<Shipped>>> {
         Box::pin(async { self.target(&shipment.placement)?.deliver(shipment, &self.engine).await })
+    }
+
+    fn takes<'a>(&'a self, placement: &'a Placement, columns: &'a [Column]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async { self.target(placement)?.takes(placement, columns).await })
     }
 
     fn try_push_down<'a>(&'a self, order: &'a PushDown) -> BoxFuture<'a, Result<Watched>> {

@@ -89,10 +89,11 @@ fn open_files(root: &Path, files: &[SourceFile], declared: &Declared, delivery: 
     check_declared(&names, declared)?;
     let columns = fields.iter().map(column_of).collect();
     let uneven = uneven(containers.iter().map(|container| &container.columns.names[..]), declared);
-    let is_empty = containers.iter().all(|container| container.rows == 0);
+    let rows = Some(containers.iter().map(|container| container.rows).sum());
+    let rowless = files.iter().zip(&containers).filter(|(_, container)| container.rows == 0).map(|(file, _)| file.path.clone()).collect();
     let placed = containers.into_iter().map(|container| (places(&names, &container.columns.names), container)).collect();
     let table = Arc::new(RowTable::new(fields, Arc::new(Containers(placed))));
-    Ok(Opened { table, columns, has_origin: true, is_empty, uneven, part: Part::Whole, reached: Reached::default() })
+    Ok(Opened { table, columns, has_origin: true, rows, uneven, rowless, part: Part::Whole, reached: Reached::default() })
 }
 
 /// A file that was found whole.

@@ -68,13 +68,22 @@ impl DeltaSource {
 
     async fn open_table(&self, dataset: &str, delivery: &Delivery) -> Result<Opened> {
         let table = self.table(dataset).await?;
-        let is_empty = table.is_empty;
+        let known_rows = table.known_rows;
         let rows = with_plain_types(table).map_err(|error| Error::bug("a Delta table cannot be planned").because(error))?;
         let schema = rows.schema();
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         check_table(dataset, &names, delivery)?;
         let columns = schema.fields().iter().map(|field| column_of(field)).collect();
-        Ok(Opened { table: rows, columns, has_origin: false, is_empty, uneven: Vec::new(), part: Part::Whole, reached: Reached::default() })
+        Ok(Opened {
+            table: rows,
+            columns,
+            has_origin: false,
+            rows: known_rows,
+            uneven: Vec::new(),
+            rowless: Vec::new(),
+            part: Part::Whole,
+            reached: Reached::default(),
+        })
     }
 }
 

@@ -31,8 +31,8 @@ pub use excel::ExcelSettings;
 pub use json::JsonSettings;
 pub use mysql::MysqlSettings;
 pub use parquet::ParquetSettings;
-pub use postgres::{PostgresSettings, PostgresTargetSettings, original};
-pub(crate) use postgres::{in_place as in_postgres, left_out as left_out_in_postgres};
+pub use postgres::{PostgresSettings, PostgresTargetSettings, Snapshots, original};
+pub(crate) use postgres::{in_place as in_postgres, left_out as left_out_in_postgres, unfit_columns as unfit_columns_in_postgres};
 pub use sqlite::SqliteSettings;
 
 /// Every connector there is, in the order the manual lists them.
@@ -152,6 +152,9 @@ pub trait Target: Send + Sync {
     /// Brings a table there to a version that the engine reads; see [`hw_base::Targets::deliver`].
     fn deliver<'a>(&'a self, shipment: &'a Shipment, engine: &'a LocalEngine) -> BoxFuture<'a, Result<Option<Shipped>>>;
 
+    /// Looks whether a table there takes rows with these columns; see [`hw_base::Targets::takes`].
+    fn takes<'a>(&'a self, placement: &'a Placement, columns: &'a [Column]) -> BoxFuture<'a, Result<()>>;
+
     /// Looks whether an order can be carried out there; see [`hw_base::Targets::try_push_down`].
     fn try_push_down<'a>(&'a self, order: &'a PushDown, live: &'a LiveTables) -> BoxFuture<'a, Result<Watched>>;
 
@@ -183,6 +186,11 @@ pub trait Source: Send + Sync {
     /// Makes a delivery of a dataset readable.
     fn open<'a>(&'a self, dataset: &'a str, delivery: &'a Delivery) -> BoxFuture<'a, Result<Opened>>;
 
+    /// Lets go of what its datasets are read of together; see [`hw_base::Sources::let_go`].
+    fn let_go(&self) -> BoxFuture<'_, Option<String>> {
+        Box::pin(async { None })
+    }
+
     /// When the newest row of a dataset was made, where the source knows.
     fn newest<'a>(&'a self, _dataset: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>>> {
         Box::pin(async { Ok(None) })
@@ -198,10 +206,12 @@ pub struct Opened {
     pub columns: Vec<Column>,
     /// Whether the table has the hidden columns `_file`, `_line` and `_malformed`.
     pub has_origin: bool,
-    /// Whether it is known to hold no rows.
-    pub is_empty: bool,
+    /// Its rows, where they are known before they are read.
+    pub rows: Option<u64>,
     /// The columns that some of its files lack and that the project does not declare.
     pub uneven: Vec<String>,
+    /// Its files of which it is known that they have no row.
+    pub rowless: Vec<String>,
     /// Which rows of a database they are.
     pub part: Part,
     /// Where the delivery ends, for a database.

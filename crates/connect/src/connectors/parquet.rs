@@ -81,14 +81,16 @@ fn open_files(root: &Path, files: &[SourceFile], declared: &Declared, delivery: 
     let fields = merged(footers.iter().map(|footer| &footer.columns).collect(), declared, delivery)?;
     let columns = fields.iter().map(column_of).collect();
     let uneven = uneven(footers.iter().map(|footer| &footer.columns.names[..]), declared);
-    let is_empty = footers.iter().all(|footer| footer.rows == 0);
+    let rows = footers.iter().map(|footer| u64::try_from(footer.rows).ok()).sum();
+    let rowless = files.iter().zip(&footers).filter(|(_, footer)| footer.rows == 0).map(|(file, _)| file.path.clone()).collect();
     let files = files.iter().zip(&footers).map(|(file, footer)| parquet_file(root, file, footer)).collect::<Result<Vec<_>>>()?;
     Ok(Opened {
         table: parquet_table(fields, files)?,
         columns,
         has_origin: true,
-        is_empty,
+        rows,
         uneven,
+        rowless,
         part: Part::Whole,
         reached: Reached::default(),
     })

@@ -61,8 +61,9 @@ pub(crate) fn open_delimited(root: &Path, files: &[SourceFile], options: &Delimi
     let columns = layout.columns()?;
     let uneven = layout::uneven(heads.iter().map(|head| &head.columns[..]), &options.declared);
     let bytes = files.iter().map(|file| file.bytes).sum();
+    let rowless = heads.iter().filter(|head| head.is_alone).map(|head| head.name.clone()).collect();
     let readable = heads.into_iter().map(|head| head.into_file(&columns, options)).collect();
-    Ok(Opened { uneven, ..open(&columns, readable, bytes, &options.declared, &delivery.expected)? })
+    Ok(Opened { uneven, rowless, ..open(&columns, readable, bytes, &options.declared, &delivery.expected)? })
 }
 
 /// The error for files without a byte, of which `lacking` says what they ought to hold.
@@ -82,6 +83,8 @@ struct Head {
     above: usize,
     dialect: Dialect,
     columns: Vec<String>,
+    /// Whether it is a header and nothing else.
+    is_alone: bool,
     guesses: Vec<String>,
 }
 
@@ -121,7 +124,10 @@ impl Head {
         if columns.is_empty() {
             return Err(no_field(&file.path));
         }
-        let header_end = above as u64 + dialect.header_lines(text, is_whole);
+        let header_lines = dialect.header_lines(text, is_whole);
+        let header_end = above as u64 + header_lines;
+        let below = without_lines(text, usize::try_from(header_lines).unwrap_or(usize::MAX), line_end);
+        let is_alone = is_whole && dialect.has_header && below.trim_ascii().is_empty();
         layout::check_duplicates(&file.path, &columns, &layout::rename_or_number(header_end))?;
         let is_guessed = options.encoding.is_none() && mark == 0 && encoding != UTF_8;
         let unused = if options.delimiter.is_none() { dialect.unused_delimiter(text, is_whole) } else { None };
@@ -131,10 +137,11 @@ impl Head {
             dialect.has_uneven_ends.then(|| guessed_ends(&file.path)),
             dialect.has_row_names.then(|| guessed_row_names(&file.path)),
             dialect.telling_year.as_ref().filter(|_| dialect.has_header && expected.is_empty()).map(|year| guessed_year(&file.path, year)),
+            dialect.is_of_groups(text, is_whole).then(|| guessed_names(&file.path)),
             unused.map(|delimiter| guessed_column(&file.path, delimiter, dialect.is_of_numbers(text, is_whole))),
         ];
         let guesses = guesses.into_iter().flatten().collect();
-        Ok(Some(Self { name: file.path.clone(), path, encoding, mark, above, dialect, columns, guesses }))
+        Ok(Some(Self { name: file.path.clone(), path, encoding, mark, above, dialect, columns, is_alone, guesses }))
     }
 
     fn into_file(self, columns: &[String], options: &DelimitedOptions) -> DelimitedFile {
@@ -233,6 +240,9 @@ fn without_lines(mut text: &[u8], lines: usize, line_end: u8) -> &[u8] {
     text
 }
 
+/// What helps with files that are packed in a way that nobody unpacks here.
+const UNPACK: &str = "unpack it; of compressed files only those of gzip and zstd are read as they are";
+
 /// Refuses what is no text, and says what it is where its first bytes tell.
 pub(crate) fn check_is_text(name: &str, raw: &[u8], text: &[u8]) -> Result<()> {
     let what = match raw {
@@ -241,6 +251,11 @@ pub(crate) fn check_is_text(name: &str, raw: &[u8], text: &[u8]) -> Result<()> {
         [0xD0, 0xCF, 0x11, 0xE0, ..] => Some(("an old Excel workbook", "save the sheet as CSV")),
         [b'S', b'Q', b'L', b'i', b't', b'e', ..] => Some(("an SQLite database", "export its tables as CSV")),
         [b'%', b'P', b'D', b'F', ..] => Some(("a PDF document", "ask for the data as CSV")),
+        [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', b'&', b'S', b'Y', ..] => Some(("a file compressed with bzip2", UNPACK)),
+        [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => Some(("a file compressed with xz", UNPACK)),
+        [0x04, 0x22, 0x4D, 0x18, ..] => Some(("a file compressed with LZ4", UNPACK)),
+        [b'7', b'z', 0xBC, 0xAF, 0x27, 0x1C, ..] => Some(("a 7z archive", UNPACK)),
+        [b'R', b'a', b'r', b'!', 0x1A, 0x07, ..] => Some(("a RAR archive", UNPACK)),
         _ => None,
     };
     let refused = |what: &str, because: String| Error::user(format!("`{name}` is {what}")).code("HW203").because(because);
@@ -252,11 +267,15 @@ pub(crate) fn check_is_text(name: &str, raw: &[u8], text: &[u8]) -> Result<()> {
     }
 }
 
-/// The first line with a character that no text holds, where more than one in fifty is such a one.
+/// How many characters that no text holds may be flaws of a few cells, however short the text.
+const FEW_ODD: usize = 4;
+
+/// The first line with a character that no text holds, where more than one in fifty is such a one, and they are no few.
 fn odd_line(text: &[u8]) -> Option<usize> {
     let is_odd = |byte: &u8| matches!(byte, 0..=8 | 14..=26 | 28..=31);
     let first = text.iter().position(is_odd)?;
-    let looks_binary = text.iter().filter(|byte| is_odd(byte)).count() * 50 > text.len();
+    let odd = text.iter().filter(|byte| is_odd(byte)).count();
+    let looks_binary = odd > FEW_ODD && odd * 50 > text.len();
     looks_binary.then(|| 1 + memchr::memchr_iter(b'\n', text.get(..first).unwrap_or_default()).count())
 }
 
@@ -289,6 +308,12 @@ fn guessed_ends(name: &str) -> String {
 fn guessed_row_names(name: &str) -> String {
     format!(
         "records of `{name}` have one field more than the header: the first one is taken for the names of rows, as R writes them, and is `column_1`; where the last one has no name instead, add that to the header"
+    )
+}
+
+fn guessed_names(name: &str) -> String {
+    format!(
+        "the header of `{name}` leaves columns without names, and the record below it holds some: where that is the header, write `skip_rows: 1` under a `csv` source"
     )
 }
 

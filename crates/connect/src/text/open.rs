@@ -50,8 +50,9 @@ pub(super) fn open<F: RecordFile + 'static>(
         table,
         columns: described,
         has_origin: true,
-        is_empty: records == 0,
+        rows: (records == 0).then_some(0),
         uneven: Vec::new(),
+        rowless: Vec::new(),
         part: Part::Whole,
         reached: Reached::default(),
     })

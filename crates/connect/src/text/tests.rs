@@ -280,6 +280,8 @@ fn files_that_cannot_be_a_table_are_refused_with_a_remedy() {
     refused(b"id,name\n", "error[HW202]: `t.csv` has a header and no row");
     refused(b"PAR1\x15\x04", "error[HW203]: `t.csv` is a Parquet file");
     refused(&[0x89, 0, 1, 2, 3, 4, 5, 6, 7, 0xFF], "error[HW203]: `t.csv` is no text");
+    refused(b"BZh91AY&SY\x0a\x0b\0\x01\0\x02", "error[HW203]: `t.csv` is a file compressed with bzip2");
+    refused(b"\xfd7zXZ\0\0\x04", "error[HW203]: `t.csv` is a file compressed with xz");
     refused(b"id,a,id\n1,2,3\n", "error[HW204]: two columns of `t.csv` are named `id`: the 1st and the 3rd");
     refused(
         b"id,a,ID\n1,2,3\n",
@@ -288,6 +290,12 @@ fn files_that_cannot_be_a_table_are_refused_with_a_remedy() {
     let below_titles = csv_error(&[("t.csv", b"Report\n\nname;name;amount\nann;rome;1\nbob;oslo;2\n")], &[]);
     assert!(below_titles.contains("`skip_rows: 3`"), "{below_titles}");
     refused(&vec![b'x'; 3 << 20], "error[HW203]: the first record of `t.csv` does not end within 1.0 MiB");
+}
+
+#[test]
+fn a_control_character_in_a_cell_is_a_flaw_of_the_cell_and_no_sign_of_a_binary_file() {
+    let (_folder, opened) = csv(b"a,b\n1,x\0y\n4,zz\n");
+    assert_eq!(rows(&opened, "select a, length(b) from t order by a"), "1 | 3\n4 | 2\n");
 }
 
 #[test]
@@ -343,7 +351,7 @@ fn a_header_alone_gives_columns_and_no_rows_where_their_types_are_known() {
     let files = files(folder.path(), &[("1.csv", b"id,name\n")]);
     let known = expecting(&[column("id", "bigint"), column("name", "text")]);
     let opened = open_delimited(folder.path(), &files, &DelimitedOptions::default(), &known).unwrap();
-    assert!(opened.is_empty);
+    assert_eq!(opened.rows, Some(0));
     assert_eq!((types(&opened), rows(&opened, "select count(*) from t")), ("id bigint, name text".into(), "0\n".into()));
 }
 

@@ -102,7 +102,8 @@ impl MysqlSource {
         let mut session = server.connect().await?;
         let listing = catalog::table(&server, &mut session, table).await?;
         let key = self.settings.keys.get(dataset).cloned().unwrap_or(listing.primary_key);
-        Ok(Survey { files: None, rows: None, bytes: listing.bytes, news: News::ByColumn, key })
+        let (about_rows, bytes) = (listing.estimated_rows, listing.bytes);
+        Ok(Survey { about_rows, bytes, news: News::ByColumn, key, ..Survey::default() })
     }
 
     async fn open_table(&self, dataset: &str, delivery: &Delivery) -> Result<Opened> {

@@ -64,7 +64,7 @@ pub(super) fn open(server: Server, name: &str, columns: Vec<SourceColumn>, as_te
     let (described, reached) = (columns.iter().map(described).collect(), Reached::default());
     let table = Table { server, name: name.to_owned(), columns, follow, reached: reached.clone() };
     let table = Arc::new(RowTable::new(fields, Arc::new(table)));
-    Ok(Opened { table, columns: described, has_origin: true, is_empty: false, uneven: Vec::new(), part, reached })
+    Ok(Opened { table, columns: described, has_origin: true, rows: None, uneven: Vec::new(), rowless: Vec::new(), part, reached })
 }
 
 impl Follow {

@@ -105,8 +105,8 @@ pub(super) struct Relation {
     pub(super) oid: u32,
     /// Its name.
     pub(super) name: String,
-    /// Whether the user may read all of it.
-    pub(super) is_readable: bool,
+    /// Whether the user may read all of it; `None` where somebody has dropped it since the catalog is seen.
+    pub(super) is_readable: Option<bool>,
     /// Whether its rows can be asked for by page.
     pub(super) can_split: bool,
     /// Whether this server has checked every value against the type of its column.
@@ -123,25 +123,27 @@ pub(super) async fn list(server: &Server, session: &Session, schema: &str) -> Re
     let oids: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
     let mut columns = columns(server, session, &oids).await?;
     let mut keys = primary_keys(server, session, &oids).await?;
-    let listing = |relation: Relation| TableListing {
-        columns: columns.remove(&relation.oid).unwrap_or_default().iter().map(SourceColumn::column).collect(),
-        primary_key: keys.remove(&relation.oid).unwrap_or_default(),
-        name: relation.name,
-        estimated_rows: relation.estimated_rows,
-        bytes: relation.bytes,
-        is_readable: relation.is_readable,
+    let listing = |relation: Relation| {
+        Some(TableListing {
+            is_readable: relation.is_readable?,
+            columns: columns.remove(&relation.oid).unwrap_or_default().iter().map(SourceColumn::column).collect(),
+            primary_key: keys.remove(&relation.oid).unwrap_or_default(),
+            name: relation.name,
+            estimated_rows: relation.estimated_rows,
+            bytes: relation.bytes,
+        })
     };
-    Ok(relations.into_iter().map(listing).collect())
+    Ok(relations.into_iter().filter_map(listing).collect())
 }
 
 /// Finds a table or view.
 ///
 /// # Errors
-/// HW201 with the nearest known name.
+/// HW201 with the nearest known name; HW206 where it is dropped just now.
 pub(super) async fn relation(server: &Server, session: &Session, schema: &str, table: &str) -> Result<Relation> {
     let relations = relations(server, session, schema).await?;
     if let Some(found) = relations.iter().find(|relation| relation.name == table) {
-        return Ok(found.clone());
+        return if found.is_readable.is_some() { Ok(found.clone()) } else { Err(dropped(schema, table)) };
     }
     let names = relations.iter().map(|relation| relation.name.as_str());
     let error = Error::user(format!("there is no table or view `{table}` in schema `{schema}` of database `{}`", server.database()));
@@ -151,6 +153,14 @@ pub(super) async fn relation(server: &Server, session: &Session, schema: &str, t
         None if relations.is_empty() => error.help("the schema is empty; name another one with `schema:`"),
         None => error.help(format!("among others there are: {}", names.take(20).collect::<Vec<_>>().join(", "))),
     })
+}
+
+/// Whoever makes a table anew drops the old one, and a catalog that is seen as of before tells nothing of either.
+fn dropped(schema: &str, table: &str) -> Error {
+    Error::passing(format!("cannot read the catalog of `{schema}.{table}`"))
+        .code("HW206")
+        .because("somebody dropped it or made it anew meanwhile")
+        .help("run again once that is done")
 }
 
 /// The columns of tables, in order, by the table's number.

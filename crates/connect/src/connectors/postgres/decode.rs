@@ -3,12 +3,15 @@
 //! A stream is a header, rows, and an end mark. A row is the number of its fields and each field with its length,
 //! where -1 says null. Nothing here trusts the bytes: what is no binary `COPY` is an error, never a panic.
 
+use std::collections::BTreeSet;
+
 use bytes::{Buf, Bytes, BytesMut};
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, StringArray, StringBuilder};
 use datafusion::arrow::compute::nullif;
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use hw_base::{Error, Result};
+use serde_json::json;
 
 use super::types::{SourceColumn, Wire};
 use super::values::{Appended, Broken, Values};
@@ -33,6 +36,8 @@ pub(super) struct Decoded {
     pub(super) columns: Vec<ArrayRef>,
     /// What is wrong with each malformed record, and the record; `None` where nobody asked.
     pub(super) malformed: Option<StringArray>,
+    /// The columns by which records are malformed whose values have a text all the same.
+    pub(super) unfit: BTreeSet<usize>,
     /// The values of the column that the reader notes down; `None` where there is none.
     pub(super) noted: Option<ArrayRef>,
 }
@@ -212,14 +217,16 @@ impl Decoder {
         self.bytes = 0;
         let noted = if self.notes { columns.pop() } else { None };
         if self.malformed == Malformed::Null {
-            return Ok(Decoded { rows, columns, malformed: None, noted });
+            return Ok(Decoded { rows, columns, malformed: None, unfit: BTreeSet::new(), noted });
         }
         if misfits.is_empty() {
-            return Ok(Decoded { rows, columns, malformed: Some(StringArray::new_null(rows)), noted });
+            return Ok(Decoded { rows, columns, malformed: Some(StringArray::new_null(rows)), unfit: BTreeSet::new(), noted });
         }
         let malformed = self.describe(rows, &columns, &misfits).map_err(bug)?;
         let columns = without(&columns, &malformed).map_err(bug)?;
-        Ok(Decoded { rows, columns, malformed: Some(malformed), noted })
+        let has_text = |column: &usize| !matches!(self.columns[*column].wire, Wire::Text | Wire::Jsonb);
+        let unfit = misfits.iter().map(|misfit| misfit.column).filter(has_text).collect();
+        Ok(Decoded { rows, columns, malformed: Some(malformed), unfit, noted })
     }
 
     /// Says of each malformed record what is wrong with it.
@@ -241,7 +248,8 @@ impl Decoder {
             format!("`{name}` ({declared}) holds a value that {} cannot hold: {}", wire.sql_type(), misfit.shown)
         };
         let reasons: Vec<String> = misfits.iter().map(reason).collect();
-        Ok(format!("{}; record: {}", reasons.join("; "), self.record(row, columns, misfits)?))
+        let record = self.record(row, columns, misfits)?.to_string();
+        Ok(json!({ "reason": reasons.join("; "), "record": record }).to_string())
     }
 
     /// A record as JSON, every value as text.

@@ -131,6 +131,9 @@ fn refused_by_server(server: &Server, answer: &DbError) -> Error {
     if code.code().starts_with("28") {
         return not_let_in(server).because(said);
     }
+    if *code == SqlState::TOO_MANY_CONNECTIONS {
+        return crowded(server).because(said);
+    }
     if is_passing(code) {
         return unreachable(server).because(said);
     }
@@ -142,6 +145,13 @@ fn not_let_in(server: &Server) -> Error {
     Error::user(format!("PostgreSQL at {place} does not let user `{user}` into database `{database}`"))
         .code("HW206")
         .help("look at the user and the password in the URL that the reference resolves to; special characters stand in percent form")
+}
+
+fn crowded(server: &Server) -> Error {
+    Error::passing(format!("PostgreSQL at {} takes no more connections", server.place()))
+        .code("HW206")
+        .help("each table that is read needs as many as `connections:` of its source says, and all together one more, which holds what they see")
+        .help("to need two: set `connections: 1` under the source, and `engine: { parallel: 1 }`; or let the server take more")
 }
 
 fn unreachable(server: &Server) -> Error {

@@ -1,8 +1,10 @@
 //! Records that are no rows, as the readings of a table have met them.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::arrow::array::{Array, StringArray};
+use serde_json::Value as Json;
 
 use crate::text::LeftOut;
 
@@ -19,6 +21,8 @@ struct Met {
     records: u64,
     /// What is wrong with one of them.
     example: Option<String>,
+    /// The columns that make them so, and that could be read as text.
+    unfit: BTreeSet<String>,
     /// Whether the reading came to the end of the table.
     is_all: bool,
 }
@@ -34,19 +38,26 @@ impl Readings {
     /// The records that are no rows, by the reading that has met most of them.
     pub(super) fn left_out(&self, table: &str) -> Option<LeftOut> {
         let met = locked(&self.0).iter().map(|reading| locked(&reading.0).clone()).max_by_key(|met| (met.records, met.is_all))?;
-        // The record itself may be long, and its key tells it as well.
-        let why = met.example.map(|example| example.split("; record: ").next().unwrap_or_default().to_owned());
+        // The record itself may be long.
+        let reason = |example: &String| Some(serde_json::from_str::<Json>(example).ok()?.get("reason")?.as_str()?.to_owned());
+        let why = met.example.as_ref().and_then(reason);
         (met.records > 0).then(|| LeftOut { files: vec![(table.to_owned(), met.records)], is_all: met.is_all, why })
+    }
+
+    /// The columns that make records no rows, and that could be read as text.
+    pub(super) fn unfit(&self) -> BTreeSet<String> {
+        locked(&self.0).iter().flat_map(|reading| locked(&reading.0).unfit.clone()).collect()
     }
 }
 
 impl Reading {
-    /// Counts the records that are described as being no rows.
-    pub(super) fn note(&self, malformed: &StringArray) {
+    /// Counts the records that are described as being no rows, because of the columns that are named.
+    pub(super) fn note<'a>(&self, malformed: &StringArray, unfit: impl Iterator<Item = &'a str>) {
         let Some(example) = malformed.iter().flatten().next() else { return };
         let mut met = locked(&self.0);
         met.records += (malformed.len() - malformed.null_count()) as u64;
         met.example.get_or_insert_with(|| example.to_owned());
+        met.unfit.extend(unfit.map(str::to_owned));
     }
 
     /// Says that all rows were read.
@@ -67,11 +78,13 @@ mod tests {
     fn the_reading_that_met_most_is_told() {
         let readings = Readings::default();
         let (cut, whole) = (readings.begin(), readings.begin());
-        cut.note(&StringArray::from(vec![Some("a"), None]));
-        whole.note(&StringArray::from(vec![None, Some("`ts` holds infinity; record: {}"), Some("b")]));
+        let described = r#"{"reason":"`ts` holds infinity","record":"{}"}"#;
+        cut.note(&StringArray::from(vec![Some("a"), None]), ["at"].into_iter());
+        whole.note(&StringArray::from(vec![None, Some(described), Some("b")]), ["ts"].into_iter());
         whole.end();
         let expected = LeftOut { files: vec![("shop.orders".into(), 2)], is_all: true, why: Some("`ts` holds infinity".into()) };
         assert_eq!(readings.left_out("shop.orders"), Some(expected));
+        assert_eq!(readings.unfit(), ["at", "ts"].map(str::to_owned).into());
         assert_eq!(Readings::default().left_out("shop.orders"), None);
     }
 }

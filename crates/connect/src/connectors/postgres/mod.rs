@@ -1,4 +1,4 @@
-//! PostgreSQL: its tables and views as datasets, read through parallel binary `COPY` under one snapshot.
+//! PostgreSQL: its tables and views as datasets, read through parallel binary `COPY` under one snapshot for all.
 //!
 //! Owns the connection, the catalog, the decoding of binary `COPY` and the table that streams it. Leaves to
 //! others: resolving the reference behind `url`, naming datasets, remembering watermarks.
@@ -24,6 +24,7 @@ mod push_down;
 mod read;
 mod server;
 mod session;
+mod snapshot;
 mod source;
 mod target;
 mod tls;
@@ -40,11 +41,11 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::catalog::TableProvider;
 use hw_base::{Column, Continuing, Error, News, Part, Result, Survey, Tolerance};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use read::PostgresTable;
 use server::Server;
 use session::Session;
 
@@ -52,7 +53,8 @@ use super::csv::one_percent;
 use super::{Reached, TableListing};
 use crate::tables::Tables;
 pub(crate) use judge::in_place;
-pub(crate) use read::left_out;
+pub(crate) use read::{left_out, unfit_columns};
+pub use snapshot::Snapshots;
 pub(super) use source::Postgres;
 pub use target::PostgresTargetSettings;
 
@@ -135,7 +137,7 @@ impl Selection<'_> {
 #[derive(Debug)]
 pub(super) struct Table {
     /// Reads it.
-    pub provider: Arc<dyn TableProvider>,
+    provider: Arc<PostgresTable>,
     /// Its own columns.
     pub columns: Vec<Column>,
     /// Which of its rows are read.
@@ -158,8 +160,7 @@ pub(super) async fn tables(url: &str, schema: &str) -> Result<Vec<TableListing>>
 
 /// Learns the size of a table without reading its rows.
 ///
-/// PostgreSQL keeps no exact count of rows, so `rows` is `None`; see [`TableListing::estimated_rows`]. The key is the
-/// primary key.
+/// PostgreSQL keeps no exact count of rows, so `rows` is `None` and `about_rows` is what it estimates. The key is the primary key.
 ///
 /// # Errors
 /// As for [`open`].
@@ -177,6 +178,7 @@ async fn survey_in(server: &Server, session: &Session, schema: &str, table: &str
     Ok(Survey {
         files: None,
         rows: None,
+        about_rows: relation.estimated_rows,
         bytes: relation.bytes,
         news: if tells_transactions { News::Exact } else { News::ByColumn },
         key: catalog::primary_key(server, session, relation.oid).await?,
@@ -186,8 +188,8 @@ async fn survey_in(server: &Server, session: &Session, schema: &str, table: &str
 /// Opens a table for reading, and returns it with its own columns.
 ///
 /// The table also has the hidden columns [`FILE`] (text), [`LINE`] (bigint) and [`MALFORMED`] (text), after its own.
-/// Each scan reads in one transaction of its own, so it sees all of the table at one moment, however many
-/// connections share the work. Memory is bounded: a scan holds at most two batches per connection, each of at most
+/// All scans see the table at one moment, which begins with the first of them, however many connections share the work; so do those of other
+/// tables that [`PostgresTable::share`] it. Memory is bounded: a scan holds at most two batches per connection, each of at most
 /// 8,192 rows and about 16 MiB, and the server waits while nobody takes them.
 ///
 /// # Errors

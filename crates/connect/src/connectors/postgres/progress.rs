@@ -81,12 +81,14 @@ impl Progress {
         Ok(Self::ByColumn { column: column.clone(), from, reached })
     }
 
-    /// What a scan has to know about the moment that its first session sees.
-    pub(super) async fn now(&self, server: &Server, session: &Session) -> Result<Now> {
-        match self {
-            Self::Unasked => Ok(Now { moment: Moment { settled: 0, next: 0 }, at: 0 }),
-            Self::ByTransaction { .. } | Self::ByColumn { .. } => Now::of(server, session).await,
-        }
+    /// What a scan has to know about the moment `at` which its first session sees the table. The clock may have gone on since: a value between
+    /// the two lies in the future of the rows.
+    pub(super) async fn now(&self, server: &Server, session: &Session, at: i64) -> Result<Now> {
+        let moment = match self {
+            Self::Unasked => Moment { settled: 0, next: 0 },
+            Self::ByTransaction { .. } | Self::ByColumn { .. } => catalog::moment(server, session).await?,
+        };
+        Ok(Now { moment, at })
     }
 
     /// Which rows are read.

@@ -1,7 +1,7 @@
 //! A table as DataFusion reads it: several connections copy parts of it under one snapshot.
 //!
-//! The work happens when a scan is carried out, not when it is planned: the first connection begins a transaction
-//! and exports its snapshot, the others join it, and each copies a range of the table's pages. The last range is
+//! The work happens when a scan is carried out, not when it is planned: its connections join the snapshot that all tables share which are
+//! read together (see [`super::snapshot`]), and each copies a range of the table's pages. The last range is
 //! open, so rows that the table gained since its size was taken belong to it. Views, foreign and partitioned tables
 //! have no pages to share out and come through one connection, and so does everything where the order of the rows is asked for.
 
@@ -23,10 +23,11 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::StreamExt;
 use futures::future::try_join_all;
-use hw_base::{Column, Error, Part, Result, literal, unknown};
+use hw_base::{Column, Error, Part, Result, unknown};
 use hw_engine::Deadline;
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
+use tokio_postgres::error::SqlState;
 
 use super::decode::{Decoded, Decoder, Malformed};
 use super::dialect::BaseTable;
@@ -35,6 +36,7 @@ use super::left_out::{Reading, Readings};
 use super::progress::{Noted, Now, Progress};
 use super::server::Server;
 use super::session::Session;
+use super::snapshot::{Apart, Seen, Snapshot};
 use super::types::{SourceColumn, Wire};
 use super::{FILE, LINE, MALFORMED, Selection, catalog, quoted};
 use crate::connectors::Reached;
@@ -49,6 +51,8 @@ const PAGES_PER_CONNECTION: u64 = 128;
 const ROWS_FOR_DIGITS: usize = 20_000;
 /// The most connections of one scan.
 const MOST_CONNECTIONS: usize = 32;
+/// How often a table is seen anew that somebody exchanged while it was waited for.
+const ATTEMPTS: usize = 5;
 
 type Batches = Sender<Result<RecordBatch, DataFusionError>>;
 
@@ -72,8 +76,8 @@ struct Source {
     estimated_rows: Option<u64>,
     /// Whether the server has checked every value against the type of its column.
     keeps_types: bool,
-    /// The snapshot that all readings see while somebody holds it.
-    held: Mutex<Option<String>>,
+    /// What its readings see, as do those of other tables.
+    snapshot: Mutex<Snapshot>,
     /// What its readings have met.
     readings: Readings,
     arrow_schema: SchemaRef,
@@ -108,7 +112,7 @@ pub(super) async fn learn(server: &Server, session: &Session, selection: &Select
         reached: Reached::default(),
         estimated_rows: relation.estimated_rows,
         keeps_types: relation.keeps_types,
-        held: Mutex::default(),
+        snapshot: Mutex::default(),
         readings: Readings::default(),
         connections: if can_split { selection.connections.clamp(1, MOST_CONNECTIONS) } else { 1 },
     };
@@ -121,6 +125,12 @@ pub(super) async fn learn(server: &Server, session: &Session, selection: &Select
 pub(crate) fn left_out(table: &Arc<dyn TableProvider>) -> Option<LeftOut> {
     let PostgresTable(source) = table.downcast_ref::<PostgresTable>()?;
     source.readings.left_out(&source.display_name())
+}
+
+/// The columns of an opened table that make records no rows and could be read as text, as far as readings have met such.
+pub(crate) fn unfit_columns(table: &Arc<dyn TableProvider>) -> Vec<String> {
+    let found = table.downcast_ref::<PostgresTable>().map(|PostgresTable(source)| source.readings.unfit());
+    found.into_iter().flatten().collect()
 }
 
 fn named<'a>(columns: &'a [SourceColumn], selection: &Selection<'_>, name: &str) -> Result<&'a SourceColumn> {
@@ -230,9 +240,24 @@ impl PostgresTable {
         })
     }
 
-    /// Lets every reading from now on see what the snapshot of another session sees; what it finds for itself where `None`.
-    pub(super) fn hold(&self, snapshot: Option<String>) {
-        *self.0.held.lock().unwrap_or_else(PoisonError::into_inner) = snapshot;
+    /// What its readings see.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.0.snapshot()
+    }
+
+    /// Lets every reading from now on see what those of other tables see.
+    pub(super) fn share(&self, snapshot: &Snapshot) {
+        *self.0.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = snapshot.clone();
+    }
+
+    /// Notes that the database has told of its rows as they were at a moment of the snapshot.
+    pub(super) fn note_told(&self, at: i64) {
+        self.snapshot().note(&self.0.display_name(), at, None);
+    }
+
+    /// Whether a session does not see all of its rows, because it has other files since.
+    pub(super) async fn is_remade(&self, session: &Session) -> Result<bool> {
+        self.0.is_remade(session).await
     }
 
     fn plan(
@@ -303,23 +328,85 @@ impl Source {
         format!("select {} from {}.{}{rows}{limit}", expressions.join(", "), quoted(&self.schema), quoted(&self.name))
     }
 
-    /// Connects as often as the table is worth it. All sessions see the table at the same moment.
-    async fn sessions(&self, connections: usize) -> Result<Vec<(Session, Option<Pages>)>> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let first = match &held {
-            Some(snapshot) => self.join_snapshot(snapshot).await?,
-            None => self.server.connect().await?,
-        };
-        let ranges = if connections > 1 { Pages::shared_out(self.pages(&first).await?, connections) } else { Vec::new() };
+    /// Connects as often as the table is worth it. All sessions see the table at the same moment, and work as `how` says.
+    async fn sessions(&self, connections: usize, how: &str) -> Result<Sessions> {
+        let (Seen { session, name, at }, apart) = self.first(how).await?;
+        let connections = if apart == Some(Apart::Servers) { 1 } else { connections };
+        let ranges = if connections > 1 { Pages::shared_out(self.pages(&session).await?, connections) } else { Vec::new() };
         if ranges.len() < 2 {
-            return Ok(vec![(first, None)]);
+            return Ok(Sessions { all: vec![(session, None)], at, apart });
         }
-        let snapshot = match held {
-            Some(snapshot) => snapshot,
-            None => self.export_snapshot(&first).await?,
+        let others = try_join_all(ranges[1..].iter().map(|_| self.join(&name, how))).await?;
+        let Some(others) = others.into_iter().collect::<Option<Vec<_>>>() else {
+            return Ok(Sessions { all: vec![(session, None)], at, apart });
         };
-        let others = try_join_all(ranges[1..].iter().map(|_| self.join_snapshot(&snapshot))).await?;
-        Ok(std::iter::once(first).chain(others).zip(ranges.into_iter().map(Some)).collect())
+        let all = std::iter::once(session).chain(others).zip(ranges.into_iter().map(Some)).collect();
+        Ok(Sessions { all, at, apart })
+    }
+
+    /// The first session, and why it does not see what readings of other tables see where it does not.
+    async fn first(&self, how: &str) -> Result<(Seen, Option<Apart>)> {
+        let apart = match self.snapshot().see(&self.server).await? {
+            Err(apart) => apart,
+            Ok(seen) => {
+                self.prepare(&seen.session, how).await?;
+                if !self.is_remade(&seen.session).await? {
+                    return Ok((seen, None));
+                }
+                seen.session.close().await;
+                Apart::Remade
+            }
+        };
+        for _ in 0..ATTEMPTS {
+            let seen = self.see_locked(how).await?;
+            if !self.is_remade(&seen.session).await? {
+                return Ok((seen, Some(apart)));
+            }
+            seen.session.close().await;
+        }
+        Err(Error::passing(format!("cannot {}", self.purpose()))
+            .code("HW206")
+            .because("each time, somebody had truncated, rewritten, refreshed or made it anew before its rows could be seen")
+            .help("run again once that is done"))
+    }
+
+    /// A session that sees the database as of a moment of its own. The table is locked before: a moment that begins while somebody exchanges it
+    /// would see nothing of it.
+    async fn see_locked(&self, how: &str) -> Result<Seen> {
+        let session = self.server.connect().await?;
+        self.prepare(&session, how).await?;
+        self.lock(&session).await?;
+        Seen::by(session, &self.server).await
+    }
+
+    /// Keeps others from exchanging the table. Materialized and some other views cannot be locked.
+    async fn lock(&self, session: &Session) -> Result<()> {
+        let (schema, name) = (quoted(&self.schema), quoted(&self.name));
+        let lock = format!("savepoint unlocked; lock table {schema}.{name} in access share mode; release savepoint unlocked");
+        match session.client.batch_execute(&lock).await {
+            Err(error) if error.as_db_error().is_some() => {
+                self.prepare(session, "rollback to savepoint unlocked; release savepoint unlocked").await
+            }
+            locked => locked.explained(&self.server, || self.purpose()),
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether rows may be missing in what a session sees, because the table has other files since. Until the session ends it gets no more of them.
+    async fn is_remade(&self, session: &Session) -> Result<bool> {
+        let touch = self.select(&self.columns, None, None, Some(0));
+        session.client.batch_execute(&touch).await.explained(&self.server, || self.purpose())?;
+        session.has_locked_remade(&self.server, || self.purpose()).await
+    }
+
+    async fn prepare(&self, session: &Session, how: &str) -> Result<()> {
+        if how.is_empty() {
+            return Ok(());
+        }
+        session.client.batch_execute(how).await.explained(&self.server, || self.purpose())
     }
 
     async fn pages(&self, session: &Session) -> Result<u64> {
@@ -329,16 +416,32 @@ impl Source {
         Ok(pages.and_then(|pages| u64::try_from(pages).ok()).unwrap_or_default())
     }
 
-    async fn export_snapshot(&self, session: &Session) -> Result<String> {
-        session.export_snapshot().await.explained(&self.server, || self.purpose())
+    /// A session that reads a part of the table beside the first one. `None` where somebody waits to exchange it: it would wait for him, and he for
+    /// the first.
+    async fn join(&self, snapshot: &str, how: &str) -> Result<Option<Session>> {
+        let session = self.server.join(snapshot).await?.ok_or_else(|| {
+            Error::passing(format!("cannot {}", self.purpose()))
+                .code("HW206")
+                .because("the connection was lost by which all others see the table as of one moment")
+                .help("run again; where connections lead to several servers, set `connections: 1`")
+        })?;
+        self.prepare(&session, how).await?;
+        let touch = self.select(&self.columns, None, None, Some(0));
+        let touched = session.client.batch_execute(&format!("set local lock_timeout to '1s'; {touch}; reset lock_timeout")).await;
+        match touched {
+            Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => Ok(None),
+            touched => touched.explained(&self.server, || self.purpose()).map(|()| Some(session)),
+        }
     }
+}
 
-    async fn join_snapshot(&self, snapshot: &str) -> Result<Session> {
-        let session = self.server.connect().await?;
-        let sql = format!("set transaction snapshot {}", literal(snapshot));
-        session.client.batch_execute(&sql).await.explained(&self.server, || self.purpose())?;
-        Ok(session)
-    }
+/// Sessions that read a table together.
+struct Sessions {
+    all: Vec<(Session, Option<Pages>)>,
+    /// The moment that they see, in microseconds since 1970.
+    at: i64,
+    /// Why it is another one than that of other tables.
+    apart: Option<Apart>,
 }
 
 /// A range of pages of a table.
@@ -429,11 +532,10 @@ impl Scan {
 
     /// Reads everything into `batches`.
     async fn run(self: Arc<Self>, batches: Batches) -> Result<()> {
-        let sessions = self.source.sessions(self.connections).await?;
-        self.prepare(&sessions).await?;
-        let now = self.source.progress.now(&self.source.server, &sessions[0].0).await?;
+        let Sessions { all, at, apart } = self.source.sessions(self.connections, &self.how()).await?;
+        let now = self.source.progress.now(&self.source.server, &all[0].0, at).await?;
         let mut copies = JoinSet::new();
-        for (session, pages) in sessions {
+        for (session, pages) in all {
             copies.spawn(Arc::clone(&self).copy(session, now, pages, batches.clone()));
         }
         let mut noted = Vec::new();
@@ -442,6 +544,7 @@ impl Scan {
         }
         if let (Some(noted), None) = (noted.into_iter().collect(), self.limit) {
             self.source.reached.note(self.source.progress.reached(noted, &now)?);
+            self.source.snapshot().note(&self.source.display_name(), at, apart);
             self.reading.end();
         }
         Ok(())
@@ -449,15 +552,12 @@ impl Scan {
 
     /// Tells the server how to work: alone where its workers would mix up the rows, and no longer than anybody waits for it, should
     /// nobody be there to end it.
-    async fn prepare(&self, sessions: &[(Session, Option<Pages>)]) -> Result<()> {
+    fn how(&self) -> String {
         let alone = self.is_in_order.then(|| "set local max_parallel_workers_per_gather to 0".to_owned());
         let most = u128::from(i32::MAX.unsigned_abs());
         let until = self.deadline.as_ref().map(|deadline| deadline.remaining().as_millis().clamp(1, most));
         let sql: Vec<String> = alone.into_iter().chain(until.map(|left| format!("set local statement_timeout to {left}"))).collect();
-        for (session, _) in sessions.iter().filter(|_| !sql.is_empty()) {
-            session.client.batch_execute(&sql.join("; ")).await.explained(&self.source.server, || self.source.purpose())?;
-        }
-        Ok(())
+        sql.join("; ")
     }
 
     /// Copies a range of pages. Returns what there is to know about its rows, or `None` where nobody wanted all of them.
@@ -493,9 +593,9 @@ impl Scan {
     }
 
     fn batch(&self, decoded: Decoded) -> Result<RecordBatch, DataFusionError> {
-        let Decoded { rows, columns, malformed, .. } = decoded;
+        let Decoded { rows, columns, malformed, unfit, .. } = decoded;
         if let Some(records) = &malformed {
-            self.reading.note(records);
+            self.reading.note(records, unfit.iter().map(|column| self.fetched[*column].name.as_str()));
         }
         let malformed = malformed.map(|malformed| Arc::new(malformed) as ArrayRef);
         let array = |(output, field): (&Output, &Arc<Field>)| match (output, &malformed) {

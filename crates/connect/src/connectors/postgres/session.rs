@@ -20,9 +20,10 @@ const BEGIN: &str = "begin isolation level repeatable read read only; ";
 const AS_EVERYWHERE: &str = "set local timezone to 'UTC'; set local datestyle to 'ISO, YMD'; set local intervalstyle to 'iso_8601'; \
     set local bytea_output to 'hex'; set local extra_float_digits to 3; set local standard_conforming_strings to on; \
     set local synchronize_seqscans to off; set local statement_timeout to 0; set local idle_in_transaction_session_timeout to 0";
-/// A query ends that nobody waits for any more, where the server can notice.
-const ENDS_UNWATCHED: &str =
-    "select set_config(name, '5s', false) from pg_settings where name = 'client_connection_check_interval' and version() like '%-linux-%'";
+/// A query ends that nobody waits for any more, where the server can notice, and so does a session that holds a snapshot.
+const ENDS_UNWATCHED: &str = "select set_config(name, '5s', false) from pg_settings \
+    where name = 'client_connection_check_interval' and version() like '%-linux-%'; \
+    set tcp_keepalives_idle to 60; set tcp_keepalives_interval to 10; set tcp_keepalives_count to 6";
 /// Begins a transaction that sees the database at one moment, and may write.
 const BEGIN_WRITING: &str = "begin isolation level repeatable read; ";
 
@@ -102,11 +103,6 @@ impl Session {
             let _ = connection.await;
         });
         Self { client, connection: Connection(task) }
-    }
-
-    /// Lets other sessions see what this one sees, by the name that is returned, as long as its transaction lasts.
-    pub(super) async fn export_snapshot(&self) -> Result<String, tokio_postgres::Error> {
-        self.client.query_one("select pg_export_snapshot()", &[]).await?.try_get(0)
     }
 
     /// Says goodbye, so that the server logs no broken connection.

@@ -8,6 +8,7 @@ use hw_base::{BoxFuture, Column, DatasetName, Delivery, Error, Result, Settings,
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 
+use super::snapshot::Snapshot;
 use super::target::{PostgresTarget, PostgresTargetSettings};
 use super::{PUBLIC, PostgresSettings, Selection, Table, exists, open, survey, tables};
 use crate::connectors::{Connector, Opened, Place, Source, TableListing, Target};
@@ -24,7 +25,7 @@ impl Connector for Postgres {
     }
 
     fn summary(&self) -> &'static str {
-        "tables and views of a PostgreSQL database, read in parallel under one snapshot"
+        "tables and views of a PostgreSQL database, read in parallel under one snapshot for all"
     }
 
     fn schemes(&self) -> &'static [&'static str] {
@@ -64,7 +65,7 @@ impl Connector for Postgres {
         };
         check_as_text(&read).map_err(|error| at("as_text", error))?;
         check_keys(&read).map_err(|error| at("keys", error))?;
-        Ok(Box::new(PostgresSource { settings: Arc::new(read), place }))
+        Ok(Box::new(PostgresSource { settings: Arc::new(read), place, snapshot: Snapshot::default() }))
     }
 }
 
@@ -99,6 +100,8 @@ fn check_keys(settings: &PostgresSettings) -> Result<()> {
 struct PostgresSource {
     settings: Arc<PostgresSettings>,
     place: Place,
+    /// What the readings of all its tables see.
+    snapshot: Snapshot,
 }
 
 impl PostgresSource {
@@ -150,7 +153,8 @@ impl PostgresSource {
         let Table { provider, columns, part, reached } = open(&url, &selection).await?;
         self.check_expected(dataset, &columns, &delivery.expected)?;
         self.check_key(dataset, &columns)?;
-        Ok(Opened { table: provider, columns, has_origin: true, is_empty: false, uneven: Vec::new(), part, reached })
+        provider.share(&self.snapshot);
+        Ok(Opened { table: provider, columns, has_origin: true, rows: None, uneven: Vec::new(), rowless: Vec::new(), part, reached })
     }
 
     /// Refuses entries of `as_text` for tables that the database does not have, where no setting lists the tables.
@@ -215,5 +219,9 @@ impl Source for PostgresSource {
 
     fn open<'a>(&'a self, dataset: &'a str, delivery: &'a Delivery) -> BoxFuture<'a, Result<Opened>> {
         Box::pin(self.open_table(dataset, delivery))
+    }
+
+    fn let_go(&self) -> BoxFuture<'_, Option<String>> {
+        Box::pin(self.snapshot.let_go())
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::catalog::TableProvider;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
@@ -12,6 +13,7 @@ use hw_base::{Blame, Column, ColumnType, Error, Retry};
 use tokio_postgres::{Client, NoTls};
 
 use super::server::Server;
+use super::snapshot::Snapshot;
 use super::{MALFORMED, Selection, open, original, survey, tables};
 use crate::tables::text_columns;
 
@@ -112,7 +114,10 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
     ("json", "'{ \"a\":1 }'", "{ \"a\":1 }", "varchar"),
     ("jsonb", "'{ \"a\":1 }'", "{\"a\": 1}", "varchar"),
     ("inet", "'10.0.0.1/8'", "10.0.0.1/8", "varchar"),
+    ("inet", "'10.0.0.1/32'", "10.0.0.1", "varchar"),
+    ("inet", "'2001:db8:ffff:ffff:ffff:ffff:ffff:ffff/128'", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "varchar"),
     ("cidr", "'10.0.0.0/8'", "10.0.0.0/8", "varchar"),
+    ("cidr", "'10.0.0.1'", "10.0.0.1/32", "varchar"),
     ("macaddr", "'08:00:2b:01:02:03'", "08:00:2b:01:02:03", "varchar"),
     ("point", "'(1,2)'", "(1,2)", "varchar"),
     ("int4range", "'[1,5)'", "[1,5)", "varchar"),
@@ -133,6 +138,7 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
     ("timestamptz[]", "'{2000-01-01 00:00:00+00}'", "[2000-01-01T00:00:00Z]", "timestamp with time zone[]"),
     ("jsonb[]", "array['{\"a\":1}'::jsonb]", "[{\"a\": 1}]", "varchar[]"),
     ("mood[]", "array['sad'::mood]", "[sad]", "varchar[]"),
+    ("inet[]", "array['::1', null, '10.0.0.0/8']::inet[]", "[::1, null, 10.0.0.0/8]", "varchar[]"),
     ("int2vector", "'1 2'", "1 2", "varchar"),
 ];
 
@@ -178,11 +184,11 @@ async fn what_a_type_cannot_hold_is_a_malformed_record_or_text() {
     assert_eq!(malformed.len(), 4);
     assert_eq!(
         malformed[0],
-        "`valid_to` (timestamp with time zone) holds a value that timestamp with time zone cannot hold: infinity; \
-         record: {\"id\":\"2\",\"valid_to\":\"infinity\",\"amount\":\"2.00\",\"grid\":\"[2]\"}"
+        "{\"reason\":\"`valid_to` (timestamp with time zone) holds a value that timestamp with time zone cannot hold: infinity\",\
+         \"record\":\"{\\\"id\\\":\\\"2\\\",\\\"valid_to\\\":\\\"infinity\\\",\\\"amount\\\":\\\"2.00\\\",\\\"grid\\\":\\\"[2]\\\"}\"}"
     );
     assert!(malformed[1].contains("-infinity; `amount` (numeric(10,2)) holds a value that decimal(10,2) cannot hold: NaN"));
-    assert!(malformed[3].contains("2 x 2 array of 1, 2, 3, 4"));
+    assert!(malformed[3].contains("int[] cannot hold: {{1,2},{3,4}}"));
     let good = place.read(&selection, &format!("select id, count({MALFORMED}) over () from t")).await;
     assert_eq!(good.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), ["1", "null", "null", "null", "null"]);
 
@@ -208,7 +214,8 @@ async fn a_numeric_without_digits_keeps_the_decimal_of_earlier_readings() {
     let rows = place.read(&Selection { known: &known, ..place.select("price") }, &asked).await;
     assert_eq!([&rows[0][1], &rows[1][1]], ["1.5000000000", "10.0000000000"]);
     assert_eq!(rows[2][..2], ["null", "null"]);
-    let reasons = [&rows[2][2], &rows[3][2]].map(|reason| reason.split("; record").next().unwrap_or_default());
+    let reason = |described: &String| serde_json::from_str::<serde_json::Value>(described).unwrap()["reason"].as_str().unwrap().to_owned();
+    let reasons = [&rows[2][2], &rows[3][2]].map(reason);
     let held = "`amount` (numeric) holds a value that decimal(38,10) cannot hold: ";
     assert_eq!(reasons, [format!("{held}NaN"), format!("{held}0.123456789012")]);
     let known = amount("varchar");
@@ -252,6 +259,73 @@ async fn a_scan_sees_one_moment_however_much_is_written_meanwhile() {
     let now = place.read(&place.select("big"), "select count(*), count(distinct id), sum(one) from t").await;
     let expected = place.client.query_one("select count(*)::text, count(distinct id)::text, sum(one)::text from big", &[]).await.unwrap();
     assert_eq!(now, [[expected.get::<_, String>(0), expected.get(1), expected.get(2)]]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_that_share_a_snapshot_are_of_one_moment_and_what_is_not_is_told() {
+    let Some(place) = place("hw_shared").await else { return };
+    place
+        .execute(
+            "create table one as select 1 as id; create table two as select 1 as id; create table remade as select 1 as id;
+             create view seen as select * from two; create table swapped as select 1 as id",
+        )
+        .await;
+    let url = place.url_with(|url| url.set_query(Some("application_name=hw_shared")));
+    let snapshot = Snapshot::default();
+    let count = async |table: &str| {
+        let opened = open(&url, &place.select(table)).await.unwrap();
+        opened.provider.share(&snapshot);
+        let context = SessionContext::new();
+        context.register_table("t", opened.provider).unwrap();
+        let batches = context.sql("select count(*) from t").await.unwrap().collect().await.unwrap();
+        shown(&batches[0])[0][0].clone()
+    };
+    assert_eq!(count("one").await, "1");
+    place.execute("insert into one values (2); insert into two values (2); create index on two (id)").await;
+    assert_eq!([count("one").await, count("two").await, count("seen").await], ["1", "1", "1"]);
+    // An older snapshot would see nothing of these.
+    place.execute("truncate remade; insert into remade values (2), (3)").await;
+    place.execute("create table other as select 7 as id; drop table swapped; alter table other rename to swapped").await;
+    assert_eq!([count("remade").await, count("swapped").await], ["2", "1"]);
+    let held = "select count(*) from pg_stat_activity where application_name = 'hw_shared' and state = 'idle in transaction'";
+    wait_until(async || place.number(held).await == 1).await;
+    let told = snapshot.let_go().await.unwrap();
+    assert!(told.contains("`hw_shared.one`, `hw_shared.two`, `hw_shared.seen` as of "), "{told}");
+    assert_eq!(told.matches("made anew meanwhile").count(), 2, "{told}");
+    wait_until(async || place.number(held).await == 0).await;
+
+    assert_eq!(count("one").await, "2");
+    place.number(&held.replacen("count(*)", "count(pg_terminate_backend(pid))", 1)).await;
+    wait_until(async || place.number(held).await == 0).await;
+    place.execute("insert into two values (3)").await;
+    assert_eq!([count("two").await, count("one").await], ["3", "2"]);
+    let told = snapshot.let_go().await.unwrap();
+    assert!(told.contains("(the connection that held the snapshot before was lost)"), "{told}");
+    assert_eq!(count("two").await, "3");
+    assert_eq!(snapshot.let_go().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_exchanged_again_and_again_is_not_read_as_empty() {
+    let Some(place) = place("hw_exchanged").await else { return };
+    place.execute("create table c as select i as id from generate_series(1, 1000) i").await;
+    let snapshot = Snapshot::default();
+    let opened = open(&place.url, &place.select("c")).await.unwrap();
+    opened.provider.share(&snapshot);
+    let context = SessionContext::new();
+    context.register_table("t", opened.provider).unwrap();
+    place.execute("begin; lock table c in access exclusive mode").await;
+    let counted = tokio::spawn(async move { context.sql("select count(*) from t").await.unwrap().collect().await.unwrap() });
+    while !counted.is_finished() {
+        if place.number("select count(*) from pg_locks where relation = 'c'::regclass and not granted").await > 0 {
+            place.execute("truncate c; insert into c select generate_series(1, 1000); commit").await;
+            place.execute("begin; lock table c in access exclusive mode").await;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    place.execute("commit").await;
+    assert_eq!(shown(&counted.await.unwrap()[0]), [["1000"]]);
+    snapshot.let_go().await;
 }
 
 #[tokio::test]
@@ -350,6 +424,9 @@ async fn refusals_say_who_must_act_and_keep_the_password() {
     check(&error(&nameless, "a", "b").await, Blame::User, "HW206", &["does not let user", "password missing"]);
     let database = place.url_with(|url| url.set_path("no_such_shop"));
     check(&error(&database, "a", "b").await, Blame::User, "HW206", &["there is no database `no_such_shop`"]);
+    place.execute("alter role hw_reader connection limit 0").await;
+    let crowded = error(&reader, "hw_errors", "customer_orders").await;
+    check(&crowded, Blame::Outside, "HW206", &["takes no more connections", "too many connections for role", "`connections: 1`"]);
 }
 
 #[tokio::test]

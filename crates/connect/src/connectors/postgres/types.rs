@@ -18,6 +18,11 @@ const USUAL_PLACES: [i32; 2] = [10, 20];
 /// What PostgreSQL adds to the modifier of a sized type.
 const MODIFIER_OFFSET: i32 = 4;
 
+/// The text of a value.
+const TEXT: &str = "text";
+/// The text of a value as the server shows it, where a cast to text makes another one of it: that of a host gets a mask. There is no such cast to `name`.
+const SHOWN: &str = "name::text";
+
 /// How the values of a column come over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wire {
@@ -51,7 +56,7 @@ pub(super) struct SourceColumn {
     pub(super) declared: String,
     /// How its values come.
     pub(super) wire: Wire,
-    /// What the SELECT casts it to, where it does not come as it is.
+    /// What the SELECT casts it to, where it does not come as it is; to one type after the other where there are several.
     pub(super) cast: Option<&'static str>,
     /// Whether it is a `numeric` without digits, of which the server does not know that its values fit.
     pub(super) is_free: bool,
@@ -91,7 +96,8 @@ impl SourceColumn {
 
     /// The same column, read as the text that PostgreSQL prints.
     pub(super) fn into_text(self) -> Self {
-        Self { wire: Wire::Text, cast: Some("text"), is_free: false, ..self }
+        let known = self.cast.filter(|_| self.wire == Wire::Text);
+        Self { wire: Wire::Text, cast: known.or(Some(TEXT)), is_free: false, ..self }
     }
 
     /// What the SELECT asks for.
@@ -116,16 +122,17 @@ impl SourceColumn {
 fn array(kind: CatalogType) -> (Wire, Option<&'static str>) {
     let element = match Type::from_oid(kind.oid).as_ref().map(Type::kind) {
         Some(tokio_postgres::types::Kind::Array(element)) => scalar(CatalogType { oid: element.oid(), is_array: false, ..kind }),
-        _ => (Wire::Text, Some("text")),
+        _ => (Wire::Text, Some(TEXT)),
     };
     match element {
+        (_, Some(SHOWN)) => (Wire::List(Box::new(Wire::Text)), Some("text::text[]")),
         (_, Some(_)) => (Wire::List(Box::new(Wire::Text)), Some("text[]")),
         (wire, None) => (Wire::List(Box::new(wire)), None),
     }
 }
 
 fn scalar(kind: CatalogType) -> (Wire, Option<&'static str>) {
-    let Some(known) = Type::from_oid(kind.oid) else { return (Wire::Text, Some("text")) };
+    let Some(known) = Type::from_oid(kind.oid) else { return (Wire::Text, Some(TEXT)) };
     let wire = match known {
         Type::BOOL => Wire::Bool,
         Type::INT2 => Wire::Int2,
@@ -142,9 +149,10 @@ fn scalar(kind: CatalogType) -> (Wire, Option<&'static str>) {
         Type::TIMESTAMPTZ => Wire::TimestampUtc,
         Type::NUMERIC => match decimal(kind.modifier) {
             Some(wire) => wire,
-            None => return (Wire::Text, Some("text")),
+            None => return (Wire::Text, Some(TEXT)),
         },
-        _ => return (Wire::Text, Some("text")),
+        Type::INET => return (Wire::Text, Some(SHOWN)),
+        _ => return (Wire::Text, Some(TEXT)),
     };
     (wire, None)
 }
@@ -266,7 +274,9 @@ mod tests {
 
     #[test]
     fn what_is_not_known_comes_as_text() {
-        assert_eq!(read(Type::INET.oid(), -1, false), ("varchar".into(), Some("text")));
+        assert_eq!(read(Type::INET.oid(), -1, false), ("varchar".into(), Some("name::text")));
+        assert_eq!(read(Type::INET_ARRAY.oid(), -1, true), ("varchar[]".into(), Some("text::text[]")));
+        assert_eq!(read(Type::CIDR.oid(), -1, false), ("varchar".into(), Some("text")));
         assert_eq!(read(4_000_000, -1, false), ("varchar".into(), Some("text")));
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder, Float64Builder, Int16Builder, Int32Builder,
-    Int64Builder, ListArray, NullBufferBuilder, StringBuilder, TimestampMicrosecondBuilder,
+    Array, ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder, Float64Builder, Int16Builder,
+    Int32Builder, Int64Builder, ListArray, NullBufferBuilder, StringBuilder, TimestampMicrosecondBuilder,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::DataType;
@@ -325,7 +325,7 @@ impl ListValues {
                 self.append_items(length, rest)
             }
             2..=6 => {
-                let shown = self.show_dimensions(dimensions, rest)?;
+                let shown = self.show(dimensions, rest)?;
                 self.append_null();
                 Ok(Appended::Misfit(shown))
             }
@@ -342,24 +342,27 @@ impl ListValues {
         rest.ends()?;
         self.lengths.push(usize::try_from(length).unwrap_or_default());
         self.present.append_non_null();
-        Ok(if has_misfit { Appended::Misfit(format!("{{{}}}", self.show_elements(length, elements)?)) } else { Appended::Whole })
+        Ok(if has_misfit { Appended::Misfit(in_braces(self.show_elements(length, elements)?, &[length])) } else { Appended::Whole })
     }
 
-    /// The lengths of the dimensions and all elements, row by row: `2 x 2 array of 1, 2, 3, 4`.
-    fn show_dimensions(&self, dimensions: i32, mut rest: Unread<'_>) -> Result<String, Broken> {
-        let mut lengths = Vec::new();
+    /// An array of several dimensions as PostgreSQL writes it: `{{1,2},{3,4}}`, with the bounds in front where it does not begin with 1.
+    fn show(&self, dimensions: i32, mut rest: Unread<'_>) -> Result<String, Broken> {
+        let (mut lengths, mut bounds) = (Vec::new(), String::new());
+        let mut begins_with_1 = true;
         for _ in 0..dimensions {
-            lengths.push(rest.number()?);
-            rest.number()?;
+            let (length, lower) = (rest.number()?, rest.number()?);
+            lengths.push(length);
+            bounds.push_str(&format!("[{lower}:{}]", i64::from(lower) + i64::from(length) - 1));
+            begins_with_1 &= lower == 1;
         }
         let count = lengths.iter().try_fold(1_i32, |product, length| product.checked_mul(*length));
         let count = count.ok_or_else(|| Broken(format!("expected an array, found dimensions {lengths:?}")))?;
-        let lengths: Vec<String> = lengths.iter().map(ToString::to_string).collect();
-        Ok(format!("{} array of {}", lengths.join(" x "), self.show_elements(count, rest)?))
+        let shown = in_braces(self.show_elements(count, rest)?, &lengths);
+        Ok(if begins_with_1 { shown } else { format!("{bounds}={shown}") })
     }
 
     /// Every element as text, also those that the type cannot hold.
-    fn show_elements(&self, count: i32, mut rest: Unread<'_>) -> Result<String, Broken> {
+    fn show_elements(&self, count: i32, mut rest: Unread<'_>) -> Result<Vec<String>, Broken> {
         let mut items = Values::new(&self.wire);
         let mut appended = Vec::new();
         for _ in 0..count {
@@ -368,13 +371,13 @@ impl ListValues {
         rest.ends()?;
         let unshown = |error: ArrowError| Broken(error.to_string());
         let items = items.finish().map_err(unshown)?;
-        let options = FormatOptions::new().with_null("null");
-        let formatter = ArrayFormatter::try_new(&items, &options).map_err(unshown)?;
+        let formatter = ArrayFormatter::try_new(&items, &FormatOptions::new()).map_err(unshown)?;
         let shown = appended.into_iter().enumerate().map(|(place, appended)| match appended {
-            Appended::Whole => formatter.value(place).to_string(),
-            Appended::Misfit(shown) => shown,
+            Appended::Misfit(shown) => in_array(&shown),
+            Appended::Whole if items.is_null(place) => "NULL".to_owned(),
+            Appended::Whole => in_array(&formatter.value(place).to_string()),
         });
-        Ok(shown.collect::<Vec<_>>().join(", "))
+        Ok(shown.collect())
     }
 
     fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
@@ -383,6 +386,24 @@ impl ListValues {
         let lists = ListArray::try_new(field, OffsetBuffer::from_lengths(lengths), self.items.finish()?, self.present.finish())?;
         Ok(Arc::new(lists))
     }
+}
+
+/// Elements in the braces of their dimensions.
+fn in_braces(mut items: Vec<String>, lengths: &[i32]) -> String {
+    for length in lengths.iter().rev() {
+        let length = usize::try_from(*length).unwrap_or_default().max(1);
+        items = items.chunks(length).map(|items| format!("{{{}}}", items.join(","))).collect();
+    }
+    items.concat()
+}
+
+/// An element as it is written inside of an array.
+fn in_array(text: &str) -> String {
+    let is_odd = |c: char| c.is_ascii_whitespace() || matches!(c, '{' | '}' | ',' | '"' | '\\');
+    if text.is_empty() || text.eq_ignore_ascii_case("null") || text.contains(is_odd) {
+        return format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    }
+    text.to_owned()
 }
 
 /// What is left to read of an array.

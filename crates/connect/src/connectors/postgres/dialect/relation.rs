@@ -122,7 +122,7 @@ fn checked(column: Named) -> Result<Named> {
 fn read(column: &SourceColumn) -> Written {
     let name = quoted(&column.name);
     let (sql, wire) = match &column.wire {
-        Wire::Text | Wire::Jsonb | Wire::Uuid => (format!("{name}::text collate \"C\""), Wire::Text),
+        Wire::Text | Wire::Jsonb | Wire::Uuid => (format!("{name}::{} collate \"C\"", column.cast.unwrap_or("text")), Wire::Text),
         Wire::TimestampUtc => (format!("{name} at time zone 'UTC'"), Wire::TimestampUtc),
         Wire::List(_) => (column.expression(), column.wire.clone()),
         // With all its places, which show where it becomes a text.

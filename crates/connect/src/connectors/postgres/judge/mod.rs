@@ -2,7 +2,7 @@
 //! other row leaves it.
 //!
 //! Everything is seen at one moment. What the database cannot answer exactly as the engine would (see [`super::dialect`]) is left open:
-//! then the copies that the engine reads see the same moment. Nothing is locked but against changes of the table's columns.
+//! the copies that the engine reads then see the same moment (see [`super::snapshot`]). Nothing is locked but against changes of the table's columns.
 
 mod count;
 mod sample;
@@ -13,7 +13,6 @@ use std::collections::HashMap;
 use futures::TryStreamExt;
 use hw_base::{BoxFuture, Error, InPlace, Input, Questions, Result, SetQuestion, Value, Watched, WatchedRule, WatchedSet};
 use hw_engine::LiveTables;
-use tokio::sync::Mutex;
 use tokio_postgres::error::SqlState;
 
 use super::catalog;
@@ -36,10 +35,8 @@ const PREPARE: &str = "set local jit to off; select set_config('client_connectio
 struct Place {
     server: Server,
     tables: HashMap<String, PostgresTable>,
-    /// The one that is judged; the others are those that rules name.
+    /// The one that is judged; the others are those that rules name, and are read as of the same moment.
     judged: PostgresTable,
-    /// Holds the moment that all see.
-    session: Mutex<Option<Session>>,
 }
 
 /// The database that can answer for the tables among `inputs`; `None` where they lie elsewhere.
@@ -55,7 +52,11 @@ pub(crate) fn in_place(live: &LiveTables, inputs: &[Input]) -> Option<Box<dyn In
         }
     }
     let judged = judged?;
-    Some(Box::new(Place { server: judged.server().clone(), tables, judged, session: Mutex::default() }))
+    let snapshot = judged.snapshot();
+    for table in tables.values() {
+        table.share(&snapshot);
+    }
+    Some(Box::new(Place { server: judged.server().clone(), tables, judged }))
 }
 
 impl InPlace for Place {
@@ -77,57 +78,41 @@ impl InPlace for Place {
             let tables: HashMap<String, BaseTable> =
                 self.tables.iter().filter_map(|(relation, table)| Some((relation.clone(), table.base()?))).collect();
             let Some(count) = Count::of(questions, &tables) else { return Ok(None) };
-            let session = self.server.connect().await?;
+            // Where connections lead to several servers, no copy sees what is answered here.
+            let seen = self.judged.snapshot().see(&self.server).await?;
+            let at = seen.as_ref().ok().map(|seen| seen.at);
+            let session = match seen {
+                Ok(seen) => seen.session,
+                Err(_) => self.server.connect().await?,
+            };
+            if self.is_any_remade(&session).await? {
+                session.close().await;
+                return Ok(None);
+            }
             let asked = Asked::new(&self.server, &session).await?;
             let is_in_unicode = asked.is_in_unicode().await?;
             let answered = if is_in_unicode { answers(&asked, &count, questions, &tables).await? } else { None };
-            self.keep(session, questions, answered).await
-        })
-    }
-
-    fn hold(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async move {
-            if self.server.is_single() {
-                self.let_see(self.server.connect().await?).await?;
+            session.close().await;
+            let answered = answered.filter(|answered| at.is_some() || is_whole(answered, questions));
+            if let (Some(at), Some(_)) = (at, &answered) {
+                for table in self.tables.values() {
+                    table.note_told(at);
+                }
             }
-            Ok(())
-        })
-    }
-
-    fn end(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            self.show(None);
-            if let Some(session) = self.session.lock().await.take() {
-                session.close().await;
-            }
+            Ok(answered)
         })
     }
 }
 
 impl Place {
-    fn show(&self, snapshot: Option<&str>) {
+    /// Whether a session does not see all rows of a table, which its copies do.
+    async fn is_any_remade(&self, session: &Session) -> Result<bool> {
         for table in self.tables.values() {
-            table.hold(snapshot.map(str::to_owned));
+            if table.is_remade(session).await? {
+                return Ok(true);
+            }
         }
-    }
-
-    /// Lets whoever copies rows see the same moment, where something is left to be copied for.
-    async fn keep(&self, session: Session, questions: &Questions, answered: Option<Watched>) -> Result<Option<Watched>> {
-        let is_whole = answered.as_ref().is_some_and(|answered| is_whole(answered, questions));
-        if is_whole || answered.is_none() || !self.server.is_single() {
-            session.close().await;
-            return Ok(answered.filter(|_| is_whole));
-        }
-        self.let_see(session).await?;
-        Ok(answered)
-    }
-
-    /// Lets all readings from now on see what a session sees.
-    async fn let_see(&self, session: Session) -> Result<()> {
-        let snapshot = session.export_snapshot().await.explained(&self.server, purpose)?;
-        self.show(Some(&snapshot));
-        *self.session.lock().await = Some(session);
-        Ok(())
+        Ok(false)
     }
 }
 

@@ -15,13 +15,12 @@ use hw_base::{BoxFuture, Built, Keeps, PUSHED_ROWS, PUSHED_TABLE, Placement, Pus
 use hw_engine::LiveTables;
 
 use super::dialect::{Named, Question};
-use super::errors::Explained;
 use super::judge::{self, Asked, Count};
 use super::quoted;
 use super::server::Server;
 use super::session::Session;
 use super::target::{Relation, SETTINGS, Standing, TargetColumn, TargetTable, to_add};
-use errors::{purpose, refused};
+use errors::{broken_off, exchanged, refused};
 use quarantine::Diverted;
 use tables::Tables;
 
@@ -138,6 +137,9 @@ impl Running<'_> {
         let arriving = Arriving { all: diverted.kept(), living: self.living(&columns, diverted.kept(), &asked).await? };
         let (standing, added) = self.after(&columns, arriving).await?;
         let of_table = self.answered(&asked, &order.of_table).await?;
+        if table.session.has_locked_remade(table.server, || errors::purpose(order)).await? {
+            return Err(exchanged(order));
+        }
         let rows_after = of_table.rows;
         let watched = Watched { rows, ..of_rows.and(of_table) };
         Ok(Found { columns, rows, diverted, arriving, standing, added, watched, rows_after })
@@ -154,7 +156,7 @@ impl Running<'_> {
         let columns: Vec<TargetColumn> = selected.columns.iter().map(target_column).collect();
         table.make_temporary(ROWS, &columns).await?;
         let insert = format!("insert into pg_temp.{ROWS} {}", question.sql(&[]));
-        let rows = table.session.client.execute(&insert, &[]).await.explained(table.server, || purpose(order))?;
+        let rows = table.session.client.execute(&insert, &[]).await.map_err(|error| broken_off(order, table.server, &error))?;
         // Nobody else counts the rows of such a table, and what follows has to be planned.
         table.execute(&format!("analyze pg_temp.{ROWS}")).await?;
         tables.insert(PUSHED_ROWS, ROWS, &selected.columns);

@@ -19,7 +19,7 @@ use std::pin::pin;
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use hw_base::{
-    BoxFuture, Built, Engine, Input, MORE, Placement, PushDown, Pushed, Reader, Result, Settings, Shipment, Shipped, Value, Watched,
+    BoxFuture, Built, Column, Engine, Input, MORE, Placement, PushDown, Pushed, Reader, Result, Settings, Shipment, Shipped, Value, Watched,
 };
 use hw_engine::{LiveTables, LocalEngine, Query};
 use schemars::JsonSchema;
@@ -29,6 +29,7 @@ use tokio_postgres::CopyInSink;
 use super::server::Server;
 use super::{default_schema, push_down, quoted};
 use crate::connectors::{Place, Target};
+use crate::types::sql_type_to_arrow;
 pub(super) use columns::{TargetColumn, to_add};
 use encode::Encoder;
 pub(super) use merge::Sent;
@@ -94,11 +95,31 @@ impl PostgresTarget {
         session.close().await;
         done
     }
+
+    /// Looks whether the table takes rows with these columns, as far as SQL has words for their types.
+    async fn look(&self, placement: &Placement, columns: &[Column]) -> Result<()> {
+        let (server, relation) = (self.server()?, self.relation(placement));
+        let session = server.open().await?;
+        let table = TargetTable { server: &server, session: &session, relation: &relation, placement };
+        let present = table.looked_at().await;
+        session.close().await;
+        let Some(Present { columns: mut known, .. }) = present? else { return Ok(()) };
+        let typed = columns.iter().map(|column| (&column.name, sql_type_to_arrow(&column.sql_type)));
+        let (named, nameless): (Vec<_>, Vec<_>) = typed.partition(|(_, data_type)| data_type.is_some());
+        known.retain(|column| nameless.iter().all(|(name, _)| **name != column.name));
+        let wanted: Vec<TargetColumn> =
+            named.iter().filter_map(|(name, data_type)| Some(TargetColumn::new(name, data_type.as_ref()?))).collect();
+        to_add(&relation, &known, &wanted).map(drop)
+    }
 }
 
 impl Target for PostgresTarget {
     fn deliver<'a>(&'a self, shipment: &'a Shipment, engine: &'a LocalEngine) -> BoxFuture<'a, Result<Option<Shipped>>> {
         Box::pin(self.bring(shipment, engine))
+    }
+
+    fn takes<'a>(&'a self, placement: &'a Placement, columns: &'a [Column]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.look(placement, columns))
     }
 
     fn try_push_down<'a>(&'a self, order: &'a PushDown, live: &'a LiveTables) -> BoxFuture<'a, Result<Watched>> {

@@ -2,6 +2,7 @@
 
 use hw_base::{Period, Placement, Result, Shipped, literal};
 
+use super::SETTINGS;
 use super::columns::{PresentColumn, TargetColumn};
 use super::merge::{Merge, Sent};
 use super::relation::{Partition, Relation};
@@ -77,6 +78,13 @@ impl TargetTable<'_> {
         let column = |row: &tokio_postgres::Row| Ok(PresentColumn { name: row.try_get(0)?, declared: row.try_get(1)? });
         let columns: Result<_, tokio_postgres::Error> = rows.iter().map(column).collect();
         Ok(Some(Present { standing, columns: columns.map_err(|error| self.told(&error))? }))
+    }
+
+    /// The same in a session that has just begun. Nothing is made for it: where no table is there that tells versions, the delivery says what
+    /// becomes of that.
+    pub(super) async fn looked_at(&self) -> Result<Option<Present>> {
+        self.execute(SETTINGS).await?;
+        if self.exists(&standing::versions(self.relation)).await? { self.present().await } else { Ok(None) }
     }
 
     /// What the table shows, as the table of ours beside it says.
