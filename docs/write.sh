@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes what the demo prints into docs/demo.md, so that the page shows the program as it is.
+# Writes what the demo prints into docs/demo.md and an excerpt into README.md, so that both show the program as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo build --locked --workspace --quiet
@@ -10,4 +10,12 @@ trap 'rm -rf "$place"' EXIT
 sed -n '/^```text$/q;p' docs/demo.md >"$place/page.md"
 { echo '```text'; sed '/./,$!d' "$place/output.txt"; echo '```'; } >>"$place/page.md"
 cp "$place/page.md" docs/demo.md
-echo "docs/demo.md is written"
+{
+  sed '/^```text$/q' README.md
+  grep -m1 -A2 '^✗ fact_orders' "$place/output.txt"
+  echo '…'
+  grep -m1 '^✓ fact_orders' "$place/output.txt"
+  sed '1,/^```text$/d' README.md | sed -n '/^```$/,$p'
+} >"$place/readme.md"
+cp "$place/readme.md" README.md
+echo "docs/demo.md and README.md are written"

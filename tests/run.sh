@@ -17,6 +17,11 @@ if ! command -v strace >/dev/null; then
   $as_root apt-get install -y -qq strace >/dev/null || { $as_root apt-get update -qq && $as_root apt-get install -y -qq strace >/dev/null; }
 fi
 
+if ! command -v faketime >/dev/null; then
+  as_root=""; [ "$(id -u)" = 0 ] || as_root="sudo"
+  $as_root apt-get install -y -qq faketime >/dev/null || { $as_root apt-get update -qq && $as_root apt-get install -y -qq faketime >/dev/null; }
+fi
+
 if ! command -v mariadbd >/dev/null; then
   echo "installing the MariaDB server (Debian's package)"
   as_root=""; [ "$(id -u)" = 0 ] || as_root="sudo"

@@ -1,6 +1,7 @@
 """Nothing blocked or quarantined is ever readable: a reader that is not ours polls while many runs fail at random.
 
-Arguments: the program, and as one likes `--runs N` and `--seed N`. Needs PyPI's deltalake and pyarrow; `tests/run.sh` installs them.
+Arguments: the program, and as one likes `--runs N` and `--seed N`. Needs PyPI's deltalake and pyarrow; `tests/run.sh` installs them, and
+`tests/soak.sh` for the many runs of `make soak`.
 
 Files with good rows, rows that rules keep out (by themselves, without their customer, with a coupon that is taken) and rows that block a run
 arrive in random order; customers arrive before or after the orders that wait for them. Runs are killed at random moments, stopped by a limit on the size of files, or blocked by a rule. Meanwhile a thread reads

@@ -47,6 +47,26 @@ impl CodedTable {
     pub fn is_whole(&self) -> bool {
         self.sampled.is_none()
     }
+
+    /// The table without some of its coded rows, ascending; the codes of the others stay as they are.
+    #[must_use]
+    pub fn without(&self, rows: &[usize]) -> Self {
+        let is_left = |row: usize| rows.binary_search(&row).is_err();
+        let left: Vec<usize> = (0..self.coded_rows()).filter(|row| is_left(*row)).collect();
+        let number = |row: &usize| self.sampled.as_ref().and_then(|rows| rows.get(*row).copied()).unwrap_or(*row as u64);
+        let column = |column: &CodedColumn| CodedColumn {
+            name: column.name.clone(),
+            kind: column.kind,
+            values: column.values.clone(),
+            codes: left.iter().map(|row| column.codes[*row]).collect(),
+        };
+        Self {
+            name: self.name.clone(),
+            rows: self.rows,
+            sampled: Some(left.iter().map(number).collect()),
+            columns: self.columns.iter().map(column).collect(),
+        }
+    }
 }
 
 impl CodedColumn {

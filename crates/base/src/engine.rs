@@ -291,6 +291,10 @@ pub struct StagedBatch {
     /// Rows of the batch left out because a later row with their key is in the batch or in the table, or the same one; of an append,
     /// because an earlier one is.
     pub rows_superseded: u64,
+    /// How many rows of the batch came later than a version of their key and time, and stay out because its content decides, and the key and
+    /// the time of one of them.
+    #[serde(default)]
+    pub outdone: Option<(u64, String)>,
     /// What was counted.
     pub watched: Watched,
     /// The content hash, where asked for.
@@ -396,6 +400,11 @@ pub trait Engine: Send + Sync {
 
     /// The columns that a query returns; nothing is read.
     fn columns<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Column>>>;
+
+    /// The columns that a query returns, where it can be carried out: what fails whatever the rows are is found. Nothing is read.
+    fn tried<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Column>>> {
+        self.columns(reader)
+    }
 
     /// Runs a query and returns its first `limit` rows.
     fn query<'a>(&'a self, reader: &'a Reader, limit: usize) -> BoxFuture<'a, Result<Rows>>;

@@ -43,10 +43,10 @@ pub struct Span {
 ///
 /// Callers decide by [`Blame`] and [`Retry`]; people decide by message and help. The message is lower
 /// case, has no full stop, puts names in backticks and says what was expected and what was found.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error(Box<Parts>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Parts {
     blame: Blame,
     retry: Retry,

@@ -226,6 +226,9 @@ pub struct TextFacts {
     pub shapes: Vec<ShapeCount>,
     /// The most frequent character patterns, most frequent first.
     pub patterns: Vec<PatternCount>,
+    /// How many values the patterns were counted in, drawn at random, where they are too many for all; `None` where it was all of them.
+    #[serde(default)]
+    pub pattern_sample: Option<u64>,
     /// Distinct values after trimming and lower-casing; `None` where there were too many to keep.
     pub distinct_folded: Option<u64>,
     /// Values that differ in case and surrounding white space alone, most rows first; empty where there were too many values to

@@ -38,18 +38,9 @@ pub trait InPlace: Send + Sync {
     fn key(&self) -> BoxFuture<'_, Result<Vec<String>>>;
 
     /// Answers what it can answer exactly as the engine would over the same rows, and leaves out everything else; `None` where that is
-    /// all. From then on, until [`Self::end`], the engine reads the same rows, whatever others write.
+    /// all. The engine reads the same rows for the rest, whatever others write.
     ///
     /// # Errors
     /// Where the place cannot be reached, or breaks off.
     fn answer<'a>(&'a self, questions: &'a Questions) -> BoxFuture<'a, Result<Option<Watched>>>;
-
-    /// Lets the engine read the same rows from now on until [`Self::end`], whatever others write; where the place can do that.
-    ///
-    /// # Errors
-    /// Where the place cannot be reached, or breaks off.
-    fn hold(&self) -> BoxFuture<'_, Result<()>>;
-
-    /// Ends what was begun for the answers.
-    fn end(&self) -> BoxFuture<'_, ()>;
 }

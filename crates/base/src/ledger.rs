@@ -92,6 +92,9 @@ pub struct StepRecord {
     pub load: String,
     /// The window it loaded, in words.
     pub window: String,
+    /// Whether a backfill asked for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_backfill: bool,
     /// How it ended.
     pub outcome: StepOutcome,
     /// Rows it read.
@@ -143,6 +146,38 @@ pub struct StepRecord {
     pub inside: Option<String>,
     /// Where it stands once published; kept from the start, so that a killed run can be continued.
     pub progress: Progress,
+}
+
+impl StepRecord {
+    /// The record of a step that starts; `progress` is where it would stand at its end.
+    pub fn started(model: impl Into<String>, load: impl Into<String>, window: impl Into<String>, progress: Progress) -> Self {
+        Self {
+            model: model.into(),
+            load: load.into(),
+            window: window.into(),
+            is_backfill: false,
+            outcome: StepOutcome::Started,
+            rows_read: 0,
+            rows_written: 0,
+            rows_quarantined: 0,
+            rows_superseded: 0,
+            seconds: 0.0,
+            peak_memory_bytes: 0,
+            spilled_bytes: 0,
+            commit: None,
+            verdict: Verdict::over(vec![]),
+            empty_files: vec![],
+            uneven_columns: vec![],
+            lateness: None,
+            members_waiting: None,
+            error: None,
+            review: None,
+            returned: None,
+            promoted: None,
+            inside: None,
+            progress,
+        }
+    }
 }
 
 /// The version of a table that an environment has built.

@@ -1,5 +1,7 @@
 //! The vocabulary of data quality: six dimensions, severities, issues, rule results and verdicts.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -113,10 +115,32 @@ pub struct Issue {
     pub description: String,
     /// Some of the values found.
     pub examples: Vec<String>,
+    /// Some of the rows affected; empty where it is not known which they are.
+    #[serde(default)]
+    pub example_rows: Vec<ExampleRow>,
     /// A query that shows the affected rows.
     pub query: String,
     /// What to do about it.
     pub fix: String,
+}
+
+/// A row that an issue is about, by what a reader finds it by and what is wrong in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExampleRow {
+    /// Its number in the order of the data, from 0.
+    pub row: u64,
+    /// Its values in the columns that tell rows apart, by column; `None` for null.
+    pub key: BTreeMap<String, Option<String>>,
+    /// Its values in the columns of the issue, by column; `None` for null.
+    pub values: BTreeMap<String, Option<String>>,
+}
+
+impl ExampleRow {
+    /// The names of its columns with its values, those of the key first; `null` for null.
+    pub fn cells(&self) -> impl Iterator<Item = (&str, &str)> {
+        let others = self.values.iter().filter(|(name, _)| !self.key.contains_key(*name));
+        self.key.iter().chain(others).map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or("null")))
+    }
 }
 
 /// How one rule came out.

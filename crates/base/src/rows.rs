@@ -108,12 +108,14 @@ impl Value {
 }
 
 impl fmt::Display for Value {
-    /// `null` for missing values, the bare value otherwise.
+    /// `null` for missing values, the bare value otherwise; floats in as few digits as they can have, from 1e16 on and below 1e-5 with a power of ten.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.write_str("null"),
             Self::Bool(value) => value.fmt(f),
             Self::Int(value) => value.fmt(f),
+            // Hundreds of zeros are nothing that anybody reads.
+            Self::Float(value) if value.is_finite() && *value != 0.0 && !(1e-5..1e16).contains(&value.abs()) => write!(f, "{value:e}"),
             Self::Float(value) => value.fmt(f),
             Self::Text(value) => value.fmt(f),
             Self::Nested(value) => value.fmt(f),
@@ -142,6 +144,14 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn floats_have_no_more_digits_than_they_need() {
+        let shown = |value: f64| Value::Float(value).to_string();
+        assert_eq!([1e300, -1e16, 1e-320, 2.5e-6].map(shown), ["1e300", "-1e16", "1e-320", "2.5e-6"]);
+        assert_eq!([9_999_999_999_999_998.0, 0.00001, 0.1, 0.0].map(shown), ["9999999999999998", "0.00001", "0.1", "0"]);
+        assert_eq!([f64::NAN, f64::INFINITY].map(shown), ["NaN", "inf"]);
+    }
 
     #[test]
     fn no_value_is_lost_as_json() {

@@ -124,7 +124,7 @@ impl TextShape {
         if is_iso_date(bytes) {
             return match bytes.len() {
                 10 => Self::Date,
-                _ if is_time(&text[11..]) && matches!(bytes[10], b'T' | b' ') => Self::Timestamp,
+                _ if matches!(bytes[10], b'T' | b' ') && is_time(&text[11..]) => Self::Timestamp,
                 _ => Self::Other,
             };
         }
@@ -383,7 +383,10 @@ mod tests {
         check(TextShape::Uuid, &["123e4567-e89b-12d3-a456-426614174000"]);
         check(TextShape::IpAddress, &["10.0.0.1", "::1"]);
         check(TextShape::Other, &["delivered", "a@b", "12 Main St", "a@.b", "a@b.", "a@b..c", "a@b@c.d", "x://a.b", "12-x"]);
-        check(TextShape::Other, &["31/31/2026", "1/2/3/4", "1234 abcd", "8453 Cedar Dr, Springfield 21517", "http://a b.c", ":"]);
+        check(
+            TextShape::Other,
+            &["2026-01-01\u{feff}id", "31/31/2026", "1/2/3/4", "1234 abcd", "8453 Cedar Dr, Springfield 21517", "http://a b.c", ":"],
+        );
         check(TextShape::Url, &["ftp://a.b", "abcdefghij://a.b"]);
     }
 

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BoxFuture, Column, DatasetName, Result, Timestamp};
 
+/// What the reason begins with for which a record is no row that is larger than memory should be asked for.
+pub const TOO_LONG: &str = "the record is longer than";
+
 /// A file of a dataset, as its folder lists it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SourceFile {
@@ -25,6 +28,9 @@ pub struct SourceFile {
     /// Whether it was gone when all files were read in another way: its rows stay as they were, and it is read again should it come back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_outdated: bool,
+    /// Whether it is known that it had no row when it was read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_rowless: bool,
 }
 
 impl SourceFile {
@@ -39,7 +45,7 @@ impl SourceFile {
 
     /// A file that nothing more is known of than what its folder lists.
     pub fn listed(path: impl Into<String>, bytes: u64, modified: i64) -> Self {
-        Self { path: path.into(), bytes, modified, digest: None, was: None, was_until: None, is_outdated: false }
+        Self { path: path.into(), bytes, modified, digest: None, was: None, was_until: None, is_outdated: false, is_rowless: false }
     }
 
     /// Whether the folder lists both alike: nothing has written to the file in between.
@@ -55,6 +61,9 @@ pub struct Survey {
     pub files: Option<Vec<SourceFile>>,
     /// Rows, where the source keeps count.
     pub rows: Option<u64>,
+    /// About how many rows, where it keeps no count.
+    #[serde(default)]
+    pub about_rows: Option<u64>,
     /// Bytes to read, where known.
     pub bytes: Option<u64>,
     /// Whether the source can tell what is new, where it lists no files.
@@ -118,9 +127,15 @@ pub struct Delivered {
     /// A malformed record is a row in which `_malformed` says what is wrong and holds the record, and every
     /// column of the dataset is null.
     pub has_origin: bool,
+    /// Its rows, where they are known before they are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
     /// The columns that some of its files lack and that the project does not declare; they are null there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uneven: Vec<String>,
+    /// Its files of which it is known that they have no row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rowless: Vec<String>,
     /// What was guessed of its files that may be another way, each in a sentence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guesses: Vec<String>,
@@ -164,6 +179,12 @@ pub trait Sources: Send + Sync {
     /// as [`Continuing::since`] of the next.
     fn reached(&self, _relation: &str) -> Option<String> {
         None
+    }
+
+    /// Lets go of what was held so that all datasets of a source are read as of one moment, once nothing more is read of it. Tells as of when each was
+    /// read, where that was not one moment.
+    fn let_go<'a>(&'a self, _source: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async { None })
     }
 
     /// Every dataset the project names, where the source can list them without being read.

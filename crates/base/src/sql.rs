@@ -22,6 +22,12 @@ pub fn first_day(unit: &str, of: &str) -> String {
     }
 }
 
+/// A float of a key, which is a `double` or a `real`: both zeros are one value, and so is all that is no number, as where SQL compares them.
+pub fn float_of_key(column: &str, sql_type: &str) -> String {
+    let own = identifier(column);
+    format!("case when {own} = 0 then cast(0 as {sql_type}) when isnan({own}) then cast('NaN' as {sql_type}) else {own} end")
+}
+
 /// A text literal with its quotes doubled.
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{BoxFuture, Built, Error, PushDown, Pushed, Result, TableName, Watched};
+use crate::{BoxFuture, Built, Column, Error, PushDown, Pushed, Result, TableName, Watched};
 
 /// Where a copy of a table lies in a database, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +108,14 @@ pub trait Targets: Send + Sync {
     /// # Errors
     /// HW207 for what the database or the copy does not allow, HW206 where the database cannot be reached. The copy is as it was then.
     fn deliver<'a>(&'a self, shipment: &'a Shipment) -> BoxFuture<'a, Result<Option<Shipped>>>;
+
+    /// Looks whether a copy that is there takes rows with these columns. No row is sent.
+    ///
+    /// # Errors
+    /// HW207 for what [`Self::deliver`] would refuse because of the columns, HW206 where the database cannot be reached.
+    fn takes<'a>(&'a self, _placement: &'a Placement, _columns: &'a [Column]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Looks whether an order can be carried out inside the target, and returns what could be answered for its rules: the numbers in it
     /// say nothing. No row is read.

@@ -119,6 +119,13 @@ impl Terminal {
         }
     }
 
+    /// The same for several lines.
+    pub(crate) fn say_all(&self, lines: impl IntoIterator<Item = impl AsRef<str>>) {
+        for line in lines {
+            self.say(line);
+        }
+    }
+
     /// Prints a line for people that is no part of the result.
     pub(crate) fn beside(&self, text: impl AsRef<str>) {
         self.clear();

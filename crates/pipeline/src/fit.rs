@@ -85,9 +85,13 @@ struct Lost {
 impl ColumnChanges {
     /// The changes from the columns that a table has to those of its step, whose SELECT returns `columns`.
     pub(crate) fn of(step: &Step, table: &TableState, columns: &[Column]) -> Self {
-        let after = columns_of_table(step, columns);
+        Self::to(step, table, &columns_of_table(step, columns))
+    }
+
+    /// The changes from the columns that a table has to those that it will have once its step has run.
+    pub(crate) fn to(step: &Step, table: &TableState, after: &[Column]) -> Self {
         let of_inputs = step.progress.as_ref().is_some_and(|progress| progress.fingerprint == step.fingerprint);
-        Self::between(table, &after, of_inputs)
+        Self::between(table, after, of_inputs)
     }
 
     /// The changes from production's table to the columns of the one that would take its place. `of_inputs` says that the model is production's.

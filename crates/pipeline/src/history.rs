@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Ledger, Result, TableName, Timestamp};
+use hw_base::{Ledger, Result, StepRecord, TableName, Timestamp};
 use hw_validate::{Gate, Observation, Rule};
 
 use crate::plan::Asking;
@@ -32,7 +32,7 @@ pub(crate) fn learn(gate: &mut Gate, step: &str, ledger: &dyn Ledger, now: Times
         return Ok(());
     }
     let mut earlier: BTreeMap<String, Vec<Observation>> = BTreeMap::new();
-    for (at, load) in ledger.published(step, MOST)?.into_iter().filter(|(_, record)| record.review.is_none()) {
+    for (at, load) in loads_that_count(ledger.published(step, MOST)?) {
         for result in &load.verdict.results {
             let measures = |(rule, measure): &(String, String)| *rule == result.id && result.measures(measure);
             if let Some(value) = result.measured_number().filter(|_| learning.iter().any(measures)) {
@@ -42,6 +42,28 @@ pub(crate) fn learn(gate: &mut Gate, step: &str, ledger: &dyn Ledger, now: Times
     }
     gate.learn(&earlier, now);
     Ok(())
+}
+
+/// The loads that a table is compared with, newest first as they come: not those that a rollback took back, and of a backfill the last
+/// window, before which the table was half built.
+fn loads_that_count(published: Vec<(Timestamp, StepRecord)>) -> impl Iterator<Item = (Timestamp, StepRecord)> {
+    let (mut shown_again, mut is_before_window) = (None, false);
+    published.into_iter().filter(move |(_, record)| {
+        let version = record.commit.as_ref().map(|commit| commit.version);
+        if version.zip(shown_again).is_some_and(|(version, shown)| version > shown) {
+            return false;
+        }
+        shown_again = restored(record);
+        let is_half_built = record.is_backfill && is_before_window;
+        is_before_window = record.is_backfill;
+        record.review.is_none() && !is_half_built
+    })
+}
+
+/// The version that a rollback has made the newest again.
+fn restored(record: &StepRecord) -> Option<i64> {
+    let version = record.window.strip_prefix("version ").filter(|_| record.load == "rollback");
+    version.and_then(|version| version.parse().ok())
 }
 
 /// The limits that rules have learned, of all tables that are there.
@@ -71,9 +93,47 @@ async fn limits_of(table: &TableName, rules: &[Rule], asking: Asking<'_>, now: T
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use hw_base::{Progress, StepCommit, StepRecord, Timestamp};
     use serde_json::json;
 
+    use super::loads_that_count;
     use crate::fixture::World;
+
+    /// A load, a window of a backfill, or a rollback that made `version` the newest.
+    fn published(load: &str, window: &str, version: i64) -> (Timestamp, StepRecord) {
+        let progress = Progress { fingerprint: String::new(), window: version, inputs: BTreeMap::new(), version: Some(version) };
+        let commit = Some(StepCommit { table: "facts".into(), version });
+        let record = StepRecord::started("facts", load, window, progress);
+        (Timestamp::UNIX_EPOCH, StepRecord { commit, is_backfill: load == "backfill", ..record })
+    }
+
+    #[track_caller]
+    fn check_counted(oldest_first: &[(&str, &str)], expected: &[i64]) {
+        let records = (0_i64..).zip(oldest_first).map(|(version, (load, window))| published(load, window, version));
+        let newest_first = records.collect::<Vec<_>>().into_iter().rev().collect();
+        let counted = loads_that_count(newest_first).filter(|(_, record)| record.load != "rollback");
+        let versions: Vec<i64> = counted.filter_map(|(_, record)| record.progress.version).collect();
+        assert_eq!(versions, expected);
+    }
+
+    #[test]
+    fn a_load_that_was_rolled_back_does_not_count() {
+        let (load, back) = (("replace", "all rows"), |to: &'static str| ("rollback", to));
+        check_counted(&[load, load, load], &[2, 1, 0]);
+        check_counted(&[load, load, load, back("version 0")], &[0]);
+        check_counted(&[load, load, back("version 0"), load], &[3, 0]);
+        check_counted(&[load, load, back("version 0"), load, back("version 2"), load], &[5, 0]);
+        check_counted(&[load, load, back("version 0"), back("version 1")], &[1, 0]);
+    }
+
+    #[test]
+    fn of_a_backfill_the_last_window_counts() {
+        let (load, window) = (("recompute", "all rows"), ("backfill", "1 window"));
+        check_counted(&[load, window, window, window, load], &[4, 3, 0]);
+        check_counted(&[window, window, ("rollback", "version 0")], &[0]);
+    }
 
     #[test]
     fn the_history_of_a_table_is_read_once_in_a_run() {

@@ -10,6 +10,8 @@ use crate::plan::{Step, Work};
 
 /// The name under which an extraction notes the files it has read.
 pub(crate) const FILES: &str = "files";
+/// The name under which an extraction notes files that have another name than its raw copy notes, until the next commit does.
+pub(crate) const RENAMED: &str = "renamed";
 /// The name under which an extraction notes how far it has read.
 pub(crate) const WATERMARK: &str = "watermark";
 /// The name under which an extraction notes the hash of what it has read.

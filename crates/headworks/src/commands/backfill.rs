@@ -3,7 +3,9 @@
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Clock, Error, Result, RunId, RunRecord, StepOutcome, count, plural};
 use hw_ledger::RunLock;
-use hw_pipeline::{Asking, Plan, Ports, Selected, Selection, close, exit_code, fill, left_out, plan, recover, run, targets, windows_left};
+use hw_pipeline::{
+    Asking, Plan, Ports, Selected, Selection, Step, Work, close, exit_code, fill, left_out, plan, recover, run, targets, windows_left,
+};
 use serde_json::{Value as Json, json};
 
 use super::run::{ToTerminal, stop};
@@ -136,7 +138,7 @@ impl Filling<'_> {
 
     /// Loads what a model reads, but for what the backfill itself fills, and returns the step of the model; `None` where that fails. The
     /// sources are asked once, before the first model, and for all.
-    async fn after_what_it_reads(&self, model: &Selected, is_first: bool, done: &mut Done) -> Result<Option<hw_pipeline::Step>> {
+    async fn after_what_it_reads(&self, model: &Selected, is_first: bool, done: &mut Done) -> Result<Option<Step>> {
         let (project, Ports { engine, sources, ledger, .. }) = (&self.house.project, self.ports);
         let asking = Asking { engine, sources, ledger };
         let targets = || self.targets.iter().map(|(target, _)| target);
@@ -144,7 +146,9 @@ impl Filling<'_> {
         let own = |planned: &Plan| planned.steps.iter().find(|step| step.name == model.name()).cloned();
         let mut planned = plan(project, asking, &selection).await?;
         let step = own(&planned);
-        planned.steps.retain(|step| (is_first || !step.table.is_raw()) && targets().all(|target| target.name() != step.name));
+        // What is delivered, no window needs.
+        let is_needed = |step: &Step| (is_first || !step.table.is_raw()) && !matches!(step.work, Work::Deliver { .. });
+        planned.steps.retain(|step| is_needed(step) && targets().all(|target| target.name() != step.name));
         if !planned.steps.iter().any(|step| step.decision.may_run()) {
             return Ok(step);
         }
@@ -154,7 +158,7 @@ impl Filling<'_> {
         Ok(own(&plan(project, asking, &selection).await?))
     }
 
-    async fn model(&self, step: &hw_pipeline::Step, windows: &[String], done: &mut Done) -> Result<bool> {
+    async fn model(&self, step: &Step, windows: &[String], done: &mut Done) -> Result<bool> {
         let left = windows_left(step, windows, self.ports)?;
         let known = windows.len() - left.len();
         done.windows.push((step.name.clone(), windows.len(), known, 0));

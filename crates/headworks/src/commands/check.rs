@@ -9,7 +9,7 @@ use hw_base::{
     BoxFuture, Clock, Column, DatasetName, Dimension, Engine, Entry, Error, InPlace, Input, Node, Notes, OnFailure, Questions, Reader,
     Result, RowWatch, RuleResult, Settings, SettingsMap, Verdict, Watch, Watched, WatchedRule, plural, snake_case,
 };
-use hw_connect::{LeftOut, in_place};
+use hw_connect::{LeftOut, Snapshots, in_place};
 use hw_pipeline::{EngineSettings, MALFORMED, watch_malformed};
 use hw_validate::{
     COLUMN_SETTINGS, CheckResult, FailOn, Gate, Imported, Judging, Population, Rule, read_rules, results_github, results_json,
@@ -143,10 +143,15 @@ impl Command for Check {
             naming::bind_named(&terminal.root, &arguments.others, &live, &mut opened.rows.inputs).await?;
             let asked = asked(&arguments, &mut opened)?;
             terminal.busy(format!("checking {}", opened.about.name));
+            let snapshots = Snapshots::default();
+            snapshots.share(opened.engine().live(), &opened.rows.inputs);
             // The numbers of rows are those of a reading.
             let place = if arguments.all_rows { None } else { in_place(opened.engine().live(), &opened.rows) };
-            let judged = judge(&opened, &asked.rules, arguments.all_rows, place.as_deref()).await?;
-            let Judged { mut verdict, malformed, left_out, in_place } = judged;
+            let judged = judge(&opened, &asked.rules, arguments.all_rows, place.as_deref()).await;
+            for told in snapshots.let_go().await {
+                terminal.beside(told);
+            }
+            let Judged { mut verdict, malformed, left_out, in_place } = judged?;
             let mut results = match &asked.suite {
                 Some(suite) => results_of_suite(suite, &verdict),
                 None => results_of_rules(&verdict),
@@ -327,10 +332,11 @@ async fn judge(opened: &OpenedData, rules: &[Rule], all_rows: bool, place: Optio
         Some(place) => named(&place.key().await?, &columns),
         None => vec![],
     };
-    let watch = gate.watch(&key, EXAMPLES, all_rows);
+    let shown = if key.is_empty() { gate.identifying(&columns) } else { key.clone() };
+    let watch = gate.watch(&shown, EXAMPLES, all_rows);
     let answered = match place {
         Some(place) => {
-            let questions = Questions { of_records: of_records(opened, &watch), ..gate.questions(reader, &watch, now) };
+            let questions = Questions { of_records: of_records(opened, &key), ..gate.questions(reader, &watch, now) };
             place.answer(&questions).await?
         }
         None => None,
@@ -353,20 +359,19 @@ async fn judge(opened: &OpenedData, rules: &[Rule], all_rows: bool, place: Optio
     tell_what_to_give(&mut verdict, rules, opened);
     let left_out = left_out(opened, &watched);
     let Some(place) = place else { return Ok(Judged { verdict, malformed, left_out, in_place: None }) };
-    place.end().await;
     let copied = scanned || verdict.results.iter().any(|result| result.error.is_none() && !in_place.contains(&result.id));
     Ok(Judged { malformed, left_out, in_place: Some(JudgedInPlace { place: place.name(), rules: in_place, copied }), verdict })
 }
 
 /// What a place is asked of the records that cannot be read as rows: of the data, or of each table that a query reads.
-fn of_records(opened: &OpenedData, watch: &Watch) -> Vec<Questions> {
+fn of_records(opened: &OpenedData, key: &[String]) -> Vec<Questions> {
     let asked = |id: &str, rows: Reader, key: &[String]| {
         let broken = RowWatch { id: id.to_owned(), diverts: false, ..watch_malformed() };
-        let watch = Watch { rows: vec![broken], key: key.to_vec(), examples: watch.examples, ..Watch::default() };
+        let watch = Watch { rows: vec![broken], key: key.to_vec(), examples: EXAMPLES, ..Watch::default() };
         Questions { rows, watch, shown: vec![id.to_owned()], sets: vec![], of_records: vec![] }
     };
     match opened.records() {
-        Some(rows) => vec![asked(MALFORMED, rows, &watch.key)],
+        Some(rows) => vec![asked(MALFORMED, rows, key)],
         None => opened.records_of_tables().map(|(name, rows)| asked(name, rows, &[])).collect(),
     }
 }

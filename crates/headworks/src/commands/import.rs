@@ -105,7 +105,7 @@ fn imported(arguments: &Arguments, terminal: &Terminal) -> Result<Imported> {
     let mut all = Imported::default();
     for file in files_below(&arguments.path, None)? {
         match read_checks(&arguments.tool, &file) {
-            Ok(Imported { name, items }) => {
+            Ok(Imported { name, items, .. }) => {
                 let named = |item: ImportedItem| ImportedItem { table: item.table.or_else(|| name.clone()), ..item };
                 all.items.extend(items.into_iter().map(named));
             }

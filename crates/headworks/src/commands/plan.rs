@@ -98,6 +98,7 @@ impl Command for Plan {
                     terminal.lines(report::markdown::plan(&plan));
                     terminal.line("");
                     terminal.lines(report::column_lines(&plan));
+                    terminal.lines(report::untried_lines(&plan));
                     terminal.lines(report::from_production_line(&plan));
                     terminal.line(report::plan_summary(&plan, &selection));
                 }

@@ -22,7 +22,8 @@ struct Arguments {
     /// The environment
     #[arg(value_name = "NAME", value_parser = environment_name)]
     name: String,
-    /// Take the tables over although production's lose rows, history or columns, or one gets a type that does not hold its values
+    /// Take the tables over although production's lose rows, history or columns, or one gets a type that does not hold its values or that a
+    /// delivery does not take
     #[arg(long)]
     rebuild: bool,
     #[command(flatten)]
@@ -78,8 +79,16 @@ async fn continue_earlier(production: &House, ports: Ports<'_>) -> Result<()> {
 async fn promotion(environment: &House, production: &House, may_lose: bool) -> Result<Promotion> {
     let House { project, engine, sources, ledger, .. } = environment;
     let plan = plan(project, Asking { engine, sources, ledger }, &Selection::default()).await?;
-    let building =
-        Building { project, plan: &plan, engine, ledger, production_engine: &production.engine, production: &production.ledger, may_lose };
+    let building = Building {
+        project,
+        plan: &plan,
+        engine,
+        ledger,
+        production_engine: &production.engine,
+        production: &production.ledger,
+        targets: &production.targets,
+        may_lose,
+    };
     Promotion::of(building).await
 }
 

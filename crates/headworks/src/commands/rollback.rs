@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{
     BoxFuture, Clock, Engine, Error, Ledger, Progress, Result, RunOutcome, RunRecord, StepCommit, StepOutcome, StepRecord, TableName,
-    Verdict, plural,
+    plural,
 };
 use hw_ledger::RunLock;
 use hw_pipeline::rolled_back;
@@ -105,29 +105,9 @@ async fn remember(house: &House, run: &hw_base::RunId, table: &TableName, (to, v
     let progress = rolled_back(&house.engine, table, Progress { version: Some(version), ..progress }).await?;
     let now = SystemClock.now();
     let step = StepRecord {
-        model: table.folder().to_owned(),
-        load: "rollback".into(),
-        window: format!("version {to}"),
         outcome: StepOutcome::Published,
-        rows_read: 0,
-        rows_written: 0,
-        rows_quarantined: 0,
-        rows_superseded: 0,
-        seconds: 0.0,
-        peak_memory_bytes: 0,
-        spilled_bytes: 0,
         commit: Some(StepCommit { table: table.folder().to_owned(), version }),
-        verdict: Verdict::over(vec![]),
-        empty_files: vec![],
-        uneven_columns: vec![],
-        lateness: None,
-        members_waiting: None,
-        error: None,
-        review: None,
-        returned: None,
-        promoted: None,
-        inside: None,
-        progress,
+        ..StepRecord::started(table.folder(), "rollback", format!("version {to}"), progress)
     };
     let mut record = RunRecord {
         run: run.clone(),

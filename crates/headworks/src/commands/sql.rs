@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_base::{BoxFuture, Engine, Reader, Result, Rows};
+use hw_connect::Snapshots;
 use hw_engine::{LiveTables, LocalEngine};
 use hw_pipeline::EngineSettings;
 
@@ -89,7 +90,13 @@ async fn named(arguments: &Arguments, live: &LiveTables, root: &Path) -> Result<
 
 /// Prints the rows of a query, and where records are missing among them.
 async fn answer(engine: &LocalEngine, reader: &Reader, arguments: &Arguments, terminal: &Terminal) -> Result<u8> {
-    let rows = engine.query(reader, arguments.limit).await?;
+    let snapshots = Snapshots::default();
+    snapshots.share(engine.live(), &reader.inputs);
+    let rows = engine.query(reader, arguments.limit).await;
+    for told in snapshots.let_go().await {
+        terminal.beside(told);
+    }
+    let rows = rows?;
     let code = show(&rows, arguments.format, terminal)?;
     for guess in hw_connect::guesses(engine.live(), &reader.inputs) {
         terminal.beside(guess);

@@ -4,10 +4,13 @@ use std::borrow::Cow;
 
 use hw_base::{Rows, Value};
 
+use super::in_column;
+
 /// A line for the names of the columns and one per row.
 pub(crate) fn rows(rows: &Rows) -> Vec<String> {
     let names = rows.columns.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(",");
-    let line = |row: &Vec<Value>| row.iter().map(cell).collect::<Vec<_>>().join(",");
+    let cells = |row: &Vec<Value>| rows.columns.iter().zip(row).map(|(column, value)| cell(&in_column(column, value))).collect::<Vec<_>>();
+    let line = |row: &Vec<Value>| cells(row).join(",");
     std::iter::once(names).chain(rows.rows.iter().map(line)).collect()
 }
 

@@ -4,6 +4,8 @@ use hw_base::{Column, ColumnType, Error, Result, Rows, RunRecord, Span, TableNam
 use hw_config::redact_url;
 use serde_json::{Map, Value as Json, json};
 
+use super::in_column;
+
 /// A run with the errors that it met.
 pub(crate) fn run(record: &RunRecord, errors: &[Error], exit_code: u8) -> Json {
     let mut json = run_record(record);
@@ -50,24 +52,14 @@ pub(crate) fn rows(rows: &Rows) -> Result<String> {
     Ok(if objects.is_empty() { "[]".into() } else { format!("[\n  {}\n]", objects.join(",\n  ")) })
 }
 
-/// A value in the one form that all values of its column have: decimals are text, whole numbers are none, and floats of four bytes have
-/// no more digits than tell them from each other.
+/// A value in the one form that all values of its column have: decimals are text, and whole numbers are none.
 fn cell(column: &Column, value: &Value) -> Json {
+    let value = &*in_column(column, value);
     match (column.kind, value) {
-        (ColumnType::Float, Value::Float(number)) if column.sql_type == "real" => {
-            shortest(*number).map_or_else(|| value.to_json(), Into::into)
-        }
         (ColumnType::Decimal, Value::Int(number)) => number.to_string().into(),
         (ColumnType::Integer, Value::Text(text)) => text.parse::<u64>().map_or_else(|_| value.to_json(), Into::into),
         _ => value.to_json(),
     }
-}
-
-/// A float of four bytes in as few digits as it can have; `None` for what is no number.
-fn shortest(number: f64) -> Option<f64> {
-    #[expect(clippy::cast_possible_truncation, reason = "it was a float of four bytes before")]
-    let number = number as f32;
-    number.to_string().parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 /// A command that failed: its first error, and all of them under `errors`.

@@ -3,7 +3,7 @@
 use hw_base::{OnFailure, Rows, RunRecord, StepOutcome, StepRecord, Value, Verdict, count, plural};
 use hw_pipeline::Plan;
 
-use super::{decision_word, finding, outcome_word, printable, step_outcome_word};
+use super::{decision_word, finding, in_column, outcome_word, printable, step_outcome_word};
 
 /// A table; the columns in `right` hold numbers.
 pub(crate) fn table(rows: &[Vec<String>], right: &[usize]) -> Vec<String> {
@@ -92,7 +92,7 @@ pub(crate) fn rows(rows: &Rows) -> Vec<String> {
         rows.columns.iter().enumerate().filter(|(_, column)| column.kind.is_numeric()).map(|(index, _)| index).collect();
     let cell = |value: &Value| if *value == Value::Null { String::new() } else { value.to_string() };
     let mut cells: Vec<Vec<String>> = vec![rows.columns.iter().map(|column| column.name.clone()).collect()];
-    cells.extend(rows.rows.iter().map(|row| row.iter().map(cell).collect()));
+    cells.extend(rows.rows.iter().map(|row| rows.columns.iter().zip(row).map(|(column, value)| cell(&in_column(column, value))).collect()));
     table(&cells, &right)
 }
 

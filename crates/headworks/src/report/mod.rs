@@ -8,14 +8,16 @@ pub(crate) mod late;
 pub(crate) mod markdown;
 pub(crate) mod records;
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use hw_assess::{Assessment, Drift, shown_score};
 use hw_base::{
-    ByteSize, OnFailure, Rows, RuleResult, RunOutcome, RunRecord, Severity, StepOutcome, StepRecord, TableName, Timestamp, Value, Verdict,
-    count, duration, plural,
+    ByteSize, Column, OnFailure, Rows, RuleResult, RunOutcome, RunRecord, Severity, StepOutcome, StepRecord, TableName, Timestamp, Value,
+    Verdict, count, duration, plural,
 };
-use hw_pipeline::{Decision, Plan, Selection};
+use hw_pipeline::{Decision, Plan, Selection, Step};
 
 use crate::terminal::{Terminal, table};
 
@@ -34,7 +36,7 @@ pub(crate) fn rows_lines(rows: &Rows) -> Vec<String> {
         other => other.to_string().replace('\n', "⏎"),
     };
     let mut cells: Vec<Vec<String>> = vec![rows.columns.iter().map(|column| column.name.clone()).collect()];
-    cells.extend(rows.rows.iter().map(|row| row.iter().map(cell).collect()));
+    cells.extend(rows.rows.iter().map(|row| rows.columns.iter().zip(row).map(|(column, value)| cell(&in_column(column, value))).collect()));
     let mut lines = table(&cells, &right);
     if let Some(header) = lines.first() {
         let rule = "─".repeat(header.chars().count().max(lines.iter().map(|line| line.chars().count()).max().unwrap_or_default()));
@@ -45,6 +47,22 @@ pub(crate) fn rows_lines(rows: &Rows) -> Vec<String> {
     lines
 }
 
+/// A value as its column holds it: floats of four bytes have no more digits than tell them from each other.
+fn in_column<'a>(column: &Column, value: &'a Value) -> Cow<'a, Value> {
+    let shortest = match value {
+        Value::Float(number) if column.sql_type == "real" => shortest(*number),
+        _ => None,
+    };
+    shortest.map_or(Cow::Borrowed(value), |number| Cow::Owned(Value::Float(number)))
+}
+
+/// A float of four bytes in as few digits as it can have; `None` for what is no number.
+fn shortest(number: f64) -> Option<f64> {
+    #[expect(clippy::cast_possible_truncation, reason = "it was a float of four bytes before")]
+    let number = number as f32;
+    number.to_string().parse().ok().filter(|number: &f64| number.is_finite())
+}
+
 /// Says that not all rows are shown.
 pub(crate) fn cut_note(shown: u64) -> String {
     format!("first {} shown; there are more (`--limit`)", plural(shown, "row"))
@@ -52,7 +70,8 @@ pub(crate) fn cut_note(shown: u64) -> String {
 
 /// A plan as a table with reasons.
 pub(crate) fn plan_lines(plan: &Plan, selection: &Selection) -> Vec<String> {
-    let mut rows = vec![["step", "does", "load", "reads", "size", "why"].map(str::to_owned).to_vec()];
+    let tells_rows = plan.steps.iter().any(|step| !rows_of(step).is_empty());
+    let mut rows = vec![["step", "does", "load", "reads", "rows", "size", "why"].map(str::to_owned).to_vec()];
     for step in &plan.steps {
         let size =
             if step.decision.may_run() { step.bytes.map(|bytes| ByteSize(bytes).to_string()).unwrap_or_default() } else { String::new() };
@@ -62,21 +81,51 @@ pub(crate) fn plan_lines(plan: &Plan, selection: &Selection) -> Vec<String> {
             decision_word(&step.decision).to_owned(),
             step.load.to_owned(),
             window,
+            rows_of(step),
             size,
             step.decision.reason().to_owned(),
         ]);
     }
-    let mut lines = table(&rows, &[4]);
+    for row in rows.iter_mut().filter(|_| !tells_rows) {
+        row.remove(4);
+    }
+    let right: &[usize] = if tells_rows { &[4, 5] } else { &[4] };
+    let mut lines = table(&rows, right);
     lines.push(String::new());
     lines.extend(column_lines(plan));
+    lines.extend(untried_lines(plan));
     lines.extend(from_production_line(plan));
     lines.push(plan_summary(plan, selection));
     lines
 }
 
+/// The rows that a step reads, as far as they are known before.
+fn rows_of(step: &Step) -> String {
+    match (step.rows, step.about_rows) {
+        _ if !step.decision.may_run() => String::new(),
+        (Some(rows), _) => count(rows),
+        (None, Some(rows)) => format!("about {}", count(rows)),
+        (None, None) => String::new(),
+    }
+}
+
 /// How the columns of tables change, a line for each.
 pub(crate) fn column_lines(plan: &Plan) -> impl Iterator<Item = String> {
     plan.columns.iter().map(|(step, changes)| format!("columns of {step}: {}", changes.join(" · ")))
+}
+
+/// Which SELECTs the run alone tries, a line for each reason.
+pub(crate) fn untried_lines(plan: &Plan) -> Vec<String> {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (step, why) in &plan.untried {
+        by_reason.entry(why).or_default().push(step);
+    }
+    let line = |(why, steps): (&str, Vec<&str>)| {
+        let more = steps.len().saturating_sub(LISTED);
+        let more = if more > 0 { format!(" and {} more", count(more as u64)) } else { String::new() };
+        format!("not tried: {}{more}, because {why}", steps[..steps.len().min(LISTED)].join(", "))
+    };
+    by_reason.into_iter().map(line).collect()
 }
 
 /// What an environment reads from production; nothing where the plan is production's.
@@ -87,7 +136,7 @@ pub(crate) fn from_production_line(plan: &Plan) -> Option<String> {
 
 /// What a plan for a selection comes to, in a sentence with the command that does it.
 pub(crate) fn plan_summary(plan: &Plan, selection: &Selection) -> String {
-    let fails = |step: &&hw_pipeline::Step| matches!(step.decision, Decision::Fail(_));
+    let fails = |step: &&Step| matches!(step.decision, Decision::Fail(_));
     let running = plan.steps.iter().filter(|step| step.decision.may_run() && !fails(step)).count() as u64;
     match running {
         0 if plan.steps.iter().any(|step| fails(&step)) => "no step would run".to_owned(),
@@ -470,6 +519,7 @@ pub(crate) fn assessment_lines(assessment: &Assessment) -> Vec<String> {
         format!("{}: {} of 100 ({})", assessment.about.name, shown_score(assessment.scores.overall), assessment.population()),
         format!("  {}", scores.join(" · ")),
     ];
+    lines.extend(Some(assessment.error_in_words()).filter(|words| !words.is_empty()).map(|words| format!("  {words}")));
     let issues: Vec<_> = assessment.issues().collect();
     lines.extend(issues.iter().take(LISTED).map(|issue| format!("  {:<7}{}", severity(issue.severity), issue.description)));
     lines.extend(and_more(issues.len()));

@@ -20,3 +20,28 @@ pub(crate) fn left_out(left_out: &LeftOut) -> String {
     };
     format!("{least}{} of {place} {cannot}{why}", plural(records, "record"))
 }
+
+/// Says how records become rows that values of these columns keep from being rows; nothing where there is no such column.
+pub(crate) fn unfit(dataset: &str, columns: &[String]) -> Option<String> {
+    let named: Vec<String> = columns.iter().map(|column| format!("`{column}`")).collect();
+    let entries: Vec<String> = columns.iter().map(|column| format!("{dataset}.{column}")).collect();
+    let hold = if columns.len() == 1 { "holds values that its type" } else { "hold values that their types" };
+    let (named, entries) = (named.join(", "), entries.join(", "));
+    let told = format!("{dataset}: {named} {hold} cannot hold here; `as_text: [{entries}]` under its source reads them as text");
+    (!columns.is_empty()).then_some(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_to_be_read_as_text_are_entries_of_a_setting() {
+        let told = |columns: &[&str]| unfit("prices", &columns.iter().map(|column| (*column).to_owned()).collect::<Vec<_>>());
+        assert_eq!(told(&[]), None);
+        let one =
+            "prices: `grid` holds values that its type cannot hold here; `as_text: [prices.grid]` under its source reads them as text";
+        assert_eq!(told(&["grid"]).as_deref(), Some(one));
+        assert!(told(&["grid", "valid_to"]).unwrap().contains("`as_text: [prices.grid, prices.valid_to]`"));
+    }
+}

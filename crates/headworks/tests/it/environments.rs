@@ -83,6 +83,69 @@ fn a_killed_promotion_is_carried_on_and_a_second_one_changes_nothing() {
     }
 }
 
+/// A project that has run, whose files are to be read in another way now. One of them is gone, so an environment begins with the rows that
+/// production has of it.
+fn reading_otherwise(folder: &Path) -> std::path::PathBuf {
+    let project = folder.join("project");
+    let orders = |ids: std::ops::Range<u32>| ids.map(|id| format!("{id},{id}.50\n")).collect::<Vec<_>>().concat();
+    let sources = "project: shop\nsources:\n  shop:\n    csv: { path: { orders: \"landing/*.csv\" }, columns: { order_id: bigint }, null: [\"NA\"] }\n";
+    write(
+        &project,
+        &[
+            ("headworks.yaml", &sources.replace(", null: [\"NA\"]", "")),
+            ("landing/1.csv", &format!("order_id,amount\n{}none,1.00\n", orders(0..300))),
+            ("landing/2.csv", &format!("order_id,amount\n{}", orders(300..600))),
+            ("models/orders.sql", "select order_id, amount from shop.orders\n"),
+            ("models/orders.yaml", "load: { append: {} }\nfollow: { shop.orders: _batch }\n"),
+            ("models/totals.sql", "select count(*) as orders, sum(amount) as amount from orders\n"),
+        ],
+    );
+    printed(&project, &["run"]);
+    std::fs::remove_file(project.join("landing/1.csv")).unwrap();
+    write(&project, &[("headworks.yaml", sources)]);
+    project
+}
+
+/// What is there of the project of [`reading_otherwise`], in production or in an environment.
+fn loaded(project: &Path, place: &[&str]) -> Vec<String> {
+    let queries = [
+        "select order_id, amount, _file, _line from raw.shop.orders order by order_id",
+        "select _rules, _file, _line from quarantine.shop.orders order by _file, _line",
+        "select * from orders order by order_id",
+        "select * from totals",
+    ];
+    queries.map(|query| printed(project, &[&["sql", query, "--format", "json", "--limit", "1000000"], place].concat())).to_vec()
+}
+
+#[test]
+fn a_killed_run_of_an_environment_that_begins_with_productions_rows_is_continued() {
+    const RUN: [&str; 3] = ["run", "--env", "dev"];
+    let folder = tempfile::tempdir().unwrap();
+    let before = reading_otherwise(folder.path());
+    let undisturbed = folder.path().join("undisturbed");
+    copy(&before, &undisturbed);
+    let begun = Instant::now();
+    printed(&undisturbed, &RUN);
+    let whole = begun.elapsed();
+    let (old, new) = (loaded(&before, &[]), loaded(&undisturbed, &RUN[1..]));
+    assert!(new[1].contains("landing/1.csv"), "the record that waits was not taken over: {}", new[1]);
+    printed(&undisturbed, &["promote", "dev"]);
+    assert_eq!(loaded(&undisturbed, &[]), new);
+    for number in 0..KILLS / 2 {
+        let project = folder.path().join(format!("killed-{number}"));
+        copy(&before, &project);
+        kill_after(&project, &RUN, whole.mul_f64(dice(number)));
+        assert!(loaded(&project, &[]) == old, "kill {number}: production is not as it was");
+        printed(&project, &RUN);
+        assert!(loaded(&project, &RUN[1..]) == new, "kill {number}: the resumed run differs from an undisturbed one");
+        assert!(printed(&project, &RUN).contains("nothing changed"), "kill {number}: the next run built something again");
+        assert_eq!(strays(&project), Vec::<String>::new(), "kill {number}: files that no version names");
+        printed(&project, &["promote", "dev"]);
+        assert!(loaded(&project, &[]) == new, "kill {number}: what is promoted is not what was built");
+        std::fs::remove_dir_all(&project).unwrap();
+    }
+}
+
 #[test]
 fn production_is_as_it_was_until_it_is_promoted_and_shares_the_files_then() {
     let folder = tempfile::tempdir().unwrap();

@@ -84,6 +84,7 @@ pub(super) async fn step(
         window: reading.window(files.as_deref(), anew || again),
         after: vec![],
         rows: reading.survey.rows,
+        about_rows: reading.survey.about_rows.filter(|_| reading.reads_all(anew || again)),
         bytes: files.as_ref().map_or(reading.survey.bytes, |files| Some(files.iter().map(|file| file.bytes).sum())),
         rules: project.dataset_rules.get(&dataset).cloned().unwrap_or_default(),
         fingerprint: reading.way(),
@@ -282,6 +283,12 @@ impl Reading {
             None if self.progress.is_none() => Decision::Run("first extraction".into()),
             None => Decision::Ask("the source is asked for changes".into()),
         }
+    }
+
+    /// Whether all rows of a database are read, and not what is new alone.
+    fn reads_all(&self, anew: bool) -> bool {
+        let goes_on = self.progress.as_ref().is_some_and(|progress| progress.inputs.contains_key(WATERMARK));
+        self.survey.files.is_none() && (anew || self.follow.is_none() || !goes_on)
     }
 
     /// The files that were read before.

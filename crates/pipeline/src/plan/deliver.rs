@@ -28,6 +28,7 @@ pub(super) async fn step(project: &Project, model: &Model, build: &Step, asking:
         decision,
         after: vec![build.name.clone()],
         rows: None,
+        about_rows: None,
         bytes: None,
         rules: vec![],
         fingerprint: fingerprint(&[&serde_json::to_string(&placement).unwrap_or_default()]),

@@ -2,6 +2,7 @@
 
 mod dataset;
 mod deliver;
+mod foreseen;
 mod model;
 mod push_down;
 mod recognised;
@@ -19,7 +20,7 @@ use serde::Serialize;
 pub use self::dataset::arriving;
 pub(crate) use self::dataset::{DECISIONS_END, READ_OTHERWISE, why_own};
 pub(crate) use self::model::{ASKED_FOR, BY_ARRIVAL};
-pub(crate) use self::recognised::{gone_files, noted_files};
+pub(crate) use self::recognised::{gone_files, not_noted, noted_files};
 pub(crate) use self::standing::BEGIN_ANEW;
 use self::steps::Steps;
 pub use self::trial::try_models;
@@ -46,6 +47,9 @@ pub struct Plan {
     /// How the columns of tables that are built anew change, by step.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, Vec<String>>,
+    /// Steps whose SELECT is tried by the run alone, each with the reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub untried: BTreeMap<String, String>,
     /// Tables that the environment reads from production, because it would build them as they are there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub from_production: Vec<TableName>,
@@ -73,6 +77,9 @@ pub struct Step {
     pub after: Vec<String>,
     /// Rows to read, where known.
     pub rows: Option<u64>,
+    /// About how many, where a database only estimates them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about_rows: Option<u64>,
     /// Bytes to read, where known.
     pub bytes: Option<u64>,
     /// What its rows must keep to.
@@ -305,6 +312,7 @@ pub async fn plan(project: &Project, asking: Asking<'_>, selection: &Selection) 
         environment: project.environment.as_ref().map(|environment| environment.name.clone()),
         steps,
         columns: BTreeMap::new(),
+        untried: BTreeMap::new(),
         from_production: borrowed.into_iter().map(|step| step.table).collect(),
     })
 }
@@ -418,6 +426,7 @@ impl Step {
             window: "nothing".into(),
             after: vec![],
             rows: None,
+            about_rows: None,
             bytes: None,
             rules: vec![],
             fingerprint: progress.as_ref().map(|progress| progress.fingerprint.clone()).unwrap_or_default(),

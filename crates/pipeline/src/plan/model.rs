@@ -97,6 +97,7 @@ impl Planning<'_> {
             anew,
             after: after(&reads, &parents),
             rows: None,
+            about_rows: None,
             // How much of a table has to be read of which nothing is new, only its reading tells.
             bytes: inputs.iter().map(|step| step.bytes.filter(|_| step.progress.is_none() || (!anew && step.table.is_raw()))).sum(),
             rules: rules.clone(),

@@ -28,6 +28,7 @@ impl Planning<'_> {
             window: format!("all rows, inside {}", deliver.to),
             after: self.reads.iter().filter_map(read).collect(),
             rows: None,
+            about_rows: None,
             bytes: None,
             rules: model.rules.clone(),
             fingerprint: model.fingerprint.clone(),

@@ -8,14 +8,35 @@ use hw_base::{
     DatasetName, Engine, Position, Progress, Reader, Result, SourceFile, Sources, Survey, TableName, TableState, Value, literal,
 };
 
-use crate::position::FILES;
+use crate::position::{FILES, RENAMED};
 
 /// Where a dataset stands, with its files as they are listed and named now.
-pub(super) fn recognised(sources: &dyn Sources, dataset: &DatasetName, survey: &Survey, progress: Progress) -> Progress {
-    let (Some(present), Some(Position::Files(known))) = (&survey.files, progress.inputs.get(FILES)) else { return progress };
-    let known = as_they_are_now(present, known.clone(), progress.window, &|file| sources.digest(dataset, file));
-    let inputs = progress.inputs.into_iter().chain([(FILES.to_owned(), Position::Files(known))]).collect();
-    Progress { inputs, ..progress }
+pub(super) fn recognised(sources: &dyn Sources, dataset: &DatasetName, survey: &Survey, mut progress: Progress) -> Progress {
+    let (Some(present), Some(Position::Files(before))) = (&survey.files, progress.inputs.get(FILES)) else { return progress };
+    let known = as_they_are_now(present, before.clone(), progress.window, &|file| sources.digest(dataset, file));
+    let renamed = renamed_since(before, not_noted(&progress), &known);
+    progress.inputs.remove(RENAMED);
+    if !renamed.is_empty() {
+        progress.inputs.insert(RENAMED.into(), Position::Files(renamed));
+    }
+    progress.inputs.insert(FILES.into(), Position::Files(known));
+    progress
+}
+
+/// Files that have another name than the raw copy of a dataset that stands at `progress` notes.
+pub(crate) fn not_noted(progress: &Progress) -> &[SourceFile] {
+    match progress.inputs.get(RENAMED) {
+        Some(Position::Files(renamed)) => renamed,
+        _ => &[],
+    }
+}
+
+/// Known files that have another name than they had before, with those of which that was so already.
+fn renamed_since(before: &[SourceFile], not_noted: &[SourceFile], known: &[SourceFile]) -> Vec<SourceFile> {
+    let names = |file: &SourceFile| (file.path.clone(), file.was.clone());
+    let waiting: BTreeSet<_> = not_noted.iter().map(names).collect();
+    let noted: BTreeSet<_> = before.iter().map(names).filter(|names| !waiting.contains(names)).collect();
+    known.iter().filter(|file| file.was.is_some() && !noted.contains(&names(file))).cloned().collect()
 }
 
 /// The files that the commits of a raw copy note, by name and as each was when it was read last. A ledger that begins anew knows no others.
@@ -27,8 +48,18 @@ pub(crate) async fn noted_files(engine: &dyn Engine, table: &TableName) -> Resul
     let Some(state) = engine.table(table, None).await?.filter(tells_files) else { return Ok(BTreeMap::new()) };
     let versions = engine.versions(table, usize::try_from(state.version).unwrap_or_default() + 1).await?;
     // The newest version comes first.
-    let files = versions.into_iter().rev().flat_map(|version| version.files);
-    Ok(files.map(|file| (file.path.clone(), file)).collect())
+    Ok(versions.into_iter().rev().fold(BTreeMap::new(), |noted, version| noted_with(noted, version.files)))
+}
+
+/// What is noted once a commit has noted `files` as well: what has another name now is known by that alone.
+fn noted_with(mut noted: BTreeMap<String, SourceFile>, files: Vec<SourceFile>) -> BTreeMap<String, SourceFile> {
+    let renamed: Vec<&SourceFile> = files.iter().filter(|file| file.was.is_some()).collect();
+    let is_same = |known: &SourceFile, file: &SourceFile| {
+        file.was.as_deref() == Some(name_when_read(known)) && (file.bytes, &file.digest) == (known.bytes, &known.digest)
+    };
+    noted.retain(|_, known| !renamed.iter().any(|file| is_same(known, file)));
+    noted.extend(files.into_iter().map(|file| (file.path.clone(), file)));
+    noted
 }
 
 /// Those of the noted files that the source has under their name no longer, and of which the raw copy has rows.
@@ -46,14 +77,15 @@ pub(crate) async fn gone_files(
     if gone.is_empty() {
         return Ok(vec![]);
     }
-    let paths: Vec<String> = gone.iter().map(|file| literal(&file.path)).collect();
-    let sql = format!("select _file from {} where _file in ({}) group by _file", table.sql(), paths.join(", "));
+    let names: Vec<String> = gone.iter().map(|file| literal(name_when_read(file))).collect();
+    let sql = format!("select _file from {} where _file in ({}) group by _file", table.sql(), names.join(", "));
     let found = engine.query(&Reader { sql, inputs: vec![], file: None }, gone.len()).await?;
     let with_rows = found.rows.iter().filter_map(|row| match &row[..] {
-        [Value::Text(path)] => noted.get(path).cloned(),
+        [Value::Text(name)] => Some(name.as_str()),
         _ => None,
     });
-    Ok(with_rows.collect())
+    let with_rows: BTreeSet<&str> = with_rows.collect();
+    Ok(gone.into_iter().filter(|file| with_rows.contains(name_when_read(file))).cloned().collect())
 }
 
 /// The files that are known up to a batch, as those that are present show them. What is to be read again is listed like no file.
@@ -254,6 +286,31 @@ mod tests {
 
     fn file_content(present: &[SourceFile], file: &SourceFile) -> Option<String> {
         present.iter().find(|present| present.path == file.path)?.digest.clone()
+    }
+
+    #[test]
+    fn a_commit_notes_the_names_that_files_have_got_since_the_one_before() {
+        let check = |before: &str, not_noted: &str, known: &str, expected: &str| {
+            let renamed = renamed_since(&files(before), &files(not_noted), &files(known));
+            assert_eq!(renamed.iter().map(shown).collect::<Vec<_>>().join(" "), expected);
+        };
+        check("a=x b=y", "", "a=x c=y<b@5", "c=y<b@5");
+        check("a=x c=y<b@5", "c=y<b@5", "a=x c=y<b@5", "c=y<b@5");
+        check("a=x c=y<b@5", "c=y<b@5", "a=x d=y<b@5", "d=y<b@5");
+        check("a=x c=y<b@5", "", "a=x c=y<b@5", "");
+        check("c=y<b@5", "c=y<b@5", "b=y", "");
+    }
+
+    #[test]
+    fn a_file_is_noted_under_the_name_that_it_got_last() {
+        let check = |commits: &[&str], expected: &str| {
+            let noted = commits.iter().fold(BTreeMap::new(), |noted, commit| noted_with(noted, files(commit)));
+            assert_eq!(noted.values().map(shown).collect::<Vec<_>>().join(" "), expected);
+        };
+        check(&["a=x b=y", "c=x<a@1"], "b=y c=x<a@1");
+        check(&["a=x", "c=x<a@1 a=z", "d=x<a@1"], "a=z d=x<a@1");
+        check(&["a=x b=y", "a=y<b@1 b=x<a@1"], "a=y<b@1 b=x<a@1");
+        check(&["a=x", "c=x<a@1", "c=z"], "c=z");
     }
 
     #[test]

@@ -123,7 +123,8 @@ async fn refuse_lost_files(project: &Project, asking: Asking<'_>, step: &Step, s
         let mut alike = present.iter().filter(|file| known.digest.is_some() && file.bytes == known.bytes);
         alike.any(|file| asking.sources.digest(dataset, file) == known.digest)
     };
-    let is_gone = |known: &&SourceFile| known.bytes > 0 && !names.contains(known.path.as_str()) && !has_another_name(known);
+    let had_rows = |known: &SourceFile| known.bytes > 0 && !known.is_rowless;
+    let is_gone = |known: &&SourceFile| had_rows(known) && !names.contains(known.path.as_str()) && !has_another_name(known);
     let mut gone: Vec<&SourceFile> = known.iter().filter(is_gone).collect();
     if !gone.is_empty() {
         let runs = asking.ledger.runs(usize::MAX)?;

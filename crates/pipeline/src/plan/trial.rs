@@ -1,20 +1,23 @@
 //! Trying the steps of a plan before anything is loaded: what SELECTs, YAML and rules say of columns is held against the columns that
 //! their inputs have, or will have. No row is loaded.
+//!
+//! A table keeps its columns where neither its definition nor the columns of what it reads change, so its SELECT need not be planned, and it
+//! stands for itself. Where they do, its SELECT is planned first, and a query with its columns stands for the table in those that read it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
 
 use futures::future::join_all;
-use hw_base::{Blame, Column, DatasetName, Delivery, Error, Input, OnFailure, Reader, TableName, Targets, Timestamp, identifier};
+use hw_base::{Blame, Column, DatasetName, Error, Input, OnFailure, Placement, Reader, TableName, TableState, Targets, Timestamp};
 use hw_validate::TRIED;
 
+use super::foreseen::{self, StandIn, are_same};
 use super::together::unknown_partner;
-use super::{Asking, Decision, Extent, Parent, Plan, ReadFrom, Step, UNREADABLE, Work};
+use super::{Asking, Decision, Extent, Parent, Plan, ReadFrom, Step, Work};
 use crate::fit::{self, ColumnChanges};
 use crate::graph::{Read, is_known, resolved, unknown_table};
 use crate::project::Project;
 use crate::push_down::{Surroundings, prepare};
-use crate::run::{RawCopy, delivery_going_on, live_rows, lost_history};
+use crate::run::{RawCopy, lost_history};
 use crate::settings::Load;
 
 /// What the rows of a dataset are called while its rules are tried.
@@ -23,12 +26,12 @@ const ROWS: &str = "arriving";
 /// How many models are tried, and how many datasets: more would make a plan wait, and a run finds the rest.
 const MOST: usize = 200;
 
-/// Tries the models that would be built anew, or from something that is, up to 200 of them, and of as many datasets that are loaded whether
-/// they still have the columns of their raw copies, and their rules. What cannot succeed is marked so in the plan, and what reads it is left
-/// out. Nothing is tried where nobody knows the columns before the run.
+/// Tries the models that would be built anew, or that read columns which change, up to 200 of them, and of as many datasets that are loaded
+/// whether they still have the columns of their raw copies, and their rules. What cannot succeed is marked so in the plan, and what reads it is
+/// left out. Nothing is tried where nobody knows the columns before the run; the plan says so.
 pub async fn try_models(project: &Project, asking: Asking<'_>, targets: &dyn Targets, plan: &mut Plan) -> Vec<Error> {
     let planned = plan.steps.iter().map(|step| step.name.clone()).collect();
-    let mut trial = Trial { project, asking, targets, columns: BTreeMap::new(), planned, refused: Mutex::default() };
+    let mut trial = Trial { project, asking, targets, foreseen: BTreeMap::new(), made: BTreeMap::new(), planned };
     let mut errors = Vec::new();
     let (mut at, mut models, mut datasets) = (0, 0, 0);
     while at < plan.steps.len() {
@@ -38,29 +41,50 @@ pub async fn try_models(project: &Project, asking: Asking<'_>, targets: &dyn Tar
         for step in together.iter_mut() {
             leave_out(before, step);
         }
-        let is_tried = |step: &Step| {
+        let effort = |step: &Step| {
             let tried = if matches!(step.work, Work::Extract { .. }) { &mut datasets } else { &mut models };
-            let is_tried = (can_be_tried(step) || trial.may_get_other_columns(before, step)) && *tried < MOST;
-            *tried += usize::from(is_tried);
-            is_tried
+            match (can_be_tried(step) || trial.may_get_other_columns(step), *tried < MOST) {
+                (false, _) => Effort::Needless,
+                (true, false) => Effort::TooMuch,
+                (true, true) => {
+                    *tried += 1;
+                    Effort::Tried
+                }
+            }
         };
-        let are_tried: Vec<bool> = together.iter().map(is_tried).collect();
-        let found = join_all(together.iter().zip(are_tried).map(|(step, is_tried)| trial.step(before, step, is_tried))).await;
+        let efforts: Vec<Effort> = together.iter().map(effort).collect();
+        let found = join_all(together.iter().zip(&efforts).map(|(step, effort)| trial.step(before, step, *effort))).await;
         for (step, found) in together.iter_mut().zip(found) {
             plan.columns.extend((!found.changes.is_empty()).then(|| (step.name.clone(), found.changes)));
             if let Some(error) = found.errors.first().filter(|_| found.stops) {
                 step.decision = Decision::Fail(error.message().to_owned());
             }
+            if let (Some(note), Decision::Ask(reason)) = (&found.note, &mut step.decision) {
+                *reason = format!("{reason}; that would fail: {note}");
+            }
+            step.rows = step.rows.or(found.rows);
+            plan.untried.extend(found.untried.map(|why| (step.name.clone(), why)));
             errors.extend(found.errors);
-            trial.columns.extend(found.columns.map(|columns| (step.name.clone(), columns)));
+            let columns = if found.stops { Foreseen::Unknown } else { found.columns };
+            if !matches!(columns, Foreseen::Kept) {
+                trial.foreseen.insert(step.name.clone(), columns);
+            }
+            trial.made.extend(found.made.map(|made| (step.name.clone(), made)));
         }
         at += together.len();
     }
-    let refused = trial.refused.into_inner().unwrap_or_else(PoisonError::into_inner);
-    for (dataset, error) in &refused {
-        stop(plan, TableName::raw(dataset).folder(), error);
-    }
-    errors.into_iter().chain(refused.into_values()).collect()
+    errors
+}
+
+/// Whether a step is tried.
+#[derive(Clone, Copy)]
+enum Effort {
+    /// Nothing could be told by it.
+    Needless,
+    /// It is, unless somebody does not know the columns of what it reads.
+    Tried,
+    /// So many have been tried that this one is left to the run.
+    TooMuch,
 }
 
 /// How many steps may be tried at the same time.
@@ -99,36 +123,33 @@ fn can_be_tried(step: &Step) -> bool {
         && match &step.work {
             Work::Build { .. } => matches!(step.decision, Decision::Rebuild(_)),
             // A source that cannot be listed is not waited for again.
-            Work::Extract { .. } if matches!(step.decision, Decision::Fail(_)) => false,
-            Work::Extract { .. } => !step.rules.is_empty() || step.progress.is_some(),
-            Work::PushDown { .. } => true,
-            Work::Deliver { .. } => false,
+            Work::Extract { .. } => !matches!(step.decision, Decision::Fail(_)),
+            Work::PushDown { .. } | Work::Deliver { .. } => true,
         }
-}
-
-/// Marks a dataset as one that cannot be read, and leaves out what reads it.
-fn stop(plan: &mut Plan, name: &str, error: &Error) {
-    let mut stopped = vec![name.to_owned()];
-    for step in &mut plan.steps {
-        if step.name == name {
-            step.decision = Decision::Fail(error.message().to_owned());
-        } else if step.decision.may_run() && step.after.iter().any(|input| stopped.contains(input)) {
-            step.decision = Decision::Skip(format!("{name}{UNREADABLE}"));
-            stopped.push(step.name.clone());
-        }
-    }
 }
 
 struct Trial<'a> {
     project: &'a Project,
     asking: Asking<'a>,
     targets: &'a dyn Targets,
-    /// The columns of the models that were tried.
-    columns: BTreeMap<String, Vec<Column>>,
+    /// What is known of the tables that do not keep their columns.
+    foreseen: BTreeMap<String, Foreseen>,
+    /// The columns of the tables whose SELECTs were tried.
+    made: BTreeMap<String, Vec<Column>>,
     /// The names of all steps.
     planned: BTreeSet<String>,
-    /// Datasets that cannot be opened because of what the project says about them.
-    refused: Mutex<BTreeMap<DatasetName, Error>>,
+}
+
+/// What is known of the columns that a table will have once its step has run.
+#[derive(Debug, Default)]
+enum Foreseen {
+    /// They are those that it has.
+    #[default]
+    Kept,
+    /// They are those of this SELECT.
+    Others(StandIn),
+    /// Nobody knows before the run.
+    Unknown,
 }
 
 /// What is wrong with a step.
@@ -139,8 +160,16 @@ struct Found {
     stops: bool,
     /// How its columns change.
     changes: Vec<String>,
-    /// The columns that it makes, where they are known.
-    columns: Option<Vec<Column>>,
+    /// What is known of the columns that its table will have.
+    columns: Foreseen,
+    /// The columns of its table, where its SELECT was tried.
+    made: Option<Vec<Column>>,
+    /// Why its SELECT could not be.
+    untried: Option<String>,
+    /// The rows that it reads, where they are known.
+    rows: Option<u64>,
+    /// What keeps it from succeeding, should there be anything to do.
+    note: Option<String>,
 }
 
 impl Found {
@@ -148,43 +177,58 @@ impl Found {
         let errors: Vec<Error> = Some(error).filter(|error| error.blame() == Blame::User).into_iter().collect();
         Self { stops: !errors.is_empty(), errors, ..Self::default() }
     }
+
+    fn untried(why: String) -> Self {
+        Self { columns: Foreseen::Unknown, untried: Some(why), ..Self::default() }
+    }
 }
 
 impl Trial<'_> {
-    /// Whether the table of a step is replaced as ever, but one that it reads is made anew and may get other columns.
-    fn may_get_other_columns(&self, before: &[Step], step: &Step) -> bool {
-        let is_made_anew = |input: &Step| input.anew || input.progress.is_none() || self.columns.contains_key(&input.name);
-        matches!(&step.work, Work::Build { settings: Load::Replace, .. })
+    /// Whether what the step reads gets other columns, so that its own table may.
+    fn may_get_other_columns(&self, step: &Step) -> bool {
+        matches!(step.work, Work::Build { .. })
             && step.decision.may_run()
-            && before.iter().any(|input| step.after.contains(&input.name) && is_made_anew(input))
+            && step.after.iter().any(|input| self.foreseen.contains_key(input))
     }
 
     /// What is surely wrong with a step.
-    async fn step(&self, before: &[Step], step: &Step, is_tried: bool) -> Found {
-        let tried = match &step.work {
-            _ if !is_tried => None,
-            Work::Build { .. } => self.model(before, step).await,
-            Work::Extract { dataset, .. } => self.dataset(before, dataset, step).await,
-            Work::PushDown { .. } => Some(self.pushed(step).await),
-            Work::Deliver { .. } => None,
-        };
-        tried.unwrap_or_default()
+    async fn step(&self, before: &[Step], step: &Step, effort: Effort) -> Found {
+        match (effort, &step.work) {
+            (Effort::Needless, _) | (Effort::TooMuch, Work::Deliver { .. }) => Found::default(),
+            (Effort::TooMuch, Work::Extract { .. }) => Found { columns: Foreseen::Unknown, ..Found::default() },
+            (Effort::TooMuch, Work::Build { .. } | Work::PushDown { .. }) => Found::untried(format!("a plan tries {MOST}")),
+            (Effort::Tried, Work::Build { .. }) => {
+                self.model(before, step).await.unwrap_or_else(|| Found::untried(self.unknown_input(step)))
+            }
+            (Effort::Tried, Work::Extract { dataset, .. }) => self.dataset(dataset, step).await,
+            // Its table is in a database.
+            (Effort::Tried, Work::PushDown { .. }) => Found { columns: Foreseen::Unknown, ..self.pushed(step).await },
+            (Effort::Tried, Work::Deliver { placement, .. }) => self.delivery(before, step, placement).await,
+        }
+    }
+
+    /// Why a model cannot be tried.
+    fn unknown_input(&self, step: &Step) -> String {
+        let is_unknown = |input: &&String| matches!(self.foreseen.get(*input), Some(Foreseen::Unknown));
+        let input = step.after.iter().find(is_unknown).map_or("what it reads", String::as_str);
+        format!("the columns of {input} are not known before it has run")
     }
 
     /// What is wrong with a model; `None` where that cannot be known.
     async fn model(&self, before: &[Step], step: &Step) -> Option<Found> {
         let Work::Build { sql, file, reads, parents, .. } = &step.work else { return None };
         let model = self.project.model(&step.name)?;
-        if let Some(error) = self.lost_history(before, step).await {
+        let goes_on = !step.anew && step.progress.is_some();
+        if !goes_on && let Some(error) = self.lost_history(before, step).await {
             return Some(Found::failure(error));
         }
         let mut inputs = Vec::new();
         for read in reads {
-            self.bind(before, read, &mut inputs).await?;
+            self.bind(read, &mut inputs)?;
         }
         let reader = Reader { sql: sql.clone(), inputs, file: Some(file.clone()) };
         let engine = self.asking.engine;
-        let tried = match engine.columns(&reader).await {
+        let tried = match engine.tried(&reader).await {
             Ok(columns) => fit::check(model, &reader, &columns, engine).await.map(|()| columns),
             Err(error) => Err(error),
         };
@@ -192,19 +236,28 @@ impl Trial<'_> {
             Ok(columns) => columns,
             Err(error) => return Some(Found::failure(error)),
         };
-        let later_by = model.settings.follow.values().next().map(String::as_str);
-        let added = model.settings.added(&columns, later_by);
-        let made = columns.iter().cloned().chain(added).collect();
-        let changes = self.column_changes(step, &columns).await;
+        let present = self.present(&step.table).await;
+        let mut after = fit::columns_of_table(step, &columns);
+        if let Some(present) = present.as_ref().filter(|_| goes_on && !matches!(model.settings.load, Load::Replace)) {
+            let is_lacking = |known: &&Column| after.iter().all(|column| column.name != known.name);
+            let kept: Vec<Column> = present.columns.iter().filter(is_lacking).cloned().collect();
+            after.extend(kept);
+        }
+        let changes = self.column_changes(step, present.as_ref(), &after).await;
         let refusal = changes.refusal(model, self.asking.ledger, None).filter(|_| fit::guards_columns(self.project, step));
         let found = refusal.map(Found::failure);
-        let mut found = if let Some(found) = found { found } else { self.rules(before, step, &reader, &columns).await };
+        let mut found = if let Some(found) = found { found } else { self.rules(step, &reader, &columns).await };
         for parent in parents {
-            let error = self.partner(before, step, parent).await;
+            let error = self.partner(step, parent).await;
             found.stops |= error.is_some();
             found.errors.extend(error);
         }
-        Some(Found { changes: changes.all, columns: Some(made), ..found })
+        let columns = match StandIn::of_model(&after) {
+            _ if present.as_ref().is_some_and(|present| are_same(&present.columns, &after)) => Foreseen::Kept,
+            Some(stand_in) => Foreseen::Others(stand_in),
+            None => Foreseen::Unknown,
+        };
+        Some(Found { changes: changes.all, columns, made: Some(after), ..found })
     }
 
     /// Why a model with history is not built anew.
@@ -231,57 +284,84 @@ impl Trial<'_> {
         Found { stops, errors: prepared.gate.misfits().chain(open).collect(), ..Found::default() }
     }
 
+    /// Why a table in a database does not take what its model will have, where the model is built before, or the last delivery did not come to
+    /// its end. A database that does not answer now is asked again by the run.
+    async fn delivery(&self, before: &[Step], step: &Step, placement: &Placement) -> Found {
+        let Some(build) = before.iter().rev().find(|build| step.after.contains(&build.name)) else { return Found::default() };
+        let version = |step: &Step| step.progress.as_ref().and_then(|progress| progress.version);
+        let is_sure = matches!(build.decision, Decision::Run(_) | Decision::Rebuild(_)) || version(build) != version(step);
+        let is_to_come = is_sure || build.decision.may_run();
+        if !is_to_come || matches!(self.foreseen.get(&build.name), Some(Foreseen::Unknown)) {
+            return Found::default();
+        }
+        let columns = match self.made.get(&build.name) {
+            Some(made) => made.clone(),
+            None => self.present(&build.table).await.map(|table| table.columns).unwrap_or_default(),
+        };
+        if columns.is_empty() {
+            return Found::default();
+        }
+        match self.targets.takes(placement, &columns).await {
+            Err(error) if is_sure => Found::failure(error),
+            Err(error) if error.blame() == Blame::User => Found { note: Some(error.message().to_owned()), ..Found::default() },
+            _ => Found::default(),
+        }
+    }
+
     /// What is wrong with a rule by which rows wait for rows of another table.
-    async fn partner(&self, before: &[Step], step: &Step, Parent { rule, read }: &Parent) -> Option<Error> {
+    async fn partner(&self, step: &Step, Parent { rule, read }: &Parent) -> Option<Error> {
         let mut inputs = Vec::new();
-        self.bind(before, read, &mut inputs).await?;
+        self.bind(read, &mut inputs)?;
         let reader = Reader { sql: format!("select * from {}", read.name), inputs, file: None };
         let columns = self.asking.engine.columns(&reader).await.ok()?;
         unknown_partner(step.rules.iter().find(|known| known.id == *rule)?, &columns)
     }
 
-    /// How the columns of a table change that is there.
-    async fn column_changes(&self, step: &Step, columns: &[Column]) -> ColumnChanges {
-        // What an environment builds for the first time, people know from production.
-        let known = if self.project.environment.is_some() { step.table.in_production() } else { step.table.clone() };
-        let present = self.asking.engine.table(&known, None).await.ok().flatten();
-        present.map(|present| ColumnChanges::of(step, &present, columns)).unwrap_or_default()
+    /// A table as it is.
+    async fn present(&self, table: &TableName) -> Option<TableState> {
+        self.asking.engine.table(table, None).await.ok().flatten()
     }
 
-    /// What is wrong with a dataset; `None` where that cannot be known.
-    async fn dataset(&self, before: &[Step], dataset: &DatasetName, step: &Step) -> Option<Found> {
-        match self.unfit(dataset, step).await {
-            Some(error) => Some(Found::failure(error)),
-            None if step.rules.is_empty() => None,
-            None => self.rules_of(before, dataset, step).await,
+    /// How the columns of a table change that is there.
+    async fn column_changes(&self, step: &Step, present: Option<&TableState>, after: &[Column]) -> ColumnChanges {
+        // What an environment builds for the first time, people know from production.
+        let production = if self.project.environment.is_some() { self.present(&step.table.in_production()).await } else { None };
+        let known = if self.project.environment.is_some() { production.as_ref() } else { present };
+        known.map(|known| ColumnChanges::to(step, known, after)).unwrap_or_default()
+    }
+
+    /// What is wrong with a dataset, as far as its columns tell. What else keeps it from being opened is for the run to tell, but for what stands
+    /// wrong in the project.
+    async fn dataset(&self, dataset: &DatasetName, step: &Step) -> Found {
+        let (stand_in, rows) = match foreseen::raw_copy(dataset, step, self.asking).await {
+            Ok(foreseen) => foreseen,
+            Err(error) => return unopened(error, step),
+        };
+        let found = if step.rules.is_empty() { Found::default() } else { self.rules_of(step, stand_in.as_ref()).await };
+        Found { columns: stand_in.map_or(Foreseen::Kept, Foreseen::Others), rows, ..found }
+    }
+
+    /// What is wrong with the rules of a dataset whose raw copy has other columns after the step, where `stand_in` tells them.
+    async fn rules_of(&self, step: &Step, stand_in: Option<&StandIn>) -> Found {
+        let mut inputs = Vec::new();
+        match stand_in {
+            Some(stand_in) => stand_in.bind(ROWS, true, &mut inputs),
+            None => inputs.push(whole_table(ROWS, &step.table, true)),
+        }
+        let reader = Reader { sql: format!("select * from {ROWS}"), inputs, file: None };
+        match self.asking.engine.columns(&reader).await {
+            Ok(columns) => self.rules(step, &reader, &columns).await,
+            Err(_) => Found::default(),
         }
     }
 
-    /// Why what arrives does not fit to the raw copy that it would join, as far as its columns tell. What else keeps it from being opened is
-    /// for the run to tell.
-    async fn unfit(&self, dataset: &DatasetName, step: &Step) -> Option<Error> {
-        let delivery = delivery_going_on(step, self.asking).await.ok()??;
-        let opened = self.asking.sources.open(dataset, &delivery).await;
-        opened.err().filter(|error| error.known_code() == Some("HW204"))
-    }
-
-    /// What is wrong with the rules of a dataset.
-    async fn rules_of(&self, before: &[Step], dataset: &DatasetName, step: &Step) -> Option<Found> {
-        let mut inputs = Vec::new();
-        let rows = self.live(dataset, ROWS, &mut inputs).await?;
-        inputs.push(rows);
-        let reader = Reader { sql: format!("select * from {ROWS}"), inputs, file: None };
-        let columns = self.asking.engine.columns(&reader).await.ok()?;
-        Some(self.rules(before, step, &reader, &columns).await)
-    }
-
     /// The rules that cannot be judged on rows with these columns.
-    async fn rules(&self, before: &[Step], step: &Step, reader: &Reader, columns: &[Column]) -> Found {
+    async fn rules(&self, step: &Step, reader: &Reader, columns: &[Column]) -> Found {
         let Ok(gate) = fit::gate(step, reader, columns, self.asking.engine).await else { return Found::default() };
         let mut found = Found { stops: gate.stops(), errors: gate.misfits().collect(), ..Found::default() };
         let rows = fit::rows(step, reader, columns);
         for (rule, sql) in gate.tried_sets(step.table.leaf()) {
-            if let Some(error) = self.unanswerable(before, &sql, &rows).await {
+            if let Some(error) = self.unanswerable(&sql, &rows).await {
                 found.stops |= rule.on_failure == OnFailure::Block;
                 found.errors.push(rule.cannot_be_judged(&error));
             }
@@ -290,7 +370,7 @@ impl Trial<'_> {
     }
 
     /// Why a question about rows and other tables is none; `None` where it is one, or where nobody knows before the run.
-    async fn unanswerable(&self, before: &[Step], sql: &str, rows: &Reader) -> Option<Error> {
+    async fn unanswerable(&self, sql: &str, rows: &Reader) -> Option<Error> {
         let engine = self.asking.engine;
         let mut inputs = rows.inputs.clone();
         inputs.push(Input::Query { name: TRIED.into(), sql: rows.sql.clone() });
@@ -305,7 +385,7 @@ impl Trial<'_> {
                 }
                 return Some(unknown_table(self.project, "", &reference));
             };
-            if self.bind(before, &read, &mut inputs).await.is_none() && self.planned.contains(&read.step) {
+            if self.bind(&read, &mut inputs).is_none() && self.planned.contains(&read.step) {
                 return None;
             }
         }
@@ -313,38 +393,25 @@ impl Trial<'_> {
         answer.err().filter(|error| error.blame() == Blame::User)
     }
 
-    /// Binds a name of the SELECT to rows with the columns that the step before will have; `None` where they are not known.
-    async fn bind(&self, before: &[Step], read: &ReadFrom, inputs: &mut Vec<Input>) -> Option<()> {
-        let step = before.iter().find(|step| step.name == read.step);
-        // What production has is no step of an environment.
-        let is_settled =
-            step.is_none_or(|step| matches!(step.decision, Decision::Skip(_))) && self.asking.engine.has_table(&read.table).ok()?;
-        if is_settled {
-            inputs.push(whole_table(read));
-            return Some(());
-        }
-        let step = step?;
-        let rows = match &step.work {
-            Work::Extract { dataset, .. } if read.hides_origin => self.live(dataset, &read.name, inputs).await?,
-            Work::Extract { .. } | Work::Deliver { .. } | Work::PushDown { .. } => return None,
-            Work::Build { .. } => Input::Query { name: read.name.clone(), sql: nulls(self.columns.get(&step.name)?)? },
-        };
-        inputs.push(rows);
-        Some(())
-    }
-
-    /// The rows that a source has. Why it cannot be opened is for the run to tell, but for what stands wrong in the project.
-    async fn live(&self, dataset: &DatasetName, name: &str, inputs: &mut Vec<Input>) -> Option<Input> {
-        match self.asking.sources.open(dataset, &Delivery::default()).await {
-            Ok(delivered) => Some(live_rows(name, &delivered, &[], inputs)),
-            Err(error) => {
-                if error.blame() == Blame::User && error.span().is_some() {
-                    self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(dataset.clone(), error);
-                }
-                None
+    /// Binds a name of the SELECT to rows with the columns that its table will have; `None` where they are not known.
+    fn bind(&self, read: &ReadFrom, inputs: &mut Vec<Input>) -> Option<()> {
+        match self.foreseen.get(&read.step) {
+            Some(Foreseen::Others(stand_in)) => stand_in.bind(&read.name, read.hides_origin, inputs),
+            Some(Foreseen::Unknown) => return None,
+            Some(Foreseen::Kept) | None => {
+                self.asking.engine.has_table(&read.table).ok().filter(|is_there| *is_there)?;
+                inputs.push(whole_table(&read.name, &read.table, read.hides_origin));
             }
         }
+        Some(())
     }
+}
+
+/// What follows where the source of a step cannot be opened.
+fn unopened(error: Error, step: &Step) -> Found {
+    let is_misfit = error.known_code() == Some("HW204") && step.progress.is_some() && !step.anew;
+    let is_of_project = error.blame() == Blame::User && error.span().is_some();
+    if is_misfit || is_of_project { Found::failure(error) } else { Found { columns: Foreseen::Unknown, ..Found::default() } }
 }
 
 /// All rows of what a rule names.
@@ -356,22 +423,8 @@ fn whole(read: &Read) -> ReadFrom {
     ReadFrom { name: read.name(), step: table.folder().to_owned(), table, extent: Extent::All, hides_origin }
 }
 
-fn whole_table(read: &ReadFrom) -> Input {
-    Input::Table {
-        name: read.name.clone(),
-        table: read.table.clone(),
-        version: None,
-        after_batch: None,
-        up_to_batch: None,
-        hides_origin: read.hides_origin,
-    }
-}
-
-/// A SELECT of one row without values in these columns; `None` where SQL has no word for a type.
-fn nulls(columns: &[Column]) -> Option<String> {
-    let is_named = |column: &Column| !column.sql_type.contains('(') || column.sql_type.starts_with("decimal(");
-    let cast = |column: &Column| format!("cast(null as {}) as {}", column.sql_type, identifier(&column.name));
-    columns.iter().all(is_named).then(|| format!("select {}", columns.iter().map(cast).collect::<Vec<_>>().join(", ")))
+fn whole_table(name: &str, table: &TableName, hides_origin: bool) -> Input {
+    Input::Table { name: name.to_owned(), table: table.clone(), version: None, after_batch: None, up_to_batch: None, hides_origin }
 }
 
 #[cfg(test)]

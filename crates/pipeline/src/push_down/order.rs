@@ -80,7 +80,8 @@ pub(crate) async fn prepare(project: &Project, step: &Step, around: Surroundings
     binding.bind_others(model, &mut known.inputs).await?;
     let mut gate = fit::gate(step, &known, &columns, around.engine).await?;
     history::learn(&mut gate, &step.name, around.ledger, around.now)?;
-    let mut watch = gate.watch(&placement.key, EXAMPLES, false);
+    let key = if placement.key.is_empty() { gate.identifying(&columns) } else { placement.key.clone() };
+    let mut watch = gate.watch(&key, EXAMPLES, false);
     let without_partner: Vec<RowWatch> = watch.sets.iter().filter_map(without_partner).collect();
     watch.rows.extend(without_partner);
     let rows = |relation: &str| rows_of(relation, &columns, &known.inputs);

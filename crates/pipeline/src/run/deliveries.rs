@@ -5,7 +5,10 @@
 //! read and on the last one that has; a row counts where it differs from the row of its key in the delivery before. So what is loaded
 //! follows from the raw copy alone, and one full load comes to the same table as many small ones.
 
-use hw_base::{Column, Engine, Error, Input, Progress, Reader, Result, Timestamp, VALID_FROM, VALID_TO, Value, identifier, literal};
+use hw_base::{
+    Column, ColumnType, Engine, Error, Input, Progress, Reader, Result, Timestamp, VALID_FROM, VALID_TO, Value, float_of_key, identifier,
+    literal,
+};
 
 use crate::plan::ReadFrom;
 use crate::position::copy_read;
@@ -122,7 +125,7 @@ impl Comparison<'_> {
                 moment(Some(only)),
                 NEVER,
                 moment(None),
-                self.placed(&columns, &name(only), "")
+                self.placed(&columns, &self.rows(only), "")
             ),
             _ => format!(
                 "select {columns}, case when _ends then _next else _at end as {VALID_FROM}, \
@@ -171,9 +174,22 @@ impl Comparison<'_> {
         let columns = list(self.columns.iter().map(|column| identifier(&column.name)));
         let rows = self.deliveries.iter().enumerate().map(|(at, delivery)| {
             let (now, next) = (moment(Some(delivery)), moment(self.deliveries.get(at + 1)));
-            format!("select {columns}, {at} as _number, {now} as _at, {next} as _next from {}", name(delivery))
+            format!("select {columns}, {at} as _number, {now} as _at, {next} as _next from {}", self.rows(delivery))
         });
         rows.collect::<Vec<_>>().join(" union all ")
+    }
+
+    /// The rows of a delivery. Windows take each zero of a float, and each NaN, for a key of its own.
+    fn rows(&self, delivery: &Delivery) -> String {
+        let is_float = |column: &Column| column.kind == ColumnType::Float && self.settings.key.contains(&column.name);
+        if !self.columns.iter().any(is_float) {
+            return name(delivery);
+        }
+        let columns = self.columns.iter().map(|column| match identifier(&column.name) {
+            own if is_float(column) => format!("{} as {own}", float_of_key(&column.name, &column.sql_type)),
+            own => own,
+        });
+        format!("(select {} from {name}) as {name}", list(columns), name = name(delivery))
     }
 
     /// What is true of a row that the delivery after its own does not have.
@@ -211,7 +227,6 @@ fn moment(delivery: Option<&Delivery>) -> String {
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
-    use hw_base::ColumnType;
 
     use super::*;
 
@@ -247,6 +262,17 @@ mod tests {
                 "select id, a, case when _ends then _next else _at end as valid_from, case when _rank > 1 and not (id is null) then ('1900-01-01T00:00:00Z') when _ends then _next end as valid_to from (select *, lag(_number) over in_order as _before, lead(_number) over in_order as _after, (a is distinct from lag(a) over in_order) as _differs from (select * from (select *, row_number() over in_delivery as _place, rank() over in_delivery as _rank from (select id, a, 0 as _number, ('2026-01-01') as _at, ('2026-01-02') as _next from delivery_1 union all select id, a, 1 as _number, ('2026-01-02') as _at, (null) as _next from delivery_2) as delivered window in_delivery as (partition by id, _number order by id desc nulls last, a desc nulls last)) as placed where _place = 1 or _rank > 1 or id is null) as told window in_order as (partition by id, _rank > 1 order by _number)) as compared cross join (values (false), (true)) as kinds (_ends) where case when _ends then _next is not null and coalesce(_after > _number + 1, true) and _rank = 1 and not (id is null) else _number > 0 and (coalesce(_before < _number - 1, true) or _differs or _rank > 1 or id is null) end"
             ],
         );
+    }
+
+    #[test]
+    fn floats_of_a_key_have_one_zero_and_one_nan() {
+        let settings = Snapshot { key: vec!["id".into()], ..Snapshot::default() };
+        let column = |name: &str| Column { name: name.into(), kind: ColumnType::Float, sql_type: "double".into() };
+        let deliveries = [Delivery { batch: 1, at: "2026-01-01".into() }];
+        let comparison =
+            Comparison { settings: &settings, columns: &[column("id"), column("a")], deliveries: &deliveries, is_known: false };
+        let expected = "(select case when id = 0 then cast(0 as double) when isnan(id) then cast('NaN' as double) else id end as id, a from delivery_1) as delivery_1";
+        assert_eq!(comparison.rows(&deliveries[0]), expected);
     }
 
     #[test]

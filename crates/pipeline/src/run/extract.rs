@@ -14,7 +14,7 @@ use super::task::Task;
 use super::types::{Fit, common, fit};
 use super::{malformed, origins};
 use crate::plan::{Asking, DECISIONS_END, Decision, Follow, READ_OTHERWISE, Step, Work, gone_files, noted_files, was_rolled_back};
-use crate::position::{CONTENT, FILES, FIRST_BATCH, LAST_COPY, LOADED_AT, TAKEN_OUT, WATERMARK};
+use crate::position::{CONTENT, FILES, FIRST_BATCH, LAST_COPY, LOADED_AT, RENAMED, TAKEN_OUT, WATERMARK};
 use crate::versions;
 
 /// The column of a raw copy that holds the file of a row.
@@ -76,7 +76,7 @@ struct Copying<'a> {
     earlier_in: TableName,
     /// What becomes of files that are not read.
     unread: Unread,
-    /// Files that the raw copy has rows of, the source has no longer, and the ledger does not know.
+    /// Files that the raw copy has rows of under names that they do not have now, and that the ledger does not know.
     unknown: Vec<SourceFile>,
     earlier: Earlier,
     names: Names,
@@ -105,7 +105,11 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     let unknown = match files {
         Some(present) if task.step.progress.is_none() && !compared => {
             let noted = noted_files(task.ports.engine, &task.step.table).await?;
-            gone_files(task.ports.engine, &task.step.table, &noted, present).await?
+            let gone = gone_files(task.ports.engine, &task.step.table, &noted, present).await?;
+            tell_what_may_come_twice(task, (gone.as_slice(), &noted), present, changed);
+            // Of what was read under another name the rows are taken out as well.
+            let renamed = present.iter().filter_map(|file| noted.get(&file.path)).filter(|file| file.was.is_some());
+            gone.iter().chain(renamed).cloned().collect()
         }
         _ => vec![],
     };
@@ -139,18 +143,37 @@ pub(super) async fn prepare(task: Task<'_>) -> Result<Option<Batch>> {
     copying.batch(window).await.map(Some)
 }
 
+/// Says that rows may come twice where a ledger begins anew: a file that got another name after the last commit, and was corrected since, is
+/// noted nowhere.
+fn tell_what_may_come_twice(
+    task: Task<'_>,
+    (gone, noted): (&[SourceFile], &BTreeMap<String, SourceFile>),
+    present: &[SourceFile],
+    changed: &[String],
+) {
+    let is_known_again = |file: &&SourceFile| changed.contains(&file.path);
+    let new = present.iter().filter(|file| !noted.contains_key(&file.path)).count();
+    let Some(first) = gone.iter().find(|file| !is_known_again(file)) else { return };
+    if new > gone.iter().filter(is_known_again).count() {
+        let (name, path) = (&task.step.name, &first.path);
+        task.ports.narrator.note(&format!(
+            "{name}: the rows of `{path}` stay, which is not there any more; if a new file is that one, renamed and corrected, they come twice: \
+             then move the folder `{name}` of the warehouse away, and `headworks run --rebuild` reads the files that are there"
+        ));
+    }
+}
+
 /// The files that a step reads and that hold nothing.
 pub(super) fn empty_files(step: &Step) -> Vec<String> {
     let Work::Extract { files: Some(files), .. } = &step.work else { return vec![] };
     files.iter().filter(|file| file.bytes == 0).map(|file| file.path.clone()).collect()
 }
 
-/// What a planned step will ask its source for that goes on with a raw copy, with the columns that this has; `None` where nothing has to fit
-/// to a raw copy.
+/// The raw copy that a planned step goes on with, and what it will ask its source for; `None` where nothing has to fit to a raw copy.
 ///
 /// # Errors
 /// If the table or the ledger cannot be read.
-pub(crate) async fn delivery_going_on(step: &Step, asking: Asking<'_>) -> Result<Option<Delivery>> {
+pub(crate) async fn delivery_going_on(step: &Step, asking: Asking<'_>) -> Result<Option<(TableState, Delivery)>> {
     let Work::Extract { files, .. } = &step.work else { return Ok(None) };
     let reads_something = files.as_ref().is_none_or(|files| !files.is_empty());
     if step.anew || step.progress.is_none() || !reads_something {
@@ -162,7 +185,15 @@ pub(crate) async fn delivery_going_on(step: &Step, asking: Asking<'_>) -> Result
     }
     let has_no_rows = files.is_some() && table.rows == Some(0);
     let expected = expected_of(&table, &noted_names(asking.ledger, &step.name)?, has_no_rows);
-    Ok(Some(Delivery { files: files.clone(), expected, ..Delivery::default() }))
+    Ok(Some((table, Delivery { files: files.clone(), expected, ..Delivery::default() })))
+}
+
+/// The columns of a delivery to a raw copy that is there, each with its name in the raw copy and in the source.
+///
+/// # Errors
+/// If the ledger cannot be read.
+pub(crate) fn names_of_delivery(columns: &[Column], ledger: &dyn Ledger, step: &str) -> Result<Vec<(String, String)>> {
+    Ok(raw_names(columns, &noted_names(ledger, step)?))
 }
 
 /// The columns of a raw copy, as the source names them.
@@ -306,10 +337,8 @@ impl Copying<'_> {
         let now = self.load_time();
         let sql = raw_rows(&names, delivered.has_origin, window, self.task.run.0.as_str(), now, &arriving);
         let mut reader = Reader { sql, inputs, file: None };
-        if !widened.is_empty() && self.has_no_rows() {
-            self.earlier = Earlier::Rewritten;
-        } else if !widened.is_empty() || (self.begins_in_production() && !matches!(self.earlier, Earlier::Replaced)) {
-            self.rewrite(&mut reader, &names, &widened, delivered.has_origin);
+        if !widened.is_empty() || (self.begins_in_production() && !matches!(self.earlier, Earlier::Replaced)) {
+            self.rewrite(&mut reader, &names, &widened, &delivered).await?;
         }
         let mut inputs = self.inputs(window, &delivered);
         inputs.insert(LOADED_AT.into(), Position::Watermark(in_words(now)));
@@ -431,33 +460,59 @@ impl Copying<'_> {
         }
     }
 
-    /// Lets the batch hold the rows of before as well, in the wider types.
-    fn rewrite(&mut self, reader: &mut Reader, names: &[(String, String)], widened: &BTreeMap<String, String>, has_origin: bool) {
-        let known: BTreeSet<&str> = self.table.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str()).collect();
-        let before = |name: &str| match widened.get(name) {
-            Some(sql_type) if fit(sql_type, "timestamp") == Fit::Fits => identifier(name),
-            Some(sql_type) => format!("cast({0} as {sql_type}) as {0}", identifier(name)),
-            None if known.contains(name) => identifier(name),
-            None => format!("null as {}", identifier(name)),
-        };
-        let origin: &[&str] = if has_origin { &[FILE, "_line", "_malformed"] } else { &[] };
-        let columns = names.iter().map(|(raw, _)| raw.as_str()).chain(origin.iter().copied()).chain(["_loaded_at", "_run", BATCH]);
-        let columns: Vec<String> = columns.map(before).collect();
+    /// Lets the batch hold the rows of before as well, in the wider types, and those that wait in quarantine: what a batch with all rows keeps
+    /// out takes the place of these.
+    async fn rewrite(
+        &mut self,
+        reader: &mut Reader,
+        names: &[(String, String)],
+        widened: &BTreeMap<String, String>,
+        delivered: &Delivered,
+    ) -> Result<()> {
+        let own = names.iter().map(|(raw, _)| raw.as_str());
+        let origin: &[&str] = if delivered.has_origin { &[FILE, "_line", "_malformed"] } else { &[] };
+        let columns: Vec<&str> = own.chain(origin.iter().copied()).chain(["_loaded_at", "_run", BATCH]).collect();
         let kept = match &self.earlier {
-            Earlier::Withdrawn(rows) => format!(" where coalesce({rows}, false) is false"),
-            _ => String::new(),
+            Earlier::Withdrawn(rows) => format!("coalesce({rows}, false) is false"),
+            _ => "true".to_owned(),
         };
-        reader.sql = format!("{} union all select {} from before{kept}", reader.sql, columns.join(", "));
-        reader.inputs.push(Input::Table {
-            name: "before".into(),
-            table: self.earlier_in.clone(),
+        let version = self.task.step.progress.as_ref().filter(|_| self.begins_in_production()).and_then(|progress| progress.version);
+        if let Some(table) = self.table.as_ref().filter(|_| !self.has_no_rows()) {
+            let before = in_wider_types(&columns, table, widened).join(", ");
+            reader.sql = format!("{} union all select {before} from before where {kept}", reader.sql);
             // What production has read since, the environment does not know.
-            version: self.task.step.progress.as_ref().filter(|_| self.begins_in_production()).and_then(|progress| progress.version),
-            after_batch: None,
-            up_to_batch: None,
-            hides_origin: false,
-        });
+            reader.inputs.push(input("before", &self.earlier_in, version));
+        }
+        // Rows that a database delivers once more, it delivers whether they wait or not.
+        let comes_once = self.files.is_some() || delivered.part == Part::New;
+        let quarantine = self.quarantine();
+        let waiting = self.task.ports.engine.table(&quarantine, None).await?;
+        if let Some(table) = waiting.filter(|table| comes_once && table.rows != Some(0)) {
+            reader.sql = format!("{} union all {} and {kept}", reader.sql, self.waiting(&columns, table, widened));
+            reader.inputs.push(input("waiting", &quarantine, None));
+        }
         self.earlier = Earlier::Rewritten;
+        Ok(())
+    }
+
+    /// Where the rows of before wait that were kept out.
+    fn quarantine(&self) -> TableName {
+        let quarantine = self.task.step.table.quarantine();
+        if self.begins_in_production() { quarantine.in_production() } else { quarantine }
+    }
+
+    /// The rows that wait in the quarantine of a raw copy, in its columns, as SQL.
+    fn waiting(&self, columns: &[&str], mut quarantine: TableState, widened: &BTreeMap<String, String>) -> String {
+        // Where no row has shown what a column holds, it may hold anything else by now.
+        let is_untold = self.has_no_rows() && !widened.is_empty();
+        quarantine.columns.retain(|column| !is_untold || !widened.contains_key(&column.name));
+        let values = in_wider_types(columns, &quarantine, widened);
+        let of_its_run = |(name, value): (&&str, String)| if *name == "_run" { "_loaded_by_run as _run".to_owned() } else { value };
+        let values = columns.iter().zip(values).map(of_its_run).collect::<Vec<_>>().join(", ");
+        let malformed = if is_untold { " and _malformed is not null" } else { "" };
+        // Those of an attempt that came to nothing, or of production since, are not known here.
+        let known = self.task.step.progress.as_ref().map(|progress| format!(" and {BATCH} <= {}", progress.window)).unwrap_or_default();
+        format!("select {values} from waiting where true{malformed}{known}")
     }
 
     fn staging(&self, window: i64, reader: Reader, delivered: &Delivered) -> Staging {
@@ -483,9 +538,14 @@ impl Copying<'_> {
     fn inputs(&self, window: i64, delivered: &Delivered) -> BTreeMap<String, Position> {
         let mut inputs = self.before.map(|progress| progress.inputs.clone()).unwrap_or_default();
         inputs.remove(LAST_COPY);
+        inputs.remove(RENAMED);
         if let Some(files) = self.files {
             let kept = if self.compared { vec![] } else { self.files_before() };
-            let read = files.iter().map(|file| SourceFile { digest: self.task.ports.sources.digest(self.dataset, file), ..file.clone() });
+            let read = files.iter().map(|file| SourceFile {
+                digest: self.task.ports.sources.digest(self.dataset, file),
+                is_rowless: delivered.rowless.contains(&file.path),
+                ..file.clone()
+            });
             let mut known: Vec<SourceFile> = kept.into_iter().map(|file| self.remembered(file)).chain(read).collect();
             known.sort();
             inputs.insert(FILES.into(), Position::Files(known));
@@ -526,12 +586,28 @@ fn raw_rows(names: &[(String, String)], has_origin: bool, window: i64, run: &str
     format!("select {} from {arriving}", columns.join(", "))
 }
 
-/// A moment as SQL and the ledger read it, to the microsecond.
+/// Columns as a table has them, in wider types where some need them; those that it does not have are null.
+fn in_wider_types(columns: &[&str], table: &TableState, widened: &BTreeMap<String, String>) -> Vec<String> {
+    let known: BTreeSet<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    let value = |name: &&str| match widened.get(*name) {
+        _ if !known.contains(name) => format!("null as {}", identifier(name)),
+        Some(sql_type) if fit(sql_type, "timestamp") != Fit::Fits => format!("cast({0} as {sql_type}) as {0}", identifier(name)),
+        Some(_) | None => identifier(name),
+    };
+    columns.iter().map(value).collect()
+}
+
+/// All rows of a table, under a name.
+fn input(name: &str, table: &TableName, version: Option<i64>) -> Input {
+    Input::Table { name: name.into(), table: table.clone(), version, after_batch: None, up_to_batch: None, hides_origin: false }
+}
+
 /// The name of the note that tells how the source names the columns of a raw copy.
 pub(super) fn note_of_names(step: &str) -> String {
     format!("columns of {step}")
 }
 
+/// A moment as SQL and the ledger read it, to the microsecond.
 fn in_words(at: Timestamp) -> String {
     at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }

@@ -18,8 +18,8 @@ use crate::definition;
 use crate::fit;
 use crate::graph::{Read, placed_where_read, resolved};
 use crate::history;
-use crate::plan::{Asking, Decision, Extent, ReadFrom, Step, Work};
-use crate::position::{CONTENT, FILES, LAST_COPY, WATERMARK, last_copy};
+use crate::plan::{Asking, Decision, Extent, ReadFrom, Step, Work, not_noted};
+use crate::position::{CONTENT, FILES, LAST_COPY, RENAMED, WATERMARK, last_copy};
 use crate::settings::Load;
 use crate::versions;
 
@@ -99,6 +99,7 @@ pub(super) async fn carry_out(task: Task<'_>) -> Result<StepRecord, Halt> {
     };
     let mut record = started(step, batch.progress.clone());
     record.window = batch.window.take().unwrap_or(record.window);
+    record.is_backfill = task.windows.is_some();
     record.empty_files = extract::empty_files(step);
     record.uneven_columns = std::mem::take(&mut batch.uneven_columns);
     brought_to_its_end(task, &mut batch, record).await
@@ -148,9 +149,13 @@ fn note_definition(task: Task<'_>, batch: &Batch) -> Result<()> {
 
 /// Why a source cannot be listed. What was wrong when the run was planned is asked for once more, to tell all of it.
 async fn still_failing(task: Task<'_>, dataset: &DatasetName) -> Error {
-    let Ports { engine, sources, ledger, .. } = task.ports;
+    let Task { step, ports: Ports { engine, sources, ledger, .. }, .. } = task;
     match sources.survey(dataset).await {
         Err(error) => placed_where_read(error, dataset, task.project, Asking { engine, sources, ledger }),
+        Ok(survey) if survey.files.is_none() => Error::outside(format!("`{dataset}` could not be read when the run was planned"))
+            .code("HW206")
+            .because(step.decision.reason())
+            .help("it can be read now: run again"),
         Ok(_) => Error::user(format!("`{dataset}` was not there when the run was planned")).code("HW201").help("run again"),
     }
 }
@@ -175,8 +180,12 @@ async fn fitted_gate(task: Task<'_>, batch: &mut Batch) -> Result<Gate> {
         None => task.ports.engine.columns(&batch.staging.reader).await?,
     };
     let mut gate = fit::gate(task.step, &batch.staging.reader, &columns, task.ports.engine).await?;
-    history::learn(&mut gate, &task.step.name, task.ports.ledger, task.ports.clock.now())?;
-    let own = std::mem::replace(&mut batch.staging.watch, gate.watch(&shown_key(task.step, &columns), EXAMPLES, false));
+    if task.windows.is_some() {
+        gate.learn_nothing();
+    } else {
+        history::learn(&mut gate, &task.step.name, task.ports.ledger, task.ports.clock.now())?;
+    }
+    let own = std::mem::replace(&mut batch.staging.watch, gate.watch(&shown_key(task.step, &gate, &columns), EXAMPLES, false));
     if matches!(load_of(task.step), Some(Load::Snapshot(_))) {
         for rule in &mut batch.staging.watch.rows {
             // A version that ends is not judged again.
@@ -232,6 +241,7 @@ async fn settle(task: Task<'_>, gate: &Gate, batch: &mut Batch, staged: StagedBa
     record.returned = returned(step, batch, &staged);
     note_reached(task, batch, &staged);
     tell_rows_left_behind(task, batch, &staged);
+    tell_outdone(task, &staged);
     if let Some(review) = &mut record.review {
         review.rows = staged.rows_reviewed;
         if review.rows == 0 {
@@ -290,6 +300,15 @@ fn tell_rows_left_behind(task: Task<'_>, batch: &Batch, staged: &StagedBatch) {
         let asked = format!("`headworks run {name} --rebuild` takes out what it does not return");
         task.ports.narrator.note(&format!("{name}: keeps at least {rows} that its SELECT does not return any more; {asked}"));
     }
+}
+
+/// Says that rows came later than versions of the same time and do not count: whoever reads a database takes what came last for what is true.
+fn tell_outdone(task: Task<'_>, staged: &StagedBatch) {
+    let Some((rows, example)) = &staged.outdone else { return };
+    let (name, rows) = (&task.step.name, plural(*rows, "row"));
+    let why = "of two versions of one time the content decides, not which was read later";
+    let help = "a column that tells every change (`follow`), or `load: snapshot`, keeps them apart";
+    task.ports.narrator.note(&format!("{name}: {rows} of the time of an earlier version stayed out, such as {example}: {why}; {help}"));
 }
 
 /// What the batch is to its table.
@@ -353,7 +372,8 @@ async fn publish(task: Task<'_>, checked: &Checked, batch: &Batch, record: &mut 
 
 fn commit_note(task: Task<'_>, batch: &Batch, record: &StepRecord) -> CommitNote {
     let step = task.step;
-    let inputs: BTreeMap<&String, &Position> = batch.progress.inputs.iter().filter(|(name, _)| name.as_str() != FILES).collect();
+    let is_told = |(name, _): &(&String, &Position)| ![FILES, RENAMED].contains(&name.as_str());
+    let inputs: BTreeMap<&String, &Position> = batch.progress.inputs.iter().filter(is_told).collect();
     let broken: Vec<&str> = record.verdict.broken().map(|result| result.id.as_str()).collect();
     let mut details = json!({
         "run": task.run, "project": task.project.settings.project, "step": step.name, "fingerprint": step.fingerprint, "window": record.window, "inputs": inputs,
@@ -366,13 +386,15 @@ fn commit_note(task: Task<'_>, batch: &Batch, record: &StepRecord) -> CommitNote
     CommitNote { application: application(task.project, &step.table), window: batch.progress.window, details, at: task.ports.clock.now() }
 }
 
-/// The files that a batch has read: by them a ledger that begins anew knows which ones are gone, and which have another name since.
+/// The files that a batch has read, and those that have got another name since the one before: by them a ledger that begins anew knows which
+/// ones are gone, and which rows are those of a file that is corrected later.
 fn files_read<'a>(step: &Step, batch: &'a Batch) -> Vec<&'a SourceFile> {
     let (Work::Extract { files: Some(files), .. }, Some(Position::Files(known))) = (&step.work, batch.progress.inputs.get(FILES)) else {
         return vec![];
     };
-    let read: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
-    known.iter().filter(|file| read.contains(file.path.as_str())).collect()
+    let renamed = step.progress.as_ref().map(not_noted).unwrap_or_default();
+    let noted: BTreeSet<&str> = files.iter().chain(renamed).map(|file| file.path.as_str()).collect();
+    known.iter().filter(|file| noted.contains(file.path.as_str())).collect()
 }
 
 fn seen_already(step: &Step, window: i64) -> Error {
@@ -394,14 +416,16 @@ fn key(step: &Step) -> &[String] {
     load_of(step).map_or(&[], Load::key)
 }
 
-/// What tells a reader which row it is: its key, else where it was read.
-fn shown_key(step: &Step, columns: &[Column]) -> Vec<String> {
-    let key = key(step).to_vec();
-    if !key.is_empty() {
-        return key;
-    }
-    let has = |name: &str| columns.iter().any(|column| column.name == name);
-    ["_file", "_line"].into_iter().filter(|name| has(name)).map(str::to_owned).collect()
+/// What tells a reader which row it is: its key, else where it was read, else its first values.
+fn shown_key(step: &Step, gate: &Gate, columns: &[Column]) -> Vec<String> {
+    let place = || ["_file", "_line"].map(str::to_owned).to_vec();
+    let known = match &step.work {
+        Work::Extract { files: None, key, .. } => key.clone(),
+        Work::Extract { .. } => place(),
+        Work::Build { .. } | Work::Deliver { .. } | Work::PushDown { .. } => key(step).to_vec(),
+    };
+    let has = |name: &String| columns.iter().any(|column| column.name == *name);
+    if known.is_empty() || !known.iter().all(has) { gate.identifying(columns) } else { known }
 }
 
 fn unique_by(step: &Step) -> &[String] {
@@ -479,7 +503,8 @@ fn settled(step: &Step, progress: &Progress, batch: &StagedBatch) -> Progress {
         Some(before) => (before.window, before.version),
         None => (progress.window, batch.base),
     };
-    let last_copy =
-        step.progress.as_ref().and_then(|before| before.inputs.get(LAST_COPY)).map(|batch| (LAST_COPY.to_owned(), batch.clone()));
-    Progress { window, version, inputs: progress.inputs.clone().into_iter().chain(last_copy).collect(), ..progress.clone() }
+    // The next commit has to say both.
+    let stays = |name: &str| Some((name.to_owned(), step.progress.as_ref()?.inputs.get(name)?.clone()));
+    let staying = [LAST_COPY, RENAMED].into_iter().filter_map(stays);
+    Progress { window, version, inputs: progress.inputs.clone().into_iter().chain(staying).collect(), ..progress.clone() }
 }

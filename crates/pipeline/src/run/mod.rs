@@ -37,7 +37,7 @@ use hw_base::{Clock, Engine, Error, Ledger, Result, Retry, RunId, RunRecord, Sou
 pub use self::recover::recover;
 pub(crate) use backfill::is_partial;
 pub use backfill::{Backfill, close, fill, left_out, targets, windows_left};
-pub(crate) use extract::delivery_going_on;
+pub(crate) use extract::{delivery_going_on, names_of_delivery};
 pub use extract::{live_records, live_rows, raw_column_names};
 pub(crate) use kept::{RawCopy, lost_history};
 pub(crate) use load::EXAMPLES;
@@ -129,6 +129,7 @@ pub async fn run(
     let mut course = Course::new(project, plan, ports, record);
     let mut schedule = Schedule::of(&plan.steps);
     let places = Places::new(project.settings.engine.steps_at_once());
+    let mut unread = unread(&plan.steps);
     let mut running = FuturesUnordered::new();
     while let Some(event) = next(&mut running, &mut schedule, &places).await {
         match event {
@@ -147,6 +148,7 @@ pub async fn run(
             Event::Ended(at, outcome) => {
                 schedule.ended(at);
                 course.ended(at, *outcome)?;
+                let_go_of_what_is_read(&mut unread, &plan.steps[at], ports).await;
             }
         }
     }
@@ -167,6 +169,34 @@ async fn next(running: &mut FuturesUnordered<impl Future<Output = Event>>, sched
         ended
     })
     .await
+}
+
+/// How many steps are left that read each source.
+fn unread(steps: &[Step]) -> BTreeMap<&str, usize> {
+    let mut unread: BTreeMap<&str, usize> = BTreeMap::new();
+    for source in steps.iter().filter_map(source_of) {
+        *unread.entry(source).or_default() += 1;
+    }
+    unread
+}
+
+fn source_of(step: &Step) -> Option<&str> {
+    match &step.work {
+        Work::Extract { dataset, .. } => Some(&dataset.source),
+        Work::Build { .. } | Work::Deliver { .. } | Work::PushDown { .. } => None,
+    }
+}
+
+/// Lets a database clean up again as soon as the last step has read it, and says where its tables are of different moments.
+async fn let_go_of_what_is_read(unread: &mut BTreeMap<&str, usize>, ended: &Step, ports: Ports<'_>) {
+    let Some(source) = source_of(ended) else { return };
+    let Some(left) = unread.get_mut(source) else { return };
+    *left -= 1;
+    if *left == 0
+        && let Some(told) = ports.sources.let_go(source).await
+    {
+        ports.narrator.note(&told);
+    }
 }
 
 fn begun(project: &Project, run: RunId, ports: Ports<'_>) -> RunRecord {

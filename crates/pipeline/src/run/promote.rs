@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hw_base::{
-    CommitNote, Engine, Error, Ledger, Position, Progress, PromotedFrom, Reader, Result, RunId, RunOutcome, RunRecord, SourceFile,
-    StepCommit, StepOutcome, StepRecord, TableName, Timestamp, VALID_FROM, Value, plural,
+    Blame, CommitNote, Engine, Error, Ledger, Position, Progress, PromotedFrom, Reader, Result, RunId, RunOutcome, RunRecord, SourceFile,
+    StepCommit, StepOutcome, StepRecord, TableName, Targets, Timestamp, VALID_FROM, Value, plural,
 };
 use serde_json::{Value as Json, json};
 
@@ -39,6 +39,8 @@ pub struct Building<'a> {
     pub production_engine: &'a dyn Engine,
     /// Production's ledger.
     pub production: &'a dyn Ledger,
+    /// The databases that show what production's tables show.
+    pub targets: &'a dyn Targets,
     /// Whether somebody asked for it that columns, rows or history go which production's tables have.
     pub may_lose: bool,
 }
@@ -71,8 +73,9 @@ impl Promotion {
     ///
     /// # Errors
     /// HW504 where production would lose rows, or decisions about rows, or would get what does not belong to the present code; HW703 where the
-    /// last run of the environment was interrupted; HW306 where it would lose rows of files that are gone, or history, and HW310 where its
-    /// tables would lose columns, and nobody asked for it. All reasons at once.
+    /// last run of the environment was interrupted; HW306 where it would lose rows of files that are gone, or history, HW310 where its
+    /// tables would lose columns, and HW207 where a table that shows one of them would not take them, and nobody asked for it. All reasons
+    /// at once.
     pub async fn of(building: Building<'_>) -> Result<Self> {
         let Building { project, plan, ledger, production, .. } = building;
         let Some(environment) = &project.environment else { return Err(Error::bug("production cannot be promoted")) };
@@ -86,6 +89,7 @@ impl Promotion {
         let runs = ledger.runs(usize::MAX)?;
         let mut promotion = Self::default();
         let (mut reasons, mut lost, mut taken_away) = (Vec::new(), Vec::new(), Vec::new());
+        let mut stays_behind = false;
         for step in &plan.steps {
             let tried = find(&runs, step, |_| true);
             let failed = tried.filter(|last| !matches!(last.record.outcome, StepOutcome::Published | StepOutcome::Unchanged));
@@ -95,19 +99,21 @@ impl Promotion {
                 (None, Some(at), Some(built)) => {
                     let live = live.get(&step.name);
                     if let Some(reason) = building.loses(step, (at, live), &standing, built.started)? {
+                        stays_behind |= has_nothing_to_read(step);
                         reasons.push(reason);
                         continue;
                     }
                     lost.extend(building.forgets(step, (at, live), &standing).await?);
                     let is_unchanged = live.is_some_and(|live| live.fingerprint == at.fingerprint);
                     taken_away.extend(building.takes_columns(step, name, is_unchanged).await?);
+                    taken_away.extend(building.cannot_be_delivered(step).await?);
                     promotion.takes(building, step, (at, live), built)?;
                 }
                 (None, ..) => promotion.not_built.push(step.name.clone()),
             }
         }
         if !reasons.is_empty() {
-            return Err(refused(name, reasons));
+            return Err(refused(name, reasons, stays_behind));
         }
         if !lost.is_empty() && !building.may_lose {
             return Err(forgetful(name, lost));
@@ -130,6 +136,7 @@ impl Promotion {
         self.steps.push(StepRecord {
             load: "promote".into(),
             window: format!("version {version} of {environment}"),
+            is_backfill: false,
             outcome: StepOutcome::Started,
             commit: None,
             progress: Progress { fingerprint: fingerprint.clone(), window, version: None, ..at.clone() },
@@ -186,6 +193,16 @@ impl Building<'_> {
         Ok(ColumnChanges::of_promotion(&there, &here.columns, is_unchanged).refusal(model, self.production, Some(environment)))
     }
 
+    /// Why the table in a database that shows production's would not take the columns, where nobody asked for it.
+    async fn cannot_be_delivered(self, step: &Step) -> Result<Option<Error>> {
+        let Some(model) = self.project.model(&step.name).filter(|_| !self.may_lose) else { return Ok(None) };
+        let here = self.engine.table(&step.table, None).await?;
+        let Some((deliver, here)) = model.settings.deliver.as_ref().zip(here) else { return Ok(None) };
+        let refused = self.targets.takes(&deliver.placement(model), &here.columns).await.err();
+        // A database that does not answer now is asked again by the next run.
+        Ok(refused.filter(|error| error.blame() == Blame::User))
+    }
+
     /// A table of compared deliveries has a history that nobody else may have.
     async fn forgets_deliveries(self, step: &Step) -> Result<Option<String>> {
         if !self.production_engine.has_table(&step.table)? {
@@ -239,7 +256,7 @@ fn lacks_files(raw_copy: &str, at: &Progress, live: &Progress) -> Option<String>
     let contents: BTreeSet<&str> = here.iter().filter_map(|file| file.digest.as_deref()).collect();
     let is_here =
         |file: &SourceFile| paths.contains(file.path.as_str()) || file.digest.as_deref().is_some_and(|digest| contents.contains(digest));
-    let mut lacking = there.iter().filter(|file| file.bytes > 0 && !is_here(file));
+    let mut lacking = there.iter().filter(|file| file.bytes > 0 && !file.is_rowless && !is_here(file));
     let first = &lacking.next()?.path;
     let others = match lacking.count() {
         0 => String::new(),
@@ -256,11 +273,23 @@ fn decided(production: &dyn Ledger, step: &Step, since: Timestamp) -> Result<Opt
     Ok(is_decided.then(|| format!("somebody has decided about rows in quarantine of `{}` since", step.name)))
 }
 
-fn refused(environment: &str, reasons: Vec<String>) -> Error {
+/// Whether a raw copy of an environment has all that its source has: what production has read since is gone from there, or was read here.
+fn has_nothing_to_read(step: &Step) -> bool {
+    matches!(step.work, Work::Extract { .. }) && !step.decision.may_run()
+}
+
+fn refused(environment: &str, reasons: Vec<String>, stays_behind: bool) -> Error {
     let error = Error::user(format!("`{environment}` cannot be promoted as it is")).code("HW504");
-    reasons.into_iter().fold(error, Error::because).help(format!(
-        "`headworks run --env {environment}` brings it up to date (`--rebuild MODEL` where somebody has decided); then promote again"
-    ))
+    let error = reasons.into_iter().fold(error, Error::because);
+    error.help(if stays_behind {
+        format!(
+            "its sources have nothing more to read: `headworks env drop {environment}`, then `headworks run --env {environment}` begins with what production has read"
+        )
+    } else {
+        format!(
+            "`headworks run --env {environment}` brings it up to date (`--rebuild MODEL` where somebody has decided); then promote again"
+        )
+    })
 }
 
 /// Refuses a promotion by which production would lose what its sources have no longer.
@@ -314,15 +343,15 @@ async fn take_over(project: &Project, step: &mut StepRecord, group: &[String], r
     let begun = ports.clock.now();
     let table = TableName::model(&step.model);
     step.progress.inputs = in_production(step, group, ports)?;
-    let note = CommitNote {
-        application: application(project, &table),
-        window: step.progress.window,
-        details: json!({
-            "run": run, "project": project.settings.project, "step": step.model, "fingerprint": step.progress.fingerprint, "promoted": from,
-            "rules": { "judged": step.verdict.results.len(), "broken": step.verdict.broken().map(|rule| &rule.id).collect::<Vec<_>>() },
-        }),
-        at: begun,
-    };
+    let mut details = json!({
+        "run": run, "project": project.settings.project, "step": step.model, "fingerprint": step.progress.fingerprint, "promoted": from,
+        "rules": { "judged": step.verdict.results.len(), "broken": step.verdict.broken().map(|rule| &rule.id).collect::<Vec<_>>() },
+    });
+    // The commits of the environment, which say what they read, are not production's.
+    if let Some(Position::Files(files)) = step.progress.inputs.get(FILES) {
+        details["files"] = json!(files.iter().filter(|file| file.bytes > 0).collect::<Vec<_>>());
+    }
+    let note = CommitNote { application: application(project, &table), window: step.progress.window, details, at: begun };
     let version = match version_with(project, &table, note.window, ports).await? {
         Some(version) => version,
         None => ports.engine.adopt(&table, &from, &note).await?.version,

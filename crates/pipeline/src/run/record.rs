@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hw_base::{Blame, Error, OnFailure, Progress, Retry, RuleResult, RunOutcome, RunRecord, StepOutcome, StepRecord, Verdict};
+use hw_base::{Blame, Error, OnFailure, Progress, Retry, RuleResult, RunOutcome, RunRecord, StepOutcome, StepRecord};
 
 use crate::plan::Step;
 
@@ -45,31 +45,7 @@ pub(super) fn standing(step: &Step) -> Progress {
 
 /// The record of a step that starts; `progress` is where it would stand at its end.
 pub(super) fn started(step: &Step, progress: Progress) -> StepRecord {
-    StepRecord {
-        model: step.name.clone(),
-        load: step.load.to_owned(),
-        window: step.window.clone(),
-        outcome: StepOutcome::Started,
-        rows_read: 0,
-        rows_written: 0,
-        rows_quarantined: 0,
-        rows_superseded: 0,
-        seconds: 0.0,
-        peak_memory_bytes: 0,
-        spilled_bytes: 0,
-        commit: None,
-        verdict: Verdict::over(vec![]),
-        empty_files: vec![],
-        uneven_columns: vec![],
-        lateness: None,
-        members_waiting: None,
-        error: None,
-        review: None,
-        returned: None,
-        promoted: None,
-        inside: None,
-        progress,
-    }
+    StepRecord::started(&step.name, step.load, &step.window, progress)
 }
 
 /// The record of a step that had nothing to do.

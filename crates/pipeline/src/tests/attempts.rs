@@ -254,3 +254,21 @@ fn a_database_that_does_not_answer_is_left_in_peace() {
         Failed, exit code 3"#]],
     );
 }
+
+#[test]
+fn a_source_is_let_go_of_as_soon_as_its_last_step_has_read_it() {
+    let model = |name, dataset| (name, dataset, json!({}));
+    let world = World::new(&[
+        model("a", "select * from crm.customers"),
+        model("b", "select * from crm.orders"),
+        model("c", "select * from a join b"),
+        model("d", "select * from shop.orders"),
+    ]);
+    world.state().apart = Some("two moments".into());
+    world.fails("open crm.orders", passing);
+    let told = world.run();
+    let at = |line: &str| told.lines().position(|told| told.starts_with(line)).unwrap_or_else(|| panic!("`{line}` is not in\n{told}"));
+    assert_eq!(told.matches("let go of").count(), 2, "{told}");
+    assert!(at("publish raw/crm.customers") < at("let go of crm") && at("publish raw/crm.orders") < at("let go of crm"), "{told}");
+    assert!(at("let go of crm") < at("note two moments") && at("let go of crm") < at("stage c"), "{told}");
+}

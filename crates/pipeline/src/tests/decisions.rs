@@ -1,7 +1,7 @@
 //! What is decided about every step, and why.
 
 use expect_test::expect;
-use hw_base::Error;
+use hw_base::{Blame, Error};
 use serde_json::json;
 
 use super::{check_plan, check_run, following, following_database, replaced};
@@ -64,6 +64,21 @@ fn a_database_is_asked() {
             orders: ask, if raw/crm.orders has new rows | new rows of crm.orders
             names: ask, if raw/crm.customers has new rows | all rows"#]],
     );
+}
+
+#[test]
+fn a_database_that_did_not_answer_in_time_for_the_plan_is_no_mistake_of_the_project() {
+    let world = World::new(&[following_database()]);
+    let survey = world.state().surveys.remove("crm.orders").unwrap();
+    let plan = world.try_plan(&Selection::default()).unwrap();
+    world.state().surveys.insert("crm.orders".into(), survey);
+    let (_, errors) = world.carries_out(&plan, None).unwrap();
+    expect![[r#"
+        error[HW206]: `crm.orders` could not be read when the run was planned
+          because: there is no `crm.orders`
+          help: it can be read now: run again"#]]
+    .assert_eq(&errors[0].to_string());
+    assert_eq!(errors[0].blame(), Blame::Outside);
 }
 
 #[test]

@@ -49,6 +49,7 @@ fn check(production: &World, world: &World, expected: Expect) {
         ledger: world,
         production_engine: production,
         production,
+        targets: world,
         may_lose: false,
     };
     expected.assert_eq(&match block_on(Promotion::of(building)) {
@@ -185,8 +186,17 @@ fn an_environment_without_rows_of_files_that_are_gone_is_promoted_only_where_tha
     plan.steps.retain(|step| step.table.is_raw());
     let promotion = |may_lose: bool| {
         let (engine, ledger, production_engine): (&World, &World, &World) = (&world, &world, &production);
-        let building =
-            Building { project: &world.project, plan: &plan, engine, ledger, production_engine, production: &production, may_lose };
+        let targets = &world;
+        let building = Building {
+            project: &world.project,
+            plan: &plan,
+            engine,
+            ledger,
+            production_engine,
+            production: &production,
+            targets,
+            may_lose,
+        };
         block_on(Promotion::of(building)).err().map(|error| error.to_string())
     };
     expect![[r#"
@@ -212,4 +222,19 @@ fn columns_that_production_has_are_not_taken_away_unless_that_is_asked_for() {
           help: if that is meant: `headworks promote dev --rebuild`
           help: else keep them in the SELECT; `headworks diff orders --env dev` shows what changes"#]],
     );
+}
+
+#[test]
+fn what_could_not_be_delivered_then_is_not_promoted() {
+    let delivered = |(name, sql, mut settings): (&'static str, &'static str, serde_json::Value)| {
+        settings["deliver"] = json!("reporting");
+        (name, sql, settings)
+    };
+    let production = World::new(&[delivered(following()), replaced()]).ran();
+    let mut world = World::new(&[delivered(changed()), replaced()]);
+    environment(&mut world, &production);
+    on_top(&world, &production);
+    let world = world.ran();
+    world.fails("look whether reporting/orders takes", || Error::user("a column has another type there").code("HW207"));
+    check(&production, &world, expect!["error[HW207]: a column has another type there"]);
 }

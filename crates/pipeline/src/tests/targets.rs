@@ -5,8 +5,9 @@ use hw_base::Error;
 use serde_json::{Value as Json, json};
 
 use super::project::read;
-use super::{check_plan, check_run, following, replaced};
-use crate::fixture::World;
+use super::{check_plan, check_run, following, following_database, replaced};
+use crate::fixture::{World, block_on};
+use crate::{Asking, Decision, Selection, try_models};
 
 fn delivered() -> (&'static str, &'static str, Json) {
     let (name, sql, mut settings) = following();
@@ -275,4 +276,37 @@ fn columns_that_the_table_does_not_have_are_told_with_the_nearest() {
         error[HW304]: `status` is varchar, which tells no month
           help: split by a date or a timestamp"#]]
     .assert_eq(&world.try_plan(&crate::Selection::default()).map(|_| ()).unwrap_err().to_string());
+}
+
+#[test]
+fn a_plan_tells_that_a_table_does_not_take_what_its_model_will_have() {
+    let world = World::new(&[delivered()]).ran();
+    let tried = |rebuild: bool| {
+        let mut plan = world.try_plan(&Selection { rebuild, ..Selection::default() }).unwrap();
+        let asking = Asking { engine: &world, sources: &world, ledger: &world };
+        let errors = block_on(try_models(&world.project, asking, &world, &mut plan));
+        (errors.iter().map(ToString::to_string).collect::<Vec<_>>().concat(), plan.steps.pop().unwrap().decision)
+    };
+    world.asked();
+    tried(false);
+    assert!(!world.asked().contains("look whether"), "nothing moves");
+    world.fails("look whether reporting/analytics.orders takes id", || Error::user("a column is gone").code("HW207"));
+    let (errors, decision) = tried(true);
+    assert!(errors.contains("HW207"), "{errors}");
+    assert_eq!(decision, Decision::Fail("a column is gone".into()));
+}
+
+#[test]
+fn a_delivery_that_may_not_come_is_no_mistake_of_the_plan() {
+    let (name, sql, mut settings) = following_database();
+    settings["deliver"] = json!({ "to": "reporting", "table": "analytics.orders" });
+    let world = World::new(&[(name, sql, settings)]).ran();
+    world.state().tables.get_mut("orders").unwrap().columns = vec!["id".into(), "status".into(), "updated_at".into()];
+    let mut plan = world.try_plan(&Selection::default()).unwrap();
+    world.fails("look whether reporting/analytics.orders takes id", || Error::user("a column is gone").code("HW207"));
+    let asking = Asking { engine: &world, sources: &world, ledger: &world };
+    let errors = block_on(try_models(&world.project, asking, &world, &mut plan));
+    assert!(errors.is_empty(), "{errors:?}");
+    let Some(Decision::Ask(reason)) = plan.steps.pop().map(|step| step.decision) else { panic!("it is asked") };
+    assert!(reason.ends_with("; that would fail: a column is gone"), "{reason}");
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use clap::{ArgMatches, Args, Command as Clap};
 use hw_assess::{Assessment, Earlier, Evidence, Source, drift, listed_cells, reconciliations, refer, rules_files, rules_of_references};
 use hw_base::{BoxFuture, ByteSize, Clock, CodeMemory, CodedTable, Column, Engine, Error, Result, TableFacts, TimeSpan, Timestamp};
-use hw_connect::in_place;
+use hw_connect::Snapshots;
 use hw_engine::{Deadline, LocalEngine};
 use hw_pipeline::{EngineSettings, raw_column_names};
 use hw_validate::Proposal;
@@ -114,17 +114,23 @@ impl Command for Assess {
         Box::pin(async move {
             let mut arguments: Arguments = read(matches)?;
             arguments.critical.iter_mut().for_each(|column| *column = column.trim().to_owned());
+            refuse_places(&arguments)?;
             let subjects = subjects(&arguments, terminal).await?;
             refuse_several(&arguments, subjects.len())?;
             let kept = if arguments.resume { Kept::of(&subjects, arguments.out.as_deref())? } else { Kept::default() };
             let subjects = kept.left(subjects, terminal);
-            let mut assessed = Box::pin(assess_all(&subjects, &arguments, &kept, terminal)).await?;
+            let snapshots = Snapshots::default();
+            let assessed = Box::pin(assess_all(&subjects, (&arguments, &snapshots), &kept, terminal)).await;
+            for told in snapshots.let_go().await {
+                terminal.say(told);
+            }
+            let mut assessed = assessed?;
             let source = (assessed.len() + kept.len() > 1).then(|| kept.joined(related(&mut assessed)));
             show(&assessed, terminal)?;
             write_out(&assessed, source.as_ref(), &arguments, terminal)?;
-            let scores = assessed.iter().map(|one| one.assessment.scores.overall).chain(kept.scores());
-            let worst = scores.fold(f64::INFINITY, f64::min);
-            Ok(u8::from(arguments.fail_under.is_some_and(|limit| worst < limit)))
+            tell_unsure(&assessed, &arguments, terminal);
+            let scores = assessed.iter().map(|one| (one.assessment.about.name.as_str(), one.assessment.scores.overall));
+            Ok(u8::from(has_failed(scores.chain(kept.scores()), &arguments, terminal)))
         })
     }
 }
@@ -144,13 +150,18 @@ async fn subjects(arguments: &Arguments, terminal: &Terminal) -> Result<Vec<Subj
 }
 
 /// Assesses each. Of the tables of a database those that cannot be read are left out, and said so.
-async fn assess_all(subjects: &[Subject], arguments: &Arguments, kept: &Kept, terminal: &Terminal) -> Result<Vec<Assessed>> {
+async fn assess_all(
+    subjects: &[Subject],
+    (arguments, snapshots): (&Arguments, &Snapshots),
+    kept: &Kept,
+    terminal: &Terminal,
+) -> Result<Vec<Assessed>> {
     let are_listed = subjects.len() + kept.len() > arguments.data.len().max(1);
     let (mut assessed, mut names, mut failed) = (Vec::new(), kept.names(), None);
     let budget = Budget::asked(arguments);
     for (at, subject) in subjects.iter().enumerate() {
         let time = budget.as_ref().map(|budget| (budget, budget.share(subjects.len() - at)));
-        match Box::pin(assess_one(subject, arguments, time, terminal)).await {
+        match Box::pin(assess_one(subject, (arguments, snapshots), time, terminal)).await {
             Ok(mut one) => {
                 one.assessment.about.name = free_name(&one.assessment.about.name, &mut names);
                 one.table.name.clone_from(&one.assessment.about.name);
@@ -172,6 +183,52 @@ async fn assess_all(subjects: &[Subject], arguments: &Arguments, kept: &Kept, te
 
 /// The code of the error that a budget was used up.
 const OUT_OF_TIME: &str = "HW403";
+
+/// Refuses places that nothing can be written to, before anything is read.
+fn refuse_places(arguments: &Arguments) -> Result<()> {
+    if let Some(out) = &arguments.out
+        && let Some(file) = out.ancestors().find(|place| place.is_file())
+    {
+        return Err(Error::user(format!("`--out {}` names a folder, and `{}` is a file", out.display(), file.display()))
+            .code("HW107")
+            .help("name another folder for the report; it is made where there is none"));
+    }
+    let Some(cells) = &arguments.cells else { return Ok(()) };
+    match cells.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(Error::user(format!("`--cells {}` lies in the folder `{}`, which is not there", cells.display(), folder.display()))
+                .code("HW107")
+                .help("make the folder first, or name a file in another one"))
+        }
+        _ if cells.is_dir() => Err(Error::user(format!("`--cells {}` names a file, and that is a folder", cells.display()))
+            .code("HW107")
+            .help("name a file such as `cells.csv` in it")),
+        _ => Ok(()),
+    }
+}
+
+/// Says which datasets score less than `--fail-under` asks for, and whether any does.
+fn has_failed<'a>(scores: impl Iterator<Item = (&'a str, f64)>, arguments: &Arguments, terminal: &Terminal) -> bool {
+    let Some(limit) = arguments.fail_under else { return false };
+    let failed: Vec<(&str, f64)> = scores.filter(|(_, score)| *score < limit).collect();
+    for (name, score) in &failed {
+        terminal.say(format!("failed: `{name}` scores {score} of 100, and `--fail-under` asks for {limit}"));
+    }
+    !failed.is_empty()
+}
+
+/// Says which datasets pass `--fail-under` by a sample, though all of their rows may not.
+fn tell_unsure(assessed: &[Assessed], arguments: &Arguments, terminal: &Terminal) {
+    let Some(limit) = arguments.fail_under else { return };
+    for Assessed { assessment, .. } in assessed {
+        let (name, score) = (&assessment.about.name, assessment.scores.overall);
+        if score >= limit && assessment.may_score_less_than(limit) {
+            let of = assessment.population();
+            let what = format!("unsure: `{name}` scores {score} of 100 in {of}, and all rows may score less than {limit}");
+            terminal.say(format!("{what}, which `--fail-under` asks for; assess all rows to be sure"));
+        }
+    }
+}
 
 fn refuse_several(arguments: &Arguments, datasets: usize) -> Result<()> {
     if arguments.update && datasets > 1 {
@@ -208,7 +265,7 @@ fn related(assessed: &mut [Assessed]) -> Source {
     let sampled = tables.iter().filter(|table| !table.is_whole()).map(|table| format!("of `{}` a sample was compared", table.name));
     let bounds: Vec<String> = sampled.collect();
     let assessments: Vec<Assessment> = assessed.iter().map(|one| one.assessment.clone()).collect();
-    let name = assessments.iter().map(|assessment| assessment.about.source.clone()).collect::<Vec<_>>().join(", ");
+    let name = Source::name_of(assessments.iter().map(|assessment| assessment.about.source.as_str()));
     let tables: Vec<&CodedTable> = assessed.iter().map(|one| &one.table).collect();
     let reconciled = reconciliations(&tables, &assessments);
     Source::new(name, &assessments, found, bounds).reconciled(reconciled)
@@ -247,16 +304,21 @@ fn write_out(assessed: &[Assessed], source: Option<&Source>, arguments: &Argumen
 }
 
 /// Assesses one; where `--update` finds that its state is broken, from all files.
-async fn assess_one(subject: &Subject, arguments: &Arguments, time: Option<(&Budget, Deadline)>, terminal: &Terminal) -> Result<Assessed> {
-    match assess_from(subject, arguments, time.clone(), None, terminal).await {
-        Err(broken) if broken.known_code() == Some("HW404") => assess_from(subject, arguments, time, Some(&broken), terminal).await,
+async fn assess_one(
+    subject: &Subject,
+    asked: (&Arguments, &Snapshots),
+    time: Option<(&Budget, Deadline)>,
+    terminal: &Terminal,
+) -> Result<Assessed> {
+    match assess_from(subject, asked, time.clone(), None, terminal).await {
+        Err(broken) if broken.known_code() == Some("HW404") => assess_from(subject, asked, time, Some(&broken), terminal).await,
         assessed => assessed,
     }
 }
 
 async fn assess_from(
     subject: &Subject,
-    arguments: &Arguments,
+    (arguments, snapshots): (&Arguments, &Snapshots),
     time: Option<(&Budget, Deadline)>,
     broken: Option<&Error>,
     terminal: &Terminal,
@@ -275,15 +337,10 @@ async fn assess_from(
     opened.is_asked(arguments);
     let live = opened.engine().live().clone();
     bind_named(&terminal.root, &arguments.others, &live, &mut opened.rows.inputs).await?;
-    let place = in_place(&live, &opened.reader);
-    if let Some(place) = &place {
-        place.hold().await?;
-    }
-    let assessed = assess_opened(&opened, (arguments, update), time, terminal).await;
-    if let Some(place) = place {
-        place.end().await;
-    }
-    assessed
+    // Datasets that refer to each other are to be of one moment.
+    snapshots.share(&live, &opened.reader.inputs);
+    snapshots.share(&live, &opened.rows.inputs);
+    assess_opened(&opened, (arguments, update), time, terminal).await
 }
 
 async fn assess_opened(
@@ -316,6 +373,12 @@ async fn assess_opened(
     // What tells malformed records by a column of its own has them in its report.
     for left_out in hw_connect::left_out(opened.engine().live(), &opened.reader.inputs).iter().filter(|_| !opened.has_malformed) {
         terminal.beside(report::records::left_out(left_out));
+    }
+    let dataset = opened.about.name.split_once('.').map_or(opened.about.name.as_str(), |(_, dataset)| dataset);
+    // The columns of a query have no source of their own.
+    let told = opened.records().and_then(|_| report::records::unfit(dataset, &opened.unfit_columns()));
+    if let Some(told) = told {
+        terminal.beside(told);
     }
     Ok(Assessed { assessment, table })
 }
@@ -374,7 +437,8 @@ async fn judge_whole(
     };
     let mut evidence = Evidence { facts: Some(facts), latest, ..known };
     evidence.declared = judged_by(arguments.rules.as_deref(), &opened.about.source, opened).await?;
-    let assessment = hw_assess::assess_with(opened.engine(), &opened.reader, &opened.about, now, id, evidence).await?;
+    let mut assessment = hw_assess::assess_with(opened.engine(), &opened.reader, &opened.about, now, id, evidence).await?;
+    assessment.show_rows(&table);
     Ok((assessment, table))
 }
 

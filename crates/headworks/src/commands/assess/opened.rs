@@ -110,6 +110,16 @@ impl OpenedData {
         self.house().and_then(of_source).unwrap_or(MALFORMED_TOLERANCE)
     }
 
+    /// The columns of a database's table whose values keep records from being rows, as scans have met them, and that can be read as text.
+    pub(super) fn unfit_columns(&self) -> Vec<String> {
+        let live = self.engine().live();
+        let of = |input: &Input| match input {
+            Input::Live { relation, .. } => hw_connect::unfit_columns(live, relation),
+            _ => vec![],
+        };
+        self.reader.inputs.iter().flat_map(of).collect()
+    }
+
     /// The project it belongs to, if it does.
     pub(crate) fn house(&self) -> Option<&House> {
         match &self.engine {

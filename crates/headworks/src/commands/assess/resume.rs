@@ -55,9 +55,9 @@ impl Kept {
         self.datasets.iter().map(|dataset| dataset.line.name.clone()).collect()
     }
 
-    /// Their scores.
-    pub(super) fn scores(&self) -> impl Iterator<Item = f64> {
-        self.datasets.iter().map(|dataset| dataset.line.overall_score)
+    /// Their names and scores.
+    pub(super) fn scores(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.datasets.iter().map(|dataset| (dataset.line.name.as_str(), dataset.line.overall_score))
     }
 
     /// The subjects that are left, and says which are not read again.
@@ -79,8 +79,7 @@ impl Kept {
             "references between datasets of this run and {} were not looked for: those were assessed before",
             names.join(", ")
         ));
-        let sources = self.datasets.iter().map(|dataset| dataset.source.clone()).chain([source.name]);
-        source.name = sources.collect::<Vec<_>>().join(", ");
+        source.name = Source::name_of(self.datasets.iter().map(|dataset| dataset.source.as_str()).chain([source.name.as_str()]));
         source.datasets.extend(self.datasets.iter().map(|dataset| dataset.line.clone()));
         source.relationships.extend(self.relationships.iter().cloned());
         source

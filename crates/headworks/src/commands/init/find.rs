@@ -1,17 +1,17 @@
 //! The datasets behind the arguments: files, and the tables of a database.
 
 use hw_assess::{About, reference_rules};
-use hw_base::{CodedTable, DatasetName, Delivery, Error, Result, Settings, Sources, TableFacts, snake_case, unknown};
-use hw_connect::{ProjectSources, TableListing};
+use hw_base::{CodedTable, DatasetName, Delivery, Error, Input, Result, Settings, Sources, TableFacts, snake_case, unknown};
+use hw_connect::{ProjectSources, Snapshots, TableListing};
 use hw_engine::LocalEngine;
-use hw_pipeline::EngineSettings;
+use hw_pipeline::{EngineSettings, MALFORMED_TOLERANCE};
 use serde_json::{Value as Json, json};
 
-use super::measured::{measured, memory_for_codes};
+use super::measured::{Measured, measured, memory_for_codes};
 use super::names::Names;
 use super::{Arguments, Found, files};
 use crate::house;
-use crate::report::in_shell;
+use crate::report::{self, in_shell};
 use crate::terminal::Terminal;
 
 /// The source of the tables of a database.
@@ -75,6 +75,10 @@ fn in_one_line(error: &Error) -> String {
 struct Database<'a> {
     engine: LocalEngine,
     sources: ProjectSources,
+    /// What `sources` is made of.
+    settings: Json,
+    /// Tables that refer to each other are of one moment.
+    snapshots: Snapshots,
     kind: &'static str,
     tables: Vec<TableListing>,
     shown: String,
@@ -102,10 +106,10 @@ impl<'a> Database<'a> {
         let engine = house::temporary_engine(&EngineSettings::default())?;
         let names: serde_json::Map<String, Json> =
             tables.iter().enumerate().map(|(at, table)| (at.to_string(), table.name.clone().into())).collect();
-        let settings = Settings::from_json(&json!({ connector.kind(): connector.settings_of(url, schema, names) }));
-        let plain: hw_connect::Secrets = std::sync::Arc::new(|text| Ok(text.to_owned()));
-        let sources = ProjectSources::new(&terminal.root, &[(DATABASE.to_owned(), settings)], engine.live().clone(), &plain)?;
-        Ok(Self { engine, sources, kind: connector.kind(), tables, shown: hw_config::redact_url(url), terminal })
+        let (kind, settings) = (connector.kind(), connector.settings_of(url, schema, names));
+        let sources = sources(&json!({ kind: settings }), &engine, terminal)?;
+        let (shown, snapshots) = (hw_config::redact_url(url), Snapshots::default());
+        Ok(Self { engine, sources, settings, snapshots, kind, tables, shown, terminal })
     }
 
     /// Measures the tables. One that cannot be read is left out, and said so.
@@ -128,15 +132,46 @@ impl<'a> Database<'a> {
                 }
             }
         }
+        for told in self.snapshots.let_go().await {
+            self.terminal.say(told);
+        }
         failed.filter(|_| found.is_empty()).map_or(Ok(found), Err)
     }
 
     async fn table(&self, at: usize, table: &TableListing, name: &str) -> Result<Found> {
-        let delivered = self.sources.open(&DatasetName::new(DATABASE, at.to_string()), &Delivery::default()).await?;
-        let about = About::new(name, self.shown.clone());
-        let measured = measured(&self.engine, &delivered, &about, memory_for_codes(self.tables.len())).await?;
-        measured.found(DatasetName::new(DATABASE, name), self.kind, &table.name, self.terminal).await
+        let (mut measured, relation) = self.measured(&self.sources, at, name).await?;
+        let mut as_text = hw_connect::unfit_columns(self.engine.live(), &relation);
+        let facts = &measured.assessment.facts;
+        if MALFORMED_TOLERANCE.admits(facts.malformed, facts.rows + facts.malformed) {
+            // A run keeps these few records in quarantine; the types of all others are worth more.
+            if let Some(told) = report::records::unfit(name, &std::mem::take(&mut as_text)) {
+                self.terminal.beside(told);
+            }
+        }
+        if !as_text.is_empty() {
+            let mut settings = self.settings.clone();
+            settings["as_text"] = as_text.iter().map(|column| format!("{at}.{column}")).collect();
+            let sources = sources(&json!({ self.kind: settings }), &self.engine, self.terminal)?;
+            (measured, _) = self.measured(&sources, at, name).await?;
+        }
+        let found = measured.found(DatasetName::new(DATABASE, name), self.kind, &table.name, self.terminal).await?;
+        Ok(Found { as_text, ..found })
     }
+
+    /// A table as measured, and what it was opened as.
+    async fn measured(&self, sources: &ProjectSources, at: usize, name: &str) -> Result<(Measured<'_>, String)> {
+        let delivered = sources.open(&DatasetName::new(DATABASE, at.to_string()), &Delivery::default()).await?;
+        let relation = delivered.relation.clone();
+        self.snapshots.share(self.engine.live(), &[Input::Live { name: relation.clone(), relation: relation.clone() }]);
+        let about = About::new(name, self.shown.clone());
+        Ok((measured(&self.engine, &delivered, &about, memory_for_codes(self.tables.len())).await?, relation))
+    }
+}
+
+/// A source of these settings, which hold no references.
+fn sources(settings: &Json, engine: &LocalEngine, terminal: &Terminal) -> Result<ProjectSources> {
+    let plain: hw_connect::Secrets = std::sync::Arc::new(|text| Ok(text.to_owned()));
+    ProjectSources::new(&terminal.root, &[(DATABASE.to_owned(), Settings::from_json(settings))], engine.live().clone(), &plain)
 }
 
 /// The tables that the arguments ask for. One without columns has nothing to copy.

@@ -58,8 +58,8 @@ impl Measured<'_> {
         rules.sort_by_key(rank);
         rules.truncate(MOST_RULES);
         let rules = self.that_hold(rules, &own, &columns).await?;
-        let (place, is_open, null, uneven, references) = (place.to_owned(), false, Vec::new(), Vec::new(), Vec::new());
-        Ok(Found { dataset, kind, place, is_open, null, columns, uneven, rules, proposed, facts, table, references })
+        let (place, is_open, null, as_text, uneven) = (place.to_owned(), false, Vec::new(), Vec::new(), Vec::new());
+        Ok(Found { dataset, kind, place, is_open, null, as_text, columns, uneven, rules, proposed, facts, table, references: Vec::new() })
     }
 
     /// The rules that the rows keep to when they are judged as a run will judge them.

@@ -55,6 +55,8 @@ struct Found {
     is_open: bool,
     /// The words that its source should take for missing values.
     null: Vec<String>,
+    /// The columns that its source should read as text, as the source names them.
+    as_text: Vec<String>,
     /// The names of its columns in the raw copy.
     columns: Vec<String>,
     /// Those of its columns that some of its files lack, by the names there.
@@ -138,6 +140,7 @@ fn tell(name: &str, found: &[Found], left_out: &[(String, String)], written: &[S
             let pattern = one.is_open.then_some(&one.place);
             json!({
                 "dataset": one.dataset, "pattern": pattern, "rows": one.facts.rows, "rules": one.rules.len(), "proposed_rules": one.proposed, "null": one.null,
+                "as_text": one.as_text,
             })
         };
         let reason = |(name, reason): &(String, String)| json!({ "name": name, "reason": reason });
@@ -159,6 +162,12 @@ fn tell(name: &str, found: &[Found], left_out: &[(String, String)], written: &[S
     for one in found.iter().filter(|one| !one.null.is_empty()) {
         let words: Vec<String> = one.null.iter().map(|word| format!("`{word}`")).collect();
         terminal.line(format!("{}: {} is loaded as a missing value, as `null:` in headworks.yaml says", one.dataset, words.join(", ")));
+    }
+    for one in found.iter().filter(|one| !one.as_text.is_empty()) {
+        let columns: Vec<String> = one.as_text.iter().map(|column| format!("`{column}`")).collect();
+        let are = if columns.len() == 1 { "is" } else { "are" };
+        let why = "as `as_text:` in headworks.yaml says, because of values such as `infinity`, which have no other form here";
+        terminal.line(format!("{}: {} {are} read as text, {why}", one.dataset, columns.join(", ")));
     }
     for file in written {
         terminal.line(format!("written: {file}"));

@@ -102,6 +102,15 @@ fn settings_text(name: &str, schema: Option<&str>, found: &[Found]) -> String {
             let null: Vec<String> = null.into_iter().map(|mark| quoted(mark)).collect();
             let _ = writeln!(text, "      # Found in the place of values: they are loaded as missing.\n      null: [{}]", null.join(", "));
         }
+        let as_text = own.iter().flat_map(|one| one.as_text.iter().map(move |column| quoted(&format!("{}.{column}", one.dataset.dataset))));
+        let as_text: Vec<String> = as_text.collect();
+        if !as_text.is_empty() {
+            let _ = writeln!(
+                text,
+                "      # They hold values such as `infinity`, which their types cannot hold outside of the database.\n      as_text: [{}]",
+                as_text.join(", ")
+            );
+        }
         let declared = declared(&own);
         if !declared.is_empty() {
             let columns: Vec<String> = declared.iter().map(|(name, kind)| format!("{}: {}", word(name), quoted(kind))).collect();
