@@ -11,9 +11,9 @@ use hw_base::ByteSize;
 /// Sorts call what merges their spilled rows so.
 const MERGES: &str = "ExternalSorterMerge";
 
-/// Those that can spill have equal shares of three fifths, those that merge what was spilled equal shares of two fifths, the others what is left.
+/// Those that can spill have equal shares of three fifths, those that merge what was spilled equal shares of all, the others what is left.
 ///
-/// DataFusion's own pool gives all of it to what spills, so that nothing is left to merge, and what is copied on both ways comes on top of the limit; and
+/// DataFusion's own pool gives all of it to what spills, so that nothing is left to merge, and what is copied while it spills comes on top of the limit; and
 /// the first one that merges takes what it can get, whereupon the next one fails.
 #[derive(Debug)]
 pub(crate) struct Shares {
@@ -74,7 +74,7 @@ impl Shares {
             return held.spilling.share(for_all).saturating_sub(own);
         }
         if consumer.name().starts_with(MERGES) {
-            return held.merging.share(beside_others.min(self.bytes / 5 * 2)).saturating_sub(own).min(left);
+            return held.merging.share(beside_others).saturating_sub(own).min(left);
         }
         left
     }
@@ -164,11 +164,12 @@ mod tests {
         let pool: Arc<dyn MemoryPool> = Arc::new(Shares::new(1000));
         let merges = ["ExternalSorterMerge[0]", "ExternalSorterMerge[1]"].map(|name| MemoryConsumer::new(name).register(&pool));
         for merge in &merges {
-            merge.try_grow(200).unwrap();
+            merge.try_grow(500).unwrap();
             assert!(merge.try_grow(1).is_err());
         }
+        merges[0].shrink(300);
         let other = MemoryConsumer::new("join").register(&pool);
-        other.try_grow(600).unwrap();
+        other.try_grow(300).unwrap();
         assert!(other.try_grow(1).is_err());
     }
 }
