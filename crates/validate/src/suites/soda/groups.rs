@@ -76,7 +76,8 @@ fn of_names(query: &str, wrong: &str, names: &Json) -> Translation {
 
 /// SQL that is true for groups that begin as `name` says: Soda takes it for a regular expression, in which `%` is one character or more.
 fn begins_with(name: &str) -> Result<String, String> {
-    let pattern = ours(&format!("^(?:{})", name.replace(['%', '*'], ".*")), Syntax::Python)?;
+    // Soda replaces the star of what it has put for `%` once more: `%` is one character at least.
+    let pattern = ours(&format!("^(?:{})", name.replace('*', ".*").replace('%', "..*")), Syntax::Python)?;
     Ok(format!("regexp_like(cast(name as varchar), {})", literal(&pattern)))
 }
 
