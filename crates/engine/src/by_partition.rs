@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::compute::{concat_batches, partition};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
@@ -19,6 +20,7 @@ use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, InputOrderMode, PlanProperties, ReplaceChildrenOptions,
 };
+use futures::stream::Fuse;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::compact;
@@ -110,7 +112,8 @@ impl ExecutionPlan for ByPartition {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Answer<SendableRecordBatchStream> {
         let [input] = self.window.children()[..] else { return self.window.execute(partition, context) };
         let parts = Parts {
-            rows: input.execute(partition, Arc::clone(&context))?,
+            schema: input.schema(),
+            rows: input.execute(partition, Arc::clone(&context))?.fuse(),
             keys: self.keys.clone(),
             waiting: vec![],
             waiting_rows: 0,
@@ -134,7 +137,8 @@ impl ExecutionPlan for ByPartition {
 
 /// Rows that are cut where partitions begin.
 struct Parts {
-    rows: SendableRecordBatchStream,
+    schema: SchemaRef,
+    rows: Fuse<SendableRecordBatchStream>,
     keys: Keys,
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
@@ -157,12 +161,12 @@ impl Parts {
             }
         }
         let rest = std::mem::take(&mut self.waiting);
-        Ok(if rest.is_empty() { None } else { Some(concat_batches(&self.rows.schema(), &rest)?) })
+        Ok(if rest.is_empty() { None } else { Some(concat_batches(&self.schema, &rest)?) })
     }
 
     /// All but the last partition, of which more rows may come; `None` where they are all of one.
     fn cut(&mut self) -> Answer<Option<RecordBatch>> {
-        let all = compact::sparse_rows(&concat_batches(&self.rows.schema(), &self.waiting)?)?;
+        let all = compact::sparse_rows(&concat_batches(&self.schema, &self.waiting)?)?;
         let evaluated = |key: &Arc<dyn PhysicalExpr>| key.evaluate(&all)?.into_array(all.num_rows());
         let keys: Vec<ArrayRef> = self.keys.iter().map(evaluated).collect::<Answer<_>>()?;
         let begins = partition(&keys)?.ranges().last().map_or(0, |last| last.start);

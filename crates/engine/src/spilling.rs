@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::compute::SortOptions;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::JoinType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::config::ConfigOptions;
@@ -18,7 +18,7 @@ use datafusion::physical_plan::limit::LocalLimitExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
-use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, Partitioning};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, InputOrderMode, Partitioning};
 
 /// Joins by sorting, on one core too: hash joins cannot spill. It must see the plan first: sorts are added later.
 #[derive(Debug)]
@@ -106,10 +106,10 @@ impl SortedGroups {
         }
         let keys = groups.input_exprs();
         let by_key = keys.iter().map(|key| PhysicalSortExpr::new(Arc::clone(key), SortOptions::default()));
-        let values = measures.iter().find(|measure| !measure.order_bys().is_empty());
-        let within = values.map_or(&[][..], |measure| measure.order_bys()).iter().cloned();
-        let Some(order) = LexOrdering::new(by_key.chain(within)) else { return Ok(None) };
-        let rows = if values.is_some() { unsorted(first.input()) } else { first.input() };
+        // What was planned for values that come in an order holds on as long as they do so within each group.
+        let within = first.input().output_ordering();
+        let Some(order) = LexOrdering::new(by_key.chain(within.into_iter().flatten().cloned())) else { return Ok(None) };
+        let rows = if within.is_some() { unsorted(first.input()) } else { first.input() };
         let partitions = last.properties().output_partitioning().partition_count();
         let sort = |rows| Arc::new(SortExec::new(order.clone(), rows).with_preserve_partitioning(true));
         let (mode, rows): (_, Arc<dyn ExecutionPlan>) = if partitions == 1 {
@@ -144,8 +144,7 @@ fn unsorted(rows: &Arc<dyn ExecutionPlan>) -> &Arc<dyn ExecutionPlan> {
 
 /// Whether it keeps values of every row.
 fn gathers(measure: &AggregateFunctionExpr) -> bool {
-    let keeps_lists =
-        |fields: Vec<_>| fields.iter().any(|field: &datafusion::arrow::datatypes::FieldRef| matches!(field.data_type(), DataType::List(_)));
+    let keeps_lists = |fields: Vec<FieldRef>| fields.iter().any(|field| matches!(field.data_type(), DataType::List(_)));
     measure.fun().name() == "string_agg" || measure.state_fields().is_ok_and(keeps_lists)
 }
 
@@ -223,10 +222,11 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn values_are_gathered_group_by_group_where_memory_is_short() {
-        let rows = "(select v % 10 as g, v % 7 as o, 'text ' || v as t from generate_series(1, 1000) as s(v))";
+        let rows = "(select v % 10 as g, v % 100 as o, 'text ' || v as t from generate_series(1, 1000) as s(v))";
         let gathered = [
             "string_agg(t, ',' order by o, t)",
             "array_agg(t order by t desc)",
+            "array_to_string(array_agg(o order by o), ' '), string_agg(t, ';' order by o, t desc), string_agg(t, ' ' order by t)",
             "array_to_string(array_agg(distinct o order by o), '')",
             "median(o), count(distinct o), sum(o) filter (where o > 2)",
         ];

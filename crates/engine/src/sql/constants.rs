@@ -21,7 +21,7 @@ use datafusion::physical_expr::create_physical_expr;
 
 use crate::sql::arithmetic::{can_overflow, checked, overflow_in};
 use crate::sql::moments::input_schema;
-use crate::sql::nan::{is_nan, is_of_nan};
+use crate::sql::nan::is_of_nan;
 
 /// The rule of the optimizer that computes constants.
 const COMPUTES_CONSTANTS: &str = "simplify_expressions";
@@ -86,8 +86,7 @@ fn is_arithmetic(part: &Expr) -> bool {
     }
 }
 
-/// The expression, in which arithmetic of constants that does not fit fails, and so does the least number of a type with a minus before it.
-/// What is no number is the NaN of all others.
+/// The expression with its arithmetic of constants computed; what does not fit fails, and so does the least number of a type with a minus before it.
 pub(crate) fn fitting(expression: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
     expression.transform_up(|part| {
         let part = subtracted(part, schema)?;
@@ -95,7 +94,8 @@ pub(crate) fn fitting(expression: Expr, schema: &DFSchema) -> EngineResult<Trans
             return Ok(part);
         }
         match computed(&part.data)? {
-            Some(Ok(ColumnarValue::Scalar(number))) if is_nan(&number) => Ok(Transformed::yes(Expr::Literal(number, None))),
+            // What it is part of would compute it again.
+            Some(Ok(ColumnarValue::Scalar(number))) => Ok(Transformed::yes(Expr::Literal(number, None))),
             Some(Err(error)) => match overflow_in(&error) {
                 Some(told) => TooLarge::in_place_of(&part.data, told.to_string()).map(Transformed::yes),
                 None => Ok(part),

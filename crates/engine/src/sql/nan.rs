@@ -43,15 +43,6 @@ pub(crate) fn with_one_nan(part: Arc<dyn PhysicalExpr>, schema: &Schema) -> Engi
     Ok(Transformed::yes(one))
 }
 
-/// Whether a value is a NaN.
-pub(crate) fn is_nan(value: &ScalarValue) -> bool {
-    match value {
-        ScalarValue::Float64(Some(number)) => number.is_nan(),
-        ScalarValue::Float32(Some(number)) => number.is_nan(),
-        _ => false,
-    }
-}
-
 /// What an expression gives, with one NaN for all.
 #[derive(Debug, Eq)]
 struct OneNan {
