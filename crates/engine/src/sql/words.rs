@@ -2,6 +2,7 @@
 
 use hw_base::Error;
 
+use crate::sql::formats::NOT_READ;
 use crate::sql::memberships::{TIED, TIED_AGGREGATE};
 use crate::sql::place::Mark;
 
@@ -101,6 +102,11 @@ fn functions(line: &str) -> Option<Told> {
     if let Some(unit) = between(line, "granularity: '", "'") {
         let known = after(line, "Supported values are: ").unwrap_or("day, month, year");
         return at(Mark::Text(unit.into()), format!("`date_trunc` knows no unit `{unit}`"), format!("known: {known}"));
+    }
+    if let Some(format) = between(line, NOT_READ, "`") {
+        let message = format!("`to_char` cannot read the format `{format}`, and would give it back as it is");
+        let help = "name the parts of a moment by `%`: `'%Y-%m-%d %H:%M:%S'`; `YYYY`, `MM`, `DD`, `HH24`, `MI` and `SS` are read as well";
+        return at(Mark::Text(format.into()), message, help);
     }
     if let Some(told) = uncoerced(line) {
         return Some(told);
