@@ -6,12 +6,12 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, JoinOperator, ObjectName, ObjectNamePart, Query, Select, SetExpr, SetOperator, TableFactor, TableWithJoins, Visit,
-    Visitor, visit_relations,
+    Expr, GroupByExpr, JoinOperator, ObjectName, Query, Select, SetExpr, SetOperator, TableFactor, TableWithJoins, Visit, Visitor,
+    visit_relations,
 };
 use hw_base::Growth;
 
-use crate::sql::{OtherRows, normalized, parsed};
+use crate::sql::{OtherRows, known_as, normalized, parsed};
 
 /// What a SELECT makes of rows that are new in these tables.
 pub(crate) fn growth(sql: &str, tables: &[&str]) -> Growth {
@@ -40,7 +40,7 @@ impl New {
     fn gives(&self, query: &Query) -> bool {
         let mut inside = self.clone();
         for part in query.with.iter().flat_map(|with| &with.cte_tables) {
-            let name = normalized(&ObjectNamePart::Identifier(part.alias.name.clone()));
+            let name = known_as(&part.alias.name);
             inside.names.retain(|known| *known != name);
             if inside.gives(&part.query) {
                 inside.names.push(name);
@@ -140,7 +140,7 @@ impl Visitor for Values {
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         for part in query.with.iter().flat_map(|with| &with.cte_tables) {
             if reads(&part.query, &self.names) {
-                self.names.push(normalized(&ObjectNamePart::Identifier(part.alias.name.clone())));
+                self.names.push(known_as(&part.alias.name));
             }
         }
         ControlFlow::Continue(())

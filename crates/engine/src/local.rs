@@ -54,9 +54,10 @@ use crate::sql::namesakes::{Rule, with_namesakes_apart};
 use crate::sql::quantile::quantile_cont;
 use crate::sql::remainder::remainder;
 use crate::sql::seconds::with_seconds;
+use crate::sql::sum::sum;
 use crate::store::Lasting;
 use crate::warehouse::{Warehouse, arrow_schema};
-use crate::{adopt, damage, growth, kept, measure, partners, publish, schema, sql, sql::arithmetic, sql::series, stage, trace, types};
+use crate::{adopt, damage, growth, kept, measure, partners, publish, schema, sql, sql::series, stage, trace, types};
 
 /// What the engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -467,7 +468,7 @@ fn with_own_functions(mut state: SessionState, may_spill: bool) -> SessionState 
     let sign = state.scalar_functions().get("signum").map(|signum| ScalarUDF::clone(signum).with_aliases(["sign"]));
     let own = [json_valid(), json_keeps_to(), json_value(), any_date(), remainder(), with_seconds()];
     let scalar: Vec<_> = own.into_iter().chain(sign).map(|function| state.register_udf(Arc::new(function))).collect();
-    let own = [quantile_cont(), arithmetic::sum(), mean()].into_iter().chain(extremes()).chain(gathered(may_spill));
+    let own = [quantile_cont(), sum(), mean()].into_iter().chain(extremes()).chain(gathered(may_spill));
     let aggregate: Vec<_> = own.map(|function| state.register_udaf(Arc::new(function))).collect();
     debug_assert!(
         scalar.iter().all(std::result::Result::is_ok) && aggregate.iter().all(std::result::Result::is_ok),

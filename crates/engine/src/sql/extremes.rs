@@ -16,7 +16,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, SetMonotonicity, Signature, StatisticsArgs,
 };
 
-use crate::sql::arithmetic::counting;
+use crate::sql::sum::{counting, each_of_groups};
 
 /// `max` and `min`.
 pub(crate) fn extremes() -> [AggregateUDF; 2] {
@@ -120,14 +120,12 @@ where
 {
     fn update_batch(&mut self, values: &[ArrayRef], groups: &[usize], filter: Option<&BooleanArray>, count: usize) -> EngineResult<()> {
         self.found.resize(count, None);
-        let numbers = values[0].as_primitive::<T>();
-        let counts = counting(numbers, filter);
-        for (row, (group, number)) in groups.iter().zip(numbers.values()).enumerate() {
-            let found = &mut self.found[*group];
-            if counts(row) && found.as_ref().is_none_or(|found| compared(number, found) == self.wins) {
-                *found = Some(*number);
+        each_of_groups(values[0].as_primitive::<T>(), groups, filter, |group, number| {
+            let found = &mut self.found[group];
+            if found.as_ref().is_none_or(|found| compared(&number, found) == self.wins) {
+                *found = Some(number);
             }
-        }
+        });
         Ok(())
     }
 

@@ -3,9 +3,11 @@
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, DataFusionError, Result as EngineResult, ScalarValue};
+use datafusion::common::{DFSchema, Result as EngineResult, ScalarValue, plan_err};
 use datafusion::logical_expr::{Expr, ExprSchemable};
-use hw_base::Error;
+
+/// What is said before a format that cannot be read, and a backtick behind it.
+pub(crate) const NOT_READ: &str = "to_char has no format `";
 
 const FORMATS: &str = "to_char";
 
@@ -35,7 +37,8 @@ pub(crate) fn with_read_format(mut part: Expr, schema: &DFSchema) -> EngineResul
     if !is_moment || format.contains('%') || !format.contains(char::is_alphabetic) {
         return Ok(Transformed::no(part));
     }
-    *format = read(format).ok_or_else(|| not_read(format))?;
+    let Some(meant) = read(format) else { return plan_err!("{NOT_READ}{format}`") };
+    *format = meant;
     Ok(Transformed::yes(part))
 }
 
@@ -56,13 +59,6 @@ fn read(format: &str) -> Option<String> {
     Some(found)
 }
 
-fn not_read(format: &str) -> DataFusionError {
-    let error = Error::user(format!("`to_char` cannot read the format `{format}`, and would give it back as it is"))
-        .code("HW301")
-        .help("name the parts of a moment by `%`: `'%Y-%m-%d %H:%M:%S'`; `YYYY`, `MM`, `DD`, `HH24`, `MI` and `SS` are read as well");
-    DataFusionError::External(Box::new(error))
-}
-
 #[cfg(test)]
 mod tests {
     use crate::testing::check;
@@ -74,6 +70,7 @@ mod tests {
         check(&format!("select to_char(t, 'DD.MM.YY') || to_char(t, ' Mon') from {rows}"), "07.03.24 Mar");
         check(&format!("select to_char(cast(t as date), 'YYYYMM') from {rows}"), "202403");
         check(&format!("select to_char(t, '%Y YYYY') from {rows}"), "2024 YYYY");
-        check(&format!("select to_char(t, 'yyyy-MM') from {rows}"), "`to_char` cannot read the format `yyyy-MM`");
+        let told = "`to_char` cannot read the format `yyyy-MM`, and would give it back as it is\n  at: query:1:19";
+        check(&format!("select to_char(t, 'yyyy-MM') from {rows}"), told);
     }
 }

@@ -17,8 +17,8 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, Signature, Volatility,
 };
 
-use crate::sql::arithmetic::{WIDE, added_as, counting, is_whole, narrowed, numbers, total_of};
 use crate::sql::sliding::SlidingFloats;
+use crate::sql::sum::{WIDE, added_as, counting, each_of_groups, is_whole, narrowed, numbers, total_of};
 
 /// `avg`, which takes whole numbers as they are.
 pub(crate) fn mean() -> AggregateUDF {
@@ -179,17 +179,10 @@ impl WholeMeans {
         T: ArrowPrimitiveType,
         T::Native: Into<i128>,
     {
-        let mut take = |group: usize, value: T::Native| {
+        each_of_groups(values, groups, filter, |group, value| {
             self.sums[group] += value.into();
             self.counts[group] += 1;
-        };
-        let rows = groups.iter().zip(values.values());
-        if values.null_count() == 0 && filter.is_none() {
-            rows.for_each(|(group, value)| take(*group, *value));
-        } else {
-            let counts = counting(values, filter);
-            rows.enumerate().filter(|(row, _)| counts(*row)).for_each(|(_, (group, value))| take(*group, *value));
-        }
+        });
     }
 }
 

@@ -35,6 +35,7 @@ pub(crate) mod series;
 pub(crate) mod sliding;
 pub(crate) mod spans;
 pub(crate) mod standard;
+pub(crate) mod sum;
 pub(crate) mod unknown_columns;
 pub(crate) mod wide;
 pub(crate) mod words;
@@ -223,11 +224,12 @@ impl Relations<'_> {
 
 /// A part of a name as tables are known by it.
 pub(crate) fn normalized(part: &ObjectNamePart) -> String {
-    match part.as_ident() {
-        Some(ident) if ident.quote_style.is_none() => ident.value.to_lowercase(),
-        Some(ident) => ident.value.clone(),
-        None => part.to_string(),
-    }
+    part.as_ident().map_or_else(|| part.to_string(), known_as)
+}
+
+/// A name as tables and columns are known by it.
+pub(crate) fn known_as(name: &Ident) -> String {
+    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
 /// Parses a text that must hold one SELECT.
@@ -240,18 +242,24 @@ fn select(sql: &str, context: &Context<'_>) -> Result<Arc<Statement>> {
         if let ControlFlow::Break(unlike) = Visit::visit(&**query, &mut Unlikes) {
             return Err(unlike.error(sql, context));
         }
-        let _ = VisitMut::visit(&mut **query, &mut NamedConstants);
-        in_known_words(&mut **query);
-        bind_closely(&mut **query);
-        if let ControlFlow::Break(unclear) = stand_for_values(&mut **query) {
+        if let ControlFlow::Break(unclear) = say_what_is_meant(query) {
             return Err(Unlike::Merged(unclear).error(sql, context));
         }
-        list_as_floats(&mut **query);
-        spell_out(&mut **query);
     }
     let statement = Arc::new(statement);
     keep(sql, &statement);
     Ok(statement)
+}
+
+/// Has a statement say what is meant where the engine would take it for something else.
+pub(crate) fn say_what_is_meant(statement: &mut SqlStatement) -> ControlFlow<Unclear> {
+    let _ = VisitMut::visit(statement, &mut NamedConstants);
+    in_known_words(statement);
+    bind_closely(statement);
+    stand_for_values(statement)?;
+    list_as_floats(statement);
+    spell_out(statement);
+    ControlFlow::Continue(())
 }
 
 fn read(sql: &str, context: &Context<'_>) -> Result<Statement> {

@@ -86,5 +86,6 @@ mod tests {
         check_condition(rows, "t - (-n) * interval '10 minutes' >= t", 3);
         check_condition(rows, "2 * interval '1 day' > interval '47 hours'", 4);
         check("select interval '1 month' * 9223372036854775807", "a number does not fit into its type");
+        check("select interval '1 day' * 2.5", "`interval * double`: these types do not go together");
     }
 }

@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, Tokenizer};
 use hw_base::{ORIGIN_COLUMNS, identifier};
 
-use crate::sql::{as_written, normalized};
+use crate::sql::{as_written, known_as, normalized};
 
 /// The names that a table's file gives its columns, each with the one by which queries know the column.
 pub type ColumnNames = Vec<(String, String)>;
@@ -30,7 +30,8 @@ pub fn condition_with_known_names(sql: &str, names: &[(String, String)]) -> Stri
 /// The same for a query on several tables, each with the name that the query calls it by. A name counts only where its table is read, so two
 /// tables may know one name by different ones; names of tables and those that the query gives its results stay.
 pub fn query_with_known_names(sql: &str, tables: &[(String, ColumnNames)]) -> String {
-    let Some(query) = as_written(sql).filter(|_| tables.iter().any(|(_, names)| !names.is_empty())) else { return sql.to_owned() };
+    let has_names = tables.iter().any(|(_, names)| !names.is_empty());
+    let Some(query) = has_names.then(|| as_written(sql)).flatten() else { return sql.to_owned() };
     let mut renaming = Renaming { with: tables.to_vec(), scopes: Vec::new(), given: HashSet::new(), found: Vec::new() };
     let _ = query.visit(&mut renaming);
     replaced(sql, renaming.found)
@@ -84,7 +85,7 @@ impl Visitor for Renaming {
         let before = self.with.len();
         for table in query.with.iter().flat_map(|with| &with.cte_tables) {
             let names = if table.alias.columns.is_empty() { outputs(&table.query, &self.with) } else { ColumnNames::new() };
-            self.with.push((normalized(&ObjectNamePart::Identifier(table.alias.name.clone())), names));
+            self.with.push((known_as(&table.alias.name), names));
         }
         if let (Some(order), SetExpr::Select(select)) = (&query.order_by, query.body.as_ref()) {
             let given = select.projection.iter().filter_map(|item| match item {
@@ -146,7 +147,7 @@ impl Renaming {
         if self.given.contains(&ident.span.start) {
             return;
         }
-        let is_meant = |name: &str| table.is_none_or(|table| name == normalized(&ObjectNamePart::Identifier(table.clone())));
+        let is_meant = |name: &str| table.is_none_or(|table| name == known_as(table));
         for (_, tables) in self.scopes.iter().rev() {
             let meant = tables.iter().filter(|(name, _)| is_meant(name));
             let different: HashSet<&str> = meant.filter_map(|(_, names)| known(names, &ident.value, ident.quote_style)).collect();
@@ -199,7 +200,7 @@ fn tables_of_factor(factor: &TableFactor, with: &Tables) -> Tables {
     };
     match alias {
         None => vec![(name, names)],
-        Some(alias) if alias.columns.is_empty() => vec![(normalized(&ObjectNamePart::Identifier(alias.name.clone())), names)],
+        Some(alias) if alias.columns.is_empty() => vec![(known_as(&alias.name), names)],
         Some(_) => Tables::new(),
     }
 }
@@ -209,7 +210,7 @@ fn outputs(query: &Query, with: &Tables) -> ColumnNames {
     let mut with = with.clone();
     for table in query.with.iter().flat_map(|with| &with.cte_tables) {
         let names = outputs(&table.query, &with);
-        with.push((normalized(&ObjectNamePart::Identifier(table.alias.name.clone())), names));
+        with.push((known_as(&table.alias.name), names));
     }
     outputs_of(&query.body, &with)
 }

@@ -16,7 +16,7 @@ use datafusion::logical_expr::{
 };
 use hw_base::Error;
 
-use crate::sql::arithmetic::WIDE;
+use crate::sql::sum::WIDE;
 
 const DAY: i128 = 86_400_000_000_000;
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
@@ -198,6 +198,7 @@ mod tests {
         check("(i > null) is null", true);
         check("a - b > b - timestamp '2024-01-01 00:00:00'", true);
     }
+
     #[test]
     fn the_parts_of_a_difference_are_those_of_its_days_and_its_time() {
         let difference = |part: &str| {

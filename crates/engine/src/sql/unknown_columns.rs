@@ -7,7 +7,9 @@ use std::ops::ControlFlow;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Value, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Expr, Value, VisitMut, VisitorMut};
+
+use crate::sql::known_as;
 
 /// A failure of a query, and after it a failure for each further column that is missing.
 pub(crate) async fn with_further(state: &SessionState, mut statement: Statement, error: DataFusionError) -> Vec<DataFusionError> {
@@ -71,16 +73,12 @@ impl VisitorMut for Missing<'_> {
             Expr::CompoundIdentifier(parts) => parts.last(),
             _ => None,
         };
-        if name.is_some_and(|name| self.names.contains(&normalized(name))) {
+        if name.is_some_and(|name| self.names.contains(&known_as(name))) {
             self.has_found = true;
             *expr = Expr::value(Value::Null);
         }
         ControlFlow::Continue(())
     }
-}
-
-fn normalized(name: &Ident) -> String {
-    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
 #[cfg(test)]

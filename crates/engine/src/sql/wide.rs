@@ -12,9 +12,11 @@ use datafusion::logical_expr::{Expr, LogicalPlan, TableScanBuilder};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
-    Expr as SqlExpr, Ident, Select, SelectItem, SetExpr, Statement as SqlStatement, TableFactor, WildcardAdditionalOptions,
+    Expr as SqlExpr, Select, SelectItem, SetExpr, Statement as SqlStatement, TableFactor, WildcardAdditionalOptions,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+
+use crate::sql::known_as;
 
 /// From how many columns on it is worth it.
 pub(crate) const MANY: usize = 200;
@@ -55,14 +57,14 @@ pub(crate) fn split(sql: &str) -> Option<Wide> {
 fn parts(select: &Select, items: Vec<SelectItem>) -> Option<(Wide, String)> {
     let [from] = &select.from[..] else { return None };
     let TableFactor::Table { name, alias, args: None, .. } = &from.relation else { return None };
-    let table = name.0.iter().map(|part| part.as_ident().map(normalized)).collect::<Option<Vec<String>>>()?;
+    let table = name.0.iter().map(|part| part.as_ident().map(known_as)).collect::<Option<Vec<String>>>()?;
     let named = alias.as_ref().map(|alias| format!(" {alias}")).unwrap_or_default();
     if alias.as_ref().is_some_and(|alias| !alias.columns.is_empty()) {
         return None;
     }
     let condition = select.selection.as_ref().map(ToString::to_string);
     let tested = condition.as_ref().map(|condition| format!(" WHERE {condition}")).unwrap_or_default();
-    let alias = alias.as_ref().map(|alias| normalized(&alias.name));
+    let alias = alias.as_ref().map(|alias| known_as(&alias.name));
     Some((Wide { table, alias, condition, items }, format!("SELECT * FROM {name}{named}{tested}")))
 }
 
@@ -105,7 +107,7 @@ impl Wide {
         let fields = rows.schema().fields();
         fields.len() == self.items.len()
             && fields.iter().zip(&self.items).all(|(field, item)| match item {
-                SelectItem::UnnamedExpr(SqlExpr::Identifier(name)) => normalized(name) == *field.name(),
+                SelectItem::UnnamedExpr(SqlExpr::Identifier(name)) => known_as(name) == *field.name(),
                 _ => false,
             })
     }
@@ -116,7 +118,7 @@ impl Wide {
         let fields = rows.schema().fields().iter().enumerate();
         let places: HashMap<&str, usize> = fields.map(|(at, field)| (field.name().as_str(), at)).collect();
         let place = |item: &SelectItem| match item {
-            SelectItem::UnnamedExpr(SqlExpr::Identifier(name)) => places.get(normalized(name).as_str()).copied(),
+            SelectItem::UnnamedExpr(SqlExpr::Identifier(name)) => places.get(known_as(name).as_str()).copied(),
             _ => None,
         };
         let projection = self.items.iter().map(place).collect::<Option<Vec<usize>>>()?;
@@ -131,13 +133,13 @@ impl Wide {
 
 fn expression(item: &SelectItem, known: &HashMap<String, Column>, rows: &DataFrame) -> Option<Expr> {
     match item {
-        SelectItem::UnnamedExpr(SqlExpr::Identifier(name)) => known.get(&normalized(name)).cloned().map(Expr::Column),
+        SelectItem::UnnamedExpr(SqlExpr::Identifier(name)) => known.get(&known_as(name)).cloned().map(Expr::Column),
         SelectItem::ExprWithAlias { expr: SqlExpr::Identifier(name), alias } => {
-            known.get(&normalized(name)).map(|column| Expr::Column(column.clone()).alias(normalized(alias)))
+            known.get(&known_as(name)).map(|column| Expr::Column(column.clone()).alias(known_as(alias)))
         }
         SelectItem::ExprWithAlias { expr, alias } => {
             let parsed = rows.parse_sql_expr(&expr.to_string()).ok().filter(is_of_one_row)?;
-            Some(parsed.alias(normalized(alias)))
+            Some(parsed.alias(known_as(alias)))
         }
         _ => None,
     }
@@ -156,10 +158,6 @@ fn is_of_one_row(expression: &Expr) -> bool {
         )
     };
     !expression.exists(|part| Ok(needs_more(part))).unwrap_or(true)
-}
-
-fn normalized(name: &Ident) -> String {
-    if name.quote_style.is_none() { name.value.to_lowercase() } else { name.value.clone() }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use hw_base::Error;
 
+use crate::sql::formats::NOT_READ;
 use crate::sql::memberships::{TIED, TIED_AGGREGATE};
 use crate::sql::place::Mark;
 
@@ -102,11 +103,16 @@ fn functions(line: &str) -> Option<Told> {
         let known = after(line, "Supported values are: ").unwrap_or("day, month, year");
         return at(Mark::Text(unit.into()), format!("`date_trunc` knows no unit `{unit}`"), format!("known: {known}"));
     }
+    if let Some(format) = between(line, NOT_READ, "`") {
+        let message = format!("`to_char` cannot read the format `{format}`, and would give it back as it is");
+        let help = "name the parts of a moment by `%`: `'%Y-%m-%d %H:%M:%S'`; `YYYY`, `MM`, `DD`, `HH24`, `MI` and `SS` are read as well";
+        return at(Mark::Text(format.into()), message, help);
+    }
     if let Some(told) = uncoerced(line) {
         return Some(told);
     }
     let name = between(line, "Function '", "'")?;
-    let (message, help) = match (between(line, "argument types '", "'"), between(line, "(DataType: ", ")")) {
+    let (message, help) = match (between(line, "argument types '", "'"), after(line, "(DataType: ").and_then(in_parentheses)) {
         (Some(call), found) if found.is_none() || !line.contains("requires numbers") => {
             let types = call.strip_prefix(name).unwrap_or(call);
             let types = sql_types(types.trim_matches(['(', ')']));
@@ -204,10 +210,14 @@ fn operators(line: &str) -> Option<Told> {
         return at(Mark::None, format!("what should be true or false is {}", sql_types(found)), help);
     }
     let arithmetic = between(line, "Cannot coerce arithmetic expression ", " to valid types");
+    let of_time = || between(line, "Cannot get result type for temporal operation ", ": ");
     let comparison = || after(line, "Cannot infer common argument type for comparison operation ");
-    let expression = arithmetic.or_else(comparison)?;
-    let expression = sql_types(expression);
-    let help = "cast one side to the type of the other: `cast(… as double)`";
+    let expression = sql_types(arithmetic.or_else(of_time).or_else(comparison)?);
+    let help = if ["interval", "duration"].iter().any(|kind| expression.contains(kind)) {
+        "multiply one interval by one whole number, `3 * interval '90 minutes'`, or take the seconds of what is compared or computed of: `extract(epoch from …)`"
+    } else {
+        "cast one side to the type of the other: `cast(… as double)`"
+    };
     at(Mark::None, format!("`{expression}`: these types do not go together"), help)
 }
 
@@ -336,7 +346,7 @@ fn plain(text: &str) -> String {
 
 /// The text with the types in SQL's words.
 fn sql_types(text: &str) -> String {
-    const WORDS: [(&str, &str); 22] = [
+    const WORDS: [(&str, &str); 25] = [
         ("Utf8View", "text"),
         ("LargeUtf8", "text"),
         ("Utf8", "text"),
@@ -359,6 +369,9 @@ fn sql_types(text: &str) -> String {
         ("Timestamp(Nanosecond, None)", "timestamp"),
         ("Timestamp(Microsecond, None)", "timestamp"),
         ("Timestamp(ns)", "timestamp"),
+        ("Timestamp(µs)", "timestamp"),
+        ("Interval(MonthDayNano)", "interval"),
+        ("Duration(µs)", "duration"),
     ];
     WORDS.iter().fold(text.to_owned(), |text, (engine, sql)| with_word(&text, engine, sql))
 }
@@ -388,14 +401,19 @@ fn last_name(expression: &str) -> &str {
 /// An expression without its casts, which are no part of the name that the engine gives it.
 fn without_casts(expression: &str) -> String {
     let Some((before, inside)) = expression.split_once("CAST(") else { return expression.to_owned() };
+    let Some(cast) = in_parentheses(inside) else { return expression.to_owned() };
+    let value = cast.rsplit_once(" AS ").map_or(cast, |(value, _)| value);
+    without_casts(&format!("{}{value}{}", before.trim_end_matches("TRY_"), &inside[cast.len() + 1..]))
+}
+
+/// The text behind a parenthesis up to the one that closes it.
+fn in_parentheses(behind: &str) -> Option<&str> {
     let mut depth = 1;
-    let end = inside.find(|c: char| {
+    let end = behind.find(|c: char| {
         depth += i32::from(c == '(') - i32::from(c == ')');
         depth == 0
     });
-    let Some(end) = end else { return expression.to_owned() };
-    let value = inside[..end].rsplit_once(" AS ").map_or(&inside[..end], |(value, _)| value);
-    without_casts(&format!("{}{value}{}", before.trim_end_matches("TRY_"), &inside[end + 1..]))
+    Some(&behind[..end?])
 }
 
 /// Signs of an expression that is more than the name of a column, as the engine writes them.
@@ -576,6 +594,16 @@ mod tests {
             "Cannot coerce arithmetic expression Utf8View + Int64 to valid types",
             "`text + bigint`: these types do not go together",
             "cast",
+        );
+        check(
+            "Error during planning: Cannot get result type for temporal operation Interval(MonthDayNano) * Float64: Invalid argument error: Invalid interval arithmetic operation: Interval(MonthDayNano) * Interval(MonthDayNano)",
+            "`interval * double`: these types do not go together",
+            "extract(epoch from …)",
+        );
+        check(
+            "Function 'sum' requires numbers, but received others (DataType: Timestamp(µs))",
+            "the function `sum` cannot be given timestamp",
+            "cast the argument",
         );
         check(
             "Error during planning: Inconsistent data type across values list at row 1 column 0. Was Utf8 but found Date32",
