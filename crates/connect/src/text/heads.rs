@@ -247,7 +247,9 @@ const UNPACK: &str = "unpack it; of compressed files only those of gzip and zstd
 pub(crate) fn check_is_text(name: &str, raw: &[u8], text: &[u8]) -> Result<()> {
     let what = match raw {
         // A header may begin with the same letters.
-        _ if raw.starts_with(b"PAR1\x15") => Some(("a Parquet file", "read it as `parquet: { path: … }`, or give it the ending `.parquet`")),
+        _ if raw.starts_with(b"PAR1\x15") => {
+            Some(("a Parquet file", "read it as `parquet: { path: … }`, or give it the ending `.parquet`"))
+        }
         [b'P', b'K', 3, 4, ..] => Some(("a ZIP archive or a workbook", "unpack it, or give it the ending `.xlsx` or `.ods`")),
         [0xD0, 0xCF, 0x11, 0xE0, ..] => Some(("an old Excel workbook", "save the sheet as CSV")),
         _ if raw.starts_with(b"SQLite format 3\0") => Some(("an SQLite database", "export its tables as CSV")),
