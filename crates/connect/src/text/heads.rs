@@ -246,10 +246,13 @@ const UNPACK: &str = "unpack it; of compressed files only those of gzip and zstd
 /// Refuses what is no text, and says what it is where its first bytes tell.
 pub(crate) fn check_is_text(name: &str, raw: &[u8], text: &[u8]) -> Result<()> {
     let what = match raw {
-        [b'P', b'A', b'R', b'1', ..] => Some(("a Parquet file", "read it as `parquet: { path: … }`, or give it the ending `.parquet`")),
+        // A header may begin with the same letters.
+        _ if raw.starts_with(b"PAR1\x15") => {
+            Some(("a Parquet file", "read it as `parquet: { path: … }`, or give it the ending `.parquet`"))
+        }
         [b'P', b'K', 3, 4, ..] => Some(("a ZIP archive or a workbook", "unpack it, or give it the ending `.xlsx` or `.ods`")),
         [0xD0, 0xCF, 0x11, 0xE0, ..] => Some(("an old Excel workbook", "save the sheet as CSV")),
-        [b'S', b'Q', b'L', b'i', b't', b'e', ..] => Some(("an SQLite database", "export its tables as CSV")),
+        _ if raw.starts_with(b"SQLite format 3\0") => Some(("an SQLite database", "export its tables as CSV")),
         [b'%', b'P', b'D', b'F', ..] => Some(("a PDF document", "ask for the data as CSV")),
         [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', b'&', b'S', b'Y', ..] => Some(("a file compressed with bzip2", UNPACK)),
         [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => Some(("a file compressed with xz", UNPACK)),

@@ -299,6 +299,14 @@ fn a_control_character_in_a_cell_is_a_flaw_of_the_cell_and_no_sign_of_a_binary_f
 }
 
 #[test]
+fn a_header_may_begin_with_letters_by_which_other_files_are_known() {
+    for header in ["PAR1,PAR2", "SQLite,b", "BZh1,b"] {
+        let (_folder, opened) = csv(format!("{header}\n4,5\n").as_bytes());
+        assert_eq!(rows(&opened, "select count(*) from t"), "1\n", "{header}");
+    }
+}
+
+#[test]
 fn columns_named_like_the_hidden_ones_get_another_name() {
     let (_folder, opened) = csv(b"_line,_file,a\n7,x,2\n");
     assert_eq!(types(&opened), "_line_ bigint, _file_ text, a bigint");

@@ -8,12 +8,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hw_base::{Input, Result, literal};
+use hw_base::{Error, Input, Result, literal};
 use hw_engine::LiveTables;
+use tokio::time::timeout;
+use tokio_postgres::SimpleQueryMessage;
 
 use super::errors::{self, Explained};
 use super::read::PostgresTable;
-use super::server::Server;
+use super::server::{CONNECT_TIMEOUT, Server};
 use super::session::Session;
 
 /// How often a snapshot is joined that the server does not know: a connection may be lost at any moment, but where each leads to another
@@ -21,8 +23,9 @@ use super::session::Session;
 const ATTEMPTS: usize = 2;
 /// The most tables of a moment, and the most moments, that are told.
 const MOST_TOLD: usize = 8;
-/// Lets other sessions see what this one sees, as long as its transaction lasts, and tells when that was.
-const EXPORT: &str = "select pg_export_snapshot(), (extract(epoch from now()) * 1000000)::int8";
+/// Lets other sessions see what this one sees, as long as its transaction lasts, and tells when that was: the transaction may have waited for a lock
+/// since it began. It is one message, so that the statement begins before the moment is taken.
+const EXPORT: &str = "select pg_export_snapshot(), (extract(epoch from statement_timestamp()) * 1000000)::int8";
 
 /// Whether a session that sees an older snapshot has locked a table whose files are others than they were then, or that was not there. What was written
 /// into new files seems to be newer than it is.
@@ -95,8 +98,12 @@ impl Seen {
 
     /// What a session that has asked nothing yet sees from now on.
     pub(super) async fn by(session: Session, server: &Server) -> Result<Self> {
-        let row = session.client.query_one(EXPORT, &[]).await.explained(server, purpose)?;
-        let (name, at) = (row.try_get(0).explained(server, purpose)?, row.try_get(1).explained(server, purpose)?);
+        let answer = session.client.simple_query(EXPORT).await.explained(server, purpose)?;
+        let exported = answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some((row.get(0)?.to_owned(), row.get(1)?.parse::<i64>().ok()?)),
+            _ => None,
+        });
+        let (name, at) = exported.ok_or_else(|| Error::bug(format!("cannot {}", purpose())).because("the server exported no snapshot"))?;
         Ok(Self { session, name, at })
     }
 }
@@ -158,9 +165,10 @@ impl Snapshot {
     /// Lets one go that a connection did not find, and tells why: whoever holds it still answers where it lives on another server.
     async fn forget(&self, name: &str) -> Apart {
         let Some(held) = self.0.held.lock().await.take_if(|held| held.name == name) else { return Apart::Lost };
-        let answers = held.session.client.batch_execute("select 1").await.is_ok();
+        // What lies between may have dropped the connection without a word.
+        let answer = timeout(CONNECT_TIMEOUT, held.session.client.batch_execute("select 1")).await;
         held.session.close().await;
-        if answers { Apart::Servers } else { Apart::Lost }
+        if matches!(answer, Ok(Ok(()))) { Apart::Servers } else { Apart::Lost }
     }
 
     /// Notes as of when a table was read.

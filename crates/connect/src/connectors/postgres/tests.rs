@@ -308,24 +308,32 @@ async fn tables_that_share_a_snapshot_are_of_one_moment_and_what_is_not_is_told(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_that_is_exchanged_again_and_again_is_not_read_as_empty() {
     let Some(place) = place("hw_exchanged").await else { return };
-    place.execute("create table c as select i as id from generate_series(1, 1000) i").await;
+    place.execute("create table c as select i as id from generate_series(1, 1000) i; create table d as select 1 as id").await;
     let snapshot = Snapshot::default();
-    let opened = open(&place.url, &place.select("c")).await.unwrap();
-    opened.provider.share(&snapshot);
     let context = SessionContext::new();
-    context.register_table("t", opened.provider).unwrap();
+    for table in ["c", "d"] {
+        let opened = open(&place.url, &place.select(table)).await.unwrap();
+        opened.provider.share(&snapshot);
+        context.register_table(table, opened.provider).unwrap();
+    }
+    context.sql("select * from d").await.unwrap().collect().await.unwrap();
     place.execute("begin; lock table c in access exclusive mode").await;
-    let counted = tokio::spawn(async move { context.sql("select count(*) from t").await.unwrap().collect().await.unwrap() });
+    let counted = tokio::spawn(async move { context.sql("select count(*) from c").await.unwrap().collect().await.unwrap() });
+    let mut exchanged = String::new();
     while !counted.is_finished() {
         if place.number("select count(*) from pg_locks where relation = 'c'::regclass and not granted").await > 0 {
-            place.execute("truncate c; insert into c select generate_series(1, 1000); commit").await;
-            place.execute("begin; lock table c in access exclusive mode").await;
+            place.execute("truncate c; insert into c select generate_series(1, 1000)").await;
+            let now = "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS')";
+            exchanged = place.client.query_one(now, &[]).await.unwrap().get(0);
+            place.execute("commit; begin; lock table c in access exclusive mode").await;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     place.execute("commit").await;
     assert_eq!(shown(&counted.await.unwrap()[0]), [["1000"]]);
-    snapshot.let_go().await;
+    let told = snapshot.let_go().await.unwrap();
+    let (_, seen) = told.split_once("`hw_exchanged.c` as of ").unwrap();
+    assert!(seen >= exchanged.as_str(), "{told}; it was exchanged at {exchanged}");
 }
 
 #[tokio::test]

@@ -5,35 +5,30 @@
 //! open, so rows that the table gained since its size was taken belong to it. Views, foreign and partitioned tables
 //! have no pages to share out and come through one connection, and so does everything where the order of the rows is asked for.
 
+mod scan;
+
 use std::fmt;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session as PlanningSession, TableProvider};
 use datafusion::common::Statistics;
 use datafusion::common::stats::Precision;
 use datafusion::datasource::TableType;
 use datafusion::error::DataFusionError;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
-use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
-use futures::StreamExt;
+use datafusion::physical_plan::streaming::StreamingTableExec;
 use futures::future::try_join_all;
 use hw_base::{Column, Error, Part, Result, unknown};
 use hw_engine::Deadline;
-use tokio::sync::mpsc::Sender;
-use tokio::task::JoinSet;
 use tokio_postgres::error::SqlState;
 
-use super::decode::{Decoded, Decoder, Malformed};
 use super::dialect::BaseTable;
 use super::errors::Explained;
-use super::left_out::{Reading, Readings};
-use super::progress::{Noted, Now, Progress};
+use super::left_out::Readings;
+use super::progress::Progress;
 use super::server::Server;
 use super::session::Session;
 use super::snapshot::{Apart, Seen, Snapshot};
@@ -44,6 +39,7 @@ use crate::layout::{free_of_hidden, own_name};
 use crate::order::reads_in_order;
 use crate::text::LeftOut;
 use crate::types::sql_type_to_arrow;
+use scan::{Scan, ScanStream};
 
 /// Pages that are worth a connection of their own: 1 MiB.
 const PAGES_PER_CONNECTION: u64 = 128;
@@ -53,8 +49,6 @@ const ROWS_FOR_DIGITS: usize = 20_000;
 const MOST_CONNECTIONS: usize = 32;
 /// How often a table is seen anew that somebody exchanged while it was waited for.
 const ATTEMPTS: usize = 5;
-
-type Batches = Sender<Result<RecordBatch, DataFusionError>>;
 
 /// A table of a database, ready to be read. Clones share it.
 #[derive(Clone)]
@@ -466,169 +460,6 @@ impl Pages {
             Some(to) => format!("ctid >= '({from},0)'::tid and ctid < '({to},0)'::tid"),
             None => format!("ctid >= '({from},0)'::tid"),
         }
-    }
-}
-
-/// One reading of some columns of a table.
-struct Scan {
-    source: Arc<Source>,
-    /// What the SELECT asks for.
-    fetched: Vec<SourceColumn>,
-    /// Where each column of `schema` comes from.
-    outputs: Vec<Output>,
-    malformed: Malformed,
-    /// What is told of malformed records afterwards.
-    reading: Reading,
-    limit: Option<usize>,
-    /// How many connections may share the work. What several copy comes in the order of arrival.
-    connections: usize,
-    /// Whether the rows are to come in the same order each time.
-    is_in_order: bool,
-    /// When nobody waits for the rows any more.
-    deadline: Option<Arc<Deadline>>,
-    schema: SchemaRef,
-}
-
-#[derive(Clone, Copy)]
-enum Output {
-    /// This one of the fetched columns.
-    Fetched(usize),
-    /// The description of malformed records.
-    Malformed,
-    /// A hidden column that a database has no value for.
-    Null,
-}
-
-impl Scan {
-    /// Fetches the columns that are asked for. Who asks for malformed records gets them told by all columns.
-    fn new(source: &Arc<Source>, projection: Option<&Vec<usize>>, limit: Option<usize>) -> Result<Self, DataFusionError> {
-        let all = source.columns.len();
-        let wanted = projection.cloned().unwrap_or_else(|| (0..source.arrow_schema.fields().len()).collect());
-        let malformed_at = all + 2;
-        let malformed = if wanted.contains(&malformed_at) { Malformed::Described } else { Malformed::Null };
-        let fetched: Vec<usize> = match malformed {
-            Malformed::Described => (0..all).collect(),
-            Malformed::Null => wanted.iter().copied().filter(|column| *column < all).collect(),
-        };
-        let output = |column: &usize| match fetched.iter().position(|fetched| fetched == column) {
-            Some(place) => Output::Fetched(place),
-            None if *column == malformed_at => Output::Malformed,
-            None => Output::Null,
-        };
-        Ok(Self {
-            outputs: wanted.iter().map(output).collect(),
-            fetched: fetched.iter().map(|column| source.columns[*column].clone()).collect(),
-            malformed,
-            reading: source.readings.begin(),
-            // A limit asks for a look at the table; one connection is enough for that.
-            connections: if limit.is_some() { 1 } else { source.connections },
-            limit,
-            is_in_order: false,
-            deadline: None,
-            schema: Arc::new(source.arrow_schema.project(&wanted)?),
-            source: Arc::clone(source),
-        })
-    }
-
-    /// Reads everything into `batches`.
-    async fn run(self: Arc<Self>, batches: Batches) -> Result<()> {
-        let Sessions { all, at, apart } = self.source.sessions(self.connections, &self.how()).await?;
-        let now = self.source.progress.now(&self.source.server, &all[0].0, at).await?;
-        let mut copies = JoinSet::new();
-        for (session, pages) in all {
-            copies.spawn(Arc::clone(&self).copy(session, now, pages, batches.clone()));
-        }
-        let mut noted = Vec::new();
-        while let Some(copied) = copies.join_next().await {
-            noted.push(copied.map_err(|error| Error::bug("the copy of a table ended in disorder").because(error))??);
-        }
-        if let (Some(noted), None) = (noted.into_iter().collect(), self.limit) {
-            self.source.reached.note(self.source.progress.reached(noted, &now)?);
-            self.source.snapshot().note(&self.source.display_name(), at, apart);
-            self.reading.end();
-        }
-        Ok(())
-    }
-
-    /// Tells the server how to work: alone where its workers would mix up the rows, and no longer than anybody waits for it, should
-    /// nobody be there to end it.
-    fn how(&self) -> String {
-        let alone = self.is_in_order.then(|| "set local max_parallel_workers_per_gather to 0".to_owned());
-        let most = u128::from(i32::MAX.unsigned_abs());
-        let until = self.deadline.as_ref().map(|deadline| deadline.remaining().as_millis().clamp(1, most));
-        let sql: Vec<String> = alone.into_iter().chain(until.map(|left| format!("set local statement_timeout to {left}"))).collect();
-        sql.join("; ")
-    }
-
-    /// Copies a range of pages. Returns what there is to know about its rows, or `None` where nobody wanted all of them.
-    async fn copy(self: Arc<Self>, session: Session, now: Now, pages: Option<Pages>, batches: Batches) -> Result<Option<Noted>> {
-        let source = &self.source;
-        let progress = &source.progress;
-        let extra = progress.noted(&now);
-        let sql =
-            format!("copy ({}) to stdout (format binary)", source.select(&self.fetched, extra.as_deref(), pages.as_ref(), self.limit));
-        let mut chunks = pin!(session.client.copy_out(&sql).await.explained(&source.server, || source.purpose())?);
-        let mut noted = Noted::default();
-        let mut decoder = Decoder::new(&self.fetched, self.malformed);
-        if extra.is_some() {
-            decoder = decoder.noting();
-        }
-        while let Some(chunk) = chunks.next().await {
-            let mut chunk = chunk.explained(&source.server, || source.purpose())?;
-            while let Some(decoded) = decoder.read(&mut chunk)? {
-                progress.note(&mut noted, &decoded, &self.fetched, &now)?;
-                if batches.send(self.batch(decoded)).await.is_err() {
-                    return Ok(None);
-                }
-            }
-        }
-        if let Some(decoded) = decoder.finish()? {
-            progress.note(&mut noted, &decoded, &self.fetched, &now)?;
-            if batches.send(self.batch(decoded)).await.is_err() {
-                return Ok(None);
-            }
-        }
-        session.close().await;
-        Ok(Some(noted))
-    }
-
-    fn batch(&self, decoded: Decoded) -> Result<RecordBatch, DataFusionError> {
-        let Decoded { rows, columns, malformed, unfit, .. } = decoded;
-        if let Some(records) = &malformed {
-            self.reading.note(records, unfit.iter().map(|column| self.fetched[*column].name.as_str()));
-        }
-        let malformed = malformed.map(|malformed| Arc::new(malformed) as ArrayRef);
-        let array = |(output, field): (&Output, &Arc<Field>)| match (output, &malformed) {
-            (Output::Fetched(place), _) => Arc::clone(&columns[*place]),
-            (Output::Malformed, Some(malformed)) => Arc::clone(malformed),
-            (Output::Malformed | Output::Null, _) => new_null_array(field.data_type(), rows),
-        };
-        let arrays = self.outputs.iter().zip(self.schema.fields()).map(array).collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)?)
-    }
-}
-
-/// A scan as the only partition of a plan; every execution of it is a reading of its own.
-struct ScanStream(Arc<Scan>);
-
-impl fmt::Debug for ScanStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PostgresScan({})", self.0.source.display_name())
-    }
-}
-
-impl PartitionStream for ScanStream {
-    fn schema(&self) -> &SchemaRef {
-        &self.0.schema
-    }
-
-    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let scan = Arc::clone(&self.0);
-        let mut builder = RecordBatchReceiverStreamBuilder::new(Arc::clone(&scan.schema), scan.connections);
-        let batches = builder.tx();
-        builder.spawn(async move { scan.run(batches).await.map_err(|error| DataFusionError::External(Box::new(error))) });
-        builder.build()
     }
 }
 

@@ -1,21 +1,27 @@
 //! What a step is about to copy from a source.
 
+mod names;
+mod rewritten;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hw_base::{
-    Column, ColumnType, Continuing, DatasetName, Delivered, Delivery, Error, Input, Ledger, ORIGIN_COLUMNS, Part, Position, Progress,
-    Reader, Result, SourceFile, Staging, TableName, TableState, Timestamp, identifier, literal, snake_case,
+    Column, ColumnType, Continuing, DatasetName, Delivered, Delivery, Input, ORIGIN_COLUMNS, Part, Position, Progress, Reader, Result,
+    SourceFile, Staging, TableName, TableState, Timestamp, identifier, literal,
 };
 use serde_json::json;
 
 use super::load::Batch;
 use super::task::Task;
-use super::types::{Fit, common, fit};
 use super::{malformed, origins};
 use crate::plan::{Asking, DECISIONS_END, Decision, Follow, READ_OTHERWISE, Step, Work, gone_files, noted_files, was_rolled_back};
 use crate::position::{CONTENT, FILES, FIRST_BATCH, LAST_COPY, LOADED_AT, RENAMED, TAKEN_OUT, WATERMARK};
 use crate::versions;
+pub(crate) use names::names_of_delivery;
+pub(super) use names::note_of_names;
+pub use names::raw_column_names;
+use names::{Names, noted_names, raw_name, raw_names};
 
 /// The column of a raw copy that holds the file of a row.
 pub(super) const FILE: &str = "_file";
@@ -25,9 +31,6 @@ pub(super) const BATCH: &str = "_batch";
 const ARRIVING: &str = "arriving";
 /// What the rows are called that the raw copy has of a database.
 const KNOWN: &str = "known_rows";
-
-/// Column names that need no quotes, each with the name that the source gives it.
-type Names = BTreeMap<String, String>;
 
 /// What becomes of the rows that a raw copy has.
 enum Earlier {
@@ -188,14 +191,6 @@ pub(crate) async fn delivery_going_on(step: &Step, asking: Asking<'_>) -> Result
     Ok(Some((table, Delivery { files: files.clone(), expected, ..Delivery::default() })))
 }
 
-/// The columns of a delivery to a raw copy that is there, each with its name in the raw copy and in the source.
-///
-/// # Errors
-/// If the ledger cannot be read.
-pub(crate) fn names_of_delivery(columns: &[Column], ledger: &dyn Ledger, step: &str) -> Result<Vec<(String, String)>> {
-    Ok(raw_names(columns, &noted_names(ledger, step)?))
-}
-
 /// The columns of a raw copy, as the source names them.
 fn expected_of(table: &TableState, names: &Names, has_no_rows: bool) -> Vec<Column> {
     let columns = table.columns.iter().filter(|column| !ORIGIN_COLUMNS.contains(&column.name.as_str()));
@@ -207,12 +202,6 @@ fn expected_of(table: &TableState, names: &Names, has_no_rows: bool) -> Vec<Colu
 /// Whether the rows of a raw copy tell the file that they came from.
 fn tells_files(table: &TableState) -> bool {
     table.columns.iter().any(|column| column.name == FILE)
-}
-
-/// The names that the columns of a raw copy have in the source, as they are noted down.
-fn noted_names(ledger: &dyn Ledger, step: &str) -> Result<Names> {
-    let note = ledger.noted(&note_of_names(step))?;
-    Ok(note.and_then(|note| serde_json::from_value(note).ok()).unwrap_or_default())
 }
 
 impl Copying<'_> {
@@ -421,100 +410,6 @@ impl Copying<'_> {
         format!("(select {arriving} from {ARRIVING} left anti join {before} on {same}) as {ARRIVING}")
     }
 
-    /// The columns of the raw copy that need a wider type for what arrives, each with that type.
-    ///
-    /// # Errors
-    /// HW204 for a column whose values have no type in common with those that arrive.
-    fn widened(&self, names: &[(String, String)], delivered: &Delivered) -> Result<BTreeMap<String, String>> {
-        let Some(table) = self.table.as_ref().filter(|_| !matches!(self.earlier, Earlier::Replaced)) else { return Ok(BTreeMap::new()) };
-        let known: BTreeMap<&str, &str> = table.columns.iter().map(|column| (column.name.as_str(), column.sql_type.as_str())).collect();
-        let (mut widened, mut errors) = (BTreeMap::new(), Vec::new());
-        for ((raw, _), column) in names.iter().zip(&delivered.columns) {
-            let Some(before) = known.get(raw.as_str()) else { continue };
-            match fit(&column.sql_type, before) {
-                Fit::Fits => {}
-                Fit::Widens => drop(widened.insert(raw.clone(), column.sql_type.clone())),
-                Fit::Clashes if self.has_no_rows() => drop(widened.insert(raw.clone(), column.sql_type.clone())),
-                Fit::Clashes => errors.push(self.clash(column, before)),
-            }
-        }
-        Error::all(errors).map_or(Ok(widened), Err)
-    }
-
-    fn clash(&self, column: &Column, before: &str) -> Error {
-        let dataset = self.dataset;
-        let error =
-            Error::user(format!("column `{}` of `{dataset}` is {} now, but the raw copy holds {before}", column.name, column.sql_type))
-                .code("HW204")
-                .because("one type does not hold all values of the other");
-        match self.files {
-            Some(_) => error.help(format!(
-                "declare a type that holds both: `columns: {{ {}: \"{}\" }}` under source `{}`",
-                column.name,
-                common(&column.sql_type, before),
-                dataset.source
-            )),
-            None => error
-                .help(format!("read it as text: `as_text: [{}.{}]` under source `{}`", dataset.dataset, column.name, dataset.source))
-                .help(dataset.help_to_copy_anew()),
-        }
-    }
-
-    /// Lets the batch hold the rows of before as well, in the wider types, and those that wait in quarantine: what a batch with all rows keeps
-    /// out takes the place of these.
-    async fn rewrite(
-        &mut self,
-        reader: &mut Reader,
-        names: &[(String, String)],
-        widened: &BTreeMap<String, String>,
-        delivered: &Delivered,
-    ) -> Result<()> {
-        let own = names.iter().map(|(raw, _)| raw.as_str());
-        let origin: &[&str] = if delivered.has_origin { &[FILE, "_line", "_malformed"] } else { &[] };
-        let columns: Vec<&str> = own.chain(origin.iter().copied()).chain(["_loaded_at", "_run", BATCH]).collect();
-        let kept = match &self.earlier {
-            Earlier::Withdrawn(rows) => format!("coalesce({rows}, false) is false"),
-            _ => "true".to_owned(),
-        };
-        let version = self.task.step.progress.as_ref().filter(|_| self.begins_in_production()).and_then(|progress| progress.version);
-        if let Some(table) = self.table.as_ref().filter(|_| !self.has_no_rows()) {
-            let before = in_wider_types(&columns, table, widened).join(", ");
-            reader.sql = format!("{} union all select {before} from before where {kept}", reader.sql);
-            // What production has read since, the environment does not know.
-            reader.inputs.push(input("before", &self.earlier_in, version));
-        }
-        // Rows that a database delivers once more, it delivers whether they wait or not.
-        let comes_once = self.files.is_some() || delivered.part == Part::New;
-        let quarantine = self.quarantine();
-        let waiting = self.task.ports.engine.table(&quarantine, None).await?;
-        if let Some(table) = waiting.filter(|table| comes_once && table.rows != Some(0)) {
-            reader.sql = format!("{} union all {} and {kept}", reader.sql, self.waiting(&columns, table, widened));
-            reader.inputs.push(input("waiting", &quarantine, None));
-        }
-        self.earlier = Earlier::Rewritten;
-        Ok(())
-    }
-
-    /// Where the rows of before wait that were kept out.
-    fn quarantine(&self) -> TableName {
-        let quarantine = self.task.step.table.quarantine();
-        if self.begins_in_production() { quarantine.in_production() } else { quarantine }
-    }
-
-    /// The rows that wait in the quarantine of a raw copy, in its columns, as SQL.
-    fn waiting(&self, columns: &[&str], mut quarantine: TableState, widened: &BTreeMap<String, String>) -> String {
-        // Where no row has shown what a column holds, it may hold anything else by now.
-        let is_untold = self.has_no_rows() && !widened.is_empty();
-        quarantine.columns.retain(|column| !is_untold || !widened.contains_key(&column.name));
-        let values = in_wider_types(columns, &quarantine, widened);
-        let of_its_run = |(name, value): (&&str, String)| if *name == "_run" { "_loaded_by_run as _run".to_owned() } else { value };
-        let values = columns.iter().zip(values).map(of_its_run).collect::<Vec<_>>().join(", ");
-        let malformed = if is_untold { " and _malformed is not null" } else { "" };
-        // Those of an attempt that came to nothing, or of production since, are not known here.
-        let known = self.task.step.progress.as_ref().map(|progress| format!(" and {BATCH} <= {}", progress.window)).unwrap_or_default();
-        format!("select {values} from waiting where true{malformed}{known}")
-    }
-
     fn staging(&self, window: i64, reader: Reader, delivered: &Delivered) -> Staging {
         let mut staging = self.task.staging(window, reader);
         staging.partition_by = vec![(BATCH.into(), BATCH.into())];
@@ -586,27 +481,6 @@ fn raw_rows(names: &[(String, String)], has_origin: bool, window: i64, run: &str
     format!("select {} from {arriving}", columns.join(", "))
 }
 
-/// Columns as a table has them, in wider types where some need them; those that it does not have are null.
-fn in_wider_types(columns: &[&str], table: &TableState, widened: &BTreeMap<String, String>) -> Vec<String> {
-    let known: BTreeSet<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-    let value = |name: &&str| match widened.get(*name) {
-        _ if !known.contains(name) => format!("null as {}", identifier(name)),
-        Some(sql_type) if fit(sql_type, "timestamp") != Fit::Fits => format!("cast({0} as {sql_type}) as {0}", identifier(name)),
-        Some(_) | None => identifier(name),
-    };
-    columns.iter().map(value).collect()
-}
-
-/// All rows of a table, under a name.
-fn input(name: &str, table: &TableName, version: Option<i64>) -> Input {
-    Input::Table { name: name.into(), table: table.clone(), version, after_batch: None, up_to_batch: None, hides_origin: false }
-}
-
-/// The name of the note that tells how the source names the columns of a raw copy.
-pub(super) fn note_of_names(step: &str) -> String {
-    format!("columns of {step}")
-}
-
 /// A moment as SQL and the ledger read it, to the microsecond.
 fn in_words(at: Timestamp) -> String {
     at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
@@ -620,16 +494,6 @@ pub(super) fn stored(value: &str, sql_type: &str) -> String {
         "timestamp with time zone" => format!("arrow_cast({value}, 'Timestamp(Microsecond, Some(\"UTC\"))')"),
         _ => format!("cast({value} as {sql_type})"),
     }
-}
-
-/// The name in the raw copy of a column of the source.
-fn raw_name<'a>(names: &'a [(String, String)], column: &str) -> Option<&'a str> {
-    names.iter().find(|(_, source)| source == column).map(|(raw, _)| raw.as_str())
-}
-
-/// The names that columns of a source have in its raw copy, where it is made anew.
-pub fn raw_column_names(columns: &[Column]) -> Vec<String> {
-    raw_names(columns, &Names::new()).into_iter().map(|(raw, _)| raw).collect()
 }
 
 /// The rows of an opened dataset under a name, without the records that cannot be read as rows. The columns have the names of
@@ -651,25 +515,4 @@ fn selected(delivered: &Delivered, origin: &[&str]) -> String {
     let own = named.map(|(column, raw)| format!("{} as {}", identifier(&column.name), identifier(&raw)));
     let columns: Vec<String> = own.chain(origin.iter().map(|column| (*column).to_owned())).collect();
     format!("select {} from {}", columns.join(", "), delivered.relation)
-}
-
-/// The columns of a delivery, each with its name in the raw copy and in the source. A column keeps the name that it has.
-fn raw_names(columns: &[Column], known: &Names) -> Vec<(String, String)> {
-    let mut taken: BTreeSet<String> = known.keys().cloned().chain(ORIGIN_COLUMNS.map(str::to_owned)).collect();
-    let kept: BTreeMap<&str, &str> = known.iter().map(|(raw, source)| (source.as_str(), raw.as_str())).collect();
-    let mut name = |source: &str| match kept.get(source) {
-        Some(raw) => (*raw).to_owned(),
-        None => free_name(&snake_case(source), &mut taken),
-    };
-    columns.iter().map(|column| (name(&column.name), column.name.clone())).collect()
-}
-
-fn free_name(plain: &str, taken: &mut BTreeSet<String>) -> String {
-    let mut name = plain.to_owned();
-    let mut number = 2;
-    while !taken.insert(name.clone()) {
-        name = format!("{plain}_{number}");
-        number += 1;
-    }
-    name
 }
