@@ -91,8 +91,8 @@ impl Held {
                 let mut seen = vec![false; column.values.len() + 1];
                 let stands_for_none = |code: usize| but_for.iter().any(|stand_in| is_stand_in(&column.values[code - 1], stand_in));
                 let repeated = filled.filter(|(_, code)| std::mem::replace(&mut seen[*code], true));
-                let is_no_copy = |(row, code): &(usize, usize)| !stands_for_none(*code) && copies.binary_search(row).is_err();
-                repeated.filter(is_no_copy).map(|(row, _)| row).take(most).collect()
+                let is_meant = |(row, code): &(usize, usize)| !stands_for_none(*code) && copies.binary_search(row).is_err();
+                repeated.filter(is_meant).map(|(row, _)| row).take(most).collect()
             }
             _ => {
                 let mut known: Vec<Option<bool>> = vec![None; column.values.len() + 1];
