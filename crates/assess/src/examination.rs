@@ -123,13 +123,11 @@ pub(crate) fn error_of(share: f64, rows: u64) -> f64 {
     (half + from_middle) / (1.0 + z * z / all)
 }
 
-/// An error in percentage points, with as many decimals as it takes to show that it is one: `1.7`, `0.04`, `0.003`.
+/// An error in percentage points, with as many decimals as it takes to show that it is one: `1.7`, `0.04`, `0.0003`.
 pub(crate) fn points(error: f64) -> String {
-    match 100.0 * error {
-        points if points >= 0.1 => format!("{points:.1}"),
-        points if points >= 0.01 => format!("{points:.2}"),
-        points => format!("{points:.3}"),
-    }
+    let points = 100.0 * error;
+    let decimals = usize::from((1_u8..9).find(|decimals| points >= 10_f64.powi(-i32::from(*decimals))).unwrap_or(9));
+    format!("{points:.decimals$}")
 }
 
 /// A number of rows, and whether it is an estimate.

@@ -81,13 +81,9 @@ impl Held {
         if matches!(self, Self::StandIns(_)) { GREATEST_SHARE_OF_STAND_INS } else { GREATEST_SHARE }
     }
 
-    /// The coded rows of a column that are meant.
-    fn rows(&self, column: &CodedColumn) -> Vec<usize> {
-        self.first_rows(column, usize::MAX)
-    }
-
-    /// The first of them; as few are looked at as that takes.
-    pub(crate) fn first_rows(&self, column: &CodedColumn, most: usize) -> Vec<usize> {
+    /// The first coded rows of a column that are meant; as few are looked at as that takes. Rows that are `copies` as a whole repeat their key for
+    /// that reason alone.
+    pub(crate) fn first_rows(&self, column: &CodedColumn, copies: &[usize], most: usize) -> Vec<usize> {
         let filled = column.codes.iter().enumerate().filter(|(_, code)| **code != 0).map(|(row, code)| (row, *code as usize));
         match self {
             Self::Rows(rows) => rows.iter().copied().take(most).collect(),
@@ -95,7 +91,8 @@ impl Held {
                 let mut seen = vec![false; column.values.len() + 1];
                 let stands_for_none = |code: usize| but_for.iter().any(|stand_in| is_stand_in(&column.values[code - 1], stand_in));
                 let repeated = filled.filter(|(_, code)| std::mem::replace(&mut seen[*code], true));
-                repeated.filter(|(_, code)| !stands_for_none(*code)).map(|(row, _)| row).take(most).collect()
+                let is_meant = |(row, code): &(usize, usize)| !stands_for_none(*code) && copies.binary_search(row).is_err();
+                repeated.filter(is_meant).map(|(row, _)| row).take(most).collect()
             }
             _ => {
                 let mut known: Vec<Option<bool>> = vec![None; column.values.len() + 1];
@@ -167,18 +164,16 @@ pub(crate) fn data_row(table: &CodedTable, coded: usize) -> u64 {
     table.sampled.as_ref().and_then(|rows| rows.get(coded).copied()).unwrap_or(coded as u64)
 }
 
-fn is_of_repeats(finding: &Finding) -> bool {
+/// Whether it is about values that an earlier row holds.
+pub(crate) fn is_of_repeats(finding: &Finding) -> bool {
     matches!(finding.held, Some(Held::Repeats(_)))
 }
 
-/// The cells of a finding. Rows that are `copies` as a whole repeat their key for that reason alone.
+/// The cells of a finding.
 fn of_one_column(table: &CodedTable, finding: &Finding, copies: &[usize]) -> Vec<Cell> {
     let column = table.columns.iter().find(|column| finding.issue.column.as_ref() == Some(&column.name));
     let Some((column, held)) = column.zip(finding.held.as_ref()) else { return Vec::new() };
-    let mut rows = held.rows(column);
-    if is_of_repeats(finding) {
-        rows.retain(|row| copies.binary_search(row).is_err());
-    }
+    let rows = held.first_rows(column, copies, usize::MAX);
     if rows.len() as f64 >= held.most() * table.coded_rows() as f64 {
         return Vec::new();
     }

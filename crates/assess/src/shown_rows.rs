@@ -1,11 +1,11 @@
 //! Rows to show with an issue: what is wrong in them, beside what a reader finds them by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hw_base::{CodedColumn, CodedTable, ExampleRow};
 
 use crate::accused::coded_row;
-use crate::listed::{Held, data_row};
+use crate::listed::{Held, data_row, is_of_repeats};
 use crate::{Assessment, Cell, Finding, words};
 
 /// Rows that are shown of an issue.
@@ -14,10 +14,16 @@ const SHOWN: usize = 5;
 impl Assessment {
     /// Shows some rows of each issue, as far as `table`, in which the columns were compared, tells which they are.
     pub fn show_rows(&mut self, table: &CodedTable) {
-        let key = self.found_by(table);
+        let (key, has_copies) = (self.found_by(table), !self.relations.copies.equal.is_empty());
         let rows: Vec<Vec<usize>> = self.findings.iter().map(|finding| self.rows_of(finding, table)).collect();
         for (finding, rows) in self.findings.iter_mut().zip(rows) {
-            finding.issue.example_rows = rows.into_iter().map(|row| example(finding, &key, table, row)).collect();
+            let shown: Vec<ExampleRow> = rows.into_iter().map(|row| example(finding, &key, table, row)).collect();
+            // How often a value is there does not tell whether it repeats in more than copies.
+            if has_copies && is_of_repeats(finding) && !shown.is_empty() {
+                let values: BTreeSet<String> = shown.iter().flat_map(|row| row.values.values().flatten().cloned()).collect();
+                finding.issue.examples = values.into_iter().collect();
+            }
+            finding.issue.example_rows = shown;
         }
     }
 
@@ -27,7 +33,7 @@ impl Assessment {
         let column = table.columns.iter().find(|column| issue.column.as_ref() == Some(&column.name));
         match (&finding.held, column) {
             (Some(Held::Rows(rows)), _) => rows.iter().copied().take(SHOWN).collect(),
-            (Some(held), Some(column)) => held.first_rows(column, SHOWN),
+            (Some(held), Some(column)) => held.first_rows(column, &self.relations.copies.equal, SHOWN),
             (None, Some(column)) if issue.code == "missing_values" => self.missing_rows(column),
             _ => self.suspicious_rows(finding, table),
         }
@@ -153,6 +159,21 @@ mod tests {
         assessment.show_rows(&table);
         let shown = assessment.issues().map(|issue| issue.example_rows.iter().map(|row| row.row).collect::<Vec<_>>());
         assert_eq!(shown.collect::<Vec<_>>(), [vec![2], vec![0, 3]]);
+    }
+
+    #[test]
+    fn rows_that_are_copies_are_not_shown_as_repeated_keys() {
+        let columns = vec![coded("id", ColumnType::Integer, &["1", "2", "3", "2", "1"])];
+        let table = CodedTable { name: "orders".into(), rows: 5, sampled: None, columns };
+        let facts = facts("rows 5\n id integer; distinct 3");
+        let mut assessment = Assessment::judge(facts, About::new("orders", "orders.csv"), now(), "a-1".into(), Evidence::default());
+        assessment.relations.copies.equal = vec![3];
+        let repeats = Finding::new("duplicate_keys", Dimension::Uniqueness, 1).column("id").shows(vec!["1".into(), "2".into()]);
+        assessment.findings = vec![repeats.about_cells(Held::Repeats(Vec::new()))];
+        assessment.show_rows(&table);
+        let issue = assessment.issues().next().unwrap();
+        assert_eq!(issue.example_rows.iter().map(|row| row.row).collect::<Vec<_>>(), [4]);
+        assert_eq!(issue.examples, ["1"]);
     }
 
     #[test]

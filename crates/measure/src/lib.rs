@@ -47,6 +47,7 @@ mod stored;
 mod table;
 mod tally;
 mod text;
+mod unit;
 mod used;
 mod value_set;
 mod values;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hw_base::{CodedColumn, ColumnType};
 
-use super::forms::{has_check_digit, is_country_code_2, is_country_code_3, is_currency_code, is_iban};
+use super::forms::{has_check_digit, is_country_code, is_currency_code, is_iban};
 
 /// A kind of code of which a single value can be proven wrong.
 pub(crate) struct Code {
@@ -116,7 +116,7 @@ fn are_slips(wrong: &[&(&str, u64)], valid: &[&(&str, u64)]) -> bool {
 
 /// Whether text is the code of a country, of a former one, or one that is in use beside ISO 3166.
 pub(super) fn is_country(text: &str) -> bool {
-    is_country_code_2(text) || is_country_code_3(text) || is_among(OTHER_COUNTRIES, text)
+    is_country_code(text) || is_among(OTHER_COUNTRIES, text)
 }
 
 /// Whether text is the code of a currency, of a former one, or of what is traded like one.

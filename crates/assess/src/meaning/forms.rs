@@ -94,14 +94,9 @@ pub(super) fn may_be_postcode(text: &str) -> bool {
     is_clean && (3..=10).contains(&text.len()) && digits >= 2
 }
 
-/// Whether text is a country by its ISO 3166 code of two letters.
-pub(super) fn is_country_code_2(text: &str) -> bool {
-    is_code(COUNTRIES_2, 2, text)
-}
-
-/// Whether text is a country by its ISO 3166 code of three letters.
-pub(super) fn is_country_code_3(text: &str) -> bool {
-    is_code(COUNTRIES_3, 3, text)
+/// Whether text is a country by its ISO 3166 code of two or three letters.
+pub(super) fn is_country_code(text: &str) -> bool {
+    is_code(COUNTRIES_2, 2, text) || is_code(COUNTRIES_3, 3, text)
 }
 
 /// Whether text is a currency by its ISO 4217 code.
@@ -273,10 +268,9 @@ mod tests {
 
     #[test]
     fn codes_are_those_of_the_lists() {
-        check(is_country_code_2, &["DE", "US"], &["ZZ", "de", "E ", "D"]);
-        check(is_country_code_3, &["DEU", "USA"], &["EU ", "ABC"]);
+        check(is_country_code, &["DE", "US", "DEU", "USA"], &["ZZ", "de", "E ", "D", "EU ", "ABC"]);
         check(is_currency_code, &["EUR", "JPY"], &["EURO", "AAA"]);
-        check(is_country_code_2, &["AD", "ZW"], &["AA", "ZZ"]);
+        check(is_country_code, &["AD", "ZW"], &["AA", "ZZ"]);
         for (list, letters) in [(COUNTRIES_2, 2), (COUNTRIES_3, 3), (CURRENCIES, 3)] {
             let codes: Vec<&str> = list.split_terminator(' ').collect();
             assert!(codes.is_sorted() && codes.iter().all(|code| code.len() == letters), "a search by halves finds them");

@@ -104,7 +104,7 @@ const ROLES: &[Role] = &[
         may_be: codes::is_country,
         shows: None,
         named: 0.97,
-        alone: Some((is_country_code, 0.85)),
+        alone: Some((forms::is_country_code, 0.85)),
     },
     Role {
         name: "currency_code",
@@ -240,10 +240,6 @@ fn has_phone_digits(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     (6..=17).contains(&digits) && letters <= 3
-}
-
-fn is_country_code(text: &str) -> bool {
-    forms::is_country_code_2(text) || forms::is_country_code_3(text)
 }
 
 fn is_some_text(text: &str) -> bool {

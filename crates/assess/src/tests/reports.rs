@@ -165,7 +165,8 @@ fn every_number_of_a_sample_states_its_error() {
 
 #[test]
 fn an_error_is_never_shown_as_none() {
-    assert_eq!([0.017, 0.000_4, 0.000_03].map(crate::examination::points), ["1.7", "0.04", "0.003"]);
+    let errors = [0.017, 0.000_4, 0.000_03, error_of(0.0, 10_000_000)];
+    assert_eq!(errors.map(crate::examination::points), ["1.7", "0.04", "0.003", "0.00004"]);
     assert_eq!(crate::action::moved(96.18, 96.18), "96.18, moved by less than 0.01");
     assert_eq!(crate::action::moved(98.81, 98.95), "98.81 -> 98.95");
 }
