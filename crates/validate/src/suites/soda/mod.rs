@@ -1,6 +1,7 @@
 //! Soda: data contracts of version 4, and SodaCL, the language of checks of version 3.
 
 mod checks;
+mod conditions;
 mod formats;
 mod groups;
 mod history;
