@@ -344,7 +344,7 @@ impl Rules {
 
     /// Adds a note to the one that there is.
     fn and_note(self, note: &str) -> Self {
-        let all = self.note.as_deref().map_or_else(|| note.to_owned(), |before| format!("{before}; {note}"));
+        let all = with_note(self.note.as_deref(), note);
         self.note(all)
     }
 
@@ -406,6 +406,11 @@ fn accepted(rules: Rules) -> Translation {
     let rules = with_queries(limits::possible(rules));
     let list = Settings::from_json(&Json::Array(rules.rules.clone()));
     read_rules(&list).map(|_| rules).map_err(|error| format!("Headworks refuses it: {}", crate::gate::reason(&error)))
+}
+
+/// A note behind the one that there is.
+fn with_note(before: Option<&str>, note: &str) -> String {
+    before.map_or_else(|| note.to_owned(), |before| format!("{before}; {note}"))
 }
 
 /// The same rules with a query in place of each expression that holds one: an expression is judged row by row and reads no table.

@@ -145,6 +145,22 @@ fn as_number(text: &str) -> Option<Json> {
     (Exact::parse(&number.to_string())? == exact).then_some(number)
 }
 
+/// Brackets stand within each other so deep at most; readers that call themselves for each have no more than a stack.
+const DEEPEST: usize = 250;
+
+/// Whether the brackets of a text stand deeper within each other than is read.
+pub(super) fn nests_too_deep(text: &str) -> bool {
+    let mut depth = 0_usize;
+    text.chars().any(|sign| {
+        match sign {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > DEEPEST
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use serde_json::{Map, Value as Json, json};
 
 use super::jinja::type_name;
+use crate::suites::words::nests_too_deep;
 
 /// What is known of the project that a file belongs to.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,7 +25,7 @@ impl Known {
     /// # Errors
     /// Says what is not known about it, behind "is Jinja, ".
     pub(super) fn value(&self, expression: &str) -> Result<Json, String> {
-        let signs = signs(expression).ok_or(UNKNOWN)?;
+        let signs = signs(expression).filter(|_| !nests_too_deep(expression)).ok_or(UNKNOWN)?;
         let mut reading = Reading { known: self, signs: &signs };
         let value = reading.choice()?;
         if reading.signs.is_empty() { Ok(value) } else { Err(UNKNOWN.into()) }
@@ -421,5 +422,6 @@ mod tests {
         ] {
             check(expression, &json!(UNKNOWN));
         }
+        check(&format!("{}1{}", "(".repeat(300), ")".repeat(300)), &json!(UNKNOWN));
     }
 }

@@ -6,6 +6,7 @@
 use hw_base::{identifier, literal};
 
 use crate::suites::pattern::{Syntax, ours};
+use crate::suites::words::nests_too_deep;
 
 /// What is true of a null that is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,9 @@ pub(super) fn sql(text: &str, nulls: Nulls) -> Result<String, String> {
     let mut reader = Reader { rest: text.trim(), text, nulls };
     if reader.rest.is_empty() {
         return Err("the row condition is empty".into());
+    }
+    if nests_too_deep(text) {
+        return Err("the row condition has more brackets within each other than are read; write it with fewer".into());
     }
     let condition = reader.any()?.condition()?;
     if reader.rest.is_empty() { Ok(condition) } else { Err(reader.refusal()) }
@@ -608,5 +612,7 @@ mod tests {
         check("a > 1 and", "the row condition `a > 1 and` ends too early");
         check("a b", "`b` in the row condition `a b` has no counterpart");
         check(" ", "the row condition is empty");
+        let deep = format!("{}a > 1{}", "(".repeat(300), ")".repeat(300));
+        check(&deep, "the row condition has more brackets within each other than are read; write it with fewer");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::suites::words::plain_number;
+use crate::suites::words::{nests_too_deep, plain_number};
 
 /// The values that a suite gives for its parameters.
 #[derive(Debug, Default)]
@@ -25,6 +25,9 @@ impl Parameters {
 
     /// The number that an expression of parameters comes to, such as `low + 1`. A number alone is none there.
     fn computed(&self, text: &str) -> Option<Json> {
+        if nests_too_deep(text) {
+            return None;
+        }
         let mut expression = Expression { rest: text.trim(), given: &self.0 };
         let value = expression.sum().filter(|value| value.abs() < 1e15 && expression.rest.is_empty())?;
         text.contains(['+', '-', '*', '/', '^', '(']).then(|| plain_number(value))
@@ -139,7 +142,8 @@ mod tests {
         check(json!({"$PARAMETER": "-low + 2 * (low - 1) / 8"}), "-2.5");
         check(json!({"$PARAMETER": "2 ^ 3 ^ 2 - round(2.5)"}), "510");
         check(json!({"$PARAMETER": "trunc(low / 2) -1"}), "0");
-        for unknown in ["3", "low + high", "low 2", "low +", "low + names", "sin(low)", "low / 0"] {
+        let deep = format!("{}1{}", "(".repeat(300), ")".repeat(300));
+        for unknown in [deep.as_str(), "3", "low + high", "low 2", "low +", "low + names", "sin(low)", "low / 0"] {
             check(
                 json!({"$PARAMETER": unknown}),
                 &format!("`min_value` is the parameter `{unknown}`, which the suite gives no value and is only known when it runs"),

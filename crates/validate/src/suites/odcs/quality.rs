@@ -191,7 +191,7 @@ fn metric(check: &Json, column: Option<&str>) -> Translation {
 
 /// Whether a metric is a share of the rows in place of their number.
 fn is_percent(check: &Json) -> Result<bool, String> {
-    match check.get("unit").map(|unit| unit.as_str().unwrap_or_default()) {
+    match check.get("unit").filter(|unit| !unit.is_null()).map(|unit| unit.as_str().unwrap_or_default()) {
         None | Some("rows" | "row" | "count") => Ok(false),
         Some("percent" | "percentage" | "%") => Ok(true),
         Some(_) => Err(format!("the unit {} is neither `rows` nor `percent`", check["unit"])),
@@ -359,6 +359,7 @@ mod tests {
             assert_eq!(rules.note.as_deref(), note, "{entry}");
         };
         check(json!({"metric": "nullValues", "mustBe": 0, "unit": "rows", "severity": "Warning"}), None);
+        check(json!({"metric": "nullValues", "mustBe": 0, "unit": null, "severity": null}), None);
         check(json!({"metric": "nullValues", "mustBe": 0, "unit": "count"}), Some("its unit `count` is read as `rows`"));
         check(json!({"metric": "nullValues", "mustBe": 0, "unit": "%"}), Some("its unit `%` is read as `percent`"));
         check(

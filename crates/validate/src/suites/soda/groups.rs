@@ -3,14 +3,12 @@
 use hw_base::{identifier, literal};
 use serde_json::{Map, Value as Json, json};
 
-use super::language::{alternatives, condition_of, name_and_condition, sentence_and_settings};
+use super::conditions::{LEVELS, alternatives, condition_of, name_and_condition};
+use super::language::sentence_and_settings;
 use crate::suites::metrics::Threshold;
 use crate::suites::pattern::{Syntax, ours};
 use crate::suites::sql::with_placeholder;
 use crate::suites::{Rules, Translation};
-
-/// The levels of a check, and what happens where it breaks.
-const LEVELS: [(&str, Option<&str>); 2] = [("fail", None), ("warn", Some("alert"))];
 
 /// One translation per condition of each check of the groups.
 pub(super) fn group_by(table: &str, settings: &Map<String, Json>) -> Result<Vec<Translation>, String> {

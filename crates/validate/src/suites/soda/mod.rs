@@ -1,6 +1,7 @@
 //! Soda: data contracts of version 4, and SodaCL, the language of checks of version 3.
 
 mod checks;
+mod conditions;
 mod formats;
 mod groups;
 mod history;
@@ -13,7 +14,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::metrics::{Forbidden, Threshold, measured_in_sql, query_of_one_value};
 use super::sql::with_placeholder;
-use super::{Imported, ImportedItem, Outcome, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values};
+use super::{Imported, ImportedItem, Outcome, Rules, Suite, TableRules, Translation, Written, not_of_the_format, read_values, with_note};
 use checks::{Language, Metric};
 use validity::Validity;
 
@@ -65,7 +66,7 @@ fn with_variables(map: &Map<String, Json>) -> Vec<ImportedItem> {
         if let Outcome::Translated { note, .. } | Outcome::AsSql { note, .. } = &mut item.outcome
             && matches!(written.outcome, Outcome::NotTranslated { .. })
         {
-            note.get_or_insert_with(|| "its variables have the values that the contract gives them".into());
+            *note = Some(with_note(note.as_deref(), "its variables have the values that the contract gives them"));
         }
         item
     };
@@ -563,6 +564,15 @@ mod tests {
                 r#"[{"aggregate":{"function":"sum","column":"a","min":9,"max":9}}]"#,
             ],
         );
+    }
+
+    #[test]
+    fn values_of_variables_are_told_beside_other_notes() {
+        let text = "dataset: d/t\nvariables:\n  LEAST: { default: 3 }\nchecks:\n  \
+             - failed_rows: { query: \"select * from t where a > ${var.LEAST}\", threshold: { metric: percent, must_be_less_than: 5 } }\n";
+        let imported = Soda.read(text).unwrap();
+        let told = format!("{NO_ROWS_TESTED}; its variables have the values that the contract gives them");
+        assert_eq!(imported.items[0].outcome.note(), Some(told.as_str()));
     }
 
     #[test]
