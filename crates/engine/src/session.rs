@@ -343,10 +343,10 @@ impl Session {
 
     fn read(&self, sql: &str) -> datafusion::error::Result<Statement> {
         let mut statement = self.state.sql_to_statement(sql, &self.state.config_options().sql_parser.dialect)?;
-        if let Statement::Statement(query) = &mut statement {
-            if let ControlFlow::Break(unclear) = say_what_is_meant(query) {
-                return plan_err!("{}", unclear.message());
-            }
+        if let Statement::Statement(query) = &mut statement
+            && let ControlFlow::Break(unclear) = say_what_is_meant(query)
+        {
+            return plan_err!("{}", unclear.message());
         }
         Ok(statement)
     }

@@ -4,7 +4,9 @@ use hw_base::identifier;
 use serde_json::{Map, Value as Json, json};
 
 use super::checks::{Language, Metric};
-use super::conditions::{Alternative, LEVELS, alternatives, behind_when, column_of_freshness, condition_of, in_one_unit, name_and_condition};
+use super::conditions::{
+    Alternative, LEVELS, alternatives, behind_when, column_of_freshness, condition_of, in_one_unit, name_and_condition,
+};
 use super::validity::Validity;
 use super::{and_a_moment, failing_rows_of, groups, history};
 use crate::suites::metrics::{Counted, Threshold, measured_in_sql, query_of_one_value};
